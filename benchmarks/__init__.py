@@ -1,0 +1,1 @@
+"""The benchmarks that come with neuroalign, registered like a third party's."""

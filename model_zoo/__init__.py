@@ -1,0 +1,1 @@
+"""The models that come with neuroalign, registered like a third party's."""

@@ -1,0 +1,1 @@
+"""Adapters: turn an object of another library into a neuroalign model."""

@@ -1,0 +1,1 @@
+"""Does a single unit of this model explain a single neuron?"""

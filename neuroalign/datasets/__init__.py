@@ -1,0 +1,1 @@
+"""Datasets: recordings, their stimuli, and the formats that they come in."""

@@ -1,0 +1,1 @@
+"""Statistical tests over scores: pure functions on arrays."""
