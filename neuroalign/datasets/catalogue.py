@@ -1,0 +1,67 @@
+"""Where datasets are found: a path, the user's own folder, then the registered ones."""
+
+import os
+from pathlib import Path
+
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.formats.folder import is_dataset_folder, read_folder
+from neuroalign.errors import DatasetError
+from neuroalign.home import home
+from neuroalign.registry import datasets
+
+
+def datasets_folder() -> Path:
+    """Return the folder that holds the datasets that the user added."""
+    return home() / "datasets"
+
+
+def added_names() -> list[str]:
+    """Return the names of the datasets that the user added, sorted."""
+    folder = datasets_folder()
+    if not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if is_dataset_folder(path))
+
+
+def dataset_names() -> list[str]:
+    """Return all names that :func:`load_dataset` knows, sorted."""
+    return sorted({*datasets.names(), *added_names()})
+
+
+def load_dataset(dataset: "str | os.PathLike[str] | Dataset") -> Dataset:
+    """Load a dataset by name or from its folder.
+
+    Parameters
+    ----------
+    dataset : str, path or Dataset
+        The name of a dataset that was added or is registered, or the path of a dataset folder. A
+        Dataset is returned as it is.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    UnknownNameError
+        Naming the nearest known names.
+    DatasetError
+        If the folder is not a dataset, or is damaged.
+    """
+    if isinstance(dataset, Dataset):
+        return dataset
+    name = os.fspath(dataset)
+    if name in added_names():
+        return read_folder(datasets_folder() / name)
+    if isinstance(dataset, str) and name in datasets:
+        made = datasets.get(name)
+        made = made() if callable(made) else made
+        if not isinstance(made, Dataset):
+            raise DatasetError(
+                f"the dataset {name!r} is registered as {type(made).__name__}, not as a Dataset"
+            )
+        return made
+    path = Path(name).expanduser()
+    if is_dataset_folder(path) or os.sep in name or not isinstance(dataset, str):
+        return read_folder(path)
+    raise datasets.unknown(name, also=added_names())

@@ -1,0 +1,243 @@
+"""The folder in which a dataset lives on disk.
+
+::
+
+    NAME/
+      dataset.toml    identifier, description, provenance
+      recording.nc    netCDF-4: variable "recording", dimensions presentation, neuroid[, time_bin]
+      stimuli.csv     stimulus_id, filename (if there are images), any other columns
+      images/         the files that stimuli.csv names; absent where images are not available
+      truth.csv       simulated neurons only: neuroid_id and the weight of each generative factor
+"""
+
+import csv
+import shutil
+import tomllib
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from neuroalign.arrays import validate_recording
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.errors import DatasetError
+from neuroalign.stimuli import StimulusSet
+
+METADATA = "dataset.toml"
+RECORDING = "recording.nc"
+STIMULI = "stimuli.csv"
+IMAGES = "images"
+TRUTH = "truth.csv"
+
+
+def is_dataset_folder(path: Path) -> bool:
+    """Whether `path` is a folder with a dataset in it."""
+    return (path / METADATA).is_file()
+
+
+def read_folder(path: Path) -> Dataset:
+    """Read a dataset from its folder.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Dataset
+        Images stay on disk until they are needed.
+
+    Raises
+    ------
+    DatasetError
+        If a file is missing, damaged or names an image outside the folder.
+    """
+    path = Path(path)
+    metadata = read_metadata(path)
+    identifier = str(metadata.get("identifier", path.name))
+    stimuli = read_stimuli(path, metadata)
+    return Dataset(
+        identifier=identifier,
+        recording=read_recording(path / RECORDING),
+        stimuli=stimuli,
+        averaged=bool(metadata.get("averaged", False)),
+        simulated=bool(metadata.get("simulated", False)),
+        metadata=metadata,
+        truth=read_truth(path / TRUTH),
+    )
+
+
+def write_folder(dataset: Dataset, path: Path) -> None:
+    """Write a dataset as a new folder.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    path : Path
+        Must not exist.
+
+    Raises
+    ------
+    DatasetError
+        If the folder exists.
+    """
+    import tomli_w
+
+    path = Path(path)
+    if path.exists():
+        raise DatasetError(f"{path} exists already; choose another folder")
+    path.mkdir(parents=True)
+    stimuli = dataset.stimuli
+    table = stimuli.table.copy()
+    if stimuli.has_images:
+        (path / IMAGES).mkdir()
+        names = _file_names(stimuli)
+        for stimulus_id, name in names.items():
+            (path / IMAGES / name).write_bytes(stimuli.image_bytes(stimulus_id))
+        table["filename"] = [names[each] for each in table.index]
+    else:
+        table = table.drop(columns="filename", errors="ignore")
+    table.to_csv(path / STIMULI, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
+    write_recording(dataset.recording, path / RECORDING)
+    if dataset.truth is not None:
+        dataset.truth.rename_axis("neuroid_id").to_csv(path / TRUTH, lineterminator="\n")
+    metadata = {
+        **{key: value for key, value in dataset.metadata.items() if value is not None},
+        "identifier": dataset.identifier,
+        "stimulus_set": stimuli.identifier,
+        "mirror_training": stimuli.mirror_training,
+        "averaged": dataset.averaged,
+        "simulated": dataset.simulated,
+    }
+    (path / METADATA).write_text(tomli_w.dumps(metadata, multiline_strings=True), encoding="utf-8")
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Read ``dataset.toml`` of a dataset folder."""
+    file = path / METADATA
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DatasetError(f"{path} is not a dataset folder: it has no {METADATA}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DatasetError(f"cannot read {file}: {error}") from error
+
+
+def read_stimuli(path: Path, metadata: dict[str, Any]) -> StimulusSet:
+    """Read ``stimuli.csv`` of a dataset folder and locate its images."""
+    file = path / STIMULI
+    try:
+        table = pd.read_csv(
+            file, dtype={"stimulus_id": str, "filename": str}, keep_default_na=False, na_values=[""]
+        )
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"cannot read {file}: {error}") from error
+    if "stimulus_id" not in table:
+        raise DatasetError(f"{file} needs the column stimulus_id; it has {', '.join(table.columns)}")
+    if table["stimulus_id"].isna().any():
+        raise DatasetError(f"{file} has rows without a stimulus_id")
+    table = table.set_index("stimulus_id")
+    for column in ("presented", "training"):
+        if column in table:
+            table[column] = _as_bool(table[column], column, file)
+    images = None
+    if "filename" in table and (path / IMAGES).is_dir():
+        images = {
+            stimulus_id: _image_path(path / IMAGES, name) for stimulus_id, name in table["filename"].items()
+        }
+    return StimulusSet(
+        str(metadata.get("stimulus_set", metadata.get("identifier", path.name))),
+        table,
+        images,
+        mirror_training=bool(metadata.get("mirror_training", False)),
+    )
+
+
+def read_recording(file: Path) -> xr.DataArray:
+    """Read a recording from netCDF-4."""
+    try:
+        with xr.open_dataset(file, engine="h5netcdf") as opened:
+            if "recording" not in opened:
+                raise DatasetError(
+                    f"{file} has no variable 'recording'; it has {', '.join(map(str, opened))}"
+                )
+            array = opened["recording"].load()
+    except FileNotFoundError:
+        raise DatasetError(f"{file} is missing") from None
+    except (OSError, ValueError, KeyError) as error:
+        raise DatasetError(f"cannot read {file}: {error}") from error
+    for name in ("stimulus_id", "neuroid_id", "region", "animal"):
+        if name in array.coords:
+            array[name] = array[name].astype(str)
+    return validate_recording(array)
+
+
+def write_recording(array: xr.DataArray, file: Path) -> None:
+    """Write a recording as compressed netCDF-4."""
+    encoding = {"recording": {"zlib": True, "complevel": 4, "shuffle": True}}
+    attrs = {key: _netcdf_attribute(value) for key, value in array.attrs.items() if value is not None}
+    dataset = array.rename("recording").assign_attrs(attrs).to_dataset()
+    dataset.to_netcdf(file, engine="h5netcdf", encoding=encoding)
+
+
+def read_truth(file: Path) -> pd.DataFrame | None:
+    """Read the weights of simulated neurons; None where there is no such file."""
+    if not file.is_file():
+        return None
+    return pd.read_csv(file, dtype={"neuroid_id": str}, index_col="neuroid_id")
+
+
+def remove_folder(path: Path) -> None:
+    """Delete a dataset folder, and refuse anything that is not one."""
+    if not is_dataset_folder(path):
+        raise DatasetError(f"{path} is not a dataset folder: it has no {METADATA}")
+    shutil.rmtree(path)
+
+
+def _as_bool(column: pd.Series, name: str, file: Path) -> pd.Series:
+    known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    values = column.astype(str).str.lower().map(known)
+    if values.isna().any():
+        raise DatasetError(
+            f"column {name} of {file} must hold true or false, not {column[values.isna()].iloc[0]!r}"
+        )
+    return values.astype(bool)
+
+
+def _image_path(folder: Path, name: str) -> Path:
+    relative = PurePosixPath(str(name))
+    path = folder / relative
+    if (
+        relative.is_absolute()
+        or ".." in relative.parts
+        or not path.resolve().is_relative_to(folder.resolve())
+    ):
+        raise DatasetError(f"the image {name!r} lies outside {folder}; images must be inside it")
+    if not path.is_file():
+        raise DatasetError(f"the image {name!r} is missing from {folder}")
+    return path
+
+
+def _file_names(stimuli: StimulusSet) -> dict[str, str]:
+    """Name each image after its stimulus id where that is a plain name, else by number."""
+    names = {}
+    for number, stimulus_id in enumerate(stimuli.ids):
+        plain = stimulus_id.replace("-", "").replace("_", "").isalnum() and len(stimulus_id) < 100
+        stem = stimulus_id if plain else f"{number:05d}"
+        names[stimulus_id] = stem + stimuli.image_suffix(stimulus_id).lower()
+    if len({name.lower() for name in names.values()}) < len(names):
+        names = {
+            each: f"{number:05d}{stimuli.image_suffix(each).lower()}"
+            for number, each in enumerate(stimuli.ids)
+        }
+    return names
+
+
+def _netcdf_attribute(value: object) -> object:
+    return (
+        value
+        if isinstance(value, str | int | float | np.ndarray) and not isinstance(value, bool)
+        else str(value)
+    )

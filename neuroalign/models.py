@@ -1,0 +1,378 @@
+"""What a model must offer, what a family of models is, and how anything else becomes one."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from neuroalign import arrays
+from neuroalign.errors import ModelError, StimulusMismatchError, UsageError
+from neuroalign.registry import adapters, models, reducers, unknown_name
+from neuroalign.specs import Spec, format_spec, parse_spec
+from neuroalign.stimuli import StimulusSet
+
+if TYPE_CHECKING:
+    from neuroalign.datasets.dataset import Dataset
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Anything that turns stimuli into latents.
+
+    Two more methods are used where a model has them:
+
+    ``decode(latents: xr.DataArray) -> array of float32 in [0, 1], (n, height, width)``
+        Reconstruct images from latents.
+    ``fingerprint: str``
+        Digest of everything that determines the latents of a given image: weights, layer,
+        preprocessing, version of the code. With it latents are kept in the cache; without it they are
+        computed every time.
+    """
+
+    @property
+    def identifier(self) -> str:
+        """Name of the model, for example ``beta_vae[beta=4,seed=0]``."""
+        ...
+
+    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        """Compute the value of each unit for each stimulus.
+
+        Parameters
+        ----------
+        stimuli : StimulusSet
+            All stimuli of a dataset, with its marks of what may be used for fitting.
+
+        Returns
+        -------
+        latents : dimensions stimulus, unit; see :func:`neuroalign.arrays.latents`
+        """
+        ...
+
+
+class ModelFamily(ABC):
+    """Models that differ only in hyper-parameters and seeds: the instances that statistics need."""
+
+    identifier: str
+
+    @abstractmethod
+    def grid(self, dataset: "Dataset | None" = None) -> Sequence[Mapping[str, Any]]:
+        """Return the options of each instance, in the order of the family.
+
+        Parameters
+        ----------
+        dataset : Dataset, optional
+            What is to be scored, for families whose instances depend on it.
+        """
+
+    @abstractmethod
+    def instance(self, dataset: "Dataset | None" = None, **options: Any) -> Model:
+        """Return the instance with these options.
+
+        Raises
+        ------
+        UsageError
+            If there is no such instance, naming those that there are.
+        """
+
+    def instances(self, dataset: "Dataset | None" = None) -> list[Model]:
+        """Return all instances."""
+        return [self.instance(dataset, **options) for options in self.grid(dataset)]
+
+    def instance_identifier(self, **options: Any) -> str:
+        """Name an instance: the family's name and the options."""
+        return format_spec(self.identifier, options)
+
+
+class FixedFamily(ModelFamily):
+    """A family given as a list of models.
+
+    Parameters
+    ----------
+    identifier : str
+    members : sequence of Model
+    """
+
+    def __init__(self, identifier: str, members: Sequence[Model]) -> None:
+        self.identifier = identifier
+        self._members = list(members)
+
+    def grid(self, dataset: "Dataset | None" = None) -> Sequence[Mapping[str, Any]]:
+        """Return the index of each member."""
+        return [{"index": index} for index in range(len(self._members))]
+
+    def instance(self, dataset: "Dataset | None" = None, **options: Any) -> Model:
+        """Return the member with this index."""
+        index = options.get("index")
+        if set(options) != {"index"} or not isinstance(index, int) or not 0 <= index < len(self._members):
+            raise UsageError(f"{self.identifier} has the members index=0 to index={len(self._members) - 1}")
+        return self._members[index]
+
+
+class PrecomputedModel:
+    """Latents that were computed elsewhere.
+
+    Parameters
+    ----------
+    latents : xarray.DataArray
+        Dimensions stimulus, unit; see :func:`neuroalign.arrays.latents`. Without the coordinate
+        ``informative``, units that vary are informative.
+    identifier : str
+    """
+
+    def __init__(self, latents: xr.DataArray, identifier: str) -> None:
+        if not isinstance(latents, xr.DataArray) or latents.dims != ("stimulus", "unit"):
+            raise ModelError("precomputed latents must be a DataArray with dimensions ('stimulus', 'unit')")
+        if "stimulus" not in latents.coords:
+            raise ModelError("precomputed latents need their stimulus ids as the coordinate 'stimulus'")
+        given = {
+            name: latents[name].values
+            for name in ("unit", "informative", "kl", "neuroid")
+            if name in latents.coords
+        }
+        self._latents = arrays.latents(latents.values, stimulus=latents["stimulus"].values, **given)
+        self.identifier = identifier
+
+    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        """Return the latents of those stimuli that there are latents of."""
+        shared = np.intersect1d(stimuli.ids, self._latents["stimulus"].values)
+        if shared.size == 0:
+            raise StimulusMismatchError(
+                f"{self.identifier} has latents of {arrays.name_some(self._latents['stimulus'].values)}, "
+                f"but none of the stimuli of {stimuli.identifier!r} ({arrays.name_some(stimuli.ids)})"
+            )
+        return self._latents.sel(stimulus=shared)
+
+
+class FunctionModel:
+    """A function of pixels.
+
+    Parameters
+    ----------
+    function : callable
+        Takes float32 pixels in [0, 1] of shape (n, height, width), or (n, height, width, 3) with
+        ``channels=3``; returns (n, n_units), or any shape that starts with n.
+    identifier : str
+    image_size : int, optional
+        Images are resampled to image_size × image_size; by default they keep their size.
+    channels : {1, 3}
+    batch_size : int
+        How many images the function gets at once.
+    fingerprint : str, optional
+        Digest of what determines the function's values; see :class:`Model`.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[NDArray[np.float32]], ArrayLike],
+        identifier: str,
+        *,
+        image_size: int | None = None,
+        channels: int = 1,
+        batch_size: int = 256,
+        fingerprint: str | None = None,
+    ) -> None:
+        self.function = function
+        self.identifier = identifier
+        self.image_size = image_size
+        self.channels = channels
+        self.batch_size = batch_size
+        self.fingerprint = fingerprint
+
+    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        """Apply the function to the images, a batch at a time."""
+        computed = []
+        for pixels in stimuli.batches(self.batch_size, size=self.image_size, channels=self.channels):
+            values = np.asarray(self.function(pixels), dtype=np.float64)
+            if values.ndim == 0 or len(values) != len(pixels):
+                raise ModelError(
+                    f"{self.identifier} returned shape {values.shape} for {len(pixels)} images; "
+                    "it must return one row of unit values for each image"
+                )
+            computed.append(values.reshape(len(pixels), -1))
+        return arrays.latents(np.concatenate(computed), stimulus=stimuli.ids)
+
+
+def as_model(
+    obj: Any,
+    *,
+    identifier: str | None = None,
+    layer: str | Sequence[str] | None = None,
+    preprocess: Any = None,
+    **options: Any,
+) -> Model:
+    """Make a model of almost anything.
+
+    Parameters
+    ----------
+    obj : Model, DataArray, function, fitted scikit-learn transformer, torch module, or str
+        A string is the name of a model, as in :func:`load_model`.
+    identifier : str, optional
+        Name of the model in scores; by default the function's or class's own name.
+    layer : str or sequence of str, optional
+        For networks: the module whose output is taken; several are concatenated.
+    preprocess : optional
+        For networks: a callable from PIL image to tensor.
+    **options
+        Passed to the adapter, such as ``image_size=``, ``channels=``, ``batch_size=``,
+        ``fingerprint=`` for functions.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ModelError
+        If there is no adapter for this kind of object.
+    """
+    for key, value in (("layer", layer), ("preprocess", preprocess)):
+        if value is not None:
+            options[key] = value
+    if isinstance(obj, str):
+        loaded = load_model(obj if not layer else f"{obj}@{layer}")
+        if isinstance(loaded, ModelFamily):
+            raise ModelError(
+                f"{obj} is a family; name one instance, such as {loaded.instances()[0].identifier}"
+            )
+        return loaded
+    if isinstance(obj, xr.DataArray):
+        _refuse_options("precomputed latents", options)
+        return PrecomputedModel(obj, identifier or str(obj.attrs.get("identifier", "precomputed")))
+    if isinstance(obj, Model):
+        _refuse_options("an object that is a model already", options)
+        return obj
+    for _, adapter in adapters.items():
+        model = adapter(obj, identifier=identifier, **options)
+        if model is not None:
+            return model
+    if callable(obj):
+        name = identifier or getattr(obj, "__name__", type(obj).__name__)
+        try:
+            return FunctionModel(obj, name, **options)
+        except TypeError as error:
+            raise ModelError(f"cannot make a model of the function {name}: {error}") from error
+    raise ModelError(
+        f"cannot make a model of {type(obj).__name__}: expected a function, a fitted scikit-learn transformer, "
+        "a torch module, a DataArray of latents, or an object with identifier and latents(stimuli)"
+    )
+
+
+def load_model(
+    spec: "str | Model | ModelFamily", *, dataset: "Dataset | None" = None
+) -> "Model | ModelFamily":
+    """Load a model or a family of models by name.
+
+    Parameters
+    ----------
+    spec : str
+        A family (``beta_vae``), an instance (``beta_vae[beta=4,seed=0]``), a scheme
+        (``timm:resnet18@layer3``, ``neurons:DATASET``, ``FILE.py:OBJECT``), each with reducers if need
+        be (``timm:resnet18@layer3+pca[n=50]``). A model or family is returned as it is.
+    dataset : Dataset, optional
+        What is to be scored; families such as ``neuron_subset`` depend on it.
+
+    Returns
+    -------
+    Model or ModelFamily
+
+    Raises
+    ------
+    UnknownNameError
+        Naming the nearest known names.
+    """
+    if not isinstance(spec, str):
+        return spec if isinstance(spec, ModelFamily) else as_model(spec)
+    parsed = parse_spec(spec)
+    loaded = _load_part(parsed, dataset)
+    for wrapper in parsed.wrappers:
+        reducer = _with_options("reducer", wrapper.name, reducers.get(wrapper.name), wrapper.options)
+        if isinstance(loaded, ModelFamily):
+            members = [reducer(each) for each in loaded.instances(dataset)]
+            loaded = FixedFamily(f"{loaded.identifier}+{format_spec(wrapper.name, wrapper.options)}", members)
+        else:
+            loaded = reducer(loaded)
+    return loaded
+
+
+def _load_part(spec: Spec, dataset: "Dataset | None") -> "Model | ModelFamily":
+    scheme, colon, rest = spec.name.partition(":")
+    if colon and scheme.endswith(".py"):
+        return _load_from_file(scheme, rest, spec)
+    if colon and f"{scheme}:" in models:
+        registered = models.get(f"{scheme}:")
+        return as_model_or_family(
+            _with_options("model", spec.name, registered, spec.options, rest), spec.name
+        )
+    if spec.name not in models:
+        raise models.unknown(spec.name)
+    registered = models.get(spec.name)
+    if isinstance(registered, type) and issubclass(registered, ModelFamily):
+        registered = registered()
+    if isinstance(registered, ModelFamily):
+        return registered.instance(dataset, **spec.options) if spec.options else registered
+    if isinstance(registered, Model) and not isinstance(registered, type):
+        _refuse_options(spec.name, dict(spec.options))
+        return registered
+    return as_model_or_family(_with_options("model", spec.name, registered, spec.options), spec.name)
+
+
+def as_model_or_family(obj: Any, name: str) -> "Model | ModelFamily":
+    """Accept what a registered factory returned: a family, or anything that becomes a model."""
+    if isinstance(obj, ModelFamily):
+        return obj
+    if isinstance(obj, list | tuple) and obj and all(isinstance(each, Model) for each in obj):
+        return FixedFamily(name, obj)
+    return as_model(obj) if isinstance(obj, Model) else as_model(obj, identifier=name)
+
+
+def _load_from_file(file: str, attribute: str, spec: Spec) -> "Model | ModelFamily":
+    import importlib.util
+    from pathlib import Path
+
+    path = Path(file)
+    if not path.is_file():
+        raise ModelError(f"there is no file {file}; expected FILE.py:NAME with a model called NAME in it")
+    module_spec = importlib.util.spec_from_file_location(path.stem, path)
+    if module_spec is None or module_spec.loader is None:
+        raise ModelError(f"{file} is not a Python file")
+    module = importlib.util.module_from_spec(module_spec)
+    try:
+        module_spec.loader.exec_module(module)
+    except Exception as error:
+        raise ModelError(f"{file} fails to run: {type(error).__name__}: {error}") from error
+    known = [each for each in vars(module) if not each.startswith("_")]
+    if attribute not in known:
+        raise unknown_name(f"object in {file}", attribute, known)
+    found = getattr(module, attribute)
+    if isinstance(found, type):
+        found = _with_options("model", attribute, found, spec.options)
+    return as_model_or_family(found, attribute)
+
+
+def _with_options(kind: str, name: str, factory: Any, options: Mapping[str, Any], *args: Any) -> Any:
+    """Call a registered factory with options from a spec, and explain options that it does not take."""
+    import inspect
+
+    if not callable(factory):
+        _refuse_options(name, dict(options))
+        return factory
+    try:
+        inspect.signature(factory).bind(*args, **options)
+    except TypeError as error:
+        accepted = [
+            each.name
+            for each in inspect.signature(factory).parameters.values()
+            if each.kind == each.KEYWORD_ONLY
+        ] or list(inspect.signature(factory).parameters)[len(args) :]
+        raise UsageError(
+            f"the {kind} {name} cannot take these options ({error}); it takes {', '.join(accepted) or 'none'}"
+        ) from error
+    return factory(*args, **options)
+
+
+def _refuse_options(what: str, options: Mapping[str, Any]) -> None:
+    if options:
+        raise UsageError(f"{what} takes no options; got {', '.join(options)}")

@@ -1,0 +1,263 @@
+"""Stimulus sets: ids, a table of what is known of each stimulus, and the images themselves."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from neuroalign.arrays import name_some
+from neuroalign.errors import DatasetError, MissingImagesError, StimulusMismatchError
+from neuroalign.hashing import digest
+
+T = TypeVar("T")
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
+
+
+class StimulusSet:
+    """Stimuli, by id.
+
+    Parameters
+    ----------
+    identifier : str
+    table : pandas.DataFrame
+        One row for each stimulus, indexed by unique stimulus ids (str). Columns are free; three have
+        a meaning: ``presented`` and ``training`` (bool) say which stimuli the animals saw and which
+        models may be trained on; ``original`` names the stimulus of which this one is a variant.
+    images : mapping of stimulus id to path, or to array of uint8 (height, width[, 3]), optional
+        None for a set whose images are not available.
+    mirror_training : bool
+        Whether models are trained on mirror images of the stimuli, as in Higgins et al. (2020).
+    mirrored : bool
+        Whether the pixels of this set are mirrored left to right when they are read.
+    """
+
+    def __init__(
+        self,
+        identifier: str,
+        table: pd.DataFrame,
+        images: Mapping[str, Path | NDArray[np.uint8]] | None = None,
+        *,
+        mirror_training: bool = False,
+        mirrored: bool = False,
+    ) -> None:
+        table = table.copy()
+        table.index = pd.Index(table.index.astype(str), name="stimulus_id")
+        if table.index.has_duplicates:
+            repeated = table.index[table.index.duplicated()].unique()
+            raise DatasetError(f"stimulus ids must be unique; repeated: {name_some(repeated)}")
+        if images is not None:
+            without = [each for each in table.index if each not in images]
+            if without:
+                raise DatasetError(f"{len(without)} stimuli have no image: {name_some(without)}")
+        self.identifier = identifier
+        self.table = table
+        self.mirror_training = mirror_training
+        self.mirrored = mirrored
+        self._images = images
+
+    @classmethod
+    def from_arrays(
+        cls, images: ArrayLike, *, ids: Sequence[str] | None = None, identifier: str = "stimuli"
+    ) -> "StimulusSet":
+        """Make a set of images in memory.
+
+        Parameters
+        ----------
+        images : array of uint8, or of float in [0, 1], shape (n, height, width) or (n, height, width, 3)
+        ids : sequence of str, optional
+            By default "0", "1", ….
+        identifier : str
+        """
+        pixels = np.asarray(images)
+        if pixels.ndim not in (3, 4) or (pixels.ndim == 4 and pixels.shape[-1] != 3):
+            raise DatasetError(f"images must be (n, height, width[, 3]), not {pixels.shape}")
+        if pixels.dtype != np.uint8:
+            if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
+                raise DatasetError("images of floats must lie in [0, 1]")
+            pixels = np.rint(pixels * 255).astype(np.uint8)
+        names = [str(i) for i in range(len(pixels))] if ids is None else [str(each) for each in ids]
+        if len(names) != len(pixels):
+            raise DatasetError(f"{len(names)} ids were given for {len(pixels)} images")
+        table = pd.DataFrame(index=pd.Index(names))
+        return cls(identifier, table, dict(zip(names, pixels, strict=True)))
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __repr__(self) -> str:
+        images = "with images" if self.has_images else "no images"
+        return f"<StimulusSet {self.identifier}: {len(self)} stimuli, {images}>"
+
+    @property
+    def ids(self) -> NDArray[np.str_]:
+        """Stimulus ids, shape (n,), in the order of the table."""
+        return self.table.index.to_numpy().astype(str)
+
+    @property
+    def has_images(self) -> bool:
+        """Whether the images themselves are available."""
+        return self._images is not None
+
+    def select(self, ids: ArrayLike) -> "StimulusSet":
+        """Return the set restricted to `ids`, in that order.
+
+        Raises
+        ------
+        StimulusMismatchError
+            Naming ids that are not in the set.
+        """
+        wanted = np.asarray(ids).astype(str)
+        unknown = [each for each in wanted if each not in self.table.index]
+        if unknown:
+            raise StimulusMismatchError(
+                f"{len(unknown)} stimuli are not in the stimulus set {self.identifier!r}: {name_some(unknown)}"
+            )
+        return self._with(table=self.table.loc[wanted])
+
+    def training(self) -> "StimulusSet":
+        """Return the stimuli that models may be fitted to, mirrored where the set asks for it.
+
+        These are the ones marked in the column ``training``; without that column, all of them.
+        """
+        marked = self._marked("training")
+        return self._with(
+            table=self.table if marked is None else self.table[marked],
+            mirrored=self.mirrored ^ self.mirror_training,
+        )
+
+    def held_out(self) -> "StimulusSet | None":
+        """Return the presented stimuli that no model was trained on; None if the set does not say."""
+        marked = self._marked("training")
+        if marked is None:
+            return None
+        presented = self._marked("presented")
+        return self._with(table=self.table[~marked if presented is None else ~marked & presented])
+
+    def pixels(self, size: int | None = None, *, channels: int = 1) -> NDArray[np.float32]:
+        """Read all images into one array.
+
+        Parameters
+        ----------
+        size : int, optional
+            Resample to size × size pixels (antialiased); by default the images' own size.
+        channels : {1, 3}
+            Grey or RGB.
+
+        Returns
+        -------
+        array of float32 in [0, 1], shape (n, height, width) or (n, height, width, 3)
+
+        Raises
+        ------
+        MissingImagesError
+            If the images are not available.
+        DatasetError
+            If an image cannot be read, or images differ in size and `size` is not given.
+        """
+        batches = list(self.batches(len(self) or 1, size=size, channels=channels))
+        return batches[0] if batches else np.empty((0, size or 0, size or 0), dtype=np.float32)
+
+    def batches(
+        self, batch_size: int, *, size: int | None = None, channels: int = 1
+    ) -> Iterator[NDArray[np.float32]]:
+        """Read the images a batch at a time; see :meth:`pixels`."""
+        mode = {1: "L", 3: "RGB"}.get(channels)
+        if mode is None:
+            raise DatasetError(f"channels must be 1 (grey) or 3 (RGB), not {channels!r}")
+
+        def as_array(image: Image.Image) -> NDArray[np.uint8]:
+            image = image.convert(mode)
+            if size is not None and image.size != (size, size):
+                # Pillow widens the kernel when it shrinks an image, so this is antialiased both ways.
+                image = image.resize((size, size), Image.Resampling.BICUBIC)
+            return np.asarray(image)
+
+        for start in range(0, len(self), batch_size):
+            ids = self.ids[start : start + batch_size]
+            arrays = [self.transform(each, as_array) for each in ids]
+            shapes = {array.shape for array in arrays}
+            if len(shapes) > 1:
+                raise DatasetError(
+                    f"the images of {self.identifier!r} differ in size ({name_some(sorted(shapes))}); give a size"
+                )
+            yield np.stack(arrays).astype(np.float32) / np.float32(255)
+
+    def transform(self, stimulus_id: str, function: Callable[[Image.Image], T]) -> T:
+        """Open one image, mirror it if the set is mirrored, and return `function` of it."""
+        with self.open(stimulus_id) as image:
+            try:
+                return function(image)
+            except OSError as error:
+                raise DatasetError(f"the image of stimulus {stimulus_id!r} is damaged: {error}") from error
+
+    def open(self, stimulus_id: str) -> Image.Image:
+        """Open one image as PIL image.
+
+        Raises
+        ------
+        MissingImagesError
+            If the images are not available.
+        DatasetError
+            If the image cannot be read.
+        """
+        source = self._sources[stimulus_id]
+        try:
+            image = Image.open(source) if isinstance(source, Path) else Image.fromarray(source)
+            return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if self.mirrored else image
+        except (OSError, Image.DecompressionBombError) as error:
+            raise DatasetError(f"cannot read the image of stimulus {stimulus_id!r}: {error}") from error
+
+    def image_bytes(self, stimulus_id: str) -> bytes:
+        """Return the file of one image as bytes (PNG for images in memory)."""
+        source = self._sources[stimulus_id]
+        if isinstance(source, Path):
+            return source.read_bytes()
+        buffer = BytesIO()
+        Image.fromarray(source).save(buffer, format="PNG")
+        return buffer.getvalue()
+
+    def image_suffix(self, stimulus_id: str) -> str:
+        """Return the file name ending of one image, with its dot."""
+        source = self._sources[stimulus_id]
+        return source.suffix if isinstance(source, Path) else ".png"
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Digest of ids, training marks, mirroring and image bytes; independent of order and name."""
+        marked = self._marked("training")
+        order = np.argsort(self.ids)
+        parts: list[object] = [self.ids[order], None if marked is None else marked[order]]
+        parts += [self.mirrored, self.mirror_training]
+        if self.has_images:
+            for stimulus_id in self.ids[order]:
+                source = self._sources[stimulus_id]
+                parts.append(source.read_bytes() if isinstance(source, Path) else source)
+        return digest(*parts)
+
+    @property
+    def _sources(self) -> Mapping[str, Path | NDArray[np.uint8]]:
+        if self._images is None:
+            raise MissingImagesError(
+                f"the stimulus set {self.identifier!r} has no images, and this model needs them; "
+                "use a model that needs none, such as neurons:DATASET or neuron_subset"
+            )
+        return self._images
+
+    def _marked(self, column: str) -> NDArray[np.bool_] | None:
+        return self.table[column].to_numpy(dtype=bool) if column in self.table else None
+
+    def _with(self, *, table: pd.DataFrame, mirrored: bool | None = None) -> "StimulusSet":
+        return StimulusSet(
+            self.identifier,
+            table,
+            self._images,
+            mirror_training=self.mirror_training,
+            mirrored=self.mirrored if mirrored is None else mirrored,
+        )
