@@ -1,1 +1,1 @@
-"""Does a single unit of this model explain a single neuron?"""
+"""Compare neural networks with neural recordings, unit by neuron."""
