@@ -1,1 +1,69 @@
-"""Compare neural networks with neural recordings, unit by neuron."""
+"""Compare neural networks with neural recordings, unit by neuron.
+
+>>> import neuroalign as na
+>>> score = na.score("beta_vae", "AM-faces-sim", "alignment")  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from neuroalign import metrics as metrics
+    from neuroalign.benchmark import Benchmark as Benchmark
+    from neuroalign.benchmark import load_benchmark as load_benchmark
+    from neuroalign.datasets.catalogue import load_dataset as load_dataset
+    from neuroalign.datasets.dataset import Dataset as Dataset
+    from neuroalign.datasets.importing import import_dataset as import_dataset
+    from neuroalign.errors import NeuroalignError as NeuroalignError
+    from neuroalign.leaderboards import leaderboard as leaderboard
+    from neuroalign.models import Model as Model
+    from neuroalign.models import ModelFamily as ModelFamily
+    from neuroalign.models import as_model as as_model
+    from neuroalign.models import load_model as load_model
+    from neuroalign.registry import register_benchmark as register_benchmark
+    from neuroalign.registry import register_dataset as register_dataset
+    from neuroalign.registry import register_model as register_model
+    from neuroalign.scores import Score as Score
+    from neuroalign.scoring import score as score
+    from neuroalign.stimuli import StimulusSet as StimulusSet
+
+# Where each public name lives; imported on first use, so that `import neuroalign` is quick.
+_PUBLIC = {
+    "Benchmark": "neuroalign.benchmark",
+    "Dataset": "neuroalign.datasets.dataset",
+    "Model": "neuroalign.models",
+    "ModelFamily": "neuroalign.models",
+    "NeuroalignError": "neuroalign.errors",
+    "Score": "neuroalign.scores",
+    "StimulusSet": "neuroalign.stimuli",
+    "as_model": "neuroalign.models",
+    "import_dataset": "neuroalign.datasets.importing",
+    "leaderboard": "neuroalign.leaderboards",
+    "load_benchmark": "neuroalign.benchmark",
+    "load_dataset": "neuroalign.datasets.catalogue",
+    "load_model": "neuroalign.models",
+    "metrics": "neuroalign.metrics",
+    "register_benchmark": "neuroalign.registry",
+    "register_dataset": "neuroalign.registry",
+    "register_model": "neuroalign.registry",
+    "score": "neuroalign.scoring",
+}
+
+__all__ = [*_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("neuroalign")
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'neuroalign' has no attribute {name!r}")
+    module = import_module(_PUBLIC[name])
+    value = module if name == "metrics" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

@@ -25,7 +25,7 @@ _BUNDLED = Path(str(files("neuroalign.datasets.simulation"))) / "bundled"
 
 
 def am_faces() -> Dataset:
-    """Return the stand-in, and say so: the recordings themselves have not been added."""
+    """The recordings of Higgins et al. (2020) once they are added; until then AM-faces-sim."""
     warnings.warn(
         "AM-faces has not been added (its recordings are available from the authors on request, see "
         "neuroalign data add --help); using the simulated stand-in AM-faces-sim",
@@ -37,13 +37,13 @@ def am_faces() -> Dataset:
 
 @cache
 def am_faces_sim() -> Dataset:
-    """Return 159 simulated neurons, most tuned to one generative factor of 2,100 rendered faces."""
+    """159 simulated neurons, most tuned to one generative factor of 2,100 rendered faces."""
     return read_folder(_BUNDLED / "AM-faces-sim")
 
 
 @cache
 def am_faces_sim_mixed() -> Dataset:
-    """Return 159 simulated neurons tuned to random mixtures of the same factors, for the same faces."""
+    """159 simulated neurons tuned to random mixtures of the same factors, for the same faces."""
     folder = _BUNDLED / "AM-faces-sim-mixed"
     metadata = read_metadata(folder)
     return Dataset(

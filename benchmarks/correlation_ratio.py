@@ -1,0 +1,88 @@
+"""Correlation ratio: does one unit correlate with a neuron far more than the others do?"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import xarray as xr
+
+from neuroalign.arrays import Join
+from neuroalign.benchmark import Benchmark, self_pairs
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.metrics import correlation_ratio
+from neuroalign.models import Model
+from neuroalign.scores import Score, standard_error
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrelationRatio(Benchmark):
+    """Average correlation ratio over the units that are some neuron's best, and unit proportion.
+
+    Parameters
+    ----------
+    aggregate : {"unit_mean", "unit_max", "neuron_mean"}
+        How the ratios of neurons become one number; see :func:`neuroalign.metrics.correlation_ratio`.
+    self_pairs : {"exclude", "include"}
+        Whether a neuron that is one of the model's units may correlate with itself.
+    n_permutations : int
+        Shuffles of the stimulus labels behind the chance level, which falls with the number of units.
+    seed : int
+        Of the shuffles.
+
+    References
+    ----------
+    Higgins et al. (2020), arXiv 2006.14304, "Average correlation ratio and average unit proportion".
+    """
+
+    identifier: ClassVar[str] = "correlation_ratio"
+    version: ClassVar[int] = 1
+
+    aggregate: Literal["unit_mean", "unit_max", "neuron_mean"] = "unit_mean"
+    self_pairs: Literal["exclude", "include"] = "exclude"
+    n_permutations: int = 20
+    seed: int = 0
+
+    def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
+        """Correlate every informative unit with every neuron."""
+        latents, responses = self.align(model, dataset, join=join)
+        informative = latents["informative"].values
+        pairs = self_pairs(latents, responses, dataset) if self.self_pairs == "exclude" else None
+        result = correlation_ratio(
+            latents.values, responses.values, informative=informative, aggregate=self.aggregate, exclude=pairs
+        )
+        rng = np.random.default_rng(self.seed)
+        shuffled = [
+            correlation_ratio(
+                latents.values[rng.permutation(latents.sizes["stimulus"])],
+                responses.values,
+                informative=informative,
+                aggregate=self.aggregate,
+                exclude=pairs,
+            ).score
+            for _ in range(self.n_permutations)
+        ]
+        data = xr.Dataset(
+            {
+                "correlation_ratio": ("neuroid", result.per_neuron),
+                "best_unit": ("neuroid", latents["unit"].values[result.best_unit]),
+            },
+            coords={"neuroid": responses["neuroid"].values, "unit": latents["unit"].values},
+        )
+        n_informative = int(informative.sum())
+        return self.make_score(
+            model,
+            dataset,
+            value=result.score,
+            error=standard_error(result.per_neuron),
+            error_over="neurons",
+            null=float(np.mean(shuffled)) if shuffled else float("nan"),
+            data=data,
+            notes=[
+                f"{result.unit_proportion:.2f} of {n_informative} informative units are some neuron's best"
+            ],
+            provenance={
+                "n_stimuli": responses.sizes["stimulus"],
+                "n_neurons": responses.sizes["neuroid"],
+                "unit_proportion": result.unit_proportion,
+            },
+        )

@@ -1,0 +1,94 @@
+"""Linear recombination: is there anything special about single neurons, or would any axes do?"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import xarray as xr
+
+from neuroalign.arrays import Join
+from neuroalign.arrays import responses as make_responses
+from neuroalign.benchmark import Benchmark, load_benchmark
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.errors import UsageError
+from neuroalign.metrics import recombine
+from neuroalign.models import Model
+from neuroalign.scores import Score, standard_error
+from neuroalign.specs import format_spec
+
+
+@dataclass(frozen=True)
+class LinearRecombination(Benchmark):
+    """The drop of another benchmark's score when neurons are replaced by mixtures of them.
+
+    Parameters
+    ----------
+    benchmark : str or Benchmark
+        What is scored on the neurons themselves and on the mixtures.
+    kind : {"abs_gaussian", "orthogonal"}
+        "abs_gaussian": weights |N(0, 1)| with columns that sum to 1, as in the paper; all weights are
+        positive, so that even independent neurons come out correlated. "orthogonal": a random
+        rotation, which keeps the spectrum of the covariance and changes only the axes.
+    n_draws : int
+        Number of random mixtures.
+    seed : int
+        Of the first mixture; the others follow.
+
+    References
+    ----------
+    Higgins et al. (2020), arXiv 2006.14304, fig. 3c.
+    """
+
+    identifier: ClassVar[str] = "linear_recombination"
+    version: ClassVar[int] = 1
+
+    benchmark: str | Benchmark = "alignment"
+    kind: Literal["abs_gaussian", "orthogonal"] = "abs_gaussian"
+    n_draws: int = 5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.n_draws < 1:
+            raise UsageError(f"n_draws must be at least 1, not {self.n_draws}")
+        if isinstance(load_benchmark(self.benchmark), LinearRecombination):
+            raise UsageError("linear_recombination cannot wrap itself; name another benchmark")
+
+    def options(self) -> dict[str, Any]:
+        """Return the options, the wrapped benchmark written out in full."""
+        wrapped = load_benchmark(self.benchmark)
+        return {**super().options(), "benchmark": format_spec(wrapped.identifier, wrapped.options())}
+
+    def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
+        """Score the neurons, then each set of mixtures."""
+        wrapped = load_benchmark(self.benchmark)
+        native = wrapped.score(model, dataset, join=join)
+        responses = dataset.responses
+        recombined = []
+        for draw in range(self.n_draws):
+            mixtures = make_responses(
+                recombine(responses.values, kind=self.kind, seed=self.seed + draw),
+                stimulus=responses["stimulus"].values,
+                neuroid=[f"mixture_{index}" for index in range(responses.sizes["neuroid"])],
+            )
+            recombined.append(wrapped.score(model, dataset.with_responses(mixtures), join=join).value)
+        sign = 1.0 if wrapped.higher_is_better else -1.0
+        drops = sign * (native.value - np.array(recombined))
+        return self.make_score(
+            model,
+            dataset,
+            value=float(drops.mean()),
+            error=standard_error(drops),
+            error_over="draws",
+            null=0.0,
+            data=xr.Dataset(
+                {
+                    "native": native.value,
+                    "recombined": ("draw", np.array(recombined)),
+                    "drop": ("draw", drops),
+                },
+                coords={"draw": np.arange(self.n_draws)},
+            ),
+            notes=[f"{wrapped.identifier} {native.value:.3f} native, {np.mean(recombined):.3f} recombined"],
+            provenance={"native": native.value, "recombined": recombined},
+        )

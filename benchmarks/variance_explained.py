@@ -1,0 +1,95 @@
+"""Variance explained: how much of a neuron's response do the model's units predict together?"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import xarray as xr
+
+from neuroalign.arrays import Join
+from neuroalign.benchmark import Benchmark, self_pairs
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.metrics import lasso_variance_explained, noise_corrected_r2, reliability
+from neuroalign.models import Model
+from neuroalign.scores import Score, standard_error
+
+
+@dataclass(frozen=True, kw_only=True)
+class VarianceExplained(Benchmark):
+    """Cross-validated variance explained by a Lasso from all units, averaged over neurons.
+
+    Parameters
+    ----------
+    n_outer_folds : int
+        Folds of the outer cross-validation, whose residuals are pooled; λ is chosen without them.
+    n_folds, n_lambdas, rule, seed
+        Of the inner cross-validated Lasso; see :func:`neuroalign.metrics.lasso_cv`.
+    zero_uninformative : bool
+        Whether units that are not informative are set to zero before the fit.
+    self_pairs : {"exclude", "include"}
+        Whether a neuron that is one of the model's units may predict itself.
+
+    References
+    ----------
+    Higgins et al. (2020), arXiv 2006.14304, "Variance explained"; Pospisil & Bair (2021) for the
+    noise correction.
+    """
+
+    identifier: ClassVar[str] = "variance_explained"
+    version: ClassVar[int] = 1
+
+    n_outer_folds: int = 10
+    n_folds: int = 10
+    n_lambdas: int = 100
+    rule: Literal["1se", "min"] = "1se"
+    zero_uninformative: bool = True
+    self_pairs: Literal["exclude", "include"] = "exclude"
+    seed: int = 0
+
+    def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
+        """Predict each neuron on images that the fit has not seen."""
+        latents, responses = self.align(model, dataset, join=join)
+        informative = latents["informative"].values
+        pairs = self_pairs(latents, responses, dataset)
+        explained = lasso_variance_explained(
+            np.where(informative, latents.values, 0.0) if self.zero_uninformative else latents.values,
+            responses.values,
+            n_outer_folds=self.n_outer_folds,
+            n_folds=self.n_folds,
+            n_lambdas=self.n_lambdas,
+            rule=self.rule,
+            seed=self.seed,
+            exclude=pairs if self.self_pairs == "exclude" else None,
+        )
+        variables = {"variance_explained": ("neuroid", explained.per_neuron)}
+        notes = []
+        ceiling = float("nan")
+        trials = dataset.trials
+        if trials is None:
+            notes.append("only averages over trials are known: no ceiling and no noise correction")
+        else:
+            trials = trials[np.isin(dataset.responses["stimulus"].values, responses["stimulus"].values)]
+            split_half = reliability(trials).per_neuron
+            corrected = noise_corrected_r2(trials, explained.predicted)
+            variables["reliability"] = ("neuroid", split_half)
+            variables["noise_corrected_r2"] = ("neuroid", corrected)
+            ceiling = float(np.nanmean(split_half))
+            notes.append(
+                f"median noise-corrected r² {np.nanmedian(corrected):.3f} over the "
+                f"{np.isfinite(corrected).sum()} neurons that are reliable enough"
+            )
+        data = xr.Dataset(variables, coords={"neuroid": responses["neuroid"].values})
+        undefined = int(np.isnan(explained.per_neuron).sum())
+        if undefined:
+            notes.append(f"{undefined} neurons without variance are left out")
+        return self.make_score(
+            model,
+            dataset,
+            value=float(np.nanmean(explained.per_neuron)),
+            error=standard_error(explained.per_neuron),
+            error_over="neurons",
+            ceiling=ceiling,
+            data=data,
+            notes=notes,
+            provenance={"n_stimuli": responses.sizes["stimulus"], "n_neurons": responses.sizes["neuroid"]},
+        )

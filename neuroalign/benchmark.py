@@ -1,0 +1,156 @@
+"""What a benchmark must offer."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from types import UnionType
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from neuroalign.arrays import Join, align
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.errors import UsageError
+from neuroalign.models import Model
+from neuroalign.registry import benchmarks, unknown_name
+from neuroalign.scores import Score
+from neuroalign.specs import parse_spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark(ABC):
+    """Scores any model on any dataset.
+
+    A subclass is a frozen dataclass whose fields are its options; `score` aligns the labels, calls a
+    pure function of :mod:`neuroalign.metrics` and labels what that returns.
+    """
+
+    #: Name in scores and leaderboards.
+    identifier: ClassVar[str]
+    #: Raised when the same input would give another number.
+    version: ClassVar[int] = 1
+    higher_is_better: ClassVar[bool] = True
+    #: Whether the number depends on the model's decoder as well as on its latents.
+    uses_decoder: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Check the options against their types: names on a command line come as text."""
+        hints = get_type_hints(type(self))
+        for name, value in ((each.name, getattr(self, each.name)) for each in fields(self)):
+            allowed = _alternatives(hints[name])
+            if not any(
+                value == each if not isinstance(each, type) else type(value) is each for each in allowed
+            ):
+                expected = ", ".join(
+                    each.__name__ if isinstance(each, type) else repr(each) for each in allowed
+                )
+                raise UsageError(f"{self.identifier}: {name} must be one of {expected}, not {value!r}")
+
+    @abstractmethod
+    def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
+        """Score one model on one dataset.
+
+        Parameters
+        ----------
+        model : Model
+        dataset : Dataset
+        join : {"exact", "intersection"}
+            Whether latents are required for every recorded stimulus.
+        """
+
+    def align(
+        self, model: Model, dataset: Dataset, *, join: Join = "exact"
+    ) -> tuple[xr.DataArray, xr.DataArray]:
+        """Return the model's latents and the dataset's responses, paired by stimulus id in sorted order."""
+        return align(model.latents(dataset.stimuli), dataset.responses, join=join)
+
+    def options(self) -> dict[str, Any]:
+        """Return the options as a dictionary."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    def make_score(self, model: Model, dataset: Dataset, **values: Any) -> Score:
+        """Make a score that carries the identifiers, version and options of this benchmark."""
+        return Score(
+            model=model.identifier,
+            dataset=dataset.identifier,
+            benchmark=self.identifier,
+            benchmark_version=self.version,
+            options=self.options(),
+            higher_is_better=self.higher_is_better,
+            **values,
+        )
+
+
+def _alternatives(hint: Any) -> list[Any]:
+    """Flatten a type hint into the values and plain types that it allows."""
+    if get_origin(hint) is Literal:
+        return list(get_args(hint))
+    if get_origin(hint) in (Union, UnionType):
+        return [each for part in get_args(hint) for each in _alternatives(part)]
+    return [hint]
+
+
+def self_pairs(latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset) -> NDArray[np.int64]:
+    """Find the neurons that are units of the model themselves.
+
+    Parameters
+    ----------
+    latents : latents
+        With the coordinate ``neuroid`` and the attribute ``neuroids_of`` where units are neurons.
+    responses : responses
+    dataset : Dataset
+        What the responses are of.
+
+    Returns
+    -------
+    array of int, shape (n_neurons,)
+        Index of the unit that is the neuron itself; -1 where there is none.
+    """
+    none = np.full(responses.sizes["neuroid"], -1, dtype=np.int64)
+    if "neuroid" not in latents.coords or latents.attrs.get("neuroids_of") != dataset.content_hash:
+        return none
+    return pd.Index(latents["neuroid"].values).get_indexer(responses["neuroid"].values).astype(np.int64)
+
+
+def load_benchmark(spec: str | Benchmark) -> Benchmark:
+    """Load a benchmark by name.
+
+    Parameters
+    ----------
+    spec : str or Benchmark
+        A name, with options if need be: ``alignment``, ``alignment[n_units=informative]``.
+
+    Returns
+    -------
+    Benchmark
+
+    Raises
+    ------
+    UnknownNameError
+        Naming the nearest benchmark or option.
+    """
+    if isinstance(spec, Benchmark):
+        return spec
+    parsed = parse_spec(spec)
+    if parsed.wrappers:
+        raise UsageError(f"a benchmark takes no reducers: {spec!r}")
+    return make_benchmark(parsed.name, benchmarks.get(parsed.name), parsed.options)
+
+
+def make_benchmark(name: str, registered: Any, options: Mapping[str, Any]) -> Benchmark:
+    """Make a benchmark of what is registered, a class or an instance, with options."""
+    if isinstance(registered, Benchmark):
+        options = {**registered.options(), **options}
+        registered = type(registered)
+    if not (isinstance(registered, type) and issubclass(registered, Benchmark)):
+        raise UsageError(
+            f"{name!r} is registered as {registered!r}, which is no subclass of neuroalign.Benchmark"
+        )
+    known = [each.name for each in fields(registered)]
+    for option in options:
+        if option not in known:
+            raise unknown_name(f"option of {name}", option, known)
+    return registered(**options)

@@ -1,0 +1,115 @@
+"""The command line: parses, calls the library, prints.
+
+Results go to standard output, progress and notes to standard error. Exit codes: 0 done, 1 the work
+failed, 2 the call was wrong. Commands are imported only when they are used, so that ``--help`` is quick.
+"""
+
+import importlib
+import sys
+import warnings
+from typing import Any
+
+import click
+
+from neuroalign.errors import NeuroalignError, NeuroalignWarning
+
+_COMMANDS = {
+    "score": ("neuroalign.cli.score", "score", "Score a model on a dataset."),
+    "leaderboard": (
+        "neuroalign.cli.leaderboard",
+        "leaderboard",
+        "Rank the models that were scored on a dataset.",
+    ),
+    "list": ("neuroalign.cli.catalogue", "list_names", "List models, datasets or benchmarks."),
+    "info": ("neuroalign.cli.catalogue", "info", "Describe a model, a dataset or a benchmark."),
+    "data": ("neuroalign.cli.data", "data", "Add recordings of your own, and look after them."),
+    "train": ("neuroalign.cli.train", "train", "Train a family of models on a dataset's images."),
+    "cache": ("neuroalign.cli.cache", "cache", "Show or clear what was computed before."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are imported when they are called, not to list them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute, _ = _COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from neuroalign.registry import unknown_name
+
+            raise unknown_name("command", args[0], _COMMANDS)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in _COMMANDS.items()])
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Try: neuroalign score beta_vae AM-faces",
+)
+@click.version_option(package_name="neuroalign", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Compare neural networks with neural recordings, unit by neuron.
+
+    Does a single unit of this model explain a single neuron?
+    """
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 the work failed, 2 the call was wrong."""
+    sys.exit(run(args))
+
+
+def run(args: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    with warnings.catch_warnings():
+        # What other libraries warn of is for developers; our own notes are for the user.
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", NeuroalignWarning)
+        warnings.showwarning = _show_note
+        try:
+            outcome: Any = cli.main(args=args, prog_name="neuroalign", standalone_mode=False)
+            return outcome if isinstance(outcome, int) else 0
+        except click.ClickException as error:
+            error.show()
+            return 2
+        except NeuroalignError as error:
+            _complain(str(error))
+            return error.exit_code
+        except (click.Abort, KeyboardInterrupt):
+            _complain("interrupted")
+            return 130
+        except BrokenPipeError:
+            sys.stderr.close()
+            return 1
+        except OSError as error:
+            where = f" ({error.filename})" if error.filename else ""
+            _complain(f"{error.strerror or error}{where}")
+            return 1
+
+
+def _complain(message: str) -> None:
+    click.echo(f"neuroalign: {' '.join(message.split())}", err=True)
+
+
+_shown: set[str] = set()
+
+
+def _show_note(message: Warning | str, category: type[Warning], *_: Any) -> None:
+    text = " ".join(str(message).split())
+    if issubclass(category, NeuroalignWarning) and text not in _shown:
+        _shown.add(text)
+        click.echo(f"neuroalign: note: {text}", err=True)

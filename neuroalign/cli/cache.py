@@ -1,0 +1,60 @@
+"""The command ``neuroalign cache``."""
+
+import json
+from pathlib import Path
+
+import click
+
+_KINDS = ("latents", "results")
+
+
+@click.group()
+def cache() -> None:
+    """Show or clear latents and scores that were computed before."""
+
+
+@cache.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def info(as_json: bool) -> None:
+    """Show where the caches are and how large."""
+    from neuroalign.home import home
+
+    rows = {kind: {"path": str(home() / kind), **_size(home() / kind)} for kind in _KINDS}
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+        return
+    for kind, row in rows.items():
+        click.echo(f"{kind}: {row['files']} files, {int(row['bytes']) / 1e6:.1f} MB in {row['path']}")
+
+
+@cache.command()
+@click.argument("kinds", nargs=-1, type=click.Choice(_KINDS))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def clear(kinds: tuple[str, ...], yes: bool) -> None:
+    """Delete cached latents, stored results, or (without an argument) latents only.
+
+    Latents can be computed again; results are what leaderboards are made of.
+    """
+    import shutil
+
+    from neuroalign.home import home
+
+    for kind in kinds or ("latents",):
+        folder = home() / kind
+        size = _size(folder)
+        if not size["files"]:
+            click.echo(f"{kind}: nothing to clear in {folder}")
+            continue
+        if not yes:
+            click.confirm(
+                f"Delete {size['files']} files ({size['bytes'] / 1e6:.1f} MB) in {folder}?",
+                abort=True,
+                err=True,
+            )
+        shutil.rmtree(folder)
+        click.echo(f"{kind}: cleared {folder}")
+
+
+def _size(folder: Path) -> dict[str, int]:
+    files = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
+    return {"files": len(files), "bytes": sum(path.stat().st_size for path in files)}

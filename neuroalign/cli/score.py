@@ -1,0 +1,91 @@
+"""The command ``neuroalign score``."""
+
+import json
+
+import click
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  neuroalign score beta_vae AM-faces
+  neuroalign score "beta_vae[beta=4,seed=0]" AM-faces --benchmark alignment
+  neuroalign score "timm:resnet18@layer3+pca[n=50]" ./my-recordings
+  neuroalign score my_models.py:my_model ./my-recordings --json
+"""
+)
+@click.argument("model")
+@click.argument("dataset")
+@click.option(
+    "--benchmark",
+    "-b",
+    "benchmarks",
+    multiple=True,
+    metavar="NAME",
+    help='Benchmark, with options if need be: "alignment[n_folds=5]". Repeat for several; by default all.',
+)
+@click.option(
+    "--intersection", is_flag=True, help="Score the stimuli that model and recording share, if not all."
+)
+@click.option("--jobs", "-j", default=1, show_default=True, help="Instances scored at once.")
+@click.option("--no-cache", is_flag=True, help="Compute everything anew, and keep nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def score(
+    model: str,
+    dataset: str,
+    benchmarks: tuple[str, ...],
+    intersection: bool,
+    jobs: int,
+    no_cache: bool,
+    as_json: bool,
+) -> int:
+    """Score MODEL on DATASET.
+
+    MODEL is a family (every instance is scored), one instance, timm:NAME@LAYER, neurons:DATASET, or
+    FILE.py:NAME for a model of your own. DATASET is a name or a dataset folder.
+    """
+    from neuroalign.datasets.catalogue import load_dataset
+    from neuroalign.errors import UsageError
+    from neuroalign.models import ModelFamily, load_model
+    from neuroalign.registry import benchmarks as registered
+    from neuroalign.scoring import score_all
+
+    if jobs == 0 or jobs < -1:
+        raise UsageError(f"--jobs must be a positive number, or -1 for all cores, not {jobs}")
+    loaded_dataset = load_dataset(dataset)
+    loaded = load_model(model, dataset=loaded_dataset)
+    wanted = list(benchmarks) or [name for name, _ in registered.items()]
+    scores, failures = score_all(
+        loaded,
+        loaded_dataset,
+        wanted,
+        join="intersection" if intersection else "exact",
+        n_jobs=jobs,
+        use_cache=not no_cache,
+    )
+    if as_json:
+        document = {
+            "model": loaded.identifier,
+            "dataset": loaded_dataset.identifier,
+            "simulated": loaded_dataset.simulated,
+            "scores": [each.to_record() for each in scores],
+            "failures": [
+                {"model": each.model, "benchmark": each.benchmark, "reason": str(each.reason)}
+                for each in failures
+            ],
+        }
+        click.echo(json.dumps(document, indent=1, default=str, allow_nan=False))
+    elif scores:
+        from neuroalign.cli.tables import score_table
+
+        click.echo(score_table(scores, is_family=isinstance(loaded, ModelFamily)))
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for failure in failures:
+        reasons.setdefault((failure.benchmark, str(failure.reason)), []).append(failure.model)
+    for (benchmark, reason), models in reasons.items():
+        who = models[0] if len(models) == 1 else f"{models[0]} and {len(models) - 1} more"
+        click.echo(f"neuroalign: no {benchmark} for {who}: {reason}", err=True)
+    if not failures:
+        return 0
+    # A benchmark that was not asked for by name may not apply to every model.
+    return 1 if benchmarks or not scores else 0

@@ -1,0 +1,160 @@
+"""Plain-text tables of scores."""
+
+import json
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+from tabulate import tabulate
+
+from neuroalign.scores import Score, standard_error
+
+
+def score_table(scores: Sequence[Score], *, is_family: bool) -> str:
+    """Lay out scores as models × benchmarks, with the dataset, chance levels and ceilings.
+
+    Parameters
+    ----------
+    scores : sequence of Score
+    is_family : bool
+        Whether to add the mean and standard error over instances.
+
+    Returns
+    -------
+    str
+    """
+    first = scores[0]
+    benchmarks = list(dict.fromkeys(each.benchmark for each in scores))
+    by_model: dict[str, dict[str, Score]] = {}
+    for each in scores:
+        by_model.setdefault(each.model, {})[each.benchmark] = each
+    rows = [[model, *(_cell(of.get(name)) for name in benchmarks)] for model, of in by_model.items()]
+    if is_family and len(by_model) > 1:
+        rows.append(["", *("" for _ in benchmarks)])
+        values = {name: [of[name].value for of in by_model.values() if name in of] for name in benchmarks}
+        rows.append([f"mean of {len(by_model)}", *(_number(_mean(values[name])) for name in benchmarks)])
+        rows.append(["SE over instances", *(_number(standard_error(values[name])) for name in benchmarks)])
+    for label, attribute in (("chance", "null"), ("ceiling", "ceiling")):
+        bounds = {
+            name: _mean([getattr(of[name], attribute) for of in by_model.values() if name in of])
+            for name in benchmarks
+        }
+        if any(math.isfinite(bound) for bound in bounds.values()):
+            rows.append([label, *(_number(bounds[name]) for name in benchmarks)])
+    arrows = ["" if _of(scores, name).higher_is_better else " (lower is better)" for name in benchmarks]
+    headers = ["model", *(f"{name}{arrow}" for name, arrow in zip(benchmarks, arrows, strict=True))]
+    kind = "simulated neurons" if first.provenance.get("simulated") else "recorded neurons"
+    table = tabulate(
+        rows, headers=headers, stralign="right", colalign=["left", *("right" for _ in benchmarks)]
+    )
+    notes = "\n".join(_notes(scores))
+    title = f"{first.dataset} ({kind}); ± is the standard error over {_over(scores)}"
+    return f"{title}\n\n{table}" + (f"\n\n{notes}" if notes else "")
+
+
+def _cell(score: Score | None) -> str:
+    if score is None:
+        return "–"
+    return _number(score.value) + ("" if math.isnan(score.error) else f" ± {score.error:.3f}")
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"
+
+
+def _mean(values: Sequence[float]) -> float:
+    finite = [each for each in values if math.isfinite(each)]
+    return sum(finite) / len(finite) if finite else math.nan
+
+
+def _of(scores: Sequence[Score], benchmark: str) -> Score:
+    return next(each for each in scores if each.benchmark == benchmark)
+
+
+def _over(scores: Sequence[Score]) -> str:
+    over: dict[str, list[str]] = {}
+    for each in scores:
+        names = over.setdefault(each.error_over, [])
+        if each.benchmark not in names:
+            names.append(each.benchmark)
+    if len(over) == 1:
+        return next(iter(over))
+    return ", ".join(f"{what} ({', '.join(names)})" for what, names in over.items())
+
+
+def _notes(scores: Sequence[Score]) -> list[str]:
+    """Each note once, with the models that it holds for unless it holds for all."""
+    models = {each.model for each in scores}
+    holds: dict[tuple[str, str], list[str]] = {}
+    for each in scores:
+        for note in each.notes:
+            holds.setdefault((each.benchmark, note), []).append(each.model)
+    lines = []
+    for (benchmark, note), of in holds.items():
+        who = "" if len(of) == len(models) else f" [{of[0] if len(of) == 1 else f'{len(of)} models'}]"
+        lines.append(f"{benchmark}: {note}{who}")
+    return lines
+
+
+def format_leaderboards(tables: Sequence[pd.DataFrame], style: str) -> str:
+    """Lay out leaderboards, one for each benchmark.
+
+    Parameters
+    ----------
+    tables : sequence of DataFrame
+        As :func:`neuroalign.leaderboard` returns them.
+    style : {"table", "json", "csv", "markdown", "latex"}
+
+    Returns
+    -------
+    str
+    """
+    if style == "json":
+        boards = [{**each.attrs, "rows": json.loads(each.to_json(orient="records"))} for each in tables]
+        return json.dumps({"leaderboards": boards}, indent=1, default=str, allow_nan=False)
+    if style == "csv":
+        labelled = [
+            each.assign(dataset=each.attrs["dataset"], benchmark=each.attrs["benchmark"]) for each in tables
+        ]
+        return pd.concat(labelled).to_csv(index=False, lineterminator="\n").rstrip("\n")
+    layout = {"table": "simple", "markdown": "github", "latex": "latex_booktabs"}[style]
+    return "\n\n".join(_format_leaderboard(each, layout) for each in tables)
+
+
+def _format_leaderboard(table: pd.DataFrame, layout: str) -> str:
+    attrs = table.attrs
+    shown = table[["family", "n", "mean", "sd", "null", "ceiling", "p_raw", "p", "hedges_g", "note"]]
+    shown = shown.dropna(axis="columns", how="all")
+    names = {"null": "chance", "p_raw": "p (Welch)", "p": "p (Holm)", "hedges_g": "Hedges' g", "note": ""}
+    cells = [
+        [_leaderboard_cell(column, value) for column, value in zip(shown.columns, row, strict=True)]
+        for row in shown.itertuples(index=False)
+    ]
+    text = [column in ("family", "note") for column in shown.columns]
+    body = tabulate(
+        cells,
+        headers=[names.get(column, column) for column in shown.columns],
+        tablefmt=layout,
+        disable_numparse=True,
+        colalign=["left" if each else "right" for each in text],
+    )
+    kind = "simulated neurons" if attrs["simulated"] else "recorded neurons"
+    direction = "" if attrs["higher_is_better"] else ", lower is better"
+    title = (
+        f"{attrs['dataset']} ({kind}): {attrs['benchmark']} version {attrs['benchmark_version']}{direction}"
+    )
+    left_out = ", ".join(f"{n} {reason}" for reason, n in attrs["left_out"].items())
+    comment = "% " if layout.startswith("latex") else ""
+    return f"{comment}{title}\n\n{body}" + (f"\n\n{comment}left out: {left_out}" if left_out else "")
+
+
+def _leaderboard_cell(column: str, value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, float | int) or (isinstance(value, float) and math.isnan(value)):
+        return "–" if isinstance(value, float) else str(value)
+    if column == "n":
+        return str(value)
+    if column in ("p", "p_raw") and value < 0.001:
+        return f"{value:.1e}"
+    return f"{value:.3f}"

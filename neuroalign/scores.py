@@ -1,0 +1,181 @@
+"""A score: one number, how sure it is, between which bounds it lies, and everything behind it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """The score of one model, or of a family of models, on one dataset by one benchmark.
+
+    Parameters
+    ----------
+    value : float
+        The score. NaN where it is undefined; `notes` say why.
+    error : float
+        Standard error of `value` over what `error_over` names; NaN with fewer than two of them.
+    error_over : str
+        What the error is over: "neurons", "stimuli", "units", "draws" or "instances".
+    null : float
+        Value expected by chance, NaN where it was not computed.
+    ceiling : float
+        Value that a perfect model could reach with this recording, NaN where it was not computed.
+    model, dataset, benchmark : str
+        Identifiers.
+    benchmark_version : int
+    family : str
+        The family that the model belongs to; leaderboards compare families.
+    options : mapping
+        Options of the benchmark.
+    higher_is_better : bool
+    data : xarray.Dataset
+        Everything per neuron and per unit.
+    provenance : mapping
+        Versions, content hashes, seeds, time taken.
+    notes : sequence of str
+        What a reader of the number should know, such as neurons without any weight.
+    instances : sequence of Score
+        For a family: the scores of its instances.
+    """
+
+    value: float
+    error: float
+    error_over: str
+    model: str
+    dataset: str
+    benchmark: str
+    benchmark_version: int
+    family: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    higher_is_better: bool = True
+    null: float = float("nan")
+    ceiling: float = float("nan")
+    data: xr.Dataset = field(default_factory=xr.Dataset, repr=False)
+    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    notes: Sequence[str] = ()
+    instances: Sequence["Score"] = field(default=(), repr=False)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __str__(self) -> str:
+        error = "" if np.isnan(self.error) else f" ± {self.error:.4f} (SE over {self.error_over})"
+        return f"{self.model} on {self.dataset}, {self.benchmark}: {self.value:.4f}{error}"
+
+    def to_record(self) -> dict[str, Any]:
+        """Return everything but the arrays as a dictionary that JSON can hold (NaN becomes None)."""
+        return {
+            "model": self.model,
+            "dataset": self.dataset,
+            "benchmark": self.benchmark,
+            "benchmark_version": self.benchmark_version,
+            "family": self.family,
+            "options": dict(self.options),
+            "value": _finite_or_none(self.value),
+            "error": _finite_or_none(self.error),
+            "error_over": self.error_over,
+            "null": _finite_or_none(self.null),
+            "ceiling": _finite_or_none(self.ceiling),
+            "higher_is_better": self.higher_is_better,
+            "notes": list(self.notes),
+            "provenance": dict(self.provenance),
+            **({"instances": [each.to_record() for each in self.instances]} if self.instances else {}),
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any], data: xr.Dataset | None = None) -> "Score":
+        """Make a score of what :meth:`to_record` returned.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If the record lacks a field or a field has the wrong type.
+        """
+        return cls(
+            value=_nan_or_float(record["value"]),
+            error=_nan_or_float(record["error"]),
+            error_over=str(record["error_over"]),
+            model=str(record["model"]),
+            dataset=str(record["dataset"]),
+            benchmark=str(record["benchmark"]),
+            benchmark_version=int(record["benchmark_version"]),
+            family=str(record["family"]),
+            options=dict(record["options"]),
+            higher_is_better=bool(record["higher_is_better"]),
+            null=_nan_or_float(record["null"]),
+            ceiling=_nan_or_float(record["ceiling"]),
+            data=xr.Dataset() if data is None else data,
+            provenance=dict(record["provenance"]),
+            notes=tuple(map(str, record["notes"])),
+            instances=tuple(cls.from_record(each) for each in record.get("instances", ())),
+        )
+
+
+def standard_error(values: Any) -> float:
+    """Return the standard error of the mean of the finite values (ddof 1); NaN for fewer than two."""
+    array = np.asarray(values, dtype=np.float64).ravel()
+    array = array[np.isfinite(array)]
+    return float(array.std(ddof=1) / np.sqrt(array.size)) if array.size > 1 else float("nan")
+
+
+def summarise(scores: Sequence[Score], *, family: str) -> Score:
+    """Average the scores of the instances of one family on one dataset by one benchmark.
+
+    Parameters
+    ----------
+    scores : sequence of Score
+        At least one.
+    family : str
+        Identifier of the family.
+
+    Returns
+    -------
+    Score
+        The mean over instances; the error is the standard error over instances. NaN instances are
+        left out, and a note counts them.
+    """
+    first = scores[0]
+    values = np.array([each.value for each in scores])
+    finite = values[np.isfinite(values)]
+    notes = [f"mean over {finite.size} instances"]
+    if finite.size < values.size:
+        notes.append(f"{values.size - finite.size} of {values.size} instances have no score")
+    return Score(
+        value=float(finite.mean()) if finite.size else float("nan"),
+        error=standard_error(values),
+        error_over="instances",
+        model=family,
+        family=family,
+        dataset=first.dataset,
+        benchmark=first.benchmark,
+        benchmark_version=first.benchmark_version,
+        options=first.options,
+        higher_is_better=first.higher_is_better,
+        null=_mean_or_nan([each.null for each in scores]),
+        ceiling=_mean_or_nan([each.ceiling for each in scores]),
+        data=xr.Dataset(
+            {"value": ("instance", values)}, coords={"instance": [each.model for each in scores]}
+        ),
+        provenance={
+            key: value for key, value in first.provenance.items() if key in ("neuroalign", "dataset_hash")
+        },
+        notes=notes,
+        instances=tuple(scores),
+    )
+
+
+def _mean_or_nan(values: Sequence[float]) -> float:
+    finite = [each for each in values if np.isfinite(each)]
+    return float(np.mean(finite)) if finite else float("nan")
+
+
+def _finite_or_none(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _nan_or_float(value: Any) -> float:
+    return float("nan") if value is None else float(value)

@@ -1,0 +1,224 @@
+"""Score models on datasets: names or objects, one model or a whole family, each number once."""
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from neuroalign.arrays import Join
+from neuroalign.benchmark import Benchmark, load_benchmark
+from neuroalign.datasets.catalogue import load_dataset
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.errors import NeuroalignError
+from neuroalign.hashing import digest
+from neuroalign.latents_cache import compute_latents
+from neuroalign.models import Model, ModelFamily, load_model
+from neuroalign.progress import progress
+from neuroalign.results import ResultsStore
+from neuroalign.scores import Score, summarise
+from neuroalign.stimuli import StimulusSet
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A benchmark that could not score a model, and why."""
+
+    model: str
+    benchmark: str
+    reason: NeuroalignError
+
+
+class _Prepared:
+    """A model whose latents of one stimulus set are computed already."""
+
+    def __init__(self, model: Model, stimuli: StimulusSet, latents: xr.DataArray) -> None:
+        self.identifier = model.identifier
+        self._model, self._stimuli, self._latents = model, stimuli, latents
+        if hasattr(model, "decode"):
+            self.decode = model.decode
+
+    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        return self._latents if stimuli is self._stimuli else compute_latents(self._model, stimuli)
+
+
+def score(
+    model: str | Model | ModelFamily | Any,
+    dataset: "str | os.PathLike[str] | Dataset",
+    benchmark: str | Benchmark = "alignment",
+    *,
+    join: Join = "exact",
+    n_jobs: int = 1,
+    use_cache: bool = True,
+) -> Score:
+    """Score a model, or every instance of a family, on a dataset.
+
+    Parameters
+    ----------
+    model : str, Model, ModelFamily, or anything that :func:`neuroalign.as_model` takes
+    dataset : str, path or Dataset
+    benchmark : str or Benchmark
+    join : {"exact", "intersection"}
+        Whether the model must have latents for every recorded stimulus.
+    n_jobs : int
+        How many instances of a family are scored at once; the numbers do not depend on it.
+    use_cache : bool
+        Whether to read and write cached latents and scores.
+
+    Returns
+    -------
+    Score
+        For a family the mean over its instances, with their scores in ``instances``.
+
+    Raises
+    ------
+    NeuroalignError
+        If a name is unknown, or the benchmark cannot score this model on this dataset.
+    """
+    loaded_dataset = load_dataset(dataset)
+    loaded = load_model(model, dataset=loaded_dataset)
+    scores, failures = score_all(
+        loaded, loaded_dataset, [benchmark], join=join, n_jobs=n_jobs, use_cache=use_cache
+    )
+    if failures:
+        raise failures[0].reason
+    return summarise(scores, family=loaded.identifier) if isinstance(loaded, ModelFamily) else scores[0]
+
+
+def score_all(
+    model: str | Model | ModelFamily,
+    dataset: "str | os.PathLike[str] | Dataset",
+    benchmarks: Sequence[str | Benchmark],
+    *,
+    join: Join = "exact",
+    n_jobs: int = 1,
+    use_cache: bool = True,
+    store: ResultsStore | None = None,
+) -> tuple[list[Score], list[Failure]]:
+    """Score a model, or every instance of a family, by several benchmarks.
+
+    Latents are computed once for each instance. A benchmark that cannot score an instance does not
+    lose the others.
+
+    Parameters
+    ----------
+    model, dataset, benchmarks, join, n_jobs, use_cache
+        As for :func:`score`.
+    store : ResultsStore, optional
+        Where scores are kept; by default in the neuroalign folder.
+
+    Returns
+    -------
+    scores : list of Score
+        Instance by instance, in the order of `benchmarks`.
+    failures : list of Failure
+    """
+    import joblib
+
+    loaded_dataset = load_dataset(dataset)
+    loaded = load_model(model, dataset=loaded_dataset)
+    wanted = [load_benchmark(each) for each in benchmarks]
+    is_family = isinstance(loaded, ModelFamily)
+    instances = loaded.instances(loaded_dataset) if isinstance(loaded, ModelFamily) else [loaded]
+    family = loaded.identifier
+    store = store or ResultsStore()
+    jobs: Iterable[Any] = (
+        joblib.delayed(_score_instance)(each, loaded_dataset, wanted, family, join, use_cache, store)
+        for each in instances
+    )
+    # A generator keeps the order of the instances, so the output does not depend on the workers.
+    finished = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+    description = f"scoring {family}" if is_family else "scoring"
+    outcomes = [
+        outcome
+        for of_instance in progress(finished, description=description, total=len(instances), unit="model")
+        for outcome in of_instance
+    ]
+    return (
+        [each for each in outcomes if isinstance(each, Score)],
+        [each for each in outcomes if isinstance(each, Failure)],
+    )
+
+
+def _score_instance(
+    model: Model,
+    dataset: Dataset,
+    benchmarks: Sequence[Benchmark],
+    family: str,
+    join: Join,
+    use_cache: bool,
+    store: ResultsStore,
+) -> list[Score | Failure]:
+    try:
+        latents = compute_latents(model, dataset.stimuli, use_cache=use_cache)
+    except NeuroalignError as error:
+        return [Failure(model.identifier, each.identifier, error) for each in benchmarks]
+    prepared = _Prepared(model, dataset.stimuli, latents)
+    latents_hash = _hash_latents(latents)
+    outcomes: list[Score | Failure] = []
+    for benchmark in benchmarks:
+        key = _score_key(model, latents_hash, dataset, benchmark, join, family)
+        known = store.load(key) if use_cache and key else None
+        if known is not None:
+            outcomes.append(known)
+            continue
+        try:
+            computed = benchmark.score(prepared, dataset, join=join)
+        except NeuroalignError as error:
+            outcomes.append(Failure(model.identifier, benchmark.identifier, error))
+            continue
+        provenance = {
+            **_versions(),
+            "dataset_hash": dataset.content_hash,
+            "latents_hash": latents_hash,
+            "model_fingerprint": getattr(model, "fingerprint", None),
+            "simulated": dataset.simulated,
+            "join": join,
+            **computed.provenance,
+        }
+        computed = replace(computed, family=family, provenance=provenance)
+        if use_cache and key:
+            store.save(key, computed)
+        outcomes.append(computed)
+    return outcomes
+
+
+def _score_key(
+    model: Model, latents_hash: str, dataset: Dataset, benchmark: Benchmark, join: Join, family: str
+) -> str | None:
+    decoder = None
+    if benchmark.uses_decoder and hasattr(model, "decode"):
+        decoder = getattr(model, "fingerprint", None)
+        if decoder is None:
+            return None
+    return digest(
+        model.identifier,
+        family,
+        latents_hash,
+        decoder,
+        dataset.identifier,
+        dataset.content_hash,
+        benchmark.identifier,
+        benchmark.version,
+        {name: str(value) for name, value in benchmark.options().items()},
+        join,
+    )
+
+
+def _hash_latents(latents: xr.DataArray) -> str:
+    latents = latents.sortby("stimulus")
+    labels = [
+        latents[name].values
+        for name in ("stimulus", "unit", "informative", "neuroid")
+        if name in latents.coords
+    ]
+    return digest(np.asarray(latents.values, dtype=np.float64), *labels)
+
+
+def _versions() -> dict[str, str]:
+    libraries = ("neuroalign", "numpy", "scipy", "xarray")
+    return {"python": platform.python_version(), **{name: version(name) for name in libraries}}
