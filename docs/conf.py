@@ -1,0 +1,14 @@
+"""Configuration of the documentation's build."""
+
+project = "neuroalign"
+author = "The neuroalign developers"
+copyright = "2026, the neuroalign developers"
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+html_theme = "furo"
+html_title = "neuroalign"
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_heading_anchors = 3
+napoleon_google_docstring = False
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"

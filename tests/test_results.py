@@ -1,0 +1,132 @@
+import json
+import multiprocessing
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from neuroalign.errors import NeuroalignWarning
+from neuroalign.home import TEMPORARY_PREFIX, atomic_path
+from neuroalign.results import ResultsStore
+from neuroalign.scores import Score, summarise
+
+
+def make_score(value=0.5, model="m", **fields):
+    data = xr.Dataset({"alignment": ("neuroid", np.array([value, np.nan]))}, coords={"neuroid": ["a", "b"]})
+    common = {
+        "error": float("nan"),
+        "error_over": "neurons",
+        "dataset": "d",
+        "benchmark": "b",
+        "benchmark_version": 1,
+    }
+    return Score(value=value, model=model, family=model, data=data, **{**common, **fields})
+
+
+def test_round_trip():
+    store = ResultsStore()
+    score = make_score(1 / 3, options={"n": 3}, notes=("one",), provenance={"seed": 0})
+    store.save("ab12", score)
+    loaded = store.load("ab12")
+    assert loaded.to_record() == score.to_record()
+    assert loaded.value == 1 / 3
+    assert np.isnan(loaded.error)
+    xr.testing.assert_identical(loaded.data, score.data)
+
+
+def test_unreadable_records_are_misses_and_reported():
+    store = ResultsStore()
+    store.save("ab12", make_score())
+    (store.folder / "ab" / "ab12.json").write_text("{ half a rec")
+    with pytest.warns(NeuroalignWarning, match=r"ignored an unreadable record .*ab12\.json"):
+        assert store.load("ab12") is None
+    with pytest.warns(NeuroalignWarning, match="unreadable"):
+        assert list(store.scores()) == []
+
+
+def test_record_without_its_arrays_is_a_miss():
+    store = ResultsStore()
+    store.save("ab12", make_score())
+    (store.folder / "ab" / "ab12.nc").write_bytes(b"\x89HDF\r\n\x1a\n truncated")
+    with pytest.warns(NeuroalignWarning, match="unreadable"):
+        assert store.load("ab12") is None
+
+
+def test_foreign_json_is_reported():
+    store = ResultsStore()
+    folder = store.folder / "ab"
+    folder.mkdir(parents=True)
+    (folder / "list.json").write_text("[1, 2]")
+    (folder / "old.json").write_text(json.dumps({"schema": 0}))
+    with pytest.warns(NeuroalignWarning, match="not a record of schema 1"):
+        assert list(store.scores()) == []
+
+
+def _save_many(folder, start):
+    store = ResultsStore(folder)
+    for index in range(start, start + 20):
+        store.save(f"{index:04x}", make_score(index, model=f"m{index}"))
+        store.save("ffff", make_score(start, model="shared"))
+
+
+def test_two_processes_lose_nothing(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_save_many, args=(tmp_path, start)) for start in (0, 20)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    scores = list(ResultsStore(tmp_path).scores())
+    assert sorted(each.value for each in scores if each.model != "shared") == [
+        float(index) for index in range(40)
+    ]
+    assert sum(each.model == "shared" for each in scores) == 1
+    assert not list(tmp_path.rglob(f"{TEMPORARY_PREFIX}*"))
+
+
+def _write_slowly(path):
+    with atomic_path(path) as temporary:
+        temporary.write_text("half")
+        (path.parent / "started").touch()
+        time.sleep(60)
+
+
+def test_killed_writer_leaves_nothing_that_is_read(tmp_path):
+    store = ResultsStore(tmp_path)
+    path = tmp_path / "ab" / "ab12.json"
+    path.parent.mkdir()
+    writer = multiprocessing.get_context("spawn").Process(target=_write_slowly, args=(path,))
+    writer.start()
+    while not (path.parent / "started").exists():
+        time.sleep(0.01)
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.join()
+    assert not path.exists()
+    assert list(store.scores()) == []
+
+
+def test_failed_write_cleans_up(tmp_path):
+    path = tmp_path / "kept.txt"
+    path.write_text("old")
+
+    def fail_halfway():
+        with atomic_path(path) as temporary:
+            temporary.write_text("new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_halfway()
+    assert [each.name for each in tmp_path.iterdir()] == ["kept.txt"]
+    assert path.read_text() == "old"
+
+
+def test_family_mean_and_standard_error():
+    family = summarise([make_score(value) for value in (0.2, 0.4, 0.9, float("nan"))], family="f")
+    assert family.value == pytest.approx(0.5)
+    assert family.error == pytest.approx(np.std([0.2, 0.4, 0.9], ddof=1) / np.sqrt(3))
+    assert family.error_over == "instances"
+    assert "1 of 4 instances have no score" in family.notes
+    assert family.data["value"].sizes == {"instance": 4}
