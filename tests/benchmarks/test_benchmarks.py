@@ -1,0 +1,168 @@
+"""What every benchmark must do, on neurons whose tuning is known."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy.stats import special_ortho_group
+
+from neuroalign import arrays
+from neuroalign.benchmark import load_benchmark, self_pairs
+from neuroalign.errors import StimulusMismatchError, UnknownNameError, UsageError
+from neuroalign.models import PrecomputedModel, as_model
+from neuroalign.scoring import score
+
+ALL = ["alignment", "variance_explained", "correlation_ratio", "linear_recombination[n_draws=2]", "decoding"]
+
+
+def factors_of(dataset, rotation=None):
+    values = dataset.factors.to_numpy()
+    if rotation is not None:
+        values = values @ rotation
+    return PrecomputedModel(
+        xr.DataArray(values, dims=("stimulus", "unit"), coords={"stimulus": dataset.stimuli.ids}), "factors"
+    )
+
+
+def noise(dataset, n_units=6, seed=0):
+    values = np.random.default_rng(seed).standard_normal((len(dataset.stimuli), n_units))
+    return PrecomputedModel(
+        xr.DataArray(values, dims=("stimulus", "unit"), coords={"stimulus": dataset.stimuli.ids}), "noise"
+    )
+
+
+@pytest.mark.parametrize("benchmark", ALL)
+def test_order_of_stimuli_does_not_change_a_bit(benchmark, dataset):
+    model = factors_of(dataset)
+    shuffled = np.random.default_rng(1).permutation(len(dataset.stimuli))
+    latents = model.latents(dataset.stimuli).isel(stimulus=shuffled)
+    first = score(model, dataset, benchmark, use_cache=False)
+    second = score(PrecomputedModel(latents, "factors"), dataset, benchmark, use_cache=False)
+    assert first.value == second.value
+    xr.testing.assert_identical(first.data, second.data)
+
+
+@pytest.mark.parametrize("benchmark", ALL)
+def test_pure_noise_gives_finite_numbers_near_chance(benchmark, dataset):
+    result = score(noise(dataset), dataset, benchmark, use_cache=False)
+    assert np.isfinite(result.value)
+    good = score(factors_of(dataset), dataset, benchmark, use_cache=False)
+    gain = good.value - result.value if result.higher_is_better else result.value - good.value
+    assert gain > 0.1
+
+
+@pytest.mark.parametrize("benchmark", ALL)
+def test_record_has_what_a_reader_needs(benchmark, dataset):
+    result = score(factors_of(dataset), dataset, benchmark, use_cache=False)
+    record = result.to_record()
+    assert record["model"] == "factors"
+    assert record["dataset"] == dataset.identifier
+    assert record["benchmark"] == load_benchmark(benchmark).identifier
+    assert record["provenance"]["dataset_hash"] == dataset.content_hash
+    assert record["provenance"]["simulated"] is True
+    assert record["options"]
+
+
+@pytest.mark.parametrize("benchmark", ["alignment", "correlation_ratio"])
+def test_axes_matter_only_where_neurons_have_axes(benchmark, dataset_factory):
+    rotation = special_ortho_group.rvs(4, random_state=3)
+    single = dataset_factory(n_stimuli=300, n_neurons=24)
+    mixed = dataset_factory(n_stimuli=300, n_neurons=24, mixed=True)
+    gaps = {}
+    for dataset in (single, mixed):
+        native = score(factors_of(dataset), dataset, benchmark, use_cache=False).value
+        rotated = score(factors_of(dataset, rotation), dataset, benchmark, use_cache=False).value
+        gaps[dataset.identifier] = native - rotated
+    assert gaps["single"] > 0.25
+    assert abs(gaps["mixed"]) < 0.1
+
+
+def test_alignment_of_the_truth_is_nearly_one(dataset):
+    result = score(factors_of(dataset), dataset, "alignment", use_cache=False)
+    assert result.value > 0.95
+    assert result.data["weights"].shape == (4, 12)
+    best = np.abs(result.data["weights"]).argmax("unit").values
+    np.testing.assert_array_equal(best, np.arange(12) % 4)
+
+
+def test_variance_explained_approaches_the_ceiling(dataset_factory):
+    dataset = dataset_factory(n_stimuli=400, noise=1.0)
+    result = score(factors_of(dataset), dataset, "variance_explained", use_cache=False)
+    # The mean of three trials has signal variance 1 and noise variance 1/3.
+    assert result.value == pytest.approx(0.75, abs=0.06)
+    assert result.ceiling == pytest.approx(0.75, abs=0.06)
+    assert float(result.data["noise_corrected_r2"].median()) == pytest.approx(1.0, abs=0.05)
+
+
+def test_recombination_lowers_the_native_score(dataset):
+    result = score(factors_of(dataset), dataset, "linear_recombination", use_cache=False)
+    assert result.value > 0.1
+    assert result.data["recombined"].sizes == {"draw": 5}
+    native = score(factors_of(dataset), dataset, "alignment", use_cache=False)
+    assert float(result.data["native"]) == native.value
+    np.testing.assert_allclose(result.data["drop"], native.value - result.data["recombined"])
+
+
+def test_recombination_wraps_any_benchmark(dataset):
+    wrapped = load_benchmark("linear_recombination[benchmark=correlation_ratio,kind=orthogonal,n_draws=2]")
+    result = score(factors_of(dataset), dataset, wrapped, use_cache=False)
+    native = score(factors_of(dataset), dataset, "correlation_ratio", use_cache=False)
+    assert float(result.data["native"]) == native.value
+    assert "correlation_ratio[" in result.options["benchmark"]
+    with pytest.raises(UsageError, match="cannot wrap itself"):
+        load_benchmark("linear_recombination[benchmark=linear_recombination]")
+
+
+def test_missing_stimuli_are_an_error_unless_the_intersection_is_asked_for(dataset):
+    latents = factors_of(dataset).latents(dataset.stimuli).isel(stimulus=slice(10, None))
+    model = PrecomputedModel(latents, "most")
+    with pytest.raises(StimulusMismatchError, match=r"missing for 10 recorded stimuli of 120: s000, s001"):
+        score(model, dataset, "alignment")
+    assert score(model, dataset, "alignment", join="intersection").provenance["n_stimuli"] == 110
+
+
+def test_a_neuron_does_not_predict_itself(dataset):
+    responses = dataset.responses
+    latents = arrays.latents(
+        responses.values,
+        stimulus=responses["stimulus"].values,
+        neuroid=responses["neuroid"].values,
+        attrs={"neuroids_of": dataset.content_hash},
+    )
+
+    class Neurons:
+        identifier = "neurons"
+
+        def latents(self, stimuli):
+            return latents
+
+    np.testing.assert_array_equal(self_pairs(latents, responses, dataset), np.arange(12))
+    excluded = score(as_model(Neurons()), dataset, "alignment", use_cache=False)
+    included = score(as_model(Neurons()), dataset, "alignment[self_pairs=include]", use_cache=False)
+    assert np.all(np.diag(excluded.data["weights"]) == 0)
+    assert included.value > excluded.value
+    assert included.value > 0.9
+    ratio = score(as_model(Neurons()), dataset, "correlation_ratio", use_cache=False)
+    assert (ratio.data["best_unit"].values.astype(int) != np.arange(12)).all()
+
+
+def test_options_are_checked():
+    with pytest.raises(UsageError, match="rule must be one of '1se', 'min', not 'max'"):
+        load_benchmark("alignment[rule=max]")
+    with pytest.raises(UnknownNameError, match="did you mean n_lambdas"):
+        load_benchmark("alignment[n_lambda=3]")
+    assert load_benchmark("alignment[n_units=12]").n_units == 12
+
+
+def test_dead_units_raise_the_paper_score_but_not_the_informative_one(dataset):
+    factors = factors_of(dataset).latents(dataset.stimuli)
+    padded = arrays.latents(
+        np.hstack([factors.values, np.zeros((len(factors), 46))]), stimulus=factors["stimulus"].values
+    )
+    rotation = special_ortho_group.rvs(4, random_state=3)
+    padded[:, :4] = factors.values @ rotation
+    model = PrecomputedModel(padded, "padded")
+    small = score(PrecomputedModel(padded[:, :4], "small"), dataset, "alignment", use_cache=False)
+    large = score(model, dataset, "alignment", use_cache=False)
+    common = score(model, dataset, "alignment[n_units=informative]", use_cache=False)
+    assert large.value > small.value + 0.2
+    assert common.value == pytest.approx(small.value, abs=1e-12)

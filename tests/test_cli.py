@@ -1,0 +1,162 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from neuroalign.cli import run
+from neuroalign.datasets.catalogue import datasets_folder
+from neuroalign.datasets.formats.folder import write_folder
+
+
+@pytest.fixture
+def added(dataset):
+    """The toy dataset, in the user's folder."""
+    write_folder(dataset, datasets_folder() / "toy")
+    return "toy"
+
+
+@pytest.fixture
+def model_file(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("def brightness(pixels):\n    return pixels.reshape(len(pixels), -1)[:, :3]\n")
+    return f"{file}:brightness"
+
+
+@pytest.fixture
+def factors_file(tmp_path, dataset):
+    """The true factors, used as a model through a Python file of the user's."""
+    np.savez(tmp_path / "factors.npz", values=dataset.factors.to_numpy(), ids=dataset.stimuli.ids)
+    file = tmp_path / "truth.py"
+    file.write_text(
+        "import numpy as np, xarray as xr\n"
+        f"with np.load({str(tmp_path / 'factors.npz')!r}) as stored:\n"
+        "    factors = xr.DataArray(stored['values'], dims=('stimulus', 'unit'), coords={'stimulus': stored['ids']})\n"
+    )
+    return f"{file}:factors"
+
+
+def test_help_is_quick_and_loads_nothing_heavy():
+    code = (
+        "import sys, neuroalign\n"
+        "from neuroalign.cli import run\n"
+        "code = run(['--help'])\n"
+        "heavy = {'torch', 'timm', 'matplotlib', 'numpy', 'xarray', 'pandas', 'scipy', 'sklearn'} & set(sys.modules)\n"
+        "print(code, sorted(heavy))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.endswith("0 []\n"), done.stdout + done.stderr
+
+
+def test_score_prints_a_table(added, factors_file, capsys):
+    assert run(["score", factors_file, added, "-b", "alignment", "-b", "correlation_ratio"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("single (simulated neurons)")
+    assert "alignment" in out
+    assert "chance" in out
+
+
+def test_score_json_is_one_document_and_nothing_else(added, factors_file, capsys):
+    assert run(["score", factors_file, added, "-b", "alignment", "--json"]) == 0
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    assert document["simulated"] is True
+    assert document["scores"][0]["value"] > 0.9
+    assert captured.err == ""
+
+
+def test_second_time_comes_from_the_store(added, factors_file, capsys, monkeypatch):
+    assert run(["score", factors_file, added, "-b", "alignment", "--json"]) == 0
+    first = capsys.readouterr().out
+    monkeypatch.setattr("neuroalign.benchmarks.alignment.lasso_cv", None)
+    assert run(["score", factors_file, added, "-b", "alignment", "--json"]) == 0
+    assert capsys.readouterr().out == first
+
+
+def test_leaderboard_formats(added, factors_file, model_file, capsys):
+    for model in (factors_file, model_file):
+        assert run(["score", model, added, "-b", "alignment"]) == 0
+    capsys.readouterr()
+    assert run(["leaderboard", added, "--json"]) == 0
+    board = json.loads(capsys.readouterr().out)["leaderboards"][0]
+    assert [row["family"] for row in board["rows"]] == ["factors", "brightness"]
+    assert board["rows"][1]["p_raw"] is None
+    assert board["rows"][1]["note"]
+    for style, expected in (
+        ("table", "single (simulated neurons): alignment"),
+        ("csv", "family,n,mean"),
+        ("latex", "\\toprule"),
+        ("markdown", "|"),
+    ):
+        assert run(["leaderboard", added, "--format", style]) == 0
+        assert expected in capsys.readouterr().out
+
+
+def test_leaderboard_of_nothing(added, capsys):
+    assert run(["leaderboard", added]) == 1
+    assert "nothing has been scored on single yet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["scor"], "no command is called 'scor'; did you mean score?"),
+        (["score", "beta_vea", "AM-faces-sim"], "no model is called 'beta_vea'; did you mean beta_vae?"),
+        (["score", "pca", "AM-face-sim"], "no dataset is called 'AM-face-sim'; did you mean AM-faces-sim"),
+        (["score", "pca[n=10", "AM-faces-sim"], "cannot read 'pca[n=10'"),
+        (
+            ["score", "pca", "AM-faces-sim", "-b", "alignmnt"],
+            "no benchmark is called 'alignmnt'; did you mean alignment?",
+        ),
+        (
+            ["score", "pca", "AM-faces-sim", "-b", "alignment[folds=3]"],
+            "no option of alignment is called 'folds'; did you mean n_folds?",
+        ),
+        (
+            ["score", "pca", "AM-faces-sim", "-b", "alignment[n_folds=many]"],
+            "n_folds must be one of int, not 'many'",
+        ),
+        (["score", "pca", "/nowhere/at/all"], "/nowhere/at/all is not a dataset folder"),
+        (["score", "nothing.py:model", "AM-faces-sim"], "there is no file nothing.py"),
+        (["score", "pca"], "Missing argument 'DATASET'"),
+        (["score", "pca", "AM-faces-sim", "--jobs", "0"], "--jobs must be a positive number"),
+        (["info", "algnment"], "did you mean alignment?"),
+        (["list", "model"], "is not one of 'models', 'datasets', 'benchmarks'"),
+    ],
+)
+def test_wrong_calls_get_one_line_and_exit_code_2(args, message, capsys):
+    assert run(args) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
+
+
+def test_failing_benchmark_does_not_lose_the_others(added, tmp_path, capsys):
+    file = tmp_path / "single.py"
+    file.write_text("def single(pixels):\n    return pixels.mean(axis=(1, 2))\n")
+    assert run(["score", f"{file}:single", added, "-b", "alignment", "-b", "variance_explained"]) == 1
+    captured = capsys.readouterr()
+    assert "variance_explained" in captured.out
+    assert "no alignment for single" in captured.err
+
+
+def test_info_and_list(added, capsys):
+    assert run(["info", added]) == 0
+    assert "presentations per stimulus: 3 to 3" in capsys.readouterr().out
+    assert run(["info", "alignment", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["version"] == 1
+    assert run(["list", "datasets"]) == 0
+    assert "toy" in capsys.readouterr().out
+
+
+def test_cache_info_and_clear(added, factors_file, capsys):
+    run(["score", factors_file, added, "-b", "alignment"])
+    capsys.readouterr()
+    assert run(["cache", "info", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["results"]["files"] == 2
+    assert run(["cache", "clear", "results", "--yes"]) == 0
+    assert "cleared" in capsys.readouterr().out
+    assert run(["cache", "clear", "results", "--yes"]) == 0
+    assert "nothing to clear" in capsys.readouterr().out
