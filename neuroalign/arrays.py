@@ -278,14 +278,7 @@ def average_trials(array: xr.DataArray) -> xr.DataArray:
     ArrayError
         If there are several time bins, or a neuron lacks every trial of some stimulus.
     """
-    array = _single_time_bin(array)
-    codes, stimuli = pd.factorize(array["stimulus_id"].values.astype(str), sort=True)
-    values = array.values.astype(np.float64)
-    present = np.isfinite(values)
-    sums = np.zeros((len(stimuli), values.shape[1]))
-    counts = np.zeros_like(sums)
-    np.add.at(sums, codes, np.where(present, values, 0.0))
-    np.add.at(counts, codes, present)
+    means, counts, stimuli = trial_means(array)
     if (counts == 0).any():
         neuroids = array["neuroid_id"].values[(counts == 0).any(axis=0)]
         missing = stimuli[(counts == 0).any(axis=1)]
@@ -294,13 +287,43 @@ def average_trials(array: xr.DataArray) -> xr.DataArray:
             f"{name_some(neuroids)}; stimuli {name_some(missing)}; leave either out"
         )
     return responses(
-        sums / counts,
+        means,
         stimulus=stimuli,
         neuroid=array["neuroid_id"].values,
         region=array["region"].values if "region" in array.coords else "unknown",
         animal=array["animal"].values if "animal" in array.coords else "unknown",
         attrs=array.attrs,
     )
+
+
+def trial_means(
+    array: xr.DataArray,
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.str_]]:
+    """Average and count the trials of each stimulus and neuroid, complete or not.
+
+    Parameters
+    ----------
+    array : recording, dimensions presentation, neuroid[, one time_bin]
+
+    Returns
+    -------
+    means : array of shape (n_stimuli, n_neuroids), float64
+        NaN where there was no trial.
+    counts : array of shape (n_stimuli, n_neuroids), int64
+        The number of trials.
+    stimuli : array of str, shape (n_stimuli,)
+        The stimulus ids in sorted order.
+    """
+    array = _single_time_bin(array)
+    codes, stimuli = pd.factorize(array["stimulus_id"].values.astype(str), sort=True)
+    values = array.values.astype(np.float64)
+    present = np.isfinite(values)
+    sums = np.zeros((len(stimuli), values.shape[1]))
+    counts = np.zeros(sums.shape, dtype=np.int64)
+    np.add.at(sums, codes, np.where(present, values, 0.0))
+    np.add.at(counts, codes, present)
+    with np.errstate(invalid="ignore"):
+        return sums / counts, counts, stimuli
 
 
 def trial_cube(array: xr.DataArray) -> NDArray[np.float64]:
