@@ -1,13 +1,16 @@
 """Where datasets are found: a path, the user's own folder, then the registered ones."""
 
 import os
+import re
 from pathlib import Path
 
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.datasets.formats.folder import is_dataset_folder, read_folder
+from neuroalign.datasets.formats.folder import is_dataset_folder, read_folder, remove_folder
 from neuroalign.errors import DatasetError
 from neuroalign.home import home
-from neuroalign.registry import datasets
+from neuroalign.registry import datasets, unknown_name
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def datasets_folder() -> Path:
@@ -20,12 +23,52 @@ def added_names() -> list[str]:
     folder = datasets_folder()
     if not folder.is_dir():
         return []
-    return sorted(path.name for path in folder.iterdir() if is_dataset_folder(path))
+    return sorted(
+        path.name for path in folder.iterdir() if not path.name.startswith(".") and is_dataset_folder(path)
+    )
 
 
 def dataset_names() -> list[str]:
     """Return all names that :func:`load_dataset` knows, sorted."""
     return sorted({*datasets.names(), *added_names()})
+
+
+def expect_free_name(name: str, *, force: bool = False) -> None:
+    """Refuse a name that cannot be given to a new dataset.
+
+    Parameters
+    ----------
+    name : str
+    force : bool
+        Whether a dataset of this name may be replaced.
+
+    Raises
+    ------
+    DatasetError
+        If the name could leave the folder of datasets, or is taken.
+    """
+    if not _NAME.fullmatch(name) or len(name) > 100:
+        raise DatasetError(
+            f"{name!r} cannot name a dataset: use letters, digits, dots, dashes and underscores, "
+            "at most 100, the first a letter or digit"
+        )
+    if (datasets_folder() / name).exists() and not force:
+        raise DatasetError(
+            f"the dataset {name!r} exists already; replace it with --force, or choose another name"
+        )
+
+
+def remove_dataset(name: str) -> None:
+    """Delete a dataset that the user added.
+
+    Raises
+    ------
+    UnknownNameError
+        If the user added no dataset of this name.
+    """
+    if name not in added_names():
+        raise unknown_name("added dataset", name, added_names())
+    remove_folder(datasets_folder() / name)
 
 
 def load_dataset(dataset: "str | os.PathLike[str] | Dataset") -> Dataset:

@@ -12,7 +12,10 @@
 
 import csv
 import shutil
+import tempfile
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,6 +26,7 @@ import xarray as xr
 from neuroalign.arrays import validate_recording
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import DatasetError
+from neuroalign.home import TEMPORARY_PREFIX
 from neuroalign.stimuli import StimulusSet
 
 METADATA = "dataset.toml"
@@ -69,26 +73,55 @@ def read_folder(path: Path) -> Dataset:
     )
 
 
-def write_folder(dataset: Dataset, path: Path) -> None:
-    """Write a dataset as a new folder.
+def write_folder(dataset: Dataset, path: Path, *, replace: bool = False) -> None:
+    """Write a dataset as a folder: whole, or not at all.
 
     Parameters
     ----------
     dataset : Dataset
     path : Path
-        Must not exist.
+    replace : bool
+        Whether a dataset that is there already gives way to the new one, once that is complete.
 
     Raises
     ------
     DatasetError
-        If the folder exists.
+        If the folder exists and may not be replaced, or is not a dataset.
     """
+    path = Path(path)
+    if path.exists() or path.is_symlink():
+        if not replace:
+            raise DatasetError(f"{path} exists already; choose another folder")
+        if not is_dataset_folder(path) or path.is_symlink():
+            raise DatasetError(f"{path} is not a dataset folder, so it is not replaced")
+    with scratch_folder(path.parent) as scratch:
+        new, old = scratch / "new", scratch / "old"
+        new.mkdir()
+        _write_files(dataset, new)
+        if path.exists():
+            path.rename(old)
+        try:
+            new.rename(path)
+        except BaseException:
+            if old.exists():
+                old.rename(path)
+            raise
+
+
+@contextmanager
+def scratch_folder(beside: Path) -> Iterator[Path]:
+    """Give an empty folder inside `beside`, so on the same disk, and delete it afterwards.
+
+    What a killed process leaves of it has a name that starts with a dot and is not taken for a dataset.
+    """
+    beside.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=beside, ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def _write_files(dataset: Dataset, path: Path) -> None:
     import tomli_w
 
-    path = Path(path)
-    if path.exists():
-        raise DatasetError(f"{path} exists already; choose another folder")
-    path.mkdir(parents=True)
     stimuli = dataset.stimuli
     table = stimuli.table.copy()
     if stimuli.has_images:
@@ -145,7 +178,8 @@ def read_stimuli(path: Path, metadata: dict[str, Any]) -> StimulusSet:
     images = None
     if "filename" in table and (path / IMAGES).is_dir():
         images = {
-            stimulus_id: _image_path(path / IMAGES, name) for stimulus_id, name in table["filename"].items()
+            str(stimulus_id): _image_path(path / IMAGES, name)
+            for stimulus_id, name in table["filename"].items()
         }
     return StimulusSet(
         str(metadata.get("stimulus_set", metadata.get("identifier", path.name))),

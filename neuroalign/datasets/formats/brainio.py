@@ -1,0 +1,182 @@
+"""Brain-Score's file format (BrainIO data assemblies): one netCDF file, one data variable.
+
+What is read is wider than what is written, because files of many years are about: any name of the
+data variable, any order of the dimensions, ``image_id`` for ``stimulus_id``, and a coordinate that is
+alone on its dimension saved as ``presentation_`` or ``neuroid_`` by older versions of xarray. Files
+are written with flat coordinates, at least two a dimension, and the global attributes ``identifier``
+and ``stimulus_set_identifier``, as the BrainIO specification asks.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from neuroalign.arrays import name_some, recording
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.formats.trial_table import describe_each_stimulus
+from neuroalign.errors import DatasetError
+from neuroalign.home import atomic_path
+
+_STIMULUS = ("stimulus_id", "image_id", "presentation_", "presentation")
+_NEUROID = ("neuroid_id", "neuroid_", "neuroid")
+_TIME_BIN = ("time_bin_start", "time_bin_end")
+
+
+def read_brainio(path: Path) -> tuple[xr.DataArray, pd.DataFrame]:
+    """Read a BrainIO data assembly.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    recording : xarray.DataArray
+        With ``identifier`` and ``stimulus_set`` in its attrs where the file gives them, and
+        ``averaged``: whether each stimulus was presented once and no repetitions are numbered.
+    stimuli : pandas.DataFrame
+        What the file says of each stimulus, indexed by stimulus id.
+
+    Raises
+    ------
+    DatasetError
+        If the file is damaged or lacks a dimension or its ids.
+    """
+    opened = _open(path)
+    if len(opened.data_vars) != 1:
+        raise DatasetError(
+            f"{path} must hold one data variable; it holds {', '.join(map(str, opened.data_vars)) or 'none'}"
+        )
+    array = next(iter(opened.data_vars.values()))
+    optional = [dim for dim in ("time_bin",) if dim in array.dims]
+    if set(array.dims) != {"presentation", "neuroid", *optional}:
+        raise DatasetError(
+            f"{path} must have dimensions presentation, neuroid and, if any, time_bin; "
+            f"it has {', '.join(map(str, array.dims))}"
+        )
+    array = array.transpose("presentation", "neuroid", *optional)
+    coords: dict[str, dict[str, NDArray[Any]]] = {str(dim): {} for dim in array.dims}
+    for name, coordinate in array.coords.items():
+        if len(coordinate.dims) == 1:
+            coords[str(coordinate.dims[0])][str(name)] = _decoded(coordinate.values)
+    on_presentation, on_neuroid = coords["presentation"], coords["neuroid"]
+    stimulus_id = _take(on_presentation, _STIMULUS, "stimulus", path).astype(str)
+    neuroid_id = _take(on_neuroid, _NEUROID, "neuroid", path).astype(str)
+    numbered = on_presentation.pop("repetition", None)
+    result = recording(
+        array.values,
+        stimulus_id=stimulus_id,
+        neuroid_id=neuroid_id,
+        repetition=_repetition(stimulus_id, numbered),
+        region=_words(on_neuroid.pop("region", np.array("unknown"))),
+        animal=_words(on_neuroid.pop("animal", np.array("unknown"))),
+        time_bin=_time_bins(coords["time_bin"], array.sizes["time_bin"]) if optional else None,
+    )
+    table, of_trials = describe_each_stimulus(pd.DataFrame(on_presentation, index=pd.Index(stimulus_id)))
+    result = result.assign_coords(
+        {name: ("neuroid", values) for name, values in on_neuroid.items()}
+        | {name: ("presentation", on_presentation[name]) for name in of_trials}
+    )
+    attrs = {**opened.attrs, **array.attrs}
+    stimulus_set = attrs.get("stimulus_set_identifier", attrs.get("stimulus_set_name"))
+    result.attrs["averaged"] = numbered is None and len(np.unique(stimulus_id)) == len(stimulus_id)
+    result.attrs |= {
+        key: str(value)
+        for key, value in (("identifier", attrs.get("identifier")), ("stimulus_set", stimulus_set))
+        if value is not None
+    }
+    return result, table
+
+
+def write_brainio(dataset: Dataset, path: Path) -> None:
+    """Write the recording of a dataset as a BrainIO data assembly.
+
+    The stimulus set goes with it as the dataset's own ``stimuli.csv`` and ``images``, which have
+    the columns that brainio's ``StimulusSet`` loader reads.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    path : Path
+        Replaced if it exists.
+    """
+    array = dataset.recording
+    window = dataset.metadata.get("window_ms")
+    if "time_bin" not in array.dims and window is not None:
+        array = array.expand_dims("time_bin", axis=-1).assign_coords(
+            {name: ("time_bin", [edge]) for name, edge in zip(_TIME_BIN, window, strict=True)}
+        )
+    coords = {str(name): coordinate for name, coordinate in array.coords.items()}
+    for name in ("region", "animal"):
+        coords.setdefault(name, xr.DataArray(np.full(array.sizes["neuroid"], "unknown"), dims="neuroid"))
+    if "time_bin" in array.dims:
+        given = [name for name, coordinate in coords.items() if coordinate.dims == ("time_bin",)]
+        # Two coordinates at least: a lone one becomes the dimension itself when it is loaded.
+        missing = [name for name in _TIME_BIN if name not in given][: max(0, 2 - len(given))]
+        for name in missing:
+            coords[name] = xr.DataArray(np.arange(array.sizes["time_bin"]), dims="time_bin")
+    flat = xr.DataArray(
+        array.values,
+        dims=array.dims,
+        coords={name: (coordinate.dims, coordinate.values) for name, coordinate in coords.items()},
+        name="data",
+    )
+    attrs = {"identifier": dataset.identifier, "stimulus_set_identifier": dataset.stimuli.identifier}
+    for key in ("source", "licence", "citation"):
+        if dataset.metadata.get(key):
+            attrs[key] = str(dataset.metadata[key])
+    encoding = {"data": {"zlib": True, "complevel": 4, "shuffle": True}}
+    with atomic_path(path) as temporary:
+        flat.to_dataset().assign_attrs(attrs).to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+
+
+def _open(path: Path) -> xr.Dataset:
+    with path.open("rb") as file:
+        classic = file.read(3) == b"CDF"
+    try:
+        with xr.open_dataset(path, engine="scipy" if classic else "h5netcdf") as opened:
+            return opened.load()
+    except Exception as error:  # the parsers raise nearly anything on a damaged file
+        raise DatasetError(f"cannot read the netCDF file {path}: {error}") from error
+
+
+def _decoded(values: NDArray[Any]) -> NDArray[Any]:
+    """Return text for the bytes that some writers store."""
+    if values.dtype.kind == "S" or (
+        values.dtype.kind == "O" and any(isinstance(each, bytes) for each in values)
+    ):
+        return np.array([each.decode() if isinstance(each, bytes) else str(each) for each in values])
+    return values.astype(str) if values.dtype.kind == "O" else values
+
+
+def _words(labels: NDArray[Any]) -> NDArray[np.str_]:
+    return labels.astype(str)
+
+
+def _take(coords: dict[str, NDArray[Any]], names: Iterable[str], what: str, path: Path) -> NDArray[Any]:
+    """Take the ids of one dimension out of its coordinates."""
+    for name in names:
+        if name in coords:
+            return coords.pop(name)
+    raise DatasetError(
+        f"{path} does not name its {what} ids: expected one of the coordinates {', '.join(names)}; "
+        f"it has {name_some(sorted(coords)) or 'none'}"
+    )
+
+
+def _repetition(stimulus_id: NDArray[np.str_], numbered: NDArray[Any] | None) -> NDArray[np.int64] | None:
+    """Return the file's repetition numbers if they are numbers and tell the trials of a stimulus apart."""
+    if numbered is None or numbered.dtype.kind not in "iuf" or not np.isfinite(numbered).all():
+        return None
+    numbers = numbered.astype(np.int64)
+    return None if pd.MultiIndex.from_arrays([stimulus_id, numbers]).has_duplicates else numbers
+
+
+def _time_bins(coords: dict[str, NDArray[Any]], n: int) -> dict[str, NDArray[Any]]:
+    lone = coords.pop("time_bin_", None)
+    return coords or {"time_bin_start": np.arange(n) if lone is None else lone}

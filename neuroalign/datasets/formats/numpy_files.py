@@ -1,0 +1,58 @@
+"""NumPy's ``.npy`` and ``.npz`` files."""
+
+from pathlib import Path
+
+import numpy as np
+
+from neuroalign.datasets.formats.archives import open_archive
+from neuroalign.datasets.formats.bare import BareArray, choose_variable, expect_numbers
+from neuroalign.errors import DatasetError
+
+
+def read_npy(path: Path) -> BareArray:
+    """Read the array in a ``.npy`` file; it stays on disk until its values are used.
+
+    Raises
+    ------
+    DatasetError
+        If the file is damaged or holds Python objects, which are never loaded.
+    """
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError, SyntaxError) as error:
+        raise DatasetError(f"cannot read the NumPy file {path}: {error}") from error
+    return BareArray(expect_numbers(values, f"the array in {path.name}"))
+
+
+def read_npz(path: Path, variable: str | None = None) -> BareArray:
+    """Read one array from a ``.npz`` archive.
+
+    Parameters
+    ----------
+    path : Path
+    variable : str, optional
+        Its name; by default the only array.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such array.
+    DatasetError
+        If the file is damaged, holds Python objects, or several arrays could be meant.
+    """
+    with open_archive(path):
+        pass
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {}
+            for name in archive.files:
+                try:
+                    array = archive[name]
+                except ValueError:  # Python objects, which are never loaded
+                    continue
+                if array.dtype.kind in "fiub":
+                    arrays[name] = array
+    except Exception as error:  # a damaged member can raise nearly anything inside the decompressors
+        raise DatasetError(f"cannot read the NumPy file {path}: {error}") from error
+    shapes = {name: array.shape for name, array in arrays.items()}
+    return BareArray(arrays[choose_variable(shapes, variable, path)])

@@ -1,0 +1,232 @@
+"""Spike rasters in the format of the Neural Decoding Toolbox: a folder or ZIP, one CSV a recorded site.
+
+Each row of a file is a trial. Columns ``site_info.*`` describe the site, columns ``labels.*`` say what
+was shown, and columns ``time.START_END`` hold the spikes in each time bin, in milliseconds [1]_.
+
+References
+----------
+.. [1] Meyers, E. M. (2013). The neural decoding toolbox. Frontiers in Neuroinformatics, 7, 8.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from neuroalign.arrays import name_some, recording
+from neuroalign.datasets.formats.archives import open_archive, read_member, visible_files
+from neuroalign.datasets.formats.trial_table import describe_each_stimulus
+from neuroalign.errors import DatasetError
+from neuroalign.progress import progress
+from neuroalign.registry import unknown_name
+
+Window = tuple[float, float]
+
+_NUMBER = r"-?\d+(?:\.\d+)?"
+_TIME = re.compile(rf"time\.(?P<start>{_NUMBER})_(?P<end>{_NUMBER})")
+_ANIMAL = ("monkey", "animal", "subject")
+_REGION = ("region", "brain_area", "area")
+
+
+@dataclass(frozen=True)
+class _Site:
+    """What one file says."""
+
+    neuroid: str
+    info: dict[str, str]
+    labels: pd.DataFrame
+    counts: NDArray[np.float64]
+
+
+def read_rasters(
+    sources: Sequence[Path], *, window: Window | None, stimulus_labels: Sequence[str] | None = None
+) -> tuple[xr.DataArray, pd.DataFrame]:
+    """Count the spikes of each trial and arrange the sites as one recording.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        CSV files, folders of CSV files, or ZIP archives of them.
+    window : (float, float)
+        Count the spikes from the first to before the second, in milliseconds.
+    stimulus_labels : sequence of str, optional
+        The labels (without ``labels.``) whose values together make a stimulus. By default all of
+        them; the first label that differs between all stimuli is then their id.
+
+    Returns
+    -------
+    recording : xarray.DataArray
+        Presentations are pairs (stimulus, repetition): the trials of a site count from 0 for each
+        stimulus, and NaN stands where a site has no such trial. Sites were not recorded together,
+        so equal repetition numbers of two sites mean nothing.
+    stimuli : pandas.DataFrame
+        The labels of each stimulus, indexed by stimulus id.
+
+    Raises
+    ------
+    DatasetError
+        Naming the file and what is wrong in it.
+    """
+    sites = [_read_site(name, file, window) for name, file in _open_all(sources)]
+    if not sites:
+        raise DatasetError(f"no raster CSV in {name_some(sources)}")
+    neuroids = _strip_common_prefix([site.neuroid for site in sites])
+    trials = pd.concat([site.labels for site in sites], ignore_index=True)
+    trials["stimulus_id"] = _stimulus_ids(trials, stimulus_labels)
+    trials["neuroid"] = np.repeat(np.arange(len(sites)), [len(site.labels) for site in sites])
+    trials["repetition"] = trials.groupby(["neuroid", "stimulus_id"]).cumcount()
+
+    shown = trials[["stimulus_id", "repetition"]].drop_duplicates().sort_values(["stimulus_id", "repetition"])
+    presentation = pd.MultiIndex.from_frame(shown)
+    row = presentation.get_indexer(pd.MultiIndex.from_frame(trials[["stimulus_id", "repetition"]]))
+    values = np.full((len(presentation), len(sites)), np.nan)
+    values[row, trials["neuroid"]] = np.concatenate([site.counts for site in sites])
+
+    info = pd.DataFrame([site.info for site in sites]).fillna("unknown")
+    animal = next((info.pop(name) for name in _ANIMAL if name in info), "unknown")
+    region = next((info.pop(name) for name in _REGION if name in info), "unknown")
+    array = recording(
+        values,
+        stimulus_id=shown["stimulus_id"],
+        repetition=shown["repetition"],
+        neuroid_id=neuroids,
+        animal=animal,
+        region=region,
+    )
+    array = array.assign_coords(
+        {name: ("neuroid", column.to_numpy().astype(str)) for name, column in info.items()}
+    )
+    return array, _stimulus_table(trials)
+
+
+def is_raster_header(line: str) -> bool:
+    """Whether a CSV that starts with this line is a raster."""
+    columns = [cell.strip().strip('"') for cell in line.split(",")]
+    return any(each.startswith("labels.") for each in columns) and any(map(_TIME.fullmatch, columns))
+
+
+def _open_all(sources: Sequence[Path]) -> Iterator[tuple[str, IO[bytes]]]:
+    """Open each CSV in folders, archives and lists of files in turn."""
+    with ExitStack() as stack:
+        for source in sources:
+            if source.is_dir():
+                files = sorted(each for each in source.rglob("*.csv") if not each.name.startswith("."))
+                for path in progress(files, description=f"reading {source.name}", unit="site"):
+                    with path.open("rb") as file:
+                        yield path.name, file
+            elif source.suffix.lower() == ".zip":
+                archive = stack.enter_context(open_archive(source))
+                members = visible_files(archive, (".csv",))
+                for member in progress(members, description=f"reading {source.name}", unit="site"):
+                    yield PurePosixPath(member.filename).name, BytesIO(read_member(archive, member))
+            else:
+                with source.open("rb") as file:
+                    yield source.name, file
+
+
+def _read_site(name: str, file: IO[bytes], window: Window | None) -> _Site:
+    try:
+        header = pd.read_csv(file, nrows=0).columns
+        file.seek(0)
+        bins = _bins_within(header, window, name)
+        described = [each for each in header if each.startswith(("site_info.", "labels."))]
+        if not any(each.startswith("labels.") for each in described):
+            raise DatasetError(f"{name} has no column labels.*, so nothing says what was shown")
+        types = dict.fromkeys(described, str) | dict.fromkeys(bins, np.float64)
+        table = pd.read_csv(
+            file,
+            usecols=[*described, *bins],
+            dtype=types,
+            keep_default_na=False,
+            na_values=dict.fromkeys(bins, ""),
+        )
+    except (ValueError, UnicodeDecodeError) as error:  # a DatasetError is a ValueError
+        if isinstance(error, DatasetError):
+            raise
+        raise DatasetError(f"cannot read the raster {name}: {error}") from error
+    if table.empty:
+        raise DatasetError(f"the raster {name} has no trials")
+    info = {}
+    for column in (each for each in described if each.startswith("site_info.")):
+        values = table[column].unique()
+        if len(values) > 1:
+            raise DatasetError(f"{column} of {name} must be the same in all rows, not {name_some(values)}")
+        info[column.removeprefix("site_info.")] = str(values[0])
+    labels = table[[each for each in described if each.startswith("labels.")]]
+    counts = table[bins].to_numpy().sum(axis=1)
+    if not np.isfinite(counts).all():
+        raise DatasetError(
+            f"the raster {name} has an empty or infinite cell in row {int(np.argmin(np.isfinite(counts))) + 2}"
+        )
+    return _Site(
+        Path(name).stem, info, labels.rename(columns=lambda each: each.removeprefix("labels.")), counts
+    )
+
+
+def _bins_within(header: pd.Index, window: Window | None, name: str) -> list[str]:
+    """Return the columns of the time bins that lie in the window."""
+    bins = {each: tuple(map(float, found.groups())) for each in header if (found := _TIME.fullmatch(each))}
+    if not bins:
+        raise DatasetError(f"{name} is not a raster: it has no columns time.START_END")
+    edges = sorted({edge for each in bins.values() for edge in each})
+    covered = f"{name} covers {edges[0]:g} to {edges[-1]:g} ms"
+    if window is None:
+        raise DatasetError(
+            f"rasters need the window in which to count spikes: --window START,END ({covered})"
+        )
+    start, end = window
+    for edge in window:
+        if edge not in edges:
+            nearest = min(edges, key=lambda each: abs(each - edge))
+            raise DatasetError(
+                f"the window {start:g},{end:g} does not start and end at time bins: {covered}, "
+                f"and the edge nearest to {edge:g} is {nearest:g}"
+            )
+    return [each for each, (first, last) in bins.items() if first >= start and last <= end]
+
+
+def _stimulus_ids(trials: pd.DataFrame, chosen: Sequence[str] | None) -> pd.Series:
+    """Name the stimulus of each trial after its labels."""
+    known = list(trials.columns)
+    if chosen is not None:
+        for name in chosen:
+            if name not in known:
+                raise unknown_name("label", name, known)
+    absent = trials[list(chosen or known)].isna().any()
+    if absent.any():
+        raise DatasetError(f"not all rasters have the label {name_some(list(absent.index[absent]))}")
+    if chosen is None:
+        stimuli = trials.drop_duplicates()
+        naming = next(([each] for each in known if stimuli[each].is_unique), known)
+    else:
+        naming = list(chosen)
+    return trials[naming].astype(str).agg("_".join, axis=1)
+
+
+def _stimulus_table(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the labels that are the same in all trials of a stimulus."""
+    labels = trials.drop(columns=["neuroid", "repetition"]).set_index("stimulus_id")
+    table = describe_each_stimulus(labels)[0].sort_index()
+    for name in table:
+        numbers = pd.to_numeric(table[name], errors="coerce")
+        if numbers.notna().all() and (numbers.astype(str) == table[name]).all():
+            table[name] = numbers
+    return table
+
+
+def _strip_common_prefix(names: list[str]) -> list[str]:
+    """Leave out "raster_data_", which the toolbox puts before the name of every site."""
+    prefix = "raster_data_"
+    return (
+        [name.removeprefix(prefix) for name in names]
+        if all(map(str.startswith, names, [prefix] * len(names)))
+        else names
+    )

@@ -1,0 +1,29 @@
+"""Tables with one row a trial: what in them describes the stimulus, and what only the trial."""
+
+import pandas as pd
+
+
+def describe_each_stimulus(trials: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Gather the columns that are the same in all rows of each stimulus.
+
+    Parameters
+    ----------
+    trials : pandas.DataFrame
+        Indexed by stimulus ids, which may repeat.
+
+    Returns
+    -------
+    stimuli : pandas.DataFrame
+        One row a stimulus, in order of first appearance, under the index name ``stimulus_id``.
+    varying : list of str
+        The columns that are left out because they differ within a stimulus.
+    """
+    trials = trials.rename_axis("stimulus_id")
+    trials.index = trials.index.astype(str)
+    n_stimuli = trials.index.nunique()
+    varying = [
+        str(name)
+        for name in trials.columns
+        if len(trials[[name]].reset_index().drop_duplicates()) > n_stimuli
+    ]
+    return trials[~trials.index.duplicated()].drop(columns=varying), varying

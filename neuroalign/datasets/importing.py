@@ -1,0 +1,375 @@
+"""Bring recordings of one's own: read them, name their stimuli, check everything, keep them as a dataset."""
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from neuroalign.datasets.catalogue import datasets_folder, expect_free_name, load_dataset
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.formats.bare import BareArray, expect_numbers
+from neuroalign.datasets.formats.brainio import read_brainio
+from neuroalign.datasets.formats.detect import Format, detect_format
+from neuroalign.datasets.formats.folder import scratch_folder, write_folder
+from neuroalign.datasets.formats.images import Order, check_images, collect_images
+from neuroalign.datasets.formats.matlab import read_matlab
+from neuroalign.datasets.formats.matrix_csv import CsvLabels, read_matrix_csv
+from neuroalign.datasets.formats.numpy_files import read_npy, read_npz
+from neuroalign.datasets.formats.rasters import Window, read_rasters
+from neuroalign.datasets.labelling import arrange, leave_out_unusable, parse_axes, recording_from_cube
+from neuroalign.datasets.stimulus_table import (
+    describe_stimuli,
+    images_of,
+    name_stimuli,
+    read_stimulus_csv,
+)
+from neuroalign.errors import DatasetError, UsageError
+from neuroalign.stimuli import StimulusSet
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A recording with what its file says of the stimuli and what had to be taken for granted."""
+
+    recording: xr.DataArray
+    averaged: bool
+    known: pd.DataFrame | None = None
+    row_ids: NDArray[np.str_] | None = None
+    window: Window | None = None
+    notes: tuple[str, ...] = ()
+
+
+def import_dataset(
+    name: str,
+    *,
+    responses: PathLike | Sequence[PathLike] | NDArray[Any],
+    axes: str | Sequence[str] | None = None,
+    variable: str | None = None,
+    images: PathLike | None = None,
+    stimuli: PathLike | pd.DataFrame | None = None,
+    window: Window | None = None,
+    format: str | None = None,
+    stimulus_labels: Sequence[str] | None = None,
+    csv_labels: CsvLabels | None = None,
+    image_order: Order | None = None,
+    stimulus_set: str | None = None,
+    region: str | None = None,
+    animal: str | None = None,
+    averaged: bool | None = None,
+    drop: Sequence[str] = (),
+    source: str | None = None,
+    licence: str | None = None,
+    citation: str | None = None,
+    description: str | None = None,
+    force: bool = False,
+) -> Dataset:
+    """Import a recording, so that :func:`neuroalign.load_dataset` knows it as `name`.
+
+    The import is complete or leaves nothing behind.
+
+    Parameters
+    ----------
+    name : str
+        Letters, digits, dots, dashes and underscores.
+    responses : path, sequence of paths, or array of numbers
+        MATLAB (.mat, any version), NumPy (.npy, .npz), CSV, BrainIO netCDF, or rasters of the Neural
+        Decoding Toolbox (folder, ZIP or CSV files). Several files of bare arrays are further neurons
+        for the same stimuli.
+    axes : str or sequence of {"neuroid", "stimulus", "repetition"}
+        What the axes of a bare array are; needed for MATLAB, NumPy and CSV files and arrays. NaN along
+        the repetition axis is a missing trial.
+    variable : str, optional
+        Which array of a MATLAB or .npz file.
+    images : path, optional
+        A folder or ZIP archive of images.
+    stimuli : path or pandas.DataFrame, optional
+        A table of the stimuli, in the order of the stimulus axis: ``stimulus_id``, ``filename`` and
+        any other columns. An id that repeats makes its rows repetitions of one stimulus.
+    window : (float, float), optional
+        For rasters and for BrainIO files with several time bins: from when to when to count spikes
+        (rasters) or to average (BrainIO), in milliseconds.
+    format : {"matlab", "npy", "npz", "csv", "brainio", "rasters"}, optional
+        By default told from the files.
+    stimulus_labels : sequence of str, optional
+        For rasters: the labels whose values together make a stimulus; by default all.
+    csv_labels : {"none", "header", "index", "both"}, optional
+        Whether the first row and column of a CSV are labels; by default if they hold anything but numbers.
+    image_order : {"name", "number"}, optional
+        How image files sort where that gives the stimuli their order: "name" puts image10 before image2.
+    stimulus_set : str, optional
+        What to call the stimulus set; by default `name`.
+    region, animal : str, optional
+        Of all neurons; by default what the files say, else "unknown".
+    averaged : bool, optional
+        Whether values without repetitions are means over trials; by default they are.
+    drop : sequence of {"incomplete-neuroids", "incomplete-stimuli", "constant-neuroids"}
+        What may be left out because it has no complete mean responses; by default that is an error.
+    source, licence, citation, description : str, optional
+        Kept with the dataset.
+    force : bool
+        Whether to replace a dataset of this name.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DatasetError, ArrayError, ArchiveError
+        If something cannot be read or does not fit; nothing is left behind.
+    """
+    expect_free_name(name, force=force)
+    target = datasets_folder() / name
+    paths = [] if isinstance(responses, np.ndarray) else _paths(responses)
+    kind = detect_format(paths, format) if paths else None
+    _refuse_idle_options(kind, axes=axes, variable=variable, window=window, stimulus_labels=stimulus_labels)
+    table_path = None if stimuli is None or isinstance(stimuli, pd.DataFrame) else Path(stimuli).expanduser()
+    image_path = None if images is None else Path(images).expanduser()
+    with scratch_folder(target.parent) as scratch:
+        pictures = None if image_path is None else collect_images(image_path, scratch)
+        table = stimuli if isinstance(stimuli, pd.DataFrame) else None
+        table = table if table_path is None else read_stimulus_csv(table_path)
+        if kind == "rasters":
+            array, known = read_rasters(paths, window=window, stimulus_labels=stimulus_labels)
+            reading = _Reading(array, averaged=False, known=known, window=window)
+        elif kind == "brainio":
+            reading = _from_brainio(paths, window)
+        else:
+            arrays = (
+                {"the array": BareArray(expect_numbers(np.asarray(responses), "the array"))}
+                if kind is None
+                else {str(path): _read_bare(path, kind, variable, csv_labels) for path in paths}
+            )
+            reading = _from_bare(name, arrays, axes, table, pictures, image_order)
+        array, dropped = leave_out_unusable(_labelled(reading.recording, region, animal), drop)
+        described, images_by_id, notes = _stimuli_of(array, reading, table, pictures, dropped)
+        files = _checksums(responses=paths, images=[image_path], stimuli=[table_path])
+        provenance = {"source": source, "licence": licence, "citation": citation}
+        metadata = {
+            "description": description,
+            **provenance,
+            "window_ms": None if reading.window is None else list(reading.window),
+            "dropped_neuroids": dropped["neuroids"] or None,
+            "dropped_stimuli": dropped["stimuli"] or None,
+            "notes": [*reading.notes, *notes],
+            "files": files,
+        }
+        array.attrs = {
+            "identifier": name,
+            "stimulus_set": stimulus_set or name,
+            **{key: value for key, value in provenance.items() if value},
+            "sha256": ",".join(each["sha256"] for each in files if each["role"] == "responses"),
+            "simulated": "no",
+        }
+        dataset = Dataset(
+            identifier=name,
+            recording=array,
+            stimuli=StimulusSet(stimulus_set or name, described, images_by_id),
+            averaged=_is_average(reading, averaged),
+            metadata={key: value for key, value in metadata.items() if value is not None},
+        )
+        write_folder(dataset, target, replace=force)
+    return load_dataset(name)
+
+
+def _paths(responses: PathLike | Sequence[PathLike]) -> list[Path]:
+    several = [responses] if isinstance(responses, str | os.PathLike) else list(responses)
+    if not several:
+        raise UsageError("give at least one file of responses")
+    return [Path(each).expanduser() for each in several]
+
+
+def _refuse_idle_options(kind: Format | None, **options: object) -> None:
+    """Refuse options that the format has no use for, so that none is silently passed over."""
+    uses: dict[str, tuple[Format | None, ...]] = {
+        "axes": (None, "matlab", "npy", "npz", "csv"),
+        "variable": ("matlab", "npz"),
+        "window": ("rasters", "brainio"),
+        "stimulus_labels": ("rasters",),
+    }
+    for option, formats in uses.items():
+        if options[option] is not None and kind not in formats:
+            raise UsageError(
+                f"--{option.replace('_', '-')} means nothing for responses in the format {kind or 'array'}; "
+                "leave it out"
+            )
+
+
+def _read_bare(path: Path, kind: Format, variable: str | None, csv_labels: CsvLabels | None) -> BareArray:
+    if kind == "matlab":
+        return read_matlab(path, variable)
+    if kind == "npz":
+        return read_npz(path, variable)
+    return read_npy(path) if kind == "npy" else read_matrix_csv(path, csv_labels)
+
+
+def _from_brainio(paths: Sequence[Path], window: Window | None) -> _Reading:
+    if len(paths) > 1:
+        raise UsageError(f"give one BrainIO file, not {len(paths)}")
+    array, known = read_brainio(paths[0])
+    averaged = bool(array.attrs["averaged"])
+    if "time_bin" not in array.dims:
+        return _Reading(array, averaged, known)
+    start, end = (np.asarray(array.coords.get(each, [])) for each in ("time_bin_start", "time_bin_end"))
+    if len(start) == 0 or len(end) == 0:
+        if array.sizes["time_bin"] > 1:
+            raise DatasetError(f"{paths[0]} has several time bins and does not say when they start and end")
+        return _Reading(array.isel(time_bin=0, drop=True), averaged, known)
+    covered = f"{paths[0]} has {len(start)} time bins from {start.min():g} to {end.max():g} ms"
+    if window is None:
+        if len(start) > 1:
+            raise DatasetError(f"{covered}; average some of them with --window START,END")
+        window = float(start[0]), float(end[0])
+    chosen = (start >= window[0]) & (end <= window[1])
+    if not chosen.any():
+        raise DatasetError(f"no time bin lies within {window[0]:g} to {window[1]:g} ms: {covered}")
+    mean = array.isel(time_bin=chosen).mean("time_bin", skipna=False, keep_attrs=True)
+    return _Reading(mean, averaged, known, window=(float(start[chosen].min()), float(end[chosen].max())))
+
+
+def _from_bare(
+    name: str,
+    arrays: Mapping[str, BareArray],
+    axes: str | Sequence[str] | None,
+    table: pd.DataFrame | None,
+    pictures: Mapping[str, Path] | None,
+    image_order: Order | None,
+) -> _Reading:
+    """Make a recording of arrays whose axes the user names; each array holds further neurons."""
+    if axes is None:
+        what, first = next(iter(arrays.items()))
+        raise UsageError(
+            f"{what} is {' × '.join(map(str, first.values.shape))}: say what its axes are, "
+            "for example --axes neuroid,stimulus or --axes neuroid,stimulus,repetition"
+        )
+    names = parse_axes(axes)
+    cubes, neuroids = [], []
+    stimulus_labels: NDArray[np.str_] | None = None
+    for what, bare in arrays.items():
+        values, labels = arrange(bare, names, what)
+        cubes.append(values)
+        of_file = labels.get("stimulus")
+        if len(cubes) > 1 and not _same(of_file, stimulus_labels, values.shape[0], cubes[0].shape[0]):
+            raise DatasetError(
+                f"all files must have the same stimuli in the same order; {what} has others than {next(iter(arrays))}"
+            )
+        stimulus_labels = of_file
+        neuroids.append(labels.get("neuroid", np.full(values.shape[2], "")))
+    cube = _side_by_side(cubes)
+    neuroid_id = np.concatenate(neuroids)
+    if "" in neuroid_id:
+        # The dataset's name makes them unique: equal ids of two datasets would mean one neuron.
+        width = len(str(len(neuroid_id) - 1))
+        neuroid_id = np.array([f"{name}-{i:0{width}d}" for i in range(len(neuroid_id))])
+    shape = " × ".join(map(str, next(iter(arrays.values())).values.shape))
+    named = name_stimuli(
+        cube.shape[0],
+        labels=stimulus_labels,
+        table=table,
+        image_names=None if pictures is None else list(pictures),
+        image_order=image_order,
+        shape=f"{shape} read as {','.join(names)}",
+    )
+    array = recording_from_cube(cube, stimulus_id=named.ids, neuroid_id=neuroid_id)
+    repeated = len(np.unique(named.ids)) < len(named.ids)
+    notes = [f"Stimulus ids are {named.origin}."]
+    if repeated:
+        notes.append("Stimulus ids repeat: they are taken as repetitions of one stimulus.")
+    return _Reading(
+        array,
+        averaged="repetition" not in names and not repeated,
+        row_ids=None if stimulus_labels is not None or table is None else named.ids,
+        notes=tuple(notes),
+    )
+
+
+def _same(a: NDArray[np.str_] | None, b: NDArray[np.str_] | None, n_a: int, n_b: int) -> bool:
+    if a is None or b is None:
+        return a is b and n_a == n_b
+    return np.array_equal(a, b)
+
+
+def _side_by_side(cubes: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Join arrays (n_stimuli, n_repetitions, n_neuroids) along neuroids; fewer repetitions end in NaN."""
+    if len(cubes) == 1:
+        return cubes[0]
+    most = max(cube.shape[1] for cube in cubes)
+    joined = np.full((cubes[0].shape[0], most, sum(cube.shape[2] for cube in cubes)), np.nan)
+    start = 0
+    for cube in cubes:
+        joined[:, : cube.shape[1], start : start + cube.shape[2]] = cube
+        start += cube.shape[2]
+    return joined
+
+
+def _labelled(array: xr.DataArray, region: str | None, animal: str | None) -> xr.DataArray:
+    stated = {"region": region, "animal": animal}
+    return array.assign_coords(
+        {
+            key: ("neuroid", np.full(array.sizes["neuroid"], value))
+            for key, value in stated.items()
+            if value is not None
+        }
+    )
+
+
+def _stimuli_of(
+    array: xr.DataArray,
+    reading: _Reading,
+    table: pd.DataFrame | None,
+    pictures: dict[str, Path] | None,
+    dropped: Mapping[str, Sequence[str]],
+) -> tuple[pd.DataFrame, dict[str, Path] | None, list[str]]:
+    """Describe the stimuli of a recording and check their images."""
+    ids = array["stimulus_id"].values.astype(str)
+    described, left_out = describe_stimuli(ids, reading.row_ids, table, reading.known)
+    described = described[~described.index.isin(dropped["stimuli"])]
+    notes = [
+        f"Column {column} of the stimulus table was left out: it differs between the rows of one stimulus."
+        for column in left_out
+    ]
+    found = images_of(described, pictures)
+    if found is not None and pictures is not None:
+        check_images(found)
+        idle = len(pictures) - len(set(found.values()))
+        if idle:
+            notes.append(f"{idle} images belong to no stimulus and were left out.")
+    return described, found, notes
+
+
+def _is_average(reading: _Reading, stated: bool | None) -> bool:
+    most = int(pd.Series(reading.recording["stimulus_id"].values).value_counts().max())
+    if stated and most > 1:
+        raise UsageError(
+            f"--averaged contradicts the responses, which have up to {most} trials of a stimulus"
+        )
+    return reading.averaged if stated is None else stated
+
+
+def _checksums(**paths: Sequence[Path | None]) -> list[dict[str, str]]:
+    return [
+        {"role": role, "name": path.name, "sha256": _sha256(path)}
+        for role, several in paths.items()
+        for path in several
+        if path is not None
+    ]
+
+
+def _sha256(path: Path) -> str:
+    """SHA-256 of a file; of a folder, over the names and contents of its files."""
+    if path.is_dir():
+        sha = hashlib.sha256()
+        for file in sorted(each for each in path.rglob("*") if each.is_file()):
+            sha.update(f"{file.relative_to(path).as_posix()}\0{_sha256(file)}\n".encode())
+        return sha.hexdigest()
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
