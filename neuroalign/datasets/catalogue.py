@@ -58,6 +58,18 @@ def expect_free_name(name: str, *, force: bool = False) -> None:
         )
 
 
+def expect_added(name: str) -> None:
+    """Refuse a name under which the user added no dataset.
+
+    Raises
+    ------
+    UnknownNameError
+        Naming the nearest ones.
+    """
+    if name not in added_names():
+        raise unknown_name("added dataset", name, added_names())
+
+
 def remove_dataset(name: str) -> None:
     """Delete a dataset that the user added.
 
@@ -66,8 +78,7 @@ def remove_dataset(name: str) -> None:
     UnknownNameError
         If the user added no dataset of this name.
     """
-    if name not in added_names():
-        raise unknown_name("added dataset", name, added_names())
+    expect_added(name)
     remove_folder(datasets_folder() / name)
 
 

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from neuroalign.arrays import validate_recording
+from neuroalign.arrays import name_some, validate_recording
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import DatasetError
 from neuroalign.home import TEMPORARY_PREFIX
@@ -181,6 +181,11 @@ def read_stimuli(path: Path, metadata: dict[str, Any]) -> StimulusSet:
             str(stimulus_id): _image_path(path / IMAGES, name)
             for stimulus_id, name in table["filename"].items()
         }
+        missing = [image.name for image in images.values() if not image.is_file()]
+        if missing:
+            raise DatasetError(
+                f"{len(missing)} images are missing from {path / IMAGES}: {name_some(missing)}"
+            )
     return StimulusSet(
         str(metadata.get("stimulus_set", metadata.get("identifier", path.name))),
         table,
@@ -249,8 +254,6 @@ def _image_path(folder: Path, name: str) -> Path:
         or not path.resolve().is_relative_to(folder.resolve())
     ):
         raise DatasetError(f"the image {name!r} lies outside {folder}; images must be inside it")
-    if not path.is_file():
-        raise DatasetError(f"the image {name!r} is missing from {folder}")
     return path
 
 

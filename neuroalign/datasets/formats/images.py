@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
@@ -159,12 +160,12 @@ def check_images(images: Mapping[str, Path]) -> None:
         )
 
 
-def image_fault(path: Path) -> str | None:
-    """Say why an image cannot be used; None if it can."""
+def image_fault(source: Path | BytesIO) -> str | None:
+    """Say why an image, a file or its bytes, cannot be used; None if it can."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=_DECODERS) as image:
+            with Image.open(source, formats=_DECODERS) as image:
                 image.load()
                 mode = image.mode
     except UnidentifiedImageError:

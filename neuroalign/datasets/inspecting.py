@@ -1,0 +1,132 @@
+"""What is in a dataset, and what is wrong with it."""
+
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from neuroalign.arrays import name_some, trial_means
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.formats.images import image_fault
+from neuroalign.datasets.labelling import constant_neuroids
+from neuroalign.progress import progress
+
+
+def describe(dataset: Dataset) -> dict[str, Any]:
+    """Summarise a dataset; nothing is computed that takes long.
+
+    Returns
+    -------
+    dict
+        Of what JSON can hold.
+    """
+    recording, stimuli = dataset.recording, dataset.stimuli
+    repeats = pd.Series(recording["stimulus_id"].values).value_counts()
+    described: dict[str, Any] = {
+        "name": dataset.identifier,
+        "neurons": recording.sizes["neuroid"],
+        "regions": _counts(recording, "region"),
+        "animals": _counts(recording, "animal"),
+        "stimuli": len(repeats),
+        "presentations": recording.sizes["presentation"],
+        "presentations_per_stimulus": _spread(repeats.to_numpy()),
+        "averaged": dataset.averaged,
+        "simulated": dataset.simulated,
+        "stimulus_set": stimuli.identifier,
+        "stimuli_in_set": len(stimuli),
+        "stimulus_columns": [str(name) for name in stimuli.table.columns if name != "filename"],
+        "images": stimuli.has_images,
+    }
+    if "time_bin" in recording.dims:
+        described["time_bins"] = recording.sizes["time_bin"]
+    kept = ["description", "source", "licence", "citation", "window_ms"]
+    kept += ["dropped_neuroids", "dropped_stimuli", "notes", "files"]
+    return described | {key: dataset.metadata[key] for key in kept if dataset.metadata.get(key)}
+
+
+def validate(dataset: Dataset) -> dict[str, Any]:
+    """Check everything about a dataset, down to each image.
+
+    Returns
+    -------
+    dict
+        As :func:`describe`, with ``trials_per_neuron_and_stimulus``, ``missing_trials``,
+        ``constant_neurons``, ``reliability``, ``images_readable`` and ``problems``: a sentence
+        for each thing that keeps the dataset from being scored.
+    """
+    report = describe(dataset)
+    problems: list[str] = []
+    if "time_bin" in dataset.recording.dims and dataset.recording.sizes["time_bin"] != 1:
+        problems.append("The recording has several time bins; models are compared with one.")
+    else:
+        report |= _check_trials(dataset, problems)
+    if dataset.stimuli.has_images:
+        report |= _check_images(dataset, problems)
+    return {**report, "problems": problems}
+
+
+def _check_trials(dataset: Dataset, problems: list[str]) -> dict[str, Any]:
+    array = dataset.recording
+    values = array.values.reshape(array.sizes["presentation"], -1)
+    _, counts, stimuli = trial_means(array)
+    neuroids = array["neuroid_id"].values.astype(str)
+    constant = constant_neuroids(array)
+    missing = int(np.isnan(values).sum())
+    found: dict[str, Any] = {
+        "trials_per_neuron_and_stimulus": _spread(counts),
+        "missing_trials": missing,
+        "missing_trials_percent": round(100 * missing / max(values.size, 1), 2),
+        "constant_neurons": constant.tolist(),
+        "reliability": None,
+    }
+    lacking = counts == 0
+    if lacking.any():
+        problems.append(
+            f"{lacking.any(axis=0).sum()} neurons lack every trial of some stimuli: neurons "
+            f"{name_some(neuroids[lacking.any(axis=0)])}; stimuli {name_some(stimuli[lacking.any(axis=1)])}."
+        )
+    if len(constant):
+        problems.append(f"{len(constant)} neurons respond to all stimuli alike: {name_some(constant)}.")
+    if len(stimuli) < 2:
+        problems.append("There are fewer than two stimuli.")
+    if not problems and dataset.trials is not None:
+        found["reliability"] = _reliability(dataset)
+    return found
+
+
+def _reliability(dataset: Dataset) -> dict[str, Any]:
+    """Quartiles over neurons of the split-half reliability (Spearman–Brown corrected)."""
+    from neuroalign.metrics import reliability
+
+    per_neuron = np.asarray(reliability(dataset.trials).per_neuron, dtype=float)
+    known = per_neuron[np.isfinite(per_neuron)]
+    if known.size == 0:
+        return {"neurons": 0}
+    lower, median, upper = (round(float(each), 4) for each in np.quantile(known, [0.25, 0.5, 0.75]))
+    return {"median": median, "lower_quartile": lower, "upper_quartile": upper, "neurons": int(known.size)}
+
+
+def _check_images(dataset: Dataset, problems: list[str]) -> dict[str, Any]:
+    stimuli = dataset.stimuli
+    ids = progress(stimuli.ids, description="checking images", unit="image", total=len(stimuli))
+    faults = {each: fault for each in ids if (fault := image_fault(BytesIO(stimuli.image_bytes(each))))}
+    if faults:
+        first, fault = next(iter(faults.items()))
+        problems.append(f"{len(faults)} images cannot be used: {name_some(list(faults))}; {first}: {fault}.")
+    return {"images_readable": len(stimuli) - len(faults)}
+
+
+def _counts(array: xr.DataArray, name: str) -> dict[str, int]:
+    if name not in array.coords:
+        return {}
+    values, counts = np.unique(array[name].values.astype(str), return_counts=True)
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))
+
+
+def _spread(counts: NDArray[Any]) -> dict[str, float]:
+    if counts.size == 0:
+        return {}
+    return {"min": int(counts.min()), "median": float(np.median(counts)), "max": int(counts.max())}
