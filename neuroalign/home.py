@@ -1,7 +1,7 @@
 """The one folder in which neuroalign keeps datasets, latents, trained models and results."""
 
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,9 +27,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     starts with :data:`TEMPORARY_PREFIX`, which nothing reads.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    # Not mkstemp: it would leave the file readable by nobody else, whatever the umask.
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}{path.suffix}")
     try:
         yield temporary
         os.replace(temporary, path)
