@@ -31,6 +31,7 @@ from neuroalign.datasets.stimulus_table import (
     read_stimulus_csv,
 )
 from neuroalign.errors import DatasetError, UsageError
+from neuroalign.registry import datasets
 from neuroalign.stimuli import StimulusSet
 
 PathLike = str | os.PathLike[str]
@@ -131,7 +132,14 @@ def import_dataset(
     target = datasets_folder() / name
     paths = [] if isinstance(responses, np.ndarray) else _paths(responses)
     kind = detect_format(paths, format) if paths else None
-    _refuse_idle_options(kind, axes=axes, variable=variable, window=window, stimulus_labels=stimulus_labels)
+    _refuse_idle_options(
+        kind,
+        axes=axes,
+        variable=variable,
+        window=window,
+        stimulus_labels=stimulus_labels,
+        csv_labels=csv_labels,
+    )
     table_path = None if stimuli is None or isinstance(stimuli, pd.DataFrame) else Path(stimuli).expanduser()
     image_path = None if images is None else Path(images).expanduser()
     with scratch_folder(target.parent) as scratch:
@@ -160,12 +168,13 @@ def import_dataset(
             "window_ms": None if reading.window is None else list(reading.window),
             "dropped_neuroids": dropped["neuroids"] or None,
             "dropped_stimuli": dropped["stimuli"] or None,
-            "notes": [*reading.notes, *notes],
+            "notes": [*reading.notes, *notes, *_hides(name)],
             "files": files,
         }
+        stimulus_set = stimulus_set or reading.recording.attrs.get("stimulus_set") or name
         array.attrs = {
             "identifier": name,
-            "stimulus_set": stimulus_set or name,
+            "stimulus_set": stimulus_set,
             **{key: value for key, value in provenance.items() if value},
             "sha256": ",".join(each["sha256"] for each in files if each["role"] == "responses"),
             "simulated": "no",
@@ -173,7 +182,7 @@ def import_dataset(
         dataset = Dataset(
             identifier=name,
             recording=array,
-            stimuli=StimulusSet(stimulus_set or name, described, images_by_id),
+            stimuli=StimulusSet(stimulus_set, described, images_by_id),
             averaged=_is_average(reading, averaged),
             metadata={key: value for key, value in metadata.items() if value is not None},
         )
@@ -181,10 +190,17 @@ def import_dataset(
     return load_dataset(name)
 
 
+def _hides(name: str) -> list[str]:
+    hidden = (
+        f"From now on {name} is this dataset, not the one that neuroalign or a plug-in has under this name."
+    )
+    return [hidden] if name in datasets else []
+
+
 def _paths(responses: PathLike | Sequence[PathLike]) -> list[Path]:
     several = [responses] if isinstance(responses, str | os.PathLike) else list(responses)
-    if not several:
-        raise UsageError("give at least one file of responses")
+    if not several or not all(isinstance(each, str | os.PathLike) for each in several):
+        raise UsageError("responses must be a path, several paths, or a NumPy array")
     return [Path(each).expanduser() for each in several]
 
 
@@ -195,6 +211,7 @@ def _refuse_idle_options(kind: Format | None, **options: object) -> None:
         "variable": ("matlab", "npz"),
         "window": ("rasters", "brainio"),
         "stimulus_labels": ("rasters",),
+        "csv_labels": ("csv",),
     }
     for option, formats in uses.items():
         if options[option] is not None and kind not in formats:
@@ -263,13 +280,15 @@ def _from_bare(
                 f"all files must have the same stimuli in the same order; {what} has others than {next(iter(arrays))}"
             )
         stimulus_labels = of_file
-        neuroids.append(labels.get("neuroid", np.full(values.shape[2], "")))
+        neuroids.append(labels.get("neuroid"))
     cube = _side_by_side(cubes)
-    neuroid_id = np.concatenate(neuroids)
-    if "" in neuroid_id:
+    labelled = [each for each in neuroids if each is not None]
+    if len(labelled) == len(neuroids):
+        neuroid_id = np.concatenate(labelled)
+    else:
         # The dataset's name makes them unique: equal ids of two datasets would mean one neuron.
-        width = len(str(len(neuroid_id) - 1))
-        neuroid_id = np.array([f"{name}-{i:0{width}d}" for i in range(len(neuroid_id))])
+        width = len(str(cube.shape[2] - 1))
+        neuroid_id = np.array([f"{name}-{i:0{width}d}" for i in range(cube.shape[2])])
     shape = " × ".join(map(str, next(iter(arrays.values())).values.shape))
     named = name_stimuli(
         cube.shape[0],

@@ -126,13 +126,16 @@ def write_brainio(dataset: Dataset, path: Path) -> None:
         coords={name: (coordinate.dims, coordinate.values) for name, coordinate in coords.items()},
         name="data",
     )
+    # The specification has the attributes on the file; older loaders look at the variable alone.
     attrs = {"identifier": dataset.identifier, "stimulus_set_identifier": dataset.stimuli.identifier}
     for key in ("source", "licence", "citation"):
         if dataset.metadata.get(key):
             attrs[key] = str(dataset.metadata[key])
     encoding = {"data": {"zlib": True, "complevel": 4, "shuffle": True}}
     with atomic_path(path) as temporary:
-        flat.to_dataset().assign_attrs(attrs).to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+        flat.assign_attrs(attrs).to_dataset().assign_attrs(attrs).to_netcdf(
+            temporary, engine="h5netcdf", encoding=encoding
+        )
 
 
 def _open(path: Path) -> xr.Dataset:

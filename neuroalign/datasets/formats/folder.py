@@ -98,6 +98,7 @@ def write_folder(dataset: Dataset, path: Path, *, replace: bool = False) -> None
         new, old = scratch / "new", scratch / "old"
         new.mkdir()
         _write_files(dataset, new)
+        read_folder(new)  # what cannot be read back must not take the place of anything
         if path.exists():
             path.rename(old)
         try:

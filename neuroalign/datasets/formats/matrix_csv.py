@@ -49,6 +49,12 @@ def read_matrix_csv(path: Path, labels: CsvLabels | None = None) -> BareArray:
         found[0] = cells[int(header) :, 0].astype(str)
     if header:
         found[1] = cells[0, int(index) :].astype(str)
+    for axis, names in found.items():
+        if "" in names:
+            place = (
+                f"{'column' if axis else 'row'} {list(names).index('') + 1 + int(index if axis else header)}"
+            )
+            raise DatasetError(f"the label of {place} of {path} is empty")
     if body.size == 0:
         raise DatasetError(f"{path} has no values")
     return BareArray(_as_numbers(body, path, int(header), int(index)), found)
