@@ -1,0 +1,125 @@
+"""Random subsets of the scored neurons themselves: the ceiling of Higgins et al. (2020)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
+from math import comb
+from typing import Any, ClassVar
+
+import numpy as np
+from neuroalign.model_zoo.neurons import NeuronModel
+from numpy.typing import NDArray
+
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.errors import UsageError
+from neuroalign.models import ModelFamily
+from neuroalign.registry import unknown_name
+
+
+class NeuronSubset(ModelFamily):
+    """Random subsets of the neurons of the dataset that is scored.
+
+    Five sizes are drawn without replacement from 10 to 50, and ten subsets of each size: 50 instances,
+    ``neuron_subset[n=23,seed=0]`` and so on. With 50 neurons or fewer, sizes stop at one less than all of
+    them; with fewer than 15, they start at 2. Subsets of one size are all different, so there may be
+    fewer than ten where few exist. Subsets of different sizes are drawn independently.
+
+    References
+    ----------
+    Higgins et al. (2020), arXiv:2006.14304, Methods, "Baselines".
+    """
+
+    identifier = "neuron_subset"
+
+    #: How many sizes, between which bounds, from which seed, and how many subsets of each.
+    n_sizes: ClassVar[int] = 5
+    smallest: ClassVar[int] = 10
+    largest: ClassVar[int] = 50
+    sizes_seed: ClassVar[int] = 0
+    n_subsets: ClassVar[int] = 10
+
+    def grid(self, dataset: Dataset | None = None) -> Sequence[Mapping[str, Any]]:
+        """Return the size and the seed of each subset.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            What is to be scored.
+
+        Raises
+        ------
+        UsageError
+            Without a dataset, or with one of fewer than three neurons.
+        """
+        n_neurons = len(_neuroids(self._require(dataset)))
+        return [{"n": n, "seed": seed} for n in self._sizes(n_neurons) for seed in self._seeds(n_neurons, n)]
+
+    def instance(self, dataset: Dataset | None = None, **options: Any) -> NeuronModel:
+        """Return the subset of n neurons that a seed (by default 0) draws.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            What is to be scored.
+        **options
+            n, the number of neurons, is required; seed.
+
+        Raises
+        ------
+        UsageError
+            Without a dataset or n, or if n is more than there are neurons.
+        """
+        for option in options:
+            if option not in ("n", "seed"):
+                raise unknown_name(f"option of {self.identifier}", option, ("n", "seed"))
+        dataset = self._require(dataset)
+        neuroids = _neuroids(dataset)
+        n, seed = options.get("n"), options.get("seed", 0)
+        if not isinstance(n, int) or not 1 <= n <= len(neuroids):
+            raise UsageError(f"{self.identifier} needs n from 1 to {len(neuroids)} neurons, not {n!r}")
+        if not isinstance(seed, int) or seed < 0:
+            raise UsageError(f"{self.identifier}: seed must be an integer from 0 up, not {seed!r}")
+        drawn = _draw(len(neuroids), n, seed)
+        return NeuronModel(dataset, self.instance_identifier(n=n, seed=seed), neuroids=neuroids[drawn])
+
+    def _require(self, dataset: Dataset | None) -> Dataset:
+        if dataset is None:
+            raise UsageError(
+                f"{self.identifier} takes its units from the neurons that are scored: give the dataset, "
+                f"as in load_model({self.identifier!r}, dataset=...), or use neurons:DATASET"
+            )
+        n_neurons = dataset.recording.sizes["neuroid"]
+        if n_neurons < 3:
+            raise UsageError(
+                f"{self.identifier} draws from at least 3 neurons; {dataset.identifier} has {n_neurons}"
+            )
+        return dataset
+
+    def _sizes(self, n_neurons: int) -> list[int]:
+        largest = min(self.largest, n_neurons - 1)
+        smallest = self.smallest if largest - self.smallest + 1 >= self.n_sizes else 2
+        possible = np.arange(smallest, largest + 1)
+        rng = np.random.default_rng(self.sizes_seed)
+        drawn = rng.choice(possible, min(self.n_sizes, len(possible)), replace=False)
+        return sorted(drawn.tolist())
+
+    def _seeds(self, n_neurons: int, n: int) -> Iterator[int]:
+        """Yield seeds, from 0 up, whose subsets differ."""
+        wanted = min(self.n_subsets, comb(n_neurons, n))
+        seen: set[tuple[int, ...]] = set()
+        for seed in count():
+            subset = tuple(_draw(n_neurons, n, seed).tolist())
+            if subset not in seen:
+                seen.add(subset)
+                yield seed
+            if len(seen) == wanted:
+                return
+
+
+def _neuroids(dataset: Dataset) -> NDArray[np.str_]:
+    # Sorted, so that a subset does not depend on the order of the neurons in a file.
+    return np.sort(dataset.recording["neuroid_id"].values.astype(str))
+
+
+def _draw(n_neurons: int, n: int, seed: int) -> NDArray[np.int64]:
+    # The size is part of the seed: otherwise small subsets would lie within large ones.
+    return np.sort(np.random.default_rng([seed, n]).choice(n_neurons, n, replace=False))

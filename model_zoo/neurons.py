@@ -1,0 +1,81 @@
+"""A dataset's own neurons as the units of a model."""
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from neuroalign import arrays
+from neuroalign.datasets.catalogue import load_dataset
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.errors import StimulusMismatchError
+from neuroalign.stimuli import StimulusSet
+
+
+class NeuronModel:
+    """Neurons as units: the averaged responses of one dataset, for the stimuli that it shares.
+
+    The latents carry the coordinate ``neuroid`` and the attribute ``neuroids_of``, the content hash
+    of the dataset, so that a benchmark can keep a neuron from predicting itself. No images are needed.
+    There is no fingerprint: an average is computed as quickly as it is read from the cache.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    identifier : str
+    neuroids : array of str, optional
+        The neurons to take; by default all.
+    """
+
+    def __init__(self, dataset: Dataset, identifier: str, *, neuroids: ArrayLike | None = None) -> None:
+        self.identifier = identifier
+        self._dataset = dataset
+        self._neuroids = None if neuroids is None else np.asarray(neuroids).astype(str)
+
+    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        """Return the responses to those stimuli that there are responses to.
+
+        Raises
+        ------
+        StimulusMismatchError
+            If there are responses to none of the stimuli.
+        """
+        responses = self._dataset.responses
+        shared = np.intersect1d(stimuli.ids, responses["stimulus"].values)
+        if shared.size == 0:
+            raise StimulusMismatchError(
+                f"{self.identifier} responds to {arrays.name_some(responses['stimulus'].values)}, "
+                f"but to none of the stimuli of {stimuli.identifier!r} ({arrays.name_some(stimuli.ids)})"
+            )
+        chosen = responses.sel(stimulus=shared)
+        if self._neuroids is not None:
+            chosen = chosen.sel(neuroid=self._neuroids)
+        neuroids = chosen["neuroid"].values
+        return arrays.latents(
+            chosen.values,
+            stimulus=shared,
+            unit=neuroids,
+            neuroid=neuroids,
+            attrs={"neuroids_of": self._dataset.content_hash},
+        )
+
+
+def neurons(dataset: str) -> NeuronModel:
+    """Use a dataset's neurons as a model: the scheme ``neurons:DATASET``.
+
+    Parameters
+    ----------
+    dataset : str
+        Name or folder, as in :func:`neuroalign.load_dataset`.
+
+    Returns
+    -------
+    NeuronModel
+        Named after the dataset that was loaded, so that a stand-in never passes for recordings.
+
+    Raises
+    ------
+    UnknownNameError
+        Naming the nearest datasets.
+    """
+    loaded = load_dataset(dataset)
+    return NeuronModel(loaded, f"neurons:{loaded.identifier}")

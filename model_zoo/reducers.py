@@ -1,0 +1,167 @@
+"""Reducers: fewer units out of a model's many, as a model of their own."""
+
+from collections.abc import Callable
+
+import numpy as np
+import xarray as xr
+from neuroalign.model_zoo.components import most_components, principal_components
+
+from neuroalign import arrays
+from neuroalign.errors import ModelError, UsageError
+from neuroalign.hashing import digest
+from neuroalign.models import Model
+from neuroalign.specs import format_spec
+from neuroalign.stimuli import StimulusSet
+
+#: Raised when the same latents would be reduced to others.
+VERSION = 1
+
+
+class _Reduced:
+    """A model on top of another one, named and cached after it."""
+
+    def __init__(self, model: Model, name: str, **options: int) -> None:
+        self.model = model
+        self.identifier = f"{model.identifier}+{format_spec(name, options)}"
+        self._key = [name, VERSION, options]
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Digest of the reduced model's own fingerprint and of the options; None where it has none."""
+        inner = getattr(self.model, "fingerprint", None)
+        return None if inner is None else digest(inner, self._key)
+
+
+class ReducedByPCA(_Reduced):
+    """The first principal components of a model's units.
+
+    Parameters
+    ----------
+    model : Model
+    n : int
+        Number of components.
+    """
+
+    def __init__(self, model: Model, n: int) -> None:
+        super().__init__(model, "pca", n=n)
+        self.n = n
+
+    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        """Fit to the latents of the training stimuli, and project the latents of all stimuli.
+
+        Where a set asks for mirrored training images, those are encoded too. Models that know stimuli
+        by id only, such as neurons and precomputed latents, return the same latents for both.
+
+        Raises
+        ------
+        ModelError
+            If n is more than the units and training stimuli allow.
+        """
+        latents = self.model.latents(stimuli)
+        training = stimuli.training()
+        if training.mirrored != stimuli.mirrored:
+            fitted = self.model.latents(training)
+        else:
+            fitted = latents.sel(stimulus=np.intersect1d(training.ids, latents["stimulus"].values))
+        # Sorted by id: rounding must not depend on the order of the stimuli.
+        fitted = fitted.sortby("stimulus")
+        limit = most_components(*fitted.shape)
+        if self.n > limit:
+            raise ModelError(
+                f"{self.identifier} cannot have {self.n} components: {fitted.shape[0]} training stimuli and "
+                f"{fitted.shape[1]} units allow {limit}; choose n ≤ {limit}"
+            )
+        components = principal_components(fitted.values, self.n)
+        return arrays.latents(components.project(latents.values), stimulus=latents["stimulus"].values)
+
+
+class Subsample(_Reduced):
+    """Units of a model, drawn at random without replacement.
+
+    Parameters
+    ----------
+    model : Model
+    n : int
+        Number of units.
+    seed : int
+    """
+
+    def __init__(self, model: Model, n: int, seed: int) -> None:
+        super().__init__(model, "subsample", n=n, seed=seed)
+        self.n = n
+        self.seed = seed
+
+    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        """Return the latents of the drawn units, with their labels, in the model's order.
+
+        Raises
+        ------
+        ModelError
+            If n is more than there are units.
+        """
+        latents = self.model.latents(stimuli)
+        n_units = latents.sizes["unit"]
+        if self.n > n_units:
+            raise ModelError(
+                f"{self.identifier} cannot draw {self.n} of {n_units} units; choose n ≤ {n_units}"
+            )
+        # The size is part of the seed: otherwise small samples would lie within large ones.
+        drawn = np.random.default_rng([self.seed, self.n]).choice(n_units, self.n, replace=False)
+        return latents.isel(unit=np.sort(drawn))
+
+
+def pca(n: int) -> Callable[[Model], ReducedByPCA]:
+    """Reduce a model's units to their first principal components.
+
+    Components are fitted to the latents of the training stimuli only, exactly, in double precision;
+    in each, the unit with the largest absolute weight has a positive one. Components without variance
+    are 0 and count as uninformative.
+
+    Parameters
+    ----------
+    n : int
+        Number of components.
+
+    Returns
+    -------
+    callable
+        Makes a model of a model: ``pca(50)(model)``, or ``MODEL+pca[n=50]`` by name.
+
+    Raises
+    ------
+    UsageError
+        If n is no positive integer.
+    """
+    _expect_integer("pca", "n", n, least=1)
+    return lambda model: ReducedByPCA(model, n)
+
+
+def subsample(n: int, seed: int = 0) -> Callable[[Model], Subsample]:
+    """Reduce a model to some of its units, drawn at random.
+
+    Parameters
+    ----------
+    n : int
+        Number of units.
+    seed : int
+        Which are drawn depends on the seed, on n and on how many there are.
+
+    Returns
+    -------
+    callable
+        Makes a model of a model: ``subsample(50, seed=3)(model)``, or ``MODEL+subsample[n=50,seed=3]``
+        by name.
+
+    Raises
+    ------
+    UsageError
+        If n is no positive integer or the seed is negative.
+    """
+    _expect_integer("subsample", "n", n, least=1)
+    _expect_integer("subsample", "seed", seed, least=0)
+    return lambda model: Subsample(model, n, seed)
+
+
+def _expect_integer(reducer: str, option: str, value: object, *, least: int) -> None:
+    if not isinstance(value, int) or value < least:
+        raise UsageError(f"{reducer} needs {option} as an integer from {least} up, not {value!r}")
