@@ -1,0 +1,169 @@
+"""The convolutional networks that the trained families share; they differ only in their objective.
+
+Importing this module imports torch.
+"""
+
+import itertools
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+#: Raised when the same weights would give other values.
+ARCHITECTURE = "convolutional-1"
+#: Filters of the four convolutions; each halves height and width.
+FILTERS = (32, 32, 64, 64)
+#: Units of the fully connected layer between the convolutions and the latents.
+HIDDEN = 256
+
+
+class Encoder(nn.Module):
+    """Grey images to a vector: four 4×4 convolutions of stride 2, one hidden layer, one linear layer.
+
+    Parameters
+    ----------
+    n_outputs : int
+    image_size : int
+        A multiple of 16.
+
+    References
+    ----------
+    Higgins et al. (2020), arXiv:2006.14304, Methods, "β-VAE model"; Fig. 7a.
+    """
+
+    def __init__(self, n_outputs: int, *, image_size: int = 64) -> None:
+        super().__init__()
+        channels = (1, *FILTERS)
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(n_in, n_out, 4, stride=2, padding=1) for n_in, n_out in itertools.pairwise(channels)
+        )
+        self.hidden = nn.Linear(FILTERS[-1] * (image_size // 16) ** 2, HIDDEN)
+        self.output = nn.Linear(HIDDEN, n_outputs)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (n, 1, image_size, image_size) to (n, n_outputs)."""
+        values = images
+        for convolution in self.convolutions:
+            values = convolution(values).relu_()
+        # The view as (n, channels, height, width) has one meaning, whatever the layout in memory.
+        return self.output(self.hidden(values.flatten(1)).relu_())
+
+
+class Decoder(nn.Module):
+    """The mirror image of :class:`Encoder`: a vector to the logits of grey images.
+
+    Parameters
+    ----------
+    n_inputs : int
+    image_size : int
+        A multiple of 16.
+    """
+
+    def __init__(self, n_inputs: int, *, image_size: int = 64) -> None:
+        super().__init__()
+        self.side = image_size // 16
+        channels = (*reversed(FILTERS), 1)
+        self.hidden = nn.Linear(n_inputs, HIDDEN)
+        self.spread = nn.Linear(HIDDEN, FILTERS[-1] * self.side**2)
+        self.convolutions = nn.ModuleList(
+            nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1)
+            for n_in, n_out in itertools.pairwise(channels)
+        )
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Map latents (n, n_inputs) to logits (n, 1, image_size, image_size)."""
+        values = self.spread(self.hidden(latents).relu_()).relu_()
+        values = values.reshape(-1, FILTERS[-1], self.side, self.side)
+        # Channels last is about a third faster on a CPU; the weights are kept so as well.
+        values = values.contiguous(memory_format=torch.channels_last)
+        for convolution in self.convolutions[:-1]:
+            values = convolution(values).relu_()
+        return self.convolutions[-1](values)
+
+
+class VariationalAutoencoder(nn.Module):
+    """An encoder to the mean and log-variance of a Gaussian, and a decoder.
+
+    Parameters
+    ----------
+    n_latents : int
+    image_size : int
+        A multiple of 16.
+    """
+
+    def __init__(self, n_latents: int, *, image_size: int = 64) -> None:
+        super().__init__()
+        self.encoder = Encoder(2 * n_latents, image_size=image_size)
+        self.decoder = Decoder(n_latents, image_size=image_size)
+
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Map images (n, 1, size, size) to means and log-variances, each (n, n_latents)."""
+        mean, log_variance = self.encoder(images).chunk(2, dim=1)
+        return mean, log_variance
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Map latents (n, n_latents) to logits (n, 1, size, size)."""
+        return self.decoder(latents)
+
+    def forward(self, images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Encode, sample and decode.
+
+        Parameters
+        ----------
+        images : tensor of shape (n, 1, size, size)
+        noise : tensor of shape (n, n_latents)
+            Standard normal.
+
+        Returns
+        -------
+        logits : tensor of shape (n, 1, size, size)
+        mean, log_variance : tensors of shape (n, n_latents)
+        """
+        mean, log_variance = self.encode(images)
+        return self.decode(mean + noise * torch.exp(0.5 * log_variance)), mean, log_variance
+
+
+def build(n_latents: int, *, image_size: int = 64, seed: int = 0) -> VariationalAutoencoder:
+    """Make a network whose weights depend on the seed alone.
+
+    The generator that torch shares between all its users is neither read nor changed, so networks can
+    be made side by side. Weights and biases are uniform within ±1/√(inputs of the layer), which is
+    torch's own rule.
+
+    Parameters
+    ----------
+    n_latents : int
+    image_size : int
+    seed : int
+
+    Returns
+    -------
+    VariationalAutoencoder, float32, channels last
+    """
+    network = empty(n_latents, image_size=image_size)
+    rng = np.random.default_rng([seed, 0])
+    with torch.no_grad():
+        # Each layer has its weights first and its biases second.
+        for name, parameter in network.named_parameters():
+            if name.endswith("weight"):
+                bound = 1 / np.sqrt(parameter[0].numel())
+            values = rng.uniform(-bound, bound, tuple(parameter.shape)).astype(np.float32)
+            parameter.copy_(torch.from_numpy(values))
+    return network
+
+
+def empty(n_latents: int, *, image_size: int = 64) -> VariationalAutoencoder:
+    """Make a network whose weights are still to be filled in.
+
+    Parameters
+    ----------
+    n_latents : int
+    image_size : int
+
+    Returns
+    -------
+    VariationalAutoencoder, float32, channels last
+    """
+    with torch.device("meta"):
+        network = VariationalAutoencoder(n_latents, image_size=image_size)
+    return network.to_empty(device="cpu").to(memory_format=torch.channels_last)

@@ -1,0 +1,203 @@
+"""Train several instances side by side, with a progress bar.
+
+Importing this module imports torch.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from neuroalign.model_zoo.training.checkpoints import read_state
+from neuroalign.model_zoo.training.recipes import Recipe
+from neuroalign.model_zoo.training.trained import read_trained, stem, with_ending
+from neuroalign.model_zoo.training.trainer import (
+    Interrupted,
+    Outcome,
+    TrainingImages,
+    checkpoint_path,
+    train_instance,
+)
+
+from neuroalign.errors import ModelError, UsageError
+from neuroalign.progress import PATIENCE
+from neuroalign.stimuli import StimulusSet
+
+
+def train(
+    recipes: Sequence[Recipe],
+    stimuli: StimulusSet,
+    folder: Path,
+    *,
+    family: str = "beta_vae",
+    jobs: int = 1,
+    overwrite: bool = False,
+) -> list[Outcome]:
+    """Train instances on the training images of a stimulus set.
+
+    Instances that are finished already are left as they are, unfinished ones go on from their
+    checkpoints. The weights do not depend on `jobs`.
+
+    Parameters
+    ----------
+    recipes : sequence of Recipe
+    stimuli : StimulusSet
+        Trained on are ``stimuli.training()``: mirrored where the set says so.
+    folder : Path
+        See :func:`neuroalign.model_zoo.training.trainer.train_instance`.
+    family : str
+    jobs : int
+        How many instances are trained at once, each with one thread.
+    overwrite : bool
+        Whether instances of the same name that were trained by another recipe or on other images may
+        be replaced.
+
+    Returns
+    -------
+    list of Outcome
+        In the order of `recipes`. An instance that diverged does not stop the others.
+
+    Raises
+    ------
+    UsageError
+        If two recipes are of instances of the same name, or one would replace an instance.
+    MissingImagesError
+        If the images are not available.
+    KeyboardInterrupt
+        After checkpoints have been written.
+    """
+    if jobs < 1:
+        raise UsageError(f"jobs must be a positive number, not {jobs}")
+    training = stimuli.training()
+    if not len(training):
+        raise UsageError(f"the stimulus set {stimuli.identifier!r} marks no stimulus as for training")
+    names = [stem(recipe) for recipe in recipes]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(
+                f"two instances would be called {name}; train one at a time, each to its --output"
+            )
+    content_hash = training.content_hash
+    if not overwrite:
+        for recipe in recipes:
+            _expect_same(folder, recipe, content_hash, family)
+    else:
+        for recipe in recipes:
+            _remove_other(folder, recipe, content_hash, family)
+    images = {
+        size: TrainingImages(stimuli.identifier, content_hash, training.pixels(size))
+        for size in {recipe.image_size for recipe in recipes}
+    }
+    stop = threading.Event()
+    with _Bar(recipes, family) as bar, ThreadPoolExecutor(min(jobs, len(recipes) or 1)) as pool:
+
+        def one(recipe: Recipe) -> Outcome:
+            done = _finished(folder, recipe, content_hash, family)
+            if done is not None:
+                return done
+            return train_instance(
+                recipe, images[recipe.image_size], folder, family=family, report=bar.report, stop=stop
+            )
+
+        futures = [pool.submit(one, recipe) for recipe in recipes]
+        try:
+            return [future.result() for future in futures]
+        except BaseException as error:
+            # Threads cannot be killed: they are asked to write their checkpoints and leave.
+            stop.set()
+            for future in futures:
+                future.cancel()
+            if isinstance(error, Interrupted):
+                raise KeyboardInterrupt from error
+            raise
+
+
+def _finished(folder: Path, recipe: Recipe, content_hash: str, family: str) -> Outcome | None:
+    path = folder / f"{stem(recipe)}.json"
+    if not path.is_file():
+        return None
+    trained = read_trained(path, family=family)
+    return Outcome(recipe, trained=trained) if trained.path.is_file() else None
+
+
+def _difference(recipe: Recipe, content_hash: str, found: Mapping[str, Any]) -> str | None:
+    """Say how what was found differs from what is to be trained."""
+    if found["stimulus_set"]["content_hash"] != content_hash:
+        return f"other images (of {found['stimulus_set']['name']!r})"
+    wanted, had = recipe.to_mapping(), dict(found["recipe"])
+    differing = [
+        f"{name}={had.get(name)}, not {wanted[name]}" for name in wanted if wanted[name] != had.get(name)
+    ]
+    return "; ".join(differing) or None
+
+
+def _others(folder: Path, recipe: Recipe, content_hash: str, family: str) -> list[tuple[Path, str]]:
+    """Find a finished or unfinished instance of the same name that is not the one to be trained."""
+    others = []
+    record = folder / f"{stem(recipe)}.json"
+    if record.is_file():
+        difference = _difference(recipe, content_hash, read_trained(record, family=family).record)
+        if difference:
+            others.append((record, difference))
+    checkpoint = checkpoint_path(folder, recipe)
+    if checkpoint.is_file():
+        try:
+            difference = _difference(recipe, content_hash, read_state(checkpoint))
+        except (ModelError, KeyError, TypeError):
+            difference = None  # the trainer reports a damaged checkpoint, and starts anew
+        if difference:
+            others.append((checkpoint, difference))
+    return others
+
+
+def _expect_same(folder: Path, recipe: Recipe, content_hash: str, family: str) -> None:
+    for path, difference in _others(folder, recipe, content_hash, family):
+        raise UsageError(
+            f"{path} exists and was trained with {difference}; replace it with --overwrite, "
+            "or train to another folder with --output"
+        )
+
+
+def _remove_other(folder: Path, recipe: Recipe, content_hash: str, family: str) -> None:
+    for path, _ in _others(folder, recipe, content_hash, family):
+        path.unlink()
+        if path.suffix == ".json":
+            with_ending(path, ".safetensors").unlink(missing_ok=True)
+
+
+class _Bar:
+    """A progress bar over all images of all instances, where somebody can see it."""
+
+    def __init__(self, recipes: Sequence[Recipe], family: str) -> None:
+        from tqdm import tqdm
+
+        self._seen: dict[Recipe, int] = {}
+        self._lock = threading.Lock()
+        self._bar = tqdm(
+            desc=f"training {family}",
+            total=sum(recipe.steps * recipe.batch_size for recipe in recipes),
+            unit="img",
+            unit_scale=True,
+            delay=PATIENCE,
+            disable=None,
+            leave=False,
+        )
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def report(self, recipe: Recipe, step: int, entry: Mapping[str, Any] | None) -> None:
+        """Count the steps of an instance, and show its newest log entry."""
+        with self._lock:
+            self._bar.update((step - self._seen.get(recipe, 0)) * recipe.batch_size)
+            self._seen[recipe] = step
+            if entry is not None:
+                self._bar.set_postfix_str(
+                    f"{stem(recipe)}: log-likelihood {entry['log_likelihood']:.1f}, KL {entry['kl']:.2f}, "
+                    f"{entry['informative_units']} informative units",
+                    refresh=False,
+                )

@@ -1,0 +1,61 @@
+"""Where training images come from: a dataset, or a folder or ZIP archive of nothing but images."""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from neuroalign.datasets.catalogue import load_dataset
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.formats.folder import is_dataset_folder
+from neuroalign.datasets.formats.images import check_images, collect_images, stems
+from neuroalign.stimuli import StimulusSet
+
+
+@contextmanager
+def open_stimuli(source: str | os.PathLike[str] | Dataset | StimulusSet) -> Iterator[StimulusSet]:
+    """Give the stimuli of a dataset, or the images in a folder or a ZIP archive.
+
+    Parameters
+    ----------
+    source : str, path, Dataset or StimulusSet
+        As for :func:`neuroalign.load_dataset`; a path may also be that of a folder of images, which
+        are searched in its subfolders too, or of a ZIP archive of images. All of them are for training.
+
+    Yields
+    ------
+    StimulusSet
+        An archive's images exist only within the context.
+
+    Raises
+    ------
+    DatasetError
+        If there are no images, or some cannot be read.
+    ArchiveError
+        If the archive could do harm.
+    """
+    if isinstance(source, StimulusSet):
+        yield source
+        return
+    path = None if isinstance(source, Dataset) else Path(source).expanduser()
+    holds_images = path is not None and (
+        (path.is_dir() and not is_dataset_folder(path)) or (path.is_file() and path.suffix.lower() == ".zip")
+    )
+    if path is None or not holds_images:
+        yield load_dataset(source).stimuli
+        return
+    with tempfile.TemporaryDirectory(prefix="neuroalign-") as scratch:
+        images = collect_images(path, Path(scratch))
+        by_id = dict(zip(stems(list(images)), images.values(), strict=True))
+        check_images(by_id)
+        table = pd.DataFrame(index=pd.Index(list(by_id), name="stimulus_id"))
+        yield StimulusSet(path.resolve().stem, table, by_id)
+
+
+def folder_name(stimulus_set: str) -> str:
+    """Return the name of a stimulus set as the name of a folder and in names of instances."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stimulus_set).strip(".-") or "stimuli"

@@ -1,0 +1,227 @@
+"""Trained weights on disk: a safetensors file and a JSON record beside it that says where they come from.
+
+Nothing here imports torch, so that finding and naming instances is quick.
+"""
+
+import hashlib
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from neuroalign.model_zoo.training.recipes import Recipe
+from numpy.typing import NDArray
+
+from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning
+from neuroalign.home import atomic_path
+
+#: Version of the JSON record.
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained instance.
+
+    Parameters
+    ----------
+    path : Path
+        Its weights; the record has the same name with the ending ``.json``.
+    recipe : Recipe
+    record : mapping
+        Everything that the record says: family, architecture, recipe, stimulus_set (name,
+        content_hash, n_images), versions, final (losses), kl (of each unit), weights_sha256.
+    """
+
+    path: Path
+    recipe: Recipe
+    record: Mapping[str, Any]
+
+    @property
+    def stimulus_set(self) -> str:
+        """Name of the stimulus set that it was trained on."""
+        return str(self.record["stimulus_set"]["name"])
+
+    @property
+    def stimulus_set_hash(self) -> str:
+        """Digest of the images that it was trained on."""
+        return str(self.record["stimulus_set"]["content_hash"])
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """SHA-256 of the file of weights as it is now.
+
+        Raises
+        ------
+        ModelError
+            If the file cannot be read.
+        """
+        return hashlib.sha256(self._read()).hexdigest()
+
+    def weights(self, expected: Mapping[str, tuple[int, ...]]) -> dict[str, NDArray[np.float32]]:
+        """Read the weights.
+
+        Parameters
+        ----------
+        expected : mapping of name to shape
+
+        Returns
+        -------
+        dict of name to array, float32
+
+        Raises
+        ------
+        ModelError
+            If the file is missing, damaged, or has other arrays than expected.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+        content = self._read()
+        try:
+            arrays = load(content)
+        except (SafetensorError, ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"the weights {self.path} are damaged: {error}; train them again") from error
+        if hashlib.sha256(content).hexdigest() != self.record["weights_sha256"]:
+            raise ModelError(
+                f"the weights {self.path} are not the ones that {self.path.stem}.json beside them records "
+                "(their SHA-256 differs); train them again"
+            )
+        shapes = {name: array.shape for name, array in arrays.items()}
+        if shapes != dict(expected):
+            differing = sorted(set(shapes.items()) ^ set(expected.items()))[0][0]
+            raise ModelError(
+                f"the weights {self.path} do not fit the network: {differing} is {shapes.get(differing, 'missing')}, "
+                f"expected {expected.get(differing, 'nothing')}"
+            )
+        weights = {name: array.astype(np.float32) for name, array in arrays.items()}
+        broken = [name for name, array in weights.items() if not np.isfinite(array).all()]
+        if broken:
+            raise ModelError(f"the weights {self.path} hold NaN or infinite values in {broken[0]}")
+        return weights
+
+    def _read(self) -> bytes:
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"cannot read the weights {self.path}: {error.strerror or error}") from error
+
+
+def stem(recipe: Recipe) -> str:
+    """Return the file name, without ending, of an instance: ``beta-4_seed-0``."""
+    # One format for whole and fractional numbers, as in the names of instances.
+    return "_".join(f"{name}-{value:g}" for name, value in recipe.options().items())
+
+
+def read_trained(path: Path, *, family: str) -> Trained:
+    """Read the record of a trained instance.
+
+    Parameters
+    ----------
+    path : Path
+        Of the weights or of the record.
+    family : str
+
+    Returns
+    -------
+    Trained
+
+    Raises
+    ------
+    ModelError
+        If the record is missing, damaged or of another family.
+    """
+    path = with_ending(path, ".json")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"cannot read the record of trained weights {path}: {error}") from error
+    try:
+        if record["format"] != FORMAT or record["family"] != family:
+            raise ModelError(
+                f"{path} records format {record['format']} of the family {record['family']}; "
+                f"expected format {FORMAT} of {family}"
+            )
+        str(record["architecture"]), str(record["weights_sha256"])
+        trained = Trained(with_ending(path, ".safetensors"), Recipe.from_mapping(record["recipe"]), record)
+        str(trained.stimulus_set), str(trained.stimulus_set_hash)
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"the record of trained weights {path} is damaged: {error!r}") from error
+    return trained
+
+
+def find_trained(folder: Path, *, family: str) -> list[Trained]:
+    """Find the trained instances in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Need not exist.
+    family : str
+
+    Returns
+    -------
+    list of Trained
+        In the order of their options. Records that cannot be read are left out, with a warning.
+    """
+    found = []
+    for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
+        try:
+            found.append(read_trained(path, family=family))
+        except NeuroalignError as error:
+            warnings.warn(f"ignored {error}", NeuroalignWarning, stacklevel=2)
+    return sorted(found, key=lambda each: tuple(each.recipe.options().items()))
+
+
+def write_trained(
+    folder: Path, recipe: Recipe, weights: Mapping[str, NDArray[np.float32]], record: Mapping[str, Any]
+) -> Trained:
+    """Write trained weights and their record.
+
+    The record is written last, so that an instance without a record is one that is not finished.
+
+    Parameters
+    ----------
+    folder : Path
+    recipe : Recipe
+    weights : mapping of name to array
+    record : mapping
+        Without format, recipe and weights_sha256, which are added.
+
+    Returns
+    -------
+    Trained
+    """
+    from safetensors.numpy import save
+
+    content = save({name: np.ascontiguousarray(array) for name, array in weights.items()})
+    path = folder / f"{stem(recipe)}.safetensors"
+    with_ending(path, ".json").unlink(missing_ok=True)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+    record = {
+        "format": FORMAT,
+        "recipe": recipe.to_mapping(),
+        "weights_sha256": hashlib.sha256(content).hexdigest(),
+        **record,
+    }
+    write_json(with_ending(path, ".json"), record)
+    return Trained(path, recipe, record)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def with_ending(path: Path, ending: str) -> Path:
+    """Replace the ending of a trained instance's file; the dot of ``beta-0.5`` is not one."""
+    name = path.name
+    for known in (".safetensors", ".json"):
+        name = name.removesuffix(known)
+    return path.with_name(name + ending)

@@ -1,0 +1,98 @@
+"""What each unit of a generative model does to an image."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from neuroalign.arrays import name_some
+from neuroalign.errors import ModelError, UsageError
+from neuroalign.stimuli import StimulusSet
+
+
+class Decodable(Protocol):
+    """A model that can turn latents into images."""
+
+    @property
+    def identifier(self) -> str:
+        """Name of the model."""
+        ...
+
+    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        """Compute the value of each unit for each stimulus."""
+        ...
+
+    def decode(self, latents: xr.DataArray) -> NDArray[np.float32]:
+        """Reconstruct images."""
+        ...
+
+
+def latent_traversals(
+    model: Decodable,
+    stimuli: StimulusSet,
+    *,
+    units: Sequence[str] | None = None,
+    values: ArrayLike = (-3, -2, -1, 0, 1, 2, 3),
+    start: str | None = None,
+) -> xr.DataArray:
+    """Decode images while one unit after the other is moved and all others stay.
+
+    Parameters
+    ----------
+    model : Model with ``decode``
+    stimuli : StimulusSet
+    units : sequence of str, optional
+        By default the informative units, those with the greatest divergence from the prior first.
+    values : array of shape (n_values,)
+        What the unit is set to.
+    start : str, optional
+        Stimulus whose latents the other units keep; by default each keeps its mean over the stimuli.
+
+    Returns
+    -------
+    xarray.DataArray of float32 in [0, 1], dimensions unit, value, row, column
+
+    Raises
+    ------
+    ModelError
+        If the model cannot decode.
+    UsageError
+        If a unit or the stimulus is unknown.
+    """
+    if not hasattr(model, "decode"):
+        raise ModelError(f"{model.identifier} cannot decode, so it has no traversals")
+    latents = model.latents(stimuli)
+    known = [str(each) for each in latents["unit"].values]
+    if units is None:
+        informative = np.flatnonzero(latents["informative"].values)
+        if "kl" in latents.coords:
+            informative = informative[np.argsort(-latents["kl"].values[informative], kind="stable")]
+        units = [known[each] for each in informative]
+    unknown = [each for each in units if each not in known]
+    if unknown:
+        raise UsageError(f"{model.identifier} has no unit {name_some(unknown)}; it has {name_some(known)}")
+    if start is None:
+        centre = latents.values.mean(axis=0)
+    elif start in latents["stimulus"].values:
+        centre = latents.sel(stimulus=start).values
+    else:
+        raise UsageError(f"no stimulus is called {start!r}; there are {name_some(stimuli.ids)}")
+    steps = np.asarray(values, dtype=np.float64)
+    rows = np.tile(centre, (len(units), len(steps), 1))
+    for index, unit in enumerate(units):
+        rows[index, :, known.index(unit)] = steps
+    flat = xr.DataArray(
+        rows.reshape(-1, len(known)),
+        dims=("stimulus", "unit"),
+        coords={"stimulus": np.arange(len(units) * len(steps)).astype(str), "unit": known},
+    )
+    images = model.decode(flat)
+    return xr.DataArray(
+        images.reshape(len(units), len(steps), *images.shape[1:]),
+        dims=("unit", "value", "row", "column"),
+        coords={"unit": list(units), "value": steps},
+        name="traversals",
+        attrs={"identifier": model.identifier},
+    )

@@ -1,0 +1,161 @@
+"""The command ``neuroalign train``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from neuroalign.model_zoo.training.trainer import Outcome
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  neuroalign train beta_vae my-recordings --set beta=4 --seeds 3
+  neuroalign train beta_vae ./faces.zip --set beta=2,4,8 --steps 20000 --jobs 2
+  neuroalign train beta_vae AM-faces --preset bundled --output weights
+"""
+)
+@click.argument("family")
+@click.argument("dataset")
+@click.option("--preset", metavar="NAME", help="A whole sweep by name: bundled or paper.")
+@click.option(
+    "--set",
+    "-s",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE[,VALUE]",
+    help="A setting of the recipe, such as beta=4; with several values each is trained. Repeat for more.",
+)
+@click.option("--seeds", metavar="N|LIST", help="How many seeds (from 0), or which: 0,3,7.")
+@click.option("--steps", type=int, help="Training steps.")
+@click.option("--batch-size", type=int, help="Images in a step.")
+@click.option("--learning-rate", type=float, help="Learning rate of Adam.")
+@click.option("--output", type=click.Path(file_okay=False, path_type=Path), help="Folder for the weights.")
+@click.option("--jobs", "-j", default=1, show_default=True, help="Instances trained at once, a core each.")
+@click.option("--overwrite", is_flag=True, help="Replace instances that were trained differently.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def train(
+    family: str,
+    dataset: str,
+    preset: str | None,
+    settings: tuple[str, ...],
+    seeds: str | None,
+    steps: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+    output: Path | None,
+    jobs: int,
+    overwrite: bool,
+    as_json: bool,
+) -> int:
+    """Train FAMILY (beta_vae) on the training images of DATASET.
+
+    DATASET is a name, a dataset folder, or a folder or ZIP archive of images. A run that was stopped
+    goes on when the same command is given again. Afterwards, scoring the family on a dataset of these
+    images uses the new instances.
+    """
+    from neuroalign.errors import UsageError
+    from neuroalign.model_zoo.training.recipes import preset as load_preset
+    from neuroalign.model_zoo.training.recipes import sweep
+    from neuroalign.registry import unknown_name
+
+    if family not in _FAMILIES:
+        raise unknown_name("family that can be trained", family, _FAMILIES)
+    chosen: dict[str, Any] = {} if preset is None else load_preset(preset)
+    chosen |= dict(_parse_setting(each) for each in settings)
+    if seeds is not None:
+        chosen["seed"] = _parse_seeds(seeds)
+    flags = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate}
+    chosen |= {name: value for name, value in flags.items() if value is not None}
+    recipes = sweep(chosen)
+    if jobs < 1:
+        raise UsageError(f"--jobs must be a positive number, not {jobs}")
+
+    from neuroalign.home import home
+    from neuroalign.model_zoo.training.runner import train as run
+    from neuroalign.model_zoo.training.sources import folder_name, open_stimuli
+
+    with open_stimuli(dataset) as stimuli:
+        folder = output or home() / "models" / family / folder_name(stimuli.identifier)
+        outcomes = run(recipes, stimuli, folder, family=family, jobs=jobs, overwrite=overwrite)
+
+    _print_outcomes(outcomes, family, folder, as_json=as_json)
+    for outcome in outcomes:
+        if outcome.failure is not None:
+            click.echo(f"neuroalign: {_name(family, outcome)}: {outcome.failure}", err=True)
+    return 1 if any(outcome.failure for outcome in outcomes) else 0
+
+
+_FAMILIES = ("beta_vae",)
+
+
+def _parse_setting(text: str) -> tuple[str, Any]:
+    from neuroalign.errors import UsageError
+    from neuroalign.specs import parse_spec
+
+    key, equals, value = (each.strip() for each in text.partition("="))
+    if not (key and equals and value):
+        raise UsageError(f"--set takes KEY=VALUE, such as beta=4, not {text!r}")
+    values = [parse_spec(f"setting[{key}={each}]").options[key] for each in value.split(",")]
+    return key.replace("-", "_"), values[0] if len(values) == 1 else values
+
+
+def _parse_seeds(text: str) -> list[int]:
+    from neuroalign.errors import UsageError
+
+    try:
+        numbers = [int(each) for each in text.split(",") if each.strip()]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 0 or ("," not in text and numbers == [0]):
+        raise UsageError(f"--seeds takes how many (3) or which (0,3,7; a single one as 3,), not {text!r}")
+    return numbers if "," in text else list(range(numbers[0]))
+
+
+def _name(family: str, outcome: "Outcome") -> str:
+    from neuroalign.specs import format_spec
+
+    return format_spec(family, outcome.recipe.options())
+
+
+def _print_outcomes(outcomes: "list[Outcome]", family: str, folder: Path, *, as_json: bool) -> None:
+    finished = [(_name(family, each), each.trained) for each in outcomes if each.trained is not None]
+    if as_json:
+        import json
+
+        document = {
+            "folder": str(folder),
+            "instances": [
+                {"instance": name, "weights": str(trained.path), **trained.record}
+                for name, trained in finished
+            ],
+            "failures": [
+                {"instance": _name(family, each), "reason": each.failure}
+                for each in outcomes
+                if each.failure is not None
+            ],
+        }
+        click.echo(json.dumps(document, indent=1, allow_nan=False))
+        return
+    if finished:
+        from tabulate import tabulate
+
+        columns = ("instance", "objective", "log-likelihood", "KL", "informative", "seconds", "images/s")
+        rows = []
+        for name, trained in finished:
+            record, final = trained.record, trained.record["final"]
+            rows.append(
+                (
+                    name,
+                    f"{final['objective']:.1f}",
+                    f"{final['log_likelihood']:.1f}",
+                    f"{final['kl']:.2f}",
+                    final["informative_units"],
+                    f"{record['training_seconds']:.0f}",
+                    f"{record['images_per_second']:.0f}",
+                )
+            )
+        click.echo(tabulate(rows, headers=columns, disable_numparse=True, stralign="right"))
+        click.echo(f"weights: {folder}")
