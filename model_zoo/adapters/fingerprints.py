@@ -1,0 +1,293 @@
+"""Digests of what objects compute with: their values and their code, where both can be known.
+
+A wrong digest would let stale latents out of the cache, so whatever cannot be seen through makes the
+whole digest None, and latents are then computed every time. Objects of well-known libraries count by
+their names and the library's version; the code of other classes and functions counts by its bytecode,
+together with everything that it refers to.
+"""
+
+import dis
+import enum
+import functools
+import pathlib
+import platform
+import sys
+import types
+import weakref
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from neuroalign.hashing import digest
+
+#: Libraries whose code is known by their version.
+LIBRARIES = ("PIL", "einops", "numpy", "scipy", "sklearn", "timm", "torch", "torchvision", "transformers")
+
+_NOT_BEHAVIOUR = {
+    "__abstractmethods__",
+    "__annotate__",
+    "__annotate_func__",
+    "__annotations__",
+    "__annotations_cache__",
+    "__dataclass_fields__",
+    "__dataclass_params__",
+    "__dict__",
+    "__doc__",
+    "__firstlineno__",
+    "__match_args__",
+    "__module__",
+    "__orig_bases__",
+    "__parameters__",
+    "__qualname__",
+    "__slots__",
+    "__static_attributes__",
+    "__weakref__",
+    "_abc_impl",
+}
+
+# Whose repr says everything.
+_READABLE = (
+    enum.Enum,
+    np.dtype,
+    pathlib.PurePath,
+    range,
+    slice,
+    types.GenericAlias,
+    types.UnionType,
+)
+
+
+class _Unknowable(Exception):
+    """What an object computes with cannot be seen."""
+
+
+def behaviour_digest(*objects: Any) -> str | None:
+    """Hash objects with all values and code that their behaviour depends on.
+
+    Parameters
+    ----------
+    *objects
+        Numbers, strings, arrays, tensors, containers, functions, classes, torch modules, fitted
+        estimators, transforms and objects made of those.
+
+    Returns
+    -------
+    str or None
+        The same for the same behaviour in another process; None if something cannot be seen through,
+        such as an object of a compiled extension.
+    """
+    try:
+        return digest(platform.python_version(), *_Describer().describe_all(objects))
+    except (_Unknowable, RecursionError):
+        return None
+
+
+class _Describer:
+    """Turns objects into what JSON can hold; an object met again is named by its number."""
+
+    def __init__(self) -> None:
+        # The objects are kept, so that no other object gets the id of one that is gone.
+        self._met: dict[int, tuple[int, Any]] = {}
+
+    def describe_all(self, values: Iterable[Any]) -> list[Any]:
+        return [self.describe(value) for value in values]
+
+    def describe(self, value: Any) -> Any:
+        if (
+            value is None
+            or value is Ellipsis
+            or isinstance(value, bool | int | float | complex | str | bytes)
+        ):
+            if type(value).__module__ != "builtins":  # a subclass, such as numpy.float64 or an enum
+                return [type(value).__qualname__, repr(value)]
+            return [type(value).__name__, repr(value)]
+        if isinstance(value, np.ndarray | np.generic):
+            return self._array(np.asarray(value))
+        if isinstance(value, _READABLE):
+            return [type(value).__qualname__, repr(value)]
+        if isinstance(value, weakref.ref):
+            return self.describe(value())
+        if isinstance(value, tuple | frozenset):
+            # Never "met": whether equal constants are one object depends on how the code was loaded.
+            return self._container(value)
+        if id(value) in self._met:
+            return ["met", self._met[id(value)][0]]
+        self._met[id(value)] = (len(self._met), value)
+        if isinstance(value, list | dict | set):
+            return self._container(value)
+        return self._by_kind(value)
+
+    def _by_kind(self, value: Any) -> Any:
+        if isinstance(value, types.ModuleType):
+            library = _library(value.__name__)
+            if library is None:
+                raise _Unknowable(value.__name__)
+            return ["module", value.__name__, library]
+        if isinstance(value, type):
+            return self._class(value)
+        if isinstance(value, types.FunctionType):
+            return self._function(value)
+        if isinstance(value, types.MethodType):
+            return ["method", self.describe(value.__func__), self.describe(value.__self__)]
+        if isinstance(value, staticmethod | classmethod):
+            return [type(value).__name__, self.describe(value.__func__)]
+        if isinstance(value, property):
+            return ["property", *self.describe_all((value.fget, value.fset))]
+        if isinstance(value, functools.cached_property):
+            return ["cached_property", self.describe(value.func)]
+        if isinstance(value, functools.partial):
+            return ["partial", *self.describe_all((value.func, value.args, value.keywords))]
+        if isinstance(value, types.BuiltinFunctionType | np.ufunc | types.MethodDescriptorType):
+            return self._builtin(value)
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            if isinstance(value, torch.Tensor):
+                return self._tensor(torch, value)
+            if isinstance(value, torch.nn.Module):
+                return self._torch_module(torch, value)
+            if isinstance(value, torch.dtype | torch.device | torch.layout | torch.memory_format):
+                return ["torch", str(value)]
+        return self._instance(value)
+
+    def _array(self, array: np.ndarray) -> Any:
+        if array.dtype.hasobject:
+            return ["objects", array.shape, self.describe(array.tolist())]
+        return ["array", digest(array)]
+
+    def _tensor(self, torch: Any, tensor: Any) -> Any:
+        if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_meta:
+            raise _Unknowable(str(tensor.layout))
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        return ["tensor", str(tensor.dtype), list(tensor.shape), digest(flat.view(torch.uint8).numpy())]
+
+    def _container(self, value: Any) -> list[Any]:
+        kind = [self.describe(type(value)), self.describe(getattr(value, "__dict__", None))]
+        if isinstance(value, dict):
+            return [*kind, [[self.describe(key), self.describe(each)] for key, each in value.items()]]
+        described = self.describe_all(value)
+        return [*kind, sorted(described, key=str) if isinstance(value, set | frozenset) else described]
+
+    def _torch_module(self, torch: Any, module: Any) -> Any:
+        attributes = dict(vars(module))
+        parts = [attributes.pop(name, None) for name in ("_parameters", "_buffers", "_modules")]
+        # Hooks are numbered in the order in which the process registered them.
+        hooks = [list(attributes.pop(name, {}).values()) for name in ("_forward_hooks", "_forward_pre_hooks")]
+        plain = vars(torch.nn.Module())
+        own = {name: value for name, value in attributes.items() if name not in plain}
+        return ["torch module", self.describe(type(module)), *self.describe_all((*parts, *hooks, own))]
+
+    def _instance(self, value: Any) -> Any:
+        cls = type(value)
+        slots = [
+            name
+            for base in cls.__mro__
+            for name in _as_tuple(vars(base).get("__slots__", ()))
+            if name not in ("__dict__", "__weakref__")
+        ]
+        if not hasattr(value, "__dict__") and not slots:
+            raise _Unknowable(cls.__qualname__)
+        state = {name: getattr(value, name) for name in slots if hasattr(value, name)}
+        state |= getattr(value, "__dict__", {})
+        return ["instance", self.describe(cls), self.describe(state)]
+
+    def _class(self, cls: type) -> Any:
+        name = self._name_if_library(cls)
+        if name is not None:
+            return name
+        # Methods of a compiled class are none of the functions known here, so it is unknowable.
+        members = {
+            name: value
+            for name, value in vars(cls).items()
+            if name not in _NOT_BEHAVIOUR
+            and not isinstance(value, types.MemberDescriptorType | types.GetSetDescriptorType)
+        }
+        return ["class", cls.__qualname__, self.describe(cls.__bases__), self.describe(members)]
+
+    def _function(self, function: types.FunctionType) -> Any:
+        name = self._name_if_library(function)
+        if name is not None:
+            return name
+        names = set(_names(function.__code__))
+        referred: list[Any] = []
+        for each in sorted(names):
+            if each in function.__globals__:
+                value = function.__globals__[each]
+                if isinstance(value, types.ModuleType) and _library(value.__name__) is None:
+                    # What it takes from a module of somebody's own.
+                    used = sorted(name for name in names if hasattr(value, name))
+                    referred.append([each, [[name, self.describe(getattr(value, name))] for name in used]])
+                else:
+                    referred.append([each, self.describe(value)])
+        for imported in _imports(function.__code__):
+            library = _library(imported)
+            if library is None:
+                raise _Unknowable(imported)
+            referred.append(["import", imported, library])
+        closure = [cell.cell_contents for cell in function.__closure__ or ()]
+        return [
+            "function",
+            self._code(function.__code__),
+            referred,
+            *self.describe_all((closure, function.__defaults__, function.__kwdefaults__)),
+        ]
+
+    def _code(self, code: types.CodeType) -> Any:
+        constants = [
+            self._code(each) if isinstance(each, types.CodeType) else self.describe(each)
+            for each in code.co_consts
+        ]
+        return ["code", digest(code.co_code), constants, code.co_names, code.co_varnames]
+
+    def _builtin(self, value: Any) -> Any:
+        owner = getattr(value, "__self__", None)
+        if isinstance(owner, types.ModuleType | type | None):
+            module = (
+                value.__module__
+                if getattr(value, "__module__", None)
+                else getattr(owner or getattr(value, "__objclass__", None) or type(value), "__module__", "")
+            )
+            library = _library(module or "")
+            if library is not None:
+                return ["builtin", module, getattr(value, "__qualname__", value.__name__), library]
+        raise _Unknowable(repr(value))
+
+    def _name_if_library(self, value: Any) -> Any:
+        """Name a class or function of a library; None if it is somebody's own or made on the fly."""
+        library = _library(value.__module__ or "")
+        if library is None:
+            return None
+        found: Any = sys.modules.get(value.__module__)
+        for part in value.__qualname__.split("."):
+            found = getattr(found, part, None)
+        return [value.__module__, value.__qualname__, library] if found is value else None
+
+
+def _library(module: str) -> str | None:
+    """Return the version of the library that a module is part of; None if it is none of those known."""
+    top = module.partition(".")[0]
+    if top in sys.stdlib_module_names:
+        return "python"
+    if top in LIBRARIES:
+        return f"{top} {getattr(sys.modules.get(top), '__version__', 'unknown')}"
+    return None
+
+
+def _names(code: types.CodeType) -> Iterable[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names(constant)
+
+
+def _imports(code: types.CodeType) -> Iterable[str]:
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "IMPORT_NAME":
+            yield str(instruction.argval)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _imports(constant)
+
+
+def _as_tuple(slots: Any) -> tuple[str, ...]:
+    return (slots,) if isinstance(slots, str) else tuple(slots)

@@ -1,0 +1,171 @@
+"""Fitted scikit-learn transformers as models of flattened pixels."""
+
+from math import isqrt
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from neuroalign.model_zoo.adapters.checks import comes_from, refuse_unknown
+from neuroalign.model_zoo.adapters.fingerprints import behaviour_digest
+from numpy.typing import NDArray
+
+from neuroalign import arrays
+from neuroalign.errors import ModelError
+from neuroalign.hashing import digest
+from neuroalign.stimuli import StimulusSet
+
+#: Raised when the same transformer would give other latents.
+VERSION = 1
+#: Side of the images that a transformer gets if it does not say, in pixels.
+IMAGE_SIZE = 64
+
+
+class TransformerModel:
+    """A fitted transformer of pixels.
+
+    Parameters
+    ----------
+    transformer : fitted scikit-learn transformer
+        Its ``transform`` gets float32 pixels in [0, 1], an image a row: rows of the image from top to
+        bottom, each from left to right, with ``channels=3`` red, green, blue for each pixel.
+    identifier : str
+    image_size : int, optional
+        Images are resampled to image_size × image_size. By default the size that the transformer was
+        fitted to, or 64 if it does not say.
+    channels : {1, 3}
+        Grey or RGB.
+    batch_size : int
+        How many images the transformer gets at once.
+    fingerprint : str, optional
+        See :class:`neuroalign.Model`. By default a digest of everything fitted, and None for
+        transformers that cannot be seen through.
+
+    Raises
+    ------
+    ModelError
+        If it is not fitted, or fitted to images of another size.
+    """
+
+    def __init__(
+        self,
+        transformer: Any,
+        identifier: str,
+        *,
+        image_size: int | None = None,
+        channels: int = 1,
+        batch_size: int = 1024,
+        fingerprint: str | None = None,
+    ) -> None:
+        self.transformer = transformer
+        self.identifier = identifier
+        self.image_size = _image_size(transformer, identifier, image_size, channels)
+        self.channels = channels
+        self.batch_size = batch_size
+        self._fingerprint = fingerprint
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Digest of the fitted transformer and of the size of its images."""
+        if self._fingerprint is not None:
+            return self._fingerprint
+        behaviour = behaviour_digest(self.transformer)
+        return behaviour and digest("sklearn", VERSION, behaviour, self.image_size, self.channels)
+
+    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        """Transform the images, a batch at a time."""
+        batches = stimuli.batches(self.batch_size, size=self.image_size, channels=self.channels)
+        computed = [
+            _dense(self.transformer.transform(batch.reshape(len(batch), -1))).reshape(len(batch), -1)
+            for batch in batches
+        ]
+        return arrays.latents(np.concatenate(computed), stimulus=stimuli.ids)
+
+
+class InvertibleTransformerModel(TransformerModel):
+    """A fitted transformer of grey pixels that has an inverse; see :class:`TransformerModel`."""
+
+    def decode(self, latents: xr.DataArray) -> NDArray[np.float32]:
+        """Reconstruct images with ``inverse_transform``.
+
+        Parameters
+        ----------
+        latents : latents
+
+        Returns
+        -------
+        array of float32 in [0, 1], shape (n_stimuli, image_size, image_size)
+        """
+        pixels = _dense(self.transformer.inverse_transform(latents.values))
+        images = pixels.reshape(len(pixels), self.image_size, self.image_size)
+        return np.clip(images, 0, 1).astype(np.float32)
+
+
+def adapt(obj: Any, *, identifier: str | None = None, **options: Any) -> TransformerModel | None:
+    """Make a model of a fitted scikit-learn transformer.
+
+    Parameters
+    ----------
+    obj : object
+    identifier : str, optional
+        By default the name of its class.
+    **options
+        ``image_size``, ``channels``, ``batch_size``, ``fingerprint``; see :class:`TransformerModel`.
+
+    Returns
+    -------
+    TransformerModel or None
+        None for objects of other kinds. With ``decode`` where the transformer of grey images has
+        ``inverse_transform``.
+
+    Raises
+    ------
+    ModelError
+        If the transformer is not fitted, is a class, or has no ``transform``.
+    UnknownNameError
+        For unknown options.
+    """
+    if not comes_from("sklearn", obj):
+        return None
+    name = obj.__name__ if isinstance(obj, type) else type(obj).__name__
+    if isinstance(obj, type):
+        raise ModelError(f"{name} is a class; give a fitted transformer, such as {name}().fit(pixels)")
+    if not hasattr(obj, "transform"):
+        raise ModelError(f"{name} has no transform, so it has no units; give a fitted transformer")
+    _expect_fitted(obj, name)
+    refuse_unknown(f"the scikit-learn transformer {name}", TransformerModel, options)
+    invertible = hasattr(obj, "inverse_transform") and options.get("channels", 1) == 1
+    return (InvertibleTransformerModel if invertible else TransformerModel)(
+        obj, identifier or name, **options
+    )
+
+
+def _expect_fitted(transformer: Any, name: str) -> None:
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    try:
+        check_is_fitted(transformer)
+    except NotFittedError as error:
+        raise ModelError(
+            f"{name} is not fitted; call its fit with pixels of training stimuli first, such as "
+            "stimuli.training().pixels(64).reshape(n, -1)"
+        ) from error
+
+
+def _image_size(transformer: Any, identifier: str, asked: int | None, channels: int) -> int:
+    fitted = getattr(transformer, "n_features_in_", None)
+    if fitted is None:
+        return asked or IMAGE_SIZE
+    size = asked or isqrt(fitted // channels)
+    if size * size * channels != fitted:
+        raise ModelError(
+            f"{identifier} was fitted to {fitted} features; images of {size}×{size} pixels with "
+            f"{channels} channel{'s' if channels > 1 else ''} have {size * size * channels}; "
+            "fit it to flattened square images, or give their image_size= and channels="
+        )
+    return size
+
+
+def _dense(values: Any) -> NDArray[np.float64]:
+    values = values.toarray() if hasattr(values, "toarray") else values
+    return np.asarray(values, dtype=np.float64)

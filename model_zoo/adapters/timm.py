@@ -1,0 +1,345 @@
+"""Any network that timm knows, with the preprocessing that it was made for: ``timm:NAME[@LAYER]``."""
+
+import ssl
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neuroalign.model_zoo.adapters.checks import unknown_among_many
+from neuroalign.model_zoo.adapters.torch import (
+    POOLS,
+    SELECTOR,
+    Pool,
+    TorchModel,
+    mean_over_space,
+    name_network,
+    one_line,
+)
+
+from neuroalign.arrays import name_some
+from neuroalign.errors import ModelError, UsageError
+from neuroalign.stimuli import StimulusSet
+
+if TYPE_CHECKING:
+    import torch
+
+#: Stages that every timm network has, besides its modules.
+STAGES = ("forward_features", "pre_logits", "logits")
+
+_HUB = ("hf-hub:", "hf_hub:")
+_HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+_PATIENCE = 5.0
+
+
+class TimmModel(TorchModel):
+    """Layers of a timm network as units; see :func:`timm_model`.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        As ``timm.create_model`` returns it.
+    name : str
+        What it is called in timm.
+    identifier : str
+    layer : str or sequence of str
+        Stages and names of modules.
+    pool : {None, "mean", "token"}
+    batch_size : int
+    """
+
+    def __init__(
+        self,
+        network: "torch.nn.Module",
+        name: str,
+        identifier: str,
+        *,
+        layer: str | Sequence[str] = "pre_logits",
+        pool: str | None = None,
+        batch_size: int = 64,
+    ) -> None:
+        from timm.data.config import resolve_model_data_config
+        from timm.data.transforms_factory import create_transform
+
+        self.name = name
+        # Needed by what the base class asks for while it is made.
+        self.module = network
+        self.identifier = identifier
+        config = resolve_model_data_config(network)
+        super().__init__(
+            network,
+            identifier,
+            layer=layer,
+            preprocess=create_transform(**config, is_training=False),
+            channels=config["input_size"][0],
+            pool=pool,
+            batch_size=batch_size,
+        )
+
+    def layer_shapes(self, stimuli: StimulusSet) -> dict[str, tuple[int, ...]]:
+        """List stages and modules with the shape of their output for the first of some stimuli."""
+        shapes = super().layer_shapes(stimuli)
+        return {name.removeprefix(SELECTOR): shape for name, shape in shapes.items()}
+
+    def _forward(self, batch: "torch.Tensor") -> "dict[str, torch.Tensor]":
+        network: Any = self.module
+        features = network.forward_features(batch)
+        # The head may write to what it is given.
+        return {
+            "forward_features": features,
+            "pre_logits": network.forward_head(features.clone(), pre_logits=True),
+            "logits": network.forward_head(features.clone()),
+        }
+
+    def _internal_name(self, layer: str) -> str:
+        return f"{SELECTOR}{layer}" if layer in STAGES else layer
+
+    def _network_behaviour(self) -> Any:
+        if ":" in self.name:
+            return self.module
+        import timm
+
+        # Not the module itself: it remembers the folder that its weights were cached in.
+        return ["timm", timm.__version__, self.name, dict(self.module.state_dict())]
+
+    def _pool_named(self, pool: str | None) -> Pool:
+        network: Any = self.module
+        n_prefix = getattr(network, "num_prefix_tokens", 0)
+        n_patches = getattr(getattr(network, "patch_embed", None), "num_patches", None)
+        if pool == "mean":
+            # Some networks put channels last, but not in all of their modules.
+            channels_last = str(getattr(network, "output_fmt", "")).endswith("NHWC")
+            return partial(
+                _mean_of_patches, n_prefix=n_prefix, n_patches=n_patches, channels_last=channels_last
+            )
+        if pool == "token":
+            if n_prefix == 0 or not getattr(network, "has_class_token", True):
+                raise UsageError(f"{self.identifier}: {self.name} has no class token; use pool=mean")
+            return partial(_class_token, n_prefix=n_prefix, n_patches=n_patches)
+        if pool not in POOLS:
+            raise UsageError(f"{self.identifier}: pool must be none, mean or token, not {pool!r}")
+        return POOLS[pool]
+
+
+def timm_model(
+    name: str,
+    *,
+    weights: str = "pretrained",
+    seed: int = 0,
+    pool: str | None = None,
+    batch_size: int = 64,
+) -> TimmModel:
+    """Load a network from timm as a model: the scheme ``timm:NAME[@LAYER]``.
+
+    Parameters
+    ----------
+    name : str
+        A name that timm knows, such as ``resnet18`` or ``vit_small_patch14_dinov2.lvd142m``, also
+        ``local-dir:FOLDER`` and ``hf-hub:REPOSITORY``. After an @ the layer: ``forward_features``,
+        ``pre_logits`` (the default: what the classifier gets), ``logits``, or the name of a module;
+        several are separated by colons, as in ``resnet18@layer2:layer3``.
+    weights : str
+        "pretrained" (needs the network once, unless they are cached), "random", or a checkpoint file:
+        safetensors, or one of torch that holds nothing but weights.
+    seed : int
+        Of random weights.
+    pool : {None, "mean", "token"}
+        How a layer with positions becomes units: every value one, the mean over positions without class
+        and register tokens, or the class token.
+    batch_size : int
+        How many images the network gets at once.
+
+    Returns
+    -------
+    TimmModel
+        Images are preprocessed as the network's own configuration says. Its identifier names the layer,
+        and the weights where they are not the pretrained ones.
+
+    Raises
+    ------
+    UnknownNameError
+        Naming the nearest networks or layers.
+    ModelError
+        If weights cannot be had, or do not fit the network.
+
+    Notes
+    -----
+    timm starts the last normalisation of residual blocks at zero, so that in many networks with random
+    weights each block passes on its input.
+    """
+    name, _, layers = name.rpartition("@") if "@" in name else (name, "", "")
+    layer = layers.split(":") if layers else ["pre_logits"]
+    given: dict[str, Any] = {"weights": None if weights == "pretrained" else weights}
+    if weights == "random":
+        given["seed"] = seed
+    elif seed != 0:
+        raise UsageError(f"timm:{name}: seed= is for weights=random only")
+    identifier = name_network(f"timm:{name}", layer, {**given, "pool": pool})
+    _expect_known(name)
+    if weights == "pretrained":
+        network = _pretrained(name)
+    elif weights == "random":
+        network = _random(name, seed)
+    else:
+        network = _from_file(name, Path(weights))
+    return TimmModel(network, name, identifier, layer=layer, pool=pool, batch_size=batch_size)
+
+
+def _expect_known(name: str) -> None:
+    import timm
+    from timm.models import get_arch_pretrained_cfgs
+
+    if name.startswith(_HUB):
+        _expect_reachable(name, _hub_address())
+    if ":" in name:
+        return
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        raise unknown_among_many("timm network", name, timm.list_models())
+    tagged = list(get_arch_pretrained_cfgs(architecture))
+    if tag and name not in tagged:
+        raise unknown_among_many("timm network", name, [*tagged, architecture])
+
+
+def _pretrained(name: str) -> "torch.nn.Module":
+    import timm
+    from timm.models import is_model_pretrained
+
+    overlay: dict[str, Any] | None = None
+    if ":" not in name:
+        if not is_model_pretrained(name):
+            raise ModelError(f"timm has no pretrained weights of {name}; {_alternatives(name)}")
+        config: Any = timm.get_pretrained_cfg(name)
+        cached = _cached(config.hf_hub_id, config.hf_hub_filename) if config.hf_hub_id else None
+        if cached is not None and not config.custom_load:
+            overlay = {"file": cached}
+        else:
+            _expect_reachable(name, _hub_address() if config.hf_hub_id else config.url)
+    try:
+        return timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
+    except Exception as error:
+        raise ModelError(
+            f"cannot load the pretrained weights of {name} ({one_line(error)}); {_alternatives(name)}"
+        ) from error
+
+
+def _random(name: str, seed: int) -> "torch.nn.Module":
+    import timm
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return timm.create_model(name, pretrained=False)
+
+
+def _from_file(name: str, file: Path) -> "torch.nn.Module":
+    import timm
+    from timm.models import load_state_dict
+
+    if not file.is_file():
+        raise UsageError(
+            f"timm:{name}: weights must be pretrained, random or a checkpoint file; there is no file {file}"
+        )
+    try:
+        state: Any = load_state_dict(str(file), weights_only=True)
+    except Exception as error:
+        raise ModelError(
+            f"cannot read weights from {file} ({one_line(error)}); "
+            "expected safetensors, or a torch file that holds nothing but weights"
+        ) from error
+    network: Any = timm.create_model(name, pretrained=False)
+    # As timm does with the weights that it publishes, where their names are another project's.
+    convert = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
+    if convert is not None and set(state) != set(network.state_dict()):
+        state = convert(state, network)
+    classifier = network.pretrained_cfg.get("classifier")
+    weight = state.get(f"{classifier}.weight") if isinstance(classifier, str) else None
+    if weight is not None and weight.shape[0] != network.num_classes:
+        network.reset_classifier(weight.shape[0])
+    _expect_fit(name, file, network.state_dict(), state)
+    network.load_state_dict(state)
+    return network
+
+
+def _expect_fit(name: str, file: Path, wanted: Any, given: Any) -> None:
+    problems = {
+        "it lacks": [key for key in wanted if key not in given],
+        "it has too many": [key for key in given if key not in wanted],
+        "of another shape are": [
+            key for key in wanted if key in given and wanted[key].shape != given[key].shape
+        ],
+    }
+    found = [f"{what} {name_some(keys)}" for what, keys in problems.items() if keys]
+    if found:
+        raise ModelError(f"the weights in {file} are not those of timm's {name}: {'; '.join(found)}")
+
+
+def _cached(repository: str, filename: str | None) -> str | None:
+    """Return the path of weights that were downloaded before."""
+    from huggingface_hub import try_to_load_from_cache
+
+    repository, _, revision = repository.partition("@")
+    for each in (filename,) if filename else _HUB_FILES:
+        path = try_to_load_from_cache(repository, each, revision=revision or None)
+        if isinstance(path, str):
+            return path
+    return None
+
+
+def _hub_address() -> str:
+    from huggingface_hub import constants
+
+    return constants.ENDPOINT
+
+
+def _expect_reachable(name: str, address: str) -> None:
+    """Find out at once what the hub's client finds out after minutes of trying again."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        reason = "HF_HUB_OFFLINE is set"
+    else:
+        try:
+            urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=_PATIENCE).close()
+            return
+        except urllib.error.HTTPError:
+            return  # somebody answered
+        except OSError as error:
+            if isinstance(getattr(error, "reason", None), ssl.SSLError):
+                return  # the hub's client has certificates of its own
+            reason = f"{address} cannot be reached"
+    raise ModelError(
+        f"the pretrained weights of {name} are not on this machine, and {reason}; {_alternatives(name)}"
+    )
+
+
+def _alternatives(name: str) -> str:
+    if name.startswith(_HUB):
+        return "download the repository and use timm:local-dir:FOLDER, or use a network of timm's own"
+    return f"use timm:{name}[weights=random], or [weights=FILE] with a file of its weights (safetensors or torch)"
+
+
+def _mean_of_patches(
+    output: "torch.Tensor", *, n_prefix: int, n_patches: int | None, channels_last: bool
+) -> "torch.Tensor":
+    if output.ndim == 4:
+        first, middle, last = output.shape[1:]
+        # Positions form a square, which tells where the channels are unless there are as many of them.
+        if first == middle != last or (channels_last and not middle == last != first):
+            return output.mean(dim=(1, 2))
+    if output.ndim == 3 and output.shape[1] != n_patches:
+        output = output[:, n_prefix:]
+    return mean_over_space(output)
+
+
+def _class_token(output: "torch.Tensor", *, n_prefix: int, n_patches: int | None) -> "torch.Tensor":
+    if output.ndim == 2:
+        return output
+    if output.ndim != 3 or output.shape[1] == n_patches or output.shape[1] <= n_prefix:
+        raise ModelError(
+            f"pool=token needs a layer of tokens with the class token among them, not {tuple(output.shape[1:])}"
+        )
+    return output[:, 0]
