@@ -109,8 +109,8 @@ def _find_labels(cells: NDArray[np.object_], path: Path) -> tuple[bool, bool]:
     index = not all(_is_number(cell) for cell in cells[1:, 0])
     if corner in _INDEX_NAMES and len(cells) > 1:
         header = index = True
-    elif not _is_number(corner):
-        header = True
+    elif not (_is_number(corner) or header or index):
+        header, index = len(cells) > 1, len(cells) == 1
     for name, labelled, line in (("row", header, cells[0]), ("column", index, cells[:, 0])):
         if not labelled and _is_count(line[int(index) if name == "row" else int(header) :]):
             raise DatasetError(

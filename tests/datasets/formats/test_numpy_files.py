@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from neuroalign.datasets.formats.numpy_files import read_npy, read_npz
+from neuroalign.errors import ArchiveError, DatasetError, UnknownNameError
+
+MATRIX = np.arange(12.0).reshape(3, 4)
+
+
+def test_npy(tmp_path):
+    np.save(tmp_path / "x.npy", MATRIX)
+    np.testing.assert_array_equal(read_npy(tmp_path / "x.npy").values, MATRIX)
+
+
+def test_npz_by_name_or_alone(tmp_path):
+    np.savez(tmp_path / "one.npz", r=MATRIX)
+    np.testing.assert_array_equal(read_npz(tmp_path / "one.npz").values, MATRIX)
+    np.savez_compressed(tmp_path / "two.npz", r=MATRIX, s=MATRIX.T)
+    np.testing.assert_array_equal(read_npz(tmp_path / "two.npz", "s").values, MATRIX.T)
+    with pytest.raises(DatasetError, match=r"r \(3 × 4\), s \(4 × 3\); choose one with --variable"):
+        read_npz(tmp_path / "two.npz")
+    with pytest.raises(UnknownNameError, match="there are: r, s"):
+        read_npz(tmp_path / "two.npz", "zzz")
+
+
+class Bomb:
+    def __reduce__(self):
+        return (print, ("a pickle was loaded",))
+
+
+def test_pickles_are_never_loaded(tmp_path, capsys):
+    np.save(tmp_path / "x.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
+    with pytest.raises(DatasetError, match="cannot read the NumPy file"):
+        read_npy(tmp_path / "x.npy")
+    np.savez(tmp_path / "x.npz", bad=np.array([Bomb()], dtype=object))
+    with pytest.raises(DatasetError, match="holds no array of numbers"):
+        read_npz(tmp_path / "x.npz")
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("values", [MATRIX.astype(complex), MATRIX.astype(str)])
+def test_only_real_numbers(tmp_path, values):
+    np.save(tmp_path / "x.npy", values)
+    with pytest.raises(DatasetError, match=f"must hold real numbers, not {values.dtype}"):
+        read_npy(tmp_path / "x.npy")
+
+
+def test_damaged_files(tmp_path):
+    np.save(tmp_path / "x.npy", MATRIX)
+    content = (tmp_path / "x.npy").read_bytes()
+    for damaged in (content[:40], content[:-8], b"\x93NUMPY\x09\x00rubbish"):
+        (tmp_path / "bad.npy").write_bytes(damaged)
+        with pytest.raises(DatasetError, match="cannot read the NumPy file"):
+            read_npy(tmp_path / "bad.npy")
+    (tmp_path / "bad.npz").write_bytes(b"PK\x05\x06")
+    with pytest.raises(ArchiveError, match="cannot read the archive"):
+        read_npz(tmp_path / "bad.npz")
