@@ -221,6 +221,18 @@ class _Run:
         self._begin()
         self._resume()
 
+    def _begin(self) -> None:
+        recipe = self.recipe
+        self.network = build(recipe.n_latents, image_size=recipe.image_size, seed=recipe.seed)
+        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate, fused=True)
+        self.totals = {
+            "log_likelihood": torch.zeros((), dtype=torch.float64),
+            "kl": torch.zeros(recipe.n_latents, dtype=torch.float64),
+        }
+        self.step, self.steps_in_totals = 0, 0
+        self.seconds: float = 0.0
+        self.log: list[dict[str, Any]] = []
+
     def identity(self) -> dict[str, Any]:
         """Return what must be the same for a checkpoint to be of this run."""
         return {
@@ -241,6 +253,9 @@ class _Run:
         started = saved = logged = time.perf_counter()
         before, logged_step = self.seconds, self.step
         while self.step < recipe.steps:
+            if stop.is_set():
+                self._save()
+                raise Interrupted
             self._train_step()
             now = time.perf_counter()
             self.seconds = before + now - started
@@ -249,12 +264,10 @@ class _Run:
                 rate = (self.step - logged_step) * recipe.batch_size / (now - logged)
                 entry = self._log_entry(rate)
                 logged, logged_step = now, self.step
-            if now - saved > checkpoint_seconds or stop.is_set():
+            if now - saved > checkpoint_seconds:
                 self._save()
                 saved = now
             report(recipe, self.step, entry)
-            if stop.is_set() and self.step < recipe.steps:
-                raise Interrupted
 
     def finish(self) -> Trained:
         """Write weights, record and log; delete the checkpoint."""
@@ -292,18 +305,6 @@ class _Run:
         write_json(
             log_path(self.folder, self.recipe), {**self.identity(), "stopped": stopped, "entries": self.log}
         )
-
-    def _begin(self) -> None:
-        recipe = self.recipe
-        self.network = build(recipe.n_latents, image_size=recipe.image_size, seed=recipe.seed)
-        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate, fused=True)
-        self.totals = {
-            "log_likelihood": torch.zeros((), dtype=torch.float64),
-            "kl": torch.zeros(recipe.n_latents, dtype=torch.float64),
-        }
-        self.step, self.steps_in_totals = 0, 0
-        self.seconds: float = 0.0
-        self.log: list[dict[str, Any]] = []
 
     def _train_step(self) -> None:
         recipe, step = self.recipe, self.step

@@ -1,0 +1,471 @@
+"""Training: objectives, recipes, the same weights from the same seed, resuming, divergence, the command."""
+
+import json
+import threading
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from neuroalign.model_zoo.networks import build
+from neuroalign.model_zoo.training.objectives import (
+    bernoulli_log_likelihood,
+    beta_vae_objective,
+    gaussian_kl,
+)
+from neuroalign.model_zoo.training.recipes import Recipe, preset, preset_names, sweep
+from neuroalign.model_zoo.training.runner import train
+from neuroalign.model_zoo.training.trained import find_trained, read_trained
+from neuroalign.model_zoo.training.trainer import (
+    Interrupted,
+    TrainingImages,
+    batch_indices,
+    checkpoint_path,
+    evaluate,
+    log_path,
+    step_noise,
+    train_instance,
+)
+from PIL import Image
+
+from neuroalign.cli import run as run_cli
+from neuroalign.cli.train import train as train_command
+from neuroalign.errors import MissingImagesError, NeuroalignWarning, UnknownNameError, UsageError
+from neuroalign.stimuli import StimulusSet
+
+SMALL = {"n_latents": 3, "image_size": 32, "steps": 12, "batch_size": 4}
+
+
+@pytest.fixture(scope="module")
+def stimuli():
+    rng = np.random.default_rng(0)
+    return StimulusSet.from_arrays(rng.integers(0, 256, (10, 32, 32), dtype=np.uint8), identifier="noise")
+
+
+@pytest.fixture(scope="module")
+def images(stimuli):
+    return TrainingImages("noise", stimuli.training().content_hash, stimuli.pixels())
+
+
+# --- objectives ---
+
+
+def test_divergence_is_the_closed_form():
+    # KL(N(m, s²) ‖ N(0, 1)) = ln(1/s) + (s² + m²)/2 − 1/2.
+    mean, deviation = np.array([[0.0, 1.0, -2.0]]), np.array([[1.0, 2.0, 0.1]])
+    expected = -np.log(deviation) + (deviation**2 + mean**2) / 2 - 0.5
+    computed = gaussian_kl(torch.tensor(mean), torch.tensor(2 * np.log(deviation)))
+    np.testing.assert_allclose(computed.numpy(), expected, rtol=1e-12, atol=1e-15)
+    assert computed[0, 0] == 0
+
+
+def test_divergence_is_the_integral():
+    grid = np.linspace(-12, 12, 200_001)
+    mean, deviation = 0.7, 0.4
+    density = np.exp(-0.5 * ((grid - mean) / deviation) ** 2) / (deviation * np.sqrt(2 * np.pi))
+    log_ratio = -np.log(deviation) - 0.5 * ((grid - mean) / deviation) ** 2 + 0.5 * grid**2
+    integral = np.trapezoid(density * log_ratio, grid)
+    computed = gaussian_kl(torch.tensor([[mean]]), torch.tensor([[2 * np.log(deviation)]]))
+    assert computed.item() == pytest.approx(integral, rel=1e-6)
+
+
+def test_objective_is_the_hand_computation():
+    pixels = torch.tensor([[[[0.0, 1.0]]], [[[0.25, 0.5]]]], dtype=torch.float64)
+    logits = torch.log(torch.tensor([[[[0.2, 0.9]]], [[[0.5, 0.5]]]], dtype=torch.float64))
+    logits = logits - torch.log1p(-torch.exp(logits))
+    likelihood = bernoulli_log_likelihood(pixels, logits)
+    # log .8 + log .9; a grey pixel predicted as ½ costs log 2 whatever its value.
+    np.testing.assert_allclose(likelihood, [np.log(0.8) + np.log(0.9), -2 * np.log(2)])
+    kl = torch.tensor([[0.5, 1.5], [0.0, 1.0]], dtype=torch.float64)
+    expected = (np.log(0.8) + np.log(0.9) - 4 * 2.0 - 2 * np.log(2) - 4 * 1.0) / 2
+    assert beta_vae_objective(likelihood, kl, 4.0).item() == pytest.approx(expected)
+
+
+# --- recipes ---
+
+
+def test_presets():
+    assert preset_names() == ["bundled", "paper"]
+    paper = sweep(preset("paper"))
+    assert len(paper) == 400
+    assert sorted({each.beta for each in paper}) == [0.5 * step for step in range(1, 41)]
+    assert {(e.steps, e.batch_size, e.learning_rate, e.n_latents, e.cooldown) for e in paper} == {
+        (1_000_000, 16, 1e-4, 50, 0.0)
+    }
+    bundled = sweep(preset("bundled"))
+    assert len(bundled) >= 5
+    seeds = {beta: [e.seed for e in bundled if e.beta == beta] for beta in {e.beta for e in bundled}}
+    assert len(seeds) >= 3
+    assert all(len(each) >= 2 for each in seeds.values())
+
+
+def test_sweep_is_the_product_of_the_choices():
+    recipes = sweep({"beta": [1, 2.5], "seed": [0, 7], "steps": 5})
+    assert [(each.beta, each.seed, each.steps) for each in recipes] == [
+        (1, 0, 5),
+        (1, 7, 5),
+        (2.5, 0, 5),
+        (2.5, 7, 5),
+    ]
+
+
+def test_learning_rate_falls_at_the_end_only():
+    recipe = Recipe(steps=10, learning_rate=0.6, cooldown=0.5)
+    rates = [recipe.learning_rate_at(step) for step in range(10)]
+    np.testing.assert_allclose(rates, [0.6] * 5 + [0.5, 0.4, 0.3, 0.2, 0.1])
+    assert Recipe(steps=10).learning_rate_at(9) == Recipe().learning_rate
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"beta": -1}, "beta must be at least 0"),
+        ({"beta": float("nan")}, "beta must be a number"),
+        ({"image_size": 48}, "power of two"),
+        ({"image_size": 16}, "at least 32"),
+        ({"steps": 0}, "steps must be a whole number of at least 1"),
+        ({"steps": 2.5}, "steps must be a whole number"),
+        ({"cooldown": 2}, "between 0 and 1"),
+        ({"storage": "int8"}, "float32 or float16"),
+        ({"learning_rate": 0}, "above 0"),
+        ({"seed": [1, 1]}, "asked for twice"),
+    ],
+)
+def test_bad_settings_are_named(settings, message):
+    with pytest.raises(UsageError, match=message):
+        sweep(settings)
+
+
+def test_unknown_settings_and_presets_have_a_near_miss():
+    with pytest.raises(UnknownNameError, match="did you mean batch_size"):
+        sweep({"batchsize": 3})
+    with pytest.raises(UnknownNameError, match="did you mean bundled"):
+        preset("bundle")
+
+
+# --- order and noise ---
+
+
+def test_every_image_is_seen_once_in_each_pass():
+    indices = np.concatenate([batch_indices(3, step, 10, 4) for step in range(10)])
+    for turn in range(4):
+        assert sorted(indices[turn * 10 : turn * 10 + 10]) == list(range(10))
+    assert not np.array_equal(indices[:10], indices[10:20])
+    assert not np.array_equal(indices[:10], np.concatenate([batch_indices(4, s, 10, 5) for s in range(2)]))
+
+
+def test_noise_is_standard_normal_and_new_in_every_step():
+    noise = torch.cat([step_noise(0, step, (100, 50)) for step in range(20)])
+    assert noise.mean().abs() < 4 / np.sqrt(noise.numel())
+    assert noise.std().item() == pytest.approx(1, abs=0.01)
+    assert not torch.equal(step_noise(0, 1, (4, 3)), step_noise(0, 2, (4, 3)))
+    assert torch.equal(step_noise(0, 1, (4, 3)), step_noise(0, 1, (4, 3)))
+
+
+# --- training ---
+
+
+def test_training_is_adam_on_the_objective(images, tmp_path):
+    recipe = Recipe(**SMALL, beta=2, seed=5)
+    trained = train_instance(recipe, images, tmp_path).trained
+    network = build(3, image_size=32, seed=5)
+    optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+    for step in range(recipe.steps):
+        batch = torch.from_numpy(images.pixels[batch_indices(5, step, 10, 4)])[:, None]
+        logits, mean, log_variance = network(batch, step_noise(5, step, (4, 3)))
+        likelihood = (batch * logits - torch.log1p(torch.exp(logits))).sum() / 4
+        kl = 0.5 * (mean**2 + torch.exp(log_variance) - log_variance - 1).sum() / 4
+        optimiser.zero_grad()
+        (2 * kl - likelihood).backward()
+        optimiser.step()
+    weights = trained.weights({n: tuple(v.shape) for n, v in network.state_dict().items()})
+    for name, value in network.state_dict().items():
+        np.testing.assert_allclose(weights[name], value.numpy(), atol=2e-5)
+
+
+def test_training_learns(tmp_path):
+    # Two faint images and their negatives: the network must tell them apart to do better than grey.
+    rng = np.random.default_rng(0)
+    half = rng.integers(0, 2, (2, 32, 32)).astype(np.float32)
+    pixels = np.concatenate([half, 1 - half])
+    recipe = Recipe(beta=1, n_latents=4, image_size=32, steps=250, batch_size=16)
+    trained = train_instance(recipe, TrainingImages("four", "x", pixels), tmp_path).trained
+    final = trained.record["final"]
+    assert final["log_likelihood"] > -0.5 * 1024 * np.log(2)
+    assert final["informative_units"] >= 1
+    # Two bits tell four images apart.
+    assert final["kl"] > 0.9 * np.log(4)
+    assert final["objective"] == pytest.approx(final["log_likelihood"] - final["kl"])
+
+
+def test_same_seed_same_bytes_whatever_the_jobs(stimuli, tmp_path):
+    recipes = sweep({**SMALL, "beta": [1, 4], "seed": [0, 1]})
+    one = train(recipes, stimuli, tmp_path / "one")
+    four = train(recipes, stimuli, tmp_path / "four", jobs=4)
+    contents = [outcome.trained.path.read_bytes() for outcome in one]
+    assert contents == [outcome.trained.path.read_bytes() for outcome in four]
+    assert len(set(contents)) == 4
+    assert [outcome.recipe for outcome in four] == recipes
+
+
+def test_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(images, tmp_path, monkeypatch):
+    monkeypatch.setattr("neuroalign.model_zoo.training.trainer._LOG_ENTRIES", 3)
+    recipe = Recipe(**SMALL, cooldown=0.5)
+    whole = train_instance(recipe, images, tmp_path / "whole").trained
+    folder = tmp_path / "parts"
+    # Stopped twice, in the middle of a pass and of a log entry's steps.
+    for last in (5, 9):
+        stop = threading.Event()
+
+        def report(_, step, __, last=last, stop=stop):
+            if step == last - 1:
+                stop.set()
+
+        with pytest.raises(Interrupted):
+            train_instance(recipe, images, folder, report=report, stop=stop)
+        assert checkpoint_path(folder, recipe).is_file()
+        assert find_trained(folder, family="beta_vae") == []
+    resumed = train_instance(recipe, images, folder).trained
+    assert resumed.path.read_bytes() == whole.path.read_bytes()
+    assert resumed.record["final"] == whole.record["final"]
+    assert not checkpoint_path(folder, recipe).exists()
+    logs = [
+        json.loads(log_path(each, recipe).read_text())["entries"] for each in (folder, tmp_path / "whole")
+    ]
+    for entry in (*logs[0], *logs[1]):
+        del entry["seconds"], entry["images_per_second"]
+    assert logs[0] == logs[1]
+
+
+def test_killed_run_goes_on_from_its_last_checkpoint(images, tmp_path):
+    recipe = Recipe(**SMALL)
+    whole = train_instance(recipe, images, tmp_path / "whole").trained
+
+    class Killed(BaseException):
+        pass
+
+    def report(_, step, __):
+        if step == 7:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_instance(recipe, images, tmp_path / "killed", report=report, checkpoint_seconds=0)
+    seen = []
+    resumed = train_instance(
+        recipe, images, tmp_path / "killed", report=lambda _, step, __: seen.append(step)
+    ).trained
+    assert seen == list(range(8, 13))
+    assert resumed.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_damaged_checkpoint_is_reported_and_training_starts_anew(images, tmp_path):
+    recipe = Recipe(**SMALL)
+    whole = train_instance(recipe, images, tmp_path / "whole").trained
+    path = checkpoint_path(tmp_path / "damaged", recipe)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"\x10\0\0\0\0\0\0\0{not json")
+    with pytest.warns(NeuroalignWarning, match=r"checkpoint .* is damaged.*started from the beginning"):
+        again = train_instance(recipe, images, tmp_path / "damaged").trained
+    assert again.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_checkpoint_of_other_images_is_not_resumed(images, tmp_path):
+    recipe = Recipe(**SMALL)
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Interrupted):
+        train_instance(recipe, images, tmp_path, stop=stop)
+    other = TrainingImages("other", "another hash", images.pixels)
+    with pytest.warns(NeuroalignWarning, match="of another recipe or other images"):
+        train_instance(recipe, other, tmp_path)
+
+
+def test_divergence_stops_one_instance_and_leaves_the_rest(stimuli, tmp_path):
+    recipes = [Recipe(**SMALL, beta=1), Recipe(**SMALL, beta=2, learning_rate=1e6), Recipe(**SMALL, beta=3)]
+    outcomes = train(recipes, stimuli, tmp_path)
+    assert [outcome.failure is None for outcome in outcomes] == [True, False, True]
+    assert "diverged at step" in outcomes[1].failure
+    assert "try a learning rate below 1e+06" in outcomes[1].failure
+    assert [each.recipe.beta for each in find_trained(tmp_path, family="beta_vae")] == [1, 3]
+    log = json.loads(log_path(tmp_path, recipes[1]).read_text())
+    assert log["stopped"] == outcomes[1].failure
+
+
+def test_nan_in_the_images_is_a_divergence(images, tmp_path):
+    broken = images.pixels.copy()
+    broken[3, 0, 0] = np.nan
+    outcome = train_instance(Recipe(**SMALL), TrainingImages("n", "h", broken), tmp_path)
+    assert outcome.trained is None
+    assert "the objective was nan" in outcome.failure
+
+
+def test_record_and_log_say_where_weights_come_from(stimuli, tmp_path):
+    [outcome] = train([Recipe(**SMALL, beta=2.5, seed=3)], stimuli, tmp_path)
+    assert outcome.trained.path.name == "beta-2.5_n_latents-3_image_size-32_seed-3.safetensors"
+    record = read_trained(outcome.trained.path, family="beta_vae").record
+    assert Recipe.from_mapping(record["recipe"]) == outcome.recipe
+    assert record["stimulus_set"] == {
+        "name": "noise",
+        "content_hash": stimuli.training().content_hash,
+        "n_images": 10,
+    }
+    assert {"python", "neuroalign", "torch", "numpy"} <= set(record["versions"])
+    assert record["final"]["kl"] == pytest.approx(sum(record["kl"]))
+    assert record["training_seconds"] > 0
+    entries = json.loads(log_path(tmp_path, outcome.recipe).read_text())["entries"]
+    assert [entry["step"] for entry in entries] == list(range(1, 13))
+    network = build(3, image_size=32)
+    weights = outcome.trained.weights({n: tuple(v.shape) for n, v in network.state_dict().items()})
+    with torch.no_grad():
+        for name, value in network.state_dict().items():
+            value.copy_(torch.from_numpy(weights[name]))
+    likelihood, kl = evaluate(network, stimuli.pixels(), seed=3)
+    assert likelihood == pytest.approx(record["final"]["log_likelihood"], rel=1e-6)
+    np.testing.assert_allclose(kl, record["kl"], rtol=1e-4, atol=1e-9)
+
+
+def test_half_precision_changes_little(stimuli, tmp_path):
+    full, half = (
+        train([Recipe(**SMALL, storage=storage)], stimuli, tmp_path / storage)[0].trained
+        for storage in ("float32", "float16")
+    )
+    assert half.path.stat().st_size < 0.51 * full.path.stat().st_size
+    shapes = {n: tuple(v.shape) for n, v in build(3, image_size=32).state_dict().items()}
+    for name, value in full.weights(shapes).items():
+        np.testing.assert_allclose(half.weights(shapes)[name], value, rtol=5e-4, atol=1e-7)
+    assert half.record["final"]["log_likelihood"] == pytest.approx(
+        full.record["final"]["log_likelihood"], abs=0.05
+    )
+
+
+def test_mirrored_sets_are_trained_on_mirrored_images(dataset, tmp_path):
+    stimuli = dataset.stimuli
+    settings = {**SMALL, "steps": 2}
+    [outcome] = train([Recipe(**settings)], stimuli, tmp_path / "set")
+    training = stimuli.table.index[stimuli.table["training"]]
+    pixels = np.stack([np.asarray(stimuli.open(each).resize((32, 32), 3)) for each in training]) / np.float32(
+        255
+    )
+    mirrored = TrainingImages("toy", "h", np.ascontiguousarray(pixels[:, :, ::-1], dtype=np.float32))
+    expected = train_instance(Recipe(**settings), mirrored, tmp_path / "own").trained
+    shapes = {n: tuple(v.shape) for n, v in build(3, image_size=32).state_dict().items()}
+    for name, value in expected.weights(shapes).items():
+        # Resampling before or after mirroring may round a grey value differently.
+        np.testing.assert_allclose(outcome.trained.weights(shapes)[name], value, atol=5e-4)
+
+
+def test_finished_instances_are_kept_and_others_are_not_replaced_unasked(stimuli, tmp_path):
+    [first] = train([Recipe(**SMALL)], stimuli, tmp_path)
+    changed = first.trained.path.stat().st_mtime_ns
+    train([Recipe(**SMALL)], stimuli, tmp_path)
+    assert first.trained.path.stat().st_mtime_ns == changed
+    longer = Recipe(**{**SMALL, "steps": 13})
+    with pytest.raises(UsageError, match="trained with steps=12, not 13; replace it with --overwrite"):
+        train([longer], stimuli, tmp_path)
+    others = StimulusSet.from_arrays(stimuli.pixels()[:5], identifier="fewer")
+    with pytest.raises(UsageError, match="trained with other images"):
+        train([Recipe(**SMALL)], others, tmp_path)
+    [replaced] = train([longer], stimuli, tmp_path, overwrite=True)
+    assert replaced.trained.recipe.steps == 13
+    assert read_trained(first.trained.path, family="beta_vae").recipe == longer
+
+
+def test_sets_that_cannot_be_trained_on(stimuli, tmp_path):
+    without_images = StimulusSet("bare", stimuli.table)
+    with pytest.raises(MissingImagesError):
+        train([Recipe(**SMALL)], without_images, tmp_path)
+    table = stimuli.table.assign(training=False)
+    with pytest.raises(UsageError, match="marks no stimulus as for training"):
+        train(
+            [Recipe(**SMALL)],
+            StimulusSet("none", table, dict.fromkeys(stimuli.ids, np.zeros((32, 32), np.uint8))),
+            tmp_path,
+        )
+    with pytest.raises(UsageError, match="two instances would be called"):
+        train([Recipe(**SMALL), Recipe(**{**SMALL, "steps": 3})], stimuli, tmp_path)
+
+
+# --- the command ---
+
+TINY = ["--set", "image_size=32", "--set", "n_latents=3", "--steps", "10", "--batch-size", "4"]
+
+
+@pytest.fixture
+def picture_folder(tmp_path):
+    rng = np.random.default_rng(1)
+    folder = tmp_path / "My faces"
+    folder.mkdir()
+    for index in range(6):
+        Image.fromarray(rng.integers(0, 256, (40, 36), dtype=np.uint8)).save(folder / f"face{index}.png")
+    return folder
+
+
+def test_command_trains_on_a_folder_of_images(picture_folder, neuroalign_home):
+    result = CliRunner().invoke(
+        train_command, ["beta_vae", str(picture_folder), *TINY, "--set", "beta=1,2", "--seeds", "2", "--json"]
+    )
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert [each["instance"] for each in document["instances"]] == [
+        f"beta_vae[beta={beta},n_latents=3,image_size=32,seed={seed}]" for beta in (1, 2) for seed in (0, 1)
+    ]
+    folder = neuroalign_home / "models" / "beta_vae" / "My-faces"
+    assert document["folder"] == str(folder)
+    assert len(list(folder.glob("*.safetensors"))) == 4
+    assert document["failures"] == []
+    assert all(each["stimulus_set"]["n_images"] == 6 for each in document["instances"])
+
+
+def test_command_trains_on_an_archive_as_on_its_folder(picture_folder, tmp_path):
+    import shutil
+
+    archive = shutil.make_archive(str(tmp_path / "zipped"), "zip", picture_folder)
+    for source, output in ((archive, "a"), (picture_folder, "b")):
+        arguments = ["beta_vae", str(source), *TINY, "--output", str(tmp_path / output)]
+        result = CliRunner().invoke(train_command, arguments)
+        assert result.exit_code == 0, result.output
+        assert "beta_vae[beta=4,n_latents=3,image_size=32,seed=0]" in result.stdout
+    [a], [b] = ((tmp_path / each).glob("*.safetensors") for each in "ab")
+    assert a.read_bytes() == b.read_bytes()
+    records = [read_trained(each, family="beta_vae") for each in (a, b)]
+    assert records[0].stimulus_set_hash == records[1].stimulus_set_hash
+
+
+def test_command_reports_divergence_and_exits_with_1(picture_folder):
+    arguments = ["beta_vae", str(picture_folder), *TINY, "--learning-rate", "1e6"]
+    result = CliRunner().invoke(train_command, arguments, standalone_mode=False)
+    assert result.return_value == 1
+    assert "diverged at step" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["beta_va", "."], "did you mean beta_vae"),
+        (["beta_vae", ".", "--preset", "papers"], "did you mean paper"),
+        (["beta_vae", ".", "--set", "bta=4"], "did you mean beta"),
+        (["beta_vae", ".", "--set", "beta"], "--set takes KEY=VALUE"),
+        (["beta_vae", ".", "--seeds", "x"], "--seeds takes how many"),
+        (["beta_vae", ".", "--seeds", "0"], "--seeds takes how many"),
+        (["beta_vae", ".", "--jobs", "0"], "--jobs must be a positive number"),
+        (["beta_vae", "no-such-dataset"], "no dataset is called 'no-such-dataset'"),
+        (["beta_vae", "EMPTY"], "holds no images"),
+    ],
+)
+def test_wrong_calls_are_one_line_and_exit_with_2(arguments, message, capsys, tmp_path):
+    (tmp_path / "empty").mkdir()
+    arguments = [str(tmp_path / "empty") if each == "EMPTY" else each for each in arguments]
+    assert run_cli(["train", *arguments]) == 2
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.count("\n") == 1
+
+
+def test_no_progress_bar_where_nobody_looks(stimuli, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("neuroalign.model_zoo.training.runner.PATIENCE", 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        train([Recipe(**SMALL)], stimuli, tmp_path)
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
