@@ -228,21 +228,25 @@ def as_model(
     ModelError
         If there is no adapter for this kind of object.
     """
-    for key, value in (("layer", layer), ("preprocess", preprocess)):
-        if value is not None:
-            options[key] = value
+    if preprocess is not None:
+        options["preprocess"] = preprocess
     if isinstance(obj, str):
-        loaded = load_model(obj if not layer else f"{obj}@{layer}")
+        _refuse_options(
+            f"the name {obj}, which has its options in square brackets,", _given(identifier, options)
+        )
+        loaded = load_model(_at_layer(obj, layer))
         if isinstance(loaded, ModelFamily):
             raise ModelError(
                 f"{obj} is a family; name one instance, such as {loaded.instances()[0].identifier}"
             )
         return loaded
+    if layer is not None:
+        options["layer"] = layer
     if isinstance(obj, xr.DataArray):
         _refuse_options("precomputed latents", options)
         return PrecomputedModel(obj, identifier or str(obj.attrs.get("identifier", "precomputed")))
     if isinstance(obj, Model):
-        _refuse_options("an object that is a model already", options)
+        _refuse_options(f"{obj.identifier}, which is a model already,", _given(identifier, options))
         return obj
     for _, adapter in adapters.items():
         model = adapter(obj, identifier=identifier, **options)
@@ -297,18 +301,35 @@ def load_model(
     return loaded
 
 
+def _given(identifier: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(options) if identifier is None else {"identifier": identifier, **options}
+
+
+def _at_layer(name: str, layer: str | Sequence[str] | None) -> str:
+    """Put layers into a name, before its options and reducers: ``timm:resnet18@layer2:layer3[…]+pca[…]``."""
+    if layer is None:
+        return name
+    end = min((name.index(each) for each in "[+" if each in name), default=len(name))
+    layers = layer if isinstance(layer, str) else ":".join(layer)
+    return f"{name[:end]}@{layers}{name[end:]}"
+
+
 def _load_part(spec: Spec, dataset: "Dataset | None") -> "Model | ModelFamily":
     scheme, colon, rest = spec.name.partition(":")
     if colon and scheme.endswith(".py"):
-        return _load_from_file(scheme, rest, spec)
+        return _load_from_file(scheme, rest, spec, dataset)
     if colon and f"{scheme}:" in models:
         registered = models.get(f"{scheme}:")
         return as_model_or_family(
-            _with_options("model", spec.name, registered, spec.options, rest), spec.name
+            _with_options("model", spec.name, registered, spec.options, rest), _full_name(spec)
         )
     if spec.name not in models:
         raise models.unknown(spec.name)
-    registered = models.get(spec.name)
+    return _make(models.get(spec.name), spec, dataset)
+
+
+def _make(registered: Any, spec: Spec, dataset: "Dataset | None") -> "Model | ModelFamily":
+    """Make what a name stands for: an instance of a family, a model, or what a factory returns."""
     if isinstance(registered, type) and issubclass(registered, ModelFamily):
         registered = registered()
     if isinstance(registered, ModelFamily):
@@ -316,7 +337,12 @@ def _load_part(spec: Spec, dataset: "Dataset | None") -> "Model | ModelFamily":
     if isinstance(registered, Model) and not isinstance(registered, type):
         _refuse_options(spec.name, dict(spec.options))
         return registered
-    return as_model_or_family(_with_options("model", spec.name, registered, spec.options), spec.name)
+    return as_model_or_family(_with_options("model", spec.name, registered, spec.options), _full_name(spec))
+
+
+def _full_name(spec: Spec) -> str:
+    # Two sets of options are two models, also where what is registered does not name itself.
+    return format_spec(spec.name, spec.options)
 
 
 def as_model_or_family(obj: Any, name: str) -> "Model | ModelFamily":
@@ -328,7 +354,9 @@ def as_model_or_family(obj: Any, name: str) -> "Model | ModelFamily":
     return as_model(obj) if isinstance(obj, Model) else as_model(obj, identifier=name)
 
 
-def _load_from_file(file: str, attribute: str, spec: Spec) -> "Model | ModelFamily":
+def _load_from_file(
+    file: str, attribute: str, spec: Spec, dataset: "Dataset | None"
+) -> "Model | ModelFamily":
     import importlib.util
     from pathlib import Path
 
@@ -347,8 +375,10 @@ def _load_from_file(file: str, attribute: str, spec: Spec) -> "Model | ModelFami
     if attribute not in known:
         raise unknown_name(f"object in {file}", attribute, known)
     found = getattr(module, attribute)
-    if isinstance(found, type):
-        found = _with_options("model", attribute, found, spec.options)
+    if isinstance(found, type | ModelFamily):
+        return _make(found, Spec(attribute, spec.options), dataset)
+    # A function in a file is the model itself, not what makes one.
+    _refuse_options(f"{attribute} in {file}", dict(spec.options))
     return as_model_or_family(found, attribute)
 
 

@@ -88,6 +88,57 @@ def test_registered_factory_takes_options(monkeypatch, dataset):
         load_model("scaled[factr=2]")
 
 
+def test_options_are_part_of_the_name(monkeypatch):
+    monkeypatch.setitem(
+        models._objects, "scaled", lambda *, factor=1.0: lambda pixels: factor * pixels.mean((1, 2))
+    )
+    assert load_model("scaled").identifier == "scaled"
+    assert load_model("scaled[factor=2]").identifier == "scaled[factor=2]"
+
+
+def test_families_and_classes_in_a_file(tmp_path, dataset):
+    file = tmp_path / "families.py"
+    file.write_text(
+        "from neuroalign.models import ModelFamily, as_model\n"
+        "class Powers(ModelFamily):\n"
+        "    identifier = 'powers'\n"
+        "    def grid(self, dataset=None):\n        return [{'power': 1}, {'power': 2}]\n"
+        "    def instance(self, dataset=None, *, power):\n"
+        "        name = self.instance_identifier(power=power)\n"
+        "        return as_model(lambda p: p.mean((1, 2)) ** power, identifier=name)\n"
+        "powers = Powers()\n"
+        "def brightness(pixels):\n    return pixels.mean(axis=(1, 2))\n"
+    )
+    assert [each.identifier for each in load_model(f"{file}:Powers").instances()] == [
+        "powers[power=1]",
+        "powers[power=2]",
+    ]
+    for name in ("powers", "Powers"):
+        assert load_model(f"{file}:{name}[power=2]").identifier == "powers[power=2]"
+    with pytest.raises(UsageError, match=r"brightness in .* takes no options; got power"):
+        load_model(f"{file}:brightness[power=2]")
+
+
+def test_as_model_of_a_name(monkeypatch):
+    monkeypatch.setitem(models._objects, "net:", lambda rest, *, seed=0: FakeModel(f"net:{rest}[{seed}]"))
+    assert as_model("net:one", layer="two").identifier == "net:one@two[0]"
+    assert as_model("net:one[seed=3]", layer=["two", "three"]).identifier == "net:one@two:three[3]"
+    with pytest.raises(
+        UsageError, match="has its options in square brackets, takes no options; got preprocess"
+    ):
+        as_model("net:one", preprocess=abs)
+    with pytest.raises(UsageError, match="is a model already, takes no options; got identifier"):
+        as_model(FakeModel("one"), identifier="two")
+
+
+class FakeModel:
+    def __init__(self, identifier):
+        self.identifier = identifier
+
+    def latents(self, stimuli):
+        raise NotImplementedError
+
+
 def test_family_members_by_index(dataset):
     members = [as_model(lambda p: p.mean((1, 2)), identifier=f"m{index}") for index in range(3)]
     family = FixedFamily("trio", members)
