@@ -133,7 +133,10 @@ def _write_files(dataset: Dataset, path: Path) -> None:
         table["filename"] = [names[each] for each in table.index]
     else:
         table = table.drop(columns="filename", errors="ignore")
-    table.to_csv(path / STIMULI, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
+    text = table.to_csv(lineterminator="\n")
+    if "\r" in text:  # a lone carriage return is not quoted by itself, and would end the row
+        text = table.to_csv(lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    (path / STIMULI).write_text(text, encoding="utf-8", newline="")
     write_recording(dataset.recording, path / RECORDING)
     if dataset.truth is not None:
         dataset.truth.rename_axis("neuroid_id").to_csv(path / TRUTH, lineterminator="\n")

@@ -18,7 +18,7 @@ def read_npy(path: Path) -> BareArray:
         If the file is damaged or holds Python objects, which are never loaded.
     """
     try:
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
+        values = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError, SyntaxError) as error:
         raise DatasetError(f"cannot read the NumPy file {path}: {error}") from error
     return BareArray(expect_numbers(values, f"the array in {path.name}"))

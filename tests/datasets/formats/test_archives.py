@@ -161,7 +161,9 @@ def test_stated_sizes_are_not_believed(zipped, folder):
     path = zipped()
     size = len(png())
     # the directory understates the size: only that much is read, and its checksum is wrong
-    path = patch(path, struct.pack("<I", size) + struct.pack("<H", 8), struct.pack("<I", 5) + struct.pack("<H", 8))
+    path = patch(
+        path, struct.pack("<I", size) + struct.pack("<H", 8), struct.pack("<I", 5) + struct.pack("<H", 8)
+    )
     with pytest.raises(ArchiveError, match=r"good\.png|damaged"):
         unpack_files(path, folder, SUFFIXES)
 

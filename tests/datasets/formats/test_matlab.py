@@ -79,7 +79,9 @@ def test_empty_arrays_keep_their_shape(tmp_path):
     assert read_matlab(tmp_path / "e.mat").values.shape == (0, 5)
 
 
-@pytest.mark.parametrize("content", [b"", b"MATLAB 5.0 MAT-file".ljust(200, b"\x01"), b"\x89HDF\r\n\x1a\n rubbish"])
+@pytest.mark.parametrize(
+    "content", [b"", b"MATLAB 5.0 MAT-file".ljust(200, b"\x01"), b"\x89HDF\r\n\x1a\n rubbish"]
+)
 def test_damaged_files(tmp_path, content):
     (tmp_path / "bad.mat").write_bytes(content)
     with pytest.raises(DatasetError, match="cannot read the MATLAB file"):

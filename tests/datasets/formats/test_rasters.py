@@ -20,7 +20,13 @@ def raster(trials, *, monkey="lupo", n_bins=10, first=1, extra=()):
         + [int(float(time.split("_")[0].removeprefix("time.")) in spikes) for time in times]
         for stimulus, person, view, spikes in trials
     ]
-    columns = ["site_info.region", "site_info.monkey", *(["site_info.depth"] if extra else []), *LABELS, *times]
+    columns = [
+        "site_info.region",
+        "site_info.monkey",
+        *(["site_info.depth"] if extra else []),
+        *LABELS,
+        *times,
+    ]
     return pd.DataFrame(rows, columns=columns).to_csv(index=False, quoting=2)
 
 

@@ -1,0 +1,199 @@
+"""Files of brainio's own making open here; files of ours open by the steps of brainio's loader.
+
+The three files in ``brainio_files`` were written by brainio 1.1.0 under xarray 2022.3, whose loader
+also opened the files that ``write_brainio`` writes of all four real recording sets. brainio needs an
+xarray too old to stand beside ours, so the tests follow its loader's steps with today's xarray.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from neuroalign import arrays
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.formats.brainio import read_brainio, write_brainio
+from neuroalign.errors import DatasetError
+from neuroalign.stimuli import StimulusSet
+
+FILES = Path(__file__).parent / "brainio_files"
+
+
+def as_dataset(array, **metadata):
+    ids = np.unique(array["stimulus_id"].values)
+    stimuli = StimulusSet("lab.Stimuli", pd.DataFrame(index=pd.Index(ids)))
+    return Dataset(identifier="lab.Cells2024", recording=array, stimuli=stimuli, metadata=metadata)
+
+
+def load_as_brainio_does(path):
+    """One data variable; then all coordinates of a dimension become its index."""
+    array = xr.open_dataarray(path, engine="h5netcdf").load()
+    along = {dim: [str(n) for n, c in array.coords.items() if c.dims == (dim,)] for dim in array.dims}
+    assert all(len(names) >= 2 for names in along.values())
+    return array.set_index(along)
+
+
+def test_file_with_dimensions_in_another_order():
+    array, table = read_brainio(FILES / "full.nc")
+    assert array.dims == ("presentation", "neuroid", "time_bin")
+    np.testing.assert_array_equal(array.values[..., 0], np.arange(12.0).reshape(4, 3))
+    assert array["stimulus_id"].values.tolist() == ["b", "a", "b", "a"]
+    assert array["repetition"].values.tolist() == [0, 0, 1, 1]
+    assert array["neuroid_id"].values.tolist() == ["n2", "n0", "n1"]
+    assert array["region"].values.tolist() == ["V4", "IT", "IT"]
+    assert array["animal"].values.tolist() == ["x", "y", "y"]
+    assert array["row"].values.tolist() == [1, 2, 3]
+    assert array["time_bin_end"].values.tolist() == [170]
+    assert table["object"].to_dict() == {"b": "car", "a": "cat"}
+    assert array.attrs == {"averaged": False, "identifier": "lab.Test2024", "stimulus_set": "lab.Stimuli"}
+
+
+def test_file_with_lone_coordinates():
+    array, table = read_brainio(FILES / "lone.nc")
+    assert array["stimulus_id"].values.tolist() == ["d", "c", "b", "a"]
+    assert array["neuroid_id"].values.tolist() == ["n2", "n0", "n1"]
+    assert array.attrs["averaged"]
+    assert table.index.tolist() == ["d", "c", "b", "a"]
+
+
+def test_file_with_image_id_and_a_lone_time_bin():
+    array, _ = read_brainio(FILES / "lone_time.nc")
+    assert array["stimulus_id"].values.tolist() == ["b", "a", "b", "a"]
+    assert "image_id" not in array.coords
+    assert array["time_bin_start"].values.tolist() == [70]
+
+
+def write_any(path, *, coords, dims=("presentation", "neuroid"), shape=(4, 3), engine="h5netcdf", name="x"):
+    array = xr.DataArray(np.arange(float(np.prod(shape))).reshape(shape), dims=dims, coords=coords, name=name)
+    array.to_netcdf(path, engine=engine)
+    return path
+
+
+STIMULI = ("presentation", ["b", "a", "b", "a"])
+NEUROIDS = ("neuroid", ["n2", "n0", "n1"])
+
+
+def test_dimension_coordinates_are_ids_too(tmp_path):
+    path = write_any(tmp_path / "x.nc", coords={"presentation": list("dcba"), "neuroid": ["u", "v", "w"]})
+    array, _ = read_brainio(path)
+    assert array["stimulus_id"].values.tolist() == ["d", "c", "b", "a"]
+    assert array["neuroid_id"].values.tolist() == ["u", "v", "w"]
+
+
+def test_repetitions_that_do_not_tell_trials_apart_are_counted_again(tmp_path):
+    coords = {"stimulus_id": STIMULI, "neuroid_id": NEUROIDS, "repetition": ("presentation", [0, 0, 0, 0])}
+    array, _ = read_brainio(write_any(tmp_path / "x.nc", coords=coords))
+    assert array["repetition"].values.tolist() == [0, 0, 1, 1]
+
+
+def test_what_differs_between_trials_stays_with_the_trials(tmp_path):
+    coords = {
+        "stimulus_id": STIMULI,
+        "neuroid_id": NEUROIDS,
+        "latency": ("presentation", [1.0, 2.0, 3.0, 4.0]),
+    }
+    array, table = read_brainio(write_any(tmp_path / "x.nc", coords=coords))
+    assert array["latency"].values.tolist() == [1, 2, 3, 4]
+    assert table.columns.tolist() == []
+
+
+def test_classic_netcdf(tmp_path):
+    coords = {"stimulus_id": STIMULI, "neuroid_id": NEUROIDS}
+    array, _ = read_brainio(write_any(tmp_path / "x.nc", coords=coords, engine="scipy"))
+    assert array["stimulus_id"].values.tolist() == ["b", "a", "b", "a"]
+
+
+def test_faults(tmp_path):
+    path = tmp_path / "x.nc"
+    with pytest.raises(DatasetError, match="does not name its neuroid ids: expected one of the coordinates"):
+        read_brainio(write_any(path, coords={"stimulus_id": STIMULI}))
+    with pytest.raises(DatasetError, match="does not name its stimulus ids"):
+        read_brainio(write_any(path, coords={"neuroid_id": NEUROIDS}))
+    with pytest.raises(
+        DatasetError, match="must have dimensions presentation, neuroid .* it has event, neuroid"
+    ):
+        read_brainio(write_any(path, coords={}, dims=("event", "neuroid")))
+    xr.Dataset({"a": ("x", [1]), "b": ("x", [1])}).to_netcdf(path, engine="h5netcdf")
+    with pytest.raises(DatasetError, match="must hold one data variable; it holds a, b"):
+        read_brainio(path)
+    path.write_bytes(b"\x89HDF\r\n\x1a\n rubbish")
+    with pytest.raises(DatasetError, match="cannot read the netCDF file"):
+        read_brainio(path)
+    path.write_bytes(b"CDF\x01 rubbish")
+    with pytest.raises(DatasetError, match="cannot read the netCDF file"):
+        read_brainio(path)
+
+
+def test_written_files_have_the_documented_layout(tmp_path):
+    array = arrays.recording(
+        np.arange(6.0).reshape(3, 2), stimulus_id=["b", "a", "b"], neuroid_id=["n0", "n1"], region="IT"
+    )
+    write_brainio(as_dataset(array, licence="CC0", window_ms=[80, 340]), tmp_path / "x.nc")
+    with xr.open_dataset(tmp_path / "x.nc", engine="h5netcdf") as opened:
+        assert list(opened.data_vars) == ["data"]
+        assert opened.attrs["identifier"] == "lab.Cells2024"
+        assert opened.attrs["stimulus_set_identifier"] == "lab.Stimuli"
+        assert opened.attrs["licence"] == "CC0"
+        assert not set(opened.coords) & set(opened.dims)
+    loaded = load_as_brainio_does(tmp_path / "x.nc")
+    assert loaded.dims == ("presentation", "neuroid", "time_bin")
+    assert loaded.sel(stimulus_id="b").sel(neuroid_id="n1").values.tolist() == [[[1.0]], [[5.0]]]
+    assert loaded.indexes["time_bin"].tolist() == [(80, 340)]
+
+
+def test_lone_time_coordinate_gets_company(tmp_path):
+    array = arrays.recording(
+        np.zeros((1, 2, 3)),
+        stimulus_id=["a"],
+        neuroid_id=["m", "n"],
+        time_bin={"time_bin_start": [0, 10, 20]},
+    )
+    write_brainio(as_dataset(array), tmp_path / "x.nc")
+    assert load_as_brainio_does(tmp_path / "x.nc")["time_bin_start"].values.tolist() == [0, 10, 20]
+
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8)
+
+
+@st.composite
+def recordings_of_any_kind(draw):
+    n_neuroids = draw(st.integers(1, 4))
+    neuroid_id = draw(st.lists(TEXT, min_size=n_neuroids, max_size=n_neuroids, unique=True))
+    stimulus_id = draw(st.lists(TEXT, min_size=1, max_size=6))
+    n_bins = draw(st.sampled_from([None, 1, 3]))
+    shape = (len(stimulus_id), n_neuroids) + (() if n_bins is None else (n_bins,))
+    values = draw(
+        st.lists(
+            st.floats(allow_infinity=False, width=32),
+            min_size=int(np.prod(shape)),
+            max_size=int(np.prod(shape)),
+        )
+    )
+    bins = (
+        None
+        if n_bins is None
+        else {"time_bin_start": np.arange(n_bins), "time_bin_end": np.arange(n_bins) + 1}
+    )
+    return arrays.recording(
+        np.array(values, dtype=draw(st.sampled_from([np.float32, np.float64]))).reshape(shape),
+        stimulus_id=stimulus_id,
+        neuroid_id=neuroid_id,
+        region=draw(st.lists(TEXT, min_size=n_neuroids, max_size=n_neuroids)),
+        animal=draw(TEXT),
+        time_bin=bins,
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(recordings_of_any_kind())
+def test_round_trip(tmp_path_factory, array):
+    path = tmp_path_factory.mktemp("brainio") / "x.nc"
+    write_brainio(as_dataset(array), path)
+    found, _ = read_brainio(path)
+    xr.testing.assert_identical(found.drop_attrs(), array.drop_attrs())
+    assert found.dtype == array.dtype
+    load_as_brainio_does(path)

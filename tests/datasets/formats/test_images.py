@@ -1,0 +1,130 @@
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from neuroalign.datasets.formats.images import check_images, collect_images, ids_of_images, match_images
+from neuroalign.errors import ArchiveError, DatasetError, UsageError
+
+
+def save(path, value=0, mode="L"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((4, 4), value, dtype=np.uint8)).convert(mode).save(path)
+    return path
+
+
+def test_folder(tmp_path):
+    save(tmp_path / "b.png")
+    save(tmp_path / "sub" / "a.JPG")
+    save(tmp_path / ".hidden" / "c.png")
+    save(tmp_path / "._b.png")
+    (tmp_path / "notes.txt").write_text("x")
+    assert list(collect_images(tmp_path, tmp_path)) == ["b.png", "sub/a.JPG"]
+
+
+def test_archive(tmp_path):
+    save(tmp_path / "b.png")
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.write(tmp_path / "b.png", "faces/b.png")
+        archive.writestr("faces/notes.txt", "x")
+    (tmp_path / "scratch").mkdir()
+    found = collect_images(tmp_path / "x.zip", tmp_path / "scratch")
+    assert list(found) == ["faces/b.png"]
+    assert found["faces/b.png"].read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_nothing_to_find(tmp_path):
+    with pytest.raises(DatasetError, match="does not exist; --images takes"):
+        collect_images(tmp_path / "absent", tmp_path)
+    with pytest.raises(DatasetError, match="holds no images"):
+        collect_images(tmp_path, tmp_path)
+    (tmp_path / "x.tar").write_bytes(b"rubbish")
+    with pytest.raises(ArchiveError, match="cannot read the archive"):
+        collect_images(tmp_path / "x.tar", tmp_path)
+
+
+def test_stimuli_are_named_after_images_in_sorted_order():
+    assert ids_of_images(["b.png", "c.png", "a.png"]) == ["a", "b", "c"]
+    assert ids_of_images(["image0010.jpg", "image0002.jpg"]) == ["image0002", "image0010"]
+
+
+def test_an_order_that_depends_on_the_reader_is_asked_for():
+    names = [f"image{i}.png" for i in (1, 2, 10)]
+    with pytest.raises(
+        DatasetError, match=r"by name \(image1, image10, image2\) .* --image-order name\|number"
+    ):
+        ids_of_images(names)
+    assert ids_of_images(names, "name") == ["image1", "image10", "image2"]
+    assert ids_of_images(names, "number") == ["image1", "image2", "image10"]
+    with pytest.raises(UsageError, match="by name or by number"):
+        ids_of_images(names, "size")
+
+
+def test_folders_are_part_of_the_id_only_where_they_must(tmp_path):
+    assert ids_of_images(["all/s1/1.pgm", "all/s2/2.pgm"]) == ["1", "2"]
+    assert ids_of_images(["all/s1/1.pgm", "all/s2/1.pgm"]) == ["s1/1", "s2/1"]
+    assert ids_of_images(["a.png", "a.jpg"]) == ["a.jpg", "a.png"]
+
+
+@given(
+    st.lists(st.from_regex(r"[ab12]{1,3}(/[ab12]{1,2})?\.(png|jpg)", fullmatch=True), min_size=1, unique=True)
+)
+def test_ids_are_unique_and_find_their_images(tmp_path_factory, names):
+    from pathlib import Path
+
+    images = {name: Path(name) for name in names}
+    ids = ids_of_images(names, "name")
+    assert len(set(ids)) == len(names)
+    assert sorted(ids) == ids
+
+
+def test_images_are_matched_by_id_or_file_name(tmp_path):
+    images = {name: tmp_path / name for name in ("set/a.png", "set/b.png")}
+    assert match_images(["b", "a"], images) == {"b": tmp_path / "set/b.png", "a": tmp_path / "set/a.png"}
+    for names in (["b.png", "a"], ["set/b.png", "set/a.png"], ["set/b", "a.png"]):
+        assert match_images(["x", "y"], images, names) == {
+            "x": tmp_path / "set/b.png",
+            "y": tmp_path / "set/a.png",
+        }
+    assert match_images(["x", "y"], images, ["a", "a"])["y"] == tmp_path / "set/a.png"
+
+
+def test_images_that_are_missing_or_ambiguous_are_named(tmp_path):
+    images = {name: tmp_path / name for name in ("s1/1.png", "s2/1.png")}
+    with pytest.raises(DatasetError, match=r"2 of 3 images are missing: x, y; there are s1/1\.png"):
+        match_images(["s1/1", "x", "y"], images)
+    with pytest.raises(DatasetError, match="several images are called 1"):
+        match_images(["1"], images)
+
+
+def test_images_must_open(tmp_path):
+    good = save(tmp_path / "good.png")
+    cut = tmp_path / "cut.png"
+    cut.write_bytes(good.read_bytes()[:-30])
+    text = tmp_path / "text.png"
+    text.write_text("hello")
+    deep = tmp_path / "deep.png"
+    Image.fromarray(np.full((4, 4), 40_000, dtype=np.uint16)).save(deep)
+    check_images({"good": good})
+    with pytest.raises(DatasetError, match="2 images cannot be used: cut, text; cut: "):
+        check_images({"good": good, "cut": cut, "text": text})
+    with pytest.raises(DatasetError, match="deep: it has more than 8 bits a channel"):
+        check_images({"deep": deep})
+
+
+def test_decompression_bombs_are_refused(tmp_path, monkeypatch):
+    path = save(tmp_path / "bomb.png")
+    for limit in (10, 5):  # Pillow warns above the limit and raises above twice the limit
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+        with pytest.raises(DatasetError, match="bomb: .*decompression bomb"):
+            check_images({"bomb": path})
+
+
+def test_only_picture_decoders_see_the_files(tmp_path):
+    path = tmp_path / "evil.png"
+    Image.fromarray(np.zeros((4, 4), dtype=np.uint8)).save(path, format="EPS")
+    with pytest.raises(DatasetError, match="not an image, or of an unknown kind"):
+        check_images({"evil": path})
