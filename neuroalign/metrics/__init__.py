@@ -1,1 +1,37 @@
-"""Pure numerics: NumPy arrays in, NumPy arrays out; no labels, no files, no models."""
+"""The arithmetic behind every number: NumPy in, NumPy out, stimuli in rows."""
+
+from neuroalign.metrics.completeness import Completeness, completeness
+from neuroalign.metrics.correlation import CorrelationRatio, correlation_ratio, correlations
+from neuroalign.metrics.folds import fold_labels
+from neuroalign.metrics.lasso import LassoCV, lasso_cv
+from neuroalign.metrics.matching import OneToOne, match_one_to_one
+from neuroalign.metrics.recombination import recombine
+from neuroalign.metrics.reliability import Reliability, noise_corrected_r2, reliability
+from neuroalign.metrics.udr import relative_strength, udr
+from neuroalign.metrics.variance_explained import (
+    LassoVarianceExplained,
+    lasso_variance_explained,
+    variance_explained,
+)
+
+__all__ = [
+    "Completeness",
+    "CorrelationRatio",
+    "LassoCV",
+    "LassoVarianceExplained",
+    "OneToOne",
+    "Reliability",
+    "completeness",
+    "correlation_ratio",
+    "correlations",
+    "fold_labels",
+    "lasso_cv",
+    "lasso_variance_explained",
+    "match_one_to_one",
+    "noise_corrected_r2",
+    "recombine",
+    "relative_strength",
+    "reliability",
+    "udr",
+    "variance_explained",
+]

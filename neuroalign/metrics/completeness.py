@@ -1,0 +1,115 @@
+"""Alignment as DCI completeness: on how few units do the weights of each neuron sit?"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuroalign.errors import ArrayError, UsageError
+from neuroalign.metrics.inputs import as_informative, as_matrix
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """Result of :func:`completeness`."""
+
+    #: C, the mean of 1 - H weighted by ρ, from 0 to 1; 0 if no neuron has weight.
+    score: float
+    #: Unweighted mean of 1 - H over the neurons that have weight; NaN if none has.
+    mean: float
+    #: 1 - H of each neuron, (J,); NaN for neurons without weight.
+    per_neuron: NDArray[np.float64]
+    #: ρ(1 - H) of each neuron, (J,); they sum to the score.
+    weighted: NDArray[np.float64]
+    #: exp(entropy in nats): the number of units that carry a neuron, whatever D, (J,); NaN without weight.
+    effective_units: NDArray[np.float64]
+    #: How many neurons have no weight.
+    n_zero_neurons: int
+    #: D, the base of the logarithm.
+    n_units: int
+
+
+def completeness(
+    weights: ArrayLike,
+    *,
+    n_units: Literal["all", "informative"] | int = "all",
+    informative: ArrayLike | None = None,
+) -> Completeness:
+    """Measure how far the weights of each neuron sit on a single unit.
+
+    With R = |W|, p_dj = R_dj / Σ_d R_dj and H_j = -Σ_d p_dj log_D p_dj, the score is
+    C = Σ_j ρ_j (1 - H_j), where ρ_j is the neuron's share of all weight.
+
+    Parameters
+    ----------
+    weights : array of shape (D, J)
+        Weight of each unit for each neuron, on standardised units; signs do not matter.
+    n_units : {"all", "informative"} or int
+        Base of the logarithm. "all": D, dead units included, as the paper. "informative": those
+        marked. A number: a D that is common to several models.
+    informative : array of bool, shape (D,), optional
+        By default the units with any weight.
+
+    Returns
+    -------
+    Completeness
+
+    Raises
+    ------
+    UsageError
+        If the base is 1, for which the entropy is undefined, or smaller than the number of units with weight.
+    ArrayError
+        If the weights are not a finite matrix.
+
+    Notes
+    -----
+    The same weights score higher with a larger base: k equal weights score 1 - ln k / ln D. Compare models of
+    different D by ``effective_units``, or at a common ``n_units``.
+
+    References
+    ----------
+    Higgins et al. (2020), arXiv 2006.14304, eqs. 4-7; Eastwood & Williams (2018), ICLR, "completeness".
+
+    Examples
+    --------
+    >>> completeness([[2.0, 0.0], [0.0, 1.0], [0.0, 1.0]]).per_neuron.round(3)
+    array([1.   , 0.369])
+    """
+    strength = np.abs(as_matrix(weights, "weights"))
+    if not strength.size:
+        raise ArrayError(f"weights need one unit and one neuron at least, not shape {strength.shape}")
+    mask = as_informative(informative, strength.any(axis=1))
+    if n_units == "all":
+        base = strength.shape[0]
+    elif n_units == "informative":
+        base = int(mask.sum())
+    elif isinstance(n_units, int) and not isinstance(n_units, bool):
+        base = n_units
+    else:
+        raise UsageError(f"n_units must be 'all', 'informative' or a number, not {n_units!r}")
+    used = int((strength > 0).sum(axis=0).max())
+    if base < 2 and (used or n_units != "informative"):
+        raise UsageError(
+            f"alignment needs two units at least, not {base}: one unit carries all that it predicts by definition"
+        )
+    if used > base:
+        raise UsageError(f"n_units = {base} is less than the {used} units that have weight for one neuron")
+    total = strength.sum(axis=0)
+    has_weight = total > 0
+    share = strength / np.where(has_weight, total, 1.0)
+    entropy = -np.sum(share * np.log(np.where(share > 0, share, 1.0)), axis=0)
+    per_neuron = np.where(has_weight, 1.0 - entropy / np.log(max(base, 2)), np.nan)
+    largest = total.max()
+    # Scaled first, so that the sum of huge weights stays finite.
+    rho = total / largest / np.sum(total / largest) if largest > 0 else np.zeros_like(total)
+    weighted = np.where(has_weight, rho * np.where(has_weight, per_neuron, 0.0), 0.0)
+    return Completeness(
+        score=float(weighted.sum()),
+        mean=float(per_neuron[has_weight].mean()) if has_weight.any() else float("nan"),
+        per_neuron=per_neuron,
+        weighted=weighted,
+        effective_units=np.where(has_weight, np.exp(entropy), np.nan),
+        n_zero_neurons=int((~has_weight).sum()),
+        n_units=base,
+    )

@@ -1,0 +1,46 @@
+"""Partitions of stimuli for cross-validation."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuroalign.errors import UsageError
+
+
+def fold_labels(
+    n_stimuli: int, n_folds: int, *, seed: int = 0, groups: ArrayLike | None = None
+) -> NDArray[np.int64]:
+    """Assign each stimulus to a fold: a seeded permutation, fold sizes differing by one at most.
+
+    Parameters
+    ----------
+    n_stimuli : int
+    n_folds : int
+        From 2 to the number of stimuli (or groups).
+    seed : int
+    groups : array of shape (n_stimuli,), optional
+        Stimuli of one group, such as variants of one image, share a fold.
+
+    Returns
+    -------
+    array of int64, shape (n_stimuli,)
+        Labels 0 to n_folds - 1.
+
+    Raises
+    ------
+    UsageError
+        If there are fewer stimuli or groups than folds.
+    """
+    if groups is None:
+        members = np.arange(n_stimuli)
+    else:
+        labels = np.asarray(groups)
+        if labels.shape != (n_stimuli,):
+            raise UsageError(f"groups must have shape ({n_stimuli},), not {labels.shape}")
+        members = np.unique(labels, return_inverse=True)[1]
+    n_groups = int(members.max(initial=-1)) + 1
+    if not 2 <= n_folds <= n_groups:
+        what = "stimuli" if groups is None else "groups of stimuli"
+        raise UsageError(f"n_folds must be from 2 to the number of {what}, {n_groups}, not {n_folds}")
+    of_group = np.empty(n_groups, dtype=np.int64)
+    of_group[np.random.default_rng(seed).permutation(n_groups)] = np.arange(n_groups) % n_folds
+    return of_group[members]

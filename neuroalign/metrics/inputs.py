@@ -1,0 +1,99 @@
+"""What every metric expects of its arrays."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuroalign.errors import ArrayError
+
+
+def as_matrix(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Return a finite float64 matrix.
+
+    Raises
+    ------
+    ArrayError
+        If there are not two dimensions, or a value is NaN or infinite.
+    """
+    matrix = np.asarray(values, dtype=np.float64)
+    if matrix.ndim != 2:
+        raise ArrayError(f"{name} must have two dimensions, not shape {matrix.shape}")
+    finite = np.isfinite(matrix)
+    if not finite.all():
+        row, column = np.argwhere(~finite)[0]
+        raise ArrayError(f"{name} must be finite; [{row}, {column}] is {matrix[row, column]}")
+    return matrix
+
+
+def as_pair(Z: ArrayLike, Y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return latents (N, D) and responses (N, J) of the same N ≥ 2 stimuli.
+
+    Raises
+    ------
+    ArrayError
+        If shapes do not fit or a value is NaN or infinite.
+    """
+    units, neurons = as_matrix(Z, "Z"), as_matrix(Y, "Y")
+    if len(units) != len(neurons):
+        raise ArrayError(f"Z and Y must have the same stimuli in rows: {len(units)} and {len(neurons)}")
+    if len(units) < 2 or not units.shape[1] or not neurons.shape[1]:
+        raise ArrayError(
+            f"Z and Y need two stimuli, one unit and one neuron at least: {units.shape} and {neurons.shape}"
+        )
+    return units, neurons
+
+
+def as_excluded(exclude: ArrayLike | None, n_units: int, n_neurons: int) -> NDArray[np.int64]:
+    """Return for each neuron the unit that it may not be compared with; -1 for none.
+
+    Raises
+    ------
+    ArrayError
+        If the shape does not fit or an index is out of range.
+    """
+    if exclude is None:
+        return np.full(n_neurons, -1, dtype=np.int64)
+    excluded = np.asarray(exclude)
+    if excluded.shape != (n_neurons,) or excluded.dtype.kind not in "iu":
+        raise ArrayError(f"exclude must be integers of shape ({n_neurons},), not {excluded.shape}")
+    if excluded.size and (excluded.min() < -1 or excluded.max() >= n_units):
+        raise ArrayError(
+            f"exclude must be from -1 to {n_units - 1}, not {excluded.min()} to {excluded.max()}"
+        )
+    return excluded.astype(np.int64)
+
+
+def as_informative(informative: ArrayLike | None, varies: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which units count: those marked, or by default those that vary.
+
+    Raises
+    ------
+    ArrayError
+        If the mask does not fit the units.
+    """
+    if informative is None:
+        return varies
+    mask = np.asarray(informative)
+    if mask.dtype != bool or mask.shape != varies.shape:
+        raise ArrayError(
+            f"informative must be booleans of shape {varies.shape}, not {mask.dtype} {mask.shape}"
+        )
+    return mask
+
+
+def constant_columns(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which columns have no variance beyond rounding, shape (n_columns,)."""
+    largest = np.abs(values).max(axis=0, initial=0.0)
+    return np.ptp(values, axis=0) <= 8 * np.finfo(np.float64).eps * largest
+
+
+def standardise(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Centre and scale columns (ddof 0); columns without variance become zero."""
+    centred = values - values.mean(axis=0)
+    constant = constant_columns(values)
+    # Scaling by the largest deviation first keeps the squares of tiny and huge values exact enough.
+    largest = np.where(constant, 1.0, np.abs(centred).max(axis=0))
+    centred = np.where(constant, 0.0, centred / largest)
+    deviation = np.where(constant, 1.0, np.sqrt((centred**2).mean(axis=0)))
+    return centred / deviation

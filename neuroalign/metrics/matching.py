@@ -1,0 +1,79 @@
+"""One-to-one matching of units and neurons."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuroalign.errors import UsageError
+from neuroalign.metrics.correlation import correlations
+from neuroalign.metrics.inputs import as_excluded
+
+
+@dataclass(frozen=True)
+class OneToOne:
+    """Result of :func:`match_one_to_one`."""
+
+    #: 0 to D - 1, (D,).
+    unit: NDArray[np.int64]
+    #: The neuron of each unit, all different, (D,).
+    neuron: NDArray[np.int64]
+    #: Pearson's r of each pair, signed, (D,).
+    correlation: NDArray[np.float64]
+
+
+def match_one_to_one(
+    Z: ArrayLike, Y: ArrayLike, *, absolute: bool = False, exclude: ArrayLike | None = None
+) -> OneToOne:
+    """Give each unit a neuron of its own, so that the sum of their correlations is largest.
+
+    Parameters
+    ----------
+    Z : array of shape (N, D)
+    Y : array of shape (N, J)
+        J ≥ D.
+    absolute : bool
+        Whether a negative correlation is as good as a positive one.
+    exclude : array of int, shape (J,), optional
+        For each neuron the unit that it is not given to, such as itself; -1 for none.
+
+    Returns
+    -------
+    OneToOne
+
+    Raises
+    ------
+    UsageError
+        If there are more units than neurons, or only excluded pairs are left.
+    ArrayError
+        If shapes do not fit or a value is NaN or infinite.
+
+    Notes
+    -----
+    This is the linear assignment problem, with cost 1 - r. The paper names Hopcroft-Karp for it, which solves the
+    unweighted problem.
+
+    References
+    ----------
+    Higgins et al. (2020), arXiv 2006.14304, Methods, "Decoding novel faces from single neurons"; Crouse (2016),
+    IEEE Trans. Aerosp. Electron. Syst. 52:1679 (SciPy's algorithm).
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    r = correlations(Z, Y)
+    n_units, n_neurons = r.shape
+    if n_units > n_neurons:
+        raise UsageError(
+            f"{n_units} units cannot each have a neuron of their own: there are {n_neurons} neurons; "
+            "use a smaller model, or reduce it with +pca[n=...] or +subsample[n=...]"
+        )
+    gain = np.abs(r) if absolute else r.copy()
+    excluded = as_excluded(exclude, n_units, n_neurons)
+    apart = np.zeros(r.shape, dtype=bool)
+    apart[excluded[excluded >= 0], np.flatnonzero(excluded >= 0)] = True
+    # One excluded pair costs more than all others can gain.
+    gain[apart] = -2.0 * n_units - 1.0
+    unit, neuron = linear_sum_assignment(gain, maximize=True)
+    if apart[unit, neuron].any():
+        raise UsageError("the units cannot be matched without excluded pairs: there are too few neurons")
+    return OneToOne(unit=unit, neuron=neuron, correlation=r[unit, neuron])

@@ -1,0 +1,184 @@
+"""How far a recording can be trusted: reliability over trials, and correlations freed of trial noise."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuroalign.errors import ArrayError, UsageError
+from neuroalign.metrics.inputs import as_matrix
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Result of :func:`reliability`."""
+
+    #: Reliability of the mean over trials, (J,): the largest variance explained of it that is to be expected.
+    per_neuron: NDArray[np.float64]
+    #: Variance of the signal over stimuli by variance of one trial's noise, (J,); never negative.
+    snr: NDArray[np.float64]
+
+
+def reliability(trials: ArrayLike, *, n_splits: int = 20, seed: int = 0) -> Reliability:
+    """Estimate the reliability of each neuron's mean response from split halves.
+
+    Parameters
+    ----------
+    trials : array of shape (N, R, J)
+        Single trials, NaN where there is none. Stimuli may have different numbers of trials.
+    n_splits : int
+        Random halvings, over which the correlations are averaged.
+    seed : int
+        Of the halvings.
+
+    Returns
+    -------
+    Reliability
+        NaN for a neuron without variance or with fewer than three stimuli that have two trials.
+
+    Raises
+    ------
+    ArrayError
+        If there are not three dimensions, or a value is infinite.
+
+    Notes
+    -----
+    The halves of a stimulus with n trials have ⌊n/2⌋ each. Their correlation r is extended to all trials by the
+    Spearman-Brown formula k·r / (1 + (k - 1)·r), where k is the mean number of trials by the mean size of a half; for
+    even and equal numbers of trials k = 2.
+
+    References
+    ----------
+    Spearman (1910), Br. J. Psychol. 3:271; Brown (1910), Br. J. Psychol. 3:296.
+    """
+    values, present = _as_trials(trials)
+    if n_splits < 1:
+        raise UsageError(f"n_splits must be at least 1, not {n_splits}")
+    counts = present.sum(axis=1)
+    halves = counts // 2
+    usable = halves > 0
+    enough = usable.sum(axis=0) > 2
+    same_for_all = bool((present == present[:, :, :1]).all())
+    # Where all neurons miss the same trials, one neuron's halving serves all.
+    shown = present[:, :, :1] if same_for_all else present
+    rng = np.random.default_rng(seed)
+    total = np.zeros(values.shape[2])
+    for _ in range(n_splits):
+        keys = np.where(shown, rng.random(values.shape[:2])[:, :, None], np.inf)
+        rank = keys.argsort(axis=1).argsort(axis=1)
+        size = halves[:, None, : shown.shape[2]]
+        first = np.where(rank < size, values, 0.0).sum(axis=1)
+        second = np.where((rank >= size) & (rank < 2 * size), values, 0.0).sum(axis=1)
+        total += _masked_correlation(first, second, halves, usable)
+    r = total / n_splits
+    n_usable = np.maximum(usable.sum(axis=0), 1)
+    k = np.where(usable, counts, 0).sum(axis=0) / np.maximum(np.where(usable, halves, 0).sum(axis=0), 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        extended = k * r / (1 + (k - 1) * r)
+    noise = _noise_variance(values, present)
+    mean = values.sum(axis=1) / np.maximum(counts, 1)
+    shown_stimuli = counts > 0
+    centre = np.where(shown_stimuli, mean, 0.0).sum(axis=0) / np.maximum(shown_stimuli.sum(axis=0), 1)
+    spread = np.where(shown_stimuli, (mean - centre) ** 2, 0.0).sum(axis=0)
+    spread /= np.maximum(shown_stimuli.sum(axis=0) - 1, 1)
+    per_mean = np.where(usable, 1.0 / np.maximum(counts, 1), 0.0).sum(axis=0) / n_usable
+    with np.errstate(divide="ignore", invalid="ignore"):
+        snr = np.where(enough, np.maximum(spread - noise * per_mean, 0.0) / noise, np.nan)
+    return Reliability(per_neuron=np.where(enough, extended, np.nan), snr=snr)
+
+
+def noise_corrected_r2(
+    trials: ArrayLike, prediction: ArrayLike, *, min_reliability: float = 0.1
+) -> NDArray[np.float64]:
+    """Estimate the squared correlation of a prediction with each neuron's noiseless response.
+
+    Parameters
+    ----------
+    trials : array of shape (N, R, J)
+        Single trials, NaN where there is none.
+    prediction : array of shape (N, J)
+        Fitted to other trials or stimuli.
+    min_reliability : float
+        Neurons whose mean response has a smaller share of signal than this are NaN.
+
+    Returns
+    -------
+    array of float64, shape (J,)
+        Unbiased, hence not confined to [0, 1]. NaN also where the prediction is constant, or nothing was
+        repeated.
+
+    Raises
+    ------
+    ArrayError
+        If shapes do not fit or a value is infinite.
+
+    Notes
+    -----
+    r²_ER for unequal numbers of trials n_i: with σ̂² = ΣΣ(y_ir - ȳ_i)² / Σ(n_i - 1), and ~ for centred over stimuli,
+    ((Σ f̃ȳ̃)² - σ̂² Σ f̃²/n_i) / (Σ f̃² · (Σ ȳ̃² - σ̂² (1 - 1/N) Σ 1/n_i)). Equal n_i give the published estimator. Do
+    not divide r² by a squared split-half reliability instead: it over-corrects.
+
+    References
+    ----------
+    Pospisil & Bair (2021), PLoS Comput. Biol. 17:e1009212.
+    """
+    values, present = _as_trials(trials)
+    predicted = as_matrix(prediction, "prediction")
+    if predicted.shape != (values.shape[0], values.shape[2]):
+        raise ArrayError(
+            f"prediction must have shape {(values.shape[0], values.shape[2])}, as the trials, not {predicted.shape}"
+        )
+    counts = present.sum(axis=1)
+    shown = counts > 0
+    n_shown = np.maximum(shown.sum(axis=0), 1)
+    inverse = np.where(shown, 1.0 / np.maximum(counts, 1), 0.0)
+
+    def centred(array: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.where(shown, array - np.where(shown, array, 0.0).sum(axis=0) / n_shown, 0.0)
+
+    f, y = centred(predicted), centred(values.sum(axis=1) * inverse)
+    noise = _noise_variance(values, present)
+    signal = (y**2).sum(axis=0) - noise * (1 - 1 / n_shown) * inverse.sum(axis=0)
+    power = (f**2).sum(axis=0)
+    numerator = (f * y).sum(axis=0) ** 2 - noise * (f**2 * inverse).sum(axis=0)
+    total = (y**2).sum(axis=0)
+    varies = np.ptp(np.where(shown, predicted, predicted.mean(axis=0)), axis=0) > 0
+    usable = np.isfinite(noise) & varies & (total > 0) & (signal > min_reliability * total)
+    return np.where(usable, numerator / np.where(usable, power * signal, 1.0), np.nan)
+
+
+def _as_trials(trials: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the trials with zeros where there is none, and where there is one."""
+    values = np.asarray(trials, dtype=np.float64)
+    if values.ndim != 3:
+        raise ArrayError(f"trials must have shape (stimuli, repetitions, neurons), not {values.shape}")
+    if np.isinf(values).any():
+        raise ArrayError("trials must not be infinite; NaN marks a trial that is missing")
+    present = ~np.isnan(values)
+    return np.where(present, values, 0.0), present
+
+
+def _noise_variance(values: NDArray[np.float64], present: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the variance over trials of one stimulus, pooled over stimuli, (J,); NaN if nothing was repeated."""
+    counts = present.sum(axis=1)
+    mean = values.sum(axis=1) / np.maximum(counts, 1)
+    squares = np.where(present, (values - mean[:, None]) ** 2, 0.0).sum(axis=(0, 1))
+    freedom = np.maximum(counts - 1, 0).sum(axis=0)
+    return np.where(freedom > 0, squares / np.maximum(freedom, 1), np.nan)
+
+
+def _masked_correlation(
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    size: NDArray[np.int64],
+    usable: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Return Pearson's r over the usable stimuli of each neuron, (J,); 0 without variance."""
+    n_usable = np.maximum(usable.sum(axis=0), 1)
+    columns = []
+    for sums in (first, second):
+        mean = np.where(usable, sums / np.maximum(size, 1), 0.0)
+        centred = np.where(usable, mean - mean.sum(axis=0) / n_usable, 0.0)
+        norm = np.sqrt((centred**2).sum(axis=0))
+        columns.append(centred / np.where(norm > 0, norm, 1.0))
+    return (columns[0] * columns[1]).sum(axis=0)

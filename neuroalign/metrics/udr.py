@@ -1,0 +1,168 @@
+"""Unsupervised disentanglement ranking: do models of other seeds find the same units?"""
+
+import warnings
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
+from neuroalign.metrics.inputs import as_matrix, standardise
+
+Pooling = Literal["paper", "disentanglement_lib"]
+
+#: A unit is informative if its mean divergence from the prior exceeds this, in nats.
+INFORMATIVE_KL = 0.01
+_LASSO_ALPHA = 0.1
+
+
+def relative_strength(
+    M: ArrayLike,
+    *,
+    pooling: Pooling = "paper",
+    informative: tuple[ArrayLike, ArrayLike] | None = None,
+) -> float:
+    """Measure how far each unit of one model stands out as the partner of one unit of another.
+
+    Parameters
+    ----------
+    M : array of shape (D_i, D_j)
+        Similarities, not negative, of the units of two models.
+    pooling : {"paper", "disentanglement_lib"}
+        With the strength max² / sum of each informative row and column: "paper" pools all of them,
+        with sums over all units; "disentanglement_lib" averages the mean over rows and the mean over
+        columns, after the uninformative ones were left out.
+    informative : pair of arrays of bool, shapes (D_i,) and (D_j,), optional
+        By default all units.
+
+    Returns
+    -------
+    float
+        From 0 to 1; 0 if one of the models has no informative unit.
+
+    Raises
+    ------
+    ArrayError, UsageError
+        If M is negative or not a finite matrix, or the pooling is unknown.
+
+    References
+    ----------
+    Duan et al. (2020), arXiv 1905.12614, eq. 3; disentanglement_lib, ``udr.py``.
+    """
+    similarity = as_matrix(M, "M")
+    if (similarity < 0).any():
+        raise ArrayError("M must not be negative: take absolute correlations")
+    rows, columns = (
+        (np.ones(n, dtype=bool) for n in similarity.shape)
+        if informative is None
+        else (np.asarray(each, dtype=bool) for each in informative)
+    )
+    if (rows.size, columns.size) != similarity.shape:
+        raise ArrayError(f"informative must fit M of shape {similarity.shape}: {(rows.size, columns.size)}")
+    if not rows.any() or not columns.any():
+        return 0.0
+    if pooling == "paper":
+        of_rows = _strength(similarity, axis=1)[rows]
+        of_columns = _strength(similarity, axis=0)[columns]
+        return float((of_rows.sum() + of_columns.sum()) / (of_rows.size + of_columns.size))
+    if pooling == "disentanglement_lib":
+        similarity = similarity[np.ix_(rows, columns)]
+        return float((_strength(similarity, axis=1).mean() + _strength(similarity, axis=0).mean()) / 2)
+    raise UsageError(f"pooling must be 'paper' or 'disentanglement_lib', not {pooling!r}")
+
+
+def udr(
+    latents: Sequence[ArrayLike],
+    kls: Sequence[ArrayLike],
+    *,
+    correlation: Literal["spearman", "lasso"] = "spearman",
+    pooling: Pooling = "paper",
+) -> NDArray[np.float64]:
+    """Rank models by how well models of other seeds agree with them, unit by unit.
+
+    Parameters
+    ----------
+    latents : sequence of arrays of shape (N, D_i)
+        Of models with the same hyper-parameters, for the same stimuli.
+    kls : sequence of arrays of shape (D_i,)
+        Mean divergence of each unit's posterior from the prior, in nats; units above 0.01 are informative.
+    correlation : {"spearman", "lasso"}
+        Similarity of units: |Spearman's ρ|, or |weights| of a Lasso with α = 0.1 to the ranked model's
+        units from the informative ones of the other, all standardised.
+    pooling : {"paper", "disentanglement_lib"}
+        See :func:`relative_strength`.
+
+    Returns
+    -------
+    array of float64, shape (n_models,)
+        Median over the other models; 0, with a warning, for a model without any informative unit.
+
+    Raises
+    ------
+    ArrayError, UsageError
+        If there are fewer than two models, or their shapes do not fit.
+
+    References
+    ----------
+    Duan et al. (2020), arXiv 1905.12614.
+    """
+    models = [as_matrix(each, f"latents[{index}]") for index, each in enumerate(latents)]
+    if len(models) < 2:
+        raise UsageError(f"UDR compares two models at least, not {len(models)}")
+    if len(kls) != len(models):
+        raise ArrayError(f"{len(models)} models need as many arrays of kl, not {len(kls)}")
+    informative = [np.asarray(each, dtype=np.float64) > INFORMATIVE_KL for each in kls]
+    for index, (values, mask) in enumerate(zip(models, informative, strict=True)):
+        if len(values) != len(models[0]):
+            raise ArrayError(f"latents[{index}] has {len(values)} stimuli, latents[0] has {len(models[0])}")
+        if mask.shape != values.shape[1:]:
+            raise ArrayError(f"kls[{index}] must have shape {values.shape[1:]}, not {mask.shape}")
+    dead = [index for index, mask in enumerate(informative) if not mask.any()]
+    if dead:
+        warnings.warn(
+            f"{len(dead)} of {len(models)} models have no informative unit, so their UDR is 0: {dead}",
+            NeuroalignWarning,
+            stacklevel=2,
+        )
+    if correlation not in ("spearman", "lasso"):
+        raise UsageError(f"correlation must be 'spearman' or 'lasso', not {correlation!r}")
+    models = [standardise(each) for each in models]
+    if correlation == "spearman":
+        from scipy.stats import rankdata
+
+        # Spearman's ρ is Pearson's r of the ranks.
+        models = [standardise(rankdata(each, axis=0)) for each in models]
+    pairwise = np.full((len(models), len(models)), np.nan)
+    for i, first in enumerate(models):
+        for j, second in enumerate(models):
+            if correlation == "spearman" and j > i:
+                similarity = np.clip(np.abs(first.T @ second) / len(first), 0.0, 1.0)
+            elif correlation == "lasso" and i != j:
+                similarity = _lasso_similarity(first, second, informative[j])
+            else:
+                continue
+            pairwise[i, j] = relative_strength(
+                similarity, pooling=pooling, informative=(informative[i], informative[j])
+            )
+            if correlation == "spearman":
+                pairwise[j, i] = pairwise[i, j]
+    return np.nanmedian(pairwise, axis=1)
+
+
+def _strength(similarity: NDArray[np.float64], *, axis: int) -> NDArray[np.float64]:
+    total = similarity.sum(axis=axis)
+    return np.where(total > 0, similarity.max(axis=axis) ** 2 / np.where(total > 0, total, 1.0), 0.0)
+
+
+def _lasso_similarity(
+    predicted: NDArray[np.float64], predicting: NDArray[np.float64], informative: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return |weights| of a Lasso to each of one model's units from another's informative ones, (D_i, D_j)."""
+    from sklearn.linear_model import Lasso
+
+    similarity = np.zeros((predicted.shape[1], predicting.shape[1]))
+    if informative.any():
+        fit = Lasso(alpha=_LASSO_ALPHA).fit(predicting[:, informative], predicted)
+        similarity[:, informative] = np.abs(fit.coef_).reshape(predicted.shape[1], -1)
+    return similarity
