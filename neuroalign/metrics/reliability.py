@@ -43,9 +43,9 @@ def reliability(trials: ArrayLike, *, n_splits: int = 20, seed: int = 0) -> Reli
 
     Notes
     -----
-    The halves of a stimulus with n trials have ⌊n/2⌋ each. Their correlation r is extended to all trials by the
-    Spearman-Brown formula k·r / (1 + (k - 1)·r), where k is the mean number of trials by the mean size of a half; for
-    even and equal numbers of trials k = 2.
+    The halves of a stimulus with n trials have h = ⌊n/2⌋ each. Their correlation r is extended to all trials by the
+    Spearman-Brown formula k·r / (1 + (k - 1)·r). The noise of a mean goes with one by its number of trials, so k is the
+    mean of 1/h by the mean of 1/n over stimuli; for even and equal numbers of trials k = 2.
 
     References
     ----------
@@ -72,18 +72,20 @@ def reliability(trials: ArrayLike, *, n_splits: int = 20, seed: int = 0) -> Reli
         total += _masked_correlation(first, second, halves, usable)
     r = total / n_splits
     n_usable = np.maximum(usable.sum(axis=0), 1)
-    k = np.where(usable, counts, 0).sum(axis=0) / np.maximum(np.where(usable, halves, 0).sum(axis=0), 1)
+    per_mean = np.where(usable, 1.0 / np.maximum(counts, 1), 0.0).sum(axis=0) / n_usable
+    per_half = np.where(usable, 1.0 / np.maximum(halves, 1), 0.0).sum(axis=0) / n_usable
+    k = per_half / np.where(per_mean > 0, per_mean, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         extended = k * r / (1 + (k - 1) * r)
+    shown_stimuli = counts > 0
+    n_shown = np.maximum(shown_stimuli.sum(axis=0), 1)
     noise = _noise_variance(values, present)
     mean = values.sum(axis=1) / np.maximum(counts, 1)
-    shown_stimuli = counts > 0
-    centre = np.where(shown_stimuli, mean, 0.0).sum(axis=0) / np.maximum(shown_stimuli.sum(axis=0), 1)
-    spread = np.where(shown_stimuli, (mean - centre) ** 2, 0.0).sum(axis=0)
-    spread /= np.maximum(shown_stimuli.sum(axis=0) - 1, 1)
-    per_mean = np.where(usable, 1.0 / np.maximum(counts, 1), 0.0).sum(axis=0) / n_usable
+    centred = np.where(shown_stimuli, mean - mean.sum(axis=0) / n_shown, 0.0)
+    noise_of_mean = noise * np.where(shown_stimuli, 1.0 / np.maximum(counts, 1), 0.0).sum(axis=0) / n_shown
+    signal = np.maximum((centred**2).sum(axis=0) / np.maximum(n_shown - 1, 1) - noise_of_mean, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        snr = np.where(enough, np.maximum(spread - noise * per_mean, 0.0) / noise, np.nan)
+        snr = np.where(enough, signal / noise, np.nan)
     return Reliability(per_neuron=np.where(enough, extended, np.nan), snr=snr)
 
 

@@ -1,0 +1,309 @@
+"""The Lasso against plain code on another solver, against its optimality conditions, and where it could go wrong."""
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
+from neuroalign.metrics import lasso, lasso_cv, lasso_path
+from neuroalign.metrics.inputs import standardise
+
+
+def data(n, d, j, *, seed=0, correlated=0.0, noise=1.0, density=0.3):
+    rng = np.random.default_rng(seed)
+    Z = rng.standard_normal((n, d))
+    if correlated:
+        Z = Z @ (np.eye(d) + correlated * rng.standard_normal((d, d)) / np.sqrt(d))
+    W = rng.standard_normal((d, j)) * (rng.random((d, j)) < density)
+    return Z, Z @ W + noise * rng.standard_normal((n, j))
+
+
+def counts():
+    rng = np.random.default_rng(5)
+    Z = rng.standard_normal((150, 12))
+    return Z, rng.negative_binomial(1, 0.1, (150, 5)) * np.exp(Z[:, :5])
+
+
+CASES = {
+    "one unit": lambda: data(60, 1, 4),
+    "two units": lambda: data(60, 2, 4),
+    "fifty units": lambda: data(300, 50, 4, correlated=0.5),
+    "many units": lambda: data(400, 120, 2, density=0.05),
+    "scaled and shifted": lambda: tuple(1e-6 * each + 1e3 for each in data(100, 6, 3)),
+    "nearly noiseless": lambda: data(120, 10, 4, noise=1e-4),
+    "pure noise": lambda: data(120, 10, 6, density=0.0),
+    "heavy tails": counts,
+    "strongly correlated units": lambda: data(200, 15, 4, correlated=6.0),
+    "float32": lambda: tuple(each.astype(np.float32) for each in data(100, 8, 3)),
+}
+
+
+@pytest.fixture
+def assert_same(plain_lasso_cv):
+    """Fit, and compare everything with the plain code."""
+
+    def compare(Z, Y, folds, *, rule="1se"):
+        fit = lasso_cv(Z, Y, folds=folds, rule=rule)
+        Z, Y = np.asarray(Z, dtype=np.float64), np.asarray(Y, dtype=np.float64)
+        weights, chosen, grids, means, errors = plain_lasso_cv(Z, Y, folds, rule=rule)
+        np.testing.assert_allclose(fit.lambdas, grids, rtol=1e-12)
+        # Relative where errors are huge: a unit that hardly varies in training may be far out in a held-out stimulus.
+        np.testing.assert_allclose(fit.cv_mean, means, rtol=1e-8, atol=1e-7)
+        np.testing.assert_allclose(fit.cv_se, errors, rtol=1e-8, atol=1e-7)
+        np.testing.assert_array_equal(fit.lambda_, fit.lambdas[np.arange(len(chosen)), chosen])
+        np.testing.assert_allclose(fit.weights, weights, rtol=0, atol=1e-6)
+        return fit
+
+    return compare
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("rule", ["1se", "min"])
+def test_against_plain_code(name, rule, assert_same):
+    Z, Y = CASES[name]()
+    rng = np.random.default_rng(1)
+    # Unequal folds, with labels of any kind of integer.
+    folds = rng.choice([-3, 0, 7, 8], size=len(Z), p=[0.1, 0.2, 0.3, 0.4])
+    assert_same(Z, Y, folds, rule=rule)
+
+
+def test_fewer_stimuli_than_units(assert_same):
+    Z, Y = data(40, 60, 3, density=0.05)
+    fit = assert_same(Z, Y, np.arange(40) % 4)
+    np.testing.assert_allclose(fit.lambdas[:, -1] / fit.lambdas[:, 0], 1e-2)
+
+
+@pytest.fixture
+def statuses(monkeypatch):
+    """What each neuron's fits ended with."""
+    seen = []
+    original = lasso_path.cross_validate
+
+    def spy(*args):
+        original(*args)
+        seen.extend(args[-1].tolist())
+
+    monkeypatch.setattr(lasso_path, "cross_validate", spy)
+    return seen
+
+
+def test_duplicated_units_share_nothing_and_the_first_is_used(statuses):
+    Z, Y = data(150, 6, 4)
+    fit = lasso_cv(np.hstack([Z, Z, -Z]), Y, seed=3)
+    alone = lasso_cv(Z, Y, seed=3)
+    np.testing.assert_allclose(fit.weights[:6], alone.weights, rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(fit.weights[6:], 0.0)
+    np.testing.assert_allclose(fit.cv_mean, alone.cv_mean, rtol=0, atol=1e-9)
+    assert set(statuses) == {lasso_path.HOMOTOPY}
+
+
+def test_units_that_are_sums_of_others(plain_lasso_cv):
+    Z, Y = data(150, 6, 6, seed=2)
+    Z = np.hstack([Z, Z[:, [0]] + Z[:, [1]], Z[:, [2]] - 2 * Z[:, [3]]])
+    fit = lasso_cv(Z, Y)
+    reference = plain_lasso_cv(Z, Y, fit.folds)
+    np.testing.assert_allclose(fit.cv_mean, reference[3], rtol=0, atol=1e-7)
+    # Several weights may be optimal then; the predictions are not.
+    predicted = standardise(Z) @ fit.weights
+    np.testing.assert_allclose(predicted, standardise(Z) @ reference[0], rtol=0, atol=1e-6)
+
+
+def test_units_without_variance_get_no_weight_and_change_nothing():
+    Z, Y = data(100, 5, 3)
+    padded = np.insert(Z, [0, 2, 5], [[3.0, 0.0, 0.1 + 0.2]], axis=1)
+    fit, alone = lasso_cv(padded, Y), lasso_cv(Z, Y)
+    np.testing.assert_array_equal(fit.weights[[0, 3, 7]], 0.0)
+    np.testing.assert_array_equal(np.delete(fit.weights, [0, 3, 7], axis=0), alone.weights)
+
+
+def test_unit_that_varies_in_one_fold_only(assert_same):
+    Z, Y = data(80, 5, 4)
+    Z[:, 2] = 0.0
+    Z[0, 2] = 1.0
+    folds = np.arange(80) % 4
+    assert_same(Z, Y, folds)
+    # Nearly so: what the sums lose is computed from the data.
+    Z[:, 2] = 1e-7 * np.random.default_rng(0).standard_normal(80)
+    Z[0, 2] = 1.0
+    assert_same(Z, Y, folds)
+
+
+def test_neurons_without_variance_are_marked_not_fitted():
+    Z, Y = data(60, 4, 3)
+    Y[:, 1] = 2.0
+    fit = lasso_cv(Z, Y)
+    np.testing.assert_array_equal(fit.weights[:, 1], 0.0)
+    assert np.isnan(fit.lambda_[1])
+    assert np.isnan(fit.cv_mean[1]).all()
+    assert np.isfinite(fit.cv_mean[[0, 2]]).all()
+
+
+def test_no_unit_varies():
+    Y = data(60, 4, 3)[1]
+    fit = lasso_cv(np.ones((60, 3)), Y)
+    np.testing.assert_array_equal(fit.weights, 0.0)
+    np.testing.assert_array_equal(fit.lambda_, 0.0)
+    assert (fit.cv_mean > 0.9).all()
+
+
+def test_excluded_units_have_no_weight_and_set_no_grid():
+    Z, Y = data(120, 6, 6, noise=0.1)
+    exclude = np.array([0, -1, 5, 3, -1, 2])
+    fit = lasso_cv(Z, Y, exclude=exclude)
+    for neuron, unit in enumerate(exclude):
+        kept = [each for each in range(6) if each != unit]
+        alone = lasso_cv(Z[:, kept], Y[:, [neuron]])
+        np.testing.assert_allclose(fit.weights[kept, neuron], alone.weights[:, 0], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(fit.lambdas[neuron], alone.lambdas[0], rtol=1e-12)
+        if unit >= 0:
+            assert fit.weights[unit, neuron] == 0.0
+
+
+def test_order_of_events_at_one_lambda(statuses):
+    # Orthogonal units with equal correlations all enter at the same λ.
+    Z = np.tile([[1, 1, 1], [-1, 1, -1], [1, -1, -1], [-1, -1, 1]], (20, 1))
+    fit = lasso_cv(Z, Z.sum(axis=1, keepdims=True), folds=np.arange(80) // 4 % 4, rule="min")
+    # With y = (z₁ + z₂ + z₃)/√3 and no noise, each weight is 1/√3 less the smallest λ.
+    np.testing.assert_allclose(fit.weights[:, 0], (1 - 1e-4) / np.sqrt(3), rtol=1e-12)
+    assert set(statuses) <= {lasso_path.HOMOTOPY, lasso_path.DESCENT}
+
+
+@pytest.mark.parametrize("by_descent", [False, True])
+def test_both_algorithms_agree(by_descent, monkeypatch, statuses, assert_same):
+    monkeypatch.setattr(lasso, "DESCENT_FROM", 0 if by_descent else 1000)
+    Z, Y = data(200, 20, 5, correlated=0.5)
+    folds = np.arange(200) % 5
+    assert_same(Z, Y, folds)
+    assert set(statuses) == {lasso_path.DESCENT if by_descent else lasso_path.HOMOTOPY}
+
+
+def test_a_path_that_cannot_be_trusted_is_computed_again(statuses, plain_lasso_cv):
+    # A combination of other units that correlates more than any of them: it enters first, and then one of them
+    # must stay out although the weights would be the same.
+    rng = np.random.default_rng(0)
+    base = rng.standard_normal((100, 3))
+    Z = np.hstack([base, base.sum(axis=1, keepdims=True), base[:, [0]] - base[:, [1]]])
+    Y = base @ rng.standard_normal((3, 40)) + 0.2 * rng.standard_normal((100, 40))
+    folds = np.arange(100) % 5
+    fit = lasso_cv(Z, Y, folds=folds)
+    assert lasso_path.UNCONVERGED not in statuses
+    reference = plain_lasso_cv(Z, Y, folds)
+    np.testing.assert_allclose(fit.cv_mean, reference[3], rtol=0, atol=1e-7)
+
+
+def test_what_does_not_converge_is_said(monkeypatch):
+    original = lasso_path.cross_validate
+
+    def give_up(*args):
+        original(*args)
+        args[-1][:] = lasso_path.UNCONVERGED
+
+    monkeypatch.setattr(lasso_path, "cross_validate", give_up)
+    with pytest.warns(NeuroalignWarning, match="the Lasso of 3 of 3 neurons did not converge"):
+        lasso_cv(*data(60, 4, 3))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    n=st.integers(12, 60),
+    d=st.integers(1, 15),
+    correlated=st.sampled_from([0.0, 1.0, 5.0]),
+    rounded=st.booleans(),
+)
+def test_solutions_are_optimal(seed, n, d, correlated, rounded):
+    Z, Y = data(n, d, 3, seed=seed, correlated=correlated)
+    if rounded:
+        # Few distinct values make ties.
+        Z, Y = Z.round(), Y.round()
+    fit = lasso_cv(Z, Y, n_folds=3, seed=seed)
+    Zs, Ys = standardise(np.asarray(Z)), standardise(np.asarray(Y))
+    for neuron, lambda_ in enumerate(fit.lambda_):
+        if np.isnan(lambda_):
+            continue
+        w = fit.weights[:, neuron]
+        gradient = Zs.T @ (Ys[:, neuron] - Zs @ w) / n
+        np.testing.assert_allclose(gradient[w != 0], lambda_ * np.sign(w[w != 0]), rtol=0, atol=1e-8)
+        assert (np.abs(gradient[w == 0]) <= lambda_ + 1e-8).all()
+
+
+def test_threads_do_not_change_a_bit():
+    Z, Y = data(300, 20, 150, correlated=0.5)
+    one, three = lasso_cv(Z, Y, n_threads=1), lasso_cv(Z, Y, n_threads=3)
+    for name in ("weights", "lambda_", "lambdas", "cv_mean", "cv_se", "folds"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(three, name))
+
+
+def test_calls_from_several_threads_at_once():
+    Z, Y = data(200, 10, 70)
+    expected = lasso_cv(Z, Y).weights
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(lasso_cv(Z, Y).weights)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    for weights in found:
+        np.testing.assert_array_equal(weights, expected)
+
+
+def test_workers_of_joblib_share_the_processors(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert lasso.available_threads() == 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "not a number")
+    assert lasso.available_threads() >= 1
+
+
+def test_interruption_stops_at_once(monkeypatch):
+    begun = []
+
+    def interrupted(*args):
+        begun.append(None)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lasso, "_fit_block", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        lasso_cv(*data(50, 3, 32 * 40), n_threads=2)
+    assert len(begun) < 40
+
+
+def test_folds_are_seeded_and_kept():
+    Z, Y = data(50, 3, 2)
+    first, second = lasso_cv(Z, Y, seed=1), lasso_cv(Z, Y, seed=2)
+    assert (np.bincount(first.folds) == 5).all()
+    assert (first.folds != second.folds).any()
+    np.testing.assert_array_equal(lasso_cv(Z, Y, folds=first.folds).weights, first.weights)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "message"),
+    [
+        ((np.ones((3, 2)), np.ones((4, 2))), {}, ArrayError, "the same stimuli in rows: 3 and 4"),
+        ((np.ones(3), np.ones((3, 2))), {}, ArrayError, r"Z must have two dimensions, not shape \(3,\)"),
+        ((np.full((3, 2), np.nan), np.ones((3, 2))), {}, ArrayError, r"Z must be finite; \[0, 0\] is nan"),
+        (
+            (np.ones((20, 2)), np.ones((20, 1))),
+            {"n_folds": 21},
+            UsageError,
+            "from 2 to the number of stimuli, 20",
+        ),
+        ((np.ones((20, 2)), np.ones((20, 1))), {"rule": "2se"}, UsageError, "rule must be '1se' or 'min'"),
+        ((np.ones((20, 2)), np.ones((20, 1))), {"n_lambdas": 0}, UsageError, "n_lambdas must be at least 1"),
+        ((np.ones((20, 2)), np.ones((20, 1))), {"lambda_min_ratio": 1}, UsageError, "between 0 and 1"),
+        (
+            (np.ones((20, 2)), np.ones((20, 1))),
+            {"folds": np.zeros(20, int)},
+            UsageError,
+            "two labels at least",
+        ),
+        ((np.ones((20, 2)), np.ones((20, 1))), {"folds": np.zeros(20)}, ArrayError, "folds must be integers"),
+        ((np.ones((20, 2)), np.ones((20, 1))), {"exclude": [2]}, ArrayError, "exclude must be from -1 to 1"),
+    ],
+)
+def test_wrong_calls(arguments, options, error, message):
+    with pytest.raises(error, match=message):
+        lasso_cv(*arguments, **options)
