@@ -1,0 +1,56 @@
+"""p-values of several tests at once."""
+
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuroalign.errors import UsageError
+
+Method = Literal["holm", "fdr_bh"]
+
+
+def adjust_p_values(p: ArrayLike, *, method: Method = "holm") -> NDArray[np.float64]:
+    """Correct p-values for the number of tests.
+
+    Parameters
+    ----------
+    p : array of float, any shape
+        In [0, 1]. NaN marks a test that was not made: it stays NaN and does not count.
+    method : {"holm", "fdr_bh"}
+        "holm" bounds the chance of any false positive (Holm 1979), "fdr_bh" the expected share of
+        false positives among the positives (Benjamini & Hochberg 1995).
+
+    Returns
+    -------
+    array of float64, the shape of `p`
+
+    Raises
+    ------
+    UsageError
+        If the method is unknown, or a value lies outside [0, 1].
+
+    References
+    ----------
+    Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scand. J. Statist. 6, 65-70.
+    Benjamini, Y. & Hochberg, Y. (1995). Controlling the false discovery rate. J. R. Stat. Soc. B 57, 289-300.
+
+    Examples
+    --------
+    >>> adjust_p_values([0.01, float("nan"), 0.04]).tolist()
+    [0.02, nan, 0.04]
+    """
+    if method not in get_args(Method):
+        raise UsageError(f"method must be one of {', '.join(get_args(Method))}, not {method!r}")
+    raw = np.asarray(p, dtype=np.float64)
+    made = ~np.isnan(raw)
+    outside = raw[made][(raw[made] < 0) | (raw[made] > 1)]
+    if outside.size:
+        raise UsageError(f"p-values must lie in [0, 1]; got {outside[0]:g}")
+    adjusted = np.full(raw.shape, np.nan)
+    if made.any():
+        # Imported here: it takes a second, and most of neuroalign.stats does without it.
+        from statsmodels.stats.multitest import multipletests
+
+        adjusted[made] = multipletests(raw[made], method=method)[1]
+    return adjusted

@@ -1,0 +1,120 @@
+"""Welch's test: do two groups of scores differ in their means, whatever their variances?"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+from scipy.special import gammaln
+
+_NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class WelchTest:
+    """The outcome of :func:`welch`.
+
+    Parameters
+    ----------
+    t, df, p : float
+        Statistic, Welch-Satterthwaite degrees of freedom and two-sided p; NaN where there is no test.
+    hedges_g : float
+        The difference in units of the pooled standard deviation, freed of its small-sample bias.
+    ci_low, ci_high : float
+        95 % confidence interval of `difference`.
+    difference : float
+        ``mean(a) - mean(b)``; known also where there is no test, NaN only if a group is empty.
+    n_a, n_b : int
+        Numbers of finite values.
+    reason : str or None
+        Why there is no test, in words; None if there is one.
+    """
+
+    t: float
+    df: float
+    p: float
+    hedges_g: float
+    ci_low: float
+    ci_high: float
+    difference: float
+    n_a: int
+    n_b: int
+    reason: str | None = None
+
+
+def welch(a: ArrayLike, b: ArrayLike) -> WelchTest:
+    """Compare the means of two independent groups by Welch's two-sided t-test.
+
+    Parameters
+    ----------
+    a, b : array of float, shapes (n_a,) and (n_b,)
+        Values that are not finite are dropped.
+
+    Returns
+    -------
+    WelchTest
+        All NaN but `difference`, with a `reason`, if a group has fewer than two finite values or
+        neither group has any variance: no evidence is not the same as p = 1.
+
+    Notes
+    -----
+    With ``m = n_a + n_b - 2`` and the pooled variance ``s² = ((n_a - 1) s_a² + (n_b - 1) s_b²)/m``,
+    Hedges' g is ``J(m) (mean(a) - mean(b))/s`` with the exact correction
+    ``J(m) = Γ(m/2)/(sqrt(m/2) Γ((m - 1)/2))``, not its approximation ``1 - 3/(4m - 1)``.
+
+    References
+    ----------
+    Welch, B. L. (1947). The generalization of "Student's" problem when several different population
+    variances are involved. Biometrika 34, 28-35.
+    Hedges, L. V. (1981). Distribution theory for Glass's estimator of effect size and related
+    estimators. J. Educ. Stat. 6, 107-128, eq. 6.
+
+    Examples
+    --------
+    >>> test = welch([0.5, 0.7, 0.6], [0.2, 0.4, 0.3, 0.3])
+    >>> f"t({test.df:.1f}) = {test.t:.2f}, p = {test.p:.4f}, g = {test.hedges_g:.2f}"
+    't(3.9) = 4.24, p = 0.0143, g = 2.82'
+    """
+    a, b = _finite(a), _finite(b)
+    difference = float(a.mean() - b.mean()) if a.size and b.size else _NAN
+    reason = None
+    if min(a.size, b.size) < 2:
+        reason = f"fewer than two finite values in one group ({a.size} and {b.size})"
+    elif not (_varies(a) or _varies(b)):
+        reason = "no variance in either group"
+    if reason is not None:
+        return WelchTest(_NAN, _NAN, _NAN, _NAN, _NAN, _NAN, difference, a.size, b.size, reason)
+    with warnings.catch_warnings():
+        # SciPy warns of lost precision where one group is constant; the other has variance enough.
+        warnings.filterwarnings("ignore", "Precision loss occurred", RuntimeWarning)
+        test = stats.ttest_ind(a, b, equal_var=False)
+    interval = test.confidence_interval(0.95)
+    return WelchTest(
+        t=float(test.statistic),
+        df=float(test.df),
+        p=float(test.pvalue),
+        hedges_g=_hedges_g(a, b),
+        ci_low=float(interval.low),
+        ci_high=float(interval.high),
+        difference=difference,
+        n_a=a.size,
+        n_b=b.size,
+    )
+
+
+def _hedges_g(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    m = a.size + b.size - 2
+    pooled = np.sqrt(((a.size - 1) * a.var(ddof=1) + (b.size - 1) * b.var(ddof=1)) / m)
+    correction = np.exp(gammaln(m / 2) - gammaln((m - 1) / 2)) / np.sqrt(m / 2)
+    return float(correction * (a.mean() - b.mean()) / pooled)
+
+
+def _finite(values: ArrayLike) -> NDArray[np.float64]:
+    array = np.asarray(values, dtype=np.float64).ravel()
+    return array[np.isfinite(array)]
+
+
+def _varies(values: NDArray[np.float64]) -> bool:
+    # Equal numbers that were computed in two ways differ in their last bits; that is no variance.
+    return bool(np.ptp(values) > 16 * np.finfo(np.float64).eps * np.abs(values).max())
