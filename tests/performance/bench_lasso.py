@@ -1,0 +1,61 @@
+"""The cross-validated Lasso at the paper's size, side by side with scikit-learn's LassoCV.
+
+Run with ``pytest tests/performance/bench_lasso.py``: the table gives each time and its ratio to the fastest.
+"""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LassoCV
+
+from neuroalign.metrics import lasso_cv
+
+N_STIMULI, N_UNITS, N_NEURONS = 2100, 50, 159
+
+
+@pytest.fixture(scope="module")
+def latents_and_responses():
+    """Units that correlate moderately, neurons that follow a few of them each, a reliability of about .5."""
+    rng = np.random.default_rng(0)
+    mixing = np.eye(N_UNITS) + 0.5 * rng.standard_normal((N_UNITS, N_UNITS)) / np.sqrt(N_UNITS)
+    Z = rng.standard_normal((N_STIMULI, N_UNITS)) @ mixing
+    W = rng.standard_normal((N_UNITS, N_NEURONS)) * (rng.random((N_UNITS, N_NEURONS)) < 0.1)
+    signal = Z @ W
+    return Z, signal + signal.std(axis=0).clip(1) * rng.standard_normal(signal.shape)
+
+
+@pytest.mark.benchmark(group="lasso: 2,100 stimuli × 50 units × 159 neurons, 100 λ, 10 folds, two cores")
+def test_neuroalign(benchmark, latents_and_responses):
+    benchmark.pedantic(lasso_cv, latents_and_responses, {"n_threads": 2}, rounds=10, warmup_rounds=1)
+
+
+@pytest.mark.benchmark(group="lasso: 2,100 stimuli × 50 units × 159 neurons, 100 λ, 10 folds, two cores")
+def test_scikit_learn(benchmark, latents_and_responses):
+    Z, Y = latents_and_responses
+    Z = (Z - Z.mean(axis=0)) / Z.std(axis=0)
+
+    def fit():
+        for y in Y.T:
+            LassoCV(eps=1e-4, alphas=100, cv=10, n_jobs=2, max_iter=10_000).fit(Z, y)
+
+    benchmark.pedantic(fit, rounds=1)
+
+
+@pytest.mark.benchmark(group="lasso: first call of a process")
+@pytest.mark.parametrize("compiled", [False, True], ids=["after installation", "later"])
+def test_first_call(benchmark, compiled, tmp_path):
+    code = (
+        "import numpy as np, time\n"
+        "from neuroalign.metrics import lasso_cv\n"
+        "rng = np.random.default_rng(0)\n"
+        "lasso_cv(rng.standard_normal((60, 4)), rng.standard_normal((60, 3)))\n"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+
+    def call():
+        subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+    benchmark.pedantic(call, rounds=1, warmup_rounds=int(compiled))
