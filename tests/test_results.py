@@ -1,8 +1,7 @@
 import json
-import multiprocessing
-import os
 import signal
-import time
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -65,47 +64,67 @@ def test_foreign_json_is_reported():
         assert list(store.scores()) == []
 
 
-def _save_many(folder, start):
-    store = ResultsStore(folder)
-    for index in range(start, start + 20):
-        store.save(f"{index:04x}", make_score(index, model=f"m{index}"))
-        store.save("ffff", make_score(start, model="shared"))
+# Children run code of their own: a spawned process could not import this module by its name.
+SAVE_MANY = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+import xarray as xr
+from neuroalign.results import ResultsStore
+from neuroalign.scores import Score
+
+folder, start = Path(sys.argv[1]), int(sys.argv[2])
+score = Score(
+    value=float(start), error=0.1, error_over="neurons", model="shared", dataset="d", benchmark="b",
+    benchmark_version=1, data=xr.Dataset({"alignment": ("neuroid", [0.1, 0.2])}),
+)
+store = ResultsStore(folder)
+for index in range(start, start + 20):
+    store.save(f"{index:04x}", replace(score, value=float(index), model=f"m{index}"))
+    store.save("ffff", score)
+"""
+
+WRITE_SLOWLY = """
+import sys, time
+from pathlib import Path
+from neuroalign.home import atomic_path
+
+with atomic_path(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    print("started", flush=True)
+    time.sleep(60)
+"""
+
+
+def start_process(code, *args):
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, args)], stdout=subprocess.PIPE, text=True)
 
 
 def test_two_processes_lose_nothing(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_save_many, args=(tmp_path, start)) for start in (0, 20)]
+    writers = [start_process(SAVE_MANY, tmp_path, start) for start in (0, 20)]
     for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
+        writer.communicate()
+    assert [writer.returncode for writer in writers] == [0, 0]
     scores = list(ResultsStore(tmp_path).scores())
     assert sorted(each.value for each in scores if each.model != "shared") == [
         float(index) for index in range(40)
     ]
     assert sum(each.model == "shared" for each in scores) == 1
+    assert ResultsStore(tmp_path).load("ffff").data.sizes == {"neuroid": 2}
     assert not list(tmp_path.rglob(f"{TEMPORARY_PREFIX}*"))
-
-
-def _write_slowly(path):
-    with atomic_path(path) as temporary:
-        temporary.write_text("half")
-        (path.parent / "started").touch()
-        time.sleep(60)
 
 
 def test_killed_writer_leaves_nothing_that_is_read(tmp_path):
     store = ResultsStore(tmp_path)
     path = tmp_path / "ab" / "ab12.json"
-    path.parent.mkdir()
-    writer = multiprocessing.get_context("spawn").Process(target=_write_slowly, args=(path,))
-    writer.start()
-    while not (path.parent / "started").exists():
-        time.sleep(0.01)
-    os.kill(writer.pid, signal.SIGKILL)
-    writer.join()
+    with start_process(WRITE_SLOWLY, path) as writer:
+        assert writer.stdout.readline() == "started\n"
+        writer.kill()
+    assert writer.returncode == -signal.SIGKILL
+    assert len(list(path.parent.iterdir())) == 1
     assert not path.exists()
     assert list(store.scores()) == []
+    assert store.load("ab12") is None
 
 
 def test_failed_write_cleans_up(tmp_path):
