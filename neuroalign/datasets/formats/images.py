@@ -112,26 +112,29 @@ def match_images(
     DatasetError
         Naming the stimuli that have no image, or several.
     """
-    known: dict[str, set[Path]] = {}
-    for name, stem in zip(images, stems(list(images)), strict=True):
+    exact: dict[str, set[Path]] = {}
+    loose: dict[str, set[Path]] = {}
+    for (name, path), stem in zip(images.items(), stems(list(images)), strict=True):
         pure = PurePosixPath(name)
-        for key in {name, pure.name, pure.stem, stem, str(pure.with_suffix(""))}:
-            known.setdefault(key, set()).add(images[name])
+        for key in (name, stem):
+            exact.setdefault(key, set()).add(path)
+        for key in (pure.name, pure.stem, str(pure.with_suffix(""))):
+            loose.setdefault(key, set()).add(path)
     wanted = dict(zip(ids, ids if filenames is None else filenames, strict=True))
-    without = [name for name in wanted.values() if name not in known]
+    # A name that is an image's own comes before one that it shares with images in other folders.
+    found = {name: exact.get(name) or loose.get(name, set()) for name in wanted.values()}
+    without = [name for name, paths in found.items() if not paths]
     if without:
         raise DatasetError(
             f"{len(without)} of {len(wanted)} images are missing: {name_some(without)}; "
             f"there are {name_some(list(images), most=3)}"
         )
-    several = [name for name in wanted.values() if len(known[name]) > 1 and name not in images]
+    several = [name for name, paths in found.items() if len(paths) > 1]
     if several:
         raise DatasetError(
             f"several images are called {name_some(several)}; give their folders in the column filename of --stimuli"
         )
-    return {
-        each: images[name] if name in images else next(iter(known[name])) for each, name in wanted.items()
-    }
+    return {each: next(iter(found[name])) for each, name in wanted.items()}
 
 
 def check_images(images: Mapping[str, Path]) -> None:

@@ -1,4 +1,5 @@
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -73,12 +74,16 @@ def test_folders_are_part_of_the_id_only_where_they_must(tmp_path):
     st.lists(st.from_regex(r"[ab12]{1,3}(/[ab12]{1,2})?\.(png|jpg)", fullmatch=True), min_size=1, unique=True)
 )
 def test_ids_are_unique_and_find_their_images(tmp_path_factory, names):
-    from pathlib import Path
-
     images = {name: Path(name) for name in names}
     ids = ids_of_images(names, "name")
     assert len(set(ids)) == len(names)
     assert sorted(ids) == ids
+    found = match_images(ids, images)
+    assert sorted(found.values()) == sorted(images.values())
+    assert all(
+        str(path).removesuffix(path.suffix).endswith(each.removesuffix(path.suffix))
+        for each, path in found.items()
+    )
 
 
 def test_images_are_matched_by_id_or_file_name(tmp_path):
@@ -90,6 +95,15 @@ def test_images_are_matched_by_id_or_file_name(tmp_path):
             "y": tmp_path / "set/a.png",
         }
     assert match_images(["x", "y"], images, ["a", "a"])["y"] == tmp_path / "set/a.png"
+
+
+def test_an_image_in_no_folder_is_found_beside_a_namesake_in_one(tmp_path):
+    images = {name: tmp_path / name for name in ("a.png", "more/a.png")}
+    assert ids_of_images(list(images)) == ["a", "more/a"]
+    assert match_images(["a", "more/a"], images) == {
+        "a": tmp_path / "a.png",
+        "more/a": tmp_path / "more/a.png",
+    }
 
 
 def test_images_that_are_missing_or_ambiguous_are_named(tmp_path):
@@ -119,7 +133,7 @@ def test_decompression_bombs_are_refused(tmp_path, monkeypatch):
     path = save(tmp_path / "bomb.png")
     for limit in (10, 5):  # Pillow warns above the limit and raises above twice the limit
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
-        with pytest.raises(DatasetError, match="bomb: .*decompression bomb"):
+        with pytest.raises(DatasetError, match=r"bomb: .*decompression bomb"):
             check_images({"bomb": path})
 
 
