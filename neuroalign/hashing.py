@@ -28,7 +28,7 @@ def digest(*parts: Any) -> str:
             else:
                 little = np.ascontiguousarray(part.astype(part.dtype.newbyteorder("<"), copy=False))
                 sha.update(f"array:{little.dtype.str}:{little.shape}:".encode())
-                sha.update(memoryview(little).cast("B") if little.size else b"")
+                sha.update(little.data.cast("B") if little.size else b"")
                 continue
         if isinstance(part, bytes):
             sha.update(f"bytes:{len(part)}:".encode())

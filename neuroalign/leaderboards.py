@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -68,7 +69,7 @@ def leaderboard(
     table = pd.DataFrame(rows, columns=columns).sort_values(
         ["mean", "family"], ascending=[not loaded_benchmark.higher_is_better, True], ignore_index=True
     )
-    tests = []
+    tests: list[dict[str, Any]] = []
     for rank, family in enumerate(table["family"]):
         if rank == 0:
             tests.append({"note": "best"})
@@ -83,10 +84,9 @@ def leaderboard(
                 "note": test.reason or "",
             }
         )
-    tested = pd.DataFrame(tests, columns=["t", "df", "p_raw", "hedges_g", "note"], index=table.index)
+    tested = pd.DataFrame(tests, columns=["t", "df", "p_raw", "p", "hedges_g", "note"], index=table.index)
     table = pd.concat([table, tested], axis=1)
-    p_raw = table["p_raw"].to_numpy(dtype=np.float64)
-    table.insert(table.columns.get_loc("p_raw") + 1, "p", adjust_p_values(p_raw, method="holm"))  # type: ignore[arg-type]
+    table["p"] = adjust_p_values(table["p_raw"].to_numpy(dtype=np.float64), method="holm")
     table.attrs = {
         "dataset": loaded_dataset.identifier,
         "simulated": loaded_dataset.simulated,

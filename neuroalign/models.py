@@ -127,7 +127,7 @@ class PrecomputedModel:
             raise ModelError("precomputed latents must be a DataArray with dimensions ('stimulus', 'unit')")
         if "stimulus" not in latents.coords:
             raise ModelError("precomputed latents need their stimulus ids as the coordinate 'stimulus'")
-        given = {
+        given: dict[str, Any] = {
             name: latents[name].values
             for name in ("unit", "informative", "kl", "neuroid")
             if name in latents.coords
@@ -253,7 +253,7 @@ def as_model(
         if model is not None:
             return model
     if callable(obj):
-        name = identifier or getattr(obj, "__name__", type(obj).__name__)
+        name = identifier or str(getattr(obj, "__name__", type(obj).__name__))
         try:
             return FunctionModel(obj, name, **options)
         except TypeError as error:

@@ -51,7 +51,7 @@ class StimulusSet:
         table.index = pd.Index(table.index.astype(str), name="stimulus_id")
         if table.index.has_duplicates:
             repeated = table.index[table.index.duplicated()].unique()
-            raise DatasetError(f"stimulus ids must be unique; repeated: {name_some(repeated)}")
+            raise DatasetError(f"stimulus ids must be unique; repeated: {name_some(repeated.tolist())}")
         if images is not None:
             without = [each for each in table.index if each not in images]
             if without:

@@ -7,7 +7,7 @@ failed, 2 the call was wrong. Commands are imported only when they are used, so 
 import importlib
 import sys
 import warnings
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -108,7 +108,14 @@ def _complain(message: str) -> None:
 _shown: set[str] = set()
 
 
-def _show_note(message: Warning | str, category: type[Warning], *_: Any) -> None:
+def _show_note(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     text = " ".join(str(message).split())
     if issubclass(category, NeuroalignWarning) and text not in _shown:
         _shown.add(text)

@@ -19,12 +19,13 @@ def info(as_json: bool) -> None:
     """Show where the caches are and how large."""
     from neuroalign.home import home
 
-    rows = {kind: {"path": str(home() / kind), **_size(home() / kind)} for kind in _KINDS}
+    sizes = {kind: _size(home() / kind) for kind in _KINDS}
     if as_json:
+        rows = {kind: {"path": str(home() / kind), **size} for kind, size in sizes.items()}
         click.echo(json.dumps(rows, indent=1))
         return
-    for kind, row in rows.items():
-        click.echo(f"{kind}: {row['files']} files, {int(row['bytes']) / 1e6:.1f} MB in {row['path']}")
+    for kind, size in sizes.items():
+        click.echo(f"{kind}: {size['files']} files, {size['bytes'] / 1e6:.1f} MB in {home() / kind}")
 
 
 @cache.command()

@@ -93,15 +93,15 @@ def _check_trials(dataset: Dataset, problems: list[str]) -> dict[str, Any]:
     if len(stimuli) < 2:
         problems.append("There are fewer than two stimuli.")
     if not problems and dataset.trials is not None:
-        found["reliability"] = _reliability(dataset)
+        found["reliability"] = _reliability(dataset.trials)
     return found
 
 
-def _reliability(dataset: Dataset) -> dict[str, Any]:
+def _reliability(trials: NDArray[np.float64]) -> dict[str, Any]:
     """Quartiles over neurons of the split-half reliability (Spearman–Brown corrected)."""
     from neuroalign.metrics import reliability
 
-    per_neuron = np.asarray(reliability(dataset.trials).per_neuron, dtype=float)
+    per_neuron = reliability(trials).per_neuron
     known = per_neuron[np.isfinite(per_neuron)]
     if known.size == 0:
         return {"neurons": 0}

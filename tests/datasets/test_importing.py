@@ -238,7 +238,8 @@ def test_numbered_ids_sort_in_their_order():
 def test_numbers_that_do_not_fit_are_told(faces):
     with pytest.raises(
         StimulusMismatchError,
-        match=r"there are 4 images, but the responses have 3 stimuli \(3 × 4 read as stimulus,neuroid\); is --axes right",
+        match=r"there are 4 images, but the responses have 3 stimuli "
+        r"\(3 × 4 read as stimulus,neuroid\); is --axes right",
     ):
         import_dataset("d", responses=MEANS, axes="stimulus,neuroid", images=faces)
     with pytest.raises(
@@ -298,7 +299,7 @@ def test_a_stimulus_without_any_trial():
     trials = np.stack([MEANS, MEANS + 1], axis=2)
     trials[:, 2] = np.nan
     options = {"responses": trials, "axes": "neuroid,stimulus,repetition"}
-    with pytest.raises(DatasetError, match="3 of 3 neurons have no trial of some stimuli: .* stimuli 2;"):
+    with pytest.raises(DatasetError, match=r"3 of 3 neurons have no trial of some stimuli: .* stimuli 2;"):
         import_dataset("d", **options)
     assert import_dataset("d", **options, drop=["incomplete-stimuli"]).responses.shape == (3, 3)
     with pytest.raises(DatasetError, match="nothing is left"):
@@ -308,7 +309,7 @@ def test_a_stimulus_without_any_trial():
 def test_constant_neurons():
     values = np.vstack([MEANS, np.full(4, 7.0)])
     with pytest.raises(
-        DatasetError, match="1 of 4 neurons respond to all stimuli alike: d-3; .* --drop constant-neuroids"
+        DatasetError, match=r"1 of 4 neurons respond to all stimuli alike: d-3; .* --drop constant-neuroids"
     ):
         import_dataset("d", responses=values, axes="neuroid,stimulus")
     found = import_dataset("d", responses=values, axes="neuroid,stimulus", drop=["constant-neuroids"])

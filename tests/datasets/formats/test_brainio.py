@@ -114,7 +114,7 @@ def test_faults(tmp_path):
     with pytest.raises(DatasetError, match="does not name its stimulus ids"):
         read_brainio(write_any(path, coords={"neuroid_id": NEUROIDS}))
     with pytest.raises(
-        DatasetError, match="must have dimensions presentation, neuroid .* it has event, neuroid"
+        DatasetError, match=r"must have dimensions presentation, neuroid .* it has event, neuroid"
     ):
         read_brainio(write_any(path, coords={}, dims=("event", "neuroid")))
     xr.Dataset({"a": ("x", [1]), "b": ("x", [1])}).to_netcdf(path, engine="h5netcdf")

@@ -44,7 +44,7 @@ def test_variables_are_chosen_by_name(save, tmp_path):
     np.testing.assert_array_equal(read_matlab(path, "b").values, CUBE[0] + 100)
     with pytest.raises(DatasetError, match=r"a \(2 × 3 × 4\), b \(3 × 4\); choose one with --variable"):
         read_matlab(path)
-    with pytest.raises(UnknownNameError, match="no array in x.mat is called 'aa'; did you mean a"):
+    with pytest.raises(UnknownNameError, match=r"no array in x\.mat is called 'aa'; did you mean a"):
         read_matlab(path, "aa")
 
 

@@ -82,13 +82,13 @@ def test_missing_values(written):
 def test_faults_are_located(written):
     with pytest.raises(DatasetError, match=r"row 3, column 2 of .* holds '1;2', which is not a number"):
         read_matrix_csv(written("a,b,c\n1,2,3\n4,1;2,6\n"))
-    with pytest.raises(DatasetError, match="row 2 of .* has 3 cells, the first has 2"):
+    with pytest.raises(DatasetError, match=r"row 2 of .* has 3 cells, the first has 2"):
         read_matrix_csv(written("1,2\n1,2,3\n"))
     with pytest.raises(DatasetError, match="is empty"):
         read_matrix_csv(written("\n"))
     with pytest.raises(DatasetError, match="has no values"):
         read_matrix_csv(written("a,b\n"))
-    with pytest.raises(DatasetError, match="label of column 3 of .* is empty"):
+    with pytest.raises(DatasetError, match=r"label of column 3 of .* is empty"):
         read_matrix_csv(written("id,n1,\na,1,2\n"))
 
 
