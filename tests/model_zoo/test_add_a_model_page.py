@@ -1,0 +1,102 @@
+"""The page on adding models must run as it stands."""
+
+import re
+import shlex
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import neuroalign as na
+from neuroalign import scoring
+from neuroalign.models import ModelFamily, load_model
+from neuroalign.registry import adapters
+
+PAGE = Path(__file__).parents[2] / "docs" / "add_a_model.md"
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+PROGRAMS = [text for language, text in BLOCKS if language == "python" and "na.score(" in text]
+FILES = {
+    text.split("\n")[0].removeprefix("# "): text
+    for language, text in BLOCKS
+    if language == "python" and text.startswith("# ")
+}
+COMMANDS = [
+    shlex.split(line) for language, text in BLOCKS if language == "bash" for line in text.splitlines() if line
+]
+
+
+def slow_if_large(words):
+    """Mark what runs a network of full size."""
+    return [pytest.mark.slow] if "resnet18" in words else []
+
+
+def first_instance(model, dataset):
+    return model.instances(dataset)[0] if isinstance(model, ModelFamily) else model
+
+
+@pytest.fixture
+def scored(dataset_factory, monkeypatch):
+    """Compute latents where a score is asked for, on a small dataset."""
+    dataset = dataset_factory(n_stimuli=72, size=64)
+    latents = []
+
+    def score(model, name, benchmark):
+        assert (name, benchmark) == ("AM-faces", "alignment")
+        latents.append(first_instance(load_model(model), dataset).latents(dataset.stimuli))
+
+    monkeypatch.setattr(scoring, "score", score)
+    monkeypatch.setattr(na, "score", score, raising=False)
+    monkeypatch.setattr(na, "load_dataset", lambda name: dataset, raising=False)
+    return dataset, latents
+
+
+@pytest.mark.parametrize(
+    "program",
+    [pytest.param(each, id=str(index), marks=slow_if_large(each)) for index, each in enumerate(PROGRAMS)],
+)
+@pytest.mark.filterwarnings("ignore:Maximum number of iterations")
+def test_programs(scored, program):
+    _, latents = scored
+    assert len([line for line in program.splitlines() if line]) < 10
+    exec(compile(program, str(PAGE), "exec"), {})
+    assert [each.sizes["stimulus"] for each in latents] == [72]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(each, id=each[2], marks=slow_if_large(each[2])) for each in COMMANDS],
+)
+def test_commands(scored, command, tmp_path, monkeypatch):
+    dataset, _ = scored
+    for name in ("my_models.py", "my_family.py"):
+        (tmp_path / name).write_text(FILES[name], encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert command[:2] == ["neuroalign", "score"]
+    model = first_instance(load_model(command[2], dataset=dataset), dataset)
+    assert model.latents(dataset.stimuli).sizes["stimulus"] == 72
+
+
+class Session:
+    """What the adapter uses of onnxruntime.InferenceSession, which calls itself by this module."""
+
+    __module__ = "onnxruntime.capi.onnxruntime_inference_collection"
+
+    def get_inputs(self):
+        return [SimpleNamespace(name="image")]
+
+    def run(self, output_names, feed):
+        assert output_names is None
+        return [feed["image"].mean(axis=(2, 3))]
+
+
+def test_adapter(scored, monkeypatch):
+    dataset, _ = scored
+    namespace = {}
+    exec(FILES["my_package/adapters.py"], namespace)
+    assert namespace["adapt"](3) is None
+    monkeypatch.setitem(adapters._objects, "onnxruntime", namespace["adapt"])
+    model = na.as_model(Session(), identifier="colours", image_size=8)
+    assert model.identifier == "colours"
+    pixels = dataset.stimuli.pixels(8, channels=3)
+    np.testing.assert_allclose(model.latents(dataset.stimuli).values, pixels.mean(axis=(1, 2)), rtol=1e-5)
