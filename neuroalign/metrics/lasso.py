@@ -19,8 +19,6 @@ from neuroalign.progress import progress
 
 Rule = Literal["1se", "min"]
 
-#: Beyond this many units coordinate descent is faster than the homotopy; measured in docs/performance.md.
-DESCENT_FROM = 400
 # Neurons that a thread takes at a time: enough for the matrix products, few enough to stop promptly.
 _BLOCK = 32
 
@@ -202,7 +200,6 @@ def _fit_block(
         lambdas,
         excluded,
         rule == "1se",
-        n_units > DESCENT_FROM,
         weights,
         chosen,
         cv_mean,

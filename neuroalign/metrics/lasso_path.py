@@ -36,12 +36,12 @@ from numba import njit
 HOMOTOPY, DESCENT, UNCONVERGED = 0, 1, 2
 
 #: Optimality conditions hold to this, on the scale of correlations.
-TOLERANCE = 1e-9
+TOLERANCE = 1e-7
 #: A unit whose part outside the span of the active ones has less than this share of its variance is singular.
-_SINGULAR = 1e-9
-#: Coordinate descent stops when no weight moves by more than this, and gives up after so many sweeps.
-_DESCENT_TOLERANCE = 1e-12
-_MOST_SWEEPS = 100_000
+_SINGULAR = 1e-13
+#: Coordinate descent rests when no weight moves by more than this, or after so many sweeps at one λ.
+_AT_REST = 1e-11
+_MOST_SWEEPS = 2000
 
 # Sums may be regrouped (vector instructions) and products fused; NaN and infinity keep their meaning.
 _FAST = {"reassoc", "contract", "nsz"}
@@ -131,7 +131,7 @@ def _held_out_errors(H, h, yy, P, Q, sign, lambdas, first, last, p, q, errors):
 
 
 @njit(**_options)
-def _follow(G, c, allowed, lambdas, H, h, yy, M, P, Q, sign, p, q, weights, errors):
+def follow(G, c, allowed, lambdas, H, h, yy, M, P, Q, sign, p, q, weights, errors):
     """Follow the path down to the last λ; fill errors on the way and weights at the end.
 
     Returns whether the path can be trusted. Empty `errors` are not computed.
@@ -195,50 +195,58 @@ def _follow(G, c, allowed, lambdas, H, h, yy, M, P, Q, sign, p, q, weights, erro
 
 
 @njit(**_options)
-def _descend_to(G, c, allowed, lambda_, weights, gradient, active):
-    """Minimise at one λ by cyclic coordinate descent, from the weights given; return whether it converged."""
-    n = G.shape[0]
-    for _ in range(_MOST_SWEEPS):
-        # One sweep over all units finds the active ones, further sweeps over those until they rest.
-        for everything in (True, False):
-            sweeps = 1 if everything else _MOST_SWEEPS
-            largest = 0.0
-            for _ in range(sweeps):
-                largest = 0.0
-                for d in range(n):
-                    if not allowed[d] or not (everything or active[d]):
-                        continue
-                    pull = gradient[d] + weights[d] * G[d, d]
-                    new = 0.0
-                    if pull > lambda_:
-                        new = (pull - lambda_) / G[d, d]
-                    elif pull < -lambda_:
-                        new = (pull + lambda_) / G[d, d]
-                    active[d] = new != 0.0 or weights[d] != 0.0
-                    change = new - weights[d]
-                    if change != 0.0:
-                        weights[d] = new
-                        row = G[d]
-                        for k in range(n):
-                            gradient[k] -= change * row[k]
-                        largest = max(largest, abs(change))
-                if largest < _DESCENT_TOLERANCE:
-                    break
-            if everything and largest < _DESCENT_TOLERANCE:
-                return True
-    return False
+def _sweep(G, allowed, lambda_, weights, gradient, active, only_active):
+    """Minimise over each weight in turn; return how far the farthest moved."""
+    farthest = 0.0
+    for d in range(G.shape[0]):
+        if not allowed[d] or (only_active and not active[d]):
+            continue
+        pull = gradient[d] + weights[d] * G[d, d]
+        new = 0.0
+        if pull > lambda_:
+            new = (pull - lambda_) / G[d, d]
+        elif pull < -lambda_:
+            new = (pull + lambda_) / G[d, d]
+        active[d] = new != 0.0 or weights[d] != 0.0
+        change = new - weights[d]
+        if change != 0.0:
+            weights[d] = new
+            row = G[d]
+            for k in range(row.shape[0]):
+                gradient[k] -= change * row[k]
+            farthest = max(farthest, abs(change))
+    return farthest
 
 
 @njit(**_options)
-def _descend(G, c, allowed, lambdas, H, h, yy, weights, gradient, active, errors):
-    """Compute the path by coordinate descent; return whether it converged at every λ."""
+def descend(G, c, allowed, lambdas, H, h, yy, weights, gradient, active, errors):
+    """Compute the path by cyclic coordinate descent; return whether it converged.
+
+    Fills errors and weights as :func:`follow` does; gradient and active are scratch space.
+    """
     n = G.shape[0]
     weights[:] = 0.0
-    gradient[:] = c
     active[:] = False
     converged = True
     for index in range(lambdas.shape[0]):
-        if not _descend_to(G, c, allowed, lambdas[index], weights, gradient, active):
+        # Updated many times, the gradient drifts: each λ starts from a fresh one.
+        for d in range(n):
+            row = G[d]
+            total = c[d]
+            for k in range(n):
+                total -= row[k] * weights[k]
+            gradient[d] = total
+        # A sweep over all units finds the active ones; then those are swept until they rest.
+        sweeps = 0
+        while sweeps < _MOST_SWEEPS:
+            sweeps += 1
+            if _sweep(G, allowed, lambdas[index], weights, gradient, active, False) < _AT_REST:
+                break
+            while sweeps < _MOST_SWEEPS:
+                sweeps += 1
+                if _sweep(G, allowed, lambdas[index], weights, gradient, active, True) < _AT_REST:
+                    break
+        if not _is_optimal(G, c, allowed, lambdas[index], weights, TOLERANCE):
             converged = False
         if errors.shape[0] > 0:
             error = yy
@@ -251,21 +259,14 @@ def _descend(G, c, allowed, lambdas, H, h, yy, weights, gradient, active, errors
                     along += row[k] * weights[k]
                 error += weights[i] * (along - 2.0 * h[i])
             errors[index] = max(error, 0.0)
-        # The gradient has been updated many times: start the next λ from a fresh one.
-        for d in range(n):
-            row = G[d]
-            total = c[d]
-            for k in range(n):
-                total -= row[k] * weights[k]
-            gradient[d] = total
-    return converged and _is_optimal(G, c, allowed, lambdas[-1], weights, TOLERANCE)
+    return converged
 
 
 @njit(**_options)
-def _solve(G, c, allowed, lambdas, H, h, yy, by_descent, M, P, Q, sign, p, q, active, weights, errors):
-    if not by_descent and _follow(G, c, allowed, lambdas, H, h, yy, M, P, Q, sign, p, q, weights, errors):
+def _solve(G, c, allowed, lambdas, H, h, yy, M, P, Q, sign, p, q, active, weights, errors):
+    if follow(G, c, allowed, lambdas, H, h, yy, M, P, Q, sign, p, q, weights, errors):
         return HOMOTOPY
-    if _descend(G, c, allowed, lambdas, H, h, yy, weights, P, active, errors):
+    if descend(G, c, allowed, lambdas, H, h, yy, weights, P, active, errors):
         return DESCENT
     return UNCONVERGED
 
@@ -282,7 +283,6 @@ def cross_validate(
     lambdas,
     excluded,
     one_se,
-    by_descent,
     weights,
     chosen,
     cv_mean,
@@ -309,8 +309,6 @@ def cross_validate(
         The unit that a neuron may not use; -1 for none.
     one_se : bool
         Whether λ is the largest within one standard error of the minimum, else at the minimum.
-    by_descent : bool
-        Whether coordinate descent is used from the start.
     weights : array of float64, shape (J, D), out
     chosen : array of int64, shape (J,), out
         Index of the chosen λ.
@@ -335,7 +333,7 @@ def cross_validate(
             if excluded[j] >= 0:
                 may[excluded[j]] = False
             status = _solve(
-                G[fold], C[fold, j], may, lambdas[j], H[fold], h[fold, j], yy[fold, j], by_descent,
+                G[fold], C[fold, j], may, lambdas[j], H[fold], h[fold, j], yy[fold, j],
                 M, P, Q, sign, p, q, active, weights[j], errors[fold],
             )  # fmt: skip
             how[j] = max(how[j], status)
@@ -362,9 +360,9 @@ def cross_validate(
         may[:] = allowed[n_folds]
         if excluded[j] >= 0:
             may[excluded[j]] = False
-        # Descent warms up through the larger λ; the homotopy passes them anyway.
+        # Where descent is needed, the larger λ warm it up; the homotopy passes them anyway.
         status = _solve(
-            G[n_folds], C[n_folds, j], may, lambdas[j, : index + 1], no_H, no_h, 0.0, by_descent,
+            G[n_folds], C[n_folds, j], may, lambdas[j, : index + 1], no_H, no_h, 0.0,
             M, P, Q, sign, p, q, active, weights[j], no_errors,
         )  # fmt: skip
         how[j] = max(how[j], status)

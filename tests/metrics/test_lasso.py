@@ -171,27 +171,57 @@ def test_order_of_events_at_one_lambda(statuses):
     assert set(statuses) <= {lasso_path.HOMOTOPY, lasso_path.DESCENT}
 
 
-@pytest.mark.parametrize("by_descent", [False, True])
-def test_both_algorithms_agree(by_descent, monkeypatch, statuses, assert_same):
-    monkeypatch.setattr(lasso, "DESCENT_FROM", 0 if by_descent else 1000)
-    Z, Y = data(200, 20, 5, correlated=0.5)
-    folds = np.arange(200) % 5
-    assert_same(Z, Y, folds)
-    assert set(statuses) == {lasso_path.DESCENT if by_descent else lasso_path.HOMOTOPY}
-
-
-def test_a_path_that_cannot_be_trusted_is_computed_again(statuses, plain_lasso_cv):
-    # A combination of other units that correlates more than any of them: it enters first, and then one of them
-    # must stay out although the weights would be the same.
-    rng = np.random.default_rng(0)
-    base = rng.standard_normal((100, 3))
-    Z = np.hstack([base, base.sum(axis=1, keepdims=True), base[:, [0]] - base[:, [1]]])
-    Y = base @ rng.standard_normal((3, 40)) + 0.2 * rng.standard_normal((100, 40))
-    folds = np.arange(100) % 5
-    fit = lasso_cv(Z, Y, folds=folds)
+@pytest.mark.parametrize("distance", [1e-3, 1e-5, 1e-6, 1e-7, 1e-9])
+def test_units_that_nearly_repeat_others(distance, statuses, plain_lasso_cv):
+    Z, Y = data(120, 4, 4)
+    near = Z[:, :2] + distance * np.random.default_rng(9).standard_normal((120, 2))
+    Z = np.hstack([Z, near])
+    fit = lasso_cv(Z, Y, n_folds=4)
     assert lasso_path.UNCONVERGED not in statuses
-    reference = plain_lasso_cv(Z, Y, folds)
-    np.testing.assert_allclose(fit.cv_mean, reference[3], rtol=0, atol=1e-7)
+    # The plain solver, which goes one unit at a time, would take days to tell them apart.
+    without = plain_lasso_cv(Z[:, :4], Y, fit.folds)
+    np.testing.assert_allclose(fit.cv_mean, without[3], atol=20 * distance)
+
+
+def test_a_path_that_cannot_be_trusted_is_computed_again(monkeypatch, statuses, assert_same):
+    followed = []
+
+    def follow(*args):
+        # Garbage, and the word that it is.
+        args[-2][:], args[-1][:] = 7.0, 7.0
+        followed.append(None)
+        return False
+
+    monkeypatch.setattr(lasso_path, "follow", follow)
+    monkeypatch.setattr(lasso_path, "_solve", lasso_path._solve.py_func)
+    cross_validate = lasso_path.cross_validate
+    monkeypatch.setattr(
+        lasso_path, "cross_validate", lambda *args: _uncompiled(cross_validate, args, statuses)
+    )
+    Z, Y = data(100, 10, 3, correlated=0.5)
+    assert_same(Z, Y, np.arange(100) % 4)
+    assert len(followed) == 3 * 5
+    assert set(statuses) == {lasso_path.DESCENT}
+
+
+def _uncompiled(spy, args, statuses):
+    compiled = next(cell.cell_contents for cell in spy.__closure__ if hasattr(cell.cell_contents, "py_func"))
+    compiled.py_func(*args)
+    statuses.extend(args[-1].tolist())
+
+
+def test_homotopy_knows_when_it_cannot_be_trusted():
+    # No data have such a "Gram matrix": its smallest eigenvalue is negative.
+    G = np.array([[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]])
+    c = np.array([0.5, 0.4, 0.3])
+    scratch = [np.empty((3, 3)), *(np.empty(3) for _ in range(5))]
+    weights, allowed = np.empty(3), np.ones(3, dtype=bool)
+    lambdas = np.geomspace(0.5, 1e-4, 20)
+    empty = (np.empty((0, 0)), np.empty(0), 0.0)
+    assert not lasso_path.follow(G, c, allowed, lambdas, *empty, *scratch, weights, np.empty(0))
+    sound = np.array([[1.0, 0.5, 0.0], [0.5, 1.0, 0.5], [0.0, 0.5, 1.0]])
+    assert lasso_path.follow(sound, c, allowed, lambdas, *empty, *scratch, weights, np.empty(0))
+    np.testing.assert_allclose(weights, np.linalg.solve(sound, c - 1e-4 * np.sign(weights)), atol=1e-12)
 
 
 def test_what_does_not_converge_is_said(monkeypatch):
