@@ -130,10 +130,10 @@ class Registry:
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
-    """Make the error for an unknown name: what is near it, else what there is."""
+    """Make the error for an unknown name: what is near it, nearest first, else what there is."""
     known = sorted(set(known))
-    near = difflib.get_close_matches(name.lower(), [each.lower() for each in known], n=3, cutoff=0.6)
-    near = [each for each in known if each.lower() in near]
+    close = difflib.get_close_matches(name.lower(), {each.lower() for each in known}, n=3, cutoff=0.6)
+    near = [each for lower in close for each in known if each.lower() == lower]
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"
     return UnknownNameError(f"no {kind} is called {name!r}; {hint}")
 

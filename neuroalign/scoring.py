@@ -119,9 +119,9 @@ def score_all(
     """
     import joblib
 
+    wanted = [load_benchmark(each) for each in benchmarks]
     loaded_dataset = load_dataset(dataset)
     loaded = load_model(model, dataset=loaded_dataset)
-    wanted = [load_benchmark(each) for each in benchmarks]
     is_family = isinstance(loaded, ModelFamily)
     instances = loaded.instances(loaded_dataset) if isinstance(loaded, ModelFamily) else [loaded]
     family = loaded.identifier

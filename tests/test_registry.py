@@ -38,6 +38,16 @@ def test_unknown_name_suggests_the_nearest():
         models.get("zzz")
 
 
+def test_near_names_come_nearest_first():
+    datasets = Registry("dataset", "test.datasets")
+    for name in ("AM-faces", "AM-faces-sim", "AM-faces-sim-mixed"):
+        datasets.register(name)(object())
+    with pytest.raises(
+        UnknownNameError, match=r"did you mean AM-faces-sim or AM-faces or AM-faces-sim-mixed\?$"
+    ):
+        datasets.get("am-face-sim")
+
+
 def test_a_name_is_taken_once():
     models = Registry("model", "test.models")
     models.register("a")(1)

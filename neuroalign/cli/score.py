@@ -44,6 +44,7 @@ def score(
     MODEL is a family (every instance is scored), one instance, timm:NAME@LAYER, neurons:DATASET, or
     FILE.py:NAME for a model of your own. DATASET is a name or a dataset folder.
     """
+    from neuroalign.benchmark import load_benchmark
     from neuroalign.datasets.catalogue import load_dataset
     from neuroalign.errors import UsageError
     from neuroalign.models import ModelFamily, load_model
@@ -52,9 +53,10 @@ def score(
 
     if jobs == 0 or jobs < -1:
         raise UsageError(f"--jobs must be a positive number, or -1 for all cores, not {jobs}")
+    # First what is quick to check: datasets and models can take long to load.
+    wanted = [load_benchmark(each) for each in benchmarks or [name for name, _ in registered.items()]]
     loaded_dataset = load_dataset(dataset)
     loaded = load_model(model, dataset=loaded_dataset)
-    wanted = list(benchmarks) or [name for name, _ in registered.items()]
     scores, failures = score_all(
         loaded,
         loaded_dataset,
