@@ -64,16 +64,16 @@ def test_record_has_what_a_reader_needs(name, dataset):
 
 @pytest.mark.parametrize("name", ["alignment", "correlation_ratio"])
 def test_axes_matter_only_where_neurons_have_axes(name, dataset_factory):
-    rotation = special_ortho_group.rvs(4, random_state=3)
-    single = dataset_factory(n_stimuli=300, n_neurons=24)
-    mixed = dataset_factory(n_stimuli=300, n_neurons=24, mixed=True)
+    rotations = [special_ortho_group.rvs(4, random_state=seed) for seed in range(3, 8)]
     gaps = {}
-    for dataset in (single, mixed):
+    for mixed in (False, True):
+        dataset = dataset_factory(n_stimuli=300, n_neurons=24, mixed=mixed)
         native = score(factors_of(dataset), dataset, name, use_cache=False).value
-        rotated = score(factors_of(dataset, rotation), dataset, name, use_cache=False).value
-        gaps[dataset.identifier] = native - rotated
-    # The least is that of correlation_ratio, .879 - .630: this rotation leaves the axes half in place.
-    assert gaps["single"] > 0.2
+        rotated = [
+            score(factors_of(dataset, each), dataset, name, use_cache=False).value for each in rotations
+        ]
+        gaps[dataset.identifier] = native - np.mean(rotated)
+    assert gaps["single"] > 0.25
     assert abs(gaps["mixed"]) < 0.1
 
 
