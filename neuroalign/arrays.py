@@ -65,7 +65,10 @@ def recording(
     ArrayError
         If a label repeats, a shape does not fit or a value is infinite.
     """
-    values = np.asarray(values)
+    try:
+        values = np.asarray(values)
+    except ValueError as error:
+        raise ArrayError(f"a recording must be numbers: {error}") from error
     stimulus_id = np.asarray(stimulus_id).astype(str)
     neuroid_id = np.asarray(neuroid_id).astype(str)
     dims = ("presentation", "neuroid", "time_bin")[: values.ndim]
@@ -78,16 +81,20 @@ def recording(
     _expect_length("neuroid_id", neuroid_id, values.shape[1], "neuroid")
     if repetition is None:
         repetition = pd.Series(stimulus_id).groupby(stimulus_id).cumcount().to_numpy()
+    repetition = np.asarray(repetition, dtype=np.int64)
+    _expect_length("repetition", repetition, values.shape[0], "presentation")
     n_neuroids = values.shape[1]
     coords: dict[str, Any] = {
         "stimulus_id": ("presentation", stimulus_id),
-        "repetition": ("presentation", np.asarray(repetition, dtype=np.int64)),
+        "repetition": ("presentation", repetition),
         "neuroid_id": ("neuroid", neuroid_id),
         "region": ("neuroid", _label_each(region, n_neuroids, "region")),
         "animal": ("neuroid", _label_each(animal, n_neuroids, "animal")),
     }
     for name, bins in (time_bin or {}).items():
-        coords[name] = ("time_bin", np.asarray(bins))
+        edges = np.asarray(bins)
+        _expect_length(name, edges, values.shape[2], "time_bin")
+        coords[name] = ("time_bin", edges)
     array = xr.DataArray(values, dims=dims, coords=coords, name="recording", attrs=dict(attrs or {}))
     return validate_recording(array)
 
@@ -316,7 +323,9 @@ def trial_means(
     """
     array = _single_time_bin(array)
     codes, stimuli = pd.factorize(array["stimulus_id"].values.astype(str), sort=True)
-    values = array.values.astype(np.float64)
+    # Summed in the order of the repetitions, the means have the same bits however presentations come.
+    order = np.lexsort((array["repetition"].values, codes))
+    codes, values = codes[order], array.values[order].astype(np.float64)
     present = np.isfinite(values)
     sums = np.zeros((len(stimuli), values.shape[1]))
     counts = np.zeros(sums.shape, dtype=np.int64)

@@ -44,8 +44,11 @@ def compute_latents(model: Model, stimuli: StimulusSet, *, use_cache: bool = Tru
     if cached is not None:
         return cached
     computed = validate_latents(model.latents(stimuli))
+    kept = computed.drop_attrs()
+    # Without it, neurons that are units would not be known for themselves the second time.
+    kept.attrs = {name: each for name, each in computed.attrs.items() if name == "neuroids_of"}
     with atomic_path(path) as temporary:
-        computed.drop_attrs().to_dataset(name="latents").to_netcdf(temporary, engine="h5netcdf")
+        kept.to_dataset(name="latents").to_netcdf(temporary, engine="h5netcdf")
     return computed
 
 

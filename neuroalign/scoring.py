@@ -216,7 +216,8 @@ def _hash_latents(latents: xr.DataArray) -> str:
         for name in ("stimulus", "unit", "informative", "neuroid")
         if name in latents.coords
     ]
-    return digest(np.asarray(latents.values, dtype=np.float64), *labels)
+    neuroids_of = latents.attrs.get("neuroids_of")
+    return digest(np.asarray(latents.values, dtype=np.float64), *labels, neuroids_of)
 
 
 def _versions() -> dict[str, str]:
