@@ -1,10 +1,9 @@
 """Stimulus sets: ids, a table of what is known of each stimulus, and the images themselves."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,8 +13,6 @@ from PIL import Image
 from neuroalign.arrays import name_some
 from neuroalign.errors import DatasetError, MissingImagesError, StimulusMismatchError
 from neuroalign.hashing import digest
-
-T = TypeVar("T")
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 
@@ -79,8 +76,12 @@ class StimulusSet:
         if pixels.ndim not in (3, 4) or (pixels.ndim == 4 and pixels.shape[-1] != 3):
             raise DatasetError(f"images must be (n, height, width[, 3]), not {pixels.shape}")
         if pixels.dtype != np.uint8:
-            if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
-                raise DatasetError("images of floats must lie in [0, 1]")
+            inside = (pixels >= 0) & (pixels <= 1)
+            if pixels.dtype.kind != "f" or not inside.all():
+                spread = f" from {pixels.min():g} to {pixels.max():g}" if pixels.size else ""
+                raise DatasetError(
+                    f"images must be uint8, or floats in [0, 1]; these are {pixels.dtype}{spread}"
+                )
             pixels = np.rint(pixels * 255).astype(np.uint8)
         names = [str(i) for i in range(len(pixels))] if ids is None else [str(each) for each in ids]
         if len(names) != len(pixels):
@@ -172,8 +173,11 @@ class StimulusSet:
         if mode is None:
             raise DatasetError(f"channels must be 1 (grey) or 3 (RGB), not {channels!r}")
 
-        def as_array(image: Image.Image) -> NDArray[np.uint8]:
-            image = image.convert(mode)
+        if size is not None and size < 1:
+            raise DatasetError(f"size must be at least 1 pixel, not {size}")
+
+        def read(stimulus_id: str) -> NDArray[np.uint8]:
+            image = self.open(stimulus_id).convert(mode)
             if size is not None and image.size != (size, size):
                 # Pillow widens the kernel when it shrinks an image, so this is antialiased both ways.
                 image = image.resize((size, size), Image.Resampling.BICUBIC)
@@ -181,7 +185,7 @@ class StimulusSet:
 
         for start in range(0, len(self), batch_size):
             ids = self.ids[start : start + batch_size]
-            arrays = [self.transform(each, as_array) for each in ids]
+            arrays = [read(each) for each in ids]
             shapes = {array.shape for array in arrays}
             if len(shapes) > 1:
                 raise DatasetError(
@@ -189,16 +193,8 @@ class StimulusSet:
                 )
             yield np.stack(arrays).astype(np.float32) / np.float32(255)
 
-    def transform(self, stimulus_id: str, function: Callable[[Image.Image], T]) -> T:
-        """Open one image, mirror it if the set is mirrored, and return `function` of it."""
-        with self.open(stimulus_id) as image:
-            try:
-                return function(image)
-            except OSError as error:
-                raise DatasetError(f"the image of stimulus {stimulus_id!r} is damaged: {error}") from error
-
     def open(self, stimulus_id: str) -> Image.Image:
-        """Open one image as PIL image.
+        """Read one image as PIL image, mirrored if the set is.
 
         Raises
         ------
@@ -209,16 +205,30 @@ class StimulusSet:
         """
         source = self._sources[stimulus_id]
         try:
-            image = Image.open(source) if isinstance(source, Path) else Image.fromarray(source)
-            return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if self.mirrored else image
-        except (OSError, Image.DecompressionBombError) as error:
-            raise DatasetError(f"cannot read the image of stimulus {stimulus_id!r}: {error}") from error
+            with Image.open(source) if isinstance(source, Path) else Image.fromarray(source) as image:
+                image.load()
+                return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if self.mirrored else image
+        except Exception as error:  # the decoders raise nearly anything on a damaged file
+            raise DatasetError(f"cannot read the image of stimulus {str(stimulus_id)!r}: {error}") from error
 
     def image_bytes(self, stimulus_id: str) -> bytes:
-        """Return the file of one image as bytes (PNG for images in memory)."""
+        """Return the file of one image as bytes (PNG for images in memory).
+
+        Raises
+        ------
+        MissingImagesError
+            If the images are not available.
+        DatasetError
+            If the file cannot be read.
+        """
         source = self._sources[stimulus_id]
         if isinstance(source, Path):
-            return source.read_bytes()
+            try:
+                return source.read_bytes()
+            except OSError as error:
+                raise DatasetError(
+                    f"cannot read the image of stimulus {str(stimulus_id)!r}: {error}"
+                ) from error
         buffer = BytesIO()
         Image.fromarray(source).save(buffer, format="PNG")
         return buffer.getvalue()
@@ -238,7 +248,7 @@ class StimulusSet:
         if self.has_images:
             for stimulus_id in self.ids[order]:
                 source = self._sources[stimulus_id]
-                parts.append(source.read_bytes() if isinstance(source, Path) else source)
+                parts.append(self.image_bytes(stimulus_id) if isinstance(source, Path) else source)
         return digest(*parts)
 
     @property

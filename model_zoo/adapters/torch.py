@@ -308,13 +308,13 @@ class TorchModel:
 
         mode = "L" if self.channels == 1 else "RGB"
         try:
-            image = stimuli.transform(stimulus_id, lambda each: preprocess(each.convert(mode)))
+            image = preprocess(stimuli.open(stimulus_id).convert(mode))
             tensor = image if isinstance(image, torch.Tensor) else torch.from_numpy(np.array(image))
         except NeuroalignError:
             raise
         except Exception as error:
             raise ModelError(
-                f"preprocess fails on the image of stimulus {stimulus_id!r}: {one_line(error)}"
+                f"preprocess fails on the image of stimulus {str(stimulus_id)!r}: {one_line(error)}"
             ) from error
         if tensor.ndim != 3:
             raise ModelError(
