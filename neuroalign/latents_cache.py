@@ -10,6 +10,7 @@ from neuroalign.errors import ArrayError, NeuroalignWarning
 from neuroalign.hashing import digest
 from neuroalign.home import atomic_path, home
 from neuroalign.models import Model
+from neuroalign.netcdf import read_netcdf
 from neuroalign.stimuli import StimulusSet
 
 #: Raised when what is written changes.
@@ -56,8 +57,7 @@ def _read(path: Path) -> xr.DataArray | None:
     if not path.is_file():
         return None
     try:
-        with xr.open_dataset(path, engine="h5netcdf") as opened:
-            array = opened["latents"].load()
+        array = read_netcdf(path)["latents"]
         for name in ("stimulus", "unit", "neuroid"):
             if name in array.coords:
                 array[name] = array[name].astype(str)

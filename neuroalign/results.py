@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import xarray as xr
-
 from neuroalign.errors import NeuroalignWarning
 from neuroalign.home import TEMPORARY_PREFIX, atomic_path, home
+from neuroalign.netcdf import read_netcdf
 from neuroalign.scores import Score
 
 #: Raised when the layout of the records changes.
@@ -47,8 +46,7 @@ class ResultsStore:
         if record is None:
             return None
         try:
-            with xr.open_dataset(path.with_suffix(".nc"), engine="h5netcdf") as opened:
-                return Score.from_record(record, opened.load())
+            return Score.from_record(record, read_netcdf(path.with_suffix(".nc")))
         except (OSError, ValueError, KeyError, TypeError) as error:
             _warn_unreadable(path, error)
             return None

@@ -155,8 +155,9 @@ def _score_instance(
 ) -> list[Score | Failure]:
     try:
         latents = compute_latents(model, dataset.stimuli, use_cache=use_cache)
-    except NeuroalignError as error:
-        return [Failure(model.identifier, each.identifier, error) for each in benchmarks]
+    except Exception as error:
+        reason = _reason(error, f"the latents of {model.identifier} cannot be computed")
+        return [Failure(model.identifier, each.identifier, reason) for each in benchmarks]
     prepared = _Prepared(model, dataset.stimuli, latents)
     latents_hash = _hash_latents(latents)
     outcomes: list[Score | Failure] = []
@@ -168,8 +169,9 @@ def _score_instance(
             continue
         try:
             computed = benchmark.score(prepared, dataset, join=join)
-        except NeuroalignError as error:
-            outcomes.append(Failure(model.identifier, benchmark.identifier, error))
+        except Exception as error:
+            reason = _reason(error, f"{benchmark.identifier} fails on {model.identifier}")
+            outcomes.append(Failure(model.identifier, benchmark.identifier, reason))
             continue
         provenance = {
             **_versions(),
@@ -185,6 +187,15 @@ def _score_instance(
             store.save(key, computed)
         outcomes.append(computed)
     return outcomes
+
+
+def _reason(error: Exception, what: str) -> NeuroalignError:
+    """Turn whatever a model or a benchmark of somebody's raises into a reason, with its cause."""
+    if isinstance(error, NeuroalignError):
+        return error
+    reason = NeuroalignError(f"{what}: {type(error).__name__}: {error}")
+    reason.__cause__ = error
+    return reason
 
 
 def _score_key(

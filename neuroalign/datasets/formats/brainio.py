@@ -21,6 +21,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
 from neuroalign.errors import DatasetError
 from neuroalign.home import atomic_path
+from neuroalign.netcdf import read_netcdf
 
 _STIMULUS = ("stimulus_id", "image_id", "presentation_", "presentation")
 _NEUROID = ("neuroid_id", "neuroid_", "neuroid")
@@ -142,7 +143,9 @@ def _open(path: Path) -> xr.Dataset:
     with path.open("rb") as file:
         classic = file.read(3) == b"CDF"
     try:
-        with xr.open_dataset(path, engine="scipy" if classic else "h5netcdf") as opened:
+        if not classic:
+            return read_netcdf(path)
+        with xr.open_dataset(path, engine="scipy") as opened:
             return opened.load()
     except Exception as error:  # the parsers raise nearly anything on a damaged file
         raise DatasetError(f"cannot read the netCDF file {path}: {error}") from error

@@ -27,6 +27,7 @@ from neuroalign.arrays import name_some, validate_recording
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import DatasetError
 from neuroalign.home import TEMPORARY_PREFIX
+from neuroalign.netcdf import read_netcdf
 from neuroalign.stimuli import StimulusSet
 
 METADATA = "dataset.toml"
@@ -201,16 +202,14 @@ def read_stimuli(path: Path, metadata: dict[str, Any]) -> StimulusSet:
 def read_recording(file: Path) -> xr.DataArray:
     """Read a recording from netCDF-4."""
     try:
-        with xr.open_dataset(file, engine="h5netcdf") as opened:
-            if "recording" not in opened:
-                raise DatasetError(
-                    f"{file} has no variable 'recording'; it has {', '.join(map(str, opened))}"
-                )
-            array = opened["recording"].load()
+        opened = read_netcdf(file)
     except FileNotFoundError:
         raise DatasetError(f"{file} is missing") from None
-    except (OSError, ValueError, KeyError) as error:
+    except ValueError as error:
         raise DatasetError(f"cannot read {file}: {error}") from error
+    if "recording" not in opened:
+        raise DatasetError(f"{file} has no variable 'recording'; it has {', '.join(map(str, opened))}")
+    array = opened["recording"]
     for name in ("stimulus_id", "neuroid_id", "region", "animal"):
         if name in array.coords:
             array[name] = array[name].astype(str)

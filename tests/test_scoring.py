@@ -1,0 +1,366 @@
+"""Each number once: what a score is kept under, and what happens when something goes wrong."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from neuroalign.benchmark import Benchmark
+from neuroalign.datasets.formats.folder import write_folder
+from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning
+from neuroalign.home import TEMPORARY_PREFIX, home
+from neuroalign.latents_cache import latents_folder
+from neuroalign.models import FixedFamily, PrecomputedModel, as_model
+from neuroalign.results import ResultsStore
+from neuroalign.scoring import score, score_all
+from neuroalign.stimuli import StimulusSet
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeanLatent(Benchmark):
+    """The mean latent, and how often it was asked for."""
+
+    identifier: ClassVar[str] = "mean_latent"
+    calls: ClassVar[int] = 0
+
+    power: int = 1
+
+    def score(self, model, dataset, *, join="exact"):
+        type(self).calls += 1
+        latents, _ = self.align(model, dataset, join=join)
+        values = latents.values.mean(axis=0) ** self.power
+        return self.make_score(
+            model,
+            dataset,
+            value=float(values.mean()),
+            error=float("nan"),
+            error_over="units",
+            data=xr.Dataset({"mean": ("unit", values)}, coords={"unit": latents["unit"].values}),
+        )
+
+
+@pytest.fixture(autouse=True)
+def calls():
+    """Count how often the benchmark computes."""
+    MeanLatent.calls = 0
+    return lambda: MeanLatent.calls
+
+
+def network(weight=1.0):
+    layer = torch.nn.Linear(64, 2, bias=False)
+    with torch.no_grad():
+        layer.weight.fill_(weight)
+    return torch.nn.Sequential(torch.nn.Flatten(), layer)
+
+
+def a_model(weight=1.0, **options):
+    return as_model(network(weight), identifier="net", image_size=8, channels=1, **options)
+
+
+def precomputed(dataset, name, n_units=3, seed=0):
+    values = np.random.default_rng(seed).standard_normal((len(dataset.stimuli), n_units))
+    latents = xr.DataArray(values, dims=("stimulus", "unit"), coords={"stimulus": dataset.stimuli.ids})
+    return PrecomputedModel(latents, name)
+
+
+def with_pixel_changed(dataset):
+    images = {each: np.asarray(dataset.stimuli.open(each)).copy() for each in dataset.stimuli.ids}
+    images["s007"][3, 3] ^= 128
+    stimuli = StimulusSet(dataset.stimuli.identifier, dataset.stimuli.table, images, mirror_training=True)
+    return type(dataset)(dataset.identifier, dataset.recording, stimuli, simulated=True)
+
+
+def records():
+    return {path.name: path.read_bytes() for path in ResultsStore().folder.glob("*/*")}
+
+
+def test_the_second_time_nothing_is_computed(dataset, calls, monkeypatch):
+    first = score(a_model(), dataset, MeanLatent())
+    assert calls() == 1
+    monkeypatch.setattr(torch.nn.Linear, "forward", None)
+    second = score(a_model(), dataset, MeanLatent())
+    assert calls() == 1
+    assert second.to_record() == first.to_record()
+    xr.testing.assert_identical(second.data, first.data)
+
+
+def test_what_is_not_to_be_cached_is_computed_and_not_kept(dataset, calls):
+    for _ in range(2):
+        score(a_model(), dataset, MeanLatent(), use_cache=False)
+    assert calls() == 2
+    assert records() == {}
+    assert not latents_folder().exists()
+
+
+def test_a_name_is_no_key(dataset, calls):
+    """Models and datasets of one name, each different in one thing: each has a score of its own."""
+    made = {
+        "as it was": (a_model(), dataset),
+        "other weights": (a_model(1.001), dataset),
+        "other preprocessing": (a_model(mean=[0.5]), dataset),
+        "other scale": (a_model(std=[0.5]), dataset),
+        "one pixel": (a_model(), with_pixel_changed(dataset)),
+    }
+    values = {what: score(model, on, MeanLatent()).value for what, (model, on) in made.items()}
+    assert calls() == len(made)
+    assert len(set(values.values())) == len(made)
+    for what, (model, on) in made.items():
+        assert score(model, on, MeanLatent()).value == values[what]
+    assert calls() == len(made)
+
+
+def test_training_further_is_another_score(dataset, calls):
+    net = network()
+    model = as_model(net, identifier="net", image_size=8, channels=1)
+    before = score(model, dataset, MeanLatent()).value
+    with torch.no_grad():
+        net[1].weight.mul_(2)
+    assert score(model, dataset, MeanLatent()).value == pytest.approx(2 * before)
+    assert calls() == 2
+
+
+def test_options_version_and_join_are_part_of_the_key(dataset, calls, monkeypatch):
+    model = precomputed(dataset, "m")
+    score(model, dataset, MeanLatent())
+    score(model, dataset, MeanLatent(power=2))
+    score(model, dataset, MeanLatent(), join="intersection")
+    monkeypatch.setattr(MeanLatent, "version", 2)
+    assert score(model, dataset, MeanLatent()).benchmark_version == 2
+    assert calls() == 4
+    assert len(records()) == 2 * 4
+
+
+def test_latents_without_a_fingerprint_count_by_their_values(dataset, calls):
+    factor = 1.0
+    model = as_model(lambda pixels: factor * pixels.mean(axis=(1, 2)), identifier="mine")
+    before = score(model, dataset, MeanLatent()).value
+    assert score(model, dataset, MeanLatent()).value == before
+    assert calls() == 1
+    factor = 3.0
+    assert score(model, dataset, MeanLatent()).value == pytest.approx(3 * before)
+    assert calls() == 2
+
+
+def test_provenance_says_what_made_the_number(dataset):
+    model = a_model()
+    made = score(model, dataset, MeanLatent()).provenance
+    assert made["dataset_hash"] == dataset.content_hash
+    assert made["model_fingerprint"] == model.fingerprint
+    assert made["simulated"] is True
+    assert made["join"] == "exact"
+    assert made["numpy"] == np.__version__
+    assert len(made["latents_hash"]) == 64
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x89HDF\r\n\x1a\n rubbish", None], ids=["empty", "rubbish", "cut"]
+)
+def test_unreadable_latents_are_computed_again_and_reported(dataset, content):
+    expected = score(a_model(), dataset, MeanLatent())
+    (path,) = latents_folder().iterdir()
+    good = path.read_bytes()
+    path.write_bytes(good[: len(good) // 2] if content is None else content)
+    shutil.rmtree(ResultsStore().folder)
+    with pytest.warns(NeuroalignWarning, match=rf"^ignored unreadable cached latents .*{path.name}: "):
+        found = score(a_model(), dataset, MeanLatent())
+    assert found.to_record() == expected.to_record()
+    assert path.read_bytes() == good
+
+
+@pytest.mark.parametrize("suffix", [".json", ".nc"])
+@pytest.mark.parametrize("content", [b"", b"{}", None], ids=["empty", "other", "cut"])
+def test_unreadable_scores_are_computed_again_and_reported(dataset, calls, suffix, content):
+    model = precomputed(dataset, "m")
+    score(model, dataset, MeanLatent())
+    expected = records()
+    (path,) = ResultsStore().folder.glob(f"*/*{suffix}")
+    good = path.read_bytes()
+    path.write_bytes(good[: len(good) // 2] if content is None else content)
+    with pytest.warns(NeuroalignWarning, match=r"^ignored an unreadable record .*\.json: "):
+        score(model, dataset, MeanLatent())
+    assert calls() == 2
+    assert records() == expected
+
+
+def test_a_score_whose_arrays_are_gone_is_computed_again(dataset, calls):
+    model = precomputed(dataset, "m")
+    score(model, dataset, MeanLatent())
+    next(ResultsStore().folder.glob("*/*.nc")).unlink()
+    with pytest.warns(NeuroalignWarning, match="ignored an unreadable record"):
+        score(model, dataset, MeanLatent())
+    assert calls() == 2
+
+
+@pytest.mark.slow
+def test_workers_do_not_change_a_byte(dataset):
+    family = FixedFamily("noise", [precomputed(dataset, f"m{seed}", seed=seed) for seed in range(4)])
+    benchmarks = ["correlation_ratio", "alignment[n_folds=3]"]
+    found = {}
+    for jobs in (1, 2):
+        scores, failures = score_all(family, dataset, benchmarks, n_jobs=jobs)
+        assert not failures
+        found[jobs] = [json.dumps(each.to_record()) for each in scores], records()
+        shutil.rmtree(ResultsStore().folder)
+    assert found[1] == found[2]
+    assert len(found[1][1]) == 2 * 8
+
+
+def test_scores_come_instance_by_instance(dataset):
+    family = FixedFamily("noise", [precomputed(dataset, f"m{seed}", seed=seed) for seed in range(3)])
+    scores, _ = score_all(family, dataset, [MeanLatent(), MeanLatent(power=2)])
+    assert [(each.model, each.options["power"]) for each in scores] == [
+        (f"m{seed}", power) for seed in range(3) for power in (1, 2)
+    ]
+    assert {each.family for each in scores} == {"noise"}
+
+
+def test_latents_are_computed_once_for_all_benchmarks(dataset):
+    asked = []
+    model = as_model(
+        lambda pixels: asked.append(1) or pixels.mean(axis=(1, 2)), identifier="m", batch_size=500
+    )
+    score_all(model, dataset, [MeanLatent(), MeanLatent(power=2), "correlation_ratio"])
+    assert len(asked) == 1
+
+
+def test_a_family_is_the_mean_of_its_instances(dataset):
+    members = [precomputed(dataset, f"m{seed}", seed=seed) for seed in range(3)]
+    single = [score(each, dataset, MeanLatent()).value for each in members]
+    family = score(FixedFamily("noise", members), dataset, MeanLatent())
+    assert family.value == pytest.approx(np.mean(single))
+    assert family.error == pytest.approx(np.std(single, ddof=1) / np.sqrt(3))
+    assert [each.value for each in family.instances] == single
+
+
+class Refusing:
+    identifier = "refusing"
+
+    def latents(self, stimuli):
+        raise ModelError("no weights here")
+
+
+class Broken:
+    identifier = "broken"
+
+    def latents(self, stimuli):
+        return np.zeros(3)[7]
+
+
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_one_failing_instance_does_not_lose_the_others(dataset, jobs):
+    narrow = precomputed(dataset, "narrow", n_units=1)
+    members = [precomputed(dataset, "m0"), narrow, precomputed(dataset, "m1", seed=1)]
+    scores, failures = score_all(
+        FixedFamily("mixed", members), dataset, ["alignment", "variance_explained"], n_jobs=jobs
+    )
+    assert [(each.model, each.benchmark) for each in scores] == [
+        ("m0", "alignment"),
+        ("m0", "variance_explained"),
+        ("narrow", "variance_explained"),
+        ("m1", "alignment"),
+        ("m1", "variance_explained"),
+    ]
+    ((model, benchmark, reason),) = [(each.model, each.benchmark, each.reason) for each in failures]
+    assert (model, benchmark) == ("narrow", "alignment")
+    assert isinstance(reason, NeuroalignError)
+    assert len(list(ResultsStore().scores())) == 5
+
+
+def test_a_model_that_raises_loses_only_its_own_scores(dataset):
+    members = [precomputed(dataset, "m0"), Refusing(), Broken(), precomputed(dataset, "m1", seed=1)]
+    family = FixedFamily("mixed", members)
+    scores, failures = score_all(family, dataset, [MeanLatent(), MeanLatent(power=2)])
+    assert [each.model for each in scores] == ["m0", "m0", "m1", "m1"]
+    assert [each.model for each in failures] == ["refusing", "refusing", "broken", "broken"]
+    assert str(failures[0].reason) == "no weights here"
+    assert str(failures[2].reason) == (
+        "the latents of broken cannot be computed: "
+        "IndexError: index 7 is out of bounds for axis 0 with size 3"
+    )
+    assert isinstance(failures[2].reason.__cause__, IndexError)
+    with pytest.raises(ModelError, match=r"^no weights here$"):
+        score(family, dataset, MeanLatent())
+
+
+def test_a_benchmark_that_raises_loses_only_its_own_scores(dataset, monkeypatch):
+    def fail(self, model, dataset, *, join="exact"):
+        raise ZeroDivisionError("of mine")
+
+    model = precomputed(dataset, "m")
+    monkeypatch.setattr(MeanLatent, "score", fail)
+    scores, failures = score_all(model, dataset, [MeanLatent(), "correlation_ratio"])
+    assert [each.benchmark for each in scores] == ["correlation_ratio"]
+    assert str(failures[0].reason) == "mean_latent fails on m: ZeroDivisionError: of mine"
+
+
+SCORE = """
+import os, sys
+from neuroalign.models import load_model
+from neuroalign.scoring import score_all
+
+stop_at = int(sys.argv[2])
+replace, renamed = os.replace, []
+
+def stop_at_rename(source, target):
+    renamed.append(target)
+    if len(renamed) == stop_at:
+        print("ready", flush=True)
+        sys.stdin.read()
+    replace(source, target)
+
+os.replace = stop_at_rename
+scores, failures = score_all("pca", sys.argv[1], ["correlation_ratio"])
+print(len(scores), len(failures))
+"""
+
+
+@pytest.fixture
+def start_scoring(dataset, tmp_path):
+    """Score a family in another process, which waits before its n-th rename (never for 0)."""
+    folder = tmp_path / "toy"
+    write_folder(dataset, folder)
+
+    def start(stop_at=0):
+        command = [sys.executable, "-c", SCORE, str(folder), str(stop_at)]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    return start
+
+
+def expect_complete_store(n):
+    """All scores can be read, with their arrays, without a warning."""
+    store = ResultsStore()
+    keys = [path.stem for path in store.folder.glob("*/[!.]*.json")]
+    assert len(keys) == n
+    assert all(store.load(key).data["correlation_ratio"].size == 12 for key in keys)
+
+
+def test_two_processes_lose_nothing(start_scoring):
+    processes = [start_scoring(), start_scoring()]
+    outputs = [process.communicate()[0] for process in processes]
+    assert outputs == ["5 0\n", "5 0\n"]
+    expect_complete_store(5)
+    assert not list(home().rglob(f"{TEMPORARY_PREFIX}*"))
+
+
+# Latents, arrays and record of the first instance, then of the second.
+@pytest.mark.parametrize(
+    "stop_at", [2, 3, pytest.param(1, marks=pytest.mark.slow), pytest.param(5, marks=pytest.mark.slow)]
+)
+def test_a_killed_process_leaves_nothing_half_written(start_scoring, stop_at):
+    with start_scoring(stop_at) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    expect_complete_store((stop_at - 1) // 3)
+    with start_scoring() as process:
+        assert process.communicate()[0] == "5 0\n"
+    expect_complete_store(5)
