@@ -1,5 +1,6 @@
 """A third party's package, installed as its users would install it."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -12,6 +13,8 @@ import pytest
 @pytest.fixture(scope="module")
 def installed_plugin(tmp_path_factory) -> Path:
     """The example package with its entry points, installed into a folder of its own."""
+    if importlib.util.find_spec("setuptools") is None:
+        pytest.skip("setuptools is not installed; the extra 'test' brings it")
     target = tmp_path_factory.mktemp("site")
     source = tmp_path_factory.mktemp("source")
     for path in (Path(__file__).parent / "plugin").rglob("*"):
@@ -26,6 +29,8 @@ def installed_plugin(tmp_path_factory) -> Path:
         "install",
         "--quiet",
         "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
         "--target",
         str(target),
         str(source),
@@ -40,7 +45,7 @@ def run(installed_plugin):
     """Run the command line in a process that sees the plug-in."""
 
     def run_command(*args: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", "from neuroalign.cli import main; main()", *args]
+        command = [sys.executable, "-m", "neuroalign", *args]
         environment = {**os.environ, "PYTHONPATH": str(installed_plugin)}
         return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=installed_plugin)
 

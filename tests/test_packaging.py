@@ -1,0 +1,152 @@
+"""What a user gets: the wheel, and the editable install, have the same modules and all the data."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = {
+    "neuroalign": "neuroalign",
+    "benchmarks": "neuroalign/benchmarks",
+    "model_zoo": "neuroalign/model_zoo",
+}
+DATA = ("neuroalign/py.typed", "neuroalign/model_zoo/training/presets.toml")
+SHIPPED_FOLDERS = ("neuroalign/datasets/simulation/bundled", "model_zoo/weights")
+MOST_BYTES = 40_000_000
+
+if not (ROOT / "pyproject.toml").is_file():
+    pytest.skip("the source tree is not here", allow_module_level=True)
+
+
+def installed_name(path):
+    """Where a file of the source tree lies in an installation."""
+    top, *rest = path.relative_to(ROOT).parts
+    return "/".join((FOLDERS[top], *rest))
+
+
+def sources(pattern):
+    return [
+        path
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob(pattern)
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
+
+
+def shipped_data():
+    return [path for each in SHIPPED_FOLDERS for path in (ROOT / each).rglob("*") if path.is_file()]
+
+
+def run(*command, **options):
+    done = subprocess.run(command, capture_output=True, text=True, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_package_is_listed():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = {installed_name(path.parent).replace("/", ".") for path in sources("__init__.py")}
+    assert packages == set(settings["tool"]["setuptools"]["packages"])
+    stray = [path for path in sources("*.py") if not (path.parent / "__init__.py").is_file()]
+    assert not stray, "modules outside any package would not be installed"
+
+
+def test_every_entry_point_can_be_imported():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    for group in settings["project"]["entry-points"].values():
+        for value in group.values():
+            module, _, attribute = value.partition(":")
+            assert hasattr(importlib.import_module(module), attribute), value
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel, built without the network from a copy, so that nothing of an earlier build gets in."""
+    for needed in ("setuptools", "pip"):
+        if importlib.util.find_spec(needed) is None:
+            pytest.skip(f"{needed} is not installed; the extra 'test' brings it")
+    copy = tmp_path_factory.mktemp("source")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy)
+    for folder in FOLDERS:
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "tests" / "plugin", copy / "tests" / "plugin")
+    built = tmp_path_factory.mktemp("wheel")
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--wheel-dir", str(built)]
+    run(sys.executable, "-m", "pip", "wheel", *options, str(copy))
+    (found,) = built.iterdir()
+    return found
+
+
+@pytest.fixture(scope="module")
+def members(wheel):
+    """The files in the wheel, by name."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.mark.slow
+def test_wheel_has_the_modules_and_nothing_else(members):
+    expected = {installed_name(path): path.read_bytes() for path in sources("*.py")}
+    assert {name: content for name, content in members.items() if name.endswith(".py")} == expected
+    assert {name.split("/")[0] for name in members} == {"neuroalign", "neuroalign-0.1.0.dist-info"}
+    unwanted = ("test", "__pycache__", "docs", ".")
+    assert not [name for name in members if any(part.startswith(unwanted) for part in name.split("/"))]
+
+
+@pytest.mark.slow
+def test_wheel_has_the_data(members, wheel):
+    assert set(DATA) <= set(members)
+    for path in shipped_data():
+        assert members[installed_name(path)] == path.read_bytes()
+    assert wheel.stat().st_size < MOST_BYTES
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """The wheel installed into a folder of its own."""
+    target = tmp_path_factory.mktemp("site")
+    options = ["--no-deps", "--no-index", "--quiet", "--no-compile", "--target", str(target)]
+    run(sys.executable, "-m", "pip", "install", *options, str(wheel))
+    return target
+
+
+@pytest.mark.slow
+def test_installed_wheel_works(installed, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    code = (
+        "import neuroalign, neuroalign.benchmarks.alignment, neuroalign.model_zoo.training.recipes as recipes\n"
+        "print(neuroalign.__file__, neuroalign.benchmarks.__file__, neuroalign.model_zoo.__file__, sep='\\n')\n"
+        "print(recipes.preset('paper')['seed'] is not None)\n"
+    )
+    *files, preset = run(sys.executable, "-c", code, env=environment, cwd=tmp_path).split()
+    assert [Path(each) for each in files] == [
+        installed / "neuroalign" / part / "__init__.py" for part in ("", "benchmarks", "model_zoo")
+    ]
+    assert preset == "True"
+    shown = run(sys.executable, "-m", "neuroalign", "list", "benchmarks", env=environment, cwd=tmp_path)
+    assert [line.split()[0] for line in shown.splitlines()] == [
+        "alignment",
+        "correlation_ratio",
+        "decoding",
+        "linear_recombination",
+        "variance_explained",
+    ]
+
+
+@pytest.mark.slow
+def test_this_installation_has_the_same_modules(members):
+    """Editable or not, what is imported here is what the wheel has."""
+    for name, content in members.items():
+        if name.endswith(".py"):
+            module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+            spec = importlib.util.find_spec(module)
+            assert spec is not None, module
+            assert Path(spec.origin).read_bytes() == content, module
