@@ -316,8 +316,12 @@ def _at_layer(name: str, layer: str | Sequence[str] | None) -> str:
 
 def _load_part(spec: Spec, dataset: "Dataset | None") -> "Model | ModelFamily":
     scheme, colon, rest = spec.name.partition(":")
-    if colon and scheme.endswith(".py"):
+    if rest and scheme.endswith(".py"):
         return _load_from_file(scheme, rest, spec, dataset)
+    if not colon and spec.name.endswith(".py"):
+        raise ModelError(f"say which model in {spec.name}: {spec.name}:NAME")
+    if colon and not rest:
+        raise ModelError(f"{spec.name!r} lacks what comes after the colon: {spec.name}NAME")
     if colon and f"{scheme}:" in models:
         registered = models.get(f"{scheme}:")
         return as_model_or_family(
@@ -358,6 +362,7 @@ def _load_from_file(
     file: str, attribute: str, spec: Spec, dataset: "Dataset | None"
 ) -> "Model | ModelFamily":
     import importlib.util
+    import inspect
     from pathlib import Path
 
     path = Path(file)
@@ -371,7 +376,9 @@ def _load_from_file(
         module_spec.loader.exec_module(module)
     except Exception as error:
         raise ModelError(f"{file} fails to run: {type(error).__name__}: {error}") from error
-    known = [each for each in vars(module) if not each.startswith("_")]
+    known = [
+        name for name, each in vars(module).items() if not (name.startswith("_") or inspect.ismodule(each))
+    ]
     if attribute not in known:
         raise unknown_name(f"object in {file}", attribute, known)
     found = getattr(module, attribute)

@@ -2,9 +2,11 @@
 
 import os
 import platform
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -193,7 +195,9 @@ def _reason(error: Exception, what: str) -> NeuroalignError:
     """Turn whatever a model or a benchmark of somebody's raises into a reason, with its cause."""
     if isinstance(error, NeuroalignError):
         return error
-    reason = NeuroalignError(f"{what}: {type(error).__name__}: {error}")
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    reason = NeuroalignError(f"{what}: {type(error).__name__}: {error} ({where})")
     reason.__cause__ = error
     return reason
 

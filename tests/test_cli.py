@@ -40,13 +40,21 @@ def factors_file(tmp_path, dataset):
 def test_help_is_quick_and_loads_nothing_heavy():
     code = (
         "import sys, neuroalign\n"
-        "from neuroalign.cli import run\n"
-        "code = run(['--help'])\n"
+        "from neuroalign.cli import cli, run\n"
+        "commands = [[]] + [[name] for name in cli.list_commands(None)]\n"
+        "commands += [[name, each] for name in ('data', 'cache') for each in cli.get_command(None, name).commands]\n"
+        "codes = {run([*command, '--help']) for command in commands}\n"
         "heavy = {'torch', 'timm', 'matplotlib', 'numpy', 'xarray', 'pandas', 'scipy', 'sklearn'} & set(sys.modules)\n"
-        "print(code, sorted(heavy))\n"
+        "print(len(commands), codes, sorted(heavy))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.endswith("0 []\n"), done.stdout + done.stderr
+    assert done.stdout.endswith("\n16 {0} []\n"), done.stdout + done.stderr
+
+
+def test_summaries_of_commands_are_whole(capsys):
+    for command in ([], ["data"], ["cache"]):
+        run([*command, "--help"])
+        assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
 
 
 def test_score_prints_a_table(added, factors_file, capsys):
@@ -95,16 +103,20 @@ def test_leaderboard_formats(added, factors_file, model_file, capsys):
 
 def test_leaderboard_of_nothing(added, capsys):
     assert run(["leaderboard", added]) == 1
-    assert "nothing has been scored on single yet" in capsys.readouterr().err
+    assert (
+        "nothing has been scored on single yet; try: neuroalign score beta_vae toy" in capsys.readouterr().err
+    )
+    assert run(["leaderboard", added, "-b", "alignment"]) == 1
+    assert "nothing has been scored on single by alignment yet" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("args", "message"),
     [
         (["scor"], "no command is called 'scor'; did you mean score?"),
-        (["score", "beta_vea", "AM-faces-sim"], "no model is called 'beta_vea'; did you mean beta_vae?"),
+        (["score", "beta_vea", "toy"], "no model is called 'beta_vea'; did you mean beta_vae?"),
         (["score", "pca", "AM-face-sim"], "no dataset is called 'AM-face-sim'; did you mean AM-faces-sim"),
-        (["score", "pca[n=10", "AM-faces-sim"], "cannot read 'pca[n=10'"),
+        (["score", "pca[n=10", "toy"], "cannot read 'pca[n=10'"),
         (
             ["score", "pca", "AM-faces-sim", "-b", "alignmnt"],
             "no benchmark is called 'alignmnt'; did you mean alignment?",
@@ -118,14 +130,16 @@ def test_leaderboard_of_nothing(added, capsys):
             "n_folds must be one of int, not 'many'",
         ),
         (["score", "pca", "/nowhere/at/all"], "/nowhere/at/all is not a dataset folder"),
-        (["score", "nothing.py:model", "AM-faces-sim"], "there is no file nothing.py"),
+        (["score", "nothing.py:model", "toy"], "there is no file nothing.py"),
+        (["score", "nothing.py", "toy"], "say which model in nothing.py: nothing.py:NAME"),
+        (["score", "timm:", "toy"], "'timm:' lacks what comes after the colon: timm:NAME"),
         (["score", "pca"], "Missing argument 'DATASET'"),
         (["score", "pca", "AM-faces-sim", "--jobs", "0"], "--jobs must be a positive number"),
         (["info", "algnment"], "did you mean alignment?"),
         (["list", "model"], "is not one of 'models', 'datasets', 'benchmarks'"),
     ],
 )
-def test_wrong_calls_get_one_line_and_exit_code_2(args, message, capsys):
+def test_wrong_calls_get_one_line_and_exit_code_2(added, args, message, capsys):
     assert run(args) == 2
     captured = capsys.readouterr()
     assert message in captured.err
@@ -142,11 +156,25 @@ def test_failing_benchmark_does_not_lose_the_others(added, tmp_path, capsys):
     assert "no alignment for single" in captured.err
 
 
+def test_a_reason_is_given_once_for_all_that_it_holds_for(added, tmp_path, capsys):
+    file = tmp_path / "broken.py"
+    file.write_text("def broken(pixels):\n    return 1 / 0\n")
+    assert run(["score", f"{file}:broken", added, "-b", "alignment", "-b", "variance_explained"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == (
+        "neuroalign: no alignment, variance_explained for broken: the latents of broken cannot be computed: "
+        "ZeroDivisionError: division by zero (broken.py, line 2)\n"
+    )
+
+
 def test_info_and_list(added, capsys):
     assert run(["info", added]) == 0
     assert "presentations per stimulus: 3 to 3" in capsys.readouterr().out
     assert run(["info", "alignment", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["version"] == 1
+    assert run(["info", "pca"]) == 0
+    assert ":data:" not in capsys.readouterr().out
     assert run(["list", "datasets"]) == 0
     assert "toy" in capsys.readouterr().out
 

@@ -281,9 +281,10 @@ def test_a_model_that_raises_loses_only_its_own_scores(dataset):
     assert [each.model for each in scores] == ["m0", "m0", "m1", "m1"]
     assert [each.model for each in failures] == ["refusing", "refusing", "broken", "broken"]
     assert str(failures[0].reason) == "no weights here"
+    line = Broken.latents.__code__.co_firstlineno + 1
     assert str(failures[2].reason) == (
-        "the latents of broken cannot be computed: "
-        "IndexError: index 7 is out of bounds for axis 0 with size 3"
+        "the latents of broken cannot be computed: IndexError: index 7 is out of bounds "
+        f"for axis 0 with size 3 (test_scoring.py, line {line})"
     )
     assert isinstance(failures[2].reason.__cause__, IndexError)
     with pytest.raises(ModelError, match=r"^no weights here$"):
@@ -298,7 +299,10 @@ def test_a_benchmark_that_raises_loses_only_its_own_scores(dataset, monkeypatch)
     monkeypatch.setattr(MeanLatent, "score", fail)
     scores, failures = score_all(model, dataset, [MeanLatent(), "correlation_ratio"])
     assert [each.benchmark for each in scores] == ["correlation_ratio"]
-    assert str(failures[0].reason) == "mean_latent fails on m: ZeroDivisionError: of mine"
+    line = fail.__code__.co_firstlineno + 1
+    assert str(failures[0].reason) == (
+        f"mean_latent fails on m: ZeroDivisionError: of mine (test_scoring.py, line {line})"
+    )
 
 
 SCORE = """

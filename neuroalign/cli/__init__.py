@@ -58,7 +58,14 @@ class _LazyGroup(click.Group):
 @click.group(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Try: neuroalign score beta_vae AM-faces",
+    epilog="""\b
+Start with:
+  neuroalign list models
+  neuroalign score beta_vae AM-faces
+  neuroalign leaderboard AM-faces
+  neuroalign data add --help
+Every command explains itself: neuroalign COMMAND --help
+""",
 )
 @click.version_option(package_name="neuroalign", message="%(prog)s %(version)s")
 def cli() -> None:

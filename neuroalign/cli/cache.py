@@ -28,7 +28,14 @@ def info(as_json: bool) -> None:
         click.echo(f"{kind}: {size['files']} files, {size['bytes'] / 1e6:.1f} MB in {home() / kind}")
 
 
-@cache.command()
+@cache.command(
+    short_help="Delete cached latents, or stored results.",
+    epilog="""\b
+Examples:
+  neuroalign cache clear
+  neuroalign cache clear latents results --yes
+""",
+)
 @click.argument("kinds", nargs=-1, type=click.Choice(_KINDS))
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clear(kinds: tuple[str, ...], yes: bool) -> None:

@@ -2,12 +2,13 @@
 
 import inspect
 import json
+import re
 from typing import Any
 
 import click
 
 
-@click.command("list")
+@click.command("list", epilog="Example: neuroalign list models")
 @click.argument("kind", type=click.Choice(["models", "datasets", "benchmarks"]))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def list_names(kind: str, as_json: bool) -> None:
@@ -24,7 +25,14 @@ def list_names(kind: str, as_json: bool) -> None:
         click.echo(f"{row['name']:<{width}}  {row['summary']}".rstrip())
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+Examples:
+  neuroalign info AM-faces
+  neuroalign info alignment
+  neuroalign info "beta_vae[beta=4,seed=0]"
+"""
+)
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def info(name: str, as_json: bool) -> None:
@@ -49,8 +57,7 @@ def info(name: str, as_json: bool) -> None:
         click.echo(json.dumps(described, indent=1, default=str))
         return
     for key, value in described.items():
-        text = "\n    ".join(map(str, value)) if isinstance(value, list) else str(value)
-        click.echo(f"{key.replace('_', ' ')}: {text}")
+        click.echo(f"{key.replace('_', ' ')}: {_shown(value)}")
 
 
 def _summaries(kind: str) -> list[tuple[str, str]]:
@@ -65,7 +72,19 @@ def _summaries(kind: str) -> list[tuple[str, str]]:
 
 
 def _summary(registered: Any) -> str:
-    return (inspect.getdoc(registered) or "").partition("\n")[0]
+    return _described(registered).partition("\n")[0]
+
+
+def _described(obj: Any) -> str:
+    """Return a docstring without the markup that is for the web pages."""
+    text = re.sub(r":[a-z]+:`~?([^`]*)`", r"\1", inspect.getdoc(obj) or "")
+    return text.replace("``", "")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "\n    ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _describe_benchmark(name: str) -> dict[str, Any]:
@@ -77,7 +96,7 @@ def _describe_benchmark(name: str) -> dict[str, Any]:
         "version": benchmark.version,
         "higher_is_better": benchmark.higher_is_better,
         "options": [f"{key} = {value!r}" for key, value in benchmark.options().items()],
-        "description": inspect.getdoc(type(benchmark)) or "",
+        "description": _described(type(benchmark)),
     }
 
 
@@ -90,11 +109,11 @@ def _describe_model(spec: str, name: str) -> dict[str, Any]:
         loaded = load_model(spec)
         return {"model": loaded.identifier, "description": _summary(type(loaded))}
     if name.endswith(":"):
-        return {"scheme": name, "description": inspect.getdoc(models.get(name)) or ""}
+        return {"scheme": name, "description": _described(models.get(name))}
     loaded = load_model(spec)
     described: dict[str, Any] = {
         "model": loaded.identifier,
-        "description": inspect.getdoc(type(loaded)) or "",
+        "description": _described(type(loaded)),
     }
     if isinstance(loaded, ModelFamily):
         try:

@@ -210,7 +210,9 @@ def info(name: str, as_json: bool) -> None:
     _print_report(describe(load_dataset(name)), as_json)
 
 
-@data.command(epilog="Example: neuroalign data validate my-cells")
+@data.command(
+    short_help="Check everything about a dataset.", epilog="Example: neuroalign data validate my-cells"
+)
 @click.argument("name", metavar="NAME|PATH")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context

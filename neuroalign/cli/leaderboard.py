@@ -25,6 +25,7 @@ Example:
     type=click.Choice(["table", "json", "csv", "markdown", "latex"]),
     default="table",
     show_default=True,
+    help="How to lay the table out.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def leaderboard(dataset: str, benchmarks: tuple[str, ...], style: str, as_json: bool) -> int:
@@ -42,12 +43,18 @@ def leaderboard(dataset: str, benchmarks: tuple[str, ...], style: str, as_json: 
     loaded = load_dataset(dataset)
     wanted = list(benchmarks) or [name for name, _ in registered.items()]
     tables = [rank(loaded, each) for each in wanted]
-    tables = [each for each in tables if len(each) or benchmarks]
     if not any(len(each) for each in tables):
-        left = {reason: n for each in tables for reason, n in each.attrs["left_out"].items()}
+        left: dict[str, int] = {}
+        for each in tables:
+            for reason, n in each.attrs["left_out"].items():
+                left[reason] = left.get(reason, 0) + n
         why = f" (left out: {', '.join(f'{n} {reason}' for reason, n in left.items())})" if left else ""
+        by = f" by {', '.join(benchmarks)}" if benchmarks else ""
+        model = "beta_vae" if loaded.stimuli.has_images else "neuron_subset"
         raise NeuroalignError(
-            f"nothing has been scored on {loaded.identifier} yet{why}; try: neuroalign score beta_vae {dataset}"
+            f"nothing has been scored on {loaded.identifier}{by} yet{why}; "
+            f"try: neuroalign score {model} {dataset}"
         )
+    tables = [each for each in tables if len(each) or benchmarks]
     click.echo(format_leaderboards(tables, "json" if as_json else style))
     return 0

@@ -1,8 +1,13 @@
 """The command ``neuroalign score``."""
 
 import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from neuroalign.scoring import Failure
 
 
 @click.command(
@@ -27,7 +32,9 @@ Examples:
 @click.option(
     "--intersection", is_flag=True, help="Score the stimuli that model and recording share, if not all."
 )
-@click.option("--jobs", "-j", default=1, show_default=True, help="Instances scored at once.")
+@click.option(
+    "--jobs", "-j", default=1, show_default=True, help="Instances scored at once; -1 for all cores."
+)
 @click.option("--no-cache", is_flag=True, help="Compute everything anew, and keep nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def score(
@@ -42,7 +49,8 @@ def score(
     """Score MODEL on DATASET.
 
     MODEL is a family (every instance is scored), one instance, timm:NAME@LAYER, neurons:DATASET, or
-    FILE.py:NAME for a model of your own. DATASET is a name or a dataset folder.
+    FILE.py:NAME for a model of your own; see neuroalign list models. DATASET is a name (see neuroalign
+    list datasets) or a dataset folder.
     """
     from neuroalign.benchmark import load_benchmark
     from neuroalign.datasets.catalogue import load_dataset
@@ -81,13 +89,24 @@ def score(
         from neuroalign.cli.tables import score_table
 
         click.echo(score_table(scores, is_family=isinstance(loaded, ModelFamily)))
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for failure in failures:
-        reasons.setdefault((failure.benchmark, str(failure.reason)), []).append(failure.model)
-    for (benchmark, reason), models in reasons.items():
-        who = models[0] if len(models) == 1 else f"{models[0]} and {len(models) - 1} more"
-        click.echo(f"neuroalign: no {benchmark} for {who}: {reason}", err=True)
+    for line in _explain(failures):
+        click.echo(f"neuroalign: {line}", err=True)
     if not failures:
         return 0
     # A benchmark that was not asked for by name may not apply to every model.
     return 1 if benchmarks or not scores else 0
+
+
+def _explain(failures: Sequence["Failure"]) -> list[str]:
+    """Say each reason once, with all the benchmarks and models that it holds for."""
+    models: dict[tuple[str, str], list[str]] = {}
+    for each in failures:
+        models.setdefault((each.benchmark, " ".join(str(each.reason).split())), []).append(each.model)
+    benchmarks: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (benchmark, reason), names in models.items():
+        benchmarks.setdefault((reason, tuple(names)), []).append(benchmark)
+    lines = []
+    for (reason, of), names in benchmarks.items():
+        who = of[0] if len(of) == 1 else f"{of[0]} and {len(of) - 1} more"
+        lines.append(f"no {', '.join(names)} for {who}: {reason}")
+    return lines
