@@ -26,7 +26,7 @@ class LinearRecombination(Benchmark):
     benchmark : str or Benchmark
         What is scored on the neurons themselves and on the mixtures.
     kind : {"abs_gaussian", "orthogonal"}
-        "abs_gaussian": weights |N(0, 1)| with columns that sum to 1, as in the paper; all weights are
+        "abs_gaussian": weights ``|N(0, 1)|`` with columns that sum to 1, as in the paper; all weights are
         positive, so that even independent neurons come out correlated. "orthogonal": a random
         rotation, which keeps the spectrum of the covariance and changes only the axes.
     n_draws : int
