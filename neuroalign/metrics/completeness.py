@@ -79,7 +79,7 @@ def completeness(
     strength = np.abs(as_matrix(weights, "weights"))
     if not strength.size:
         raise ArrayError(f"weights need one unit and one neuron at least, not shape {strength.shape}")
-    mask = as_informative(informative, strength.any(axis=1))
+    mask = as_informative(informative, strength.max(axis=1) > 0)
     if n_units == "all":
         base = strength.shape[0]
     elif n_units == "informative":

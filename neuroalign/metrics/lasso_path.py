@@ -31,6 +31,11 @@ Goodnight (1979), Am. Stat. 33:149 (the exchange, or sweep); Friedman, Hastie & 
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 #: How a path was computed.
 HOMOTOPY, DESCENT, UNCONVERGED = 0, 1, 2
@@ -44,12 +49,11 @@ _AT_REST = 1e-11
 _MOST_SWEEPS = 2000
 
 # Sums may be regrouped (vector instructions) and products fused; NaN and infinity keep their meaning.
-_FAST = {"reassoc", "contract", "nsz"}
-_options = {"cache": True, "nogil": True, "fastmath": _FAST, "error_model": "numpy"}
+_compiled = njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
 
 
-@njit(**_options)
-def _exchange(M, P, Q, j):
+@_compiled
+def _exchange(M: Floats, P: Floats, Q: Floats, j: int) -> None:
     """Exchange unit j between the active and the inactive set: one Gauss-Jordan step on pivot M[j, j]."""
     n = M.shape[0]
     inverse = 1.0 / M[j, j]
@@ -71,14 +75,16 @@ def _exchange(M, P, Q, j):
     Q[j] *= inverse
 
 
-@njit(**_options)
-def _write_weights(P, Q, sign, lambda_, weights):
+@_compiled
+def _write_weights(P: Floats, Q: Floats, sign: Floats, lambda_: float, weights: Floats) -> None:
     for d in range(P.shape[0]):
         weights[d] = P[d] - lambda_ * Q[d] if sign[d] != 0.0 else 0.0
 
 
-@njit(**_options)
-def _is_optimal(G, c, allowed, lambda_, weights, tolerance):
+@_compiled
+def _is_optimal(
+    G: Floats, c: Floats, allowed: Mask, lambda_: float, weights: Floats, tolerance: float
+) -> bool:
     """Whether weights meet the Karush-Kuhn-Tucker conditions at λ."""
     n = G.shape[0]
     for d in range(n):
@@ -100,8 +106,21 @@ def _is_optimal(G, c, allowed, lambda_, weights, tolerance):
     return True
 
 
-@njit(**_options)
-def _held_out_errors(H, h, yy, P, Q, sign, lambdas, first, last, p, q, errors):
+@_compiled
+def _held_out_errors(
+    H: Floats,
+    h: Floats,
+    yy: float,
+    P: Floats,
+    Q: Floats,
+    sign: Floats,
+    lambdas: Floats,
+    first: int,
+    last: int,
+    p: Floats,
+    q: Floats,
+    errors: Floats,
+) -> None:
     """Fill errors[first:last]: the held-out sum of squares at those λ of one segment of the path.
 
     p and q are scratch space for the active parts of P and Q.
@@ -130,8 +149,24 @@ def _held_out_errors(H, h, yy, P, Q, sign, lambdas, first, last, p, q, errors):
         errors[index] = max(yy - 2.0 * (hp - x * hq) + pp - x * (2.0 * pq - x * qq), 0.0)
 
 
-@njit(**_options)
-def follow(G, c, allowed, lambdas, H, h, yy, M, P, Q, sign, p, q, weights, errors):
+@_compiled
+def follow(
+    G: Floats,
+    c: Floats,
+    allowed: Mask,
+    lambdas: Floats,
+    H: Floats,
+    h: Floats,
+    yy: float,
+    M: Floats,
+    P: Floats,
+    Q: Floats,
+    sign: Floats,
+    p: Floats,
+    q: Floats,
+    weights: Floats,
+    errors: Floats,
+) -> bool:
     """Follow the path down to the last λ; fill errors on the way and weights at the end.
 
     Returns whether the path can be trusted. Empty `errors` are not computed.
@@ -194,8 +229,16 @@ def follow(G, c, allowed, lambdas, H, h, yy, M, P, Q, sign, p, q, weights, error
     return False
 
 
-@njit(**_options)
-def _sweep(G, allowed, lambda_, weights, gradient, active, only_active):
+@_compiled
+def _sweep(
+    G: Floats,
+    allowed: Mask,
+    lambda_: float,
+    weights: Floats,
+    gradient: Floats,
+    active: Mask,
+    only_active: bool,
+) -> float:
     """Minimise over each weight in turn; return how far the farthest moved."""
     farthest = 0.0
     for d in range(G.shape[0]):
@@ -218,8 +261,20 @@ def _sweep(G, allowed, lambda_, weights, gradient, active, only_active):
     return farthest
 
 
-@njit(**_options)
-def descend(G, c, allowed, lambdas, H, h, yy, weights, gradient, active, errors):
+@_compiled
+def descend(
+    G: Floats,
+    c: Floats,
+    allowed: Mask,
+    lambdas: Floats,
+    H: Floats,
+    h: Floats,
+    yy: float,
+    weights: Floats,
+    gradient: Floats,
+    active: Mask,
+    errors: Floats,
+) -> bool:
     """Compute the path by cyclic coordinate descent; return whether it converged.
 
     Fills errors and weights as :func:`follow` does; gradient and active are scratch space.
@@ -262,8 +317,25 @@ def descend(G, c, allowed, lambdas, H, h, yy, weights, gradient, active, errors)
     return converged
 
 
-@njit(**_options)
-def _solve(G, c, allowed, lambdas, H, h, yy, M, P, Q, sign, p, q, active, weights, errors):
+@_compiled
+def _solve(
+    G: Floats,
+    c: Floats,
+    allowed: Mask,
+    lambdas: Floats,
+    H: Floats,
+    h: Floats,
+    yy: float,
+    M: Floats,
+    P: Floats,
+    Q: Floats,
+    sign: Floats,
+    p: Floats,
+    q: Floats,
+    active: Mask,
+    weights: Floats,
+    errors: Floats,
+) -> int:
     if follow(G, c, allowed, lambdas, H, h, yy, M, P, Q, sign, p, q, weights, errors):
         return HOMOTOPY
     if descend(G, c, allowed, lambdas, H, h, yy, weights, P, active, errors):
@@ -271,24 +343,24 @@ def _solve(G, c, allowed, lambdas, H, h, yy, M, P, Q, sign, p, q, active, weight
     return UNCONVERGED
 
 
-@njit(**_options)
+@_compiled
 def cross_validate(
-    G,
-    C,
-    allowed,
-    H,
-    h,
-    yy,
-    sizes,
-    lambdas,
-    excluded,
-    one_se,
-    weights,
-    chosen,
-    cv_mean,
-    cv_se,
-    how,
-):
+    G: Floats,
+    C: Floats,
+    allowed: Mask,
+    H: Floats,
+    h: Floats,
+    yy: Floats,
+    sizes: Floats,
+    lambdas: Floats,
+    excluded: Ints,
+    one_se: bool,
+    weights: Floats,
+    chosen: Ints,
+    cv_mean: Floats,
+    cv_se: Floats,
+    how: Ints,
+) -> None:
     """Cross-validate a block of neurons and fit each at the λ that the rule chooses.
 
     Parameters

@@ -1,0 +1,105 @@
+"""Make the pictures of the documentation: ``python docs/pictures.py``, after installing with the extra ``figures``."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from neuroalign.model_zoo.beta_vae import BetaVAE
+from neuroalign.model_zoo.training.traversals import latent_traversals
+from scipy.stats import ortho_group
+
+import neuroalign as na
+
+FOLDER = Path(__file__).parent / "_static"
+DATASETS = {"AM-faces-sim": "single-factor neurons", "AM-faces-sim-mixed": "mixed neurons"}
+INK, FAINT = "#1b3a57", "#b0b7bf"
+
+
+def factors_as_model(dataset: na.Dataset, *, seed: int | None = None) -> na.Model:
+    """Return the true generative factors, or with a seed a random rotation of them, as a model."""
+    values = dataset.factors.to_numpy()
+    values = (values - values.mean(axis=0)) / values.std(axis=0)
+    if seed is not None:
+        values = values @ ortho_group.rvs(values.shape[1], random_state=seed)
+    latents = xr.DataArray(values, dims=("stimulus", "unit"), coords={"stimulus": dataset.stimuli.ids})
+    return na.as_model(latents, identifier="true factors" if seed is None else f"rotated factors {seed}")
+
+
+def alignment_of_models() -> None:
+    """Draw the alignment of every instance, for both kinds of simulated neurons, at a common D."""
+    figure, axes = plt.subplots(figsize=(7.2, 3.1), layout="constrained")
+    rows = ["true factors", "rotated factors", "beta_vae", "ica", "pca"]
+    for name, (marker, colour) in zip(DATASETS, [("o", INK), ("D", FAINT)], strict=True):
+        dataset = na.load_dataset(name)
+        rotated = [factors_as_model(dataset, seed=seed) for seed in range(5)]
+        models = [
+            [factors_as_model(dataset)],
+            rotated,
+            *(na.load_model(each).instances(dataset) for each in rows[2:]),
+        ]
+        for row, instances in enumerate(models):
+            values = [na.score(each, dataset, "alignment[n_units=50]").value for each in instances]
+            shift = -0.12 if marker == "o" else 0.12
+            axes.plot(
+                values, np.full(len(values), row + shift), marker, color=colour, ms=5, alpha=0.75, mew=0
+            )
+            axes.plot([np.mean(values)] * 2, [row + shift - 0.1, row + shift + 0.1], color=colour, lw=2)
+        axes.plot([], [], marker, color=colour, label=f"{name}: {DATASETS[name]}")
+    axes.set(
+        yticks=range(len(rows)),
+        yticklabels=rows,
+        xlim=(0, 1),
+        xlabel="alignment at D = 50 (simulated recordings)",
+    )
+    axes.invert_yaxis()
+    axes.grid(axis="x", color="0.9")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    figure.savefig(FOLDER / "alignment.png", dpi=150)
+
+
+def traversals(instance: str) -> None:
+    """Draw what each informative unit of one bundled β-VAE does to the mean face."""
+    model = na.load_model(instance)
+    dataset = na.load_dataset("AM-faces-sim")
+    images = latent_traversals(model, dataset.stimuli)
+    latents = model.latents(dataset.stimuli)
+    factors = dataset.factors
+    n_units = min(images.sizes["unit"], 12)
+    figure, axes = plt.subplots(
+        n_units, images.sizes["value"], figsize=(0.72 * images.sizes["value"] + 2.2, 0.72 * n_units)
+    )
+    for row, unit in enumerate(images["unit"].values[:n_units]):
+        r = np.corrcoef(latents.sel(unit=unit), factors.to_numpy().T)[0, 1:]
+        nearest = np.abs(r).argmax()
+        for column, axis in enumerate(axes[row]):
+            axis.imshow(images.sel(unit=unit)[column], cmap="gray", vmin=0, vmax=1)
+            axis.set_axis_off()
+        label = f"{factors.columns[nearest].replace('_', ' ')}\n|r| = {abs(r[nearest]):.2f}"
+        axes[row, -1].text(1.15, 0.5, label, transform=axes[row, -1].transAxes, va="center", fontsize=8)
+    figure.subplots_adjust(left=0.01, right=0.78, top=0.99, bottom=0.01, wspace=0.03, hspace=0.03)
+    figure.savefig(FOLDER / "traversals.png", dpi=130)
+
+
+def reconstructions(instance: str, n: int = 10) -> None:
+    """Draw held-out faces above their reconstructions by one bundled β-VAE."""
+    model = na.load_model(instance)
+    held_out = na.load_dataset("AM-faces-sim").stimuli.held_out()
+    shown = held_out.select(held_out.ids[:n])
+    pictures = [shown.pixels(64), model.decode(model.latents(shown))]
+    figure, axes = plt.subplots(2, n, figsize=(0.8 * n, 1.65))
+    for row, images in zip(axes, pictures, strict=True):
+        for axis, image in zip(row, images, strict=True):
+            axis.imshow(image, cmap="gray", vmin=0, vmax=1)
+            axis.set_axis_off()
+    figure.subplots_adjust(left=0, right=1, top=1, bottom=0, wspace=0.03, hspace=0.03)
+    figure.savefig(FOLDER / "reconstructions.png", dpi=130)
+
+
+if __name__ == "__main__":
+    best = BetaVAE().instances()[-1].identifier
+    alignment_of_models()
+    traversals(best)
+    reconstructions(best)
