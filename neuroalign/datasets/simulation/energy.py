@@ -1,0 +1,68 @@
+"""How many nats each factor is worth to a model that is paid for pixels.
+
+A β-VAE sums a Bernoulli log-likelihood over pixels and pays β nats for each nat of KL, so it learns a
+factor only if that moves pixels enough. And it tells two factors apart only if they do not move the
+same pixels in the same way.
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from neuroalign.datasets.simulation.factors import FACTORS, draw_factors
+from neuroalign.datasets.simulation.renderer import render
+
+SIZE = 64
+_LEVELS = 5
+_SEED = 64
+
+
+def pixel_energy(*, n_faces: int = 40, seed: int = _SEED) -> pd.DataFrame:
+    """Measure the pixel energy of every factor and how much it overlaps with others.
+
+    Parameters
+    ----------
+    n_faces : int
+        Random faces over which both are averaged.
+    seed : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by factor; columns nats (Σ over 64 × 64 pixels of the variance over the factor's range
+        over 2p(1 − p), p the mean pixel within [.02, .98]), largest_cosine (of its mean difference
+        image with that of another factor, the one of largest absolute value) and with_factor.
+    """
+    nats = np.zeros(len(FACTORS))
+    differences = np.zeros((len(FACTORS), SIZE * SIZE))
+    for face in draw_factors(n_faces, seed=seed):
+        for number in range(len(FACTORS)):
+            images = sweep(face, number)
+            mean = np.clip(images.mean(axis=0), 0.02, 0.98)
+            nats[number] += np.sum(images.var(axis=0) / (2 * mean * (1 - mean))) / n_faces
+            levels = _levels() - _levels().mean()
+            differences[number] += levels @ images / (levels @ levels) / n_faces
+    unit = differences / np.linalg.norm(differences, axis=1, keepdims=True)
+    cosines = unit @ unit.T - np.eye(len(FACTORS))
+    other = np.abs(cosines).argmax(axis=1)
+    return pd.DataFrame(
+        {
+            "nats": nats.round(1),
+            "largest_cosine": cosines[np.arange(len(FACTORS)), other].round(2),
+            "with_factor": np.array(FACTORS)[other],
+        },
+        index=pd.Index(FACTORS, name="factor"),
+    )
+
+
+def sweep(face: NDArray[np.float64], number: int) -> NDArray[np.float64]:
+    """Draw a face with one factor at equally likely levels, shape (n_levels, n_pixels)."""
+    faces = np.repeat(face[None], _LEVELS, axis=0)
+    faces[:, number] = _levels()
+    return np.stack([render(each, size=SIZE, supersampling=3).ravel() for each in faces]).astype(np.float64)
+
+
+def _levels() -> NDArray[np.float64]:
+    # Midpoints of equal parts, stretched so that their variance is that of the uniform distribution.
+    middle = (np.arange(_LEVELS) + 0.5) / _LEVELS * 2 - 1
+    return middle / np.sqrt(3 * np.mean(middle**2))
