@@ -3,9 +3,13 @@
 Importing this module imports torch.
 """
 
+import multiprocessing
+import signal
 import threading
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +19,18 @@ from neuroalign.model_zoo.training.trained import read_trained, stem, with_endin
 from neuroalign.model_zoo.training.trainer import (
     Interrupted,
     Outcome,
+    Report,
     TrainingImages,
     checkpoint_path,
     train_instance,
 )
 
-from neuroalign.errors import ModelError, UsageError
+from neuroalign.errors import ModelError, NeuroalignWarning, UsageError
 from neuroalign.progress import PATIENCE
 from neuroalign.stimuli import StimulusSet
+
+# Steps between a worker's reports.
+_REPORT_EVERY = 20
 
 
 def train(
@@ -48,7 +56,7 @@ def train(
         See :func:`neuroalign.model_zoo.training.trainer.train_instance`.
     family : str
     jobs : int
-        How many instances are trained at once, each with one thread.
+        How many instances are trained at once, each in a process of its own with one thread.
     overwrite : bool
         Whether instances of the same name that were trained by another recipe or on other images may
         be replaced.
@@ -89,28 +97,101 @@ def train(
         size: TrainingImages(stimuli.identifier, content_hash, training.pixels(size))
         for size in {recipe.image_size for recipe in recipes}
     }
-    stop = threading.Event()
-    with _Bar(recipes, family) as bar, ThreadPoolExecutor(min(jobs, len(recipes) or 1)) as pool:
+    done = {recipe: _finished(folder, recipe, content_hash, family) for recipe in recipes}
+    unfinished = [recipe for recipe, outcome in done.items() if outcome is None]
+    with _Bar(recipes, family) as bar:
+        for recipe in set(recipes) - set(unfinished):
+            bar.report(recipe, recipe.steps, None)
+        workers = _in_processes if min(jobs, len(unfinished)) > 1 else _in_this_process
+        with workers(min(jobs, len(unfinished)), bar.report) as (submit, stop):
+            futures = [submit(recipe, images[recipe.image_size], folder, family) for recipe in unfinished]
+            try:
+                done.update(zip(unfinished, [future.result() for future in futures], strict=True))
+            except BaseException as error:
+                # Whoever is in the middle of training is asked to write a checkpoint and leave.
+                stop()
+                for future in futures:
+                    future.cancel()
+                if isinstance(error, Interrupted):
+                    raise KeyboardInterrupt from error
+                raise
+    return [outcome for outcome in done.values() if outcome is not None]
 
-        def one(recipe: Recipe) -> Outcome:
-            done = _finished(folder, recipe, content_hash, family)
-            if done is not None:
-                return done
-            return train_instance(
-                recipe, images[recipe.image_size], folder, family=family, report=bar.report, stop=stop
+
+#: Starts the training of one instance: recipe, images, folder, family.
+Submit = Callable[[Recipe, TrainingImages, Path, str], "Future[Outcome]"]
+
+
+@contextmanager
+def _in_this_process(n_workers: int, report: Report) -> Iterator[tuple[Submit, Callable[[], None]]]:
+    """Train one instance after the other, in a thread, so that an interruption need not be in the middle of a step."""
+    stop = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+
+        def submit(recipe: Recipe, images: TrainingImages, folder: Path, family: str) -> "Future[Outcome]":
+            return pool.submit(
+                train_instance, recipe, images, folder, family=family, report=report, stop=stop
             )
 
-        futures = [pool.submit(one, recipe) for recipe in recipes]
+        yield submit, stop.set
+
+
+@contextmanager
+def _in_processes(n_workers: int, report: Report) -> Iterator[tuple[Submit, Callable[[], None]]]:
+    """Train instances in processes of their own: threads of one process would wait for each other at every step."""
+    context = multiprocessing.get_context("spawn")
+    stop, messages = context.Event(), context.SimpleQueue()
+
+    def listen() -> None:
+        for message in iter(messages.get, None):
+            if isinstance(message, str):
+                warnings.warn(message, NeuroalignWarning, stacklevel=1)
+            else:
+                report(*message)
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        with ProcessPoolExecutor(
+            n_workers, mp_context=context, initializer=_begin_worker, initargs=(stop, messages)
+        ) as pool:
+
+            def submit(
+                recipe: Recipe, images: TrainingImages, folder: Path, family: str
+            ) -> "Future[Outcome]":
+                return pool.submit(_train_in_worker, recipe, images, folder, family)
+
+            yield submit, stop.set
+    finally:
+        messages.put(None)
+        listener.join()
+
+
+# What a worker process shares with the one that started it.
+_shared: dict[str, Any] = {}
+
+
+def _begin_worker(stop: Any, messages: Any) -> None:
+    # Ctrl-C reaches every process of a terminal; only the first decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _shared.update(stop=stop, messages=messages)
+
+
+def _train_in_worker(recipe: Recipe, images: TrainingImages, folder: Path, family: str) -> Outcome:
+    messages = _shared["messages"]
+
+    def report(recipe: Recipe, step: int, entry: Mapping[str, Any] | None) -> None:
+        if entry is not None or step % _REPORT_EVERY == 0:
+            messages.put((recipe, step, entry))
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", NeuroalignWarning)
         try:
-            return [future.result() for future in futures]
-        except BaseException as error:
-            # Threads cannot be killed: they are asked to write their checkpoints and leave.
-            stop.set()
-            for future in futures:
-                future.cancel()
-            if isinstance(error, Interrupted):
-                raise KeyboardInterrupt from error
-            raise
+            return train_instance(recipe, images, folder, family=family, report=report, stop=_shared["stop"])
+        finally:
+            for each in caught:
+                if issubclass(each.category, NeuroalignWarning):
+                    messages.put(str(each.message))
 
 
 def _finished(folder: Path, recipe: Recipe, content_hash: str, family: str) -> Outcome | None:

@@ -38,7 +38,7 @@ def completeness(
 ) -> Completeness:
     """Measure how far the weights of each neuron sit on a single unit.
 
-    With R = |W|, p_dj = R_dj / Σ_d R_dj and H_j = -Σ_d p_dj log_D p_dj, the score is
+    With R = ``|W|``, p_dj = R_dj / Σ_d R_dj and H_j = -Σ_d p_dj log_D p_dj, the score is
     C = Σ_j ρ_j (1 - H_j), where ρ_j is the neuron's share of all weight.
 
     Parameters

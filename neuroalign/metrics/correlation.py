@@ -51,7 +51,7 @@ def correlation_ratio(
 ) -> CorrelationRatio:
     """Measure how far the best unit of each neuron stands out, and how many units are some neuron's best.
 
-    With r_dj = |Pearson(z_d, y_j)| over informative units d, the ratio of neuron j is max_d r_dj / Σ_d r_dj.
+    With r_dj = ``|Pearson(z_d, y_j)|`` over informative units d, the ratio of neuron j is max_d r_dj / Σ_d r_dj.
 
     Parameters
     ----------

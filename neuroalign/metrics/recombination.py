@@ -19,7 +19,7 @@ def recombine(
     Y : array of shape (N, J)
         Standardised first, each neuron over stimuli.
     kind : {"abs_gaussian", "orthogonal"}
-        "abs_gaussian": weights |N(0, 1)|, those of a mixture summing to 1. They are all positive, so that
+        "abs_gaussian": weights ``|N(0, 1)|``, those of a mixture summing to 1. They are all positive, so that
         even mixtures of independent neurons correlate at 2/π. "orthogonal": a rotation drawn from the
         Haar measure, which keeps the spectrum of the covariance.
     seed : int

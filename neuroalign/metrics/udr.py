@@ -88,7 +88,7 @@ def udr(
     kls : sequence of arrays of shape (D_i,)
         Mean divergence of each unit's posterior from the prior, in nats; units above 0.01 are informative.
     correlation : {"spearman", "lasso"}
-        Similarity of units: |Spearman's ρ|, or |weights| of a Lasso with α = 0.1 to the ranked model's
+        Similarity of units: Spearman's ``|ρ|``, or the ``|weights|`` of a Lasso with α = 0.1 to the ranked model's
         units from the informative ones of the other, all standardised.
     pooling : {"paper", "disentanglement_lib"}
         See :func:`relative_strength`.

@@ -1,7 +1,12 @@
 """Training: objectives, recipes, the same weights from the same seed, resuming, divergence, the command."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 import warnings
 
 import numpy as np
@@ -469,3 +474,33 @@ def test_no_progress_bar_where_nobody_looks(stimuli, tmp_path, capsys, monkeypat
         train([Recipe(**SMALL)], stimuli, tmp_path)
     captured = capsys.readouterr()
     assert captured.out == captured.err == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_interrupt_from_the_keyboard_leaves_checkpoints_to_go_on_from(jobs, tmp_path):
+    faces = tmp_path / "faces"
+    faces.mkdir()
+    rng = np.random.default_rng(0)
+    for index in range(4):
+        Image.fromarray(rng.integers(0, 256, (32, 32), dtype=np.uint8)).save(faces / f"{index}.png")
+    settings = ["--set", "beta=1,4", "--set", "image_size=32", "--steps", "1000000", "--jobs", str(jobs)]
+    command = [sys.executable, "-m", "neuroalign", "train", "beta_vae", str(faces), *settings]
+    # A group of its own, as a terminal has: the interrupt reaches every process of it.
+    process = subprocess.Popen(
+        [*command, "--output", str(tmp_path / "out")],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    checkpoints = tmp_path / "out" / "checkpoints"
+    deadline = time.monotonic() + 180
+    while len(list(checkpoints.glob("*.safetensors"))) < jobs and time.monotonic() < deadline:
+        time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)
+    _, printed = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert printed.strip().splitlines()[-1] == "neuroalign: interrupted"
+    assert "Traceback" not in printed
+    assert len(list(checkpoints.iterdir())) == jobs
+    assert not list((tmp_path / "out").glob("*.safetensors"))
