@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
 from neuroalign.benchmark import Benchmark, self_pairs
@@ -84,16 +85,22 @@ class Alignment(Benchmark):
             error=weighted_mean_standard_error(result.per_neuron, strength),
             error_over="neurons",
             data=data,
-            notes=_notes(result.n_zero_neurons, result.effective_units, result.n_units, responses),
+            beside={
+                "D": result.n_units,
+                "effective units": _median(result.effective_units),
+                "neurons without weight": result.n_zero_neurons,
+            },
+            notes=_notes(result.n_zero_neurons, responses),
             provenance={"n_stimuli": responses.sizes["stimulus"], "n_neurons": responses.sizes["neuroid"]},
         )
 
 
-def _notes(n_zero: int, effective_units: np.ndarray, n_units: int, responses: xr.DataArray) -> list[str]:
-    n_neurons = responses.sizes["neuroid"]
-    if n_zero == n_neurons:
+def _notes(n_zero: int, responses: xr.DataArray) -> list[str]:
+    if n_zero == responses.sizes["neuroid"]:
         return ["no unit predicts any neuron: all weights are zero, so the score is 0"]
-    notes = [f"median effective number of units {np.nanmedian(effective_units):.2f} of D = {n_units}"]
-    if n_zero:
-        notes.append(f"{n_zero} of {n_neurons} neurons have no weight")
-    return notes
+    return []
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else float("nan")

@@ -68,7 +68,6 @@ class CorrelationRatio(Benchmark):
             },
             coords={"neuroid": responses["neuroid"].values, "unit": latents["unit"].values},
         )
-        n_informative = int(informative.sum())
         return self.make_score(
             model,
             dataset,
@@ -77,12 +76,9 @@ class CorrelationRatio(Benchmark):
             error_over="neurons",
             null=float(np.mean(shuffled)) if shuffled else float("nan"),
             data=data,
-            notes=[
-                f"{result.unit_proportion:.2f} of {n_informative} informative units are some neuron's best"
-            ],
+            beside={"informative units": int(informative.sum()), "unit proportion": result.unit_proportion},
             provenance={
                 "n_stimuli": responses.sizes["stimulus"],
                 "n_neurons": responses.sizes["neuroid"],
-                "unit_proportion": result.unit_proportion,
             },
         )

@@ -98,10 +98,7 @@ class Decoding(Benchmark):
                 "matched_unit": latents["unit"].values[informative],
             },
         )
-        notes = [
-            f"{len(matched.unit)} units matched with neurons at a median r of {np.median(matched.correlation):.2f}, "
-            f"{len(real)} stimuli decoded"
-        ]
+        notes = [f"{len(real)} stimuli decoded"]
         if not is_marked:
             notes.append("the dataset marks no held-out stimuli: a model fitted to its images has seen these")
         return self.make_score(
@@ -111,6 +108,7 @@ class Decoding(Benchmark):
             error=standard_error(distance),
             error_over="stimuli",
             null=float(np.mean(shuffled)) if shuffled else float("nan"),
+            beside={"median r of matched pairs": float(np.median(matched.correlation))},
             data=data,
             notes=notes,
             provenance={

@@ -89,6 +89,7 @@ class LinearRecombination(Benchmark):
                 },
                 coords={"draw": np.arange(self.n_draws)},
             ),
-            notes=[f"{wrapped.identifier} {native.value:.3f} native, {np.mean(recombined):.3f} recombined"],
+            beside={"native": native.value, "recombined": float(np.mean(recombined))},
+            notes=[f"of {wrapped.identifier}"],
             provenance={"native": native.value, "recombined": recombined},
         )

@@ -63,6 +63,7 @@ class VarianceExplained(Benchmark):
         )
         variables = {"variance_explained": ("neuroid", explained.per_neuron)}
         notes = []
+        beside = {}
         ceiling = float("nan")
         trials = dataset.trials
         if trials is None:
@@ -74,10 +75,11 @@ class VarianceExplained(Benchmark):
             variables["reliability"] = ("neuroid", split_half)
             variables["noise_corrected_r2"] = ("neuroid", corrected)
             ceiling = float(np.nanmean(split_half))
-            notes.append(
-                f"median noise-corrected r² {np.nanmedian(corrected):.3f} over the "
-                f"{np.isfinite(corrected).sum()} neurons that are reliable enough"
-            )
+            if np.isfinite(corrected).any():
+                beside["median noise-corrected r²"] = float(np.nanmedian(corrected))
+                notes.append(
+                    f"noise-corrected r² is over the {np.isfinite(corrected).sum()} neurons that are reliable enough"
+                )
         data = xr.Dataset(variables, coords={"neuroid": responses["neuroid"].values})
         undefined = int(np.isnan(explained.per_neuron).sum())
         if undefined:
@@ -89,6 +91,7 @@ class VarianceExplained(Benchmark):
             error=standard_error(explained.per_neuron),
             error_over="neurons",
             ceiling=ceiling,
+            beside=beside,
             data=data,
             notes=notes,
             provenance={"n_stimuli": responses.sizes["stimulus"], "n_neurons": responses.sizes["neuroid"]},

@@ -32,6 +32,8 @@ class Score:
     options : mapping
         Options of the benchmark.
     higher_is_better : bool
+    beside : mapping of str to float
+        Numbers without which the value misleads, such as the effective number of units.
     data : xarray.Dataset
         Everything per neuron and per unit.
     provenance : mapping
@@ -54,6 +56,7 @@ class Score:
     higher_is_better: bool = True
     null: float = float("nan")
     ceiling: float = float("nan")
+    beside: Mapping[str, float] = field(default_factory=dict)
     data: xr.Dataset = field(default_factory=xr.Dataset, repr=False)
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
     notes: Sequence[str] = ()
@@ -81,6 +84,7 @@ class Score:
             "null": _finite_or_none(self.null),
             "ceiling": _finite_or_none(self.ceiling),
             "higher_is_better": self.higher_is_better,
+            "beside": {name: _finite_or_none(value) for name, value in self.beside.items()},
             "notes": list(self.notes),
             "provenance": dict(self.provenance),
             **({"instances": [each.to_record() for each in self.instances]} if self.instances else {}),
@@ -108,6 +112,7 @@ class Score:
             higher_is_better=bool(record["higher_is_better"]),
             null=_nan_or_float(record["null"]),
             ceiling=_nan_or_float(record["ceiling"]),
+            beside={str(name): _nan_or_float(value) for name, value in record["beside"].items()},
             data=xr.Dataset() if data is None else data,
             provenance=dict(record["provenance"]),
             notes=tuple(map(str, record["notes"])),

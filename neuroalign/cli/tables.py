@@ -2,12 +2,16 @@
 
 import json
 import math
+import re
 from collections.abc import Sequence
 
 import pandas as pd
 from tabulate import tabulate
 
 from neuroalign.scores import Score, standard_error
+
+# Of a table that fits a terminal.
+_MOST_COLUMNS = 8
 
 
 def score_table(scores: Sequence[Score], *, is_family: bool) -> str:
@@ -47,9 +51,39 @@ def score_table(scores: Sequence[Score], *, is_family: bool) -> str:
     table = tabulate(
         rows, headers=headers, stralign="right", colalign=["left", *("right" for _ in benchmarks)]
     )
-    notes = "\n".join(_notes(scores))
     title = f"{first.dataset} ({kind}); ± is the standard error over {_over(scores)}"
-    return f"{title}\n\n{table}" + (f"\n\n{notes}" if notes else "")
+    return "\n\n".join(filter(None, [title, table, _beside_table(by_model), "\n".join(_notes(scores))]))
+
+
+def _beside_table(by_model: dict[str, dict[str, Score]]) -> str:
+    """Lay out the numbers that belong beside the scores, numbers × models, or their means over many models."""
+    wanted = dict.fromkeys(
+        (benchmark, name)
+        for of in by_model.values()
+        for benchmark, each in of.items()
+        for name in each.beside
+    )
+    if not wanted:
+        return ""
+    rows = []
+    for benchmark, name in wanted:
+        values = [
+            of[benchmark].beside.get(name, math.nan) if benchmark in of else math.nan
+            for of in by_model.values()
+        ]
+        shown = values if len(values) <= _MOST_COLUMNS else [_mean(values)]
+        rows.append([f"{benchmark}: {name}", *map(_plain, shown)])
+    models = [re.sub(r"^\w+\[(.*)\]$", r"\1", model) for model in by_model]
+    headers = ["beside the scores", *(models if len(models) <= _MOST_COLUMNS else [f"mean of {len(models)}"])]
+    return tabulate(
+        rows, headers=headers, disable_numparse=True, colalign=["left", *["right"] * (len(headers) - 1)]
+    )
+
+
+def _plain(value: float) -> str:
+    if math.isnan(value):
+        return "–"
+    return str(int(value)) if value == int(value) else f"{value:.2f}"
 
 
 def _cell(score: Score | None) -> str:

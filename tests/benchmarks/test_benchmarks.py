@@ -60,6 +60,21 @@ def test_record_has_what_a_reader_needs(name, dataset):
     assert record["provenance"]["dataset_hash"] == dataset.content_hash
     assert record["provenance"]["simulated"] is True
     assert record["options"]
+    assert all(isinstance(value, float | int) for value in record["beside"].values())
+
+
+def test_numbers_without_which_a_score_misleads(dataset):
+    model = factors_of(dataset)
+    alignment = score(model, dataset, "alignment", use_cache=False)
+    assert alignment.beside["D"] == 4
+    assert alignment.beside["effective units"] == pytest.approx(1.0, abs=0.05)
+    assert alignment.beside["neurons without weight"] == 0
+    ratio = score(model, dataset, "correlation_ratio", use_cache=False)
+    assert ratio.beside == {"informative units": 4, "unit proportion": 1.0}
+    recombined = score(model, dataset, "linear_recombination[n_draws=2]", use_cache=False)
+    assert recombined.value == pytest.approx(recombined.beside["native"] - recombined.beside["recombined"])
+    explained = score(model, dataset, "variance_explained", use_cache=False)
+    assert explained.beside["median noise-corrected r²"] == pytest.approx(1.0, abs=0.05)
 
 
 @pytest.mark.parametrize("name", ["alignment", "correlation_ratio"])
