@@ -70,6 +70,11 @@ def test_against_plain_code(name, rule, assert_same):
     assert_same(Z, Y, folds, rule=rule)
 
 
+@pytest.mark.slow
+def test_three_hundred_units(assert_same):
+    assert_same(*data(700, 300, 2, correlated=0.3, density=0.05), np.arange(700) % 5)
+
+
 def test_fewer_stimuli_than_units(assert_same):
     Z, Y = data(40, 60, 3, density=0.05)
     fit = assert_same(Z, Y, np.arange(40) % 4)
