@@ -75,4 +75,5 @@ class ResultsStore:
 
 
 def _warn_unreadable(path: Path, error: Exception) -> None:
-    warnings.warn(f"ignored an unreadable record {path}: {error}", NeuroalignWarning, stacklevel=3)
+    reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+    warnings.warn(f"ignored an unreadable record {path}: {reason}", NeuroalignWarning, stacklevel=3)

@@ -16,7 +16,7 @@ from neuroalign.arrays import Join
 from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import NeuroalignError
+from neuroalign.errors import ModelError, NeuroalignError
 from neuroalign.hashing import digest
 from neuroalign.latents_cache import compute_latents
 from neuroalign.models import Model, ModelFamily, load_model
@@ -126,6 +126,11 @@ def score_all(
     loaded = load_model(model, dataset=loaded_dataset)
     is_family = isinstance(loaded, ModelFamily)
     instances = loaded.instances(loaded_dataset) if isinstance(loaded, ModelFamily) else [loaded]
+    if not instances:
+        raise ModelError(
+            f"{loaded.identifier} has no instance for {loaded_dataset.identifier}; "
+            f"neuroalign info {loaded.identifier} says what there is"
+        )
     family = loaded.identifier
     store = store or ResultsStore()
     jobs: Iterable[Any] = (

@@ -368,3 +368,9 @@ def test_a_killed_process_leaves_nothing_half_written(start_scoring, stop_at):
     with start_scoring() as process:
         assert process.communicate()[0] == "5 0\n"
     expect_complete_store(5)
+
+
+def test_a_family_without_instances_is_an_error(dataset):
+    empty = FixedFamily("nobody", [])
+    with pytest.raises(ModelError, match="nobody has no instance for single; neuroalign info nobody says"):
+        score(empty, dataset)
