@@ -36,7 +36,7 @@ class VarianceExplained(Benchmark):
     """
 
     identifier: ClassVar[str] = "variance_explained"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     n_outer_folds: int = 10
     n_folds: int = 10
@@ -71,7 +71,11 @@ class VarianceExplained(Benchmark):
         else:
             trials = trials[np.isin(dataset.responses["stimulus"].values, responses["stimulus"].values)]
             split_half = reliability(trials).per_neuron
-            corrected = noise_corrected_r2(trials, explained.predicted)
+            added = explained.predicted - explained.baseline
+            corrected = noise_corrected_r2(trials, added)
+            # A neuron that no unit predicts is explained by 0, if it is reliable enough to say so.
+            reliable = np.isfinite(noise_corrected_r2(trials, responses.values))
+            corrected = np.where(reliable & (np.ptp(added, axis=0) == 0), 0.0, corrected)
             variables["reliability"] = ("neuroid", split_half)
             variables["noise_corrected_r2"] = ("neuroid", corrected)
             ceiling = float(np.nanmean(split_half))

@@ -19,6 +19,10 @@ class LassoVarianceExplained:
     per_neuron: NDArray[np.float64]
     #: Prediction of each response by a fit that has not seen its stimulus, (N, J).
     predicted: NDArray[np.float64]
+    #: Mean response to the stimuli that each prediction was fitted to, (N, J). What the units add to it is
+    #: ``predicted - baseline``: the mean itself is low where the held-out responses are high, so that it
+    #: correlates with them although it predicts nothing.
+    baseline: NDArray[np.float64]
     #: Outer fold of each stimulus, (N,).
     folds: NDArray[np.int64]
 
@@ -89,7 +93,7 @@ def lasso_variance_explained(
     """
     units, neurons = as_pair(Z, Y)
     folds = fold_labels(len(units), n_outer_folds, seed=seed)
-    predicted = np.empty_like(neurons)
+    predicted, baseline = np.empty_like(neurons), np.empty_like(neurons)
     for fold in range(n_outer_folds):
         held_out = folds == fold
         fit = lasso_cv(
@@ -105,5 +109,6 @@ def lasso_variance_explained(
         unit_mean, unit_scale = units[~held_out].mean(axis=0), units[~held_out].std(axis=0)
         unit_scale[constant_columns(units[~held_out])] = 1.0
         mean, scale = neurons[~held_out].mean(axis=0), neurons[~held_out].std(axis=0)
+        baseline[held_out] = mean
         predicted[held_out] = mean + ((units[held_out] - unit_mean) / unit_scale) @ fit.weights * scale
-    return LassoVarianceExplained(variance_explained(neurons, predicted), predicted, folds)
+    return LassoVarianceExplained(variance_explained(neurons, predicted), predicted, baseline, folds)

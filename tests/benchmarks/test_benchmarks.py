@@ -182,3 +182,10 @@ def test_dead_units_raise_the_paper_score_but_not_the_informative_one(dataset):
     common = score(model, dataset, "alignment[n_units=informative]", use_cache=False)
     assert large.value > small.value + 0.2
     assert common.value == pytest.approx(small.value, abs=1e-12)
+
+
+def test_noise_explains_nothing_however_few_the_stimuli(dataset_factory):
+    dataset = dataset_factory(n_stimuli=40)
+    result = score(noise(dataset, n_units=3), dataset, "variance_explained", use_cache=False)
+    assert abs(result.beside["median noise-corrected r²"]) < 0.05
+    assert np.isfinite(result.data["noise_corrected_r2"]).all()

@@ -51,3 +51,18 @@ def test_a_neuron_does_not_explain_itself():
 def test_wrong_calls():
     with pytest.raises(ArrayError, match=r"must have one shape, not \(3, 2\) and \(3, 1\)"):
         variance_explained(np.ones((3, 2)), np.ones((3, 1)))
+
+
+def test_what_units_add_is_free_of_the_folds_means():
+    # The mean of the other folds is low where a fold is high: alone it would correlate with the responses.
+    rng = np.random.default_rng(0)
+    Y = rng.standard_normal((30, 40))
+    result = lasso_variance_explained(rng.standard_normal((30, 3)), Y)
+    for fold in range(10):
+        training, held_out = result.folds != fold, result.folds == fold
+        np.testing.assert_allclose(result.baseline[held_out], Y[training].mean(axis=0)[None].repeat(3, 0))
+    added = result.predicted - result.baseline
+    unpredicted = np.ptp(added, axis=0) == 0
+    assert unpredicted.sum() > 10
+    alone = [np.corrcoef(Y[:, each], result.predicted[:, each])[0, 1] for each in np.flatnonzero(unpredicted)]
+    assert np.mean(alone) < -0.3
