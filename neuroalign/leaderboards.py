@@ -102,10 +102,10 @@ def leaderboard(
 def _choose(
     scores: Sequence[Score], dataset: Dataset, benchmark: Benchmark
 ) -> tuple[list[Score], dict[str, int]]:
-    """Select the comparable scores, one for each model, and count what is left out and why."""
+    """Select the comparable scores, one for each model of a family, and count what is left out and why."""
     options = _canonical(benchmark.options())
     left_out: dict[str, int] = {}
-    latest: dict[str, Score] = {}
+    latest: dict[tuple[str, str], Score] = {}
     for each in scores:
         if each.dataset != dataset.identifier or each.benchmark != benchmark.identifier:
             continue
@@ -116,12 +116,13 @@ def _choose(
             reason = "of another version of the benchmark"
         elif _canonical(each.options) != options:
             reason = "with other options"
-        elif each.model in latest:
+        elif (each.family, each.model) in latest:
             reason = "of an earlier state of the same model"
         if reason:
             left_out[reason] = left_out.get(reason, 0) + 1
         else:
-            latest[each.model] = each
+            # An instance that was scored by itself, too, stays in its family as well.
+            latest[each.family, each.model] = each
     return list(latest.values()), left_out
 
 

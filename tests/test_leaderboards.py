@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -66,6 +68,23 @@ def test_what_is_left_out_is_said(store, dataset):
         "of another version of the dataset": 1,
     }
     assert list(leaderboard(dataset, "alignment[n_folds=3]")["family"]) == ["good"]
+
+
+def test_an_instance_scored_by_itself_stays_in_its_family(store, dataset):
+    newest = next(each for each in store.scores() if each.model == "bad[seed=0]")
+    store.save("ffff", replace(newest, family="bad[seed=0]"))
+    table = leaderboard(dataset, "alignment")
+    assert dict(zip(table["family"], table["n"], strict=True)) == {
+        "good": 3,
+        "single": 1,
+        "middle": 4,
+        "bad": 3,
+        "bad[seed=0]": 1,
+    }
+    store.save("fffe", replace(newest, value=0.4))
+    table = leaderboard(dataset, "alignment")
+    assert table.attrs["left_out"]["of an earlier state of the same model"] == 1
+    assert table.set_index("family")["mean"]["bad"] == pytest.approx((0.4 + 0.3 + 0.2) / 3)
 
 
 def test_empty(dataset):
