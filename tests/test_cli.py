@@ -65,6 +65,15 @@ def test_score_prints_a_table(added, factors_file, capsys):
     assert "chance" in out
 
 
+def test_one_benchmark_with_two_options_has_two_columns(added, factors_file, capsys):
+    benchmarks = ["-b", "alignment", "-b", "alignment[n_units=50]"]
+    assert run(["score", factors_file, added, *benchmarks]) == 0
+    out = capsys.readouterr().out
+    header = next(line for line in out.splitlines() if line.startswith("model"))
+    assert header.split() == ["model", "alignment[n_units=all]", "alignment[n_units=50]"]
+    assert "alignment[n_units=50]: D" in out
+
+
 def test_score_json_is_one_document_and_nothing_else(added, factors_file, capsys):
     assert run(["score", factors_file, added, "-b", "alignment", "--json"]) == 0
     captured = capsys.readouterr()
@@ -99,6 +108,13 @@ def test_leaderboard_formats(added, factors_file, model_file, capsys):
     ):
         assert run(["leaderboard", added, "--format", style]) == 0
         assert expected in capsys.readouterr().out
+
+
+def test_leaderboard_where_one_of_two_is_empty(added, factors_file, capsys):
+    assert run(["score", factors_file, added, "-b", "alignment"]) == 0
+    capsys.readouterr()
+    assert run(["leaderboard", added, "-b", "alignment", "-b", "decoding"]) == 0
+    assert "decoding version 1, lower is better\n\nnothing scored yet" in capsys.readouterr().out
 
 
 def test_leaderboard_of_nothing(added, capsys):

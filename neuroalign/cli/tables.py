@@ -3,12 +3,15 @@
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 from tabulate import tabulate
 
 from neuroalign.scores import Score, standard_error
+from neuroalign.specs import format_spec
 
 # Of a table that fits a terminal.
 _MOST_COLUMNS = 8
@@ -27,6 +30,7 @@ def score_table(scores: Sequence[Score], *, is_family: bool) -> str:
     -------
     str
     """
+    scores = _tell_apart(scores)
     first = scores[0]
     benchmarks = list(dict.fromkeys(each.benchmark for each in scores))
     by_model: dict[str, dict[str, Score]] = {}
@@ -49,10 +53,29 @@ def score_table(scores: Sequence[Score], *, is_family: bool) -> str:
     headers = ["model", *(f"{name}{arrow}" for name, arrow in zip(benchmarks, arrows, strict=True))]
     kind = "simulated neurons" if first.provenance.get("simulated") else "recorded neurons"
     table = tabulate(
-        rows, headers=headers, stralign="right", colalign=["left", *("right" for _ in benchmarks)]
+        rows, headers=headers, disable_numparse=True, colalign=["left", *("right" for _ in benchmarks)]
     )
     title = f"{first.dataset} ({kind}); ± is the standard error over {_over(scores)}"
     return "\n\n".join(filter(None, [title, table, _beside_table(by_model), "\n".join(_notes(scores))]))
+
+
+def _tell_apart(scores: Sequence[Score]) -> list[Score]:
+    """Name a benchmark that is there with several options by those that differ: ``alignment[n_units=50]``."""
+    variants: dict[str, list[Mapping[str, Any]]] = {}
+    for each in scores:
+        known = variants.setdefault(each.benchmark, [])
+        if each.options not in known:
+            known.append(each.options)
+
+    def named(score: Score) -> Score:
+        differing = {
+            name: value
+            for name, value in score.options.items()
+            if any(other.get(name) != value for other in variants[score.benchmark])
+        }
+        return replace(score, benchmark=format_spec(score.benchmark, differing))
+
+    return [named(each) for each in scores]
 
 
 def _beside_table(by_model: dict[str, dict[str, Score]]) -> str:
@@ -165,12 +188,16 @@ def _format_leaderboard(table: pd.DataFrame, layout: str) -> str:
         for row in shown.itertuples(index=False)
     ]
     text = [column in ("family", "note") for column in shown.columns]
-    body = tabulate(
-        cells,
-        headers=[names.get(column, column) for column in shown.columns],
-        tablefmt=layout,
-        disable_numparse=True,
-        colalign=["left" if each else "right" for each in text],
+    body = (
+        "nothing scored yet"
+        if table.empty
+        else tabulate(
+            cells,
+            headers=[names.get(column, column) for column in shown.columns],
+            tablefmt=layout,
+            disable_numparse=True,
+            colalign=["left" if each else "right" for each in text],
+        )
     )
     kind = "simulated neurons" if attrs["simulated"] else "recorded neurons"
     direction = "" if attrs["higher_is_better"] else ", lower is better"
