@@ -64,7 +64,10 @@ class CorrelationRatio(Benchmark):
         data = xr.Dataset(
             {
                 "correlation_ratio": ("neuroid", result.per_neuron),
-                "best_unit": ("neuroid", latents["unit"].values[result.best_unit]),
+                "best_unit": (
+                    "neuroid",
+                    np.where(result.best_unit >= 0, latents["unit"].values[result.best_unit], ""),
+                ),
             },
             coords={"neuroid": responses["neuroid"].values, "unit": latents["unit"].values},
         )
@@ -76,9 +79,18 @@ class CorrelationRatio(Benchmark):
             error_over="neurons",
             null=float(np.mean(shuffled)) if shuffled else float("nan"),
             data=data,
+            notes=_notes(int(np.isnan(result.per_neuron).sum())),
             beside={"informative units": int(informative.sum()), "unit proportion": result.unit_proportion},
             provenance={
                 "n_stimuli": responses.sizes["stimulus"],
                 "n_neurons": responses.sizes["neuroid"],
             },
         )
+
+
+def _notes(n_undefined: int) -> list[str]:
+    if not n_undefined:
+        return []
+    return [
+        f"{n_undefined} neurons are left out: without variance, or with a single unit to compare them with"
+    ]

@@ -16,7 +16,8 @@ class CorrelationRatio:
 
     #: The aggregated ratio; NaN if no neuron correlates with any unit.
     score: float
-    #: max_d r_dj / Σ_d r_dj of each neuron, (J,); NaN for a neuron without variance.
+    #: max_d r_dj / Σ_d r_dj of each neuron, (J,); NaN for a neuron without variance, or one that is compared
+    #: with a single unit.
     per_neuron: NDArray[np.float64]
     #: Share of the informative units that are some neuron's best.
     unit_proportion: float
@@ -99,7 +100,8 @@ def correlation_ratio(
     strength[~mask] = 0.0
     strength[excluded[excluded >= 0], np.flatnonzero(excluded >= 0)] = 0.0
     total = strength.sum(axis=0)
-    defined = total > 0
+    of_units = np.where(excluded >= 0, mask.sum() - mask[excluded], mask.sum())
+    defined = (total > 0) & (of_units > 1)
     per_neuron = np.where(defined, strength.max(axis=0) / np.where(defined, total, 1.0), np.nan)
     best_unit = np.where(defined, strength.argmax(axis=0), -1)
     best_units = np.unique(best_unit[defined])

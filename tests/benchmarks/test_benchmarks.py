@@ -161,6 +161,17 @@ def test_a_neuron_does_not_predict_itself(dataset):
     assert (ratio.data["best_unit"].values.astype(int) != np.arange(12)).all()
 
 
+def test_a_neuron_without_variance_has_no_best_unit(dataset):
+    values = dataset.responses.values.copy()
+    values[10:, 3] = 1.0
+    constant_later = dataset.with_responses(dataset.responses.copy(data=values))
+    model = PrecomputedModel(factors_of(dataset).latents(dataset.stimuli).isel(stimulus=slice(10, None)), "m")
+    result = score(model, constant_later, "correlation_ratio", join="intersection", use_cache=False)
+    assert result.data["best_unit"].values[3] == ""
+    assert (result.data["best_unit"].values[:3] == ["0", "1", "2"]).all()
+    assert result.notes[0].startswith("1 neurons are left out: without variance")
+
+
 def test_options_are_checked():
     with pytest.raises(UsageError, match="rule must be one of '1se', 'min', not 'max'"):
         load_benchmark("alignment[rule=max]")

@@ -54,6 +54,16 @@ def test_a_neuron_is_not_compared_with_itself():
     np.testing.assert_array_equal(result.best_unit, [1, 1])
 
 
+def test_a_neuron_that_is_compared_with_one_unit_has_no_ratio():
+    Y = np.random.default_rng(0).standard_normal((50, 3))
+    result = correlation_ratio(Y[:, :2], Y, exclude=np.array([0, 1, -1]))
+    np.testing.assert_array_equal(np.isnan(result.per_neuron), [True, True, False])
+    np.testing.assert_array_equal(result.best_unit[:2], -1)
+    # The other unit is uninformative: leaving it out leaves two.
+    three = correlation_ratio(Y, Y[:, :1], informative=np.array([True, True, False]), exclude=np.array([2]))
+    assert np.isfinite(three.per_neuron).all()
+
+
 def test_a_neuron_without_variance_is_left_out():
     Z = orthonormal(50, 3)
     Y = np.column_stack([Z @ [0.6, 0.3, 0.1], np.ones(50)])
