@@ -9,9 +9,10 @@ import xarray as xr
 from neuroalign.arrays import Join
 from neuroalign.benchmark import Benchmark, self_pairs
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.metrics import correlation_ratio
+from neuroalign.metrics import aggregate_ratios, correlation_ratio
 from neuroalign.models import Model
-from neuroalign.scores import Score, standard_error
+from neuroalign.scores import Score
+from neuroalign.stats import jackknife_standard_error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class CorrelationRatio(Benchmark):
     """
 
     identifier: ClassVar[str] = "correlation_ratio"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     aggregate: Literal["unit_mean", "unit_max", "neuron_mean"] = "unit_mean"
     self_pairs: Literal["exclude", "include"] = "exclude"
@@ -61,6 +62,14 @@ class CorrelationRatio(Benchmark):
             ).score
             for _ in range(self.n_permutations)
         ]
+        # The score is no mean over neurons, unless it is asked for.
+        defined = np.flatnonzero(result.best_unit >= 0)
+        without = [
+            aggregate_ratios(
+                np.delete(result.per_neuron, each), np.delete(result.best_unit, each), self.aggregate
+            )
+            for each in defined
+        ]
         data = xr.Dataset(
             {
                 "correlation_ratio": ("neuroid", result.per_neuron),
@@ -75,7 +84,7 @@ class CorrelationRatio(Benchmark):
             model,
             dataset,
             value=result.score,
-            error=standard_error(result.per_neuron),
+            error=jackknife_standard_error(without),
             error_over="neurons",
             null=float(np.mean(shuffled)) if shuffled else float("nan"),
             data=data,

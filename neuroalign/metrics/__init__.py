@@ -1,7 +1,7 @@
 """The arithmetic behind every number: NumPy in, NumPy out, stimuli in rows."""
 
 from neuroalign.metrics.completeness import Completeness, completeness
-from neuroalign.metrics.correlation import CorrelationRatio, correlation_ratio, correlations
+from neuroalign.metrics.correlation import CorrelationRatio, aggregate_ratios, correlation_ratio, correlations
 from neuroalign.metrics.folds import fold_labels
 from neuroalign.metrics.lasso import LassoCV, lasso_cv
 from neuroalign.metrics.matching import OneToOne, match_one_to_one
@@ -21,6 +21,7 @@ __all__ = [
     "LassoVarianceExplained",
     "OneToOne",
     "Reliability",
+    "aggregate_ratios",
     "completeness",
     "correlation_ratio",
     "correlations",

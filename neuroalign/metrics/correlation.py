@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from neuroalign.errors import UsageError
 from neuroalign.metrics.inputs import as_excluded, as_informative, as_pair, constant_columns, standardise
 
+Aggregate = Literal["unit_mean", "unit_max", "neuron_mean"]
+
 
 @dataclass(frozen=True)
 class CorrelationRatio:
@@ -47,7 +49,7 @@ def correlation_ratio(
     Y: ArrayLike,
     *,
     informative: ArrayLike | None = None,
-    aggregate: Literal["unit_mean", "unit_max", "neuron_mean"] = "unit_mean",
+    aggregate: Aggregate = "unit_mean",
     exclude: ArrayLike | None = None,
 ) -> CorrelationRatio:
     """Measure how far the best unit of each neuron stands out, and how many units are some neuron's best.
@@ -104,15 +106,41 @@ def correlation_ratio(
     defined = (total > 0) & (of_units > 1)
     per_neuron = np.where(defined, strength.max(axis=0) / np.where(defined, total, 1.0), np.nan)
     best_unit = np.where(defined, strength.argmax(axis=0), -1)
-    best_units = np.unique(best_unit[defined])
-    if aggregate == "neuron_mean":
-        values = per_neuron[defined]
-    else:
-        gather = np.mean if aggregate == "unit_mean" else np.max
-        values = np.array([gather(per_neuron[best_unit == unit]) for unit in best_units])
     return CorrelationRatio(
-        score=float(values.mean()) if values.size else float("nan"),
+        score=aggregate_ratios(per_neuron, best_unit, aggregate),
         per_neuron=per_neuron,
-        unit_proportion=float(best_units.size / mask.sum()),
+        unit_proportion=float(np.unique(best_unit[defined]).size / mask.sum()),
         best_unit=best_unit,
     )
+
+
+def aggregate_ratios(
+    ratios: NDArray[np.float64], best_unit: NDArray[np.int64], aggregate: Aggregate = "unit_mean"
+) -> float:
+    """Make one number of the ratios of neurons.
+
+    Parameters
+    ----------
+    ratios : array of shape (J,)
+    best_unit : array of int, shape (J,)
+        Neurons with -1 are left out.
+    aggregate : {"unit_mean", "unit_max", "neuron_mean"}
+        See :func:`correlation_ratio`.
+
+    Returns
+    -------
+    float
+        NaN if no neuron is left.
+    """
+    ratios, best_unit = ratios[best_unit >= 0], best_unit[best_unit >= 0]
+    if not ratios.size:
+        return float("nan")
+    if aggregate == "neuron_mean":
+        return float(ratios.mean())
+    number = np.bincount(best_unit)
+    if aggregate == "unit_mean":
+        of_units = np.bincount(best_unit, weights=ratios) / np.maximum(number, 1)
+    else:
+        of_units = np.zeros(number.size)
+        np.maximum.at(of_units, best_unit, ratios)
+    return float(of_units[number > 0].mean())

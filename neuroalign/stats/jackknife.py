@@ -4,6 +4,28 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 
+def jackknife_standard_error(left_out: ArrayLike) -> float:
+    """Return the standard error of a statistic from its values without each observation in turn.
+
+    Parameters
+    ----------
+    left_out : array of float, shape (n,)
+        The statistic of all observations but one.
+
+    Returns
+    -------
+    float
+        ``sqrt((n - 1)/n · Σ (m_i - mean(m))²)``; NaN for fewer than two observations, or where a value is NaN.
+
+    References
+    ----------
+    Efron, B. & Stein, C. (1981). The jackknife estimate of variance. Ann. Statist. 9, 586-596.
+    """
+    values = np.asarray(left_out, dtype=np.float64)
+    n = values.size
+    return float(np.sqrt((n - 1) / n * ((values - values.mean()) ** 2).sum())) if n > 1 else float("nan")
+
+
 def weighted_mean_standard_error(values: ArrayLike, weights: ArrayLike) -> float:
     """Return the jackknife standard error of a weighted mean whose weights are random too.
 
@@ -17,18 +39,11 @@ def weighted_mean_standard_error(values: ArrayLike, weights: ArrayLike) -> float
     Returns
     -------
     float
-        ``sqrt((n - 1)/n · Σ (m_i - mean(m))²)`` with ``m_i`` the weighted mean without observation i;
-        NaN if fewer than two observations have weight.
-
-    References
-    ----------
-    Efron, B. & Stein, C. (1981). The jackknife estimate of variance. Ann. Statist. 9, 586-596.
+        See :func:`jackknife_standard_error`; NaN if fewer than two observations have weight.
     """
     weights = np.asarray(weights, dtype=np.float64)
     values = np.where(weights > 0, np.asarray(values, dtype=np.float64), 0.0)
     if np.count_nonzero(weights) < 2:
         return float("nan")
     total, weighted = weights.sum(), weights * values
-    left_out = (weighted.sum() - weighted) / (total - weights)
-    n = left_out.size
-    return float(np.sqrt((n - 1) / n * ((left_out - left_out.mean()) ** 2).sum()))
+    return jackknife_standard_error((weighted.sum() - weighted) / (total - weights))

@@ -161,6 +161,22 @@ def test_a_neuron_does_not_predict_itself(dataset):
     assert (ratio.data["best_unit"].values.astype(int) != np.arange(12)).all()
 
 
+def test_error_of_the_ratio_is_that_of_its_aggregate(dataset):
+    model = noise(dataset)
+    by_neuron = score(model, dataset, "correlation_ratio[aggregate=neuron_mean]", use_cache=False)
+    ratios = by_neuron.data["correlation_ratio"].values
+    assert by_neuron.error == pytest.approx(ratios.std(ddof=1) / np.sqrt(12))
+    by_unit = score(model, dataset, "correlation_ratio", use_cache=False)
+    best = by_unit.data["best_unit"].values
+    without = []
+    for neuron in range(12):
+        kept = np.arange(12) != neuron
+        units = np.unique(best[kept])
+        without.append(np.mean([ratios[kept & (best == unit)].mean() for unit in units]))
+    assert by_unit.error == pytest.approx(np.sqrt(11 * np.var(without)))
+    assert by_unit.error != pytest.approx(by_neuron.error, rel=0.1)
+
+
 def test_a_neuron_without_variance_has_no_best_unit(dataset):
     values = dataset.responses.values.copy()
     values[10:, 3] = 1.0
