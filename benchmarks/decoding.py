@@ -12,6 +12,7 @@ from neuroalign.benchmark import Benchmark, self_pairs
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.metrics import match_one_to_one
+from neuroalign.metrics.inputs import constant_columns
 from neuroalign.models import Model
 from neuroalign.scores import Score, standard_error
 
@@ -100,7 +101,13 @@ class Decoding(Benchmark):
         )
         notes = [f"{len(real)} stimuli decoded"]
         if not is_marked:
-            notes.append("the dataset marks no held-out stimuli: a model fitted to its images has seen these")
+            marked = dataset.stimuli.held_out()
+            why = (
+                "there are no latents and responses of the held-out stimuli that the dataset marks"
+                if marked is not None and len(marked)
+                else "the dataset marks no held-out stimuli"
+            )
+            notes.append(f"{why}: a model fitted to its images has seen these")
         return self.make_score(
             model,
             dataset,
@@ -119,7 +126,7 @@ class Decoding(Benchmark):
         )
 
     def _held_out(self, dataset: Dataset, stimuli: NDArray[np.str_]) -> tuple[NDArray[np.bool_], bool]:
-        """Return which stimuli are held out, and whether the dataset says so itself."""
+        """Return which stimuli are held out, and whether it is the dataset that says so."""
         marked = dataset.stimuli.held_out()
         chosen = np.zeros(len(stimuli), dtype=bool) if marked is None else np.isin(stimuli, marked.ids)
         is_marked = bool(chosen.any())
@@ -129,7 +136,7 @@ class Decoding(Benchmark):
         if chosen.sum() < 2 or (~chosen).sum() < 3:
             raise UsageError(
                 f"decoding needs two held-out stimuli and three others at least, not {int(chosen.sum())} and "
-                f"{int((~chosen).sum())}"
+                f"{int((~chosen).sum())}; mark others in the dataset, or where none are marked choose another held_out"
             )
         return chosen, is_marked
 
@@ -165,8 +172,12 @@ def _standardise(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Standardise all rows by the mean and deviation (ddof 0) of some; return those, too."""
     mean, deviation = values[rows].mean(axis=0), values[rows].std(axis=0)
-    deviation = np.where(deviation > 0, deviation, 1.0)
-    return (values - mean) / deviation, mean, deviation
+    # A constant that differs from itself in the last bits has no deviation to divide by, and no correlation.
+    constant = constant_columns(values[rows])
+    deviation = np.where(constant, 1.0, deviation)
+    standardised = (values - mean) / deviation
+    standardised[np.ix_(rows, constant)] = 0.0
+    return standardised, mean, deviation
 
 
 def _cosine_distance(predicted: NDArray[np.float64], real: NDArray[np.float64]) -> NDArray[np.float64]:

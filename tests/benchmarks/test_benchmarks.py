@@ -161,6 +161,28 @@ def test_a_neuron_does_not_predict_itself(dataset):
     assert (ratio.data["best_unit"].values.astype(int) != np.arange(12)).all()
 
 
+def test_decoding_says_why_it_held_out_others_than_the_dataset_marks(dataset, dataset_factory):
+    training = dataset.stimuli.table["training"].to_numpy()
+    latents = factors_of(dataset).latents(dataset.stimuli).isel(stimulus=training)
+    result = score(PrecomputedModel(latents, "m"), dataset, "decoding", join="intersection", use_cache=False)
+    assert result.notes[1].startswith("there are no latents and responses of the held-out stimuli")
+    unmarked = dataset_factory()
+    unmarked.stimuli.table["training"] = True
+    result = score(factors_of(unmarked), unmarked, "decoding", use_cache=False)
+    assert result.notes[1].startswith("the dataset marks no held-out stimuli")
+
+
+def test_rounding_of_a_constant_is_not_decoded(dataset):
+    latents = factors_of(dataset).latents(dataset.stimuli)
+    unit = np.full(len(latents), 0.3)
+    unit[1] = 0.1 + 0.2
+    unit[dataset.stimuli.table["training"].to_numpy() == 0] += 1e-9
+    padded = arrays.latents(np.column_stack([latents, unit]), stimulus=latents["stimulus"].values)
+    alone = score(PrecomputedModel(latents, "m"), dataset, "decoding", use_cache=False)
+    result = score(PrecomputedModel(padded, "m"), dataset, "decoding", use_cache=False)
+    assert result.value == pytest.approx(alone.value, abs=1e-6)
+
+
 def test_error_of_the_ratio_is_that_of_its_aggregate(dataset):
     model = noise(dataset)
     by_neuron = score(model, dataset, "correlation_ratio[aggregate=neuron_mean]", use_cache=False)
