@@ -84,7 +84,9 @@ def as_informative(informative: ArrayLike | None, varies: NDArray[np.bool_]) -> 
 
 def constant_columns(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which columns have no variance beyond rounding, shape (n_columns,)."""
-    largest = np.abs(values).max(axis=0, initial=0.0)
+    if not len(values):
+        return np.ones(values.shape[1], dtype=bool)
+    largest = np.abs(values).max(axis=0)
     return np.ptp(values, axis=0) <= 8 * np.finfo(np.float64).eps * largest
 
 

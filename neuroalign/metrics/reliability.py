@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.errors import ArrayError, UsageError
-from neuroalign.metrics.inputs import as_matrix
+from neuroalign.metrics.inputs import as_matrix, constant_columns
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ def reliability(trials: ArrayLike, *, n_splits: int = 20, seed: int = 0) -> Reli
     The halves of a stimulus with n trials have h = ⌊n/2⌋ each. Their correlation r is extended to all trials by the
     Spearman-Brown formula k·r / (1 + (k - 1)·r). The noise of a mean goes with one by its number of trials, so k is the
     mean of 1/h by the mean of 1/n over stimuli; for even and equal numbers of trials k = 2.
+    A negative r, which is chance, is extended as its absolute value is: the formula has a pole there, and with few
+    stimuli would give values of -20.
 
     References
     ----------
@@ -76,17 +78,18 @@ def reliability(trials: ArrayLike, *, n_splits: int = 20, seed: int = 0) -> Reli
     per_half = np.where(usable, 1.0 / np.maximum(halves, 1), 0.0).sum(axis=0) / n_usable
     k = per_half / np.where(per_mean > 0, per_mean, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        extended = k * r / (1 + (k - 1) * r)
+        extended = k * r / (1 + (k - 1) * np.abs(r))
     shown_stimuli = counts > 0
     n_shown = np.maximum(shown_stimuli.sum(axis=0), 1)
     noise = _noise_variance(values, present)
     mean = values.sum(axis=1) / np.maximum(counts, 1)
     centred = np.where(shown_stimuli, mean - mean.sum(axis=0) / n_shown, 0.0)
+    varies = ~constant_columns(np.where(shown_stimuli, mean, mean.sum(axis=0) / n_shown))
     noise_of_mean = noise * np.where(shown_stimuli, 1.0 / np.maximum(counts, 1), 0.0).sum(axis=0) / n_shown
     signal = np.maximum((centred**2).sum(axis=0) / np.maximum(n_shown - 1, 1) - noise_of_mean, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        snr = np.where(enough, signal / noise, np.nan)
-    return Reliability(per_neuron=np.where(enough, extended, np.nan), snr=snr)
+        snr = np.where(enough & varies, signal / noise, np.nan)
+    return Reliability(per_neuron=np.where(enough & varies, extended, np.nan), snr=snr)
 
 
 def noise_corrected_r2(

@@ -22,3 +22,4 @@ def test_rounding_is_no_variance():
     values = np.column_stack([np.full(5, 0.3), [0.1 + 0.2, 0.3, 0.3, 0.3, 0.3], np.arange(5), np.zeros(5)])
     np.testing.assert_array_equal(constant_columns(values), [True, True, False, True])
     np.testing.assert_array_equal(standardise(values)[:, 1], 0)
+    np.testing.assert_array_equal(constant_columns(np.zeros((0, 2))), True)

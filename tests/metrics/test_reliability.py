@@ -59,6 +59,22 @@ def test_pure_noise_and_nothing_repeated():
     assert np.isnan(noise_corrected_r2(noise[:, :1], noise[:, 0])).all()
 
 
+def test_noise_of_few_stimuli_stays_within_bounds():
+    noise = np.random.default_rng(0).standard_normal((3, 2, 500))
+    found = reliability(noise).per_neuron
+    assert (np.abs(found) <= 1).all()
+    assert found.mean() == pytest.approx(0, abs=0.05)
+
+
+def test_a_neuron_without_variance_has_no_reliability():
+    values = trials(50, 3, 2)[1]
+    values[:, :, 1] = 0.3
+    values[0, 0, 1] = 0.1 + 0.2
+    result = reliability(values)
+    np.testing.assert_array_equal(np.isnan(result.per_neuron), [False, True])
+    np.testing.assert_array_equal(np.isnan(result.snr), [False, True])
+
+
 def published_r2_er(values, f):
     """The estimator as Pospisil & Bair (2021) give it, for equal numbers of trials; one neuron."""
     m, n = values.shape
