@@ -1,6 +1,7 @@
 """Alignment as DCI completeness: on how few units do the weights of each neuron sit?"""
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal
 
 import numpy as np
@@ -84,8 +85,8 @@ def completeness(
         base = strength.shape[0]
     elif n_units == "informative":
         base = int(mask.sum())
-    elif isinstance(n_units, int) and not isinstance(n_units, bool):
-        base = n_units
+    elif isinstance(n_units, Integral) and not isinstance(n_units, bool):
+        base = int(n_units)
     else:
         raise UsageError(f"n_units must be 'all', 'informative' or a number, not {n_units!r}")
     used = int((strength > 0).sum(axis=0).max())
@@ -94,7 +95,9 @@ def completeness(
             f"alignment needs two units at least, not {base}: one unit carries all that it predicts by definition"
         )
     if used > base:
-        raise UsageError(f"n_units = {base} is less than the {used} units that have weight for one neuron")
+        raise UsageError(
+            f"n_units = {base} is less than the {used} units that have weight for one neuron; choose {used} or more"
+        )
     total = strength.sum(axis=0)
     has_weight = total > 0
     share = strength / np.where(has_weight, total, 1.0)

@@ -55,6 +55,7 @@ def test_base_of_the_logarithm():
     assert of_three.n_units == 3
     np.testing.assert_allclose(of_three.per_neuron, [1 - np.log(2) / np.log(3), 1.0])
     assert completeness(weights, n_units="informative").n_units == 2
+    assert completeness(weights, n_units=np.int64(7)).n_units == 7
     np.testing.assert_allclose(completeness(weights, n_units=50).per_neuron[0], 1 - np.log(2) / np.log(50))
 
 
@@ -66,7 +67,7 @@ def test_base_of_the_logarithm():
             np.ones((4, 3)),
             {"n_units": 3},
             UsageError,
-            "n_units = 3 is less than the 4 units that have weight",
+            "n_units = 3 is less than the 4 units that have weight for one neuron; choose 4 or more",
         ),
         (np.ones((4, 3)), {"n_units": "some"}, UsageError, "must be 'all', 'informative' or a number"),
         (np.ones((4, 3)), {"informative": np.ones(3, bool)}, ArrayError, r"booleans of shape \(4,\)"),
