@@ -37,7 +37,7 @@ class Score:
     data : xarray.Dataset
         Everything per neuron and per unit.
     provenance : mapping
-        Versions, content hashes, seeds, time taken.
+        Versions, content hashes, numbers of stimuli and neurons, whether neurons are simulated.
     notes : sequence of str
         What a reader of the number should know, such as neurons without any weight.
     instances : sequence of Score
@@ -140,8 +140,8 @@ def summarise(scores: Sequence[Score], *, family: str) -> Score:
     Returns
     -------
     Score
-        The mean over instances; the error is the standard error over instances. NaN instances are
-        left out, and a note counts them.
+        The mean over instances, also of what is beside the value; the error is the standard error over
+        instances. NaN instances are left out, and a note counts them.
     """
     first = scores[0]
     values = np.array([each.value for each in scores])
@@ -162,11 +162,17 @@ def summarise(scores: Sequence[Score], *, family: str) -> Score:
         higher_is_better=first.higher_is_better,
         null=_mean_or_nan([each.null for each in scores]),
         ceiling=_mean_or_nan([each.ceiling for each in scores]),
+        beside={
+            name: _mean_or_nan([each.beside.get(name, float("nan")) for each in scores])
+            for name in dict.fromkeys(name for each in scores for name in each.beside)
+        },
         data=xr.Dataset(
             {"value": ("instance", values)}, coords={"instance": [each.model for each in scores]}
         ),
         provenance={
-            key: value for key, value in first.provenance.items() if key in ("neuroalign", "dataset_hash")
+            key: value
+            for key, value in first.provenance.items()
+            if key in ("neuroalign", "dataset_hash", "simulated", "join")
         },
         notes=notes,
         instances=tuple(scores),

@@ -142,6 +142,18 @@ def test_failed_write_cleans_up(tmp_path):
     assert path.read_text() == "old"
 
 
+def test_family_keeps_what_belongs_beside_its_score():
+    provenance = {"simulated": True, "join": "exact", "latents_hash": "of one instance"}
+    members = [
+        make_score(0.5, beside={"D": 10}, provenance=provenance),
+        make_score(0.7, beside={"D": 20, "effective units": float("nan")}, provenance=provenance),
+    ]
+    family = summarise(members, family="f")
+    assert family.beside["D"] == 15
+    assert np.isnan(family.beside["effective units"])
+    assert family.provenance == {"simulated": True, "join": "exact"}
+
+
 def test_family_mean_and_standard_error():
     family = summarise([make_score(value) for value in (0.2, 0.4, 0.9, float("nan"))], family="f")
     assert family.value == pytest.approx(0.5)
