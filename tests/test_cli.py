@@ -189,6 +189,10 @@ def test_info_and_list(added, capsys):
     assert "presentations per stimulus: 3 to 3" in capsys.readouterr().out
     assert run(["info", "alignment", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["version"] == 1
+    assert run(["info", "alignment[n_folds=3]"]) == 0
+    assert "n_folds = 3" in capsys.readouterr().out
+    assert run(["info", "alignment[folds=3]"]) == 2
+    capsys.readouterr()
     assert run(["info", "pca"]) == 0
     assert ":data:" not in capsys.readouterr().out
     assert run(["list", "datasets"]) == 0

@@ -44,7 +44,7 @@ def info(name: str, as_json: bool) -> None:
     bare = parse_spec(name).name
     scheme = f"{bare.partition(':')[0]}:"
     if bare in benchmarks:
-        described = _describe_benchmark(bare)
+        described = _describe_benchmark(name)
     elif bare in models or scheme in models:
         described = _describe_model(name, bare)
     elif name in dataset_names() or "/" in name:
