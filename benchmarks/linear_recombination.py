@@ -55,9 +55,14 @@ class LinearRecombination(Benchmark):
             raise UsageError("linear_recombination cannot wrap itself; name another benchmark")
 
     def options(self) -> dict[str, Any]:
-        """Return the options, the wrapped benchmark written out in full."""
+        """Return the options, the wrapped benchmark written out in full, and its version."""
         wrapped = load_benchmark(self.benchmark)
-        return {**super().options(), "benchmark": format_spec(wrapped.identifier, wrapped.options())}
+        # A new version of it gives other numbers here as well: they must not be taken for the same.
+        return {
+            **super().options(),
+            "benchmark": format_spec(wrapped.identifier, wrapped.options()),
+            "benchmark_version": wrapped.version,
+        }
 
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Score the neurons, then each set of mixtures."""

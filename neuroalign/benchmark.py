@@ -143,7 +143,8 @@ def load_benchmark(spec: str | Benchmark) -> Benchmark:
 def make_benchmark(name: str, registered: Any, options: Mapping[str, Any]) -> Benchmark:
     """Make a benchmark of what is registered, a class or an instance, with options."""
     if isinstance(registered, Benchmark):
-        options = {**registered.options(), **options}
+        given = {each.name: getattr(registered, each.name) for each in fields(registered)}
+        options = {**given, **options}
         registered = type(registered)
     if not (isinstance(registered, type) and issubclass(registered, Benchmark)):
         raise UsageError(

@@ -6,7 +6,7 @@ import xarray as xr
 from scipy.stats import special_ortho_group
 
 from neuroalign import arrays
-from neuroalign.benchmark import load_benchmark, self_pairs
+from neuroalign.benchmark import load_benchmark, make_benchmark, self_pairs
 from neuroalign.errors import StimulusMismatchError, UnknownNameError, UsageError
 from neuroalign.models import PrecomputedModel, as_model
 from neuroalign.scoring import score
@@ -126,6 +126,19 @@ def test_recombination_wraps_any_benchmark(dataset):
     assert "correlation_ratio[" in result.options["benchmark"]
     with pytest.raises(UsageError, match="cannot wrap itself"):
         load_benchmark("linear_recombination[benchmark=linear_recombination]")
+
+
+def test_a_new_version_of_the_wrapped_benchmark_is_another_score(dataset, monkeypatch):
+    name = "linear_recombination[benchmark=correlation_ratio,n_draws=2]"
+    wrapped = load_benchmark(name)
+    before = score(noise(dataset), dataset, name).options
+    monkeypatch.setattr(type(load_benchmark("correlation_ratio")), "version", 99)
+    after = score(noise(dataset), dataset, name).options
+    assert before != after
+    assert after["benchmark_version"] == 99
+    # An instance that is registered is taken with its options, the wrapped benchmark among them.
+    again = make_benchmark("mine", wrapped, {"n_draws": 3})
+    assert (again.benchmark, again.n_draws) == ("correlation_ratio", 3)
 
 
 def test_missing_stimuli_are_an_error_unless_the_intersection_is_asked_for(dataset):
