@@ -9,7 +9,7 @@ from neuroalign.errors import UsageError
 def fold_labels(
     n_stimuli: int, n_folds: int, *, seed: int = 0, groups: ArrayLike | None = None
 ) -> NDArray[np.int64]:
-    """Assign each stimulus to a fold: a seeded permutation, fold sizes differing by one at most.
+    """Assign each stimulus to a fold: a seeded permutation, fold sizes (in groups) differing by one at most.
 
     Parameters
     ----------
