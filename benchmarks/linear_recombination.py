@@ -96,5 +96,5 @@ class LinearRecombination(Benchmark):
             ),
             beside={"native": native.value, "recombined": float(np.mean(recombined))},
             notes=[f"of {wrapped.identifier}"],
-            provenance={"native": native.value, "recombined": recombined},
+            provenance={**native.provenance, "native": native.value, "recombined": recombined},
         )

@@ -41,13 +41,13 @@ class Benchmark(ABC):
         hints = get_type_hints(type(self))
         for name, value in ((each.name, getattr(self, each.name)) for each in fields(self)):
             allowed = _alternatives(hints[name])
-            if not any(
-                value == each if not isinstance(each, type) else type(value) is each for each in allowed
-            ):
+            if not any(_fits(value, each) for each in allowed):
                 expected = ", ".join(
                     each.__name__ if isinstance(each, type) else repr(each) for each in allowed
                 )
                 raise UsageError(f"{self.identifier}: {name} must be one of {expected}, not {value!r}")
+            if type(value) is int and value < 0:
+                raise UsageError(f"{self.identifier}: {name} must not be negative, not {value}")
 
     @abstractmethod
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
@@ -91,6 +91,15 @@ def _alternatives(hint: Any) -> list[Any]:
     if get_origin(hint) in (Union, UnionType):
         return [each for part in get_args(hint) for each in _alternatives(part)]
     return [hint]
+
+
+def _fits(value: Any, allowed: Any) -> bool:
+    """Whether a value is what one alternative of a type hint allows; what cannot be checked is allowed."""
+    if get_origin(allowed) is not None or allowed is Any:
+        return True
+    if not isinstance(allowed, type):
+        return bool(value == allowed)
+    return type(value) is allowed or (allowed is float and type(value) is int)
 
 
 def self_pairs(latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset) -> NDArray[np.int64]:

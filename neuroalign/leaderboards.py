@@ -104,6 +104,7 @@ def _choose(
 ) -> tuple[list[Score], dict[str, int]]:
     """Select the comparable scores, one for each model of a family, and count what is left out and why."""
     options = _canonical(benchmark.options())
+    n_recorded = np.unique(dataset.recording["stimulus_id"].values).size
     left_out: dict[str, int] = {}
     latest: dict[tuple[str, str], Score] = {}
     for each in scores:
@@ -116,6 +117,8 @@ def _choose(
             reason = "of another version of the benchmark"
         elif _canonical(each.options) != options:
             reason = "with other options"
+        elif (each.provenance.get("n_stimuli") or n_recorded) < n_recorded:
+            reason = "on a part of the stimuli"
         elif (each.family, each.model) in latest:
             reason = "of an earlier state of the same model"
         if reason:

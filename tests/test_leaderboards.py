@@ -42,6 +42,7 @@ def store(dataset):
     save("good", 9, 0.0, benchmark_version=0)
     save("good", 9, 0.0, options={**benchmark.options(), "n_folds": 3})
     save("good", 9, 0.0, provenance={"dataset_hash": "another"})
+    save("good", 9, 0.0, provenance={"dataset_hash": dataset.content_hash, "n_stimuli": 20})
     return store
 
 
@@ -66,6 +67,7 @@ def test_what_is_left_out_is_said(store, dataset):
         "of another version of the benchmark": 1,
         "with other options": 1,
         "of another version of the dataset": 1,
+        "on a part of the stimuli": 1,
     }
     assert list(leaderboard(dataset, "alignment[n_folds=3]")["family"]) == ["good"]
 

@@ -37,6 +37,8 @@ def fold_labels(
         if labels.shape != (n_stimuli,):
             raise UsageError(f"groups must have shape ({n_stimuli},), not {labels.shape}")
         members = np.unique(labels, return_inverse=True)[1]
+    if seed < 0:
+        raise UsageError(f"seed must not be negative, not {seed}")
     n_groups = int(members.max(initial=-1)) + 1
     if not 2 <= n_folds <= n_groups:
         what = "stimuli" if groups is None else "groups of stimuli"

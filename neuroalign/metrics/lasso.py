@@ -126,6 +126,8 @@ def lasso_cv(
     excluded = as_excluded(exclude, n_units, neurons.shape[1])
     labels = _check_folds(folds, n_stimuli, n_folds, seed)
     ratio = _check_grid(n_lambdas, lambda_min_ratio, n_stimuli, n_units)
+    if n_threads is not None and n_threads < 1:
+        raise UsageError(f"n_threads must be at least 1, not {n_threads}")
     if rule not in ("1se", "min"):
         raise UsageError(f"rule must be '1se' or 'min', not {rule!r}")
     # Units that never vary have no weight: the fit is the same without them, and faster.

@@ -1,12 +1,15 @@
 """What every benchmark must do, on neurons whose tuning is known."""
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import xarray as xr
 from scipy.stats import special_ortho_group
 
 from neuroalign import arrays
-from neuroalign.benchmark import load_benchmark, make_benchmark, self_pairs
+from neuroalign.benchmark import Benchmark, load_benchmark, make_benchmark, self_pairs
 from neuroalign.errors import StimulusMismatchError, UnknownNameError, UsageError
 from neuroalign.models import PrecomputedModel, as_model
 from neuroalign.scoring import score
@@ -235,7 +238,24 @@ def test_options_are_checked():
         load_benchmark("alignment[rule=max]")
     with pytest.raises(UnknownNameError, match="did you mean n_lambdas"):
         load_benchmark("alignment[n_lambda=3]")
+    with pytest.raises(UsageError, match="correlation_ratio: n_permutations must not be negative, not -3"):
+        load_benchmark("correlation_ratio[n_permutations=-3]")
     assert load_benchmark("alignment[n_units=12]").n_units == 12
+
+
+def test_options_of_other_types_are_left_to_the_benchmark():
+    @dataclass(frozen=True, kw_only=True)
+    class Third(Benchmark):
+        identifier: ClassVar[str] = "third"
+        windows: tuple[int, ...] = (1, 2)
+        scale: float = 0.5
+
+        def score(self, model, dataset, *, join="exact"):
+            return None
+
+    assert Third(windows=(3,), scale=2).windows == (3,)
+    with pytest.raises(UsageError, match="scale must be one of float, not 'wide'"):
+        Third(scale="wide")
 
 
 def test_dead_units_raise_the_paper_score_but_not_the_informative_one(dataset):

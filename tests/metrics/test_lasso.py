@@ -326,6 +326,8 @@ def test_folds_are_seeded_and_kept():
             UsageError,
             "from 2 to the number of stimuli, 20",
         ),
+        ((np.ones((20, 2)), np.ones((20, 1))), {"seed": -1}, UsageError, "seed must not be negative, not -1"),
+        ((np.ones((20, 2)), np.ones((20, 1))), {"n_threads": 0}, UsageError, "n_threads must be at least 1"),
         ((np.ones((20, 2)), np.ones((20, 1))), {"rule": "2se"}, UsageError, "rule must be '1se' or 'min'"),
         ((np.ones((20, 2)), np.ones((20, 1))), {"n_lambdas": 0}, UsageError, "n_lambdas must be at least 1"),
         ((np.ones((20, 2)), np.ones((20, 1))), {"lambda_min_ratio": 1}, UsageError, "between 0 and 1"),
