@@ -1,0 +1,76 @@
+"""The β-VAEs that come with neuroalign: where they are from, and what they can do."""
+
+import itertools
+
+import numpy as np
+import pytest
+from neuroalign.model_zoo.beta_vae import bundled_instances
+from neuroalign.model_zoo.training.recipes import preset, sweep
+from neuroalign.model_zoo.training.traversals import latent_traversals
+
+from neuroalign.datasets.catalogue import load_dataset
+from neuroalign.metrics import completeness, lasso_cv
+from neuroalign.models import load_model
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return load_dataset("AM-faces-sim")
+
+
+@pytest.fixture(scope="module")
+def instances(dataset):
+    return load_model("beta_vae").instances(dataset)
+
+
+def test_they_are_what_the_recorded_recipe_trains_on_the_shipped_images(dataset):
+    bundled = [trained for _, trained in bundled_instances()]
+    assert {each.recipe for each in bundled} == set(sweep(preset("bundled")))
+    assert len(bundled) >= 5
+    assert len({each.recipe.beta for each in bundled}) >= 3
+    for each in bundled:
+        assert each.stimulus_set == "AM-faces-sim"
+        assert each.stimulus_set_hash == dataset.stimuli.training().content_hash
+        assert np.isfinite(each.record["final"]["objective"])
+
+
+def test_divergence_from_the_prior_is_as_recorded(dataset, instances):
+    training = dataset.stimuli.training()
+    for model in instances[:2]:
+        kl = model.latents(training)["kl"].values
+        np.testing.assert_allclose(kl, model.record["kl"], rtol=0.01, atol=1e-4)
+
+
+def test_faces_that_no_model_has_seen_are_reconstructed(dataset, instances):
+    held_out = dataset.stimuli.held_out()
+    faces = held_out.pixels(64)
+    mean_face = dataset.stimuli.training().pixels(64).mean(axis=0)
+    # The mean training face is mirrored; the factors are symmetric, so it is its own mirror image but for chance.
+    baseline = ((faces - mean_face) ** 2).mean()
+    for model in instances:
+        reconstructed = model.decode(model.latents(held_out))
+        assert ((faces - reconstructed) ** 2).mean() < 0.45 * baseline
+
+
+def test_more_beta_gives_fewer_and_more_complete_units(dataset, instances):
+    factors = dataset.factors.to_numpy()
+    nats, scores = {}, {}
+    for model in instances:
+        latents = model.latents(dataset.stimuli)
+        beta = model.record["recipe"]["beta"]
+        nats.setdefault(beta, []).append(float(latents["kl"].sum()))
+        units = np.where(latents["informative"].values, latents.values, 0.0)
+        scores.setdefault(beta, []).append(completeness(lasso_cv(units, factors).weights).score)
+    betas = sorted(nats)
+    assert all(min(nats[low]) > max(nats[high]) for low, high in itertools.pairwise(betas))
+    assert np.mean(scores[betas[-1]]) > np.mean(scores[betas[0]])
+    pca = load_model("pca[n=50]").latents(dataset.stimuli)
+    assert min(map(min, scores.values())) > completeness(lasso_cv(pca.values, factors).weights).score + 0.2
+
+
+def test_moving_an_informative_unit_moves_the_image(dataset, instances):
+    images = latent_traversals(instances[-1], dataset.stimuli, values=(-2, 0, 2))
+    assert images.sizes["unit"] >= 5
+    moved = np.abs(images.sel(value=2) - images.sel(value=-2)).mean(("row", "column"))
+    # Units in order of their divergence: the first move whole regions.
+    assert (moved[:5] > 0.01).all()
