@@ -5,7 +5,6 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
-from neuroalign.model_zoo.beta_vae import BetaVAE
 from neuroalign.model_zoo.training.traversals import latent_traversals
 from scipy.stats import ortho_group
 
@@ -61,17 +60,18 @@ def alignment_of_models() -> None:
 
 
 def traversals(instance: str) -> None:
-    """Draw what each informative unit of one bundled β-VAE does to the mean face."""
+    """Draw what each unit of one bundled β-VAE does to the mean face."""
     model = na.load_model(instance)
     dataset = na.load_dataset("AM-faces-sim")
-    images = latent_traversals(model, dataset.stimuli)
     latents = model.latents(dataset.stimuli)
+    images = latent_traversals(model, dataset.stimuli)
+    images = images.sel(unit=[unit for unit in images["unit"].values if latents["kl"].sel(unit=unit) > 0.1])
     factors = dataset.factors
-    n_units = min(images.sizes["unit"], 12)
+    n_units = images.sizes["unit"]
     figure, axes = plt.subplots(
         n_units, images.sizes["value"], figsize=(0.72 * images.sizes["value"] + 2.2, 0.72 * n_units)
     )
-    for row, unit in enumerate(images["unit"].values[:n_units]):
+    for row, unit in enumerate(images["unit"].values):
         r = np.corrcoef(latents.sel(unit=unit), factors.to_numpy().T)[0, 1:]
         nearest = np.abs(r).argmax()
         for column, axis in enumerate(axes[row]):
@@ -99,7 +99,6 @@ def reconstructions(instance: str, n: int = 10) -> None:
 
 
 if __name__ == "__main__":
-    best = BetaVAE().instances()[-1].identifier
     alignment_of_models()
-    traversals(best)
-    reconstructions(best)
+    traversals("beta_vae[beta=8,seed=0]")
+    reconstructions("beta_vae[beta=2,seed=0]")
