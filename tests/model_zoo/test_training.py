@@ -1,5 +1,6 @@
 """Training: objectives, recipes, the same weights from the same seed, resuming, divergence, the command."""
 
+import contextlib
 import json
 import os
 import signal
@@ -492,13 +493,19 @@ def test_interrupt_from_the_keyboard_leaves_checkpoints_to_go_on_from(jobs, tmp_
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # Tests that run in the background inherit that interrupts are ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     checkpoints = tmp_path / "out" / "checkpoints"
     deadline = time.monotonic() + 180
-    while len(list(checkpoints.glob("*.safetensors"))) < jobs and time.monotonic() < deadline:
-        time.sleep(0.5)
-    os.killpg(process.pid, signal.SIGINT)
-    _, printed = process.communicate(timeout=60)
+    try:
+        while len(list(checkpoints.glob("*.safetensors"))) < jobs and time.monotonic() < deadline:
+            time.sleep(0.5)
+        os.killpg(process.pid, signal.SIGINT)
+        _, printed = process.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 130
     assert printed.strip().splitlines()[-1] == "neuroalign: interrupted"
     assert "Traceback" not in printed
