@@ -180,6 +180,9 @@ def test_a_neuron_does_not_predict_itself(dataset):
     assert np.all(np.diag(excluded.data["weights"]) == 0)
     assert included.value > excluded.value
     assert included.value > 0.9
+    recombined = score(as_model(Neurons()), dataset, "linear_recombination[n_draws=1]", use_cache=False)
+    assert any("the model's own units" in note for note in recombined.notes)
+    assert not score(factors_of(dataset), dataset, "linear_recombination[n_draws=1]").notes[1:]
     ratio = score(as_model(Neurons()), dataset, "correlation_ratio", use_cache=False)
     assert (ratio.data["best_unit"].values.astype(int) != np.arange(12)).all()
 
