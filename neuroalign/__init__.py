@@ -4,6 +4,7 @@
 >>> score = na.score("beta_vae", "AM-faces-sim", "alignment")  # doctest: +SKIP
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     from neuroalign.scores import Score as Score
     from neuroalign.scoring import score as score
     from neuroalign.stimuli import StimulusSet as StimulusSet
+
+# In a checkout the benchmarks and the model zoo lie beside this folder; once installed they are in it. Python started
+# in a checkout finds this folder before the installed package, and must find them as well.
+_beside = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+if os.path.isfile(os.path.join(_beside, "model_zoo", "__init__.py")):
+    __path__.append(_beside)
 
 # Where each public name lives; imported on first use, so that `import neuroalign` is quick.
 _PUBLIC = {

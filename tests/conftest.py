@@ -12,6 +12,14 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.stimuli import StimulusSet
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _installed_package():
+    """Let Python in other processes import the installed package, not the checkout that tests are run from."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONSAFEPATH", "1")
+        yield
+
+
 @pytest.fixture(autouse=True)
 def neuroalign_home(tmp_path_factory, monkeypatch):
     """Keep every test's datasets, caches and results in a folder of its own."""

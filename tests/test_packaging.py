@@ -150,3 +150,14 @@ def test_this_installation_has_the_same_modules(members):
             spec = importlib.util.find_spec(module)
             assert spec is not None, module
             assert Path(spec.origin).read_bytes() == content, module
+
+
+def test_python_in_a_checkout_finds_everything():
+    # Without site-packages of ours: what is found is the checkout itself.
+    code = (
+        "import neuroalign, neuroalign.benchmarks, neuroalign.model_zoo\n"
+        "print(neuroalign.__file__, neuroalign.benchmarks.__file__, neuroalign.model_zoo.__file__, sep='\\n')"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    found = run(sys.executable, "-c", code, cwd=ROOT, env=environment).splitlines()
+    assert found == [str(ROOT / each / "__init__.py") for each in ("neuroalign", "benchmarks", "model_zoo")]
