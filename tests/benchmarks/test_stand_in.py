@@ -90,9 +90,9 @@ def test_pure_noise_scores_near_chance(single):
     explained = score(model, single, "variance_explained", use_cache=False)
     assert abs(explained.value) < 0.01
     alignment = score(model, single, "alignment", use_cache=False)
-    assert np.isfinite(alignment.value)
-    # What little weight there is carries nothing: next to all neurons have none.
-    assert np.mean(np.abs(alignment.data["weights"]).sum("unit") == 0) > 0.8
+    # The one-standard-error rule leaves neurons that no unit predicts without any weight.
+    assert alignment.value < 0.05
+    assert alignment.beside["neurons without weight"] > 150
     ratio = score(model, single, "correlation_ratio", use_cache=False)
     assert ratio.value == pytest.approx(ratio.null, abs=0.02)
     decoding = score(model, single, "decoding", use_cache=False)
