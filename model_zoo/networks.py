@@ -4,6 +4,8 @@ Importing this module imports torch.
 """
 
 import itertools
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -123,7 +125,57 @@ class VariationalAutoencoder(nn.Module):
         return self.decode(mean + noise * torch.exp(0.5 * log_variance)), mean, log_variance
 
 
-def build(n_latents: int, *, image_size: int = 64, seed: int = 0) -> VariationalAutoencoder:
+class Autoencoder(nn.Module):
+    """An encoder to a code, and a decoder.
+
+    Parameters
+    ----------
+    n_latents : int
+    image_size : int
+        A multiple of 16.
+    """
+
+    def __init__(self, n_latents: int, *, image_size: int = 64) -> None:
+        super().__init__()
+        self.encoder = Encoder(n_latents, image_size=image_size)
+        self.decoder = Decoder(n_latents, image_size=image_size)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Map codes (n, n_latents) to logits (n, 1, size, size)."""
+        return self.decoder(latents)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Map images (n, 1, size, size) to logits of the same shape and codes (n, n_latents)."""
+        code = self.encoder(images)
+        return self.decode(code), code
+
+
+class Classifier(nn.Module):
+    """An encoder to a few linear units, and one logit for each face.
+
+    Parameters
+    ----------
+    n_latents : int
+    n_faces : int
+    image_size : int
+        A multiple of 16.
+    """
+
+    def __init__(self, n_latents: int, n_faces: int, *, image_size: int = 64) -> None:
+        super().__init__()
+        self.encoder = Encoder(n_latents, image_size=image_size)
+        self.logits = nn.Linear(n_latents, n_faces)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Map images (n, 1, size, size) to logits (n, n_faces) and units (n, n_latents)."""
+        units = self.encoder(images)
+        return self.logits(units), units
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def build(make: Callable[[], Network], *, seed: int = 0) -> Network:
     """Make a network whose weights depend on the seed alone.
 
     The generator that torch shares between all its users is neither read nor changed, so networks can
@@ -132,15 +184,15 @@ def build(n_latents: int, *, image_size: int = 64, seed: int = 0) -> Variational
 
     Parameters
     ----------
-    n_latents : int
-    image_size : int
+    make : callable
+        Makes the network, with any weights.
     seed : int
 
     Returns
     -------
-    VariationalAutoencoder, float32, channels last
+    torch.nn.Module, float32, channels last
     """
-    network = empty(n_latents, image_size=image_size)
+    network = empty(make)
     rng = np.random.default_rng([seed, 0])
     with torch.no_grad():
         # Each layer has its weights first and its biases second.
@@ -152,18 +204,18 @@ def build(n_latents: int, *, image_size: int = 64, seed: int = 0) -> Variational
     return network
 
 
-def empty(n_latents: int, *, image_size: int = 64) -> VariationalAutoencoder:
+def empty(make: Callable[[], Network]) -> Network:
     """Make a network whose weights are still to be filled in.
 
     Parameters
     ----------
-    n_latents : int
-    image_size : int
+    make : callable
+        Makes the network, with any weights.
 
     Returns
     -------
-    VariationalAutoencoder, float32, channels last
+    torch.nn.Module, float32, channels last
     """
     with torch.device("meta"):
-        network = VariationalAutoencoder(n_latents, image_size=image_size)
+        network = make()
     return network.to_empty(device="cpu").to(memory_format=torch.channels_last)

@@ -17,7 +17,7 @@ FOLDERS = {
     "benchmarks": "neuroalign/benchmarks",
     "model_zoo": "neuroalign/model_zoo",
 }
-DATA = ("neuroalign/py.typed", "neuroalign/model_zoo/training/presets.toml")
+DATA = ("neuroalign/py.typed", "neuroalign/model_zoo/training/grids.toml")
 SHIPPED_FOLDERS = ("neuroalign/datasets/simulation/bundled", "model_zoo/weights")
 MOST_BYTES = 40_000_000
 
@@ -122,15 +122,15 @@ def installed(wheel, tmp_path_factory):
 def test_installed_wheel_works(installed, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     code = (
-        "import neuroalign, neuroalign.benchmarks.alignment, neuroalign.model_zoo.training.recipes as recipes\n"
+        "import neuroalign, neuroalign.benchmarks.alignment, neuroalign.model_zoo.training.grids as grids\n"
         "print(neuroalign.__file__, neuroalign.benchmarks.__file__, neuroalign.model_zoo.__file__, sep='\\n')\n"
-        "print(recipes.preset('paper')['seed'] is not None)\n"
+        "print(grids.load_grid('beta_vae', 'paper')['seed'] is not None)\n"
     )
-    *files, preset = run(sys.executable, "-c", code, env=environment, cwd=tmp_path).split()
+    *files, grid = run(sys.executable, "-c", code, env=environment, cwd=tmp_path).split()
     assert [Path(each) for each in files] == [
         installed / "neuroalign" / part / "__init__.py" for part in ("", "benchmarks", "model_zoo")
     ]
-    assert preset == "True"
+    assert grid == "True"
     shown = run(sys.executable, "-m", "neuroalign", "list", "benchmarks", env=environment, cwd=tmp_path)
     assert [line.split()[0] for line in shown.splitlines()] == [
         "alignment",

@@ -5,7 +5,7 @@ step, so the number of the step is all that there is to keep of random generator
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,14 @@ from neuroalign.errors import ModelError
 from neuroalign.home import atomic_path
 
 #: Raised when what is written changes.
-FORMAT = "1"
+FORMAT = "2"
 
 
 def write_checkpoint(
     path: Path,
     network: nn.Module,
     optimiser: torch.optim.Adam,
-    totals: Mapping[str, Tensor],
+    groups: Mapping[str, Mapping[str, Tensor]],
     state: Mapping[str, Any],
 ) -> None:
     """Write a checkpoint, whole or not at all.
@@ -34,14 +34,14 @@ def write_checkpoint(
     network : torch.nn.Module
     optimiser : torch.optim.Adam
         Of the network's parameters.
-    totals : mapping of name to tensor
-        Sums that run since the last entry of the log.
+    groups : mapping of name to mapping of name to tensor
+        What else the run keeps, such as sums since the last entry of the log.
     state : mapping
         JSON-like: the number of the step, the log, what identifies the run.
     """
     from safetensors.torch import save_file
 
-    tensors = {f"total.{name}": value for name, value in totals.items()}
+    tensors = {f"{group}.{name}": value for group, values in groups.items() for name, value in values.items()}
     for name, parameter in network.named_parameters():
         tensors[f"network.{name}"] = parameter.detach()
         for moment, value in optimiser.state[parameter].items():
@@ -75,9 +75,23 @@ def read_state(path: Path) -> dict[str, Any]:
 
 
 def restore(
-    path: Path, network: nn.Module, optimiser: torch.optim.Adam, totals: Mapping[str, Tensor]
-) -> None:
-    """Fill a network, its optimiser and running sums from a checkpoint.
+    path: Path, network: nn.Module, optimiser: torch.optim.Adam, groups: Sequence[str]
+) -> list[dict[str, Tensor]]:
+    """Fill a network and its optimiser from a checkpoint.
+
+    Parameters
+    ----------
+    path : Path
+    network : torch.nn.Module
+    optimiser : torch.optim.Adam
+        Of the network's parameters.
+    groups : sequence of str
+        Names of the groups that were written.
+
+    Returns
+    -------
+    list of dict of name to tensor
+        The groups.
 
     Raises
     ------
@@ -100,7 +114,13 @@ def restore(
                         for moment in ("exp_avg", "exp_avg_sq")
                     },
                 }
-            for name, value in totals.items():
-                value.copy_(tensors[f"total.{name}"])
     except (SafetensorError, OSError, KeyError, RuntimeError) as error:
         raise ModelError(f"the checkpoint {path} is damaged: {error}") from error
+    return [
+        {
+            name.removeprefix(f"{group}."): value
+            for name, value in tensors.items()
+            if name.startswith(f"{group}.")
+        }
+        for group in groups
+    ]

@@ -10,9 +10,11 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from neuroalign.model_zoo.training.checkpoints import read_state
 from neuroalign.model_zoo.training.recipes import Recipe
 from neuroalign.model_zoo.training.trained import read_trained, stem, with_ending
@@ -38,7 +40,6 @@ def train(
     stimuli: StimulusSet,
     folder: Path,
     *,
-    family: str = "beta_vae",
     jobs: int = 1,
     overwrite: bool = False,
 ) -> list[Outcome]:
@@ -54,7 +55,6 @@ def train(
         Trained on are ``stimuli.training()``: mirrored where the set says so.
     folder : Path
         See :func:`neuroalign.model_zoo.training.trainer.train_instance`.
-    family : str
     jobs : int
         How many instances are trained at once, each in a process of its own with one thread.
     overwrite : bool
@@ -78,6 +78,8 @@ def train(
     if jobs < 1:
         raise UsageError(f"jobs must be a positive number, not {jobs}")
     training = stimuli.training()
+    # Sorted: the order of the table must not decide the order of training.
+    training = training.select(np.sort(training.ids))
     if not len(training):
         raise UsageError(f"the stimulus set {stimuli.identifier!r} marks no stimulus as for training")
     names = [stem(recipe) for recipe in recipes]
@@ -89,22 +91,24 @@ def train(
     content_hash = training.content_hash
     if not overwrite:
         for recipe in recipes:
-            _expect_same(folder, recipe, content_hash, family)
+            _expect_same(folder, recipe, content_hash)
     else:
         for recipe in recipes:
-            _remove_other(folder, recipe, content_hash, family)
+            _remove_other(folder, recipe, content_hash)
     images = {
         size: TrainingImages(stimuli.identifier, content_hash, training.pixels(size))
         for size in {recipe.image_size for recipe in recipes}
     }
-    done = {recipe: _finished(folder, recipe, content_hash, family) for recipe in recipes}
+    done = {recipe: _finished(folder, recipe) for recipe in recipes}
     unfinished = [recipe for recipe, outcome in done.items() if outcome is None]
-    with _Bar(recipes, family) as bar:
+    with _Bar(recipes) as bar:
         for recipe in set(recipes) - set(unfinished):
             bar.report(recipe, recipe.steps, None)
         workers = _in_processes if min(jobs, len(unfinished)) > 1 else _in_this_process
         with workers(min(jobs, len(unfinished)), bar.report) as (submit, stop):
-            futures = [submit(recipe, images[recipe.image_size], folder, family) for recipe in unfinished]
+            futures = [submit(recipe, images[recipe.image_size], folder) for recipe in unfinished]
+            for recipe, future in zip(unfinished, futures, strict=True):
+                future.add_done_callback(partial(bar.end, recipe))
             try:
                 done.update(zip(unfinished, [future.result() for future in futures], strict=True))
             except BaseException as error:
@@ -118,8 +122,8 @@ def train(
     return [outcome for outcome in done.values() if outcome is not None]
 
 
-#: Starts the training of one instance: recipe, images, folder, family.
-Submit = Callable[[Recipe, TrainingImages, Path, str], "Future[Outcome]"]
+#: Starts the training of one instance: recipe, images, folder.
+Submit = Callable[[Recipe, TrainingImages, Path], "Future[Outcome]"]
 
 
 @contextmanager
@@ -128,10 +132,8 @@ def _in_this_process(n_workers: int, report: Report) -> Iterator[tuple[Submit, C
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:
 
-        def submit(recipe: Recipe, images: TrainingImages, folder: Path, family: str) -> "Future[Outcome]":
-            return pool.submit(
-                train_instance, recipe, images, folder, family=family, report=report, stop=stop
-            )
+        def submit(recipe: Recipe, images: TrainingImages, folder: Path) -> "Future[Outcome]":
+            return pool.submit(train_instance, recipe, images, folder, report=report, stop=stop)
 
         yield submit, stop.set
 
@@ -156,10 +158,8 @@ def _in_processes(n_workers: int, report: Report) -> Iterator[tuple[Submit, Call
             n_workers, mp_context=context, initializer=_begin_worker, initargs=(stop, messages)
         ) as pool:
 
-            def submit(
-                recipe: Recipe, images: TrainingImages, folder: Path, family: str
-            ) -> "Future[Outcome]":
-                return pool.submit(_train_in_worker, recipe, images, folder, family)
+            def submit(recipe: Recipe, images: TrainingImages, folder: Path) -> "Future[Outcome]":
+                return pool.submit(_train_in_worker, recipe, images, folder)
 
             yield submit, stop.set
     finally:
@@ -177,7 +177,7 @@ def _begin_worker(stop: Any, messages: Any) -> None:
     _shared.update(stop=stop, messages=messages)
 
 
-def _train_in_worker(recipe: Recipe, images: TrainingImages, folder: Path, family: str) -> Outcome:
+def _train_in_worker(recipe: Recipe, images: TrainingImages, folder: Path) -> Outcome:
     messages = _shared["messages"]
 
     def report(recipe: Recipe, step: int, entry: Mapping[str, Any] | None) -> None:
@@ -187,18 +187,18 @@ def _train_in_worker(recipe: Recipe, images: TrainingImages, folder: Path, famil
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", NeuroalignWarning)
         try:
-            return train_instance(recipe, images, folder, family=family, report=report, stop=_shared["stop"])
+            return train_instance(recipe, images, folder, report=report, stop=_shared["stop"])
         finally:
             for each in caught:
                 if issubclass(each.category, NeuroalignWarning):
                     messages.put(str(each.message))
 
 
-def _finished(folder: Path, recipe: Recipe, content_hash: str, family: str) -> Outcome | None:
+def _finished(folder: Path, recipe: Recipe) -> Outcome | None:
     path = folder / f"{stem(recipe)}.json"
     if not path.is_file():
         return None
-    trained = read_trained(path, family=family)
+    trained = read_trained(path, type(recipe))
     return Outcome(recipe, trained=trained) if trained.path.is_file() else None
 
 
@@ -213,12 +213,12 @@ def _difference(recipe: Recipe, content_hash: str, found: Mapping[str, Any]) -> 
     return "; ".join(differing) or None
 
 
-def _others(folder: Path, recipe: Recipe, content_hash: str, family: str) -> list[tuple[Path, str]]:
+def _others(folder: Path, recipe: Recipe, content_hash: str) -> list[tuple[Path, str]]:
     """Find a finished or unfinished instance of the same name that is not the one to be trained."""
     others = []
     record = folder / f"{stem(recipe)}.json"
     if record.is_file():
-        difference = _difference(recipe, content_hash, read_trained(record, family=family).record)
+        difference = _difference(recipe, content_hash, read_trained(record, type(recipe)).record)
         if difference:
             others.append((record, difference))
     checkpoint = checkpoint_path(folder, recipe)
@@ -232,16 +232,16 @@ def _others(folder: Path, recipe: Recipe, content_hash: str, family: str) -> lis
     return others
 
 
-def _expect_same(folder: Path, recipe: Recipe, content_hash: str, family: str) -> None:
-    for path, difference in _others(folder, recipe, content_hash, family):
+def _expect_same(folder: Path, recipe: Recipe, content_hash: str) -> None:
+    for path, difference in _others(folder, recipe, content_hash):
         raise UsageError(
             f"{path} exists and was trained with {difference}; replace it with --overwrite, "
             "or train to another folder with --output"
         )
 
 
-def _remove_other(folder: Path, recipe: Recipe, content_hash: str, family: str) -> None:
-    for path, _ in _others(folder, recipe, content_hash, family):
+def _remove_other(folder: Path, recipe: Recipe, content_hash: str) -> None:
+    for path, _ in _others(folder, recipe, content_hash):
         path.unlink()
         if path.suffix == ".json":
             with_ending(path, ".safetensors").unlink(missing_ok=True)
@@ -250,14 +250,15 @@ def _remove_other(folder: Path, recipe: Recipe, content_hash: str, family: str) 
 class _Bar:
     """A progress bar over all images of all instances, where somebody can see it."""
 
-    def __init__(self, recipes: Sequence[Recipe], family: str) -> None:
+    def __init__(self, recipes: Sequence[Recipe]) -> None:
         from tqdm import tqdm
 
         self._seen: dict[Recipe, int] = {}
+        self._expected = sum(recipe.steps * recipe.batch_size for recipe in recipes)
         self._lock = threading.Lock()
         self._bar = tqdm(
-            desc=f"training {family}",
-            total=sum(recipe.steps * recipe.batch_size for recipe in recipes),
+            desc=f"training {', '.join(sorted({recipe.family for recipe in recipes}))}",
+            total=self._expected,
             unit="img",
             unit_scale=True,
             delay=PATIENCE,
@@ -271,14 +272,23 @@ class _Bar:
     def __exit__(self, *_: object) -> None:
         self._bar.close()
 
+    def end(self, recipe: Recipe, _: "Future[Outcome]") -> None:
+        """Expect no more of an instance, which may have ended before its last step."""
+        with self._lock:
+            self._expected -= (recipe.steps - self._seen.get(recipe, 0)) * recipe.batch_size
+            self._bar.total = self._expected
+            self._seen[recipe] = recipe.steps
+
     def report(self, recipe: Recipe, step: int, entry: Mapping[str, Any] | None) -> None:
         """Count the steps of an instance, and show its newest log entry."""
         with self._lock:
-            self._bar.update((step - self._seen.get(recipe, 0)) * recipe.batch_size)
-            self._seen[recipe] = step
+            seen = self._seen.get(recipe, 0)
+            self._bar.update(max(0, step - seen) * recipe.batch_size)
+            self._seen[recipe] = max(step, seen)
             if entry is not None:
-                self._bar.set_postfix_str(
-                    f"{stem(recipe)}: log-likelihood {entry['log_likelihood']:.1f}, KL {entry['kl']:.2f}, "
-                    f"{entry['informative_units']} informative units",
-                    refresh=False,
-                )
+                numbers = [
+                    f"{name.replace('_', ' ')} {value:.5g}"
+                    for name, value in entry.items()
+                    if name not in ("step", "images_per_second", "seconds")
+                ]
+                self._bar.set_postfix_str(f"{stem(recipe)}: {', '.join(numbers)}", refresh=False)

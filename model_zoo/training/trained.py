@@ -5,6 +5,7 @@ Nothing here imports torch, so that finding and naming instances is quick.
 
 import hashlib
 import json
+import operator
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +35,8 @@ class Trained:
     recipe : Recipe
     record : mapping
         Everything that the record says: family, architecture, recipe, stimulus_set (name,
-        content_hash, n_images), versions, final (losses), kl (of each unit), weights_sha256.
+        content_hash, n_images), versions, final (named numbers, see the family), weights_sha256 and
+        what else the family records.
     """
 
     path: Path
@@ -50,6 +52,11 @@ class Trained:
     def stimulus_set_hash(self) -> str:
         """Digest of the images that it was trained on."""
         return str(self.record["stimulus_set"]["content_hash"])
+
+    @property
+    def n_images(self) -> int:
+        """How many images it was trained on."""
+        return operator.index(self.record["stimulus_set"]["n_images"])
 
     @cached_property
     def weights_sha256(self) -> str:
@@ -117,14 +124,15 @@ def stem(recipe: Recipe) -> str:
     return "_".join(f"{name}-{value:g}" for name, value in recipe.options().items())
 
 
-def read_trained(path: Path, *, family: str) -> Trained:
+def read_trained(path: Path, recipe: type[Recipe]) -> Trained:
     """Read the record of a trained instance.
 
     Parameters
     ----------
     path : Path
         Of the weights or of the record.
-    family : str
+    recipe : type of Recipe
+        The family's.
 
     Returns
     -------
@@ -135,7 +143,7 @@ def read_trained(path: Path, *, family: str) -> Trained:
     ModelError
         If the record is missing, damaged or of another family.
     """
-    path = with_ending(path, ".json")
+    path, family = with_ending(path, ".json"), recipe.family
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -147,21 +155,22 @@ def read_trained(path: Path, *, family: str) -> Trained:
                 f"expected format {FORMAT} of {family}"
             )
         str(record["architecture"]), str(record["weights_sha256"])
-        trained = Trained(with_ending(path, ".safetensors"), Recipe.from_mapping(record["recipe"]), record)
-        str(trained.stimulus_set), str(trained.stimulus_set_hash)
+        trained = Trained(with_ending(path, ".safetensors"), recipe.from_mapping(record["recipe"]), record)
+        str(trained.stimulus_set), str(trained.stimulus_set_hash), str(trained.n_images)
     except (KeyError, TypeError) as error:
         raise ModelError(f"the record of trained weights {path} is damaged: {error!r}") from error
     return trained
 
 
-def find_trained(folder: Path, *, family: str) -> list[Trained]:
+def find_trained(folder: Path, recipe: type[Recipe]) -> list[Trained]:
     """Find the trained instances in a folder.
 
     Parameters
     ----------
     folder : Path
         Need not exist.
-    family : str
+    recipe : type of Recipe
+        The family's.
 
     Returns
     -------
@@ -171,7 +180,7 @@ def find_trained(folder: Path, *, family: str) -> list[Trained]:
     found = []
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
         try:
-            found.append(read_trained(path, family=family))
+            found.append(read_trained(path, recipe))
         except NeuroalignError as error:
             warnings.warn(f"ignored {error}", NeuroalignWarning, stacklevel=2)
     return sorted(found, key=lambda each: tuple(each.recipe.options().items()))

@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 Examples:
   neuroalign train beta_vae my-recordings --set beta=4 --seeds 3
   neuroalign train beta_vae ./faces.zip --set beta=2,4,8 --steps 20000 --jobs 2
-  neuroalign train beta_vae AM-faces --preset bundled --output weights
+  neuroalign train classifier my-recordings --grid small --jobs 2
+  neuroalign train vae AM-faces --grid my-grids.toml --output weights
 """
 )
 @click.argument("family")
 @click.argument("dataset")
-@click.option("--preset", metavar="NAME", help="A whole sweep by name: bundled or paper.")
+@click.option(
+    "--grid", metavar="NAME|FILE", help="A whole sweep: small, bundled, paper, or a TOML file of yours."
+)
 @click.option(
     "--set",
     "-s",
@@ -39,7 +42,7 @@ Examples:
 def train(
     family: str,
     dataset: str,
-    preset: str | None,
+    grid: str | None,
     settings: tuple[str, ...],
     seeds: str | None,
     steps: int | None,
@@ -50,36 +53,24 @@ def train(
     overwrite: bool,
     as_json: bool,
 ) -> int:
-    """Train FAMILY (beta_vae) on the training images of DATASET.
+    """Train FAMILY (beta_vae, vae, autoencoder, classifier) on the training images of DATASET.
 
     DATASET is a name, a dataset folder, or a folder or ZIP archive of images. A run that was stopped
     goes on when the same command is given again. Afterwards, scoring the family on a dataset of these
     images uses the new instances.
     """
     from neuroalign.errors import UsageError
-    from neuroalign.model_zoo.training.recipes import preset as load_preset
-    from neuroalign.model_zoo.training.recipes import sweep
-    from neuroalign.registry import unknown_name
 
-    if family not in _FAMILIES:
-        raise unknown_name("family that can be trained", family, _FAMILIES)
-    chosen: dict[str, Any] = {} if preset is None else load_preset(preset)
-    chosen |= dict(_parse_setting(each) for each in settings)
+    trainable = _load_family(family)
+    chosen = dict(_parse_setting(each) for each in settings)
     if seeds is not None:
         chosen["seed"] = _parse_seeds(seeds)
     flags = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate}
     chosen |= {name: value for name, value in flags.items() if value is not None}
-    recipes = sweep(chosen)
+    recipes = trainable.recipes(chosen, grid=grid)
     if jobs < 1:
         raise UsageError(f"--jobs must be a positive number, not {jobs}")
-
-    from neuroalign.home import home
-    from neuroalign.model_zoo.training.runner import train as run
-    from neuroalign.model_zoo.training.sources import folder_name, open_stimuli
-
-    with open_stimuli(dataset) as stimuli:
-        folder = output or home() / "models" / family / folder_name(stimuli.identifier)
-        outcomes = run(recipes, stimuli, folder, family=family, jobs=jobs, overwrite=overwrite)
+    folder, outcomes = trainable.train(dataset, recipes, folder=output, jobs=jobs, overwrite=overwrite)
 
     _print_outcomes(outcomes, family, folder, as_json=as_json)
     for outcome in outcomes:
@@ -88,7 +79,14 @@ def train(
     return 1 if any(outcome.failure for outcome in outcomes) else 0
 
 
-_FAMILIES = ("beta_vae",)
+def _load_family(name: str) -> Any:
+    """Return a family that can be trained: one with ``recipes`` and ``train``, whoever wrote it."""
+    from neuroalign.registry import models, unknown_name
+
+    if name in models and hasattr(registered := models.get(name), "train"):
+        return registered()
+    trainable = [known for known, registered in models.items() if hasattr(registered, "train")]
+    raise unknown_name("family that can be trained", name, trainable)
 
 
 def _parse_setting(text: str) -> tuple[str, Any]:
@@ -142,20 +140,16 @@ def _print_outcomes(outcomes: "list[Outcome]", family: str, folder: Path, *, as_
     if finished:
         from tabulate import tabulate
 
-        columns = ("instance", "objective", "log-likelihood", "KL", "informative", "seconds", "images/s")
-        rows = []
-        for name, trained in finished:
-            record, final = trained.record, trained.record["final"]
-            rows.append(
-                (
-                    name,
-                    f"{final['objective']:.1f}",
-                    f"{final['log_likelihood']:.1f}",
-                    f"{final['kl']:.2f}",
-                    final["informative_units"],
-                    f"{record['training_seconds']:.0f}",
-                    f"{record['images_per_second']:.0f}",
-                )
+        numbers = list(finished[0][1].record["final"])
+        columns = ("instance", *(each.replace("_", " ") for each in numbers), "seconds", "images/s")
+        rows = [
+            (
+                name,
+                *(f"{trained.record['final'][each]:.5g}" for each in numbers),
+                f"{trained.record['training_seconds']:.0f}",
+                f"{trained.record['images_per_second']:.0f}",
             )
+            for name, trained in finished
+        ]
         click.echo(tabulate(rows, headers=columns, disable_numparse=True, stralign="right"))
         click.echo(f"weights: {folder}")

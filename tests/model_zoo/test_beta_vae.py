@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from neuroalign.model_zoo.beta_vae import BetaVAE, BetaVAEModel, bundled_instances, own_folder, own_instances
-from neuroalign.model_zoo.training.recipes import Recipe
+from neuroalign.model_zoo.beta_vae import BetaVAE, BetaVAEModel, BetaVAERecipe
 from neuroalign.model_zoo.training.runner import train
 from neuroalign.model_zoo.training.trained import read_trained
 from neuroalign.model_zoo.training.traversals import latent_traversals
@@ -27,8 +26,8 @@ SMALL = {"n_latents": 3, "image_size": 32, "steps": 3, "batch_size": 8}
 @pytest.fixture
 def own(dataset, neuroalign_home):
     """Two instances trained on the images of `dataset`."""
-    folder = own_folder() / "toy"
-    return train([Recipe(**SMALL, beta=beta) for beta in (1, 2.5)], dataset.stimuli, folder)
+    folder = BetaVAE().own_folder() / "toy"
+    return train([BetaVAERecipe(**SMALL, beta=beta) for beta in (1, 2.5)], dataset.stimuli, folder)
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def rewrite(trained, change):
     trained.path.write_bytes(content)
     record = {**trained.record, "weights_sha256": hashlib.sha256(content).hexdigest()}
     trained.path.with_name(trained.path.name.replace(".safetensors", ".json")).write_text(json.dumps(record))
-    return read_trained(trained.path, family="beta_vae")
+    return read_trained(trained.path, BetaVAERecipe)
 
 
 # --- which instances there are ---
@@ -66,7 +65,7 @@ def test_instances_trained_on_the_datasets_own_images_come_first(dataset, datase
     # The same name and ids, but other images.
     other = dataset_factory(seed=1)
     assert other.stimuli.identifier == dataset.stimuli.identifier
-    assert list(family.grid(other)) == [names for names, _ in bundled_instances()]
+    assert list(family.grid(other)) == [names for names, _ in BetaVAE().bundled()]
     assert list(family.grid()) == list(family.grid(other))
 
 
@@ -86,7 +85,7 @@ def test_options_may_be_left_out_where_the_rest_leaves_one(own):
 
 
 def test_names_that_are_read_as_numbers(dataset, own):
-    own_folder().joinpath("toy").rename(own_folder() / "2023")
+    BetaVAE().own_folder().joinpath("toy").rename(BetaVAE().own_folder() / "2023")
     [first, _] = BetaVAE().instances(dataset)
     assert load_model(first.identifier).identifier.endswith("trained_on=2023]")
 
@@ -103,7 +102,7 @@ def test_unknown_instances_and_options(own):
 def test_records_that_cannot_be_read_are_reported_and_left_out(dataset, own):
     own[0].trained.path.with_suffix(".json").write_text("{")
     with pytest.warns(NeuroalignWarning, match="cannot read the record"):
-        [(names, _)] = own_instances()
+        [(names, _)] = BetaVAE().own()
     assert names["beta"] == 2.5
 
 
@@ -182,14 +181,14 @@ def test_fingerprint_follows_the_weights_and_not_the_name(own, dataset):
 
 def test_names_and_fingerprints_do_without_torch(own, neuroalign_home):
     program = (
-        "import sys; from neuroalign.model_zoo.beta_vae import BetaVAE, own_instances, BetaVAEModel\n"
-        "models = BetaVAE().instances() + [BetaVAEModel(each) for _, each in own_instances()]\n"
+        "import sys; from neuroalign.model_zoo.beta_vae import BetaVAE, BetaVAEModel\n"
+        "models = BetaVAE().instances() + [BetaVAEModel(each) for _, each in BetaVAE().own()]\n"
         "assert all(len(each.fingerprint) == 64 and each.identifier and each.trained_on for each in models)\n"
         "print(len(models), 'torch' in sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     n, torch_loaded = result.stdout.split()
-    assert int(n) == 2 + len(bundled_instances())
+    assert int(n) == 2 + len(BetaVAE().bundled())
     assert torch_loaded == "False"
 
 
@@ -227,7 +226,7 @@ def test_truncated_swapped_and_missing_files(own, dataset):
     with pytest.raises(ModelError, match=r"cannot read the weights .*No such file"):
         BetaVAEModel(first).latents(dataset.stimuli)
     with pytest.raises(ModelError, match="cannot read the weights"):
-        _ = BetaVAEModel(read_trained(first.path, family="beta_vae")).fingerprint
+        _ = BetaVAEModel(read_trained(first.path, BetaVAERecipe)).fingerprint
 
 
 @pytest.mark.parametrize(
@@ -257,7 +256,7 @@ def test_weights_of_another_network(own, dataset, change, message):
         ({"family": "vae"}, "of the family vae; expected format 1 of beta_vae"),
         ({"format": 2}, "records format 2"),
         ({"recipe": {"beta": "x"}}, "beta must be a number"),
-        ({"recipe": {"shape": 1}}, "no setting of a recipe is called 'shape'"),
+        ({"recipe": {"shape": 1}}, "no setting of beta_vae is called 'shape'"),
         ({"recipe": None}, "is damaged"),
         ({"stimulus_set": 3}, "is damaged"),
         ({"weights_sha256": None}, "is damaged"),

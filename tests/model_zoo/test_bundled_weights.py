@@ -4,8 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from neuroalign.model_zoo.beta_vae import bundled_instances
-from neuroalign.model_zoo.training.recipes import preset, sweep
+from neuroalign.model_zoo.beta_vae import BetaVAE
 from neuroalign.model_zoo.training.traversals import latent_traversals
 
 from neuroalign.datasets.catalogue import load_dataset
@@ -24,8 +23,8 @@ def instances(dataset):
 
 
 def test_they_are_what_the_recorded_recipe_trains_on_the_shipped_images(dataset):
-    bundled = [trained for _, trained in bundled_instances()]
-    assert {each.recipe for each in bundled} == set(sweep(preset("bundled")))
+    bundled = [trained for _, trained in BetaVAE().bundled()]
+    assert {each.recipe for each in bundled} == set(BetaVAE().recipes({}, grid="bundled"))
     assert len(bundled) >= 5
     assert len({each.recipe.beta for each in bundled}) >= 3
     for each in bundled:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from neuroalign.model_zoo.networks import Decoder, Encoder, build
+from neuroalign.model_zoo.networks import Decoder, Encoder, VariationalAutoencoder, build
 from torch.nn.functional import conv2d, conv_transpose2d, linear, relu
 
 
@@ -14,7 +14,7 @@ def n_parameters(module):
 @pytest.mark.parametrize("image_size", [32, 64, 128])
 @pytest.mark.parametrize("n_latents", [1, 50])
 def test_shapes(image_size, n_latents):
-    network = build(n_latents, image_size=image_size)
+    network = build(lambda: VariationalAutoencoder(n_latents, image_size=image_size))
     images = torch.rand(3, 1, image_size, image_size)
     logits, mean, log_variance = network(images, torch.zeros(3, n_latents))
     assert logits.shape == images.shape
@@ -34,7 +34,7 @@ def test_number_of_parameters(image_size, n):
 
 
 def test_encoder_and_decoder_are_what_is_published():
-    network = build(5, seed=3)
+    network = build(lambda: VariationalAutoencoder(5), seed=3)
     weights = network.state_dict()
     images, latents = torch.rand(2, 1, 64, 64), torch.randn(2, 5)
     values = images
@@ -59,7 +59,7 @@ def test_encoder_and_decoder_are_what_is_published():
 
 
 def test_sample_is_mean_plus_noise_times_standard_deviation():
-    network = build(4, image_size=32)
+    network = build(lambda: VariationalAutoencoder(4, image_size=32))
     images, noise = torch.rand(3, 1, 32, 32), torch.randn(3, 4)
     logits, mean, log_variance = network(images, noise)
     sample = mean + noise * torch.sqrt(torch.exp(log_variance))
@@ -68,7 +68,7 @@ def test_sample_is_mean_plus_noise_times_standard_deviation():
 
 def test_weights_depend_on_the_seed_alone():
     state = torch.get_rng_state()
-    first, other, again = build(5, seed=1), build(5, seed=2), build(5, seed=1)
+    first, other, again = (build(lambda: VariationalAutoencoder(5), seed=seed) for seed in (1, 2, 1))
     assert torch.equal(torch.get_rng_state(), state)
     for name, value in first.state_dict().items():
         assert torch.equal(value, again.state_dict()[name])
@@ -76,7 +76,7 @@ def test_weights_depend_on_the_seed_alone():
 
 
 def test_initial_weights_are_uniform_within_one_over_the_root_of_the_inputs():
-    weights = build(50).state_dict()
+    weights = build(lambda: VariationalAutoencoder(50)).state_dict()
     for name, n_inputs in (("encoder.hidden", 1024), ("encoder.convolutions.2", 32 * 16)):
         for kind in ("weight", "bias"):
             values = weights[f"{name}.{kind}"].numpy()

@@ -14,23 +14,19 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from neuroalign.model_zoo.networks import build
-from neuroalign.model_zoo.training.objectives import (
-    bernoulli_log_likelihood,
-    beta_vae_objective,
-    gaussian_kl,
-)
-from neuroalign.model_zoo.training.recipes import Recipe, preset, preset_names, sweep
+from neuroalign.model_zoo.beta_vae import BetaVAERecipe
+from neuroalign.model_zoo.networks import VariationalAutoencoder, build
+from neuroalign.model_zoo.training.draws import batch_indices, step_noise
+from neuroalign.model_zoo.training.grids import grid_names, load_grid
+from neuroalign.model_zoo.training.recipes import sweep
 from neuroalign.model_zoo.training.runner import train
+from neuroalign.model_zoo.training.terms import bernoulli_log_likelihood, gaussian_kl
 from neuroalign.model_zoo.training.trained import find_trained, read_trained
 from neuroalign.model_zoo.training.trainer import (
     Interrupted,
     TrainingImages,
-    batch_indices,
     checkpoint_path,
-    evaluate,
     log_path,
-    step_noise,
     train_instance,
 )
 from PIL import Image
@@ -85,21 +81,23 @@ def test_objective_is_the_hand_computation():
     np.testing.assert_allclose(likelihood, [np.log(0.8) + np.log(0.9), -2 * np.log(2)])
     kl = torch.tensor([[0.5, 1.5], [0.0, 1.0]], dtype=torch.float64)
     expected = (np.log(0.8) + np.log(0.9) - 4 * 2.0 - 2 * np.log(2) - 4 * 1.0) / 2
-    assert beta_vae_objective(likelihood, kl, 4.0).item() == pytest.approx(expected)
+    objective = BetaVAERecipe(beta=4).objective(np.zeros((1, 32, 32), np.float32))
+    means = {"log_likelihood": likelihood.mean(), "kl": kl.mean(0)}
+    assert objective.value(means).item() == pytest.approx(expected)
 
 
 # --- recipes ---
 
 
-def test_presets():
-    assert preset_names() == ["bundled", "paper"]
-    paper = sweep(preset("paper"))
+def test_grids():
+    assert grid_names("beta_vae") == ["bundled", "paper", "small"]
+    paper = sweep(BetaVAERecipe, load_grid("beta_vae", "paper"))
     assert len(paper) == 400
     assert sorted({each.beta for each in paper}) == [0.5 * step for step in range(1, 41)]
     assert {(e.steps, e.batch_size, e.learning_rate, e.n_latents, e.cooldown) for e in paper} == {
         (1_000_000, 16, 1e-4, 50, 0.0)
     }
-    bundled = sweep(preset("bundled"))
+    bundled = sweep(BetaVAERecipe, load_grid("beta_vae", "bundled"))
     assert len(bundled) >= 5
     seeds = {beta: [e.seed for e in bundled if e.beta == beta] for beta in {e.beta for e in bundled}}
     assert len(seeds) >= 3
@@ -107,7 +105,7 @@ def test_presets():
 
 
 def test_sweep_is_the_product_of_the_choices():
-    recipes = sweep({"beta": [1, 2.5], "seed": [0, 7], "steps": 5})
+    recipes = sweep(BetaVAERecipe, {"beta": [1, 2.5], "seed": [0, 7], "steps": 5})
     assert [(each.beta, each.seed, each.steps) for each in recipes] == [
         (1, 0, 5),
         (1, 7, 5),
@@ -117,10 +115,10 @@ def test_sweep_is_the_product_of_the_choices():
 
 
 def test_learning_rate_falls_at_the_end_only():
-    recipe = Recipe(steps=10, learning_rate=0.6, cooldown=0.5)
+    recipe = BetaVAERecipe(steps=10, learning_rate=0.6, cooldown=0.5)
     rates = [recipe.learning_rate_at(step) for step in range(10)]
     np.testing.assert_allclose(rates, [0.6] * 5 + [0.5, 0.4, 0.3, 0.2, 0.1])
-    assert Recipe(steps=10).learning_rate_at(9) == Recipe().learning_rate
+    assert BetaVAERecipe(steps=10).learning_rate_at(9) == BetaVAERecipe().learning_rate
 
 
 @pytest.mark.parametrize(
@@ -140,14 +138,14 @@ def test_learning_rate_falls_at_the_end_only():
 )
 def test_bad_settings_are_named(settings, message):
     with pytest.raises(UsageError, match=message):
-        sweep(settings)
+        sweep(BetaVAERecipe, settings)
 
 
-def test_unknown_settings_and_presets_have_a_near_miss():
+def test_unknown_settings_and_grids_have_a_near_miss():
     with pytest.raises(UnknownNameError, match="did you mean batch_size"):
-        sweep({"batchsize": 3})
+        sweep(BetaVAERecipe, {"batchsize": 3})
     with pytest.raises(UnknownNameError, match="did you mean bundled"):
-        preset("bundle")
+        load_grid("beta_vae", "bundle")
 
 
 # --- order and noise ---
@@ -173,9 +171,9 @@ def test_noise_is_standard_normal_and_new_in_every_step():
 
 
 def test_training_is_adam_on_the_objective(images, tmp_path):
-    recipe = Recipe(**SMALL, beta=2, seed=5)
+    recipe = BetaVAERecipe(**SMALL, beta=2, seed=5)
     trained = train_instance(recipe, images, tmp_path).trained
-    network = build(3, image_size=32, seed=5)
+    network = build(lambda: VariationalAutoencoder(3, image_size=32), seed=5)
     optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
     for step in range(recipe.steps):
         batch = torch.from_numpy(images.pixels[batch_indices(5, step, 10, 4)])[:, None]
@@ -195,7 +193,7 @@ def test_training_learns(tmp_path):
     rng = np.random.default_rng(0)
     half = rng.integers(0, 2, (2, 32, 32)).astype(np.float32)
     pixels = np.concatenate([half, 1 - half])
-    recipe = Recipe(beta=1, n_latents=4, image_size=32, steps=250, batch_size=16)
+    recipe = BetaVAERecipe(beta=1, n_latents=4, image_size=32, steps=250, batch_size=16)
     trained = train_instance(recipe, TrainingImages("four", "x", pixels), tmp_path).trained
     final = trained.record["final"]
     assert final["log_likelihood"] > -0.5 * 1024 * np.log(2)
@@ -206,7 +204,7 @@ def test_training_learns(tmp_path):
 
 
 def test_same_seed_same_bytes_whatever_the_jobs(stimuli, tmp_path):
-    recipes = sweep({**SMALL, "beta": [1, 4], "seed": [0, 1]})
+    recipes = sweep(BetaVAERecipe, {**SMALL, "beta": [1, 4], "seed": [0, 1]})
     one = train(recipes, stimuli, tmp_path / "one")
     four = train(recipes, stimuli, tmp_path / "four", jobs=4)
     contents = [outcome.trained.path.read_bytes() for outcome in one]
@@ -217,7 +215,7 @@ def test_same_seed_same_bytes_whatever_the_jobs(stimuli, tmp_path):
 
 def test_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(images, tmp_path, monkeypatch):
     monkeypatch.setattr("neuroalign.model_zoo.training.trainer._LOG_ENTRIES", 3)
-    recipe = Recipe(**SMALL, cooldown=0.5)
+    recipe = BetaVAERecipe(**SMALL, cooldown=0.5)
     whole = train_instance(recipe, images, tmp_path / "whole").trained
     folder = tmp_path / "parts"
     # Stopped twice, in the middle of a pass and of a log entry's steps.
@@ -231,7 +229,7 @@ def test_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(images, t
         with pytest.raises(Interrupted):
             train_instance(recipe, images, folder, report=report, stop=stop)
         assert checkpoint_path(folder, recipe).is_file()
-        assert find_trained(folder, family="beta_vae") == []
+        assert find_trained(folder, BetaVAERecipe) == []
     resumed = train_instance(recipe, images, folder).trained
     assert resumed.path.read_bytes() == whole.path.read_bytes()
     assert resumed.record["final"] == whole.record["final"]
@@ -245,7 +243,7 @@ def test_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(images, t
 
 
 def test_killed_run_goes_on_from_its_last_checkpoint(images, tmp_path):
-    recipe = Recipe(**SMALL)
+    recipe = BetaVAERecipe(**SMALL)
     whole = train_instance(recipe, images, tmp_path / "whole").trained
 
     class Killed(BaseException):
@@ -266,7 +264,7 @@ def test_killed_run_goes_on_from_its_last_checkpoint(images, tmp_path):
 
 
 def test_damaged_checkpoint_is_reported_and_training_starts_anew(images, tmp_path):
-    recipe = Recipe(**SMALL)
+    recipe = BetaVAERecipe(**SMALL)
     whole = train_instance(recipe, images, tmp_path / "whole").trained
     path = checkpoint_path(tmp_path / "damaged", recipe)
     path.parent.mkdir(parents=True)
@@ -277,7 +275,7 @@ def test_damaged_checkpoint_is_reported_and_training_starts_anew(images, tmp_pat
 
 
 def test_checkpoint_of_other_images_is_not_resumed(images, tmp_path):
-    recipe = Recipe(**SMALL)
+    recipe = BetaVAERecipe(**SMALL)
     stop = threading.Event()
     stop.set()
     with pytest.raises(Interrupted):
@@ -288,12 +286,16 @@ def test_checkpoint_of_other_images_is_not_resumed(images, tmp_path):
 
 
 def test_divergence_stops_one_instance_and_leaves_the_rest(stimuli, tmp_path):
-    recipes = [Recipe(**SMALL, beta=1), Recipe(**SMALL, beta=2, learning_rate=1e6), Recipe(**SMALL, beta=3)]
+    recipes = [
+        BetaVAERecipe(**SMALL, beta=1),
+        BetaVAERecipe(**SMALL, beta=2, learning_rate=1e6),
+        BetaVAERecipe(**SMALL, beta=3),
+    ]
     outcomes = train(recipes, stimuli, tmp_path)
     assert [outcome.failure is None for outcome in outcomes] == [True, False, True]
     assert "diverged at step" in outcomes[1].failure
     assert "try a learning rate below 1e+06" in outcomes[1].failure
-    assert [each.recipe.beta for each in find_trained(tmp_path, family="beta_vae")] == [1, 3]
+    assert [each.recipe.beta for each in find_trained(tmp_path, BetaVAERecipe)] == [1, 3]
     log = json.loads(log_path(tmp_path, recipes[1]).read_text())
     assert log["stopped"] == outcomes[1].failure
 
@@ -301,16 +303,16 @@ def test_divergence_stops_one_instance_and_leaves_the_rest(stimuli, tmp_path):
 def test_nan_in_the_images_is_a_divergence(images, tmp_path):
     broken = images.pixels.copy()
     broken[3, 0, 0] = np.nan
-    outcome = train_instance(Recipe(**SMALL), TrainingImages("n", "h", broken), tmp_path)
+    outcome = train_instance(BetaVAERecipe(**SMALL), TrainingImages("n", "h", broken), tmp_path)
     assert outcome.trained is None
     assert "the objective was nan" in outcome.failure
 
 
 def test_record_and_log_say_where_weights_come_from(stimuli, tmp_path):
-    [outcome] = train([Recipe(**SMALL, beta=2.5, seed=3)], stimuli, tmp_path)
+    [outcome] = train([BetaVAERecipe(**SMALL, beta=2.5, seed=3)], stimuli, tmp_path)
     assert outcome.trained.path.name == "beta-2.5_n_latents-3_image_size-32_seed-3.safetensors"
-    record = read_trained(outcome.trained.path, family="beta_vae").record
-    assert Recipe.from_mapping(record["recipe"]) == outcome.recipe
+    record = read_trained(outcome.trained.path, BetaVAERecipe).record
+    assert BetaVAERecipe.from_mapping(record["recipe"]) == outcome.recipe
     assert record["stimulus_set"] == {
         "name": "noise",
         "content_hash": stimuli.training().content_hash,
@@ -321,23 +323,24 @@ def test_record_and_log_say_where_weights_come_from(stimuli, tmp_path):
     assert record["training_seconds"] > 0
     entries = json.loads(log_path(tmp_path, outcome.recipe).read_text())["entries"]
     assert [entry["step"] for entry in entries] == list(range(1, 13))
-    network = build(3, image_size=32)
+    network = build(lambda: VariationalAutoencoder(3, image_size=32))
     weights = outcome.trained.weights({n: tuple(v.shape) for n, v in network.state_dict().items()})
     with torch.no_grad():
         for name, value in network.state_dict().items():
             value.copy_(torch.from_numpy(weights[name]))
-    likelihood, kl = evaluate(network, stimuli.pixels(), seed=3)
-    assert likelihood == pytest.approx(record["final"]["log_likelihood"], rel=1e-6)
-    np.testing.assert_allclose(kl, record["kl"], rtol=1e-4, atol=1e-9)
+    measured = outcome.recipe.objective(stimuli.pixels()).evaluate(network)
+    assert measured["final"] == pytest.approx(record["final"], rel=1e-6)
+    np.testing.assert_allclose(measured["kl"], record["kl"], rtol=1e-4, atol=1e-9)
 
 
 def test_half_precision_changes_little(stimuli, tmp_path):
     full, half = (
-        train([Recipe(**SMALL, storage=storage)], stimuli, tmp_path / storage)[0].trained
+        train([BetaVAERecipe(**SMALL, storage=storage)], stimuli, tmp_path / storage)[0].trained
         for storage in ("float32", "float16")
     )
     assert half.path.stat().st_size < 0.51 * full.path.stat().st_size
-    shapes = {n: tuple(v.shape) for n, v in build(3, image_size=32).state_dict().items()}
+    network = build(lambda: VariationalAutoencoder(3, image_size=32))
+    shapes = {n: tuple(v.shape) for n, v in network.state_dict().items()}
     for name, value in full.weights(shapes).items():
         np.testing.assert_allclose(half.weights(shapes)[name], value, rtol=5e-4, atol=1e-7)
     assert half.record["final"]["log_likelihood"] == pytest.approx(
@@ -348,48 +351,49 @@ def test_half_precision_changes_little(stimuli, tmp_path):
 def test_mirrored_sets_are_trained_on_mirrored_images(dataset, tmp_path):
     stimuli = dataset.stimuli
     settings = {**SMALL, "steps": 2}
-    [outcome] = train([Recipe(**settings)], stimuli, tmp_path / "set")
+    [outcome] = train([BetaVAERecipe(**settings)], stimuli, tmp_path / "set")
     training = stimuli.table.index[stimuli.table["training"]]
     pixels = np.stack([np.asarray(stimuli.open(each).resize((32, 32), 3)) for each in training]) / np.float32(
         255
     )
     mirrored = TrainingImages("toy", "h", np.ascontiguousarray(pixels[:, :, ::-1], dtype=np.float32))
-    expected = train_instance(Recipe(**settings), mirrored, tmp_path / "own").trained
-    shapes = {n: tuple(v.shape) for n, v in build(3, image_size=32).state_dict().items()}
+    expected = train_instance(BetaVAERecipe(**settings), mirrored, tmp_path / "own").trained
+    network = build(lambda: VariationalAutoencoder(3, image_size=32))
+    shapes = {n: tuple(v.shape) for n, v in network.state_dict().items()}
     for name, value in expected.weights(shapes).items():
         # Resampling before or after mirroring may round a grey value differently.
         np.testing.assert_allclose(outcome.trained.weights(shapes)[name], value, atol=5e-4)
 
 
 def test_finished_instances_are_kept_and_others_are_not_replaced_unasked(stimuli, tmp_path):
-    [first] = train([Recipe(**SMALL)], stimuli, tmp_path)
+    [first] = train([BetaVAERecipe(**SMALL)], stimuli, tmp_path)
     changed = first.trained.path.stat().st_mtime_ns
-    train([Recipe(**SMALL)], stimuli, tmp_path)
+    train([BetaVAERecipe(**SMALL)], stimuli, tmp_path)
     assert first.trained.path.stat().st_mtime_ns == changed
-    longer = Recipe(**{**SMALL, "steps": 13})
+    longer = BetaVAERecipe(**{**SMALL, "steps": 13})
     with pytest.raises(UsageError, match="trained with steps=12, not 13; replace it with --overwrite"):
         train([longer], stimuli, tmp_path)
     others = StimulusSet.from_arrays(stimuli.pixels()[:5], identifier="fewer")
     with pytest.raises(UsageError, match="trained with other images"):
-        train([Recipe(**SMALL)], others, tmp_path)
+        train([BetaVAERecipe(**SMALL)], others, tmp_path)
     [replaced] = train([longer], stimuli, tmp_path, overwrite=True)
     assert replaced.trained.recipe.steps == 13
-    assert read_trained(first.trained.path, family="beta_vae").recipe == longer
+    assert read_trained(first.trained.path, BetaVAERecipe).recipe == longer
 
 
 def test_sets_that_cannot_be_trained_on(stimuli, tmp_path):
     without_images = StimulusSet("bare", stimuli.table)
     with pytest.raises(MissingImagesError):
-        train([Recipe(**SMALL)], without_images, tmp_path)
+        train([BetaVAERecipe(**SMALL)], without_images, tmp_path)
     table = stimuli.table.assign(training=False)
     with pytest.raises(UsageError, match="marks no stimulus as for training"):
         train(
-            [Recipe(**SMALL)],
+            [BetaVAERecipe(**SMALL)],
             StimulusSet("none", table, dict.fromkeys(stimuli.ids, np.zeros((32, 32), np.uint8))),
             tmp_path,
         )
     with pytest.raises(UsageError, match="two instances would be called"):
-        train([Recipe(**SMALL), Recipe(**{**SMALL, "steps": 3})], stimuli, tmp_path)
+        train([BetaVAERecipe(**SMALL), BetaVAERecipe(**{**SMALL, "steps": 3})], stimuli, tmp_path)
 
 
 # --- the command ---
@@ -434,7 +438,7 @@ def test_command_trains_on_an_archive_as_on_its_folder(picture_folder, tmp_path)
         assert "beta_vae[beta=4,n_latents=3,image_size=32,seed=0]" in result.stdout
     [a], [b] = ((tmp_path / each).glob("*.safetensors") for each in "ab")
     assert a.read_bytes() == b.read_bytes()
-    records = [read_trained(each, family="beta_vae") for each in (a, b)]
+    records = [read_trained(each, BetaVAERecipe) for each in (a, b)]
     assert records[0].stimulus_set_hash == records[1].stimulus_set_hash
 
 
@@ -449,7 +453,7 @@ def test_command_reports_divergence_and_exits_with_1(picture_folder):
     ("arguments", "message"),
     [
         (["beta_va", "."], "did you mean beta_vae"),
-        (["beta_vae", ".", "--preset", "papers"], "did you mean paper"),
+        (["beta_vae", ".", "--grid", "papers"], "did you mean paper"),
         (["beta_vae", ".", "--set", "bta=4"], "did you mean beta"),
         (["beta_vae", ".", "--set", "beta"], "--set takes KEY=VALUE"),
         (["beta_vae", ".", "--seeds", "x"], "--seeds takes how many"),
@@ -472,7 +476,7 @@ def test_no_progress_bar_where_nobody_looks(stimuli, tmp_path, capsys, monkeypat
     monkeypatch.setattr("neuroalign.model_zoo.training.runner.PATIENCE", 0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        train([Recipe(**SMALL)], stimuli, tmp_path)
+        train([BetaVAERecipe(**SMALL)], stimuli, tmp_path)
     captured = capsys.readouterr()
     assert captured.out == captured.err == ""
 

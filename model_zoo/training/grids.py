@@ -1,0 +1,89 @@
+"""Whole sweeps by name: those that come with neuroalign, and those in a TOML file of yours."""
+
+import os
+import tomllib
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from neuroalign.arrays import name_some
+from neuroalign.errors import UsageError
+from neuroalign.registry import unknown_name
+
+
+def grid_names(family: str) -> list[str]:
+    """Return the names of the grids that come with neuroalign for a family, sorted."""
+    return sorted(_of_family(_shipped(), family))
+
+
+def load_grid(family: str, grid: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the settings of a grid; a setting may be a list, of which each value is trained.
+
+    Parameters
+    ----------
+    family : str
+    grid : str or path
+        A name, or a TOML file that has a table ``[FAMILY.NAME]``. If it has several tables of the
+        family, ``FILE:NAME`` says which.
+
+    Returns
+    -------
+    dict of name to value, or to a list of values
+
+    Raises
+    ------
+    UnknownNameError
+        Naming the nearest grids.
+    UsageError
+        If the file cannot be read, or does not say which grid of the family is meant.
+    """
+    known = _of_family(_shipped(), family)
+    text = os.fspath(grid)
+    if text in known:
+        return known[text]
+    path, wanted = _split(text)
+    if path is None:
+        error = unknown_name(f"grid of {family}", text, known)
+        raise type(error)(f"{error}; or give a TOML file")
+    grids = _of_family(_read(path), family)
+    if wanted is None and len(grids) == 1:
+        return next(iter(grids.values()))
+    if not grids:
+        raise UsageError(f"{path} has no grid of {family}: it needs a table [{family}.NAME] of settings")
+    if wanted is None:
+        raise UsageError(
+            f"{path} has several grids of {family}, {name_some(sorted(grids))}: give {path}:NAME"
+        )
+    if wanted not in grids:
+        raise unknown_name(f"grid of {family} in {path}", wanted, grids)
+    return grids[wanted]
+
+
+def _split(text: str) -> tuple[Path | None, str | None]:
+    """Tell the file from the name of the grid in it; a colon may also be a part of the path."""
+    whole = Path(text).expanduser()
+    if whole.is_file() or text.endswith(".toml"):
+        return whole, None
+    start, colon, name = text.rpartition(":")
+    path = Path(start).expanduser()
+    return (path, name) if colon and (path.is_file() or start.endswith(".toml")) else (None, None)
+
+
+def _shipped() -> dict[str, Any]:
+    return _read(files("neuroalign.model_zoo.training") / "grids.toml")
+
+
+def _read(path: Path | Traversable) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+        raise UsageError(f"cannot read the grids in {path}: {reason}") from error
+
+
+def _of_family(content: dict[str, Any], family: str) -> dict[str, dict[str, Any]]:
+    grids = content.get(family, {})
+    if not isinstance(grids, dict) or not all(isinstance(each, dict) for each in grids.values()):
+        raise UsageError(f"settings of {family} must stand in a table with a name: [{family}.NAME]")
+    return grids

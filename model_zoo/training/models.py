@@ -1,0 +1,180 @@
+"""Models with trained weights: what they encode and decode."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import xarray as xr
+from neuroalign.model_zoo.training.recipes import Recipe
+from neuroalign.model_zoo.training.trained import Trained, read_trained
+from numpy.typing import NDArray
+
+from neuroalign import arrays
+from neuroalign.errors import ModelError
+from neuroalign.hashing import digest
+from neuroalign.specs import format_spec
+from neuroalign.stimuli import StimulusSet
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# One size for every call: kernels may round differently for batches of different sizes.
+_BATCH = 64
+
+
+class TrainedModel:
+    """A trained network; its units are the outputs of the encoder.
+
+    Parameters
+    ----------
+    trained : Trained or path
+        The weights, or the path of their file.
+    identifier : str, optional
+        By default the name of the family with the options of the instance.
+    """
+
+    #: The recipes of the family.
+    recipe: ClassVar[type[Recipe]]
+    #: Raised when the same weights and images would give other latents.
+    version: ClassVar[int] = 1
+
+    def __init__(self, trained: Trained | Path, *, identifier: str | None = None) -> None:
+        self._trained = trained if isinstance(trained, Trained) else read_trained(Path(trained), self.recipe)
+        self.identifier = identifier or format_spec(self.recipe.family, self._trained.recipe.options())
+        self._loaded: Any = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.identifier}, trained on {self.trained_on}>"
+
+    @property
+    def trained_on(self) -> str:
+        """Name of the stimulus set that the model was trained on."""
+        return self._trained.stimulus_set
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """Where the weights come from: recipe, stimulus set, versions, losses."""
+        return self._trained.record
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the weights, the architecture and the image size; computed without torch."""
+        architecture, size = self._trained.record["architecture"], self._trained.recipe.image_size
+        return digest(
+            self.recipe.family, self.version, architecture, self._trained.weights_sha256, size, _BATCH
+        )
+
+    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        """Encode stimuli.
+
+        Parameters
+        ----------
+        stimuli : StimulusSet
+
+        Returns
+        -------
+        latents of shape (n_stimuli, n_latents)
+            Units that vary at all are ``informative``.
+
+        Raises
+        ------
+        ModelError
+            If the weights are missing or damaged.
+        MissingImagesError
+            If the images are not available.
+        """
+        return self._label(stimuli, self._encode_all(stimuli)["units"])
+
+    def _encode(self, network: Any, images: "Tensor") -> dict[str, "Tensor"]:
+        """Return what is computed of each image: ``units``, shape (n, n_latents), and anything else."""
+        return {"units": network.encoder(images)}
+
+    def _encode_all(self, stimuli: StimulusSet) -> dict[str, NDArray[np.float32]]:
+        """Encode stimuli in sorted order, so that no value depends on the order in which they are given."""
+        import torch
+        from neuroalign.model_zoo.training.trainer import one_thread
+
+        network = self._network()
+        size = self._trained.recipe.image_size
+        in_order = stimuli.select(np.sort(stimuli.ids))
+        encoded = []
+        with one_thread(), torch.inference_mode():
+            for pixels in in_order.batches(_BATCH, size=size):
+                batch = np.zeros((_BATCH, 1, size, size), dtype=np.float32)
+                batch[: len(pixels), 0] = pixels
+                values = self._encode(network, torch.from_numpy(batch))
+                encoded.append({name: value[: len(pixels)].numpy() for name, value in values.items()})
+        return {name: np.concatenate([each[name] for each in encoded]) for name in encoded[0]}
+
+    def _label(self, stimuli: StimulusSet, units: NDArray[np.float32], **coordinates: Any) -> xr.DataArray:
+        """Label what :meth:`_encode_all` returned."""
+        rank = np.argsort(np.argsort(stimuli.ids))
+        attrs = {"identifier": self.identifier, "trained_on": self.trained_on}
+        return arrays.latents(units[rank], stimulus=stimuli.ids, attrs=attrs, **coordinates)
+
+    def _network(self) -> Any:
+        if self._loaded is None:
+            import torch
+            from neuroalign.model_zoo.networks import ARCHITECTURE, empty
+
+            architecture = self._trained.record["architecture"]
+            if architecture != ARCHITECTURE:
+                raise ModelError(
+                    f"{self.identifier} has the architecture {architecture}; this version of neuroalign "
+                    f"knows {ARCHITECTURE}"
+                )
+            network = empty(partial(self._trained.recipe.network, self._trained.n_images))
+            state = network.state_dict()
+            weights = self._trained.weights({name: tuple(value.shape) for name, value in state.items()})
+            with torch.no_grad():
+                for name, value in state.items():
+                    value.copy_(torch.from_numpy(weights[name]))
+            self._loaded = network.eval()
+        return self._loaded
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Workers read the weights themselves.
+        return {**self.__dict__, "_loaded": None}
+
+
+class GenerativeModel(TrainedModel):
+    """A trained network that also turns units into images."""
+
+    def decode(self, latents: xr.DataArray) -> NDArray[np.float32]:
+        """Reconstruct images.
+
+        Parameters
+        ----------
+        latents : latents
+            Dimensions stimulus, unit; all units of the model, in their order.
+
+        Returns
+        -------
+        array of float32 in [0, 1], shape (n_stimuli, image_size, image_size)
+
+        Raises
+        ------
+        ModelError
+            If the number of units is not the model's own, or the weights are damaged.
+        """
+        import torch
+        from neuroalign.model_zoo.training.trainer import one_thread
+
+        recipe = self._trained.recipe
+        if latents.sizes["unit"] != recipe.n_latents:
+            raise ModelError(
+                f"{self.identifier} decodes {recipe.n_latents} units, not {latents.sizes['unit']}"
+            )
+        network = self._network()
+        values = np.asarray(latents.values, dtype=np.float32)
+        images = np.empty((len(values), recipe.image_size, recipe.image_size), dtype=np.float32)
+        with one_thread(), torch.inference_mode():
+            for start in range(0, len(values), _BATCH):
+                rows = values[start : start + _BATCH]
+                batch = np.zeros((_BATCH, recipe.n_latents), dtype=np.float32)
+                batch[: len(rows)] = rows
+                decoded = torch.sigmoid(network.decode(torch.from_numpy(batch)))
+                images[start : start + _BATCH] = decoded[: len(rows), 0].numpy()
+        return images

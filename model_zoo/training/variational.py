@@ -1,0 +1,134 @@
+"""What the families share whose units are the means of a Gaussian posterior."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from neuroalign.model_zoo.training.models import GenerativeModel
+from neuroalign.model_zoo.training.objective import Objective, means_of
+from neuroalign.model_zoo.training.recipes import Recipe
+from numpy.typing import NDArray
+
+from neuroalign.stimuli import StimulusSet
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+#: A unit is informative if its mean divergence from the prior is above this, in nats.
+INFORMATIVE = 0.01
+
+
+class VariationalRecipe(Recipe):
+    """What determines a network that is trained for :class:`VariationalObjective`."""
+
+    @property
+    @abstractmethod
+    def kl_weight(self) -> float:
+        """Weight of the divergence from the prior."""
+
+    def network(self, n_images: int) -> "nn.Module":
+        """Make an encoder to the mean and log-variance of each latent, and a decoder."""
+        from neuroalign.model_zoo.networks import VariationalAutoencoder
+
+        return VariationalAutoencoder(self.n_latents, image_size=self.image_size)
+
+    def objective(self, pixels: NDArray[np.float32]) -> "VariationalObjective":
+        """Make the objective."""
+        return VariationalObjective(self, pixels)
+
+
+class VariationalObjective(Objective[VariationalRecipe]):
+    """log p(x|z) − β·KL(q(z|x)‖p(z)), with a Bernoulli likelihood summed over pixels; in nats.
+
+    References
+    ----------
+    Higgins et al. (2017), "β-VAE", eq. 4; Higgins et al. (2020), arXiv:2006.14304, eq. 1.
+    """
+
+    @property
+    def worst(self) -> float:
+        """Ten times what a constant grey image costs: log 2 a pixel."""
+        return float(-10 * np.log(2) * self.images[0].numel())
+
+    def inputs(self, step: int) -> tuple["Tensor", ...]:
+        """Return a batch of images, and noise."""
+        from neuroalign.model_zoo.training.draws import step_noise
+
+        (images,) = super().inputs(step)
+        return images, step_noise(self.recipe.seed, step, (len(images), self.recipe.n_latents))
+
+    def evaluation_inputs(self) -> Iterator[tuple["Tensor", ...]]:
+        """Yield all images, with one sample of noise for each."""
+        from neuroalign.model_zoo.training.draws import step_noise
+
+        for number, (images,) in enumerate(super().evaluation_inputs()):
+            yield images, step_noise(self.recipe.seed, number, (len(images), self.recipe.n_latents))
+
+    def measure(self, network: "nn.Module", *inputs: "Tensor") -> dict[str, "Tensor"]:
+        """Return ``log_likelihood`` (n,) and ``kl`` (n, n_latents)."""
+        from neuroalign.model_zoo.training.terms import bernoulli_log_likelihood, gaussian_kl
+
+        images, noise = inputs
+        logits, mean, log_variance = network(images, noise)
+        return {
+            "log_likelihood": bernoulli_log_likelihood(images, logits),
+            "kl": gaussian_kl(mean, log_variance),
+        }
+
+    def value(self, means: Mapping[str, "Tensor"]) -> "Tensor":
+        """Return the mean over images of log p(x|z) − β·KL(q(z|x)‖p(z))."""
+        return means["log_likelihood"] - self.recipe.kl_weight * means["kl"].sum()
+
+    def summary(self, means: Mapping[str, "Tensor"]) -> dict[str, float]:
+        """Return the objective, its parts, and how many units are informative."""
+        return {
+            "objective": self.value(means).item(),
+            "log_likelihood": means["log_likelihood"].item(),
+            "kl": means["kl"].sum().item(),
+            "informative_units": int((means["kl"] > INFORMATIVE).sum()),
+        }
+
+    def evaluate(self, network: "nn.Module") -> dict[str, Any]:
+        """Return the summary over all images, and the divergence of each unit."""
+        means = means_of(self.measure_all(network, self.evaluation_inputs()))
+        return {"final": self.summary(means), "kl": means["kl"].tolist()}
+
+
+class VariationalModel(GenerativeModel):
+    """A trained network whose units are the means of a Gaussian posterior."""
+
+    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        """Encode stimuli.
+
+        Parameters
+        ----------
+        stimuli : StimulusSet
+
+        Returns
+        -------
+        latents of shape (n_stimuli, n_latents)
+            The means of the posterior. ``kl`` is each unit's divergence from the prior, averaged over
+            the stimuli; where it is above 0.01 nats the unit is ``informative``.
+
+        Raises
+        ------
+        ModelError
+            If the weights are missing or damaged.
+        MissingImagesError
+            If the images are not available.
+
+        References
+        ----------
+        Duan et al. (2020), arXiv:1905.12614, section 4, for the threshold.
+        """
+        encoded = self._encode_all(stimuli)
+        kl = encoded["kl"].mean(axis=0, dtype=np.float64)
+        return self._label(stimuli, encoded["units"], informative=kl > INFORMATIVE, kl=kl)
+
+    def _encode(self, network: Any, images: "Tensor") -> dict[str, "Tensor"]:
+        from neuroalign.model_zoo.training.terms import gaussian_kl
+
+        mean, log_variance = network.encode(images)
+        return {"units": mean, "kl": gaussian_kl(mean, log_variance)}
