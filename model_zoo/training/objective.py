@@ -127,3 +127,8 @@ def means_of(measured: Mapping[str, NDArray[np.float32]]) -> dict[str, "Tensor"]
     import torch
 
     return {name: torch.as_tensor(values.mean(axis=0, dtype=np.float64)) for name, values in measured.items()}
+
+
+def n_varying(units: NDArray[np.float32]) -> int:
+    """Return how many units, shape (n, n_units), are not exactly constant."""
+    return int((np.ptp(units, axis=0) > 0).sum())

@@ -1,0 +1,112 @@
+"""Autoencoders: networks that are trained to reconstruct images from a few units, and nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from neuroalign.model_zoo.training.families import TrainedFamily
+from neuroalign.model_zoo.training.models import GenerativeModel
+from neuroalign.model_zoo.training.objective import Objective, means_of, n_varying
+from neuroalign.model_zoo.training.recipes import Recipe
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class AutoencoderRecipe(Recipe):
+    """Everything but the images that determines the weights of an autoencoder; see :class:`Recipe`."""
+
+    family: ClassVar[str] = "autoencoder"
+
+    def network(self, n_images: int) -> "nn.Module":
+        """Make an encoder to a code, and a decoder."""
+        from neuroalign.model_zoo.networks import Autoencoder
+
+        return Autoencoder(self.n_latents, image_size=self.image_size)
+
+    def objective(self, pixels: NDArray[np.float32]) -> "AutoencoderObjective":
+        """Make the objective."""
+        return AutoencoderObjective(self, pixels)
+
+
+class AutoencoderObjective(Objective[AutoencoderRecipe]):
+    """−‖f(x) − x‖², the squared error summed over pixels.
+
+    Notes
+    -----
+    f(x) is the sigmoid of what the decoder returns, as in the other families: the network is the same,
+    only the objective differs, and images lie between 0 and 1. The paper does not say.
+
+    References
+    ----------
+    Higgins et al. (2020), arXiv:2006.14304, eq. 2.
+    """
+
+    @cached_property
+    def worst(self) -> float:
+        """Twice what constant mid-grey images cost, and at least 0.01 a pixel."""
+        grey = (self.images - 0.5).square().mean().item()
+        return -max(0.01, 2 * grey) * self.images[0].numel()
+
+    def measure(self, network: "nn.Module", *inputs: "Tensor") -> dict[str, "Tensor"]:
+        """Return ``squared_error`` (n,) and the code, ``units`` (n, n_latents)."""
+        from neuroalign.model_zoo.training.terms import squared_error
+
+        (images,) = inputs
+        logits, code = network(images)
+        return {"squared_error": squared_error(images, logits.sigmoid()), "units": code}
+
+    def value(self, means: Mapping[str, "Tensor"]) -> "Tensor":
+        """Return the negative of the squared error."""
+        return -means["squared_error"]
+
+    def summary(self, means: Mapping[str, "Tensor"]) -> dict[str, float]:
+        """Return the objective and the squared error."""
+        return {"objective": self.value(means).item(), "squared_error": means["squared_error"].item()}
+
+    def evaluate(self, network: "nn.Module") -> dict[str, Any]:
+        """Return the summary over all images, and how many units vary."""
+        measured = self.measure_all(network, self.evaluation_inputs())
+        return {
+            "final": {
+                **self.summary(means_of(measured)),
+                "informative_units": n_varying(measured["units"]),
+            }
+        }
+
+
+class AutoencoderModel(GenerativeModel):
+    """A trained autoencoder; its units are the code.
+
+    Parameters
+    ----------
+    trained : Trained or path
+        The weights, or the path of their file.
+    identifier : str, optional
+        By default ``autoencoder[n_latents=…,seed=…]``.
+    """
+
+    recipe = AutoencoderRecipe
+
+
+class Autoencoder(TrainedFamily):
+    """The autoencoders that come with neuroalign, and those that you train.
+
+    They are trained to reconstruct images with the least squared error, without noise or prior. Nothing
+    but their number of latents and their seed tells them apart.
+
+    The instances for a dataset are those that were trained on its own training images, by
+    ``neuroalign train autoencoder DATASET``, if there are any; otherwise the bundled ones.
+
+    References
+    ----------
+    Hinton & Salakhutdinov (2006), "Reducing the dimensionality of data with neural networks"; Higgins
+    et al. (2020), arXiv:2006.14304, eq. 2.
+    """
+
+    identifier = "autoencoder"
+    model = AutoencoderModel

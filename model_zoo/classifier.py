@@ -1,0 +1,184 @@
+"""Classifiers: networks that are trained to tell the training faces from each other."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from neuroalign.model_zoo.training.early_stopping import EarlyStopping
+from neuroalign.model_zoo.training.families import TrainedFamily
+from neuroalign.model_zoo.training.models import TrainedModel
+from neuroalign.model_zoo.training.objective import EVALUATION_BATCH, Objective, means_of, n_varying
+from neuroalign.model_zoo.training.recipes import Recipe
+from neuroalign.model_zoo.training.translations import N_TRANSLATIONS, SHIFTS, Translations, split
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class ClassifierRecipe(Recipe):
+    """Everything but the images that determines the weights of a classifier.
+
+    Parameters
+    ----------
+    validate_every : int
+        Steps between measurements on the validation set.
+    patience : int
+        After how many measurements in a row without a lower cross-entropy training stops. The weights
+        are those of the lowest.
+    **settings
+        See :class:`neuroalign.model_zoo.training.recipes.Recipe`. ``steps`` is the most that is trained;
+        the seed also decides which images are for training, validation and test.
+    """
+
+    family: ClassVar[str] = "classifier"
+
+    validate_every: int = 500
+    patience: int = 5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_whole("validate_every", low=1)
+        self._check_whole("patience", low=1)
+
+    def network(self, n_images: int) -> "nn.Module":
+        """Make an encoder to a few linear units, and a logit for each training image."""
+        from neuroalign.model_zoo.networks import Classifier
+
+        return Classifier(self.n_latents, n_images, image_size=self.image_size)
+
+    def objective(self, pixels: NDArray[np.float32]) -> "ClassifierObjective":
+        """Make the objective."""
+        return ClassifierObjective(self, pixels)
+
+
+class ClassifierObjective(Objective[ClassifierRecipe]):
+    """The log-probability of the right face (the negative cross-entropy), in nats.
+
+    Each training image is a face of its own, in 25 positions that are split 80/10/10; see
+    :mod:`neuroalign.model_zoo.training.translations`.
+
+    References
+    ----------
+    Higgins et al. (2020), arXiv:2006.14304, Methods, "Baseline models".
+    """
+
+    def __init__(self, recipe: ClassifierRecipe, pixels: NDArray[np.float32]) -> None:
+        super().__init__(recipe, pixels)
+        self.translations = Translations(pixels)
+        self.split = split(len(pixels), seed=recipe.seed)
+
+    @property
+    def worst(self) -> float:
+        """Ten times what a guess costs, and at least 10 nats."""
+        return float(-10 * max(1, np.log(len(self.images))))
+
+    def inputs(self, step: int) -> tuple["Tensor", ...]:
+        """Return a batch of shifted images, and which faces they are of."""
+        from neuroalign.model_zoo.training.draws import batch_indices
+
+        training = self.split.training
+        indices = batch_indices(self.recipe.seed, step, len(training), self.recipe.batch_size)
+        return self._examples(training[indices])
+
+    def evaluation_inputs(self) -> Iterator[tuple["Tensor", ...]]:
+        """Yield all shifted images that are for training, and which faces they are of."""
+        return self._batches(self.split.training)
+
+    def measure(self, network: "nn.Module", *inputs: "Tensor") -> dict[str, "Tensor"]:
+        """Return ``cross_entropy`` (n,), ``accuracy`` (n,), 1 or 0, and ``units`` (n, n_latents)."""
+        from torch.nn.functional import cross_entropy
+
+        images, faces = inputs
+        logits, units = network(images)
+        return {
+            "cross_entropy": cross_entropy(logits, faces, reduction="none"),
+            "accuracy": (logits.argmax(dim=1) == faces).float(),
+            "units": units,
+        }
+
+    def value(self, means: Mapping[str, "Tensor"]) -> "Tensor":
+        """Return the negative cross-entropy."""
+        return -means["cross_entropy"]
+
+    def summary(self, means: Mapping[str, "Tensor"]) -> dict[str, float]:
+        """Return the objective and the accuracy on images that are for training."""
+        return {"objective": self.value(means).item(), "training_accuracy": means["accuracy"].item()}
+
+    def early_stopping(self) -> EarlyStopping:
+        """Return the rule that the recipe sets."""
+        return EarlyStopping(self.recipe.validate_every, self.recipe.patience)
+
+    def validate(self, network: "nn.Module") -> tuple[float, dict[str, float]]:
+        """Return the cross-entropy on the validation set, and numbers for the log."""
+        means = means_of(self.measure_all(network, self._batches(self.split.validation)))
+        loss = means["cross_entropy"].item()
+        return loss, {"validation_cross_entropy": loss, "validation_accuracy": means["accuracy"].item()}
+
+    def evaluate(self, network: "nn.Module") -> dict[str, Any]:
+        """Return the summary over the training images, and losses and accuracies on the others.
+
+        ``accuracy`` and ``cross_entropy`` are on the test set, which training has never seen.
+        """
+        measured = self.measure_all(network, self.evaluation_inputs())
+        test = means_of(self.measure_all(network, self._batches(self.split.test)))
+        return {
+            "final": {
+                **self.summary(means_of(measured)),
+                **self.validate(network)[1],
+                "cross_entropy": test["cross_entropy"].item(),
+                "accuracy": test["accuracy"].item(),
+                "informative_units": n_varying(measured["units"]),
+            },
+            "translations": {"shifts": list(SHIFTS), "edge": "repeated"},
+            "split": {
+                "training": len(self.split.training),
+                "validation": len(self.split.validation),
+                "test": len(self.split.test),
+            },
+        }
+
+    def _examples(self, examples: NDArray[np.int64]) -> tuple["Tensor", ...]:
+        import torch
+
+        images = torch.from_numpy(self.translations.take(examples))[:, None]
+        return images, torch.from_numpy(examples // N_TRANSLATIONS)
+
+    def _batches(self, examples: NDArray[np.int64]) -> Iterator[tuple["Tensor", ...]]:
+        for start in range(0, len(examples), EVALUATION_BATCH):
+            yield self._examples(examples[start : start + EVALUATION_BATCH])
+
+
+class ClassifierModel(TrainedModel):
+    """A trained classifier; its units are what the logits are computed from.
+
+    Parameters
+    ----------
+    trained : Trained or path
+        The weights, or the path of their file.
+    identifier : str, optional
+        By default ``classifier[n_latents=…,seed=…]``.
+    """
+
+    recipe = ClassifierRecipe
+
+
+class Classifier(TrainedFamily):
+    """The classifiers that come with neuroalign, and those that you train.
+
+    They are trained to tell all training images from each other: the encoder of the other families leads
+    to a few linear units, and these to one logit for each face. It cannot decode. Nothing but their
+    number of units and their seed tells instances apart.
+
+    The instances for a dataset are those that were trained on its own training images, by
+    ``neuroalign train classifier DATASET``, if there are any; otherwise the bundled ones.
+
+    References
+    ----------
+    Higgins et al. (2020), arXiv:2006.14304, Methods, "Baseline models".
+    """
+
+    identifier = "classifier"
+    model = ClassifierModel

@@ -1,0 +1,87 @@
+"""Faces shifted by a few pixels, so that a classifier has several images of each, some of them not trained on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+#: By how many pixels a face is shifted, down and to the right; 0 leaves it where it is.
+SHIFTS = (-2, -1, 0, 1, 2)
+#: Images of each face: every pair of a vertical and a horizontal shift.
+N_TRANSLATIONS = len(SHIFTS) ** 2
+
+
+class Translations:
+    """All images of all faces. Pixels that come in from outside repeat the edge.
+
+    Example ``25 f + 5 i + j`` is face f, shifted down by ``SHIFTS[i]`` and to the right by ``SHIFTS[j]``.
+
+    Parameters
+    ----------
+    pixels : array of float32, shape (n_faces, size, size)
+
+    References
+    ----------
+    Higgins et al. (2020), arXiv:2006.14304, Methods, "Dataset": a 5×5 grid, of which the paper says no
+    more. Here it is centred on the face as it is, in steps of one pixel of what the network sees.
+    """
+
+    def __init__(self, pixels: NDArray[np.float32]) -> None:
+        most = max(SHIFTS)
+        padded = np.pad(pixels, ((0, 0), (most, most), (most, most)), mode="edge")
+        # Views, not copies. A window that starts further down shows the face further up.
+        windows = sliding_window_view(padded, pixels.shape[1:], axis=(1, 2))
+        self._windows = windows[:, ::-1, ::-1]
+
+    def __len__(self) -> int:
+        return len(self._windows) * N_TRANSLATIONS
+
+    def take(self, examples: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return images, shape (n, size, size)."""
+        faces, translations = np.divmod(examples, N_TRANSLATIONS)
+        return self._windows[faces, translations // len(SHIFTS), translations % len(SHIFTS)]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which images are for what; of each face, some are in every part.
+
+    Parameters
+    ----------
+    training, validation, test : arrays of int64
+        Examples, see :class:`Translations`, in ascending order.
+    """
+
+    training: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+def split(n_faces: int, *, seed: int) -> Split:
+    """Split the images of each face 80/10/10.
+
+    Of the 25 images of a face, drawn at random, 20 are for training. Five are left, so one half of the
+    faces has two for validation and three for the test, the other half three and two.
+
+    Parameters
+    ----------
+    n_faces : int
+    seed : int
+
+    Returns
+    -------
+    Split
+    """
+    rng = np.random.default_rng([seed, 3])
+    order = rng.permuted(np.tile(np.arange(N_TRANSLATIONS), (n_faces, 1)), axis=1)
+    examples = order + N_TRANSLATIONS * np.arange(n_faces)[:, np.newaxis]
+    n_training = N_TRANSLATIONS * 8 // 10
+    middle = n_training + (N_TRANSLATIONS - n_training) // 2
+    # The middle one of the five is for validation in a random half of the faces.
+    to_validation = rng.permutation(n_faces) < n_faces // 2
+    return Split(
+        np.sort(examples[:, :n_training], axis=None),
+        np.sort(np.concatenate([examples[:, n_training:middle].ravel(), examples[to_validation, middle]])),
+        np.sort(np.concatenate([examples[~to_validation, middle], examples[:, middle + 1 :].ravel()])),
+    )

@@ -1,0 +1,48 @@
+"""Variational autoencoders: the β-VAE with β = 1, in several sizes."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from neuroalign.model_zoo.training.families import TrainedFamily
+from neuroalign.model_zoo.training.variational import VariationalModel, VariationalRecipe
+
+
+@dataclass(frozen=True)
+class VAERecipe(VariationalRecipe):
+    """Everything but the images that determines the weights of a VAE; see :class:`VariationalRecipe`."""
+
+    family: ClassVar[str] = "vae"
+    kl_weight: ClassVar[float] = 1.0
+
+
+class VAEModel(VariationalModel):
+    """A trained VAE; its units are the means of the posterior.
+
+    Parameters
+    ----------
+    trained : Trained or path
+        The weights, or the path of their file.
+    identifier : str, optional
+        By default ``vae[n_latents=…,seed=…]``.
+    """
+
+    recipe = VAERecipe
+
+
+class VAE(TrainedFamily):
+    """The VAEs that come with neuroalign, and those that you train.
+
+    They are trained for the evidence lower bound, log p(x|z) − KL(q(z|x)‖p(z)), which is the objective of
+    the β-VAE with β = 1. Nothing but their number of latents and their seed tells them apart.
+
+    The instances for a dataset are those that were trained on its own training images, by
+    ``neuroalign train vae DATASET``, if there are any; otherwise the bundled ones.
+
+    References
+    ----------
+    Kingma & Welling (2014), "Auto-encoding variational Bayes"; Higgins et al. (2020), arXiv:2006.14304,
+    eq. 3.
+    """
+
+    identifier = "vae"
+    model = VAEModel
