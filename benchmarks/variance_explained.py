@@ -20,10 +20,10 @@ class VarianceExplained(Benchmark):
 
     Parameters
     ----------
-    n_outer_folds : int
-        Folds of the outer cross-validation, whose residuals are pooled; λ is chosen without them.
-    n_folds, n_lambdas, rule, seed
-        Of the inner cross-validated Lasso; see :func:`neuroalign.metrics.lasso_cv`.
+    n_folds : int
+        Folds whose residuals are pooled; the Lasso that predicts one is cross-validated over the others.
+    n_lambdas, rule, seed
+        Of that Lasso; see :func:`neuroalign.metrics.lasso_cv`.
     zero_uninformative : bool
         Whether units that are not informative are set to zero before the fit.
     self_pairs : {"exclude", "include"}
@@ -36,9 +36,8 @@ class VarianceExplained(Benchmark):
     """
 
     identifier: ClassVar[str] = "variance_explained"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
-    n_outer_folds: int = 10
     n_folds: int = 10
     n_lambdas: int = 100
     rule: Literal["1se", "min"] = "1se"
@@ -54,7 +53,6 @@ class VarianceExplained(Benchmark):
         explained = lasso_variance_explained(
             np.where(informative, latents.values, 0.0) if self.zero_uninformative else latents.values,
             responses.values,
-            n_outer_folds=self.n_outer_folds,
             n_folds=self.n_folds,
             n_lambdas=self.n_lambdas,
             rule=self.rule,

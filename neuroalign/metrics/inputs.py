@@ -86,8 +86,13 @@ def constant_columns(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which columns have no variance beyond rounding, shape (n_columns,)."""
     if not len(values):
         return np.ones(values.shape[1], dtype=bool)
-    largest = np.abs(values).max(axis=0)
-    return np.ptp(values, axis=0) <= 8 * np.finfo(np.float64).eps * largest
+    return no_variance(values.min(axis=0), values.max(axis=0))
+
+
+def no_variance(smallest: NDArray[Any], largest: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return where the smallest and the largest of some values differ by rounding only."""
+    magnitude = np.maximum(np.abs(smallest), np.abs(largest))
+    return largest - smallest <= 8 * np.finfo(np.float64).eps * magnitude
 
 
 def standardise(values: NDArray[np.float64]) -> NDArray[np.float64]:

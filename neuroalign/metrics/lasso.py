@@ -1,28 +1,21 @@
 """Cross-validated Lasso from model units to every neuron at once."""
 
-import os
-import warnings
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
-from neuroalign.metrics.folds import fold_labels
-from neuroalign.metrics.inputs import as_excluded, as_pair, constant_columns, standardise
-from neuroalign.metrics.moments import UnitMoments, neuron_moments, unit_moments
-from neuroalign.progress import progress
-
-Rule = Literal["1se", "min"]
-
-# Neurons that a thread takes at a time: enough for the matrix products, few enough to stop promptly.
-_BLOCK = 32
-
-Block = TypeVar("Block")
+from neuroalign.metrics.cross_validation import (
+    Problem,
+    Rule,
+    check_problem,
+    choose_lambda,
+    held_out_errors,
+    strongest,
+)
+from neuroalign.metrics.inputs import constant_columns, standardise
+from neuroalign.metrics.moments import TrainingSets, covariances, held_out, neuron_sums, training_sets
+from neuroalign.metrics.threads import one_blas_thread
 
 
 @dataclass(frozen=True)
@@ -43,6 +36,7 @@ class LassoCV:
     folds: NDArray[np.int64]
 
 
+@one_blas_thread()
 def lasso_cv(
     Z: ArrayLike,
     Y: ArrayLike,
@@ -121,154 +115,59 @@ def lasso_cv(
     >>> lasso_cv(Z, Y).weights[:, 0].round(1)
     array([0., 1., 0., 0., 0.])
     """
-    units, neurons = as_pair(Z, Y)
-    n_stimuli, n_units = units.shape
-    excluded = as_excluded(exclude, n_units, neurons.shape[1])
-    labels = _check_folds(folds, n_stimuli, n_folds, seed)
-    ratio = _check_grid(n_lambdas, lambda_min_ratio, n_stimuli, n_units)
-    if n_threads is not None and n_threads < 1:
-        raise UsageError(f"n_threads must be at least 1, not {n_threads}")
-    if rule not in ("1se", "min"):
-        raise UsageError(f"rule must be '1se' or 'min', not {rule!r}")
-    # Units that never vary have no weight: the fit is the same without them, and faster.
-    usable = np.flatnonzero(~constant_columns(units))
-    of_usable = np.full(n_units + 1, -1, dtype=np.int64)
-    of_usable[usable] = np.arange(usable.size)
-    varies = ~constant_columns(neurons)
-    n_neurons = neurons.shape[1]
+    problem = check_problem(
+        Z,
+        Y,
+        n_lambdas=n_lambdas,
+        n_folds=n_folds,
+        folds=folds,
+        lambda_min_ratio=lambda_min_ratio,
+        rule=rule,
+        seed=seed,
+        exclude=exclude,
+        n_threads=n_threads,
+    )
+    n_neurons = problem.neurons.shape[1]
     result = LassoCV(
-        weights=np.zeros((n_units, n_neurons)),
+        weights=np.zeros((problem.n_units, n_neurons)),
         lambda_=np.full(n_neurons, np.nan),
         lambdas=np.full((n_neurons, n_lambdas), np.nan),
         cv_mean=np.full((n_neurons, n_lambdas), np.nan),
         cv_se=np.full((n_neurons, n_lambdas), np.nan),
-        folds=labels,
+        folds=problem.labels,
     )
-    columns = np.flatnonzero(varies)
-    blocks = [columns[start : start + _BLOCK] for start in range(0, columns.size, _BLOCK)]
-    unconverged = 0
-    with _one_blas_thread():
-        moments = unit_moments(standardise(units[:, usable]), np.unique(labels, return_inverse=True)[1])
-        powers = ratio ** (np.arange(n_lambdas) / max(n_lambdas - 1, 1))
-
-        def fit(block: NDArray[np.int64]) -> int:
-            return _fit_block(
-                moments, neurons, block, of_usable[excluded[block]], powers, rule, usable, result
-            )
-
-        for failed in progress(_in_threads(fit, blocks, n_threads), description="Lasso", total=len(blocks)):
-            unconverged += failed
-    if unconverged:
-        warnings.warn(
-            f"the Lasso of {unconverged} of {n_neurons} neurons did not converge: their weights are approximate; "
-            "leave out units that nearly repeat others, or raise lambda_min_ratio",
-            NeuroalignWarning,
-            stacklevel=2,
-        )
+    # The last set is all stimuli.
+    sets = training_sets(problem.sums, [*((fold,) for fold in range(problem.n_folds)), ()])
+    problem.fit_blocks(
+        lambda block: _fit_block(problem, sets, block, result),
+        np.flatnonzero(~constant_columns(problem.neurons)),
+    )
     return result
 
 
-def _fit_block(
-    moments: UnitMoments,
-    neurons: NDArray[np.float64],
-    block: NDArray[np.int64],
-    excluded: NDArray[np.int64],
-    powers: NDArray[np.float64],
-    rule: Rule,
-    usable: NDArray[np.int64],
-    result: LassoCV,
-) -> int:
+def _fit_block(problem: Problem, sets: TrainingSets, block: NDArray[np.int64], result: LassoCV) -> int:
     """Fit a block of neurons, write their columns of `result`, return how many did not converge."""
-    from neuroalign.metrics.lasso_path import UNCONVERGED, cross_validate
+    from neuroalign.metrics.lasso_path import UNCONVERGED, compute_paths
 
-    n_block, n_units = block.size, usable.size
-    responses = standardise(neurons[:, block][moments.order])
-    sums = neuron_moments(moments, responses)
-    strength = np.abs(sums.covariance[-1])
-    strength[np.flatnonzero(excluded >= 0), excluded[excluded >= 0]] = 0.0
-    lambdas = strength.max(axis=1, initial=0.0)[:, None] * powers
-    weights = np.zeros((n_block, n_units))
-    chosen = np.empty(n_block, dtype=np.int64)
-    how = np.empty(n_block, dtype=np.int64)
-    cv_mean, cv_se = np.empty_like(lambdas), np.empty_like(lambdas)
-    cross_validate(
-        moments.gram,
-        sums.covariance,
-        moments.varies,
-        moments.held_out,
-        sums.held_out,
-        sums.held_out_squares,
-        moments.sizes,
-        lambdas,
-        excluded,
-        rule == "1se",
-        weights,
-        chosen,
-        cv_mean,
-        cv_se,
-        how,
+    excluded = problem.excluded[block]
+    neurons = neuron_sums(problem.sums, standardise(problem.neurons[:, block]))
+    covariance, mean = covariances(problem.sums, neurons, sets)
+    lambdas = strongest(covariance[-1], excluded)[:, None] * problem.powers(len(problem.neurons))
+    weights = np.empty((*lambdas.shape, problem.usable.size))
+    how = np.zeros(block.size, dtype=np.int64)
+    errors = np.empty((problem.n_folds, *lambdas.shape))
+    for fold in range(problem.n_folds):
+        compute_paths(sets.gram[fold], covariance[fold], sets.varies[fold], lambdas, excluded, weights, how)
+        errors[fold] = held_out_errors(
+            weights, held_out(problem.sums, neurons, sets, mean, index=fold, fold=fold)
+        )
+    chosen, result.cv_mean[block], result.cv_se[block] = choose_lambda(
+        errors, problem.sums.sizes, problem.rule
     )
-    result.weights[usable[:, None], block] = weights.T
     result.lambdas[block] = lambdas
-    result.lambda_[block] = lambdas[np.arange(n_block), chosen]
-    result.cv_mean[block] = cv_mean
-    result.cv_se[block] = cv_se
+    result.lambda_[block] = lambdas[np.arange(block.size), chosen]
+    # The path ends where the grid stops falling. Descent, if it is needed, is warmed up by the larger λ.
+    ending = np.maximum(lambdas, result.lambda_[block, None])
+    compute_paths(sets.gram[-1], covariance[-1], sets.varies[-1], ending, excluded, weights, how)
+    result.weights[problem.usable[:, None], block] = weights[:, -1].T
     return int((how == UNCONVERGED).sum())
-
-
-def _check_folds(folds: ArrayLike | None, n_stimuli: int, n_folds: int, seed: int) -> NDArray[np.int64]:
-    if folds is None:
-        return fold_labels(n_stimuli, n_folds, seed=seed)
-    labels = np.asarray(folds)
-    if labels.shape != (n_stimuli,) or labels.dtype.kind not in "iu":
-        raise ArrayError(f"folds must be integers of shape ({n_stimuli},), not {labels.dtype} {labels.shape}")
-    sizes = np.unique(labels, return_counts=True)[1]
-    if sizes.size < 2 or n_stimuli - sizes.max() < 2:
-        raise UsageError("folds must have two labels at least, and leave two stimuli to fit on")
-    return labels.astype(np.int64)
-
-
-def _check_grid(n_lambdas: int, ratio: float | None, n_stimuli: int, n_units: int) -> float:
-    if n_lambdas < 1:
-        raise UsageError(f"n_lambdas must be at least 1, not {n_lambdas}")
-    if ratio is None:
-        return 1e-4 if n_stimuli >= n_units else 1e-2
-    if not 0 < ratio < 1:
-        raise UsageError(f"lambda_min_ratio must be between 0 and 1, not {ratio}")
-    return ratio
-
-
-def _in_threads(
-    function: Callable[[Block], int], blocks: list[Block], n_threads: int | None
-) -> Iterator[int]:
-    """Yield `function` of each block in order; an interruption cancels those that have not begun."""
-    n_threads = n_threads or available_threads()
-    if n_threads == 1 or len(blocks) == 1:
-        yield from map(function, blocks)
-        return
-    with ThreadPoolExecutor(n_threads) as pool:
-        futures = [pool.submit(function, block) for block in blocks]
-        try:
-            for future in futures:
-                yield future.result()
-        finally:
-            for future in futures:
-                future.cancel()
-
-
-def available_threads() -> int:
-    """Return how many threads to use: the processors of this process, fewer inside a worker of joblib's."""
-    import joblib
-
-    # joblib tells its workers with these variables how many of the processors are theirs.
-    limits = [os.environ.get(name, "") for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")]
-    return min([joblib.cpu_count(), *[int(each) for each in limits if each.isdigit() and int(each) > 0]])
-
-
-@contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    # We run the threads ourselves, and matrix products must not depend on their number.
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"):
-        yield

@@ -10,11 +10,9 @@ Minimise ``½ wᵀGw − cᵀw + λ‖w‖₁`` for all λ, where G = ZᵀZ/n an
 where r_B are the correlations of the inactive units with the residual. Going down from λ = max|c|, the next
 knot is the largest λ at which an inactive unit reaches |r| = λ (it enters) or an active weight reaches zero
 (it leaves). Either event is one Gauss-Jordan exchange on the same pivot of the tableau [M | P | Q], which starts
-as [G | c | 0] and holds G_AA⁻¹, G_AA⁻¹G_AB and the Schur complement of A at any time: D² multiplications a knot,
-and no other bookkeeping. Entering adds the unit's sign to Q before the exchange, leaving takes it off after.
-
-The held-out error on a segment is a quadratic in λ, ``‖y − Zw‖² = yᵀy − 2hᵀw + wᵀHw`` with w linear in λ, from the
-held-out sums H = ZᵀZ, h = Zᵀy.
+as [G | c | 0] and holds G_AA⁻¹, G_AA⁻¹G_AB and the Schur complement of A at any time. M is symmetric but for the sign
+where one unit is active and the other is not, so that only its lower half is kept: D²/2 multiplications a knot, and no
+other bookkeeping. Entering adds the unit's sign to Q before the exchange, leaving takes it off after.
 
 **When to trust it.** A unit that is a combination of active ones (a duplicate, or any unit once there are as many
 active ones as stimuli) has a pivot of zero and stays out; of duplicates the first in order is used. If such a unit
@@ -53,32 +51,35 @@ _compiled = njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}
 
 
 @_compiled
-def _exchange(M: Floats, P: Floats, Q: Floats, j: int) -> None:
-    """Exchange unit j between the active and the inactive set: one Gauss-Jordan step on pivot M[j, j]."""
+def _exchange(M: Floats, P: Floats, Q: Floats, sign: Floats, j: int, row: Floats) -> None:
+    """Exchange unit j between the active and the inactive set: one Gauss-Jordan step on pivot M[j, j].
+
+    sign is that before the step; row is scratch space.
+    """
     n = M.shape[0]
     inverse = 1.0 / M[j, j]
-    row = M[j]
+    is_active = sign[j] != 0.0
+    for k in range(j):
+        row[k] = M[j, k]
+    for k in range(j, n):
+        row[k] = M[k, j] if (sign[k] != 0.0) == is_active else -M[k, j]
     for i in range(n):
-        if i == j or M[i, j] == 0.0:
+        if i == j:
             continue
-        factor = M[i, j] * inverse
+        factor = row[i] * inverse if (sign[i] != 0.0) == is_active else -row[i] * inverse
         target = M[i]
-        for k in range(n):
+        for k in range(i + 1):
             target[k] -= factor * row[k]
-        target[j] = -factor
+        if i > j:
+            target[j] = -factor
         P[i] -= factor * P[j]
         Q[i] -= factor * Q[j]
-    for k in range(n):
-        row[k] *= inverse
-    row[j] = inverse
+    target = M[j]
+    for k in range(j):
+        target[k] = row[k] * inverse
+    target[j] = inverse
     P[j] *= inverse
     Q[j] *= inverse
-
-
-@_compiled
-def _write_weights(P: Floats, Q: Floats, sign: Floats, lambda_: float, weights: Floats) -> None:
-    for d in range(P.shape[0]):
-        weights[d] = P[d] - lambda_ * Q[d] if sign[d] != 0.0 else 0.0
 
 
 @_compiled
@@ -107,79 +108,29 @@ def _is_optimal(
 
 
 @_compiled
-def _held_out_errors(
-    H: Floats,
-    h: Floats,
-    yy: float,
-    P: Floats,
-    Q: Floats,
-    sign: Floats,
-    lambdas: Floats,
-    first: int,
-    last: int,
-    p: Floats,
-    q: Floats,
-    errors: Floats,
-) -> None:
-    """Fill errors[first:last]: the held-out sum of squares at those λ of one segment of the path.
-
-    p and q are scratch space for the active parts of P and Q.
-    """
-    n = P.shape[0]
-    for i in range(n):
-        is_active = sign[i] != 0.0
-        p[i] = P[i] if is_active else 0.0
-        q[i] = Q[i] if is_active else 0.0
-    pp, pq, qq, hp, hq = 0.0, 0.0, 0.0, 0.0, 0.0
-    for i in range(n):
-        if sign[i] == 0.0:
-            continue
-        row = H[i]
-        along_p, along_q = 0.0, 0.0
-        for k in range(n):
-            along_p += row[k] * p[k]
-            along_q += row[k] * q[k]
-        pp += p[i] * along_p
-        pq += p[i] * along_q
-        qq += q[i] * along_q
-        hp += h[i] * p[i]
-        hq += h[i] * q[i]
-    for index in range(first, last):
-        x = lambdas[index]
-        errors[index] = max(yy - 2.0 * (hp - x * hq) + pp - x * (2.0 * pq - x * qq), 0.0)
-
-
-@_compiled
 def follow(
     G: Floats,
     c: Floats,
     allowed: Mask,
     lambdas: Floats,
-    H: Floats,
-    h: Floats,
-    yy: float,
     M: Floats,
     P: Floats,
     Q: Floats,
     sign: Floats,
-    p: Floats,
-    q: Floats,
+    row: Floats,
     weights: Floats,
-    errors: Floats,
 ) -> bool:
-    """Follow the path down to the last λ; fill errors on the way and weights at the end.
+    """Follow the path down to the last λ, and fill the weights at each λ, (L, D).
 
-    Returns whether the path can be trusted. Empty `errors` are not computed.
+    Returns whether the path can be trusted. M, P, Q, sign and row are scratch space.
     """
     n = G.shape[0]
-    with_errors = errors.shape[0] > 0
     M[:] = G
     P[:] = c
     Q[:] = 0.0
     sign[:] = 0.0
-    target = lambdas[-1]
     current = np.inf
-    position = 0
+    position, stop = 0, lambdas.shape[0]
     for _ in range(8 * n + 64):
         # The largest λ below the current one at which something happens, as a fraction numerator/denominator.
         event, numerator, denominator = -1, 0.0, 1.0
@@ -204,26 +155,22 @@ def follow(
             if above * denominator > numerator * below:
                 event, numerator, denominator = d, above, below
         following = min(numerator / denominator, current) if event >= 0 else 0.0
-        stop = lambdas.shape[0]
-        if with_errors:
-            last = position
-            while last < stop and lambdas[last] >= following:
-                last += 1
-            if last > position:
-                _held_out_errors(H, h, yy, P, Q, sign, lambdas, position, last, p, q, errors)
-                position = last
-        if following <= target:
-            _write_weights(P, Q, sign, target, weights)
-            return _is_optimal(G, c, allowed, target, weights, TOLERANCE)
+        while position < stop and lambdas[position] >= following:
+            for d in range(n):
+                weights[position, d] = P[d] - lambdas[position] * Q[d] if sign[d] != 0.0 else 0.0
+            position += 1
+        if position == stop:
+            return _is_optimal(G, c, allowed, lambdas[stop - 1], weights[stop - 1], TOLERANCE)
         current = following
         if sign[event] == 0.0:
-            sign[event] = 1.0 if P[event] > 0.0 else -1.0
-            Q[event] += sign[event]
-            _exchange(M, P, Q, event)
+            entering = 1.0 if P[event] > 0.0 else -1.0
+            Q[event] += entering
+            _exchange(M, P, Q, sign, event, row)
+            sign[event] = entering
         else:
             if M[event, event] <= 0.0:
                 return False
-            _exchange(M, P, Q, event)
+            _exchange(M, P, Q, sign, event, row)
             Q[event] -= sign[event]
             sign[event] = 0.0
     return False
@@ -267,174 +214,84 @@ def descend(
     c: Floats,
     allowed: Mask,
     lambdas: Floats,
-    H: Floats,
-    h: Floats,
-    yy: float,
-    weights: Floats,
     gradient: Floats,
     active: Mask,
-    errors: Floats,
+    weights: Floats,
 ) -> bool:
     """Compute the path by cyclic coordinate descent; return whether it converged.
 
-    Fills errors and weights as :func:`follow` does; gradient and active are scratch space.
+    Fills the weights as :func:`follow` does; gradient and active are scratch space.
     """
     n = G.shape[0]
-    weights[:] = 0.0
     active[:] = False
     converged = True
     for index in range(lambdas.shape[0]):
+        # Each λ starts from the weights of the one before.
+        w = weights[index]
+        if index == 0:
+            w[:] = 0.0
+        else:
+            w[:] = weights[index - 1]
         # Updated many times, the gradient drifts: each λ starts from a fresh one.
         for d in range(n):
             row = G[d]
             total = c[d]
             for k in range(n):
-                total -= row[k] * weights[k]
+                total -= row[k] * w[k]
             gradient[d] = total
         # A sweep over all units finds the active ones; then those are swept until they rest.
         sweeps = 0
         while sweeps < _MOST_SWEEPS:
             sweeps += 1
-            if _sweep(G, allowed, lambdas[index], weights, gradient, active, False) < _AT_REST:
+            if _sweep(G, allowed, lambdas[index], w, gradient, active, False) < _AT_REST:
                 break
             while sweeps < _MOST_SWEEPS:
                 sweeps += 1
-                if _sweep(G, allowed, lambdas[index], weights, gradient, active, True) < _AT_REST:
+                if _sweep(G, allowed, lambdas[index], w, gradient, active, True) < _AT_REST:
                     break
-        if not _is_optimal(G, c, allowed, lambdas[index], weights, TOLERANCE):
+        if not _is_optimal(G, c, allowed, lambdas[index], w, TOLERANCE):
             converged = False
-        if errors.shape[0] > 0:
-            error = yy
-            for i in range(n):
-                if weights[i] == 0.0:
-                    continue
-                row = H[i]
-                along = 0.0
-                for k in range(n):
-                    along += row[k] * weights[k]
-                error += weights[i] * (along - 2.0 * h[i])
-            errors[index] = max(error, 0.0)
     return converged
 
 
 @_compiled
-def _solve(
-    G: Floats,
-    c: Floats,
-    allowed: Mask,
-    lambdas: Floats,
-    H: Floats,
-    h: Floats,
-    yy: float,
-    M: Floats,
-    P: Floats,
-    Q: Floats,
-    sign: Floats,
-    p: Floats,
-    q: Floats,
-    active: Mask,
-    weights: Floats,
-    errors: Floats,
-) -> int:
-    if follow(G, c, allowed, lambdas, H, h, yy, M, P, Q, sign, p, q, weights, errors):
-        return HOMOTOPY
-    if descend(G, c, allowed, lambdas, H, h, yy, weights, P, active, errors):
-        return DESCENT
-    return UNCONVERGED
-
-
-@_compiled
-def cross_validate(
+def compute_paths(
     G: Floats,
     C: Floats,
     allowed: Mask,
-    H: Floats,
-    h: Floats,
-    yy: Floats,
-    sizes: Floats,
     lambdas: Floats,
     excluded: Ints,
-    one_se: bool,
     weights: Floats,
-    chosen: Ints,
-    cv_mean: Floats,
-    cv_se: Floats,
     how: Ints,
 ) -> None:
-    """Cross-validate a block of neurons and fit each at the λ that the rule chooses.
+    """Compute the paths of a block of neurons on one set of stimuli.
 
     Parameters
     ----------
-    G : array of float64, shape (n_folds + 1, D, D)
-        Gram matrices of the training stimuli of each fold, the last of all stimuli.
-    C : array of float64, shape (n_folds + 1, J, D)
-        Their covariances with each neuron.
-    allowed : array of bool, shape (n_folds + 1, D)
+    G : array of float64, shape (D, D)
+        Gram matrix of the units.
+    C : array of float64, shape (J, D)
+        Covariances of each neuron with them.
+    allowed : array of bool, shape (D,)
         Units that vary among those stimuli.
-    H, h, yy : arrays of float64, shapes (n_folds, D, D), (n_folds, J, D), (n_folds, J)
-        Sums of squares and products of the held-out stimuli.
-    sizes : array of float64, shape (n_folds,)
-        Numbers of held-out stimuli.
     lambdas : array of float64, shape (J, L)
         Descending.
     excluded : array of int64, shape (J,)
         The unit that a neuron may not use; -1 for none.
-    one_se : bool
-        Whether λ is the largest within one standard error of the minimum, else at the minimum.
-    weights : array of float64, shape (J, D), out
-    chosen : array of int64, shape (J,), out
-        Index of the chosen λ.
-    cv_mean, cv_se : arrays of float64, shape (J, L), out
-    how : array of int64, shape (J,), out
-        The worst of HOMOTOPY, DESCENT, UNCONVERGED over the neuron's fits.
+    weights : array of float64, shape (J, L, D), out
+    how : array of int64, shape (J,), in and out
+        Raised to HOMOTOPY, DESCENT or UNCONVERGED where it is less.
     """
-    n_folds, n_lambdas = sizes.shape[0], lambdas.shape[1]
-    n_units = G.shape[1]
+    n_units = G.shape[0]
     M = np.empty((n_units, n_units))
-    P, Q, sign = np.empty(n_units), np.empty(n_units), np.empty(n_units)
-    p, q = np.empty(n_units), np.empty(n_units)
+    P, Q, sign, row = np.empty(n_units), np.empty(n_units), np.empty(n_units), np.empty(n_units)
     active = np.empty(n_units, dtype=np.bool_)
     may = np.empty(n_units, dtype=np.bool_)
-    errors = np.empty((n_folds, n_lambdas))
-    no_H, no_h, no_errors = np.empty((0, 0)), np.empty(0), np.empty(0)
-    total = sizes.sum()
     for j in range(lambdas.shape[0]):
-        how[j] = HOMOTOPY
-        for fold in range(n_folds):
-            may[:] = allowed[fold]
-            if excluded[j] >= 0:
-                may[excluded[j]] = False
-            status = _solve(
-                G[fold], C[fold, j], may, lambdas[j], H[fold], h[fold, j], yy[fold, j],
-                M, P, Q, sign, p, q, active, weights[j], errors[fold],
-            )  # fmt: skip
-            how[j] = max(how[j], status)
-        best = 0
-        for index in range(n_lambdas):
-            mean = 0.0
-            for fold in range(n_folds):
-                mean += errors[fold, index]
-            mean /= total
-            spread = 0.0
-            for fold in range(n_folds):
-                spread += sizes[fold] * (errors[fold, index] / sizes[fold] - mean) ** 2
-            cv_mean[j, index] = mean
-            cv_se[j, index] = np.sqrt(spread / total / (n_folds - 1))
-            if mean < cv_mean[j, best]:
-                best = index
-        index = best
-        if one_se:
-            limit = cv_mean[j, best] + cv_se[j, best]
-            index = 0
-            while cv_mean[j, index] > limit:
-                index += 1
-        chosen[j] = index
-        may[:] = allowed[n_folds]
+        may[:] = allowed
         if excluded[j] >= 0:
             may[excluded[j]] = False
-        # Where descent is needed, the larger λ warm it up; the homotopy passes them anyway.
-        status = _solve(
-            G[n_folds], C[n_folds, j], may, lambdas[j, : index + 1], no_H, no_h, 0.0,
-            M, P, Q, sign, p, q, active, weights[j], no_errors,
-        )  # fmt: skip
+        status = HOMOTOPY
+        if not follow(G, C[j], may, lambdas[j], M, P, Q, sign, row, weights[j]):
+            status = DESCENT if descend(G, C[j], may, lambdas[j], P, active, weights[j]) else UNCONVERGED
         how[j] = max(how[j], status)

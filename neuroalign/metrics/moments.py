@@ -1,146 +1,231 @@
-"""Sums of squares and products by fold: all that squared error needs to know of the data."""
+"""Sums of squares and products by fold: all that squared error needs to know of the data.
 
+Of each fold f its size n_f, mean m_f and scatter S_f around that mean are kept. Everything else follows by addition.
+The scatter of a training set, which is several folds, is ::
+
+    S = Σ_f S_f + Σ_f n_f (m_f − m)(m_f − m)ᵀ,     m = Σ_f n_f m_f / Σ_f n_f
+
+and that of a held-out fold around the mean of a training set is S_f + n_f (m_f − m)(m_f − m)ᵀ. Nothing is subtracted
+from a total, so that no digits are lost where a training set varies little and a held-out stimulus lies far out.
+
+References
+----------
+Chan, Golub & LeVeque (1983), Am. Stat. 37:242.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Variance within a training set, as a share of the variance over all stimuli, below which the difference of two sums
-# has lost too many digits, and the moments are computed from the data.
-_DIFFERENCE_IS_POOR = 1e-4
+from neuroalign.metrics.inputs import no_variance, standardise
+
+# A smaller share of a unit's variance over all stimuli is rounding: one held-out stimulus makes up the rest.
+_ROUNDING = 1e-26
 
 
 @dataclass(frozen=True)
-class UnitMoments:
-    """Second moments of the units in each training set and each held-out set.
+class UnitSums:
+    """Sums of the units in each fold, standardised over all stimuli (ddof 0)."""
 
-    Units are standardised with the statistics of the training set (ddof 0). The last training set is
-    all stimuli.
-    """
-
-    #: Standardised over all stimuli, rows sorted by fold, (N, D).
-    units: NDArray[np.float64]
+    #: Units around their mean in the fold, rows sorted by fold, (N, D).
+    centred: NDArray[np.float64]
     #: Row of the caller's data for each row, (N,).
     order: NDArray[np.int64]
-    #: First row of each fold, and N, (n_folds + 1,).
-    edges: NDArray[np.int64]
-    #: Mean and standard deviation in each training set, (n_folds + 1, D); 1 where a unit does not vary.
+    #: Rows of each fold.
+    rows: list[slice]
+    #: Number of stimuli in each fold, (n_folds,).
+    sizes: NDArray[np.float64]
+    #: (n_folds, D).
     mean: NDArray[np.float64]
-    deviation: NDArray[np.float64]
-    #: Units that vary in each training set, (n_folds + 1, D).
-    varies: NDArray[np.bool_]
-    #: Correlation matrices in each training set, (n_folds + 1, D, D).
-    gram: NDArray[np.float64]
-    #: Sums of products over the held-out stimuli, (n_folds, D, D).
-    held_out: NDArray[np.float64]
-
-    @property
-    def sizes(self) -> NDArray[np.float64]:
-        """Number of held-out stimuli of each fold, (n_folds,)."""
-        return np.diff(self.edges).astype(np.float64)
+    #: Products around the mean, (n_folds, D, D).
+    scatter: NDArray[np.float64]
+    #: Smallest and largest value in each fold, on the caller's scale, (n_folds, D).
+    smallest: NDArray[np.float64]
+    largest: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class NeuronMoments:
-    """Products of a block of neurons with the units, in the same scaling as :class:`UnitMoments`."""
+class NeuronSums:
+    """Sums of a block of neurons in each fold, standardised over all stimuli."""
 
-    #: Covariances in each training set, (n_folds + 1, J, D).
-    covariance: NDArray[np.float64]
-    #: Sums of products over the held-out stimuli, around the training means, (n_folds, J, D).
-    held_out: NDArray[np.float64]
-    #: Sums of squares of the held-out responses around the training means, (n_folds, J).
-    held_out_squares: NDArray[np.float64]
+    #: (n_folds, J).
+    mean: NDArray[np.float64]
+    #: Squares around the mean, (n_folds, J).
+    squares: NDArray[np.float64]
+    #: Products with the units, both around their means, (n_folds, J, D).
+    products: NDArray[np.float64]
 
 
-def unit_moments(units: NDArray[np.float64], folds: NDArray[np.int64]) -> UnitMoments:
-    """Sum the units' squares and products by fold.
+@dataclass(frozen=True)
+class TrainingSets:
+    """Moments of the units in sets of folds; each standardises the units with its own statistics."""
+
+    #: 1 where a fold belongs to a set, else 0, (n_sets, n_folds).
+    members: NDArray[np.float64]
+    #: Number of stimuli, (n_sets,).
+    sizes: NDArray[np.float64]
+    #: Mean and standard deviation, (n_sets, D); the deviation is 1 where a unit does not vary.
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    #: Units that vary, (n_sets, D).
+    varies: NDArray[np.bool_]
+    #: Correlations, zero for units that do not vary, (n_sets, D, D).
+    gram: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Sums over a held-out fold around the means of a training set, units standardised as in that set."""
+
+    #: Products of units, (D, D).
+    units: NDArray[np.float64]
+    #: Products of neurons and units, (J, D).
+    products: NDArray[np.float64]
+    #: Squares of neurons, (J,).
+    squares: NDArray[np.float64]
+
+
+def unit_sums(units: NDArray[np.float64], folds: NDArray[np.int64]) -> UnitSums:
+    """Sum the units by fold.
 
     Parameters
     ----------
     units : array of float64, shape (N, D)
-        Standardised over all stimuli.
+        On any scale; each must vary.
     folds : array of int64, shape (N,)
         Labels 0 to n_folds - 1, each present.
 
     Returns
     -------
-    UnitMoments
+    UnitSums
     """
-    n_stimuli, n_units = units.shape
     order = np.argsort(folds, kind="stable")
     edges = np.searchsorted(folds[order], np.arange(folds.max() + 2))
-    n_folds = len(edges) - 1
-    units = np.ascontiguousarray(units[order])
-    slices = [slice(edges[fold], edges[fold + 1]) for fold in range(n_folds)]
-    sums = np.array([units[rows].sum(axis=0) for rows in slices])
-    products = np.array([units[rows].T @ units[rows] for rows in slices])
-    mean = np.zeros((n_folds + 1, n_units))
-    deviation = np.ones((n_folds + 1, n_units))
-    varies = np.ones((n_folds + 1, n_units), dtype=bool)
-    gram = np.empty((n_folds + 1, n_units, n_units))
-    held_out = np.empty((n_folds, n_units, n_units))
-    for fold, rows in enumerate(slices):
-        n_training = n_stimuli - (rows.stop - rows.start)
-        mean[fold] = (sums.sum(axis=0) - sums[fold]) / n_training
-        gram[fold] = (products.sum(axis=0) - products[fold]) / n_training - np.outer(mean[fold], mean[fold])
-        poor = np.flatnonzero(np.diag(gram[fold]) < _DIFFERENCE_IS_POOR)
-        if poor.size:
-            training = np.delete(units, rows, axis=0)
-            training -= training.mean(axis=0)
-            gram[fold][poor] = training[:, poor].T @ training / n_training
-            gram[fold][:, poor] = gram[fold][poor].T
-            # What is left of a constant after its mean is taken off is rounding.
-            varies[fold, poor] = np.ptp(training[:, poor], axis=0) > 1e-13
-        deviation[fold] = np.sqrt(np.where(varies[fold], np.diag(gram[fold]), 1.0))
-        scale = np.outer(deviation[fold], deviation[fold])
-        gram[fold] /= scale
-        gram[fold][~varies[fold]] = 0.0
-        gram[fold][:, ~varies[fold]] = 0.0
-        shifted = products[fold] - np.outer(sums[fold], mean[fold]) - np.outer(mean[fold], sums[fold])
-        held_out[fold] = (shifted + (rows.stop - rows.start) * np.outer(mean[fold], mean[fold])) / scale
-    gram[-1] = products.sum(axis=0) / n_stimuli
-    varies[-1] = np.diag(gram[-1]) > 0.5
-    return UnitMoments(units, order, edges, mean, deviation, varies, gram, held_out)
+    rows = [slice(*each) for each in pairwise(edges)]
+    ordered = units[order]
+    centred = standardise(units)[order]
+    mean = np.array([centred[each].mean(axis=0) for each in rows])
+    for each, of_fold in zip(rows, mean, strict=True):
+        centred[each] -= of_fold
+    return UnitSums(
+        centred,
+        order,
+        rows,
+        np.diff(edges).astype(np.float64),
+        mean,
+        scatter=np.array([centred[each].T @ centred[each] for each in rows]),
+        smallest=np.array([ordered[each].min(axis=0) for each in rows]),
+        largest=np.array([ordered[each].max(axis=0) for each in rows]),
+    )
 
 
-def neuron_moments(moments: UnitMoments, neurons: NDArray[np.float64]) -> NeuronMoments:
-    """Sum the products of neurons with units by fold.
+def neuron_sums(units: UnitSums, neurons: NDArray[np.float64]) -> NeuronSums:
+    """Sum neurons, and their products with the units, by fold.
 
     Parameters
     ----------
-    moments : UnitMoments
+    units : UnitSums
     neurons : array of float64, shape (N, J)
-        Standardised over all stimuli, rows in the order of ``moments.units``. Within a fold they are
-        only centred, so that a λ means the same in every fold.
+        Standardised over all stimuli, rows in the order of the caller's data. In a training set they are
+        only centred, so that a λ means the same in every one.
 
     Returns
     -------
-    NeuronMoments
+    NeuronSums
     """
-    n_folds, n_stimuli = len(moments.edges) - 1, len(neurons)
-    slices = [slice(moments.edges[fold], moments.edges[fold + 1]) for fold in range(n_folds)]
-    sums = np.array([neurons[rows].sum(axis=0) for rows in slices])
-    squares = np.array([np.einsum("ij,ij->j", neurons[rows], neurons[rows]) for rows in slices])
-    products = np.array([neurons[rows].T @ moments.units[rows] for rows in slices])
-    covariance = np.empty((n_folds + 1, *products.shape[1:]))
-    held_out = np.empty_like(products)
-    held_out_squares = np.empty_like(squares)
-    for fold, rows in enumerate(slices):
-        size = rows.stop - rows.start
-        unit_mean, deviation, varies = moments.mean[fold], moments.deviation[fold], moments.varies[fold]
-        unit_sum = moments.units[rows].sum(axis=0)
-        mean = (sums.sum(axis=0) - sums[fold]) / (n_stimuli - size)
-        covariance[fold] = (products.sum(axis=0) - products[fold]) / (n_stimuli - size) - np.outer(
-            mean, unit_mean
-        )
-        poor = np.flatnonzero(varies & (deviation**2 < _DIFFERENCE_IS_POOR))
-        if poor.size:
-            training = np.delete(moments.units[:, poor], rows, axis=0)
-            training -= training.mean(axis=0)
-            covariance[fold][:, poor] = np.delete(neurons, rows, axis=0).T @ training / (n_stimuli - size)
-        covariance[fold] = np.where(varies, covariance[fold] / deviation, 0.0)
-        shifted = products[fold] - np.outer(mean, unit_sum) - np.outer(sums[fold], unit_mean)
-        held_out[fold] = (shifted + size * np.outer(mean, unit_mean)) / deviation
-        held_out_squares[fold] = squares[fold] - 2 * mean * sums[fold] + size * mean**2
-    covariance[-1] = products.sum(axis=0) / n_stimuli
-    return NeuronMoments(covariance, held_out, held_out_squares)
+    centred = neurons[units.order]
+    mean = np.array([centred[each].mean(axis=0) for each in units.rows])
+    for each, of_fold in zip(units.rows, mean, strict=True):
+        centred[each] -= of_fold
+    return NeuronSums(
+        mean,
+        squares=np.array([np.einsum("ij,ij->j", centred[each], centred[each]) for each in units.rows]),
+        products=np.array([centred[each].T @ units.centred[each] for each in units.rows]),
+    )
+
+
+def training_sets(units: UnitSums, without: Sequence[tuple[int, ...]]) -> TrainingSets:
+    """Add up the folds of training sets.
+
+    Parameters
+    ----------
+    units : UnitSums
+    without : sequence of tuples of int
+        The folds that each set leaves out.
+
+    Returns
+    -------
+    TrainingSets
+    """
+    members = np.ones((len(without), len(units.rows)))
+    for index, left_out in enumerate(without):
+        members[index, list(left_out)] = 0.0
+    sizes = members @ units.sizes
+    mean = (members * units.sizes) @ units.mean / sizes[:, None]
+    gram = np.tensordot(members, units.scatter, axes=1)
+    varies = np.empty(mean.shape, dtype=bool)
+    deviation = np.empty(mean.shape)
+    for index, kept in enumerate(members > 0):
+        shift = units.mean[kept] - mean[index]
+        gram[index] = (gram[index] + (units.sizes[kept, None] * shift).T @ shift) / sizes[index]
+        variance = np.diag(gram[index])
+        varies[index] = ~no_variance(units.smallest[kept].min(axis=0), units.largest[kept].max(axis=0))
+        varies[index] &= variance > _ROUNDING
+        deviation[index] = np.sqrt(np.where(varies[index], variance, 1.0))
+        gram[index] /= np.outer(deviation[index], deviation[index])
+        gram[index][~varies[index]] = 0.0
+        gram[index][:, ~varies[index]] = 0.0
+    return TrainingSets(members, sizes, mean, deviation, varies, gram)
+
+
+def covariances(
+    units: UnitSums, neurons: NeuronSums, sets: TrainingSets
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the covariances of neurons with units in each training set, (n_sets, J, D), and the neurons' means.
+
+    The means are of shape (n_sets, J); units are standardised as in :class:`TrainingSets`.
+    """
+    mean = (sets.members * units.sizes) @ neurons.mean / sets.sizes[:, None]
+    covariance = np.tensordot(sets.members, neurons.products, axes=1)
+    for index, kept in enumerate(sets.members > 0):
+        shift = (neurons.mean[kept] - mean[index]) * units.sizes[kept, None]
+        covariance[index] += shift.T @ (units.mean[kept] - sets.mean[index])
+        covariance[index] /= sets.sizes[index] * sets.deviation[index]
+        covariance[index][:, ~sets.varies[index]] = 0.0
+    return covariance, mean
+
+
+def held_out(
+    units: UnitSums,
+    neurons: NeuronSums,
+    sets: TrainingSets,
+    neuron_mean: NDArray[np.float64],
+    index: int,
+    fold: int,
+) -> HeldOut:
+    """Return the sums over one fold as one training set sees them.
+
+    Parameters
+    ----------
+    units, neurons, sets
+    neuron_mean : array of float64, shape (n_sets, J)
+        See :func:`covariances`.
+    index : int
+        Of the training set.
+    fold : int
+
+    Returns
+    -------
+    HeldOut
+    """
+    size, deviation = units.sizes[fold], sets.deviation[index]
+    unit_shift = units.mean[fold] - sets.mean[index]
+    neuron_shift = neurons.mean[fold] - neuron_mean[index]
+    return HeldOut(
+        (units.scatter[fold] + size * np.outer(unit_shift, unit_shift)) / np.outer(deviation, deviation),
+        (neurons.products[fold] + size * np.outer(neuron_shift, unit_shift)) / deviation,
+        neurons.squares[fold] + size * neuron_shift**2,
+    )

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
-from neuroalign.metrics import lasso, lasso_cv, lasso_path
+from neuroalign.metrics import lasso, lasso_cv, lasso_path, threads
 from neuroalign.metrics.inputs import standardise
 
 
@@ -85,13 +85,13 @@ def test_fewer_stimuli_than_units(assert_same):
 def statuses(monkeypatch):
     """What each neuron's fits ended with."""
     seen = []
-    original = lasso_path.cross_validate
+    original = lasso_path.compute_paths
 
     def spy(*args):
         original(*args)
         seen.extend(args[-1].tolist())
 
-    monkeypatch.setattr(lasso_path, "cross_validate", spy)
+    monkeypatch.setattr(lasso_path, "compute_paths", spy)
     return seen
 
 
@@ -188,55 +188,53 @@ def test_units_that_nearly_repeat_others(distance, statuses, plain_lasso_cv):
     np.testing.assert_allclose(fit.cv_mean, without[3], atol=20 * distance)
 
 
-def test_a_path_that_cannot_be_trusted_is_computed_again(monkeypatch, statuses, assert_same):
-    followed = []
+def test_a_path_that_cannot_be_trusted_is_computed_again(monkeypatch, assert_same):
+    followed, statuses = [], []
 
     def follow(*args):
         # Garbage, and the word that it is.
-        args[-2][:], args[-1][:] = 7.0, 7.0
+        args[-1][:] = 7.0
         followed.append(None)
         return False
 
+    uncompiled = lasso_path.compute_paths.py_func
+
+    def compute_paths(*args):
+        uncompiled(*args)
+        statuses.extend(args[-1].tolist())
+
     monkeypatch.setattr(lasso_path, "follow", follow)
-    monkeypatch.setattr(lasso_path, "_solve", lasso_path._solve.py_func)
-    cross_validate = lasso_path.cross_validate
-    monkeypatch.setattr(
-        lasso_path, "cross_validate", lambda *args: _uncompiled(cross_validate, args, statuses)
-    )
+    monkeypatch.setattr(lasso_path, "compute_paths", compute_paths)
     Z, Y = data(100, 10, 3, correlated=0.5)
     assert_same(Z, Y, np.arange(100) % 4)
     assert len(followed) == 3 * 5
     assert set(statuses) == {lasso_path.DESCENT}
 
 
-def _uncompiled(spy, args, statuses):
-    compiled = next(cell.cell_contents for cell in spy.__closure__ if hasattr(cell.cell_contents, "py_func"))
-    compiled.py_func(*args)
-    statuses.extend(args[-1].tolist())
-
-
 def test_homotopy_knows_when_it_cannot_be_trusted():
     # No data have such a "Gram matrix": its smallest eigenvalue is negative.
     G = np.array([[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]])
     c = np.array([0.5, 0.4, 0.3])
-    scratch = [np.empty((3, 3)), *(np.empty(3) for _ in range(5))]
-    weights, allowed = np.empty(3), np.ones(3, dtype=bool)
+    scratch = [np.empty((3, 3)), *(np.empty(3) for _ in range(4))]
+    weights, allowed = np.empty((20, 3)), np.ones(3, dtype=bool)
     lambdas = np.geomspace(0.5, 1e-4, 20)
-    empty = (np.empty((0, 0)), np.empty(0), 0.0)
-    assert not lasso_path.follow(G, c, allowed, lambdas, *empty, *scratch, weights, np.empty(0))
+    assert not lasso_path.follow(G, c, allowed, lambdas, *scratch, weights)
     sound = np.array([[1.0, 0.5, 0.0], [0.5, 1.0, 0.5], [0.0, 0.5, 1.0]])
-    assert lasso_path.follow(sound, c, allowed, lambdas, *empty, *scratch, weights, np.empty(0))
-    np.testing.assert_allclose(weights, np.linalg.solve(sound, c - 1e-4 * np.sign(weights)), atol=1e-12)
+    assert lasso_path.follow(sound, c, allowed, lambdas, *scratch, weights)
+    np.testing.assert_array_equal(weights[0], 0.0)
+    np.testing.assert_allclose(
+        weights[-1], np.linalg.solve(sound, c - 1e-4 * np.sign(weights[-1])), atol=1e-12
+    )
 
 
 def test_what_does_not_converge_is_said(monkeypatch):
-    original = lasso_path.cross_validate
+    original = lasso_path.compute_paths
 
     def give_up(*args):
         original(*args)
         args[-1][:] = lasso_path.UNCONVERGED
 
-    monkeypatch.setattr(lasso_path, "cross_validate", give_up)
+    monkeypatch.setattr(lasso_path, "compute_paths", give_up)
     with pytest.warns(NeuroalignWarning, match="the Lasso of 3 of 3 neurons did not converge"):
         lasso_cv(*data(60, 4, 3))
 
@@ -288,9 +286,9 @@ def test_calls_from_several_threads_at_once():
 
 def test_workers_of_joblib_share_the_processors(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert lasso.available_threads() == 1
+    assert threads.available_threads() == 1
     monkeypatch.setenv("OMP_NUM_THREADS", "not a number")
-    assert lasso.available_threads() >= 1
+    assert threads.available_threads() >= 1
 
 
 def test_interruption_stops_at_once(monkeypatch):

@@ -30,14 +30,13 @@ def test_path(benchmark, n_units, correlated, algorithm):
     G, c = problem(n_units, correlated)
     lambdas = np.abs(c).max() * 1e-4 ** (np.arange(100) / 99)
     n = n_units
-    allowed, weights, errors = np.ones(n, dtype=bool), np.empty(n), np.empty(100)
-    data = (G, c, allowed, lambdas, G, c, 1.0)
+    allowed, weights = np.ones(n, dtype=bool), np.empty((100, n))
+    data = (G, c, allowed, lambdas)
 
     def homotopy():
-        scratch = (np.empty((n, n)), *(np.empty(n) for _ in range(5)))
-        return lasso_path.follow(*data, *scratch, weights, errors)
+        return lasso_path.follow(*data, np.empty((n, n)), *(np.empty(n) for _ in range(4)), weights)
 
     def descent():
-        return lasso_path.descend(*data, weights, np.empty(n), np.empty(n, dtype=bool), errors)
+        return lasso_path.descend(*data, np.empty(n), np.empty(n, dtype=bool), weights)
 
     assert benchmark.pedantic(homotopy if algorithm == "homotopy" else descent, rounds=3, warmup_rounds=1)

@@ -12,7 +12,7 @@ import pytest
 from joblib import Parallel, delayed
 from sklearn.linear_model import LassoCV
 
-from neuroalign.metrics import lasso_cv
+from neuroalign.metrics import fold_labels, lasso_cv, lasso_variance_explained
 
 N_STIMULI, N_UNITS, N_NEURONS = 2100, 50, 159
 
@@ -56,6 +56,26 @@ def test_scikit_learn_neurons_in_two_processes(benchmark, latents_and_responses)
         Parallel(n_jobs=2)(fits)
 
     benchmark.pedantic(fit, rounds=1)
+
+
+@pytest.mark.benchmark(group="variance explained: the same size, 10 folds, two cores")
+def test_variance_explained(benchmark, latents_and_responses):
+    benchmark.pedantic(
+        lasso_variance_explained, latents_and_responses, {"n_threads": 2}, rounds=5, warmup_rounds=1
+    )
+
+
+@pytest.mark.benchmark(group="variance explained: the same size, 10 folds, two cores")
+def test_variance_explained_fold_by_fold(benchmark, latents_and_responses):
+    Z, Y = latents_and_responses
+    folds = fold_labels(N_STIMULI, 10)
+
+    def fit():
+        for fold in range(10):
+            rest = folds != fold
+            lasso_cv(Z[rest], Y[rest], folds=folds[rest], n_threads=2)
+
+    benchmark.pedantic(fit, rounds=5, warmup_rounds=1)
 
 
 @pytest.mark.benchmark(group="lasso: first call of a process")

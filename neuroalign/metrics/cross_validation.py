@@ -1,0 +1,178 @@
+"""What the cross-validated Lasso and its nested form have in common."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
+from neuroalign.metrics.folds import fold_labels
+from neuroalign.metrics.inputs import as_excluded, as_pair, constant_columns
+from neuroalign.metrics.moments import HeldOut, UnitSums, unit_sums
+from neuroalign.metrics.threads import in_threads
+from neuroalign.progress import progress
+
+Rule = Literal["1se", "min"]
+
+# Neurons that a thread takes at a time: enough for the matrix products, few enough to share out evenly and to stop
+# promptly.
+_BLOCK = 20
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Units and neurons to fit, checked."""
+
+    #: (N, J).
+    neurons: NDArray[np.float64]
+    #: Sums of the units that vary.
+    sums: UnitSums
+    #: Which units those are, (n_usable,): the others have no weight, and without them the fit is faster.
+    usable: NDArray[np.int64]
+    #: Number of units, those without variance included.
+    n_units: int
+    #: For each neuron the usable unit that it may not use, -1 for none, (J,).
+    excluded: NDArray[np.int64]
+    #: Fold of each stimulus as the caller names it, (N,).
+    labels: NDArray[np.int64]
+    n_lambdas: int
+    lambda_min_ratio: float | None
+    rule: Rule
+    n_threads: int | None
+
+    @property
+    def n_folds(self) -> int:
+        """Number of folds."""
+        return len(self.sums.rows)
+
+    def powers(self, n_stimuli: int) -> NDArray[np.float64]:
+        """Return the grid of λ for a fit to so many stimuli, as shares of its first, (n_lambdas,)."""
+        ratio = self.lambda_min_ratio or (1e-4 if n_stimuli >= self.n_units else 1e-2)
+        return ratio ** (np.arange(self.n_lambdas) / max(self.n_lambdas - 1, 1))
+
+    def fit_blocks(self, fit: Callable[[NDArray[np.int64]], int], neurons: NDArray[np.int64]) -> None:
+        """Call `fit` with blocks of neurons, in threads; it returns how many of them did not converge."""
+        blocks = [neurons[start : start + _BLOCK] for start in range(0, neurons.size, _BLOCK)]
+        results = in_threads(fit, blocks, self.n_threads)
+        unconverged = sum(progress(results, description="Lasso", total=len(blocks)))
+        if unconverged:
+            warnings.warn(
+                f"the Lasso of {unconverged} of {self.neurons.shape[1]} neurons did not converge: their weights are "
+                "approximate; leave out units that nearly repeat others, or raise lambda_min_ratio",
+                NeuroalignWarning,
+                stacklevel=4,
+            )
+
+
+def check_problem(
+    Z: ArrayLike,
+    Y: ArrayLike,
+    *,
+    n_lambdas: int,
+    n_folds: int,
+    folds: ArrayLike | None,
+    rule: Rule,
+    seed: int,
+    exclude: ArrayLike | None,
+    n_threads: int | None,
+    lambda_min_ratio: float | None = None,
+) -> Problem:
+    """Check what a user asks to fit, and sum the units by fold.
+
+    Raises
+    ------
+    ArrayError
+        If shapes do not fit or a value is NaN or infinite.
+    UsageError
+        If an option is out of range.
+    """
+    units, neurons = as_pair(Z, Y)
+    n_stimuli, n_units = units.shape
+    excluded = as_excluded(exclude, n_units, neurons.shape[1])
+    labels = _check_folds(folds, n_stimuli, n_folds, seed)
+    if n_lambdas < 1:
+        raise UsageError(f"n_lambdas must be at least 1, not {n_lambdas}")
+    if lambda_min_ratio is not None and not 0 < lambda_min_ratio < 1:
+        raise UsageError(f"lambda_min_ratio must be between 0 and 1, not {lambda_min_ratio}")
+    if n_threads is not None and n_threads < 1:
+        raise UsageError(f"n_threads must be at least 1, not {n_threads}")
+    if rule not in ("1se", "min"):
+        raise UsageError(f"rule must be '1se' or 'min', not {rule!r}")
+    usable = np.flatnonzero(~constant_columns(units))
+    of_usable = np.full(n_units + 1, -1, dtype=np.int64)
+    of_usable[usable] = np.arange(usable.size)
+    return Problem(
+        neurons,
+        unit_sums(units[:, usable], np.unique(labels, return_inverse=True)[1]),
+        usable,
+        n_units,
+        of_usable[excluded],
+        labels,
+        n_lambdas,
+        lambda_min_ratio,
+        rule,
+        n_threads,
+    )
+
+
+def strongest(covariance: NDArray[np.float64], excluded: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the largest absolute covariance of each neuron with a unit that it may use, (J,)."""
+    strength = np.abs(covariance)
+    strength[np.flatnonzero(excluded >= 0), excluded[excluded >= 0]] = 0.0
+    largest: NDArray[np.float64] = strength.max(axis=1, initial=0.0)
+    return largest
+
+
+def held_out_errors(weights: NDArray[np.float64], sums: HeldOut) -> NDArray[np.float64]:
+    """Return Σ(y − Zw)² over a held-out fold for the weights (J, L, D) of each neuron and λ, (J, L)."""
+    # yᵀy − 2hᵀw + wᵀHw: one product of matrices for all neurons and λ.
+    along = weights @ sums.units
+    along -= 2.0 * sums.products[:, None]
+    return np.maximum(sums.squares[:, None] + np.einsum("jld,jld->jl", along, weights), 0.0)
+
+
+def choose_lambda(
+    errors: NDArray[np.float64], sizes: NDArray[np.float64], rule: Rule
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Choose a λ for each neuron.
+
+    Parameters
+    ----------
+    errors : array of float64, shape (n_folds, J, L)
+        Sums of squared errors in each fold, λ descending.
+    sizes : array of float64, shape (n_folds,)
+        Number of stimuli in each fold.
+    rule : {"1se", "min"}
+
+    Returns
+    -------
+    chosen : array of int64, shape (J,)
+        Index of the λ.
+    mean, standard_error : arrays of float64, shape (J, L)
+        Of the squared error, folds weighted by their size.
+    """
+    mean = errors.sum(axis=0) / sizes.sum()
+    by_fold = errors / sizes[:, None, None]
+    spread = np.einsum("f,fjl->jl", sizes, (by_fold - mean) ** 2) / sizes.sum()
+    standard_error = np.sqrt(spread / (len(sizes) - 1))
+    chosen = mean.argmin(axis=1)
+    if rule == "1se":
+        neurons = np.arange(len(chosen))
+        limit = mean[neurons, chosen] + standard_error[neurons, chosen]
+        chosen = (mean <= limit[:, None]).argmax(axis=1)
+    return chosen, mean, standard_error
+
+
+def _check_folds(folds: ArrayLike | None, n_stimuli: int, n_folds: int, seed: int) -> NDArray[np.int64]:
+    if folds is None:
+        return fold_labels(n_stimuli, n_folds, seed=seed)
+    labels = np.asarray(folds)
+    if labels.shape != (n_stimuli,) or labels.dtype.kind not in "iu":
+        raise ArrayError(f"folds must be integers of shape ({n_stimuli},), not {labels.dtype} {labels.shape}")
+    sizes = np.unique(labels, return_counts=True)[1]
+    if sizes.size < 2 or n_stimuli - sizes.max() < 2:
+        raise UsageError("folds must have two labels at least, and leave two stimuli to fit on")
+    return labels.astype(np.int64)
