@@ -44,8 +44,7 @@ def load_grid(family: str, grid: str | os.PathLike[str]) -> dict[str, Any]:
         return known[text]
     path, wanted = _split(text)
     if path is None:
-        error = unknown_name(f"grid of {family}", text, known)
-        raise type(error)(f"{error}; or give a TOML file")
+        raise unknown_name(f"grid of {family}, and no TOML file,", text, known)
     grids = _of_family(_read(path), family)
     if wanted is None and len(grids) == 1:
         return next(iter(grids.values()))
