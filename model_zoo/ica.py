@@ -6,13 +6,8 @@ from typing import Any
 
 import numpy as np
 from neuroalign.model_zoo.components import Matrix, signs
-from neuroalign.model_zoo.pixels import (
-    IMAGE_SIZE,
-    SIZES,
-    Decomposition,
-    LinearPixelFamily,
-    LinearPixelModel,
-)
+from neuroalign.model_zoo.fitted import IMAGE_SIZE, FittedFamily
+from neuroalign.model_zoo.pixels import SIZES, Decomposition, LinearPixelModel
 from threadpoolctl import threadpool_limits
 
 from neuroalign.datasets.dataset import Dataset
@@ -94,7 +89,7 @@ class PixelICA(LinearPixelModel):
         return unmixing
 
 
-class ICA(LinearPixelFamily):
+class ICA(FittedFamily):
     """Independent components of pixels, fitted to the training images by FastICA.
 
     Higgins et al. (2020) have five sizes with ten seeds each (50 in all):

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 from neuroalign.model_zoo.components import Matrix
-from neuroalign.model_zoo.pixels import SIZES, Decomposition, LinearPixelFamily, LinearPixelModel
+from neuroalign.model_zoo.fitted import FittedFamily
+from neuroalign.model_zoo.pixels import SIZES, Decomposition, LinearPixelModel
 
 from neuroalign.datasets.dataset import Dataset
 
@@ -17,7 +18,7 @@ class PixelPCA(LinearPixelModel):
         return np.eye(self.n)
 
 
-class PCA(LinearPixelFamily):
+class PCA(FittedFamily):
     """Principal components of pixels, fitted to the training images.
 
     Higgins et al. (2020) have one instance for each n from 10 to 50 (41 in all):

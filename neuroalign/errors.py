@@ -33,6 +33,10 @@ class MissingImagesError(DatasetError):
     """A model needs images, and the dataset has none."""
 
 
+class MissingLandmarksError(DatasetError):
+    """A model needs landmarks, and the dataset has none."""
+
+
 class ArchiveError(DatasetError):
     """An archive is damaged, or holds members that could do harm when unpacked."""
 

@@ -39,7 +39,7 @@ def compute_latents(model: Model, stimuli: StimulusSet, *, use_cache: bool = Tru
     fingerprint = getattr(model, "fingerprint", None)
     if fingerprint is None or not use_cache:
         return validate_latents(model.latents(stimuli))
-    key = digest(FORMAT, fingerprint, stimuli.content_hash)
+    key = digest(FORMAT, fingerprint, stimuli.content_hash, stimuli.landmarks_hash)
     path = latents_folder() / f"{key}.nc"
     cached = _read(path)
     if cached is not None:

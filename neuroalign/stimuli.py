@@ -1,4 +1,4 @@
-"""Stimulus sets: ids, a table of what is known of each stimulus, and the images themselves."""
+"""Stimulus sets: ids, a table of what is known of each stimulus, the images, and landmarks on them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -7,12 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from neuroalign.arrays import name_some
-from neuroalign.errors import DatasetError, MissingImagesError, StimulusMismatchError
+from neuroalign.errors import (
+    DatasetError,
+    MissingImagesError,
+    MissingLandmarksError,
+    StimulusMismatchError,
+)
 from neuroalign.hashing import digest
+from neuroalign.landmarks import mirror_partners, validate_landmarks
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 
@@ -32,7 +39,9 @@ class StimulusSet:
     mirror_training : bool
         Whether models are trained on mirror images of the stimuli, as in Higgins et al. (2020).
     mirrored : bool
-        Whether the pixels of this set are mirrored left to right when they are read.
+        Whether the pixels and landmarks of this set are mirrored left to right when they are read.
+    landmarks : landmarks, optional
+        See :mod:`neuroalign.landmarks`. Some stimuli may have none; those of others are left out.
     """
 
     def __init__(
@@ -43,6 +52,7 @@ class StimulusSet:
         *,
         mirror_training: bool = False,
         mirrored: bool = False,
+        landmarks: xr.DataArray | None = None,
     ) -> None:
         table = table.copy()
         table.index = pd.Index(table.index.astype(str), name="stimulus_id")
@@ -58,6 +68,7 @@ class StimulusSet:
         self.mirror_training = mirror_training
         self.mirrored = mirrored
         self._images = images
+        self._landmarks = None if landmarks is None else validate_landmarks(landmarks)
 
     @classmethod
     def from_arrays(
@@ -105,6 +116,29 @@ class StimulusSet:
     def has_images(self) -> bool:
         """Whether the images themselves are available."""
         return self._images is not None
+
+    @property
+    def landmarks(self) -> xr.DataArray | None:
+        """Landmarks of those stimuli that have them, sorted by id; None if there are none.
+
+        In pixels of the images as they are stored, whether or not the set is mirrored; what fits
+        :meth:`pixels` is :meth:`points`.
+        """
+        if self._landmarks is None:
+            return None
+        own = np.intersect1d(self.ids, self._landmarks["stimulus"].values)
+        return self._landmarks.sel(stimulus=own) if own.size else None
+
+    def with_landmarks(self, landmarks: xr.DataArray) -> "StimulusSet":
+        """Return the set with these landmarks in place of its own; see :func:`neuroalign.landmarks.landmarks`."""
+        return StimulusSet(
+            self.identifier,
+            self.table,
+            self._images,
+            mirror_training=self.mirror_training,
+            mirrored=self.mirrored,
+            landmarks=landmarks,
+        )
 
     def select(self, ids: ArrayLike) -> "StimulusSet":
         """Return the set restricted to `ids`, in that order.
@@ -211,6 +245,63 @@ class StimulusSet:
         except Exception as error:  # the decoders raise nearly anything on a damaged file
             raise DatasetError(f"cannot read the image of stimulus {str(stimulus_id)!r}: {error}") from error
 
+    def points(self, size: int) -> xr.DataArray:
+        """Return the landmarks on the images that :meth:`pixels` returns for this size.
+
+        In a mirrored set each landmark bears the name of the one whose place it takes; see
+        :func:`neuroalign.landmarks.mirror_partners`, which looks at all faces that the set was made with.
+
+        Parameters
+        ----------
+        size : int
+            Images are resampled to size × size pixels.
+
+        Returns
+        -------
+        landmarks
+            Of those stimuli that have them, sorted by id.
+
+        Raises
+        ------
+        MissingLandmarksError
+            If no stimulus has landmarks.
+        MissingImagesError
+            If the images are not available.
+        DatasetError
+            If the set is mirrored and its landmarks are not symmetric.
+        """
+        found = self.landmarks
+        if self._landmarks is None or found is None:
+            raise MissingLandmarksError(
+                f"the stimulus set {self.identifier!r} has no landmarks, and this model needs them; import them "
+                "(neuroalign data landmarks DATASET --file FILE.csv) or detect them (neuroalign data landmarks DATASET)"
+            )
+        sizes = np.array([self.image_size(each) for each in found["stimulus"].values], dtype=np.float64)
+        relative = found.values / sizes[:, np.newaxis]
+        if self.mirrored:
+            relative = relative[:, mirror_partners(self._landmarks)]
+            relative[..., 0] = 1 - relative[..., 0]
+        return found.copy(data=relative * size)
+
+    def image_size(self, stimulus_id: str) -> tuple[int, int]:
+        """Return the width and height of one image as it is stored, in pixels.
+
+        Raises
+        ------
+        MissingImagesError
+            If the images are not available.
+        DatasetError
+            If the file cannot be read.
+        """
+        source = self._sources[stimulus_id]
+        if not isinstance(source, Path):
+            return source.shape[1], source.shape[0]
+        try:
+            with Image.open(source) as image:
+                return image.size
+        except Exception as error:  # the decoders raise nearly anything on a damaged file
+            raise DatasetError(f"cannot read the image of stimulus {str(stimulus_id)!r}: {error}") from error
+
     def image_bytes(self, stimulus_id: str) -> bytes:
         """Return the file of one image as bytes (PNG for images in memory).
 
@@ -240,7 +331,10 @@ class StimulusSet:
 
     @cached_property
     def content_hash(self) -> str:
-        """Digest of ids, training marks, mirroring and image bytes; independent of order and name."""
+        """Digest of ids, training marks, mirroring and image bytes; independent of order and name.
+
+        Landmarks have a digest of their own: models that do not look at them stay valid when a set gets some.
+        """
         marked = self._marked("training")
         order = np.argsort(self.ids)
         parts: list[object] = [self.ids[order], None if marked is None else marked[order]]
@@ -250,6 +344,14 @@ class StimulusSet:
                 source = self._sources[stimulus_id]
                 parts.append(self.image_bytes(stimulus_id) if isinstance(source, Path) else source)
         return digest(*parts)
+
+    @cached_property
+    def landmarks_hash(self) -> str | None:
+        """Digest of the landmarks, with their names and whose they are; None if there are none."""
+        found = self.landmarks
+        if found is None:
+            return None
+        return digest(found["stimulus"].values, found["landmark"].values, found.values)
 
     @property
     def _sources(self) -> Mapping[str, Path | NDArray[np.uint8]]:
@@ -270,4 +372,5 @@ class StimulusSet:
             self._images,
             mirror_training=self.mirror_training,
             mirrored=self.mirrored if mirrored is None else mirrored,
+            landmarks=self._landmarks,
         )

@@ -95,6 +95,13 @@ Examples:
     "after the image files in sorted order; without images, they are numbered.",
 )
 @click.option(
+    "--landmarks",
+    type=click.Path(),
+    metavar="CSV",
+    help="Landmarks on the images: stimulus_id, then NAME_x and NAME_y in pixels from the upper left corner. "
+    "Active appearance models need them; they can also be added later, or detected (neuroalign data landmarks).",
+)
+@click.option(
     "--window",
     type=_Window(),
     help="When to count spikes, in milliseconds: from START to before END. Needed for rasters, and for BrainIO "
@@ -171,6 +178,43 @@ def add(
         if dropped:
             click.echo(f"neuroalign: note: {len(dropped)} {what} left out: {', '.join(dropped)}.", err=True)
     click.echo(json.dumps(described, indent=1) if as_json else f"Added {_one_line(described)}")
+
+
+@data.command(
+    short_help="Import or detect landmarks on the images.",
+    epilog="""\b
+Examples:
+  neuroalign data landmarks my-cells --file landmarks.csv
+  neuroalign data landmarks my-cells
+""",
+)
+@click.argument("name", metavar="NAME|PATH")
+@click.option(
+    "--file",
+    type=click.Path(),
+    metavar="CSV",
+    help="stimulus_id, then NAME_x and NAME_y in pixels from the upper left corner. By default landmarks "
+    "are detected, which needs the extra: pip install 'neuroalign[landmarks]'.",
+)
+@click.option("--force", is_flag=True, help="Replace the landmarks that the dataset has.")
+def landmarks(name: str, file: str | None, force: bool) -> None:
+    """Give a dataset that was added landmarks on its faces, which active appearance models need.
+
+    Stimuli without a row in the file, or in which no face is found, are named. They get no latents from such models,
+    which are then scored with --intersection.
+    """
+    from neuroalign.datasets.catalogue import folder_of, load_dataset
+    from neuroalign.datasets.importing import import_landmarks
+    from neuroalign.datasets.landmark_detection import add_detected_landmarks
+    from neuroalign.errors import DatasetError
+
+    if load_dataset(folder_of(name)).stimuli.landmarks is not None and not force:
+        raise DatasetError(f"{name} has landmarks already; replace them with --force")
+    for note in add_detected_landmarks(name) if file is None else import_landmarks(name, file):
+        click.echo(f"neuroalign: note: {note}", err=True)
+    found = load_dataset(folder_of(name)).stimuli.landmarks
+    assert found is not None
+    click.echo(f"{name}: {found.sizes['landmark']} landmarks on {found.sizes['stimulus']} images")
 
 
 @data.command("list")

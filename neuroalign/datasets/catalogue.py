@@ -70,6 +70,20 @@ def expect_added(name: str) -> None:
         raise unknown_name("added dataset", name, added_names())
 
 
+def folder_of(name: str) -> Path:
+    """Return the folder of a dataset that the user added, or that is given by its path.
+
+    Raises
+    ------
+    UnknownNameError
+        Naming the nearest added ones.
+    """
+    if name not in added_names() and is_dataset_folder(Path(name).expanduser()):
+        return Path(name).expanduser()
+    expect_added(name)
+    return datasets_folder() / name
+
+
 def remove_dataset(name: str) -> None:
     """Delete a dataset that the user added.
 

@@ -12,13 +12,15 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuroalign.datasets.catalogue import datasets_folder, expect_free_name, load_dataset
+from neuroalign.arrays import name_some
+from neuroalign.datasets.catalogue import datasets_folder, expect_free_name, folder_of, load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.bare import BareArray, expect_numbers
 from neuroalign.datasets.formats.brainio import read_brainio
 from neuroalign.datasets.formats.detect import Format, detect_format
-from neuroalign.datasets.formats.folder import scratch_folder, write_folder
+from neuroalign.datasets.formats.folder import replace_landmarks, scratch_folder, write_folder
 from neuroalign.datasets.formats.images import Order, check_images, collect_images
+from neuroalign.datasets.formats.landmark_csv import read_landmark_csv
 from neuroalign.datasets.formats.matlab import read_matlab
 from neuroalign.datasets.formats.matrix_csv import CsvLabels, read_matrix_csv
 from neuroalign.datasets.formats.numpy_files import read_npy, read_npz
@@ -31,6 +33,7 @@ from neuroalign.datasets.stimulus_table import (
     read_stimulus_csv,
 )
 from neuroalign.errors import DatasetError, UsageError
+from neuroalign.landmarks import expect_near_images
 from neuroalign.registry import datasets
 from neuroalign.stimuli import StimulusSet
 
@@ -57,6 +60,7 @@ def import_dataset(
     variable: str | None = None,
     images: PathLike | None = None,
     stimuli: PathLike | pd.DataFrame | None = None,
+    landmarks: PathLike | None = None,
     window: Window | None = None,
     format: str | None = None,
     stimulus_labels: Sequence[str] | None = None,
@@ -95,6 +99,8 @@ def import_dataset(
     stimuli : path or pandas.DataFrame, optional
         A table of the stimuli, in the order of the stimulus axis: ``stimulus_id``, ``filename`` and
         any other columns. An id that repeats makes its rows repetitions of one stimulus.
+    landmarks : path, optional
+        A CSV of landmarks on the images; see :func:`neuroalign.datasets.formats.landmark_csv.read_landmark_csv`.
     window : (float, float), optional
         For rasters and for BrainIO files with several time bins: from when to when to count spikes
         (rasters) or to average (BrainIO), in milliseconds.
@@ -142,6 +148,9 @@ def import_dataset(
     )
     table_path = None if stimuli is None or isinstance(stimuli, pd.DataFrame) else Path(stimuli).expanduser()
     image_path = None if images is None else Path(images).expanduser()
+    landmark_path = None if landmarks is None else Path(landmarks).expanduser()
+    if landmark_path is not None and image_path is None:
+        raise UsageError("--landmarks are in pixels of the images: give those, too, with --images")
     with scratch_folder(target.parent) as scratch:
         pictures = None if image_path is None else collect_images(image_path, scratch)
         table = stimuli if isinstance(stimuli, pd.DataFrame) else None
@@ -160,7 +169,14 @@ def import_dataset(
             reading = _from_bare(name, arrays, axes, table, pictures, image_order)
         array, dropped = leave_out_unusable(_labelled(reading.recording, region, animal), drop)
         described, images_by_id, notes = _stimuli_of(array, reading, table, pictures, dropped)
-        files = _checksums(responses=paths, images=[image_path], stimuli=[table_path])
+        stimulus_set = stimulus_set or reading.recording.attrs.get("stimulus_set") or name
+        described_stimuli = StimulusSet(stimulus_set, described, images_by_id)
+        if landmark_path is not None:
+            described_stimuli, of_landmarks = _with_landmarks(described_stimuli, landmark_path)
+            notes = [*notes, *of_landmarks]
+        files = _checksums(
+            responses=paths, images=[image_path], stimuli=[table_path], landmarks=[landmark_path]
+        )
         provenance = {"source": source, "licence": licence, "citation": citation}
         metadata = {
             "description": description,
@@ -171,7 +187,6 @@ def import_dataset(
             "notes": [*reading.notes, *notes, *_hides(name)],
             "files": files,
         }
-        stimulus_set = stimulus_set or reading.recording.attrs.get("stimulus_set") or name
         array.attrs = {
             "identifier": name,
             "stimulus_set": stimulus_set,
@@ -182,12 +197,64 @@ def import_dataset(
         dataset = Dataset(
             identifier=name,
             recording=array,
-            stimuli=StimulusSet(stimulus_set, described, images_by_id),
+            stimuli=described_stimuli,
             averaged=_is_average(reading, averaged),
             metadata={key: value for key, value in metadata.items() if value is not None},
         )
         write_folder(dataset, target, replace=force)
     return load_dataset(name)
+
+
+def import_landmarks(dataset: str, file: PathLike) -> list[str]:
+    """Give a dataset landmarks from a CSV, in place of those that it may have.
+
+    Parameters
+    ----------
+    dataset : str
+        The name of a dataset that was added, or the path of a dataset folder.
+    file : path
+        See :func:`neuroalign.datasets.formats.landmark_csv.read_landmark_csv`.
+
+    Returns
+    -------
+    list of str
+        Notes for the user: stimuli without landmarks, landmarks without stimulus.
+
+    Raises
+    ------
+    DatasetError
+        If the file cannot be read or does not fit the images; the dataset is left as it was.
+    """
+    folder = folder_of(dataset)
+    path = Path(file).expanduser()
+    stimuli, notes = _with_landmarks(load_dataset(folder).stimuli, path)
+    assert stimuli.landmarks is not None
+    replace_landmarks(folder, stimuli.landmarks, origin=f"{path.name}, SHA-256 {_sha256(path)}")
+    return notes
+
+
+def _with_landmarks(stimuli: StimulusSet, path: Path) -> tuple[StimulusSet, list[str]]:
+    """Give a stimulus set the landmarks in a file, and say what they do not fit."""
+    read = read_landmark_csv(path)
+    without = np.setdiff1d(stimuli.ids, read["stimulus"].values)
+    if len(without) == len(stimuli):
+        raise DatasetError(
+            f"no stimulus in {path} is one of {stimuli.identifier!r}: it has {name_some(read['stimulus'].values)}, "
+            f"the stimuli are {name_some(stimuli.ids)}"
+        )
+    found = stimuli.with_landmarks(read)
+    own = found.landmarks
+    assert own is not None
+    expect_near_images(own, {each: stimuli.image_size(each) for each in own["stimulus"].values})
+    notes = []
+    if len(without):
+        notes.append(
+            f"{len(without)} of {len(stimuli)} stimuli have no landmarks: {', '.join(without.tolist())}."
+        )
+    idle = read.sizes["stimulus"] - own.sizes["stimulus"]
+    if idle:
+        notes.append(f"The landmarks of {idle} images belong to no stimulus and were left out.")
+    return found, notes
 
 
 def _hides(name: str) -> list[str]:

@@ -12,6 +12,8 @@ from neuroalign.arrays import name_some, trial_means
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.images import image_fault
 from neuroalign.datasets.labelling import constant_neuroids
+from neuroalign.errors import DatasetError
+from neuroalign.landmarks import expect_near_images, mirror_partners
 from neuroalign.progress import progress
 
 
@@ -40,9 +42,12 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "stimulus_columns": [str(name) for name in stimuli.table.columns if name != "filename"],
         "images": stimuli.has_images,
     }
+    if stimuli.landmarks is not None:
+        described["landmarks"] = stimuli.landmarks.sizes["landmark"]
+        described["stimuli_with_landmarks"] = stimuli.landmarks.sizes["stimulus"]
     if "time_bin" in recording.dims:
         described["time_bins"] = recording.sizes["time_bin"]
-    kept = ["description", "source", "licence", "citation", "window_ms"]
+    kept = ["description", "source", "licence", "citation", "window_ms", "landmarks_from"]
     kept += ["dropped_neuroids", "dropped_stimuli", "notes", "files"]
     return described | {key: dataset.metadata[key] for key in kept if dataset.metadata.get(key)}
 
@@ -65,6 +70,7 @@ def validate(dataset: Dataset) -> dict[str, Any]:
         report |= _check_trials(dataset, problems)
     if dataset.stimuli.has_images:
         report |= _check_images(dataset, problems)
+        _check_landmarks(dataset, problems)
     return {**report, "problems": problems}
 
 
@@ -117,6 +123,19 @@ def _check_images(dataset: Dataset, problems: list[str]) -> dict[str, Any]:
         first, fault = next(iter(faults.items()))
         problems.append(f"{len(faults)} images cannot be used: {name_some(list(faults))}; {first}: {fault}.")
     return {"images_readable": len(stimuli) - len(faults)}
+
+
+def _check_landmarks(dataset: Dataset, problems: list[str]) -> None:
+    stimuli = dataset.stimuli
+    if stimuli.landmarks is None:
+        return
+    try:
+        ids = stimuli.landmarks["stimulus"].values
+        expect_near_images(stimuli.landmarks, {each: stimuli.image_size(each) for each in ids})
+        if stimuli.mirror_training:
+            mirror_partners(stimuli.landmarks)
+    except DatasetError as error:
+        problems.append(f"{str(error)[0].upper()}{str(error)[1:]}.")
 
 
 def _counts(array: xr.DataArray, name: str) -> dict[str, int]:

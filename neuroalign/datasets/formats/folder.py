@@ -7,6 +7,7 @@
       recording.nc    netCDF-4: variable "recording", dimensions presentation, neuroid[, time_bin]
       stimuli.csv     stimulus_id, filename (if there are images), any other columns
       images/         the files that stimuli.csv names; absent where images are not available
+      landmarks.csv   stimulus_id, and NAME_x and NAME_y in pixels for each landmark; optional
       truth.csv       simulated neurons only: neuroid_id and the weight of each generative factor
 """
 
@@ -25,8 +26,9 @@ import xarray as xr
 
 from neuroalign.arrays import name_some, validate_recording
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.formats.landmark_csv import read_landmark_csv, write_landmark_csv
 from neuroalign.errors import DatasetError
-from neuroalign.home import TEMPORARY_PREFIX
+from neuroalign.home import TEMPORARY_PREFIX, atomic_path
 from neuroalign.netcdf import read_netcdf
 from neuroalign.stimuli import StimulusSet
 
@@ -34,6 +36,7 @@ METADATA = "dataset.toml"
 RECORDING = "recording.nc"
 STIMULI = "stimuli.csv"
 IMAGES = "images"
+LANDMARKS = "landmarks.csv"
 TRUTH = "truth.csv"
 
 
@@ -138,6 +141,8 @@ def _write_files(dataset: Dataset, path: Path) -> None:
     if "\r" in text:  # a lone carriage return is not quoted by itself, and would end the row
         text = table.to_csv(lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     (path / STIMULI).write_text(text, encoding="utf-8", newline="")
+    if stimuli.landmarks is not None:
+        write_landmark_csv(stimuli.landmarks, path / LANDMARKS)
     write_recording(dataset.recording, path / RECORDING)
     if dataset.truth is not None:
         dataset.truth.rename_axis("neuroid_id").to_csv(path / TRUTH, lineterminator="\n")
@@ -152,6 +157,25 @@ def _write_files(dataset: Dataset, path: Path) -> None:
     (path / METADATA).write_text(tomli_w.dumps(metadata, multiline_strings=True), encoding="utf-8")
 
 
+def replace_landmarks(path: Path, landmarks: xr.DataArray, *, origin: str) -> None:
+    """Give a dataset folder landmarks, in place of those that it may have.
+
+    Parameters
+    ----------
+    path : Path
+    landmarks : landmarks
+    origin : str
+        Where they are from; kept in ``dataset.toml`` as ``landmarks_from``.
+    """
+    import tomli_w
+
+    metadata = read_metadata(path) | {"landmarks_from": origin}
+    with atomic_path(path / LANDMARKS) as file:
+        write_landmark_csv(landmarks, file)
+    with atomic_path(path / METADATA) as file:
+        file.write_text(tomli_w.dumps(metadata, multiline_strings=True), encoding="utf-8")
+
+
 def read_metadata(path: Path) -> dict[str, Any]:
     """Read ``dataset.toml`` of a dataset folder."""
     file = path / METADATA
@@ -164,7 +188,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
 
 def read_stimuli(path: Path, metadata: dict[str, Any]) -> StimulusSet:
-    """Read ``stimuli.csv`` of a dataset folder and locate its images."""
+    """Read ``stimuli.csv`` of a dataset folder and its landmarks, and locate its images."""
     file = path / STIMULI
     try:
         table = pd.read_csv(
@@ -196,6 +220,7 @@ def read_stimuli(path: Path, metadata: dict[str, Any]) -> StimulusSet:
         table,
         images,
         mirror_training=bool(metadata.get("mirror_training", False)),
+        landmarks=read_landmark_csv(path / LANDMARKS) if (path / LANDMARKS).is_file() else None,
     )
 
 

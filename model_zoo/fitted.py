@@ -1,0 +1,146 @@
+"""What models share that are fitted to the training images of whatever stimuli they meet."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import xarray as xr
+from neuroalign.model_zoo.components import Matrix
+from numpy.typing import NDArray
+
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.errors import ModelError, UsageError
+from neuroalign.hashing import digest
+from neuroalign.models import ModelFamily
+from neuroalign.registry import unknown_name
+from neuroalign.stimuli import StimulusSet
+
+#: Side of the images that models see, in pixels.
+IMAGE_SIZE = 64
+
+
+class FittedModel(ABC):
+    """A model without weights of its own: its stimuli determine its units.
+
+    Parameters
+    ----------
+    identifier : str
+    n : int
+        Number of units.
+    image_size : int
+        Images are resampled to image_size × image_size grey pixels.
+    dataset : Dataset, optional
+        Its stimuli are what :meth:`decode` is fitted to until :meth:`latents` is called with others.
+    """
+
+    #: Raised when the same images would give other latents.
+    version: ClassVar[int] = 1
+
+    def __init__(
+        self, identifier: str, *, n: int, image_size: int = IMAGE_SIZE, dataset: Dataset | None = None
+    ) -> None:
+        for name, value in (("n", n), ("image_size", image_size)):
+            if not isinstance(value, int) or value < 1:
+                raise UsageError(f"{identifier}: {name} must be a positive integer, not {value!r}")
+        self.identifier = identifier
+        self.n = n
+        self.image_size = image_size
+        self._stimuli = None if dataset is None else dataset.stimuli
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the options and of the code's version; the stimuli determine the rest."""
+        return digest(type(self).__name__, self.version, self.options())
+
+    def options(self) -> dict[str, Any]:
+        """Return what distinguishes this instance from others of its family."""
+        return {"n": self.n, "image_size": self.image_size}
+
+    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        """Fit to ``stimuli.training()``, mirrored where the set says so, and encode all stimuli.
+
+        Parameters
+        ----------
+        stimuli : StimulusSet
+
+        Returns
+        -------
+        latents of shape (n_stimuli, n)
+
+        Raises
+        ------
+        ModelError
+            If there are too few training images or features for n units.
+        """
+        self._stimuli = stimuli
+        return self._encode(stimuli)
+
+    def decode(self, latents: xr.DataArray) -> NDArray[np.float32]:
+        """Reconstruct images.
+
+        Parameters
+        ----------
+        latents : latents
+            Dimensions stimulus, unit.
+
+        Returns
+        -------
+        array of float32 in [0, 1], shape (n_stimuli, image_size, image_size)
+
+        Raises
+        ------
+        ModelError
+            If the model has no stimuli to be fitted to yet, or the number of units is not its own.
+        """
+        if self._stimuli is None:
+            raise ModelError(
+                f"{self.identifier} is fitted to stimuli: call latents(stimuli) before decode, "
+                "or load the model for a dataset"
+            )
+        if latents.sizes["unit"] != self.n:
+            raise ModelError(f"{self.identifier} decodes {self.n} units, not {latents.sizes['unit']}")
+        images = self._decode(self._stimuli, np.asarray(latents.values, dtype=np.float64))
+        return np.clip(images, 0, 1).astype(np.float32)
+
+    @abstractmethod
+    def _encode(self, stimuli: StimulusSet) -> xr.DataArray:
+        """Return the latents of the stimuli."""
+
+    @abstractmethod
+    def _decode(self, stimuli: StimulusSet, values: Matrix) -> Matrix:
+        """Return images of shape (n, image_size, image_size) for values of shape (n, self.n)."""
+
+
+class FittedFamily(ModelFamily):
+    """Instances of one such model, by their options.
+
+    Their grids have n, the number of units, and possibly more.
+    """
+
+    #: What an instance is, and the options that it takes.
+    model: ClassVar[type[FittedModel]]
+    option_names: ClassVar[Sequence[str]]
+
+    def instance(self, dataset: Dataset | None = None, **options: Any) -> FittedModel:
+        """Return the instance with these options, of which n is required.
+
+        Parameters
+        ----------
+        dataset : Dataset, optional
+            Lets the instance decode without having computed latents first.
+        **options
+            As in :meth:`grid`; any n, image_size and, where there is one, seed will do.
+
+        Raises
+        ------
+        UsageError
+            If n is missing, an option is unknown or a value is out of range.
+        """
+        for option in options:
+            if option not in self.option_names:
+                raise unknown_name(f"option of {self.identifier}", option, self.option_names)
+        if "n" not in options:
+            example = self.instance_identifier(**self.grid()[0])
+            raise UsageError(f"{self.identifier} needs n, the number of units, as in {example}")
+        return self.model(self.instance_identifier(**options), dataset=dataset, **options)

