@@ -2,6 +2,7 @@
 
 from neuroalign.metrics.completeness import Completeness, completeness
 from neuroalign.metrics.correlation import CorrelationRatio, aggregate_ratios, correlation_ratio, correlations
+from neuroalign.metrics.disentanglement import Disentanglement, disentanglement
 from neuroalign.metrics.folds import fold_labels
 from neuroalign.metrics.lasso import LassoCV, lasso_cv
 from neuroalign.metrics.matching import OneToOne, match_one_to_one
@@ -17,6 +18,7 @@ from neuroalign.metrics.variance_explained import (
 __all__ = [
     "Completeness",
     "CorrelationRatio",
+    "Disentanglement",
     "LassoCV",
     "LassoVarianceExplained",
     "OneToOne",
@@ -25,6 +27,7 @@ __all__ = [
     "completeness",
     "correlation_ratio",
     "correlations",
+    "disentanglement",
     "fold_labels",
     "lasso_cv",
     "lasso_variance_explained",
