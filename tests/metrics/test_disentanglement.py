@@ -10,7 +10,7 @@ def test_units_of_one_factor_are_disentangled_however_many_share_it():
     weights = np.zeros((6, 3))
     weights[[0, 1, 2, 3], [0, 0, 1, 2]] = [1, -2, 0.5, 3]
     result = disentanglement(weights)
-    assert result.score == 1
+    assert result.score == pytest.approx(1, rel=1e-12)
     np.testing.assert_array_equal(result.per_unit, [1, 1, 1, 1, np.nan, np.nan])
     np.testing.assert_array_equal(result.effective_factors[:4], 1)
     assert result.n_zero_units == 2
