@@ -88,6 +88,10 @@ class Objective(ABC, Generic[R]):
         tensor without dimensions
         """
 
+    def value_at(self, step: int, means: Mapping[str, "Tensor"]) -> "Tensor":
+        """Return what is maximised at a step, counted from 0: by default :meth:`value` at each."""
+        return self.value(means)
+
     @abstractmethod
     def summary(self, means: Mapping[str, "Tensor"]) -> dict[str, float]:
         """Return the named numbers that logs and progress show of such means."""

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from neuroalign.model_zoo.networks import ARCHITECTURE, build
+from neuroalign.model_zoo.training.allocator import keep_freed_memory
 from neuroalign.model_zoo.training.checkpoints import read_state, restore, write_checkpoint
 from neuroalign.model_zoo.training.early_stopping import EarlyStopping
 from neuroalign.model_zoo.training.recipes import Recipe
@@ -114,6 +115,7 @@ def train_instance(
     Interrupted
         If `stop` was set.
     """
+    keep_freed_memory()
     with one_thread():
         run = _Run(recipe, images, folder)
         try:
@@ -247,7 +249,7 @@ class _Run:
         self.optimiser.zero_grad(set_to_none=True)
         measured = objective.measure(self.network, *objective.inputs(self.step))
         means = {name: each.mean(dim=0) for name, each in measured.items()}
-        value = objective.value(means)
+        value = objective.value_at(self.step, means)
         if not value.item() >= objective.worst:
             raise _Diverged(
                 f"diverged at step {self.step + 1}: the objective was {value.item():g} (below "

@@ -28,6 +28,10 @@ class VariationalRecipe(Recipe):
     def kl_weight(self) -> float:
         """Weight of the divergence from the prior."""
 
+    def kl_weight_at(self, step: int) -> float:
+        """Return that weight at a step, counted from 0: by default the same at each."""
+        return self.kl_weight
+
     def network(self, n_images: int) -> "nn.Module":
         """Make an encoder to the mean and log-variance of each latent, and a decoder."""
         from neuroalign.model_zoo.networks import VariationalAutoencoder
@@ -80,6 +84,10 @@ class VariationalObjective(Objective[VariationalRecipe]):
     def value(self, means: Mapping[str, "Tensor"]) -> "Tensor":
         """Return the mean over images of log p(x|z) − β·KL(q(z|x)‖p(z))."""
         return means["log_likelihood"] - self.recipe.kl_weight * means["kl"].sum()
+
+    def value_at(self, step: int, means: Mapping[str, "Tensor"]) -> "Tensor":
+        """Return the same with the weight of that step."""
+        return means["log_likelihood"] - self.recipe.kl_weight_at(step) * means["kl"].sum()
 
     def summary(self, means: Mapping[str, "Tensor"]) -> dict[str, float]:
         """Return the objective, its parts, and how many units are informative."""
