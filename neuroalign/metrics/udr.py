@@ -2,13 +2,14 @@
 
 import warnings
 from collections.abc import Sequence
+from itertools import permutations
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
-from neuroalign.metrics.inputs import as_matrix, standardise
+from neuroalign.metrics.inputs import as_matrix, constant_columns, standardise
 
 Pooling = Literal["paper", "disentanglement_lib"]
 
@@ -101,7 +102,7 @@ def udr(
     Raises
     ------
     ArrayError, UsageError
-        If there are fewer than two models, or their shapes do not fit.
+        If there are fewer than two models, their shapes do not fit, or a value is NaN or infinite.
 
     References
     ----------
@@ -112,12 +113,16 @@ def udr(
         raise UsageError(f"UDR compares two models at least, not {len(models)}")
     if len(kls) != len(models):
         raise ArrayError(f"{len(models)} models need as many arrays of kl, not {len(kls)}")
-    informative = [np.asarray(each, dtype=np.float64) > INFORMATIVE_KL for each in kls]
-    for index, (values, mask) in enumerate(zip(models, informative, strict=True)):
+    divergences = [np.asarray(each, dtype=np.float64) for each in kls]
+    for index, (values, kl) in enumerate(zip(models, divergences, strict=True)):
         if len(values) != len(models[0]):
             raise ArrayError(f"latents[{index}] has {len(values)} stimuli, latents[0] has {len(models[0])}")
-        if mask.shape != values.shape[1:]:
-            raise ArrayError(f"kls[{index}] must have shape {values.shape[1:]}, not {mask.shape}")
+        if kl.shape != values.shape[1:]:
+            raise ArrayError(f"kls[{index}] must have shape {values.shape[1:]}, not {kl.shape}")
+        if not np.isfinite(kl).all():
+            unit = int((~np.isfinite(kl)).argmax())
+            raise ArrayError(f"kls[{index}] must be finite; [{unit}] is {kl[unit]}: leave that model out")
+    informative = [kl > INFORMATIVE_KL for kl in divergences]
     dead = [index for index, mask in enumerate(informative) if not mask.any()]
     if dead:
         warnings.warn(
@@ -127,27 +132,26 @@ def udr(
         )
     if correlation not in ("spearman", "lasso"):
         raise UsageError(f"correlation must be 'spearman' or 'lasso', not {correlation!r}")
-    models = [standardise(each) for each in models]
-    if correlation == "spearman":
-        from scipy.stats import rankdata
-
-        # Spearman's ρ is Pearson's r of the ranks.
-        models = [standardise(rankdata(each, axis=0)) for each in models]
+    of_spearman = correlation == "spearman"
+    similarities = _rank_correlations(models) if of_spearman else _lasso_weights(models, informative)
     pairwise = np.full((len(models), len(models)), np.nan)
-    for i, first in enumerate(models):
-        for j, second in enumerate(models):
-            if correlation == "spearman" and j > i:
-                similarity = np.clip(np.abs(first.T @ second) / len(first), 0.0, 1.0)
-            elif correlation == "lasso" and i != j:
-                similarity = _lasso_similarity(first, second, informative[j])
-            else:
-                continue
-            pairwise[i, j] = relative_strength(
-                similarity, pooling=pooling, informative=(informative[i], informative[j])
-            )
-            if correlation == "spearman":
-                pairwise[j, i] = pairwise[i, j]
+    for i, j in permutations(range(len(models)), 2):
+        pairwise[i, j] = relative_strength(
+            similarities[i][j], pooling=pooling, informative=(informative[i], informative[j])
+        )
     return np.nanmedian(pairwise, axis=1)
+
+
+def _rank_correlations(models: list[NDArray[np.float64]]) -> list[list[NDArray[np.float64]]]:
+    """Return the absolute rank correlations of the units of each model with those of each other, (D_i, D_j)."""
+    from scipy.stats import rankdata
+
+    # Spearman's ρ is Pearson's r of the ranks. Rounding has ranks as well: constants are made exact.
+    exact = [np.where(constant_columns(each), 0.0, each) for each in models]
+    ranks = np.hstack([standardise(rankdata(each, axis=0)) for each in exact])
+    correlation = np.clip(np.abs(ranks.T @ ranks) / len(ranks), 0.0, 1.0)
+    edges = np.cumsum([each.shape[1] for each in models])[:-1]
+    return [np.split(rows, edges, axis=1) for rows in np.split(correlation, edges)]
 
 
 def _strength(similarity: NDArray[np.float64], *, axis: int) -> NDArray[np.float64]:
@@ -155,14 +159,16 @@ def _strength(similarity: NDArray[np.float64], *, axis: int) -> NDArray[np.float
     return np.where(total > 0, similarity.max(axis=axis) ** 2 / np.where(total > 0, total, 1.0), 0.0)
 
 
-def _lasso_similarity(
-    predicted: NDArray[np.float64], predicting: NDArray[np.float64], informative: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Return |weights| of a Lasso to each of one model's units from another's informative ones, (D_i, D_j)."""
+def _lasso_weights(
+    models: list[NDArray[np.float64]], informative: list[NDArray[np.bool_]]
+) -> list[list[NDArray[np.float64]]]:
+    """Return |weights| of a Lasso to the units of each model from the informative ones of each other, (D_i, D_j)."""
     from sklearn.linear_model import Lasso
 
-    similarity = np.zeros((predicted.shape[1], predicting.shape[1]))
-    if informative.any():
-        fit = Lasso(alpha=_LASSO_ALPHA).fit(predicting[:, informative], predicted)
-        similarity[:, informative] = np.abs(fit.coef_).reshape(predicted.shape[1], -1)
-    return similarity
+    models = [standardise(each) for each in models]
+    weights = [[np.zeros((first.shape[1], second.shape[1])) for second in models] for first in models]
+    for i, j in permutations(range(len(models)), 2):
+        if informative[j].any():
+            fit = Lasso(alpha=_LASSO_ALPHA).fit(models[j][:, informative[j]], models[i])
+            weights[i][j][:, informative[j]] = np.abs(fit.coef_).reshape(models[i].shape[1], -1)
+    return weights

@@ -74,8 +74,20 @@ def test_a_model_without_informative_units_scores_zero_and_is_named():
     assert scores[1] == 0.0
 
 
+def test_units_that_differ_from_a_constant_by_rounding_agree_with_none():
+    latents, kls = models(3)
+    rng = np.random.default_rng(5)
+    for each in latents:
+        each[:, 2] = 0.3 + 1e-16 * rng.integers(0, 2, len(each))
+    without = [np.delete(each, 2, axis=1) for each in latents]
+    # They have no correlation with anything, and are the fifth part of what is pooled.
+    np.testing.assert_allclose(udr(latents, kls) * 5 / 4, udr(without, [np.ones(4)] * 3), atol=1e-12)
+
+
 def test_wrong_calls():
     latents, kls = models(2)
+    with pytest.raises(ArrayError, match=r"kls\[1\] must be finite; \[3\] is nan: leave that model out"):
+        udr(latents, [np.ones(5), np.array([1, 1, 1, np.nan, 1])])
     with pytest.raises(UsageError, match="two models at least, not 1"):
         udr(latents[:1], kls[:1])
     with pytest.raises(ArrayError, match="2 models need as many arrays of kl, not 1"):
