@@ -6,7 +6,7 @@ from neuroalign.metrics.disentanglement import Disentanglement, disentanglement
 from neuroalign.metrics.folds import fold_labels
 from neuroalign.metrics.lasso import LassoCV, lasso_cv
 from neuroalign.metrics.matching import OneToOne, match_one_to_one
-from neuroalign.metrics.recombination import recombine
+from neuroalign.metrics.recombination import mixing_matrix, recombine
 from neuroalign.metrics.reliability import Reliability, noise_corrected_r2, reliability
 from neuroalign.metrics.udr import relative_strength, udr
 from neuroalign.metrics.variance_explained import (
@@ -32,6 +32,7 @@ __all__ = [
     "lasso_cv",
     "lasso_variance_explained",
     "match_one_to_one",
+    "mixing_matrix",
     "noise_corrected_r2",
     "recombine",
     "relative_strength",

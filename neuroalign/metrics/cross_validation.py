@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
 from neuroalign.metrics.folds import fold_labels
-from neuroalign.metrics.inputs import as_excluded, as_pair, constant_columns
+from neuroalign.metrics.inputs import as_excluded, as_matrix, as_pair, constant_columns
 from neuroalign.metrics.moments import HeldOut, UnitSums, unit_sums
 from neuroalign.metrics.threads import in_threads
 from neuroalign.progress import progress
@@ -28,13 +28,15 @@ class Problem:
 
     #: (N, J).
     neurons: NDArray[np.float64]
+    #: Weights of the mixtures that are fitted in their place, (J, M), if any are.
+    mixing: NDArray[np.float64] | None
     #: Sums of the units that vary.
     sums: UnitSums
     #: Which units those are, (n_usable,): the others have no weight, and without them the fit is faster.
     usable: NDArray[np.int64]
     #: Number of units, those without variance included.
     n_units: int
-    #: For each neuron the usable unit that it may not use, -1 for none, (J,).
+    #: For each neuron, or each mixture, the usable unit that it may not use, -1 for none, (J,) or (M,).
     excluded: NDArray[np.int64]
     #: Fold of each stimulus as the caller names it, (N,).
     labels: NDArray[np.int64]
@@ -60,7 +62,7 @@ class Problem:
         unconverged = sum(progress(results, description="Lasso", total=len(blocks)))
         if unconverged:
             warnings.warn(
-                f"the Lasso of {unconverged} of {self.neurons.shape[1]} neurons did not converge: their weights are "
+                f"the Lasso of {unconverged} of {self.excluded.size} neurons did not converge: their weights are "
                 "approximate; leave out units that nearly repeat others, or raise lambda_min_ratio",
                 NeuroalignWarning,
                 stacklevel=4,
@@ -79,6 +81,7 @@ def check_problem(
     exclude: ArrayLike | None,
     n_threads: int | None,
     lambda_min_ratio: float | None = None,
+    mixing: ArrayLike | None = None,
 ) -> Problem:
     """Check what a user asks to fit, and sum the units by fold.
 
@@ -91,7 +94,12 @@ def check_problem(
     """
     units, neurons = as_pair(Z, Y)
     n_stimuli, n_units = units.shape
-    excluded = as_excluded(exclude, n_units, neurons.shape[1])
+    matrix = None if mixing is None else as_matrix(mixing, "mixing")
+    if matrix is not None and len(matrix) != neurons.shape[1]:
+        raise ArrayError(
+            f"mixing must have a row for each of the {neurons.shape[1]} neurons, not shape {matrix.shape}"
+        )
+    excluded = as_excluded(exclude, n_units, (neurons if matrix is None else matrix).shape[1])
     labels = _check_folds(folds, n_stimuli, n_folds, seed)
     if n_lambdas < 1:
         raise UsageError(f"n_lambdas must be at least 1, not {n_lambdas}")
@@ -106,6 +114,7 @@ def check_problem(
     of_usable[usable] = np.arange(usable.size)
     return Problem(
         neurons,
+        matrix,
         unit_sums(units[:, usable], np.unique(labels, return_inverse=True)[1]),
         usable,
         n_units,

@@ -24,6 +24,8 @@ from neuroalign.metrics.inputs import no_variance, standardise
 
 # A smaller share of a unit's variance over all stimuli is rounding: one held-out stimulus makes up the rest.
 _ROUNDING = 1e-26
+# A smaller variance of a mixture, where its neurons have 1 and its weights sum to 1, is rounding: they cancel out.
+_CANCELLED = 1e-13
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,28 @@ class NeuronSums:
     squares: NDArray[np.float64]
     #: Products with the units, both around their means, (n_folds, J, D).
     products: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class MixtureSums:
+    """Sums of neurons that give those of mixtures: they are linear or quadratic in the neurons."""
+
+    neurons: NeuronSums
+    #: Products of neurons around their means, (n_folds, J, J).
+    scatter: NDArray[np.float64]
+    #: Weights that give each mixture a variance of 1, (J, M); zero where it has none.
+    mixing: NDArray[np.float64]
+    #: Mixtures that vary, (M,).
+    varies: NDArray[np.bool_]
+
+    def of(self, block: NDArray[np.int64]) -> NeuronSums:
+        """Return the sums of some mixtures, standardised over all stimuli."""
+        mixing = self.mixing[:, block]
+        return NeuronSums(
+            self.neurons.mean @ mixing,
+            squares=np.einsum("fjm,jm->fm", self.scatter @ mixing, mixing),
+            products=mixing.T @ self.neurons.products,
+        )
 
 
 @dataclass(frozen=True)
@@ -145,6 +169,33 @@ def neuron_sums(units: UnitSums, neurons: NDArray[np.float64]) -> NeuronSums:
         squares=np.array([np.einsum("ij,ij->j", centred[each], centred[each]) for each in units.rows]),
         products=np.array([centred[each].T @ units.centred[each] for each in units.rows]),
     )
+
+
+def mixtures_of(units: UnitSums, neurons: NDArray[np.float64], mixing: NDArray[np.float64]) -> MixtureSums:
+    """Sum neurons by fold once, for mixtures of them.
+
+    Parameters
+    ----------
+    units : UnitSums
+    neurons : array of float64, shape (N, J)
+        As in :func:`neuron_sums`.
+    mixing : array of float64, shape (J, M)
+        Weight of each neuron in each mixture.
+
+    Returns
+    -------
+    MixtureSums
+    """
+    sums = neuron_sums(units, neurons)
+    centred = neurons[units.order]
+    for rows, mean in zip(units.rows, sums.mean, strict=True):
+        centred[rows] -= mean
+    scatter = np.array([centred[rows].T @ centred[rows] for rows in units.rows])
+    second = scatter.sum(axis=0) + (units.sizes[:, None] * sums.mean).T @ sums.mean
+    variance = np.einsum("jm,jm->m", second @ mixing, mixing) / units.sizes.sum()
+    varies = variance > _CANCELLED * np.abs(mixing).sum(axis=0) ** 2
+    scale = np.where(varies, 1.0 / np.sqrt(np.where(varies, variance, 1.0)), 0.0)
+    return MixtureSums(sums, scatter, mixing * scale, varies)
 
 
 def training_sets(units: UnitSums, without: Sequence[tuple[int, ...]]) -> TrainingSets:

@@ -8,21 +8,18 @@ from numpy.typing import ArrayLike, NDArray
 from neuroalign.errors import UsageError
 from neuroalign.metrics.inputs import as_matrix, standardise
 
+Kind = Literal["abs_gaussian", "orthogonal"]
 
-def recombine(
-    Y: ArrayLike, *, kind: Literal["abs_gaussian", "orthogonal"] = "abs_gaussian", seed: int = 0
-) -> NDArray[np.float64]:
+
+def recombine(Y: ArrayLike, *, kind: Kind = "abs_gaussian", seed: int = 0) -> NDArray[np.float64]:
     """Replace each neuron by a random mixture of all of them.
 
     Parameters
     ----------
     Y : array of shape (N, J)
         Standardised first, each neuron over stimuli.
-    kind : {"abs_gaussian", "orthogonal"}
-        "abs_gaussian": weights ``|N(0, 1)|``, those of a mixture summing to 1. They are all positive, so that
-        even mixtures of independent neurons correlate at 2/π. "orthogonal": a rotation drawn from the
-        Haar measure, which keeps the spectrum of the covariance.
-    seed : int
+    kind, seed
+        See :func:`mixing_matrix`.
 
     Returns
     -------
@@ -37,18 +34,45 @@ def recombine(
 
     References
     ----------
+    Higgins et al. (2020), arXiv 2006.14304, fig. 3c.
+    """
+    neurons = standardise(as_matrix(Y, "Y"))
+    return neurons @ mixing_matrix(neurons.shape[1], kind=kind, seed=seed)
+
+
+def mixing_matrix(n_neurons: int, *, kind: Kind = "abs_gaussian", seed: int = 0) -> NDArray[np.float64]:
+    """Draw the weight of each neuron in each of as many mixtures.
+
+    Parameters
+    ----------
+    n_neurons : int
+    kind : {"abs_gaussian", "orthogonal"}
+        "abs_gaussian": weights ``|N(0, 1)|``, those of a mixture summing to 1. They are all positive, so that
+        even mixtures of independent neurons correlate at 2/π. "orthogonal": a rotation drawn from the
+        Haar measure, which keeps the spectrum of the covariance.
+    seed : int
+
+    Returns
+    -------
+    array of float64, shape (n_neurons, n_neurons)
+        Mixtures in columns.
+
+    Raises
+    ------
+    UsageError
+        If the kind is unknown.
+
+    References
+    ----------
     Higgins et al. (2020), arXiv 2006.14304, fig. 3c; Khosla et al. (2024), "Privileged representational axes in
     biological and artificial neural networks", for rotations.
     """
-    neurons = standardise(as_matrix(Y, "Y"))
-    n_neurons = neurons.shape[1]
     rng = np.random.default_rng(seed)
     if kind == "abs_gaussian":
         mixing = np.abs(rng.standard_normal((n_neurons, n_neurons)))
-        return neurons @ (mixing / mixing.sum(axis=0))
+        return mixing / mixing.sum(axis=0)
     if kind == "orthogonal":
         from scipy.stats import ortho_group
 
-        rotation = ortho_group.rvs(n_neurons, random_state=rng) if n_neurons > 1 else np.eye(1)
-        return neurons @ rotation
+        return ortho_group.rvs(n_neurons, random_state=rng) if n_neurons > 1 else np.eye(1)
     raise UsageError(f"kind must be 'abs_gaussian' or 'orthogonal', not {kind!r}")

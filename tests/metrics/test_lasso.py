@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
-from neuroalign.metrics import lasso, lasso_cv, lasso_path, threads
+from neuroalign.metrics import lasso, lasso_cv, lasso_path, mixing_matrix, threads
 from neuroalign.metrics.inputs import standardise
 
 
@@ -165,6 +165,37 @@ def test_excluded_units_have_no_weight_and_set_no_grid():
         np.testing.assert_allclose(fit.lambdas[neuron], alone.lambdas[0], rtol=1e-12)
         if unit >= 0:
             assert fit.weights[unit, neuron] == 0.0
+
+
+@pytest.mark.parametrize("kind", ["abs_gaussian", "orthogonal"])
+def test_mixtures_come_from_the_sums_of_their_neurons(kind):
+    Z, Y = data(150, 12, 30, correlated=0.5)
+    Y = 3.0 + Y * np.random.default_rng(8).gamma(2.0, size=30)
+    Y[:, 4] = 2.0
+    mixing = np.hstack(
+        [np.eye(30), mixing_matrix(30, kind=kind, seed=1), mixing_matrix(30, kind=kind, seed=2)]
+    )
+    folds = np.random.default_rng(1).choice([-3, 0, 7, 8], size=150, p=[0.1, 0.2, 0.3, 0.4])
+    exclude = np.random.default_rng(2).integers(-1, 12, 90)
+    options = {"folds": folds, "exclude": exclude}
+    fit = lasso_cv(Z, Y, mixing=mixing, **options)
+    formed = lasso_cv(Z, standardise(Y) @ mixing, **options)
+    for name in ("weights", "lambda_", "lambdas", "cv_mean", "cv_se"):
+        np.testing.assert_allclose(
+            getattr(fit, name), getattr(formed, name), rtol=0, atol=1e-10, err_msg=name
+        )
+    assert np.isnan(fit.lambda_[4])
+    native = lasso_cv(Z, Y, folds=folds, exclude=exclude[:30])
+    np.testing.assert_allclose(fit.weights[:, :30], native.weights, rtol=0, atol=1e-10)
+    np.testing.assert_array_equal(lasso_cv(Z, Y, mixing=mixing, n_threads=3, **options).weights, fit.weights)
+
+
+def test_mixtures_of_neurons_that_cancel_each_other_are_marked_not_fitted():
+    Z, Y = data(100, 4, 2)
+    Y[:, 1] = 7.0 - 2.0 * Y[:, 0]
+    fit = lasso_cv(Z, Y, mixing=[[1.0, 1.0, 0.0], [1.0, -1.0, 0.0]])
+    np.testing.assert_array_equal(np.isnan(fit.lambda_), [True, False, True])
+    np.testing.assert_array_equal(fit.weights[:, [0, 2]], 0.0)
 
 
 def test_order_of_events_at_one_lambda(statuses):
@@ -336,6 +367,13 @@ def test_folds_are_seeded_and_kept():
             "two labels at least",
         ),
         ((np.ones((20, 2)), np.ones((20, 1))), {"folds": np.zeros(20)}, ArrayError, "folds must be integers"),
+        (
+            (np.ones((20, 2)), np.ones((20, 1))),
+            {"mixing": np.ones((2, 3))},
+            ArrayError,
+            r"a row for each of the 1 neurons, not shape \(2, 3\)",
+        ),
+        ((np.ones((20, 2)), np.ones((20, 1))), {"mixing": [[np.nan]]}, ArrayError, "mixing must be finite"),
         ((np.ones((20, 2)), np.ones((20, 1))), {"exclude": [2]}, ArrayError, "exclude must be from -1 to 1"),
     ],
 )

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from neuroalign.errors import UsageError
-from neuroalign.metrics import recombine
+from neuroalign.metrics import mixing_matrix, recombine
 from neuroalign.metrics.inputs import standardise
 
 NEURONS = np.random.default_rng(0).standard_normal((2000, 40))
@@ -49,6 +49,14 @@ def test_seeds(kind):
     )
     assert (recombine(NEURONS, kind=kind, seed=1) != recombine(NEURONS, kind=kind, seed=2)).any()
     assert recombine(NEURONS[:, :1], kind=kind).shape == (2000, 1)
+
+
+@pytest.mark.parametrize("kind", ["abs_gaussian", "orthogonal"])
+def test_recombined_neurons_are_standardised_ones_times_the_mixing_matrix(kind):
+    mixing = mixing_matrix(40, kind=kind, seed=3)
+    np.testing.assert_array_equal(
+        recombine(5 * NEURONS, kind=kind, seed=3), standardise(5 * NEURONS) @ mixing
+    )
 
 
 def test_unknown_kind():
