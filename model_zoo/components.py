@@ -1,6 +1,8 @@
 """Principal components, exact and with signs that do not depend on chance."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +10,22 @@ from scipy.linalg import eigh
 from threadpoolctl import threadpool_limits
 
 Matrix = NDArray[np.float64]
+
+# Numbers that are taken out of a matrix at once.
+_BLOCK = 10_000_000
+
+
+class Rows(Protocol):
+    """An array of shape (n_rows, n_features), or what can be read like one where it does not fit into memory."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The numbers of rows and features."""
+        ...
+
+    def __getitem__(self, key: Any, /) -> Matrix:
+        """Return ``rows[slice]`` or ``rows[:, slice]`` as an array."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -31,10 +49,13 @@ class PrincipalComponents:
         """Return the first `n` components."""
         return PrincipalComponents(self.mean, self.axes[:n], self.scale[:n])
 
-    def project(self, rows: Matrix) -> Matrix:
+    def project(self, rows: Rows) -> Matrix:
         """Return the coordinates of `rows`, shape (n, n_components); 0 on axes without variance."""
+        coordinates = np.empty((rows.shape[0], len(self.axes)))
         with threadpool_limits(limits=1, user_api="blas"):
-            return ((rows - self.mean) @ self.axes.T) * (self.scale > 0)
+            for part in _parts(rows.shape[0], rows.shape[1]):
+                coordinates[part] = ((rows[part] - self.mean) @ self.axes.T) * (self.scale > 0)
+        return coordinates
 
     def reconstruct(self, coordinates: Matrix) -> Matrix:
         """Return the rows that have these coordinates, shape (n, n_features)."""
@@ -47,7 +68,7 @@ def most_components(n_rows: int, n_features: int) -> int:
     return max(0, min(n_rows - 1, n_features))
 
 
-def principal_components(rows: Matrix, n: int) -> PrincipalComponents:
+def principal_components(rows: Rows, n: int) -> PrincipalComponents:
     """Find the first `n` principal components.
 
     The eigenvectors of the smaller of the two Gram matrices are computed exactly, so a few thousand
@@ -56,6 +77,8 @@ def principal_components(rows: Matrix, n: int) -> PrincipalComponents:
     Parameters
     ----------
     rows : array of shape (n_rows, n_features)
+        Or what can be read like one: it is taken in parts, so that only these and the smaller Gram matrix
+        need memory.
     n : int
         At most ``most_components(n_rows, n_features)``.
 
@@ -71,21 +94,54 @@ def principal_components(rows: Matrix, n: int) -> PrincipalComponents:
     """
     n_rows, n_features = rows.shape
     with threadpool_limits(limits=1, user_api="blas"):
-        mean = rows.mean(axis=0)
-        centred = rows - mean
         few_rows = n_rows < n_features
-        gram = centred @ centred.T if few_rows else centred.T @ centred
+        mean, gram = (_few_rows if few_rows else _many_rows)(rows)
         size = len(gram)
         values, vectors = eigh(gram, subset_by_index=[size - n, size - 1])
         singular = np.sqrt(np.maximum(values[::-1], 0))
         singular[singular <= 1e-7 * singular[0]] = 0
         vectors = vectors[:, ::-1]
         if few_rows:
-            axes = (centred.T @ vectors).T / np.where(singular > 0, singular, 1)[:, np.newaxis]
+            axes = np.empty((n, n_features))
+            for part in _parts(n_features, n_rows):
+                axes[:, part] = ((rows[:, part] - mean[part]).T @ vectors).T
+            axes /= np.where(singular > 0, singular, 1)[:, np.newaxis]
             axes[singular == 0] = 0
         else:
             axes = np.ascontiguousarray(vectors.T)
     return PrincipalComponents(mean, axes * signs(axes)[:, np.newaxis], singular / np.sqrt(n_rows))
+
+
+def _few_rows(rows: Rows) -> tuple[Matrix, Matrix]:
+    """Return the mean, and the products of all pairs of centred rows."""
+    n_rows, n_features = rows.shape
+    mean, gram = np.empty(n_features), np.zeros((n_rows, n_rows))
+    for part in _parts(n_features, n_rows):
+        block = rows[:, part]
+        mean[part] = block.mean(axis=0)
+        centred = block - mean[part]
+        gram += centred @ centred.T
+    return mean, gram
+
+
+def _many_rows(rows: Rows) -> tuple[Matrix, Matrix]:
+    """Return the mean, and the products of all pairs of centred columns."""
+    n_rows, n_features = rows.shape
+    mean, gram = np.zeros(n_features), np.zeros((n_features, n_features))
+    for part in _parts(n_rows, n_features):
+        mean += rows[part].sum(axis=0)
+    mean /= n_rows
+    for part in _parts(n_rows, n_features):
+        centred = rows[part] - mean
+        gram += centred.T @ centred
+    return mean, gram
+
+
+def _parts(n: int, length: int) -> Iterator[slice]:
+    """Cut n rows or columns of this length into parts of which one fits into memory."""
+    step = max(1, _BLOCK // max(1, length))
+    for start in range(0, n, step):
+        yield slice(start, start + step)
 
 
 def signs(axes: Matrix) -> Matrix:

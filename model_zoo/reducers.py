@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
-from neuroalign.model_zoo.components import most_components, principal_components
+from neuroalign.model_zoo.components import Matrix, most_components, principal_components
+from numpy.typing import NDArray
 
 from neuroalign import arrays
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.hashing import digest
+from neuroalign.latents_cache import compute_latents
 from neuroalign.models import Model
 from neuroalign.specs import format_spec
 from neuroalign.stimuli import StimulusSet
@@ -30,6 +32,21 @@ class _Reduced:
         """Digest of the reduced model's own fingerprint and of the options; None where it has none."""
         inner = getattr(self.model, "fingerprint", None)
         return None if inner is None else digest(inner, self._key)
+
+
+class _Rows:
+    """Latents of some stimuli, those that there are, by rows and columns; read only where they are used."""
+
+    def __init__(self, latents: xr.DataArray, stimulus: NDArray[np.str_]) -> None:
+        # Sorted by id: rounding must not depend on the order of the stimuli.
+        self.stimulus = np.intersect1d(stimulus, latents["stimulus"].values)
+        self.shape = (len(self.stimulus), latents.sizes["unit"])
+        self._latents = latents
+        self._rows = latents.indexes["stimulus"].get_indexer(self.stimulus)
+
+    def __getitem__(self, key: slice | tuple[slice, slice]) -> Matrix:
+        rows, columns = key if isinstance(key, tuple) else (key, slice(None))
+        return self._latents.isel(stimulus=self._rows[rows], unit=columns).values
 
 
 class ReducedByPCA(_Reduced):
@@ -57,22 +74,20 @@ class ReducedByPCA(_Reduced):
         ModelError
             If n is more than the units and training stimuli allow.
         """
-        latents = self.model.latents(stimuli)
+        latents = compute_latents(self.model, stimuli)
         training = stimuli.training()
-        if training.mirrored != stimuli.mirrored:
-            fitted = self.model.latents(training)
-        else:
-            fitted = latents.sel(stimulus=np.intersect1d(training.ids, latents["stimulus"].values))
-        # Sorted by id: rounding must not depend on the order of the stimuli.
-        fitted = fitted.sortby("stimulus")
+        mirrored = training.mirrored != stimuli.mirrored
+        fitted = _Rows(compute_latents(self.model, training) if mirrored else latents, training.ids)
         limit = most_components(*fitted.shape)
         if self.n > limit:
             raise ModelError(
                 f"{self.identifier} cannot have {self.n} components: {fitted.shape[0]} training stimuli and "
                 f"{fitted.shape[1]} units allow {limit}; choose n ≤ {limit}"
             )
-        components = principal_components(fitted.values, self.n)
-        return arrays.latents(components.project(latents.values), stimulus=latents["stimulus"].values)
+        components = principal_components(fitted, self.n)
+        everything = _Rows(latents, latents["stimulus"].values)
+        projected = arrays.latents(components.project(everything), stimulus=everything.stimulus)
+        return projected.sel(stimulus=latents["stimulus"].values)
 
 
 class Subsample(_Reduced):
@@ -99,7 +114,7 @@ class Subsample(_Reduced):
         ModelError
             If n is more than there are units.
         """
-        latents = self.model.latents(stimuli)
+        latents = compute_latents(self.model, stimuli)
         n_units = latents.sizes["unit"]
         if self.n > n_units:
             raise ModelError(
@@ -107,7 +122,7 @@ class Subsample(_Reduced):
             )
         # The size is part of the seed: otherwise small samples would lie within large ones.
         drawn = np.random.default_rng([self.seed, self.n]).choice(n_units, self.n, replace=False)
-        return latents.isel(unit=np.sort(drawn))
+        return latents.isel(unit=np.sort(drawn)).load()
 
 
 def pca(n: int) -> Callable[[Model], ReducedByPCA]:

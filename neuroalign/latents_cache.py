@@ -1,6 +1,7 @@
 """Latents on disk, found again by content: what the model computes with, and the stimuli's bytes."""
 
 import warnings
+from contextvars import ContextVar
 from pathlib import Path
 
 import xarray as xr
@@ -8,18 +9,15 @@ import xarray as xr
 from neuroalign.arrays import validate_latents
 from neuroalign.errors import ArrayError, NeuroalignWarning
 from neuroalign.hashing import digest
-from neuroalign.home import atomic_path, home
+from neuroalign.latents_file import gather_latents, latents_folder, read_latents, save_latents
 from neuroalign.models import Model
-from neuroalign.netcdf import read_netcdf
 from neuroalign.stimuli import StimulusSet
 
 #: Raised when what is written changes.
 FORMAT = 1
 
-
-def latents_folder() -> Path:
-    """Return the folder of cached latents."""
-    return home() / "latents"
+# Whether a model within a model, such as one that is reduced, may use the cache.
+_allowed: ContextVar[bool] = ContextVar("allowed", default=True)
 
 
 def compute_latents(model: Model, stimuli: StimulusSet, *, use_cache: bool = True) -> xr.DataArray:
@@ -31,25 +29,35 @@ def compute_latents(model: Model, stimuli: StimulusSet, *, use_cache: bool = Tru
         Without a ``fingerprint`` its latents are computed every time: a name is no key.
     stimuli : StimulusSet
     use_cache : bool
+        Whether to read and write cached latents, also those of models that this one is made of.
 
     Returns
     -------
     latents
+        Those that do not fit into memory stay in their file; see
+        :func:`neuroalign.latents_file.gather_latents`.
     """
-    fingerprint = getattr(model, "fingerprint", None)
-    if fingerprint is None or not use_cache:
-        return validate_latents(model.latents(stimuli))
-    key = digest(FORMAT, fingerprint, stimuli.content_hash, stimuli.landmarks_hash)
-    path = latents_folder() / f"{key}.nc"
-    cached = _read(path)
-    if cached is not None:
-        return cached
+    use_cache = use_cache and _allowed.get()
+    token = _allowed.set(use_cache)
+    try:
+        fingerprint = getattr(model, "fingerprint", None) if use_cache else None
+        if fingerprint is None:
+            return _compute(model, stimuli, None)
+        key = digest(FORMAT, fingerprint, stimuli.content_hash, stimuli.landmarks_hash)
+        path = latents_folder() / f"{key}.nc"
+        cached = _read(path)
+        return _compute(model, stimuli, path) if cached is None else cached
+    finally:
+        _allowed.reset(token)
+
+
+def _compute(model: Model, stimuli: StimulusSet, path: Path | None) -> xr.DataArray:
+    batches = getattr(model, "latent_batches", None)
+    if batches is not None:
+        return gather_latents(batches(stimuli), stimuli.ids, path=path)
     computed = validate_latents(model.latents(stimuli))
-    kept = computed.drop_attrs()
-    # Without it, neurons that are units would not be known for themselves the second time.
-    kept.attrs = {name: each for name, each in computed.attrs.items() if name == "neuroids_of"}
-    with atomic_path(path) as temporary:
-        kept.to_dataset(name="latents").to_netcdf(temporary, engine="h5netcdf")
+    if path is not None:
+        save_latents(path, computed)
     return computed
 
 
@@ -57,12 +65,7 @@ def _read(path: Path) -> xr.DataArray | None:
     if not path.is_file():
         return None
     try:
-        array = read_netcdf(path)["latents"]
-        for name in ("stimulus", "unit", "neuroid"):
-            if name in array.coords:
-                array[name] = array[name].astype(str)
-        array["informative"] = array["informative"].astype(bool)
-        return validate_latents(array)
+        return read_latents(path)
     except (OSError, ValueError, KeyError, ArrayError) as error:
         warnings.warn(f"ignored unreadable cached latents {path}: {error}", NeuroalignWarning, stacklevel=2)
         return None

@@ -1,7 +1,7 @@
 """What a model must offer, what a family of models is, and how anything else becomes one."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuroalign import arrays
 from neuroalign.errors import ModelError, StimulusMismatchError, UsageError
+from neuroalign.latents_file import gather_latents
 from neuroalign.registry import adapters, models, reducers, unknown_name
 from neuroalign.specs import Spec, format_spec, parse_spec
 from neuroalign.stimuli import StimulusSet
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Model(Protocol):
     """Anything that turns stimuli into latents.
 
-    Two more methods are used where a model has them:
+    More is used where a model has it:
 
     ``decode(latents: xr.DataArray) -> array of float32 in [0, 1], (n, height, width)``
         Reconstruct images from latents.
@@ -30,6 +31,11 @@ class Model(Protocol):
         Digest of everything that determines the latents of a given image: weights, layer,
         preprocessing, version of the code. With it latents are kept in the cache; without it they are
         computed every time.
+    ``latent_batches(stimuli) -> iterator of latents``
+        Yield the latents of some stimuli after others, in their order: those that do not fit into memory
+        are then written to a file as they come; see :func:`neuroalign.latents_file.gather_latents`.
+    ``layer_shapes(stimuli) -> mapping of str to tuple of int``
+        The layers that a network has, with the shape of their output for one stimulus.
     """
 
     @property
@@ -183,7 +189,11 @@ class FunctionModel:
 
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
         """Apply the function to the images, a batch at a time."""
-        computed = []
+        return gather_latents(self.latent_batches(stimuli), stimuli.ids)
+
+    def latent_batches(self, stimuli: StimulusSet) -> Iterator[xr.DataArray]:
+        """Yield the latents of one batch of images after another."""
+        ids, start = stimuli.ids, 0
         for pixels in stimuli.batches(self.batch_size, size=self.image_size, channels=self.channels):
             values = np.asarray(self.function(pixels), dtype=np.float64)
             if values.ndim == 0 or len(values) != len(pixels):
@@ -191,8 +201,9 @@ class FunctionModel:
                     f"{self.identifier} returned shape {values.shape} for {len(pixels)} images; "
                     "it must return one row of unit values for each image"
                 )
-            computed.append(values.reshape(len(pixels), -1))
-        return arrays.latents(np.concatenate(computed), stimulus=stimuli.ids)
+            stop = start + len(pixels)
+            yield arrays.latents(values.reshape(len(pixels), -1), stimulus=ids[start:stop])
+            start = stop
 
 
 def as_model(

@@ -1,5 +1,7 @@
 """Reading netCDF-4 files that may be damaged."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import xarray as xr
@@ -24,14 +26,39 @@ def read_netcdf(path: Path) -> xr.Dataset:
     ValueError
         If it cannot be read, whatever is wrong with it.
     """
+    with open_netcdf(path) as opened, _damage():
+        return opened.load()
+
+
+def open_netcdf(path: Path) -> xr.Dataset:
+    """Open a netCDF-4 file, whose values are read where they are used and then not kept.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    xarray.Dataset
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As :func:`read_netcdf`.
+    """
     import h5py
 
-    try:
+    with _damage():
         # h5netcdf leaves a traceback on stderr for a file whose root HDF5 itself cannot read.
         with h5py.File(path) as file:
             list(file.items())
-        with xr.open_dataset(path, engine="h5netcdf") as opened:
-            return opened.load()
+        return xr.open_dataset(path, engine="h5netcdf", cache=False)
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise
     except Exception as error:  # the libraries raise nearly anything on a damaged file

@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 import xarray as xr
+from neuroalign.model_zoo import components
 from neuroalign.model_zoo.neurons import NeuronModel
 from neuroalign.model_zoo.reducers import pca, subsample
 from sklearn.decomposition import PCA
 
 from neuroalign.errors import ModelError, UsageError
+from neuroalign.latents_cache import compute_latents
 from neuroalign.models import ModelFamily, as_model, load_model
 
 
@@ -66,6 +68,30 @@ def test_pca_marks_components_without_variance(dataset):
 
     latents = pca(4)(as_model(doubled)).latents(dataset.stimuli)
     assert latents["informative"].values.tolist() == [True, True, False, False]
+
+
+def test_latents_that_stay_in_a_file_are_reduced_to_the_same_bytes(dataset, model, monkeypatch):
+    monkeypatch.setattr(components, "_BLOCK", 500)
+    for reducer in (pca(6), subsample(5)):
+        expected = reducer(model).latents(dataset.stimuli)
+        monkeypatch.setenv("NEUROALIGN_LATENTS_MEMORY", "0.001")
+        assert not isinstance(compute_latents(model, dataset.stimuli).variable._data, np.ndarray)
+        xr.testing.assert_identical(reducer(model).latents(dataset.stimuli), expected)
+        monkeypatch.delenv("NEUROALIGN_LATENTS_MEMORY")
+
+
+def test_the_model_that_is_reduced_runs_once_for_all_its_reductions(dataset):
+    seen = []
+
+    def count(pixels):
+        seen.append(len(pixels))
+        return pixels.reshape(len(pixels), -1)
+
+    dataset.stimuli.mirror_training = False
+    counted = as_model(count, fingerprint="count-1")
+    for reducer in (pca(2), pca(3), subsample(2), subsample(2, seed=1)):
+        compute_latents(reducer(counted), dataset.stimuli)
+    assert sum(seen) == len(dataset.stimuli)
 
 
 def test_order_of_the_stimuli_changes_nothing(dataset, model):

@@ -1,0 +1,178 @@
+"""Latents too many for memory: put together a batch at a time, kept in a file, and read where they are needed."""
+
+import os
+import uuid
+import weakref
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from neuroalign import arrays
+from neuroalign.errors import ModelError, UsageError
+from neuroalign.home import TEMPORARY_PREFIX, atomic_path, home
+from neuroalign.netcdf import open_netcdf
+
+#: Environment variable: how many megabytes the latents of one model may take in memory.
+MEMORY_VARIABLE = "NEUROALIGN_LATENTS_MEMORY"
+
+_BYTES = np.dtype(np.float64).itemsize
+# Of what is read at once from latents that stay in their file.
+_BLOCK = 64_000_000
+
+
+def latents_folder() -> Path:
+    """Return the folder of cached latents."""
+    return home() / "latents"
+
+
+def memory_budget() -> int:
+    """Return how many bytes the latents of one model may take in memory.
+
+    Returns
+    -------
+    int
+        A quarter of the memory that is available now, or what the environment variable
+        NEUROALIGN_LATENTS_MEMORY says, in megabytes.
+
+    Raises
+    ------
+    UsageError
+        If the variable is no number above 0.
+    """
+    named = os.environ.get(MEMORY_VARIABLE)
+    if named:
+        try:
+            megabytes = float(named)
+        except ValueError:
+            megabytes = 0.0
+        if not 0 < megabytes < float("inf"):
+            raise UsageError(f"{MEMORY_VARIABLE} must be a number of megabytes above 0, not {named!r}")
+        return int(megabytes * 1e6)
+    import psutil
+
+    return int(psutil.virtual_memory().available) // 4
+
+
+def gather_latents(
+    batches: Iterable[xr.DataArray], stimulus: NDArray[np.str_], *, path: Path | None = None
+) -> xr.DataArray:
+    """Put batches of latents together: in memory if they fit there, otherwise in a file.
+
+    Parameters
+    ----------
+    batches : iterable of latents
+        All with the same units. Only one is held at a time.
+    stimulus : array of str, shape (n_stimuli,)
+        The ids of all stimuli, in the order of the batches.
+    path : Path, optional
+        The file in which they are kept, which appears when all are there. Without it latents that do
+        not fit into memory are in a file that is deleted with the array that is returned.
+
+    Returns
+    -------
+    latents
+        In memory if they take no more than :func:`memory_budget`; otherwise every use reads from the
+        file what it needs, so take parts of them, never ``.values`` of the whole.
+
+    Raises
+    ------
+    ModelError
+        If there are no batches, or they differ in their units.
+    """
+    batches = iter(batches)
+    first = next(batches, None)
+    if first is None:
+        raise ModelError("there are no stimuli to compute latents of")
+    batches = chain([first], batches)
+    units = first["unit"].values
+    shape = (len(stimulus), len(units))
+    if shape[0] * shape[1] * _BYTES <= memory_budget():
+        values = np.empty(shape)
+        varies = _fill(values, batches, units)
+        gathered = arrays.latents(values, stimulus=stimulus, unit=units, informative=varies)
+        if path is not None:
+            save_latents(path, gathered)
+        return gathered
+    import h5netcdf
+
+    kept = path or latents_folder() / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}.nc"
+    with atomic_path(kept) as temporary:
+        with h5netcdf.File(temporary, "w") as file:
+            file.dimensions = {"stimulus": shape[0], "unit": shape[1]}
+            varies = _fill(file.create_variable("latents", ("stimulus", "unit"), np.float64), batches, units)
+        labels = {"stimulus": stimulus, "unit": units, "informative": ("unit", varies)}
+        xr.Dataset(coords=labels).to_netcdf(temporary, mode="a", engine="h5netcdf")
+    opened = _open(kept)
+    if path is None:
+        weakref.finalize(opened, kept.unlink, missing_ok=True)
+    return opened
+
+
+def save_latents(path: Path, latents: xr.DataArray) -> None:
+    """Write latents that are in memory to a file, which appears when it is whole."""
+    kept = latents.drop_attrs()
+    # Without it, neurons that are units would not be known for themselves the second time.
+    kept.attrs = {name: each for name, each in latents.attrs.items() if name == "neuroids_of"}
+    with atomic_path(path) as temporary:
+        kept.to_dataset(name="latents").to_netcdf(temporary, engine="h5netcdf")
+
+
+def read_latents(path: Path) -> xr.DataArray:
+    """Read latents from a file.
+
+    Returns
+    -------
+    latents
+        In memory or not, as :func:`gather_latents` returns them.
+
+    Raises
+    ------
+    OSError, ValueError, KeyError, ArrayError
+        If there is no such file, or it is damaged.
+    """
+    opened = _open(path)
+    if opened.size * _BYTES <= memory_budget():
+        with opened:
+            return arrays.validate_latents(opened.load())
+    for block in row_blocks(opened):
+        arrays.validate_latents(block)
+    return opened
+
+
+def row_blocks(latents: xr.DataArray) -> Iterator[xr.DataArray]:
+    """Yield latents some rows at a time, in memory, however large the whole is."""
+    n_rows = max(1, _BLOCK // (_BYTES * max(1, latents.sizes["unit"])))
+    for start in range(0, latents.sizes["stimulus"], n_rows):
+        yield latents.isel(stimulus=slice(start, start + n_rows)).load()
+
+
+def _open(path: Path) -> xr.DataArray:
+    array = open_netcdf(path)["latents"]
+    for name in ("stimulus", "unit", "neuroid"):
+        if name in array.coords:
+            array[name] = array[name].astype(str)
+    array["informative"] = array["informative"].astype(bool)
+    return array
+
+
+def _fill(target: Any, batches: Iterable[xr.DataArray], units: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """Write batches below each other into an array or a variable of a file; return which units vary."""
+    start = 0
+    lowest, highest = np.full(len(units), np.inf), np.full(len(units), -np.inf)
+    for batch in batches:
+        if not np.array_equal(batch["unit"].values, units):
+            raise ModelError(
+                f"the model has {len(units)} units for some stimuli and {batch.sizes['unit']} for others, "
+                "or other names for them"
+            )
+        stop = start + batch.sizes["stimulus"]
+        target[start:stop] = batch.values
+        lowest = np.minimum(lowest, batch.values.min(axis=0))
+        highest = np.maximum(highest, batch.values.max(axis=0))
+        start = stop
+    return highest > lowest
