@@ -1,4 +1,4 @@
-"""What adapters check: whose object it is, and names that are not known."""
+"""What adapters check, and how they explain it: whose object it is, unknown names, others' errors."""
 
 import difflib
 import inspect
@@ -65,3 +65,8 @@ def unknown_among_many(kind: str, name: str, known: Sequence[str]) -> UnknownNam
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {name_some(known, most=8)}"
     return UnknownNameError(f"no {kind} is called {name!r}; {hint}")
+
+
+def one_line(error: Exception) -> str:
+    """Write another library's error in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

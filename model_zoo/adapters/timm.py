@@ -1,15 +1,12 @@
 """Any network that timm knows, with the preprocessing that it was made for: ``timm:NAME[@LAYER]``."""
 
-import ssl
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuroalign.model_zoo.adapters.checks import unknown_among_many
+from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
 from neuroalign.model_zoo.adapters.torch import (
     POOLS,
     SELECTOR,
@@ -17,10 +14,15 @@ from neuroalign.model_zoo.adapters.torch import (
     TorchModel,
     mean_over_space,
     name_network,
-    one_line,
+)
+from neuroalign.model_zoo.adapters.weights import (
+    draw_network,
+    expect_fit,
+    expect_reachable,
+    missing_weights,
+    read_weights,
 )
 
-from neuroalign.arrays import name_some
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.stimuli import StimulusSet
 
@@ -32,7 +34,6 @@ STAGES = ("forward_features", "pre_logits", "logits")
 
 _HUB = ("hf-hub:", "hf_hub:")
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
-_PATIENCE = 5.0
 
 
 class TimmModel(TorchModel):
@@ -79,9 +80,9 @@ class TimmModel(TorchModel):
             batch_size=batch_size,
         )
 
-    def layer_shapes(self, stimuli: StimulusSet) -> dict[str, tuple[int, ...]]:
-        """List stages and modules with the shape of their output for the first of some stimuli."""
-        shapes = super().layer_shapes(stimuli)
+    def layer_shapes(self, stimuli: StimulusSet, *, nodes: bool = False) -> dict[str, tuple[int, ...]]:
+        """List stages, modules and nodes, as :meth:`TorchModel.layer_shapes` does."""
+        shapes = super().layer_shapes(stimuli, nodes=nodes)
         return {name.removeprefix(SELECTOR): shape for name, shape in shapes.items()}
 
     def _forward(self, batch: "torch.Tensor") -> "dict[str, torch.Tensor]":
@@ -177,12 +178,14 @@ def timm_model(
         given["seed"] = seed
     elif seed != 0:
         raise UsageError(f"timm:{name}: seed= is for weights=random only")
+    import timm
+
     identifier = name_network(f"timm:{name}", layer, {**given, "pool": pool})
     _expect_known(name)
     if weights == "pretrained":
         network = _pretrained(name)
     elif weights == "random":
-        network = _random(name, seed)
+        network = draw_network(lambda: timm.create_model(name, pretrained=False), seed)
     else:
         network = _from_file(name, Path(weights))
     return TimmModel(network, name, identifier, layer=layer, pool=pool, batch_size=batch_size)
@@ -193,7 +196,7 @@ def _expect_known(name: str) -> None:
     from timm.models import get_arch_pretrained_cfgs
 
     if name.startswith(_HUB):
-        _expect_reachable(name, _hub_address())
+        _expect_hub(name)
     if ":" in name:
         return
     architecture, _, tag = name.partition(".")
@@ -216,8 +219,10 @@ def _pretrained(name: str) -> "torch.nn.Module":
         cached = _cached(config.hf_hub_id, config.hf_hub_filename) if config.hf_hub_id else None
         if cached is not None and not config.custom_load:
             overlay = {"file": cached}
+        elif config.hf_hub_id:
+            _expect_hub(name)
         else:
-            _expect_reachable(name, _hub_address() if config.hf_hub_id else config.url)
+            expect_reachable(name, config.url, _alternatives(name))
     try:
         return timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
     except Exception as error:
@@ -226,30 +231,10 @@ def _pretrained(name: str) -> "torch.nn.Module":
         ) from error
 
 
-def _random(name: str, seed: int) -> "torch.nn.Module":
-    import timm
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return timm.create_model(name, pretrained=False)
-
-
 def _from_file(name: str, file: Path) -> "torch.nn.Module":
     import timm
-    from timm.models import load_state_dict
 
-    if not file.is_file():
-        raise UsageError(
-            f"timm:{name}: weights must be pretrained, random or a checkpoint file; there is no file {file}"
-        )
-    try:
-        state: Any = load_state_dict(str(file), weights_only=True)
-    except Exception as error:
-        raise ModelError(
-            f"cannot read weights from {file} ({one_line(error)}); "
-            "expected safetensors, or a torch file that holds nothing but weights"
-        ) from error
+    state: Any = read_weights(file, f"timm:{name}")
     network: Any = timm.create_model(name, pretrained=False)
     # As timm does with the weights that it publishes, where their names are another project's.
     convert = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
@@ -259,22 +244,9 @@ def _from_file(name: str, file: Path) -> "torch.nn.Module":
     weight = state.get(f"{classifier}.weight") if isinstance(classifier, str) else None
     if weight is not None and weight.shape[0] != network.num_classes:
         network.reset_classifier(weight.shape[0])
-    _expect_fit(name, file, network.state_dict(), state)
+    expect_fit(f"timm's {name}", file, network.state_dict(), state)
     network.load_state_dict(state)
     return network
-
-
-def _expect_fit(name: str, file: Path, wanted: Any, given: Any) -> None:
-    problems = {
-        "it lacks": [key for key in wanted if key not in given],
-        "it has too many": [key for key in given if key not in wanted],
-        "of another shape are": [
-            key for key in wanted if key in given and wanted[key].shape != given[key].shape
-        ],
-    }
-    found = [f"{what} {name_some(keys)}" for what, keys in problems.items() if keys]
-    if found:
-        raise ModelError(f"the weights in {file} are not those of timm's {name}: {'; '.join(found)}")
 
 
 def _cached(repository: str, filename: str | None) -> str | None:
@@ -289,31 +261,12 @@ def _cached(repository: str, filename: str | None) -> str | None:
     return None
 
 
-def _hub_address() -> str:
-    from huggingface_hub import constants
-
-    return constants.ENDPOINT
-
-
-def _expect_reachable(name: str, address: str) -> None:
-    """Find out at once what the hub's client finds out after minutes of trying again."""
+def _expect_hub(name: str) -> None:
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
-        reason = "HF_HUB_OFFLINE is set"
-    else:
-        try:
-            urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=_PATIENCE).close()
-            return
-        except urllib.error.HTTPError:
-            return  # somebody answered
-        except OSError as error:
-            if isinstance(getattr(error, "reason", None), ssl.SSLError):
-                return  # the hub's client has certificates of its own
-            reason = f"{address} cannot be reached"
-    raise ModelError(
-        f"the pretrained weights of {name} are not on this machine, and {reason}; {_alternatives(name)}"
-    )
+        raise missing_weights(name, "HF_HUB_OFFLINE is set", _alternatives(name))
+    expect_reachable(name, constants.ENDPOINT, _alternatives(name))
 
 
 def _alternatives(name: str) -> str:

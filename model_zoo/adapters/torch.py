@@ -4,20 +4,27 @@ Nothing here imports torch until there is a module to run.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from neuroalign.model_zoo.adapters.checks import comes_from, refuse_unknown, unknown_among_many
+from neuroalign.model_zoo.adapters.checks import (
+    comes_from,
+    one_line,
+    refuse_unknown,
+    unknown_among_many,
+)
 from neuroalign.model_zoo.adapters.fingerprints import behaviour_digest
+from neuroalign.model_zoo.adapters.graph import Graph, evaluating, trace
 from numpy.typing import ArrayLike
 
 from neuroalign import arrays
 from neuroalign.errors import ModelError, NeuroalignError, UsageError
 from neuroalign.hashing import digest
+from neuroalign.latents_file import gather_latents
 from neuroalign.progress import progress
 from neuroalign.specs import format_spec
 from neuroalign.stimuli import StimulusSet
@@ -47,11 +54,12 @@ def extract(
 ) -> "Iterator[dict[str, torch.Tensor]]":
     """Run a module over batches, and yield what some of its layers put out.
 
-    All layers are captured in one pass. Outputs are copied when they appear, so that an in-place
-    operation after a layer does not change them. The module runs without gradients in evaluation mode,
-    and between batches it is as it was: the mode of every submodule restored, no hook left, also after
-    an error. Its device is kept; batches are moved there and to the type of its parameters. Random
-    numbers that it draws are the same in every run, and leave the global generator untouched.
+    All modules are captured in one pass, and all nodes in another. Outputs are copied when they appear,
+    so that an in-place operation after a layer does not change them. The module runs without gradients in
+    evaluation mode, and between batches it is as it was: the mode of every submodule restored, no hook
+    left, also after an error. Its device is kept; batches are moved there and to the type of its
+    parameters. Random numbers that it draws are the same in every run, and leave the global generator
+    untouched.
 
     Parameters
     ----------
@@ -59,9 +67,10 @@ def extract(
     batches : iterable of tensor
         Each of shape (n, …), as `forward` takes them.
     layers : sequence of str
-        Names of submodules, as in ``module.named_modules()``; "" is the module's own output. Where a
-        layer puts out a tuple or dictionary, ``name#key`` is one of its tensors. A layer that runs
-        several times in one pass gives its last output.
+        Names of submodules, as in ``module.named_modules()``; "" is the module's own output. A
+        submodule that runs several times in one pass gives its last output. Other names are those of
+        nodes of the module's graph, such as ``layer1.0.add``; see :mod:`neuroalign.model_zoo.adapters.graph`. Where a
+        layer puts out a tuple or dictionary, ``name#key`` is one of its tensors.
     forward : callable, optional
         What to run with each batch; by default the module itself.
 
@@ -83,9 +92,10 @@ def extract(
     threads, batch size, device or version of torch, sums may be taken in another order, and the last
     bits of float32 differ.
     """
-    targets = [_find(module, layer) for layer in layers]
+    targets, graph = _find(module, layers)
+    names = {target for target, _ in targets}
     for index, batch in enumerate(batches):
-        captured = _run(module, batch, {target for target, _ in targets}, forward=forward, seed=index)
+        captured = _run(module, batch, names, forward=forward, graph=graph, seed=index)
         yield {
             layer: _select(captured, target, key)
             for layer, (target, key) in zip(layers, targets, strict=True)
@@ -97,6 +107,7 @@ def list_layers(
     example: "torch.Tensor",
     *,
     forward: Callable[["torch.Tensor"], Any] | None = None,
+    nodes: bool = False,
 ) -> dict[str, tuple[int, ...]]:
     """List the layers that :func:`extract` can capture.
 
@@ -107,15 +118,26 @@ def list_layers(
         A batch of images, as the module takes them.
     forward : callable, optional
         As in :func:`extract`.
+    nodes : bool
+        Whether to list also the nodes of its graph that are no modules.
 
     Returns
     -------
     dict of str to tuple of int
-        For each name that a layer can be given by, the shape of its output for one image, in the order of
-        ``module.named_modules()``. Layers that do not run are left out.
+        For each name that a layer can be given by, the shape of its output for one image: modules in the
+        order of ``module.named_modules()``, then nodes in the order in which they run. Layers that do
+        not run are left out.
+
+    Raises
+    ------
+    ModelError
+        If the module fails, or its graph is asked for and cannot be traced.
     """
     names = [name for name, _ in module.named_modules()]
-    captured = _run(module, example, set(names), forward=forward, seed=0)
+    graph = trace(module) if nodes else None
+    if graph is not None:
+        names += [name for name in graph.names if name not in names]
+    captured = _run(module, example, set(names), forward=forward, graph=graph, seed=0)
     shapes: dict[str, tuple[int, ...]] = {}
     for name in names:
         for key, tensor in _tensors(captured.get(name)).items():
@@ -210,8 +232,7 @@ class TorchModel:
         self._fingerprint = fingerprint
         if not self.layers:
             raise UsageError(f"{identifier}: layer= is empty; leave it out for the module's output")
-        for each in self.layers:
-            _find(module, self._internal_name(each))
+        _find(module, [self._internal_name(each) for each in self.layers])
 
     @property
     def fingerprint(self) -> str | None:
@@ -235,31 +256,52 @@ class TorchModel:
         ModelError
             If the preprocessing or the module fails, saying at which stimulus or shape.
         """
+        return gather_latents(self.latent_batches(stimuli), stimuli.ids)
+
+    def latent_batches(self, stimuli: StimulusSet) -> Iterator[xr.DataArray]:
+        """Yield the units of the layers for one batch of images after another; see :meth:`latents`."""
         names = [self._internal_name(layer) for layer in self.layers]
         outputs = extract(self.module, self._batches(stimuli), names, forward=self._forward)
-        n_batches = ceil(len(stimuli) / self.batch_size)
-        units: list[list[np.ndarray]] = [[] for _ in names]
+        ids = stimuli.ids
+        n_batches = ceil(len(ids) / self.batch_size)
+        widths: list[int] = []
+        start = 0
         try:
             for output in progress(outputs, description=self.identifier, total=n_batches, unit="batch"):
-                for collected, name in zip(units, names, strict=True):
-                    collected.append(self.pool(output[name].float()).numpy())
+                values = [self.pool(output[name].float()).numpy() for name in names]
+                widths = widths or [each.shape[1] for each in values]
+                for layer, width, each in zip(self.layers, widths, values, strict=True):
+                    if each.shape[1] != width:
+                        raise ModelError(
+                            f"the layer {layer!r} has {width} units for some images and {each.shape[1]} for "
+                            "others, which have another size; give image_size=, or pool=mean"
+                        )
+                stop = start + len(values[0])
+                yield arrays.latents(
+                    np.concatenate(values, axis=1),
+                    stimulus=ids[start:stop],
+                    unit=self._unit_names(widths),
+                )
+                start = stop
         except ModelError as error:
             raise ModelError(f"{self.identifier}: {error}") from error
-        for layer, collected in zip(self.layers, units, strict=True):
-            widths = sorted({part.shape[1] for part in collected})
-            if len(widths) > 1:
-                raise ModelError(
-                    f"{self.identifier}: the layer {layer!r} has {arrays.name_some(widths)} units for images of "
-                    "different sizes; give image_size=, or pool=mean"
-                )
-        values = [np.concatenate(collected) for collected in units]
-        names_of_units = self._unit_names([each.shape[1] for each in values])
-        return arrays.latents(np.concatenate(values, axis=1), stimulus=stimuli.ids, unit=names_of_units)
 
-    def layer_shapes(self, stimuli: StimulusSet) -> dict[str, tuple[int, ...]]:
-        """List all layers with the shape of their output for the first of some stimuli."""
+    def layer_shapes(self, stimuli: StimulusSet, *, nodes: bool = False) -> dict[str, tuple[int, ...]]:
+        """List all layers with the shape of their output for the first of some stimuli.
+
+        Parameters
+        ----------
+        stimuli : StimulusSet
+        nodes : bool
+            Whether to list also the nodes of the network's graph that are no modules.
+
+        Raises
+        ------
+        ModelError
+            If the network fails, or its graph is asked for and cannot be traced.
+        """
         first = next(iter(self._batches(stimuli.select(stimuli.ids[:1]))))
-        return list_layers(self.module, first, forward=self._forward)
+        return list_layers(self.module, first, forward=self._forward, nodes=nodes)
 
     def _forward(self, batch: "torch.Tensor") -> Any:
         return self.module(batch)
@@ -288,9 +330,10 @@ class TorchModel:
         import torch
 
         if self.preprocess is not None:
-            for start in range(0, len(stimuli), self.batch_size):
-                ids = stimuli.ids[start : start + self.batch_size]
-                yield _stack([self._image(stimuli, each, self.preprocess) for each in ids.tolist()])
+            ids = stimuli.ids.tolist()
+            for start in range(0, len(ids), self.batch_size):
+                batch_ids = ids[start : start + self.batch_size]
+                yield _stack([self._image(stimuli, each, self.preprocess) for each in batch_ids])
             return
         for pixels in stimuli.batches(self.batch_size, size=self.image_size, channels=self.channels):
             batch = torch.from_numpy(pixels)
@@ -379,44 +422,46 @@ def _run(
     targets: set[str],
     *,
     forward: Callable[["torch.Tensor"], Any] | None,
+    graph: Graph | None,
     seed: int,
 ) -> dict[str, Any]:
     """Run one batch, and return a copy of the whole output of each target that ran."""
-    import torch
-
+    modules = targets & {name for name, _ in module.named_modules()}
+    nodes = targets - modules
     captured: dict[str, Any] = {}
 
-    def keep(name: str, module: Any, inputs: Any, output: Any) -> None:
+    def keep(name: str, output: Any) -> None:
         captured[name] = _copy(output)
 
-    with ExitStack() as stack:
-        stack.enter_context(torch.no_grad())
-        stack.enter_context(_evaluating(module))
-        stack.enter_context(_reproducible(module, seed))
-        for name in targets - {OUTPUT}:
-            handle = module.get_submodule(name).register_forward_hook(partial(keep, name))
-            stack.callback(handle.remove)
-        placed = _place(batch, module)
+    if modules:
+        with ExitStack() as stack:
+            for name in modules - {OUTPUT}:
+                hook = partial(_hand_over, keep, name)
+                stack.callback(module.get_submodule(name).register_forward_hook(hook).remove)
+            output = _apply(forward or module, module, batch, seed)
+            if OUTPUT in modules:
+                keep(OUTPUT, output)
+    if graph and nodes:
+        _apply(partial(graph.run, nodes=nodes, keep=keep), module, batch, seed)
+    return captured
+
+
+def _apply(
+    forward: Callable[["torch.Tensor"], Any], module: "torch.nn.Module", batch: "torch.Tensor", seed: int
+) -> Any:
+    import torch
+
+    with torch.no_grad(), evaluating(module), _reproducible(module, seed):
         try:
-            output = (forward or module)(placed)
+            return forward(_place(batch, module))
         except Exception as error:
             raise ModelError(
                 f"the network fails on a batch of shape {tuple(batch.shape)}: {one_line(error)}"
             ) from error
-        if OUTPUT in targets:
-            captured[OUTPUT] = _copy(output)
-    return captured
 
 
-@contextmanager
-def _evaluating(module: "torch.nn.Module") -> Iterator[None]:
-    modes = [(each, each.training) for each in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for each, training in modes:
-            each.training = training
+def _hand_over(keep: Callable[[str, Any], None], name: str, module: Any, inputs: Any, output: Any) -> None:
+    keep(name, output)
 
 
 @contextmanager
@@ -484,13 +529,28 @@ def _select(captured: Mapping[str, Any], target: str, key: str | None) -> "torch
     return tensor
 
 
-def _find(module: "torch.nn.Module", layer: str) -> tuple[str, str | None]:
-    """Split a layer into the name of a submodule that there is, and the key of its output."""
-    name, selects, key = layer.partition(SELECTOR)
-    names = [each for each, _ in module.named_modules()]
-    if name not in names:
-        raise unknown_among_many(f"layer of {type(module).__name__}", name, [each for each in names if each])
-    return name, key if selects else None
+def _find(
+    module: "torch.nn.Module", layers: Iterable[str]
+) -> tuple[list[tuple[str, str | None]], Graph | None]:
+    """Split layers into names that there are and the keys of their outputs; trace the graph if it is needed."""
+    targets = []
+    for layer in layers:
+        name, selects, key = layer.partition(SELECTOR)
+        targets.append((name, key if selects else None))
+    modules = [name for name, _ in module.named_modules()]
+    others = [name for name, _ in targets if name not in modules]
+    if not others:
+        return targets, None
+    graph = None
+    with suppress(ModelError):
+        graph = trace(module)
+    known = [*modules, *(graph.names if graph else ())]
+    for name in others:
+        if name not in known:
+            raise unknown_among_many(
+                f"layer of {type(module).__name__}", name, [each for each in known if each]
+            )
+    return targets, graph
 
 
 def _for_each_channel(
@@ -514,8 +574,3 @@ def _stack(images: "Sequence[torch.Tensor]") -> "torch.Tensor":
     if len(shapes) > 1:
         raise ModelError(f"preprocess returns images of different shapes: {arrays.name_some(shapes)}")
     return torch.stack(list(images))
-
-
-def one_line(error: Exception) -> str:
-    """Write another library's error in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

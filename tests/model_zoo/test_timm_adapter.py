@@ -151,7 +151,8 @@ def test_checkpoint_files(tmp_path, stimuli, suffix):
 
 def test_checkpoint_files_that_do_not_serve(tmp_path):
     with pytest.raises(
-        UsageError, match="weights must be pretrained, random or a checkpoint file; there is no"
+        UsageError,
+        match="weights must be random, a checkpoint file, or for some networks pretrained; there is no",
     ):
         load_model("timm:test_vit[weights=randon]")
     damaged = tmp_path / "damaged.safetensors"

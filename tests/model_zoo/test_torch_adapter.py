@@ -273,7 +273,7 @@ def test_images_of_different_sizes():
     to_tensor = transforms.ToTensor()
     with pytest.raises(ModelError, match=r"different shapes: \(1, 6, 6\), \(1, 8, 8\)"):
         as_model(Small(), preprocess=to_tensor, channels=1).latents(stimuli)
-    with pytest.raises(ModelError, match="'conv' has 144, 256 units for images of different sizes"):
+    with pytest.raises(ModelError, match="'conv' has 144 units for some images and 256 for others"):
         as_model(Small(), layer="conv", preprocess=to_tensor, channels=1, batch_size=1).latents(stimuli)
 
 

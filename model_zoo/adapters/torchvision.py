@@ -1,0 +1,130 @@
+"""Any network that torchvision knows, with the preprocessing of its published weights: ``torchvision:NAME[@LAYER]``."""
+
+import inspect
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
+from neuroalign.model_zoo.adapters.torch import TorchModel, name_network
+from neuroalign.model_zoo.adapters.weights import draw_network, expect_fit, expect_reachable, read_weights
+
+from neuroalign.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def torchvision_model(
+    name: str,
+    *,
+    weights: str = "pretrained",
+    seed: int = 0,
+    pool: str | None = None,
+    batch_size: int = 64,
+) -> TorchModel:
+    """Load a network from torchvision as a model: the scheme ``torchvision:NAME[@LAYER]``.
+
+    Parameters
+    ----------
+    name : str
+        A name that torchvision knows, such as ``resnet18``. After an @ the name of a module or of a node
+        of the network's graph; several are separated by colons, as in ``resnet18@layer2:layer3``. By
+        default the network's output.
+    weights : str
+        "pretrained" (the best published ones; needs the network once), the name of published ones, such
+        as ``IMAGENET1K_V1``, "random", or a checkpoint file: safetensors, or one of torch that holds
+        nothing but weights.
+    seed : int
+        Of random weights.
+    pool : {None, "mean"}
+        How a layer with positions becomes units: every value one, or the mean over positions.
+    batch_size : int
+        How many images the network gets at once.
+
+    Returns
+    -------
+    TorchModel
+        Images are preprocessed as the published weights demand. Its identifier names the layer, and the
+        weights where they are not the pretrained ones.
+
+    Raises
+    ------
+    UnknownNameError
+        Naming the nearest networks or layers.
+    ModelError
+        If weights cannot be had, or do not fit the network.
+    """
+    from torchvision.models import get_model, get_model_weights, list_models
+
+    name, _, layers = name.rpartition("@") if "@" in name else (name, "", "")
+    layer = layers.split(":") if layers else None
+    given: dict[str, Any] = {"weights": None if weights == "pretrained" else weights}
+    if weights == "random":
+        given["seed"] = seed
+    elif seed != 0:
+        raise UsageError(f"torchvision:{name}: seed= is for weights=random only")
+    identifier = name_network(f"torchvision:{name}", layer, {**given, "pool": pool})
+    if name not in list_models():
+        raise unknown_among_many("torchvision network", name, list_models())
+    published: Any = get_model_weights(name)
+    best = published["DEFAULT"]
+    if weights == "pretrained" or weights in published.__members__:
+        best = best if weights == "pretrained" else published[weights]
+        network = _pretrained(name, best)
+    elif weights == "random":
+        network = draw_network(lambda: get_model(name, **_no_weights(name)), seed)
+    else:
+        network = get_model(name, **_no_weights(name))
+        file = Path(weights)
+        state = read_weights(file, f"torchvision:{name}")
+        expect_fit(f"torchvision's {name}", file, network.state_dict(), state)
+        network.load_state_dict(state)
+    return TorchModel(
+        network, identifier, layer=layer, preprocess=best.transforms(), pool=pool, batch_size=batch_size
+    )
+
+
+def _no_weights(name: str) -> dict[str, None]:
+    """Return the arguments with which a network comes without any weights, also of a part of it."""
+    from torchvision.models import get_model_builder
+
+    taken = inspect.signature(get_model_builder(name)).parameters
+    return {each: None for each in ("weights", "weights_backbone") if each in taken}
+
+
+def _pretrained(name: str, weights: Any) -> "torch.nn.Module":
+    import torch
+    from torchvision.models import get_model
+
+    advice = (
+        f"use torchvision:{name}[weights=random], or [weights=FILE] with a file of its weights "
+        "(safetensors or torch)"
+    )
+    if not (Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name).is_file():
+        expect_reachable(name, weights.url, advice)
+    try:
+        # Through the weights' own name, since some networks are built otherwise with them.
+        with _nothing_but_weights():
+            return get_model(name, **{**_no_weights(name), "weights": weights, "progress": False})
+    except Exception as error:
+        raise ModelError(
+            f"cannot load the pretrained weights of {name} ({one_line(error)}); {advice}"
+        ) from error
+
+
+@contextmanager
+def _nothing_but_weights() -> Iterator[None]:
+    """Let torch read files that can run no code only; torchvision itself does not ask for that."""
+    variable = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+    before = os.environ.get(variable)
+    os.environ[variable] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = before

@@ -1,0 +1,114 @@
+"""Weights of networks: drawn at random, read from a file that can run no code, or published."""
+
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neuroalign.model_zoo.adapters.checks import one_line
+
+from neuroalign.arrays import name_some
+from neuroalign.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+_PATIENCE = 5.0
+
+
+def draw_network(make: "Callable[[], torch.nn.Module]", seed: int) -> "torch.nn.Module":
+    """Make a network whose random weights follow a seed; the global generator stays as it is."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
+
+
+def read_weights(file: Path, model: str) -> "dict[str, torch.Tensor]":
+    """Read the weights in a checkpoint file.
+
+    Parameters
+    ----------
+    file : Path
+        Safetensors, or a torch file that holds nothing but weights, bare or under ``state_dict`` or
+        ``model``.
+    model : str
+        Whose weights they should be, for messages.
+
+    Returns
+    -------
+    dict of str to tensor
+
+    Raises
+    ------
+    UsageError
+        If there is no such file.
+    ModelError
+        If it is damaged, of another kind, or holds what could run code.
+    """
+    from timm.models import load_state_dict
+
+    if not file.is_file():
+        raise UsageError(
+            f"{model}: weights must be random, a checkpoint file, or for some networks pretrained; "
+            f"there is no file {file}"
+        )
+    try:
+        state: Any = load_state_dict(str(file), weights_only=True)
+    except Exception as error:
+        raise ModelError(
+            f"cannot read weights from {file} ({one_line(error)}); "
+            "expected safetensors, or a torch file that holds nothing but weights"
+        ) from error
+    others = [key for key, value in state.items() if not hasattr(value, "shape")]
+    if others:
+        raise ModelError(f"{file} holds more than weights: {name_some(others)}")
+    return dict(state)
+
+
+def expect_fit(
+    model: str, file: Path, wanted: "Mapping[str, torch.Tensor]", given: "Mapping[str, torch.Tensor]"
+) -> None:
+    """Raise an error unless the weights in a file have the names and shapes of a network's.
+
+    Raises
+    ------
+    ModelError
+        Saying what is missing, what is too much, and what has another shape.
+    """
+    problems = {
+        "it lacks": [key for key in wanted if key not in given],
+        "it has too many": [key for key in given if key not in wanted],
+        "of another shape are": [
+            key for key in wanted if key in given and wanted[key].shape != given[key].shape
+        ],
+    }
+    found = [f"{what} {name_some(keys)}" for what, keys in problems.items() if keys]
+    if found:
+        raise ModelError(f"the weights in {file} are not those of {model}: {'; '.join(found)}")
+
+
+def expect_reachable(name: str, address: str, advice: str) -> None:
+    """Find out at once what a library finds out after minutes of trying to download again.
+
+    Raises
+    ------
+    ModelError
+        If nobody answers at the address, with some advice.
+    """
+    try:
+        urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=_PATIENCE).close()
+    except urllib.error.HTTPError:
+        return  # somebody answered
+    except OSError as error:
+        if isinstance(getattr(error, "reason", None), ssl.SSLError):
+            return  # the library may have certificates of its own
+        raise missing_weights(name, f"{address} cannot be reached", advice) from error
+
+
+def missing_weights(name: str, reason: str, advice: str) -> ModelError:
+    """Make the error for published weights that cannot be had."""
+    return ModelError(f"the pretrained weights of {name} are not on this machine, and {reason}; {advice}")
