@@ -98,7 +98,33 @@ def reconstructions(instance: str, n: int = 10) -> None:
     figure.savefig(FOLDER / "reconstructions.png", dpi=130)
 
 
+def active_appearance(sizes: tuple[int, ...] = (10, 30, 50), n: int = 10) -> None:
+    """Draw held-out faces, their reconstructions by `aam`, and what its first units do to the mean face."""
+    dataset = na.load_dataset("AM-faces-sim")
+    shown = dataset.stimuli.held_out().ids[:n]
+    rows = [dataset.stimuli.select(shown).pixels(64)]
+    for size in sizes:
+        model = na.load_model(f"aam[n={size}]", dataset=dataset)
+        latents = model.latents(dataset.stimuli)
+        rows.append(model.decode(latents.sel(stimulus=shown)))
+    for unit in (0, 1, sizes[-1] // 2, sizes[-1] // 2 + 1):
+        moved = np.zeros((n, sizes[-1]))
+        moved[:, unit] = np.linspace(-2.5, 2.5, n) * float(latents[:, unit].std())
+        rows.append(model.decode(xr.DataArray(moved, dims=("stimulus", "unit"))))
+    labels = ["faces", *(f"{size} units" for size in sizes)]
+    labels += ["shape 1", "shape 2", "appearance 1", "appearance 2"]
+    figure, axes = plt.subplots(len(rows), n, figsize=(0.8 * n + 1.2, 0.8 * len(rows)))
+    for row, images, label in zip(axes, rows, labels, strict=True):
+        for axis, image in zip(row, images, strict=True):
+            axis.imshow(image, cmap="gray", vmin=0, vmax=1)
+            axis.set_axis_off()
+        row[-1].text(1.1, 0.5, label, transform=row[-1].transAxes, va="center", fontsize=8)
+    figure.subplots_adjust(left=0, right=0.87, top=1, bottom=0, wspace=0.03, hspace=0.03)
+    figure.savefig(FOLDER / "aam.png", dpi=100)
+
+
 if __name__ == "__main__":
     alignment_of_models()
     traversals("beta_vae[beta=8,seed=0]")
     reconstructions("beta_vae[beta=2,seed=0]")
+    active_appearance()

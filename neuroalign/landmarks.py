@@ -104,7 +104,8 @@ def expect_near_images(array: xr.DataArray, sizes: Mapping[str, tuple[int, int]]
     """
     size = np.array([sizes[str(each)] for each in array["stimulus"].values], dtype=np.float64).reshape(-1, 2)
     relative: NDArray[np.float64] = array.values / size[:, np.newaxis]
-    far = ((relative < -MARGIN) | (relative > 1 + MARGIN)).any(axis=2)
+    outside: NDArray[np.bool_] = np.abs(relative - 0.5) > 0.5 + MARGIN
+    far = outside.any(axis=2)
     if far.any():
         row, column = np.argwhere(far)[0]
         x, y = array.values[row, column]

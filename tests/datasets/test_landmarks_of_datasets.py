@@ -15,6 +15,7 @@ from neuroalign.datasets.catalogue import added_names, datasets_folder, load_dat
 from neuroalign.datasets.formats.folder import read_folder, write_folder
 from neuroalign.datasets.importing import import_dataset
 from neuroalign.errors import DatasetError, NeuroalignError, UnknownNameError, UsageError
+from neuroalign.landmarks import expect_near_images, mirror_partners
 from neuroalign.models import load_model
 
 MEANS = np.array([[1.0, 2.0, 4.0, 8.0], [3.0, 1.0, 4.0, 1.0]])
@@ -148,10 +149,15 @@ def test_validate_looks_at_landmarks(run, added, file):
 
 def test_the_stand_ins_landmarks_are_on_its_faces():
     stimuli = am_faces_sim().stimuli
-    points = stimuli.points(64)
-    assert points.sizes["stimulus"] == len(stimuli)
-    assert points.values.min() > 0
-    assert points.values.max() < 64
+    landmarks = stimuli.landmarks
+    assert landmarks.sizes["stimulus"] == len(stimuli)
+    expect_near_images(landmarks, {each: stimuli.image_size(each) for each in stimuli.ids})
+    # Sides are named in the stand-in, so that partners found by position can be checked.
+    names = landmarks["landmark"].values
+    partners = names[mirror_partners(landmarks)]
+    sided = [index for index, name in enumerate(names) if name.startswith("left_")]
+    assert sided
+    assert [partners[index] for index in sided] == [names[index].replace("left", "right") for index in sided]
 
 
 def test_detection_needs_its_extra(run, added, monkeypatch):
