@@ -104,15 +104,14 @@ def expect_near_images(array: xr.DataArray, sizes: Mapping[str, tuple[int, int]]
     """
     size = np.array([sizes[str(each)] for each in array["stimulus"].values], dtype=np.float64).reshape(-1, 2)
     relative: NDArray[np.float64] = array.values / size[:, np.newaxis]
-    outside: NDArray[np.bool_] = np.abs(relative - 0.5) > 0.5 + MARGIN
-    far = outside.any(axis=2)
-    if far.any():
-        row, column = np.argwhere(far)[0]
+    far = np.argwhere(np.abs(relative - 0.5) > 0.5 + MARGIN)
+    if len(far):
+        row, column, _ = far[0]
         x, y = array.values[row, column]
         raise DatasetError(
             f"landmark {array['landmark'].values[column]} of stimulus {str(array['stimulus'].values[row])!r} lies "
             f"at ({x:g}, {y:g}), far outside its image of {size[row, 0]:g} × {size[row, 1]:g} pixels "
-            f"(in all {int(far.any(axis=1).sum())} such stimuli); landmarks are x, y in pixels from the upper "
+            f"(in all {len(np.unique(far[:, 0]))} such stimuli); landmarks are x, y in pixels from the upper "
             "left corner"
         )
 
