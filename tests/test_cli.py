@@ -42,17 +42,18 @@ def test_help_is_quick_and_loads_nothing_heavy():
         "import sys, neuroalign\n"
         "from neuroalign.cli import cli, run\n"
         "commands = [[]] + [[name] for name in cli.list_commands(None)]\n"
-        "commands += [[name, each] for name in ('data', 'cache') for each in cli.get_command(None, name).commands]\n"
+        "groups = {name: cli.get_command(None, name) for name in ('data', 'cache', 'list')}\n"
+        "commands += [[name, each] for name, group in groups.items() for each in group.commands]\n"
         "codes = {run([*command, '--help']) for command in commands}\n"
         "heavy = {'torch', 'timm', 'matplotlib', 'numpy', 'xarray', 'pandas', 'scipy', 'sklearn'} & set(sys.modules)\n"
         "print(len(commands), codes, sorted(heavy))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.endswith("\n16 {0} []\n"), done.stdout + done.stderr
+    assert done.stdout.endswith("\n21 {0} []\n"), done.stdout + done.stderr
 
 
 def test_summaries_of_commands_are_whole(capsys):
-    for command in ([], ["data"], ["cache"]):
+    for command in ([], ["data"], ["cache"], ["list"]):
         run([*command, "--help"])
         assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
 
@@ -152,7 +153,16 @@ def test_leaderboard_of_nothing(added, capsys):
         (["score", "pca"], "Missing argument 'DATASET'"),
         (["score", "pca", "AM-faces-sim", "--jobs", "0"], "--jobs must be a positive number"),
         (["info", "algnment"], "did you mean alignment?"),
-        (["list", "model"], "is not one of 'models', 'datasets', 'benchmarks'"),
+        (["list", "model"], "no list is called 'model'; did you mean models?"),
+        (["list", "layers"], "Missing argument 'MODEL'"),
+        (
+            ["list", "layers", "pca[n=3]"],
+            "pca[n=3] has no layers to choose from; networks have, such as timm:",
+        ),
+        (
+            ["list", "layers", "neuron_subset", "--dataset", "toy"],
+            ",seed=0] has no layers to choose from; networks have",
+        ),
     ],
 )
 def test_wrong_calls_get_one_line_and_exit_code_2(added, args, message, capsys):
@@ -197,6 +207,49 @@ def test_info_and_list(added, capsys):
     assert ":data:" not in capsys.readouterr().out
     assert run(["list", "datasets"]) == 0
     assert "toy" in capsys.readouterr().out
+
+
+@pytest.fixture
+def network_file(tmp_path):
+    file = tmp_path / "networks.py"
+    file.write_text(
+        "import torch\n"
+        "class Sum(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.conv = torch.nn.Conv2d(3, 2, 3)\n"
+        "        self.lstm = torch.nn.LSTM(14, 5)\n"
+        "    def forward(self, x):\n"
+        "        return self.lstm(self.conv(x).mean(1) + 1)[0]\n"
+        "network = Sum()\n"
+    )
+    return f"{file}:network"
+
+
+def test_list_layers(added, network_file, capsys):
+    assert run(["list", "layers", network_file, "--dataset", added]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "network"
+    assert [line.split() for line in lines[4:]] == [
+        ["(output)", "14", "×", "5", "70"],
+        ["conv", "2", "×", "14", "×", "14", "392"],
+        ["lstm#0", "14", "×", "5", "70"],
+    ]
+    assert run(["list", "layers", network_file, "--dataset", added, "--nodes", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["model"] == "network"
+    shapes = {row["name"]: row["shape"] for row in document["layers"]}
+    assert shapes["conv"] == [2, 14, 14]
+    assert shapes["add"] == [14, 14]
+
+
+def test_list_layers_of_a_network_by_name(added, capsys):
+    assert (
+        run(["list", "layers", "timm:test_resnet", "--weights", "random", "--dataset", added, "--json"]) == 0
+    )
+    shapes = {row["name"]: row["shape"] for row in json.loads(capsys.readouterr().out)["layers"]}
+    assert shapes["pre_logits"] == [96]
+    assert shapes["layer3"] == [192, 10, 10]
 
 
 def test_cache_info_and_clear(added, factors_file, capsys):

@@ -20,7 +20,11 @@ _COMMANDS = {
         "leaderboard",
         "Rank the models that were scored on a dataset.",
     ),
-    "list": ("neuroalign.cli.catalogue", "list_names", "List models, datasets or benchmarks."),
+    "list": (
+        "neuroalign.cli.catalogue",
+        "list_names",
+        "List models, datasets, benchmarks, or a network's layers.",
+    ),
     "info": ("neuroalign.cli.catalogue", "info", "Describe a model, a dataset or a benchmark."),
     "data": ("neuroalign.cli.data", "data", "Add recordings of your own, and look after them."),
     "train": ("neuroalign.cli.train", "train", "Train a family of models on a dataset's images."),

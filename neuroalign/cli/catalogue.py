@@ -2,27 +2,117 @@
 
 import inspect
 import json
+import math
 import re
 from typing import Any
 
 import click
 
+_ALIGN = ("left", "left", "right")
 
-@click.command("list", epilog="Example: neuroalign list models")
-@click.argument("kind", type=click.Choice(["models", "datasets", "benchmarks"]))
+
+class _Lists(click.Group):
+    """The kinds of names that there are lists of."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            from neuroalign.registry import unknown_name
+
+            raise unknown_name("list", args[0], self.commands)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    "list",
+    cls=_Lists,
+    epilog="""\b
+Examples:
+  neuroalign list models
+  neuroalign list layers timm:resnet18 --weights random
+""",
+)
+def list_names() -> None:
+    """List the known models, datasets or benchmarks, or the layers of a network."""
+
+
+def _add_list(kind: str, note: str = "") -> None:
+    @list_names.command(kind, short_help=f"List the known {kind}.", help=f"List the known {kind}. {note}")
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+    def list_kind(as_json: bool) -> None:
+        rows = [{"name": name, "summary": summary} for name, summary in _summaries(kind)]
+        if as_json:
+            click.echo(json.dumps({kind: rows}, indent=1))
+            return
+        width = max((len(row["name"]) for row in rows), default=0)
+        for row in rows:
+            click.echo(f"{row['name']:<{width}}  {row['summary']}".rstrip())
+
+
+_add_list("models", "Names that end in a colon are schemes: timm:resnet18@layer3, neurons:DATASET.")
+_add_list("datasets")
+_add_list("benchmarks")
+
+
+@list_names.command(
+    short_help="List the layers of a network.",
+    epilog="""\b
+Examples:
+  neuroalign list layers timm:resnet18 --weights random
+  neuroalign list layers my_models.py:edges --dataset ./my-recordings --json
+""",
+)
+@click.argument("model")
+@click.option(
+    "--dataset",
+    default="AM-faces",
+    show_default=True,
+    help="Shapes are those for one of its images, where the model does not resample them.",
+)
+@click.option(
+    "--weights", metavar="FILE|random", help="As for neuroalign score; shapes do not depend on them."
+)
+@click.option("--nodes", is_flag=True, help="List also the operations that are no modules.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def list_names(kind: str, as_json: bool) -> None:
-    """List the known models, datasets or benchmarks.
+def layers(model: str, dataset: str, weights: str | None, nodes: bool, as_json: bool) -> None:
+    """List the layers of the network MODEL, with the shape of their output for one image.
 
-    Names that end in a colon are schemes: timm:resnet18@layer3, neurons:DATASET.
+    MODEL is a name, as for neuroalign score; of a family, the first instance is taken. The names can
+    stand after the @ of timm: and torchvision: networks, and in as_model(…, layer=…).
     """
-    rows = [{"name": name, "summary": summary} for name, summary in _summaries(kind)]
+    from tabulate import tabulate
+
+    loaded, shapes = _layers(model, dataset, weights, nodes)
     if as_json:
-        click.echo(json.dumps({kind: rows}, indent=1))
+        rows = [{"name": name, "shape": shape} for name, shape in shapes.items()]
+        click.echo(json.dumps({"model": loaded, "layers": rows}, indent=1))
         return
-    width = max((len(row["name"]) for row in rows), default=0)
-    for row in rows:
-        click.echo(f"{row['name']:<{width}}  {row['summary']}".rstrip())
+    table = [
+        [name or "(output)", " × ".join(map(str, shape)), math.prod(shape)] for name, shape in shapes.items()
+    ]
+    click.echo(f"{loaded}\n")
+    click.echo(tabulate(table, headers=["layer", "shape", "units"], disable_numparse=True, colalign=_ALIGN))
+
+
+def _layers(
+    model: str, dataset: str, weights: str | None, nodes: bool
+) -> tuple[str, dict[str, tuple[int, ...]]]:
+    from neuroalign.datasets.catalogue import load_dataset
+    from neuroalign.errors import UsageError
+    from neuroalign.models import ModelFamily, load_model
+
+    loaded_dataset = load_dataset(dataset)
+    given = {} if weights is None else {"weights": weights}
+    loaded: Any = load_model(model, dataset=loaded_dataset, **given)
+    if isinstance(loaded, ModelFamily):
+        loaded = loaded.instance(loaded_dataset, **loaded.grid(loaded_dataset)[0])
+    if not hasattr(loaded, "layer_shapes"):
+        raise UsageError(
+            f"{loaded.identifier} has no layers to choose from; networks have, such as timm:resnet18, "
+            "or a torch module in FILE.py:NAME"
+        )
+    return loaded.identifier, loaded.layer_shapes(loaded_dataset.stimuli, nodes=nodes)
 
 
 @click.command(
@@ -30,7 +120,7 @@ def list_names(kind: str, as_json: bool) -> None:
 Examples:
   neuroalign info AM-faces
   neuroalign info alignment
-  neuroalign info "beta_vae[beta=4,seed=0]"
+  neuroalign info "beta_vae[beta=6,seed=0]"
 """
 )
 @click.argument("name")
@@ -110,16 +200,16 @@ def _describe_model(spec: str, name: str) -> dict[str, Any]:
         return {"model": loaded.identifier, "description": _summary(type(loaded))}
     if name.endswith(":"):
         return {"scheme": name, "description": _described(models.get(name))}
-    loaded = load_model(spec)
-    described: dict[str, Any] = {
-        "model": loaded.identifier,
-        "description": _described(type(loaded)),
-    }
-    if isinstance(loaded, ModelFamily):
-        try:
+    described: dict[str, Any] = {"model": name, "description": _described(models.get(name))}
+    try:
+        loaded = load_model(spec)
+        described["model"] = loaded.identifier
+        if isinstance(loaded, ModelFamily):
             described["instances"] = [loaded.instance_identifier(**options) for options in loaded.grid()]
-        except UsageError as error:
-            described["instances"] = str(error)
+    except UsageError as error:
+        if spec != name:
+            raise
+        described["needs"] = str(error)
     return described
 
 
