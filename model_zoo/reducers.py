@@ -1,6 +1,7 @@
 """Reducers: fewer units out of a model's many, as a model of their own."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -22,10 +23,10 @@ VERSION = 1
 class _Reduced:
     """A model on top of another one, named and cached after it."""
 
-    def __init__(self, model: Model, name: str, **options: int) -> None:
+    def __init__(self, model: Model, name: str, identifier: str | None, **options: int) -> None:
         self.model = model
-        self.identifier = f"{model.identifier}+{format_spec(name, options)}"
-        self._key = [name, VERSION, options]
+        self.identifier = identifier or f"{model.identifier}+{format_spec(name, options)}"
+        self._key: list[Any] = [name, VERSION, options]
 
     @property
     def fingerprint(self) -> str | None:
@@ -57,11 +58,18 @@ class ReducedByPCA(_Reduced):
     model : Model
     n : int
         Number of components.
+    identifier : str, optional
+        By default the model's, with ``+pca[n=…]``.
+    mirrored : bool
+        Whether components are fitted to mirrored training images where the set asks for it.
     """
 
-    def __init__(self, model: Model, n: int) -> None:
-        super().__init__(model, "pca", n=n)
+    def __init__(self, model: Model, n: int, *, identifier: str | None = None, mirrored: bool = True) -> None:
+        super().__init__(model, "pca", identifier, n=n)
         self.n = n
+        self.mirrored = mirrored
+        if not mirrored:
+            self._key.append("as they are")
 
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
         """Fit to the latents of the training stimuli, and project the latents of all stimuli.
@@ -76,7 +84,7 @@ class ReducedByPCA(_Reduced):
         """
         latents = compute_latents(self.model, stimuli)
         training = stimuli.training()
-        mirrored = training.mirrored != stimuli.mirrored
+        mirrored = self.mirrored and training.mirrored != stimuli.mirrored
         fitted = _Rows(compute_latents(self.model, training) if mirrored else latents, training.ids)
         limit = most_components(*fitted.shape)
         if self.n > limit:
@@ -99,10 +107,12 @@ class Subsample(_Reduced):
     n : int
         Number of units.
     seed : int
+    identifier : str, optional
+        By default the model's, with ``+subsample[n=…,seed=…]``.
     """
 
-    def __init__(self, model: Model, n: int, seed: int) -> None:
-        super().__init__(model, "subsample", n=n, seed=seed)
+    def __init__(self, model: Model, n: int, seed: int, *, identifier: str | None = None) -> None:
+        super().__init__(model, "subsample", identifier, n=n, seed=seed)
         self.n = n
         self.seed = seed
 

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -40,7 +41,7 @@ class Model(Protocol):
 
     @property
     def identifier(self) -> str:
-        """Name of the model, for example ``beta_vae[beta=4,seed=0]``."""
+        """Name of the model, for example ``beta_vae[beta=6,seed=0]``."""
         ...
 
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
@@ -276,18 +277,21 @@ def as_model(
 
 
 def load_model(
-    spec: "str | Model | ModelFamily", *, dataset: "Dataset | None" = None
+    spec: "str | Model | ModelFamily", *, dataset: "Dataset | None" = None, **options: Any
 ) -> "Model | ModelFamily":
     """Load a model or a family of models by name.
 
     Parameters
     ----------
     spec : str
-        A family (``beta_vae``), an instance (``beta_vae[beta=4,seed=0]``), a scheme
+        A family (``beta_vae``), an instance (``beta_vae[beta=6,seed=0]``), a scheme
         (``timm:resnet18@layer3``, ``neurons:DATASET``, ``FILE.py:OBJECT``), each with reducers if need
         be (``timm:resnet18@layer3+pca[n=50]``). A model or family is returned as it is.
     dataset : Dataset, optional
         What is to be scored; families such as ``neuron_subset`` depend on it.
+    **options
+        As if they were in square brackets, also those that cannot be written there:
+        ``load_model("vgg_face", weights="weights, final.safetensors")``.
 
     Returns
     -------
@@ -297,10 +301,16 @@ def load_model(
     ------
     UnknownNameError
         Naming the nearest known names.
+    UsageError
+        If an option is given twice or not taken.
     """
     if not isinstance(spec, str):
+        _refuse_options("what is a model already", options)
         return spec if isinstance(spec, ModelFamily) else as_model(spec)
     parsed = parse_spec(spec)
+    for option in options.keys() & parsed.options.keys():
+        raise UsageError(f"the option {option!r} of {parsed.name} is given twice")
+    parsed = replace(parsed, options={**parsed.options, **options})
     loaded = _load_part(parsed, dataset)
     for wrapper in parsed.wrappers:
         reducer = _with_options("reducer", wrapper.name, reducers.get(wrapper.name), wrapper.options)

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   neuroalign score beta_vae AM-faces
-  neuroalign score "beta_vae[beta=4,seed=0]" AM-faces --benchmark alignment
+  neuroalign score "beta_vae[beta=6,seed=0]" AM-faces --benchmark alignment
   neuroalign score "timm:resnet18@layer3+pca[n=50]" ./my-recordings
+  neuroalign score vgg_face AM-faces --weights vgg_face_dag.pth
   neuroalign score my_models.py:my_model ./my-recordings --json
 """
 )
@@ -30,6 +31,11 @@ Examples:
     help='Benchmark, with options if need be: "alignment[n_folds=5]". Repeat for several; by default all.',
 )
 @click.option(
+    "--weights",
+    metavar="FILE|random",
+    help="For networks: a file of their weights, or random ones; as the option weights= of MODEL.",
+)
+@click.option(
     "--intersection", is_flag=True, help="Score the stimuli that model and recording share, if not all."
 )
 @click.option(
@@ -41,6 +47,7 @@ def score(
     model: str,
     dataset: str,
     benchmarks: tuple[str, ...],
+    weights: str | None,
     intersection: bool,
     jobs: int,
     no_cache: bool,
@@ -64,7 +71,8 @@ def score(
     # First what is quick to check: datasets and models can take long to load.
     wanted = [load_benchmark(each) for each in benchmarks or [name for name, _ in registered.items()]]
     loaded_dataset = load_dataset(dataset)
-    loaded = load_model(model, dataset=loaded_dataset)
+    given = {} if weights is None else {"weights": weights}
+    loaded = load_model(model, dataset=loaded_dataset, **given)
     scores, failures = score_all(
         loaded,
         loaded_dataset,
