@@ -88,13 +88,14 @@ def test_row_blocks(stimuli, no_memory, monkeypatch):
     np.testing.assert_allclose(np.concatenate([each.values for each in blocks]), flat(stimuli.pixels()))
 
 
+@pytest.mark.parametrize("make", [model, lambda: load_model("timm:test_vit@blocks.0:logits[weights=random]")])
 @pytest.mark.parametrize("megabytes", ["0.001", "100"])
-def test_two_runs_write_the_same_bytes(stimuli, monkeypatch, megabytes, tmp_path):
+def test_two_runs_write_the_same_bytes(stimuli, monkeypatch, megabytes, tmp_path, make):
     monkeypatch.setenv("NEUROALIGN_LATENTS_MEMORY", megabytes)
     digests = []
     for run in range(2):
         monkeypatch.setenv("NEUROALIGN_HOME", str(tmp_path / str(run)))
-        compute_latents(model(), stimuli)
+        compute_latents(make(), stimuli)
         [file] = files()
         digests.append((file.name, hashlib.sha256(file.read_bytes()).hexdigest()))
     assert digests[0] == digests[1]

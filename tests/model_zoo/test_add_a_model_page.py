@@ -10,6 +10,7 @@ import pytest
 
 import neuroalign as na
 from neuroalign import scoring
+from neuroalign.cli import run
 from neuroalign.models import ModelFamily, load_model
 from neuroalign.registry import adapters
 
@@ -28,7 +29,7 @@ COMMANDS = [
 
 def slow_if_large(words):
     """Mark what runs a network of full size."""
-    return [pytest.mark.slow] if "resnet18" in words else []
+    return [pytest.mark.slow] if "resnet18" in words or "vgg_face" in words else []
 
 
 def first_instance(model, dataset):
@@ -65,16 +66,29 @@ def test_programs(scored, program):
 
 @pytest.mark.parametrize(
     "command",
-    [pytest.param(each, id=each[2], marks=slow_if_large(each[2])) for each in COMMANDS],
+    [pytest.param(each, id=" ".join(each), marks=slow_if_large(" ".join(each))) for each in COMMANDS],
 )
-def test_commands(scored, command, tmp_path, monkeypatch):
+def test_commands(scored, command, tmp_path, monkeypatch, capsys):
     dataset, _ = scored
     for name in ("my_models.py", "my_family.py"):
         (tmp_path / name).write_text(FILES[name], encoding="utf-8")
     monkeypatch.chdir(tmp_path)
+    while "=" in command[0]:
+        monkeypatch.setenv(*command[0].split("="))
+        command = command[1:]
+    if command[:3] == ["neuroalign", "list", "layers"]:
+        assert run(command[1:]) == 0
+        assert "layer1.0.conv1" in capsys.readouterr().out
+        return
     assert command[:2] == ["neuroalign", "score"]
-    model = first_instance(load_model(command[2], dataset=dataset), dataset)
+    given = {"weights": command[5]} if command[4:5] == ["--weights"] else {}
+    model = first_instance(load_model(command[2], dataset=dataset, **given), dataset)
     assert model.latents(dataset.stimuli).sizes["stimulus"] == 72
+
+
+def test_reading_parts(scored):
+    [program] = [text for language, text in BLOCKS if language == "python" and "compute_latents" in text]
+    exec(compile(program, str(PAGE), "exec"), {})
 
 
 class Session:
