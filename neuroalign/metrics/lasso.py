@@ -177,13 +177,14 @@ def _fit_block(
     excluded = problem.excluded[block]
     covariance, mean = covariances(problem.sums, neurons, sets)
     lambdas = strongest(covariance[-1], excluded)[:, None] * problem.powers(len(problem.neurons))
-    weights = np.empty((*lambdas.shape, problem.usable.size))
+    grid = lambdas[:, None]
+    weights = np.empty((*grid.shape, problem.usable.size))
     how = np.zeros(block.size, dtype=np.int64)
     errors = np.empty((problem.n_folds, *lambdas.shape))
     for fold in range(problem.n_folds):
-        compute_paths(sets.gram[fold], covariance[fold], sets.varies[fold], lambdas, excluded, weights, how)
+        compute_paths(sets.gram[fold], covariance[fold], sets.varies[fold], grid, excluded, weights, how)
         errors[fold] = held_out_errors(
-            weights, held_out(problem.sums, neurons, sets, mean, index=fold, fold=fold)
+            weights[:, 0], held_out(problem.sums, neurons, sets, mean, index=fold, fold=fold)
         )
     chosen, result.cv_mean[block], result.cv_se[block] = choose_lambda(
         errors, problem.sums.sizes, problem.rule
@@ -191,7 +192,7 @@ def _fit_block(
     result.lambdas[block] = lambdas
     result.lambda_[block] = lambdas[np.arange(block.size), chosen]
     # The path ends where the grid stops falling. Descent, if it is needed, is warmed up by the larger λ.
-    ending = np.maximum(lambdas, result.lambda_[block, None])
+    ending = np.maximum(grid, result.lambda_[block, None, None])
     compute_paths(sets.gram[-1], covariance[-1], sets.varies[-1], ending, excluded, weights, how)
-    result.weights[problem.usable[:, None], block] = weights[:, -1].T
+    result.weights[problem.usable[:, None], block] = weights[:, 0, -1].T
     return int((how == UNCONVERGED).sum())

@@ -118,19 +118,21 @@ def follow(
     Q: Floats,
     sign: Floats,
     row: Floats,
+    position: Ints,
     weights: Floats,
 ) -> bool:
-    """Follow the path down to the last λ, and fill the weights at each λ, (L, D).
+    """Follow the path down to the last λ, and fill the weights (n_grids, L, D) at each λ of each grid (n_grids, L).
 
-    Returns whether the path can be trusted. M, P, Q, sign and row are scratch space.
+    Returns whether the path can be trusted. M, P, Q, sign, row and position are scratch space.
     """
     n = G.shape[0]
+    n_grids, n_lambdas = lambdas.shape
     M[:] = G
     P[:] = c
     Q[:] = 0.0
     sign[:] = 0.0
+    position[:] = 0
     current = np.inf
-    position, stop = 0, lambdas.shape[0]
     for _ in range(8 * n + 64):
         # The largest λ below the current one at which something happens, as a fraction numerator/denominator.
         event, numerator, denominator = -1, 0.0, 1.0
@@ -155,12 +157,18 @@ def follow(
             if above * denominator > numerator * below:
                 event, numerator, denominator = d, above, below
         following = min(numerator / denominator, current) if event >= 0 else 0.0
-        while position < stop and lambdas[position] >= following:
-            for d in range(n):
-                weights[position, d] = P[d] - lambdas[position] * Q[d] if sign[d] != 0.0 else 0.0
-            position += 1
-        if position == stop:
-            return _is_optimal(G, c, allowed, lambdas[stop - 1], weights[stop - 1], TOLERANCE)
+        is_over = True
+        for grid in range(n_grids):
+            index = position[grid]
+            while index < n_lambdas and lambdas[grid, index] >= following:
+                for d in range(n):
+                    weights[grid, index, d] = P[d] - lambdas[grid, index] * Q[d] if sign[d] != 0.0 else 0.0
+                index += 1
+            position[grid] = index
+            is_over = is_over and index == n_lambdas
+        if is_over:
+            lowest = lambdas[:, -1].argmin()
+            return _is_optimal(G, c, allowed, lambdas[lowest, -1], weights[lowest, -1], TOLERANCE)
         current = following
         if sign[event] == 0.0:
             entering = 1.0 if P[event] > 0.0 else -1.0
@@ -216,22 +224,32 @@ def descend(
     lambdas: Floats,
     gradient: Floats,
     active: Mask,
+    position: Ints,
     weights: Floats,
 ) -> bool:
     """Compute the path by cyclic coordinate descent; return whether it converged.
 
-    Fills the weights as :func:`follow` does; gradient and active are scratch space.
+    Fills the weights as :func:`follow` does; gradient, active and position are scratch space.
     """
     n = G.shape[0]
+    n_grids, n_lambdas = lambdas.shape
+    position[:] = 0
     active[:] = False
+    before = weights[0, 0]
+    before[:] = 0.0
     converged = True
-    for index in range(lambdas.shape[0]):
-        # Each λ starts from the weights of the one before.
-        w = weights[index]
-        if index == 0:
-            w[:] = 0.0
-        else:
-            w[:] = weights[index - 1]
+    for _ in range(n_grids * n_lambdas):
+        # The next λ is the largest that any grid has left. It starts from the weights of the one before.
+        grid = -1
+        for each in range(n_grids):
+            if position[each] < n_lambdas and (
+                grid < 0 or lambdas[each, position[each]] > lambdas[grid, position[grid]]
+            ):
+                grid = each
+        lambda_, w = lambdas[grid, position[grid]], weights[grid, position[grid]]
+        position[grid] += 1
+        w[:] = before
+        before = w
         # Updated many times, the gradient drifts: each λ starts from a fresh one.
         for d in range(n):
             row = G[d]
@@ -243,13 +261,13 @@ def descend(
         sweeps = 0
         while sweeps < _MOST_SWEEPS:
             sweeps += 1
-            if _sweep(G, allowed, lambdas[index], w, gradient, active, False) < _AT_REST:
+            if _sweep(G, allowed, lambda_, w, gradient, active, False) < _AT_REST:
                 break
             while sweeps < _MOST_SWEEPS:
                 sweeps += 1
-                if _sweep(G, allowed, lambdas[index], w, gradient, active, True) < _AT_REST:
+                if _sweep(G, allowed, lambda_, w, gradient, active, True) < _AT_REST:
                     break
-        if not _is_optimal(G, c, allowed, lambdas[index], w, TOLERANCE):
+        if not _is_optimal(G, c, allowed, lambda_, w, TOLERANCE):
             converged = False
     return converged
 
@@ -274,11 +292,11 @@ def compute_paths(
         Covariances of each neuron with them.
     allowed : array of bool, shape (D,)
         Units that vary among those stimuli.
-    lambdas : array of float64, shape (J, L)
-        Descending.
+    lambdas : array of float64, shape (J, n_grids, L)
+        Grids of λ, each descending.
     excluded : array of int64, shape (J,)
         The unit that a neuron may not use; -1 for none.
-    weights : array of float64, shape (J, L, D), out
+    weights : array of float64, shape (J, n_grids, L, D), out
     how : array of int64, shape (J,), in and out
         Raised to HOMOTOPY, DESCENT or UNCONVERGED where it is less.
     """
@@ -287,11 +305,13 @@ def compute_paths(
     P, Q, sign, row = np.empty(n_units), np.empty(n_units), np.empty(n_units), np.empty(n_units)
     active = np.empty(n_units, dtype=np.bool_)
     may = np.empty(n_units, dtype=np.bool_)
+    position = np.empty(lambdas.shape[1], dtype=np.int64)
     for j in range(lambdas.shape[0]):
         may[:] = allowed
         if excluded[j] >= 0:
             may[excluded[j]] = False
         status = HOMOTOPY
-        if not follow(G, C[j], may, lambdas[j], M, P, Q, sign, row, weights[j]):
-            status = DESCENT if descend(G, C[j], may, lambdas[j], P, active, weights[j]) else UNCONVERGED
+        if not follow(G, C[j], may, lambdas[j], M, P, Q, sign, row, position, weights[j]):
+            converged = descend(G, C[j], may, lambdas[j], P, active, position, weights[j])
+            status = DESCENT if converged else UNCONVERGED
         how[j] = max(how[j], status)

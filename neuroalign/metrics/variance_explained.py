@@ -166,37 +166,38 @@ def _predict_block(
     neurons = neuron_sums(units, standardise(responses))
     covariance, mean = covariances(units, neurons, sets)
     of_fold = range(len(pairs), len(pairs) + n_folds)
-    lambdas = np.empty((n_folds, block.size, problem.n_lambdas))
+    lambdas = np.empty((block.size, n_folds, problem.n_lambdas))
     for fold, index in enumerate(of_fold):
         # A neuron that is constant but for the fold is not fitted: no unit enters at an infinite λ.
         constant = constant_columns(np.delete(responses, units.order[units.rows[fold]], axis=0))
         strength = np.where(constant, np.inf, strongest(covariance[index], excluded))
-        lambdas[fold] = strength[:, None] * problem.powers(int(sets.sizes[index]))
-    each = np.arange(block.size)
+        lambdas[:, fold] = strength[:, None] * problem.powers(int(sets.sizes[index]))
     how = np.zeros(block.size, dtype=np.int64)
     errors = np.empty((n_folds, n_folds - 1, block.size, problem.n_lambdas))
-    weights = np.empty((block.size, 2 * problem.n_lambdas, problem.usable.size))
+    weights = np.empty((block.size, 2, problem.n_lambdas, problem.usable.size))
     for index, (i, j) in enumerate(pairs):
-        both = np.concatenate([lambdas[i], lambdas[j]], axis=1)
-        order = np.argsort(-both, axis=1, kind="stable")
-        falling = np.take_along_axis(both, order, axis=1)
         compute_paths(
-            sets.gram[index], covariance[index], sets.varies[index], falling, excluded, weights, how
+            sets.gram[index],
+            covariance[index],
+            sets.varies[index],
+            lambdas[:, [i, j]],
+            excluded,
+            weights,
+            how,
         )
-        places = np.split(np.argsort(order, axis=1), 2, axis=1)
-        for predicting, inner, place in ((i, j, places[0]), (j, i, places[1])):
+        for side, (predicting, inner) in enumerate([(i, j), (j, i)]):
             errors[predicting, inner - (inner > predicting)] = held_out_errors(
-                weights[each[:, None], place],
-                held_out(units, neurons, sets, mean, index=index, fold=inner),
+                weights[:, side], held_out(units, neurons, sets, mean, index=index, fold=inner)
             )
     scale = responses.std(axis=0)
-    weights = np.empty((block.size, problem.n_lambdas, problem.usable.size))
+    weights = np.empty((block.size, 1, problem.n_lambdas, problem.usable.size))
     for fold, index in enumerate(of_fold):
         chosen, _, _ = choose_lambda(errors[fold], np.delete(units.sizes, fold), problem.rule)
-        ending = np.maximum(lambdas[fold], lambdas[fold][each, chosen, None])
+        grid = lambdas[:, [fold]]
+        ending = np.maximum(grid, grid[np.arange(block.size), :, chosen, None])
         compute_paths(sets.gram[index], covariance[index], sets.varies[index], ending, excluded, weights, how)
         rows = units.rows[fold]
         shown = (units.centred[rows] + (units.mean[fold] - sets.mean[index])) / sets.deviation[index]
         cells = np.ix_(units.order[rows], block)
-        predicted[cells] = baseline[cells] + shown @ weights[:, -1].T * scale
+        predicted[cells] = baseline[cells] + shown @ weights[:, 0, -1].T * scale
     return int((how == UNCONVERGED).sum())

@@ -246,16 +246,19 @@ def test_homotopy_knows_when_it_cannot_be_trusted():
     # No data have such a "Gram matrix": its smallest eigenvalue is negative.
     G = np.array([[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]])
     c = np.array([0.5, 0.4, 0.3])
-    scratch = [np.empty((3, 3)), *(np.empty(3) for _ in range(4))]
-    weights, allowed = np.empty((20, 3)), np.ones(3, dtype=bool)
-    lambdas = np.geomspace(0.5, 1e-4, 20)
+    scratch = [np.empty((3, 3)), *(np.empty(3) for _ in range(4)), np.empty(2, dtype=int)]
+    weights, allowed = np.empty((2, 20, 3)), np.ones(3, dtype=bool)
+    lambdas = np.array([np.geomspace(0.5, 1e-4, 20), np.geomspace(0.4, 2e-4, 20)])
     assert not lasso_path.follow(G, c, allowed, lambdas, *scratch, weights)
     sound = np.array([[1.0, 0.5, 0.0], [0.5, 1.0, 0.5], [0.0, 0.5, 1.0]])
     assert lasso_path.follow(sound, c, allowed, lambdas, *scratch, weights)
-    np.testing.assert_array_equal(weights[0], 0.0)
-    np.testing.assert_allclose(
-        weights[-1], np.linalg.solve(sound, c - 1e-4 * np.sign(weights[-1])), atol=1e-12
-    )
+    np.testing.assert_array_equal(weights[0, 0], 0.0)
+    for grid, last in zip(weights, lambdas[:, -1], strict=True):
+        expected = np.linalg.solve(sound, c - last * np.sign(grid[-1]))
+        np.testing.assert_allclose(grid[-1], expected, rtol=0, atol=1e-12)
+    descended, scratch = np.empty((2, 20, 3)), (np.empty(3), np.empty(3, dtype=bool), np.empty(2, dtype=int))
+    assert lasso_path.descend(sound, c, allowed, lambdas, *scratch, descended)
+    np.testing.assert_allclose(descended, weights, rtol=0, atol=1e-9)
 
 
 def test_what_does_not_converge_is_said(monkeypatch):

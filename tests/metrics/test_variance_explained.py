@@ -123,16 +123,16 @@ def test_threads_do_not_change_a_bit():
 
 
 def test_each_pair_of_folds_has_one_path(monkeypatch):
-    n_lambdas = []
+    grids = []
     original = lasso_path.compute_paths
 
     def count(*args):
         original(*args)
-        n_lambdas.append(args[3].shape[1])
+        grids.append(args[3].shape[1:])
 
     monkeypatch.setattr(lasso_path, "compute_paths", count)
     lasso_variance_explained(*data(70, 4, 3), n_folds=7, n_lambdas=30)
-    assert sorted(n_lambdas) == [30] * 7 + [60] * (7 * 6 // 2)
+    assert sorted(grids) == [(1, 30)] * 7 + [(2, 30)] * (7 * 6 // 2)
 
 
 def test_paths_that_cannot_be_trusted_are_computed_again(monkeypatch):

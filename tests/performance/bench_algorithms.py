@@ -30,13 +30,13 @@ def test_path(benchmark, n_units, correlated, algorithm):
     G, c = problem(n_units, correlated)
     lambdas = np.abs(c).max() * 1e-4 ** (np.arange(100) / 99)
     n = n_units
-    allowed, weights = np.ones(n, dtype=bool), np.empty((100, n))
-    data = (G, c, allowed, lambdas)
+    allowed, weights, position = np.ones(n, dtype=bool), np.empty((1, 100, n)), np.empty(1, dtype=int)
+    data = (G, c, allowed, lambdas[None])
 
     def homotopy():
-        return lasso_path.follow(*data, np.empty((n, n)), *(np.empty(n) for _ in range(4)), weights)
+        return lasso_path.follow(*data, np.empty((n, n)), *(np.empty(n) for _ in range(4)), position, weights)
 
     def descent():
-        return lasso_path.descend(*data, np.empty(n), np.empty(n, dtype=bool), weights)
+        return lasso_path.descend(*data, np.empty(n), np.empty(n, dtype=bool), position, weights)
 
     assert benchmark.pedantic(homotopy if algorithm == "homotopy" else descent, rounds=3, warmup_rounds=1)
