@@ -386,7 +386,7 @@ def _content_hash(file: Path, stamp: tuple[int, int]) -> str:
 
 @lru_cache(maxsize=1)
 def _drawn(seed: int) -> "torch.nn.Module":
-    return draw_network(_empty, seed)
+    return _channels_last(draw_network(_empty, seed))
 
 
 @lru_cache(maxsize=1)
@@ -415,7 +415,15 @@ def _loaded(file: Path, stamp: tuple[int, int] | None, explain_order: bool) -> "
             NeuroalignWarning,
             stacklevel=2,
         )
-    return network, RGB if red_first else BGR
+    return _channels_last(network), RGB if red_first else BGR
+
+
+def _channels_last(network: "torch.nn.Module") -> "torch.nn.Module":
+    """Lay the weights out as convolutions are a quarter faster with on CPUs."""
+    import torch
+
+    converted: torch.nn.Module = network.to(memory_format=torch.channels_last)
+    return converted
 
 
 def _empty() -> "torch.nn.Module":
