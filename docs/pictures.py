@@ -125,6 +125,6 @@ def active_appearance(sizes: tuple[int, ...] = (10, 30, 50), n: int = 10) -> Non
 
 if __name__ == "__main__":
     alignment_of_models()
-    traversals("beta_vae[beta=8,seed=0]")
-    reconstructions("beta_vae[beta=2,seed=0]")
+    traversals("beta_vae[beta=6,seed=0]")
+    reconstructions("beta_vae[beta=6,seed=0]")
     active_appearance()

@@ -33,7 +33,7 @@ _PROVENANCE = {
     "seed": SEED,
 }
 _SIMULATED = (
-    "SIMULATED. The faces are rendered from twelve independent factors and the neurons are simulated; "
+    "SIMULATED. The faces are rendered from seven independent factors and the neurons are simulated; "
     "nothing here was recorded from an animal. "
 )
 

@@ -1,13 +1,15 @@
-"""How many nats each factor is worth to a model that is paid for pixels.
+"""How many nats each factor is worth to a model that is paid for pixels, and whether it can be told from others.
 
 A β-VAE sums a Bernoulli log-likelihood over pixels and pays β nats for each nat of KL, so it learns a
-factor only if that moves pixels enough. And it tells two factors apart only if they do not move the
-same pixels in the same way.
+factor only if that moves pixels enough. It turns its latents towards the principal axes of the decoder's
+local derivative, so it tells factors apart if those axes are the factors' own: if factors move different
+pixels, and are of different strength where they do not.
 """
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from neuroalign.datasets.simulation.factors import FACTORS, draw_factors
 from neuroalign.datasets.simulation.renderer import render
@@ -15,15 +17,17 @@ from neuroalign.datasets.simulation.renderer import render
 SIZE = 64
 _LEVELS = 5
 _SEED = 64
+# Half of the step of the local derivative: about the standard deviation of a posterior.
+_STEP = 0.35
 
 
 def pixel_energy(*, n_faces: int = 40, seed: int = _SEED) -> pd.DataFrame:
-    """Measure the pixel energy of every factor and how much it overlaps with others.
+    """Measure the pixel energy of every factor, how much it overlaps with others, and its share of an axis.
 
     Parameters
     ----------
     n_faces : int
-        Random faces over which both are averaged.
+        Random faces over which all are averaged.
     seed : int
 
     Returns
@@ -31,9 +35,16 @@ def pixel_energy(*, n_faces: int = 40, seed: int = _SEED) -> pd.DataFrame:
     pandas.DataFrame
         Indexed by factor; columns nats (Σ over 64 × 64 pixels of the variance over the factor's range
         over 2p(1 − p), p the mean pixel within [.02, .98]), largest_cosine (of its mean difference
-        image with that of another factor, the one of largest absolute value) and with_factor.
+        image with that of another factor, the one of largest absolute value), with_factor, and
+        axis_share (squared component along the factor of the principal axis of the local derivative
+        that is assigned to it, in units of nats; 1 if the axis is the factor's own).
+
+    References
+    ----------
+    Rolinek, Zietlow & Martius (2019), "Variational autoencoders pursue PCA directions (by accident)".
     """
     nats = np.zeros(len(FACTORS))
+    shares = np.zeros(len(FACTORS))
     differences = np.zeros((len(FACTORS), SIZE * SIZE))
     for face in draw_factors(n_faces, seed=seed):
         for number in range(len(FACTORS)):
@@ -42,6 +53,7 @@ def pixel_energy(*, n_faces: int = 40, seed: int = _SEED) -> pd.DataFrame:
             nats[number] += np.sum(images.var(axis=0) / (2 * mean * (1 - mean))) / n_faces
             levels = _levels() - _levels().mean()
             differences[number] += levels @ images / (levels @ levels) / n_faces
+        shares += axis_shares(face) / n_faces
     unit = differences / np.linalg.norm(differences, axis=1, keepdims=True)
     cosines = unit @ unit.T - np.eye(len(FACTORS))
     other = np.abs(cosines).argmax(axis=1)
@@ -50,6 +62,7 @@ def pixel_energy(*, n_faces: int = 40, seed: int = _SEED) -> pd.DataFrame:
             "nats": nats.round(1),
             "largest_cosine": cosines[np.arange(len(FACTORS)), other].round(2),
             "with_factor": np.array(FACTORS)[other],
+            "axis_share": shares.round(2),
         },
         index=pd.Index(FACTORS, name="factor"),
     )
@@ -59,7 +72,25 @@ def sweep(face: NDArray[np.float64], number: int) -> NDArray[np.float64]:
     """Draw a face with one factor at equally likely levels, shape (n_levels, n_pixels)."""
     faces = np.repeat(face[None], _LEVELS, axis=0)
     faces[:, number] = _levels()
-    return np.stack([render(each, size=SIZE, supersampling=3).ravel() for each in faces]).astype(np.float64)
+    return _draw(faces)
+
+
+def axis_shares(face: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return for each factor its share of a local principal axis around a face, shape (n_factors,)."""
+    steps = _STEP * np.eye(len(FACTORS))
+    # Within the range of all factors, whatever the face.
+    centre = face * (1 - _STEP)
+    mean = np.clip(_draw(centre[None])[0], 0.02, 0.98)
+    derivative = (_draw(centre + steps) - _draw(centre - steps)) / np.sqrt(2 * mean * (1 - mean))
+    _, axes = np.linalg.eigh(derivative @ derivative.T)
+    squared = axes**2
+    factors, assigned = linear_sum_assignment(squared, maximize=True)
+    return squared[factors, assigned]
+
+
+def _draw(faces: NDArray[np.float64]) -> NDArray[np.float64]:
+    images = [render(each, size=SIZE, supersampling=3).ravel() for each in faces]
+    return np.stack(images).astype(np.float64)
 
 
 def _levels() -> NDArray[np.float64]:

@@ -6,18 +6,13 @@ from numpy.typing import NDArray
 
 #: What a face is made from, in the order of the columns everywhere. Each lies in [-1, 1].
 FACTORS = (
-    "face_width",
-    "skin_shade",
-    "hair_length",
-    "hair_thickness",
-    "fringe",
-    "age",
-    "smile",
-    "eye_distance",
-    "eyebrow_thickness",
-    "nose_prominence",
-    "gender_morph",
     "light_direction",
+    "hair_length",
+    "hair_volume",
+    "head_tilt",
+    "face_width",
+    "fringe",
+    "smile",
 )
 
 #: Faces in all; METHODS: 2,100 presented, 2,100 trained on, 2,038 both.

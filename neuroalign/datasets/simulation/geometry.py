@@ -22,8 +22,8 @@ EYES_Y = 0.02
 HEAD_Y = -0.04
 #: Height of the cranium above HEAD_Y.
 CRANIUM = 0.50
-#: Brightness of skin in the mean over faces.
-MEAN_SKIN = 0.82
+#: The height about which the head tilts.
+PIVOT_Y = 0.35
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,6 @@ class Geometry:
     nose_y: float  # height of the tip
     nose_half_width: float
     nose_height: float  # how far it comes forward
-    nose_shadow: float
     mouth_y: float
     mouth_half_width: float
     mouth_curve: float  # how far the corners are above the middle
@@ -56,12 +55,10 @@ class Geometry:
     lips: float  # thickness of the lower lip
     neck_half_width: float
     cheeks: float
-    folds: float  # depth of the wrinkles, 0 to 1
-    grey: float  # share of grey in the hair, 0 to 1
     stubble: float
     make_up: float  # darkens lips and eyelids
-    skin: float
     light_x: float
+    tilt: float  # of the head in the plane of the image, radians
 
     def fringe_edge(self, x: Array) -> Array:
         """Return the height of the lower edge of the fringe: swept to one side, lower at the temples."""
@@ -97,6 +94,11 @@ class Geometry:
         upper, lower = line - 0.5 * opening, line + 0.5 * opening
         return upper - bow, upper, lower, lower + self.lips * taper
 
+    def tilted(self, points: Array) -> Array:
+        """Move points, shape (n, 2), from where they are on an upright head to where they are on this one."""
+        cosine, sine = np.cos(self.tilt), np.sin(self.tilt)
+        return (points - [0, PIVOT_Y]) @ np.array([[cosine, sine], [-sine, cosine]]) + [0, PIVOT_Y]
+
 
 def geometry(factors: ArrayLike) -> Geometry:
     """Return the measures of the face that has these factors.
@@ -110,42 +112,35 @@ def geometry(factors: ArrayLike) -> Geometry:
     -------
     Geometry
     """
-    # A sine slows a factor down near its ends, so that more faces are of clear character. It also helps
-    # learners to tell factors apart: sums of two factors are then further from having this distribution.
-    shaped = np.sin(0.5 * np.pi * np.asarray(factors, dtype=np.float64))
-    f = dict(zip(FACTORS, shaped.tolist(), strict=True))
-    masculine, smile = f["gender_morph"], f["smile"]
+    f = dict(zip(FACTORS, np.asarray(factors, dtype=np.float64).tolist(), strict=True))
     return Geometry(
-        half_width=0.49 + 0.070 * f["face_width"],
-        jaw=2.8 + 0.6 * masculine,
-        chin_y=0.755 + 0.022 * masculine + 0.028 * smile,
-        hair_half_width=0.62 + 0.018 * f["hair_thickness"],
-        hair_top=-0.57 - 0.012 * f["hair_thickness"],
-        hair_end=0.34 + 0.24 * f["hair_length"],
-        hairline=-0.38 + 0.09 * f["fringe"],
-        eye_x=0.225 + 0.047 * f["eye_distance"],
-        eye_half_width=0.13 + 0.03 * f["eye_distance"],
-        eye_half_height=0.066 + 0.022 * f["eye_distance"],
-        brow_y=EYES_Y - 0.14 + 0.04 * f["eyebrow_thickness"],
+        half_width=0.49 + 0.062 * f["face_width"],
+        jaw=2.8,
+        chin_y=0.77,
+        hair_half_width=0.62 + 0.013 * f["hair_volume"],
+        hair_top=-0.57 - 0.026 * f["hair_volume"],
+        hair_end=0.34 + 0.20 * f["hair_length"],
+        hairline=-0.38 + 0.06 * f["fringe"],
+        eye_x=0.225,
+        eye_half_width=0.13,
+        eye_half_height=0.06,
+        brow_y=EYES_Y - 0.13,
         brow_half_width=0.19,
         brow_shift=0.01,
-        brow_thickness=0.083 + 0.064 * f["eyebrow_thickness"],
-        nose_y=0.265 + 0.06 * f["nose_prominence"],
-        nose_half_width=0.11 + 0.055 * f["nose_prominence"],
-        nose_height=0.19 + 0.10 * f["nose_prominence"],
-        nose_shadow=0.5 + 0.5 * f["nose_prominence"],
-        mouth_y=0.505 + 0.012 * f["nose_prominence"],
-        mouth_half_width=0.215 + 0.09 * smile,
-        mouth_curve=0.03 + 0.085 * smile,
-        mouth_opening=0.12 * (1 + smile),
-        lips=0.06 - 0.015 * masculine,
+        brow_thickness=0.08,
+        brow_shadow=0.5,
+        nose_y=0.265,
+        nose_half_width=0.11,
+        nose_height=0.19,
+        mouth_y=0.485,
+        mouth_half_width=0.235 + 0.115 * f["smile"],
+        mouth_curve=0.03 + 0.12 * f["smile"],
+        mouth_opening=0.19 * (1 + f["smile"]),
+        lips=0.06,
         neck_half_width=0.29,
-        cheeks=0.03 + 0.015 * smile,
-        folds=(0.5 + 0.5 * f["age"]) ** 1.4,
-        grey=0.5 + 0.5 * f["age"],
-        brow_shadow=0.5 + 0.5 * f["eyebrow_thickness"],
-        stubble=0.5 + 0.5 * masculine,
-        make_up=0.5 - 0.5 * masculine,
-        skin=MEAN_SKIN + 0.17 * f["skin_shade"],
-        light_x=2.0 * f["light_direction"],
+        cheeks=0.03,
+        stubble=0.2,
+        make_up=0.3,
+        light_x=3.0 * f["light_direction"],
+        tilt=0.14 * f["head_tilt"],
     )

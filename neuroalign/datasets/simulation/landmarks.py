@@ -49,7 +49,7 @@ def landmarks(factors: ArrayLike, *, size: int = 200) -> NDArray[np.float64]:
             _hairline(g),
         ]
     )
-    return ((points - [0, CENTRE_Y]) * ZOOM + 1) / 2 * size
+    return ((g.tilted(points) - [0, CENTRE_Y]) * ZOOM + 1) / 2 * size
 
 
 def _paired(right: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -90,7 +90,7 @@ def _nose(g: Geometry) -> NDArray[np.float64]:
 def _lips(g: Geometry) -> NDArray[np.float64]:
     """From the left corner over the upper lip to the right corner, and back under the lower lip."""
     t = np.array([-1, -0.6, -0.2, 0.2, 0.6, 1])
-    top, _, _, bottom = g.lip_edges(np.abs(t))
+    top, _, _, _ = g.lip_edges(np.abs(t))
     upper = np.stack([g.mouth_half_width * t, top], axis=1)
     inner = np.array([0.7, 0.35, 0.0, -0.35, -0.7])
     _, _, _, bottom = g.lip_edges(np.abs(inner))

@@ -11,7 +11,7 @@ from neuroalign.datasets.simulation.geometry import (
     CRANIUM,
     EYES_Y,
     HEAD_Y,
-    MEAN_SKIN,
+    PIVOT_Y,
     ZOOM,
     Array,
     Geometry,
@@ -19,9 +19,14 @@ from neuroalign.datasets.simulation.geometry import (
 )
 
 #: Raised when the same factors would give other pixels.
-VERSION = 1
+VERSION = 2
 
 BACKGROUND = 0.95
+SKIN = 0.82
+HAIR = 0.08
+#: How deep wrinkles are, from 0 to 1.
+FOLDS = 0.25
+NOSE_SHADOW = 0.5
 
 
 def render(factors: ArrayLike, *, size: int = 200, supersampling: int = 2) -> NDArray[np.float32]:
@@ -58,21 +63,28 @@ def _ramp(x: Array, low: float, high: float) -> Array:
 
 
 class _Canvas:
-    """One face on one grid: x (1, n), y (n, 1), both float32."""
+    """One face on one grid: x (1, n), y (n, 1), both float32.
+
+    The neck is upright; everything else is drawn in the coordinates of the tilted head.
+    """
 
     def __init__(self, shape: Geometry, x: Array, y: Array, pixel: np.float32) -> None:
-        self.g, self.x, self.y, self.pixel = shape, x, y, pixel
-        self.ax = np.abs(x)
+        self.g, self.pixel = shape, pixel
         self.spacing = float(y[1, 0] - y[0, 0])
+        self.neck_x, self.neck_y = x, y
+        cosine, sine = np.float32(np.cos(shape.tilt)), np.float32(np.sin(shape.tilt))
+        up = y - np.float32(PIVOT_Y)
+        self.x = cosine * x + sine * up
+        self.y = -sine * x + cosine * up + np.float32(PIVOT_Y)
+        self.ax = np.abs(self.x)
 
     def draw(self) -> Array:
         """Paint from back to front."""
-        g, x, y = self.g, self.x, self.y
         head = self.inside(self.head_distance())
-        light = np.array([g.light_x, -0.45, 1.0])
+        light = np.array([self.g.light_x, -0.45, 1.0])
         self.light = light / np.linalg.norm(light)
 
-        image = np.full((y.size, x.size), BACKGROUND, dtype=np.float32)
+        image = np.full(self.x.shape, BACKGROUND, dtype=np.float32)
         hair, hair_colour = self.hair()
         image = self.over(image, self.hair_back(), hair_colour * 0.82)
         image = self.over(image, *self.neck())
@@ -115,26 +127,22 @@ class _Canvas:
     # --- parts -------------------------------------------------------------------------------
 
     def neck(self) -> tuple[Array, Array]:
-        g, x, y = self.g, self.x, self.y
+        g, x, y = self.g, self.neck_x, self.neck_y
         half = g.neck_half_width + 0.9 * np.clip(y - 0.86, 0, None) ** 1.5
-        mask = self.inside(np.maximum(self.ax - half, y - 0.9 - 0.08 * _bell(x / 0.17))) * (y > 0.3)
+        mask = self.inside(np.maximum(np.abs(x) - half, y - 0.95 - 0.08 * _bell(x / 0.17))) * (y > 0.3)
         height = 0.3 * np.sqrt(np.clip(1 - (x / (half + 0.03)) ** 2, 0.02, None))
         shade = self.shade(height + 0 * y, ambient=0.45)
         cast = 1 - 0.45 * self.inside(self.head_distance() - 0.07, soft=0.16)
-        return mask, g.skin * 0.95 * shade * cast
+        return mask, SKIN * 0.95 * shade * cast
 
     def ears(self) -> tuple[Array, Array]:
         g, y = self.g, self.y
         dx, dy = (self.ax - g.half_width - 0.015) / 0.062, (y - 0.09) / 0.145
         radius = np.sqrt(dx * dx + dy * dy)
         inner = _bell((radius - 0.45) / 0.3)
-        return self.inside((radius - 1) * 0.062), g.skin * (0.88 - 0.3 * inner) * (
+        return self.inside((radius - 1) * 0.062), SKIN * (0.88 - 0.3 * inner) * (
             1 + 0.12 * self.x * g.light_x
         )
-
-    def hair_colour(self) -> Array:
-        # Temples turn grey first.
-        return 0.11 + self.g.grey * (0.10 + 0.22 * _ramp(self.ax, 0.15, 0.5))
 
     def hair_outer(self) -> Array:
         """Signed distance of the outer outline of the hair."""
@@ -176,9 +184,7 @@ class _Canvas:
         height = 0.45 * np.sqrt(depth * (2 - depth) + 0.02)
         shade = self.shade(height, ambient=0.55)
         gloss = 0.16 * _bell((y + 0.50 - 0.45 * x * x) / 0.08)
-        colour = self.hair_colour() * (
-            shade * (1 + 0.16 * self.strands()) + gloss * (1.2 + 0.6 * self.strands())
-        )
+        colour = HAIR * (shade * (1 + 0.16 * self.strands()) + gloss * (1.2 + 0.6 * self.strands()))
         return mask, colour.astype(np.float32)
 
     def face(self) -> Array:
@@ -195,11 +201,9 @@ class _Canvas:
         height += 0.05 * _bell(x / 0.13) * _bell((y - g.chin_y + 0.1) / 0.08)
         height += self.nose_height_field()
         height += 0.03 * _bell(x / (0.9 * g.mouth_half_width)) * _bell((y - g.mouth_y) / 0.085)
-        shade = self.shade(height, ambient=0.46)
+        shade = self.shade(height, ambient=0.36)
 
-        # The forehead differs less between faces, so that fringe and skin do not move the same pixels alike.
-        forehead = 0.55 * (1 - _ramp(y, -0.22, 0.0))
-        skin = np.broadcast_to(g.skin + forehead * (MEAN_SKIN - g.skin), (y.size, x.size)).astype(np.float32)
+        skin = np.full(x.shape, SKIN, dtype=np.float32)
         skin *= 1 - 0.10 * _bell((ax - 0.29) / 0.12) * _bell((y - 0.24) / 0.1)
         skin *= 1 - (0.06 + 0.28 * g.brow_shadow) * _bell((ax - g.eye_x) / 0.15) * _bell(
             (y - EYES_Y + 0.05) / 0.07
@@ -238,20 +242,19 @@ class _Canvas:
         under = _bell(x / (1.15 * g.nose_half_width)) * _bell((y - g.nose_y - 0.062) / 0.035)
         side = _bell((ax - 0.045 - 0.5 * g.nose_half_width * _ramp(y, -0.1, 0.25)) / 0.05)
         side = side * _ramp(y, -0.12, -0.02) * (1 - _ramp(y, g.nose_y - 0.06, g.nose_y))
-        strength = g.nose_shadow
         return (
-            (1 - (0.5 + 0.4 * strength) * nostril)
-            * (1 - (0.15 + 0.45 * strength) * wing)
-            * (1 - (0.1 + 0.68 * strength) * under)
-            * (1 - 0.6 * strength * side)
+            (1 - (0.5 + 0.4 * NOSE_SHADOW) * nostril)
+            * (1 - (0.15 + 0.45 * NOSE_SHADOW) * wing)
+            * (1 - (0.1 + 0.68 * NOSE_SHADOW) * under)
+            * (1 - 0.6 * NOSE_SHADOW * side)
         )
 
     def stubble(self) -> Array:
         g, y, ax = self.g, self.y, self.ax
-        beard = _ramp(y, 0.40, 0.53) * (0.45 + 0.55 * _bell(ax / 0.30))
+        beard = _ramp(y, 0.36, 0.50) * (0.45 + 0.55 * _bell(ax / 0.30))
         moustache = _bell(ax / 0.17) * _bell((y - 0.40) / 0.045)
         sides = 0.35 * _ramp(ax, 0.30, 0.44) * _ramp(y, 0.0, 0.35)
-        return 0.88 * g.stubble * np.clip(np.maximum(np.maximum(beard, moustache), sides), 0, 1)
+        return 0.94 * g.stubble * np.clip(np.maximum(np.maximum(beard, moustache), sides), 0, 1)
 
     def folds(self) -> Array:
         g, x, y, ax = self.g, self.x, self.y, self.ax
@@ -272,11 +275,11 @@ class _Canvas:
         frown = _bell((ax - 0.035) / 0.012) * _bell((y - EYES_Y + 0.14) / 0.04)
         hollow = _bell((ax - 0.36) / 0.07) * _bell((y - 0.36) / 0.14)
         return (
-            (1 - 0.50 * g.folds * nasolabial)
-            * (1 - 0.35 * g.folds * bags)
-            * (1 - 0.36 * g.folds * forehead)
-            * (1 - 0.15 * g.folds * frown)
-            * (1 - 0.18 * g.folds * hollow)
+            (1 - 0.50 * FOLDS * nasolabial)
+            * (1 - 0.35 * FOLDS * bags)
+            * (1 - 0.36 * FOLDS * forehead)
+            * (1 - 0.15 * FOLDS * frown)
+            * (1 - 0.18 * FOLDS * hollow)
         )
 
     def paint_mouth(self, skin: Array) -> Array:
@@ -287,7 +290,7 @@ class _Canvas:
         opening = lower - upper
         mask = self.inside(np.maximum(top - y, y - bottom), soft=0.015) * (self.ax < g.mouth_half_width)
         colour = (
-            g.skin * (0.62 - 0.40 * g.make_up) * np.where(y < 0.5 * (upper + lower), 0.9, 1.0)
+            SKIN * (0.62 - 0.40 * g.make_up) * np.where(y < 0.5 * (upper + lower), 0.9, 1.0)
             + 0.09 * _bell((y - lower - 0.5 * g.lips) / 0.015) * taper
         )
         skin = self.over(skin, mask, colour.astype(np.float32))
@@ -311,7 +314,7 @@ class _Canvas:
         top, bottom = g.brow_edges(t)
         mask = self.inside(np.maximum(top - y, y - bottom), soft=0.022) * (np.abs(t) < 1)
         grain = 1 + 0.15 * np.sin(130 * (self.ax + 0.6 * y))
-        return self.over(skin, (0.6 + 0.4 * g.brow_shadow) * mask, (0.05 + 0.07 * g.grey) * grain)
+        return self.over(skin, (0.6 + 0.4 * g.brow_shadow) * mask, 0.05 * grain)
 
     def paint_eyes(self, image: Array) -> Array:
         g, x, y = self.g, self.x, self.y

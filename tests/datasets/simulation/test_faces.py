@@ -118,6 +118,12 @@ def test_pupils_are_the_darkest_points_around(table, points):
         assert image[near < 1.5].mean() < image[(near > 4) & (near < 8)].mean() - 0.1
 
 
+def test_landmarks_tilt_with_the_head(table, points):
+    pupils = points[:, [LANDMARKS.index(f"pupils_{side:02d}") for side in (1, 2)]]
+    across = pupils[:, 1] - pupils[:, 0]
+    np.testing.assert_allclose(np.arctan2(across[:, 1], across[:, 0]), 0.14 * table["head_tilt"], atol=2e-4)
+
+
 def test_mouth_corners_follow_the_smile(table, points):
     lips = [LANDMARKS.index(f"lips_{number:02d}") for number in (1, 6)]
     width = points[:, lips[1], 0] - points[:, lips[0], 0]
@@ -126,7 +132,7 @@ def test_mouth_corners_follow_the_smile(table, points):
 
 def test_outline_is_where_skin_ends(table, points):
     # Faces with short hair: below the ear the cheek is next to the background.
-    short = table.index[(table["hair_length"] < -0.9) & (table["skin_shade"] < 0)][:5]
+    short = table.index[(table["hair_length"] < -0.9) & (table["face_width"] > 0)][:5]
     outline = [LANDMARKS.index(f"outline_{number:02d}") for number in (5, 15)]
     for stimulus, image in zip(short, am_faces_sim().stimuli.select(short).pixels(), strict=True):
         for (x, y), side in zip(points[table.index.get_loc(stimulus), outline], (-1, 1), strict=True):
@@ -138,9 +144,11 @@ def test_outline_is_where_skin_ends(table, points):
 def test_energy_table(table):
     shipped = pd.read_csv(FOLDER / "factors.csv", index_col="factor")
     assert tuple(shipped.index) == FACTORS
-    assert shipped["nats"].between(12, 64).all()
-    assert shipped["nats"].max() / shipped["nats"].min() < 4.2
-    assert (shipped["largest_cosine"].abs() < 0.5).all()
+    assert shipped["nats"].between(20, 150).all()
+    assert shipped["nats"].max() / shipped["nats"].min() < 7
+    assert (shipped["largest_cosine"].abs() < 0.12).all()
+    # Principal axes of the local derivative are the factors, so that they can be told apart.
+    assert (shipped["axis_share"] > 0.85).all()
     again = pixel_energy(n_faces=8, seed=1)
     np.testing.assert_allclose(again["nats"], shipped["nats"], rtol=0.4)
 

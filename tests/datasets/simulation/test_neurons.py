@@ -65,8 +65,8 @@ def test_mixture_of_tuning(single):
         3: 40 - (followed == 2).sum(),
     }
     per_factor = (truth[followed == 1] != 0).sum()
-    assert per_factor.min() >= 7
-    assert per_factor.max() <= 8
+    assert per_factor.min() >= 13
+    assert per_factor.max() <= 14
     np.testing.assert_allclose(np.linalg.norm(truth[followed > 0], axis=1), 1, atol=2e-4)
 
 
