@@ -59,6 +59,14 @@ def alignment_of_models() -> None:
     figure.savefig(FOLDER / "alignment.png", dpi=150)
 
 
+def faces(rows: int = 4, columns: int = 10) -> None:
+    """Draw the first faces of the stand-in."""
+    stimuli = na.load_dataset("AM-faces-sim").stimuli
+    pixels = stimuli.select(stimuli.ids[: rows * columns]).pixels(120)
+    sheet = pixels.reshape(rows, columns, 120, 120).swapaxes(1, 2).reshape(rows * 120, columns * 120)
+    plt.imsave(FOLDER / "faces.png", sheet, cmap="gray", vmin=0, vmax=1)
+
+
 def traversals(instance: str) -> None:
     """Draw what each unit of one bundled β-VAE does to the mean face."""
     model = na.load_model(instance)
@@ -124,6 +132,7 @@ def active_appearance(sizes: tuple[int, ...] = (10, 30, 50), n: int = 10) -> Non
 
 
 if __name__ == "__main__":
+    faces()
     alignment_of_models()
     traversals("beta_vae[beta=6,seed=0]")
     reconstructions("beta_vae[beta=6,seed=0]")
