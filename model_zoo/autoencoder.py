@@ -28,7 +28,7 @@ class AutoencoderRecipe(Recipe):
 
         return Autoencoder(self.n_latents, image_size=self.image_size)
 
-    def objective(self, pixels: NDArray[np.float32]) -> "AutoencoderObjective":
+    def objective(self, pixels: "NDArray[np.float32] | Tensor") -> "AutoencoderObjective":
         """Make the objective."""
         return AutoencoderObjective(self, pixels)
 
@@ -60,9 +60,9 @@ class AutoencoderObjective(Objective[AutoencoderRecipe]):
         logits, code = network(images)
         return {"squared_error": squared_error(images, logits.sigmoid()), "units": code}
 
-    def value(self, means: Mapping[str, "Tensor"]) -> "Tensor":
-        """Return the negative of the squared error."""
-        return -means["squared_error"]
+    def weights_at(self, step: int) -> dict[str, float]:
+        """Return that the squared error counts −1."""
+        return {"squared_error": -1.0}
 
     def summary(self, means: Mapping[str, "Tensor"]) -> dict[str, float]:
         """Return the objective and the squared error."""

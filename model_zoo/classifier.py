@@ -49,7 +49,7 @@ class ClassifierRecipe(Recipe):
 
         return Classifier(self.n_latents, n_images, image_size=self.image_size)
 
-    def objective(self, pixels: NDArray[np.float32]) -> "ClassifierObjective":
+    def objective(self, pixels: "NDArray[np.float32] | Tensor") -> "ClassifierObjective":
         """Make the objective."""
         return ClassifierObjective(self, pixels)
 
@@ -65,9 +65,9 @@ class ClassifierObjective(Objective[ClassifierRecipe]):
     Higgins et al. (2020), arXiv:2006.14304, Methods, "Baseline models".
     """
 
-    def __init__(self, recipe: ClassifierRecipe, pixels: NDArray[np.float32]) -> None:
+    def __init__(self, recipe: ClassifierRecipe, pixels: "NDArray[np.float32] | Tensor") -> None:
         super().__init__(recipe, pixels)
-        self.translations = Translations(pixels)
+        self.translations = Translations(np.asarray(self.images[:, 0].cpu()))
         self.split = split(len(pixels), seed=recipe.seed)
 
     @property
@@ -75,13 +75,19 @@ class ClassifierObjective(Objective[ClassifierRecipe]):
         """Ten times what a guess costs, and at least 10 nats."""
         return float(-10 * max(1, np.log(len(self.images))))
 
-    def inputs(self, step: int) -> tuple["Tensor", ...]:
-        """Return a batch of shifted images, and which faces they are of."""
+    def draw(self, step: int) -> tuple["Tensor", ...]:
+        """Return which examples make the batch."""
+        import torch
         from neuroalign.model_zoo.training.draws import batch_indices
 
         training = self.split.training
         indices = batch_indices(self.recipe.seed, step, len(training), self.recipe.batch_size)
-        return self._examples(training[indices])
+        return (torch.from_numpy(training[indices]),)
+
+    def gather(self, *drawn: "Tensor") -> tuple["Tensor", ...]:
+        """Return shifted images, and which faces they are of."""
+        (examples,) = drawn
+        return self._examples(examples.numpy())
 
     def evaluation_inputs(self) -> Iterator[tuple["Tensor", ...]]:
         """Yield all shifted images that are for training, and which faces they are of."""
@@ -99,9 +105,9 @@ class ClassifierObjective(Objective[ClassifierRecipe]):
             "units": units,
         }
 
-    def value(self, means: Mapping[str, "Tensor"]) -> "Tensor":
-        """Return the negative cross-entropy."""
-        return -means["cross_entropy"]
+    def weights_at(self, step: int) -> dict[str, float]:
+        """Return that the cross-entropy counts −1."""
+        return {"cross_entropy": -1.0}
 
     def summary(self, means: Mapping[str, "Tensor"]) -> dict[str, float]:
         """Return the objective and the accuracy on images that are for training."""
@@ -143,8 +149,9 @@ class ClassifierObjective(Objective[ClassifierRecipe]):
     def _examples(self, examples: NDArray[np.int64]) -> tuple["Tensor", ...]:
         import torch
 
-        images = torch.from_numpy(self.translations.take(examples))[:, None]
-        return images, torch.from_numpy(examples // N_TRANSLATIONS)
+        images = torch.from_numpy(self.translations.take(examples)).unsqueeze(-3)
+        faces = torch.from_numpy(examples // N_TRANSLATIONS)
+        return images.to(self.images.device), faces.to(self.images.device)
 
     def _batches(self, examples: NDArray[np.int64]) -> Iterator[tuple["Tensor", ...]]:
         for start in range(0, len(examples), EVALUATION_BATCH):

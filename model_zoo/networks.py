@@ -77,7 +77,8 @@ class Decoder(nn.Module):
         values = self.spread(self.hidden(latents).relu_()).relu_()
         values = values.reshape(-1, FILTERS[-1], self.side, self.side)
         # Channels last is about a third faster on a CPU; the weights are kept so as well.
-        values = values.contiguous(memory_format=torch.channels_last)
+        # It is written as a permutation because vmap knows no layout by name.
+        values = values.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
         for convolution in self.convolutions[:-1]:
             values = convolution(values).relu_()
         return self.convolutions[-1](values)

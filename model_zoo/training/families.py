@@ -21,7 +21,8 @@ from neuroalign.registry import unknown_name
 from neuroalign.stimuli import StimulusSet
 
 if TYPE_CHECKING:
-    from neuroalign.model_zoo.training.trainer import Outcome
+    from neuroalign.model_zoo.training.course import Outcome
+    from neuroalign.model_zoo.training.devices import Device
 
 #: The options that name an instance, and its weights.
 Instance = tuple[dict[str, Any], Trained]
@@ -147,6 +148,8 @@ class TrainedFamily(ModelFamily):
         recipes: Sequence[Recipe],
         *,
         folder: Path | None = None,
+        device: "Device" = "auto",
+        together: int | None = None,
         jobs: int = 1,
         overwrite: bool = False,
     ) -> "tuple[Path, list[Outcome]]":
@@ -160,7 +163,7 @@ class TrainedFamily(ModelFamily):
             See :meth:`recipes`.
         folder : Path, optional
             For the weights; by default one in neuroalign's own folder.
-        jobs, overwrite
+        device, together, jobs, overwrite
             See :func:`neuroalign.model_zoo.training.runner.train`.
 
         Returns
@@ -173,7 +176,10 @@ class TrainedFamily(ModelFamily):
 
         with open_stimuli(source) as stimuli:
             folder = folder or self.own_folder() / folder_name(stimuli.identifier)
-            return folder, train(recipes, stimuli, folder, jobs=jobs, overwrite=overwrite)
+            outcomes = train(
+                recipes, stimuli, folder, device=device, together=together, jobs=jobs, overwrite=overwrite
+            )
+            return folder, outcomes
 
 
 def _fits(names: Mapping[str, Any], trained: Trained, options: Mapping[str, Any]) -> bool:

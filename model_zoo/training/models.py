@@ -94,7 +94,7 @@ class TrainedModel:
     def _encode_all(self, stimuli: StimulusSet) -> dict[str, NDArray[np.float32]]:
         """Encode stimuli in sorted order, so that no value depends on the order in which they are given."""
         import torch
-        from neuroalign.model_zoo.training.trainer import one_thread
+        from neuroalign.model_zoo.training.devices import one_thread
 
         network = self._network()
         size = self._trained.recipe.image_size
@@ -160,7 +160,7 @@ class GenerativeModel(TrainedModel):
             If the number of units is not the model's own, or the weights are damaged.
         """
         import torch
-        from neuroalign.model_zoo.training.trainer import one_thread
+        from neuroalign.model_zoo.training.devices import one_thread
 
         recipe = self._trained.recipe
         if latents.sizes["unit"] != recipe.n_latents:

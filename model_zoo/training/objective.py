@@ -27,31 +27,60 @@ class Objective(ABC, Generic[R]):
     Parameters
     ----------
     recipe : Recipe
-    pixels : array of float32 in [0, 1], shape (n_images, image_size, image_size)
+    pixels : array or tensor of float32 in [0, 1], shape (n_images, image_size, image_size)
+        A tensor is not copied; it says on which device everything is.
 
     Attributes
     ----------
     images : tensor of float32, shape (n_images, 1, image_size, image_size)
     """
 
-    def __init__(self, recipe: R, pixels: NDArray[np.float32]) -> None:
+    def __init__(self, recipe: R, pixels: "NDArray[np.float32] | Tensor") -> None:
         import torch
 
         self.recipe = recipe
-        self.images = torch.from_numpy(np.ascontiguousarray(pixels))[:, None]
+        if isinstance(pixels, np.ndarray):
+            pixels = torch.from_numpy(np.ascontiguousarray(pixels))
+        self.images = pixels[:, None]
 
     @property
     @abstractmethod
     def worst(self) -> float:
         """The value of the objective below which training has diverged."""
 
-    def inputs(self, step: int) -> tuple["Tensor", ...]:
-        """Return what :meth:`measure` takes at a step, counted from 0: by default a batch of images."""
+    def draw(self, step: int) -> tuple["Tensor", ...]:
+        """Return what is drawn at random for a step, counted from 0: by default which images make the batch.
+
+        Returns
+        -------
+        tuple of tensor
+            In the memory of the host, each of shape (batch_size, …).
+        """
         import torch
         from neuroalign.model_zoo.training.draws import batch_indices
 
         indices = batch_indices(self.recipe.seed, step, len(self.images), self.recipe.batch_size)
-        return (self.images[torch.from_numpy(indices)],)
+        return (torch.from_numpy(indices),)
+
+    def gather(self, *drawn: "Tensor") -> tuple["Tensor", ...]:
+        """Return what :meth:`measure` takes for what was drawn: by default the images, and all else as it is.
+
+        Parameters
+        ----------
+        *drawn : tensor
+            See :meth:`draw`. There may be a leading dimension, of instances that are trained together.
+
+        Returns
+        -------
+        tuple of tensor
+            On the device of the images.
+        """
+        indices, *rest = (each.to(self.images.device) for each in drawn)
+        return self.images[indices], *rest
+
+    def inputs(self, step: int) -> tuple["Tensor", ...]:
+        """Return what :meth:`measure` takes at a step, counted from 0."""
+        return self.gather(*self.draw(step))
 
     def evaluation_inputs(self) -> Iterator[tuple["Tensor", ...]]:
         """Yield what :meth:`measure` takes for all that is trained on, a batch at a time."""
@@ -61,6 +90,9 @@ class Objective(ABC, Generic[R]):
     @abstractmethod
     def measure(self, network: "nn.Module", *inputs: "Tensor") -> dict[str, "Tensor"]:
         """Apply the network to a batch.
+
+        Instances that are trained together are measured by the objective of one of them, so what is
+        measured must not depend on the recipe's settings.
 
         Parameters
         ----------
@@ -75,6 +107,16 @@ class Objective(ABC, Generic[R]):
         """
 
     @abstractmethod
+    def weights_at(self, step: int) -> dict[str, float]:
+        """Return the objective at a step, counted from 0, as the weight of each mean in it.
+
+        Returns
+        -------
+        dict of name to float
+            The names are among those that :meth:`measure` returns. After the last step the weights are
+            those of the objective that is reported.
+        """
+
     def value(self, means: Mapping[str, "Tensor"]) -> "Tensor":
         """Return the objective, which training maximises.
 
@@ -87,10 +129,14 @@ class Objective(ABC, Generic[R]):
         -------
         tensor without dimensions
         """
+        return self.value_at(self.recipe.steps, means)
 
     def value_at(self, step: int, means: Mapping[str, "Tensor"]) -> "Tensor":
-        """Return what is maximised at a step, counted from 0: by default :meth:`value` at each."""
-        return self.value(means)
+        """Return what is maximised at a step, counted from 0."""
+        import torch
+
+        weights = self.weights_at(step)
+        return torch.stack([weight * means[name].sum() for name, weight in weights.items()]).sum()
 
     @abstractmethod
     def summary(self, means: Mapping[str, "Tensor"]) -> dict[str, float]:
@@ -123,7 +169,7 @@ class Objective(ABC, Generic[R]):
 
         with torch.inference_mode():
             measured = [self.measure(network, *inputs) for inputs in batches]
-        return {name: np.concatenate([each[name].numpy() for each in measured]) for name in measured[0]}
+        return {name: np.concatenate([each[name].cpu().numpy() for each in measured]) for name in measured[0]}
 
 
 def means_of(measured: Mapping[str, NDArray[np.float32]]) -> dict[str, "Tensor"]:

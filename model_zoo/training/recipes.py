@@ -15,7 +15,7 @@ from neuroalign.registry import unknown_name
 
 if TYPE_CHECKING:
     from neuroalign.model_zoo.training.objective import Objective
-    from torch import nn
+    from torch import Tensor, nn
 
 Storage = Literal["float32", "float16"]
 
@@ -78,12 +78,12 @@ class Recipe(ABC):
         """
 
     @abstractmethod
-    def objective(self, pixels: NDArray[np.float32]) -> "Objective[Any]":
+    def objective(self, pixels: "NDArray[np.float32] | Tensor") -> "Objective[Any]":
         """Make what the network is trained for.
 
         Parameters
         ----------
-        pixels : array of float32 in [0, 1], shape (n_images, image_size, image_size)
+        pixels : array or tensor of float32 in [0, 1], shape (n_images, image_size, image_size)
         """
 
     @classmethod

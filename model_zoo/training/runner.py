@@ -15,19 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from neuroalign.model_zoo.training.checkpoints import read_state
+from neuroalign.model_zoo.training.checkpoints import find_checkpoints
+from neuroalign.model_zoo.training.course import Outcome, TrainingImages
+from neuroalign.model_zoo.training.devices import Device, choose_device
+from neuroalign.model_zoo.training.groups import Group, group
 from neuroalign.model_zoo.training.recipes import Recipe
 from neuroalign.model_zoo.training.trained import read_trained, stem, with_ending
-from neuroalign.model_zoo.training.trainer import (
-    Interrupted,
-    Outcome,
-    Report,
-    TrainingImages,
-    checkpoint_path,
-    train_instance,
-)
+from neuroalign.model_zoo.training.trainer import Interrupted, Report, train_together
 
-from neuroalign.errors import ModelError, NeuroalignWarning, UsageError
+from neuroalign.errors import NeuroalignWarning, UsageError
 from neuroalign.progress import PATIENCE
 from neuroalign.stimuli import StimulusSet
 
@@ -40,13 +36,16 @@ def train(
     stimuli: StimulusSet,
     folder: Path,
     *,
+    device: Device = "auto",
+    together: int | None = None,
     jobs: int = 1,
     overwrite: bool = False,
 ) -> list[Outcome]:
     """Train instances on the training images of a stimulus set.
 
     Instances that are finished already are left as they are, unfinished ones go on from their
-    checkpoints. The weights do not depend on `jobs`.
+    checkpoints, on any device and in the company in which they began. The weights of instances that are
+    trained alone do not depend on `jobs`; in company sums are rounded differently.
 
     Parameters
     ----------
@@ -54,9 +53,15 @@ def train(
     stimuli : StimulusSet
         Trained on are ``stimuli.training()``: mirrored where the set says so.
     folder : Path
-        See :func:`neuroalign.model_zoo.training.trainer.train_instance`.
+        See :func:`neuroalign.model_zoo.training.trainer.train_together`.
+    device : {"auto", "cpu", "cuda", "mps"}
+        By default a GPU if there is one.
+    together : int, optional
+        How many instances are trained as one batched network, at most. By default one on the CPU, and as
+        many as half of the free memory holds on a GPU.
     jobs : int
-        How many instances are trained at once, each in a process of its own with one thread.
+        How many instances, or batched networks, are trained at once, each in a process of its own with
+        one thread.
     overwrite : bool
         Whether instances of the same name that were trained by another recipe or on other images may
         be replaced.
@@ -69,7 +74,8 @@ def train(
     Raises
     ------
     UsageError
-        If two recipes are of instances of the same name, or one would replace an instance.
+        If two recipes are of instances of the same name, or one would replace an instance; if there is no
+        such device.
     MissingImagesError
         If the images are not available.
     KeyboardInterrupt
@@ -77,6 +83,9 @@ def train(
     """
     if jobs < 1:
         raise UsageError(f"jobs must be a positive number, not {jobs}")
+    if together is not None and together < 1:
+        raise UsageError(f"together must be a positive number, not {together}")
+    choose_device(device)  # before anything takes time
     training = stimuli.training()
     # Sorted: the order of the table must not decide the order of training.
     training = training.select(np.sort(training.ids))
@@ -89,28 +98,29 @@ def train(
                 f"two instances would be called {name}; train one at a time, each to its --output"
             )
     content_hash = training.content_hash
-    if not overwrite:
-        for recipe in recipes:
-            _expect_same(folder, recipe, content_hash)
+    if overwrite:
+        _remove_others(folder, recipes, content_hash)
     else:
-        for recipe in recipes:
-            _remove_other(folder, recipe, content_hash)
+        _expect_same(folder, recipes, content_hash)
     images = {
         size: TrainingImages(stimuli.identifier, content_hash, training.pixels(size))
         for size in {recipe.image_size for recipe in recipes}
     }
-    done = {recipe: _finished(folder, recipe) for recipe in recipes}
-    unfinished = [recipe for recipe, outcome in done.items() if outcome is None]
+    found = {recipe: _finished(folder, recipe) for recipe in recipes}
+    done = {recipe: outcome for recipe, outcome in found.items() if outcome is not None}
+    groups = group(recipes, done, images, folder, device=device, together=together, jobs=jobs)
     with _Bar(recipes) as bar:
-        for recipe in set(recipes) - set(unfinished):
+        for recipe in set(done).difference(*(each.recipes for each in groups)):
             bar.report(recipe, recipe.steps, None)
-        workers = _in_processes if min(jobs, len(unfinished)) > 1 else _in_this_process
-        with workers(min(jobs, len(unfinished)), bar.report) as (submit, stop):
-            futures = [submit(recipe, images[recipe.image_size], folder) for recipe in unfinished]
-            for recipe, future in zip(unfinished, futures, strict=True):
-                future.add_done_callback(partial(bar.end, recipe))
+        n_workers = min(jobs, len(groups))
+        workers = _in_processes if n_workers > 1 else _in_this_process
+        with workers(n_workers, bar.report) as (submit, stop):
+            futures = [submit(each, images[each.recipes[0].image_size], folder, device) for each in groups]
+            for each, future in zip(groups, futures, strict=True):
+                future.add_done_callback(partial(bar.end, each.recipes))
             try:
-                done.update(zip(unfinished, [future.result() for future in futures], strict=True))
+                for future in futures:
+                    done.update((outcome.recipe, outcome) for outcome in future.result())
             except BaseException as error:
                 # Whoever is in the middle of training is asked to write a checkpoint and leave.
                 stop()
@@ -119,28 +129,39 @@ def train(
                 if isinstance(error, Interrupted):
                     raise KeyboardInterrupt from error
                 raise
-    return [outcome for outcome in done.values() if outcome is not None]
+    return [done[recipe] for recipe in recipes]
 
 
-#: Starts the training of one instance: recipe, images, folder.
-Submit = Callable[[Recipe, TrainingImages, Path], "Future[Outcome]"]
+#: Starts the training of instances: which, images, folder, device.
+Submit = Callable[[Group, TrainingImages, Path, Device], "Future[list[Outcome]]"]
 
 
 @contextmanager
 def _in_this_process(n_workers: int, report: Report) -> Iterator[tuple[Submit, Callable[[], None]]]:
-    """Train one instance after the other, in a thread, so that an interruption need not be in the middle of a step."""
+    """Train one group after the other, in a thread, so that an interruption need not be in the middle of a step."""
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:
 
-        def submit(recipe: Recipe, images: TrainingImages, folder: Path) -> "Future[Outcome]":
-            return pool.submit(train_instance, recipe, images, folder, report=report, stop=stop)
+        def submit(
+            group: Group, images: TrainingImages, folder: Path, device: Device
+        ) -> "Future[list[Outcome]]":
+            return pool.submit(
+                train_together,
+                group.recipes,
+                images,
+                folder,
+                checkpoint=group.checkpoint,
+                device=device,
+                report=report,
+                stop=stop,
+            )
 
         yield submit, stop.set
 
 
 @contextmanager
 def _in_processes(n_workers: int, report: Report) -> Iterator[tuple[Submit, Callable[[], None]]]:
-    """Train instances in processes of their own: threads of one process would wait for each other at every step."""
+    """Train groups in processes of their own: threads of one process would wait for each other at every step."""
     context = multiprocessing.get_context("spawn")
     stop, messages = context.Event(), context.SimpleQueue()
 
@@ -158,8 +179,10 @@ def _in_processes(n_workers: int, report: Report) -> Iterator[tuple[Submit, Call
             n_workers, mp_context=context, initializer=_begin_worker, initargs=(stop, messages)
         ) as pool:
 
-            def submit(recipe: Recipe, images: TrainingImages, folder: Path) -> "Future[Outcome]":
-                return pool.submit(_train_in_worker, recipe, images, folder)
+            def submit(
+                group: Group, images: TrainingImages, folder: Path, device: Device
+            ) -> "Future[list[Outcome]]":
+                return pool.submit(_train_in_worker, group, images, folder, device)
 
             yield submit, stop.set
     finally:
@@ -177,7 +200,7 @@ def _begin_worker(stop: Any, messages: Any) -> None:
     _shared.update(stop=stop, messages=messages)
 
 
-def _train_in_worker(recipe: Recipe, images: TrainingImages, folder: Path) -> Outcome:
+def _train_in_worker(group: Group, images: TrainingImages, folder: Path, device: Device) -> list[Outcome]:
     messages = _shared["messages"]
 
     def report(recipe: Recipe, step: int, entry: Mapping[str, Any] | None) -> None:
@@ -187,7 +210,15 @@ def _train_in_worker(recipe: Recipe, images: TrainingImages, folder: Path) -> Ou
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", NeuroalignWarning)
         try:
-            return train_instance(recipe, images, folder, report=report, stop=_shared["stop"])
+            return train_together(
+                group.recipes,
+                images,
+                folder,
+                checkpoint=group.checkpoint,
+                device=device,
+                report=report,
+                stop=_shared["stop"],
+            )
         finally:
             for each in caught:
                 if issubclass(each.category, NeuroalignWarning):
@@ -213,36 +244,33 @@ def _difference(recipe: Recipe, content_hash: str, found: Mapping[str, Any]) -> 
     return "; ".join(differing) or None
 
 
-def _others(folder: Path, recipe: Recipe, content_hash: str) -> list[tuple[Path, str]]:
-    """Find a finished or unfinished instance of the same name that is not the one to be trained."""
-    others = []
-    record = folder / f"{stem(recipe)}.json"
-    if record.is_file():
-        difference = _difference(recipe, content_hash, read_trained(record, type(recipe)).record)
-        if difference:
-            others.append((record, difference))
-    checkpoint = checkpoint_path(folder, recipe)
-    if checkpoint.is_file():
-        try:
-            difference = _difference(recipe, content_hash, read_state(checkpoint))
-        except (ModelError, KeyError, TypeError):
-            difference = None  # the trainer reports a damaged checkpoint, and starts anew
-        if difference:
-            others.append((checkpoint, difference))
-    return others
+def _others(folder: Path, recipes: Sequence[Recipe], content_hash: str) -> Iterator[tuple[Path, str]]:
+    """Find finished and unfinished instances of the same names that are not the ones to be trained."""
+    for recipe in recipes:
+        record = folder / f"{stem(recipe)}.json"
+        if record.is_file():
+            difference = _difference(recipe, content_hash, read_trained(record, type(recipe)).record)
+            if difference:
+                yield record, difference
+    for path, state in find_checkpoints(folder / "checkpoints").items():
+        for recipe in recipes:
+            run = state["runs"].get(stem(recipe))
+            difference = None if run is None else _difference(recipe, content_hash, run)
+            if difference:
+                yield path, difference
 
 
-def _expect_same(folder: Path, recipe: Recipe, content_hash: str) -> None:
-    for path, difference in _others(folder, recipe, content_hash):
+def _expect_same(folder: Path, recipes: Sequence[Recipe], content_hash: str) -> None:
+    for path, difference in _others(folder, recipes, content_hash):
         raise UsageError(
             f"{path} exists and was trained with {difference}; replace it with --overwrite, "
             "or train to another folder with --output"
         )
 
 
-def _remove_other(folder: Path, recipe: Recipe, content_hash: str) -> None:
-    for path, _ in _others(folder, recipe, content_hash):
-        path.unlink()
+def _remove_others(folder: Path, recipes: Sequence[Recipe], content_hash: str) -> None:
+    for path, _ in list(_others(folder, recipes, content_hash)):
+        path.unlink(missing_ok=True)
         if path.suffix == ".json":
             with_ending(path, ".safetensors").unlink(missing_ok=True)
 
@@ -272,12 +300,13 @@ class _Bar:
     def __exit__(self, *_: object) -> None:
         self._bar.close()
 
-    def end(self, recipe: Recipe, _: "Future[Outcome]") -> None:
-        """Expect no more of an instance, which may have ended before its last step."""
+    def end(self, recipes: Sequence[Recipe], _: "Future[list[Outcome]]") -> None:
+        """Expect no more of instances, which may have ended before their last step."""
         with self._lock:
-            self._expected -= (recipe.steps - self._seen.get(recipe, 0)) * recipe.batch_size
+            for recipe in recipes:
+                self._expected -= (recipe.steps - self._seen.get(recipe, 0)) * recipe.batch_size
+                self._seen[recipe] = recipe.steps
             self._bar.total = self._expected
-            self._seen[recipe] = recipe.steps
 
     def report(self, recipe: Recipe, step: int, entry: Mapping[str, Any] | None) -> None:
         """Count the steps of an instance, and show its newest log entry."""

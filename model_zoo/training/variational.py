@@ -38,7 +38,7 @@ class VariationalRecipe(Recipe):
 
         return VariationalAutoencoder(self.n_latents, image_size=self.image_size)
 
-    def objective(self, pixels: NDArray[np.float32]) -> "VariationalObjective":
+    def objective(self, pixels: "NDArray[np.float32] | Tensor") -> "VariationalObjective":
         """Make the objective."""
         return VariationalObjective(self, pixels)
 
@@ -56,19 +56,20 @@ class VariationalObjective(Objective[VariationalRecipe]):
         """Ten times what a constant grey image costs: log 2 a pixel."""
         return float(-10 * np.log(2) * self.images[0].numel())
 
-    def inputs(self, step: int) -> tuple["Tensor", ...]:
-        """Return a batch of images, and noise."""
+    def draw(self, step: int) -> tuple["Tensor", ...]:
+        """Return which images make the batch, and noise."""
         from neuroalign.model_zoo.training.draws import step_noise
 
-        (images,) = super().inputs(step)
-        return images, step_noise(self.recipe.seed, step, (len(images), self.recipe.n_latents))
+        recipe = self.recipe
+        return *super().draw(step), step_noise(recipe.seed, step, (recipe.batch_size, recipe.n_latents))
 
     def evaluation_inputs(self) -> Iterator[tuple["Tensor", ...]]:
         """Yield all images, with one sample of noise for each."""
         from neuroalign.model_zoo.training.draws import step_noise
 
         for number, (images,) in enumerate(super().evaluation_inputs()):
-            yield images, step_noise(self.recipe.seed, number, (len(images), self.recipe.n_latents))
+            noise = step_noise(self.recipe.seed, number, (len(images), self.recipe.n_latents))
+            yield images, noise.to(images.device)
 
     def measure(self, network: "nn.Module", *inputs: "Tensor") -> dict[str, "Tensor"]:
         """Return ``log_likelihood`` (n,) and ``kl`` (n, n_latents)."""
@@ -81,13 +82,9 @@ class VariationalObjective(Objective[VariationalRecipe]):
             "kl": gaussian_kl(mean, log_variance),
         }
 
-    def value(self, means: Mapping[str, "Tensor"]) -> "Tensor":
-        """Return the mean over images of log p(x|z) − β·KL(q(z|x)‖p(z))."""
-        return means["log_likelihood"] - self.recipe.kl_weight * means["kl"].sum()
-
-    def value_at(self, step: int, means: Mapping[str, "Tensor"]) -> "Tensor":
-        """Return the same with the weight of that step."""
-        return means["log_likelihood"] - self.recipe.kl_weight_at(step) * means["kl"].sum()
+    def weights_at(self, step: int) -> dict[str, float]:
+        """Return that the divergence counts −β at that step."""
+        return {"log_likelihood": 1.0, "kl": -self.recipe.kl_weight_at(step)}
 
     def summary(self, means: Mapping[str, "Tensor"]) -> dict[str, float]:
         """Return the objective, its parts, and how many units are informative."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from neuroalign.model_zoo.training.trainer import Outcome
+    from neuroalign.model_zoo.training.course import Outcome
 
 
 @click.command(
@@ -16,6 +16,7 @@ Examples:
   neuroalign train beta_vae ./faces.zip --set beta=2,4,8 --steps 20000 --jobs 2
   neuroalign train classifier my-recordings --grid small --jobs 2
   neuroalign train vae AM-faces --grid my-grids.toml --output weights
+  neuroalign train beta_vae my-recordings --grid paper --device cuda
 """
 )
 @click.argument("family")
@@ -36,7 +37,20 @@ Examples:
 @click.option("--batch-size", type=int, help="Images in a step.")
 @click.option("--learning-rate", type=float, help="Learning rate of Adam.")
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), help="Folder for the weights.")
-@click.option("--jobs", "-j", default=1, show_default=True, help="Instances trained at once, a core each.")
+@click.option("--jobs", "-j", default=1, show_default=True, help="Processes at once, a core each.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    help="Where to train; by default on a GPU if there is one.",
+)
+@click.option(
+    "--together",
+    type=int,
+    help="Instances of one shape trained as one batched network; by default 1 on the CPU, and as many as "
+    "memory holds on a GPU.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace instances that were trained differently.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def train(
@@ -50,6 +64,8 @@ def train(
     learning_rate: float | None,
     output: Path | None,
     jobs: int,
+    device: str,
+    together: int | None,
     overwrite: bool,
     as_json: bool,
 ) -> int:
@@ -70,7 +86,11 @@ def train(
     recipes = trainable.recipes(chosen, grid=grid)
     if jobs < 1:
         raise UsageError(f"--jobs must be a positive number, not {jobs}")
-    folder, outcomes = trainable.train(dataset, recipes, folder=output, jobs=jobs, overwrite=overwrite)
+    if together is not None and together < 1:
+        raise UsageError(f"--together must be a positive number, not {together}")
+    folder, outcomes = trainable.train(
+        dataset, recipes, folder=output, device=device, together=together, jobs=jobs, overwrite=overwrite
+    )
 
     _print_outcomes(outcomes, family, folder, as_json=as_json)
     for outcome in outcomes:

@@ -16,17 +16,12 @@ import torch
 from click.testing import CliRunner
 from neuroalign.model_zoo.beta_vae import BetaVAERecipe
 from neuroalign.model_zoo.networks import VariationalAutoencoder, build
+from neuroalign.model_zoo.training.course import TrainingImages, log_path
 from neuroalign.model_zoo.training.draws import batch_indices, step_noise
 from neuroalign.model_zoo.training.recipes import sweep
 from neuroalign.model_zoo.training.runner import train
 from neuroalign.model_zoo.training.trained import find_trained, read_trained
-from neuroalign.model_zoo.training.trainer import (
-    Interrupted,
-    TrainingImages,
-    checkpoint_path,
-    log_path,
-    train_instance,
-)
+from neuroalign.model_zoo.training.trainer import Interrupted, checkpoint_path, train_instance
 from PIL import Image
 
 from neuroalign.cli import run as run_cli
@@ -159,7 +154,7 @@ def test_same_seed_same_bytes_whatever_the_jobs(stimuli, tmp_path):
 
 
 def test_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(images, tmp_path, monkeypatch):
-    monkeypatch.setattr("neuroalign.model_zoo.training.trainer._LOG_ENTRIES", 3)
+    monkeypatch.setattr("neuroalign.model_zoo.training.course._LOG_ENTRIES", 3)
     recipe = BetaVAERecipe(**SMALL, cooldown=0.5)
     whole = train_instance(recipe, images, tmp_path / "whole").trained
     folder = tmp_path / "parts"

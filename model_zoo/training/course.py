@@ -1,0 +1,240 @@
+"""The course of one instance's training: how far it is, what was measured, and what is written in the end.
+
+Importing this module imports torch.
+"""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from neuroalign.model_zoo.networks import ARCHITECTURE, build
+from neuroalign.model_zoo.training.early_stopping import EarlyStopping
+from neuroalign.model_zoo.training.recipes import Recipe
+from neuroalign.model_zoo.training.trained import Trained, stem, write_json, write_trained
+from numpy.typing import NDArray
+from torch import Tensor
+
+_LOG_ENTRIES = 200
+
+
+@dataclass(frozen=True)
+class TrainingImages:
+    """The images that networks are trained on, in memory.
+
+    Parameters
+    ----------
+    name : str
+        Of the stimulus set.
+    content_hash : str
+        Of the training stimuli, see :attr:`neuroalign.stimuli.StimulusSet.content_hash`.
+    pixels : array of float32 in [0, 1], shape (n, image_size, image_size)
+    """
+
+    name: str
+    content_hash: str
+    pixels: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the training of one instance ended: with weights, or with the reason why not."""
+
+    recipe: Recipe
+    trained: Trained | None = None
+    failure: str | None = None
+
+
+def log_path(folder: Path, recipe: Recipe) -> Path:
+    """Return where the log of an instance is."""
+    return folder / "logs" / f"{stem(recipe)}.json"
+
+
+def identity(recipe: Recipe, images: TrainingImages) -> dict[str, Any]:
+    """Return what must be the same for two runs to be the same."""
+    return {
+        "family": recipe.family,
+        "architecture": ARCHITECTURE,
+        "recipe": recipe.to_mapping(),
+        "stimulus_set": {
+            "name": images.name,
+            "content_hash": images.content_hash,
+            "n_images": len(images.pixels),
+        },
+    }
+
+
+class Course:
+    """What there is of one instance beside the steps of its optimiser.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    images : TrainingImages
+    pixels : tensor of float32, shape (n, image_size, image_size)
+        Those of `images`, on the device on which to train.
+    folder : Path
+        For the weights and the log.
+    """
+
+    def __init__(self, recipe: Recipe, images: TrainingImages, pixels: Tensor, folder: Path) -> None:
+        self.recipe, self.folder = recipe, folder
+        self.identity = identity(recipe, images)
+        self.objective = recipe.objective(pixels)
+        self.network = build(partial(recipe.network, len(pixels)), seed=recipe.seed).to(pixels.device)
+        self.stopping = self.objective.early_stopping()
+        # Weights after the step that did best on the validation set, where there is one.
+        self.best: dict[str, Tensor] = {}
+        # Sums of what was measured since the last entry of the log, and what the last validation found.
+        self.totals: dict[str, Tensor] = {}
+        self.steps_in_totals = 0
+        self.validated: dict[str, float] = {}
+        self.step = 0
+        self.seconds: float = 0.0
+        self.logged: tuple[int, float] = (0, 0.0)
+        self.log: list[dict[str, Any]] = []
+
+    def is_over(self) -> bool:
+        """Whether there is no step left, or the validation loss falls no more."""
+        return self.step >= self.recipe.steps or (self.stopping is not None and self.stopping.exhausted)
+
+    def is_due(self) -> bool:
+        """Whether it is time to measure the network on the validation set, or for an entry in the log."""
+        return self._validation_is_due() or self._entry_is_due()
+
+    def count_step(self, seconds: float) -> None:
+        """Take note of a step that is done, and how long it took."""
+        self.step += 1
+        self.steps_in_totals += 1
+        self.seconds += seconds
+
+    def measure(self) -> dict[str, Any] | None:
+        """Do what is due; return the entry in the log, if there is one."""
+        if self._validation_is_due():
+            loss, numbers = self.objective.validate(self.network)
+            self.validated = {"validated_step": self.step, **numbers}
+            if self.stopping is not None and self.stopping.update(self.step, loss):
+                self.best = {name: value.clone() for name, value in self.network.state_dict().items()}
+        return self._log_entry() if self._entry_is_due() or self.is_over() else None
+
+    def finish(self, **facts: Any) -> Outcome:
+        """Write weights, record and log.
+
+        Parameters
+        ----------
+        **facts
+            What else the record is to say.
+        """
+        recipe = self.recipe
+        if self.best:
+            self.network.load_state_dict(self.best)
+        dtype = np.dtype(recipe.storage)
+        with np.errstate(over="ignore"):
+            weights = {
+                name: value.cpu().numpy().astype(dtype) for name, value in self.network.state_dict().items()
+            }
+        if not all(np.isfinite(value).all() for value in weights.values()):
+            return self.fail(f"the weights are not all finite in {recipe.storage}")
+        with torch.no_grad():
+            # What is measured is what is kept.
+            for name, value in self.network.state_dict().items():
+                value.copy_(torch.from_numpy(weights[name]))
+        record = {
+            **self.identity,
+            "versions": {
+                "python": platform.python_version(),
+                **{name: version(name) for name in ("neuroalign", "torch", "numpy")},
+            },
+            "steps": self.step,
+            **self.objective.evaluate(self.network),
+            **facts,
+            "training_seconds": round(self.seconds, 1),
+            "images_per_second": round(self.step * recipe.batch_size / max(self.seconds, 1e-9), 1),
+        }
+        trained = write_trained(self.folder, recipe, weights, record)
+        self.write_log()
+        return Outcome(recipe, trained=trained)
+
+    def fail(self, reason: str) -> Outcome:
+        """Write the log, with the reason why training cannot go on."""
+        failure = f"{reason}; try a learning rate below {self.recipe.learning_rate:g}"
+        self.write_log(stopped=failure)
+        return Outcome(self.recipe, failure=failure)
+
+    def write_log(self, *, stopped: str | None = None) -> None:
+        """Write the log: what was measured every now and then during training."""
+        content = {**self.identity, "stopped": stopped, "entries": self.log}
+        write_json(log_path(self.folder, self.recipe), content)
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint says of the instance, but for tensors."""
+        return {
+            **self.identity,
+            "step": self.step,
+            "steps_in_totals": self.steps_in_totals,
+            "validated": self.validated,
+            "stopping": None if self.stopping is None else asdict(self.stopping),
+            "seconds": self.seconds,
+            "log": self.log,
+        }
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the tensors that go with it."""
+        groups = {"total": self.totals, "best": self.best}
+        return {
+            f"{group}.{name}": value for group, values in groups.items() for name, value in values.items()
+        }
+
+    def load(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Go on from what :meth:`state` and :meth:`tensors` returned.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If something is missing.
+        """
+        device = self.objective.images.device
+        self.totals, self.best = (
+            {
+                name.removeprefix(start): value.to(device)
+                for name, value in tensors.items()
+                if name.startswith(start)
+            }
+            for start in ("total.", "best.")
+        )
+        self.step, self.steps_in_totals = int(state["step"]), int(state["steps_in_totals"])
+        self.validated = dict(state["validated"])
+        self.stopping = None if state["stopping"] is None else EarlyStopping(**state["stopping"])
+        self.seconds, self.log = float(state["seconds"]), list(state["log"])
+        self.logged = (self.step, self.seconds)
+
+    def _validation_is_due(self) -> bool:
+        stopping = self.stopping
+        return stopping is not None and (self.step % stopping.every == 0 or self.step >= self.recipe.steps)
+
+    def _entry_is_due(self) -> bool:
+        every = min(1000, max(1, self.recipe.steps // _LOG_ENTRIES))
+        return self.step % every == 0 or self.step >= self.recipe.steps
+
+    def _log_entry(self) -> dict[str, Any]:
+        means = {name: total / self.steps_in_totals for name, total in self.totals.items()}
+        numbers = {**self.objective.summary(means), **self.validated}
+        step, seconds = self.logged
+        rate = (self.step - step) * self.recipe.batch_size / max(self.seconds - seconds, 1e-9)
+        entry = {
+            "step": self.step,
+            **{name: round(value, 4) for name, value in numbers.items()},
+            "images_per_second": round(rate, 1),
+            "seconds": round(self.seconds, 1),
+        }
+        self.log.append(entry)
+        self.logged = (self.step, self.seconds)
+        for total in self.totals.values():
+            total.zero_()
+        self.steps_in_totals = 0
+        return entry

@@ -1,0 +1,99 @@
+"""Where networks are trained, and how many at a time.
+
+Importing this module imports torch.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, get_args
+
+import torch
+from neuroalign.model_zoo.training.recipes import Recipe
+
+from neuroalign.errors import UsageError
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+# Numbers in memory for each parameter of an instance that is trained with others: itself, its gradient in
+# two layouts, two moments and two of Adam's intermediate results.
+_PER_PARAMETER = 7
+# And for each pixel of its batch: activations and their gradients, with what convolutions copy. Measured
+# on a CPU, and rounded up.
+_PER_PIXEL = 150
+
+
+def choose_device(wanted: Device = "auto") -> torch.device:
+    """Return where to train.
+
+    Parameters
+    ----------
+    wanted : {"auto", "cpu", "cuda", "mps"}
+        By default a GPU if there is one.
+
+    Raises
+    ------
+    UsageError
+        If there is no such device.
+    """
+    if wanted not in get_args(Device):
+        raise UsageError(f"device must be one of {', '.join(get_args(Device))}, not {wanted!r}")
+    available = [
+        name
+        for name, is_there in (
+            ("cuda", torch.cuda.is_available()),
+            ("mps", torch.backends.mps.is_available()),
+        )
+        if is_there
+    ]
+    available.append("cpu")
+    if wanted == "auto":
+        return torch.device(available[0])
+    if wanted not in available:
+        raise UsageError(f"torch finds no {wanted} device here; there is {', '.join(available)}")
+    return torch.device(wanted)
+
+
+def describe(device: torch.device) -> str:
+    """Return a device as records have it, with the name of the GPU."""
+    return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else device.type
+
+
+def fitting_together(device: torch.device, recipe: Recipe, n_parameters: int) -> int:
+    """Return how many instances to train as one batched network.
+
+    Parameters
+    ----------
+    device : torch.device
+    recipe : Recipe
+    n_parameters : int
+        Of its network.
+
+    Returns
+    -------
+    int
+        On the CPU 1: a batch of one instance keeps a core busy. On a GPU as many as fill half of the
+        memory that is free.
+    """
+    if device.type == "cpu":
+        return 1
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else torch.mps.recommended_max_memory()
+    per_instance = 4 * (_PER_PARAMETER * n_parameters + _PER_PIXEL * recipe.batch_size * recipe.image_size**2)
+    return max(1, free // 2 // per_instance)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute with one thread in this thread of the program."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Let torch compute the same numbers each time: with one thread, and on a GPU in full single precision."""
+    with one_thread(), torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        yield
