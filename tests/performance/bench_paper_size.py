@@ -1,6 +1,6 @@
 """The alignment analysis of the paper's size: 390 model instances and 50 neuron subsets, native and recombined.
 
-Run with ``pytest tests/performance/bench_paper_size.py -s``: about ten minutes on two cores. The data are simulated.
+Run with ``pytest tests/performance/bench_paper_size.py -s``: about four minutes on two cores. The data are simulated.
 The sizes are those of Higgins et al. (2020): 2,100 stimuli, 159 neurons, 10 to 50 units, ten recombinations each.
 """
 
