@@ -14,12 +14,9 @@ from neuroalign.errors import UsageError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
-# Numbers in memory for each parameter of an instance that is trained with others: itself, its gradient in
-# two layouts, two moments and two of Adam's intermediate results.
-_PER_PARAMETER = 7
-# And for each pixel of its batch: activations and their gradients, with what convolutions copy. Measured
-# on a CPU, and rounded up.
-_PER_PIXEL = 150
+# Numbers in memory for each instance that is trained with others: for each of its parameters, and for each
+# pixel of its batch. On a CPU 8 and 31 were measured; a GPU may want room to work in.
+_PER_PARAMETER, _PER_PIXEL = 10, 60
 
 
 def choose_device(wanted: Device = "auto") -> torch.device:

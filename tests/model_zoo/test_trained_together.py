@@ -388,7 +388,7 @@ def test_as_many_as_half_of_the_memory_holds(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (16 * 2**30, 80 * 2**30))
     device, recipe = torch.device("cuda"), BetaVAERecipe(batch_size=16)
     n = fitting_together(device, recipe, 700_000)
-    assert 8 * 2**30 / n == pytest.approx(4 * (7 * 700_000 + 150 * 16 * 64**2), rel=0.02)
+    assert 8 * 2**30 / n == pytest.approx(4 * (10 * 700_000 + 60 * 16 * 64**2), rel=0.02)
     assert fitting_together(device, BetaVAERecipe(batch_size=10**6), 700_000) == 1
     assert fitting_together(torch.device("cpu"), recipe, 700_000) == 1
 
