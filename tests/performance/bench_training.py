@@ -1,6 +1,6 @@
 """Images per second in training, side by side with a plain PyTorch loop of the same network.
 
-Run with ``pytest tests/performance/bench_training.py -s`` on a quiet machine: about six minutes on two cores.
+Run with ``pytest tests/performance/bench_training.py -s`` on a quiet machine: about four minutes on two cores.
 The network is the β-VAE of Higgins et al. (2020): 64 × 64 pixels, 50 latents, batches of 16.
 """
 
@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from neuroalign import load_dataset
 
-N_STEPS, N_WARM_UP, N_ROUNDS, BETA = 600, 20, 3, 4
+N_STEPS, N_WARM_UP, N_ROUNDS, BETA = 150, 20, 3, 4
 
 #: Instances, and how the command is to train them.
 OURS = {
