@@ -60,8 +60,9 @@ class AutoencoderObjective(Objective[AutoencoderRecipe]):
         logits, code = network(images)
         return {"squared_error": squared_error(images, logits.sigmoid()), "units": code}
 
-    def weights_at(self, step: int) -> dict[str, float]:
-        """Return that the squared error counts −1."""
+    @property
+    def weights(self) -> dict[str, float]:
+        """What the squared error counts: −1."""
         return {"squared_error": -1.0}
 
     def summary(self, means: Mapping[str, "Tensor"]) -> dict[str, float]:

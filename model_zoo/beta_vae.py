@@ -15,11 +15,6 @@ class BetaVAERecipe(VariationalRecipe):
     ----------
     beta : float
         Weight of the divergence from the prior; at least 0.
-    beta_start : float
-        That weight at the first step, if it is larger than `beta`. Factors are then found one after
-        another, the strongest first, rather than all at once and mixed.
-    beta_fall : float
-        The share of the steps over which the weight falls, geometrically, from `beta_start` to `beta`.
     **settings
         See :class:`neuroalign.model_zoo.training.recipes.Recipe`.
     """
@@ -28,26 +23,15 @@ class BetaVAERecipe(VariationalRecipe):
     named_by: ClassVar[tuple[str, ...]] = ("beta",)
 
     beta: float = 4.0
-    beta_start: float = 0.0
-    beta_fall: float = 0.0
 
     def __post_init__(self) -> None:
         self._check_number("beta", low=0)
-        self._check_number("beta_start", low=0)
-        self._check_number("beta_fall", low=0, high=1)
         super().__post_init__()
 
     @property
     def kl_weight(self) -> float:
         """β."""
         return self.beta
-
-    def kl_weight_at(self, step: int) -> float:
-        """Return the weight at a step, counted from 0: β, or on the way down to it."""
-        falling = self.beta_fall * self.steps
-        if step >= falling or self.beta_start <= self.beta:
-            return self.beta
-        return float(self.beta_start ** (1 - step / falling) * self.beta ** (step / falling))
 
 
 class BetaVAEModel(VariationalModel):

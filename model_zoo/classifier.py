@@ -105,8 +105,9 @@ class ClassifierObjective(Objective[ClassifierRecipe]):
             "units": units,
         }
 
-    def weights_at(self, step: int) -> dict[str, float]:
-        """Return that the cross-entropy counts −1."""
+    @property
+    def weights(self) -> dict[str, float]:
+        """What the cross-entropy counts: −1."""
         return {"cross_entropy": -1.0}
 
     def summary(self, means: Mapping[str, "Tensor"]) -> dict[str, float]:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from neuroalign.model_zoo.resampling import Downsampling, Upsampling
 from torch import Tensor, nn
 
 #: Raised when the same weights would give other values.
@@ -33,22 +34,25 @@ class Encoder(nn.Module):
     Higgins et al. (2020), arXiv:2006.14304, Methods, "β-VAE model"; Fig. 7a.
     """
 
+    #: Of the convolutions; by default, as all else, that of the images.
+    precision: torch.dtype | None = None
+
     def __init__(self, n_outputs: int, *, image_size: int = 64) -> None:
         super().__init__()
         channels = (1, *FILTERS)
         self.convolutions = nn.ModuleList(
-            nn.Conv2d(n_in, n_out, 4, stride=2, padding=1) for n_in, n_out in itertools.pairwise(channels)
+            Downsampling(n_in, n_out) for n_in, n_out in itertools.pairwise(channels)
         )
         self.hidden = nn.Linear(FILTERS[-1] * (image_size // 16) ** 2, HIDDEN)
         self.output = nn.Linear(HIDDEN, n_outputs)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (n, 1, image_size, image_size) to (n, n_outputs)."""
-        values = images
+        values = images.to(self.precision or images.dtype)
         for convolution in self.convolutions:
             values = convolution(values).relu_()
         # The view as (n, channels, height, width) has one meaning, whatever the layout in memory.
-        return self.output(self.hidden(values.flatten(1)).relu_())
+        return self.output(self.hidden(values.flatten(1).to(images.dtype)).relu_())
 
 
 class Decoder(nn.Module):
@@ -61,6 +65,9 @@ class Decoder(nn.Module):
         A multiple of 16.
     """
 
+    #: Of all convolutions but the last; by default, as all else, that of the latents.
+    precision: torch.dtype | None = None
+
     def __init__(self, n_inputs: int, *, image_size: int = 64) -> None:
         super().__init__()
         self.side = image_size // 16
@@ -68,8 +75,7 @@ class Decoder(nn.Module):
         self.hidden = nn.Linear(n_inputs, HIDDEN)
         self.spread = nn.Linear(HIDDEN, FILTERS[-1] * self.side**2)
         self.convolutions = nn.ModuleList(
-            nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1)
-            for n_in, n_out in itertools.pairwise(channels)
+            Upsampling(n_in, n_out) for n_in, n_out in itertools.pairwise(channels)
         )
 
     def forward(self, latents: Tensor) -> Tensor:
@@ -79,9 +85,10 @@ class Decoder(nn.Module):
         # Channels last is about a third faster on a CPU; the weights are kept so as well.
         # It is written as a permutation because vmap knows no layout by name.
         values = values.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+        values = values.to(self.precision or latents.dtype)
         for convolution in self.convolutions[:-1]:
             values = convolution(values).relu_()
-        return self.convolutions[-1](values)
+        return self.convolutions[-1](values.to(latents.dtype))
 
 
 class VariationalAutoencoder(nn.Module):
@@ -171,6 +178,13 @@ class Classifier(nn.Module):
         """Map images (n, 1, size, size) to logits (n, n_faces) and units (n, n_latents)."""
         units = self.encoder(images)
         return self.logits(units), units
+
+
+def convolve_in(network: nn.Module, precision: torch.dtype) -> None:
+    """Let encoder and decoder of a network convolve in a precision, with weights that stay in float32."""
+    for module in network.modules():
+        if isinstance(module, Encoder | Decoder):
+            module.precision = precision
 
 
 Network = TypeVar("Network", bound=nn.Module)

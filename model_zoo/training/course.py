@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from neuroalign.model_zoo.networks import ARCHITECTURE, build
+from neuroalign.model_zoo.networks import ARCHITECTURE, build, convolve_in
 from neuroalign.model_zoo.training.early_stopping import EarlyStopping
 from neuroalign.model_zoo.training.recipes import Recipe
 from neuroalign.model_zoo.training.trained import Trained, stem, write_json, write_trained
@@ -87,6 +87,7 @@ class Course:
         self.identity = identity(recipe, images)
         self.objective = recipe.objective(pixels)
         self.network = build(partial(recipe.network, len(pixels)), seed=recipe.seed).to(pixels.device)
+        convolve_in(self.network, getattr(torch, recipe.precision))
         self.stopping = self.objective.early_stopping()
         # Weights after the step that did best on the validation set, where there is one.
         self.best: dict[str, Tensor] = {}
@@ -144,6 +145,7 @@ class Course:
             # What is measured is what is kept.
             for name, value in self.network.state_dict().items():
                 value.copy_(torch.from_numpy(weights[name]))
+        convolve_in(self.network, torch.float32)
         record = {
             **self.identity,
             "versions": {

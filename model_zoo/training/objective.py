@@ -106,16 +106,10 @@ class Objective(ABC, Generic[R]):
             What is measured of each image.
         """
 
+    @property
     @abstractmethod
-    def weights_at(self, step: int) -> dict[str, float]:
-        """Return the objective at a step, counted from 0, as the weight of each mean in it.
-
-        Returns
-        -------
-        dict of name to float
-            The names are among those that :meth:`measure` returns. After the last step the weights are
-            those of the objective that is reported.
-        """
+    def weights(self) -> dict[str, float]:
+        """The objective, as the weight of each mean in it; the names are among those that are measured."""
 
     def value(self, means: Mapping[str, "Tensor"]) -> "Tensor":
         """Return the objective, which training maximises.
@@ -129,14 +123,9 @@ class Objective(ABC, Generic[R]):
         -------
         tensor without dimensions
         """
-        return self.value_at(self.recipe.steps, means)
-
-    def value_at(self, step: int, means: Mapping[str, "Tensor"]) -> "Tensor":
-        """Return what is maximised at a step, counted from 0."""
         import torch
 
-        weights = self.weights_at(step)
-        return torch.stack([weight * means[name].sum() for name, weight in weights.items()]).sum()
+        return torch.stack([weight * means[name].sum() for name, weight in self.weights.items()]).sum()
 
     @abstractmethod
     def summary(self, means: Mapping[str, "Tensor"]) -> dict[str, float]:

@@ -85,9 +85,9 @@ class Optimisation(ABC):
     def _rates(self, steps: Sequence[int]) -> list[float]:
         return [each.recipe.learning_rate_at(step) for each, step in zip(self.objectives, steps, strict=True)]
 
-    def _values(self, means: Mapping[str, Tensor], steps: Sequence[int]) -> Tensor:
+    def _values(self, means: Mapping[str, Tensor]) -> Tensor:
         """Return the value of each objective, shape (n_instances,)."""
-        weights = [each.weights_at(step) for each, step in zip(self.objectives, steps, strict=True)]
+        weights = [each.weights for each in self.objectives]
         weighted = []
         for name in weights[0]:
             mean = means[name].flatten(1).sum(dim=1) if means[name].dim() > 1 else means[name]
@@ -111,7 +111,7 @@ class Alone(Optimisation):
         self._adam.zero_grad(set_to_none=True)
         measured = self._objective.measure(self._network, *self._objective.inputs(step))
         means = {name: each.mean(dim=0, keepdim=True) for name, each in measured.items()}
-        values = self._values(means, steps)
+        values = self._values(means)
         (-values).sum().backward()
         self._adam.step()
         return values.detach(), _detached(means)
@@ -168,7 +168,7 @@ class Together(Optimisation):
             return functional_call(self._measured, parameters, inputs)
 
         means: dict[str, Tensor] = vmap(measure)(self._stacked, *inputs)
-        values = self._values(means, steps)
+        values = self._values(means)
         gradients = torch.autograd.grad((-values).sum(), list(self._stacked.values()))
         self._adam(torch.cat([each.flatten(1) for each in gradients], dim=1), steps)
         return values.detach(), _detached(means)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Storage = Literal["float32", "float16"]
+Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,11 @@ class Recipe(ABC):
         Of Adam, with its usual decay rates 0.9 and 0.999.
     cooldown : float
         The share of the steps, at the end, over which the learning rate falls linearly towards zero.
+    precision : {"float32", "bfloat16"}
+        Of the convolutions in training, but for the last of the decoder. All else is in float32: weights,
+        latents, logits, what is measured in the end, and the model that scores.
     storage : {"float32", "float16"}
-        Precision of the final weights. Training is in float32.
+        Precision of the final weights.
     """
 
     #: The family that is trained.
@@ -53,6 +57,7 @@ class Recipe(ABC):
     batch_size: int = 32
     learning_rate: float = 1e-3
     cooldown: float = 0.0
+    precision: Precision = "float32"
     storage: Storage = "float32"
 
     def __post_init__(self) -> None:
@@ -64,8 +69,9 @@ class Recipe(ABC):
             raise UsageError(f"image_size must be a power of two of at least 32, not {self.image_size}")
         if self.learning_rate == 0:
             raise UsageError("learning_rate must be above 0")
-        if self.storage not in get_args(Storage):
-            raise UsageError(f"storage must be float32 or float16, not {self.storage!r}")
+        for name, choices in (("precision", get_args(Precision)), ("storage", get_args(Storage))):
+            if getattr(self, name) not in choices:
+                raise UsageError(f"{name} must be {' or '.join(choices)}, not {getattr(self, name)!r}")
 
     @abstractmethod
     def network(self, n_images: int) -> "nn.Module":

@@ -28,10 +28,6 @@ class VariationalRecipe(Recipe):
     def kl_weight(self) -> float:
         """Weight of the divergence from the prior."""
 
-    def kl_weight_at(self, step: int) -> float:
-        """Return that weight at a step, counted from 0: by default the same at each."""
-        return self.kl_weight
-
     def network(self, n_images: int) -> "nn.Module":
         """Make an encoder to the mean and log-variance of each latent, and a decoder."""
         from neuroalign.model_zoo.networks import VariationalAutoencoder
@@ -82,9 +78,10 @@ class VariationalObjective(Objective[VariationalRecipe]):
             "kl": gaussian_kl(mean, log_variance),
         }
 
-    def weights_at(self, step: int) -> dict[str, float]:
-        """Return that the divergence counts −β at that step."""
-        return {"log_likelihood": 1.0, "kl": -self.recipe.kl_weight_at(step)}
+    @property
+    def weights(self) -> dict[str, float]:
+        """What the divergence counts: −β."""
+        return {"log_likelihood": 1.0, "kl": -self.recipe.kl_weight}
 
     def summary(self, means: Mapping[str, "Tensor"]) -> dict[str, float]:
         """Return the objective, its parts, and how many units are informative."""

@@ -324,26 +324,10 @@ def test_traversals_that_cannot_be(dataset):
         latent_traversals(Blind(), stimuli)
 
 
-# --- the weight of the divergence during training ---
+# --- the objective ---
 
 
-def test_beta_falls_geometrically_and_then_stays():
-    recipe = BetaVAERecipe(beta=2, beta_start=32, beta_fall=0.5, steps=80)
-    # A sixteenth in 40 steps: a half in every ten.
-    assert [recipe.kl_weight_at(step) for step in (0, 10, 20, 30, 40, 79)] == pytest.approx(
-        [32, 16, 8, 4, 2, 2], rel=1e-12
-    )
-
-
-@pytest.mark.parametrize("settings", [{}, {"beta_start": 2, "beta_fall": 0.5}, {"beta_start": 32}])
-def test_beta_is_the_same_at_every_step_unless_it_starts_higher(settings):
-    recipe = BetaVAERecipe(beta=4, steps=10, **settings)
-    assert {recipe.kl_weight_at(step) for step in range(10)} == {4.0}
-
-
-def test_training_maximises_the_weight_of_its_step_and_records_that_of_the_last():
-    recipe = BetaVAERecipe(beta=2, beta_start=32, beta_fall=0.5, steps=80, image_size=32)
-    objective = recipe.objective(np.zeros((1, 32, 32), np.float32))
+def test_objective_is_the_likelihood_less_beta_times_the_divergence_of_all_units():
+    objective = BetaVAERecipe(beta=16, image_size=32).objective(np.zeros((1, 32, 32), np.float32))
     means = {"log_likelihood": torch.tensor(-10.0), "kl": torch.tensor([1.0, 0.5])}
-    assert objective.value_at(10, means).item() == pytest.approx(-10 - 16 * 1.5)
-    assert objective.value(means).item() == pytest.approx(-10 - 2 * 1.5)
+    assert objective.value(means).item() == pytest.approx(-10 - 16 * 1.5)

@@ -269,7 +269,8 @@ def test_record_and_log_say_where_weights_come_from(stimuli, tmp_path):
         for name, value in network.state_dict().items():
             value.copy_(torch.from_numpy(weights[name]))
     measured = outcome.recipe.objective(stimuli.pixels()).evaluate(network)
-    assert measured["final"] == pytest.approx(record["final"], rel=1e-6)
+    # The divergence is a difference of numbers near 1, in single precision.
+    assert measured["final"] == pytest.approx(record["final"], rel=1e-6, abs=1e-7)
     np.testing.assert_allclose(measured["kl"], record["kl"], rtol=1e-4, atol=1e-9)
 
 
