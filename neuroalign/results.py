@@ -1,8 +1,11 @@
 """The store of scores: one small JSON record and one netCDF with its arrays for each score."""
 
 import json
+import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,49 +34,97 @@ class ResultsStore:
         self.folder = home() / "results" if folder is None else Path(folder)
 
     def save(self, key: str, score: Score) -> None:
-        """Write a score under its key."""
-        folder = self.folder / key[:2]
-        with atomic_path(folder / f"{key}.nc") as temporary:
+        """Write a score under its key, in place of one that may be there."""
+        path = self._path(key)
+        # A process that is killed between the two must not leave arrays beside numbers that they do not belong to.
+        path.unlink(missing_ok=True)
+        with atomic_path(path.with_suffix(".nc")) as temporary:
             score.data.to_netcdf(temporary, engine="h5netcdf")
         record = {"schema": SCHEMA, "key": key, **score.to_record()}
-        with atomic_path(folder / f"{key}.json") as temporary:
+        with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(record, indent=1, default=str, allow_nan=False), encoding="utf-8")
 
     def load(self, key: str) -> Score | None:
         """Return the score under this key; None where there is none that can be read."""
-        path = self.folder / key[:2] / f"{key}.json"
-        record = self._read_record(path) if path.is_file() else None
-        if record is None:
+        path = self._path(key)
+        if not path.is_file():
             return None
         try:
-            return Score.from_record(record, read_netcdf(path.with_suffix(".nc")))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            _warn_unreadable(path, error)
+            return Score.from_record(_read(path), read_netcdf(path.with_suffix(".nc")))
+        except _UNREADABLE as error:
+            _warn_unreadable([(path, error)], self.folder)
             return None
+
+    def items(self) -> Iterator[tuple[str, Score]]:
+        """Yield key and score of every readable record, without its arrays, the newest first.
+
+        Newest by the time of its provenance, or by that of its file where that says nothing.
+        """
+        unreadable: list[tuple[Path, Exception]] = []
+        found: list[tuple[float, str, Score]] = []
+        for path in self._paths():
+            try:
+                record = _read(path)
+                found.append((-_created(record, path), path.stem, Score.from_record(record)))
+            except _UNREADABLE as error:
+                unreadable.append((path, error))
+        _warn_unreadable(unreadable, self.folder)
+        for _, key, score in sorted(found, key=lambda each: each[:2]):
+            yield key, score
 
     def scores(self) -> Iterator[Score]:
         """Yield every readable score, without its arrays, the newest first."""
-        paths = [path for path in self.folder.glob("*/*.json") if not path.name.startswith(TEMPORARY_PREFIX)]
-        for path in sorted(paths, key=lambda each: (-each.stat().st_mtime_ns, each.name)):
-            record = self._read_record(path)
-            if record is None:
-                continue
-            try:
-                yield Score.from_record(record)
-            except (KeyError, TypeError, ValueError) as error:
-                _warn_unreadable(path, error)
+        for _, score in self.items():
+            yield score
 
-    def _read_record(self, path: Path) -> dict[str, Any] | None:
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-                raise ValueError(f"not a record of schema {SCHEMA}")
-        except (OSError, ValueError) as error:
-            _warn_unreadable(path, error)
-            return None
-        return record
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.json"
+
+    def _paths(self) -> Iterator[Path]:
+        # Not glob, which takes as long as reading the records does.
+        with suppress(FileNotFoundError):
+            for folder in sorted(os.scandir(self.folder), key=lambda each: each.name):
+                if folder.is_dir():
+                    names = sorted(os.listdir(folder.path))
+                    yield from (
+                        Path(folder.path, name)
+                        for name in names
+                        if name.endswith(".json") and not name.startswith(TEMPORARY_PREFIX)
+                    )
 
 
-def _warn_unreadable(path: Path, error: Exception) -> None:
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with open(path, "rb") as file:
+        record = json.loads(file.read())
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        raise ValueError(f"not a record of schema {SCHEMA}")
+    return record
+
+
+def _created(record: Mapping[str, Any], path: Path) -> float:
+    """Return when a score was computed, in seconds since 1970."""
+    # Earlier versions did not record it; a file's time is that of its last copy.
+    try:
+        return datetime.fromisoformat(record["provenance"]["created"]).timestamp()
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return path.stat().st_mtime
+
+
+def now() -> str:
+    """Return the time, as provenance has it: UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat()
+
+
+def _warn_unreadable(unreadable: list[tuple[Path, Exception]], folder: Path) -> None:
+    if not unreadable:
+        return
+    path, error = unreadable[0]
     reason = f"it lacks {error}" if isinstance(error, KeyError) else error
-    warnings.warn(f"ignored an unreadable record {path}: {reason}", NeuroalignWarning, stacklevel=3)
+    if len(unreadable) == 1:
+        message = f"ignored an unreadable record {path}: {reason}"
+    else:
+        message = f"ignored {len(unreadable):,} unreadable records in {folder}, the first {path}: {reason}"
+    warnings.warn(message, NeuroalignWarning, stacklevel=3)

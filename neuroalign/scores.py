@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+# To make one takes longer than to read a record.
+_NO_ARRAYS = xr.Dataset()
+
 
 @dataclass(frozen=True, eq=False)
 class Score:
@@ -113,7 +116,7 @@ class Score:
             null=_nan_or_float(record["null"]),
             ceiling=_nan_or_float(record["ceiling"]),
             beside={str(name): _nan_or_float(value) for name, value in record["beside"].items()},
-            data=xr.Dataset() if data is None else data,
+            data=_NO_ARRAYS if data is None else data,
             provenance=dict(record["provenance"]),
             notes=tuple(map(str, record["notes"])),
             instances=tuple(cls.from_record(each) for each in record.get("instances", ())),

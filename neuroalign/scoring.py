@@ -21,7 +21,7 @@ from neuroalign.hashing import digest
 from neuroalign.latents_cache import compute_latents
 from neuroalign.models import Model, ModelFamily, load_model
 from neuroalign.progress import progress
-from neuroalign.results import ResultsStore
+from neuroalign.results import ResultsStore, now
 from neuroalign.scores import Score, summarise
 from neuroalign.stimuli import StimulusSet
 
@@ -133,8 +133,9 @@ def score_all(
         )
     family = loaded.identifier
     store = store or ResultsStore()
+    created = now()
     jobs: Iterable[Any] = (
-        joblib.delayed(_score_instance)(each, loaded_dataset, wanted, family, join, use_cache, store)
+        joblib.delayed(_score_instance)(each, loaded_dataset, wanted, family, join, use_cache, store, created)
         for each in instances
     )
     # A generator keeps the order of the instances, so the output does not depend on the workers.
@@ -159,6 +160,7 @@ def _score_instance(
     join: Join,
     use_cache: bool,
     store: ResultsStore,
+    created: str,
 ) -> list[Score | Failure]:
     try:
         latents = compute_latents(model, dataset.stimuli, use_cache=use_cache)
@@ -181,6 +183,7 @@ def _score_instance(
             outcomes.append(Failure(model.identifier, benchmark.identifier, reason))
             continue
         provenance = {
+            "created": created,
             **_versions(),
             "dataset_hash": dataset.content_hash,
             "latents_hash": latents_hash,

@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -98,6 +99,37 @@ with atomic_path(Path(sys.argv[1])) as temporary:
 
 def start_process(code, *args):
     return subprocess.Popen([sys.executable, "-c", code, *map(str, args)], stdout=subprocess.PIPE, text=True)
+
+
+def test_many_unreadable_records_are_one_warning():
+    store = ResultsStore()
+    for index in range(20):
+        store.save(f"ab{index:02}", make_score())
+    for index in range(1, 20):
+        (store.folder / "ab" / f"ab{index:02}.json").write_text("{")
+    with pytest.warns(NeuroalignWarning) as caught:
+        assert [key for key, _ in store.items()] == ["ab00"]
+    assert len(caught) == 1
+    assert str(caught[0].message).startswith(f"ignored 19 unreadable records in {store.folder}, the first ")
+
+
+def test_the_newest_is_first_whatever_the_files_say():
+    store = ResultsStore()
+    times = ["2026-03-01T10:00:00+00:00", "2026-03-01T11:30:00+02:00", "2026-03-02T00:00:00+00:00"]
+    for index, created in enumerate(times):
+        store.save(f"ab0{index}", make_score(float(index), provenance={"created": created}))
+        os.utime(store.folder / "ab" / f"ab0{index}.json", (index, index))
+    assert [each.value for each in store.scores()] == [2.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("created", [None, "yesterday", 5, "9999-99-99"])
+def test_without_a_time_that_of_the_file_counts(created):
+    store = ResultsStore()
+    for index in range(3):
+        provenance = {} if created is None else {"created": created}
+        store.save(f"ab0{index}", make_score(float(index), provenance=provenance))
+        os.utime(store.folder / "ab" / f"ab0{index}.json", (100 - index, 100 - index))
+    assert [each.value for each in store.scores()] == [0.0, 1.0, 2.0]
 
 
 def test_two_processes_lose_nothing(tmp_path):

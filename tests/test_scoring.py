@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 import numpy as np
@@ -52,6 +53,12 @@ def calls():
     """Count how often the benchmark computes."""
     MeanLatent.calls = 0
     return lambda: MeanLatent.calls
+
+
+@pytest.fixture
+def _one_moment(monkeypatch):
+    """Let the time of scoring be the same at every scoring."""
+    monkeypatch.setattr("neuroalign.scoring.now", lambda: "2026-01-01T00:00:00+00:00")
 
 
 def network(weight=1.0):
@@ -157,9 +164,13 @@ def test_provenance_says_what_made_the_number(dataset):
     assert made["simulated"] is True
     assert made["join"] == "exact"
     assert made["numpy"] == np.__version__
+    created = datetime.fromisoformat(made["created"])
+    assert created.utcoffset() == timedelta(0)
+    assert abs(datetime.now(UTC) - created) < timedelta(minutes=10)
     assert len(made["latents_hash"]) == 64
 
 
+@pytest.mark.usefixtures("_one_moment")
 @pytest.mark.parametrize(
     "content", [b"", b"\x89HDF\r\n\x1a\n rubbish", None], ids=["empty", "rubbish", "cut"]
 )
@@ -175,6 +186,7 @@ def test_unreadable_latents_are_computed_again_and_reported(dataset, content):
     assert path.read_bytes() == good
 
 
+@pytest.mark.usefixtures("_one_moment")
 @pytest.mark.parametrize("suffix", [".json", ".nc"])
 @pytest.mark.parametrize("content", [b"", b"{}", None], ids=["empty", "other", "cut"])
 def test_unreadable_scores_are_computed_again_and_reported(dataset, calls, suffix, content):
@@ -199,6 +211,7 @@ def test_a_score_whose_arrays_are_gone_is_computed_again(dataset, calls):
     assert calls() == 2
 
 
+@pytest.mark.usefixtures("_one_moment")
 @pytest.mark.slow
 def test_workers_do_not_change_a_byte(dataset):
     family = FixedFamily("noise", [precomputed(dataset, f"m{seed}", seed=seed) for seed in range(4)])
