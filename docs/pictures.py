@@ -5,10 +5,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
-from neuroalign.model_zoo.training.traversals import latent_traversals
 from scipy.stats import ortho_group
 
 import neuroalign as na
+from neuroalign.traversals import latent_traversals
 
 FOLDER = Path(__file__).parent / "_static"
 DATASETS = {"AM-faces-sim": "single-factor neurons", "AM-faces-sim-mixed": "mixed neurons"}

@@ -1,8 +1,7 @@
-"""Families of models in order of their scores, with a test of each against the best."""
+"""Families of models in order of their scores, with a test of every two of them."""
 
-import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,16 @@ from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.results import ResultsStore
+from neuroalign.score_groups import ScoreGroup, group_scores
 from neuroalign.scores import Score, standard_error
+
+Correction = Literal["holm", "bh"]
+
+#: Families differ where the corrected p is below it.
+ALPHA = 0.05
+
+#: What the test does not cover; belongs beside every p-value.
+WHAT_THE_TEST_COVERS = "Instances share neurons and images: the test speaks of the spread of instances only."
 
 
 def leaderboard(
@@ -19,6 +27,7 @@ def leaderboard(
     benchmark: str | Benchmark = "alignment",
     *,
     store: ResultsStore | None = None,
+    correction: Correction = "holm",
 ) -> pd.DataFrame:
     """Rank the families that were scored on a dataset by a benchmark.
 
@@ -29,108 +38,136 @@ def leaderboard(
     benchmark : str or Benchmark
         With its options; scores of other options or versions are left out.
     store : ResultsStore, optional
+    correction : {"holm", "bh"}
+        Of the p-values, over all pairs of families; see :func:`neuroalign.stats.adjust_p_values`.
 
     Returns
     -------
     pandas.DataFrame
-        One row for each family, best first, with the columns ``family``, ``n`` (instances), ``mean``,
-        ``sd``, ``se``, ``null``, ``ceiling``, and Welch's two-sided test of the instances against those
-        of the best family: ``t``, ``df``, ``p_raw``, ``p`` (Holm over the table), ``hedges_g``, ``note``
-        (why there is no test). ``attrs`` hold dataset, benchmark, options and ``left_out``.
+        See :func:`rank`.
 
     Notes
     -----
     Instances share neurons and images, so the test speaks only of the spread of instances.
     """
-    from neuroalign.stats import adjust_p_values, welch
+    return leaderboards(dataset, [benchmark], store=store, correction=correction)[0]
 
-    loaded_dataset = load_dataset(dataset)
-    loaded_benchmark = load_benchmark(benchmark)
-    chosen, left_out = _choose(list((store or ResultsStore()).scores()), loaded_dataset, loaded_benchmark)
-    families: dict[str, list[Score]] = {}
-    for each in chosen:
-        families.setdefault(each.family, []).append(each)
-    rows = []
-    for family, scores in families.items():
-        values = np.array([each.value for each in scores])
-        finite = values[np.isfinite(values)]
-        rows.append(
-            {
-                "family": family,
-                "n": finite.size,
-                "mean": finite.mean() if finite.size else np.nan,
-                "sd": finite.std(ddof=1) if finite.size > 1 else np.nan,
-                "se": standard_error(finite),
-                "null": _mean([each.null for each in scores]),
-                "ceiling": _mean([each.ceiling for each in scores]),
-            }
-        )
-    columns = ["family", "n", "mean", "sd", "se", "null", "ceiling"]
-    table = pd.DataFrame(rows, columns=columns).sort_values(
-        ["mean", "family"], ascending=[not loaded_benchmark.higher_is_better, True], ignore_index=True
+
+def leaderboards(
+    dataset: str | Dataset,
+    benchmarks: Sequence[str | Benchmark] | None = None,
+    *,
+    store: ResultsStore | None = None,
+    correction: Correction = "holm",
+) -> list[pd.DataFrame]:
+    """Rank the families that were scored on a dataset by several benchmarks; the store is read once.
+
+    Parameters
+    ----------
+    dataset, store, correction
+        As for :func:`leaderboard`.
+    benchmarks : sequence of str or Benchmark, optional
+        By default all, with each set of options that anything was scored with.
+
+    Returns
+    -------
+    list of pandas.DataFrame
+        A table for each benchmark and set of options, never of several; see :func:`rank`.
+    """
+    loaded = load_dataset(dataset)
+    wanted = None if benchmarks is None else [load_benchmark(each) for each in benchmarks]
+    groups = group_scores((store or ResultsStore()).items(), loaded, wanted)
+    return [rank(each, loaded, correction=correction) for each in groups]
+
+
+def rank(group: ScoreGroup, dataset: Dataset, *, correction: Correction = "holm") -> pd.DataFrame:
+    """Rank the families of a group of comparable scores.
+
+    Parameters
+    ----------
+    group : ScoreGroup
+    dataset : Dataset
+        That the scores are of.
+    correction : {"holm", "bh"}
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each family, best first, with the columns ``family``, ``n`` (instances), ``mean``,
+        ``ci_low`` and ``ci_high`` (95 % interval of the mean over instances, by Student's t), ``sd``,
+        ``se``, ``error`` (mean of the instances' own standard errors, over what ``error_over`` of
+        ``attrs`` names), ``null``, ``ceiling``, ``letters`` (families that share one are not shown to
+        differ), Welch's two-sided test against the best family: ``t``, ``df``, ``p_raw``, ``p``
+        (corrected over all pairs), ``hedges_g``, and ``note`` (why there is no test). ``attrs`` hold
+        the dataset, the benchmark with its version and options, ``pairs`` (the test of every two
+        families, as :func:`neuroalign.stats.pairwise_welch` returns it, in records) and ``left_out``.
+    """
+    from neuroalign.stats import compact_letters, pairwise_matrix, pairwise_welch
+
+    families = {family: list(scores.values()) for family, scores in group.families.items()}
+    table = pd.DataFrame(
+        [_describe(family, scores) for family, scores in families.items()], columns=_DESCRIBED
+    ).sort_values(["mean", "family"], ascending=[not group.higher_is_better, True], ignore_index=True)
+    names = list(table["family"])
+    pairs = pairwise_welch({each: _values(families[each]) for each in names}, correction=correction)
+    letters = compact_letters(
+        names,
+        table["mean"].to_numpy(dtype=np.float64),
+        pairwise_matrix(pairs, names),
+        ALPHA,
+        higher_is_better=group.higher_is_better,
     )
-    tests: list[dict[str, Any]] = []
-    for rank, family in enumerate(table["family"]):
-        if rank == 0:
-            tests.append({"note": "best"})
-            continue
-        test = welch(_values(families[table["family"][0]]), _values(families[family]))
-        tests.append(
-            {
-                "t": test.t,
-                "df": test.df,
-                "p_raw": test.p,
-                "hedges_g": test.hedges_g,
-                "note": test.reason or "",
-            }
-        )
-    tested = pd.DataFrame(tests, columns=["t", "df", "p_raw", "p", "hedges_g", "note"], index=table.index)
-    table = pd.concat([table, tested], axis=1)
-    table["p"] = adjust_p_values(table["p_raw"].to_numpy(dtype=np.float64), method="holm")
+    table["letters"] = [letters[each] for each in names]
+    # The best is the first of its pairs, and those come first.
+    against_best = pairs.head(max(len(names) - 1, 0))
+    for column in ("t", "df", "p_raw", "p", "hedges_g"):
+        table[column] = np.append([np.nan] * min(len(names), 1), against_best[column].to_numpy(np.float64))
+    table["note"] = [*(["best"] if names else []), *against_best["reason"]]
     table.attrs = {
-        "dataset": loaded_dataset.identifier,
-        "simulated": loaded_dataset.simulated,
-        "benchmark": loaded_benchmark.identifier,
-        "benchmark_version": loaded_benchmark.version,
-        "options": loaded_benchmark.options(),
-        "higher_is_better": loaded_benchmark.higher_is_better,
-        "left_out": left_out,
+        "dataset": dataset.identifier,
+        "dataset_hash": dataset.content_hash,
+        "simulated": dataset.simulated,
+        "benchmark": group.benchmark,
+        "benchmark_version": group.benchmark_version,
+        "name": group.name,
+        "options": dict(group.options),
+        "higher_is_better": group.higher_is_better,
+        "correction": correction,
+        "error_over": _error_over(families),
+        "pairs": pairs.to_dict("records"),
+        "left_out": dict(group.left_out),
     }
     return table
 
 
-def _choose(
-    scores: Sequence[Score], dataset: Dataset, benchmark: Benchmark
-) -> tuple[list[Score], dict[str, int]]:
-    """Select the comparable scores, one for each model of a family, and count what is left out and why."""
-    options = _canonical(benchmark.options())
-    n_recorded = np.unique(dataset.recording["stimulus_id"].values).size
-    left_out: dict[str, int] = {}
-    latest: dict[tuple[str, str], Score] = {}
-    for each in scores:
-        if each.dataset != dataset.identifier or each.benchmark != benchmark.identifier:
-            continue
-        reason = None
-        if each.provenance.get("dataset_hash") != dataset.content_hash:
-            reason = "of another version of the dataset"
-        elif each.benchmark_version != benchmark.version:
-            reason = "of another version of the benchmark"
-        elif _canonical(each.options) != options:
-            reason = "with other options"
-        elif (each.provenance.get("n_stimuli") or n_recorded) < n_recorded:
-            reason = "on a part of the stimuli"
-        elif (each.family, each.model) in latest:
-            reason = "of an earlier state of the same model"
-        if reason:
-            left_out[reason] = left_out.get(reason, 0) + 1
-        else:
-            # An instance that was scored by itself, too, stays in its family as well.
-            latest[each.family, each.model] = each
-    return list(latest.values()), left_out
+_DESCRIBED = ["family", "n", "mean", "ci_low", "ci_high", "sd", "se", "error", "null", "ceiling"]
 
 
-def _canonical(options: object) -> str:
-    return json.dumps(options, sort_keys=True, default=str)
+def _describe(family: str, scores: Sequence[Score]) -> dict[str, Any]:
+    values = _values(scores)
+    values = values[np.isfinite(values)]
+    mean = values.mean() if values.size else np.nan
+    se = standard_error(values)
+    half = se * _quantile(values.size - 1) if values.size > 1 else np.nan
+    return {
+        "family": family,
+        "n": values.size,
+        "mean": mean,
+        "ci_low": mean - half,
+        "ci_high": mean + half,
+        "sd": values.std(ddof=1) if values.size > 1 else np.nan,
+        "se": se,
+        "error": _mean([each.error for each in scores]),
+        "null": _mean([each.null for each in scores]),
+        "ceiling": _mean([each.ceiling for each in scores]),
+    }
+
+
+def _quantile(df: int) -> float:
+    """Return the 97.5 % quantile of Student's t."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(df, 0.975))
 
 
 def _values(scores: Sequence[Score]) -> np.ndarray:
@@ -140,3 +177,7 @@ def _values(scores: Sequence[Score]) -> np.ndarray:
 def _mean(values: Sequence[float]) -> float:
     finite = [each for each in values if np.isfinite(each)]
     return float(np.mean(finite)) if finite else float("nan")
+
+
+def _error_over(families: dict[str, list[Score]]) -> str:
+    return " or ".join(sorted({each.error_over for scores in families.values() for each in scores}))

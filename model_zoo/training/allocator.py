@@ -6,6 +6,7 @@ import sys
 # Parameters of mallopt, from glibc's malloc.h.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
+_M_ARENA_MAX = -8
 
 
 def keep_freed_memory() -> None:
@@ -20,3 +21,5 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, 32 * 2**20)  # the largest that it takes
         mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+        # The pools of other threads know no threshold.
+        mallopt(_M_ARENA_MAX, 1)

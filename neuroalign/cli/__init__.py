@@ -20,6 +20,7 @@ _COMMANDS = {
         "leaderboard",
         "Rank the models that were scored on a dataset.",
     ),
+    "figures": ("neuroalign.cli.figures", "figures", "Draw the figures that stored scores support."),
     "list": (
         "neuroalign.cli.catalogue",
         "list_names",

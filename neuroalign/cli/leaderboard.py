@@ -1,6 +1,11 @@
 """The command ``neuroalign leaderboard``."""
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from neuroalign.leaderboards import Correction
 
 
 @click.command(
@@ -28,33 +33,42 @@ Example:
     help="How to lay the table out.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-def leaderboard(dataset: str, benchmarks: tuple[str, ...], style: str, as_json: bool) -> int:
+@click.option(
+    "--correction",
+    type=click.Choice(["holm", "bh"]),
+    default="holm",
+    show_default=True,
+    help="Of p-values for the number of pairs: Holm, or Benjamini-Hochberg (false discovery rate).",
+)
+def leaderboard(
+    dataset: str, benchmarks: tuple[str, ...], style: str, as_json: bool, correction: "Correction"
+) -> int:
     """Rank the families of models that were scored on DATASET.
 
-    Means, standard deviations and Welch's test against the best are over the instances of a family;
-    p is corrected over the table (Holm).
+    One table for each benchmark and set of options, never of several. Means, intervals and Welch's
+    tests are over the instances of a family; families that share a letter are not shown to differ.
     """
-    from neuroalign.cli.tables import format_leaderboards
+    from neuroalign.cli.leaderboard_formats import describe_left_out, format_leaderboards
     from neuroalign.datasets.catalogue import load_dataset
     from neuroalign.errors import NeuroalignError
-    from neuroalign.leaderboards import leaderboard as rank
-    from neuroalign.registry import benchmarks as registered
+    from neuroalign.leaderboards import leaderboards
 
     loaded = load_dataset(dataset)
-    wanted = list(benchmarks) or [name for name, _ in registered.items()]
-    tables = [rank(loaded, each) for each in wanted]
+    tables = leaderboards(loaded, list(benchmarks) or None, correction=correction)
     if not any(len(each) for each in tables):
-        left: dict[str, int] = {}
-        for each in tables:
-            for reason, n in each.attrs["left_out"].items():
-                left[reason] = left.get(reason, 0) + n
-        why = f" (left out: {', '.join(f'{n} {reason}' for reason, n in left.items())})" if left else ""
+        reasons = "; ".join(filter(None, map(describe_left_out, tables)))
         by = f" by {', '.join(benchmarks)}" if benchmarks else ""
         model = "beta_vae" if loaded.stimuli.has_images else "neuron_subset"
         raise NeuroalignError(
-            f"nothing has been scored on {loaded.identifier}{by} yet{why}; "
-            f"try: neuroalign score {model} {dataset}"
+            f"nothing has been scored on {loaded.identifier}{by} yet"
+            f"{f' (left out: {reasons})' if reasons else ''}; try: neuroalign score {model} {dataset}"
         )
-    tables = [each for each in tables if len(each) or benchmarks]
-    click.echo(format_leaderboards(tables, "json" if as_json else style))
+    shown = [each for each in tables if len(each) or benchmarks]
+    chosen = "json" if as_json else style
+    click.echo(format_leaderboards(shown, chosen))
+    # What is printed says itself what it left out, but for tables that are not there, and for CSV.
+    for each in tables:
+        left_out = describe_left_out(each)
+        if left_out and (chosen == "csv" or not any(each is other for other in shown)):
+            click.echo(f"neuroalign: note: {each.attrs['name']}: left out: {left_out}", err=True)
     return 0

@@ -1,13 +1,11 @@
 """Plain-text tables of scores."""
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import pandas as pd
 from tabulate import tabulate
 
 from neuroalign.scores import Score, standard_error
@@ -151,71 +149,3 @@ def _notes(scores: Sequence[Score]) -> list[str]:
         who = "" if len(of) == len(models) else f" [{of[0] if len(of) == 1 else f'{len(of)} models'}]"
         lines.append(f"{benchmark}: {note}{who}")
     return lines
-
-
-def format_leaderboards(tables: Sequence[pd.DataFrame], style: str) -> str:
-    """Lay out leaderboards, one for each benchmark.
-
-    Parameters
-    ----------
-    tables : sequence of DataFrame
-        As :func:`neuroalign.leaderboard` returns them.
-    style : {"table", "json", "csv", "markdown", "latex"}
-
-    Returns
-    -------
-    str
-    """
-    if style == "json":
-        boards = [{**each.attrs, "rows": json.loads(each.to_json(orient="records"))} for each in tables]
-        return json.dumps({"leaderboards": boards}, indent=1, default=str, allow_nan=False)
-    if style == "csv":
-        labelled = [
-            each.assign(dataset=each.attrs["dataset"], benchmark=each.attrs["benchmark"]) for each in tables
-        ]
-        return pd.concat(labelled).to_csv(index=False, lineterminator="\n").rstrip("\n")
-    layout = {"table": "simple", "markdown": "github", "latex": "latex_booktabs"}[style]
-    return "\n\n".join(_format_leaderboard(each, layout) for each in tables)
-
-
-def _format_leaderboard(table: pd.DataFrame, layout: str) -> str:
-    attrs = table.attrs
-    shown = table[["family", "n", "mean", "sd", "null", "ceiling", "p_raw", "p", "hedges_g", "note"]]
-    shown = shown.dropna(axis="columns", how="all")
-    names = {"null": "chance", "p_raw": "p (Welch)", "p": "p (Holm)", "hedges_g": "Hedges' g", "note": ""}
-    cells = [
-        [_leaderboard_cell(column, value) for column, value in zip(shown.columns, row, strict=True)]
-        for row in shown.itertuples(index=False)
-    ]
-    text = [column in ("family", "note") for column in shown.columns]
-    body = (
-        "nothing scored yet"
-        if table.empty
-        else tabulate(
-            cells,
-            headers=[names.get(column, column) for column in shown.columns],
-            tablefmt=layout,
-            disable_numparse=True,
-            colalign=["left" if each else "right" for each in text],
-        )
-    )
-    kind = "simulated neurons" if attrs["simulated"] else "recorded neurons"
-    direction = "" if attrs["higher_is_better"] else ", lower is better"
-    title = (
-        f"{attrs['dataset']} ({kind}): {attrs['benchmark']} version {attrs['benchmark_version']}{direction}"
-    )
-    left_out = ", ".join(f"{n} {reason}" for reason, n in attrs["left_out"].items())
-    comment = "% " if layout.startswith("latex") else ""
-    return f"{comment}{title}\n\n{body}" + (f"\n\n{comment}left out: {left_out}" if left_out else "")
-
-
-def _leaderboard_cell(column: str, value: object) -> str:
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, float | int) or (isinstance(value, float) and math.isnan(value)):
-        return "–" if isinstance(value, float) else str(value)
-    if column == "n":
-        return str(value)
-    if column in ("p", "p_raw") and value < 0.001:
-        return f"{value:.1e}"
-    return f"{value:.3f}"

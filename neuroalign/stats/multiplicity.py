@@ -7,18 +7,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.errors import UsageError
 
-Method = Literal["holm", "fdr_bh"]
+Correction = Literal["holm", "bh"]
 
 
-def adjust_p_values(p: ArrayLike, *, method: Method = "holm") -> NDArray[np.float64]:
+def adjust_p_values(p: ArrayLike, *, method: Correction = "holm") -> NDArray[np.float64]:
     """Correct p-values for the number of tests.
 
     Parameters
     ----------
     p : array of float, any shape
         In [0, 1]. NaN marks a test that was not made: it stays NaN and does not count.
-    method : {"holm", "fdr_bh"}
-        "holm" bounds the chance of any false positive (Holm 1979), "fdr_bh" the expected share of
+    method : {"holm", "bh"}
+        "holm" bounds the chance of any false positive (Holm 1979), "bh" the expected share of
         false positives among the positives (Benjamini & Hochberg 1995).
 
     Returns
@@ -40,8 +40,8 @@ def adjust_p_values(p: ArrayLike, *, method: Method = "holm") -> NDArray[np.floa
     >>> adjust_p_values([0.01, float("nan"), 0.04]).tolist()
     [0.02, nan, 0.04]
     """
-    if method not in get_args(Method):
-        raise UsageError(f"method must be one of {', '.join(get_args(Method))}, not {method!r}")
+    if method not in get_args(Correction):
+        raise UsageError(f"method must be one of {', '.join(get_args(Correction))}, not {method!r}")
     raw = np.asarray(p, dtype=np.float64)
     made = ~np.isnan(raw)
     outside = raw[made][(raw[made] < 0) | (raw[made] > 1)]
@@ -52,5 +52,5 @@ def adjust_p_values(p: ArrayLike, *, method: Method = "holm") -> NDArray[np.floa
         # Imported here: it takes a second, and most of neuroalign.stats does without it.
         from statsmodels.stats.multitest import multipletests
 
-        adjusted[made] = multipletests(raw[made], method=method)[1]
+        adjusted[made] = multipletests(raw[made], method="fdr_bh" if method == "bh" else method)[1]
     return adjusted

@@ -9,16 +9,13 @@ import sys
 import numpy as np
 import pytest
 import torch
-import xarray as xr
 from neuroalign.model_zoo.beta_vae import BetaVAE, BetaVAEModel, BetaVAERecipe
 from neuroalign.model_zoo.training.runner import train
 from neuroalign.model_zoo.training.trained import read_trained
-from neuroalign.model_zoo.training.traversals import latent_traversals
 from safetensors.numpy import load, save
 
 from neuroalign.errors import ModelError, NeuroalignWarning, UnknownNameError, UsageError
 from neuroalign.models import Model, ModelFamily, load_model
-from neuroalign.stimuli import StimulusSet
 
 SMALL = {"n_latents": 3, "image_size": 32, "steps": 3, "batch_size": 8}
 
@@ -275,53 +272,6 @@ def test_architecture_of_another_version(own, dataset):
     path.write_text(json.dumps({**own[0].trained.record, "architecture": "convolutional-9"}))
     with pytest.raises(ModelError, match="architecture convolutional-9; this version of neuroalign knows"):
         BetaVAEModel(path).latents(dataset.stimuli)
-
-
-# --- traversals ---
-
-
-class Painter:
-    """Decodes each unit as the grey value of one pixel."""
-
-    identifier = "painter"
-
-    def latents(self, stimuli):
-        from neuroalign import arrays
-
-        values = np.outer(np.arange(len(stimuli)), [1.0, 2.0, 3.0, 0.0])
-        return arrays.latents(values, stimulus=stimuli.ids, kl=[0.5, 2.0, 1.0, 0.0])
-
-    def decode(self, latents):
-        return latents.values.reshape(-1, 2, 2).astype(np.float32)
-
-
-def test_traversals_move_one_unit_and_leave_the_others():
-    stimuli = StimulusSet.from_arrays(np.zeros((3, 2, 2), dtype=np.uint8))
-    images = latent_traversals(Painter(), stimuli, values=[-1, 5])
-    assert images.dims == ("unit", "value", "row", "column")
-    # The greatest divergence first; the constant unit is not informative.
-    assert list(images["unit"].values) == ["1", "2", "0"]
-    np.testing.assert_array_equal(images.sel(unit="1").values.reshape(2, 4), [[1, -1, 3, 0], [1, 5, 3, 0]])
-    np.testing.assert_array_equal(images.sel(unit="0").values.reshape(2, 4), [[-1, 2, 3, 0], [5, 2, 3, 0]])
-    chosen = latent_traversals(Painter(), stimuli, units=["3"], values=[9], start="2")
-    np.testing.assert_array_equal(chosen.values.reshape(4), [2, 4, 6, 9])
-
-
-def test_traversals_that_cannot_be(dataset):
-    stimuli = StimulusSet.from_arrays(np.zeros((3, 2, 2), dtype=np.uint8))
-    with pytest.raises(UsageError, match="has no unit 7; it has 0, 1, 2, 3"):
-        latent_traversals(Painter(), stimuli, units=["7"])
-    with pytest.raises(UsageError, match="no stimulus is called 'x'"):
-        latent_traversals(Painter(), stimuli, start="x")
-
-    class Blind:
-        identifier = "blind"
-
-        def latents(self, stimuli):
-            return xr.DataArray()
-
-    with pytest.raises(ModelError, match="blind cannot decode"):
-        latent_traversals(Blind(), stimuli)
 
 
 # --- the objective ---

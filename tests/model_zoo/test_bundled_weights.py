@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 import pytest
 from neuroalign.model_zoo.beta_vae import BetaVAE
-from neuroalign.model_zoo.training.traversals import latent_traversals
 
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.metrics import completeness, disentanglement, lasso_cv
 from neuroalign.models import load_model
+from neuroalign.traversals import latent_traversals
 
 
 @pytest.fixture(scope="module")

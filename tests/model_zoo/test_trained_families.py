@@ -16,7 +16,6 @@ from neuroalign.model_zoo.classifier import Classifier, ClassifierModel, Classif
 from neuroalign.model_zoo.training.course import TrainingImages, log_path
 from neuroalign.model_zoo.training.runner import train
 from neuroalign.model_zoo.training.trainer import Interrupted, checkpoint_path, train_instance
-from neuroalign.model_zoo.training.traversals import latent_traversals
 from neuroalign.model_zoo.vae import VAE, VAEModel, VAERecipe
 
 from neuroalign.cli import run as run_cli
@@ -24,6 +23,7 @@ from neuroalign.datasets.formats.folder import write_folder
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.models import Model, load_model
 from neuroalign.stimuli import StimulusSet
+from neuroalign.traversals import latent_traversals
 
 SMALL = {"n_latents": 3, "image_size": 32, "steps": 12, "batch_size": 4}
 RECIPES = {

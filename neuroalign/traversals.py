@@ -36,6 +36,7 @@ def latent_traversals(
     units: Sequence[str] | None = None,
     values: ArrayLike = (-3, -2, -1, 0, 1, 2, 3),
     start: str | None = None,
+    in_deviations: bool = False,
 ) -> xr.DataArray:
     """Decode images while one unit after the other is moved and all others stay.
 
@@ -49,10 +50,14 @@ def latent_traversals(
         What the unit is set to.
     start : str, optional
         Stimulus whose latents the other units keep; by default each keeps its mean over the stimuli.
+    in_deviations : bool
+        Whether values count standard deviations of the unit over the stimuli, from its mean on: what suits models
+        without a unit Gaussian as prior.
 
     Returns
     -------
     xarray.DataArray of float32 in [0, 1], dimensions unit, value, row, column
+        The attribute ``identifier`` names the model, ``values`` says what values count.
 
     Raises
     ------
@@ -82,7 +87,9 @@ def latent_traversals(
     steps = np.asarray(values, dtype=np.float64)
     rows = np.tile(centre, (len(units), len(steps), 1))
     for index, unit in enumerate(units):
-        rows[index, :, known.index(unit)] = steps
+        column = latents.values[:, known.index(unit)]
+        moved = column.mean() + steps * column.std() if in_deviations else steps
+        rows[index, :, known.index(unit)] = moved
     flat = xr.DataArray(
         rows.reshape(-1, len(known)),
         dims=("stimulus", "unit"),
@@ -94,5 +101,8 @@ def latent_traversals(
         dims=("unit", "value", "row", "column"),
         coords={"unit": list(units), "value": steps},
         name="traversals",
-        attrs={"identifier": model.identifier},
+        attrs={
+            "identifier": model.identifier,
+            "values": "standard deviations from the mean" if in_deviations else "the unit's own scale",
+        },
     )
