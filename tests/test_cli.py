@@ -42,14 +42,14 @@ def test_help_is_quick_and_loads_nothing_heavy():
         "import sys, neuroalign\n"
         "from neuroalign.cli import cli, run\n"
         "commands = [[]] + [[name] for name in cli.list_commands(None)]\n"
-        "groups = {name: cli.get_command(None, name) for name in ('data', 'cache', 'list')}\n"
-        "commands += [[name, each] for name, group in groups.items() for each in group.commands]\n"
+        "found = {name: cli.get_command(None, name) for name in cli.list_commands(None)}\n"
+        "commands += [[name, each] for name, group in found.items() for each in getattr(group, 'commands', ())]\n"
         "codes = {run([*command, '--help']) for command in commands}\n"
         "heavy = {'torch', 'timm', 'matplotlib', 'numpy', 'xarray', 'pandas', 'scipy', 'sklearn'} & set(sys.modules)\n"
-        "print(len(commands), codes, sorted(heavy))\n"
+        "print(len(commands) > 20, codes, sorted(heavy))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.endswith("\n21 {0} []\n"), done.stdout + done.stderr
+    assert done.stdout.endswith("\nTrue {0} []\n"), done.stdout + done.stderr
 
 
 def test_summaries_of_commands_are_whole(capsys):

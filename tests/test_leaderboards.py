@@ -1,11 +1,13 @@
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from neuroalign.benchmark import load_benchmark
-from neuroalign.leaderboards import leaderboard
+from neuroalign.leaderboards import leaderboard, leaderboards
 from neuroalign.results import ResultsStore
 from neuroalign.scores import Score
 
@@ -51,15 +53,66 @@ def test_order_means_and_tests(store, dataset):
     assert list(table["family"]) == ["good", "single", "middle", "bad"]
     assert list(table["n"]) == [3, 1, 4, 3]
     np.testing.assert_allclose(table["mean"], [0.85, 0.7, 0.525, 0.2])
-    expected = [
-        stats.ttest_ind(VALUES["good"], VALUES[name], equal_var=False).pvalue for name in ("middle", "bad")
-    ]
-    np.testing.assert_allclose(table["p_raw"][[2, 3]], expected)
-    # Holm over the two tests that there are: the single instance has none, and says why.
-    np.testing.assert_allclose(sorted(table["p"][[2, 3]]), [2 * min(expected), max(expected)])
+    tested = ["good", "middle", "bad"]
+    expected = {
+        frozenset(pair): stats.ttest_ind(VALUES[pair[0]], VALUES[pair[1]], equal_var=False).pvalue
+        for pair in combinations(tested, 2)
+    }
+    against_best = [expected[frozenset(("good", name))] for name in ("middle", "bad")]
+    np.testing.assert_allclose(table["p_raw"][[2, 3]], against_best)
+    # Holm over the three pairs that have a test: the single instance has none, and says why.
+    holm = dict(zip(expected, multipletests(list(expected.values()), method="holm")[1], strict=True))
+    np.testing.assert_allclose(table["p"][[2, 3]], [holm[frozenset(("good", n))] for n in ("middle", "bad")])
     assert np.isnan(table["p"][1])
-    assert table["note"][1]
+    assert "fewer than two" in table["note"][1]
     assert table["note"][0] == "best"
+    # Letters say the same as the corrected p of each pair.
+    letters = dict(zip(table["family"], map(set, table["letters"]), strict=True))
+    for pair, p in holm.items():
+        first, second = pair
+        assert bool(letters[first] & letters[second]) == (p >= 0.05)
+    assert letters["single"] >= {"a"}
+    of_pairs = {frozenset((each["a"], each["b"])): each["p"] for each in table.attrs["pairs"]}
+    np.testing.assert_allclose([of_pairs[pair] for pair in holm], list(holm.values()))
+
+
+def test_interval_is_students_over_instances_and_error_the_instances_own(store, dataset):
+    table = leaderboard(dataset, "alignment").set_index("family")
+    values = VALUES["middle"]
+    low, high = stats.t.interval(0.95, len(values) - 1, np.mean(values), stats.sem(values))
+    np.testing.assert_allclose(table.loc["middle", ["ci_low", "ci_high"]].astype(float), [low, high])
+    assert table["ci_low"].isna()["single"]
+    assert table["error"]["middle"] == pytest.approx(0.1)
+    assert table.attrs["error_over"] == "neurons"
+
+
+def test_correction_is_chosen(store, dataset):
+    holm, bh = (leaderboard(dataset, correction=each) for each in ("holm", "bh"))
+    np.testing.assert_array_equal(holm["p_raw"], bh["p_raw"])
+    raw = [each["p_raw"] for each in bh.attrs["pairs"] if not each["reason"]]
+    corrected = [each["p"] for each in bh.attrs["pairs"] if not each["reason"]]
+    np.testing.assert_allclose(corrected, multipletests(raw, method="fdr_bh")[1])
+
+
+def test_lower_is_better_puts_the_lowest_first(store, dataset):
+    benchmark = load_benchmark("decoding")
+    common = {"error": np.nan, "error_over": "stimuli", "dataset": dataset.identifier}
+    for index, (family, value) in enumerate([("far", 0.8), ("near", 0.1), ("far", 0.7), ("near", 0.2)]):
+        score = Score(
+            value=value,
+            model=f"{family}{index}",
+            family=family,
+            benchmark="decoding",
+            benchmark_version=benchmark.version,
+            options=benchmark.options(),
+            higher_is_better=False,
+            provenance={"dataset_hash": dataset.content_hash},
+            **common,
+        )
+        store.save(f"dd{index:02}", score)
+    table = leaderboard(dataset, "decoding")
+    assert list(table["family"]) == ["near", "far"]
+    assert table["letters"][0] == "a"
 
 
 def test_what_is_left_out_is_said(store, dataset):
@@ -70,6 +123,34 @@ def test_what_is_left_out_is_said(store, dataset):
         "on a part of the stimuli": 1,
     }
     assert list(leaderboard(dataset, "alignment[n_folds=3]")["family"]) == ["good"]
+
+
+def test_each_set_of_options_has_a_table_of_its_own(store, dataset):
+    tables = {each.attrs["name"]: each for each in leaderboards(dataset) if len(each)}
+    assert list(tables) == ["alignment", "alignment[n_folds=3]"]
+    assert list(tables["alignment[n_folds=3]"]["family"]) == ["good"]
+    assert tables["alignment[n_folds=3]"]["mean"][0] == 0
+    assert "with other options" not in tables["alignment"].attrs["left_out"]
+    assert sum(tables["alignment"].attrs["left_out"].values()) == 3
+
+
+def test_a_benchmark_that_is_not_installed_is_ranked_by_its_newest_version(store, dataset):
+    common = {"error": np.nan, "error_over": "draws", "dataset": dataset.identifier, "benchmark": "elsewhere"}
+    for version, value in ((2, 0.4), (3, 0.6)):
+        score = Score(
+            value=value,
+            model="m",
+            family="m",
+            benchmark_version=version,
+            options={"k": 1},
+            provenance={"dataset_hash": dataset.content_hash},
+            **common,
+        )
+        store.save(f"ee{version:02}", score)
+    table = next(each for each in leaderboards(dataset) if each.attrs["benchmark"] == "elsewhere")
+    assert table["mean"][0] == 0.6
+    assert table.attrs["name"] == "elsewhere[k=1]"
+    assert table.attrs["left_out"] == {"of another version of the benchmark": 1}
 
 
 def test_an_instance_scored_by_itself_stays_in_its_family(store, dataset):

@@ -1,0 +1,132 @@
+import csv
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+
+from neuroalign.benchmark import load_benchmark
+from neuroalign.cli import run
+from neuroalign.cli.leaderboard_formats import format_leaderboards
+from neuroalign.datasets.catalogue import load_dataset
+from neuroalign.datasets.formats.folder import write_folder
+from neuroalign.leaderboards import WHAT_THE_TEST_COVERS, leaderboard, leaderboards
+from neuroalign.results import ResultsStore
+from neuroalign.scores import Score
+
+HOSTILE = "50%_of{everything}\\$x^2&<script>"
+STYLES = ("table", "markdown", "latex", "csv", "json")
+
+
+@pytest.fixture
+def folder(dataset, tmp_path):
+    write_folder(dataset, tmp_path / "toy")
+    return str(tmp_path / "toy")
+
+
+@pytest.fixture
+def tables(folder):
+    """Two families on alignment, one of one instance on another set of options."""
+    store, benchmark, dataset = ResultsStore(), load_benchmark("alignment"), load_dataset(folder)
+    rng = np.random.default_rng(0)
+    for index, (family, mean, options) in enumerate(
+        [(HOSTILE, 0.7, {}), ("b", 0.3, {})] * 4 + [("b", 0.5, {"n_folds": 3}), ("c", 0.1, {})]
+    ):
+        score = Score(
+            value=mean + 0.01 * rng.standard_normal(),
+            error=0.05,
+            error_over="neurons",
+            model=f"{family}{index}",
+            family=family,
+            dataset=dataset.identifier,
+            benchmark="alignment",
+            benchmark_version=benchmark.version - (family == "c"),
+            options={**benchmark.options(), **options},
+            null=0.05,
+            provenance={"dataset_hash": dataset.content_hash},
+        )
+        store.save(f"aa{index:02}", score)
+    return [each for each in leaderboards(dataset) if len(each)]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_simulated_neurons_are_called_so_on_every_table(tables, style):
+    text = format_leaderboards(tables, style)
+    assert len(tables) == 2
+    if style == "csv":
+        assert {row["simulated"] for row in csv.DictReader(io.StringIO(text))} == {"True"}
+    elif style == "json":
+        assert [each["simulated"] for each in json.loads(text)["leaderboards"]] == [True, True]
+    else:
+        assert len(re.findall(r"\(simulated neurons\)", text)) == 2
+
+
+@pytest.mark.parametrize("style", ["table", "markdown", "latex", "json"])
+def test_what_the_test_does_not_cover_and_what_is_left_out_is_said(tables, style):
+    text = format_leaderboards(tables, style)
+    assert WHAT_THE_TEST_COVERS in text
+    assert "of another version of the benchmark" in text
+
+
+def test_table_shows_interval_letters_and_chance(tables):
+    lines = format_leaderboards(tables, "table").splitlines()
+    assert lines[2].split("  ")[0] == "family"
+    for heading in ("95 % interval", "SE over neurons", "chance", "letters", "p (Welch)", "p (Holm)"):
+        assert heading in lines[2]
+    first = tables[0].iloc[0]
+    assert f"{first['ci_low']:.3f} to {first['ci_high']:.3f}" in lines[4]
+
+
+def test_csv_keeps_every_digit(tables):
+    rows = list(csv.DictReader(io.StringIO(format_leaderboards(tables, "csv"))))
+    assert [float(row["mean"]) for row in rows] == [*tables[0]["mean"], *tables[1]["mean"]]
+    assert rows[0]["family"] == HOSTILE
+    assert json.loads(rows[-1]["options"])["n_folds"] == 3
+
+
+def test_json_has_every_pair_and_no_nan(tables):
+    boards = json.loads(format_leaderboards(tables, "json"), parse_constant=pytest.fail)["leaderboards"]
+    (pair,) = boards[0]["pairs"]
+    assert pair["p_raw"] == pytest.approx(tables[0]["p_raw"][1])
+    assert boards[0]["rows"][0]["p"] is None
+    assert boards[0]["left_out"] == {"of another version of the benchmark": 1}
+
+
+def test_latex_is_a_whole_table_with_names_escaped(tables):
+    text = format_leaderboards(tables, "latex")
+    escaped = r"50\%\_of\{everything\}\textbackslash{}\$x\textasciicircum{}2\&\textless{}script\textgreater{}"
+    assert escaped in text
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 2
+    first = text.partition(r"\end{table}")[0]
+    (columns,) = re.findall(r"\\begin\{tabular\}\{([lr]+)\}", first)
+    rows = [line for line in first.splitlines() if line.endswith(r"\\")]
+    assert len(rows) == 3
+    assert {len(re.findall(r"(?<!\\)&", row)) + 1 for row in rows} == {len(columns)}
+    assert r"\times 10^{-" in first
+    assert "share a letter" in first
+    assert "siunitx" not in text
+    # Nothing that pdflatex would stumble over.
+    assert [each for each in text if not each.isascii()] == []
+
+
+def test_small_p_in_latex_is_the_number(tables):
+    text = format_leaderboards(tables[:1], "latex")
+    mantissa, exponent = re.findall(r"\$([0-9.]+) \\times 10\^\{(-\d+)\}\$", text)[0]
+    assert float(f"{mantissa}e{exponent}") == pytest.approx(tables[0]["p_raw"][1], rel=0.05)
+
+
+def test_command_takes_a_correction_and_notes_what_csv_leaves_out(tables, folder, capsys):
+    assert run(["leaderboard", folder, "--format", "csv", "--correction", "bh"]) == 0
+    captured = capsys.readouterr()
+    assert ",bh," in captured.out
+    assert "left out: 1 of another version of the benchmark" in captured.err
+    assert run(["leaderboard", folder, "-b", "alignment", "--correction", "bh"]) == 0
+    out = capsys.readouterr().out
+    assert "p (BH)" in out
+    assert ", 1 with other options." in out
+
+
+def test_an_empty_leaderboard_can_be_written(dataset):
+    for style in STYLES:
+        assert format_leaderboards([leaderboard(dataset, "alignment")], style)
