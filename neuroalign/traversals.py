@@ -1,7 +1,7 @@
 """What each unit of a generative model does to an image."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import xarray as xr
@@ -12,6 +12,7 @@ from neuroalign.errors import ModelError, UsageError
 from neuroalign.stimuli import StimulusSet
 
 
+@runtime_checkable
 class Decodable(Protocol):
     """A model that can turn latents into images."""
 
@@ -57,7 +58,7 @@ def latent_traversals(
     Returns
     -------
     xarray.DataArray of float32 in [0, 1], dimensions unit, value, row, column
-        The attribute ``identifier`` names the model, ``values`` says what values count.
+        The attribute ``identifier`` names the model; ``values`` says what they count, if not what the model does.
 
     Raises
     ------
@@ -103,6 +104,6 @@ def latent_traversals(
         name="traversals",
         attrs={
             "identifier": model.identifier,
-            "values": "standard deviations from the mean" if in_deviations else "the unit's own scale",
+            **({"values": "standard deviations from the mean"} if in_deviations else {}),
         },
     )

@@ -74,7 +74,7 @@ def dataset() -> Dataset:
     return make_dataset()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def dataset_factory():
     """Make a dataset with other numbers; see `make_dataset`."""
     return make_dataset

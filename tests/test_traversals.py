@@ -31,7 +31,7 @@ def test_traversals_move_one_unit_and_leave_the_others():
     np.testing.assert_array_equal(images.sel(unit="0").values.reshape(2, 4), [[-1, 2, 3, 0], [5, 2, 3, 0]])
     chosen = latent_traversals(Painter(), stimuli, units=["3"], values=[9], start="2")
     np.testing.assert_array_equal(chosen.values.reshape(4), [2, 4, 6, 9])
-    assert images.attrs == {"identifier": "painter", "values": "the unit's own scale"}
+    assert images.attrs == {"identifier": "painter"}
 
 
 def test_traversals_in_deviations():

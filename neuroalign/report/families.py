@@ -1,0 +1,84 @@
+"""Scores of families as figures take them: comparable, by instance, with their means and intervals."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from neuroalign.errors import UsageError
+from neuroalign.report.style import FamilyStyle, family_styles, source
+from neuroalign.scores import Score, standard_error
+from neuroalign.specs import format_spec, parse_spec
+
+
+def by_family(scores: Iterable[Score]) -> dict[str, list[Score]]:
+    """Group the scores of instances by family, in the order of names; a family's score counts as its instances'.
+
+    Raises
+    ------
+    UsageError
+        If there is no score, if an instance has two, or if they are of two datasets, benchmarks, versions or options:
+        such scores share no axis.
+    """
+    families: dict[str, list[Score]] = {}
+    seen: set[tuple[str, str]] = set()
+    first: Score | None = None
+    for score in (each for given in scores for each in (given.instances or (given,))):
+        first = score if first is None else first
+        if _what(score) != _what(first):
+            raise UsageError(
+                f"one figure cannot show {_named(first)} and {_named(score)}; give scores of one kind"
+            )
+        family = score.family or score.model
+        if (family, score.model) in seen:
+            raise UsageError(f"{score.model} has two scores; give one for each instance")
+        seen.add((family, score.model))
+        families.setdefault(family, []).append(score)
+    if first is None:
+        raise UsageError("a figure needs one score at least")
+    return dict(sorted(families.items()))
+
+
+def values_of(scores: Iterable[Score]) -> NDArray[np.float64]:
+    """Return the values of some scores, shape (n,)."""
+    return np.array([each.value for each in scores], dtype=np.float64)
+
+
+def mean_interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return the mean of the finite values and its 95 % interval by Student's t; NaN where there is none."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return np.nan, np.nan, np.nan
+    half = float(stats.t.ppf(0.975, finite.size - 1)) * standard_error(finite) if finite.size > 1 else np.nan
+    mean = float(finite.mean())
+    return mean, mean - half, mean + half
+
+
+def source_of(families: Mapping[str, list[Score]]) -> str:
+    """Say of whose neurons these scores are."""
+    first = next(iter(families.values()))[0]
+    return source(first.dataset, simulated=bool(first.provenance.get("simulated")))
+
+
+def styles_of(
+    families: Mapping[str, list[Score]], styles: Mapping[str, FamilyStyle] | None
+) -> Mapping[str, FamilyStyle]:
+    """Return the given styles, with one for each family that has none."""
+    return {**family_styles(families), **(styles or {})}
+
+
+def wrapped_benchmark(score: Score) -> str:
+    """Return the name of the benchmark that a control wraps."""
+    return parse_spec(str(score.options.get("benchmark", "alignment"))).name
+
+
+def _what(score: Score) -> tuple[object, ...]:
+    options = {name: str(value) for name, value in score.options.items()}
+    content = score.provenance.get("dataset_hash")
+    return score.dataset, content, score.benchmark, score.benchmark_version, options
+
+
+def _named(score: Score) -> str:
+    spec = format_spec(score.benchmark, score.options)
+    return f"{spec} version {score.benchmark_version} on {score.dataset}"

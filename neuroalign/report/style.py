@@ -1,0 +1,228 @@
+"""The house style: colours and markers of families, sizes, and files that are the same bytes each time."""
+
+import importlib.util
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from neuroalign.errors import NeuroalignError, UsageError
+from neuroalign.home import atomic_path
+
+if importlib.util.find_spec("matplotlib") is None:
+    raise NeuroalignError("figures need the extra figures: pip install 'neuroalign[figures]'")
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.legend import Legend
+
+#: Widths of one and of two columns of a paper, in millimetres.
+COLUMN, TWO_COLUMNS = 88.0, 180.0
+
+#: Colours of text and axes, of what is beside the point, and of bands.
+INK, FAINT, BAND = "#222222", "#767676", "#e4e4e4"
+
+# The colours of Okabe & Ito (2008) in an order in which neighbours differ in lightness; their yellow is too pale for
+# points on white, black is the ink's.
+_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#56b4e9", "#5a5a5a", "#cc79a7", "#d55e00")
+# Markers and lines go round at other lengths than the colours: a family is told by its marker without its colour.
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
+_LINES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
+
+#: Width of a letter of the smallest text in millimetres, with room for those that are wide.
+LETTER = 1.4
+
+#: Formats of :func:`save`.
+FORMATS = ("svg", "pdf", "png")
+
+_MILLIMETRES = 25.4
+_LONGEST_NAME = 36
+_SETTINGS: Any = MappingProxyType(
+    {
+        # DejaVu comes with matplotlib: the same letters, so the same layout, everywhere.
+        "font.family": ["DejaVu Sans"],
+        "font.size": 7.0,
+        "axes.labelsize": 7.0,
+        "axes.titlesize": 6.0,
+        "axes.titlelocation": "left",
+        "axes.titlecolor": FAINT,
+        "axes.titlepad": 5.0,
+        "axes.edgecolor": INK,
+        "axes.labelcolor": INK,
+        "axes.linewidth": 0.6,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "text.color": INK,
+        # Names of models may hold dollars.
+        "text.parse_math": False,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "xtick.labelsize": 6.5,
+        "ytick.labelsize": 6.5,
+        "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6,
+        "xtick.major.size": 2.5,
+        "ytick.major.size": 2.5,
+        "legend.fontsize": 6.5,
+        "legend.frameon": False,
+        "legend.handlelength": 1.8,
+        "lines.linewidth": 1.2,
+        "lines.markersize": 3.6,
+        "figure.dpi": 150,
+        "savefig.dpi": 300,
+        # Text stays text, to be found and edited.
+        "svg.fonttype": "none",
+        "pdf.fonttype": 42,
+        "svg.hashsalt": "neuroalign",
+        "image.composite_image": False,
+    }
+)
+# Without them a file would say when, and by which version, it was made.
+_METADATA: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "svg": {"Date": None, "Creator": None},
+        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+        "png": {"Software": None},
+    }
+)
+
+
+@dataclass(frozen=True)
+class FamilyStyle:
+    """How one family of models looks."""
+
+    colour: str
+    marker: str
+    line: Any
+
+
+def family_styles(families: Iterable[str]) -> dict[str, FamilyStyle]:
+    """Give each family a colour, a marker and a line of its own.
+
+    Parameters
+    ----------
+    families : iterable of str
+        All that are to look alike in several figures; they are told apart in sorted order.
+
+    Returns
+    -------
+    dict of str to FamilyStyle
+    """
+    return {
+        name: FamilyStyle(
+            _COLOURS[index % len(_COLOURS)], _MARKERS[index % len(_MARKERS)], _LINES[index % len(_LINES)]
+        )
+        for index, name in enumerate(sorted(set(families)))
+    }
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw in the house style, whatever a user has set, and leave matplotlib's settings as they were."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_SETTINGS)
+        yield
+
+
+def new_axes(*, width: float = COLUMN, height: float, layout: str = "constrained") -> "Axes":
+    """Return the axes of a new figure.
+
+    Parameters
+    ----------
+    width, height : float
+        In millimetres.
+    layout : {"constrained", "compressed"}
+        "compressed" for axes of a fixed aspect.
+    """
+    figure = Figure(figsize=(width / _MILLIMETRES, height / _MILLIMETRES), layout=layout)
+    return figure.add_subplot()
+
+
+@house_style()
+def save(figure: "Figure | Axes", path: Path) -> Path:
+    """Write a figure; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure : Figure or Axes
+    path : Path
+        Ends in .svg, .pdf or .png. Folders are made.
+
+    Returns
+    -------
+    Path
+        Of the file.
+
+    Raises
+    ------
+    UsageError
+        If the name ends otherwise.
+    """
+    style = path.suffix.removeprefix(".").lower()
+    if style not in FORMATS:
+        raise UsageError(f"a figure is written as {', '.join(FORMATS)}, not as {path.name!r}")
+    drawn = figure if isinstance(figure, Figure) else root_figure(figure)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        drawn.savefig(temporary, format=style, metadata=dict(_METADATA[style]))
+    return path
+
+
+def root_figure(ax: "Axes") -> Figure:
+    """Return the figure that axes are in, also where they are in a part of it."""
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        raise UsageError("the axes are in no figure any more; draw anew")
+    return figure
+
+
+def shown(name: str) -> str:
+    """Make a name fit for a figure: printable, of one line, not too long, and not hidden from legends."""
+    text = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in str(name))
+    if len(text) > _LONGEST_NAME:
+        text = f"{text[: _LONGEST_NAME - 1]}…"
+    # matplotlib leaves names with a leading underscore out of legends.
+    return f" {text}" if text.startswith("_") else text
+
+
+def source(dataset: str, *, simulated: bool) -> str:
+    """Say whose neurons these are, and whether they are simulated: what stands in every figure."""
+    return f"{shown(dataset)}, {'simulated' if simulated else 'recorded'} neurons"
+
+
+def legend_rows(labels: Sequence[str], width: float = COLUMN) -> int:
+    """Return how many rows a legend needs in a figure of this width in millimetres."""
+    fitting = int(width // (9 + LETTER * max(map(len, labels))))
+    return -(-len(labels) // max(1, min(fitting, 4)))
+
+
+def legend_height(labels: Sequence[str], width: float = COLUMN) -> float:
+    """Return how much room such a legend takes, in millimetres."""
+    return 3.6 * legend_rows(labels, width)
+
+
+def legend_below(ax: "Axes", handles: Sequence["Artist"]) -> "Legend":
+    """Put a legend under the label of the horizontal axis, in as few rows as fit the width of the figure."""
+    figure = root_figure(ax)
+    below = ax.transAxes + ScaledTranslation(0, -26 / 72, figure.dpi_scale_trans)
+    labels = [str(each.get_label()) for each in handles]
+    rows = legend_rows(labels, figure.get_figwidth() * _MILLIMETRES)
+    return ax.legend(
+        handles=list(handles),
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.0),
+        bbox_transform=below,
+        ncols=-(-len(handles) // rows),
+        borderaxespad=0.0,
+        columnspacing=1.2,
+        handletextpad=0.5,
+    )

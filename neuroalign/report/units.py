@@ -1,0 +1,167 @@
+"""Which unit explains which neuron."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from neuroalign.errors import UsageError
+from neuroalign.report.style import FAINT, INK, TWO_COLUMNS, house_style, new_axes, root_figure, shown, source
+from neuroalign.scores import Score
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# More names of units than this do not fit beside the rows.
+_MOST_NAMES = 30
+
+
+def unit_shares(alignment: Score, variance_explained: Score | None = None) -> xr.DataArray:
+    """Divide what a model explains of each neuron among its units.
+
+    Parameters
+    ----------
+    alignment : Score
+        With arrays: the weights, on the scale of standardised units and neurons.
+    variance_explained : Score, optional
+        Of the same model and dataset, with arrays; paired by neuron.
+
+    Returns
+    -------
+    xarray.DataArray, dimensions unit, neuroid, with the coordinate ``informative``
+        Unit d's share w_dj²/Σ_d w_dj² of neuron j's variance explained, or without that the share alone. NaN for
+        neurons that no unit predicts, and for those whose variance explained is not above 0.
+
+    Raises
+    ------
+    UsageError
+        If there are no weights, or the two scores are of two models or datasets.
+
+    Notes
+    -----
+    The share is exact for units that do not correlate with each other; others share what they explain together.
+    """
+    if "weights" not in alignment.data:
+        raise UsageError(
+            f"the score of {alignment.model} by {alignment.benchmark} has no weights; give one of alignment, "
+            "with its arrays"
+        )
+    squares = alignment.data["weights"] ** 2
+    total = squares.sum("unit")
+    shares = squares / total.where(total > 0)
+    shares.attrs = {"quantity": "share of the squared weights"}
+    if variance_explained is not None:
+        one, other = alignment, variance_explained
+        if (one.model, one.dataset) != (other.model, other.dataset) or "variance_explained" not in other.data:
+            raise UsageError(
+                f"shares of {one.model} on {one.dataset} need its own variance explained, with arrays, not that of "
+                f"{other.model} on {other.dataset} by {other.benchmark}"
+            )
+        explained = other.data["variance_explained"].reindex(neuroid=shares["neuroid"].values)
+        shares = shares * explained.where(explained > 0)
+        shares.attrs = {"quantity": "variance explained"}
+    return shares.transpose("unit", "neuroid")
+
+
+@house_style()
+def units_by_neurons(
+    shares: xr.DataArray, *, model: str, dataset: str, simulated: bool, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw how much each unit explains of each neuron.
+
+    Parameters
+    ----------
+    shares : xarray.DataArray, dimensions unit, neuroid, with the coordinate ``informative``
+        See :func:`unit_shares`.
+    model, dataset : str
+        What they are called.
+    simulated : bool
+        Whether the neurons are simulated.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+        Units in the order of what they explain in all, informative ones on top and marked by a line at the left;
+        others only if they explain something. Neurons by their best unit, from the best explained to the worst;
+        those of which nothing is explained are hatched, at the right.
+
+    Raises
+    ------
+    UsageError
+        If the array has other dimensions or lacks ``informative``, or no unit is informative.
+
+    References
+    ----------
+    Higgins et al. (2020), arXiv 2006.14304, fig. 2b.
+    """
+    ordered = in_order(shares)
+    n_units, n_neurons = ordered.shape
+    height = 20 + min(100.0, max(22.0, 3.2 * n_units))
+    axes = new_axes(width=TWO_COLUMNS, height=height) if ax is None else ax
+    finite = ordered.values[np.isfinite(ordered.values)]
+    axes.patch.set(facecolor="white", hatch="/////", edgecolor="#b8b8b8", linewidth=0)
+    image = axes.imshow(
+        ordered.values,
+        cmap="Blues",
+        vmin=0,
+        vmax=max(1e-9, float(finite.max(initial=0.0))),
+        aspect="auto",
+        interpolation="none",
+    )
+    informative = int(ordered["informative"].values.sum())
+    if informative:
+        # Beside the rows, where the left spine would be.
+        axes.plot(
+            [-0.005, -0.005],
+            [1, 1 - informative / n_units],
+            color=INK,
+            linewidth=2.5,
+            transform=axes.transAxes,
+            clip_on=False,
+            label="informative",
+            solid_capstyle="butt",
+        )
+    axes.spines[["left", "bottom"]].set_visible(False)
+    if n_units <= _MOST_NAMES:
+        axes.set_yticks(range(n_units), [shown(each) for each in ordered["unit"].values])
+    else:
+        axes.set_yticks([])
+    axes.tick_params(length=0, pad=5)
+    unexplained = int(np.isnan(ordered.values).all(axis=0).sum())
+    without = f"; of {unexplained} (hatched) nothing is explained" if unexplained else ""
+    axes.set_xlabel(f"{n_neurons} neurons, sorted by their best unit{without}")
+    axes.set_xticks([])
+    silent = shares.sizes["unit"] - n_units
+    others = f"\nof {shares.sizes['unit']}; {silent} others\nexplain nothing" if silent else ""
+    axes.set_ylabel(f"{informative} informative units{others}", labelpad=8)
+    axes.set_title(f"{shown(model)} on {source(dataset, simulated=simulated)}")
+    bar = root_figure(axes).colorbar(
+        image, ax=axes, shrink=0.7, pad=0.01, label=shown(str(shares.attrs.get("quantity", "share")))
+    )
+    bar.outline.set_edgecolor(FAINT)
+    return axes
+
+
+def in_order(shares: xr.DataArray) -> xr.DataArray:
+    """Choose and sort units and neurons as :func:`units_by_neurons` draws them.
+
+    Raises
+    ------
+    UsageError
+        If the array has other dimensions or lacks ``informative``, or no unit is informative.
+    """
+    if shares.dims != ("unit", "neuroid") or "informative" not in shares.coords:
+        raise UsageError(
+            f"shares need the dimensions unit, neuroid and the coordinate informative, not {shares.dims}"
+        )
+    filled = np.nan_to_num(shares.values)
+    informative = shares["informative"].values.astype(bool)
+    units = np.lexsort((-filled.sum(axis=1), ~informative))
+    units = units[informative[units] | (filled[units] > 0).any(axis=1)]
+    if not units.size:
+        raise UsageError("there is nothing to draw: no unit is informative, and none explains anything")
+    filled = filled[units]
+    nothing = filled.max(axis=0) <= 0
+    neurons = np.lexsort((-filled.max(axis=0), np.where(nothing, len(units), filled.argmax(axis=0))))
+    return shares.isel(unit=units, neuroid=neurons)

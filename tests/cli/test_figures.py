@@ -1,0 +1,97 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from neuroalign.cli import run
+from neuroalign.cli.figures import _file_name
+from neuroalign.datasets.catalogue import datasets_folder
+from neuroalign.datasets.formats.folder import write_folder
+
+
+@pytest.fixture
+def added(dataset, tmp_path):
+    """The toy dataset, in the user's folder, with some neurons scored as a model of the other neurons."""
+    write_folder(dataset, datasets_folder() / "toy")
+    for benchmark in ("correlation_ratio", "linear_recombination[benchmark=correlation_ratio,n_draws=2]"):
+        assert run(["score", "neuron_subset[n=4]", "toy", "-b", benchmark]) == 0
+    return "toy"
+
+
+def test_figures_are_made_and_named(added, tmp_path, capsys):
+    capsys.readouterr()
+    folder = tmp_path / "new" / "figures"
+    assert run(["figures", added, "--output", str(folder), "--format", "png"]) == 0
+    captured = capsys.readouterr()
+    paths = captured.out.splitlines()
+    assert sorted(paths) == sorted(str(each) for each in folder.iterdir())
+    assert {each.name for each in folder.iterdir()} == {
+        "scores_correlation_ratio.png",
+        "neurons_correlation_ratio.png",
+        "unit_proportion_correlation_ratio.png",
+    }
+    assert captured.err.splitlines() == ["neuroalign: no decoded_faces: there is no score by decoding"]
+
+
+def test_json_is_one_document_and_nothing_else(added, tmp_path, capsys):
+    capsys.readouterr()
+    asked = ["-b", "linear_recombination[benchmark=correlation_ratio,n_draws=2]"]
+    assert run(["figures", added, "-o", str(tmp_path / "f"), *asked, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["simulated"] is True
+    (figure,) = document["figures"]
+    assert figure["name"].startswith("native_and_recombined_linear_recombination")
+    assert figure["path"].endswith(".svg")
+    assert document["left_out"] == [{"name": "decoded_faces", "reason": "there is no score by decoding"}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["toy", "-m", "pca"], "no scored model is called 'pca'; there are: neuron_subset[n=4,seed=0]"),
+        (["toy", "-b", "alignment"], "nothing has been scored on single by alignment yet"),
+        (["toy", "-b", "alignmnt"], "did you mean alignment"),
+        (["nowhere"], "nowhere"),
+    ],
+)
+def test_mistakes_are_one_line(added, tmp_path, capsys, arguments, message):
+    capsys.readouterr()
+    assert run(["figures", *arguments, "--output", str(tmp_path / "f")]) in (1, 2)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+
+
+def test_output_that_is_a_file(added, tmp_path, capsys):
+    (tmp_path / "f").write_text("")
+    assert run(["figures", added, "--output", str(tmp_path / "f")]) == 2
+    assert "is a file; name a folder for the figures with --output" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "taken", "expected"),
+    [
+        ("units_../../etc/passwd", [], "units_..-..-etc-passwd"),
+        ("udr_timm:resnet18@fc+pca[n=5]", [], "udr_timm-resnet18-fc-pca-n=5"),
+        ("..", [], "figure"),
+        ("a/b", ["a-b.svg", "A-B-2.svg"], "a-b-3"),
+        ("x" * 500, [], "x" * 120),
+    ],
+)
+def test_names_of_files_are_plain_and_their_own(tmp_path, name, taken, expected):
+    assert _file_name(name, [tmp_path / each for each in taken]) == expected
+
+
+def test_matplotlib_is_needed_only_for_figures(added, tmp_path):
+    code = (
+        "import importlib.util, sys\n"
+        "find = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *rest: None if name == 'matplotlib' else find(name, *rest)\n"
+        "from neuroalign.cli import run\n"
+        "print(run(['figures', 'toy', '-o', 'nowhere']), 'matplotlib' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout.endswith("1 False\n"), done.stderr
+    assert done.stderr == "neuroalign: figures need the extra figures: pip install 'neuroalign[figures]'\n"

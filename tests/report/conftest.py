@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+import xarray as xr
+
+from neuroalign.scores import Score
+
+
+def make_score(model="a[seed=0]", value=0.5, family="a", benchmark="alignment", **fields) -> Score:
+    described = {
+        "error": 0.1,
+        "error_over": "neurons",
+        "dataset": "toy",
+        "benchmark_version": 1,
+        "provenance": {"dataset_hash": "hash", "simulated": True},
+        **fields,
+    }
+    return Score(value=value, model=model, family=family, benchmark=benchmark, **described)
+
+
+@pytest.fixture
+def score():
+    """Make a score; everything has a default."""
+    return make_score
+
+
+@pytest.fixture
+def scores():
+    """Make the scores of several families from their values."""
+
+    def make(**values):
+        return [
+            make_score(f"{family}[seed={index}]", value, family)
+            for family, of in values.items()
+            for index, value in enumerate(of)
+        ]
+
+    return make
+
+
+@pytest.fixture
+def per_neuron():
+    """Make a score with one value for each neuron."""
+
+    def make(values, *, model="a[seed=0]", family="a", benchmark="alignment", neuroids=None):
+        ids = [f"n{index}" for index in range(len(values))] if neuroids is None else neuroids
+        data = xr.Dataset({benchmark: ("neuroid", np.asarray(values, dtype=float))}, coords={"neuroid": ids})
+        return make_score(model, float(np.nanmean(values)), family, benchmark, data=data)
+
+    return make
+
+
+@pytest.fixture
+def drawn():
+    """Find what a figure draws under a label."""
+
+    def find(axes, label):
+        artists = [each for each in axes.get_children() if each.get_label() == label]
+        assert artists, f"nothing is labelled {label!r}"
+        return artists
+
+    return find

@@ -1,0 +1,229 @@
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from neuroalign import arrays
+from neuroalign.errors import NeuroalignError, NeuroalignWarning, UnknownNameError
+from neuroalign.models import FixedFamily, load_model
+from neuroalign.registry import models
+from neuroalign.report.gathering import gather_figures
+from neuroalign.results import ResultsStore
+from neuroalign.scoring import score_all
+
+
+class Painter:
+    """The true factors, turned by a seed, with a decoder that paints them."""
+
+    def __init__(self, dataset, *, beta, seed):
+        self.identifier = f"painter[beta={beta},seed={seed}]"
+        self.fingerprint = f"painter {beta} {seed}"
+        noise = np.random.default_rng([beta, seed]).standard_normal((4, 4))
+        turn, _ = np.linalg.qr(np.eye(4) + 0.5 / beta * noise)
+        self._latents = arrays.latents(
+            dataset.factors.to_numpy() @ turn,
+            stimulus=dataset.stimuli.ids,
+            unit=list("wxyz"),
+            kl=[1.0, 2.0, 3.0, 0.5],
+        )
+
+    def latents(self, stimuli):
+        return self._latents.sel(stimulus=stimuli.ids)
+
+    def decode(self, latents):
+        return np.clip(0.5 + latents.values.reshape(-1, 2, 2) / 8, 0, 1).astype(np.float32)
+
+
+class PainterFamily(FixedFamily):
+    """Instances by beta and seed."""
+
+    def __init__(self, members):
+        super().__init__("painter", members)
+
+    def instance(self, dataset=None, **options):
+        name = f"painter[beta={options['beta']},seed={options['seed']}]"
+        return next(each for each in self._members if each.identifier == name)
+
+    def instances(self, dataset=None):
+        return self._members
+
+
+def gathered(dataset, **options):
+    found = list(gather_figures(dataset, **options))
+    return (
+        {each.name: each.axes for each in found if each.axes is not None},
+        {each.name: each.reason for each in found if each.axes is None},
+    )
+
+
+BENCHMARKS = [
+    "alignment[n_folds=3,n_lambdas=20]",
+    "variance_explained[n_folds=3,n_lambdas=20]",
+    "correlation_ratio[n_permutations=2]",
+    "decoding[n_permutations=2]",
+    "linear_recombination[benchmark=correlation_ratio,n_draws=2]",
+]
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory, dataset_factory):
+    """A dataset, four painters of it, and the folder with their scores and those of two subsets of its neurons."""
+    dataset = dataset_factory()
+    family = PainterFamily([Painter(dataset, beta=beta, seed=seed) for beta in (1, 4) for seed in (0, 1)])
+    folder = tmp_path_factory.mktemp("scored")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEUROALIGN_HOME", str(folder))
+        score_all(family, dataset, BENCHMARKS)
+        subsets = [load_model(f"neuron_subset[n=4,seed={seed}]", dataset=dataset) for seed in (0, 1)]
+        score_all(FixedFamily("neuron_subset", subsets), dataset, BENCHMARKS)
+    return dataset, family, folder
+
+
+@pytest.fixture
+def scored(toy, neuroalign_home, monkeypatch):
+    """The dataset, with a copy of its scores as the store, and the painters registered."""
+    dataset, family, folder = toy
+    shutil.copytree(folder, neuroalign_home, dirs_exist_ok=True)
+    monkeypatch.setitem(models._objects, "painter", family)
+    return dataset
+
+
+DRAWN = {
+    "scores_alignment[n_folds=3,n_lambdas=20]",
+    "neurons_alignment[n_folds=3,n_lambdas=20]",
+    "scores_variance_explained[n_folds=3,n_lambdas=20]",
+    "neurons_variance_explained[n_folds=3,n_lambdas=20]",
+    "scores_correlation_ratio[n_permutations=2]",
+    "neurons_correlation_ratio[n_permutations=2]",
+    "unit_proportion_correlation_ratio[n_permutations=2]",
+    "scores_decoding[n_permutations=2]",
+    "native_and_recombined_linear_recombination[benchmark=correlation_ratio[n_permutations=2]]",
+    "udr_painter",
+    "units_by_neurons_painter",
+    "units_by_neurons_neuron_subset",
+    "traversals_painter",
+    "decoded_faces",
+}
+
+
+def test_every_kind_of_figure(scored):
+    drawn, left_out = gathered(scored, benchmarks=BENCHMARKS)
+    assert {name.partition("[")[0] for name in drawn} == {name.partition("[")[0] for name in DRAWN}
+    assert left_out == {
+        "udr_neuron_subset": "its units have no prior from which to diverge, which UDR needs",
+        "decoded_faces of neuron_subset": f"{_best_subset(scored)} has no decoder",
+        "traversals_neuron_subset": f"{_best_subset(scored)} has no decoder",
+    }
+    named = {name.partition("[")[0]: axes for name, axes in drawn.items()}
+    # Subsets of neurons are the ceiling, but where the scores have one of their own.
+    assert [each.get_text() for each in named["scores_alignment"].get_yticklabels()] == ["painter\n(n = 4)"]
+    assert len(named["scores_variance_explained"].get_yticklabels()) == 2
+    assert len(named["udr_painter"].collections[0].get_offsets()) == 4
+    assert "within β" in named["udr_painter"].texts[0].get_text()
+    assert len(named["decoded_faces"].images) == 3 * 8
+    assert [each.get_text() for each in named["traversals_painter"].get_yticklabels()] == [
+        "unit y",
+        "unit x",
+        "unit w",
+        "unit z",
+    ]
+    for axes in drawn.values():
+        assert "single, simulated neurons" in axes.get_title(loc="left")
+
+
+def _best_subset(dataset):
+    scores = [
+        each for each in ResultsStore().scores() if each.benchmark == "decoding" and each.family != "painter"
+    ]
+    return min(scores, key=lambda each: each.value).model
+
+
+def test_labels_of_traversals_name_factor_and_neuron(scored):
+    drawn, _ = gathered(scored, benchmarks=BENCHMARKS, models=["painter[beta=4,seed=0]"])
+    (best,) = [
+        store_score
+        for key, store_score in ResultsStore().items()
+        if store_score.benchmark == "decoding" and store_score.model == "painter[beta=4,seed=0]"
+        for store_score in [ResultsStore().load(key)]
+    ]
+    latents = models.get("painter").instance(beta=4, seed=0).latents(scored.stimuli)
+    texts = [each.get_text().split("\n") for each in drawn["traversals_painter"].texts]
+    for unit, (factor, neuron) in zip("yxwz", texts, strict=True):
+        r = scored.factors.apply(
+            lambda column, unit=unit: abs(np.corrcoef(column, latents.sel(unit=unit))[0, 1])
+        )
+        assert factor == f"{r.idxmax().replace('_', ' ')}, |r| = {r.max():.2f}"
+        pair = best.data.sel(matched_unit=unit)
+        assert neuron == f"{pair['matched_neuroid'].item()}, r = {pair['correlation'].item():.2f}"
+
+
+def test_models_that_are_asked_for(scored):
+    drawn, left_out = gathered(scored, benchmarks=BENCHMARKS[:1], models=["painter"])
+    assert {name.partition("[")[0] for name in drawn} == {
+        "scores_alignment",
+        "neurons_alignment",
+        "udr_painter",
+        "units_by_neurons_painter",
+    }
+    assert left_out == {"decoded_faces": "there is no score by decoding"}
+    with pytest.raises(UnknownNameError, match="no scored model is called 'paintre'; did you mean painter"):
+        gathered(scored, benchmarks=BENCHMARKS[:1], models=["paintre"])
+
+
+def test_nothing_scored(dataset):
+    with pytest.raises(
+        NeuroalignError, match="nothing has been scored on single yet; try: neuroalign score MODEL"
+    ):
+        gathered(dataset)
+    with pytest.raises(UnknownNameError, match="alignmen"):
+        gathered(dataset, benchmarks=["alignmen"])
+
+
+def test_instances_scored_alone_are_not_shown_twice(scored):
+    family = models.get("painter")
+    score_all(family.instance(beta=4, seed=0), scored, BENCHMARKS[:1])
+    drawn, _ = gathered(scored, benchmarks=BENCHMARKS[:1])
+    assert not [name for name in drawn if name.endswith("seed=0]") and "painter[" in name]
+
+
+def test_a_record_runs_no_code_and_no_other_model(scored, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "evil.py").write_text("open('ran', 'w').close()\nmodel = None\n")
+    store = ResultsStore()
+    for key, known in [*store.items()]:
+        if known.benchmark != "decoding" or known.family != "painter":
+            continue
+        score = store.load(key)
+        for model, family in [("evil.py:model", "evil"), ("timm:resnet18@fc", "net")]:
+            store.save(f"{family}{key}", replace(score, model=model, family=family))
+        changed = {**score.provenance, "model_fingerprint": "of another"}
+        store.save(f"zz{key}", replace(score, family="forged", provenance=changed))
+    _, left_out = gathered(scored, benchmarks=BENCHMARKS)
+    assert (
+        left_out["traversals_evil"]
+        == "evil.py:model is no registered model, so it is not loaded from a record"
+    )
+    assert "timm:resnet18@fc is no registered model" in left_out["traversals_net"]
+    assert "is not the model that was scored under this name; score it anew" in left_out["traversals_forged"]
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_decoder_that_fails_loses_no_other_figure(scored, monkeypatch):
+    def fail(self, latents):
+        raise RuntimeError("out of\npaint")
+
+    monkeypatch.setattr(Painter, "decode", fail)
+    drawn, left_out = gathered(scored, benchmarks=BENCHMARKS)
+    assert left_out["traversals_painter"] == "RuntimeError: out of paint"
+    assert "decoded_faces" not in drawn
+    assert "udr_painter" in drawn
+
+
+def test_arrays_that_cannot_be_read(scored):
+    for path in ResultsStore().folder.rglob("*.nc"):
+        path.write_bytes(b"damaged")
+    with pytest.warns(NeuroalignWarning, match="unreadable"):
+        drawn, left_out = gathered(scored, benchmarks=BENCHMARKS[:1])
+    assert [name.partition("[")[0] for name in drawn] == ["scores_alignment", "udr_painter"]
+    assert left_out["units_by_neurons_painter"] == "the arrays of its scores cannot be read"

@@ -1,0 +1,126 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from neuroalign.errors import UnknownNameError, UsageError
+from neuroalign.report import (
+    correlation_ratio_against_unit_proportion,
+    rank_correlation,
+    udr_against_alignment,
+)
+
+
+def test_rank_correlation_is_spearmans():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(30)
+    y = x + rng.standard_normal(30)
+    result = rank_correlation([*x, np.nan, 1.0], [*y, 0.0, np.inf])
+    assert result.n == 30
+    assert result.rho == pytest.approx(stats.spearmanr(x, y).statistic)
+    # Bonett & Wright (2000), by hand.
+    z, half = np.arctanh(result.rho), stats.norm.ppf(0.975) * np.sqrt((1 + result.rho**2 / 2) / 27)
+    np.testing.assert_allclose([result.low, result.high], np.tanh([z - half, z + half]), rtol=1e-6)
+    assert str(result) == (
+        f"Spearman ρ = {result.rho:.2f} (95 % CI {result.low:.2f} to {result.high:.2f}), n = 30"
+    )
+
+
+def test_interval_of_the_rank_correlation_covers_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    r = 0.6
+    truth = 6 / np.pi * np.arcsin(r / 2)  # Spearman's rho of a bivariate normal
+    covered = 0
+    for _ in range(400):
+        x, y = rng.multivariate_normal([0, 0], [[1, r], [r, 1]], size=40).T
+        result = rank_correlation(x, y)
+        covered += result.low <= truth <= result.high
+    assert 0.92 <= covered / 400 <= 0.98
+
+
+@pytest.mark.parametrize(("x", "y"), [([1, 2], [1, 2]), ([1, 1, 1], [1, 2, 3]), ([np.nan] * 5, range(5))])
+def test_no_rank_correlation(x, y):
+    result = rank_correlation(x, y)
+    assert np.isnan(result.rho)
+    assert str(result) == f"no correlation (n = {result.n})"
+
+
+def test_perfect_correlation_has_no_interval():
+    assert str(rank_correlation([1, 2, 3, 4], [1, 2, 3, 5])) == "Spearman ρ = 1.00, n = 4"
+
+
+def test_udr_pairs_by_the_name_of_the_instance(scores):
+    given = scores(vae=[0.1, 0.5, 0.2, 0.9])
+    table = pd.DataFrame(
+        {"instance": [f"vae[seed={index}]" for index in (3, 1, 0, 2)], "udr": [0.8, 0.6, 0.2, 0.3]}
+    )
+    axes = udr_against_alignment(table, given)
+    (points,) = axes.collections
+    np.testing.assert_allclose(points.get_offsets(), [[0.8, 0.9], [0.6, 0.5], [0.2, 0.1], [0.3, 0.2]])
+    assert axes.texts[0].get_text() == "Spearman ρ = 1.00, n = 4"
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("UDR", "alignment")
+
+
+def test_udr_within_beta(scores):
+    # Within each beta more UDR is less alignment; over all of them it is more.
+    udr = [0.1, 0.2, 0.3, 0.7, 0.8, 0.9]
+    given = scores(vae=[0.3, 0.2, 0.1, 0.9, 0.8, 0.7])
+    names = [f"vae[seed={index}]" for index in range(6)]
+    table = pd.DataFrame({"instance": names, "udr": udr, "beta": [1.0] * 3 + [4.0] * 3})
+    axes = udr_against_alignment(table, given, by="beta")
+    lines = axes.texts[0].get_text().split("\n")
+    assert lines[0] == str(rank_correlation(udr, [each.value for each in given]))
+    assert lines[1] == "within β: ρ = -1.00"
+    np.testing.assert_array_equal(axes.collections[0].get_array(), [1, 1, 1, 4, 4, 4])
+
+
+def test_udr_of_groups_of_one(scores):
+    table = pd.DataFrame({"instance": ["v[seed=0]", "v[seed=1]"], "udr": [0.1, 0.2], "beta": [1.0, 2.0]})
+    axes = udr_against_alignment(table, scores(v=[0.1, 0.2, 0.3]), by="beta")
+    assert axes.texts[0].get_text().split("\n") == [
+        "no correlation (n = 2)",
+        "within β: not defined",
+        "1 instances without a UDR or a score",
+    ]
+
+
+def test_udr_of_nothing(scores):
+    table = pd.DataFrame({"instance": ["v[seed=0]"], "udr": [np.nan]})
+    with pytest.raises(UsageError, match="no instance has both a UDR and a score"):
+        udr_against_alignment(table, scores(v=[0.1]))
+    with pytest.raises(UnknownNameError, match="beta"):
+        udr_against_alignment(table, scores(v=[0.1]), by="beta")
+
+
+def test_correlation_ratio_over_unit_proportion(score, drawn):
+    given = [
+        score(
+            f"{family}[n={n}]",
+            value,
+            family,
+            "correlation_ratio",
+            null=null,
+            beside={"unit proportion": share},
+        )
+        for family, n, value, null, share in [
+            ("pca", 10, 0.3, 0.24, 1.0),
+            ("pca", 50, 0.1, 0.06, 0.4),
+            ("ica", 10, 0.5, np.nan, 0.9),
+        ]
+    ]
+    axes = correlation_ratio_against_unit_proportion(given)
+    (points,) = drawn(axes, "pca")
+    np.testing.assert_array_equal(points.get_xydata(), [[1.0, 0.3], [0.4, 0.1]])
+    chance = drawn(axes, "chance")[1]
+    np.testing.assert_array_equal(chance.get_xydata(), [[1.0, 0.24], [0.4, 0.06]])
+    assert [each.get_text() for each in axes.get_legend().get_texts()] == [
+        "ica (n = 1)",
+        "pca (n = 2)",
+        "chance",
+    ]
+    assert axes.get_ylim()[0] == 0
+
+
+def test_unit_proportion_is_needed(scores):
+    with pytest.raises(UsageError, match="no unit proportion; give scores by correlation_ratio"):
+        correlation_ratio_against_unit_proportion(scores(a=[0.1]))
