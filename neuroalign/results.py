@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neuroalign.errors import NeuroalignWarning
+from neuroalign.hashing import digest
 from neuroalign.home import TEMPORARY_PREFIX, atomic_path, home
 from neuroalign.netcdf import read_netcdf
 from neuroalign.scores import Score
@@ -91,6 +92,36 @@ class ResultsStore:
                         for name in names
                         if name.endswith(".json") and not name.startswith(TEMPORARY_PREFIX)
                     )
+
+
+def score_key(
+    *,
+    model: str,
+    family: str,
+    latents_hash: str,
+    decoder: str | None,
+    dataset: str,
+    dataset_hash: str,
+    benchmark: str,
+    benchmark_version: int,
+    options: Mapping[str, Any],
+    join: str,
+) -> str:
+    """Return the digest of everything that determines a score."""
+    # Lists, because JSON has no tuples.
+    texts = {name: str(list(value) if isinstance(value, tuple) else value) for name, value in options.items()}
+    return digest(
+        model,
+        family,
+        latents_hash,
+        decoder,
+        dataset,
+        dataset_hash,
+        benchmark,
+        benchmark_version,
+        texts,
+        join,
+    )
 
 
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)

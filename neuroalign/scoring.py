@@ -21,7 +21,7 @@ from neuroalign.hashing import digest
 from neuroalign.latents_cache import compute_latents
 from neuroalign.models import Model, ModelFamily, load_model
 from neuroalign.progress import progress
-from neuroalign.results import ResultsStore, now
+from neuroalign.results import ResultsStore, now, score_key
 from neuroalign.scores import Score, summarise
 from neuroalign.stimuli import StimulusSet
 
@@ -218,17 +218,17 @@ def _score_key(
         decoder = getattr(model, "fingerprint", None)
         if decoder is None:
             return None
-    return digest(
-        model.identifier,
-        family,
-        latents_hash,
-        decoder,
-        dataset.identifier,
-        dataset.content_hash,
-        benchmark.identifier,
-        benchmark.version,
-        {name: str(value) for name, value in benchmark.options().items()},
-        join,
+    return score_key(
+        model=model.identifier,
+        family=family,
+        latents_hash=latents_hash,
+        decoder=decoder,
+        dataset=dataset.identifier,
+        dataset_hash=dataset.content_hash,
+        benchmark=benchmark.identifier,
+        benchmark_version=benchmark.version,
+        options=benchmark.options(),
+        join=join,
     )
 
 

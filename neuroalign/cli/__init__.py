@@ -21,6 +21,7 @@ _COMMANDS = {
         "Rank the models that were scored on a dataset.",
     ),
     "figures": ("neuroalign.cli.figures", "figures", "Draw the figures that stored scores support."),
+    "results": ("neuroalign.cli.results", "results", "Exchange scores with other laboratories."),
     "list": (
         "neuroalign.cli.catalogue",
         "list_names",

@@ -1,0 +1,78 @@
+"""The commands ``neuroalign results …``: exchange scores with others."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+# Of records that are listed one by one.
+_SHOWN = 20
+
+
+@click.group()
+def results() -> None:
+    """Take in scores of other laboratories, and write yours for them."""
+
+
+@results.command(
+    "import",
+    short_help="Merge scores of others into yours.",
+    epilog="""\b
+Examples:
+  neuroalign results import their-results/
+  neuroalign results import their-results.zip --replace
+""",
+)
+@click.argument("source", metavar="FOLDER|FILE", type=click.Path(path_type=Path))
+@click.option("--replace", is_flag=True, help="Where one of yours has other content, take theirs.")
+def import_command(source: Path, replace: bool) -> int:
+    """Merge the scores in FOLDER, in a ZIP archive of one, or of one record (.json) into yours.
+
+    Every record is checked before it is taken in, whole or not at all. Where one of yours has the
+    same key and other content, yours is kept.
+    """
+    from neuroalign.exchange.importing import import_results
+
+    report = import_results(source, replace_ours=replace)
+    _list("refused", report.refused)
+    kept = "replaced by theirs" if replace else "kept ours"
+    _list(f"conflict, {kept}", report.conflicts)
+    total = len(report.imported) + len(report.duplicates) + len(report.conflicts) + len(report.refused)
+    if not total:
+        click.echo(f"neuroalign: there is no record in {source}", err=True)
+        return 1
+    click.echo(
+        f"{len(report.imported):,} imported, {len(report.duplicates):,} here already, "
+        f"{len(report.conflicts):,} in conflict{f' ({kept})' if report.conflicts else ''}, "
+        f"{len(report.refused):,} refused"
+    )
+    if not report.checked_sums:
+        click.echo("neuroalign: note: without SHA256SUMS, damage on the way goes unseen", err=True)
+    return 1 if report.refused else 0
+
+
+@results.command(
+    short_help="Write your scores to a folder or a table.",
+    epilog="""\b
+Examples:
+  neuroalign results export our-results
+  neuroalign results export scores.parquet --dataset AM-faces-sim
+""",
+)
+@click.argument("target", metavar="FOLDER|FILE", type=click.Path(path_type=Path))
+@click.option("--dataset", metavar="NAME", help="Of this dataset only.")
+def export(target: Path, dataset: str | None) -> int:
+    """Write scores to a new FOLDER that results import takes, or to one table (.csv, .parquet)."""
+    from neuroalign.exchange.exporting import export_results
+
+    n = export_results(target, dataset=dataset)
+    click.echo(f"{n:,} scores written to {target}")
+    return 0
+
+
+def _list(what: str, entries: Mapping[str, str]) -> None:
+    for name, reason in list(entries.items())[:_SHOWN]:
+        shown = name if name.isprintable() else ascii(name)
+        click.echo(f"neuroalign: {what}: {shown}: {' '.join(reason.split())}", err=True)
+    if len(entries) > _SHOWN:
+        click.echo(f"neuroalign: {what}: and {len(entries) - _SHOWN:,} more", err=True)

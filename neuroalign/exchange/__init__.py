@@ -1,0 +1,1 @@
+"""Scores of other laboratories: exporting them, and taking in files that are not trusted."""

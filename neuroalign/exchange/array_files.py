@@ -1,0 +1,88 @@
+"""NetCDF files that are not trusted: what must hold of one before its arrays are read."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import xarray as xr
+
+from neuroalign.netcdf import read_netcdf
+
+#: A file with more bytes than this, or whose arrays take more in memory, is refused.
+MAX_BYTES = 1 << 30
+MAX_VARIABLES = 200
+MAX_LABEL_LENGTH = 400
+
+# Of HDF5's filters those that are part of it; others are loaded from libraries on the reader's disk.
+_FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
+
+
+def read_arrays(path: Path) -> xr.Dataset:
+    """Read the arrays of a score from a file that anybody may have written.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    xarray.Dataset
+        Numbers, finite or NaN, and labels; without attributes.
+
+    Raises
+    ------
+    ValueError
+        Saying in one line what is wrong.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            _judge(file)
+    except (OSError, RuntimeError, KeyError, TypeError) as error:
+        raise ValueError(f"cannot be read: {error}") from error
+    data = read_netcdf(path).drop_attrs()
+    return data.assign({name: _clean(str(name), variable) for name, variable in data.variables.items()})
+
+
+def _judge(file: h5py.File) -> None:
+    """Refuse what is more than arrays of numbers and labels that fit into memory, before any is read."""
+    if len(file) > MAX_VARIABLES:
+        raise ValueError(f"it has {len(file):,} variables; at most {MAX_VARIABLES} are accepted")
+    total = 0
+    for name in file:
+        # A link can lead to any file of the reader's, and so can external storage and virtual datasets.
+        if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+            raise ValueError(f"{name!r} is a link")
+        variable = file[name]
+        if not isinstance(variable, h5py.Dataset):
+            raise ValueError(f"{name!r} is a group")
+        if variable.is_virtual or variable.external:
+            raise ValueError(f"{name!r} takes its values from other files")
+        if variable.dtype.kind not in "iufb" and h5py.check_string_dtype(variable.dtype) is None:
+            raise ValueError(f"{name!r} has type {variable.dtype}, neither numbers nor text")
+        plist = variable.id.get_create_plist()
+        filters = {plist.get_filter(index)[0] for index in range(plist.get_nfilters())}
+        if not filters <= _FILTERS:
+            raise ValueError(f"{name!r} is compressed in another way than with deflate")
+        # A file of a few bytes can declare any size.
+        total += max(variable.dtype.itemsize, 8) * int(np.prod(variable.shape, dtype=object))
+    if total > MAX_BYTES:
+        raise ValueError(f"its arrays would take {total:,} bytes; at most {MAX_BYTES:,} are accepted")
+
+
+def _clean(name: str, variable: xr.Variable) -> xr.Variable:
+    values = variable.values
+    if values.dtype.kind not in "iufb":
+        labels = values.ravel().tolist()
+        if not all(isinstance(each, str) for each in labels):
+            raise ValueError(f"{name!r} is neither numbers nor text")
+        longest = max(map(len, labels), default=0)
+        if longest > MAX_LABEL_LENGTH:
+            raise ValueError(
+                f"{name!r} has a label of {longest:,} characters; at most {MAX_LABEL_LENGTH} are accepted"
+            )
+        if not all(each.isprintable() for each in labels):
+            raise ValueError(f"{name!r} has a label with a character that cannot be printed")
+        values = values.astype(str)
+    if values.dtype.kind == "f" and np.isinf(values).any():
+        raise ValueError(f"{name!r} holds infinity")
+    return xr.Variable(variable.dims, values)

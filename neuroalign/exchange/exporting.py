@@ -1,0 +1,140 @@
+"""Write stored scores for others: a folder that can be imported, or one table."""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from neuroalign.errors import NeuroalignError, UsageError
+from neuroalign.exchange.importing import SUMS
+from neuroalign.home import TEMPORARY_PREFIX, atomic_path
+from neuroalign.results import ResultsStore
+from neuroalign.scores import Score
+
+#: Endings of a single table; any other name is that of a folder.
+TABLES = (".csv", ".parquet")
+
+
+def export_results(
+    target: "str | os.PathLike[str]", *, dataset: str | None = None, store: ResultsStore | None = None
+) -> int:
+    """Write stored scores to a folder or a table.
+
+    Parameters
+    ----------
+    target : path
+        Ending in ``.csv`` or ``.parquet``: one table, a row for each score, without arrays. Else a new
+        folder with records, arrays and ``SHA256SUMS``, which :func:`import_results` takes.
+    dataset : str, optional
+        Identifier of the dataset whose scores are wanted; by default all.
+    store : ResultsStore, optional
+
+    Returns
+    -------
+    int
+        Number of scores.
+
+    Raises
+    ------
+    UsageError
+        If the target exists.
+    NeuroalignError
+        If there is no such score, or a library for Parquet is missing.
+    """
+    path = Path(target)
+    store = store or ResultsStore()
+    if path.exists():
+        raise UsageError(f"{path} exists already; choose another name")
+    items = [(key, each) for key, each in store.items() if dataset is None or each.dataset == dataset]
+    if not items:
+        of = f" of {dataset}" if dataset else ""
+        raise NeuroalignError(f"there is no score{of} in {store.folder}")
+    if path.suffix.lower() in TABLES:
+        _write_table(path, results_table(items))
+        return len(items)
+    return _write_folder(path, sorted(key for key, _ in items), store)
+
+
+def results_table(items: list[tuple[str, Score]]) -> pd.DataFrame:
+    """Lay out scores as one table.
+
+    Parameters
+    ----------
+    items : list of (str, Score)
+        With their keys.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each score, sorted by dataset, benchmark, family and model; options, numbers beside
+        the score and the rest of the provenance are JSON.
+    """
+    rows: list[dict[str, Any]] = []
+    for key, score in items:
+        provenance = dict(score.provenance)
+        rows.append(
+            {
+                "dataset": score.dataset,
+                "simulated": provenance.pop("simulated", None),
+                "benchmark": score.benchmark,
+                "benchmark_version": score.benchmark_version,
+                "options": _json(score.options),
+                "family": score.family,
+                "model": score.model,
+                "value": score.value,
+                "error": score.error,
+                "error_over": score.error_over,
+                "null": score.null,
+                "ceiling": score.ceiling,
+                "higher_is_better": score.higher_is_better,
+                "beside": _json(score.to_record()["beside"]),
+                "notes": "; ".join(score.notes),
+                "created": provenance.pop("created", None),
+                "dataset_hash": provenance.pop("dataset_hash", None),
+                "provenance": _json(provenance),
+                "key": key,
+            }
+        )
+    order = ["dataset", "benchmark", "benchmark_version", "options", "family", "model", "key"]
+    return pd.DataFrame(rows).sort_values(order, ignore_index=True)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _write_table(path: Path, table: pd.DataFrame) -> None:
+    with atomic_path(path) as temporary:
+        if path.suffix.lower() == ".csv":
+            table.to_csv(temporary, index=False, lineterminator="\n")
+            return
+        try:
+            table.to_parquet(temporary, index=False)
+        except ImportError as error:
+            raise NeuroalignError(
+                "Parquet needs pyarrow: pip install 'neuroalign[parquet]', or name a file that ends in .csv"
+            ) from error
+
+
+def _write_folder(path: Path, keys: list[str], store: ResultsStore) -> int:
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}")
+    sums = []
+    try:
+        for key in keys:
+            for suffix in (".json", ".nc"):
+                name = f"{key[:2]}/{key}{suffix}"
+                content = (store.folder / name).read_bytes()
+                (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+                (temporary / name).write_bytes(content)
+                sums.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
+        (temporary / SUMS).write_text("".join(sums), encoding="utf-8")
+        temporary.rename(path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return len(keys)
