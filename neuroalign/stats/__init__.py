@@ -1,21 +1,42 @@
 """Statistical tests over scores: pure functions on arrays."""
 
-from neuroalign.stats.bootstrap import Bootstrap, bootstrap_weighted_mean
+from neuroalign.stats.bootstrap import (
+    Bootstrap,
+    DualBootstrap,
+    bootstrap_weighted_difference,
+    bootstrap_weighted_mean,
+    dual_bootstrap,
+    dual_variance,
+    weighted_mean,
+)
+from neuroalign.stats.crossed import CrossedTest, crossed_test
+from neuroalign.stats.equivalence import Equivalence, equivalence
 from neuroalign.stats.jackknife import jackknife_standard_error, weighted_mean_standard_error
 from neuroalign.stats.letters import compact_letters
 from neuroalign.stats.multiplicity import adjust_p_values
 from neuroalign.stats.pairwise import pairwise_matrix, pairwise_welch
+from neuroalign.stats.permutation import permutation_p_value
 from neuroalign.stats.welch import WelchTest, welch
 
 __all__ = [
     "Bootstrap",
+    "CrossedTest",
+    "DualBootstrap",
+    "Equivalence",
     "WelchTest",
     "adjust_p_values",
+    "bootstrap_weighted_difference",
     "bootstrap_weighted_mean",
     "compact_letters",
+    "crossed_test",
+    "dual_bootstrap",
+    "dual_variance",
+    "equivalence",
     "jackknife_standard_error",
     "pairwise_matrix",
     "pairwise_welch",
+    "permutation_p_value",
+    "weighted_mean",
     "weighted_mean_standard_error",
     "welch",
 ]

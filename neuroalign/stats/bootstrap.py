@@ -1,30 +1,53 @@
-"""Bootstrap over observations, such as neurons."""
+"""Bootstrap over neurons, over stimuli, and over both."""
 
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.errors import ArrayError, UsageError
+from neuroalign.progress import progress
+
+#: A statistic of several resamples of neurons, given as indices (n_resamples, n_neurons).
+OfNeurons = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 
 # Numbers that are drawn at a time.
 _BATCH = 2**22
+# A smaller spread, as a share of the value, is rounding.
+_ROUNDING = 1e-14
+_NAN = float("nan")
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Result of :func:`bootstrap_weighted_mean`."""
+    """Result of :func:`bootstrap_weighted_mean` and the others."""
 
     #: Of the observations themselves.
     estimate: float
     #: Bounds of the confidence interval.
     low: float
     high: float
-    #: Standard deviation of the distribution.
+    #: Standard deviation of the distribution; for "both" of a :class:`DualBootstrap` the corrected one.
     standard_error: float
     #: The statistic of each resample, (n_resamples,).
     distribution: NDArray[np.float64]
+    #: Two-sided p-value of the statistic being 0, which is of use for a difference.
+    p: float
+
+
+@dataclass(frozen=True)
+class DualBootstrap:
+    """Result of :func:`dual_bootstrap`."""
+
+    #: Neurons drawn, stimuli as they are.
+    neurons: Bootstrap
+    #: Stimuli drawn, neurons as they are.
+    stimuli: Bootstrap
+    #: Both drawn; the distribution is wider than the standard error, which is corrected.
+    both: Bootstrap
 
 
 def bootstrap_weighted_mean(
@@ -43,9 +66,10 @@ def bootstrap_weighted_mean(
 
     Parameters
     ----------
-    values : array of float, shape (n,)
-        Ignored where the weight is zero; may be NaN there.
-    weights : array of float, shape (n,)
+    values : array of float, shape (n,) or (n_instances, n)
+        Ignored where the weight is zero; may be NaN there. Of several instances the mean of their weighted means is
+        bootstrapped; they share the neurons that are drawn.
+    weights : array of float, the shape of `values`
         Not negative.
     method : {"bca", "percentile"}
         "bca" corrects the percentiles for bias and for a standard error that changes with the statistic.
@@ -79,52 +103,275 @@ def bootstrap_weighted_mean(
     >>> f"{result.estimate:.2f} ({result.low:.2f} to {result.high:.2f})"
     '0.72 (0.65 to 0.85)'
     """
-    from scipy import stats
+    of_neurons, n = weighted_mean(values, weights), np.shape(values)[-1]
+    result = _over_neurons(of_neurons, n, method, confidence, n_resamples, seed)
+    return result if _varies(values, weights) else _without_interval(result)
 
-    given = np.asarray(weights, dtype=np.float64)
-    of_given = np.asarray(values, dtype=np.float64)
-    if given.ndim != 1 or given.shape != of_given.shape:
+
+def bootstrap_weighted_difference(
+    values_a: ArrayLike,
+    weights_a: ArrayLike,
+    values_b: ArrayLike,
+    weights_b: ArrayLike,
+    *,
+    method: Literal["bca", "percentile"] = "bca",
+    confidence: float = 0.95,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+) -> Bootstrap:
+    """Bootstrap the difference of two models' weighted means over the same neurons.
+
+    Each resample draws the same neurons for both, so that what the models share cancels out.
+
+    Parameters
+    ----------
+    values_a, weights_a : arrays of float, shape (n,) or (n_instances, n)
+        Of one model or the instances of one family; see :func:`bootstrap_weighted_mean`.
+    values_b, weights_b : arrays of float, shape (n,) or (m_instances, n)
+        Of the other, the same neurons in the same order.
+    method, confidence, n_resamples, seed
+        As for :func:`bootstrap_weighted_mean`.
+
+    Returns
+    -------
+    Bootstrap
+        Of the mean of a less that of b. Its ``p`` is ``2 (1 + k)/(1 + n_resamples)``, one at most, where k counts the
+        differences on the rarer side of 0.
+
+    Raises
+    ------
+    ArrayError, UsageError
+        As :func:`bootstrap_weighted_mean`, and if the numbers of neurons differ.
+    """
+    a, b = weighted_mean(values_a, weights_a), weighted_mean(values_b, weights_b)
+    n = np.shape(values_a)[-1]
+    if np.shape(values_b)[-1] != n:
+        raise ArrayError(f"a and b must be of the same neurons, not {n} and {np.shape(values_b)[-1]}")
+    result = _over_neurons(lambda neurons: a(neurons) - b(neurons), n, method, confidence, n_resamples, seed)
+    varies = _varies(values_a, weights_a) or _varies(values_b, weights_b)
+    return result if varies else _without_interval(result)
+
+
+def dual_bootstrap(
+    fit: Callable[[NDArray[np.int64]], OfNeurons],
+    *,
+    n_stimuli: int,
+    n_neurons: int,
+    confidence: float = 0.95,
+    n_resamples: int = 200,
+    n_neuron_resamples: int = 10_000,
+    seed: int = 0,
+) -> DualBootstrap:
+    """Bootstrap a statistic over neurons, over stimuli, and over both, from one fit for each draw of stimuli.
+
+    Parameters
+    ----------
+    fit : callable
+        Takes indices of stimuli, (n_stimuli,), some of them repeated, and returns a function of indices of neurons,
+        (n, n_neurons), that gives the statistic of each row, (n,). The folds of its cross-validation must go with the
+        stimulus, ``folds[stimuli]``: a stimulus that is drawn twice must not be fitted and tested on.
+    n_stimuli, n_neurons : int
+    confidence : float
+        Between 0 and 1.
+    n_resamples : int
+        Draws of stimuli, each of which is fitted.
+    n_neuron_resamples : int
+        Draws of neurons alone, which need no fit.
+    seed : int
+
+    Returns
+    -------
+    DualBootstrap
+        Over neurons with a BCa interval and a p-value by counting. Over stimuli and over both, the interval is
+        ``estimate ± t · standard_error``, and p is that of the t-test, with n_stimuli - 1 degrees of freedom, or for
+        both the smaller number less 1.
+
+    Raises
+    ------
+    UsageError
+        If an option is out of range.
+
+    Notes
+    -----
+    **The correction.** A bootstrap over both draws the variance of their interaction and of noise three times, once by
+    neurons, once by stimuli and once by both. With the variances v of the three bootstraps and J neurons and N stimuli
+    the corrected variance is ::
+
+        J/(J−1) v_neurons + N/(N−1) v_stimuli − JN/((J−1)(N−1)) (v_both − v_neurons − v_stimuli)
+
+    which is 2 (v_neurons + v_stimuli) − v_both for many of both. It is kept between v_both and the larger of the first
+    two terms.
+
+    **Why t.** A resample holds some 63 % of the stimuli. A fit to it differs systematically from one to all of them,
+    so that the percentiles of the distribution lie beside the estimate; its spread is what is of use.
+
+    References
+    ----------
+    Schütt, H. H., Kipnis, A. D., Diedrichsen, J. & Kriegeskorte, N. (2023). Statistical inference on representational
+    geometries. eLife 12:e82566, "Estimating the variance of model-performance estimates"; the small-sample form is
+    that of rsatoolbox 0.3.
+    """
+    _check(confidence, n_resamples, seed)
+    if n_stimuli < 2 or n_neurons < 2:
+        raise UsageError(
+            f"a bootstrap needs two stimuli and two neurons at least, not {n_stimuli} and {n_neurons}"
+        )
+    of_neurons = fit(np.arange(n_stimuli))
+    over_neurons = _over_neurons(of_neurons, n_neurons, "bca", confidence, n_neuron_resamples, seed)
+    everyone = np.arange(n_neurons)
+    draws = np.empty((n_resamples, 2))
+    for index in progress(range(n_resamples), description="bootstrap", total=n_resamples, unit="resample"):
+        rng = np.random.default_rng([seed, index])
+        stimuli, neurons = rng.integers(n_stimuli, size=n_stimuli), rng.integers(n_neurons, size=n_neurons)
+        draws[index] = fit(stimuli)(np.stack([everyone, neurons]))
+    v_neurons = float(over_neurons.distribution.var(ddof=1))
+    v_stimuli, v_both = draws.var(axis=0, ddof=1)
+    variance = dual_variance(v_neurons, v_stimuli, v_both, n_neurons=n_neurons, n_stimuli=n_stimuli)
+    return DualBootstrap(
+        over_neurons,
+        _by_t(over_neurons.estimate, v_stimuli, n_stimuli - 1, confidence, draws[:, 0]),
+        _by_t(over_neurons.estimate, variance, min(n_stimuli, n_neurons) - 1, confidence, draws[:, 1]),
+    )
+
+
+def dual_variance(
+    v_neurons: float, v_stimuli: float, v_both: float, *, n_neurons: int, n_stimuli: int
+) -> float:
+    """Correct the variance of a bootstrap over neurons and stimuli; see :func:`dual_bootstrap`.
+
+    Parameters
+    ----------
+    v_neurons, v_stimuli, v_both : float
+        Variances of the bootstraps over one, the other, and both.
+    n_neurons, n_stimuli : int
+        Two at least.
+
+    Returns
+    -------
+    float
+    """
+    of_neurons, of_stimuli = n_neurons / (n_neurons - 1), n_stimuli / (n_stimuli - 1)
+    interaction = of_neurons * of_stimuli * (v_both - v_neurons - v_stimuli)
+    corrected = of_neurons * v_neurons + of_stimuli * v_stimuli - interaction
+    return float(min(max(corrected, of_neurons * v_neurons, of_stimuli * v_stimuli), v_both))
+
+
+def weighted_mean(values: ArrayLike, weights: ArrayLike) -> OfNeurons:
+    """Return the weighted mean as a function of the neurons that are drawn, as :func:`dual_bootstrap` takes it.
+
+    Parameters
+    ----------
+    values, weights : arrays of float, shape (n,) or (n_instances, n)
+        As for :func:`bootstrap_weighted_mean`.
+
+    Returns
+    -------
+    callable
+        Takes indices of neurons (n_resamples, n_drawn), returns (n_resamples,).
+
+    Raises
+    ------
+    ArrayError
+        As :func:`bootstrap_weighted_mean`.
+    """
+    given = np.atleast_2d(np.asarray(weights, dtype=np.float64))
+    of_given = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    if given.ndim != 2 or np.shape(weights) != np.shape(values):
         raise ArrayError(
-            f"values and weights must have one shape (n,), not {of_given.shape} and {given.shape}"
+            "values and weights must have one shape (n,) or (n_instances, n), "
+            f"not {np.shape(values)} and {np.shape(weights)}"
         )
     unusable = ~((given >= 0) & np.isfinite(given) & ((given == 0) | np.isfinite(of_given)))
     if unusable.any():
-        index = int(unusable.argmax())
+        index = np.unravel_index(int(unusable.argmax()), given.shape)
+        where = ", ".join(str(int(each)) for each in index[2 - np.ndim(values) :])
         raise ArrayError(
-            f"values must be finite and weights not negative; [{index}] are {of_given[index]} and {given[index]}"
+            f"values must be finite and weights not negative; [{where}] are {of_given[index]} and {given[index]}"
         )
+    weighted = np.where(given > 0, given * np.where(given > 0, of_given, 0.0), 0.0)
+
+    def of_neurons(neurons: NDArray[np.int64]) -> NDArray[np.float64]:
+        number, n = len(neurons), given.shape[1]
+        # How often each neuron was drawn: then all instances are two products of matrices.
+        rows = np.repeat(np.arange(number), neurons.shape[1])
+        counts = np.bincount(rows * n + neurons.ravel(), minlength=number * n).reshape(number, n)
+        sums, total = counts @ weighted.T, counts @ given.T
+        means: NDArray[np.float64] = np.where(total > 0, sums / np.where(total > 0, total, 1.0), 0.0)
+        return means.mean(axis=1)
+
+    return of_neurons
+
+
+def _over_neurons(
+    of_neurons: OfNeurons, n: int, method: str, confidence: float, n_resamples: int, seed: int
+) -> Bootstrap:
+    from scipy import stats
+
     if method not in ("bca", "percentile"):
         raise UsageError(f"method must be 'bca' or 'percentile', not {method!r}")
+    _check(confidence, n_resamples, seed)
+    estimate = float(of_neurons(np.arange(n)[None])[0])
+    if n < 2:
+        return Bootstrap(estimate, _NAN, _NAN, _NAN, np.full(n_resamples, _NAN), _NAN)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        warnings.filterwarnings("ignore", "invalid value", RuntimeWarning)
+        result = stats.bootstrap(
+            (np.arange(n),),
+            lambda neurons, axis: of_neurons(np.atleast_2d(neurons)).reshape(neurons.shape[:-1]),
+            vectorized=True,
+            method="BCa" if method == "bca" else "percentile",
+            confidence_level=confidence,
+            n_resamples=n_resamples,
+            batch=max(1, _BATCH // n),
+            random_state=np.random.default_rng(seed),
+        )
+    distribution = result.bootstrap_distribution
+    drawn = Bootstrap(
+        estimate,
+        float(result.confidence_interval.low),
+        float(result.confidence_interval.high),
+        float(result.standard_error),
+        distribution,
+        _p_by_counting(distribution),
+    )
+    constant = np.ptp(distribution) <= _ROUNDING * np.abs(distribution).max(initial=0.0)
+    return _without_interval(drawn) if constant else drawn
+
+
+def _by_t(
+    estimate: float, variance: float, freedom: int, confidence: float, distribution: NDArray[np.float64]
+) -> Bootstrap:
+    from scipy import stats
+
+    error = float(np.sqrt(variance))
+    if not error > _ROUNDING * abs(estimate):
+        return _without_interval(Bootstrap(estimate, _NAN, _NAN, _NAN, distribution, _NAN))
+    low, high = stats.t.interval(confidence, freedom, loc=estimate, scale=error)
+    p = 2 * stats.t.sf(abs(estimate) / error, freedom)
+    return Bootstrap(estimate, float(low), float(high), error, distribution, float(p))
+
+
+def _p_by_counting(distribution: NDArray[np.float64]) -> float:
+    rarer = min(int((distribution <= 0).sum()), int((distribution >= 0).sum()))
+    return min(1.0, 2 * (1 + rarer) / (1 + distribution.size))
+
+
+def _without_interval(result: Bootstrap) -> Bootstrap:
+    nothing = np.full(result.distribution.size, _NAN)
+    return Bootstrap(result.estimate, _NAN, _NAN, _NAN, nothing, _NAN)
+
+
+def _varies(values: ArrayLike, weights: ArrayLike) -> bool:
+    """Whether the values that have weight differ, in one instance at least."""
+    of, given = np.atleast_2d(np.asarray(values, float)), np.atleast_2d(np.asarray(weights, float))
+    return any(np.ptp(row[weight > 0]) > 0 for row, weight in zip(of, given, strict=True) if weight.any())
+
+
+def _check(confidence: float, n_resamples: int, seed: int) -> None:
     if not 0 < confidence < 1:
         raise UsageError(f"confidence must be between 0 and 1, not {confidence}")
     if n_resamples < 2 or seed < 0:
         raise UsageError(
             f"n_resamples must be 2 at least and seed not negative, not {n_resamples} and {seed}"
         )
-    weighted = np.where(given > 0, given * np.where(given > 0, of_given, 0.0), 0.0)
-    estimate = float(_ratio(weighted, given))
-    used = of_given[given > 0]
-    if used.size < 2 or np.ptp(used) == 0:
-        nan = float("nan")
-        return Bootstrap(estimate, nan, nan, nan, np.full(n_resamples, nan))
-    result = stats.bootstrap(
-        (weighted, given),
-        _ratio,
-        paired=True,
-        vectorized=True,
-        method="BCa" if method == "bca" else "percentile",
-        confidence_level=confidence,
-        n_resamples=n_resamples,
-        batch=max(1, _BATCH // given.size),
-        random_state=np.random.default_rng(seed),
-    )
-    low, high = result.confidence_interval
-    return Bootstrap(
-        estimate, float(low), float(high), float(result.standard_error), result.bootstrap_distribution
-    )
-
-
-def _ratio(weighted: NDArray[np.float64], weights: NDArray[np.float64], axis: int = -1) -> Any:
-    """Return Σ weighted values / Σ weights, or 0 where there is no weight."""
-    total = weights.sum(axis=axis)
-    return np.where(total > 0, weighted.sum(axis=axis) / np.where(total > 0, total, 1.0), 0.0)

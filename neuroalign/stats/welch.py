@@ -22,7 +22,7 @@ class WelchTest:
     hedges_g : float
         The difference in units of the pooled standard deviation, freed of its small-sample bias.
     ci_low, ci_high : float
-        95 % confidence interval of `difference`.
+        Confidence interval of `difference`, 95 % by default.
     difference : float
         ``mean(a) - mean(b)``; known also where there is no test, NaN only if a group is empty.
     n_a, n_b : int
@@ -43,13 +43,15 @@ class WelchTest:
     reason: str | None = None
 
 
-def welch(a: ArrayLike, b: ArrayLike) -> WelchTest:
+def welch(a: ArrayLike, b: ArrayLike, *, confidence: float = 0.95) -> WelchTest:
     """Compare the means of two independent groups by Welch's two-sided t-test.
 
     Parameters
     ----------
     a, b : array of float, shapes (n_a,) and (n_b,)
         Values that are not finite are dropped.
+    confidence : float
+        Of the interval, between 0 and 1.
 
     Returns
     -------
@@ -89,7 +91,7 @@ def welch(a: ArrayLike, b: ArrayLike) -> WelchTest:
         # SciPy warns of lost precision where one group is constant; the other has variance enough.
         warnings.filterwarnings("ignore", "Precision loss occurred", RuntimeWarning)
         test = stats.ttest_ind(a, b, equal_var=False)
-    interval = test.confidence_interval(0.95)
+    interval = test.confidence_interval(confidence)
     return WelchTest(
         t=float(test.statistic),
         df=float(test.df),

@@ -1,0 +1,39 @@
+"""What a statistic comes to by chance, and how likely chance is to do as well."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def permutation_p_value(value: float, shuffled: ArrayLike, *, higher_is_better: bool = True) -> float:
+    """Return the exact p-value of a statistic from its values with shuffled labels.
+
+    Parameters
+    ----------
+    value : float
+        Of the labels as they are.
+    shuffled : array of float, shape (B,)
+        Of random permutations; values that are NaN are left out.
+    higher_is_better : bool
+        Whether the better values are the larger ones.
+
+    Returns
+    -------
+    float
+        ``(1 + k)/(1 + B)``, where k counts the shuffles that are as good or better; never 0. NaN where `value` is
+        NaN or there is no shuffle.
+
+    References
+    ----------
+    Phipson, B. & Smyth, G. K. (2010). Permutation p-values should never be zero. Stat. Appl. Genet. Mol. Biol. 9:39.
+
+    Examples
+    --------
+    >>> permutation_p_value(0.5, [0.1, 0.2, 0.6])
+    0.5
+    """
+    others = np.asarray(shuffled, dtype=np.float64)
+    others = others[~np.isnan(others)]
+    if np.isnan(value) or not others.size:
+        return float("nan")
+    as_good = others >= value if higher_is_better else others <= value
+    return float((1 + as_good.sum()) / (1 + others.size))
