@@ -4,10 +4,15 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import xarray as xr
+from scipy.linalg import expm
 from scipy.stats import ortho_group
 
 import neuroalign as na
+from neuroalign.report import save, udr_against_alignment
+from neuroalign.report.gathering import gather_figures
+from neuroalign.selection import add_udr
 from neuroalign.traversals import latent_traversals
 
 FOLDER = Path(__file__).parent / "_static"
@@ -131,9 +136,64 @@ def active_appearance(sizes: tuple[int, ...] = (10, 30, 50), n: int = 10) -> Non
     figure.savefig(FOLDER / "aam.png", dpi=100)
 
 
+def figures() -> None:
+    """Draw what ``neuroalign figures`` draws of the families that come with neuroalign; scoring them takes minutes."""
+    dataset = na.load_dataset("AM-faces-sim")
+    families = ["beta_vae", "ica", "pca", "neuron_subset"]
+    for family in families:
+        for benchmark in (
+            "alignment",
+            "variance_explained",
+            "correlation_ratio",
+            "decoding",
+            "linear_recombination",
+        ):
+            na.score(family, dataset, benchmark)
+    wanted = [
+        "scores_alignment",
+        "scores_correlation_ratio",
+        "native_and_recombined_linear_recombination",
+        "neurons_alignment",
+        "unit_proportion_correlation_ratio",
+        "units_by_neurons_beta_vae",
+        "decoded_faces",
+        "traversals_beta_vae",
+    ]
+    for each in gather_figures(dataset, models=families):
+        if each.name in wanted and each.axes is not None:
+            save(each.axes, FOLDER / "figures" / f"{each.name}.png")
+
+
+def udr_of_turned_factors(seeds: int = 5) -> None:
+    """Draw UDR against alignment for models whose units are the true factors, turned more and more."""
+    dataset = na.load_dataset("AM-faces-sim")
+    factors = dataset.factors.to_numpy()
+    factors = (factors - factors.mean(axis=0)) / factors.std(axis=0)
+    n = factors.shape[1]
+    rows, latents, scores = [], {}, []
+    for step, turn in enumerate((0.0, 0.04, 0.08, 0.12, 0.2)):
+        for seed in range(seeds):
+            rng = np.random.default_rng([step, seed])
+            skew = rng.standard_normal((n, n))
+            turned = factors @ expm(turn * (skew - skew.T)) + 0.3 * rng.standard_normal(factors.shape)
+            array = xr.DataArray(
+                turned,
+                dims=("stimulus", "unit"),
+                coords={"stimulus": dataset.stimuli.ids, "kl": ("unit", np.ones(n))},
+            )
+            model = na.as_model(array, identifier=f"turned[turn={turn:g},seed={seed}]")
+            rows.append({"instance": model.identifier, "family": f"turned by {turn:g}", "turn": turn})
+            latents[model.identifier] = model.latents(dataset.stimuli)
+            scores.append(na.score(model, dataset, "alignment", use_cache=False))
+    axes = udr_against_alignment(add_udr(pd.DataFrame(rows), latents), scores, by="turn")
+    save(axes, FOLDER / "figures" / "udr_of_turned_factors.png")
+
+
 if __name__ == "__main__":
     faces()
     alignment_of_models()
     traversals("beta_vae[beta=6,seed=0]")
     reconstructions("beta_vae[beta=6,seed=0]")
     active_appearance()
+    figures()
+    udr_of_turned_factors()

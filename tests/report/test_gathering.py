@@ -57,11 +57,12 @@ def gathered(dataset, **options):
     )
 
 
+DECODING = "decoding[n_permutations=2]"
 BENCHMARKS = [
     "alignment[n_folds=3,n_lambdas=20]",
     "variance_explained[n_folds=3,n_lambdas=20]",
     "correlation_ratio[n_permutations=2]",
-    "decoding[n_permutations=2]",
+    DECODING,
     "linear_recombination[benchmark=correlation_ratio,n_draws=2]",
 ]
 
@@ -90,15 +91,15 @@ def scored(toy, neuroalign_home, monkeypatch):
 
 
 DRAWN = {
-    "scores_alignment[n_folds=3,n_lambdas=20]",
-    "neurons_alignment[n_folds=3,n_lambdas=20]",
-    "scores_variance_explained[n_folds=3,n_lambdas=20]",
-    "neurons_variance_explained[n_folds=3,n_lambdas=20]",
-    "scores_correlation_ratio[n_permutations=2]",
-    "neurons_correlation_ratio[n_permutations=2]",
-    "unit_proportion_correlation_ratio[n_permutations=2]",
-    "scores_decoding[n_permutations=2]",
-    "native_and_recombined_linear_recombination[benchmark=correlation_ratio[n_permutations=2]]",
+    "scores_alignment",
+    "neurons_alignment",
+    "scores_variance_explained",
+    "neurons_variance_explained",
+    "scores_correlation_ratio",
+    "neurons_correlation_ratio",
+    "unit_proportion_correlation_ratio",
+    "scores_decoding",
+    "native_and_recombined_linear_recombination",
     "udr_painter",
     "units_by_neurons_painter",
     "units_by_neurons_neuron_subset",
@@ -109,11 +110,11 @@ DRAWN = {
 
 def test_every_kind_of_figure(scored):
     drawn, left_out = gathered(scored, benchmarks=BENCHMARKS)
-    assert {name.partition("[")[0] for name in drawn} == {name.partition("[")[0] for name in DRAWN}
+    assert {name.partition("[")[0] for name in drawn} == DRAWN
     assert left_out == {
         "udr_neuron_subset": "its units have no prior from which to diverge, which UDR needs",
-        "decoded_faces of neuron_subset": f"{_best_subset(scored)} has no decoder",
-        "traversals_neuron_subset": f"{_best_subset(scored)} has no decoder",
+        "decoded_faces of neuron_subset": f"{_best_subset()} has no decoder",
+        "traversals_neuron_subset": f"{_best_subset()} has no decoder",
     }
     named = {name.partition("[")[0]: axes for name, axes in drawn.items()}
     # Subsets of neurons are the ceiling, but where the scores have one of their own.
@@ -132,7 +133,7 @@ def test_every_kind_of_figure(scored):
         assert "single, simulated neurons" in axes.get_title(loc="left")
 
 
-def _best_subset(dataset):
+def _best_subset():
     scores = [
         each for each in ResultsStore().scores() if each.benchmark == "decoding" and each.family != "painter"
     ]
@@ -140,13 +141,14 @@ def _best_subset(dataset):
 
 
 def test_labels_of_traversals_name_factor_and_neuron(scored):
-    drawn, _ = gathered(scored, benchmarks=BENCHMARKS, models=["painter[beta=4,seed=0]"])
-    (best,) = [
-        store_score
-        for key, store_score in ResultsStore().items()
-        if store_score.benchmark == "decoding" and store_score.model == "painter[beta=4,seed=0]"
-        for store_score in [ResultsStore().load(key)]
+    drawn, _ = gathered(scored, benchmarks=[DECODING], models=["painter[beta=4,seed=0]"])
+    store = ResultsStore()
+    (key,) = [
+        key
+        for key, score in store.items()
+        if (score.benchmark, score.model) == ("decoding", "painter[beta=4,seed=0]")
     ]
+    matched = store.load(key).data
     latents = models.get("painter").instance(beta=4, seed=0).latents(scored.stimuli)
     texts = [each.get_text().split("\n") for each in drawn["traversals_painter"].texts]
     for unit, (factor, neuron) in zip("yxwz", texts, strict=True):
@@ -154,7 +156,7 @@ def test_labels_of_traversals_name_factor_and_neuron(scored):
             lambda column, unit=unit: abs(np.corrcoef(column, latents.sel(unit=unit))[0, 1])
         )
         assert factor == f"{r.idxmax().replace('_', ' ')}, |r| = {r.max():.2f}"
-        pair = best.data.sel(matched_unit=unit)
+        pair = matched.sel(matched_unit=unit)
         assert neuron == f"{pair['matched_neuroid'].item()}, r = {pair['correlation'].item():.2f}"
 
 
@@ -184,7 +186,16 @@ def test_instances_scored_alone_are_not_shown_twice(scored):
     family = models.get("painter")
     score_all(family.instance(beta=4, seed=0), scored, BENCHMARKS[:1])
     drawn, _ = gathered(scored, benchmarks=BENCHMARKS[:1])
-    assert not [name for name in drawn if name.endswith("seed=0]") and "painter[" in name]
+    assert (
+        sum(each.model == "painter[beta=4,seed=0]" for each in ResultsStore().scores()) == len(BENCHMARKS) + 1
+    )
+    assert {name.partition("_")[0] for name in drawn} == {"scores", "neurons", "udr", "units"}
+    assert not [name for name in drawn if "painter[" in name]
+    (axes,) = [axes for name, axes in drawn.items() if name.startswith("neurons")]
+    assert [each.get_text() for each in axes.get_legend().get_texts()] == [
+        "neuron_subset (n = 2)",
+        "painter (n = 4)",
+    ]
 
 
 def test_a_record_runs_no_code_and_no_other_model(scored, tmp_path, monkeypatch):
@@ -192,7 +203,7 @@ def test_a_record_runs_no_code_and_no_other_model(scored, tmp_path, monkeypatch)
     (tmp_path / "evil.py").write_text("open('ran', 'w').close()\nmodel = None\n")
     store = ResultsStore()
     for key, known in [*store.items()]:
-        if known.benchmark != "decoding" or known.family != "painter":
+        if (known.benchmark, known.model) != ("decoding", "painter[beta=4,seed=0]"):
             continue
         score = store.load(key)
         for model, family in [("evil.py:model", "evil"), ("timm:resnet18@fc", "net")]:
@@ -214,10 +225,10 @@ def test_a_decoder_that_fails_loses_no_other_figure(scored, monkeypatch):
         raise RuntimeError("out of\npaint")
 
     monkeypatch.setattr(Painter, "decode", fail)
-    drawn, left_out = gathered(scored, benchmarks=BENCHMARKS)
+    drawn, left_out = gathered(scored, benchmarks=[DECODING])
     assert left_out["traversals_painter"] == "RuntimeError: out of paint"
     assert "decoded_faces" not in drawn
-    assert "udr_painter" in drawn
+    assert list(drawn) == ["scores_decoding[n_permutations=2]"]
 
 
 def test_arrays_that_cannot_be_read(scored):
