@@ -1,5 +1,6 @@
 """The command ``neuroalign leaderboard``."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,9 +11,10 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog="""\b
-Example:
+Examples:
   neuroalign score beta_vae AM-faces && neuroalign score pca AM-faces
   neuroalign leaderboard AM-faces --benchmark alignment
+  neuroalign leaderboard AM-faces --html leaderboard
 """
 )
 @click.argument("dataset")
@@ -40,8 +42,20 @@ Example:
     show_default=True,
     help="Of p-values for the number of pairs: Holm, or Benjamini-Hochberg (false discovery rate).",
 )
+@click.option(
+    "--html",
+    "site",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write a static site to DIR in place of a table; it opens without a server or a network.",
+)
 def leaderboard(
-    dataset: str, benchmarks: tuple[str, ...], style: str, as_json: bool, correction: "Correction"
+    dataset: str,
+    benchmarks: tuple[str, ...],
+    style: str,
+    as_json: bool,
+    correction: "Correction",
+    site: Path | None,
 ) -> int:
     """Rank the families of models that were scored on DATASET.
 
@@ -63,6 +77,12 @@ def leaderboard(
             f"nothing has been scored on {loaded.identifier}{by} yet"
             f"{f' (left out: {reasons})' if reasons else ''}; try: neuroalign score {model} {dataset}"
         )
+    if site is not None:
+        from neuroalign.site import write_site
+
+        first_page = write_site(site, loaded, list(benchmarks) or None, correction=correction)
+        click.echo(f"written to {site}; open {first_page}")
+        return 0
     shown = [each for each in tables if len(each) or benchmarks]
     chosen = "json" if as_json else style
     click.echo(format_leaderboards(shown, chosen))

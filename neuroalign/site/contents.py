@@ -1,0 +1,215 @@
+"""What the pages show, as plain values."""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.metrics import reliability
+from neuroalign.results import ResultsStore
+from neuroalign.score_groups import ScoreGroup
+from neuroalign.scores import Score
+from neuroalign.site.names import anchor, page_name
+from neuroalign.stats import pairwise_matrix
+
+# Dimensions along which arrays are drawn, and what one point of them is.
+_DIMENSIONS = {
+    "neuroid": "neuron",
+    "unit": "unit",
+    "matched_unit": "matched unit",
+    "stimulus": "stimulus",
+    "draw": "draw",
+}
+
+# Weights and hashes are for programs; the rest of a provenance is shown in this order.
+_FIRST = ("created", "imported", "n_stimuli", "n_neurons", "join", "simulated")
+
+
+def board(group: ScoreGroup, table: pd.DataFrame) -> dict[str, Any]:
+    """Lay out one leaderboard: its rows, the instances behind them, and the test of every two families."""
+    names = list(table["family"])
+    pairs = pd.DataFrame(table.attrs["pairs"], columns=_PAIR_COLUMNS)
+    rows = [
+        {**row, "page": family_page(row["family"]), "values": _values(group.families[row["family"]])}
+        for row in table.to_dict("records")
+    ]
+    return {
+        **{name: table.attrs[name] for name in ("name", "higher_is_better", "left_out", "error_over")},
+        "version": group.benchmark_version,
+        "options": dict(group.options),
+        "anchor": anchor(group.name),
+        "rows": rows,
+        "names": names,
+        "p": pairwise_matrix(pairs, names).tolist(),
+        "p_raw": pairwise_matrix(pairs, names, "p_raw").tolist(),
+        "has": {name for name in ("error", "null", "ceiling", "p") if table[name].notna().any()},
+        "plot": {
+            "kind": "families",
+            "label": group.name,
+            "families": [_for_plot(row) for row in rows],
+        },
+    }
+
+
+_PAIR_COLUMNS = ["a", "b", "p", "p_raw"]
+
+
+def _values(scores: Mapping[str, Score]) -> list[dict[str, Any]]:
+    return [{"model": each.model, "value": _plain(each.value)} for each in scores.values()]
+
+
+def _for_plot(row: Mapping[str, Any]) -> dict[str, Any]:
+    numbers = {name: _plain(row[name]) for name in ("mean", "ci_low", "ci_high", "null", "ceiling")}
+    return {"family": row["family"], "values": row["values"], **numbers}
+
+
+def families(groups: Sequence[ScoreGroup], boards: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Collect what is known of each family and each of its models, over all leaderboards."""
+    found: dict[str, dict[str, Any]] = {}
+    for group, of_group in zip(groups, boards, strict=True):
+        for row in of_group["rows"]:
+            name = row["family"]
+            family = found.setdefault(name, {"name": name, "page": row["page"], "boards": [], "of": {}})
+            family["boards"].append(
+                {"board": of_group, "row": row, "rank": of_group["names"].index(name) + 1}
+            )
+            for key, score in group.families[name].items():
+                model = family["of"].setdefault(
+                    score.model,
+                    {
+                        "name": score.model,
+                        "family": name,
+                        "family_page": row["page"],
+                        "page": f"models/{page_name(name, score.model)}",
+                        "scores": {},
+                    },
+                )
+                model["scores"][group.name] = (key, score, of_group)
+    for family in found.values():
+        family["models"] = sorted(family.pop("of").values(), key=lambda each: str(each["name"]))
+    return sorted(found.values(), key=lambda each: str(each["name"]))
+
+
+def family_page(name: str) -> str:
+    """Return where the page of a family is."""
+    return f"families/{page_name(name)}"
+
+
+def scores(model: Mapping[str, Any], store: ResultsStore) -> list[dict[str, Any]]:
+    """Lay out the scores of one model with their arrays and where they come from."""
+    laid_out = []
+    for name, (key, score, of_group) in model["scores"].items():
+        loaded = store.load(key)
+        laid_out.append(
+            {
+                "name": name,
+                "anchor": anchor(name),
+                "board": of_group,
+                "score": score,
+                "options": _texts(score.options),
+                "beside": score.beside,
+                "provenance": _texts({"key": key, **_in_order(score.provenance)}),
+                "plots": [] if loaded is None else list(_plots(loaded.data)),
+                "has_arrays": loaded is not None,
+            }
+        )
+    return laid_out
+
+
+def describe(dataset: Dataset) -> dict[str, Any]:
+    """Say what a dataset is: its sizes, where it comes from, and how reliable each neuron is."""
+    recording = dataset.recording
+    stimulus_ids = recording["stimulus_id"].values
+    facts: dict[str, Any] = {
+        "neurons": f"{recording.sizes['neuroid']:,}, {'simulated' if dataset.simulated else 'recorded'}",
+        "stimuli": f"{np.unique(stimulus_ids).size:,}",
+        "presentations": "averages only" if dataset.averaged else f"{stimulus_ids.size:,}",
+        **{name: _counts(recording[name].values) for name in ("region", "animal")},
+        "content (SHA-256)": dataset.content_hash,
+        **dataset.metadata,
+    }
+    plots = []
+    trials = dataset.trials
+    if trials is not None:
+        values = reliability(trials).per_neuron
+        plots.append(_plot("reliability", "neuroid", recording["neuroid_id"].values, values))
+    return {"facts": _texts({name: value for name, value in facts.items() if value}), "plots": plots}
+
+
+def _counts(labels: Any) -> str:
+    names, counts = np.unique(labels.astype(str), return_counts=True)
+    return ", ".join(f"{name} ({count:,})" for name, count in zip(names, counts, strict=True) if name)
+
+
+def _plots(data: xr.Dataset) -> Any:
+    """Yield what can be drawn of the arrays of a score, along neurons, units, stimuli or draws."""
+    for name, array in data.data_vars.items():
+        if array.dtype.kind not in "iuf":
+            continue
+        if array.dims == ("unit", "neuroid"):
+            # A matrix is summed up: how much of the model's prediction goes through each unit.
+            summed = np.abs(array).sum("neuroid")
+            yield _plot(f"sum of |{name}| over neurons", "unit", summed["unit"].values, summed.values)
+        elif len(array.dims) == 1 and array.dims[0] in _DIMENSIONS:
+            labels = array[array.dims[0]].values if array.dims[0] in array.coords else np.arange(array.size)
+            yield _plot(str(name), str(array.dims[0]), labels, array.values)
+
+
+def _plot(name: str, dimension: str, labels: Any, values: Any) -> dict[str, Any]:
+    finite = np.isfinite(values)
+    kind = _DIMENSIONS[dimension]
+    return {
+        "kind": "bars" if "unit" in dimension else "sorted",
+        "label": name.replace("_", " "),
+        "of": kind,
+        "names": [str(each) for each in labels[finite]],
+        # Enough digits for a picture.
+        "values": [float(f"{each:.5g}") for each in values[finite]],
+        "n_left_out": int((~finite).sum()),
+    }
+
+
+def _in_order(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    first = {name: provenance[name] for name in _FIRST if name in provenance}
+    return {**first, **{name: value for name, value in sorted(provenance.items()) if name not in first}}
+
+
+def _texts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (
+            str(name).replace("_", " "),
+            value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False),
+        )
+        for name, value in values.items()
+    ]
+
+
+def _plain(value: Any) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def _p(value: float | None) -> str:
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value >= 0.001:
+        return f"{value:.3f}"
+    return f"{value:.1e}".replace("e-0", "e-").replace("-", "−")
+
+
+def _sortable(value: float | None) -> str:
+    """Return a number as tables are sorted by; nothing comes last."""
+    return "" if value is None or not math.isfinite(value) else repr(float(value))
+
+
+FILTERS: dict[str, Callable[..., Any]] = {"number": _number, "p": _p, "sortable": _sortable}

@@ -1,0 +1,18 @@
+"""File names of pages, of whatever a model or a dataset is called."""
+
+import hashlib
+import re
+
+_LONGEST = 60
+
+
+def anchor(*names: str) -> str:
+    """Return letters, digits and hyphens that no other names have."""
+    readable = re.sub(r"[^a-z0-9]+", "-", " ".join(names).lower()).strip("-")[:_LONGEST].strip("-")
+    digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{readable}-{digest}" if readable else digest
+
+
+def page_name(*names: str) -> str:
+    """Return the file name of a page, which cannot leave its folder."""
+    return f"{anchor(*names)}.html"

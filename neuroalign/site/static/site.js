@@ -1,0 +1,144 @@
+"use strict";
+
+// Theme.
+
+const root = document.documentElement;
+const themeButton = document.getElementById("theme");
+
+function isDark() {
+  return root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+function nameTheme() {
+  themeButton.textContent = isDark() ? "Light" : "Dark";
+  themeButton.setAttribute("aria-label", `${themeButton.textContent} theme`);
+}
+
+themeButton.addEventListener("click", () => {
+  root.dataset.theme = isDark() ? "light" : "dark";
+  try {
+    localStorage.setItem("neuroalign-theme", root.dataset.theme);
+  } catch {
+    // Kept for this page only.
+  }
+  nameTheme();
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", nameTheme);
+themeButton.hidden = false;
+nameTheme();
+
+// Filter.
+
+const filter = document.getElementById("filter");
+
+function matches(family) {
+  const words = filter ? filter.value.toLowerCase().split(/[\s,]+/).filter(Boolean) : [];
+  return !words.length || words.some((word) => family.toLowerCase().includes(word));
+}
+
+if (filter) {
+  const rows = () => [...document.querySelectorAll("tr[data-family]")];
+  filter.addEventListener("input", () => {
+    for (const row of rows()) row.hidden = !matches(row.dataset.family);
+    const all = new Set(rows().map((row) => row.dataset.family));
+    const shown = [...all].filter(matches).length;
+    document.getElementById("shown").textContent = filter.value.trim() ? `${shown} of ${all.size} families` : "";
+    drawAll();
+  });
+  filter.closest("p").hidden = false;
+}
+
+// Plots. Colours are the page's own, so that they follow the theme.
+
+const ink = "var(--ink)";
+const faint = "var(--faint)";
+const accent = "var(--accent)";
+const short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+
+function families(data, width) {
+  const shown = data.families.filter((each) => matches(each.family));
+  const points = shown.flatMap((each) =>
+    each.values.filter((of) => of.value !== null).map((of) => ({ family: each.family, ...of })));
+  const known = (name) => shown.filter((each) => each[name] !== null);
+  const longest = Math.max(4, ...shown.map((each) => Math.min(each.family.length, 24)));
+  return {
+    width,
+    height: 64 + 40 * Math.max(shown.length, 1),
+    marginBottom: 44,
+    marginLeft: 16 + 7 * longest,
+    marginRight: 16,
+    x: { label: data.label, grid: true, nice: true, labelAnchor: "center", labelArrow: "none", ticks: width < 500 ? 4 : 8 },
+    y: { label: null, domain: shown.map((each) => each.family), tickFormat: (text) => short(text, 24), tickSize: 0 },
+    marks: [
+      Plot.tickX(known("null"), { x: "null", y: "family", stroke: faint, strokeDasharray: "3 3", insetTop: 2, insetBottom: 2 }),
+      Plot.tickX(known("ceiling"), { x: "ceiling", y: "family", stroke: faint, strokeWidth: 2, insetTop: 2, insetBottom: 2 }),
+      Plot.dot(points, {
+        x: "value", y: "family", dy: -6, r: 3.5, fill: accent, fillOpacity: 0.35, stroke: accent, strokeOpacity: 0.9,
+        tip: true, channels: { model: "model" }, title: (each) => `${each.model}\n${each.value.toFixed(4)}`,
+      }),
+      Plot.ruleY(known("ci_low"), { x1: "ci_low", x2: "ci_high", y: "family", dy: 6, stroke: ink, strokeWidth: 1.5 }),
+      Plot.dot(known("mean"), { x: "mean", y: "family", dy: 6, symbol: "diamond", r: 5, fill: ink, stroke: "var(--page)" }),
+    ],
+  };
+}
+
+function sorted(data, width) {
+  const points = data.values.map((value, index) => ({ value, name: data.names[index] }));
+  points.sort((a, b) => b.value - a.value);
+  points.forEach((each, index) => { each.rank = index + 1; });
+  return {
+    width,
+    height: 230,
+    marginLeft: 52,
+    marginBottom: 44,
+    x: { label: `${data.of}, sorted`, labelAnchor: "center", labelArrow: "none", ticks: 5, tickFormat: "d" },
+    y: { label: data.label, grid: true, nice: true, zero: true, labelArrow: "none", ticks: 5 },
+    marks: [
+      Plot.ruleY([0], { stroke: faint }),
+      Plot.dot(points, {
+        x: "rank", y: "value", r: 2.5, fill: accent, tip: true, title: (each) => `${each.name}\n${each.value}`,
+      }),
+    ],
+  };
+}
+
+function bars(data, width) {
+  const points = data.values.map((value, index) => ({ value, name: data.names[index], index }));
+  return {
+    width,
+    height: 230,
+    marginLeft: 52,
+    marginBottom: 44,
+    x: { label: data.of, labelAnchor: "center", labelArrow: "none", ticks: 5, tickFormat: "d" },
+    y: { label: data.label, grid: true, nice: true, zero: true, labelArrow: "none", ticks: 5 },
+    marks: [
+      Plot.ruleY([0], { stroke: faint }),
+      Plot.rectY(points, {
+        x1: "index", x2: (each) => each.index + 1, y: "value", fill: accent, insetLeft: 0.5, insetRight: 0.5,
+        tip: true, title: (each) => `${each.name}\n${each.value}`,
+      }),
+    ],
+  };
+}
+
+const kinds = { families, sorted, bars };
+
+function draw(figure) {
+  const drawing = figure.querySelector(".drawing");
+  const width = Math.floor(drawing.clientWidth);
+  if (!width) return;
+  const data = JSON.parse(figure.querySelector("script").textContent);
+  const options = kinds[data.kind](data, width);
+  drawing.replaceChildren(Plot.plot({ style: { fontSize: "12px", background: "none" }, ...options }));
+}
+
+function drawAll() {
+  document.querySelectorAll("figure.plot").forEach(draw);
+}
+
+let lastWidth = 0;
+new ResizeObserver(() => {
+  const width = document.body.clientWidth;
+  if (width !== lastWidth) drawAll();
+  lastWidth = width;
+}).observe(document.body);

@@ -1,0 +1,98 @@
+"""A site of a small dataset, and a real browser to open it in."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from neuroalign.benchmark import load_benchmark
+from neuroalign.results import ResultsStore
+from neuroalign.scores import Score
+from neuroalign.site import write_site
+
+#: Names that would do harm in a page or a path that they are not escaped in.
+HOSTILE = "<script>document.title='owned'</script>"
+LEAVING = "../../../leaving"
+QUOTES = "\"'><img src=x onerror=\"document.title='owned'\">"
+
+
+@pytest.fixture
+def store(dataset):
+    """Four families on two benchmarks, with arrays."""
+    store, rng = ResultsStore(), np.random.default_rng(0)
+    count = 0
+    for name in ("alignment", "decoding"):
+        benchmark = load_benchmark(name)
+        for family, mean, n in ((HOSTILE, 0.8, 4), ("pca", 0.3, 4), (LEAVING, 0.5, 4), (QUOTES, 0.6, 1)):
+            for seed in range(n):
+                value = mean + 0.01 * rng.standard_normal()
+                arrays = xr.Dataset(
+                    {
+                        "alignment": ("neuroid", rng.random(12)),
+                        "weights": (("unit", "neuroid"), rng.standard_normal((3, 12))),
+                    },
+                    coords={"neuroid": [f"{QUOTES}{index}" for index in range(12)], "unit": [0, 1, 2]},
+                )
+                score = Score(
+                    value=value,
+                    error=0.02,
+                    error_over="neurons",
+                    model=f"{family}[seed={seed}]",
+                    family=family,
+                    dataset=dataset.identifier,
+                    benchmark=name,
+                    benchmark_version=benchmark.version,
+                    options=benchmark.options(),
+                    higher_is_better=benchmark.higher_is_better,
+                    null=0.1,
+                    ceiling=0.95,
+                    data=arrays,
+                    beside={"D": 3.0, QUOTES: 0.5},
+                    notes=(HOSTILE,),
+                    provenance={"dataset_hash": dataset.content_hash, "remark": HOSTILE, "simulated": True},
+                )
+                store.save(f"{count:04x}", score)
+                count += 1
+    return store
+
+
+@pytest.fixture
+def site(store, dataset, tmp_path):
+    """The folder of the site."""
+    return write_site(tmp_path / "out" / "site", dataset, store=store).parent
+
+
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1280,900",
+)
+
+
+@pytest.fixture
+def browser(tmp_path):
+    """Chromium without a window, with a new profile, that records console messages and requests."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        message = "needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)"
+        if os.environ.get("NEUROALIGN_REQUIRE_BROWSER"):
+            pytest.fail(message)
+        pytest.skip(message)
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*_FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield opened
+    opened.quit()

@@ -1,0 +1,181 @@
+"""The site in a real browser: it loads alone, and sorting, filtering, themes and keys work."""
+
+import json
+import re
+from importlib import resources
+
+import pytest
+
+FAMILIES = 4
+
+
+@pytest.fixture
+def by():
+    return pytest.importorskip("selenium.webdriver.common.by").By
+
+
+@pytest.fixture
+def wait(browser):
+    """Wait until an expression of JavaScript is true."""
+    ui = pytest.importorskip("selenium.webdriver.support.ui")
+    return lambda script: ui.WebDriverWait(browser, 20).until(lambda _: browser.execute_script(script))
+
+
+@pytest.fixture
+def index(browser, site, wait):
+    browser.get((site / "index.html").as_uri())
+    wait("return document.querySelectorAll('.drawing svg').length === 2")
+    return browser
+
+
+def first_column(browser, by):
+    table = browser.find_element(by.CSS_SELECTOR, "table.board")
+    rows = table.find_elements(by.CSS_SELECTOR, "tbody tr")
+    return [row.find_element(by.TAG_NAME, "th").text for row in rows if row.is_displayed()]
+
+
+def test_every_page_loads_alone_and_without_a_complaint(browser, site, wait):
+    pages = [site / "index.html", *site.glob("families/*"), *site.glob("datasets/*"), *site.glob("models/*")]
+    # What Chromium itself shows first is no page of ours.
+    browser.get("about:blank")
+    browser.get_log("performance")
+    for page in pages:
+        browser.get(page.as_uri())
+        wait("return [...document.querySelectorAll('.drawing')].every(each => each.querySelector('svg'))")
+        assert browser.title != "owned"
+    assert [each for each in browser.get_log("browser") if each["level"] in ("SEVERE", "WARNING")] == []
+    messages = [json.loads(each["message"])["message"] for each in browser.get_log("performance")]
+    requested = [
+        each["params"]["request"]["url"] for each in messages if each["method"] == "Network.requestWillBeSent"
+    ]
+    assert len(requested) > len(pages)
+    folder = site.as_uri()
+    assert [url for url in requested if not url.startswith((folder, "data:"))] == []
+
+
+def test_there_is_no_dead_link(index, by, site):
+    links = {
+        each.get_attribute("href").partition("#")[0]
+        for each in index.find_elements(by.CSS_SELECTOR, "a[href]")
+    }
+    assert len(links) >= FAMILIES + 2
+    for link in links:
+        index.get(link)
+        assert index.find_elements(by.TAG_NAME, "h1")
+
+
+def test_a_click_sorts_and_another_sorts_the_other_way(index, by, wait):
+    mean = index.find_element(by.XPATH, "//table[contains(@class, 'board')]//th[starts-with(., 'Mean')]")
+    ranked = first_column(index, by)
+    mean.click()
+    wait("return document.querySelector('th[aria-sort=descending]')")
+    wait(f"return document.querySelector('table.board tbody th').textContent === {json.dumps(ranked[0])}")
+    assert first_column(index, by) == ranked
+    mean.click()
+    wait(f"return document.querySelector('table.board tbody th').textContent === {json.dumps(ranked[-1])}")
+    assert first_column(index, by) == ranked[::-1]
+
+
+def test_sorting_works_by_keyboard(index, by, wait):
+    keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+    mean = index.find_element(by.XPATH, "//table[contains(@class, 'board')]//th[starts-with(., 'Mean')]")
+    assert mean.get_attribute("tabindex") == "0"
+    mean.send_keys(keys.ENTER)
+    wait("return document.querySelector('th[aria-sort=descending]')")
+    ranked = first_column(index, by)
+    mean.send_keys(keys.ENTER)
+    wait("return document.querySelector('th[aria-sort=ascending]')")
+    wait(f"return document.querySelector('table.board tbody th').textContent === {json.dumps(ranked[-1])}")
+
+
+def test_filter_hides_families_in_tables_and_plots(index, by, wait):
+    field = index.find_element(by.ID, "filter")
+    field.send_keys("PCA")
+    assert first_column(index, by) == ["pca"]
+    assert index.find_element(by.ID, "shown").text == f"1 of {FAMILIES} families"
+    wait("return !document.querySelector('.drawing').textContent.includes('leaving')")
+    field.clear()
+    field.send_keys("nothing of the kind")
+    assert first_column(index, by) == []
+
+
+def test_points_are_the_instances(index):
+    drawn = index.execute_script(
+        "return document.querySelectorAll('.drawing svg')[0].querySelectorAll('[aria-label=dot] circle').length"
+    )
+    assert drawn == 13
+
+
+def test_p_values_of_every_pair_are_a_matrix(index, by):
+    index.find_element(by.TAG_NAME, "summary").click()
+    matrix = index.find_element(by.CSS_SELECTOR, "table.matrix")
+    cells = [each.text for each in matrix.find_elements(by.CSS_SELECTOR, "tbody td")]
+    assert len(cells) == FAMILIES**2
+    assert cells.count("") == FAMILIES
+    # The family of one instance has no test with any other.
+    assert cells.count("–") == 2 * (FAMILIES - 1)
+
+
+def test_theme_is_the_systems_until_it_is_chosen_and_then_kept(index, by, site):
+    def page():
+        return index.execute_script("return getComputedStyle(document.body).backgroundColor")
+
+    light = page()
+    index.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    )
+    dark = page()
+    assert light != dark
+    button = index.find_element(by.ID, "theme")
+    assert button.get_attribute("aria-label") == "Light theme"
+    button.click()
+    assert page() == light
+    index.get(next(site.glob("families/*")).as_uri())
+    assert page() == light
+
+
+def test_keys_reach_everything_in_order_and_show_where_they_are(index, by):
+    keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+    webdriver = pytest.importorskip("selenium.webdriver")
+    reached = []
+    for _ in range(12):
+        webdriver.ActionChains(index).send_keys(keys.TAB).perform()
+        element = index.switch_to.active_element
+        reached.append(element.text or element.get_attribute("id"))
+        assert element.value_of_css_property("outline-style") == "solid"
+    assert reached[:5] == ["Skip to content", "neuroalign", "Leaderboard", "Dataset", "Dark"]
+    assert "filter" in reached
+
+
+def test_a_phone_shows_it_without_scrolling_sideways(index, site, by, wait):
+    index.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True},
+    )
+    for page in (site / "index.html", *list(site.glob("models/*"))[:2], *site.glob("datasets/*")):
+        index.get(page.as_uri())
+        wait("return [...document.querySelectorAll('.drawing')].every(each => each.querySelector('svg'))")
+        assert index.execute_script("return document.documentElement.scrollWidth") <= 390
+
+
+def luminance(colour):
+    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(first, second):
+    """WCAG 2.2, contrast ratio."""
+    lighter, darker = sorted((luminance(first), luminance(second)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("text", ["ink", "faint", "accent", "warn"])
+@pytest.mark.parametrize("behind", ["page", "raised", "mark"])
+def test_contrast_passes_aa(theme, text, behind):
+    css = resources.files("neuroalign.site").joinpath("static/site.css").read_text("utf-8")
+    pattern = r"--(\w+): light-dark\((#\w{6}), (#\w{6})\)"
+    colours = {name: (light, dark) for name, light, dark in re.findall(pattern, css)}
+    assert contrast("#ffffff", "#000000") == pytest.approx(21)
+    assert contrast(colours[text][theme], colours[behind][theme]) >= 4.5

@@ -1,0 +1,153 @@
+import html
+import re
+from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from neuroalign.cli import run
+from neuroalign.datasets.formats.folder import write_folder
+from neuroalign.errors import NeuroalignError, UsageError
+from neuroalign.leaderboards import WHAT_THE_TEST_COVERS, leaderboard
+from neuroalign.results import ResultsStore
+from neuroalign.site import write_site
+from neuroalign.site.names import page_name
+
+HOSTILE = "<script>document.title='owned'</script>"
+
+
+class Page(HTMLParser):
+    """Everything in a page that refers to something, and its ids."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.references, self.ids, self.tags = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        for name, value in attrs:
+            if name in ("href", "src"):
+                self.references.append(value)
+            if name == "id":
+                self.ids.append(value)
+
+
+@pytest.fixture
+def pages(site):
+    return {path: Page(path.read_text("utf-8")) for path in site.rglob("*.html")}
+
+
+def test_there_is_a_page_for_each_family_model_and_dataset(pages, site):
+    counts = {folder: len(list((site / folder).iterdir())) for folder in ("families", "models", "datasets")}
+    assert counts == {"families": 4, "models": 13, "datasets": 1}
+
+
+def test_every_link_leads_somewhere_within_the_site(pages, site):
+    for path, page in pages.items():
+        for reference in page.references:
+            parts = urlsplit(reference)
+            if parts.scheme == "data":
+                assert reference == "data:,"
+                continue
+            assert (parts.scheme, parts.netloc) == ("", "")
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            assert target.is_relative_to(site)
+            assert target.is_file(), reference
+            if parts.fragment:
+                assert parts.fragment in pages[target].ids
+        assert len(page.ids) == len(set(page.ids))
+
+
+def test_hostile_names_are_text_everywhere(pages, site):
+    for path, page in pages.items():
+        scripts = [attrs for tag, attrs in page.tags if tag == "script"]
+        assert all("src" in each or each.get("type") == "application/json" for each in scripts)
+        assert not any(tag == "img" for tag, _ in page.tags)
+        assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
+        assert HOSTILE not in path.read_text("utf-8")
+    assert HOSTILE in html.unescape((site / "index.html").read_text("utf-8"))
+    # Nothing was written beside the site.
+    assert [each.name for each in site.parent.iterdir()] == ["site"]
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "..", "", "a" * 500, "β", "CON", "a/b\\c", "\ud800"])
+def test_page_names_stay_in_their_folder(name):
+    made = page_name(name)
+    assert re.fullmatch(r"[a-z0-9][a-z0-9-]*\.html", made)
+    assert len(made) < 90
+
+
+def test_different_names_have_different_pages():
+    assert len({page_name(each) for each in ("a b", "a-b", "A b", "a_b")}) == 4
+    assert page_name("a", "b") != page_name("a b")
+
+
+def test_the_numbers_are_those_of_the_leaderboard(site, store, dataset):
+    table = leaderboard(dataset, "alignment", store=store)
+    text = html.unescape((site / "index.html").read_text("utf-8"))
+    section = text.partition("</section>")[0]
+    found = [float(each) for each in re.findall(r'<td class="mean" data-sort="([^"]+)"', section)]
+    assert found == list(table["mean"])
+    assert re.findall(r'<td class="letters">(\w+)</td>', section) == list(table["letters"])
+    assert WHAT_THE_TEST_COVERS in section
+    assert all(f"{each:.3f}" in section for each in table["ci_low"].dropna())
+
+
+def test_every_page_says_that_neurons_are_simulated(pages):
+    for path in pages:
+        assert "simulated neurons" in path.read_text("utf-8")
+
+
+def test_a_model_page_says_where_its_numbers_come_from(site):
+    text = next((site / "models").glob("pca*")).read_text("utf-8")
+    for expected in ("<dt>key</dt>", "dataset hash", "<dt>n folds</dt>", "sum of |weights| over neurons"):
+        assert expected in text
+
+
+def test_the_same_scores_give_the_same_bytes(site, store, dataset, tmp_path):
+    again = write_site(tmp_path / "again", dataset, store=store).parent
+    files = sorted(path.relative_to(site) for path in site.rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
+    assert all((site / each).read_bytes() == (again / each).read_bytes() for each in files)
+
+
+def test_libraries_come_with_their_licences(site):
+    vendor = site / "static" / "vendor"
+    assert {path.name.split(".")[0] for path in vendor.glob("*.js")} == {
+        path.name.split(".")[0] for path in vendor.glob("*.LICENSE.txt")
+    }
+
+
+def test_only_a_site_is_replaced(site, store, dataset, tmp_path):
+    (site / "old.html").write_text("old")
+    write_site(site, dataset, store=store)
+    assert not (site / "old.html").exists()
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.tex").write_text("mine")
+    with pytest.raises(UsageError, match="holds something else"):
+        write_site(other, dataset, store=store)
+    assert [each.name for each in other.iterdir()] == ["thesis.tex"]
+
+
+def test_nothing_scored_writes_nothing(dataset, tmp_path):
+    with pytest.raises(NeuroalignError, match="nothing has been scored"):
+        write_site(tmp_path / "site", dataset, store=ResultsStore(tmp_path / "empty"))
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_model_without_readable_arrays_still_has_its_page(store, dataset, tmp_path):
+    next(store.folder.glob("*/*.nc")).unlink()
+    with pytest.warns(match="unreadable"):
+        site = write_site(tmp_path / "site", dataset, store=store).parent
+    assert sum("cannot be read" in path.read_text("utf-8") for path in (site / "models").iterdir()) == 1
+
+
+def test_command(dataset, tmp_path, capsys):
+    write_folder(dataset, tmp_path / "toy")
+    assert run(["score", "neuron_subset[n=6,seed=0]", str(tmp_path / "toy"), "-b", "correlation_ratio"]) == 0
+    capsys.readouterr()
+    assert run(["leaderboard", str(tmp_path / "toy"), "--html", str(tmp_path / "site")]) == 0
+    assert str(tmp_path / "site" / "index.html") in capsys.readouterr().out
+    assert (tmp_path / "site" / "index.html").is_file()
