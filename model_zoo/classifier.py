@@ -30,11 +30,13 @@ class ClassifierRecipe(Recipe):
         are those of the lowest.
     **settings
         See :class:`neuroalign.model_zoo.training.recipes.Recipe`. ``steps`` is the most that is trained;
-        the seed also decides which images are for training, validation and test.
+        the seed also decides which images are for training, validation and test. At the learning rate of
+        the other families, thousands of faces are not learnt at all.
     """
 
     family: ClassVar[str] = "classifier"
 
+    learning_rate: float = 3e-4
     validate_every: int = 500
     patience: int = 5
 

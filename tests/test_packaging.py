@@ -124,7 +124,7 @@ def test_installed_wheel_works(installed, tmp_path):
     code = (
         "import neuroalign, neuroalign.benchmarks.alignment, neuroalign.model_zoo.training.grids as grids\n"
         "print(neuroalign.__file__, neuroalign.benchmarks.__file__, neuroalign.model_zoo.__file__, sep='\\n')\n"
-        "print(grids.load_grid('beta_vae', 'paper')['seed'] is not None)\n"
+        "print(grids.load_grid('beta_vae', 'paper')[0]['seed'] is not None)\n"
     )
     *files, grid = run(sys.executable, "-c", code, env=environment, cwd=tmp_path).split()
     assert [Path(each) for each in files] == [

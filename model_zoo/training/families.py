@@ -126,7 +126,7 @@ class TrainedFamily(ModelFamily):
         Parameters
         ----------
         settings : mapping of name to value, or to a list of values
-            They take the place of those of the grid.
+            They take the place of those of the grid, in each of its sweeps.
         grid : str or path, optional
             See :func:`neuroalign.model_zoo.training.grids.load_grid`.
 
@@ -139,8 +139,9 @@ class TrainedFamily(ModelFamily):
         UsageError
             If a setting or the grid is unknown, or a value is out of range.
         """
-        chosen = {} if grid is None else load_grid(self.identifier, grid)
-        return sweep(self.recipe, {**chosen, **settings})
+        sweeps = [{}] if grid is None else load_grid(self.identifier, grid)
+        recipes = [recipe for each in sweeps for recipe in sweep(self.recipe, {**each, **settings})]
+        return list(dict.fromkeys(recipes))
 
     def train(
         self,

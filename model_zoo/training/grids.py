@@ -17,19 +17,23 @@ def grid_names(family: str) -> list[str]:
     return sorted(_of_family(_shipped(), family))
 
 
-def load_grid(family: str, grid: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the settings of a grid; a setting may be a list, of which each value is trained.
+#: Settings by name; one may be a list, of which each value is trained.
+Settings = dict[str, Any]
+
+
+def load_grid(family: str, grid: str | os.PathLike[str]) -> list[Settings]:
+    """Return the settings of a grid, which is one sweep or the union of several.
 
     Parameters
     ----------
     family : str
     grid : str or path
-        A name, or a TOML file that has a table ``[FAMILY.NAME]``. If it has several tables of the
-        family, ``FILE:NAME`` says which.
+        A name, or a TOML file that has a table ``[FAMILY.NAME]``, or several ``[[FAMILY.NAME]]``. If it
+        has several grids of the family, ``FILE:NAME`` says which.
 
     Returns
     -------
-    dict of name to value, or to a list of values
+    list of dict of name to value, or to a list of values, of which each is trained
 
     Raises
     ------
@@ -81,8 +85,10 @@ def _read(path: Path | Traversable) -> dict[str, Any]:
         raise UsageError(f"cannot read the grids in {path}: {reason}") from error
 
 
-def _of_family(content: dict[str, Any], family: str) -> dict[str, dict[str, Any]]:
-    grids = content.get(family, {})
-    if not isinstance(grids, dict) or not all(isinstance(each, dict) for each in grids.values()):
+def _of_family(content: dict[str, Any], family: str) -> dict[str, list[Settings]]:
+    named = content.get(family, {})
+    grids = named.items() if isinstance(named, dict) else [("", named)]
+    sweeps = {name: each if isinstance(each, list) else [each] for name, each in grids}
+    if not all(name and isinstance(each, dict) for name, tables in sweeps.items() for each in tables):
         raise UsageError(f"settings of {family} must stand in a table with a name: [{family}.NAME]")
-    return grids
+    return sweeps

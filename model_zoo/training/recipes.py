@@ -36,6 +36,9 @@ class Recipe(ABC):
     batch_size : int
     learning_rate : float
         Of Adam, with its usual decay rates 0.9 and 0.999.
+    warmup : float
+        The share of the steps, at the start, over which the learning rate rises linearly from zero. Without
+        it, the first steps can leave a variational network that never learns more than the mean image.
     cooldown : float
         The share of the steps, at the end, over which the learning rate falls linearly towards zero.
     precision : {"float32", "bfloat16"}
@@ -56,12 +59,14 @@ class Recipe(ABC):
     steps: int = 6000
     batch_size: int = 32
     learning_rate: float = 1e-3
+    warmup: float = 0.05
     cooldown: float = 0.0
     precision: Precision = "float32"
     storage: Storage = "float32"
 
     def __post_init__(self) -> None:
         self._check_number("learning_rate", low=0)
+        self._check_number("warmup", low=0, high=1)
         self._check_number("cooldown", low=0, high=1)
         for name, low in (("seed", 0), ("n_latents", 1), ("image_size", 32), ("steps", 1), ("batch_size", 1)):
             self._check_whole(name, low=low)
@@ -128,9 +133,9 @@ class Recipe(ABC):
 
     def learning_rate_at(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""
-        cooling = round(self.cooldown * self.steps)
-        left = self.steps - step
-        return self.learning_rate if left > cooling else self.learning_rate * left / (cooling + 1)
+        warming, cooling = (round(share * self.steps) for share in (self.warmup, self.cooldown))
+        up, down = (step + 1) / (warming + 1), (self.steps - step) / (cooling + 1)
+        return self.learning_rate * min(1.0, up, down)
 
     def _check_whole(self, name: str, *, low: int) -> None:
         value = getattr(self, name)

@@ -2,7 +2,7 @@
 
 import pytest
 from neuroalign.model_zoo.autoencoder import AutoencoderRecipe
-from neuroalign.model_zoo.beta_vae import BetaVAERecipe
+from neuroalign.model_zoo.beta_vae import BetaVAE, BetaVAERecipe
 from neuroalign.model_zoo.classifier import ClassifierRecipe
 from neuroalign.model_zoo.training.grids import grid_names, load_grid
 from neuroalign.model_zoo.training.recipes import sweep
@@ -14,7 +14,7 @@ RECIPES = {each.family: each for each in (BetaVAERecipe, VAERecipe, AutoencoderR
 
 
 def recipes_of(family, grid):
-    return sweep(RECIPES[family], load_grid(family, grid))
+    return [recipe for each in load_grid(family, grid) for recipe in sweep(RECIPES[family], each)]
 
 
 @pytest.mark.parametrize("family", RECIPES)
@@ -30,8 +30,8 @@ def test_grids_that_every_family_has(family):
 def test_optimiser_batch_and_schedule_of_the_paper(family, n):
     paper = recipes_of(family, "paper")
     assert len(paper) == n
-    assert {(e.steps, e.batch_size, e.learning_rate, e.cooldown, e.image_size) for e in paper} == {
-        (1_000_000, 16, 1e-4, 0.0, 64)
+    assert {(e.steps, e.batch_size, e.learning_rate, e.warmup, e.cooldown, e.image_size) for e in paper} == {
+        (1_000_000, 16, 1e-4, 0.0, 0.0, 64)
     }
 
 
@@ -48,7 +48,9 @@ def test_sizes_and_seeds_of_the_paper():
 
 
 def test_bundled_instances_differ_in_what_their_family_is_about():
-    assert len({each.beta for each in recipes_of("beta_vae", "bundled")}) >= 2
+    beta_vae = recipes_of("beta_vae", "bundled")
+    assert len(beta_vae) >= 5
+    assert len({each.beta for each in beta_vae}) >= 3
     for family in ("vae", "autoencoder", "classifier"):
         assert len({each.n_latents for each in recipes_of(family, "bundled")}) >= 3
 
@@ -58,9 +60,9 @@ def test_a_file_of_the_users(tmp_path):
     path.write_text(
         "[vae.wide]\nn_latents = [5, 6]\nsteps = 7\n[beta_vae.a]\nbeta = 2\n[beta_vae.b]\nbeta = 3\n"
     )
-    assert load_grid("vae", path) == {"n_latents": [5, 6], "steps": 7}
-    assert load_grid("vae", f"{path}:wide") == {"n_latents": [5, 6], "steps": 7}
-    assert load_grid("beta_vae", f"{path}:b") == {"beta": 3}
+    assert load_grid("vae", path) == [{"n_latents": [5, 6], "steps": 7}]
+    assert load_grid("vae", f"{path}:wide") == [{"n_latents": [5, 6], "steps": 7}]
+    assert load_grid("beta_vae", f"{path}:b") == [{"beta": 3}]
     # What is given beside a grid takes the place of what it says.
     recipes = VAE().recipes({"steps": 9, "seed": [0, 1]}, grid=path)
     assert [(each.n_latents, each.seed, each.steps) for each in recipes] == [
@@ -69,6 +71,17 @@ def test_a_file_of_the_users(tmp_path):
         (6, 0, 9),
         (6, 1, 9),
     ]
+
+
+def test_a_grid_of_several_sweeps(tmp_path):
+    path = tmp_path / "two.toml"
+    path.write_text(
+        "[[beta_vae.two]]\nbeta = [4, 8]\nsteps = 7\n[[beta_vae.two]]\nbeta = 8\nseed = 1\nsteps = 7\n"
+    )
+    recipes = BetaVAE().recipes({}, grid=path)
+    assert [(each.beta, each.seed, each.steps) for each in recipes] == [(4, 0, 7), (8, 0, 7), (8, 1, 7)]
+    # What is given beside it holds in each, and nothing is trained twice.
+    assert [(each.beta, each.seed) for each in BetaVAE().recipes({"seed": 5}, grid=path)] == [(4, 5), (8, 5)]
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,19 @@ def test_golden_numbers(stimuli):
     np.testing.assert_allclose(ica.values[0], GOLDEN["ica"], rtol=1e-3)
 
 
-GOLDEN = {"pca": [0.122854, 0.0621701, -0.556796], "ica": [2.16766, 0.657053, 0.231599]}
+@pytest.mark.parametrize("name", ["pca[n=3,image_size=16]", "ica[n=3,image_size=16,seed=0]"])
+def test_golden_pixels(stimuli, name):
+    model = load_model(name)
+    decoded = model.decode(model.latents(stimuli))
+    # Both span the same subspace, so they reconstruct the same.
+    np.testing.assert_allclose(decoded[0, 8, ::4], GOLDEN["row"], atol=1e-6)
+
+
+GOLDEN = {
+    "pca": [0.122854, 0.0621701, -0.556796],
+    "ica": [2.16766, 0.657053, 0.231599],
+    "row": [0.52075094, 0.51180035, 0.49791852, 0.51560235],
+}
 
 
 def test_families_and_their_names(dataset):

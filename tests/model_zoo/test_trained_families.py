@@ -25,12 +25,12 @@ from neuroalign.models import Model, load_model
 from neuroalign.stimuli import StimulusSet
 from neuroalign.traversals import latent_traversals
 
-SMALL = {"n_latents": 3, "image_size": 32, "steps": 12, "batch_size": 4}
+SMALL = {"n_latents": 3, "image_size": 32, "steps": 12, "batch_size": 4, "warmup": 0}
 RECIPES = {
     "beta_vae": BetaVAERecipe(**SMALL),
     "vae": VAERecipe(**SMALL),
     "autoencoder": AutoencoderRecipe(**SMALL),
-    "classifier": ClassifierRecipe(**SMALL, validate_every=3, patience=3),
+    "classifier": ClassifierRecipe(**SMALL, learning_rate=1e-3, validate_every=3, patience=3),
 }
 FAMILIES = {"beta_vae": BetaVAE, "vae": VAE, "autoencoder": Autoencoder, "classifier": Classifier}
 MODELS = {

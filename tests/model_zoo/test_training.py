@@ -56,11 +56,12 @@ def test_sweep_is_the_product_of_the_choices():
     ]
 
 
-def test_learning_rate_falls_at_the_end_only():
-    recipe = BetaVAERecipe(steps=10, learning_rate=0.6, cooldown=0.5)
+def test_learning_rate_rises_at_the_start_and_falls_at_the_end():
+    recipe = BetaVAERecipe(steps=10, learning_rate=0.6, warmup=0.2, cooldown=0.5)
     rates = [recipe.learning_rate_at(step) for step in range(10)]
-    np.testing.assert_allclose(rates, [0.6] * 5 + [0.5, 0.4, 0.3, 0.2, 0.1])
-    assert BetaVAERecipe(steps=10).learning_rate_at(9) == BetaVAERecipe().learning_rate
+    np.testing.assert_allclose(rates, [0.2, 0.4, 0.6, 0.6, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1])
+    constant = BetaVAERecipe(steps=10, warmup=0)
+    assert {constant.learning_rate_at(step) for step in range(10)} == {constant.learning_rate}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,9 @@ def test_learning_rate_falls_at_the_end_only():
         ({"image_size": 16}, "at least 32"),
         ({"steps": 0}, "steps must be a whole number of at least 1"),
         ({"steps": 2.5}, "steps must be a whole number"),
-        ({"cooldown": 2}, "between 0 and 1"),
+        ({"cooldown": 2}, "cooldown must be between 0 and 1"),
+        ({"warmup": -0.1}, "warmup must be between 0 and 1"),
+        ({"precision": "float16"}, "precision must be float32 or bfloat16, not 'float16'"),
         ({"storage": "int8"}, "float32 or float16"),
         ({"learning_rate": 0}, "above 0"),
         ({"seed": [1, 1]}, "asked for twice"),
@@ -111,7 +114,7 @@ def test_noise_is_standard_normal_and_new_in_every_step():
 
 
 def test_training_is_adam_on_the_objective(images, tmp_path):
-    recipe = BetaVAERecipe(**SMALL, beta=2, seed=5)
+    recipe = BetaVAERecipe(**SMALL, warmup=0, beta=2, seed=5)
     trained = train_instance(recipe, images, tmp_path).trained
     network = build(lambda: VariationalAutoencoder(3, image_size=32), seed=5)
     optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)

@@ -347,3 +347,24 @@ def test_golden_numbers():
 
 
 GOLDEN = [0, 3.57226, 0, 0, 2.96321, 0, 0, 0.454054, 4.56763, 0, 6.52194, 0]
+
+
+def test_golden_numbers_of_a_small_network_and_its_reductions(small):
+    rng = np.random.default_rng(0)
+    stimuli = StimulusSet.from_arrays(rng.integers(0, 256, (12, 8, 8), dtype=np.uint8))
+    for name, (units, values) in GOLDEN_SMALL.items():
+        latents = load_model(name).latents(stimuli)
+        shown = latents[0, latents.values[0] != 0][:4]
+        assert shown["unit"].values.tolist() == units
+        # Single precision, summed in another order by other kernels.
+        np.testing.assert_allclose(shown.values, values, rtol=1e-4)
+
+
+GOLDEN_SMALL = {
+    "vgg_face[weights=random]": (["0", "3", "4", "5"], [24.5061, 15.98187, 16.31408, 29.46346]),
+    "vgg_face_pca[n=3,weights=random]": (["0", "1", "2"], [154.0589, -187.6661, -55.21407]),
+    "vgg_face_raw[n=20,seed=1,weights=random]": (
+        ["574", "911", "914", "1335"],
+        [3.505484, 23.90826, 14.09822, 12.70984],
+    ),
+}
