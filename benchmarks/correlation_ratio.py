@@ -89,7 +89,11 @@ class CorrelationRatio(Benchmark):
             null=float(np.mean(shuffled)) if shuffled else float("nan"),
             data=data,
             notes=_notes(int(np.isnan(result.per_neuron).sum())),
-            beside={"informative units": int(informative.sum()), "unit proportion": result.unit_proportion},
+            beside={
+                "informative units": int(informative.sum()),
+                "unit proportion": result.unit_proportion,
+                "corrected for 1/D": result.chance_corrected,
+            },
             provenance={
                 "n_stimuli": responses.sizes["stimulus"],
                 "n_neurons": responses.sizes["neuroid"],

@@ -99,6 +99,9 @@ def _fits(value: Any, allowed: Any) -> bool:
         return True
     if not isinstance(allowed, type):
         return bool(value == allowed)
+    if issubclass(allowed, Benchmark):
+        return isinstance(value, allowed)
+    # A bool is no int here.
     return type(value) is allowed or (allowed is float and type(value) is int)
 
 

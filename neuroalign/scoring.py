@@ -16,10 +16,11 @@ from neuroalign.arrays import Join
 from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import ModelError, NeuroalignError
+from neuroalign.errors import ModelError, NeuroalignError, UsageError
 from neuroalign.hashing import digest
 from neuroalign.latents_cache import compute_latents
 from neuroalign.models import Model, ModelFamily, load_model
+from neuroalign.nulls import permutation_null, with_null
 from neuroalign.progress import progress
 from neuroalign.results import ResultsStore, now, score_key
 from neuroalign.scores import Score, summarise
@@ -56,6 +57,8 @@ def score(
     join: Join = "exact",
     n_jobs: int = 1,
     use_cache: bool = True,
+    n_permutations: int = 0,
+    permutation_seed: int = 0,
 ) -> Score:
     """Score a model, or every instance of a family, on a dataset.
 
@@ -70,6 +73,11 @@ def score(
         How many instances of a family are scored at once; the numbers do not depend on it.
     use_cache : bool
         Whether to read and write cached latents and scores.
+    n_permutations : int
+        Shuffles of the stimuli behind the score's ``null`` and its exact p-value; 0 for none but those that a
+        benchmark makes of itself. See :func:`neuroalign.nulls.permutation_null`.
+    permutation_seed : int
+        Of those shuffles.
 
     Returns
     -------
@@ -84,7 +92,14 @@ def score(
     loaded_dataset = load_dataset(dataset)
     loaded = load_model(model, dataset=loaded_dataset)
     scores, failures = score_all(
-        loaded, loaded_dataset, [benchmark], join=join, n_jobs=n_jobs, use_cache=use_cache
+        loaded,
+        loaded_dataset,
+        [benchmark],
+        join=join,
+        n_jobs=n_jobs,
+        use_cache=use_cache,
+        n_permutations=n_permutations,
+        permutation_seed=permutation_seed,
     )
     if failures:
         raise failures[0].reason
@@ -99,6 +114,8 @@ def score_all(
     join: Join = "exact",
     n_jobs: int = 1,
     use_cache: bool = True,
+    n_permutations: int = 0,
+    permutation_seed: int = 0,
     store: ResultsStore | None = None,
 ) -> tuple[list[Score], list[Failure]]:
     """Score a model, or every instance of a family, by several benchmarks.
@@ -108,7 +125,7 @@ def score_all(
 
     Parameters
     ----------
-    model, dataset, benchmarks, join, n_jobs, use_cache
+    model, dataset, benchmarks, join, n_jobs, use_cache, n_permutations, permutation_seed
         As for :func:`score`.
     store : ResultsStore, optional
         Where scores are kept; by default in the neuroalign folder.
@@ -121,6 +138,11 @@ def score_all(
     """
     import joblib
 
+    if n_permutations < 0 or permutation_seed < 0:
+        raise UsageError(
+            f"the number of permutations and their seed must not be negative, "
+            f"not {n_permutations} and {permutation_seed}"
+        )
     wanted = [load_benchmark(each) for each in benchmarks]
     loaded_dataset = load_dataset(dataset)
     loaded = load_model(model, dataset=loaded_dataset)
@@ -135,7 +157,18 @@ def score_all(
     store = store or ResultsStore()
     created = now()
     jobs: Iterable[Any] = (
-        joblib.delayed(_score_instance)(each, loaded_dataset, wanted, family, join, use_cache, store, created)
+        joblib.delayed(_score_instance)(
+            each,
+            loaded_dataset,
+            wanted,
+            family,
+            join,
+            use_cache,
+            store,
+            created,
+            n_permutations,
+            permutation_seed,
+        )
         for each in instances
     )
     # A generator keeps the order of the instances, so the output does not depend on the workers.
@@ -161,6 +194,8 @@ def _score_instance(
     use_cache: bool,
     store: ResultsStore,
     created: str,
+    n_permutations: int,
+    permutation_seed: int,
 ) -> list[Score | Failure]:
     try:
         latents = compute_latents(model, dataset.stimuli, use_cache=use_cache)
@@ -173,11 +208,21 @@ def _score_instance(
     for benchmark in benchmarks:
         key = _score_key(model, latents_hash, dataset, benchmark, join, family)
         known = store.load(key) if use_cache and key else None
-        if known is not None:
+        if known is not None and _has_null(known, n_permutations, permutation_seed):
             outcomes.append(known)
             continue
         try:
-            computed = benchmark.score(prepared, dataset, join=join)
+            computed = known or benchmark.score(prepared, dataset, join=join)
+            if n_permutations:
+                shuffled = permutation_null(
+                    benchmark,
+                    prepared,
+                    dataset,
+                    n_permutations=n_permutations,
+                    seed=permutation_seed,
+                    join=join,
+                )
+                computed = with_null(computed, shuffled, seed=permutation_seed)
         except Exception as error:
             reason = _reason(error, f"{benchmark.identifier} fails on {model.identifier}")
             outcomes.append(Failure(model.identifier, benchmark.identifier, reason))
@@ -197,6 +242,14 @@ def _score_instance(
             store.save(key, computed)
         outcomes.append(computed)
     return outcomes
+
+
+def _has_null(score: Score, n_permutations: int, seed: int) -> bool:
+    """Whether a score that is known has as many shuffles as are asked for, of this seed."""
+    known = score.provenance
+    return n_permutations == 0 or (
+        known.get("n_permutations") == n_permutations and known.get("permutation_seed") == seed
+    )
 
 
 def _reason(error: Exception, what: str) -> NeuroalignError:

@@ -17,6 +17,7 @@ Examples:
   neuroalign score "beta_vae[beta=6,seed=0]" AM-faces --benchmark alignment
   neuroalign score "timm:resnet18@layer3+pca[n=50]" ./my-recordings
   neuroalign score vgg_face AM-faces --weights vgg_face_dag.pth
+  neuroalign score "pca[n=50]" AM-faces --benchmark alignment --permutations 199
   neuroalign score my_models.py:my_model ./my-recordings --json
 """
 )
@@ -41,6 +42,14 @@ Examples:
 @click.option(
     "--jobs", "-j", default=1, show_default=True, help="Instances scored at once; -1 for all cores."
 )
+@click.option(
+    "--permutations",
+    default=0,
+    show_default=True,
+    metavar="B",
+    help="Shuffles of the stimuli behind the level of chance and its exact p; each takes as long as a score.",
+)
+@click.option("--seed", default=0, show_default=True, help="Of those shuffles.")
 @click.option("--no-cache", is_flag=True, help="Compute everything anew, and keep nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def score(
@@ -50,6 +59,8 @@ def score(
     weights: str | None,
     intersection: bool,
     jobs: int,
+    permutations: int,
+    seed: int,
     no_cache: bool,
     as_json: bool,
 ) -> int:
@@ -68,6 +79,8 @@ def score(
 
     if jobs == 0 or jobs < -1:
         raise UsageError(f"--jobs must be a positive number, or -1 for all cores, not {jobs}")
+    if permutations < 0 or seed < 0:
+        raise UsageError(f"--permutations and --seed must not be negative, not {permutations} and {seed}")
     # First what is quick to check: datasets and models can take long to load.
     wanted = [load_benchmark(each) for each in benchmarks or [name for name, _ in registered.items()]]
     loaded_dataset = load_dataset(dataset)
@@ -80,6 +93,8 @@ def score(
         join="intersection" if intersection else "exact",
         n_jobs=jobs,
         use_cache=not no_cache,
+        n_permutations=permutations,
+        permutation_seed=seed,
     )
     if as_json:
         document = {

@@ -47,6 +47,10 @@ def score_table(scores: Sequence[Score], *, is_family: bool) -> str:
         }
         if any(math.isfinite(bound) for bound in bounds.values()):
             rows.append([label, *(_number(bounds[name]) for name in benchmarks)])
+    p_values = {name: _largest_p([of[name] for of in by_model.values() if name in of]) for name in benchmarks}
+    if any(math.isfinite(p) for p in p_values.values()):
+        label = "p of chance" if len(by_model) == 1 else "largest p of chance"
+        rows.append([label, *(_p(p_values[name]) for name in benchmarks)])
     arrows = ["" if _of(scores, name).higher_is_better else " (lower is better)" for name in benchmarks]
     headers = ["model", *(f"{name}{arrow}" for name, arrow in zip(benchmarks, arrows, strict=True))]
     kind = "simulated neurons" if first.provenance.get("simulated") else "recorded neurons"
@@ -115,6 +119,19 @@ def _cell(score: Score | None) -> str:
 
 def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3f}"
+
+
+def _p(value: float) -> str:
+    if math.isnan(value):
+        return "–"
+    return f"{value:.1e}" if value < 0.001 else f"{value:.3f}"
+
+
+def _largest_p(scores: Sequence[Score]) -> float:
+    """Return the largest exact p-value of scores that were shuffled; NaN where one of them was not."""
+    values = [each.provenance.get("permutation_p") for each in scores]
+    known = [float(each) for each in values if each is not None]
+    return max(known) if known and len(known) == len(values) else math.nan
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -1,6 +1,6 @@
 """The arithmetic behind every number: NumPy in, NumPy out, stimuli in rows."""
 
-from neuroalign.metrics.completeness import Completeness, completeness
+from neuroalign.metrics.completeness import Completeness, completeness, completeness_at
 from neuroalign.metrics.correlation import CorrelationRatio, aggregate_ratios, correlation_ratio, correlations
 from neuroalign.metrics.disentanglement import Disentanglement, disentanglement
 from neuroalign.metrics.folds import fold_labels
@@ -25,6 +25,7 @@ __all__ = [
     "Reliability",
     "aggregate_ratios",
     "completeness",
+    "completeness_at",
     "correlation_ratio",
     "correlations",
     "disentanglement",

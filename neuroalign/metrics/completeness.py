@@ -116,3 +116,38 @@ def completeness(
         n_zero_neurons=int((~has_weight).sum()),
         n_units=base,
     )
+
+
+def completeness_at(score: float, n_units: int, common: int) -> float:
+    """Convert completeness from one base of the logarithm to another, as to a D that is common to several models.
+
+    Parameters
+    ----------
+    score : float
+        C, where some neuron has weight; without any weight C is 0 at every base.
+    n_units : int
+        D that it was computed with.
+    common : int
+        The other D.
+
+    Returns
+    -------
+    float
+        ``1 - (1 - C) ln D / ln common``: the same as a new computation, because C is one less an entropy over ln D.
+        Negative if `common` is less than the number of units that carry a neuron.
+
+    Raises
+    ------
+    UsageError
+        If a number of units is less than two.
+
+    Examples
+    --------
+    Two equal weights, among 4 and among 50 units:
+
+    >>> round(completeness_at(0.5, 4, 50), 3)
+    0.823
+    """
+    if n_units < 2 or common < 2:
+        raise UsageError(f"alignment needs two units at least, not {min(n_units, common)}")
+    return float(1.0 - (1.0 - score) * np.log(n_units) / np.log(common))

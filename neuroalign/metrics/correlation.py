@@ -18,6 +18,9 @@ class CorrelationRatio:
 
     #: The aggregated ratio; NaN if no neuron correlates with any unit.
     score: float
+    #: The same of (ratio - 1/D)/(1 - 1/D), which is 0 where all D units correlate alike and 1 where only one does;
+    #: noise still scores above 0, unlike in comparison with shuffled stimuli.
+    chance_corrected: float
     #: max_d r_dj / Σ_d r_dj of each neuron, (J,); NaN for a neuron without variance, or one that is compared
     #: with a single unit.
     per_neuron: NDArray[np.float64]
@@ -106,8 +109,10 @@ def correlation_ratio(
     defined = (total > 0) & (of_units > 1)
     per_neuron = np.where(defined, strength.max(axis=0) / np.where(defined, total, 1.0), np.nan)
     best_unit = np.where(defined, strength.argmax(axis=0), -1)
+    equal = 1.0 / np.maximum(of_units, 2)
     return CorrelationRatio(
         score=aggregate_ratios(per_neuron, best_unit, aggregate),
+        chance_corrected=aggregate_ratios((per_neuron - equal) / (1.0 - equal), best_unit, aggregate),
         per_neuron=per_neuron,
         unit_proportion=float(np.unique(best_unit[defined]).size / mask.sum()),
         best_unit=best_unit,

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from neuroalign.errors import ArrayError, UsageError
-from neuroalign.metrics import completeness
+from neuroalign.metrics import completeness, completeness_at
 
 WEIGHTS = arrays(
     np.float64,
@@ -94,3 +94,16 @@ def test_properties(weights, random):
     # Dead units raise the score unless every neuron sits on one unit; the effective number stays.
     assert padded.score >= result.score - 1e-9
     np.testing.assert_allclose(padded.effective_units, result.effective_units)
+
+
+@pytest.mark.parametrize("common", [6, 10, 200])
+def test_conversion_to_another_base_is_a_new_computation(common):
+    weights = np.random.default_rng(0).standard_normal((6, 30)) ** 3
+    weights[:, :4] = 0.0
+    converted = completeness_at(completeness(weights).score, 6, common)
+    assert converted == pytest.approx(completeness(weights, n_units=common).score, abs=1e-12)
+
+
+def test_conversion_needs_two_units():
+    with pytest.raises(UsageError, match="alignment needs two units at least, not 1"):
+        completeness_at(0.5, 10, 1)

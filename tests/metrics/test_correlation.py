@@ -101,3 +101,20 @@ def test_scale_and_offset_change_nothing(seed, scale, offset):
     first, second = correlation_ratio(Z, Y), correlation_ratio(-scale * Z + offset, Y * scale - offset)
     np.testing.assert_allclose(first.per_neuron, second.per_neuron, rtol=1e-9)
     assert first.score >= 0.25
+
+
+@pytest.mark.parametrize("aggregate", ["unit_mean", "unit_max", "neuron_mean"])
+def test_chance_corrected_is_linear_in_the_score(aggregate):
+    rng = np.random.default_rng(0)
+    result = correlation_ratio(
+        rng.standard_normal((80, 5)), rng.standard_normal((80, 12)), aggregate=aggregate
+    )
+    assert result.chance_corrected == pytest.approx((result.score - 1 / 5) / (1 - 1 / 5))
+
+
+def test_chance_corrected_counts_the_units_that_a_neuron_is_compared_with():
+    rng = np.random.default_rng(1)
+    Y = rng.standard_normal((80, 3))
+    result = correlation_ratio(Y, Y, aggregate="neuron_mean", exclude=[0, 1, 2])
+    # Each neuron is compared with the two others.
+    assert result.chance_corrected == pytest.approx((result.score - 1 / 2) / (1 - 1 / 2))

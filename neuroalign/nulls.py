@@ -1,0 +1,116 @@
+"""The level of chance of any benchmark: its scores where latents and responses belong to different stimuli."""
+
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from neuroalign.arrays import Join
+from neuroalign.benchmark import Benchmark
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.errors import UsageError
+from neuroalign.models import Model
+from neuroalign.progress import progress
+from neuroalign.scores import Score
+from neuroalign.stats import permutation_p_value
+from neuroalign.stimuli import StimulusSet
+
+
+class _Shuffled:
+    """A model whose latents of the recorded stimuli have changed places."""
+
+    def __init__(self, model: Model, latents: xr.DataArray, order: NDArray[np.int64]) -> None:
+        self.identifier = model.identifier
+        self._latents = latents.copy(data=latents.values[order])
+
+    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        return self._latents
+
+
+def permutation_null(
+    benchmark: Benchmark,
+    model: Model,
+    dataset: Dataset,
+    *,
+    n_permutations: int,
+    seed: int = 0,
+    join: Join = "exact",
+) -> NDArray[np.float64]:
+    """Score a model whose latents are shuffled over the recorded stimuli.
+
+    Everything else stays: units keep their values and their correlations, neurons theirs, and the folds are the
+    same. So the scores are exchangeable with the model's own if it knows nothing of the neurons.
+
+    Parameters
+    ----------
+    benchmark : Benchmark
+        Any; shuffles of its own (its option ``n_permutations``) are left out.
+    model : Model
+    dataset : Dataset
+    n_permutations : int
+        How often, from 1; each takes as long as the score.
+    seed : int
+        Of the permutations.
+    join : {"exact", "intersection"}
+        As for :func:`neuroalign.score`.
+
+    Returns
+    -------
+    array of float64, shape (n_permutations,)
+
+    Raises
+    ------
+    UsageError
+        If `n_permutations` is not positive, or `seed` negative.
+    """
+    if n_permutations < 1 or seed < 0:
+        raise UsageError(
+            f"n_permutations must be 1 at least and seed not negative, not {n_permutations} and {seed}"
+        )
+    if "n_permutations" in benchmark.options():
+        benchmark = replace(benchmark, n_permutations=0)  # type: ignore[call-arg]
+    latents = model.latents(dataset.stimuli)
+    recorded = np.isin(latents["stimulus"].values, dataset.responses["stimulus"].values)
+    # In the order of the ids, so that a permutation does not depend on the order of the latents.
+    latents = latents[recorded].sortby("stimulus")
+    rng = np.random.default_rng(seed)
+    orders = [rng.permutation(latents.sizes["stimulus"]) for _ in range(n_permutations)]
+    return np.array(
+        [
+            benchmark.score(_Shuffled(model, latents, order), dataset, join=join).value
+            for order in progress(orders, description="shuffles", total=n_permutations, unit="shuffle")
+        ]
+    )
+
+
+def with_null(score: Score, shuffled: NDArray[np.float64], *, seed: int) -> Score:
+    """Put a score beside its scores by chance.
+
+    Parameters
+    ----------
+    score : Score
+    shuffled : array of float64, shape (n_permutations,)
+        As :func:`permutation_null` returns them.
+    seed : int
+        That they were drawn with.
+
+    Returns
+    -------
+    Score
+        ``null`` is their mean, ``data["shuffled"]`` holds them, and ``provenance`` their number, the seed and the
+        exact p-value (``n_permutations``, ``permutation_seed``, ``permutation_p``).
+    """
+    known = shuffled[np.isfinite(shuffled)]
+    p = permutation_p_value(score.value, shuffled, higher_is_better=score.higher_is_better)
+    return replace(
+        score,
+        null=float(known.mean()) if known.size else float("nan"),
+        data=score.data.drop_dims("permutation", errors="ignore").assign(shuffled=("permutation", shuffled)),
+        provenance={
+            **score.provenance,
+            "n_permutations": int(shuffled.size),
+            "permutation_seed": seed,
+            "permutation_p": None if np.isnan(p) else p,
+        },
+    )
