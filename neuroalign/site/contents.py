@@ -63,7 +63,7 @@ def _values(scores: Mapping[str, Score]) -> list[dict[str, Any]]:
     return [{"model": each.model, "value": _plain(each.value)} for each in scores.values()]
 
 
-def _for_plot(row: Mapping[str, Any]) -> dict[str, Any]:
+def _for_plot(row: Mapping[Any, Any]) -> dict[str, Any]:
     numbers = {name: _plain(row[name]) for name in ("mean", "ci_low", "ci_high", "null", "ceiling")}
     return {"family": row["family"], "values": row["values"], **numbers}
 
@@ -153,8 +153,8 @@ def _plots(data: xr.Dataset) -> Any:
             continue
         if array.dims == ("unit", "neuroid"):
             # A matrix is summed up: how much of the model's prediction goes through each unit.
-            summed = np.abs(array).sum("neuroid")
-            yield _plot(f"sum of |{name}| over neurons", "unit", summed["unit"].values, summed.values)
+            summed = np.abs(array.values).sum(axis=1)
+            yield _plot(f"sum of |{name}| over neurons", "unit", array["unit"].values, summed)
         elif len(array.dims) == 1 and array.dims[0] in _DIMENSIONS:
             labels = array[array.dims[0]].values if array.dims[0] in array.coords else np.arange(array.size)
             yield _plot(str(name), str(array.dims[0]), labels, array.values)

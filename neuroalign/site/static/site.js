@@ -88,7 +88,8 @@ function sorted(data, width) {
   points.forEach((each, index) => { each.rank = index + 1; });
   return {
     width,
-    height: 230,
+    height: 240,
+    marginTop: 34,
     marginLeft: 52,
     marginBottom: 44,
     x: { label: `${data.of}, sorted`, labelAnchor: "center", labelArrow: "none", ticks: 5, tickFormat: "d" },
@@ -106,7 +107,8 @@ function bars(data, width) {
   const points = data.values.map((value, index) => ({ value, name: data.names[index], index }));
   return {
     width,
-    height: 230,
+    height: 240,
+    marginTop: 34,
     marginLeft: 52,
     marginBottom: 44,
     x: { label: data.of, labelAnchor: "center", labelArrow: "none", ticks: 5, tickFormat: "d" },
