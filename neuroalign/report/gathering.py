@@ -113,9 +113,11 @@ def _keep_models(groups: Sequence[ScoreGroup], models: Sequence[str]) -> None:
         for family, of in group.families.items()
         for name in (family, *(score.model for score in of.values()))
     }
+    families = {family for group in groups for family in group.families}
     for model in models:
         if model not in known:
-            raise unknown_name("scored model", model, sorted(known))
+            # Instances can be hundreds: they are named only to one who asks for an instance.
+            raise unknown_name("scored model", model, known if "[" in model else families)
     for group in groups:
         in_families = {
             score.model
