@@ -76,7 +76,7 @@ class _Upsampled(torch.autograd.Function):
         ctx.save_for_backward(values, weight)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Any:
         values, weight = ctx.saved_tensors
         # Input and output change places in the convolution of which this is the transpose.
         geometry = [[_STRIDE] * 2, [_PADDING] * 2, [1, 1], False, [0, 0], 1]

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.home import atomic_path
@@ -133,7 +133,9 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def new_axes(*, width: float = COLUMN, height: float, layout: str = "constrained") -> "Axes":
+def new_axes(
+    *, width: float = COLUMN, height: float, layout: Literal["constrained", "compressed"] = "constrained"
+) -> "Axes":
     """Return the axes of a new figure.
 
     Parameters
