@@ -1,0 +1,1 @@
+"""Whole studies: what is compared with what, which claims are tested, and the report of it."""

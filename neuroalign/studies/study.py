@@ -1,0 +1,364 @@
+"""The description of a study, as a TOML file holds it."""
+
+import inspect
+import os
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from neuroalign import selection
+from neuroalign.benchmark import Benchmark, make_benchmark
+from neuroalign.errors import UsageError
+from neuroalign.registry import benchmarks, models, unknown_name
+from neuroalign.specs import parse_spec
+from neuroalign.studies.claims import KINDS
+
+#: Rules by which the instances of one family are selected; see :mod:`neuroalign.selection`.
+RULES: Mapping[str, Callable[..., selection.Selection]] = {
+    each.__name__: each for each in (selection.best_udr, selection.best_objective, selection.accurate)
+}
+
+#: What a dataset may have to have for a benchmark.
+NEEDS = ("held-out stimuli",)
+
+_ENDING = ".toml"
+
+
+@dataclass(frozen=True)
+class Instances:
+    """Which instances of a family a grid of the study has.
+
+    Parameters
+    ----------
+    options : mapping
+        Of the instances; a list means that there is one with each of its values, and two lists every combination.
+        Without any, the instances that the family has for the dataset.
+    train : str
+        The grid by which they are trained, unless they are there already; empty where nothing is trained.
+    rule : str
+        By which instances are selected, one of :data:`RULES`; empty where all are kept.
+    rule_options : mapping
+        Of the rule.
+    """
+
+    options: Mapping[str, Any]
+    train: str
+    rule: str
+    rule_options: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of models.
+
+    Parameters
+    ----------
+    name : str
+        In the study.
+    model : str
+        As :func:`neuroalign.load_model` takes it.
+    grids : mapping of str to Instances
+        One for each grid of the study.
+    """
+
+    name: str
+    model: str
+    grids: Mapping[str, Instances]
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """A benchmark with its options.
+
+    Parameters
+    ----------
+    name : str
+        In the study.
+    benchmark : Benchmark
+    families : tuple of str
+        That are scored by it.
+    needs : str
+        What a dataset must have, one of :data:`NEEDS`; empty if nothing.
+    """
+
+    name: str
+    benchmark: Benchmark
+    families: tuple[str, ...]
+    needs: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim that the study tests.
+
+    Parameters
+    ----------
+    name : str
+    kind : str
+        How it is tested: one of :data:`neuroalign.studies.claims.KINDS`.
+    statement, figure, reported : str
+        What was claimed, where it is shown, and what was reported for it.
+    settings : mapping
+        What is tested: keyword arguments of the kind.
+    corrected : mapping
+        Settings in place of those, without the confounds; empty where there is no such analysis.
+    confound : str
+        What the corrected analysis leaves out, or why there is none.
+    """
+
+    name: str
+    kind: str
+    statement: str
+    figure: str
+    reported: str
+    settings: Mapping[str, Any]
+    corrected: Mapping[str, Any]
+    confound: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is compared with what, and what is claimed of it.
+
+    Parameters
+    ----------
+    name, title, source : str
+        What it is called, in words, and whose it is.
+    dataset : str
+        That is used unless another one is named.
+    grids : tuple of str
+        Sizes in which the study can be run; the first is the default.
+    variance_filter : str
+        The scoring by whose value instances are dropped in the end, see
+        :func:`neuroalign.selection.explaining`; empty if there is no such step.
+    families : mapping of str to Family
+    scorings : mapping of str to Scoring
+    claims : tuple of Claim
+    """
+
+    name: str
+    title: str
+    source: str
+    dataset: str
+    grids: tuple[str, ...]
+    variance_filter: str
+    families: Mapping[str, Family]
+    scorings: Mapping[str, Scoring]
+    claims: tuple[Claim, ...]
+
+
+def study_names() -> list[str]:
+    """Return the names of the studies that come with neuroalign, sorted."""
+    folder = files("neuroalign.studies")
+    return sorted(each.name.removesuffix(_ENDING) for each in folder.iterdir() if each.name.endswith(_ENDING))
+
+
+def load_study(study: "str | os.PathLike[str]") -> Study:
+    """Load a study.
+
+    Parameters
+    ----------
+    study : str or path
+        The name of one that comes with neuroalign, or a TOML file; ``higgins2020.toml`` shows all that it may hold.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    UnknownNameError
+        If the study, or a name in it, is unknown; it tells the nearest ones.
+    UsageError
+        If the file cannot be read, or something in it is missing or of the wrong kind.
+    """
+    text = os.fspath(study)
+    if text in study_names():
+        path: Path | Traversable = files("neuroalign.studies") / f"{text}{_ENDING}"
+    elif text.endswith(_ENDING) or os.sep in text:
+        path = Path(text).expanduser()
+    else:
+        raise unknown_name("study, and no TOML file,", text, study_names())
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+        raise UsageError(f"cannot read the study {path}: {reason}") from error
+    return _study(content)
+
+
+def _study(content: dict[str, Any]) -> Study:
+    table = _Table("the study", content)
+    grids = table.texts("grids")
+    if not grids:
+        raise UsageError("grids of the study must name one size at least, such as ['small']")
+    families = {name: _family(name, of, grids) for name, of in table.tables("families").items()}
+    scorings = {name: _scoring(name, of, families) for name, of in table.tables("scorings").items()}
+    claims = [_claim(each, families, scorings) for each in table.list_of_tables("claims")]
+    names = [each.name for each in claims]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"each claim must have a name of its own; {name!r} names several")
+    study = Study(
+        name=table.text("name"),
+        title=table.text("title"),
+        source=table.text("source", ""),
+        dataset=table.text("dataset"),
+        grids=grids,
+        variance_filter=table.text("variance_filter", ""),
+        families=families,
+        scorings=scorings,
+        claims=tuple(claims),
+    )
+    table.expect_nothing_else()
+    if study.variance_filter:
+        _expect("scoring", study.variance_filter, scorings)
+    return study
+
+
+def _family(name: str, table: "_Table", grids: Iterable[str]) -> Family:
+    model = table.text("model", name)
+    known = parse_spec(model).name
+    if ":" not in known and known not in models:
+        raise models.unknown(known)
+    given = table.tables("grids")
+    for grid in given:
+        _expect("grid of the study", grid, grids)
+    nothing = Instances({}, "", "", {})
+    family = Family(
+        name, model, {each: _instances(given[each]) if each in given else nothing for each in grids}
+    )
+    table.expect_nothing_else()
+    return family
+
+
+def _instances(table: "_Table") -> Instances:
+    select = table.mapping("select")
+    rule = select.pop("rule", "")
+    if select and not rule:
+        raise UsageError(f"select of {table.name} needs a rule, such as rule = 'best_udr'")
+    if rule:
+        _expect("rule of selection", rule, RULES)
+        known = [each for each in inspect.signature(RULES[rule]).parameters if each != "table"]
+        for option in select:
+            _expect(f"option of {rule}", option, known)
+    instances = Instances(table.mapping("options"), table.text("train", ""), rule, select)
+    table.expect_nothing_else()
+    if instances.options and instances.train:
+        raise UsageError(
+            f"{table.name} takes options or train, not both: what is trained has its own options"
+        )
+    return instances
+
+
+def _scoring(name: str, table: "_Table", families: Iterable[str]) -> Scoring:
+    benchmark = table.text("benchmark", name)
+    options, needs = table.mapping("options"), table.text("needs", "")
+    chosen = table.texts("families", tuple(families))
+    for family in chosen:
+        _expect("family of the study", family, families)
+    if needs:
+        _expect("need of a benchmark", needs, NEEDS)
+    table.expect_nothing_else()
+    return Scoring(name, make_benchmark(benchmark, benchmarks.get(benchmark), options), chosen, needs)
+
+
+def _claim(table: "_Table", families: Iterable[str], scorings: Iterable[str]) -> Claim:
+    name, kind = table.text("name"), table.text("kind")
+    _expect("kind of claim", kind, KINDS)
+    claim = Claim(
+        name=name,
+        kind=kind,
+        statement=table.text("statement"),
+        figure=table.text("figure", ""),
+        reported=table.text("reported", ""),
+        settings=table.mapping("test"),
+        corrected=table.mapping("corrected"),
+        confound=table.text("confound", ""),
+    )
+    table.expect_nothing_else()
+    settings = inspect.signature(KINDS[kind]).parameters
+    allowed = [each for each, of in settings.items() if of.kind is of.KEYWORD_ONLY]
+    hints = get_type_hints(KINDS[kind])
+    for given in (claim.settings, claim.corrected):
+        for setting, value in given.items():
+            _expect(f"setting of the claim {name}", setting, allowed)
+            if not _fits(value, hints[setting]):
+                raise UsageError(f"{setting} of the claim {name} cannot be {value!r}")
+    for setting in (each for each in allowed if settings[each].default is inspect.Parameter.empty):
+        if setting not in claim.settings:
+            raise UsageError(f"the claim {name} lacks {setting}, which claims of the kind {kind} need")
+    for setting, value in [*claim.settings.items(), *claim.corrected.items()]:
+        if setting in ("scoring", "ceiling_scoring"):
+            _expect("scoring of the study", value, scorings)
+        for family in (
+            value if setting == "families" else [value] if setting in ("subject", "ceiling") else []
+        ):
+            _expect("family of the study", family, families)
+    return claim
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(hint, type):
+        return isinstance(value, hint)
+    return isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
+
+
+def _expect(kind: str, name: Any, known: Iterable[str]) -> None:
+    if name not in (known := list(known)):
+        raise unknown_name(kind, str(name), known)
+
+
+class _Table:
+    """A table of the file; what is taken out of it is checked, and what is left over is a mistake."""
+
+    def __init__(self, name: str, content: Any) -> None:
+        if not isinstance(content, dict):
+            raise UsageError(f"{name} must be a table, not {content!r}")
+        self.name = name
+        self._content = dict(content)
+        self._known: list[str] = []
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self._take(key, default)
+        if not isinstance(value, str):
+            raise UsageError(f"{key} of {self.name} must be text, not {value!r}")
+        return " ".join(value.split())
+
+    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        value = self._take(key, default)
+        if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
+            raise UsageError(f"{key} of {self.name} must be a list of texts, not {value!r}")
+        return tuple(value)
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        value = self._take(key, {})
+        if not isinstance(value, dict):
+            raise UsageError(f"{key} of {self.name} must be a table, not {value!r}")
+        return dict(value)
+
+    def tables(self, key: str) -> "dict[str, _Table]":
+        return {name: _Table(f"{key}.{name}", each) for name, each in self.mapping(key).items()}
+
+    def list_of_tables(self, key: str) -> "list[_Table]":
+        value = self._take(key, [])
+        if not isinstance(value, list):
+            raise UsageError(f"{key} of {self.name} must be tables [[{key}]], not {value!r}")
+        return [_Table(f"number {number} of {key}", each) for number, each in enumerate(value, start=1)]
+
+    def expect_nothing_else(self) -> None:
+        for key in self._content:
+            raise unknown_name(f"key of {self.name}", key, self._known)
+
+    def _take(self, key: str, default: Any) -> Any:
+        self._known.append(key)
+        value = self._content.pop(key, default)
+        if value is None:
+            raise UsageError(f"{self.name} lacks {key}")
+        return value

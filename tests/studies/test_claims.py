@@ -1,0 +1,424 @@
+"""Verdicts on made-up scores whose answer is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import stats
+
+from neuroalign.errors import NeuroalignError
+from neuroalign.scores import Score
+from neuroalign.studies.claims import Evidence, best, drops, examine, meets, predicts, samples
+
+#: Values about 0 with a standard deviation of about 1.
+SPREAD = np.array([-1.2, -0.7, 0.0, 0.6, 1.3])
+
+
+def score(model, value, *, benchmark="alignment", family="", **fields):
+    return Score(
+        value=float(value),
+        error=0.01,
+        error_over="neurons",
+        model=model,
+        family=family or model.partition("[")[0],
+        dataset="toy",
+        benchmark=benchmark,
+        benchmark_version=1,
+        **fields,
+    )
+
+
+def family(name, values, **fields):
+    return [score(f"{name}[seed={seed}]", value, **fields) for seed, value in enumerate(values)]
+
+
+def evidence(scoring="alignment", *, every=None, table=None, missing=(), unsupported=(), **families):
+    kept = {scoring: families}
+    return Evidence(
+        kept,
+        every=kept if every is None else every,
+        table=pd.DataFrame() if table is None else table,
+        missing=dict(missing),
+        unsupported=dict(unsupported),
+    )
+
+
+def with_neurons(model, per_neuron, weights, *, d):
+    """A score of alignment with its arrays: per neuron 1 - H, and |weights| that sum to `weights`."""
+    per_neuron, weights = np.asarray(per_neuron, float), np.asarray(weights, float)
+    data = xr.Dataset(
+        {
+            "alignment": ("neuroid", per_neuron),
+            "weights": (("unit", "neuroid"), np.array([weights, 0 * weights])),
+        },
+        coords={"neuroid": [f"n{index:02d}" for index in range(len(weights))]},
+    )
+    value = float((per_neuron * weights).sum() / weights.sum())
+    return score(model, value, data=data, beside={"D": d})
+
+
+class TestBest:
+    def test_a_rival_of_few_instances_leaves_it_open(self):
+        found = best(
+            evidence(
+                a=family("a", 0.8 + 0.01 * SPREAD),
+                b=family("b", 0.5 + 0.01 * SPREAD),
+                c=family("c", [0.2, 0.3]),
+            ),
+            scoring="alignment",
+            subject="a",
+        )
+        # c has a wide interval of two instances: Welch's p there is above .01.
+        expected = stats.ttest_ind(0.8 + 0.01 * SPREAD, [0.2, 0.3], equal_var=False).pvalue
+        assert expected > 0.01
+        assert found.paper.verdict == "cannot tell"
+        assert "not shown to differ from c" in found.paper.why
+
+    def test_all_are_worse(self):
+        found = best(
+            evidence(a=family("a", 0.8 + 0.01 * SPREAD), b=family("b", 0.5 + 0.01 * SPREAD)),
+            scoring="alignment",
+            subject="a",
+        )
+        assert (found.paper.verdict, found.ours.verdict) == ("agrees", "agrees")
+        assert found.ours.estimate == pytest.approx(0.3)
+        interval = stats.ttest_ind(
+            0.8 + 0.01 * SPREAD, 0.5 + 0.01 * SPREAD, equal_var=False
+        ).confidence_interval()
+        np.testing.assert_allclose([found.ours.low, found.ours.high], interval)
+
+    def test_one_is_better(self):
+        found = best(
+            evidence(
+                a=family("a", 0.5 + 0.01 * SPREAD),
+                b=family("b", 0.8 + 0.01 * SPREAD),
+                c=family("c", 0.1 * SPREAD),
+            ),
+            scoring="alignment",
+            subject="a",
+        )
+        assert found.ours.verdict == "disagrees"
+        assert found.ours.estimate == pytest.approx(-0.3)
+        assert found.ours.why.startswith("no better than b")
+        assert "better than c" in found.ours.why
+
+    def test_an_advantage_below_the_margin_is_none(self):
+        given = evidence(a=family("a", 0.51 + 0.001 * SPREAD), b=family("b", 0.5 + 0.001 * SPREAD))
+        assert best(given, scoring="alignment", subject="a").ours.verdict == "agrees"
+        assert best(given, scoring="alignment", subject="a", margin=0.05).ours.verdict == "disagrees"
+
+    def test_lower_is_better(self):
+        lower = {"benchmark": "decoding", "higher_is_better": False}
+        found = best(
+            evidence(
+                "decoding",
+                a=family("a", 0.3 + 0.01 * SPREAD, **lower),
+                b=family("b", 0.6 + 0.01 * SPREAD, **lower),
+            ),
+            scoring="decoding",
+            subject="a",
+        )
+        assert found.ours.verdict == "agrees"
+        assert found.ours.estimate == pytest.approx(0.3)
+
+    def test_holm_counts_the_rivals(self):
+        # Each of the differences has a raw p of about .03: enough for one rival, not for three.
+        a = 0.5 + 0.1 * SPREAD
+        rival = a - 0.165
+        raw = stats.ttest_ind(a, rival, equal_var=False).pvalue
+        assert 0.02 < raw < 0.05
+        one = best(evidence(a=family("a", a), b=family("b", rival)), scoring="alignment", subject="a")
+        assert one.ours.verdict == "agrees"
+        three = best(
+            evidence(a=family("a", a), b=family("b", rival), c=family("c", rival), d=family("d", rival)),
+            scoring="alignment",
+            subject="a",
+        )
+        assert three.ours.verdict == "cannot tell"
+        assert three.paper.verdict == "cannot tell"
+
+    def test_one_instance_cannot_tell(self):
+        found = best(
+            evidence(a=family("a", [0.9]), b=family("b", 0.1 * SPREAD)), scoring="alignment", subject="a"
+        )
+        assert found.ours.verdict == "cannot tell"
+        assert "fewer than two finite values" in found.ours.why
+        assert found.ours.estimate == pytest.approx(0.9)
+
+    def test_a_missing_rival_is_named(self):
+        given = evidence(
+            a=family("a", 0.8 + 0.01 * SPREAD),
+            b=family("b", 0.5 + 0.01 * SPREAD),
+            missing={"vgg": "there are no weights"},
+        )
+        found = best(given, scoring="alignment", subject="a")
+        assert found.ours.verdict == "agrees"
+        assert found.ours.why.endswith("Not compared with vgg.")
+
+    def test_a_missing_subject_cannot_tell(self):
+        given = evidence(b=family("b", SPREAD), missing={"a": "none was trained"})
+        found = examine("best", given, {"scoring": "alignment", "subject": "a"})
+        assert (found.paper.verdict, found.ours.verdict) == ("cannot tell", "cannot tell")
+        assert found.ours.why == "a has no score by alignment: none was trained"
+
+    def test_no_held_out_set_cannot_tell(self):
+        given = evidence(
+            a=family("a", SPREAD), unsupported={"decoding": "the dataset marks no held-out stimuli"}
+        )
+        found = examine("best", given, {"scoring": "decoding", "subject": "a"})
+        assert found.ours.why == "a has no score by decoding: the dataset marks no held-out stimuli"
+
+    def test_alone_and_the_ceiling_is_no_rival(self):
+        given = evidence(a=family("a", SPREAD), top=family("top", 5 + SPREAD))
+        with pytest.raises(NeuroalignError, match="no other family"):
+            best(given, scoring="alignment", subject="a", ceiling="top")
+
+
+class TestReading:
+    def test_dead_units_do_not_count_at_a_common_d(self):
+        # Six equal weights score .222 at D = 10 and .542 at D = 50.
+        few, many = 1 - np.log(6) / np.log(10), 1 - np.log(6) / np.log(50)
+        given = evidence(
+            few=[score("few", few, beside={"D": 10})], many=[score("many", many, beside={"D": 50})]
+        )
+        known = samples(given, "alignment", read="common D")
+        assert known["few"].values == pytest.approx([many])
+        assert known["many"].values == pytest.approx([many])
+
+    def test_common_d_overturns_an_advantage_of_dead_units(self):
+        def of(name, d):
+            return [
+                score(f"{name}[seed={s}]", 1 - np.log(6 + x) / np.log(d), beside={"D": d})
+                for s, x in enumerate(0.01 * SPREAD)
+            ]
+
+        given = evidence(a=of("a", 50), b=of("b", 10))
+        assert best(given, scoring="alignment", subject="a").ours.verdict == "agrees"
+        corrected = best(given, scoring="alignment", subject="a", read="common D").ours
+        assert corrected.verdict == "cannot tell"
+        assert corrected.estimate == pytest.approx(0, abs=1e-12)
+
+    def test_no_weights_stay_zero_at_every_d(self):
+        dead = with_neurons("dead", [0.5, 0.5], [1.0, 1.0], d=10)
+        data = dead.data.assign(weights=0 * dead.data["weights"], alignment=dead.data["alignment"] * np.nan)
+        zero = score("dead", 0.0, data=data, beside={"D": 10})
+        given = evidence(dead=[zero], many=[score("many", 0.5, beside={"D": 50})])
+        assert samples(given, "alignment", read="common D")["dead"].values.tolist() == [0.0]
+
+    def test_above_chance(self):
+        ratio = score("a", 0.4, benchmark="correlation_ratio", null=0.2)
+        distance = score("b", 0.3, benchmark="decoding", null=0.9, higher_is_better=False)
+        assert samples(evidence(a=[ratio]), "alignment", read="above chance")["a"].values == pytest.approx(
+            [0.25]
+        )
+        assert samples(evidence(b=[distance]), "alignment", read="above chance")["b"].values == pytest.approx(
+            [2 / 3]
+        )
+
+    def test_a_number_beside_the_value(self):
+        given = evidence(a=[score("a", 0.4, beside={"unit proportion": 0.7})])
+        assert samples(given, "alignment", read="unit proportion")["a"].values.tolist() == [0.7]
+        with pytest.raises(NeuroalignError, match="did you mean unit proportion"):
+            samples(given, "alignment", read="unit proportions")
+
+    def test_neurons_pair_by_name(self):
+        one = with_neurons("a", [0.1, 0.9], [1.0, 3.0], d=10)
+        other = score("a[seed=1]", one.value, data=one.data.isel(neuroid=[1, 0]), beside={"D": 10})
+        known = samples(evidence(a=[one, other]), "alignment", read="value")["a"]
+        assert known.neurons == ("n00", "n01")
+        np.testing.assert_array_equal(known.terms[0], [[0.1, 0.9]] * 2)
+        np.testing.assert_array_equal(known.terms[1], [[1.0, 3.0]] * 2)
+
+
+class TestNeurons:
+    def test_neurons_that_disagree_leave_it_open(self):
+        rng = np.random.default_rng(0)
+        neurons = rng.uniform(0, 1, 20)
+        weights = np.ones(20)
+        # b is a with the neurons in another order but for a small step: the instances hardly differ, the neurons do.
+        a = [
+            with_neurons(f"a[seed={s}]", np.clip(neurons + 0.05 + x, 0, 1), weights, d=10)
+            for s, x in enumerate(0.001 * SPREAD)
+        ]
+        b = [
+            with_neurons(f"b[seed={s}]", np.clip(neurons[::-1] + x, 0, 1), weights, d=10)
+            for s, x in enumerate(0.001 * SPREAD)
+        ]
+        given = evidence(a=a, b=b)
+        assert best(given, scoring="alignment", subject="a").ours.verdict == "agrees"
+        wide = best(given, scoring="alignment", subject="a", neurons=True).ours
+        assert wide.verdict == "cannot tell"
+        assert wide.low < 0 < wide.high
+
+    def test_neurons_that_all_agree_do_not_matter(self):
+        rng = np.random.default_rng(1)
+        neurons = rng.uniform(0.1, 0.6, 40)
+        a = [
+            with_neurons(f"a[seed={s}]", neurons + 0.3 + x, np.ones(40), d=10)
+            for s, x in enumerate(0.01 * SPREAD)
+        ]
+        b = [
+            with_neurons(f"b[seed={s}]", neurons + x, np.ones(40), d=10) for s, x in enumerate(0.01 * SPREAD)
+        ]
+        # The difference is the same for every neuron up to the spread of the instances.
+        a[0] = with_neurons("a[seed=0]", neurons + 0.3 + 0.001 * rng.standard_normal(40), np.ones(40), d=10)
+        found = best(evidence(a=a, b=b), scoring="alignment", subject="a", neurons=True).ours
+        assert found.verdict == "agrees"
+        assert found.low == pytest.approx(0.3, abs=0.03)
+
+    def test_without_neurons_it_cannot_tell(self):
+        given = evidence(a=family("a", 0.8 + 0.01 * SPREAD), b=family("b", 0.01 * SPREAD))
+        found = best(given, scoring="alignment", subject="a", neurons=True).ours
+        assert found.verdict == "cannot tell"
+        assert "no means over neurons" in found.why
+
+
+class TestMeets:
+    @pytest.mark.parametrize(
+        ("gap", "spread", "verdict", "papers"),
+        [
+            (0.0, 0.01, "agrees", "agrees"),
+            (-0.3, 0.01, "disagrees", "disagrees"),
+            (0.3, 0.01, "disagrees", "disagrees"),
+            (0.0, 0.5, "cannot tell", "agrees"),
+        ],
+    )
+    def test_equivalence_within_a_margin(self, gap, spread, verdict, papers):
+        given = evidence(a=family("a", 0.5 + gap + spread * SPREAD), top=family("top", 0.5 + spread * SPREAD))
+        found = meets(given, scoring="alignment", subject="a", ceiling="top", margin=0.05)
+        assert (found.ours.verdict, found.paper.verdict) == (verdict, papers)
+        assert found.ours.estimate == pytest.approx(gap)
+
+    def test_the_margin_is_of_the_90_percent_interval(self):
+        a, top = 0.51 + 0.01 * SPREAD, 0.5 + 0.01 * SPREAD
+        high = stats.ttest_ind(a, top, equal_var=False).confidence_interval(0.9).high
+        given = evidence(a=family("a", a), top=family("top", top))
+        options = {"scoring": "alignment", "subject": "a", "ceiling": "top"}
+        assert meets(given, **options, margin=high + 1e-6).ours.verdict == "agrees"
+        assert meets(given, **options, margin=high - 1e-6).ours.verdict == "cannot tell"
+
+    def test_the_ceiling_may_be_scored_otherwise(self):
+        kept = {
+            "alignment": {"a": family("a", 1 + 0.001 * SPREAD), "top": family("top", 0.5 + 0.001 * SPREAD)},
+            "itself": {"top": family("top", 1 + 0.001 * SPREAD)},
+        }
+        options = {"subject": "a", "ceiling": "top", "margin": 0.05, "scoring": "alignment"}
+        assert meets(Evidence(kept), **options, ceiling_scoring="itself").ours.verdict == "agrees"
+        assert meets(Evidence(kept), **options).ours.verdict == "disagrees"
+
+    def test_no_ceiling(self):
+        given = evidence(a=family("a", SPREAD), missing={"top": "fewer than 3 neurons"})
+        found = examine(
+            "meets", given, {"scoring": "alignment", "subject": "a", "ceiling": "top", "margin": 0.1}
+        )
+        assert found.ours.why == "top has no score by alignment: fewer than 3 neurons"
+
+    def test_one_instance(self):
+        given = evidence(a=family("a", [0.5]), top=family("top", SPREAD))
+        found = meets(given, scoring="alignment", subject="a", ceiling="top", margin=0.1)
+        assert (found.paper.verdict, found.ours.verdict) == ("cannot tell", "cannot tell")
+
+
+def recombined(name, native, mixed, *, draws=None):
+    made = []
+    for seed, (of, other) in enumerate(zip(native, mixed, strict=True)):
+        data = (
+            xr.Dataset() if draws is None else xr.Dataset({"drop": ("draw", of - other + np.asarray(draws))})
+        )
+        made.append(
+            score(
+                f"{name}[seed={seed}]",
+                of - other,
+                benchmark="linear_recombination",
+                data=data,
+                beside={"native": of, "recombined": other},
+            )
+        )
+    return made
+
+
+class TestDrops:
+    def test_a_drop_of_all(self):
+        given = evidence(
+            a=recombined("a", 0.6 + 0.01 * SPREAD, 0.3 + 0.02 * SPREAD),
+            b=recombined("b", 0.9 + 0.01 * SPREAD, 0.3 + 0.02 * SPREAD),
+        )
+        found = drops(given, scoring="alignment", families=["a", "b"])
+        assert (found.paper.verdict, found.ours.verdict) == ("agrees", "agrees")
+        assert found.ours.estimate == pytest.approx(0.3)
+        interval = stats.ttest_1samp(0.3 - 0.01 * SPREAD, 0).confidence_interval()
+        np.testing.assert_allclose([found.ours.low, found.ours.high], interval)
+
+    def test_no_drop_of_one(self):
+        given = evidence(
+            a=recombined("a", 0.6 + 0.01 * SPREAD, 0.3 + 0.02 * SPREAD),
+            b=recombined("b", 0.4 + 0.01 * SPREAD, 0.4 + 0.011 * SPREAD),
+        )
+        found = drops(given, scoring="alignment", families=["a", "b"], margin=0.02)
+        assert found.ours.verdict == "disagrees"
+        assert found.ours.why.startswith("no drop above 0.02 of b")
+
+    def test_a_rise(self):
+        given = evidence(a=recombined("a", 0.3 + 0.01 * SPREAD, 0.6 + 0.02 * SPREAD))
+        found = drops(given, scoring="alignment", families=["a"])
+        assert (found.paper.verdict, found.ours.verdict) == ("disagrees", "disagrees")
+
+    def test_mixtures_that_differ_leave_it_open(self):
+        native, mixed = 0.6 + 0.001 * SPREAD, 0.55 + 0.002 * SPREAD
+        sure = evidence(a=recombined("a", native, mixed, draws=[-0.001, 0.0, 0.001]))
+        unsure = evidence(a=recombined("a", native, mixed, draws=[-0.2, 0.0, 0.2]))
+        assert drops(sure, scoring="alignment", families=["a"]).ours.verdict == "agrees"
+        assert drops(unsure, scoring="alignment", families=["a"]).ours.verdict == "cannot tell"
+
+    def test_one_instance(self):
+        given = evidence(a=recombined("a", [0.6], [0.3]))
+        found = drops(given, scoring="alignment", families=["a"])
+        assert found.ours.verdict == "cannot tell"
+        assert "a single instance has no spread" in found.ours.why
+        assert found.paper.verdict == "cannot tell"
+
+
+def ranked(udr, values, betas):
+    names = [f"a[beta={beta},seed={seed}]" for seed, beta in enumerate(betas)]
+    table = pd.DataFrame({"instance": names, "family": "a", "udr": udr, "beta": betas})
+    return evidence(a=[score(name, value) for name, value in zip(names, values, strict=True)], table=table)
+
+
+class TestPredicts:
+    def test_a_relation_among_all(self):
+        x = np.arange(20.0)
+        y = x + np.tile([3.0, -3.0], 10)
+        found = predicts(ranked(x, y, [1] * 20), scoring="alignment", subject="a")
+        rho = stats.spearmanr(x, y).statistic
+        half = stats.norm.ppf(0.975) * np.sqrt((1 + rho**2 / 2) / 17)
+        assert found.ours.verdict == "agrees"
+        assert found.ours.estimate == pytest.approx(rho)
+        np.testing.assert_allclose(
+            [found.ours.low, found.ours.high], np.tanh(np.arctanh(rho) + half * np.array([-1, 1]))
+        )
+
+    def test_a_relation_the_other_way(self):
+        x = np.arange(20.0)
+        found = predicts(ranked(x, -x - np.tile([3.0, -3.0], 10), [1] * 20), scoring="alignment", subject="a")
+        assert (found.paper.verdict, found.ours.verdict) == ("disagrees", "disagrees")
+
+    def test_a_relation_that_is_only_between_groups(self):
+        rng = np.random.default_rng(3)
+        betas = np.repeat([1, 4, 16], 8)
+        x, y = betas + rng.uniform(0, 1, 24), betas + rng.uniform(0, 1, 24)
+        given = ranked(x, y, betas)
+        assert predicts(given, scoring="alignment", subject="a").ours.verdict == "agrees"
+        within = predicts(given, scoring="alignment", subject="a", within="beta").ours
+        assert within.verdict == "cannot tell"
+        assert "24 instances of 3 groups" in within.statistic
+
+    def test_too_few(self):
+        given = ranked([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [1, 1, 1])
+        found = examine("predicts", given, {"scoring": "alignment", "subject": "a"})
+        assert found.ours.verdict == "cannot tell"
+        assert found.ours.why == "UDR and score of four instances at least must vary; there are 3"
+
+    def test_no_udr(self):
+        given = ranked([np.nan] * 4, [1.0, 2.0, 3.0, 4.0], [1, 2, 3, 4])
+        found = examine("predicts", given, {"scoring": "alignment", "subject": "a"})
+        assert "differ in their seed alone" in found.ours.why

@@ -1,0 +1,135 @@
+import re
+from importlib.resources import files
+
+import pytest
+
+from neuroalign.errors import UnknownNameError, UsageError
+from neuroalign.studies.study import load_study, study_names
+
+MINIMAL = """
+name = "mine"
+title = "A study of mine"
+dataset = "AM-faces-sim"
+grids = ["small"]
+[families.pca]
+[families.ica.grids.small]
+options = { n = [10, 20], seed = [0] }
+select = { rule = "best_udr", share = 0.5 }
+[scorings.alignment]
+options = { n_folds = 5 }
+[scorings.decoding]
+needs = "held-out stimuli"
+families = ["pca"]
+[[claims]]
+name = "pca is best"
+kind = "best"
+statement = "PCA aligns best."
+test = { scoring = "alignment", subject = "pca" }
+"""
+
+
+def written(tmp_path, text):
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_paper_has_its_instances_rules_and_claims():
+    assert study_names() == ["higgins2020"]
+    study = load_study("higgins2020")
+    paper = {name: each.grids["paper"] for name, each in study.families.items()}
+    assert len(paper["pca"].options["n"]) == 41
+    assert len(paper["aam"].options["n"]) == 21
+    assert len(paper["ica"].options["n"]) * len(paper["ica"].options["seed"]) == 50
+    assert (paper["beta_vae"].train, paper["beta_vae"].rule) == ("paper", "best_udr")
+    assert paper["beta_vae"].rule_options == {"n": 51}
+    assert paper["classifier"].rule_options == {"above": 0.95}
+    assert [each.kind for each in study.claims] == [
+        "best",
+        "meets",
+        "drops",
+        "predicts",
+        "best",
+        "best",
+        "best",
+    ]
+    assert study.scorings["rotation"].benchmark.options()["kind"] == "orthogonal"
+    assert study.scorings["alignment"].families == tuple(study.families)
+
+
+def test_a_file_of_ones_own(tmp_path):
+    study = load_study(written(tmp_path, MINIMAL))
+    assert (study.name, study.variance_filter, study.source) == ("mine", "", "")
+    assert study.families["pca"].grids["small"].options == {}
+    assert study.families["ica"].grids["small"].rule_options == {"share": 0.5}
+    assert study.scorings["alignment"].benchmark.options()["n_folds"] == 5
+    assert study.scorings["decoding"].families == ("pca",)
+    assert study.claims[0].corrected == {}
+
+
+def test_a_copy_of_the_paper_is_the_same_study(tmp_path):
+    text = (files("neuroalign.studies") / "higgins2020.toml").read_text(encoding="utf-8")
+    assert load_study(written(tmp_path, text)) == load_study("higgins2020")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("[families.pca]", "[families.pac]", "no model is called 'pac'; did you mean pca?"),
+        (
+            'families = ["pca"]',
+            'families = ["pcaa"]',
+            "family of the study is called 'pcaa'; did you mean pca",
+        ),
+        ("grids.small", "grids.smal", "no grid of the study is called 'smal'; did you mean small?"),
+        ("best_udr", "best_uder", "no rule of selection is called 'best_uder'; did you mean best_udr?"),
+        ("share = 0.5", "shar = 0.5", "no option of best_udr is called 'shar'; did you mean share?"),
+        ("n_folds", "n_fold", "no option of alignment is called 'n_fold'; did you mean n_folds?"),
+        (
+            "scorings.alignment",
+            "scorings.alignmnt",
+            "no benchmark is called 'alignmnt'; did you mean alignment?",
+        ),
+        ("held-out stimuli", "held-out stimulus", "did you mean held-out stimuli?"),
+        ('kind = "best"', 'kind = "bests"', "no kind of claim is called 'bests'; did you mean best"),
+        ('scoring = "alignment"', 'scoring = "align"', "no scoring of the study is called 'align'"),
+        ('subject = "pca"', 'subjet = "pca"', "no setting of the claim pca is best is called 'subjet'"),
+        ("title =", "titel =", "the study lacks title"),
+        ('name = "mine"', 'name = "mine"\nseed = 1', "no key of the study is called 'seed'"),
+    ],
+)
+def test_a_misspelt_name_is_told_with_the_nearest_ones(tmp_path, old, new, told):
+    with pytest.raises(UsageError, match=re.escape(told)) as caught:
+        load_study(written(tmp_path, MINIMAL.replace(old, new, 1)))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('subject = "pca"', "subject = 3", "subject of the claim pca is best cannot be 3"),
+        (', subject = "pca"', "", "the claim pca is best lacks subject, which claims of the kind best need"),
+        ('grids = ["small"]', 'grids = "small"', "grids of the study must be a list of texts, not 'small'"),
+        ('grids = ["small"]', "grids = []", "must name one size at least"),
+        ('select = { rule = "best_udr", ', "select = { ", "needs a rule"),
+        ("options = { n = [10, 20], seed = [0] }", 'options = { n = 10 }\ntrain = "paper"', "not both"),
+        ("[[claims]]", "[[claims]]\nname =", "cannot read the study"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(tmp_path, old, new, told):
+    with pytest.raises(UsageError, match=re.escape(told)) as caught:
+        load_study(written(tmp_path, MINIMAL.replace(old, new, 1)))
+    assert "\n" not in str(caught.value)
+
+
+def test_two_claims_of_one_name(tmp_path):
+    claim = MINIMAL[MINIMAL.index("[[claims]]") :]
+    with pytest.raises(UsageError, match="'pca is best' names several"):
+        load_study(written(tmp_path, MINIMAL + claim))
+
+
+def test_there_is_no_such_study(tmp_path):
+    with pytest.raises(UnknownNameError, match="did you mean higgins2020"):
+        load_study("higgins2021")
+    with pytest.raises(UsageError, match=r"cannot read the study .*none\.toml: No such file"):
+        load_study(tmp_path / "none.toml")
