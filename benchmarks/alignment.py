@@ -8,9 +8,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
-from neuroalign.benchmark import Benchmark, self_pairs
+from neuroalign.benchmark import Benchmark, NeuronTerms, self_pairs
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.metrics import completeness, lasso_cv
+from neuroalign.metrics import LassoCV, completeness, completeness_at, lasso_cv
+from neuroalign.metrics.folds import fold_labels
 from neuroalign.models import Model
 from neuroalign.scores import Score
 from neuroalign.stats import weighted_mean_standard_error
@@ -52,16 +53,7 @@ class Alignment(Benchmark):
         """Fit the weights, and measure how far each neuron's weights sit on one unit."""
         latents, responses = self.align(model, dataset, join=join)
         informative = latents["informative"].values
-        pairs = self_pairs(latents, responses, dataset)
-        fit = lasso_cv(
-            np.where(informative, latents.values, 0.0) if self.zero_uninformative else latents.values,
-            responses.values,
-            n_lambdas=self.n_lambdas,
-            n_folds=self.n_folds,
-            rule=self.rule,
-            seed=self.seed,
-            exclude=pairs if self.self_pairs == "exclude" else None,
-        )
+        fit = self._fit(latents, responses, dataset, np.arange(responses.sizes["stimulus"]))
         result = completeness(fit.weights, n_units=self.n_units, informative=informative)
         strength = np.abs(fit.weights).sum(axis=0)
         data = xr.Dataset(
@@ -93,6 +85,90 @@ class Alignment(Benchmark):
             notes=_notes(result.n_zero_neurons, responses),
             provenance={"n_stimuli": responses.sizes["stimulus"], "n_neurons": responses.sizes["neuroid"]},
         )
+
+    def over_neurons(self, score: Score) -> NeuronTerms:
+        """Return 1 - H of each neuron, and the sum of its |weights|."""
+        return score.data["alignment"].values, np.abs(score.data["weights"].values).sum(axis=0)
+
+    def refit(
+        self,
+        latents: xr.DataArray,
+        responses: xr.DataArray,
+        dataset: Dataset,
+        stimuli: NDArray[np.int64],
+    ) -> NeuronTerms:
+        """Fit the weights to stimuli that were drawn with replacement."""
+        fit = self._fit(latents, responses, dataset, stimuli)
+        informative = latents["informative"].values
+        result = completeness(fit.weights, n_units=self.n_units, informative=informative)
+        return result.per_neuron, np.abs(fit.weights).sum(axis=0)
+
+    def confounds(self, a: Score, b: Score) -> list[str]:
+        """Compare at a common D, and by the number of units that carry a neuron, which knows no D."""
+        bases = [[each.beside["D"] for each in (of.instances or (of,))] for of in (a, b)]
+        common = int(max(max(each) for each in bases))
+        at_common = [float(np.mean([_at(each, common) for each in (of.instances or (of,))])) for of in (a, b)]
+        informative = [
+            float(np.mean([each.data["informative"].values.sum() for each in (of.instances or (of,))]))
+            for of in (a, b)
+        ]
+        names = (a.model, b.model)
+        raw, equal = a.value - b.value, at_common[0] - at_common[1]
+        units = " and ".join(
+            f"{name} has {alive:g} informative units where D is {_range(of)}"
+            for name, alive, of in zip(names, informative, bases, strict=True)
+        )
+        if min(map(min, bases)) == common:
+            fair = f"D is {common} for both, so the base of the logarithm favours neither"
+        elif raw * equal <= 0:
+            fair = f"at D = {common} for both the difference is {equal:+.3f}: the base of the logarithm explains it"
+        elif abs(equal) < abs(raw) / 2:
+            fair = (
+                f"at D = {common} for both the difference is {equal:+.3f}: "
+                "the base of the logarithm explains most of it"
+            )
+        else:
+            fair = (
+                f"at D = {common} for both the difference is {equal:+.3f}: "
+                "the base of the logarithm does not explain it"
+            )
+        carrying = [of.beside["effective units"] for of in (a, b)]
+        fewer = f"whatever D is, the median neuron takes {carrying[0]:.1f} against {carrying[1]:.1f} effective units"
+        agrees = (carrying[0] - carrying[1]) * raw < 0
+        return [
+            f"Dead units in log_D: {units}; {fair}.",
+            f"Free of D: {fewer}, which {'agrees' if agrees else 'does not agree'}.",
+        ]
+
+    def _fit(
+        self,
+        latents: xr.DataArray,
+        responses: xr.DataArray,
+        dataset: Dataset,
+        stimuli: NDArray[np.int64],
+    ) -> LassoCV:
+        informative = latents["informative"].values
+        pairs = self_pairs(latents, responses, dataset)
+        units = np.where(informative, latents.values, 0.0) if self.zero_uninformative else latents.values
+        return lasso_cv(
+            units[stimuli],
+            responses.values[stimuli],
+            n_lambdas=self.n_lambdas,
+            folds=fold_labels(len(units), self.n_folds, seed=self.seed)[stimuli],
+            rule=self.rule,
+            exclude=pairs if self.self_pairs == "exclude" else None,
+        )
+
+
+def _at(score: Score, common: int) -> float:
+    """Return alignment at another D; 0 stays where no unit predicts any neuron."""
+    without = score.beside["neurons without weight"] == score.data.sizes["neuroid"]
+    return 0.0 if without else completeness_at(score.value, int(score.beside["D"]), common)
+
+
+def _range(numbers: list[float]) -> str:
+    low, high = int(min(numbers)), int(max(numbers))
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def _notes(n_zero: int, responses: xr.DataArray) -> list[str]:

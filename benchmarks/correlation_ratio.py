@@ -100,6 +100,22 @@ class CorrelationRatio(Benchmark):
             },
         )
 
+    def confounds(self, a: Score, b: Score) -> list[str]:
+        """Compare what is above chance, which is higher with few units."""
+        units = [of.beside["informative units"] for of in (a, b)]
+        above = [of.value - of.null for of in (a, b)]
+        raw = a.value - b.value
+        told = f"{a.model} has {units[0]:g} informative units, {b.model} {units[1]:g}"
+        if not np.isfinite(above).all():
+            return [f"Chance at small D: {told}; without shuffles their levels of chance are not known."]
+        beyond = above[0] - above[1]
+        explains = "explains" if raw * beyond <= 0 else "explains most of"
+        verdict = "does not explain" if raw * beyond > 0 and abs(beyond) >= abs(raw) / 2 else explains
+        return [
+            f"Chance at small D: {told}, and shuffled stimuli score {a.null:.3f} and {b.null:.3f}; above that the "
+            f"difference is {beyond:+.3f}: chance {verdict} it."
+        ]
+
 
 def _notes(n_undefined: int) -> list[str]:
     if not n_undefined:

@@ -41,6 +41,7 @@ class LinearRecombination(Benchmark):
 
     identifier: ClassVar[str] = "linear_recombination"
     version: ClassVar[int] = 1
+    is_control: ClassVar[bool] = True
 
     benchmark: str | Benchmark = "alignment"
     kind: Literal["abs_gaussian", "orthogonal"] = "abs_gaussian"
@@ -103,3 +104,12 @@ class LinearRecombination(Benchmark):
             notes=notes,
             provenance={**native.provenance, "native": native.value, "recombined": recombined},
         )
+
+    def confounds(self, a: Score, b: Score) -> list[str]:
+        """Say what the mixing does by itself."""
+        if self.kind == "orthogonal":
+            return ["All-positive recombination: not at issue, the mixtures are rotations."]
+        return [
+            "All-positive recombination: mixtures with positive weights alone correlate at 2/π even where neurons are "
+            "independent, so that a drop may come of that; compare linear_recombination[kind=orthogonal]."
+        ]

@@ -5,11 +5,18 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
-from neuroalign.benchmark import Benchmark, self_pairs
+from neuroalign.benchmark import Benchmark, NeuronTerms, self_pairs
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.metrics import lasso_variance_explained, noise_corrected_r2, reliability
+from neuroalign.metrics import (
+    LassoVarianceExplained,
+    lasso_variance_explained,
+    noise_corrected_r2,
+    reliability,
+)
+from neuroalign.metrics.folds import fold_labels
 from neuroalign.models import Model
 from neuroalign.scores import Score, standard_error
 
@@ -48,17 +55,7 @@ class VarianceExplained(Benchmark):
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Predict each neuron on images that the fit has not seen."""
         latents, responses = self.align(model, dataset, join=join)
-        informative = latents["informative"].values
-        pairs = self_pairs(latents, responses, dataset)
-        explained = lasso_variance_explained(
-            np.where(informative, latents.values, 0.0) if self.zero_uninformative else latents.values,
-            responses.values,
-            n_folds=self.n_folds,
-            n_lambdas=self.n_lambdas,
-            rule=self.rule,
-            seed=self.seed,
-            exclude=pairs if self.self_pairs == "exclude" else None,
-        )
+        explained = self._explain(latents, responses, dataset, np.arange(responses.sizes["stimulus"]))
         variables = {"variance_explained": ("neuroid", explained.per_neuron)}
         notes = []
         beside = {}
@@ -97,4 +94,39 @@ class VarianceExplained(Benchmark):
             data=data,
             notes=notes,
             provenance={"n_stimuli": responses.sizes["stimulus"], "n_neurons": responses.sizes["neuroid"]},
+        )
+
+    def over_neurons(self, score: Score) -> NeuronTerms:
+        """Return the variance explained of each neuron; those without variance weigh nothing."""
+        values = score.data["variance_explained"].values
+        return values, np.isfinite(values).astype(np.float64)
+
+    def refit(
+        self,
+        latents: xr.DataArray,
+        responses: xr.DataArray,
+        dataset: Dataset,
+        stimuli: NDArray[np.int64],
+    ) -> NeuronTerms:
+        """Predict stimuli that were drawn with replacement; their repeats share a fold."""
+        values = self._explain(latents, responses, dataset, stimuli).per_neuron
+        return values, np.isfinite(values).astype(np.float64)
+
+    def _explain(
+        self,
+        latents: xr.DataArray,
+        responses: xr.DataArray,
+        dataset: Dataset,
+        stimuli: NDArray[np.int64],
+    ) -> LassoVarianceExplained:
+        informative = latents["informative"].values
+        pairs = self_pairs(latents, responses, dataset)
+        units = np.where(informative, latents.values, 0.0) if self.zero_uninformative else latents.values
+        return lasso_variance_explained(
+            units[stimuli],
+            responses.values[stimuli],
+            folds=fold_labels(len(units), self.n_folds, seed=self.seed)[stimuli],
+            n_lambdas=self.n_lambdas,
+            rule=self.rule,
+            exclude=pairs if self.self_pairs == "exclude" else None,
         )

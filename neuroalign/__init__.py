@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from neuroalign import metrics as metrics
     from neuroalign.benchmark import Benchmark as Benchmark
     from neuroalign.benchmark import load_benchmark as load_benchmark
+    from neuroalign.comparison import Comparison as Comparison
+    from neuroalign.comparison import compare as compare
     from neuroalign.datasets.catalogue import load_dataset as load_dataset
     from neuroalign.datasets.dataset import Dataset as Dataset
     from neuroalign.datasets.importing import import_dataset as import_dataset
@@ -37,6 +39,7 @@ if os.path.isfile(os.path.join(_beside, "model_zoo", "__init__.py")):
 # Where each public name lives; imported on first use, so that `import neuroalign` is quick.
 _PUBLIC = {
     "Benchmark": "neuroalign.benchmark",
+    "Comparison": "neuroalign.comparison",
     "Dataset": "neuroalign.datasets.dataset",
     "Model": "neuroalign.models",
     "ModelFamily": "neuroalign.models",
@@ -44,6 +47,7 @@ _PUBLIC = {
     "Score": "neuroalign.scores",
     "StimulusSet": "neuroalign.stimuli",
     "as_model": "neuroalign.models",
+    "compare": "neuroalign.comparison",
     "import_dataset": "neuroalign.datasets.importing",
     "leaderboard": "neuroalign.leaderboards",
     "load_benchmark": "neuroalign.benchmark",

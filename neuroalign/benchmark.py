@@ -19,6 +19,9 @@ from neuroalign.registry import benchmarks, unknown_name
 from neuroalign.scores import Score
 from neuroalign.specs import parse_spec
 
+#: Values and weights of neurons, whose weighted mean is a score.
+NeuronTerms = tuple[NDArray[np.float64], NDArray[np.float64]]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmark(ABC):
@@ -35,6 +38,8 @@ class Benchmark(ABC):
     higher_is_better: ClassVar[bool] = True
     #: Whether the number depends on the model's decoder as well as on its latents.
     uses_decoder: ClassVar[bool] = False
+    #: Whether it compares a score with another one, so that subsets of neurons are no ceiling of it.
+    is_control: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the options against their types: names on a command line come as text."""
@@ -66,6 +71,55 @@ class Benchmark(ABC):
     ) -> tuple[xr.DataArray, xr.DataArray]:
         """Return the model's latents and the dataset's responses, paired by stimulus id in sorted order."""
         return align(model.latents(dataset.stimuli), dataset.responses, join=join)
+
+    def over_neurons(self, score: Score) -> NeuronTerms | None:
+        """Write a score as a weighted mean over neurons, so that neurons can be drawn anew without a fit.
+
+        Parameters
+        ----------
+        score : Score
+            Of one model by this benchmark, with its arrays.
+
+        Returns
+        -------
+        tuple of arrays, each of shape (n_neurons,), or None
+            Values and weights, in the order of ``score.data``; None where the score is no such mean.
+        """
+        return None
+
+    def refit(
+        self,
+        latents: xr.DataArray,
+        responses: xr.DataArray,
+        dataset: Dataset,
+        stimuli: NDArray[np.int64],
+    ) -> NeuronTerms | None:
+        """Score stimuli that were drawn with replacement, for a bootstrap over stimuli.
+
+        Parameters
+        ----------
+        latents, responses
+            As :meth:`align` returns them.
+        dataset : Dataset
+        stimuli : array of int, shape (n_stimuli,)
+            Rows of both. The repeats of one stimulus must share a fold.
+
+        Returns
+        -------
+        tuple of arrays, each of shape (n_neurons,), or None
+            As of :meth:`over_neurons`; all stimuli in order give the score itself. None where there is no refit.
+        """
+        return None
+
+    def confounds(self, a: Score, b: Score) -> list[str]:
+        """Say in sentences what other than the neurons could explain the difference of two families or models.
+
+        Parameters
+        ----------
+        a, b : Score
+            By this benchmark; of a family with its ``instances``.
+        """
+        return []
 
     def options(self) -> dict[str, Any]:
         """Return the options as a dictionary."""

@@ -20,6 +20,7 @@ _COMMANDS = {
         "leaderboard",
         "Rank the models that were scored on a dataset.",
     ),
+    "compare": ("neuroalign.cli.compare", "compare", "Compare two models, in words."),
     "figures": ("neuroalign.cli.figures", "figures", "Draw the figures that stored scores support."),
     "results": ("neuroalign.cli.results", "results", "Exchange scores with other laboratories."),
     "list": (

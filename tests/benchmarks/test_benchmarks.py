@@ -80,7 +80,12 @@ def test_numbers_without_which_a_score_misleads(dataset):
     assert alignment.beside["effective units"] == pytest.approx(1.0, abs=0.05)
     assert alignment.beside["neurons without weight"] == 0
     ratio = score(model, dataset, "correlation_ratio", use_cache=False)
-    assert ratio.beside == {"informative units": 4, "unit proportion": 1.0}
+    corrected = (ratio.value - 1 / 4) / (1 - 1 / 4)
+    assert ratio.beside == {
+        "informative units": 4,
+        "unit proportion": 1.0,
+        "corrected for 1/D": pytest.approx(corrected),
+    }
     recombined = score(model, dataset, "linear_recombination[n_draws=2]", use_cache=False)
     assert recombined.value == pytest.approx(recombined.beside["native"] - recombined.beside["recombined"])
     explained = score(model, dataset, "variance_explained", use_cache=False)
