@@ -19,7 +19,10 @@ from neuroalign.results import ResultsStore
 from neuroalign.scores import Score, summarise
 from neuroalign.scoring import score_all
 from neuroalign.stats import (
+    Bootstrap,
     Equivalence,
+    OfNeurons,
+    WelchTest,
     bootstrap_weighted_difference,
     crossed_test,
     dual_bootstrap,
@@ -203,7 +206,7 @@ def compare(
     a, b = (summary(each, n_permutations) for each in loaded)
     difference = a.value - b.value
     generalisations = _generalise(
-        a, b, loaded, loaded_dataset, by, difference, n_resamples, n_stimulus_resamples, seed, join
+        a, b, loaded, loaded_dataset, by, n_resamples, n_stimulus_resamples, seed, join
     )
     top: Score | None = None
     if ceiling is not None and not by.is_control:
@@ -235,99 +238,134 @@ def compare(
     )
 
 
-def _generalise(
-    a: Score,
-    b: Score,
-    models: Sequence[Model | ModelFamily],
-    dataset: Dataset,
+def generalise_over_neurons(
+    a: Sequence[Score],
+    b: Sequence[Score],
     benchmark: Benchmark,
-    difference: float,
-    n_resamples: int,
-    n_stimulus_resamples: int,
-    seed: int,
-    join: Join,
+    *,
+    n_resamples: int = 10_000,
+    seed: int = 0,
 ) -> list[Generalisation]:
-    test = welch(_values(a), _values(b))
+    """Say how far the difference of two families generalises, from their scores alone.
+
+    Parameters
+    ----------
+    a, b : sequence of Score
+        Of the instances of two families on one dataset by this benchmark, with their arrays.
+    benchmark : Benchmark
+    n_resamples, seed : int
+        Draws of neurons.
+
+    Returns
+    -------
+    list of Generalisation
+        Over instances, over neurons, and, where both can be had, over instances and neurons together.
+
+    Notes
+    -----
+    Only the last is calibrated for claims about other neurons; the documentation's page on calibration has the
+    numbers.
+    """
+    test = welch(_values_of(a), _values_of(b))
     found = [
         Generalisation(
             "instances",
             f"{test.n_a} and {test.n_b}",
             "Welch's t-test",
-            abs(test.difference / test.t) if test.reason is None else np.nan,
+            _standard_error(test),
             test.ci_low,
             test.ci_high,
             test.p,
             test.reason or "",
         )
     ]
-    terms = [_terms(score, benchmark) for score in (a, b)]
-    if terms[0] is None or terms[1] is None:
-        why = f"{benchmark.identifier} is no weighted mean over neurons"
-        return [*found, _untested("neurons", "", why), _untested("stimuli", "", why)]
-    n_neurons = terms[0][0].shape[-1]
-    n_stimuli = int(_instances(a)[0].provenance["n_stimuli"])
-    over_neurons = bootstrap_weighted_difference(*terms[0], *terms[1], n_resamples=n_resamples, seed=seed)
-    drawn = {"neurons": (over_neurons, n_neurons - 1)}
-    if n_stimulus_resamples:
-        fit = _refit(models, dataset, benchmark, join)
-        dual = dual_bootstrap(
-            fit,
-            n_stimuli=n_stimuli,
-            n_neurons=n_neurons,
-            n_resamples=n_stimulus_resamples,
-            n_neuron_resamples=n_resamples,
-            seed=seed,
+    terms_a, terms_b = _terms(a, benchmark), _terms(b, benchmark)
+    if terms_a is None or terms_b is None:
+        return [*found, _untested("neurons", "", f"{benchmark.identifier} is no weighted mean over neurons")]
+    n_neurons = terms_a[0].shape[1]
+    drawn = bootstrap_weighted_difference(*terms_a, *terms_b, n_resamples=n_resamples, seed=seed)
+    over = _drawn("neurons", f"{n_neurons:,}", f"paired bootstrap, {n_resamples:,}", drawn)
+    return [*found, over, *_together("instances and neurons", test, drawn, n_neurons - 1)]
+
+
+def _standard_error(test: WelchTest) -> float:
+    """Return the standard error of the difference, which is known from the interval also where that is 0."""
+    from scipy.special import stdtrit
+
+    return (test.ci_high - test.ci_low) / 2 / float(stdtrit(test.df, 0.975))
+
+
+def _drawn(over: str, n: str, method: str, result: Bootstrap) -> Generalisation:
+    reason = "" if np.isfinite(result.p) else "nothing varies"
+    return Generalisation(over, n, method, result.standard_error, result.low, result.high, result.p, reason)
+
+
+def _together(over: str, test: WelchTest, drawn: Bootstrap, df: int) -> list[Generalisation]:
+    """Add up the variances over instances and over what was drawn, where both are known."""
+    if test.reason is not None or not np.isfinite(drawn.standard_error):
+        return []
+    errors = [_standard_error(test), drawn.standard_error]
+    both = crossed_test(test.difference, errors, [test.df, df])
+    return [
+        Generalisation(
+            over,
+            "together",
+            "sum of variances, t",
+            both.standard_error,
+            both.ci_low,
+            both.ci_high,
+            both.p,
         )
-        drawn["stimuli"] = (dual.stimuli, n_stimuli - 1)
-        drawn["neurons and stimuli"] = (dual.both, min(n_neurons, n_stimuli) - 1)
-    counts = {
-        "neurons": f"{n_neurons:,}",
-        "stimuli": f"{n_stimuli:,}",
-        "neurons and stimuli": f"{n_neurons:,} × {n_stimuli:,}",
-    }
-    methods = {
-        "neurons": f"paired bootstrap, {n_resamples:,}",
-        "stimuli": f"bootstrap with refits, {n_stimulus_resamples:,}",
-        "neurons and stimuli": f"dual bootstrap, {n_stimulus_resamples:,}",
-    }
-    for over, (result, _) in drawn.items():
-        reason = "" if np.isfinite(result.p) else "nothing varies"
-        found.append(
-            Generalisation(
-                over,
-                counts[over],
-                methods[over],
-                result.standard_error,
-                result.low,
-                result.high,
-                result.p,
-                reason,
-            )
-        )
-    if not n_stimulus_resamples:
-        found.append(_untested("stimuli", counts["stimuli"], "not drawn; ask for resamples of stimuli"))
-    widest = "neurons and stimuli" if n_stimulus_resamples else "neurons"
-    result, df = drawn[widest]
-    if test.reason is None and np.isfinite(result.standard_error):
-        together = crossed_test(difference, [found[0].standard_error, result.standard_error], [test.df, df])
-        found.append(
-            Generalisation(
-                "instances, neurons and stimuli" if n_stimulus_resamples else "instances and neurons",
-                "together",
-                "sum of variances, t",
-                together.standard_error,
-                together.ci_low,
-                together.ci_high,
-                together.p,
-            )
-        )
-    return found
+    ]
+
+
+def _generalise(
+    a: Score,
+    b: Score,
+    models: Sequence[Model | ModelFamily],
+    dataset: Dataset,
+    benchmark: Benchmark,
+    n_resamples: int,
+    n_stimulus_resamples: int,
+    seed: int,
+    join: Join,
+) -> list[Generalisation]:
+    found = generalise_over_neurons(
+        _instances(a), _instances(b), benchmark, n_resamples=n_resamples, seed=seed
+    )
+    n_stimuli = _instances(a)[0].provenance.get("n_stimuli")
+    how_many = f"{n_stimuli:,}" if isinstance(n_stimuli, int) else ""
+    if not n_stimulus_resamples or found[1].reason:
+        why = found[1].reason or "not drawn; ask for resamples of stimuli"
+        return [*found[:2], _untested("stimuli", how_many, why), *found[2:]]
+    fit, n_stimuli, n_neurons = _refit(models, dataset, benchmark, join)
+    dual = dual_bootstrap(
+        fit,
+        n_stimuli=n_stimuli,
+        n_neurons=n_neurons,
+        n_resamples=n_stimulus_resamples,
+        n_neuron_resamples=n_resamples,
+        seed=seed,
+    )
+    found = [
+        *found[:2],
+        _drawn("stimuli", how_many, f"bootstrap with refits, {n_stimulus_resamples:,}", dual.stimuli),
+        _drawn(
+            "neurons and stimuli",
+            f"{n_neurons:,} × {n_stimuli:,}",
+            f"dual bootstrap, {n_stimulus_resamples:,}",
+            dual.both,
+        ),
+    ]
+    test = welch(_values(a), _values(b))
+    together = _together("instances, neurons and stimuli", test, dual.both, min(n_neurons, n_stimuli) - 1)
+    return [*found, *together]
 
 
 def _refit(
     models: Sequence[Model | ModelFamily], dataset: Dataset, benchmark: Benchmark, join: Join
-) -> Callable[[NDArray[np.int64]], Callable[[NDArray[np.int64]], NDArray[np.float64]]]:
-    """Return a function that fits both families to stimuli that are drawn."""
+) -> tuple[Callable[[NDArray[np.int64]], OfNeurons], int, int]:
+    """Return a function that fits both families to stimuli that are drawn, and the numbers of stimuli and neurons."""
     families = [
         [
             benchmark.align(_Known(each, dataset), dataset, join=join)
@@ -336,7 +374,7 @@ def _refit(
         for model in models
     ]
 
-    def fit(stimuli: NDArray[np.int64]) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
+    def fit(stimuli: NDArray[np.int64]) -> OfNeurons:
         means = []
         for family in families:
             terms = [benchmark.refit(latents, responses, dataset, stimuli) for latents, responses in family]
@@ -345,7 +383,8 @@ def _refit(
             means.append(weighted_mean(*_stack([each for each in terms if each is not None])))
         return lambda neurons: means[0](neurons) - means[1](neurons)
 
-    return fit
+    responses = families[0][0][1]
+    return fit, responses.sizes["stimulus"], responses.sizes["neuroid"]
 
 
 class _Known:
@@ -359,9 +398,9 @@ class _Known:
         return self._latents
 
 
-def _terms(score: Score, benchmark: Benchmark) -> NeuronTerms | None:
+def _terms(scores: Sequence[Score], benchmark: Benchmark) -> NeuronTerms | None:
     """Return values and weights of the neurons, (n_instances, n_neurons), for the instances that have a score."""
-    terms = [benchmark.over_neurons(each) for each in _instances(score) if np.isfinite(each.value)]
+    terms = [benchmark.over_neurons(each) for each in scores if np.isfinite(each.value)]
     known = [each for each in terms if each is not None]
     return _stack(known) if known and len(known) == len(terms) else None
 
@@ -379,7 +418,11 @@ def _instances(score: Score) -> Sequence[Score]:
 
 
 def _values(score: Score) -> NDArray[np.float64]:
-    return np.array([each.value for each in _instances(score)])
+    return _values_of(_instances(score))
+
+
+def _values_of(scores: Sequence[Score]) -> NDArray[np.float64]:
+    return np.array([each.value for each in scores])
 
 
 def _conclude(

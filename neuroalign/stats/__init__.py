@@ -3,6 +3,7 @@
 from neuroalign.stats.bootstrap import (
     Bootstrap,
     DualBootstrap,
+    OfNeurons,
     bootstrap_weighted_difference,
     bootstrap_weighted_mean,
     dual_bootstrap,
@@ -23,6 +24,7 @@ __all__ = [
     "CrossedTest",
     "DualBootstrap",
     "Equivalence",
+    "OfNeurons",
     "WelchTest",
     "adjust_p_values",
     "bootstrap_weighted_difference",

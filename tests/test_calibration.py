@@ -1,0 +1,42 @@
+"""The stored result of docs/calibration.py."""
+
+import importlib.util
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+@pytest.fixture(scope="module")
+def stored():
+    return pd.read_csv(DOCS / "calibration.csv")
+
+
+def test_one_cell_comes_out_as_it_is_stored(stored):
+    spec = importlib.util.spec_from_file_location("calibration", DOCS / "calibration.py")
+    calibration = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(calibration)
+    again = calibration.simulate(3, 30).set_index("test")
+    cell = stored[(stored["n_neurons"] == 30) & (stored["n_instances"] == 3)].set_index("test")
+    for column in ("false_positives", "coverage"):
+        # A sum in another order may move a p-value across 5 %.
+        assert (again[column] - cell[column].loc[again.index]).abs().max() <= 0.002
+
+
+def test_the_tests_that_compare_decides_by_hold_their_level(stored):
+    # A share of 0.05 of 1,000 has a standard error of 0.007.
+    together = stored[stored["test"].isin(["instances and neurons", "all three"])]
+    assert len(together) == 18
+    assert together["false_positives"].between(0.03, 0.065).all()
+
+
+def test_welch_is_anti_conservative_about_other_neurons(stored):
+    welch = stored[stored["test"] == "welch"].pivot_table(
+        "false_positives", index="n_neurons", columns="n_instances"
+    )
+    assert (welch[50] > 0.1).all()
+    assert (welch[50] > welch[10]).all()
+    # More instances make it worse, more neurons better.
+    assert welch.loc[30, 50] > welch.loc[159, 50] > welch.loc[1000, 50]
