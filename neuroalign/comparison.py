@@ -1,6 +1,7 @@
 """Two models on one dataset: which scores higher, by how much, how sure, and what else could explain it."""
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from neuroalign.arrays import Join
 from neuroalign.benchmark import Benchmark, NeuronTerms, load_benchmark
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import NeuroalignError, UsageError
+from neuroalign.errors import NeuroalignError, NeuroalignWarning, UsageError
 from neuroalign.latents_cache import compute_latents
 from neuroalign.models import Model, ModelFamily, load_model
 from neuroalign.results import ResultsStore
@@ -180,6 +181,8 @@ def compare(
     """
     if min(n_stimulus_resamples, n_permutations, seed) < 0:
         raise UsageError("numbers of resamples and permutations and the seed must not be negative")
+    if not margin > 0:
+        raise UsageError(f"margin must be a positive number, not {margin}")
     if n_stimulus_resamples == 1:
         raise UsageError("n_stimulus_resamples must be 2 at least, or 0 for none, not 1")
     loaded_dataset, by = load_dataset(dataset), load_benchmark(benchmark)
@@ -212,9 +215,9 @@ def compare(
     if ceiling is not None and not by.is_control:
         try:
             top = summary(load_model(ceiling, dataset=loaded_dataset), 0)
-        except NeuroalignError:
+        except NeuroalignError as error:
             # Some recordings have too few neurons for a ceiling of neurons.
-            top = None
+            warnings.warn(f"there is no ceiling: {error}", NeuroalignWarning, stacklevel=2)
     meets = (
         {}
         if top is None
@@ -358,7 +361,8 @@ def _generalise(
         ),
     ]
     test = welch(_values(a), _values(b))
-    together = _together("instances, neurons and stimuli", test, dual.both, min(n_neurons, n_stimuli) - 1)
+    df = min(n_neurons, n_stimuli, n_stimulus_resamples) - 1
+    together = _together("instances, neurons and stimuli", test, dual.both, df)
     return [*found, *together]
 
 

@@ -183,8 +183,9 @@ def dual_bootstrap(
     -------
     DualBootstrap
         Over neurons with a BCa interval and a p-value by counting. Over stimuli and over both, the interval is
-        ``estimate ± t · standard_error``, and p is that of the t-test, with n_stimuli - 1 degrees of freedom, or for
-        both the smaller number less 1.
+        ``estimate ± t · standard_error``, and p is that of the t-test, but not less than counting could give,
+        ``2/(1 + n_resamples)``. The degrees of freedom are one less than the smallest of `n_resamples`, n_stimuli
+        and, for both, n_neurons.
 
     Raises
     ------
@@ -229,8 +230,8 @@ def dual_bootstrap(
     variance = dual_variance(v_neurons, v_stimuli, v_both, n_neurons=n_neurons, n_stimuli=n_stimuli)
     return DualBootstrap(
         over_neurons,
-        _by_t(over_neurons.estimate, v_stimuli, n_stimuli - 1, confidence, draws[:, 0]),
-        _by_t(over_neurons.estimate, variance, min(n_stimuli, n_neurons) - 1, confidence, draws[:, 1]),
+        _by_t(over_neurons.estimate, v_stimuli, n_stimuli, confidence, draws[:, 0]),
+        _by_t(over_neurons.estimate, variance, min(n_stimuli, n_neurons), confidence, draws[:, 1]),
     )
 
 
@@ -340,16 +341,18 @@ def _over_neurons(
 
 
 def _by_t(
-    estimate: float, variance: float, freedom: int, confidence: float, distribution: NDArray[np.float64]
+    estimate: float, variance: float, n: int, confidence: float, distribution: NDArray[np.float64]
 ) -> Bootstrap:
     from scipy import stats
 
+    # The standard error is known no better than from so many draws.
+    freedom = min(n, distribution.size) - 1
     error = float(np.sqrt(variance))
     if not error > _ROUNDING * abs(estimate):
         return _without_interval(Bootstrap(estimate, _NAN, _NAN, _NAN, distribution, _NAN))
     low, high = stats.t.interval(confidence, freedom, loc=estimate, scale=error)
-    p = 2 * stats.t.sf(abs(estimate) / error, freedom)
-    return Bootstrap(estimate, float(low), float(high), error, distribution, float(p))
+    p = max(2 * stats.t.sf(abs(estimate) / error, freedom), 2 / (1 + distribution.size))
+    return Bootstrap(estimate, float(low), float(high), error, distribution, min(1.0, float(p)))
 
 
 def _p_by_counting(distribution: NDArray[np.float64]) -> float:

@@ -216,6 +216,15 @@ def test_dual_bootstrap_of_a_mean_has_the_variances_of_closed_forms():
     assert result.stimuli.p == pytest.approx(2 * stats.t.sf(abs(statistic), 24))
 
 
+def test_few_draws_show_little():
+    values = 1.0 + 0.01 * np.random.default_rng(0).standard_normal((50, 40))
+    result = dual_bootstrap(mean_of(values), n_stimuli=50, n_neurons=40, n_resamples=9)
+    # A hundred standard errors away; but nine draws cannot make a p-value less than 2/10.
+    assert result.stimuli.p == result.both.p == 0.2
+    half = stats.t.ppf(0.975, 8) * result.stimuli.standard_error
+    assert result.stimuli.high - result.stimuli.estimate == pytest.approx(half)
+
+
 def alignment_fit(Z, Y):
     folds = np.arange(len(Z)) % 5
 
