@@ -22,6 +22,7 @@ _COMMANDS = {
     ),
     "compare": ("neuroalign.cli.compare", "compare", "Compare two models, in words."),
     "figures": ("neuroalign.cli.figures", "figures", "Draw the figures that stored scores support."),
+    "reproduce": ("neuroalign.cli.reproduce", "reproduce", "Run a whole study, and write its report."),
     "results": ("neuroalign.cli.results", "results", "Exchange scores with other laboratories."),
     "list": (
         "neuroalign.cli.catalogue",

@@ -25,7 +25,7 @@ class Step:
     ----------
     name : str
     run : callable
-        Takes the values of all steps that are done, by name, and returns its own. What takes long must keep its
+        Takes the outcomes of all steps before it, by name, and returns its value. What takes long must keep its
         results itself, by their content, so that it is quick when it is run again.
     needs : tuple of str
         Steps without which it cannot be done.
@@ -38,7 +38,7 @@ class Step:
     """
 
     name: str
-    run: Callable[[Mapping[str, Any]], Any]
+    run: "Callable[[Mapping[str, Outcome]], Any]"
     needs: tuple[str, ...] = ()
     follows: tuple[str, ...] = ()
     key: str = ""
@@ -142,9 +142,8 @@ def run_steps(
                 step.name, "left out", reason=f"it needs {lacking[0].step}: {lacking[0].reason}"
             )
         else:
-            values = {name: each.value for name, each in outcomes.items() if each.state == "done"}
             started = time.monotonic()
-            outcome = _do(step, values)
+            outcome = _do(step, outcomes)
             if outcome.state == "done":
                 journal.note(step, time.monotonic() - started)
         outcomes[step.name] = outcome
@@ -169,9 +168,9 @@ def check_order(steps: Iterable[Step]) -> None:
         known.add(step.name)
 
 
-def _do(step: Step, values: Mapping[str, Any]) -> Outcome:
+def _do(step: Step, outcomes: Mapping[str, Outcome]) -> Outcome:
     try:
-        return Outcome(step.name, "done", step.run(values))
+        return Outcome(step.name, "done", step.run(outcomes))
     except NeuroalignError as error:
         return Outcome(step.name, "left out", reason=" ".join(str(error).split()))
     except Exception as error:  # models and benchmarks of others raise anything

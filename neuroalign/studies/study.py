@@ -61,12 +61,15 @@ class Family:
         In the study.
     model : str
         As :func:`neuroalign.load_model` takes it.
+    is_ceiling : bool
+        Whether it is no model, but what models are compared with: all its instances are kept.
     grids : mapping of str to Instances
         One for each grid of the study.
     """
 
     name: str
     model: str
+    is_ceiling: bool
     grids: Mapping[str, Instances]
 
 
@@ -132,9 +135,8 @@ class Study:
         That is used unless another one is named.
     grids : tuple of str
         Sizes in which the study can be run; the first is the default.
-    variance_filter : str
-        The scoring by whose value instances are dropped in the end, see
-        :func:`neuroalign.selection.explaining`; empty if there is no such step.
+    variance_explained : str
+        The scoring by whose value instances are dropped in the end; see :func:`neuroalign.selection.explaining`.
     families : mapping of str to Family
     scorings : mapping of str to Scoring
     claims : tuple of Claim
@@ -145,7 +147,7 @@ class Study:
     source: str
     dataset: str
     grids: tuple[str, ...]
-    variance_filter: str
+    variance_explained: str
     families: Mapping[str, Family]
     scorings: Mapping[str, Scoring]
     claims: tuple[Claim, ...]
@@ -209,14 +211,13 @@ def _study(content: dict[str, Any]) -> Study:
         source=table.text("source", ""),
         dataset=table.text("dataset"),
         grids=grids,
-        variance_filter=table.text("variance_filter", ""),
+        variance_explained=table.text("variance_explained"),
         families=families,
         scorings=scorings,
         claims=tuple(claims),
     )
     table.expect_nothing_else()
-    if study.variance_filter:
-        _expect("scoring", study.variance_filter, scorings)
+    _expect("scoring of the study", study.variance_explained, scorings)
     return study
 
 
@@ -230,7 +231,10 @@ def _family(name: str, table: "_Table", grids: Iterable[str]) -> Family:
         _expect("grid of the study", grid, grids)
     nothing = Instances({}, "", "", {})
     family = Family(
-        name, model, {each: _instances(given[each]) if each in given else nothing for each in grids}
+        name,
+        model,
+        table.flag("is_ceiling"),
+        {each: _instances(given[each]) if each in given else nothing for each in grids},
     )
     table.expect_nothing_else()
     return family
@@ -330,6 +334,12 @@ class _Table:
         if not isinstance(value, str):
             raise UsageError(f"{key} of {self.name} must be text, not {value!r}")
         return " ".join(value.split())
+
+    def flag(self, key: str) -> bool:
+        value = self._take(key, False)
+        if not isinstance(value, bool):
+            raise UsageError(f"{key} of {self.name} must be true or false, not {value!r}")
+        return value
 
     def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         value = self._take(key, default)

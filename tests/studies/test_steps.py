@@ -12,7 +12,7 @@ class Killed(BaseException):
 
 
 def fails(error):
-    def run(values):
+    def run(before):
         raise error
 
     return run
@@ -26,9 +26,9 @@ def journal(tmp_path):
 def test_values_go_on_to_later_steps(journal):
     found = run_steps(
         [
-            Step("two", lambda values: 2),
-            Step("three", lambda values: 3),
-            Step("sum", lambda values: values["two"] + values["three"], needs=("two", "three")),
+            Step("two", lambda before: 2),
+            Step("three", lambda before: 3),
+            Step("sum", lambda before: before["two"].value + before["three"].value, needs=("two", "three")),
         ],
         journal,
     )
@@ -42,10 +42,15 @@ def test_a_failure_loses_what_needs_it_and_nothing_else(journal):
         [
             Step("weights", fails(NeuroalignError("there are\nno weights"))),
             Step("broken", fails(ZeroDivisionError("by zero"))),
-            Step("score", lambda values: 1, needs=("weights",)),
-            Step("table", lambda values: 1, needs=("score",)),
-            Step("other", lambda values: 1),
-            Step("report", lambda values: sorted(values), needs=("other",), follows=("table", "broken")),
+            Step("score", lambda before: 1, needs=("weights",)),
+            Step("table", lambda before: 1, needs=("score",)),
+            Step("other", lambda before: 1),
+            Step(
+                "report",
+                lambda before: [name for name, each in before.items() if each.state == "done"],
+                needs=("other",),
+                follows=("table", "broken"),
+            ),
         ],
         journal,
         tell=told.append,
@@ -69,7 +74,7 @@ def test_a_killed_run_goes_on(journal, tmp_path):
     done, kept = [], {}
 
     def compute(name, *, dies=False):
-        def run(values):
+        def run(before):
             if name not in kept:
                 if dies:
                     raise Killed
@@ -83,7 +88,7 @@ def test_a_killed_run_goes_on(journal, tmp_path):
         return [
             Step("a", compute("a"), key="1"),
             Step("b", compute("b", dies=dies), needs=("a",), key="1"),
-            Step("c", lambda values: values["a"] + values["b"], needs=("b",), key="1"),
+            Step("c", lambda before: before["a"].value + before["b"].value, needs=("b",), key="1"),
         ]
 
     with pytest.raises(Killed):
@@ -98,7 +103,7 @@ def test_a_killed_run_goes_on(journal, tmp_path):
 def test_estimates_come_from_the_first_time_that_a_step_took(journal, tmp_path, monkeypatch):
     clock = iter([0.0, 30.0, 100.0, 100.5])
     monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
-    step = Step("score", lambda values: 1, key="k", seconds=7.0)
+    step = Step("score", lambda before: 1, key="k", seconds=7.0)
     assert journal.seconds(step) == 7.0
     run_steps([step], journal)
     run_steps([step], journal)
@@ -123,7 +128,7 @@ def test_a_damaged_journal_counts_as_empty(tmp_path, content):
     path.write_text(content)
     with pytest.warns(NeuroalignWarning, match="unreadable journal"):
         journal = Journal(path)
-    assert not journal.is_done(Step("a", lambda values: 1))
+    assert not journal.is_done(Step("a", lambda before: 1))
 
 
 @pytest.mark.parametrize(
@@ -135,4 +140,4 @@ def test_a_damaged_journal_counts_as_empty(tmp_path, content):
 )
 def test_the_order_is_checked(journal, names, told):
     with pytest.raises(UsageError, match=told):
-        run_steps([Step(name, lambda values: 1, needs=needs) for name, needs in names], journal)
+        run_steps([Step(name, lambda before: 1, needs=needs) for name, needs in names], journal)

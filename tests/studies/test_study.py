@@ -11,6 +11,7 @@ name = "mine"
 title = "A study of mine"
 dataset = "AM-faces-sim"
 grids = ["small"]
+variance_explained = "alignment"
 [families.pca]
 [families.ica.grids.small]
 options = { n = [10, 20], seed = [0] }
@@ -53,13 +54,14 @@ def test_the_paper_has_its_instances_rules_and_claims():
         "best",
         "best",
     ]
+    assert [name for name, each in study.families.items() if each.is_ceiling] == ["neuron_subset"]
     assert study.scorings["rotation"].benchmark.options()["kind"] == "orthogonal"
     assert study.scorings["alignment"].families == tuple(study.families)
 
 
 def test_a_file_of_ones_own(tmp_path):
     study = load_study(written(tmp_path, MINIMAL))
-    assert (study.name, study.variance_filter, study.source) == ("mine", "", "")
+    assert (study.name, study.variance_explained, study.source) == ("mine", "alignment", "")
     assert study.families["pca"].grids["small"].options == {}
     assert study.families["ica"].grids["small"].rule_options == {"share": 0.5}
     assert study.scorings["alignment"].benchmark.options()["n_folds"] == 5

@@ -1,0 +1,58 @@
+"""The command ``neuroalign reproduce``."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  neuroalign reproduce higgins2020 --dry-run
+  neuroalign reproduce higgins2020 --dataset AM-faces-sim-mixed --output mixed
+  neuroalign reproduce my-study.toml --grid paper --jobs 2
+"""
+)
+@click.argument("study")
+@click.option("--dataset", metavar="NAME", help="By default the study's own.")
+@click.option("--grid", default="", metavar="NAME", help="A size of the study; by default its first: small.")
+@click.option(
+    "--output",
+    "-o",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path("study"),
+    show_default=True,
+    metavar="DIR",
+    help="For the report and its figures.",
+)
+@click.option("--jobs", default=1, show_default=True, metavar="N", help="Instances at once.")
+@click.option("--dry-run", is_flag=True, help="List the steps, and about how long each takes.")
+def reproduce(study: str, dataset: str | None, grid: str, folder: Path, jobs: int, dry_run: bool) -> int:
+    """Run the STUDY, by name or as a TOML file, and write its report.
+
+    Whatever is finished is not done again: a run that was stopped goes on where it was. What cannot be done is named
+    with the reason, and loses nothing else.
+    """
+    from neuroalign.studies.running import plan_study, run_journal, run_study
+
+    run = plan_study(study, dataset=dataset, grid=grid, folder=folder, n_jobs=jobs)
+    if dry_run:
+        journal = run_journal(run)
+        for step in run.steps():
+            done = "  (done before)" if journal.is_done(step) else ""
+            click.echo(f"{_duration(journal.seconds(step)):>9}  {step.name}{done}")
+        return 0
+    outcomes = run_study(run, tell=lambda line: click.echo(line, err=True))
+    report = outcomes["report"]
+    if report.state != "done":
+        click.echo(f"neuroalign: no report: {report.reason}", err=True)
+        return 1
+    click.echo(report.value)
+    return 1 if any(each.state == "failed" for each in outcomes.values()) else 0
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.0f} h"

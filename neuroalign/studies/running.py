@@ -1,0 +1,505 @@
+"""A study as steps: train or reuse, score, select, test the claims, draw, report."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from neuroalign.benchmark import Benchmark
+from neuroalign.datasets.catalogue import load_dataset
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.errors import NeuroalignError, UsageError
+from neuroalign.hashing import digest
+from neuroalign.latents_cache import compute_latents
+from neuroalign.models import FixedFamily, Model, ModelFamily, load_model
+from neuroalign.registry import unknown_name
+from neuroalign.results import ResultsStore
+from neuroalign.scores import Score
+from neuroalign.scoring import Failure, score_all
+from neuroalign.selection import Rule, add_udr, select_instances
+from neuroalign.specs import parse_spec
+from neuroalign.studies.claims import Evidence, Result, examine
+from neuroalign.studies.report import Claimed, LeftOut, Picture, draw_figures, write_report
+from neuroalign.studies.steps import Journal, Outcome, Step, run_steps
+from neuroalign.studies.study import RULES, Claim, Family, Scoring, Study, load_study
+
+#: What is guessed of a step that was never done. Measured on one core, 2,100 stimuli and 159 neurons: seconds to score
+#: an instance by one benchmark, and to encode the images; images that are trained on in a second.
+SECONDS_A_SCORE, SECONDS_OF_LATENTS, TRAINING_RATE = 1.0, 3.0, 500.0
+
+#: Of an instance, numbers that rules of selection go by, and what the record of its training calls them.
+_TRAINED = {"objective": ("objective",), "accuracy": ("validation_accuracy", "training_accuracy")}
+
+_JOURNAL = "steps.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """The instances of a family with their scores."""
+
+    models: Sequence[Model]
+    #: By the scoring, of those instances that have any.
+    scores: Mapping[str, Sequence[Score]]
+    failures: Sequence[Failure]
+
+
+@dataclass(frozen=True, eq=False)
+class Selected:
+    """Which instances are kept."""
+
+    #: All instances, with the numbers that they are selected by.
+    table: pd.DataFrame
+    #: The names of those that are kept.
+    kept: frozenset[str]
+    #: With ``step`` and ``reason``.
+    dropped: pd.DataFrame
+    #: Families that have no UDR, and why.
+    without_udr: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A claim with what the scores say of it."""
+
+    claim: Claim
+    result: Result
+    #: Without the confounds; None where the claim has no such analysis.
+    corrected: Result | None
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A study on one dataset, in one of its sizes.
+
+    Parameters
+    ----------
+    study : Study
+    dataset : Dataset
+    grid : str
+    folder : Path
+        For the report, its figures, and the journal.
+    n_jobs : int
+        Instances that are scored or trained at once; the report does not depend on it.
+    store : ResultsStore
+        Of the scores.
+    """
+
+    study: Study
+    dataset: Dataset
+    grid: str
+    folder: Path
+    n_jobs: int = 1
+    store: ResultsStore = field(default_factory=ResultsStore)
+
+    def steps(self) -> list[Step]:
+        """Return what is to be done, in order."""
+        steps: list[Step] = []
+        scoring = []
+        for family in self.study.families.values():
+            name = f"score {family.name}"
+            needs: tuple[str, ...] = ()
+            if family.grids[self.grid].train:
+                needs = (f"train {family.name}",)
+                steps.append(self._step(needs[0], self._trainer(family), seconds=self._training(family)))
+            steps.append(self._step(name, self._scorer(family), needs=needs, seconds=self._scoring(family)))
+            scoring.append(name)
+        follows = tuple(scoring)
+        steps += [
+            self._step("select", self._select, follows=follows),
+            self._step("test claims", self._test, needs=("select",)),
+            self._step("figures", self._draw, needs=("select",)),
+            self._step("report", self._report, needs=("test claims",), follows=("figures",)),
+        ]
+        return steps
+
+    def supported(self, scoring: Scoring) -> str:
+        """Return why a scoring cannot be had of the dataset; empty where it can."""
+        if scoring.needs == "held-out stimuli":
+            held_out = self.dataset.stimuli.held_out()
+            recorded = set(self.dataset.recording["stimulus_id"].values.astype(str))
+            if held_out is None or not recorded & set(held_out.ids):
+                return f"{self.dataset.identifier} marks no held-out stimuli that were recorded"
+        return ""
+
+    def scored(self, outcomes: Mapping[str, Outcome]) -> dict[str, Scored]:
+        """Return the families that have scores."""
+        found = {name: outcomes[f"score {name}"] for name in self.study.families}
+        return {name: each.value for name, each in found.items() if each.state == "done"}
+
+    def evidence(self, outcomes: Mapping[str, Outcome]) -> Evidence:
+        """Return what claims are tested with."""
+        selected: Selected = outcomes["select"].value
+        every: dict[str, dict[str, Sequence[Score]]] = {}
+        for family, scored in self.scored(outcomes).items():
+            for scoring, scores in scored.scores.items():
+                every.setdefault(scoring, {})[family] = scores
+        kept = {
+            scoring: {
+                family: of
+                for family, scores in families.items()
+                if (of := [s for s in scores if s.model in selected.kept])
+            }
+            for scoring, families in every.items()
+        }
+        failed = [
+            each for name, each in outcomes.items() if name.startswith("score ") and each.state != "done"
+        ]
+        unsupported = {name: self.supported(each) for name, each in self.study.scorings.items()}
+        return Evidence(
+            kept=kept,
+            every=every,
+            table=selected.table,
+            missing={each.step.removeprefix("score "): each.reason for each in failed},
+            unsupported={name: reason for name, reason in unsupported.items() if reason},
+        )
+
+    def _step(self, name: str, run: Callable[[Mapping[str, Outcome]], Any], **fields: Any) -> Step:
+        # Another size or dataset takes another time.
+        described = [name, self.grid, self.dataset.content_hash, repr(self.study)]
+        return Step(name, run, key=digest(*described), **fields)
+
+    def _scorings(self, family: Family) -> list[Scoring]:
+        return [
+            each
+            for each in self.study.scorings.values()
+            if family.name in each.families and not self.supported(each)
+        ]
+
+    def _trainer(self, family: Family) -> Callable[[Mapping[str, Outcome]], list[dict[str, Any]]]:
+        def run(outcomes: Mapping[str, Outcome]) -> list[dict[str, Any]]:
+            trainable = _trainable(family)
+            recipes = trainable.recipes({}, grid=family.grids[self.grid].train)
+            folder, trained = trainable.train(self.dataset, recipes, jobs=self.n_jobs)
+            names = [
+                {**each.recipe.options(), "trained_on": folder.name}
+                for each in trained
+                if each.trained is not None
+            ]
+            if not names:
+                raise NeuroalignError(f"no instance of {family.name} could be trained: {trained[0].failure}")
+            return names
+
+        return run
+
+    def _scorer(self, family: Family) -> Callable[[Mapping[str, Outcome]], Scored]:
+        def run(outcomes: Mapping[str, Outcome]) -> Scored:
+            trained = outcomes.get(f"train {family.name}")
+            identifier, models = self._models(family, None if trained is None else trained.value)
+            scorings = self._scorings(family)
+            if not scorings:
+                raise NeuroalignError(f"the study scores {family.name} by nothing that the dataset supports")
+            scores, failures = score_all(
+                FixedFamily(identifier, models),
+                self.dataset,
+                [each.benchmark for each in scorings],
+                n_jobs=self.n_jobs,
+                store=self.store,
+            )
+            if not scores:
+                raise failures[0].reason
+            of = {
+                each.name: [score for score in scores if _is_by(score, each.benchmark)] for each in scorings
+            }
+            return Scored(models, {name: found for name, found in of.items() if found}, failures)
+
+        return run
+
+    def _models(
+        self, family: Family, trained: Sequence[Mapping[str, Any]] | None = None
+    ) -> tuple[str, list[Model]]:
+        """Load the instances of a family, with the identifier that their scores have it under."""
+        loaded = load_model(family.model, dataset=self.dataset)
+        wanted = list(_combinations(family.grids[self.grid].options)) if trained is None else trained
+        if not isinstance(loaded, ModelFamily):
+            if wanted:
+                raise UsageError(f"{family.model} is one model, which has no instances with other options")
+            return loaded.identifier, [loaded]
+        if not wanted:
+            return loaded.identifier, loaded.instances(self.dataset)
+        return loaded.identifier, [loaded.instance(self.dataset, **each) for each in wanted]
+
+    def _select(self, outcomes: Mapping[str, Outcome]) -> Selected:
+        scored = self.scored(outcomes)
+        if not scored:
+            first = next(iter(self.study.families))
+            raise NeuroalignError(f"no family has a score; {first}: {outcomes[f'score {first}'].reason}")
+        rows = []
+        for family, of in scored.items():
+            by = of.scores.get(self.study.variance_explained, ())
+            explained = {each.model: each.value for each in by}
+            rows += [
+                {"family": family, **_describe(model), "variance_explained": explained.get(model.identifier)}
+                for model in of.models
+            ]
+        table = pd.DataFrame(rows)
+        table, without_udr = self._with_udr(table, scored)
+        ceilings = [name for name, each in self.study.families.items() if each.is_ceiling]
+        compared = table[~table["family"].isin(ceilings)]
+        selection = select_instances(compared, self._rules(scored))
+        kept = {*selection.kept["instance"], *table["instance"][table["family"].isin(ceilings)]}
+        return Selected(table, frozenset(kept), selection.dropped, without_udr)
+
+    def _with_udr(
+        self, table: pd.DataFrame, scored: Mapping[str, Scored]
+    ) -> tuple[pd.DataFrame, dict[str, str]]:
+        """Add the UDR of those families that are selected by it, or of which a claim speaks of it."""
+        wanted = {each.settings["subject"] for each in self.study.claims if each.kind == "predicts"}
+        wanted |= {
+            name for name, each in self.study.families.items() if each.grids[self.grid].rule == "best_udr"
+        }
+        udr = pd.Series(float("nan"), index=table.index)
+        without = {}
+        for family in sorted(wanted & set(scored)):
+            rows = table[table["family"] == family].dropna(axis="columns", how="all")
+            try:
+                found = add_udr(rows, _Latents(scored[family].models, self.dataset))
+            except NeuroalignError as error:
+                without[family] = " ".join(str(error).split())
+                continue
+            udr[found.index] = found["udr"]
+        return table.assign(udr=udr), without
+
+    def _rules(self, scored: Mapping[str, Scored]) -> dict[str, Rule]:
+        rules: dict[str, Rule] = {}
+        for name in scored:
+            instances = self.study.families[name].grids[self.grid]
+            if instances.rule:
+                rules[name] = _with_options(RULES[instances.rule], instances.rule_options)
+        return rules
+
+    def _test(self, outcomes: Mapping[str, Outcome]) -> list[Tested]:
+        evidence = self.evidence(outcomes)
+        return [
+            Tested(
+                claim,
+                examine(claim.kind, evidence, claim.settings),
+                examine(claim.kind, evidence, {**claim.settings, **claim.corrected})
+                if claim.corrected
+                else None,
+            )
+            for claim in self.study.claims
+        ]
+
+    def _draw(self, outcomes: Mapping[str, Outcome]) -> list[Picture]:
+        return draw_figures(
+            self.folder / "figures", self.dataset, self.evidence(outcomes), self.study, self.store
+        )
+
+    def _report(self, outcomes: Mapping[str, Outcome]) -> Path:
+        selected: Selected = outcomes["select"].value
+        tested: list[Tested] = outcomes["test claims"].value
+        evidence = self.evidence(outcomes)
+        figures = outcomes["figures"]
+        left_out = [
+            *(LeftOut(name.replace("_", " "), reason) for name, reason in evidence.unsupported.items()),
+            *(LeftOut(f"UDR of {name}", reason) for name, reason in selected.without_udr.items()),
+            *(LeftOut(each.step, each.reason) for each in outcomes.values() if each.state != "done"),
+        ]
+        for family, scored in self.scored(outcomes).items():
+            reasons: dict[tuple[str, str], int] = {}
+            for each in scored.failures:
+                told = (each.benchmark, " ".join(str(each.reason).split()))
+                reasons[told] = reasons.get(told, 0) + 1
+            left_out += [
+                LeftOut(
+                    f"{benchmark.replace('_', ' ')} of {family} ({n} of {len(scored.models)} instances)",
+                    reason,
+                )
+                for (benchmark, reason), n in reasons.items()
+            ]
+        return write_report(
+            self.folder / "report.html",
+            study=self.study,
+            dataset=self.dataset,
+            grid=self.grid,
+            claims=[
+                Claimed(
+                    each.claim.name,
+                    each.claim.statement,
+                    each.claim.figure,
+                    each.claim.reported,
+                    each.claim.confound,
+                    each.result.paper,
+                    each.result.ours,
+                    None if each.corrected is None else each.corrected.ours,
+                )
+                for each in tested
+            ],
+            evidence=evidence,
+            dropped=selected.dropped,
+            pictures=figures.value if figures.state == "done" else [],
+            left_out=left_out,
+        )
+
+    def _training(self, family: Family) -> float:
+        try:
+            recipes = _trainable(family).recipes({}, grid=family.grids[self.grid].train)
+        except NeuroalignError:
+            return 0.0
+        return sum(each.steps * each.batch_size for each in recipes) / TRAINING_RATE / self.n_jobs
+
+    def _scoring(self, family: Family) -> float:
+        instances = family.grids[self.grid]
+        try:
+            if instances.train:
+                n = len(_trainable(family).recipes({}, grid=instances.train))
+            else:
+                n = len(self._models(family)[1])
+        except NeuroalignError:
+            return 0.0
+        responses = self.dataset.recording
+        n_stimuli = len(set(responses["stimulus_id"].values.tolist()))
+        share = n_stimuli * responses.sizes["neuroid"] / (2_100 * 159)
+        of_each = SECONDS_OF_LATENTS * n_stimuli / 2_100 + SECONDS_A_SCORE * share * sum(
+            _passes(each.benchmark) for each in self._scorings(family)
+        )
+        return n * of_each / self.n_jobs
+
+
+def plan_study(
+    study: "str | os.PathLike[str] | Study",
+    *,
+    dataset: "str | os.PathLike[str] | Dataset | None" = None,
+    grid: str = "",
+    folder: Path,
+    n_jobs: int = 1,
+) -> Run:
+    """Prepare a study.
+
+    Parameters
+    ----------
+    study : str, path or Study
+        As :func:`neuroalign.studies.study.load_study` takes it.
+    dataset : str, path or Dataset, optional
+        By default the study's own.
+    grid : str
+        One of the study's sizes; by default its first.
+    folder : Path
+        For what is written.
+    n_jobs : int
+        Instances at once.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    NeuroalignError
+        If a name is unknown, or the folder is a file.
+    """
+    loaded = study if isinstance(study, Study) else load_study(study)
+    grid = grid or loaded.grids[0]
+    if grid not in loaded.grids:
+        raise unknown_name(f"grid of {loaded.name}", grid, loaded.grids)
+    if n_jobs < 1:
+        raise UsageError(f"the number of jobs must be positive, not {n_jobs}")
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; name a folder for the report")
+    return Run(loaded, load_dataset(loaded.dataset if dataset is None else dataset), grid, folder, n_jobs)
+
+
+def run_study(run: Run, *, tell: Callable[[str], None] = lambda line: None) -> dict[str, Outcome]:
+    """Do all steps of a study; what was done before is taken from the caches.
+
+    Parameters
+    ----------
+    run : Run
+    tell : callable
+        Gets a line on every step.
+
+    Returns
+    -------
+    dict of str to Outcome
+
+    Notes
+    -----
+    All that takes long goes through :func:`neuroalign.scoring.score_all`, whose jobs joblib submits: within
+    ``joblib.parallel_config(backend=…)`` they are done elsewhere.
+    """
+    return run_steps(run.steps(), run_journal(run), tell=tell)
+
+
+def run_journal(run: Run) -> Journal:
+    """Return the journal of a study, which knows what was done and how long it took."""
+    return Journal(run.folder / _JOURNAL)
+
+
+class _Latents(Mapping[str, xr.DataArray]):
+    """The latents of some models by their identifiers, each computed or read when it is looked up."""
+
+    def __init__(self, models: Sequence[Model], dataset: Dataset) -> None:
+        self._models = {each.identifier: each for each in models}
+        self._dataset = dataset
+
+    def __getitem__(self, name: str) -> xr.DataArray:
+        return compute_latents(self._models[name], self._dataset.stimuli)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._models)
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def __contains__(self, name: object) -> bool:
+        # The default of mappings would compute them.
+        return name in self._models
+
+
+def _trainable(family: Family) -> Any:
+    loaded = load_model(family.model)
+    if not (hasattr(loaded, "train") and hasattr(loaded, "recipes")):
+        raise UsageError(f"{family.model} cannot be trained; leave out train of {family.name}")
+    return loaded
+
+
+def _combinations(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every combination of options that may be lists; nothing where there are no options."""
+    if not options:
+        return
+    values = [each if isinstance(each, list) else [each] for each in options.values()]
+    for chosen in product(*values):
+        yield dict(zip(options, chosen, strict=True))
+
+
+def _describe(model: Model) -> dict[str, Any]:
+    """Return what an instance is told from others by, and what the record of its training says."""
+    options = parse_spec(model.identifier).options
+    row: dict[str, Any] = {"instance": model.identifier}
+    record = getattr(model, "record", {})
+    recipe = record.get("recipe", {})
+    n_units = recipe.get("n_latents", options.get("n_latents", options.get("n")))
+    row |= {} if n_units is None else {"n_units": n_units}
+    row |= {"beta": options["beta"]} if "beta" in options else {}
+    for column, names in _TRAINED.items():
+        found = [record.get("final", {})[name] for name in names if name in record.get("final", {})]
+        row |= {column: found[0]} if found else {}
+    return row
+
+
+def _with_options(rule: Callable[..., Any], options: Mapping[str, Any]) -> Rule:
+    return lambda table: rule(table, **options)
+
+
+def _is_by(score: Score, benchmark: Benchmark) -> bool:
+    return (score.benchmark, score.benchmark_version, _canonical(score.options)) == (
+        benchmark.identifier,
+        benchmark.version,
+        _canonical(benchmark.options()),
+    )
+
+
+def _canonical(options: Mapping[str, Any]) -> str:
+    # Options that were read from a record have lists for tuples.
+    return json.dumps(dict(options), sort_keys=True, default=str)
+
+
+def _passes(benchmark: Benchmark) -> int:
+    """Return how often a benchmark does its work: once for each of its draws, and for the neurons themselves."""
+    return 1 + int(benchmark.options().get("n_draws", 0))
