@@ -33,8 +33,8 @@ from neuroalign.studies.study import RULES, Claim, Family, Scoring, Study, load_
 #: an instance by one benchmark, and to encode the images; images that are trained on in a second.
 SECONDS_A_SCORE, SECONDS_OF_LATENTS, TRAINING_RATE = 1.0, 3.0, 500.0
 
-#: Of an instance, numbers that rules of selection go by, and what the record of its training calls them.
-_TRAINED = {"objective": ("objective",), "accuracy": ("validation_accuracy", "training_accuracy")}
+#: Numbers that rules of selection go by, as the record of a training has them.
+_TRAINED = ("objective", "accuracy")
 
 _JOURNAL = "steps.json"
 
@@ -477,9 +477,8 @@ def _describe(model: Model) -> dict[str, Any]:
     n_units = recipe.get("n_latents", options.get("n_latents", options.get("n")))
     row |= {} if n_units is None else {"n_units": n_units}
     row |= {"beta": options["beta"]} if "beta" in options else {}
-    for column, names in _TRAINED.items():
-        found = [record.get("final", {})[name] for name in names if name in record.get("final", {})]
-        row |= {column: found[0]} if found else {}
+    final = record.get("final", {})
+    row |= {name: final[name] for name in _TRAINED if name in final}
     return row
 
 

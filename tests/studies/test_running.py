@@ -1,9 +1,11 @@
 import re
+from types import MappingProxyType
 
 import pytest
 
 from neuroalign.cli import run as run_cli
 from neuroalign.datasets.catalogue import load_dataset
+from neuroalign.studies import running
 from neuroalign.studies.report import what_it_means
 from neuroalign.studies.running import plan_study, run_study
 
@@ -95,3 +97,26 @@ def test_simulated_recordings_are_said_to_be_so():
     single, mixed = (what_it_means(load_dataset(f"AM-faces-sim{end}")) for end in ("", "-mixed"))
     assert "Most of them were built to follow one generative factor each" in single
     assert "They were built to follow mixtures of factors, 7 each at the median" in mixed
+
+
+def test_classifiers_are_selected_by_their_accuracy_on_the_test_set():
+    class Classifier:
+        identifier = "classifier[n_latents=10,seed=0]"
+        record = MappingProxyType(
+            {
+                "recipe": {"n_latents": 10},
+                "final": {
+                    "objective": -0.1,
+                    "training_accuracy": 0.99,
+                    "validation_accuracy": 0.97,
+                    "accuracy": 0.94,
+                },
+            }
+        )
+
+    assert running._describe(Classifier()) == {
+        "instance": "classifier[n_latents=10,seed=0]",
+        "n_units": 10,
+        "objective": -0.1,
+        "accuracy": 0.94,
+    }
