@@ -1,6 +1,7 @@
 """The Lasso against plain code on another solver, against its optimality conditions, and where it could go wrong."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -330,6 +331,7 @@ def test_interruption_stops_at_once(monkeypatch):
 
     def interrupted(*args):
         begun.append(None)
+        time.sleep(0.05)  # a block takes a while; if it took none, threads could do all before one is stopped
         raise KeyboardInterrupt
 
     monkeypatch.setattr(lasso, "_fit_block", interrupted)
