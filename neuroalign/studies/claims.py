@@ -5,26 +5,22 @@ equivalence where the claim is one, and, where asked for, for the neurons that i
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from neuroalign.benchmark import NeuronTerms, make_benchmark
 from neuroalign.errors import NeuroalignError
-from neuroalign.metrics import completeness_at
-from neuroalign.registry import benchmarks, unknown_name
-from neuroalign.scores import Score, standard_error
-from neuroalign.stats import adjust_p_values, bootstrap_weighted_difference, crossed_test, welch
+from neuroalign.stats import adjust_p_values
+from neuroalign.studies.differences import Difference, differ, native_and_recombined, paired_drop
+from neuroalign.studies.evidence import Evidence, Sample, read_scores, samples, scores_of
 
 Verdict = Literal["agrees", "disagrees", "cannot tell"]
 
 #: Families differ where the corrected p is below it; the paper's own level is the other.
 ALPHA, PAPER_ALPHA = 0.05, 0.01
 
-_N_RESAMPLES = 2_000
 _NAN = float("nan")
 
 
@@ -61,56 +57,6 @@ class Result:
 
     paper: Finding
     ours: Finding
-
-
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """The scores that claims are tested with.
-
-    Parameters
-    ----------
-    kept : mapping of str to mapping of str to sequence of Score
-        For each scoring and family the scores, with arrays, of the instances that were selected.
-    every : mapping of str to mapping of str to sequence of Score
-        Those of all instances.
-    table : pandas.DataFrame
-        Of all instances, with ``instance``, ``family`` and, where there is any, ``udr`` and hyper-parameters.
-    missing : mapping of str to str
-        Why families have no scores.
-    unsupported : mapping of str to str
-        Why scorings cannot be had of the dataset.
-    """
-
-    kept: Mapping[str, Mapping[str, Sequence[Score]]]
-    every: Mapping[str, Mapping[str, Sequence[Score]]] = field(default_factory=dict)
-    table: pd.DataFrame = field(default_factory=pd.DataFrame)
-    missing: Mapping[str, str] = field(default_factory=dict)
-    unsupported: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """One number of each instance of a family.
-
-    Parameters
-    ----------
-    values : array of float64, shape (n_instances,)
-        Higher is better.
-    terms : tuple of arrays of float64, shape (n_instances, n_neurons), or None
-        Values and weights of neurons, whose weighted mean each number is, in the order of `neurons`.
-    neurons : tuple of str
-        Sorted; empty without `terms`.
-    """
-
-    values: NDArray[np.float64]
-    terms: NeuronTerms | None = None
-    neurons: tuple[str, ...] = ()
-
-    @property
-    def mean(self) -> float:
-        """Over the instances that have a number; NaN without any."""
-        finite = self.values[np.isfinite(self.values)]
-        return float(finite.mean()) if finite.size else _NAN
 
 
 def best(
@@ -154,8 +100,8 @@ def best(
         raise NeuroalignError("there is no other family to compare with")
     absent = [name for name in evidence.missing if name not in known]
     unknown = f" Not compared with {', '.join(absent)}." if absent else ""
-    plain = {name: _difference(known[subject], each) for name, each in rivals.items()}
-    wide = {name: _difference(known[subject], each, neurons=neurons) for name, each in rivals.items()}
+    plain = {name: differ(known[subject], each) for name, each in rivals.items()}
+    wide = {name: differ(known[subject], each, neurons=neurons) for name, each in rivals.items()}
     p = adjust_p_values([each.p for each in wide.values()])
     corrected = {name: each.with_p(p[index]) for index, (name, each) in enumerate(wide.items())}
     over = "instances and neurons" if neurons else "instances"
@@ -202,11 +148,11 @@ def meets(
     """
     by = ceiling_scoring or scoring
     scores = {
-        subject: _scores(evidence, scoring, subject),
-        ceiling: _scores(evidence, by, ceiling),
+        subject: scores_of(evidence, scoring, subject),
+        ceiling: scores_of(evidence, by, ceiling),
     }
-    known = _read(scores, read)
-    difference = _difference(known[subject], known[ceiling])
+    known = read_scores(scores, read)
+    difference = differ(known[subject], known[ceiling])
     statistic = f"{subject} {known[subject].mean:.3f}, {ceiling} {known[ceiling].mean:.3f}"
     told = f"the difference is {difference.text()}"
     verdict: Verdict
@@ -218,7 +164,7 @@ def meets(
             "; that no difference is found does not show that there is none" if verdict == "agrees" else ""
         )
         paper = _finding(verdict, difference, "Welch's t-test, p > .05", statistic, why)
-    wide = _difference(known[subject], known[ceiling], neurons=neurons, confidence=1 - 2 * ALPHA)
+    wide = differ(known[subject], known[ceiling], neurons=neurons, confidence=1 - 2 * ALPHA)
     over = "instances and neurons" if neurons else "instances"
     test = f"two one-sided tests over {over} within ±{margin:g}"
     if wide.reason:
@@ -257,9 +203,9 @@ def drops(evidence: Evidence, *, scoring: str, families: Sequence[str], margin: 
     NeuroalignError
         If a family has no scores.
     """
-    scores = {name: _scores(evidence, scoring, name) for name in families}
-    unpaired = {name: _difference(*_native_and_recombined(each)) for name, each in scores.items()}
-    paired = {name: _drop(each) for name, each in scores.items()}
+    scores = {name: scores_of(evidence, scoring, name) for name in families}
+    unpaired = {name: differ(*native_and_recombined(each)) for name, each in scores.items()}
+    paired = {name: paired_drop(each) for name, each in scores.items()}
     p = adjust_p_values([each.p for each in paired.values()])
     corrected = {name: each.with_p(p[index]) for index, (name, each) in enumerate(paired.items())}
     return Result(
@@ -290,9 +236,11 @@ def predicts(
     NeuroalignError
         If there are no scores, or no UDR.
     """
-    scores = _scores(evidence, scoring, subject, every=True)
+    scores = scores_of(evidence, scoring, subject, every=True)
     values = dict(
-        zip([each.model for each in scores], _read({subject: scores}, read)[subject].values, strict=True)
+        zip(
+            [each.model for each in scores], read_scores({subject: scores}, read)[subject].values, strict=True
+        )
     )
     table = evidence.table
     rows = table[table["instance"].isin(values)] if "udr" in table else table.iloc[:0]
@@ -363,87 +311,9 @@ def examine(kind: str, evidence: Evidence, settings: Mapping[str, Any]) -> Resul
         return Result(unknown, unknown)
 
 
-def samples(
-    evidence: Evidence, scoring: str, *, read: str, needed: Sequence[str] = (), ceiling: str = ""
-) -> dict[str, Sample]:
-    """Read one number of each instance that was selected.
-
-    Parameters
-    ----------
-    evidence : Evidence
-    scoring : str
-    read : str
-        "value"; "above chance", the share of what is left beyond the level of chance, 0 there and 1 for a perfect
-        score; "common D", alignment at the largest D of all these families; or the name of a number beside the value.
-    needed : sequence of str
-        Families that must have scores.
-    ceiling : str
-        A family whose D does not count.
-
-    Returns
-    -------
-    dict of str to Sample
-
-    Raises
-    ------
-    NeuroalignError
-        If a family that is needed has no scores, or scores have no such number.
-    """
-    scores = {name: _scores(evidence, scoring, name) for name in needed}
-    scores |= {
-        name: each for name, each in evidence.kept.get(scoring, {}).items() if each and name != ceiling
-    }
-    return _read(scores, read)
-
-
-@dataclass(frozen=True)
-class _Difference:
-    """By how much something is better, with its interval."""
-
-    estimate: float
-    low: float = _NAN
-    high: float = _NAN
-    p: float = _NAN
-    reason: str = ""
-
-    def with_p(self, p: float) -> "_Difference":
-        return _Difference(self.estimate, self.low, self.high, float(p), self.reason)
-
-    def text(self) -> str:
-        interval = "" if np.isnan(self.low) else f" ({self.low:+.3f} to {self.high:+.3f})"
-        return f"{self.estimate:+.3f}{interval}"
-
-
-def _difference(a: Sample, b: Sample, *, neurons: bool = False, confidence: float = 0.95) -> _Difference:
-    """Compare two families over their instances and, if asked for, over the neurons that they share."""
-    test = welch(a.values, b.values, confidence=confidence)
-    if test.reason is not None:
-        return _Difference(test.difference, reason=test.reason)
-    if not neurons:
-        return _Difference(test.difference, test.ci_low, test.ci_high, test.p)
-    if a.terms is None or b.terms is None:
-        return _Difference(
-            test.difference, reason="the scores are no means over neurons that could be drawn anew"
-        )
-    if a.neurons != b.neurons:
-        return _Difference(test.difference, reason="the scores are of different neurons")
-    over_neurons = bootstrap_weighted_difference(
-        *a.terms, *b.terms, method="percentile", n_resamples=_N_RESAMPLES
-    ).standard_error
-    if not np.isfinite(over_neurons):
-        return _Difference(test.difference, reason="the neurons do not vary, so they cannot be drawn anew")
-    from scipy import stats
-
-    half = (test.ci_high - test.ci_low) / 2
-    of_instances = half / float(stats.t.ppf((1 + confidence) / 2, test.df))
-    crossed = crossed_test(test.difference, [of_instances, over_neurons], [test.df, len(a.neurons) - 1])
-    low, high = stats.t.interval(confidence, crossed.df, loc=test.difference, scale=crossed.standard_error)
-    return _Difference(test.difference, float(low), float(high), crossed.p)
-
-
 def _ahead(
     subject: str,
-    rivals: Mapping[str, _Difference],
+    rivals: Mapping[str, Difference],
     alpha: float,
     margin: float,
     test: str,
@@ -474,7 +344,7 @@ def _ahead(
     return _finding(verdict, rivals[nearest], test, statistic, f"{'; '.join(parts)}.{unknown}")
 
 
-def _dropped(families: Mapping[str, _Difference], alpha: float, margin: float, test: str) -> Finding:
+def _dropped(families: Mapping[str, Difference], alpha: float, margin: float, test: str) -> Finding:
     """Decide whether all families drop."""
     least = min(families, key=lambda name: (np.nan_to_num(families[name].estimate, nan=np.inf), name))
     shown = [name for name, each in families.items() if each.p < alpha and each.estimate > 0]
@@ -498,7 +368,7 @@ def _dropped(families: Mapping[str, _Difference], alpha: float, margin: float, t
     return _finding(verdict, families[least], test, statistic, f"{'; '.join(parts)}.")
 
 
-def _list(names: Sequence[str], differences: Mapping[str, _Difference]) -> str:
+def _list(names: Sequence[str], differences: Mapping[str, Difference]) -> str:
     def told(name: str) -> str:
         each = differences[name]
         return each.reason or f"{each.estimate:+.3f}, p = {_p(each.p)}"
@@ -506,116 +376,8 @@ def _list(names: Sequence[str], differences: Mapping[str, _Difference]) -> str:
     return ", ".join(f"{name} ({told(name)})" for name in names)
 
 
-def _finding(verdict: Verdict, of: _Difference, test: str, statistic: str, why: str) -> Finding:
+def _finding(verdict: Verdict, of: Difference, test: str, statistic: str, why: str) -> Finding:
     return Finding(verdict, why, test, statistic, of.estimate, of.low, of.high)
-
-
-def _scores(evidence: Evidence, scoring: str, family: str, *, every: bool = False) -> Sequence[Score]:
-    found = (evidence.every if every else evidence.kept).get(scoring, {}).get(family, ())
-    if not found:
-        reason = evidence.unsupported.get(scoring) or evidence.missing.get(family)
-        raise NeuroalignError(f"{family} has no score by {scoring}" + (f": {reason}" if reason else ""))
-    return found
-
-
-def _read(scores: Mapping[str, Sequence[Score]], read: str) -> dict[str, Sample]:
-    flat = [each for of in scores.values() for each in of]
-    if read == "common D":
-        for each in flat:
-            if "D" not in each.beside:
-                raise unknown_name("number beside the score", "D", each.beside)
-        common = int(max(each.beside["D"] for each in flat))
-        return {name: _sample(of, lambda each: _at_common(each, common)) for name, of in scores.items()}
-    return {name: _sample(of, lambda each: _number(each, read)) for name, of in scores.items()}
-
-
-# A number of a score, and what makes of the values of its neurons terms of that number.
-_Number = tuple[float, Callable[[NDArray[np.float64]], NDArray[np.float64]] | None]
-
-
-def _at_common(score: Score, common: int) -> _Number:
-    d = int(score.beside["D"])
-    scale = float(np.log(d) / np.log(common))
-    # Without any weight C is 0 at every D.
-    if score.value == 0 and _neurons(score) is not None and not np.any(_terms(score)[1]):
-        return 0.0, lambda values: values
-    return completeness_at(score.value, d, common), lambda values: 1.0 - (1.0 - values) * scale
-
-
-def _number(score: Score, read: str) -> _Number:
-    sign = 1.0 if score.higher_is_better else -1.0
-    if read == "value":
-        return sign * score.value, (lambda values: values) if score.higher_is_better else None
-    if read == "above chance":
-        left = 1.0 - score.null if score.higher_is_better else score.null
-        return (sign * (score.value - score.null) / left if left > 0 else _NAN), None
-    if read not in score.beside:
-        raise unknown_name(f"number of {score.benchmark}", read, ["value", "above chance", *score.beside])
-    return float(score.beside[read]), None
-
-
-def _sample(scores: Sequence[Score], number: Callable[[Score], _Number]) -> Sample:
-    numbers = [number(each) for each in scores]
-    values = np.array([value for value, _ in numbers], dtype=np.float64)
-    names = [_neurons(each) for each in scores]
-    first = names[0]
-    if first is None or any(each != first for each in names) or any(of is None for _, of in numbers):
-        return Sample(values)
-    terms = [_terms(each) for each in scores]
-    of_neurons = np.array([of(v) if of else v for (v, _), (_, of) in zip(terms, numbers, strict=True)])
-    return Sample(values, (of_neurons, np.array([weights for _, weights in terms])), first)
-
-
-def _neurons(score: Score) -> tuple[str, ...] | None:
-    """Return the names of the neurons whose weighted mean a score is, sorted; None if it is none."""
-    if not score.data or "neuroid" not in score.data.coords or score.benchmark not in benchmarks:
-        return None
-    if _over_neurons(score) is None:
-        return None
-    return tuple(sorted(map(str, score.data["neuroid"].values)))
-
-
-def _terms(score: Score) -> NeuronTerms:
-    """Return values and weights of the neurons in the order of their sorted names."""
-    found = _over_neurons(score)
-    assert found is not None
-    order = np.argsort(score.data["neuroid"].values.astype(str), kind="stable")
-    return found[0][order], found[1][order]
-
-
-def _over_neurons(score: Score) -> NeuronTerms | None:
-    benchmark = make_benchmark(score.benchmark, benchmarks.get(score.benchmark), {})
-    return benchmark.over_neurons(score)
-
-
-def _native_and_recombined(scores: Sequence[Score]) -> tuple[Sample, Sample]:
-    for each in scores:
-        for name in ("native", "recombined"):
-            if name not in each.beside:
-                raise unknown_name(f"number of {each.benchmark}", name, each.beside)
-    native, recombined = (
-        np.array([each.beside[name] for each in scores]) for name in ("native", "recombined")
-    )
-    # The drop of a distance is recombined less native.
-    sign = 1.0 if np.allclose([each.value for each in scores], native - recombined) else -1.0
-    return Sample(sign * native), Sample(sign * recombined)
-
-
-def _drop(scores: Sequence[Score]) -> _Difference:
-    """Estimate the drop of a family, over its instances and the mixtures, which all of them share."""
-    values = np.array([each.value for each in scores])
-    estimate, error = float(np.mean(values)), standard_error(values)
-    if not np.isfinite(error):
-        return _Difference(estimate, reason="a single instance has no spread")
-    errors, freedom = [error], [len(values) - 1.0]
-    draws = [each.data["drop"].values for each in scores if "drop" in each.data]
-    if len(draws) == len(values) and len({each.size for each in draws}) == 1 and draws[0].size > 1:
-        errors.append(standard_error(np.mean(draws, axis=0)))
-        freedom.append(draws[0].size - 1.0)
-    test = crossed_test(estimate, errors, freedom)
-    if not np.isfinite(test.p):
-        return _Difference(estimate, reason="no variance over instances or mixtures")
-    return _Difference(estimate, test.ci_low, test.ci_high, test.p)
 
 
 def _spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:

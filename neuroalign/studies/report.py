@@ -17,7 +17,8 @@ from neuroalign.home import atomic_path
 from neuroalign.leaderboards import WHAT_THE_TEST_COVERS, rank
 from neuroalign.score_groups import ScoreGroup
 from neuroalign.scores import Score
-from neuroalign.studies.claims import Evidence, Finding
+from neuroalign.studies.claims import Finding
+from neuroalign.studies.evidence import Evidence
 from neuroalign.studies.study import Study
 
 # Of a file's name, without its number and ending.

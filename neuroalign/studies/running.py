@@ -24,7 +24,8 @@ from neuroalign.scores import Score
 from neuroalign.scoring import Failure, score_all
 from neuroalign.selection import Rule, add_udr, select_instances
 from neuroalign.specs import parse_spec
-from neuroalign.studies.claims import Evidence, Result, examine
+from neuroalign.studies.claims import Result, examine
+from neuroalign.studies.evidence import Evidence
 from neuroalign.studies.report import Claimed, LeftOut, Picture, draw_figures, write_report
 from neuroalign.studies.steps import Journal, Outcome, Step, run_steps
 from neuroalign.studies.study import RULES, Claim, Family, Scoring, Study, load_study

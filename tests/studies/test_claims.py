@@ -8,7 +8,8 @@ from scipy import stats
 
 from neuroalign.errors import NeuroalignError
 from neuroalign.scores import Score
-from neuroalign.studies.claims import Evidence, best, drops, examine, meets, predicts, samples
+from neuroalign.studies.claims import best, drops, examine, meets, predicts
+from neuroalign.studies.evidence import Evidence, samples
 
 #: Values about 0 with a standard deviation of about 1.
 SPREAD = np.array([-1.2, -0.7, 0.0, 0.6, 1.3])

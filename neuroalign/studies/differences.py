@@ -1,0 +1,122 @@
+"""By how much families differ, or drop, with intervals over what was sampled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from neuroalign.registry import unknown_name
+from neuroalign.scores import Score, standard_error
+from neuroalign.stats import bootstrap_weighted_difference, crossed_test, welch
+from neuroalign.studies.evidence import Sample
+
+_N_RESAMPLES = 2_000
+_NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """By how much something is better, with its interval.
+
+    Parameters
+    ----------
+    estimate : float
+    low, high : float
+        NaN where there is no interval.
+    p : float
+        NaN where there is no test.
+    reason : str
+        Why there is no test; empty if there is one.
+    """
+
+    estimate: float
+    low: float = _NAN
+    high: float = _NAN
+    p: float = _NAN
+    reason: str = ""
+
+    def with_p(self, p: float) -> "Difference":
+        """Return it with a p-value that was corrected."""
+        return replace(self, p=float(p))
+
+    def text(self) -> str:
+        """Return the estimate with its interval, in words."""
+        interval = "" if np.isnan(self.low) else f" ({self.low:+.3f} to {self.high:+.3f})"
+        return f"{self.estimate:+.3f}{interval}"
+
+
+def differ(a: Sample, b: Sample, *, neurons: bool = False, confidence: float = 0.95) -> Difference:
+    """Compare two families over their instances and, if asked for, over the neurons that they share.
+
+    Parameters
+    ----------
+    a, b : Sample
+    neurons : bool
+    confidence : float
+        Of the interval.
+
+    Returns
+    -------
+    Difference
+        Of a from b.
+    """
+    test = welch(a.values, b.values, confidence=confidence)
+    if test.reason is not None:
+        return Difference(test.difference, reason=test.reason)
+    if not neurons:
+        return Difference(test.difference, test.ci_low, test.ci_high, test.p)
+    if a.terms is None or b.terms is None:
+        return Difference(
+            test.difference, reason="the scores are no means over neurons that could be drawn anew"
+        )
+    if a.neurons != b.neurons:
+        return Difference(test.difference, reason="the scores are of different neurons")
+    over_neurons = bootstrap_weighted_difference(
+        *a.terms, *b.terms, method="percentile", n_resamples=_N_RESAMPLES
+    ).standard_error
+    if not np.isfinite(over_neurons):
+        return Difference(test.difference, reason="the neurons do not vary, so they cannot be drawn anew")
+    from scipy import stats
+
+    half = (test.ci_high - test.ci_low) / 2
+    of_instances = half / float(stats.t.ppf((1 + confidence) / 2, test.df))
+    crossed = crossed_test(test.difference, [of_instances, over_neurons], [test.df, len(a.neurons) - 1])
+    low, high = stats.t.interval(confidence, crossed.df, loc=test.difference, scale=crossed.standard_error)
+    return Difference(test.difference, float(low), float(high), crossed.p)
+
+
+def native_and_recombined(scores: Sequence[Score]) -> tuple[Sample, Sample]:
+    """Return the scores of a family on neurons and on mixtures of them, by a linear recombination.
+
+    Raises
+    ------
+    NeuroalignError
+        If the scores are none of those.
+    """
+    for each in scores:
+        for name in ("native", "recombined"):
+            if name not in each.beside:
+                raise unknown_name(f"number of {each.benchmark}", name, each.beside)
+    native, recombined = (
+        np.array([each.beside[name] for each in scores]) for name in ("native", "recombined")
+    )
+    # The drop of a distance is recombined less native.
+    sign = 1.0 if np.allclose([each.value for each in scores], native - recombined) else -1.0
+    return Sample(sign * native), Sample(sign * recombined)
+
+
+def paired_drop(scores: Sequence[Score]) -> Difference:
+    """Return the drop of a family, with an interval over its instances and the mixtures, which all of them share."""
+    values = np.array([each.value for each in scores])
+    estimate, error = float(np.mean(values)), standard_error(values)
+    if not np.isfinite(error):
+        return Difference(estimate, reason="a single instance has no spread")
+    errors, freedom = [error], [len(values) - 1.0]
+    draws = [each.data["drop"].values for each in scores if "drop" in each.data]
+    if len(draws) == len(values) and len({each.size for each in draws}) == 1 and draws[0].size > 1:
+        errors.append(standard_error(np.mean(draws, axis=0)))
+        freedom.append(draws[0].size - 1.0)
+    test = crossed_test(estimate, errors, freedom)
+    if not np.isfinite(test.p):
+        return Difference(estimate, reason="no variance over instances or mixtures")
+    return Difference(estimate, test.ci_low, test.ci_high, test.p)
