@@ -171,8 +171,11 @@ def score_all(
         )
         for each in instances
     )
-    # A generator keeps the order of the instances, so the output does not depend on the workers.
-    finished = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+    # Either keeps the order of the instances, so the output does not depend on the workers.
+    try:
+        finished = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+    except ValueError:  # the backend, such as Ray's, can return all at once only
+        finished = joblib.Parallel(n_jobs=n_jobs)(jobs)
     description = f"scoring {family}" if is_family else "scoring"
     outcomes = [
         outcome

@@ -1,8 +1,15 @@
 """The command ``neuroalign reproduce``."""
 
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from neuroalign.errors import UsageError
+
+if TYPE_CHECKING:
+    from neuroalign.studies.cluster import Backend
 
 
 @click.command(
@@ -11,6 +18,7 @@ Examples:
   neuroalign reproduce higgins2020 --dry-run
   neuroalign reproduce higgins2020 --dataset AM-faces-sim-mixed --output mixed
   neuroalign reproduce my-study.toml --grid paper --jobs 2
+  neuroalign reproduce higgins2020 --backend dask --address tcp://10.0.0.1:8786
 """
 )
 @click.argument("study")
@@ -26,24 +34,53 @@ Examples:
     metavar="DIR",
     help="For the report and its figures.",
 )
-@click.option("--jobs", default=1, show_default=True, metavar="N", help="Instances at once.")
+@click.option(
+    "--jobs",
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Instances at once; on a Dask cluster as many as its workers do.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["dask", "ray"]),
+    help="Let a cluster do the jobs. Its workers must see the same NEUROALIGN_HOME.",
+)
+@click.option("--address", default="", metavar="ADDRESS", help="Of the cluster's scheduler.")
 @click.option("--dry-run", is_flag=True, help="List the steps, and about how long each takes.")
-def reproduce(study: str, dataset: str | None, grid: str, folder: Path, jobs: int, dry_run: bool) -> int:
+def reproduce(
+    study: str,
+    dataset: str | None,
+    grid: str,
+    folder: Path,
+    jobs: int,
+    backend: "Backend | None",
+    address: str,
+    dry_run: bool,
+) -> int:
     """Run the STUDY, by name or as a TOML file, and write its report.
 
     Whatever is finished is not done again: a run that was stopped goes on where it was. What cannot be done is named
     with the reason, and loses nothing else.
     """
+    from neuroalign.studies.cluster import cluster
     from neuroalign.studies.running import plan_study, run_journal, run_study
 
-    run = plan_study(study, dataset=dataset, grid=grid, folder=folder, n_jobs=jobs)
+    if address and backend is None:
+        raise UsageError("--address needs --backend dask or --backend ray")
+    if backend is not None and not address:
+        raise UsageError(f"--backend {backend} needs --address, that of a cluster that is running")
+    run = plan_study(
+        study, dataset=dataset, grid=grid, folder=folder, n_jobs=jobs, on_cluster=backend is not None
+    )
     if dry_run:
         journal = run_journal(run)
         for step in run.steps():
             done = "  (done before)" if journal.is_done(step) else ""
             click.echo(f"{_duration(journal.seconds(step)):>9}  {step.name}{done}")
         return 0
-    outcomes = run_study(run, tell=lambda line: click.echo(line, err=True))
+    with nullcontext() if backend is None else cluster(backend, address, run.dataset):
+        outcomes = run_study(run, tell=lambda line: click.echo(line, err=True))
     report = outcomes["report"]
     if report.state != "done":
         click.echo(f"neuroalign: no report: {report.reason}", err=True)

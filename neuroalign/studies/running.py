@@ -87,6 +87,8 @@ class Run:
         For the report, its figures, and the journal.
     n_jobs : int
         Instances that are scored or trained at once; the report does not depend on it.
+    on_cluster : bool
+        Whether joblib's jobs go to other machines, so that training must be such jobs, too.
     store : ResultsStore
         Of the scores.
     """
@@ -96,6 +98,7 @@ class Run:
     grid: str
     folder: Path
     n_jobs: int = 1
+    on_cluster: bool = False
     store: ResultsStore = field(default_factory=ResultsStore)
 
     def steps(self) -> list[Step]:
@@ -174,16 +177,18 @@ class Run:
 
     def _trainer(self, family: Family) -> Callable[[Mapping[str, Outcome]], list[dict[str, Any]]]:
         def run(outcomes: Mapping[str, Outcome]) -> list[dict[str, Any]]:
+            import joblib
+
             trainable = _trainable(family)
             recipes = trainable.recipes({}, grid=family.grids[self.grid].train)
-            folder, trained = trainable.train(self.dataset, recipes, jobs=self.n_jobs)
-            names = [
-                {**each.recipe.options(), "trained_on": folder.name}
-                for each in trained
-                if each.trained is not None
+            parts = [[each] for each in recipes] if self.on_cluster else [recipes]
+            jobs = (joblib.delayed(_train)(trainable, self.dataset, each, self.n_jobs) for each in parts)
+            trained = [
+                each for part in joblib.Parallel(self.n_jobs if self.on_cluster else 1)(jobs) for each in part
             ]
+            names = [each for each in trained if isinstance(each, dict)]
             if not names:
-                raise NeuroalignError(f"no instance of {family.name} could be trained: {trained[0].failure}")
+                raise NeuroalignError(f"no instance of {family.name} could be trained: {trained[0]}")
             return names
 
         return run
@@ -370,6 +375,7 @@ def plan_study(
     grid: str = "",
     folder: Path,
     n_jobs: int = 1,
+    on_cluster: bool = False,
 ) -> Run:
     """Prepare a study.
 
@@ -385,6 +391,8 @@ def plan_study(
         For what is written.
     n_jobs : int
         Instances at once.
+    on_cluster : bool
+        Whether it will be run within :func:`neuroalign.studies.cluster.cluster`.
 
     Returns
     -------
@@ -403,7 +411,14 @@ def plan_study(
         raise UsageError(f"the number of jobs must be positive, not {n_jobs}")
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; name a folder for the report")
-    return Run(loaded, load_dataset(loaded.dataset if dataset is None else dataset), grid, folder, n_jobs)
+    return Run(
+        loaded,
+        load_dataset(loaded.dataset if dataset is None else dataset),
+        grid,
+        folder,
+        n_jobs,
+        on_cluster,
+    )
 
 
 def run_study(run: Run, *, tell: Callable[[str], None] = lambda line: None) -> dict[str, Outcome]:
@@ -421,8 +436,8 @@ def run_study(run: Run, *, tell: Callable[[str], None] = lambda line: None) -> d
 
     Notes
     -----
-    All that takes long goes through :func:`neuroalign.scoring.score_all`, whose jobs joblib submits: within
-    ``joblib.parallel_config(backend=…)`` they are done elsewhere.
+    All that takes long is jobs that joblib submits: within :func:`neuroalign.studies.cluster.cluster` they are done
+    elsewhere.
     """
     return run_steps(run.steps(), run_journal(run), tell=tell)
 
@@ -458,6 +473,17 @@ def _trainable(family: Family) -> Any:
     if not (hasattr(loaded, "train") and hasattr(loaded, "recipes")):
         raise UsageError(f"{family.model} cannot be trained; leave out train of {family.name}")
     return loaded
+
+
+def _train(
+    trainable: Any, dataset: Dataset, recipes: Sequence[Any], n_jobs: int
+) -> list[dict[str, Any] | str]:
+    """Train instances; return the options of each, or why it could not be trained."""
+    folder, trained = trainable.train(dataset, recipes, jobs=n_jobs)
+    return [
+        str(each.failure) if each.trained is None else {**each.recipe.options(), "trained_on": folder.name}
+        for each in trained
+    ]
 
 
 def _combinations(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,221 @@
+"""The same study on a cluster: two workers of Dask, one of which is killed."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from types import ModuleType, SimpleNamespace
+
+import joblib
+import pytest
+
+from neuroalign.cli import run as run_cli
+from neuroalign.datasets.catalogue import load_dataset
+from neuroalign.errors import UsageError
+from neuroalign.results import ResultsStore
+from neuroalign.studies import cluster as module
+from neuroalign.studies import running
+from neuroalign.studies.cluster import cluster
+from neuroalign.studies.running import plan_study, run_study
+
+STUDY = """
+name = "mine"
+title = "A study of mine"
+dataset = "AM-faces-sim"
+grids = ["small"]
+variance_explained = "alignment"
+[families.pca.grids.small]
+options = { n = [10, 12, 14, 16, 18, 20] }
+[scorings.alignment]
+options = { n_folds = 3 }
+[scorings.rotation]
+benchmark = "linear_recombination"
+options = { kind = "orthogonal", n_draws = 3 }
+[[claims]]
+name = "alignment drops"
+kind = "drops"
+statement = "Rotated neurons align worse."
+test = { scoring = "rotation", families = ["pca"] }
+"""
+
+
+@pytest.fixture
+def study(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(STUDY, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def two_workers(neuroalign_home):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as local:
+        yield local
+
+
+def kill_when_scored(local, killed):
+    """Kill a worker as soon as a first score is there."""
+    store = ResultsStore()
+    while next(iter(store.scores()), None) is None:
+        time.sleep(0.05)
+    victim = next(iter(local.workers.values())).process.pid
+    os.kill(victim, signal.SIGKILL)
+    killed.append(victim)
+
+
+@pytest.mark.slow
+def test_a_cluster_that_loses_a_worker_ends_with_the_same_report(
+    study, tmp_path, two_workers, monkeypatch, capsys
+):
+    killed = []
+    killer = threading.Thread(target=kill_when_scored, args=(two_workers, killed), daemon=True)
+    killer.start()
+    address = two_workers.scheduler_address
+    arguments = [
+        "reproduce", str(study), "--backend", "dask", "--address", address, "--output", str(tmp_path / "there"),
+    ]  # fmt: skip
+    assert run_cli(arguments) == 0
+    killer.join(timeout=10)
+    assert len(killed) == 1
+    assert "score pca: done" in capsys.readouterr().err
+
+    monkeypatch.setenv("NEUROALIGN_HOME", str(tmp_path / "home"))
+    assert run_cli(["reproduce", str(study), "--output", str(tmp_path / "here")]) == 0
+    there, here = (tmp_path / each / "report.html" for each in ("there", "here"))
+    assert there.read_bytes() == here.read_bytes()
+    assert "6" in there.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_workers_that_see_another_folder_are_refused(two_workers, tmp_path, monkeypatch):
+    monkeypatch.setenv("NEUROALIGN_HOME", str(tmp_path / "other"))
+    dataset = load_dataset("AM-faces-sim")
+    with (
+        pytest.raises(
+            UsageError, match=r"does not share the folder .*/other: start it with NEUROALIGN_HOME="
+        ),
+        cluster("dask", two_workers.scheduler_address, dataset),
+    ):
+        pass
+    assert not list((tmp_path / "other").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--address", "tcp://127.0.0.1:1"], "--address needs --backend dask or --backend ray"),
+        (["--backend", "dask"], "--backend dask needs --address"),
+        (["--backend", "spark", "--address", "a:1"], "'spark' is not one of 'dask', 'ray'"),
+    ],
+)
+def test_what_is_missing_is_told(study, arguments, message, capsys):
+    assert run_cli(["reproduce", str(study), *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("backend", "package"), [("dask", "distributed"), ("ray", "ray")])
+def test_an_extra_that_is_missing_is_named(study, backend, package, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, package, None)
+    assert run_cli(["reproduce", str(study), "--backend", backend, "--address", "127.0.0.1:1"]) == 2
+    told = capsys.readouterr().err
+    assert f"needs the package {package}: pip install 'neuroalign[{backend}]'" in told
+    assert told.count("\n") == 1
+
+
+def test_an_address_that_does_not_answer_is_told(study, monkeypatch, capsys):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(module, "_PATIENCE", 1)
+    assert run_cli(["reproduce", str(study), "--backend", "dask", "--address", "tcp://127.0.0.1:1"]) == 2
+    told = capsys.readouterr().err
+    assert "no Dask scheduler answers at tcp://127.0.0.1:1" in told
+    assert told.count("\n") == 1
+
+
+class FakeRay(ModuleType):
+    """Stands in for Ray: does in this process what is asked of it, by a backend that returns all at once."""
+
+    def __init__(self):
+        super().__init__("ray")
+        self.done = []
+
+    def init(self, *, address, runtime_env, **options):
+        self.done.append(("init", runtime_env["env_vars"]))
+
+    def shutdown(self):
+        self.done.append("shutdown")
+
+    def remote(self, function):
+        return SimpleNamespace(remote=function)
+
+    def get(self, value):
+        return value
+
+
+class AllAtOnce(joblib.parallel.ThreadingBackend):
+    supports_return_generator = False
+
+
+@pytest.fixture
+def fake_ray(monkeypatch):
+    ray = FakeRay()
+    util, backend = ModuleType("ray.util"), ModuleType("ray.util.joblib")
+    backend.register_ray = lambda: joblib.register_parallel_backend("ray", AllAtOnce)
+    for name, each in {"ray": ray, "ray.util": util, "ray.util.joblib": backend}.items():
+        monkeypatch.setitem(sys.modules, name, each)
+    return ray
+
+
+def test_ray_gets_the_folder_and_the_jobs(study, tmp_path, fake_ray, neuroalign_home):
+    run = plan_study(study, folder=tmp_path / "there", on_cluster=True)
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        with cluster("ray", address, run.dataset):
+            assert isinstance(joblib.parallel.get_active_backend()[0], AllAtOnce)
+            outcomes = run_study(run)
+    assert outcomes["report"].state == "done"
+    assert fake_ray.done == [("init", {"NEUROALIGN_HOME": str(neuroalign_home)}), "shutdown"]
+    run_study(plan_study(study, folder=tmp_path / "here"))
+    there, here = (tmp_path / each / "report.html" for each in ("there", "here"))
+    assert there.read_bytes() == here.read_bytes()
+
+
+def test_no_ray_there(fake_ray):
+    dataset = load_dataset("AM-faces-sim")
+    with (
+        pytest.raises(UsageError, match=r"no Ray cluster answers at 127\.0\.0\.1:1: ConnectionRefused"),
+        cluster("ray", "127.0.0.1:1", dataset),
+    ):
+        pass
+
+
+TRAINING = """
+[beta_vae.tiny]
+beta = [1, 4]
+seed = [0]
+steps = 2
+batch_size = 4
+"""
+
+
+def test_instances_are_trained_as_jobs_of_their_own(tmp_path, dataset, monkeypatch):
+    grid = tmp_path / "grid.toml"
+    grid.write_text(TRAINING, encoding="utf-8")
+    text = STUDY.replace("pca", "beta_vae").replace(
+        "options = { n = [10, 12, 14, 16, 18, 20] }", f"train = '{grid}'"
+    )
+    path = tmp_path / "training.toml"
+    path.write_text(text, encoding="utf-8")
+    submitted = []
+    train = running._train
+    monkeypatch.setattr(
+        running, "_train", lambda *arguments: submitted.append(len(arguments[2])) or train(*arguments)
+    )
+    run = plan_study(path, dataset=dataset, folder=tmp_path / "out", on_cluster=True)
+    outcomes = run_study(run)
+    assert submitted == [1, 1]
+    assert [each["beta"] for each in outcomes["train beta_vae"].value] == [1.0, 4.0]
+    assert outcomes["score beta_vae"].state == "done"
