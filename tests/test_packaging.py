@@ -137,6 +137,7 @@ def test_installed_wheel_works(installed, tmp_path):
         "correlation_ratio",
         "decoding",
         "linear_recombination",
+        "stimulus_bootstrap",
         "variance_explained",
     ]
 

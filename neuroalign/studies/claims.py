@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from neuroalign.errors import NeuroalignError
 from neuroalign.stats import adjust_p_values
 from neuroalign.studies.differences import Difference, differ, native_and_recombined, paired_drop
-from neuroalign.studies.evidence import Evidence, Sample, read_scores, samples, scores_of
+from neuroalign.studies.evidence import Evidence, Sample, fits_to_draws, read_scores, samples, scores_of
 
-Verdict = Literal["agrees", "disagrees", "cannot tell"]
+Verdict = Literal["agrees", "agrees among those scored", "disagrees", "cannot tell"]
 
 #: Families differ where the corrected p is below it; the paper's own level is the other.
 ALPHA, PAPER_ALPHA = 0.05, 0.01
 
 _NAN = float("nan")
+_NO_CEILING = "what is exceeded is no ceiling, and to reach it says nothing"
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Finding:
 
     Parameters
     ----------
-    verdict : {"agrees", "disagrees", "cannot tell"}
-        Whether the scores agree with the claim.
+    verdict : {"agrees", "agrees among those scored", "disagrees", "cannot tell"}
+        Whether the scores agree with the claim; the second where a family that it speaks of has no scores.
     statistic : str
         What was measured, in words; empty where nothing was.
     estimate, low, high : float
@@ -67,6 +68,7 @@ def best(
     read: str = "value",
     margin: float = 0.0,
     neurons: bool = False,
+    stimuli: str = "",
     ceiling: str = "",
 ) -> Result:
     """Test that a family scores better than every other one.
@@ -81,35 +83,41 @@ def best(
         An advantage that does not matter: the claim is wrong if that over some family lies below it.
     neurons : bool
         Whether the error is also over neurons, which all instances share.
+    stimuli : str
+        A scoring that fits stimuli that are drawn anew: the error is over neurons and stimuli, too.
     ceiling : str
         A family that is no rival.
 
     Returns
     -------
     Result
-        Families without scores are named, and not compared with.
+        Families without scores are named: without them the claim holds among those scored, at most.
 
     Raises
     ------
     NeuroalignError
         If the subject, or every rival, has no scores.
     """
-    known = samples(evidence, scoring, read=read, needed=[subject], ceiling=ceiling)
+    known = samples(evidence, scoring, read=read, needed=[subject], ceiling=ceiling, stimuli=stimuli)
     rivals = {name: each for name, each in known.items() if name not in (subject, ceiling)}
     if not rivals:
         raise NeuroalignError("there is no other family to compare with")
-    absent = [name for name in evidence.missing if name not in known]
-    unknown = f" Not compared with {', '.join(absent)}." if absent else ""
+    absent = [
+        name
+        for name in evidence.expected.get(scoring, ())
+        if name not in known and name not in (subject, ceiling)
+    ]
     plain = {name: differ(known[subject], each) for name, each in rivals.items()}
-    wide = {name: differ(known[subject], each, neurons=neurons) for name, each in rivals.items()}
+    wide = {
+        name: differ(known[subject], each, neurons=neurons, stimuli=bool(stimuli))
+        for name, each in rivals.items()
+    }
     p = adjust_p_values([each.p for each in wide.values()])
     corrected = {name: each.with_p(p[index]) for index, (name, each) in enumerate(wide.items())}
-    over = "instances and neurons" if neurons else "instances"
+    test = f"Welch's test over {_over(neurons, stimuli)}, Holm's p < .05"
     return Result(
-        _ahead(subject, plain, PAPER_ALPHA, 0.0, "Welch's t-test, p < .01", unknown, known),
-        _ahead(
-            subject, corrected, ALPHA, margin, f"Welch's test over {over}, Holm's p < .05", unknown, known
-        ),
+        _ahead(subject, plain, PAPER_ALPHA, 0.0, "Welch's t-test, p < .01", absent, known),
+        _ahead(subject, corrected, ALPHA, margin, test, absent, known),
     )
 
 
@@ -123,6 +131,7 @@ def meets(
     ceiling_scoring: str = "",
     read: str = "value",
     neurons: bool = False,
+    stimuli: str = "",
 ) -> Result:
     """Test that a family scores as high as the ceiling.
 
@@ -134,12 +143,13 @@ def meets(
         The largest difference that does not matter.
     ceiling_scoring : str
         By which the ceiling is scored, if it is another one.
-    read, neurons
+    read, neurons, stimuli
         As for :func:`best`.
 
     Returns
     -------
     Result
+        Where the family is above the ceiling, that is none, and the verdict is "cannot tell".
 
     Raises
     ------
@@ -151,34 +161,17 @@ def meets(
         subject: scores_of(evidence, scoring, subject),
         ceiling: scores_of(evidence, by, ceiling),
     }
-    known = read_scores(scores, read)
-    difference = differ(known[subject], known[ceiling])
-    statistic = f"{subject} {known[subject].mean:.3f}, {ceiling} {known[ceiling].mean:.3f}"
-    told = f"the difference is {difference.text()}"
-    verdict: Verdict
-    if difference.reason:
-        paper = Finding("cannot tell", difference.reason, "Welch's t-test, p > .05", statistic)
-    else:
-        verdict = "agrees" if difference.p >= ALPHA else "disagrees"
-        why = f"{told}, p = {_p(difference.p)}" + (
-            "; that no difference is found does not show that there is none" if verdict == "agrees" else ""
-        )
-        paper = _finding(verdict, difference, "Welch's t-test, p > .05", statistic, why)
-    wide = differ(known[subject], known[ceiling], neurons=neurons, confidence=1 - 2 * ALPHA)
-    over = "instances and neurons" if neurons else "instances"
-    test = f"two one-sided tests over {over} within ±{margin:g}"
-    if wide.reason:
-        return Result(paper, Finding("cannot tell", wide.reason, test, statistic))
-    interval = f"the 90 % interval of the difference, {wide.low:+.3f} to {wide.high:+.3f},"
-    if -margin < wide.low and wide.high < margin:
-        verdict, why = "agrees", f"{interval} lies within ±{margin:g}"
-    elif wide.high < -margin:
-        verdict, why = "disagrees", f"{interval} lies below the ceiling by more than {margin:g}"
-    elif wide.low > margin:
-        verdict, why = "disagrees", f"{interval} lies above it by more than {margin:g}: this is no ceiling"
-    else:
-        verdict, why = "cannot tell", f"{interval} lies across a limit of ±{margin:g}"
-    return Result(paper, _finding(verdict, wide, test, statistic, why))
+    known = read_scores(scores, read, fits_to_draws(evidence, stimuli))
+    of, top = known[subject], known[ceiling]
+    statistic = f"{subject} {of.mean:.3f}, {ceiling} {top.mean:.3f}"
+    plain = differ(of, top)
+    wide = differ(of, top, neurons=neurons, stimuli=bool(stimuli), confidence=1 - 2 * ALPHA)
+    return Result(
+        _not_different(plain, "Welch's t-test, p > .05", statistic),
+        _equivalent(
+            wide, margin, f"two one-sided tests over {_over(neurons, stimuli)} within ±{margin:g}", statistic
+        ),
+    )
 
 
 def drops(evidence: Evidence, *, scoring: str, families: Sequence[str], margin: float = 0.0) -> Result:
@@ -317,7 +310,7 @@ def _ahead(
     alpha: float,
     margin: float,
     test: str,
-    unknown: str,
+    absent: Sequence[str],
     known: Mapping[str, Sample],
 ) -> Finding:
     """Decide whether a family is ahead of all others."""
@@ -340,8 +333,41 @@ def _ahead(
         parts.append(f"not shown to differ from {_list(open_, rivals)}")
     if better:
         parts.append(f"better than {_list(better, rivals)}")
-    verdict: Verdict = "disagrees" if worse else "cannot tell" if open_ else "agrees"
+    verdict: Verdict = "agrees among those scored" if absent else "agrees"
+    if worse or open_:
+        verdict = "disagrees" if worse else "cannot tell"
+    unknown = f" No scores of {', '.join(absent)}." if absent else ""
     return _finding(verdict, rivals[nearest], test, statistic, f"{'; '.join(parts)}.{unknown}")
+
+
+def _not_different(of: Difference, test: str, statistic: str) -> Finding:
+    """Decide as the paper did: no difference was found."""
+    if of.reason:
+        return Finding("cannot tell", of.reason, test, statistic)
+    told = f"the difference is {of.text()}, p = {_p(of.p)}"
+    if of.p >= ALPHA:
+        why = f"{told}; that no difference is found does not show that there is none"
+        return _finding("agrees", of, test, statistic, why)
+    if of.estimate > 0:
+        return _finding("cannot tell", of, test, statistic, f"{told}: {_NO_CEILING}")
+    return _finding("disagrees", of, test, statistic, told)
+
+
+def _equivalent(of: Difference, margin: float, test: str, statistic: str) -> Finding:
+    """Decide whether an interval lies within a margin about the ceiling."""
+    if of.reason:
+        return Finding("cannot tell", of.reason, test, statistic)
+    interval = f"the 90 % interval of the difference, {of.low:+.3f} to {of.high:+.3f},"
+    verdict: Verdict = "cannot tell"
+    if -margin < of.low and of.high < margin:
+        verdict, why = "agrees", f"{interval} lies within ±{margin:g}"
+    elif of.high < -margin:
+        verdict, why = "disagrees", f"{interval} lies below the ceiling by more than {margin:g}"
+    elif of.low > margin:
+        why = f"{interval} lies above it by more than {margin:g}: {_NO_CEILING}"
+    else:
+        why = f"{interval} lies across a limit of ±{margin:g}"
+    return _finding(verdict, of, test, statistic, why)
 
 
 def _dropped(families: Mapping[str, Difference], alpha: float, margin: float, test: str) -> Finding:
@@ -366,6 +392,12 @@ def _dropped(families: Mapping[str, Difference], alpha: float, margin: float, te
         parts.append(f"a drop of {_list(shown, families)}")
     verdict: Verdict = "disagrees" if absent else "cannot tell" if open_ else "agrees"
     return _finding(verdict, families[least], test, statistic, f"{'; '.join(parts)}.")
+
+
+def _over(neurons: bool, stimuli: str) -> str:
+    return (
+        "instances, neurons and stimuli" if stimuli else "instances and neurons" if neurons else "instances"
+    )
 
 
 def _list(names: Sequence[str], differences: Mapping[str, Difference]) -> str:

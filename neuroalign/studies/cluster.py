@@ -1,5 +1,6 @@
 """Joblib's jobs on a cluster that is running already."""
 
+import logging
 import socket
 import uuid
 from collections.abc import Iterator
@@ -90,7 +91,7 @@ def _ray(address: str, dataset: Dataset) -> Iterator[None]:
         ray.init(
             address=address,
             log_to_driver=False,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
             runtime_env={"env_vars": {"NEUROALIGN_HOME": str(home())}},
         )
     except (OSError, ValueError, RuntimeError) as error:

@@ -5,9 +5,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from neuroalign.benchmark import NeuronTerms
 from neuroalign.registry import unknown_name
 from neuroalign.scores import Score, standard_error
-from neuroalign.stats import bootstrap_weighted_difference, crossed_test, welch
+from neuroalign.stats import (
+    bootstrap_weighted_difference,
+    crossed_test,
+    dual_variance,
+    weighted_mean,
+    welch,
+)
 from neuroalign.studies.evidence import Sample
 
 _N_RESAMPLES = 2_000
@@ -45,13 +52,18 @@ class Difference:
         return f"{self.estimate:+.3f}{interval}"
 
 
-def differ(a: Sample, b: Sample, *, neurons: bool = False, confidence: float = 0.95) -> Difference:
-    """Compare two families over their instances and, if asked for, over the neurons that they share.
+def differ(
+    a: Sample, b: Sample, *, neurons: bool = False, stimuli: bool = False, confidence: float = 0.95
+) -> Difference:
+    """Compare two families over their instances and, if asked for, over the neurons and stimuli that they share.
 
     Parameters
     ----------
     a, b : Sample
     neurons : bool
+        Whether the error is also over neurons.
+    stimuli : bool
+        Whether it is over neurons and stimuli.
     confidence : float
         Of the interval.
 
@@ -63,7 +75,7 @@ def differ(a: Sample, b: Sample, *, neurons: bool = False, confidence: float = 0
     test = welch(a.values, b.values, confidence=confidence)
     if test.reason is not None:
         return Difference(test.difference, reason=test.reason)
-    if not neurons:
+    if not (neurons or stimuli):
         return Difference(test.difference, test.ci_low, test.ci_high, test.p)
     if a.terms is None or b.terms is None:
         return Difference(
@@ -71,18 +83,45 @@ def differ(a: Sample, b: Sample, *, neurons: bool = False, confidence: float = 0
         )
     if a.neurons != b.neurons:
         return Difference(test.difference, reason="the scores are of different neurons")
-    over_neurons = bootstrap_weighted_difference(
+    error = bootstrap_weighted_difference(
         *a.terms, *b.terms, method="percentile", n_resamples=_N_RESAMPLES
     ).standard_error
-    if not np.isfinite(over_neurons):
+    if not np.isfinite(error):
         return Difference(test.difference, reason="the neurons do not vary, so they cannot be drawn anew")
+    freedom = len(a.neurons) - 1
+    if stimuli:
+        if a.draws is None or b.draws is None:
+            return Difference(test.difference, reason="not all instances were fitted to drawn stimuli")
+        if len(a.draws[0]) != len(b.draws[0]) or a.n_stimuli != b.n_stimuli:
+            return Difference(
+                test.difference, reason="the instances were fitted to different draws of stimuli"
+            )
+        error = _over_neurons_and_stimuli(a.draws, b.draws, error, a.n_stimuli)
+        freedom = min(freedom, a.n_stimuli - 1, len(a.draws[0]) - 1)
     from scipy import stats
 
     half = (test.ci_high - test.ci_low) / 2
     of_instances = half / float(stats.t.ppf((1 + confidence) / 2, test.df))
-    crossed = crossed_test(test.difference, [of_instances, over_neurons], [test.df, len(a.neurons) - 1])
+    crossed = crossed_test(test.difference, [of_instances, error], [test.df, freedom])
     low, high = stats.t.interval(confidence, crossed.df, loc=test.difference, scale=crossed.standard_error)
-    return Difference(test.difference, float(low), float(high), crossed.p)
+    return Difference(test.difference, float(low), float(high), float(crossed.p))
+
+
+def _over_neurons_and_stimuli(a: NeuronTerms, b: NeuronTerms, over_neurons: float, n_stimuli: int) -> float:
+    """Return the standard error of a difference over both, as :func:`neuroalign.stats.dual_bootstrap` does."""
+    n_draws, _, n_neurons = a[0].shape
+    everyone = np.arange(n_neurons)
+    differences = np.empty((n_draws, 2))
+    for index in range(n_draws):
+        drawn = np.random.default_rng(index).integers(n_neurons, size=n_neurons)
+        neurons = np.stack([everyone, drawn])
+        means = [weighted_mean(values[index], weights[index])(neurons) for values, weights in (a, b)]
+        differences[index] = means[0] - means[1]
+    of_stimuli, of_both = differences.var(axis=0, ddof=1)
+    variance = dual_variance(
+        over_neurons**2, float(of_stimuli), float(of_both), n_neurons=n_neurons, n_stimuli=n_stimuli
+    )
+    return float(np.sqrt(variance))
 
 
 def native_and_recombined(scores: Sequence[Score]) -> tuple[Sample, Sample]:

@@ -1,7 +1,7 @@
 """What claims are tested with: the scores of instances, and numbers that are read from them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,8 @@ class Evidence:
         Those of all instances.
     table : pandas.DataFrame
         Of all instances, with ``instance``, ``family`` and, where there is any, ``udr`` and hyper-parameters.
+    expected : mapping of str to sequence of str
+        For each scoring the families that were to be scored.
     missing : mapping of str to str
         Why families have no scores.
     unsupported : mapping of str to str
@@ -37,6 +39,7 @@ class Evidence:
     kept: Mapping[str, Mapping[str, Sequence[Score]]]
     every: Mapping[str, Mapping[str, Sequence[Score]]] = field(default_factory=dict)
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
+    expected: Mapping[str, Sequence[str]] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     unsupported: Mapping[str, str] = field(default_factory=dict)
 
@@ -53,11 +56,17 @@ class Sample:
         Values and weights of neurons, whose weighted mean each number is, in the order of `neurons`.
     neurons : tuple of str
         Sorted; empty without `terms`.
+    draws : tuple of arrays of float64, shape (n_draws, n_instances, n_neurons), or None
+        Those of fits to stimuli that were drawn anew, the same for all samples.
+    n_stimuli : int
+        Of those fits; 0 without any.
     """
 
     values: NDArray[np.float64]
     terms: NeuronTerms | None = None
     neurons: tuple[str, ...] = ()
+    draws: NeuronTerms | None = None
+    n_stimuli: int = 0
 
     @property
     def mean(self) -> float:
@@ -67,7 +76,13 @@ class Sample:
 
 
 def samples(
-    evidence: Evidence, scoring: str, *, read: str, needed: Sequence[str] = (), ceiling: str = ""
+    evidence: Evidence,
+    scoring: str,
+    *,
+    read: str,
+    needed: Sequence[str] = (),
+    ceiling: str = "",
+    stimuli: str = "",
 ) -> dict[str, Sample]:
     """Read one number of each instance that was selected.
 
@@ -82,6 +97,8 @@ def samples(
         Families that must have scores.
     ceiling : str
         A family whose D does not count.
+    stimuli : str
+        A scoring that fits stimuli that are drawn anew; empty for samples without draws.
 
     Returns
     -------
@@ -96,7 +113,12 @@ def samples(
     scores |= {
         name: each for name, each in evidence.kept.get(scoring, {}).items() if each and name != ceiling
     }
-    return read_scores(scores, read)
+    return read_scores(scores, read, fits_to_draws(evidence, stimuli))
+
+
+def fits_to_draws(evidence: Evidence, stimuli: str) -> dict[str, Score]:
+    """Return the scores of a scoring that fits stimuli that are drawn anew, by their models."""
+    return {score.model: score for of in evidence.kept.get(stimuli, {}).values() for score in of}
 
 
 def scores_of(evidence: Evidence, scoring: str, family: str, *, every: bool = False) -> Sequence[Score]:
@@ -114,16 +136,21 @@ def scores_of(evidence: Evidence, scoring: str, family: str, *, every: bool = Fa
     return found
 
 
-def read_scores(scores: Mapping[str, Sequence[Score]], read: str) -> dict[str, Sample]:
-    """Read one number of each score of each family; see :func:`samples`."""
+def read_scores(
+    scores: Mapping[str, Sequence[Score]], read: str, drawn: Mapping[str, Score] | None = None
+) -> dict[str, Sample]:
+    """Read one number of each score of each family; see :func:`samples` and :func:`fits_to_draws`."""
+    known = drawn or {}
     flat = [each for of in scores.values() for each in of]
     if read == "common D":
         for each in flat:
             if "D" not in each.beside:
                 raise unknown_name("number beside the score", "D", each.beside)
         common = int(max(each.beside["D"] for each in flat))
-        return {name: _sample(of, lambda each: _at_common(each, common)) for name, of in scores.items()}
-    return {name: _sample(of, lambda each: _number(each, read)) for name, of in scores.items()}
+        return {
+            name: _sample(of, lambda each: _at_common(each, common), known) for name, of in scores.items()
+        }
+    return {name: _sample(of, lambda each: _number(each, read), known) for name, of in scores.items()}
 
 
 # A number of a score, and what makes of the values of its neurons terms of that number.
@@ -151,7 +178,9 @@ def _number(score: Score, read: str) -> _Number:
     return float(score.beside[read]), None
 
 
-def _sample(scores: Sequence[Score], number: Callable[[Score], _Number]) -> Sample:
+def _sample(
+    scores: Sequence[Score], number: Callable[[Score], _Number], drawn: Mapping[str, Score]
+) -> Sample:
     numbers = [number(each) for each in scores]
     values = np.array([value for value, _ in numbers], dtype=np.float64)
     names = [_neurons(each) for each in scores]
@@ -159,8 +188,25 @@ def _sample(scores: Sequence[Score], number: Callable[[Score], _Number]) -> Samp
     if first is None or any(each != first for each in names) or any(of is None for _, of in numbers):
         return Sample(values)
     terms = [_terms(each) for each in scores]
-    of_neurons = np.array([of(v) if of else v for (v, _), (_, of) in zip(terms, numbers, strict=True)])
-    return Sample(values, (of_neurons, np.array([weights for _, weights in terms])), first)
+    changes = [of for _, of in numbers if of is not None]
+    of_neurons = np.array([of(v) for (v, _), of in zip(terms, changes, strict=True)])
+    sample = Sample(values, (of_neurons, np.array([weights for _, weights in terms])), first)
+    fits = [_fits(drawn[each.model], first) for each in scores if each.model in drawn]
+    if len(fits) < len(scores) or any(each is None for each in fits):
+        return sample
+    known = [each for each in fits if each is not None]
+    of_draws = np.stack([of(v) for (v, _), of in zip(known, changes, strict=True)], axis=1)
+    weights = np.stack([each for _, each in known], axis=1)
+    n_stimuli = int(drawn[scores[0].model].provenance["n_stimuli"])
+    return replace(sample, draws=(of_draws, weights), n_stimuli=n_stimuli)
+
+
+def _fits(score: Score, neurons: tuple[str, ...]) -> NeuronTerms | None:
+    """Return values and weights of fits to drawn stimuli, (n_draws, n_neurons), in the order of the neurons."""
+    if tuple(sorted(map(str, score.data["neuroid"].values))) != neurons:
+        return None
+    order = np.argsort(score.data["neuroid"].values.astype(str), kind="stable")
+    return score.data["values"].values[:, order], score.data["weights"].values[:, order]
 
 
 def _neurons(score: Score) -> tuple[str, ...] | None:

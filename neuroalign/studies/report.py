@@ -82,7 +82,7 @@ def draw_figures(
     from neuroalign.report.style import save
 
     names = {each.model for of in evidence.kept.values() for scores in of.values() for each in scores}
-    wanted: Any = [study.scorings[name].benchmark for name in evidence.kept]
+    wanted: Any = [study.scorings[name].benchmark for name in study.shown if name in evidence.kept]
     ceiling = next((each.model for each in study.families.values() if each.is_ceiling), "")
     pictures = []
     drawn = gather_figures(dataset, benchmarks=wanted, models=sorted(names), ceiling=ceiling, store=store)
@@ -146,7 +146,7 @@ def write_report(
         claims=claims,
         standing=_standing(claims),
         families=_families(study, evidence, dropped),
-        tables=[_table(name, study, evidence, dataset) for name in evidence.kept],
+        tables=[_table(name, study, evidence, dataset) for name in study.shown if name in evidence.kept],
         covers=WHAT_THE_TEST_COVERS,
         dropped=dropped[["family", "instance", "step", "reason"]].to_dict("records"),
         pictures=[
@@ -248,8 +248,13 @@ def _shared_notes(scores: Sequence[Score]) -> list[str]:
 
 def _standing(claims: Sequence[Claimed]) -> dict[str, list[str]]:
     """Sort the claims by what becomes of them without the confounds."""
-    found: dict[str, list[str]] = {"stand": [], "fall": [], "stay open": [], "have no corrected analysis": []}
-    words = {"agrees": "stand", "disagrees": "fall", "cannot tell": "stay open"}
+    words = {
+        "agrees": "stand",
+        "agrees among those scored": "stand among the families that have scores",
+        "disagrees": "fall",
+        "cannot tell": "stay open",
+    }
+    found: dict[str, list[str]] = {each: [] for each in (*words.values(), "have no corrected analysis")}
     for each in claims:
         key = "have no corrected analysis" if each.corrected is None else words[each.corrected.verdict]
         found[key].append(each.name)

@@ -159,6 +159,7 @@ class Run:
             kept=kept,
             every=every,
             table=selected.table,
+            expected={name: each.families for name, each in self.study.scorings.items()},
             missing={each.step.removeprefix("score "): each.reason for each in failed},
             unsupported={name: reason for name, reason in unsupported.items() if reason},
         )

@@ -14,7 +14,7 @@ from neuroalign import selection
 from neuroalign.benchmark import Benchmark, make_benchmark
 from neuroalign.errors import UsageError
 from neuroalign.registry import benchmarks, models, unknown_name
-from neuroalign.specs import parse_spec
+from neuroalign.specs import format_spec, parse_spec
 from neuroalign.studies.claims import KINDS
 
 #: Rules by which the instances of one family are selected; see :mod:`neuroalign.selection`.
@@ -152,6 +152,12 @@ class Study:
     scorings: Mapping[str, Scoring]
     claims: tuple[Claim, ...]
 
+    @property
+    def shown(self) -> list[str]:
+        """The scorings that are results by themselves, and not only draws of stimuli behind an interval."""
+        behind = {each.corrected.get("stimuli", each.settings.get("stimuli")) for each in self.claims}
+        return [name for name in self.scorings if name not in behind]
+
 
 def study_names() -> list[str]:
     """Return the names of the studies that come with neuroalign, sorted."""
@@ -271,7 +277,7 @@ def _scoring(name: str, table: "_Table", families: Iterable[str]) -> Scoring:
     return Scoring(name, make_benchmark(benchmark, benchmarks.get(benchmark), options), chosen, needs)
 
 
-def _claim(table: "_Table", families: Iterable[str], scorings: Iterable[str]) -> Claim:
+def _claim(table: "_Table", families: Iterable[str], scorings: Mapping[str, Scoring]) -> Claim:
     name, kind = table.text("name"), table.text("kind")
     _expect("kind of claim", kind, KINDS)
     claim = Claim(
@@ -297,13 +303,29 @@ def _claim(table: "_Table", families: Iterable[str], scorings: Iterable[str]) ->
         if setting not in claim.settings:
             raise UsageError(f"the claim {name} lacks {setting}, which claims of the kind {kind} need")
     for setting, value in [*claim.settings.items(), *claim.corrected.items()]:
-        if setting in ("scoring", "ceiling_scoring"):
+        if setting in ("scoring", "ceiling_scoring", "stimuli"):
             _expect("scoring of the study", value, scorings)
         for family in (
             value if setting == "families" else [value] if setting in ("subject", "ceiling") else []
         ):
             _expect("family of the study", family, families)
+    for given in (claim.settings, {**claim.settings, **claim.corrected}):
+        if "stimuli" in given:
+            _check_draws(name, scorings[given["scoring"]], scorings[given["stimuli"]])
     return claim
+
+
+def _check_draws(claim: str, scoring: Scoring, stimuli: Scoring) -> None:
+    """Refuse draws of stimuli that another benchmark was fitted to than the one that a claim is about."""
+    wanted = format_spec(scoring.benchmark.identifier, scoring.benchmark.options())
+    if stimuli.benchmark.identifier != "stimulus_bootstrap":
+        raise UsageError(
+            f"stimuli of the claim {claim} must be a scoring by stimulus_bootstrap, not {stimuli.name}"
+        )
+    if stimuli.benchmark.options()["benchmark"] != wanted:
+        raise UsageError(
+            f"stimuli of the claim {claim} must draw those of {wanted}, as {scoring.name} is scored"
+        )
 
 
 def _fits(value: Any, hint: Any) -> bool:

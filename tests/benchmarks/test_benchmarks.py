@@ -14,7 +14,14 @@ from neuroalign.errors import StimulusMismatchError, UnknownNameError, UsageErro
 from neuroalign.models import PrecomputedModel, as_model
 from neuroalign.scoring import score
 
-ALL = ["alignment", "variance_explained", "correlation_ratio", "linear_recombination[n_draws=2]", "decoding"]
+ALL = [
+    "alignment",
+    "variance_explained",
+    "correlation_ratio",
+    "linear_recombination[n_draws=2]",
+    "stimulus_bootstrap[n_draws=2]",
+    "decoding",
+]
 
 
 def factors_of(dataset, rotation=None):

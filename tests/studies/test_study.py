@@ -130,6 +130,35 @@ def test_two_claims_of_one_name(tmp_path):
         load_study(written(tmp_path, MINIMAL + claim))
 
 
+DRAWS = """
+[scorings.drawn]
+benchmark = "stimulus_bootstrap"
+options = { n_draws = 3 }
+"""
+
+
+@pytest.mark.parametrize(
+    ("n_folds", "stimuli", "told"),
+    [
+        ("options = { n_folds = 5 }", "drawn", "must draw those of alignment[n_units=all,n_folds=5,"),
+        ("", "alignment", "must be a scoring by stimulus_bootstrap, not alignment"),
+        ("", "drown", "no scoring of the study is called 'drown'; did you mean drawn?"),
+    ],
+)
+def test_draws_of_stimuli_must_be_of_what_is_claimed(tmp_path, n_folds, stimuli, told):
+    text = MINIMAL.replace("options = { n_folds = 5 }", n_folds).replace("[[claims]]", f"{DRAWS}[[claims]]")
+    study = load_study(written(tmp_path, text + "corrected = { neurons = true }\n"))
+    assert study.shown == ["alignment", "decoding", "drawn"]
+    with pytest.raises(UsageError, match=re.escape(told)):
+        load_study(written(tmp_path, text + f"corrected = {{ stimuli = '{stimuli}' }}\n"))
+
+
+def test_draws_of_stimuli_are_no_results_by_themselves(tmp_path):
+    text = MINIMAL.replace("options = { n_folds = 5 }", "").replace("[[claims]]", f"{DRAWS}[[claims]]")
+    study = load_study(written(tmp_path, text + "corrected = { stimuli = 'drawn' }\n"))
+    assert study.shown == ["alignment", "decoding"]
+
+
 def test_there_is_no_such_study(tmp_path):
     with pytest.raises(UnknownNameError, match="did you mean higgins2020"):
         load_study("higgins2021")

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+import xarray as xr
+
+from neuroalign.benchmark import load_benchmark
+from neuroalign.errors import UsageError
+from neuroalign.models import PrecomputedModel
+from neuroalign.scoring import score
+
+
+def factors_of(dataset):
+    values = xr.DataArray(
+        dataset.factors.to_numpy(), dims=("stimulus", "unit"), coords={"stimulus": dataset.stimuli.ids}
+    )
+    return PrecomputedModel(values, "factors")
+
+
+NAME = "stimulus_bootstrap[n_draws=5,seed=3]"
+
+
+def test_the_value_is_that_of_the_benchmark_and_the_error_the_spread_of_its_draws(dataset):
+    model = factors_of(dataset)
+    result = score(model, dataset, NAME, use_cache=False)
+    assert result.value == pytest.approx(score(model, dataset, use_cache=False).value, abs=1e-12)
+    assert result.error == pytest.approx(result.data["drawn"].values.std(ddof=1), abs=1e-15)
+    assert (result.error_over, list(result.notes)) == ("stimuli", ["of alignment"])
+    values, weights = result.data["values"].values, result.data["weights"].values
+    means = (np.nan_to_num(values) * weights).sum(axis=1) / weights.sum(axis=1)
+    np.testing.assert_allclose(result.data["drawn"].values, means, atol=1e-12)
+
+
+def test_each_draw_is_a_fit_to_stimuli_that_all_models_share(dataset):
+    model, benchmark = factors_of(dataset), load_benchmark("alignment")
+    latents, responses = benchmark.align(model, dataset)
+    drawn = np.random.default_rng([3, 1]).integers(120, size=120)
+    values, weights = benchmark.refit(latents, responses, dataset, drawn)
+    data = score(model, dataset, NAME, use_cache=False).data
+    np.testing.assert_array_equal(data["values"].values[1], values)
+    np.testing.assert_array_equal(data["weights"].values[1], weights)
+
+
+def test_the_error_over_stimuli_falls_with_their_number(dataset_factory):
+    few, many = (
+        score(factors_of(of), of, "stimulus_bootstrap[n_draws=20]", use_cache=False).error
+        for of in (dataset_factory(n_stimuli=n, mixed=True) for n in (80, 2_000))
+    )
+    assert 0 < many < few / 2
+
+
+def test_what_cannot_be_fitted_anew_is_refused(dataset):
+    with pytest.raises(UsageError, match="correlation_ratio has no refit to stimuli that are drawn"):
+        score(
+            factors_of(dataset), dataset, "stimulus_bootstrap[benchmark=correlation_ratio]", use_cache=False
+        )
+    with pytest.raises(UsageError, match="n_draws must be at least 2, not 1"):
+        load_benchmark("stimulus_bootstrap[n_draws=1]")
