@@ -13,7 +13,8 @@ from neuroalign.arrays import Join
 from neuroalign.benchmark import Benchmark, NeuronTerms, load_benchmark
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import NeuroalignError, NeuroalignWarning, UsageError
+from neuroalign.drawn_neurons import neuron_terms
+from neuroalign.errors import ArrayError, NeuroalignError, NeuroalignWarning, UsageError
 from neuroalign.latents_cache import compute_latents
 from neuroalign.models import Model, ModelFamily, load_model
 from neuroalign.results import ResultsStore
@@ -275,27 +276,24 @@ def generalise_over_neurons(
             "instances",
             f"{test.n_a} and {test.n_b}",
             "Welch's t-test",
-            _standard_error(test),
+            test.standard_error,
             test.ci_low,
             test.ci_high,
             test.p,
             test.reason or "",
         )
     ]
-    terms_a, terms_b = _terms(a, benchmark), _terms(b, benchmark)
-    if terms_a is None or terms_b is None:
+    try:
+        of_a = neuron_terms(a, benchmark)
+        of_b = None if of_a is None else neuron_terms(b, benchmark, of_a[0])
+    except ArrayError as error:
+        return [*found, _untested("neurons", "", str(error))]
+    if of_a is None or of_b is None:
         return [*found, _untested("neurons", "", f"{benchmark.identifier} is no weighted mean over neurons")]
-    n_neurons = terms_a[0].shape[1]
-    drawn = bootstrap_weighted_difference(*terms_a, *terms_b, n_resamples=n_resamples, seed=seed)
+    n_neurons = len(of_a[0])
+    drawn = bootstrap_weighted_difference(*of_a[1], *of_b[1], n_resamples=n_resamples, seed=seed)
     over = _drawn("neurons", f"{n_neurons:,}", f"paired bootstrap, {n_resamples:,}", drawn)
     return [*found, over, *_together("instances and neurons", test, drawn, n_neurons - 1)]
-
-
-def _standard_error(test: WelchTest) -> float:
-    """Return the standard error of the difference, which is known from the interval also where that is 0."""
-    from scipy.special import stdtrit
-
-    return (test.ci_high - test.ci_low) / 2 / float(stdtrit(test.df, 0.975))
 
 
 def _drawn(over: str, n: str, method: str, result: Bootstrap) -> Generalisation:
@@ -307,7 +305,7 @@ def _together(over: str, test: WelchTest, drawn: Bootstrap, df: int) -> list[Gen
     """Add up the variances over instances and over what was drawn, where both are known."""
     if test.reason is not None or not np.isfinite(drawn.standard_error):
         return []
-    errors = [_standard_error(test), drawn.standard_error]
+    errors = [test.standard_error, drawn.standard_error]
     both = crossed_test(test.difference, errors, [test.df, df])
     return [
         Generalisation(
@@ -400,13 +398,6 @@ class _Known:
 
     def latents(self, stimuli: object) -> Any:
         return self._latents
-
-
-def _terms(scores: Sequence[Score], benchmark: Benchmark) -> NeuronTerms | None:
-    """Return values and weights of the neurons, (n_instances, n_neurons), for the instances that have a score."""
-    terms = [benchmark.over_neurons(each) for each in scores if np.isfinite(each.value)]
-    known = [each for each in terms if each is not None]
-    return _stack(known) if known and len(known) == len(terms) else None
 
 
 def _stack(terms: Sequence[NeuronTerms]) -> NeuronTerms:

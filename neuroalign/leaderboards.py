@@ -9,6 +9,7 @@ import pandas as pd
 from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.drawn_neurons import DrawnNeurons, draw_neurons
 from neuroalign.results import ResultsStore
 from neuroalign.score_groups import ScoreGroup, group_scores
 from neuroalign.scores import Score, standard_error
@@ -22,12 +23,20 @@ ALPHA = 0.05
 WHAT_THE_TEST_COVERS = "Instances share neurons and images: the test speaks of the spread of instances only."
 
 
+#: What the other test covers.
+WHAT_THE_CROSSED_TEST_COVERS = (
+    "With neurons: the variance of a paired bootstrap over neurons is added to that of the instances, so it speaks of "
+    "other neurons, too."
+)
+
+
 def leaderboard(
     dataset: str | Dataset,
     benchmark: str | Benchmark = "alignment",
     *,
     store: ResultsStore | None = None,
     correction: Correction = "holm",
+    over_neurons: bool | None = None,
 ) -> pd.DataFrame:
     """Rank the families that were scored on a dataset by a benchmark.
 
@@ -40,6 +49,9 @@ def leaderboard(
     store : ResultsStore, optional
     correction : {"holm", "bh"}
         Of the p-values, over all pairs of families; see :func:`neuroalign.stats.adjust_p_values`.
+    over_neurons : bool, optional
+        Whether to test over instances and neurons as well, which reads the arrays of the scores; by default where
+        these are 500 at most.
 
     Returns
     -------
@@ -48,9 +60,11 @@ def leaderboard(
 
     Notes
     -----
-    Instances share neurons and images, so the test speaks only of the spread of instances.
+    Instances share neurons and images, so Welch's test speaks only of the spread of instances.
     """
-    return leaderboards(dataset, [benchmark], store=store, correction=correction)[0]
+    return leaderboards(dataset, [benchmark], store=store, correction=correction, over_neurons=over_neurons)[
+        0
+    ]
 
 
 def leaderboards(
@@ -59,12 +73,13 @@ def leaderboards(
     *,
     store: ResultsStore | None = None,
     correction: Correction = "holm",
+    over_neurons: bool | None = None,
 ) -> list[pd.DataFrame]:
     """Rank the families that were scored on a dataset by several benchmarks; the store is read once.
 
     Parameters
     ----------
-    dataset, store, correction
+    dataset, store, correction, over_neurons
         As for :func:`leaderboard`.
     benchmarks : sequence of str or Benchmark, optional
         By default all, with each set of options that anything was scored with.
@@ -76,11 +91,21 @@ def leaderboards(
     """
     loaded = load_dataset(dataset)
     wanted = None if benchmarks is None else [load_benchmark(each) for each in benchmarks]
-    groups = group_scores((store or ResultsStore()).items(), loaded, wanted)
-    return [rank(each, loaded, correction=correction) for each in groups]
+    store = store or ResultsStore()
+    groups = group_scores(store.items(), loaded, wanted)
+    return [
+        rank(each, loaded, correction=correction, drawn=draw_neurons(each, store, over_neurons))
+        for each in groups
+    ]
 
 
-def rank(group: ScoreGroup, dataset: Dataset, *, correction: Correction = "holm") -> pd.DataFrame:
+def rank(
+    group: ScoreGroup,
+    dataset: Dataset,
+    *,
+    correction: Correction = "holm",
+    drawn: DrawnNeurons | None = None,
+) -> pd.DataFrame:
     """Rank the families of a group of comparable scores.
 
     Parameters
@@ -89,6 +114,8 @@ def rank(group: ScoreGroup, dataset: Dataset, *, correction: Correction = "holm"
     dataset : Dataset
         That the scores are of.
     correction : {"holm", "bh"}
+    drawn : DrawnNeurons, optional
+        Of :func:`neuroalign.drawn_neurons.draw_neurons`, for the test over instances and neurons.
 
     Returns
     -------
@@ -97,12 +124,17 @@ def rank(group: ScoreGroup, dataset: Dataset, *, correction: Correction = "holm"
         ``ci_low`` and ``ci_high`` (95 % interval of the mean over instances, by Student's t), ``sd``,
         ``se``, ``error`` (mean of the instances' own standard errors, over what ``error_over`` of
         ``attrs`` names), ``null``, ``ceiling``, ``letters`` (families that share one are not shown to
-        differ), Welch's two-sided test against the best family: ``t``, ``df``, ``p_raw``, ``p``
-        (corrected over all pairs), ``hedges_g``, and ``note`` (why there is no test). ``attrs`` hold
-        the dataset, the benchmark with its version and options, ``pairs`` (the test of every two
-        families, as :func:`neuroalign.stats.pairwise_welch` returns it, in records) and ``left_out``.
+        differ by Welch's test), and two-sided tests of the ``difference`` to the best family (its mean less that
+        of the row). Welch's over instances: ``difference_ci_low``, ``difference_ci_high``, ``t``, ``df``, ``p_raw``,
+        ``p`` (corrected over all pairs), ``hedges_g``. Over instances and neurons: ``crossed_ci_low``,
+        ``crossed_ci_high``, ``crossed_p_raw`` and ``crossed_p``. ``note`` says why there is no test. ``attrs`` hold
+        the dataset, the benchmark with its version and options, ``pairs`` (the tests of every two families in
+        records, those over instances and neurons with the prefix ``crossed_``; see
+        :func:`neuroalign.stats.pairwise_welch` and :func:`neuroalign.stats.pairwise_crossed`), ``n_neurons`` that
+        were drawn and ``no_neurons``, why for some or all families there were none, ``welch_only`` (pairs that
+        differ by Welch's test, but are not shown to over instances and neurons) and ``left_out``.
     """
-    from neuroalign.stats import compact_letters, pairwise_matrix, pairwise_welch
+    from neuroalign.stats import compact_letters, pairwise_crossed, pairwise_matrix, pairwise_welch
 
     families = {family: list(scores.values()) for family, scores in group.families.items()}
     table = pd.DataFrame(
@@ -110,6 +142,9 @@ def rank(group: ScoreGroup, dataset: Dataset, *, correction: Correction = "holm"
     ).sort_values(["mean", "family"], ascending=[not group.higher_is_better, True], ignore_index=True)
     names = list(table["family"])
     pairs = pairwise_welch({each: _values(families[each]) for each in names}, correction=correction)
+    drawn = drawn or DrawnNeurons({})
+    crossed = pairwise_crossed(pairs, drawn.means, drawn.n_neurons - 1, correction=correction)
+    pairs = pairs.join(crossed.add_prefix("crossed_"))
     letters = compact_letters(
         names,
         table["mean"].to_numpy(dtype=np.float64),
@@ -120,8 +155,8 @@ def rank(group: ScoreGroup, dataset: Dataset, *, correction: Correction = "holm"
     table["letters"] = [letters[each] for each in names]
     # The best is the first of its pairs, and those come first.
     against_best = pairs.head(max(len(names) - 1, 0))
-    for column in ("t", "df", "p_raw", "p", "hedges_g"):
-        table[column] = np.append([np.nan] * min(len(names), 1), against_best[column].to_numpy(np.float64))
+    for column, of_pairs in _AGAINST_BEST.items():
+        table[column] = np.append([np.nan] * min(len(names), 1), against_best[of_pairs].to_numpy(np.float64))
     table["note"] = [*(["best"] if names else []), *against_best["reason"]]
     table.attrs = {
         "dataset": dataset.identifier,
@@ -135,9 +170,50 @@ def rank(group: ScoreGroup, dataset: Dataset, *, correction: Correction = "holm"
         "correction": correction,
         "error_over": _error_over(families),
         "pairs": pairs.to_dict("records"),
+        "n_neurons": drawn.n_neurons,
+        "no_neurons": drawn.reason,
+        "welch_only": pairs.loc[
+            (pairs["p"] < ALPHA) & (pairs["crossed_p"] >= ALPHA), ["a", "b"]
+        ].values.tolist(),
         "left_out": dict(group.left_out),
     }
     return table
+
+
+_AGAINST_BEST = {
+    "difference": "difference",
+    "difference_ci_low": "ci_low",
+    "difference_ci_high": "ci_high",
+    **{each: each for each in ("t", "df", "p_raw", "p", "hedges_g")},
+    **{each: each for each in ("crossed_ci_low", "crossed_ci_high", "crossed_p_raw", "crossed_p")},
+}
+
+
+def describe_welch_only(table: pd.DataFrame, most: int = 3) -> str:
+    """Say in a sentence which families differ by Welch's test alone.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of :func:`rank`.
+    most : int
+        Pairs that are named.
+
+    Returns
+    -------
+    str
+        Empty where there are none.
+    """
+    pairs = table.attrs["welch_only"]
+    if not pairs:
+        return ""
+    named = [f"{a} and {b}" for a, b in pairs[:most]]
+    more = [f"{len(pairs) - most:,} more"] if len(pairs) > most else []
+    count = "1 pair of families differs" if len(pairs) == 1 else f"{len(pairs):,} pairs of families differ"
+    return (
+        f"{count} by Welch's test only, and {'is' if len(pairs) == 1 else 'are'} not shown to with other neurons: "
+        + ("; ".join([*named, *more]) + ".")
+    )
 
 
 _DESCRIBED = ["family", "n", "mean", "ci_low", "ci_high", "sd", "se", "error", "null", "ceiling"]

@@ -30,6 +30,36 @@ def read_netcdf(path: Path) -> xr.Dataset:
         return opened.load()
 
 
+def read_arrays(path: Path) -> xr.Dataset:
+    """Read numbers and texts of a netCDF-4 file of xarray's, without attributes, many times faster than xarray does.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    xarray.Dataset
+        In memory; the file is closed. Truth values are integers.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As :func:`read_netcdf`.
+    """
+    import h5py
+
+    with _damage(), h5py.File(path) as file:
+        variables = {}
+        for name, of in file.items():
+            # A dimension without labels is no variable.
+            if of.attrs.get("NAME", b"").startswith(b"This is a netCDF dimension"):
+                continue
+            dimensions = [labels[0].name[1:] if len(labels) else name for labels in of.dims]
+            variables[name] = (dimensions, of.asstr()[()] if of.dtype.kind == "O" else of[()])
+        return xr.Dataset(variables)
+
+
 def open_netcdf(path: Path) -> xr.Dataset:
     """Open a netCDF-4 file, whose values are read where they are used and then not kept.
 

@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from neuroalign.errors import NeuroalignWarning
+import xarray as xr
+
+from neuroalign.errors import ArrayError, NeuroalignWarning
 from neuroalign.hashing import digest
 from neuroalign.home import TEMPORARY_PREFIX, atomic_path, home
-from neuroalign.netcdf import read_netcdf
+from neuroalign.netcdf import read_arrays, read_netcdf
 from neuroalign.scores import Score
 
 #: Raised when the layout of the records changes.
@@ -55,6 +57,20 @@ class ResultsStore:
         except _UNREADABLE as error:
             _warn_unreadable([(path, error)], self.folder)
             return None
+
+    def load_arrays(self, key: str) -> xr.Dataset:
+        """Return the arrays of the score under this key, without attributes.
+
+        Raises
+        ------
+        ArrayError
+            If there are none that can be read.
+        """
+        path = self._path(key).with_suffix(".nc")
+        try:
+            return read_arrays(path)
+        except _UNREADABLE as error:
+            raise ArrayError(f"the arrays in {path} cannot be read: {error}") from error
 
     def items(self) -> Iterator[tuple[str, Score]]:
         """Yield key and score of every readable record, without its arrays, the newest first.

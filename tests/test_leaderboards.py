@@ -1,13 +1,16 @@
+import re
 from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from neuroalign.benchmark import load_benchmark
-from neuroalign.leaderboards import leaderboard, leaderboards
+from neuroalign.comparison import generalise_over_neurons
+from neuroalign.leaderboards import describe_welch_only, leaderboard, leaderboards
 from neuroalign.results import ResultsStore
 from neuroalign.scores import Score
 
@@ -174,3 +177,122 @@ def test_empty(dataset):
     table = leaderboard(dataset, "alignment")
     assert len(table) == 0
     assert "p" in table
+
+
+def with_arrays(store, dataset, seed=0):
+    """Save three families of instances that share what is special about each neuron; return their scores."""
+    loaded, rng = load_benchmark("variance_explained"), np.random.default_rng(seed)
+    names = np.array([f"n{index}" for index in range(30)])
+    families = {}
+    for family, mean, n in (("best", 0.6, 20), ("second", 0.55, 20), ("far", 0.1, 3)):
+        special = rng.standard_normal(30)
+        own = mean + 0.15 * (special - special.mean())
+        for index in range(n):
+            values = own + 0.02 * rng.standard_normal() + 0.02 * rng.standard_normal(30)
+            # Instances need not list the neurons in one order.
+            mixed = rng.permutation(30)
+            score = Score(
+                value=values.mean(),
+                error=0.03,
+                error_over="neurons",
+                model=f"{family}[seed={index}]",
+                family=family,
+                dataset=dataset.identifier,
+                benchmark="variance_explained",
+                benchmark_version=loaded.version,
+                options=loaded.options(),
+                data=xr.Dataset(
+                    {"variance_explained": ("neuroid", values[mixed])}, coords={"neuroid": names[mixed]}
+                ),
+                provenance={"dataset_hash": dataset.content_hash},
+            )
+            store.save(f"{family[0]}{seed:01}{index:02}", score)
+            families.setdefault(family, []).append(score)
+    return families
+
+
+def test_the_test_over_neurons_is_that_of_compare(dataset):
+    store = ResultsStore()
+    families = with_arrays(store, dataset)
+    table = leaderboard(dataset, "variance_explained")
+    assert table.attrs["n_neurons"] == 30
+    assert table.attrs["no_neurons"] == ""
+    names = list(table["family"])
+    for row, name in zip(table.itertuples(), names, strict=True):
+        if name == names[0]:
+            assert np.isnan(row.crossed_p)
+            continue
+        instances, _, together = generalise_over_neurons(
+            families[names[0]], families[name], load_benchmark("variance_explained")
+        )
+        assert (row.p_raw, row.crossed_p_raw) == pytest.approx((instances.p, together.p))
+        assert (row.crossed_ci_low, row.crossed_ci_high) == pytest.approx((together.ci_low, together.ci_high))
+        assert (row.difference_ci_low, row.difference_ci_high) == pytest.approx(
+            (instances.ci_low, instances.ci_high)
+        )
+    raw = [each["crossed_p_raw"] for each in table.attrs["pairs"]]
+    corrected = [each["crossed_p"] for each in table.attrs["pairs"]]
+    np.testing.assert_allclose(corrected, multipletests(raw, method="holm")[1])
+
+
+def test_pairs_that_differ_by_welch_alone_are_named(dataset):
+    # Twenty instances of each agree on these thirty neurons, which says little about others.
+    with_arrays(ResultsStore(), dataset)
+    table = leaderboard(dataset, "variance_explained")
+    assert table.attrs["welch_only"] == [["best", "second"]]
+    assert describe_welch_only(table) == (
+        "1 pair of families differs by Welch's test only, and is not shown to with other neurons: best and second."
+    )
+    table.attrs["welch_only"] = [["a", "b"], ["a", "c"], ["b", "c"], ["c", "d"]]
+    assert describe_welch_only(table).startswith(
+        "4 pairs of families differ by Welch's test only, and are not shown"
+    )
+    assert describe_welch_only(table).endswith("a and b; a and c; b and c; 1 more.")
+    table.attrs["welch_only"] = []
+    assert describe_welch_only(table) == ""
+
+
+def test_many_arrays_are_read_only_when_asked_for(dataset, monkeypatch):
+    with_arrays(ResultsStore(), dataset)
+    monkeypatch.setattr("neuroalign.drawn_neurons.MOST_ARRAYS", 42)
+    table = leaderboard(dataset, "variance_explained")
+    assert table["crossed_p"].isna().all()
+    assert table.attrs["no_neurons"] == "the arrays of 43 scores were not read; --over-neurons reads them"
+    assert table.attrs["welch_only"] == []
+    asked = leaderboard(dataset, "variance_explained", over_neurons=True)
+    assert asked["crossed_p"].notna().sum() == 2
+    refused = leaderboard(dataset, "variance_explained", over_neurons=False)
+    assert refused["crossed_p"].isna().all()
+    assert refused.attrs["no_neurons"] == ""
+
+
+def test_damaged_arrays_cost_their_family_its_test_only(dataset):
+    store = ResultsStore()
+    families = with_arrays(store, dataset)
+    (store.folder / "s0" / "s003.nc").write_bytes(b"damaged")
+    table = leaderboard(dataset, "variance_explained").set_index("family")
+    assert table["crossed_p"].notna().to_dict() == {"best": False, "second": False, "far": True}
+    assert table["p"].notna()["second"]
+    assert table.attrs["no_neurons"].startswith("second: the arrays in ")
+    other = families["second"][3]
+    store.save("s003", replace(other, data=other.data.assign_coords(neuroid=[f"x{i}" for i in range(30)])))
+    reason = leaderboard(dataset, "variance_explained").attrs["no_neurons"]
+    assert re.fullmatch(r"second: second\[seed=\d+\] was scored on other neurons than the rest", reason)
+    store.save("s003", replace(other, data=xr.Dataset()))
+    reason = leaderboard(dataset, "variance_explained").attrs["no_neurons"]
+    assert reason == "second: the arrays of second[seed=3] are not those of variance_explained"
+
+
+def test_a_score_that_is_no_mean_over_neurons_says_so(store, dataset):
+    score = next(each for each in store.scores() if each.model == "bad[seed=0]")
+    loaded = load_benchmark("decoding")
+    for index, family in enumerate("aabb"):
+        changed = replace(
+            score, benchmark="decoding", benchmark_version=loaded.version, options=loaded.options()
+        )
+        store.save(
+            f"de{index:02}", replace(changed, family=family, model=f"{family}{index}", value=0.1 * index)
+        )
+    table = leaderboard(dataset, "decoding")
+    assert table.attrs["no_neurons"] == "decoding is no weighted mean over neurons"
+    assert table["p"].notna().sum() == 1

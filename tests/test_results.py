@@ -3,12 +3,13 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from neuroalign.errors import NeuroalignWarning
+from neuroalign.errors import ArrayError, NeuroalignWarning
 from neuroalign.home import TEMPORARY_PREFIX, atomic_path
 from neuroalign.results import ResultsStore
 from neuroalign.scores import Score, summarise
@@ -35,6 +36,42 @@ def test_round_trip():
     assert loaded.value == 1 / 3
     assert np.isnan(loaded.error)
     xr.testing.assert_identical(loaded.data, score.data)
+
+
+def test_arrays_alone_are_those_of_the_score():
+    store = ResultsStore()
+    data = xr.Dataset(
+        {
+            "weights": (("unit", "neuroid"), np.arange(6.0).reshape(2, 3)),
+            "lambda": ("neuroid", np.array([0.1, np.nan, 0.3])),
+            "best": ("neuroid", np.array(["β", "", "c"])),
+            "drop": ("draw", np.array([1, 2, 3, 4])),
+            "native": 0.5,
+        },
+        coords={
+            "neuroid": ["x", "y", "z"],
+            "unit": ["u1", "u2"],
+            "informative": ("unit", np.array([True, False])),
+        },
+    )
+    store.save("ab12", replace(make_score(), data=data))
+    arrays = store.load_arrays("ab12")
+    assert set(arrays.variables) == set(data.variables)
+    for name, expected in data.variables.items():
+        assert arrays[name].dims == expected.dims
+        np.testing.assert_array_equal(arrays[name].values, expected.values)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"damaged", b"\x89HDF\r\n\x1a\n" + bytes(100)])
+def test_arrays_that_cannot_be_read_are_refused(content):
+    store = ResultsStore()
+    store.save("ab12", make_score())
+    path = store.folder / "ab" / "ab12.nc"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ArrayError, match=r"the arrays in .*ab12\.nc cannot be read"):
+        store.load_arrays("ab12")
 
 
 def test_unreadable_records_are_misses_and_reported():

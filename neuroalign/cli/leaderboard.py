@@ -43,6 +43,12 @@ Examples:
     help="Of p-values for the number of pairs: Holm, or Benjamini-Hochberg (false discovery rate).",
 )
 @click.option(
+    "--over-neurons/--no-over-neurons",
+    default=None,
+    help="Test over instances and neurons as well as over instances; by default where a benchmark has 500 scores or "
+    "fewer, whose arrays are read.",
+)
+@click.option(
     "--html",
     "site",
     type=click.Path(file_okay=False, path_type=Path),
@@ -55,12 +61,14 @@ def leaderboard(
     style: str,
     as_json: bool,
     correction: "Correction",
+    over_neurons: bool | None,
     site: Path | None,
 ) -> int:
     """Rank the families of models that were scored on DATASET.
 
     One table for each benchmark and set of options, never of several. Means, intervals and Welch's
     tests are over the instances of a family; families that share a letter are not shown to differ.
+    Beside Welch's test stands one over instances and neurons, which speaks of other neurons, too.
     """
     from neuroalign.cli.leaderboard_formats import describe_left_out, format_leaderboards
     from neuroalign.datasets.catalogue import load_dataset
@@ -68,7 +76,8 @@ def leaderboard(
     from neuroalign.leaderboards import leaderboards
 
     loaded = load_dataset(dataset)
-    tables = leaderboards(loaded, list(benchmarks) or None, correction=correction)
+    wanted = list(benchmarks) or None
+    tables = leaderboards(loaded, wanted, correction=correction, over_neurons=False if site else over_neurons)
     if not any(len(each) for each in tables):
         reasons = "; ".join(filter(None, map(describe_left_out, tables)))
         by = f" by {', '.join(benchmarks)}" if benchmarks else ""
@@ -80,7 +89,9 @@ def leaderboard(
     if site is not None:
         from neuroalign.site import write_site
 
-        first_page = write_site(site, loaded, list(benchmarks) or None, correction=correction)
+        first_page = write_site(
+            site, loaded, wanted, correction=correction, over_neurons=over_neurons is not False
+        )
         click.echo(f"written to {site}; open {first_page}")
         return 0
     shown = [each for each in tables if len(each) or benchmarks]

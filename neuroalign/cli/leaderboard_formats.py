@@ -9,25 +9,35 @@ from typing import Any
 import pandas as pd
 from tabulate import tabulate
 
-from neuroalign.leaderboards import ALPHA, WHAT_THE_TEST_COVERS
+from neuroalign.leaderboards import (
+    ALPHA,
+    WHAT_THE_CROSSED_TEST_COVERS,
+    WHAT_THE_TEST_COVERS,
+    describe_welch_only,
+)
 
 CORRECTIONS = {"holm": "Holm", "bh": "BH"}
 
-_SHOWN = [
+_SCORES = ["family", "n", "mean", "interval", "error", "null", "ceiling", "letters"]
+_TESTS = [
     "family",
-    "n",
-    "mean",
-    "interval",
-    "error",
-    "null",
-    "ceiling",
-    "letters",
+    "difference",
+    "hedges_g",
+    "welch",
     "p_raw",
     "p",
-    "hedges_g",
+    "crossed",
+    "crossed_p_raw",
+    "crossed_p",
     "note",
 ]
 _TEXT = ("family", "letters", "note")
+# Bounds that are shown as one column.
+_INTERVALS = {
+    "interval": ("ci_low", "ci_high"),
+    "welch": ("difference_ci_low", "difference_ci_high"),
+    "crossed": ("crossed_ci_low", "crossed_ci_high"),
+}
 
 
 def format_leaderboards(tables: Sequence[pd.DataFrame], style: str) -> str:
@@ -56,6 +66,7 @@ def _json(tables: Sequence[pd.DataFrame]) -> str:
         {
             **each.attrs,
             "covers": WHAT_THE_TEST_COVERS,
+            "crossed_covers": WHAT_THE_CROSSED_TEST_COVERS,
             "pairs": _records(pd.DataFrame(each.attrs["pairs"])),
             "rows": _records(each),
         }
@@ -98,16 +109,22 @@ def _in_layout(layout: str) -> Callable[[Sequence[pd.DataFrame]], str]:
         return "\n\n".join([*map(of_one, tables), *(["\n".join(notes)] if notes else [])])
 
     def of_one(table: pd.DataFrame) -> str:
-        columns, rows = _cells(table, _number)
-        body = tabulate(
-            rows,
-            headers=list(columns.values()),
-            tablefmt=layout,
-            disable_numparse=True,
-            colalign=["left" if each in _TEXT else "right" for each in columns],
-        )
-        body = "nothing scored yet" if table.empty else body
-        return "\n\n".join([_title(table), body, *_left_out_line(table)])
+        if table.empty:
+            return "\n\n".join([_title(table), "nothing scored yet", *_left_out_line(table)])
+        blocks = [
+            tabulate(
+                rows,
+                # A terminal is narrow; Markdown has no lines within a cell.
+                headers=[
+                    each.replace("\n", "\n" if layout == "simple" else " ") for each in columns.values()
+                ],
+                tablefmt=layout,
+                disable_numparse=True,
+                colalign=["left" if each in _TEXT else "right" for each in columns],
+            )
+            for columns, rows in _blocks(table, _number)
+        ]
+        return "\n\n".join([_title(table), *blocks, *_findings(table), *_left_out_line(table)])
 
     return of_all
 
@@ -119,32 +136,54 @@ def _title(table: pd.DataFrame) -> str:
     return f"{attrs['dataset']} ({kind}): {attrs['name']} version {attrs['benchmark_version']}{direction}"
 
 
-def _cells(
+def _blocks(
     table: pd.DataFrame, number: Callable[[str, float], str]
-) -> tuple[dict[str, str], list[list[str]]]:
-    """Return the columns that hold anything, with their headings, and the text of each row."""
-    over = table.attrs["error_over"]
+) -> list[tuple[dict[str, str], list[list[str]]]]:
+    """Lay out the scores of the families, and below them, where there are several, their tests against the best.
+
+    Of each, the columns that hold anything, with their headings, and the text of each row.
+    """
+    over, correction = table.attrs["error_over"], CORRECTIONS[table.attrs["correction"]]
     headings = {
         "interval": "95 % interval",
-        "error": f"SE over {over}",
+        "error": f"SE over\n{over}",
         "null": "chance",
-        "p_raw": "p (Welch)",
-        "p": f"p ({CORRECTIONS[table.attrs['correction']]})",
+        "difference": "difference",
         "hedges_g": "Hedges' g",
+        "welch": "Welch:\n95 % interval",
+        "p_raw": "Welch:\np",
+        "p": f"Welch:\np ({correction})",
+        "crossed": "with neurons:\n95 % interval",
+        "crossed_p_raw": "with neurons:\np",
+        "crossed_p": f"with neurons:\np ({correction})",
         "note": "",
     }
-    records = table.to_dict("records")
     texts = [
         {
             **{name: number(str(name), value) if name not in _TEXT else value for name, value in row.items()},
-            "interval": ""
-            if math.isnan(row["ci_low"])
-            else f"{number('mean', row['ci_low'])} to {number('mean', row['ci_high'])}",
+            **{name: _interval(row, bounds, number) for name, bounds in _INTERVALS.items()},
         }
-        for row in records
+        for row in table.to_dict("records")
     ]
-    columns = {name: headings.get(name, name) for name in _SHOWN if any(text[name] for text in texts)}
-    return columns, [[text[name] or ("" if name in _TEXT else "–") for name in columns] for text in texts]
+    blocks: list[tuple[list[str], list[dict[str, str]], dict[str, str]]] = [(_SCORES, texts, {})]
+    if len(table) > 1:
+        blocks.append((_TESTS, texts[1:], {"family": f"{table['family'][0]} less"}))
+    laid_out = []
+    for shown, rows, own in blocks:
+        columns = {
+            name: own.get(name, headings.get(name, name))
+            for name in shown
+            if any(text[name] for text in rows)
+        }
+        laid_out.append(
+            (columns, [[text[name] or ("" if name in _TEXT else "–") for name in columns] for text in rows])
+        )
+    return laid_out
+
+
+def _interval(row: Mapping[Any, Any], bounds: tuple[str, str], number: Callable[[str, float], str]) -> str:
+    low, high = (row[each] for each in bounds)
+    return "" if math.isnan(low) else f"{number('mean', low)} to {number('mean', high)}"
 
 
 def _number(column: str, value: float) -> str:
@@ -153,7 +192,7 @@ def _number(column: str, value: float) -> str:
         return ""
     if column == "n":
         return str(value)
-    if column in ("p", "p_raw") and value < 0.001:
+    if column.endswith(("p", "p_raw")) and value < 0.001:
         return f"{value:.1e}"
     return f"{value:.3f}"
 
@@ -162,10 +201,20 @@ def _notes(table: pd.DataFrame) -> list[str]:
     if len(table) < 2:
         return []
     correction = CORRECTIONS[table.attrs["correction"]]
-    return [
-        "p and g: Welch's test of the instances against those of the best family. Families that share a letter are "
-        f"not shown to differ (every pair tested, {correction}, p < {ALPHA:g}).",
+    notes = [
+        "Tests are against the best family. Families that share a letter are "
+        f"not shown to differ (Welch's test of every pair, {correction}, p < {ALPHA:g}).",
         WHAT_THE_TEST_COVERS,
+    ]
+    return [*notes, WHAT_THE_CROSSED_TEST_COVERS] if table["crossed_p"].notna().any() else notes
+
+
+def _findings(table: pd.DataFrame) -> list[str]:
+    """Say what a reader of the letters should know of this table."""
+    reason = table.attrs["no_neurons"]
+    return [
+        *filter(None, [describe_welch_only(table)]),
+        *([f"Not tested with neurons: {reason}."] if reason else []),
     ]
 
 
@@ -188,34 +237,48 @@ def _latex_table(table: pd.DataFrame) -> str:
         for family, note in zip(table["family"], table["note"], strict=True)
         if note not in ("", "best")
     ]
-    caption = [f"{_title(table)}.", *_notes(table), *untested, *_left_out_line(table)]
-    columns, rows = _cells(table, _latex_number)
-    names = [name for name in columns if name != "note"]
-    lines = [" & ".join(_escape(columns[name]) for name in names) + r" \\", r"\midrule"]
-    for row in rows:
-        cells = dict(zip(columns, row, strict=True))
-        lines.append(
-            " & ".join(
-                _escape(cells[name]) if name in _TEXT else cells[name].replace("–", "--") for name in names
-            )
-            + r" \\"
-        )
+    caption = [f"{_title(table)}.", *_notes(table), *_findings(table), *untested, *_left_out_line(table)]
     label = re.sub(r"[^a-z0-9]+", "-", f"{table.attrs['dataset']}-{table.attrs['name']}".lower()).strip("-")
+    tabulars = [_tabular(*block) for block in _blocks(table, _latex_number)]
     return "\n".join(
         [
             r"% Needs \usepackage{booktabs}",
             r"\begin{table}",
-            r"\centering",
+            r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
             rf"\caption{{{_escape(' '.join(caption))}}}",
             rf"\label{{tab:{label}}}",
-            rf"\begin{{tabular}}{{{''.join('l' if name in _TEXT else 'r' for name in names)}}}",
-            r"\toprule",
-            *lines,
-            r"\bottomrule",
-            r"\end{tabular}",
+            "\n\n\\medskip\n".join(tabulars),
             r"\end{table}",
         ]
     )
+
+
+def _tabular(columns: Mapping[str, str], rows: Sequence[Sequence[str]]) -> str:
+    # Why there is no test is in the caption.
+    names = [name for name in columns if name != "note"]
+    body = []
+    for row in rows:
+        cells = dict(zip(columns, row, strict=True))
+        body.append(
+            [_escape(cells[each]) if each in _TEXT else cells[each].replace("–", "--") for each in names]
+        )
+    lines = [" & ".join(each) + r" \\" for each in [[_heading(columns[name]) for name in names], *body]]
+    return "\n".join(
+        [
+            rf"\begin{{tabular}}{{{''.join('l' if name in _TEXT else 'r' for name in names)}}}",
+            r"\toprule",
+            lines[0],
+            r"\midrule",
+            *lines[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+        ]
+    )
+
+
+def _heading(text: str) -> str:
+    lines = r" \\ ".join(_escape(each) for each in text.split("\n"))
+    return rf"\shortstack[r]{{{lines}}}" if "\n" in text else lines
 
 
 def _latex_number(column: str, value: float) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.leaderboards import describe_welch_only
 from neuroalign.metrics import reliability
 from neuroalign.results import ResultsStore
 from neuroalign.score_groups import ScoreGroup
@@ -45,9 +46,24 @@ def board(group: ScoreGroup, table: pd.DataFrame) -> dict[str, Any]:
         "anchor": anchor(group.name),
         "rows": rows,
         "names": names,
-        "p": pairwise_matrix(pairs, names).tolist(),
-        "p_raw": pairwise_matrix(pairs, names, "p_raw").tolist(),
-        "has": {name for name in ("error", "null", "ceiling", "p") if table[name].notna().any()},
+        "matrices": [
+            {
+                "test": test,
+                "raw": pairwise_matrix(pairs, names, f"{prefix}p_raw").tolist(),
+                "corrected": pairwise_matrix(pairs, names, f"{prefix}p").tolist(),
+            }
+            for test, prefix in _TESTS.items()
+            if pairs[f"{prefix}p"].notna().any()
+        ],
+        "has": {name for name in ("error", "null", "ceiling", "p", "crossed_p") if table[name].notna().any()},
+        "findings": [
+            *filter(None, [describe_welch_only(table)]),
+            *(
+                [f"Not tested with neurons: {table.attrs['no_neurons']}."]
+                if table.attrs["no_neurons"]
+                else []
+            ),
+        ],
         "plot": {
             "kind": "families",
             "label": group.name,
@@ -56,7 +72,10 @@ def board(group: ScoreGroup, table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-_PAIR_COLUMNS = ["a", "b", "p", "p_raw"]
+_PAIR_COLUMNS = ["a", "b", "p", "p_raw", "crossed_p", "crossed_p_raw"]
+
+# Prefixes of the columns of each test.
+_TESTS = {"Welch’s test, over instances": "", "the test over instances and neurons": "crossed_"}
 
 
 def _values(scores: Mapping[str, Score]) -> list[dict[str, Any]]:

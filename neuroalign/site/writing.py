@@ -14,9 +14,16 @@ import jinja2
 from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.drawn_neurons import draw_neurons
 from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.home import TEMPORARY_PREFIX
-from neuroalign.leaderboards import ALPHA, WHAT_THE_TEST_COVERS, Correction, rank
+from neuroalign.leaderboards import (
+    ALPHA,
+    WHAT_THE_CROSSED_TEST_COVERS,
+    WHAT_THE_TEST_COVERS,
+    Correction,
+    rank,
+)
 from neuroalign.progress import progress
 from neuroalign.results import ResultsStore
 from neuroalign.score_groups import group_scores
@@ -34,6 +41,7 @@ def write_site(
     *,
     store: ResultsStore | None = None,
     correction: Correction = "holm",
+    over_neurons: bool = True,
 ) -> Path:
     """Write the leaderboards of a dataset as a static site.
 
@@ -43,6 +51,8 @@ def write_site(
         New, empty, or a site that was written before, which is replaced.
     dataset, benchmarks, store, correction
         As for :func:`neuroalign.leaderboards.leaderboards`.
+    over_neurons : bool
+        Whether to test over instances and neurons as well; the arrays are read for the pages of the models anyway.
 
     Returns
     -------
@@ -67,7 +77,12 @@ def write_site(
     groups = [each for each in group_scores(store.items(), loaded, wanted) if each.families]
     if not groups:
         raise NeuroalignError(f"nothing has been scored on {loaded.identifier} yet")
-    boards = [contents.board(each, rank(each, loaded, correction=correction)) for each in groups]
+    boards = [
+        contents.board(
+            each, rank(each, loaded, correction=correction, drawn=draw_neurons(each, store, over_neurons))
+        )
+        for each in groups
+    ]
     families = contents.families(groups, boards)
 
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -116,6 +131,7 @@ class _Pages:
             "correction": {"holm": "Holm", "bh": "Benjamini–Hochberg"}[correction],
             "alpha": ALPHA,
             "covers": WHAT_THE_TEST_COVERS,
+            "crossed_covers": WHAT_THE_CROSSED_TEST_COVERS,
             "version": version("neuroalign"),
         }
 

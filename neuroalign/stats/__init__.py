@@ -6,6 +6,7 @@ from neuroalign.stats.bootstrap import (
     OfNeurons,
     bootstrap_weighted_difference,
     bootstrap_weighted_mean,
+    bootstrap_weighted_means,
     dual_bootstrap,
     dual_variance,
     weighted_mean,
@@ -15,7 +16,7 @@ from neuroalign.stats.equivalence import Equivalence, equivalence
 from neuroalign.stats.jackknife import jackknife_standard_error, weighted_mean_standard_error
 from neuroalign.stats.letters import compact_letters
 from neuroalign.stats.multiplicity import adjust_p_values
-from neuroalign.stats.pairwise import pairwise_matrix, pairwise_welch
+from neuroalign.stats.pairwise import pairwise_crossed, pairwise_matrix, pairwise_welch
 from neuroalign.stats.permutation import permutation_p_value
 from neuroalign.stats.welch import WelchTest, welch
 
@@ -29,12 +30,14 @@ __all__ = [
     "adjust_p_values",
     "bootstrap_weighted_difference",
     "bootstrap_weighted_mean",
+    "bootstrap_weighted_means",
     "compact_letters",
     "crossed_test",
     "dual_bootstrap",
     "dual_variance",
     "equivalence",
     "jackknife_standard_error",
+    "pairwise_crossed",
     "pairwise_matrix",
     "pairwise_welch",
     "permutation_p_value",

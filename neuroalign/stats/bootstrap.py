@@ -1,7 +1,7 @@
 """Bootstrap over neurons, over stimuli, and over both."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -152,6 +152,45 @@ def bootstrap_weighted_difference(
     return result if varies else _without_interval(result)
 
 
+def bootstrap_weighted_means(
+    groups: Sequence[tuple[ArrayLike, ArrayLike]], *, n_resamples: int = 10_000, seed: int = 0
+) -> NDArray[np.float64]:
+    """Bootstrap the weighted means of several models or families over the neurons that they share.
+
+    Parameters
+    ----------
+    groups : sequence of (values, weights)
+        Arrays of float, shape (n,) or (n_instances, n), of the same neurons in the same order; see
+        :func:`bootstrap_weighted_mean`.
+    n_resamples, seed : int
+
+    Returns
+    -------
+    array of float64, shape (n_groups, n_resamples)
+        Of the same neurons for all groups, those that :func:`bootstrap_weighted_difference` draws: the difference of
+        two rows is its distribution.
+
+    Raises
+    ------
+    ArrayError, UsageError
+        As :func:`bootstrap_weighted_difference`.
+    """
+    _check(0.95, n_resamples, seed)
+    of_counts = [_of_counts(values, weights) for values, weights in groups]
+    sizes = {np.shape(values)[-1] for values, _ in groups}
+    if len(sizes) > 1:
+        raise ArrayError(f"all groups must be of the same neurons, not of {' and '.join(map(str, sizes))}")
+    means, rng = np.empty((len(groups), n_resamples)), np.random.default_rng(seed)
+    for n in sizes:
+        batch = max(1, _BATCH // n)
+        for start in range(0, n_resamples, batch):
+            stop = min(start + batch, n_resamples)
+            counts = _counts(rng.integers(0, n, size=(stop - start, n)), n)
+            for row, each in zip(means, of_counts, strict=True):
+                row[start:stop] = each(counts)
+    return means
+
+
 def dual_bootstrap(
     fit: Callable[[NDArray[np.int64]], OfNeurons],
     *,
@@ -275,6 +314,20 @@ def weighted_mean(values: ArrayLike, weights: ArrayLike) -> OfNeurons:
     ArrayError
         As :func:`bootstrap_weighted_mean`.
     """
+    of_counts, n = _of_counts(values, weights), np.shape(values)[-1]
+    return lambda neurons: of_counts(_counts(neurons, n))
+
+
+def _counts(neurons: NDArray[np.int64], n: int) -> NDArray[np.float64]:
+    """Count how often each of n neurons was drawn, (n_resamples, n)."""
+    number = len(neurons)
+    rows = np.repeat(np.arange(number), neurons.shape[1])
+    counted = np.bincount(rows * n + neurons.ravel(), minlength=number * n)
+    return counted.reshape(number, n).astype(np.float64)
+
+
+def _of_counts(values: ArrayLike, weights: ArrayLike) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """Return the mean over instances of weighted means as a function of how often each neuron was drawn."""
     given = np.atleast_2d(np.asarray(weights, dtype=np.float64))
     of_given = np.atleast_2d(np.asarray(values, dtype=np.float64))
     if given.ndim != 2 or np.shape(weights) != np.shape(values):
@@ -291,16 +344,13 @@ def weighted_mean(values: ArrayLike, weights: ArrayLike) -> OfNeurons:
         )
     weighted = np.where(given > 0, given * np.where(given > 0, of_given, 0.0), 0.0)
 
-    def of_neurons(neurons: NDArray[np.int64]) -> NDArray[np.float64]:
-        number, n = len(neurons), given.shape[1]
-        # How often each neuron was drawn: then all instances are two products of matrices.
-        rows = np.repeat(np.arange(number), neurons.shape[1])
-        counts = np.bincount(rows * n + neurons.ravel(), minlength=number * n).reshape(number, n)
+    def of_counts(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        # All instances are two products of matrices.
         sums, total = counts @ weighted.T, counts @ given.T
         means: NDArray[np.float64] = np.where(total > 0, sums / np.where(total > 0, total, 1.0), 0.0)
         return means.mean(axis=1)
 
-    return of_neurons
+    return of_counts
 
 
 def _over_neurons(

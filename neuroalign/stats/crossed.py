@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True)
@@ -12,24 +14,25 @@ class CrossedTest:
 
     Parameters
     ----------
-    difference, standard_error : float
-    t, df, p : float
+    difference, standard_error : float or array of float
+        The shape of what was tested; so are all others.
+    t, df, p : float or array of float
         Statistic, Welch-Satterthwaite degrees of freedom and two-sided p.
-    ci_low, ci_high : float
+    ci_low, ci_high : float or array of float
         95 % confidence interval of `difference`.
     """
 
-    difference: float
-    standard_error: float
-    t: float
-    df: float
-    p: float
-    ci_low: float
-    ci_high: float
+    difference: Any
+    standard_error: Any
+    t: Any
+    df: Any
+    p: Any
+    ci_low: Any
+    ci_high: Any
 
 
 def crossed_test(
-    difference: float, standard_errors: Sequence[float], degrees_of_freedom: Sequence[float]
+    difference: ArrayLike, standard_errors: Sequence[ArrayLike], degrees_of_freedom: Sequence[ArrayLike]
 ) -> CrossedTest:
     """Test a difference whose errors have several sources, such as instances and the neurons that they share.
 
@@ -38,10 +41,10 @@ def crossed_test(
 
     Parameters
     ----------
-    difference : float
-    standard_errors : sequence of float
-        One for each source; those of Welch's test and of a bootstrap, for instance.
-    degrees_of_freedom : sequence of float
+    difference : float or array of float
+    standard_errors : sequence of float or of arrays of float
+        One for each source, of the shape of `difference`; those of Welch's test and of a bootstrap, for instance.
+    degrees_of_freedom : sequence of float or of arrays of float
         Of each.
 
     Returns
@@ -60,22 +63,15 @@ def crossed_test(
     >>> f"{test.standard_error:.2f} {test.df:.0f} {test.p:.3f}"
     '0.05 64 0.050'
     """
-    from scipy import stats
+    from scipy.special import stdtr, stdtrit
 
-    variances = np.asarray(standard_errors, dtype=np.float64) ** 2
-    total = float(variances.sum())
-    if not total > 0:
-        nan = float("nan")
-        return CrossedTest(difference, nan, nan, nan, nan, nan, nan)
-    df = float(total**2 / (variances**2 / np.asarray(degrees_of_freedom, dtype=np.float64)).sum())
-    error = float(np.sqrt(total))
-    low, high = stats.t.interval(0.95, df, loc=difference, scale=error)
-    return CrossedTest(
-        difference=difference,
-        standard_error=error,
-        t=difference / error,
-        df=df,
-        p=float(2 * stats.t.sf(abs(difference) / error, df)),
-        ci_low=float(low),
-        ci_high=float(high),
-    )
+    given = np.asarray(difference, dtype=np.float64)
+    total, shares = np.zeros(given.shape), np.zeros(given.shape)
+    for each, freedom in zip(standard_errors, degrees_of_freedom, strict=True):
+        variance = np.asarray(each, dtype=np.float64) ** 2
+        total, shares = total + variance, shares + variance**2 / np.asarray(freedom, dtype=np.float64)
+    total = np.where(total > 0, total, np.nan)
+    error, df = np.sqrt(total), total**2 / np.where(shares > 0, shares, np.nan)
+    half, t = error * stdtrit(df, 0.975), given / error
+    found = (given, error, t, df, 2 * stdtr(df, -np.abs(t)), given - half, given + half)
+    return CrossedTest(*(each[()] for each in found))

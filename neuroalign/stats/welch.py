@@ -23,6 +23,8 @@ class WelchTest:
         The difference in units of the pooled standard deviation, freed of its small-sample bias.
     ci_low, ci_high : float
         Confidence interval of `difference`, 95 % by default.
+    standard_error : float
+        Of `difference`.
     difference : float
         ``mean(a) - mean(b)``; known also where there is no test, NaN only if a group is empty.
     n_a, n_b : int
@@ -37,6 +39,7 @@ class WelchTest:
     hedges_g: float
     ci_low: float
     ci_high: float
+    standard_error: float
     difference: float
     n_a: int
     n_b: int
@@ -78,15 +81,11 @@ def welch(a: ArrayLike, b: ArrayLike, *, confidence: float = 0.95) -> WelchTest:
     >>> f"t({test.df:.1f}) = {test.t:.2f}, p = {test.p:.4f}, g = {test.hedges_g:.2f}"
     't(3.9) = 4.24, p = 0.0143, g = 2.82'
     """
-    a, b = _finite(a), _finite(b)
+    a, b = finite(a), finite(b)
     difference = float(a.mean() - b.mean()) if a.size and b.size else _NAN
-    reason = None
-    if min(a.size, b.size) < 2:
-        reason = f"fewer than two finite values in one group ({a.size} and {b.size})"
-    elif not (_varies(a) or _varies(b)):
-        reason = "no variance in either group"
-    if reason is not None:
-        return WelchTest(_NAN, _NAN, _NAN, _NAN, _NAN, _NAN, difference, a.size, b.size, reason)
+    reason = why_untested(a.size, b.size, varies(a) or varies(b))
+    if reason:
+        return WelchTest(_NAN, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, difference, a.size, b.size, reason)
     with warnings.catch_warnings():
         # SciPy warns of lost precision where one group is constant; the other has variance enough.
         warnings.filterwarnings("ignore", "Precision loss occurred", RuntimeWarning)
@@ -96,27 +95,41 @@ def welch(a: ArrayLike, b: ArrayLike, *, confidence: float = 0.95) -> WelchTest:
         t=float(test.statistic),
         df=float(test.df),
         p=float(test.pvalue),
-        hedges_g=_hedges_g(a, b),
+        hedges_g=float(hedges_g(difference, a.var(ddof=1), b.var(ddof=1), a.size, b.size)),
         ci_low=float(interval.low),
         ci_high=float(interval.high),
+        standard_error=float(np.sqrt(a.var(ddof=1) / a.size + b.var(ddof=1) / b.size)),
         difference=difference,
         n_a=a.size,
         n_b=b.size,
     )
 
 
-def _hedges_g(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    m = a.size + b.size - 2
-    pooled = np.sqrt(((a.size - 1) * a.var(ddof=1) + (b.size - 1) * b.var(ddof=1)) / m)
+def hedges_g(
+    difference: ArrayLike, variance_a: ArrayLike, variance_b: ArrayLike, n_a: ArrayLike, n_b: ArrayLike
+) -> NDArray[np.float64]:
+    """Return Hedges' g of groups with these moments, of any shape; see :func:`welch`."""
+    n_a, n_b = np.asarray(n_a), np.asarray(n_b)
+    m = n_a + n_b - 2
+    pooled = np.sqrt(((n_a - 1) * np.asarray(variance_a) + (n_b - 1) * np.asarray(variance_b)) / m)
     correction = np.exp(gammaln(m / 2) - gammaln((m - 1) / 2)) / np.sqrt(m / 2)
-    return float(correction * (a.mean() - b.mean()) / pooled)
+    return np.asarray(correction * np.asarray(difference) / pooled)
 
 
-def _finite(values: ArrayLike) -> NDArray[np.float64]:
+def why_untested(n_a: int, n_b: int, either_varies: bool) -> str | None:
+    """Say why two groups cannot be tested; None if they can."""
+    if min(n_a, n_b) < 2:
+        return f"fewer than two finite values in one group ({n_a} and {n_b})"
+    return None if either_varies else "no variance in either group"
+
+
+def finite(values: ArrayLike) -> NDArray[np.float64]:
+    """Drop values that are not finite."""
     array = np.asarray(values, dtype=np.float64).ravel()
     return array[np.isfinite(array)]
 
 
-def _varies(values: NDArray[np.float64]) -> bool:
+def varies(values: NDArray[np.float64]) -> bool:
+    """Whether a group has any variance."""
     # Equal numbers that were computed in two ways differ in their last bits; that is no variance.
-    return bool(np.ptp(values) > 16 * np.finfo(np.float64).eps * np.abs(values).max())
+    return bool(values.size and np.ptp(values) > 16 * np.finfo(np.float64).eps * np.abs(values).max())

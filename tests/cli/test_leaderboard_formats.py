@@ -70,12 +70,42 @@ def test_what_the_test_does_not_cover_and_what_is_left_out_is_said(tables, style
 
 
 def test_table_shows_interval_letters_and_chance(tables):
-    lines = format_leaderboards(tables, "table").splitlines()
-    assert lines[2].split("  ")[0] == "family"
-    for heading in ("95 % interval", "SE over neurons", "chance", "letters", "p (Welch)", "p (Holm)"):
-        assert heading in lines[2]
-    first = tables[0].iloc[0]
-    assert f"{first['ci_low']:.3f} to {first['ci_high']:.3f}" in lines[4]
+    text = format_leaderboards(tables[:1], "markdown")
+    scores, tests = (each.splitlines() for each in text.split("\n\n")[1:3])
+    for heading in ("family", "95 % interval", "SE over neurons", "chance", "letters"):
+        assert re.search(rf" {heading} +\|", scores[0])
+    for heading in ("difference", "Hedges' g", "Welch: 95 % interval", "Welch: p", "Welch: p (Holm)"):
+        assert re.search(rf" {re.escape(heading)} +\|", tests[0])
+    best, other = tables[0].iloc[0], tables[0].iloc[1]
+    assert f"{best['ci_low']:.3f} to {best['ci_high']:.3f}" in scores[2]
+    assert f"{other['difference_ci_low']:.3f} to {other['difference_ci_high']:.3f}" in tests[2]
+    assert other["difference"] == pytest.approx(best["mean"] - other["mean"])
+    # Arrays of these scores hold nothing, so there is no test with neurons, and that is said.
+    assert "with neurons:" not in tests[0]
+    assert "Not tested with neurons: " in text
+
+
+@pytest.mark.parametrize("style", ["table", "markdown", "latex", "json", "csv"])
+def test_the_test_with_neurons_stands_beside_welchs(tables, style):
+    table = tables[0].copy()
+    table["crossed_ci_low"], table["crossed_ci_high"] = [np.nan, -0.125], [np.nan, 0.875]
+    table["crossed_p_raw"] = table["crossed_p"] = [np.nan, 0.1875]
+    table.attrs |= {"no_neurons": "", "n_neurons": 30, "welch_only": [[HOSTILE, "b"]]}
+    text = format_leaderboards([table], style)
+    if style == "csv":
+        rows = list(csv.DictReader(io.StringIO(text)))
+        assert (rows[1]["crossed_p"], rows[1]["crossed_ci_low"]) == ("0.1875", "-0.125")
+        return
+    if style == "json":
+        (board,) = json.loads(text)["leaderboards"]
+        assert board["welch_only"] == [[HOSTILE, "b"]]
+        assert board["rows"][1]["crossed_p"] == 0.1875
+        assert "crossed_p" in board["pairs"][0]
+        return
+    assert ("$-0.125$ to 0.875" if style == "latex" else "-0.125 to 0.875") in text
+    assert text.count("0.188") == 2
+    assert "1 pair of families differs by Welch's test only" in text
+    assert "With neurons: the variance of a paired bootstrap over neurons" in text
 
 
 def test_csv_keeps_every_digit(tables):
@@ -99,10 +129,12 @@ def test_latex_is_a_whole_table_with_names_escaped(tables):
     assert escaped in text
     assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 2
     first = text.partition(r"\end{table}")[0]
-    (columns,) = re.findall(r"\\begin\{tabular\}\{([lr]+)\}", first)
-    rows = [line for line in first.splitlines() if line.endswith(r"\\")]
-    assert len(rows) == 3
-    assert {len(re.findall(r"(?<!\\)&", row)) + 1 for row in rows} == {len(columns)}
+    tabulars = re.findall(r"\\begin\{tabular\}\{([lr]+)\}(.*?)\\end\{tabular\}", first, re.DOTALL)
+    assert len(tabulars) == 2
+    for (columns, body), n_rows in zip(tabulars, (3, 2), strict=True):
+        rows = [line for line in body.splitlines() if line.endswith(r"\\")]
+        assert len(rows) == n_rows
+        assert {len(re.findall(r"(?<!\\)&", row)) + 1 for row in rows} == {len(columns)}
     assert r"\times 10^{-" in first
     assert "share a letter" in first
     assert "siunitx" not in text
@@ -123,7 +155,7 @@ def test_command_takes_a_correction_and_notes_what_csv_leaves_out(tables, folder
     assert "left out: 1 of another version of the benchmark" in captured.err
     assert run(["leaderboard", folder, "-b", "alignment", "--correction", "bh"]) == 0
     out = capsys.readouterr().out
-    assert "p (BH)" in out
+    assert " p (BH)" in out
     assert ", 1 with other options." in out
 
 

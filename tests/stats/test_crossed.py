@@ -40,3 +40,16 @@ def test_no_test_without_errors(errors):
     crossed = crossed_test(0.3, errors, [5] * len(errors))
     assert crossed.difference == 0.3
     assert math.isnan(crossed.p)
+
+
+def test_arrays_are_tested_one_by_one():
+    differences, errors = (
+        np.array([0.3, -0.1, 0.2]),
+        [np.array([0.1, 0.2, np.nan]), np.array([0.1, 0.0, 0.1])],
+    )
+    together = crossed_test(differences, errors, [np.array([4.0, 5.0, 6.0]), 30])
+    for index in range(3):
+        alone = crossed_test(differences[index], [each[index] for each in errors], [4 + index, 30])
+        for name in ("t", "df", "p", "ci_low", "ci_high"):
+            assert getattr(together, name)[index] == pytest.approx(getattr(alone, name), nan_ok=True)
+    assert isinstance(alone.p, float)
