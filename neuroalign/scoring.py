@@ -2,6 +2,7 @@
 
 import os
 import platform
+import time
 import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -200,11 +201,13 @@ def _score_instance(
     n_permutations: int,
     permutation_seed: int,
 ) -> list[Score | Failure]:
+    started = time.monotonic()
     try:
         latents = compute_latents(model, dataset.stimuli, use_cache=use_cache)
     except Exception as error:
         reason = _reason(error, f"the latents of {model.identifier} cannot be computed")
         return [Failure(model.identifier, each.identifier, reason) for each in benchmarks]
+    latents_seconds = time.monotonic() - started
     prepared = _Prepared(model, dataset.stimuli, latents)
     latents_hash = _hash_latents(latents)
     outcomes: list[Score | Failure] = []
@@ -214,6 +217,7 @@ def _score_instance(
         if known is not None and _has_null(known, n_permutations, permutation_seed):
             outcomes.append(known)
             continue
+        started = time.monotonic()
         try:
             computed = known or benchmark.score(prepared, dataset, join=join)
             if n_permutations:
@@ -238,6 +242,9 @@ def _score_instance(
             "model_fingerprint": getattr(model, "fingerprint", None),
             "simulated": dataset.simulated,
             "join": join,
+            # By which later runs are planned.
+            "seconds": round(time.monotonic() - started, 3),
+            "latents_seconds": round(latents_seconds, 3),
             **computed.provenance,
         }
         computed = replace(computed, family=family, provenance=provenance)

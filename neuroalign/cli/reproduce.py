@@ -47,7 +47,11 @@ Examples:
     help="Let a cluster do the jobs. Its workers must see the same NEUROALIGN_HOME.",
 )
 @click.option("--address", default="", metavar="ADDRESS", help="Of the cluster's scheduler.")
-@click.option("--dry-run", is_flag=True, help="List the steps, and about how long each takes.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="List the steps, and about how long each takes by what was measured before.",
+)
 def reproduce(
     study: str,
     dataset: str | None,
@@ -64,7 +68,7 @@ def reproduce(
     with the reason, and loses nothing else.
     """
     from neuroalign.studies.cluster import cluster
-    from neuroalign.studies.running import plan_study, run_journal, run_study
+    from neuroalign.studies.running import plan_study, run_study
 
     if address and backend is None:
         raise UsageError("--address needs --backend dask or --backend ray")
@@ -74,10 +78,14 @@ def reproduce(
         study, dataset=dataset, grid=grid, folder=folder, n_jobs=jobs, on_cluster=backend is not None
     )
     if dry_run:
-        journal = run_journal(run)
-        for step in run.steps():
-            done = "  (done before)" if journal.is_done(step) else ""
-            click.echo(f"{_duration(journal.seconds(step)):>9}  {step.name}{done}")
+        seconds = run.seconds()
+        for name, each in seconds.items():
+            if isinstance(each, str):
+                click.echo(f"{'–':>9}  {name}: left out ({each})")
+            else:
+                click.echo(f"{_duration(each):>9}  {name}")
+        total = sum(each for each in seconds.values() if not isinstance(each, str))
+        click.echo(f"{_duration(total):>9}  in all")
         return 0
     with nullcontext() if backend is None else cluster(backend, address, run.dataset):
         outcomes = run_study(run, tell=lambda line: click.echo(line, err=True))
@@ -90,6 +98,7 @@ def reproduce(
 
 
 def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.0f} h"
+    for limit, unit, name in ((90, 1, "s"), (5400, 60, "min"), (48 * 3600, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{seconds / 86400:.0f} days"

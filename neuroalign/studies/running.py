@@ -15,7 +15,6 @@ from neuroalign.benchmark import Benchmark
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, UsageError
-from neuroalign.hashing import digest
 from neuroalign.latents_cache import compute_latents
 from neuroalign.models import FixedFamily, Model, ModelFamily, load_model
 from neuroalign.registry import unknown_name
@@ -25,19 +24,17 @@ from neuroalign.scoring import Failure, score_all
 from neuroalign.selection import Rule, add_udr, select_instances
 from neuroalign.specs import parse_spec
 from neuroalign.studies.claims import Result, examine
+from neuroalign.studies.estimates import Estimates
 from neuroalign.studies.evidence import Evidence
 from neuroalign.studies.report import Claimed, LeftOut, Picture, draw_figures, write_report
-from neuroalign.studies.steps import Journal, Outcome, Step, run_steps
+from neuroalign.studies.steps import Outcome, Step, run_steps
 from neuroalign.studies.study import RULES, Claim, Family, Scoring, Study, load_study
 
-#: What is guessed of a step that was never done. Measured on one core, 2,100 stimuli and 159 neurons: seconds to score
-#: an instance by one benchmark, and to encode the images; images that are trained on in a second.
-SECONDS_A_SCORE, SECONDS_OF_LATENTS, TRAINING_RATE = 1.0, 3.0, 500.0
+#: Seconds of the other steps, on one core: a figure with the scores of a family, and everything else.
+SECONDS_A_FIGURE, SECONDS_OF_A_STEP = 0.6, 2.0
 
 #: Numbers that rules of selection go by, as the record of a training has them.
 _TRAINED = ("objective", "accuracy")
-
-_JOURNAL = "steps.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +81,7 @@ class Run:
     dataset : Dataset
     grid : str
     folder : Path
-        For the report, its figures, and the journal.
+        For the report and its figures.
     n_jobs : int
         Instances that are scored or trained at once; the report does not depend on it.
     on_cluster : bool
@@ -110,17 +107,49 @@ class Run:
             needs: tuple[str, ...] = ()
             if family.grids[self.grid].train:
                 needs = (f"train {family.name}",)
-                steps.append(self._step(needs[0], self._trainer(family), seconds=self._training(family)))
-            steps.append(self._step(name, self._scorer(family), needs=needs, seconds=self._scoring(family)))
+                steps.append(Step(needs[0], self._trainer(family)))
+            steps.append(Step(name, self._scorer(family), needs=needs))
             scoring.append(name)
         follows = tuple(scoring)
         steps += [
-            self._step("select", self._select, follows=follows),
-            self._step("test claims", self._test, needs=("select",)),
-            self._step("figures", self._draw, needs=("select",)),
-            self._step("report", self._report, needs=("test claims",), follows=("figures",)),
+            Step("select", self._select, follows=follows),
+            Step("test claims", self._test, needs=("select",)),
+            Step("figures", self._draw, needs=("select",)),
+            Step("report", self._report, needs=("test claims",), follows=("figures",)),
         ]
         return steps
+
+    def seconds(self) -> dict[str, float | str]:
+        """Estimate how long each step takes, or say why it cannot be done.
+
+        Returns
+        -------
+        dict of str to float or str
+            By the names of the steps. Scores and weights that are there already take no time.
+        """
+        estimates = Estimates(self.store, self.dataset)
+        found: dict[str, float | str] = {}
+        for family in self.study.families.values():
+            grid = family.grids[self.grid].train
+            try:
+                if grid:
+                    trainable = _trainable(family)
+                    recipes = trainable.recipes({}, grid=grid)
+                    trained = estimates.trained(trainable)
+                    missing = [each for each in recipes if each not in trained]
+                    found[f"train {family.name}"] = estimates.training(trainable, missing) / self.n_jobs
+                    identifier, names = trainable.identifier, [trained.get(each, "") for each in recipes]
+                else:
+                    identifier, models = self._models(family)
+                    names = [each.identifier for each in models]
+                benchmarks = [each.benchmark for each in self._scorings(family)]
+                found[f"score {family.name}"] = estimates.scoring(identifier, names, benchmarks) / self.n_jobs
+            except NeuroalignError as error:
+                steps = ("train", "score") if grid else ("score",)
+                found |= {f"{each} {family.name}": " ".join(str(error).split()) for each in steps}
+        n_figures = len(self.study.families) * len(self.study.shown)
+        found["figures"] = SECONDS_A_FIGURE * n_figures
+        return {each.name: found.get(each.name, SECONDS_OF_A_STEP) for each in self.steps()}
 
     def supported(self, scoring: Scoring) -> str:
         """Return why a scoring cannot be had of the dataset; empty where it can."""
@@ -163,11 +192,6 @@ class Run:
             missing={each.step.removeprefix("score "): each.reason for each in failed},
             unsupported={name: reason for name, reason in unsupported.items() if reason},
         )
-
-    def _step(self, name: str, run: Callable[[Mapping[str, Outcome]], Any], **fields: Any) -> Step:
-        # Another size or dataset takes another time.
-        described = [name, self.grid, self.dataset.content_hash, repr(self.study)]
-        return Step(name, run, key=digest(*described), **fields)
 
     def _scorings(self, family: Family) -> list[Scoring]:
         return [
@@ -344,30 +368,6 @@ class Run:
             left_out=left_out,
         )
 
-    def _training(self, family: Family) -> float:
-        try:
-            recipes = _trainable(family).recipes({}, grid=family.grids[self.grid].train)
-        except NeuroalignError:
-            return 0.0
-        return sum(each.steps * each.batch_size for each in recipes) / TRAINING_RATE / self.n_jobs
-
-    def _scoring(self, family: Family) -> float:
-        instances = family.grids[self.grid]
-        try:
-            if instances.train:
-                n = len(_trainable(family).recipes({}, grid=instances.train))
-            else:
-                n = len(self._models(family)[1])
-        except NeuroalignError:
-            return 0.0
-        responses = self.dataset.recording
-        n_stimuli = len(set(responses["stimulus_id"].values.tolist()))
-        share = n_stimuli * responses.sizes["neuroid"] / (2_100 * 159)
-        of_each = SECONDS_OF_LATENTS * n_stimuli / 2_100 + SECONDS_A_SCORE * share * sum(
-            _passes(each.benchmark) for each in self._scorings(family)
-        )
-        return n * of_each / self.n_jobs
-
 
 def plan_study(
     study: "str | os.PathLike[str] | Study",
@@ -440,12 +440,7 @@ def run_study(run: Run, *, tell: Callable[[str], None] = lambda line: None) -> d
     All that takes long is jobs that joblib submits: within :func:`neuroalign.studies.cluster.cluster` they are done
     elsewhere.
     """
-    return run_steps(run.steps(), run_journal(run), tell=tell)
-
-
-def run_journal(run: Run) -> Journal:
-    """Return the journal of a study, which knows what was done and how long it took."""
-    return Journal(run.folder / _JOURNAL)
+    return run_steps(run.steps(), tell=tell)
 
 
 class _Latents(Mapping[str, xr.DataArray]):
@@ -525,8 +520,3 @@ def _is_by(score: Score, benchmark: Benchmark) -> bool:
 def _canonical(options: Mapping[str, Any]) -> str:
     # Options that were read from a record have lists for tuples.
     return json.dumps(dict(options), sort_keys=True, default=str)
-
-
-def _passes(benchmark: Benchmark) -> int:
-    """Return how often a benchmark does its work: once for each of its draws, and for the neurons themselves."""
-    return 1 + int(benchmark.options().get("n_draws", 0))

@@ -1,10 +1,17 @@
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from types import MappingProxyType
 
 import pytest
+from neuroalign.model_zoo.beta_vae import BetaVAE
 
 from neuroalign.cli import run as run_cli
 from neuroalign.datasets.catalogue import load_dataset
+from neuroalign.results import ResultsStore
 from neuroalign.studies import running
 from neuroalign.studies.report import what_it_means
 from neuroalign.studies.running import plan_study, run_study
@@ -64,18 +71,61 @@ def test_a_killed_study_goes_on_to_the_same_report(study, tmp_path, monkeypatch)
     assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//""", text)
 
 
+@pytest.mark.slow
+def test_a_study_that_is_killed_from_outside_goes_on_to_the_same_report(study, tmp_path):
+    def start(home, folder):
+        return subprocess.Popen(
+            [sys.executable, "-m", "neuroalign", "reproduce", str(study), "--output", str(folder)],
+            env={**os.environ, "NEUROALIGN_HOME": str(tmp_path / home)},
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+
+    killed = start("home", tmp_path / "killed")
+    store = ResultsStore(tmp_path / "home" / "results")
+    while not (found := list(store.items())):
+        assert killed.poll() is None, "it ended before it could be killed"
+        time.sleep(0.02)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+    assert len(found) < 3
+    assert not (tmp_path / "killed" / "report.html").exists()
+    first = found[0][1].provenance["created"]
+    assert start("home", tmp_path / "killed").wait() == 0
+    # What was scored before the kill was not scored again.
+    assert first in {each.provenance["created"] for each in store.scores()}
+    assert start("other", tmp_path / "whole").wait() == 0
+    killed_report, whole_report = (tmp_path / each / "report.html" for each in ("killed", "whole"))
+    assert killed_report.read_bytes() == whole_report.read_bytes()
+
+
 def test_steps_are_listed_without_doing_them(study, tmp_path, capsys):
     assert run_cli(["reproduce", str(study), "--dry-run", "--output", str(tmp_path / "out")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [re.split(r"  +", line.strip())[-1] for line in lines] == [
+    names = [re.split(r"  +", line.strip())[-1] for line in lines]
+    assert [name.partition(":")[0] for name in names] == [
         "score pca",
         "score ghost",
         "select",
         "test claims",
         "figures",
         "report",
+        "in all",
     ]
+    assert "left out (vgg_face needs weights" in names[1]
     assert not (tmp_path / "out").exists()
+
+
+def test_the_papers_instances_are_counted(capsys):
+    assert run_cli(["reproduce", "higgins2020", "--grid", "paper", "--dry-run"]) == 0
+    lines = [re.split(r"  +", line.strip()) for line in capsys.readouterr().out.splitlines()]
+    times = {name: seconds for seconds, name in lines}
+    # 400 β-VAEs of a million steps with sixteen images, 510 a second: that of the bundled ones in the middle.
+    rates = sorted(each.record["images_per_second"] for _, each in BetaVAE().bundled())
+    days = 400 * 16_000_000 / rates[len(rates) // 2] / 86_400
+    assert times["train beta_vae"] == f"{days:.0f} days"
+    assert times["in all"].endswith(" days")
+    assert int(times["in all"].split()[0]) > days
 
 
 @pytest.mark.parametrize(

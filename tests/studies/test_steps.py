@@ -1,10 +1,7 @@
-import json
-
 import pytest
 
-from neuroalign.errors import NeuroalignError, NeuroalignWarning, UsageError
-from neuroalign.studies import steps as module
-from neuroalign.studies.steps import Journal, Step, run_steps
+from neuroalign.errors import NeuroalignError, UsageError
+from neuroalign.studies.steps import Step, run_steps
 
 
 class Killed(BaseException):
@@ -18,25 +15,19 @@ def fails(error):
     return run
 
 
-@pytest.fixture
-def journal(tmp_path):
-    return Journal(tmp_path / "steps.json")
-
-
-def test_values_go_on_to_later_steps(journal):
+def test_values_go_on_to_later_steps():
     found = run_steps(
         [
             Step("two", lambda before: 2),
             Step("three", lambda before: 3),
             Step("sum", lambda before: before["two"].value + before["three"].value, needs=("two", "three")),
         ],
-        journal,
     )
     assert found["sum"].value == 5
     assert {each.state for each in found.values()} == {"done"}
 
 
-def test_a_failure_loses_what_needs_it_and_nothing_else(journal):
+def test_a_failure_loses_what_needs_it_and_nothing_else():
     told = []
     found = run_steps(
         [
@@ -52,7 +43,6 @@ def test_a_failure_loses_what_needs_it_and_nothing_else(journal):
                 follows=("table", "broken"),
             ),
         ],
-        journal,
         tell=told.append,
     )
     assert {name: each.state for name, each in found.items()} == {
@@ -70,7 +60,7 @@ def test_a_failure_loses_what_needs_it_and_nothing_else(journal):
     assert told[4] == "other: done"
 
 
-def test_a_killed_run_goes_on(journal, tmp_path):
+def test_a_killed_run_goes_on():
     done, kept = [], {}
 
     def compute(name, *, dies=False):
@@ -86,49 +76,15 @@ def test_a_killed_run_goes_on(journal, tmp_path):
 
     def steps(*, dies):
         return [
-            Step("a", compute("a"), key="1"),
-            Step("b", compute("b", dies=dies), needs=("a",), key="1"),
-            Step("c", lambda before: before["a"].value + before["b"].value, needs=("b",), key="1"),
+            Step("a", compute("a")),
+            Step("b", compute("b", dies=dies), needs=("a",)),
+            Step("c", lambda before: before["a"].value + before["b"].value, needs=("b",)),
         ]
 
     with pytest.raises(Killed):
-        run_steps(steps(dies=True), journal)
-    again = Journal(tmp_path / "steps.json")
-    assert [again.is_done(each) for each in steps(dies=False)] == [True, False, False]
-    assert run_steps(steps(dies=False), again)["c"].value == "AB"
+        run_steps(steps(dies=True))
+    assert run_steps(steps(dies=False))["c"].value == "AB"
     assert done == ["a", "b"]
-    assert [again.is_done(each) for each in steps(dies=False)] == [True, True, True]
-
-
-def test_estimates_come_from_the_first_time_that_a_step_took(journal, tmp_path, monkeypatch):
-    clock = iter([0.0, 30.0, 100.0, 100.5])
-    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
-    step = Step("score", lambda before: 1, key="k", seconds=7.0)
-    assert journal.seconds(step) == 7.0
-    run_steps([step], journal)
-    run_steps([step], journal)
-    again = Journal(tmp_path / "steps.json")
-    assert again.seconds(step) == 30.0
-    changed = Step("score", step.run, key="other", seconds=7.0)
-    assert (again.is_done(changed), again.seconds(changed)) == (False, 7.0)
-
-
-def test_what_is_not_done_is_not_noted(journal):
-    step = Step("a", fails(NeuroalignError("no")))
-    run_steps([step], journal)
-    assert not journal.is_done(step)
-    assert not journal.path.exists()
-
-
-@pytest.mark.parametrize(
-    "content", ["{", "[]", json.dumps({"format": 9}), json.dumps({"format": 1, "steps": {"a": 1}})]
-)
-def test_a_damaged_journal_counts_as_empty(tmp_path, content):
-    path = tmp_path / "steps.json"
-    path.write_text(content)
-    with pytest.warns(NeuroalignWarning, match="unreadable journal"):
-        journal = Journal(path)
-    assert not journal.is_done(Step("a", lambda before: 1))
 
 
 @pytest.mark.parametrize(
@@ -138,6 +94,6 @@ def test_a_damaged_journal_counts_as_empty(tmp_path, content):
         ([("a", ()), ("a", ())], "two steps are called 'a'"),
     ],
 )
-def test_the_order_is_checked(journal, names, told):
+def test_the_order_is_checked(names, told):
     with pytest.raises(UsageError, match=told):
-        run_steps([Step(name, lambda before: 1, needs=needs) for name, needs in names], journal)
+        run_steps([Step(name, lambda before: 1, needs=needs) for name, needs in names])
