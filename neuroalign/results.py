@@ -3,7 +3,7 @@
 import json
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,12 +77,12 @@ class ResultsStore:
 
         Newest by the time of its provenance, or by that of its file where that says nothing.
         """
-        unreadable: list[tuple[Path, Exception]] = []
+        unreadable: list[tuple[str | Path, Exception]] = []
         found: list[tuple[float, str, Score]] = []
-        for path in self._paths():
+        for key, path in self._files():
             try:
                 record = _read(path)
-                found.append((-_created(record, path), path.stem, Score.from_record(record)))
+                found.append((-_created(record, path), key, Score.from_record(record)))
             except _UNREADABLE as error:
                 unreadable.append((path, error))
         _warn_unreadable(unreadable, self.folder)
@@ -97,17 +97,15 @@ class ResultsStore:
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"
 
-    def _paths(self) -> Iterator[Path]:
-        # Not glob, which takes as long as reading the records does.
+    def _files(self) -> Iterator[tuple[str, str]]:
+        """Yield the key and the path of every record."""
+        # Not glob, nor a Path for each: they take as long as reading the records does.
         with suppress(FileNotFoundError):
             for folder in sorted(os.scandir(self.folder), key=lambda each: each.name):
                 if folder.is_dir():
-                    names = sorted(os.listdir(folder.path))
-                    yield from (
-                        Path(folder.path, name)
-                        for name in names
-                        if name.endswith(".json") and not name.startswith(TEMPORARY_PREFIX)
-                    )
+                    for name in sorted(os.listdir(folder.path)):
+                        if name.endswith(".json") and not name.startswith(TEMPORARY_PREFIX):
+                            yield name.removesuffix(".json"), os.path.join(folder.path, name)
 
 
 def score_key(
@@ -143,7 +141,7 @@ def score_key(
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: str | Path) -> dict[str, Any]:
     with open(path, "rb") as file:
         record = json.loads(file.read())
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
@@ -151,13 +149,13 @@ def _read(path: Path) -> dict[str, Any]:
     return record
 
 
-def _created(record: Mapping[str, Any], path: Path) -> float:
+def _created(record: Mapping[str, Any], path: str) -> float:
     """Return when a score was computed, in seconds since 1970."""
     # Earlier versions did not record it; a file's time is that of its last copy.
     try:
         return datetime.fromisoformat(record["provenance"]["created"]).timestamp()
     except (KeyError, TypeError, ValueError, OverflowError):
-        return path.stat().st_mtime
+        return os.stat(path).st_mtime
 
 
 def now() -> str:
@@ -165,7 +163,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat()
 
 
-def _warn_unreadable(unreadable: list[tuple[Path, Exception]], folder: Path) -> None:
+def _warn_unreadable(unreadable: Sequence[tuple[str | Path, Exception]], folder: Path) -> None:
     if not unreadable:
         return
     path, error = unreadable[0]
