@@ -16,7 +16,7 @@ from neuroalign.stats import adjust_p_values
 from neuroalign.studies.differences import Difference, differ, native_and_recombined, paired_drop
 from neuroalign.studies.evidence import Evidence, Sample, fits_to_draws, read_scores, samples, scores_of
 
-Verdict = Literal["agrees", "agrees among those scored", "disagrees", "cannot tell"]
+Verdict = Literal["agrees", "agrees among those tested", "disagrees", "cannot tell"]
 
 #: Families differ where the corrected p is below it; the paper's own level is the other.
 ALPHA, PAPER_ALPHA = 0.05, 0.01
@@ -31,8 +31,8 @@ class Finding:
 
     Parameters
     ----------
-    verdict : {"agrees", "agrees among those scored", "disagrees", "cannot tell"}
-        Whether the scores agree with the claim; the second where a family that it speaks of has no scores.
+    verdict : {"agrees", "agrees among those tested", "disagrees", "cannot tell"}
+        Whether the scores agree with the claim; the second where families that it speaks of have too few scores.
     statistic : str
         What was measured, in words; empty where nothing was.
     estimate, low, high : float
@@ -80,7 +80,7 @@ def best(
     read : str
         See :func:`samples`.
     margin : float
-        An advantage that does not matter: the claim is wrong if that over some family lies below it.
+        An advantage that does not matter: the claim is wrong if that over some family is shown to lie below it.
     neurons : bool
         Whether the error is also over neurons, which all instances share.
     stimuli : str
@@ -91,7 +91,7 @@ def best(
     Returns
     -------
     Result
-        Families without scores are named: without them the claim holds among those scored, at most.
+        Families with fewer than two scores are named: without them the claim holds among those tested, at most.
 
     Raises
     ------
@@ -99,25 +99,20 @@ def best(
         If the subject, or every rival, has no scores.
     """
     known = samples(evidence, scoring, read=read, needed=[subject], ceiling=ceiling, stimuli=stimuli)
-    rivals = {name: each for name, each in known.items() if name not in (subject, ceiling)}
+    rivals = {name: each for name, each in known.items() if name not in (subject, ceiling) and each.n > 1}
+    others = [*known, *(name for name in evidence.expected.get(scoring, ()) if name not in known)]
+    untested = [name for name in others if name not in (subject, ceiling) and name not in rivals]
     if not rivals:
-        raise NeuroalignError("there is no other family to compare with")
-    absent = [
-        name
-        for name in evidence.expected.get(scoring, ())
-        if name not in known and name not in (subject, ceiling)
-    ]
+        raise NeuroalignError("there is no other family with two instances to compare with")
     plain = {name: differ(known[subject], each) for name, each in rivals.items()}
     wide = {
         name: differ(known[subject], each, neurons=neurons, stimuli=bool(stimuli))
         for name, each in rivals.items()
     }
-    p = adjust_p_values([each.p for each in wide.values()])
-    corrected = {name: each.with_p(p[index]) for index, (name, each) in enumerate(wide.items())}
     test = f"Welch's test over {_over(neurons, stimuli)}, Holm's p < .05"
     return Result(
-        _ahead(subject, plain, PAPER_ALPHA, 0.0, "Welch's t-test, p < .01", absent, known),
-        _ahead(subject, corrected, ALPHA, margin, test, absent, known),
+        _ahead(subject, _sort_as_the_paper(plain), "Welch's t-test, p < .01", untested, known),
+        _ahead(subject, _sort(wide, margin), test, untested, known),
     )
 
 
@@ -185,7 +180,7 @@ def drops(evidence: Evidence, *, scoring: str, families: Sequence[str], margin: 
     families : sequence of str
         In each of which there is to be a drop.
     margin : float
-        A drop that does not matter: the claim is wrong if that of some family lies below it.
+        A drop that does not matter: the claim is wrong if that of some family is shown to lie below it.
 
     Returns
     -------
@@ -199,11 +194,9 @@ def drops(evidence: Evidence, *, scoring: str, families: Sequence[str], margin: 
     scores = {name: scores_of(evidence, scoring, name) for name in families}
     unpaired = {name: differ(*native_and_recombined(each)) for name, each in scores.items()}
     paired = {name: paired_drop(each) for name, each in scores.items()}
-    p = adjust_p_values([each.p for each in paired.values()])
-    corrected = {name: each.with_p(p[index]) for index, (name, each) in enumerate(paired.items())}
     return Result(
-        _dropped(unpaired, PAPER_ALPHA, 0.0, "Welch's t-test of native and recombined, p < .01"),
-        _dropped(corrected, ALPHA, margin, "paired t-test over instances and mixtures, Holm's p < .05"),
+        _dropped(_sort_as_the_paper(unpaired), "Welch's t-test of native and recombined, p < .01"),
+        _dropped(_sort(paired, margin), "paired t-test over instances and mixtures, Holm's p < .05"),
     )
 
 
@@ -269,7 +262,7 @@ def predicts(
     def finding(alpha: float, test: str) -> Finding:
         half = -_normal_quantile(alpha / 2) * error
         low, high = float(np.tanh(z - half)), float(np.tanh(z + half))
-        interval = f"its {100 * (1 - alpha):g} % interval is {low:.2f} to {high:.2f}, p = {_p(p)}"
+        interval = f"its {100 * (1 - alpha):g} % interval is {low:.2f} to {high:.2f}, {_p(p)}"
         verdict: Verdict = "agrees" if low > 0 else "disagrees" if high < 0 else "cannot tell"
         return Finding(verdict, interval, test, statistic, rho, low, high)
 
@@ -304,47 +297,82 @@ def examine(kind: str, evidence: Evidence, settings: Mapping[str, Any]) -> Resul
         return Result(unknown, unknown)
 
 
+@dataclass(frozen=True)
+class _Sorted:
+    """Differences by what is shown of them: above 0, below a margin (or 0), neither."""
+
+    of: Mapping[str, Difference]
+    margin: float
+    above: Sequence[str]
+    below: Sequence[str]
+
+    @property
+    def open(self) -> list[str]:
+        return [name for name in self.of if name not in self.above and name not in self.below]
+
+    @property
+    def least(self) -> str:
+        return min(self.of, key=lambda name: (np.nan_to_num(self.of[name].estimate, nan=np.inf), name))
+
+    @property
+    def verdict(self) -> Verdict:
+        return "disagrees" if self.below else "cannot tell" if self.open else "agrees"
+
+
+def _sort_as_the_paper(of: Mapping[str, Difference]) -> _Sorted:
+    """Sort by the paper's level, without correction."""
+    differing = [name for name, each in of.items() if each.p < PAPER_ALPHA]
+    above = [name for name in differing if of[name].estimate > 0]
+    return _Sorted(of, 0.0, above, [name for name in differing if name not in above])
+
+
+def _sort(of: Mapping[str, Difference], margin: float) -> _Sorted:
+    """Sort by p-values that Holm corrects, those of "differs" and those of "lies below the margin"."""
+    p = adjust_p_values([each.p for each in of.values()])
+    corrected = {name: each.with_p(p[index]) for index, (name, each) in enumerate(of.items())}
+    p_below = adjust_p_values([each.p_below(margin) for each in of.values()])
+    below = [
+        name
+        for (name, each), p_of_below in zip(corrected.items(), p_below, strict=True)
+        if (margin > 0 and p_of_below < ALPHA) or (each.p < ALPHA and each.estimate < 0)
+    ]
+    above = [
+        name for name, each in corrected.items() if each.p < ALPHA and each.estimate > 0 and name not in below
+    ]
+    return _Sorted(corrected, margin, above, below)
+
+
 def _ahead(
-    subject: str,
-    rivals: Mapping[str, Difference],
-    alpha: float,
-    margin: float,
-    test: str,
-    absent: Sequence[str],
-    known: Mapping[str, Sample],
+    subject: str, rivals: _Sorted, test: str, untested: Sequence[str], known: Mapping[str, Sample]
 ) -> Finding:
     """Decide whether a family is ahead of all others."""
-    nearest = min(rivals, key=lambda name: (np.nan_to_num(rivals[name].estimate, nan=np.inf), name))
-    better = [name for name, each in rivals.items() if each.p < alpha and each.estimate > 0]
-    worse = [
-        name
-        for name, each in rivals.items()
-        if (each.p < alpha and each.estimate < 0) or (not each.reason and each.high < margin)
-    ]
-    open_ = [name for name in rivals if name not in better and name not in worse]
+    nearest, of = rivals.least, known[subject]
+    lower = ", lower is better" if of.sign < 0 else ""
     statistic = (
-        f"{subject} {known[subject].mean:.3f}, the nearest rival {nearest} {known[nearest].mean:.3f}: "
-        f"{rivals[nearest].text()}"
+        f"{subject} {of.mean:.3f}, the nearest rival {nearest} {known[nearest].mean:.3f}{lower}: "
+        f"ahead by {rivals.of[nearest].text()}"
     )
+    by = f" by {rivals.margin:g} or more" if rivals.margin else ""
     parts = []
-    if worse:
-        parts.append(f"no better than {_list(worse, rivals)}")
-    if open_:
-        parts.append(f"not shown to differ from {_list(open_, rivals)}")
-    if better:
-        parts.append(f"better than {_list(better, rivals)}")
-    verdict: Verdict = "agrees among those scored" if absent else "agrees"
-    if worse or open_:
-        verdict = "disagrees" if worse else "cannot tell"
-    unknown = f" No scores of {', '.join(absent)}." if absent else ""
-    return _finding(verdict, rivals[nearest], test, statistic, f"{'; '.join(parts)}.{unknown}")
+    if rivals.below:
+        parts.append(f"not better{by} than {_list(rivals.below, rivals.of)}")
+    if rivals.open:
+        parts.append(f"not shown to differ from {_list(rivals.open, rivals.of)}")
+    if rivals.above:
+        parts.append(f"better than {_list(rivals.above, rivals.of)}")
+    verdict = rivals.verdict
+    if untested and verdict == "agrees":
+        verdict = "agrees among those tested"
+    names = [f"{name} ({'1 instance' if name in known else 'no scores'})" for name in untested]
+    left = f" Not tested: {', '.join(names)}." if names else ""
+    return _finding(verdict, rivals.of[nearest], test, statistic, f"{'; '.join(parts)}.{left}")
 
 
 def _not_different(of: Difference, test: str, statistic: str) -> Finding:
     """Decide as the paper did: no difference was found."""
     if of.reason:
         return Finding("cannot tell", of.reason, test, statistic)
-    told = f"the difference is {of.text()}, p = {_p(of.p)}"
+    told = f"the difference is {of.text()}, {_p(of.p)}"
     if of.p >= ALPHA:
         why = f"{told}; that no difference is found does not show that there is none"
         return _finding("agrees", of, test, statistic, why)
@@ -370,28 +398,18 @@ def _equivalent(of: Difference, margin: float, test: str, statistic: str) -> Fin
     return _finding(verdict, of, test, statistic, why)
 
 
-def _dropped(families: Mapping[str, Difference], alpha: float, margin: float, test: str) -> Finding:
+def _dropped(families: _Sorted, test: str) -> Finding:
     """Decide whether all families drop."""
-    least = min(families, key=lambda name: (np.nan_to_num(families[name].estimate, nan=np.inf), name))
-    shown = [name for name, each in families.items() if each.p < alpha and each.estimate > 0]
-    absent = [
-        name
-        for name, each in families.items()
-        if (each.p < alpha and each.estimate < 0) or (not each.reason and each.high < margin)
-    ]
-    shown = [name for name in shown if name not in absent]
-    open_ = [name for name in families if name not in shown and name not in absent]
-    statistic = "drop of " + ", ".join(f"{name} {each.text()}" for name, each in families.items())
+    statistic = "drop of " + ", ".join(f"{name} {each.text()}" for name, each in families.of.items())
+    limit = f" of {families.margin:g} or more" if families.margin else ""
     parts = []
-    if absent:
-        limit = f" above {margin:g}" if margin else ""
-        parts.append(f"no drop{limit} of {_list(absent, families)}")
-    if open_:
-        parts.append(f"not shown of {_list(open_, families)}")
-    if shown:
-        parts.append(f"a drop of {_list(shown, families)}")
-    verdict: Verdict = "disagrees" if absent else "cannot tell" if open_ else "agrees"
-    return _finding(verdict, families[least], test, statistic, f"{'; '.join(parts)}.")
+    if families.below:
+        parts.append(f"no drop{limit}: {_list(families.below, families.of)}")
+    if families.open:
+        parts.append(f"not shown: {_list(families.open, families.of)}")
+    if families.above:
+        parts.append(f"a drop: {_list(families.above, families.of)}")
+    return _finding(families.verdict, families.of[families.least], test, statistic, f"{'; '.join(parts)}.")
 
 
 def _over(neurons: bool, stimuli: str) -> str:
@@ -403,7 +421,7 @@ def _over(neurons: bool, stimuli: str) -> str:
 def _list(names: Sequence[str], differences: Mapping[str, Difference]) -> str:
     def told(name: str) -> str:
         each = differences[name]
-        return each.reason or f"{each.estimate:+.3f}, p = {_p(each.p)}"
+        return each.reason or f"{each.estimate:+.3f}, {_p(each.p)}"
 
     return ", ".join(f"{name} ({told(name)})" for name in names)
 
@@ -434,5 +452,5 @@ def _normal_quantile(p: float) -> float:
 
 def _p(p: float) -> str:
     if np.isnan(p):
-        return "unknown"
-    return "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
+        return "p unknown"
+    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1)

@@ -32,6 +32,8 @@ class Difference:
         NaN where there is no interval.
     p : float
         NaN where there is no test.
+    error, freedom : float
+        Standard error of the estimate, and its degrees of freedom; NaN where there is no test.
     reason : str
         Why there is no test; empty if there is one.
     """
@@ -40,11 +42,19 @@ class Difference:
     low: float = _NAN
     high: float = _NAN
     p: float = _NAN
+    error: float = _NAN
+    freedom: float = _NAN
     reason: str = ""
 
     def with_p(self, p: float) -> "Difference":
         """Return it with a p-value that was corrected."""
         return replace(self, p=float(p))
+
+    def p_below(self, margin: float) -> float:
+        """Return the one-sided p of the test that it is not below a margin; NaN where there is no test."""
+        from scipy import stats
+
+        return float(stats.t.cdf((self.estimate - margin) / self.error, self.freedom))
 
     def text(self) -> str:
         """Return the estimate with its interval, in words."""
@@ -76,7 +86,7 @@ def differ(
     if test.reason is not None:
         return Difference(test.difference, reason=test.reason)
     if not (neurons or stimuli):
-        return Difference(test.difference, test.ci_low, test.ci_high, test.p)
+        return Difference(test.difference, test.ci_low, test.ci_high, test.p, test.standard_error, test.df)
     if a.terms is None or b.terms is None:
         return Difference(
             test.difference, reason="the scores are no means over neurons that could be drawn anew"
@@ -100,11 +110,16 @@ def differ(
         freedom = min(freedom, a.n_stimuli - 1, len(a.draws[0]) - 1)
     from scipy import stats
 
-    half = (test.ci_high - test.ci_low) / 2
-    of_instances = half / float(stats.t.ppf((1 + confidence) / 2, test.df))
-    crossed = crossed_test(test.difference, [of_instances, error], [test.df, freedom])
+    crossed = crossed_test(test.difference, [test.standard_error, error], [test.df, freedom])
     low, high = stats.t.interval(confidence, crossed.df, loc=test.difference, scale=crossed.standard_error)
-    return Difference(test.difference, float(low), float(high), float(crossed.p))
+    return Difference(
+        test.difference,
+        float(low),
+        float(high),
+        float(crossed.p),
+        float(crossed.standard_error),
+        float(crossed.df),
+    )
 
 
 def _over_neurons_and_stimuli(a: NeuronTerms, b: NeuronTerms, over_neurons: float, n_stimuli: int) -> float:
@@ -158,4 +173,11 @@ def paired_drop(scores: Sequence[Score]) -> Difference:
     test = crossed_test(estimate, errors, freedom)
     if not np.isfinite(test.p):
         return Difference(estimate, reason="no variance over instances or mixtures")
-    return Difference(estimate, test.ci_low, test.ci_high, test.p)
+    return Difference(
+        estimate,
+        float(test.ci_low),
+        float(test.ci_high),
+        float(test.p),
+        float(test.standard_error),
+        float(test.df),
+    )

@@ -60,6 +60,8 @@ class Sample:
         Those of fits to stimuli that were drawn anew, the same for all samples.
     n_stimuli : int
         Of those fits; 0 without any.
+    sign : {1, -1}
+        That of a number in terms of `values`: -1 where lower is better.
     """
 
     values: NDArray[np.float64]
@@ -67,12 +69,18 @@ class Sample:
     neurons: tuple[str, ...] = ()
     draws: NeuronTerms | None = None
     n_stimuli: int = 0
+    sign: float = 1.0
+
+    @property
+    def n(self) -> int:
+        """How many instances have a number."""
+        return int(np.isfinite(self.values).sum())
 
     @property
     def mean(self) -> float:
-        """Over the instances that have a number; NaN without any."""
+        """The mean of those numbers, as they are given; NaN without any."""
         finite = self.values[np.isfinite(self.values)]
-        return float(finite.mean()) if finite.size else _NAN
+        return self.sign * float(finite.mean()) if finite.size else _NAN
 
 
 def samples(
@@ -150,7 +158,8 @@ def read_scores(
         return {
             name: _sample(of, lambda each: _at_common(each, common), known) for name, of in scores.items()
         }
-    return {name: _sample(of, lambda each: _number(each, read), known) for name, of in scores.items()}
+    sign = -1.0 if read == "value" and any(not each.higher_is_better for each in flat) else 1.0
+    return {name: _sample(of, lambda each: _number(each, read), known, sign) for name, of in scores.items()}
 
 
 # A number of a score, and what makes of the values of its neurons terms of that number.
@@ -179,18 +188,18 @@ def _number(score: Score, read: str) -> _Number:
 
 
 def _sample(
-    scores: Sequence[Score], number: Callable[[Score], _Number], drawn: Mapping[str, Score]
+    scores: Sequence[Score], number: Callable[[Score], _Number], drawn: Mapping[str, Score], sign: float = 1.0
 ) -> Sample:
     numbers = [number(each) for each in scores]
     values = np.array([value for value, _ in numbers], dtype=np.float64)
     names = [_neurons(each) for each in scores]
     first = names[0]
     if first is None or any(each != first for each in names) or any(of is None for _, of in numbers):
-        return Sample(values)
+        return Sample(values, sign=sign)
     terms = [_terms(each) for each in scores]
     changes = [of for _, of in numbers if of is not None]
     of_neurons = np.array([of(v) for (v, _), of in zip(terms, changes, strict=True)])
-    sample = Sample(values, (of_neurons, np.array([weights for _, weights in terms])), first)
+    sample = Sample(values, (of_neurons, np.array([weights for _, weights in terms])), first, sign=sign)
     fits = [_fits(drawn[each.model], first) for each in scores if each.model in drawn]
     if len(fits) < len(scores) or any(each is None for each in fits):
         return sample

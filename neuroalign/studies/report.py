@@ -250,7 +250,7 @@ def _standing(claims: Sequence[Claimed]) -> dict[str, list[str]]:
     """Sort the claims by what becomes of them without the confounds."""
     words = {
         "agrees": "stand",
-        "agrees among those scored": "stand among the families that have scores",
+        "agrees among those tested": "stand among the families that could be tested",
         "disagrees": "fall",
         "cannot tell": "stay open",
     }

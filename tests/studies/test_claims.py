@@ -106,13 +106,38 @@ class TestBest:
         )
         assert found.ours.verdict == "disagrees"
         assert found.ours.estimate == pytest.approx(-0.3)
-        assert found.ours.why.startswith("no better than b")
+        assert found.ours.why.startswith("not better than b")
         assert "better than c" in found.ours.why
 
     def test_an_advantage_below_the_margin_is_none(self):
         given = evidence(a=family("a", 0.51 + 0.001 * SPREAD), b=family("b", 0.5 + 0.001 * SPREAD))
         assert best(given, scoring="alignment", subject="a").ours.verdict == "agrees"
         assert best(given, scoring="alignment", subject="a", margin=0.05).ours.verdict == "disagrees"
+
+    def test_holm_counts_the_rivals_that_are_to_lie_below_the_margin(self):
+        # An advantage of .02 with a standard error of .014: alone shown to be less than .05, not among four.
+        a, rival = 0.5 + 0.023 * SPREAD, 0.48 + 0.023 * SPREAD
+        alone = evidence(a=family("a", a), b=family("b", rival))
+        error = np.sqrt(2 * a.var(ddof=1) / 5)
+        p = stats.t.cdf((0.02 - 0.05) / error, 8)
+        assert 0.05 / 4 < p < 0.05
+        settings = {"scoring": "alignment", "subject": "a", "margin": 0.05}
+        found = examine("best", alone, settings).ours
+        assert found.verdict == "disagrees"
+        assert found.why.startswith("not better by 0.05 or more than b")
+        others = {name: family(name, rival) for name in "bcde"}
+        assert examine("best", evidence(a=family("a", a), **others), settings).ours.verdict == "cannot tell"
+
+    def test_a_rival_of_one_instance_is_not_tested(self):
+        given = evidence(
+            a=family("a", 0.8 + 0.01 * SPREAD), b=family("b", 0.5 + 0.01 * SPREAD), c=family("c", [0.9])
+        )
+        found = best(given, scoring="alignment", subject="a").ours
+        assert found.verdict == "agrees among those tested"
+        assert found.why.endswith("Not tested: c (1 instance).")
+        alone = evidence(a=family("a", SPREAD), c=family("c", [0.9]))
+        with pytest.raises(NeuroalignError, match="no other family with two instances"):
+            best(alone, scoring="alignment", subject="a")
 
     def test_lower_is_better(self):
         lower = {"benchmark": "decoding", "higher_is_better": False}
@@ -127,6 +152,9 @@ class TestBest:
         )
         assert found.ours.verdict == "agrees"
         assert found.ours.estimate == pytest.approx(0.3)
+        assert found.ours.statistic.startswith(
+            "a 0.300, the nearest rival b 0.600, lower is better: ahead by +0.300"
+        )
 
     def test_holm_counts_the_rivals(self):
         # Each of the differences has a raw p of about .03: enough for one rival, not for three.
@@ -152,7 +180,7 @@ class TestBest:
         assert "fewer than two finite values" in found.ours.why
         assert found.ours.estimate == pytest.approx(0.9)
 
-    def test_without_a_rival_it_agrees_among_those_scored(self):
+    def test_without_a_rival_it_agrees_among_those_tested(self):
         given = evidence(
             a=family("a", 0.8 + 0.01 * SPREAD),
             b=family("b", 0.5 + 0.01 * SPREAD),
@@ -160,8 +188,8 @@ class TestBest:
             missing={"vgg": "there are no weights", "of another scoring": "nothing"},
         )
         found = best(given, scoring="alignment", subject="a")
-        assert (found.paper.verdict, found.ours.verdict) == ("agrees among those scored",) * 2
-        assert found.ours.why.endswith("No scores of vgg.")
+        assert (found.paper.verdict, found.ours.verdict) == ("agrees among those tested",) * 2
+        assert found.ours.why.endswith("Not tested: vgg (no scores).")
 
     def test_a_rival_that_is_better_decides_whoever_is_missing(self):
         given = evidence(
@@ -459,7 +487,7 @@ class TestDrops:
         )
         found = drops(given, scoring="alignment", families=["a", "b"], margin=0.02)
         assert found.ours.verdict == "disagrees"
-        assert found.ours.why.startswith("no drop above 0.02 of b")
+        assert found.ours.why.startswith("no drop of 0.02 or more: b")
 
     def test_a_rise(self):
         given = evidence(a=recombined("a", 0.3 + 0.01 * SPREAD, 0.6 + 0.02 * SPREAD))
