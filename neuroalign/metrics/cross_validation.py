@@ -20,6 +20,8 @@ Rule = Literal["1se", "min"]
 # Neurons that a thread takes at a time: enough for the matrix products, few enough to share out evenly and to stop
 # promptly.
 _BLOCK = 20
+# Of more units than this each neuron uses few, and products leave out the others.
+_DENSE = 640
 
 
 @dataclass(frozen=True)
@@ -137,10 +139,19 @@ def strongest(covariance: NDArray[np.float64], excluded: NDArray[np.int64]) -> N
 
 def held_out_errors(weights: NDArray[np.float64], sums: HeldOut) -> NDArray[np.float64]:
     """Return Σ(y − Zw)² over a held-out fold for the weights (J, L, D) of each neuron and λ, (J, L)."""
-    # yᵀy − 2hᵀw + wᵀHw: one product of matrices for all neurons and λ.
-    along = weights @ sums.units
-    along -= 2.0 * sums.products[:, None]
-    return np.maximum(sums.squares[:, None] + np.einsum("jld,jld->jl", along, weights), 0.0)
+    # yᵀy − 2hᵀw + wᵀHw.
+    if weights.shape[2] <= _DENSE:
+        # One product of matrices for all neurons and λ.
+        along = weights @ sums.units
+        along -= 2.0 * sums.products[:, None]
+        return np.maximum(sums.squares[:, None] + np.einsum("jld,jld->jl", along, weights), 0.0)
+    errors = np.empty(weights.shape[:2])
+    for of_neuron, products, squares, error in zip(weights, sums.products, sums.squares, errors, strict=True):
+        used = np.flatnonzero(of_neuron.any(axis=0))
+        some = of_neuron[:, used]
+        along = some @ sums.units[np.ix_(used, used)] - 2.0 * products[used]
+        error[:] = np.maximum(squares + np.einsum("ld,ld->l", along, some), 0.0)
+    return errors
 
 
 def choose_lambda(

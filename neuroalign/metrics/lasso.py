@@ -182,7 +182,7 @@ def _fit_block(
     how = np.zeros(block.size, dtype=np.int64)
     errors = np.empty((problem.n_folds, *lambdas.shape))
     for fold in range(problem.n_folds):
-        compute_paths(sets.gram[fold], covariance[fold], sets.varies[fold], grid, excluded, weights, how)
+        compute_paths(sets.gram(fold), covariance[fold], sets.varies[fold], grid, excluded, weights, how)
         errors[fold] = held_out_errors(
             weights[:, 0], held_out(problem.sums, neurons, sets, mean, index=fold, fold=fold)
         )
@@ -193,6 +193,6 @@ def _fit_block(
     result.lambda_[block] = lambdas[np.arange(block.size), chosen]
     # The path ends where the grid stops falling. Descent, if it is needed, is warmed up by the larger λ.
     ending = np.maximum(grid, result.lambda_[block, None, None])
-    compute_paths(sets.gram[-1], covariance[-1], sets.varies[-1], ending, excluded, weights, how)
+    compute_paths(sets.gram(-1), covariance[-1], sets.varies[-1], ending, excluded, weights, how)
     result.weights[problem.usable[:, None], block] = weights[:, 0, -1].T
     return int((how == UNCONVERGED).sum())

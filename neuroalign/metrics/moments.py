@@ -24,6 +24,8 @@ from neuroalign.metrics.inputs import no_variance, standardise
 
 # A smaller share of a unit's variance over all stimuli is rounding: one held-out stimulus makes up the rest.
 _ROUNDING = 1e-26
+# Correlations of all training sets are kept if they take no more bytes, else computed each time.
+_KEPT = 1 << 28
 # A smaller variance of a mixture, where its neurons have 1 and its weights sum to 1, is rounding: they cancel out.
 _CANCELLED = 1e-13
 
@@ -96,8 +98,18 @@ class TrainingSets:
     deviation: NDArray[np.float64]
     #: Units that vary, (n_sets, D).
     varies: NDArray[np.bool_]
-    #: Correlations, zero for units that do not vary, (n_sets, D, D).
-    gram: NDArray[np.float64]
+    units: UnitSums
+    #: Correlations in each set, (n_sets, D, D), where memory is no matter.
+    grams: NDArray[np.float64] | None
+
+    def gram(self, index: int) -> NDArray[np.float64]:
+        """Return the correlations in a set, zero for units that do not vary, (D, D)."""
+        if self.grams is not None:
+            kept: NDArray[np.float64] = self.grams[index]
+            return kept
+        return _gram(
+            self.units, self.members[index], self.mean[index], self.deviation[index], self.varies[index]
+        )
 
 
 @dataclass(frozen=True)
@@ -216,20 +228,38 @@ def training_sets(units: UnitSums, without: Sequence[tuple[int, ...]]) -> Traini
         members[index, list(left_out)] = 0.0
     sizes = members @ units.sizes
     mean = (members * units.sizes) @ units.mean / sizes[:, None]
-    gram = np.tensordot(members, units.scatter, axes=1)
     varies = np.empty(mean.shape, dtype=bool)
-    deviation = np.empty(mean.shape)
+    variance = members @ np.array([np.diag(each) for each in units.scatter])
     for index, kept in enumerate(members > 0):
         shift = units.mean[kept] - mean[index]
-        gram[index] = (gram[index] + (units.sizes[kept, None] * shift).T @ shift) / sizes[index]
-        variance = np.diag(gram[index])
+        variance[index] = (variance[index] + units.sizes[kept] @ shift**2) / sizes[index]
         varies[index] = ~no_variance(units.smallest[kept].min(axis=0), units.largest[kept].max(axis=0))
-        varies[index] &= variance > _ROUNDING
-        deviation[index] = np.sqrt(np.where(varies[index], variance, 1.0))
-        gram[index] /= np.outer(deviation[index], deviation[index])
-        gram[index][~varies[index]] = 0.0
-        gram[index][:, ~varies[index]] = 0.0
-    return TrainingSets(members, sizes, mean, deviation, varies, gram)
+    varies &= variance > _ROUNDING
+    deviation = np.sqrt(np.where(varies, variance, 1.0))
+    grams = None
+    if len(without) * units.scatter[0].nbytes <= _KEPT:
+        grams = np.array(
+            [_gram(units, *of_set) for of_set in zip(members, mean, deviation, varies, strict=True)]
+        )
+    return TrainingSets(members, sizes, mean, deviation, varies, units, grams)
+
+
+def _gram(
+    units: UnitSums,
+    members: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    deviation: NDArray[np.float64],
+    varies: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    kept = members > 0
+    shift = (units.mean[kept] - mean) / deviation
+    gram = (units.sizes[kept, None] * shift).T @ shift
+    for fold in np.flatnonzero(kept):
+        gram += units.scatter[fold] / deviation / deviation[:, None]
+    gram /= members @ units.sizes
+    gram[~varies] = 0.0
+    gram[:, ~varies] = 0.0
+    return gram
 
 
 def covariances(

@@ -177,7 +177,7 @@ def _predict_block(
     weights = np.empty((block.size, 2, problem.n_lambdas, problem.usable.size))
     for index, (i, j) in enumerate(pairs):
         compute_paths(
-            sets.gram[index],
+            sets.gram(index),
             covariance[index],
             sets.varies[index],
             lambdas[:, [i, j]],
@@ -195,7 +195,7 @@ def _predict_block(
         chosen, _, _ = choose_lambda(errors[fold], np.delete(units.sizes, fold), problem.rule)
         grid = lambdas[:, [fold]]
         ending = np.maximum(grid, grid[np.arange(block.size), :, chosen, None])
-        compute_paths(sets.gram[index], covariance[index], sets.varies[index], ending, excluded, weights, how)
+        compute_paths(sets.gram(index), covariance[index], sets.varies[index], ending, excluded, weights, how)
         rows = units.rows[fold]
         shown = (units.centred[rows] + (units.mean[fold] - sets.mean[index])) / sets.deviation[index]
         cells = np.ix_(units.order[rows], block)

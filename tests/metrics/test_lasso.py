@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
-from neuroalign.metrics import lasso, lasso_cv, lasso_path, mixing_matrix, threads
+from neuroalign.metrics import (
+    cross_validation,
+    homotopy,
+    lasso,
+    lasso_cv,
+    lasso_path,
+    mixing_matrix,
+    moments,
+    screening,
+    threads,
+)
 from neuroalign.metrics.inputs import standardise
 
 
@@ -257,8 +267,8 @@ def test_homotopy_knows_when_it_cannot_be_trusted():
     for grid, last in zip(weights, lambdas[:, -1], strict=True):
         expected = np.linalg.solve(sound, c - last * np.sign(grid[-1]))
         np.testing.assert_allclose(grid[-1], expected, rtol=0, atol=1e-12)
-    descended, scratch = np.empty((2, 20, 3)), (np.empty(3), np.empty(3, dtype=bool), np.empty(2, dtype=int))
-    assert lasso_path.descend(sound, c, allowed, lambdas, *scratch, descended)
+    descended = np.empty((2, 20, 3))
+    assert lasso_path.descend(sound, c, allowed, lambdas, descended)
     np.testing.assert_allclose(descended, weights, rtol=0, atol=1e-9)
 
 
@@ -385,3 +395,83 @@ def test_folds_are_seeded_and_kept():
 def test_wrong_calls(arguments, options, error, message):
     with pytest.raises(error, match=message):
         lasso_cv(*arguments, **options)
+
+
+def wide_problem(seed, n=60, d=150):
+    """Correlations of units that share a few causes, and of a neuron of three units, with all but a few usable."""
+    rng = np.random.default_rng(seed)
+    causes = rng.standard_normal((n, 12))
+    Z = standardise(np.maximum(causes @ rng.standard_normal((12, d)), 0) + 0.2 * rng.standard_normal((n, d)))
+    y = standardise(Z[:, :3].sum(axis=1, keepdims=True) + rng.standard_normal((n, 1)))[:, 0]
+    allowed = rng.random(d) > 0.05
+    c = Z.T @ y / n
+    return Z.T @ Z / n, c, allowed, np.abs(c[allowed]).max()
+
+
+@given(st.integers(0, 10_000), st.sampled_from([1e-1, 1e-2, 2e-3]))
+@settings(max_examples=40, deadline=None)
+def test_screening_changes_no_path(seed, ratio):
+    G, c, allowed, largest = wide_problem(seed)
+    # Two grids, the second with λ above those of the first, as that of another training set has.
+    lambdas = largest * np.geomspace(1, ratio, 30) * np.array([[1.0], [1.3]])
+    full, screened = np.empty((2, 2, 30, c.size))
+    scratch = [np.empty(G.shape), *(np.empty(c.size) for _ in range(4)), np.empty(2, dtype=int)]
+    assert homotopy.follow(G, c, allowed, lambdas, *scratch, full)
+    assert screening.follow_screened(G, c, allowed, lambdas, screened)
+    np.testing.assert_allclose(screened, full, rtol=0, atol=1e-10)
+    assert not screened[..., ~allowed].any()
+
+
+def test_screening_goes_back_for_a_unit_that_the_rule_left_out():
+    G, c, allowed, largest = wide_problem(0)
+    lambdas = largest * np.geomspace(1, 2e-3, 60)[None]
+    full, screened = np.empty((2, 1, 60, c.size))
+    scratch = [np.empty(G.shape), *(np.empty(c.size) for _ in range(4)), np.empty(1, dtype=int)]
+    assert homotopy.follow(G, c, allowed, lambdas, *scratch, full)
+    left_out = np.abs(c - full[0, :-1] @ G) < 2 * lambdas.T[1:] - lambdas.T[:-1]
+    assert (left_out & (full[0, 1:] != 0)).any()
+    assert screening.follow_screened(G, c, allowed, lambdas, screened)
+    np.testing.assert_allclose(screened, full, rtol=0, atol=1e-10)
+
+
+def test_screening_of_a_neuron_that_is_not_fitted():
+    G, c, allowed, largest = wide_problem(0)
+    weights = np.empty((2, 3, c.size))
+    lambdas = np.array([[np.inf] * 3, largest * np.array([1.0, 0.5, 0.1])])
+    assert screening.follow_screened(G, c, allowed, lambdas, weights)
+    np.testing.assert_array_equal(weights[0], 0.0)
+    assert weights[1, 2].any()
+    assert screening.follow_screened(G, np.zeros_like(c), allowed, np.zeros((1, 5)), weights[:1])
+    np.testing.assert_array_equal(weights[0], 0.0)
+
+
+def test_screening_knows_when_it_cannot_be_trusted():
+    # No data have such a "Gram matrix": its smallest eigenvalue is negative.
+    G = np.array([[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]])
+    lambdas = np.geomspace(0.5, 1e-4, 20)[None]
+    assert not screening.follow_screened(
+        G, np.array([0.5, 0.4, 0.3]), np.ones(3, dtype=bool), lambdas, np.empty((1, 20, 3))
+    )
+
+
+def test_many_more_units_than_stimuli(assert_same, statuses):
+    Z, Y = data(60, 700, 2, density=0.005)
+    assert_same(Z, Y, np.arange(60) % 3)
+    assert set(statuses) == {lasso_path.HOMOTOPY}
+
+
+def test_products_of_the_used_units_alone(monkeypatch):
+    Z, Y = data(80, 30, 5)
+    Y[:, 4] = 1.0
+    dense = lasso_cv(Z, Y)
+    monkeypatch.setattr(cross_validation, "_DENSE", 0)
+    sparse = lasso_cv(Z, Y)
+    np.testing.assert_allclose(sparse.cv_mean, dense.cv_mean, rtol=1e-12, atol=1e-14)
+    np.testing.assert_array_equal(sparse.lambda_, dense.lambda_)
+
+
+def test_correlations_that_are_not_kept_are_the_same(monkeypatch):
+    Z, Y = data(80, 30, 5)
+    kept = lasso_cv(Z, Y)
+    monkeypatch.setattr(moments, "_KEPT", 0)
+    np.testing.assert_array_equal(lasso_cv(Z, Y).weights, kept.weights)

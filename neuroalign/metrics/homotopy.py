@@ -1,0 +1,203 @@
+"""The homotopy of the Lasso: the exact path of one neuron on the Gram matrix of few units.
+
+**Homotopy.** With the active set A and its signs s fixed, the solution is linear in λ::
+
+    w_A(λ) = P_A − λ Q_A,     P_A = G_AA⁻¹ c_A,            Q_A = G_AA⁻¹ s_A
+    r_B(λ) = P_B − λ Q_B,     P_B = c_B − G_BA P_A,        Q_B = −G_BA Q_A
+
+where r_B are the correlations of the inactive units with the residual. Going down from λ = max|c|, the next
+knot is the largest λ at which an inactive unit reaches |r| = λ (it enters) or an active weight reaches zero
+(it leaves). Either event is one Gauss-Jordan exchange on the same pivot of the tableau [M | P | Q], which starts
+as [G | c | 0] and holds G_AA⁻¹, G_AA⁻¹G_AB and the Schur complement of A at any time. M is symmetric but for the sign
+where one unit is active and the other is not, so that only its lower half is kept: D²/2 multiplications a knot, and no
+other bookkeeping. Entering adds the unit's sign to Q before the exchange, leaving takes it off after.
+
+**When to trust it.** A unit that is a combination of active ones (a duplicate, or any unit once there are as many
+active ones as stimuli) has a pivot of zero and stays out; of duplicates the first in order is used. If such a unit
+would have to enter, a weight has the wrong sign, there are more knots than can be, or the optimality conditions fail
+at the last λ, the path has lost its way.
+
+References
+----------
+Osborne, Presnell & Turlach (2000), IMA J. Numer. Anal. 20:389 (homotopy); Efron et al. (2004), Ann. Statist. 32:407;
+Goodnight (1979), Am. Stat. 33:149 (the exchange, or sweep).
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+#: Optimality conditions hold to this, on the scale of correlations.
+TOLERANCE = 1e-7
+#: In place of a row: the path goes straight to λ = 0, or it has lost its way.
+NOTHING, NOWHERE = -1, -2
+#: A unit whose part outside the span of the active ones has less than this share of its variance is singular.
+_SINGULAR = 1e-13
+
+# Sums may be regrouped (vector instructions) and products fused; NaN and infinity keep their meaning.
+compiled = njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
+
+
+@compiled
+def _exchange(M: Floats, P: Floats, Q: Floats, sign: Floats, n: int, j: int, row: Floats) -> None:
+    """Exchange row j of n between the active and the inactive set: one Gauss-Jordan step on pivot M[j, j].
+
+    sign is that before the step; row is scratch space.
+    """
+    inverse = 1.0 / M[j, j]
+    is_active = sign[j] != 0.0
+    for k in range(j):
+        row[k] = M[j, k]
+    for k in range(j, n):
+        row[k] = M[k, j] if (sign[k] != 0.0) == is_active else -M[k, j]
+    for i in range(n):
+        if i == j:
+            continue
+        factor = row[i] * inverse if (sign[i] != 0.0) == is_active else -row[i] * inverse
+        target = M[i]
+        for k in range(i + 1):
+            target[k] -= factor * row[k]
+        if i > j:
+            target[j] = -factor
+        P[i] -= factor * P[j]
+        Q[i] -= factor * Q[j]
+    target = M[j]
+    for k in range(j):
+        target[k] = row[k] * inverse
+    target[j] = inverse
+    P[j] *= inverse
+    Q[j] *= inverse
+
+
+@compiled
+def next_event(
+    M: Floats, P: Floats, Q: Floats, sign: Floats, allowed: Mask, n: int, current: float
+) -> tuple[int, float]:
+    """Return which of n rows enters or leaves next on the way down from λ, and at which λ.
+
+    The row is NOTHING if the path goes straight to λ = 0, NOWHERE if it has lost its way.
+    """
+    # The largest λ so far, as a fraction.
+    event, numerator, denominator = NOTHING, 0.0, 1.0
+    for i in range(n):
+        if not allowed[i] or P[i] == 0.0:
+            continue
+        if sign[i] == 0.0:
+            if M[i, i] < _SINGULAR:
+                # In the span of the active units it cannot enter, and need not while |r| ≤ λ.
+                if abs(P[i] - current * Q[i]) > current + TOLERANCE:
+                    return NOWHERE, 0.0
+                continue
+            above = abs(P[i])
+            below = 1.0 + Q[i] if P[i] > 0.0 else 1.0 - Q[i]
+        elif sign[i] * P[i] < 0.0:
+            above = abs(P[i])
+            below = -sign[i] * Q[i]
+        else:
+            continue
+        if below <= 0.0:
+            return NOWHERE, 0.0
+        if above * denominator > numerator * below:
+            event, numerator, denominator = i, above, below
+    return event, min(numerator / denominator, current) if event != NOTHING else 0.0
+
+
+@compiled
+def step(M: Floats, P: Floats, Q: Floats, sign: Floats, n: int, event: int, row: Floats) -> bool:
+    """Let a row enter or leave; return whether it could. row is scratch space."""
+    if sign[event] == 0.0:
+        entering = 1.0 if P[event] > 0.0 else -1.0
+        Q[event] += entering
+        _exchange(M, P, Q, sign, n, event, row)
+        sign[event] = entering
+    else:
+        if M[event, event] <= 0.0:
+            return False
+        _exchange(M, P, Q, sign, n, event, row)
+        Q[event] -= sign[event]
+        sign[event] = 0.0
+    return True
+
+
+@compiled
+def write_residual(G: Floats, c: Floats, weights: Floats, residual: Floats) -> None:
+    """Write the correlations (D,) of the units with what the weights leave of the neuron."""
+    residual[:] = c
+    for k in range(weights.size):
+        weight = weights[k]
+        if weight != 0.0:
+            row = G[k]
+            for d in range(residual.size):
+                residual[d] -= weight * row[d]
+
+
+@compiled
+def is_optimal(allowed: Mask, lambda_: float, weights: Floats, residual: Floats) -> bool:
+    """Whether weights meet the Karush-Kuhn-Tucker conditions at λ; see :func:`write_residual`."""
+    for d in range(weights.size):
+        if not allowed[d]:
+            continue
+        gradient = residual[d]
+        if weights[d] > 0.0:
+            violation = abs(gradient - lambda_)
+        elif weights[d] < 0.0:
+            violation = abs(gradient + lambda_)
+        else:
+            violation = abs(gradient) - lambda_
+        # Written so that NaN fails.
+        if not violation <= TOLERANCE:
+            return False
+    return True
+
+
+@compiled
+def follow(
+    G: Floats,
+    c: Floats,
+    allowed: Mask,
+    lambdas: Floats,
+    M: Floats,
+    P: Floats,
+    Q: Floats,
+    sign: Floats,
+    row: Floats,
+    position: Ints,
+    weights: Floats,
+) -> bool:
+    """Follow the path down to the last λ, and fill the weights (n_grids, L, D) at each λ of each grid (n_grids, L).
+
+    Returns whether the path can be trusted. M, P, Q, sign, row and position are scratch space.
+    """
+    n = G.shape[0]
+    n_grids, n_lambdas = lambdas.shape
+    M[:] = G
+    P[:] = c
+    Q[:] = 0.0
+    sign[:] = 0.0
+    position[:] = 0
+    current = np.inf
+    for _ in range(8 * n + 64):
+        event, following = next_event(M, P, Q, sign, allowed, n, current)
+        if event == NOWHERE:
+            return False
+        is_over = True
+        for grid in range(n_grids):
+            index = position[grid]
+            while index < n_lambdas and lambdas[grid, index] >= following:
+                for d in range(n):
+                    weights[grid, index, d] = P[d] - lambdas[grid, index] * Q[d] if sign[d] != 0.0 else 0.0
+                index += 1
+            position[grid] = index
+            is_over = is_over and index == n_lambdas
+        if is_over:
+            lowest = lambdas[:, -1].argmin()
+            write_residual(G, c, weights[lowest, -1], row)
+            return is_optimal(allowed, lambdas[lowest, -1], weights[lowest, -1], row)
+        current = following
+        if not step(M, P, Q, sign, n, event, row):
+            return False
+    return False

@@ -1,0 +1,172 @@
+"""The homotopy of the Lasso with many units: a tableau of those alone that may be active by the next λ.
+
+Once the path has reached λ, a unit is left out until λ' if its correlation with the residual is less than 2λ' − λ (the
+sequential strong rule). That rule can err, so at each λ' the optimality conditions of the units that were left out are
+checked, and where one should have entered the path goes back to λ and on with it.
+
+References
+----------
+Tibshirani, Bien, Friedman, Hastie, Simon, Taylor & Tibshirani (2012), J. R. Stat. Soc. B 74:245.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from neuroalign.metrics.homotopy import (
+    NOWHERE,
+    TOLERANCE,
+    Floats,
+    Ints,
+    Mask,
+    compiled,
+    is_optimal,
+    next_event,
+    step,
+    write_residual,
+)
+
+# Rows of a tableau to begin with; it doubles as it fills.
+_ROWS = 256
+
+
+class _Tableau(NamedTuple):
+    """As in :mod:`.homotopy`, with room for rows to come; and which unit each row is."""
+
+    M: Floats
+    P: Floats
+    Q: Floats
+    sign: Floats
+    unit: Ints
+
+
+@compiled
+def _empty(n: int) -> _Tableau:
+    """Return a tableau with room for n rows."""
+    return _Tableau(np.empty((n, n)), np.empty(n), np.empty(n), np.empty(n), np.empty(n, dtype=np.int64))
+
+
+@compiled
+def _copy(source: _Tableau, n: int, target: _Tableau) -> None:
+    """Copy n rows."""
+    for i in range(n):
+        target.M[i, : i + 1] = source.M[i, : i + 1]
+    target.P[:n] = source.P[:n]
+    target.Q[:n] = source.Q[:n]
+    target.sign[:n] = source.sign[:n]
+    target.unit[:n] = source.unit[:n]
+
+
+@compiled
+def _admit(G: Floats, c: Floats, unit: int, tableau: _Tableau, n: int) -> None:
+    """Add a unit, inactive, to a tableau of n rows."""
+    M, P, Q, sign, units = tableau
+    of_unit, new, active = G[unit], M[n], np.zeros(n)
+    any_active = False
+    for k in range(n):
+        new[k] = 0.0
+        if sign[k] != 0.0:
+            active[k] = of_unit[units[k]]
+            any_active = True
+    # Σ_a G_da M_ak over active a: the product with G_AA⁻¹ for an active k, with G_AA⁻¹G_Ak for another.
+    for i in range(n if any_active else 0):
+        of_row, along = M[i], 0.0
+        for k in range(i):
+            along += active[k] * of_row[k]
+        if sign[i] != 0.0:
+            factor = active[i]
+            for k in range(i):
+                new[k] += factor * of_row[k]
+            new[i] += along + factor * of_row[i]
+        else:
+            new[i] -= along
+    p, q, pivot = c[unit], 0.0, of_unit[unit]
+    for k in range(n):
+        p -= active[k] * P[k]
+        q -= active[k] * Q[k]
+        pivot -= active[k] * new[k]
+        new[k] = -new[k] if sign[k] != 0.0 else of_unit[units[k]] - new[k]
+    P[n], Q[n], new[n], sign[n], units[n] = p, q, pivot, 0.0, unit
+
+
+@compiled
+def _walk(tableau: _Tableau, n: int, current: float, target: float, most: int) -> int:
+    """Go down the path of n units from one λ to another; return how many knots were met, or NOWHERE."""
+    M, P, Q, sign, _ = tableau
+    every, row = np.ones(n, dtype=np.bool_), np.empty(n)
+    for n_knots in range(most):
+        event, following = next_event(M, P, Q, sign, every, n, current)
+        if event == NOWHERE:
+            return NOWHERE
+        if following <= target:
+            return n_knots
+        current = following
+        if not step(M, P, Q, sign, n, event, row):
+            return NOWHERE
+    return NOWHERE
+
+
+@compiled
+def _next_lambda(lambdas: Floats, position: Ints) -> float:
+    """Return the largest λ at which weights are still to be filled in; -1 if there is none."""
+    largest = -1.0
+    for grid in range(lambdas.shape[0]):
+        if position[grid] < lambdas.shape[1]:
+            largest = max(largest, lambdas[grid, position[grid]])
+    return largest
+
+
+@compiled
+def follow_screened(G: Floats, c: Floats, allowed: Mask, lambdas: Floats, weights: Floats) -> bool:
+    """Follow the path as :func:`.homotopy.follow` does."""
+    n_units, (n_grids, n_lambdas) = G.shape[0], lambdas.shape
+    outside, residual = allowed.copy(), c.copy()
+    position = np.zeros(n_grids, dtype=np.int64)
+    strongest = 0.0
+    for d in range(n_units):
+        if allowed[d]:
+            strongest = max(strongest, abs(c[d]))
+    tableau, saved = _empty(_ROWS), _empty(_ROWS)
+    n, n_knots = 0, 0
+    current, target, at = np.inf, _next_lambda(lambdas, position), weights[0, 0]
+    # Units whose correlation with the residual is no less than this are let in.
+    limit = 2.0 * target - strongest
+    while True:
+        for d in range(n_units):
+            if outside[d] and abs(residual[d]) >= limit:
+                if n == tableau.P.size:
+                    larger = _empty(2 * n)
+                    _copy(tableau, n, larger)
+                    tableau, saved = larger, _empty(2 * n)
+                _admit(G, c, d, tableau, n)
+                outside[d] = False
+                n += 1
+        _copy(tableau, n, saved)
+        more = _walk(tableau, n, current, target, 8 * n_units + 64 - n_knots)
+        if more == NOWHERE:
+            return False
+        n_knots += more
+        for grid in range(n_grids):
+            if position[grid] < n_lambdas and lambdas[grid, position[grid]] == target:
+                at = weights[grid, position[grid]]
+                at[:] = 0.0
+                for i in range(n):
+                    if tableau.sign[i] != 0.0:
+                        at[tableau.unit[i]] = tableau.P[i] - target * tableau.Q[i]
+        write_residual(G, c, at, residual)
+        missed = 0.0
+        for d in range(n_units):
+            if outside[d]:
+                missed = max(missed, abs(residual[d]))
+        if missed > target + TOLERANCE:
+            # What was left out had to enter: back to where the units are as they were, and on with it.
+            _copy(saved, n, tableau)
+            limit = target
+            continue
+        reached = target
+        for grid in range(n_grids):
+            position[grid] += position[grid] < n_lambdas and lambdas[grid, position[grid]] == target
+        target = _next_lambda(lambdas, position)
+        if target < 0.0:
+            return is_optimal(allowed, reached, at, residual)
+        current, limit = reached, 2.0 * target - min(reached, strongest)
