@@ -80,7 +80,7 @@ class Comparison:
     ceiling : Score or None
         Of the family that stands for the ceiling.
     meets_ceiling : mapping of str to Equivalence
-        For a and b, whether their means are those of the ceiling within the margin.
+        For a and b, whether their means are those of the ceiling within the margin; not for the ceiling itself.
     confounds : sequence of str
         What else could explain the difference.
     verdict : {"a", "b", "neither"}
@@ -225,6 +225,8 @@ def compare(
         else {
             name: equivalence(_values(score), _values(top), margin=margin)
             for name, score in (("a", a), ("b", b))
+            # The ceiling meets itself.
+            if score.model != top.model
         }
     )
     verdict, sentence = _conclude(a, b, difference, generalisations)

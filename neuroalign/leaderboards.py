@@ -1,6 +1,6 @@
 """Families of models in order of their scores, with a test of every two of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +22,9 @@ ALPHA = 0.05
 #: What the test does not cover; belongs beside every p-value.
 WHAT_THE_TEST_COVERS = "Instances share neurons and images: the test speaks of the spread of instances only."
 
+
+#: Columns of numbers without which the mean misleads begin with it.
+BESIDE = "beside: "
 
 #: What the other test covers.
 WHAT_THE_CROSSED_TEST_COVERS = (
@@ -123,11 +126,12 @@ def rank(
         One row for each family, best first, with the columns ``family``, ``n`` (instances), ``mean``,
         ``ci_low`` and ``ci_high`` (95 % interval of the mean over instances, by Student's t), ``sd``,
         ``se``, ``error`` (mean of the instances' own standard errors, over what ``error_over`` of
-        ``attrs`` names), ``null``, ``ceiling``, ``letters`` (families that share one are not shown to
-        differ by Welch's test), and two-sided tests of the ``difference`` to the best family (its mean less that
-        of the row). Welch's over instances: ``difference_ci_low``, ``difference_ci_high``, ``t``, ``df``, ``p_raw``,
-        ``p`` (corrected over all pairs), ``hedges_g``. Over instances and neurons: ``crossed_ci_low``,
-        ``crossed_ci_high``, ``crossed_p_raw`` and ``crossed_p``. ``note`` says why there is no test. ``attrs`` hold
+        ``attrs`` names), ``null``, ``ceiling``, what stands ``beside: `` the scores (means over instances), ``letters``
+        (families that share one are not shown to differ by Welch's test; none without a test), and two-sided tests
+        of the ``difference`` to the best family (its mean less that of the row). Welch's over instances:
+        ``difference_ci_low``, ``difference_ci_high``, ``t``, ``df``, ``p_raw``, ``p`` (corrected over all pairs),
+        ``hedges_g``. Over instances and neurons: ``crossed_ci_low``, ``crossed_ci_high``, ``crossed_p_raw`` and
+        ``crossed_p``. ``note`` says why there is no test. ``attrs`` hold
         the dataset, the benchmark with its version and options, ``pairs`` (the tests of every two families in
         records, those over instances and neurons with the prefix ``crossed_``; see
         :func:`neuroalign.stats.pairwise_welch` and :func:`neuroalign.stats.pairwise_crossed`), ``n_neurons`` that
@@ -140,24 +144,37 @@ def rank(
     table = pd.DataFrame(
         [_describe(family, scores) for family, scores in families.items()], columns=_DESCRIBED
     ).sort_values(["mean", "family"], ascending=[not group.higher_is_better, True], ignore_index=True)
+    for name in dict.fromkeys(
+        name for scores in families.values() for each in scores for name in each.beside
+    ):
+        of_family = {
+            family: _mean([each.beside.get(name, np.nan) for each in scores])
+            for family, scores in families.items()
+        }
+        table[f"{BESIDE}{name}"] = table["family"].map(of_family).astype(np.float64)
     names = list(table["family"])
     pairs = pairwise_welch({each: _values(families[each]) for each in names}, correction=correction)
     drawn = drawn or DrawnNeurons({})
     crossed = pairwise_crossed(pairs, drawn.means, drawn.n_neurons - 1, correction=correction)
     pairs = pairs.join(crossed.add_prefix("crossed_"))
+    tested = [
+        each
+        for each in names
+        if (pairs.loc[(pairs["a"] == each) | (pairs["b"] == each), "reason"] == "").any()
+    ]
     letters = compact_letters(
-        names,
-        table["mean"].to_numpy(dtype=np.float64),
-        pairwise_matrix(pairs, names),
+        tested,
+        table.set_index("family")["mean"][tested].to_numpy(dtype=np.float64),
+        pairwise_matrix(pairs, tested),
         ALPHA,
         higher_is_better=group.higher_is_better,
     )
-    table["letters"] = [letters[each] for each in names]
+    table["letters"] = [letters.get(each, "") for each in names]
     # The best is the first of its pairs, and those come first.
     against_best = pairs.head(max(len(names) - 1, 0))
     for column, of_pairs in _AGAINST_BEST.items():
         table[column] = np.append([np.nan] * min(len(names), 1), against_best[of_pairs].to_numpy(np.float64))
-    table["note"] = [*(["best"] if names else []), *against_best["reason"]]
+    table["note"] = [*(["best"] if names else []), *map(_why_untested, against_best.to_dict("records"))]
     table.attrs = {
         "dataset": dataset.identifier,
         "dataset_hash": dataset.content_hash,
@@ -237,6 +254,14 @@ def _describe(family: str, scores: Sequence[Score]) -> dict[str, Any]:
         "null": _mean([each.null for each in scores]),
         "ceiling": _mean([each.ceiling for each in scores]),
     }
+
+
+def _why_untested(pair: Mapping[Any, Any]) -> str:
+    """Say why a family is not tested against the best, in few words."""
+    for n, which in ((pair["n_b"], ""), (pair["n_a"], "the best has ")):
+        if n < 2:
+            return f"no test: {which}{'one instance' if n else 'no score'}"
+    return f"no test: {pair['reason']}" if pair["reason"] else ""
 
 
 def _quantile(df: int) -> float:

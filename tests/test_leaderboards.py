@@ -67,14 +67,15 @@ def test_order_means_and_tests(store, dataset):
     holm = dict(zip(expected, multipletests(list(expected.values()), method="holm")[1], strict=True))
     np.testing.assert_allclose(table["p"][[2, 3]], [holm[frozenset(("good", n))] for n in ("middle", "bad")])
     assert np.isnan(table["p"][1])
-    assert "fewer than two" in table["note"][1]
+    assert table["note"][1] == "no test: one instance"
+    assert "fewer than two" in table.attrs["pairs"][0]["reason"]
     assert table["note"][0] == "best"
     # Letters say the same as the corrected p of each pair.
     letters = dict(zip(table["family"], map(set, table["letters"]), strict=True))
     for pair, p in holm.items():
         first, second = pair
         assert bool(letters[first] & letters[second]) == (p >= 0.05)
-    assert letters["single"] >= {"a"}
+    assert letters["single"] == set()
     of_pairs = {frozenset((each["a"], each["b"])): each["p"] for each in table.attrs["pairs"]}
     np.testing.assert_allclose([of_pairs[pair] for pair in holm], list(holm.values()))
 
@@ -171,6 +172,24 @@ def test_an_instance_scored_by_itself_stays_in_its_family(store, dataset):
     table = leaderboard(dataset, "alignment")
     assert table.attrs["left_out"]["of an earlier state of the same model"] == 1
     assert table.set_index("family")["mean"]["bad"] == pytest.approx((0.4 + 0.3 + 0.2) / 3)
+
+
+def test_numbers_beside_the_scores_are_means_over_instances(store, dataset):
+    scores = {each.model: (key, each) for key, each in store.items() if each.value > 0}
+    for model, n in (("good[seed=0]", 10), ("good[seed=1]", 30), ("bad[seed=0]", 7)):
+        key, score = scores[model]
+        store.save(key, replace(score, beside={"D": n}))
+    table = leaderboard(dataset, "alignment").set_index("family")
+    assert table["beside: D"][["good", "bad"]].tolist() == [20, 7]
+    assert table["beside: D"].isna()["middle"]
+
+
+def test_a_best_family_of_one_instance_says_why_nothing_is_tested(store, dataset):
+    single = next(each for each in store.scores() if each.family == "single")
+    store.save("abcd", replace(single, value=0.95, provenance={**single.provenance, "created": "2030-01-01"}))
+    table = leaderboard(dataset, "alignment")
+    assert list(table["family"])[:2] == ["single", "good"]
+    assert list(table["note"]) == ["best", *["no test: the best has one instance"] * 3]
 
 
 def test_empty(dataset):

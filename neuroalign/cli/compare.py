@@ -115,7 +115,9 @@ def _screen(result: "Comparison") -> str:
     kind = "simulated neurons" if result.simulated else "recorded neurons"
     direction = "" if a.higher_is_better else ", lower is better"
     title = f"{a.model} against {b.model} on {a.dataset} ({kind}), by {a.benchmark}{direction}"
-    shown = [("A", a), ("B", b), *([("ceiling", result.ceiling)] if result.ceiling else [])]
+    shown = [("A", a), ("B", b)]
+    if result.ceiling and result.ceiling.model not in (a.model, b.model):
+        shown.append(("ceiling", result.ceiling))
     scores = tabulate(
         [
             [
@@ -166,14 +168,17 @@ def _screen(result: "Comparison") -> str:
     if result.meets_ceiling:
         lines += ["", "Does it meet the ceiling?"]
         for label, name in (("a", a.model), ("b", b.model)):
-            outcome = result.meets_ceiling[label]
-            lines += _wrap(f"{name}: {outcome.verdict}; {outcome.reason}.", "  ")
+            outcome = result.meets_ceiling.get(label)
+            if outcome is not None:
+                lines += _wrap(f"{name}: {outcome.verdict}; {outcome.reason}.", "  ")
     lines += ["", "What else could explain it?"]
     for each in result.confounds or [f"nothing that is known of {a.benchmark}."]:
         lines += _wrap(each, "  ")
     notes = list(dict.fromkeys(note for score in (a, b) for note in score.notes if not score.instances))
+    if notes:
+        lines += ["", "Notes"]
     for note in notes:
-        lines += _wrap(f"note: {note}", "  ")
+        lines += _wrap(f"{note}.", "  ")
     return "\n".join(lines)
 
 

@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
     from neuroalign.leaderboards import Correction
 
 
@@ -97,9 +101,41 @@ def leaderboard(
     shown = [each for each in tables if len(each) or benchmarks]
     chosen = "json" if as_json else style
     click.echo(format_leaderboards(shown, chosen))
+    for note in _what_is_missing(shown):
+        click.echo(f"neuroalign: note: {note}", err=True)
     # What is printed says itself what it left out, but for tables that are not there, and for CSV.
     for each in tables:
         left_out = describe_left_out(each)
         if left_out and (chosen == "csv" or not any(each is other for other in shown)):
             click.echo(f"neuroalign: note: {each.attrs['name']}: left out: {left_out}", err=True)
     return 0
+
+
+def _what_is_missing(tables: "Sequence[pd.DataFrame]") -> list[str]:
+    """Say which leaderboards have no level of chance, no ceiling or no tests, and how to get them."""
+    from neuroalign.registry import benchmarks
+
+    ranked = [each for each in tables if len(each)]
+    no_chance = [each.attrs["name"] for each in ranked if each["null"].isna().all()]
+    no_ceiling = [
+        each.attrs["name"]
+        for each in ranked
+        if each["ceiling"].isna().all()
+        and "neuron_subset" not in set(each["family"])
+        # Of a control there is none.
+        and not (each.attrs["benchmark"] in benchmarks and benchmarks.get(each.attrs["benchmark"]).is_control)
+    ]
+    notes = []
+    if no_chance:
+        notes.append(
+            f"no chance level for {', '.join(no_chance)}; neuroalign score … --permutations 100 computes it"
+        )
+    if no_ceiling:
+        notes.append(
+            f"no ceiling for {', '.join(no_ceiling)}; neuroalign score neuron_subset … shows what neurons reach"
+        )
+    if any((each["n"] == 1).any() and len(each) > 1 for each in ranked):
+        notes.append(
+            "families of one instance are not tested; neuroalign compare draws neurons for two models"
+        )
+    return notes

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from tabulate import tabulate
 
 from neuroalign.leaderboards import (
     ALPHA,
+    BESIDE,
     WHAT_THE_CROSSED_TEST_COVERS,
     WHAT_THE_TEST_COVERS,
     describe_welch_only,
@@ -158,14 +160,25 @@ def _blocks(
         "crossed_p": f"with neurons:\np ({correction})",
         "note": "",
     }
+    # Counts have no decimals.
+    beside = {
+        str(name): 0 if (table[name].dropna() % 1 == 0).all() else 2
+        for name in table
+        if str(name).startswith(BESIDE)
+    }
     texts = [
         {
             **{name: number(str(name), value) if name not in _TEXT else value for name, value in row.items()},
             **{name: _interval(row, bounds, number) for name, bounds in _INTERVALS.items()},
+            **{
+                name: "" if math.isnan(row[name]) else f"{row[name]:.{digits}f}"
+                for name, digits in beside.items()
+            },
         }
         for row in table.to_dict("records")
     ]
-    blocks: list[tuple[list[str], list[dict[str, str]], dict[str, str]]] = [(_SCORES, texts, {})]
+    headings |= {name: textwrap.fill(name.removeprefix(BESIDE), 12) for name in beside}
+    blocks: list[tuple[list[str], list[dict[str, str]], dict[str, str]]] = [([*_SCORES, *beside], texts, {})]
     if len(table) > 1:
         blocks.append((_TESTS, texts[1:], {"family": f"{table['family'][0]} less"}))
     laid_out = []
@@ -198,7 +211,7 @@ def _number(column: str, value: float) -> str:
 
 
 def _notes(table: pd.DataFrame) -> list[str]:
-    if len(table) < 2:
+    if not table["p"].notna().any():
         return []
     correction = CORRECTIONS[table.attrs["correction"]]
     notes = [
@@ -233,10 +246,11 @@ def _latex_table(table: pd.DataFrame) -> str:
             f"% {each}" for each in [_title(table), "nothing scored yet", *_left_out_line(table)]
         )
     untested = [
-        f"No test of {family}: {note}."
+        f"{family}: {note}."
         for family, note in zip(table["family"], table["note"], strict=True)
         if note not in ("", "best")
     ]
+
     caption = [f"{_title(table)}.", *_notes(table), *_findings(table), *untested, *_left_out_line(table)]
     label = re.sub(r"[^a-z0-9]+", "-", f"{table.attrs['dataset']}-{table.attrs['name']}".lower()).strip("-")
     tabulars = [_tabular(*block) for block in _blocks(table, _latex_number)]

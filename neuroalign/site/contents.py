@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.leaderboards import describe_welch_only
+from neuroalign.leaderboards import BESIDE, describe_welch_only
 from neuroalign.metrics import reliability
 from neuroalign.results import ResultsStore
 from neuroalign.score_groups import ScoreGroup
@@ -35,8 +35,19 @@ def board(group: ScoreGroup, table: pd.DataFrame) -> dict[str, Any]:
     """Lay out one leaderboard: its rows, the instances behind them, and the test of every two families."""
     names = list(table["family"])
     pairs = pd.DataFrame(table.attrs["pairs"], columns=_PAIR_COLUMNS)
+    # Counts have no decimals.
+    beside = {
+        str(name): 0 if (table[name].dropna() % 1 == 0).all() else 2
+        for name in table
+        if str(name).startswith(BESIDE)
+    }
     rows = [
-        {**row, "page": family_page(row["family"]), "values": _values(group.families[row["family"]])}
+        {
+            **row,
+            "beside": [(row[name], digits) for name, digits in beside.items()],
+            "page": family_page(row["family"]),
+            "values": _values(group.families[row["family"]]),
+        }
         for row in table.to_dict("records")
     ]
     return {
@@ -56,6 +67,8 @@ def board(group: ScoreGroup, table: pd.DataFrame) -> dict[str, Any]:
             if pairs[f"{prefix}p"].notna().any()
         ],
         "has": {name for name in ("error", "null", "ceiling", "p", "crossed_p") if table[name].notna().any()},
+        "has_letters": bool(table["letters"].any()),
+        "beside": [each.removeprefix(BESIDE) for each in beside],
         "findings": [
             *filter(None, [describe_welch_only(table)]),
             *(
@@ -199,13 +212,20 @@ def _in_order(provenance: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _texts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [
-        (
-            str(name).replace("_", " "),
-            value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False),
+    return [(str(name).replace("_", " "), _text(value)) for name, value in values.items()]
+
+
+def _text(value: Any) -> str:
+    """Write a value as a reader would; what holds others is a list of them."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_text(each)}" for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return ("; " if any(isinstance(each, str | Mapping) for each in value) else ", ").join(
+            map(_text, value)
         )
-        for name, value in values.items()
-    ]
+    return "–" if value is None else json.dumps(value, default=str, ensure_ascii=False)
 
 
 def _plain(value: Any) -> float | None:

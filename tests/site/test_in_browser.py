@@ -116,7 +116,7 @@ def test_p_values_of_every_pair_are_a_matrix(index, by):
     assert cells.count("–") == 2 * (FAMILIES - 1)
 
 
-def test_theme_is_the_systems_until_it_is_chosen_and_then_kept(index, by, site):
+def test_theme_is_the_systems_until_it_is_chosen_and_then_kept(index, by, site, wait):
     def page():
         return index.execute_script("return getComputedStyle(document.body).backgroundColor")
 
@@ -127,7 +127,8 @@ def test_theme_is_the_systems_until_it_is_chosen_and_then_kept(index, by, site):
     dark = page()
     assert light != dark
     button = index.find_element(by.ID, "theme")
-    assert button.get_attribute("aria-label") == "Light theme"
+    # The page hears of it a moment later.
+    wait("return document.getElementById('theme').getAttribute('aria-label') === 'Light theme'")
     button.click()
     assert page() == light
     index.get(next(site.glob("families/*")).as_uri())

@@ -10,7 +10,7 @@ from neuroalign.datasets.formats.folder import write_folder
 from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.leaderboards import WHAT_THE_TEST_COVERS, leaderboard
 from neuroalign.results import ResultsStore
-from neuroalign.site import write_site
+from neuroalign.site import contents, write_site
 from neuroalign.site.names import page_name
 
 HOSTILE = "<script>document.title='owned'</script>"
@@ -89,7 +89,7 @@ def test_the_numbers_are_those_of_the_leaderboard(site, store, dataset):
     section = text.partition("</section>")[0]
     found = [float(each) for each in re.findall(r'<td class="mean" data-sort="([^"]+)"', section)]
     assert found == list(table["mean"])
-    assert re.findall(r'<td class="letters">(\w+)</td>', section) == list(table["letters"])
+    assert re.findall(r'<td class="letters">(\w*)</td>', section) == list(table["letters"])
     assert WHAT_THE_TEST_COVERS in section
     assert all(f"{each:.3f}" in section for each in table["ci_low"].dropna())
 
@@ -110,6 +110,31 @@ def test_the_same_scores_give_the_same_bytes(site, store, dataset, tmp_path):
     files = sorted(path.relative_to(site) for path in site.rglob("*") if path.is_file())
     assert files == sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
     assert all((site / each).read_bytes() == (again / each).read_bytes() for each in files)
+
+
+def test_lists_in_a_dataset_are_read_as_text():
+    facts = {
+        "notes": ["One.", "Two."],
+        "files": [{"role": "images", "sha256": "ab"}, {"role": "responses", "sha256": "cd"}],
+        "shape": (3, 4),
+        "missing": None,
+        "simulated": False,
+    }
+    assert dict(contents._texts(facts)) == {
+        "notes": "One.; Two.",
+        "files": "role: images, sha256: ab; role: responses, sha256: cd",
+        "shape": "3, 4",
+        "missing": "–",
+        "simulated": "false",
+    }
+
+
+def test_the_test_over_neurons_stands_beside_welchs(site):
+    section = html.unescape((site / "index.html").read_text("utf-8")).partition("</section>")[0]
+    assert "Over instances and neurons" in section
+    assert section.count('<table class="matrix">') == 2
+    # What stands beside the scores: D is 3 for all.
+    assert section.count('<td data-sort="3.0">3</td>') == 4
 
 
 def test_libraries_come_with_their_licences(site):

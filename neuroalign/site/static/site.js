@@ -53,7 +53,9 @@ if (filter) {
 const ink = "var(--ink)";
 const faint = "var(--faint)";
 const accent = "var(--accent)";
-const short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+// Names differ at their ends as often as where they begin.
+const short = (text, most) =>
+  text.length > most ? `${text.slice(0, Math.ceil((most - 1) / 2))}…${text.slice(-Math.floor((most - 1) / 2))}` : text;
 
 function families(data, width) {
   const shown = data.families.filter((each) => matches(each.family));
