@@ -5,7 +5,7 @@ equivalence where the claim is one, and, where asked for, for the neurons that i
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -26,6 +26,25 @@ _NO_CEILING = "what is exceeded is no ceiling, and to reach it says nothing"
 
 
 @dataclass(frozen=True)
+class Compared:
+    """One of the comparisons behind a finding.
+
+    Parameters
+    ----------
+    name : str
+        What is compared.
+    difference : Difference
+        With the p-value that counts, which may be corrected.
+    shown : {"above", "below", "open"}
+        Whether it is shown to be above 0, not to be, or neither.
+    """
+
+    name: str
+    difference: Difference
+    shown: Literal["above", "below", "open"]
+
+
+@dataclass(frozen=True)
 class Finding:
     """What one analysis says of a claim.
 
@@ -41,6 +60,12 @@ class Finding:
         By which test.
     why : str
         The verdict's reason, in words.
+    axis : str
+        What `compared` are differences of.
+    compared : tuple of Compared
+        Those behind it; empty where it rests on the estimate alone.
+    margin : float
+        A difference that does not matter.
     """
 
     verdict: Verdict
@@ -50,6 +75,9 @@ class Finding:
     estimate: float = _NAN
     low: float = _NAN
     high: float = _NAN
+    axis: str = ""
+    compared: tuple[Compared, ...] = ()
+    margin: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -161,11 +189,15 @@ def meets(
     statistic = f"{subject} {of.mean:.3f}, {ceiling} {top.mean:.3f}"
     plain = differ(of, top)
     wide = differ(of, top, neurons=neurons, stimuli=bool(stimuli), confidence=1 - 2 * ALPHA)
+
+    def drawn(finding: Finding, difference: Difference, limit: float) -> Finding:
+        axis = f"{subject} is above"
+        return replace(finding, axis=axis, compared=(Compared(ceiling, difference, "open"),), margin=limit)
+
+    test = f"two one-sided tests over {_over(neurons, stimuli)} within ±{margin:g}"
     return Result(
-        _not_different(plain, "Welch's t-test, p > .05", statistic),
-        _equivalent(
-            wide, margin, f"two one-sided tests over {_over(neurons, stimuli)} within ±{margin:g}", statistic
-        ),
+        drawn(_not_different(plain, "Welch's t-test, p > .05", statistic), plain, 0.0),
+        drawn(_equivalent(wide, margin, test, statistic), wide, margin),
     )
 
 
@@ -264,7 +296,9 @@ def predicts(
         low, high = float(np.tanh(z - half)), float(np.tanh(z + half))
         interval = f"its {100 * (1 - alpha):g} % interval is {low:.2f} to {high:.2f}, {_p(p)}"
         verdict: Verdict = "agrees" if low > 0 else "disagrees" if high < 0 else "cannot tell"
-        return Finding(verdict, interval, test, statistic, rho, low, high)
+        shown: Literal["above", "below", "open"] = "above" if low > 0 else "below" if high < 0 else "open"
+        compared = (Compared("Spearman's ρ", Difference(rho, low, high, p), shown),)
+        return Finding(verdict, interval, test, statistic, rho, low, high, "", compared)
 
     return Result(
         finding(PAPER_ALPHA, "rank correlation, p < .01"), finding(ALPHA, "rank correlation, Fisher's z")
@@ -311,6 +345,19 @@ class _Sorted:
         return [name for name in self.of if name not in self.above and name not in self.below]
 
     @property
+    def told(self) -> list[str]:
+        """The open ones, with the reason where there is no test."""
+        reasons = {name: self.of[name].reason for name in self.open}
+        return [f"{name} ({reason})" if reason else name for name, reason in reasons.items()]
+
+    @property
+    def compared(self) -> tuple[Compared, ...]:
+        return tuple(
+            Compared(name, each, "below" if name in self.below else "above" if name in self.above else "open")
+            for name, each in self.of.items()
+        )
+
+    @property
     def least(self) -> str:
         return min(self.of, key=lambda name: (np.nan_to_num(self.of[name].estimate, nan=np.inf), name))
 
@@ -350,22 +397,24 @@ def _ahead(
     lower = ", lower is better" if of.sign < 0 else ""
     statistic = (
         f"{subject} {of.mean:.3f}, the nearest rival {nearest} {known[nearest].mean:.3f}{lower}: "
-        f"ahead by {rivals.of[nearest].text()}"
+        f"ahead by {rivals.of[nearest].estimate:+.3f}"
     )
     by = f" by {rivals.margin:g} or more" if rivals.margin else ""
     parts = []
     if rivals.below:
-        parts.append(f"not better{by} than {_list(rivals.below, rivals.of)}")
+        parts.append(f"not better{by} than {_list(rivals.below)}")
     if rivals.open:
-        parts.append(f"not shown to differ from {_list(rivals.open, rivals.of)}")
+        parts.append(f"not shown to differ from {_list(rivals.told)}")
     if rivals.above:
-        parts.append(f"better than {_list(rivals.above, rivals.of)}")
+        parts.append(f"better than {_list(rivals.above)}")
     verdict = rivals.verdict
     if untested and verdict == "agrees":
         verdict = "agrees among those tested"
     names = [f"{name} ({'1 instance' if name in known else 'no scores'})" for name in untested]
-    left = f" Not tested: {', '.join(names)}." if names else ""
-    return _finding(verdict, rivals.of[nearest], test, statistic, f"{'; '.join(parts)}.{left}")
+    left = f" Not tested: {_list(names)}." if names else ""
+    why = f"{'; '.join(parts)}.{left}"
+    finding = _finding(verdict, rivals.of[nearest], test, statistic, why)
+    return replace(finding, axis=f"{subject} is ahead of", compared=rivals.compared, margin=rivals.margin)
 
 
 def _not_different(of: Difference, test: str, statistic: str) -> Finding:
@@ -400,16 +449,18 @@ def _equivalent(of: Difference, margin: float, test: str, statistic: str) -> Fin
 
 def _dropped(families: _Sorted, test: str) -> Finding:
     """Decide whether all families drop."""
-    statistic = "drop of " + ", ".join(f"{name} {each.text()}" for name, each in families.of.items())
+    statistic = "drop of " + ", ".join(f"{name} {each.estimate:+.3f}" for name, each in families.of.items())
     limit = f" of {families.margin:g} or more" if families.margin else ""
     parts = []
     if families.below:
-        parts.append(f"no drop{limit}: {_list(families.below, families.of)}")
+        parts.append(f"no drop{limit} of {_list(families.below)}")
     if families.open:
-        parts.append(f"not shown: {_list(families.open, families.of)}")
+        parts.append(f"not shown of {_list(families.told)}")
     if families.above:
-        parts.append(f"a drop: {_list(families.above, families.of)}")
-    return _finding(families.verdict, families.of[families.least], test, statistic, f"{'; '.join(parts)}.")
+        parts.append(f"a drop of {_list(families.above)}")
+    why = f"{'; '.join(parts)}."
+    finding = _finding(families.verdict, families.of[families.least], test, statistic, why)
+    return replace(finding, axis="drop of", compared=families.compared, margin=families.margin)
 
 
 def _over(neurons: bool, stimuli: str) -> str:
@@ -418,12 +469,8 @@ def _over(neurons: bool, stimuli: str) -> str:
     )
 
 
-def _list(names: Sequence[str], differences: Mapping[str, Difference]) -> str:
-    def told(name: str) -> str:
-        each = differences[name]
-        return each.reason or f"{each.estimate:+.3f}, {_p(each.p)}"
-
-    return ", ".join(f"{name} ({told(name)})" for name in names)
+def _list(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _finding(verdict: Verdict, of: Difference, test: str, statistic: str, why: str) -> Finding:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jinja2
 import numpy as np
@@ -17,22 +17,24 @@ from neuroalign.home import atomic_path
 from neuroalign.leaderboards import WHAT_THE_TEST_COVERS, rank
 from neuroalign.score_groups import ScoreGroup
 from neuroalign.scores import Score
-from neuroalign.studies.claims import Finding
+from neuroalign.studies.claims import Finding, Verdict
 from neuroalign.studies.evidence import Evidence
+from neuroalign.studies.forest import forest
+from neuroalign.studies.pictures import Picture, in_sections
 from neuroalign.studies.study import Study
 
-# Of a file's name, without its number and ending.
-_LONGEST = 100
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure that was drawn, or why there is none."""
-
-    name: str
-    #: Of the SVG; None where there is none.
-    path: Path | None = None
-    reason: str = ""
+_SINGULAR = {
+    "agrees": "agrees",
+    "agrees among those tested": "agrees among the families tested",
+    "disagrees": "disagrees",
+    "cannot tell": "cannot be told",
+}
+_PLURAL = {
+    **_SINGULAR,
+    "agrees": "agree",
+    "agrees among those tested": "agree among the families tested",
+    "disagrees": "disagree",
+}
 
 
 @dataclass(frozen=True)
@@ -58,44 +60,6 @@ class LeftOut:
     reason: str
 
 
-def draw_figures(
-    folder: Path, dataset: Dataset, evidence: Evidence, study: Study, store: Any
-) -> list[Picture]:
-    """Draw what the scores of the instances that were selected support.
-
-    Parameters
-    ----------
-    folder : Path
-        For the figures, each as PDF and SVG.
-    dataset : Dataset
-    evidence : Evidence
-    study : Study
-    store : ResultsStore
-        With the scores of `evidence`.
-
-    Returns
-    -------
-    list of Picture
-    """
-    # Imported here: without the extra ``figures`` the report has none.
-    from neuroalign.report.gathering import gather_figures
-    from neuroalign.report.style import save
-
-    names = {each.model for of in evidence.kept.values() for scores in of.values() for each in scores}
-    wanted: Any = [study.scorings[name].benchmark for name in study.shown if name in evidence.kept]
-    ceiling = next((each.model for each in study.families.values() if each.is_ceiling), "")
-    pictures = []
-    drawn = gather_figures(dataset, benchmarks=wanted, models=sorted(names), ceiling=ceiling, store=store)
-    for number, each in enumerate(drawn, start=1):
-        if each.axes is None:
-            pictures.append(Picture(each.name, reason=each.reason))
-            continue
-        plain = re.sub(r"[^A-Za-z0-9_.=-]+", "-", each.name).strip("-.")[:_LONGEST]
-        save(each.axes, folder / f"{number:02d}_{plain}.pdf")
-        pictures.append(Picture(each.name, save(each.axes, folder / f"{number:02d}_{plain}.svg")))
-    return pictures
-
-
 def write_report(
     path: Path,
     *,
@@ -104,6 +68,7 @@ def write_report(
     grid: str,
     claims: Sequence[Claimed],
     evidence: Evidence,
+    trained_elsewhere: Mapping[str, str],
     dropped: pd.DataFrame,
     pictures: Sequence[Picture],
     left_out: Sequence[LeftOut],
@@ -118,6 +83,8 @@ def write_report(
         What was run.
     claims : sequence of Claimed
     evidence : Evidence
+    trained_elsewhere : mapping of str to str
+        Families that were trained on other images than those of the dataset, and the name of these.
     dropped : pandas.DataFrame
         Instances that were not selected, with ``instance``, ``family``, ``step`` and ``reason``.
     pictures : sequence of Picture
@@ -135,7 +102,15 @@ def write_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "interval": _interval, "p": _p_value}
+    environment.filters |= {
+        "number": _number,
+        "signed": _signed,
+        "interval": _interval,
+        "p": _p_value,
+        "plain": _plain,
+        "sentence": _sentence,
+        "embedded": _embedded,
+    }
     page = environment.get_template("report.html").render(
         study=study,
         dataset=dataset,
@@ -143,25 +118,28 @@ def write_report(
         n_stimuli=np.unique(dataset.recording["stimulus_id"].values).size,
         grid=grid,
         meaning=what_it_means(dataset),
-        claims=claims,
+        claims=[
+            {
+                "of": each,
+                "paper": _found(each.paper),
+                "ours": _found(each.ours),
+                "corrected": _found(each.corrected),
+            }
+            for each in claims
+        ],
+        summary=_summary(claims),
         standing=_standing(claims),
-        families=_families(study, evidence, dropped),
+        families=_families(study, evidence, trained_elsewhere, dropped),
         tables=[_table(name, study, evidence, dataset) for name in study.shown if name in evidence.kept],
         covers=WHAT_THE_TEST_COVERS,
         dropped=dropped[["family", "instance", "step", "reason"]].to_dict("records"),
-        pictures=[
-            {"name": each.name.replace("_", " "), "source": _embedded(each.path)}
-            for each in pictures
-            if each.path is not None
-        ],
-        left_out=[
-            *left_out,
-            *(
-                LeftOut(f"figure {each.name.replace('_', ' ')}", each.reason)
-                for each in pictures
-                if each.reason
-            ),
-        ],
+        pictures=in_sections(pictures),
+        left_out=_grouped(
+            [
+                *left_out,
+                *(LeftOut(f"figure “{each.caption}”", each.reason) for each in pictures if each.reason),
+            ]
+        ),
         version=version("neuroalign"),
     )
     with atomic_path(path) as temporary:
@@ -198,19 +176,25 @@ def what_it_means(dataset: Dataset) -> str:
     )
 
 
-def _families(study: Study, evidence: Evidence, dropped: pd.DataFrame) -> list[dict[str, Any]]:
+def _families(
+    study: Study, evidence: Evidence, trained_elsewhere: Mapping[str, str], dropped: pd.DataFrame
+) -> list[dict[str, Any]]:
     rows = []
     for name, family in study.families.items():
         scored = {each.model for of in evidence.every.values() for each in of.get(name, ())}
         gone = int((dropped["family"] == name).sum())
+        notes = ["the ceiling: all are kept"] if family.is_ceiling else []
+        if name in trained_elsewhere:
+            notes.append(f"trained on {trained_elsewhere[name]}, not on the images of this dataset")
+        if name in evidence.missing:
+            notes.append(f"left out: {evidence.missing[name]}")
         rows.append(
             {
                 "name": name,
                 "model": family.model,
                 "n": len(scored),
                 "dropped": gone,
-                "is_ceiling": family.is_ceiling,
-                "reason": evidence.missing.get(name, ""),
+                "note": "; ".join(notes),
             }
         )
     return rows
@@ -246,6 +230,38 @@ def _shared_notes(scores: Sequence[Score]) -> list[str]:
     return [str(each) for each in shared]
 
 
+def _found(finding: Finding | None) -> dict[str, Any] | None:
+    """A finding with what is drawn of it."""
+    return None if finding is None else {"finding": finding, "forest": forest(finding)}
+
+
+def _summary(claims: Sequence[Claimed]) -> list[tuple[str, str]]:
+    """Count the verdicts of each analysis, in words."""
+    analyses = {
+        "By the tests of the paper": [each.paper for each in claims],
+        "By ours": [each.ours for each in claims],
+        "Without the confounds": [each.corrected for each in claims if each.corrected is not None],
+    }
+    found = []
+    for name, findings in analyses.items():
+        counts = {
+            verdict: [each.verdict for each in findings].count(verdict) for verdict in get_args(Verdict)
+        }
+        words = [
+            f"{n} {_PLURAL[verdict] if n != 1 else _SINGULAR[verdict]}" for verdict, n in counts.items() if n
+        ]
+        found.append((name, f"of {len(findings)} claims {', '.join(words)}"))
+    return [each for each in found if each[1] != "of 0 claims "]
+
+
+def _grouped(parts: Sequence[LeftOut]) -> list[dict[str, Any]]:
+    """Name parts that lack for one reason together."""
+    found: dict[str, list[str]] = {}
+    for each in parts:
+        found.setdefault(each.reason, []).append(each.what)
+    return [{"parts": names, "reason": reason} for reason, names in found.items()]
+
+
 def _standing(claims: Sequence[Claimed]) -> dict[str, list[str]]:
     """Sort the claims by what becomes of them without the confounds."""
     words = {
@@ -262,11 +278,27 @@ def _standing(claims: Sequence[Claimed]) -> dict[str, list[str]]:
 
 
 def _embedded(path: Path) -> str:
+    """Return an SVG as an address."""
     return "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
 
 
 def _number(value: Any) -> str:
     return "–" if value is None or not np.isfinite(value) else f"{value:.3f}".replace("-", "−")
+
+
+def _sentence(text: str, stop: str = ".") -> str:
+    """Begin with a capital letter, and end with a stop if there is none; names such as β-VAE stay as they are."""
+    first = text[:1].upper() if text[1:2].isalpha() and text[:1].isascii() else text[:1]
+    return text and first + text[1:] + ("" if text[-1] in ".?!" else stop)
+
+
+def _plain(text: str) -> str:
+    """Write names without underscores, and a minus as one."""
+    return re.sub(r"(?<=[ (])-(?=\d)", "−", text.replace("_", " "))
+
+
+def _signed(value: Any) -> str:
+    return "–" if value is None or not np.isfinite(value) else f"{value:+.3f}".replace("-", "−")
 
 
 def _interval(of: Finding | Mapping[str, Any]) -> str:

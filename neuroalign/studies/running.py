@@ -22,11 +22,12 @@ from neuroalign.results import ResultsStore
 from neuroalign.scores import Score
 from neuroalign.scoring import Failure, score_all
 from neuroalign.selection import Rule, add_udr, select_instances
-from neuroalign.specs import parse_spec
+from neuroalign.specs import Spec, format_spec, parse_spec
 from neuroalign.studies.claims import Result, examine
 from neuroalign.studies.estimates import Estimates
 from neuroalign.studies.evidence import Evidence
-from neuroalign.studies.report import Claimed, LeftOut, Picture, draw_figures, write_report
+from neuroalign.studies.pictures import Picture, draw_figures
+from neuroalign.studies.report import Claimed, LeftOut, write_report
 from neuroalign.studies.steps import Outcome, Step, run_steps
 from neuroalign.studies.study import RULES, Claim, Family, Scoring, Study, load_study
 
@@ -245,8 +246,13 @@ class Run:
         self, family: Family, trained: Sequence[Mapping[str, Any]] | None = None
     ) -> tuple[str, list[Model]]:
         """Load the instances of a family, with the identifier that their scores have it under."""
-        loaded = load_model(family.model, dataset=self.dataset)
         wanted = list(_combinations(family.grids[self.grid].options)) if trained is None else trained
+        spec = parse_spec(family.model)
+        if spec.wrappers and wanted:
+            # The instances of a model that is reduced differ in how: neurons:DATASET+subsample[n=10,seed=0].
+            members = [load_model(_reduced(spec, each), dataset=self.dataset) for each in wanted]
+            return family.model, [each for each in members if not isinstance(each, ModelFamily)]
+        loaded = load_model(family.model, dataset=self.dataset)
         if not isinstance(loaded, ModelFamily):
             if wanted:
                 raise UsageError(f"{family.model} is one model, which has no instances with other options")
@@ -322,6 +328,19 @@ class Run:
             self.folder / "figures", self.dataset, self.evidence(outcomes), self.study, self.store
         )
 
+    def _trained_elsewhere(self, outcomes: Mapping[str, Outcome]) -> dict[str, str]:
+        """Return the families that were trained on other images than the dataset's, and the name of those."""
+        found: dict[str, str] = {}
+        if not self.dataset.stimuli.has_images:
+            return found
+        own = self.dataset.stimuli.training().content_hash
+        for family, scored in self.scored(outcomes).items():
+            for model in scored.models:
+                stimuli = getattr(model, "record", {}).get("stimulus_set", {})
+                if stimuli.get("content_hash", own) != own:
+                    found[family] = str(stimuli.get("name"))
+        return found
+
     def _report(self, outcomes: Mapping[str, Outcome]) -> Path:
         selected: Selected = outcomes["select"].value
         tested: list[Tested] = outcomes["test claims"].value
@@ -363,6 +382,7 @@ class Run:
                 for each in tested
             ],
             evidence=evidence,
+            trained_elsewhere=self._trained_elsewhere(outcomes),
             dropped=selected.dropped,
             pictures=figures.value if figures.state == "done" else [],
             left_out=left_out,
@@ -489,6 +509,12 @@ def _combinations(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     values = [each if isinstance(each, list) else [each] for each in options.values()]
     for chosen in product(*values):
         yield dict(zip(options, chosen, strict=True))
+
+
+def _reduced(spec: Spec, options: Mapping[str, Any]) -> str:
+    """Name a model with these options of its last reducer."""
+    *others, last = [(spec.name, spec.options), *((each.name, each.options) for each in spec.wrappers)]
+    return "+".join(format_spec(*each) for each in (*others, (last[0], {**last[1], **options})))
 
 
 def _describe(model: Model) -> dict[str, Any]:

@@ -36,7 +36,8 @@ class Instances:
     ----------
     options : mapping
         Of the instances; a list means that there is one with each of its values, and two lists every combination.
-        Without any, the instances that the family has for the dataset.
+        Of a model with reducers they are options of the last one. Without any, the instances that the family has for
+        the dataset.
     train : str
         The grid by which they are trained, unless they are there already; empty where nothing is trained.
     rule : str

@@ -107,6 +107,8 @@ class TestBest:
         assert found.ours.verdict == "disagrees"
         assert found.ours.estimate == pytest.approx(-0.3)
         assert found.ours.why.startswith("not better than b")
+        assert [(each.name, each.shown) for each in found.ours.compared] == [("b", "below"), ("c", "above")]
+        assert found.ours.compared[0].difference.estimate == pytest.approx(-0.3)
         assert "better than c" in found.ours.why
 
     def test_an_advantage_below_the_margin_is_none(self):
@@ -487,7 +489,7 @@ class TestDrops:
         )
         found = drops(given, scoring="alignment", families=["a", "b"], margin=0.02)
         assert found.ours.verdict == "disagrees"
-        assert found.ours.why.startswith("no drop of 0.02 or more: b")
+        assert found.ours.why.startswith("no drop of 0.02 or more of b")
 
     def test_a_rise(self):
         given = evidence(a=recombined("a", 0.3 + 0.01 * SPREAD, 0.6 + 0.02 * SPREAD))

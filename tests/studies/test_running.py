@@ -123,7 +123,7 @@ def test_the_papers_instances_are_counted(capsys):
     # 400 β-VAEs of a million steps with sixteen images, 510 a second: that of the bundled ones in the middle.
     rates = sorted(each.record["images_per_second"] for _, each in BetaVAE().bundled())
     days = 400 * 16_000_000 / rates[len(rates) // 2] / 86_400
-    assert times["train beta_vae"] == f"{days:.0f} days"
+    assert times["train β-VAE"] == f"{days:.0f} days"
     assert times["in all"].endswith(" days")
     assert int(times["in all"].split()[0]) > days
 

@@ -39,12 +39,12 @@ def test_the_paper_has_its_instances_rules_and_claims():
     assert study_names() == ["higgins2020"]
     study = load_study("higgins2020")
     paper = {name: each.grids["paper"] for name, each in study.families.items()}
-    assert len(paper["pca"].options["n"]) == 41
-    assert len(paper["aam"].options["n"]) == 21
-    assert len(paper["ica"].options["n"]) * len(paper["ica"].options["seed"]) == 50
-    assert (paper["beta_vae"].train, paper["beta_vae"].rule) == ("paper", "best_udr")
-    assert paper["beta_vae"].rule_options == {"n": 51}
-    assert paper["classifier"].rule_options == {"above": 0.95}
+    assert len(paper["PCA"].options["n"]) == 41
+    assert len(paper["AAM"].options["n"]) == 21
+    assert len(paper["ICA"].options["n"]) * len(paper["ICA"].options["seed"]) == 50
+    assert (paper["β-VAE"].train, paper["β-VAE"].rule) == ("paper", "best_udr")
+    assert paper["β-VAE"].rule_options == {"n": 51}
+    assert paper["Classifier"].rule_options == {"above": 0.95}
     assert [each.kind for each in study.claims] == [
         "best",
         "meets",
@@ -54,7 +54,7 @@ def test_the_paper_has_its_instances_rules_and_claims():
         "best",
         "best",
     ]
-    assert [name for name, each in study.families.items() if each.is_ceiling] == ["neuron_subset"]
+    assert [name for name, each in study.families.items() if each.is_ceiling] == ["Neuron subsets"]
     assert study.scorings["rotation"].benchmark.options()["kind"] == "orthogonal"
     assert study.scorings["alignment"].families == tuple(study.families)
 

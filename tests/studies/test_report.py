@@ -1,0 +1,114 @@
+"""What of a finding is drawn where, and how parts of the report are put in words."""
+
+import numpy as np
+import pytest
+
+from neuroalign.studies.claims import Compared, Finding
+from neuroalign.studies.differences import Difference
+from neuroalign.studies.forest import forest
+from neuroalign.studies.pictures import Picture, in_sections
+from neuroalign.studies.report import Claimed, LeftOut, _grouped, _standing, _summary
+
+
+def finding(*compared, verdict="agrees", margin=0.0):
+    return Finding(verdict, "why", axis="a is ahead of", compared=compared, margin=margin)
+
+
+def compared(name, estimate, low, high, shown="above"):
+    return Compared(name, Difference(estimate, low, high, 0.01), shown)
+
+
+def test_positions_are_shares_of_one_axis():
+    drawn = forest(finding(compared("b", 0.3, 0.1, 0.5), compared("c", -0.2, -0.5, 0.1, "open"), margin=0.1))
+    # From -0.5 to 0.5, with 4 % of that free on either side: 1.08 in all.
+    assert drawn.zero == pytest.approx(50.0)
+    assert [each.at for each in drawn.rows] == pytest.approx([100 * 0.84 / 1.08, 100 * 0.34 / 1.08], abs=0.01)
+    first = drawn.rows[0]
+    assert (first.start, first.length) == pytest.approx((100 * 0.64 / 1.08, 100 * 0.4 / 1.08), abs=0.02)
+    assert drawn.band_start == pytest.approx(100 * 0.44 / 1.08, abs=0.01)
+    assert drawn.band_length == pytest.approx(100 * 0.2 / 1.08, abs=0.02)
+    assert [each.shown for each in drawn.rows] == ["above", "open"]
+
+
+def test_zero_is_always_on_the_axis():
+    drawn = forest(finding(compared("b", 0.4, 0.3, 0.5)))
+    assert 0 < drawn.zero < drawn.rows[0].start
+    assert drawn.band_length == 0
+
+
+def test_a_comparison_without_a_test_has_no_interval():
+    untested = Compared("c", Difference(np.nan, reason="one instance"), "open")
+    drawn = forest(finding(compared("b", 0.4, 0.3, 0.5), untested))
+    assert np.isnan(drawn.rows[1].at)
+    assert drawn.rows[1].reason == "one instance"
+    assert forest(finding(untested)) is None
+    assert forest(finding()) is None
+
+
+def claim(name, ours, corrected):
+    made = [None if each is None else finding(verdict=each) for each in (ours, corrected)]
+    return Claimed(name, "", "", "", "", made[0], made[0], made[1])
+
+
+def test_verdicts_are_counted_and_sorted():
+    claims = [
+        claim("one", "agrees", "agrees"),
+        claim("two", "agrees", "disagrees"),
+        claim("three", "agrees among those tested", "agrees among those tested"),
+        claim("four", "cannot tell", None),
+    ]
+    assert dict(_summary(claims)) == {
+        "By the tests of the paper": "of 4 claims 2 agree, 1 agrees among the families tested, 1 cannot be told",
+        "By ours": "of 4 claims 2 agree, 1 agrees among the families tested, 1 cannot be told",
+        "Without the confounds": "of 3 claims 1 agrees, 1 agrees among the families tested, 1 disagrees",
+    }
+    assert _standing(claims) == {
+        "stand": ["one"],
+        "stand among the families that could be tested": ["three"],
+        "fall": ["two"],
+        "have no corrected analysis": ["four"],
+    }
+
+
+def test_parts_that_lack_for_one_reason_are_named_together():
+    parts = [LeftOut("a", "no images"), LeftOut("b", "no weights"), LeftOut("c", "no images")]
+    assert _grouped(parts) == [
+        {"parts": ["a", "c"], "reason": "no images"},
+        {"parts": ["b"], "reason": "no weights"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "section", "caption"),
+    [
+        ("scores_variance_explained", "Scores", "Every instance: variance explained"),
+        ("neurons_alignment", "Scores", "Every neuron: alignment"),
+        ("native_and_recombined_linear_recombination", "Scores", "Neurons and mixtures of them"),
+        (
+            "units_by_neurons_beta_vae",
+            "Units and neurons",
+            "What each unit explains of each neuron: beta vae",
+        ),
+        ("decoded_faces", "Faces", "Held-out faces, decoded from single neurons"),
+        ("of_somebody", "Others", "of somebody"),
+    ],
+)
+def test_figures_have_captions(name, section, caption):
+    picture = Picture(name)
+    assert (picture.section, picture.caption) == (section, caption)
+
+
+def test_figures_stand_in_sections_wide_ones_first(tmp_path):
+    names = [
+        "traversals_vae",
+        "decoded_faces",
+        "units_by_neurons_vae",
+        "scores_alignment",
+        "neurons_alignment",
+    ]
+    found = in_sections([*(Picture(name, tmp_path) for name in names), Picture("udr_vae", reason="no seeds")])
+    assert {section: [each.name for each in of] for section, of in found.items()} == {
+        "Scores": ["scores_alignment", "neurons_alignment"],
+        "Units and neurons": ["units_by_neurons_vae"],
+        "Faces": ["decoded_faces", "traversals_vae"],
+    }
