@@ -38,6 +38,7 @@ class StimulusBootstrap(Benchmark):
 
     identifier: ClassVar[str] = "stimulus_bootstrap"
     version: ClassVar[int] = 1
+    on_request: ClassVar[bool] = True
 
     benchmark: str | Benchmark = "alignment"
     n_draws: int = 50

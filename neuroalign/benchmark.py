@@ -40,6 +40,8 @@ class Benchmark(ABC):
     uses_decoder: ClassVar[bool] = False
     #: Whether it compares a score with another one, so that subsets of neurons are no ceiling of it.
     is_control: ClassVar[bool] = False
+    #: Whether models are scored by it only where it is named, since it takes many times as long as others.
+    on_request: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the options against their types: names on a command line come as text."""

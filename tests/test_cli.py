@@ -84,6 +84,21 @@ def test_score_json_is_one_document_and_nothing_else(added, factors_file, capsys
     assert captured.err == ""
 
 
+def test_what_takes_long_is_scored_only_where_it_is_named(added, factors_file, capsys):
+    assert run(["score", factors_file, added, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    by_default = {each["benchmark"] for each in document["scores"] + document["failures"]}
+    assert by_default == {
+        "alignment",
+        "correlation_ratio",
+        "decoding",
+        "linear_recombination",
+        "variance_explained",
+    }
+    assert run(["score", factors_file, added, "-b", "stimulus_bootstrap[n_draws=2]", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["scores"][0]["benchmark"] == "stimulus_bootstrap"
+
+
 def test_second_time_comes_from_the_store(added, factors_file, capsys, monkeypatch):
     assert run(["score", factors_file, added, "-b", "alignment", "--json"]) == 0
     first = capsys.readouterr().out

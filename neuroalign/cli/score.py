@@ -29,7 +29,8 @@ Examples:
     "benchmarks",
     multiple=True,
     metavar="NAME",
-    help='Benchmark, with options if need be: "alignment[n_folds=5]". Repeat for several; by default all.',
+    help='Benchmark, with options if need be: "alignment[n_folds=5]". Repeat for several; by default all but '
+    "stimulus_bootstrap, which takes long.",
 )
 @click.option(
     "--weights",
@@ -83,6 +84,7 @@ def score(
         raise UsageError(f"--permutations and --seed must not be negative, not {permutations} and {seed}")
     # First what is quick to check: datasets and models can take long to load.
     wanted = [load_benchmark(each) for each in benchmarks or [name for name, _ in registered.items()]]
+    wanted = [each for each in wanted if benchmarks or not each.on_request]
     loaded_dataset = load_dataset(dataset)
     given = {} if weights is None else {"weights": weights}
     loaded = load_model(model, dataset=loaded_dataset, **given)
