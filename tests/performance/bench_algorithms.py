@@ -37,6 +37,6 @@ def test_path(benchmark, n_units, correlated, algorithm):
         return lasso_path.follow(*data, np.empty((n, n)), *(np.empty(n) for _ in range(4)), position, weights)
 
     def descent():
-        return lasso_path.descend(*data, np.empty(n), np.empty(n, dtype=bool), position, weights)
+        return lasso_path.descend(*data, weights)
 
     assert benchmark.pedantic(homotopy if algorithm == "homotopy" else descent, rounds=3, warmup_rounds=1)

@@ -78,6 +78,38 @@ def test_variance_explained_fold_by_fold(benchmark, latents_and_responses):
     benchmark.pedantic(fit, rounds=5, warmup_rounds=1)
 
 
+WIDE = "lasso of a wide layer: 1,000 stimuli × 2,048 units × 10 neurons, 100 λ, 3 folds, one core"
+
+
+@pytest.fixture(scope="module")
+def wide_layer_and_responses():
+    """Units of a layer: rectified mixtures of a hundred causes of falling strength."""
+    rng = np.random.default_rng(0)
+    causes = rng.standard_normal((1000, 100)) * np.linspace(1, 0.1, 100)
+    Z = np.maximum(causes @ rng.standard_normal((100, 2048)), 0) + 0.1 * rng.standard_normal((1000, 2048))
+    Z = (Z - Z.mean(axis=0)) / Z.std(axis=0)
+    signal = Z @ (rng.standard_normal((2048, 10)) * (rng.random((2048, 10)) < 0.005))
+    return Z, signal + signal.std(axis=0) * rng.standard_normal(signal.shape)
+
+
+@pytest.mark.benchmark(group=WIDE)
+def test_wide_neuroalign(benchmark, wide_layer_and_responses):
+    benchmark.pedantic(
+        lasso_cv, wide_layer_and_responses, {"n_folds": 3, "n_threads": 1}, rounds=5, warmup_rounds=1
+    )
+
+
+@pytest.mark.benchmark(group=WIDE)
+def test_wide_scikit_learn(benchmark, wide_layer_and_responses):
+    Z, Y = wide_layer_and_responses
+
+    def fit():
+        for y in Y.T:
+            LassoCV(eps=1e-2, alphas=100, cv=3, max_iter=10_000).fit(Z, y)
+
+    benchmark.pedantic(fit, rounds=1)
+
+
 @pytest.mark.benchmark(group="lasso: first call of a process")
 @pytest.mark.parametrize("compiled", [False, True], ids=["after installation", "later"])
 def test_first_call(benchmark, compiled, tmp_path):
