@@ -191,7 +191,7 @@ def meets(
     wide = differ(of, top, neurons=neurons, stimuli=bool(stimuli), confidence=1 - 2 * ALPHA)
 
     def drawn(finding: Finding, difference: Difference, limit: float) -> Finding:
-        axis = f"{subject} is above"
+        axis = f"{subject}, above"
         return replace(finding, axis=axis, compared=(Compared(ceiling, difference, "open"),), margin=limit)
 
     test = f"two one-sided tests over {_over(neurons, stimuli)} within ±{margin:g}"
@@ -414,7 +414,7 @@ def _ahead(
     left = f" Not tested: {_list(names)}." if names else ""
     why = f"{'; '.join(parts)}.{left}"
     finding = _finding(verdict, rivals.of[nearest], test, statistic, why)
-    return replace(finding, axis=f"{subject} is ahead of", compared=rivals.compared, margin=rivals.margin)
+    return replace(finding, axis=f"{subject}, ahead of", compared=rivals.compared, margin=rivals.margin)
 
 
 def _not_different(of: Difference, test: str, statistic: str) -> Finding:

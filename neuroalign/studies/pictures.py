@@ -45,7 +45,8 @@ class Picture:
         """What it shows, in words."""
         beginning, _, caption, _ = self._kind
         of = self.name.removeprefix(beginning).strip("_").replace("linear_recombination", "").strip("_")
-        return caption.format(of=f": {of.replace('_', ' ')}" if of else "")
+        of = of.replace("_", " ").replace("[", " (").replace("]", ")").strip()
+        return caption.format(of=f": {of}" if of else "")
 
     @property
     def is_wide(self) -> bool:

@@ -23,6 +23,9 @@ from neuroalign.studies.forest import forest
 from neuroalign.studies.pictures import Picture, in_sections
 from neuroalign.studies.study import Study
 
+#: Less of the variance explained than this calls for a caution.
+LITTLE = 0.05
+
 _SINGULAR = {
     "agrees": "agrees",
     "agrees among those tested": "agrees among the families tested",
@@ -111,6 +114,7 @@ def write_report(
         "sentence": _sentence,
         "embedded": _embedded,
     }
+    families = _families(study, evidence, trained_elsewhere, dropped)
     page = environment.get_template("report.html").render(
         study=study,
         dataset=dataset,
@@ -129,7 +133,8 @@ def write_report(
         ],
         summary=_summary(claims),
         standing=_standing(claims),
-        families=_families(study, evidence, trained_elsewhere, dropped),
+        families=families,
+        cautions=_cautions(families, trained_elsewhere),
         tables=[_table(name, study, evidence, dataset) for name in study.shown if name in evidence.kept],
         covers=WHAT_THE_TEST_COVERS,
         dropped=dropped[["family", "instance", "step", "reason"]].to_dict("records"),
@@ -182,6 +187,7 @@ def _families(
     rows = []
     for name, family in study.families.items():
         scored = {each.model for of in evidence.every.values() for each in of.get(name, ())}
+        explained = [each.value for each in evidence.kept.get(study.variance_explained, {}).get(name, ())]
         gone = int((dropped["family"] == name).sum())
         notes = ["the ceiling: all are kept"] if family.is_ceiling else []
         if name in trained_elsewhere:
@@ -194,10 +200,29 @@ def _families(
                 "model": family.model,
                 "n": len(scored),
                 "dropped": gone,
+                "explained": float(np.mean(explained)) if explained else float("nan"),
                 "note": "; ".join(notes),
             }
         )
     return rows
+
+
+def _cautions(families: Sequence[Mapping[str, Any]], trained_elsewhere: Mapping[str, str]) -> list[str]:
+    """Say what a reader must know before the verdicts."""
+    found = []
+    for stimuli in dict.fromkeys(trained_elsewhere.values()):
+        names = [name for name, of in trained_elsewhere.items() if of == stimuli]
+        found.append(
+            f"Trained on {stimuli}, not on the images of this dataset: {', '.join(names)}. What neuroalign train trains "
+            "on its images is used in their place."
+        )
+    explained = [each["explained"] for each in families if np.isfinite(each["explained"])]
+    if explained and max(explained) < LITTLE:
+        found.append(
+            f"No family explains more than {max(explained):.3f} of the variance of the neurons on average. Alignment "
+            "says how the weights of a fit are shared out, not whether the fit is any good: read it with care."
+        )
+    return found
 
 
 def _table(name: str, study: Study, evidence: Evidence, dataset: Dataset) -> dict[str, Any]:
@@ -287,8 +312,10 @@ def _number(value: Any) -> str:
 
 
 def _sentence(text: str, stop: str = ".") -> str:
-    """Begin with a capital letter, and end with a stop if there is none; names such as β-VAE stay as they are."""
-    first = text[:1].upper() if text[1:2].isalpha() and text[:1].isascii() else text[:1]
+    """Begin with a capital letter, and end with a stop if there is none."""
+    # Names such as beta_vae or β-VAE stay as they are.
+    is_word = re.match(r"[a-z]+[ :;,.?!]|[a-z]+$", text)
+    first = text[:1].upper() if is_word else text[:1]
     return text and first + text[1:] + ("" if text[-1] in ".?!" else stop)
 
 

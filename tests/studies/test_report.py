@@ -7,7 +7,16 @@ from neuroalign.studies.claims import Compared, Finding
 from neuroalign.studies.differences import Difference
 from neuroalign.studies.forest import forest
 from neuroalign.studies.pictures import Picture, in_sections
-from neuroalign.studies.report import Claimed, LeftOut, _grouped, _standing, _summary
+from neuroalign.studies.report import (
+    Claimed,
+    LeftOut,
+    _cautions,
+    _grouped,
+    _plain,
+    _sentence,
+    _standing,
+    _summary,
+)
 
 
 def finding(*compared, verdict="agrees", margin=0.0):
@@ -90,6 +99,7 @@ def test_parts_that_lack_for_one_reason_are_named_together():
             "What each unit explains of each neuron: beta vae",
         ),
         ("decoded_faces", "Faces", "Held-out faces, decoded from single neurons"),
+        ("scores_alignment[self_pairs=include]", "Scores", "Every instance: alignment (self pairs=include)"),
         ("of_somebody", "Others", "of somebody"),
     ],
 )
@@ -112,3 +122,30 @@ def test_figures_stand_in_sections_wide_ones_first(tmp_path):
         "Units and neurons": ["units_by_neurons_vae"],
         "Faces": ["decoded_faces", "traversals_vae"],
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("not shown to differ from VAE", "Not shown to differ from VAE."),
+        ("β-VAE 0.8", "β-VAE 0.8."),
+        ("vgg_face needs weights.", "vgg_face needs weights."),
+        ("alone", "Alone."),
+        ("", ""),
+    ],
+)
+def test_sentences(text, expected):
+    assert _sentence(text) == expected
+
+
+def test_a_minus_is_one_and_a_hyphen_stays():
+    assert _plain("from -0.1 to -0.2 (-3) in 2-4 of a_b") == "from −0.1 to −0.2 (−3) in 2-4 of a b"
+
+
+def test_cautions_name_other_images_and_weak_fits():
+    weak = [{"explained": 0.014}, {"explained": 0.008}, {"explained": float("nan")}]
+    (one,) = _cautions(weak, {})
+    assert one.startswith("No family explains more than 0.014 of the variance")
+    assert _cautions([*weak, {"explained": 0.5}], {}) == []
+    (other,) = _cautions([{"explained": 0.5}], {"β-VAE": "faces", "VAE": "faces"})
+    assert other.startswith("Trained on faces, not on the images of this dataset: β-VAE, VAE.")
