@@ -59,7 +59,7 @@ def validate(dataset: Dataset) -> dict[str, Any]:
     -------
     dict
         As :func:`describe`, with ``trials_per_neuron_and_stimulus``, ``missing_trials``,
-        ``constant_neurons``, ``reliability``, ``images_readable`` and ``problems``: a sentence
+        ``constant_neurons``, ``duplicate_neurons`` (pairs that are one neuron twice), ``reliability``, ``images_readable`` and ``problems``: a sentence
         for each thing that keeps the dataset from being scored.
     """
     report = describe(dataset)
@@ -77,7 +77,7 @@ def validate(dataset: Dataset) -> dict[str, Any]:
 def _check_trials(dataset: Dataset, problems: list[str]) -> dict[str, Any]:
     array = dataset.recording
     values = array.values.reshape(array.sizes["presentation"], -1)
-    _, counts, stimuli = trial_means(array)
+    means, counts, stimuli = trial_means(array)
     neuroids = array["neuroid_id"].values.astype(str)
     constant = constant_neuroids(array)
     missing = int(np.isnan(values).sum())
@@ -86,6 +86,7 @@ def _check_trials(dataset: Dataset, problems: list[str]) -> dict[str, Any]:
         "missing_trials": missing,
         "missing_trials_percent": round(100 * missing / max(values.size, 1), 2),
         "constant_neurons": constant.tolist(),
+        "duplicate_neurons": _same(np.asarray(means), neuroids),
         "reliability": None,
     }
     lacking = counts == 0
@@ -101,6 +102,16 @@ def _check_trials(dataset: Dataset, problems: list[str]) -> dict[str, Any]:
     if not problems and dataset.trials is not None:
         found["reliability"] = _reliability(dataset.trials)
     return found
+
+
+def _same(means: NDArray[np.float64], neuroids: NDArray[np.str_]) -> list[str]:
+    """Name the pairs of neurons whose mean responses are the same but for scale: a ceiling of neurons is none then."""
+    known = np.isfinite(means).all(axis=0) & (np.ptp(means, axis=0) > 0)
+    if known.sum() < 2 or len(means) < 10:
+        return []
+    # Noise keeps two neurons further apart, and the same spikes, sorted twice, hardly do.
+    first, second = np.nonzero(np.triu(np.corrcoef(means[:, known].T) > 0.999, 1))
+    return [f"{a} = {b}" for a, b in zip(neuroids[known][first], neuroids[known][second], strict=True)]
 
 
 def _reliability(trials: NDArray[np.float64]) -> dict[str, Any]:

@@ -208,7 +208,7 @@ class _Gathering:
         if pictures:
             ids = next(iter(pictures.values()))["stimulus"].values
             faces = self.dataset.stimuli.select(ids).pixels(_FACE_SIZE)
-            rows = {"held-out faces": _pictures(faces, ids), **pictures}
+            rows = {"held-out images": _pictures(faces, ids), **pictures}
             yield _drawn(
                 "decoded_faces",
                 decoded_faces,

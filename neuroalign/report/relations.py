@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
@@ -66,7 +67,7 @@ def rank_correlation(x: ArrayLike, y: ArrayLike) -> RankCorrelation:
     correlations. Psychometrika 65, 23-28: the variance of z is (1 + ρ²/2)/(n − 3).
     """
     pairs = np.array([x, y], dtype=np.float64)
-    pairs = pairs[:, np.isfinite(pairs).all(axis=0)]
+    pairs = _rounded(pairs[:, np.isfinite(pairs).all(axis=0)])
     n = pairs.shape[1]
     if n < 3 or (np.ptp(pairs, axis=1) == 0).any():
         return RankCorrelation(np.nan, np.nan, np.nan, n)
@@ -144,10 +145,17 @@ def udr_against_alignment(
         within = _correlation_within(known["udr"], known["value"], of_group)
         name = "β" if by == "beta" else shown(str(by))
         text.append(f"within {name}: " + ("not defined" if np.isnan(within) else f"ρ = {within:.2f}"))
-        bar = root_figure(axes).colorbar(points, ax=axes, shrink=0.8, pad=0.02, label=name)
+        groups = np.unique(of_group)
+        bar = root_figure(axes).colorbar(
+            points, ax=axes, shrink=0.8, pad=0.02, label=name, ticks=groups if groups.size <= 6 else None
+        )
         bar.outline.set_visible(False)
+        if any(np.count_nonzero(of_group == each) == 2 for each in groups):
+            # UDR is symmetric: a seed's only partner has the same.
+            text.append("two seeds have one UDR between them")
     if len(known) < len(values):
-        text.append(f"{len(values) - len(known)} instances without a UDR or a score")
+        without = len(values) - len(known)
+        text.append(f"{without} instance{'s' if without > 1 else ''} without a UDR or a score")
     axes.annotate(
         "\n".join(text),
         (0, 1),
@@ -160,6 +168,7 @@ def udr_against_alignment(
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.1 * (1 + len(text)) * (high - low))
     first = next(iter(families.values()))[0]
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set_xlabel("UDR")
     axes.set_ylabel(shown(first.benchmark.replace("_", " ")))
     axes.set_title(source_of(families))
@@ -228,8 +237,16 @@ def correlation_ratio_against_unit_proportion(
 
 
 def _correlation_within(x: "pd.Series[float]", y: "pd.Series[float]", groups: NDArray[np.float64]) -> float:
-    ranks = pd.DataFrame({"x": stats.rankdata(x.to_numpy()), "y": stats.rankdata(y.to_numpy())})
+    # Numbers that are equal may differ in their last bits, by the order in which they were summed.
+    ranks = pd.DataFrame({"x": stats.rankdata(_rounded(x)), "y": stats.rankdata(_rounded(y))})
     centred = ranks - ranks.groupby(groups).transform("mean")
     if (np.ptp(centred.to_numpy(), axis=0) == 0).any():
         return float("nan")
     return float(np.corrcoef(centred["x"], centred["y"])[0, 1])
+
+
+def _rounded(values: ArrayLike) -> NDArray[np.float64]:
+    """Round to twelve digits of the largest value, so that equal numbers have equal ranks."""
+    array = np.asarray(values, dtype=np.float64)
+    unit = np.abs(array).max(axis=-1, keepdims=True, initial=0.0) * 1e-12
+    return np.where(unit > 0, np.round(array / np.where(unit > 0, unit, 1.0)), array)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Of a row of a figure, in millimetres, and what is above and below all rows.
 _ROW, _AROUND = 6.5, 27.0
+# Letters of a name beside a row, which leave the axes two thirds of the width.
+_LONGEST_LABEL = 20
 
 
 @house_style()
@@ -252,7 +254,7 @@ def _name_rows(axes: "Axes", order: list[str], families: Mapping[str, list[Score
     for family in order:
         n, missing = len(families[family]), int((~np.isfinite(values_of(families[family]))).sum())
         without = f", {missing} without a score" if missing else ""
-        labels.append(f"{shown(family)}\n(n = {n - missing}{without})")
+        labels.append(f"{shown(family, _LONGEST_LABEL)}\n(n = {n - missing}{without})")
     axes.set_yticks(range(len(order)), labels)
     axes.set_ylim(len(order) - 0.45, -0.55)
     axes.tick_params(axis="y", length=0)

@@ -16,7 +16,7 @@ if importlib.util.find_spec("matplotlib") is None:
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from matplotlib.transforms import ScaledTranslation
+from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -187,11 +187,12 @@ def root_figure(ax: "Axes") -> Figure:
     return figure
 
 
-def shown(name: str) -> str:
+def shown(name: str, longest: int = _LONGEST_NAME) -> str:
     """Make a name fit for a figure: printable, of one line, not too long, and not hidden from legends."""
     text = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in str(name))
-    if len(text) > _LONGEST_NAME:
-        text = f"{text[: _LONGEST_NAME - 1]}…"
+    if len(text) > longest:
+        # Names of models differ at their ends as often as where they begin.
+        text = f"{text[: longest // 2]}…{text[-((longest - 1) // 2) :]}"
     # matplotlib leaves names with a leading underscore out of legends.
     return f" {text}" if text.startswith("_") else text
 
@@ -215,7 +216,11 @@ def legend_height(labels: Sequence[str], width: float = COLUMN) -> float:
 def legend_below(ax: "Axes", handles: Sequence["Artist"]) -> "Legend":
     """Put a legend under the label of the horizontal axis, in as few rows as fit the width of the figure."""
     figure = root_figure(ax)
-    below = ax.transAxes + ScaledTranslation(0, -26 / 72, figure.dpi_scale_trans)
+    # Long names push axes to the right: where they are alone, the legend has the whole width.
+    across = figure.transFigure if figure.axes == [ax] else ax.transAxes
+    below = blended_transform_factory(across, ax.transAxes) + ScaledTranslation(
+        0, -26 / 72, figure.dpi_scale_trans
+    )
     labels = [str(each.get_label()) for each in handles]
     rows = legend_rows(labels, figure.get_figwidth() * _MILLIMETRES)
     return ax.legend(

@@ -80,6 +80,16 @@ def test_neurons_that_cannot_be_used_are_problems(dataset):
     assert report["reliability"] is None
 
 
+def test_a_neuron_that_is_there_twice_is_named(dataset):
+    def double(values):
+        values[:, 7] = 2.0 * values[:, 2]
+
+    report = validate(with_values(dataset, double))
+    assert report["duplicate_neurons"] == ["n02 = n07"]
+    assert report["problems"] == []
+    assert validate(dataset)["duplicate_neurons"] == []
+
+
 def test_images_that_do_not_open_are_problems(dataset, tmp_path):
     write_folder(dataset, tmp_path / "d")
     (tmp_path / "d" / "images" / "s007.png").write_text("no image")

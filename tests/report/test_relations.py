@@ -74,13 +74,33 @@ def test_udr_within_beta(scores):
     np.testing.assert_array_equal(axes.collections[0].get_array(), [1, 1, 1, 4, 4, 4])
 
 
+def test_two_seeds_share_a_udr_and_no_correlation_within(scores):
+    # UDR of two seeds is one number, but for the order of a sum.
+    table = pd.DataFrame(
+        {
+            "instance": [f"v[seed={index}]" for index in range(4)],
+            "udr": [0.1 + 0.2, 0.3, 0.6, 0.2 * 3],
+            "beta": [1.0, 1.0, 2.0, 2.0],
+        }
+    )
+    axes = udr_against_alignment(table, scores(v=[0.1, 0.2, 0.3, 0.4, 0.5]), by="beta")
+    assert axes.texts[0].get_text().split("\n")[1:] == [
+        "within β: not defined",
+        "two seeds have one UDR between them",
+        "1 instance without a UDR or a score",
+    ]
+    assert rank_correlation(table["udr"], [1, 2, 3, 4]).rho == pytest.approx(
+        stats.spearmanr([1, 1, 2, 2], [1, 2, 3, 4]).statistic
+    )
+
+
 def test_udr_of_groups_of_one(scores):
     table = pd.DataFrame({"instance": ["v[seed=0]", "v[seed=1]"], "udr": [0.1, 0.2], "beta": [1.0, 2.0]})
     axes = udr_against_alignment(table, scores(v=[0.1, 0.2, 0.3]), by="beta")
     assert axes.texts[0].get_text().split("\n") == [
         "no correlation (n = 2)",
         "within β: not defined",
-        "1 instances without a UDR or a score",
+        "1 instance without a UDR or a score",
     ]
 
 
