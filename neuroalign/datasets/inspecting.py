@@ -59,8 +59,8 @@ def validate(dataset: Dataset) -> dict[str, Any]:
     -------
     dict
         As :func:`describe`, with ``trials_per_neuron_and_stimulus``, ``missing_trials``,
-        ``constant_neurons``, ``duplicate_neurons`` (pairs that are one neuron twice), ``reliability``, ``images_readable`` and ``problems``: a sentence
-        for each thing that keeps the dataset from being scored.
+        ``constant_neurons``, ``duplicate_neurons`` (pairs that are one neuron twice), ``reliability``,
+        ``images_readable`` and ``problems``: a sentence for each thing that keeps the dataset from being scored.
     """
     report = describe(dataset)
     problems: list[str] = []
