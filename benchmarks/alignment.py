@@ -5,20 +5,20 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
+from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
-from neuroalign.benchmark import Benchmark, NeuronTerms, self_pairs
+from neuroalign.benchmark import NeuronTerms
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.metrics import LassoCV, completeness, completeness_at, lasso_cv
-from neuroalign.metrics.folds import fold_labels
+from neuroalign.metrics import completeness, completeness_at, lasso_cv
 from neuroalign.models import Model
 from neuroalign.scores import Score
 from neuroalign.stats import weighted_mean_standard_error
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alignment(Benchmark):
+class Alignment(LassoBenchmark):
     """Completeness of the Lasso weights from model units to neurons.
 
     Parameters
@@ -42,18 +42,14 @@ class Alignment(Benchmark):
     version: ClassVar[int] = 1
 
     n_units: Literal["all", "informative"] | int = "all"
-    n_folds: int = 10
-    n_lambdas: int = 100
-    rule: Literal["1se", "min"] = "1se"
-    zero_uninformative: bool = True
-    self_pairs: Literal["exclude", "include"] = "exclude"
-    seed: int = 0
 
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Fit the weights, and measure how far each neuron's weights sit on one unit."""
         latents, responses = self.align(model, dataset, join=join)
         informative = latents["informative"].values
-        fit = self._fit(latents, responses, dataset, np.arange(responses.sizes["stimulus"]))
+        fit = lasso_cv(
+            **self.fit_arguments(latents, responses, dataset, np.arange(responses.sizes["stimulus"]))
+        )
         result = completeness(fit.weights, n_units=self.n_units, informative=informative)
         strength = np.abs(fit.weights).sum(axis=0)
         data = xr.Dataset(
@@ -98,7 +94,7 @@ class Alignment(Benchmark):
         stimuli: NDArray[np.int64],
     ) -> NeuronTerms:
         """Fit the weights to stimuli that were drawn with replacement."""
-        fit = self._fit(latents, responses, dataset, stimuli)
+        fit = lasso_cv(**self.fit_arguments(latents, responses, dataset, stimuli))
         informative = latents["informative"].values
         result = completeness(fit.weights, n_units=self.n_units, informative=informative)
         return result.per_neuron, np.abs(fit.weights).sum(axis=0)
@@ -139,25 +135,6 @@ class Alignment(Benchmark):
             f"Dead units in log_D: {units}; {fair}.",
             f"Free of D: {fewer}, which {'agrees' if agrees else 'does not agree'}.",
         ]
-
-    def _fit(
-        self,
-        latents: xr.DataArray,
-        responses: xr.DataArray,
-        dataset: Dataset,
-        stimuli: NDArray[np.int64],
-    ) -> LassoCV:
-        informative = latents["informative"].values
-        pairs = self_pairs(latents, responses, dataset)
-        units = np.where(informative, latents.values, 0.0) if self.zero_uninformative else latents.values
-        return lasso_cv(
-            units[stimuli],
-            responses.values[stimuli],
-            n_lambdas=self.n_lambdas,
-            folds=fold_labels(len(units), self.n_folds, seed=self.seed)[stimuli],
-            rule=self.rule,
-            exclude=pairs if self.self_pairs == "exclude" else None,
-        )
 
 
 def _at(score: Score, common: int) -> float:

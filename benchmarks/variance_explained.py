@@ -1,28 +1,27 @@
 """Variance explained: how much of a neuron's response do the model's units predict together?"""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import xarray as xr
+from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
-from neuroalign.benchmark import Benchmark, NeuronTerms, self_pairs
+from neuroalign.benchmark import NeuronTerms
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.metrics import (
-    LassoVarianceExplained,
     lasso_variance_explained,
     noise_corrected_r2,
     reliability,
 )
-from neuroalign.metrics.folds import fold_labels
 from neuroalign.models import Model
 from neuroalign.scores import Score, standard_error
 
 
 @dataclass(frozen=True, kw_only=True)
-class VarianceExplained(Benchmark):
+class VarianceExplained(LassoBenchmark):
     """Cross-validated variance explained by a Lasso from all units, averaged over neurons.
 
     Parameters
@@ -45,17 +44,11 @@ class VarianceExplained(Benchmark):
     identifier: ClassVar[str] = "variance_explained"
     version: ClassVar[int] = 3
 
-    n_folds: int = 10
-    n_lambdas: int = 100
-    rule: Literal["1se", "min"] = "1se"
-    zero_uninformative: bool = True
-    self_pairs: Literal["exclude", "include"] = "exclude"
-    seed: int = 0
-
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Predict each neuron on images that the fit has not seen."""
         latents, responses = self.align(model, dataset, join=join)
-        explained = self._explain(latents, responses, dataset, np.arange(responses.sizes["stimulus"]))
+        every = np.arange(responses.sizes["stimulus"])
+        explained = lasso_variance_explained(**self.fit_arguments(latents, responses, dataset, every))
         variables = {"variance_explained": ("neuroid", explained.per_neuron)}
         notes = []
         beside = {}
@@ -109,24 +102,7 @@ class VarianceExplained(Benchmark):
         stimuli: NDArray[np.int64],
     ) -> NeuronTerms:
         """Predict stimuli that were drawn with replacement; their repeats share a fold."""
-        values = self._explain(latents, responses, dataset, stimuli).per_neuron
+        values = lasso_variance_explained(
+            **self.fit_arguments(latents, responses, dataset, stimuli)
+        ).per_neuron
         return values, np.isfinite(values).astype(np.float64)
-
-    def _explain(
-        self,
-        latents: xr.DataArray,
-        responses: xr.DataArray,
-        dataset: Dataset,
-        stimuli: NDArray[np.int64],
-    ) -> LassoVarianceExplained:
-        informative = latents["informative"].values
-        pairs = self_pairs(latents, responses, dataset)
-        units = np.where(informative, latents.values, 0.0) if self.zero_uninformative else latents.values
-        return lasso_variance_explained(
-            units[stimuli],
-            responses.values[stimuli],
-            folds=fold_labels(len(units), self.n_folds, seed=self.seed)[stimuli],
-            n_lambdas=self.n_lambdas,
-            rule=self.rule,
-            exclude=pairs if self.self_pairs == "exclude" else None,
-        )

@@ -1,0 +1,51 @@
+"""What alignment and variance explained have in common: the Lasso from units to neurons, and its options."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from neuroalign.benchmark import Benchmark, self_pairs
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.metrics.folds import fold_labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class LassoBenchmark(Benchmark):
+    """A benchmark that fits neurons by the Lasso of :mod:`neuroalign.metrics`.
+
+    Parameters
+    ----------
+    n_folds, n_lambdas, rule, seed
+        See :func:`neuroalign.metrics.lasso_cv`.
+    zero_uninformative : bool
+        Whether units that are not informative are set to zero before the fit.
+    self_pairs : {"exclude", "include"}
+        Whether a neuron that is one of the model's units may predict itself.
+    """
+
+    n_folds: int = 10
+    n_lambdas: int = 100
+    rule: Literal["1se", "min"] = "1se"
+    zero_uninformative: bool = True
+    self_pairs: Literal["exclude", "include"] = "exclude"
+    seed: int = 0
+
+    def fit_arguments(
+        self, latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, stimuli: NDArray[np.int64]
+    ) -> dict[str, Any]:
+        """Return the arguments of a fit to some stimuli; those that are drawn twice share a fold."""
+        units = latents.values
+        if self.zero_uninformative:
+            units = np.where(latents["informative"].values, units, 0.0)
+        pairs = self_pairs(latents, responses, dataset)
+        return {
+            "Z": units[stimuli],
+            "Y": responses.values[stimuli],
+            "folds": fold_labels(len(units), self.n_folds, seed=self.seed)[stimuli],
+            "n_lambdas": self.n_lambdas,
+            "rule": self.rule,
+            "exclude": pairs if self.self_pairs == "exclude" else None,
+        }
