@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from neuroalign.arrays import Join
-from neuroalign.benchmark import Benchmark, self_pairs
+from neuroalign.benchmark import Benchmark, NeuronTerms, self_pairs
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.metrics import aggregate_ratios, correlation_ratio
 from neuroalign.models import Model
@@ -99,6 +99,24 @@ class CorrelationRatio(Benchmark):
                 "n_neurons": responses.sizes["neuroid"],
             },
         )
+
+    def over_neurons(self, score: Score) -> NeuronTerms | None:
+        """Return the ratio of each neuron, and the share of its best unit that it makes up.
+
+        The mean over units is a mean over neurons with these weights, which stay as they are when neurons are drawn
+        anew. Units counted again in each draw make the standard error too small: the documentation's page on
+        calibration has the numbers. A maximum over neurons is no such mean.
+        """
+        if self.aggregate == "unit_max":
+            return None
+        ratios = score.data["correlation_ratio"].values
+        known = np.isfinite(ratios)
+        if self.aggregate == "neuron_mean":
+            return ratios, known.astype(np.float64)
+        _, unit, n_neurons = np.unique(
+            score.data["best_unit"].values, return_inverse=True, return_counts=True
+        )
+        return ratios, np.where(known, 1.0 / n_neurons[unit], 0.0)
 
     def confounds(self, a: Score, b: Score) -> list[str]:
         """Compare what is above chance, which is higher with few units."""

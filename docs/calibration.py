@@ -1,8 +1,9 @@
-"""How often do the tests err where models are equal? ``python docs/calibration.py [--alignment] [--picture]``.
+"""How often do the tests err where models are equal? ``python docs/calibration.py [OPTION]``.
 
 Simulates pairs of families of equal quality, and counts how often each test calls them different at 5 % and how often
 each 95 % interval holds the true difference, which is 0. Writes ``docs/calibration.csv`` (and with ``--alignment``
-``docs/calibration_alignment.csv``, from fits of the Lasso); ``--picture`` draws the stored numbers.
+``docs/calibration_alignment.csv``, from fits of the Lasso; with ``--correlation-ratio`` its standard errors);
+``--picture`` draws the stored numbers.
 """
 
 import argparse
@@ -14,8 +15,15 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from neuroalign.metrics import completeness, lasso_cv
-from neuroalign.stats import crossed_test, dual_bootstrap, dual_variance, weighted_mean, welch
+from neuroalign.metrics import aggregate_ratios, completeness, correlation_ratio, lasso_cv
+from neuroalign.stats import (
+    crossed_test,
+    dual_bootstrap,
+    dual_variance,
+    jackknife_standard_error,
+    weighted_mean,
+    welch,
+)
 
 FOLDER = Path(__file__).parent
 N_INSTANCES, N_NEURONS, N_STIMULI = (3, 10, 50), (30, 159, 1000), 200
@@ -161,6 +169,50 @@ def _rotations(n: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarr
         yield np.linalg.qr(np.eye(size) + step - step.T)[0]
 
 
+def simulate_correlation_ratio(
+    n_units: int, n_neurons: int, *, n_simulations: int = 500, n_resamples: int = 200, seed: int = 0
+) -> dict[str, float]:
+    """Compare standard errors of the correlation ratio over neurons with its spread over recordings.
+
+    The same units, of which some are favoured, and neurons that are drawn anew each time; 300 stimuli. Returns the
+    spread and the root mean squares of three standard errors: by a bootstrap that keeps the weights of neurons, by one
+    that aggregates each draw anew, and by the jackknife.
+    """
+    rng = np.random.default_rng([seed, n_units, n_neurons])
+    units, favour = rng.standard_normal((300, n_units)), rng.standard_normal(n_units) ** 2 + 0.2
+    scores, squares = [], []
+    for _ in range(n_simulations):
+        responses = units @ (rng.standard_normal((n_units, n_neurons)) ** 3 * favour[:, None])
+        responses += responses.std(axis=0) * rng.standard_normal(responses.shape)
+        result = correlation_ratio(units, responses)
+        ratios, best = result.per_neuron, result.best_unit
+        weights = 1 / np.bincount(best)[best]
+        draws = rng.integers(n_neurons, size=(n_resamples, n_neurons))
+        anew = [aggregate_ratios(ratios[each], best[each], "unit_mean") for each in draws]
+        without = [
+            aggregate_ratios(np.delete(ratios, each), np.delete(best, each), "unit_mean")
+            for each in range(n_neurons)
+        ]
+        errors = (
+            weighted_mean(ratios, weights)(draws).std(ddof=1),
+            np.std(anew, ddof=1),
+            jackknife_standard_error(without),
+        )
+        scores.append(result.score)
+        squares.append(np.square(errors))
+    kept, aggregated, jackknife = np.sqrt(np.mean(squares, axis=0))
+    return {
+        "n_units": n_units,
+        "n_neurons": n_neurons,
+        "n_simulations": n_simulations,
+        "score": float(np.mean(scores)),
+        "spread": float(np.std(scores, ddof=1)),
+        "weights kept": float(kept),
+        "aggregated anew": float(aggregated),
+        "jackknife": float(jackknife),
+    }
+
+
 def _table(p: dict[str, np.ndarray], covered: np.ndarray, n_instances: int, n_neurons: int) -> pd.DataFrame:
     """Count errors; but for that over neurons, an interval holds 0 where its own t-test does not reject it."""
     return pd.DataFrame(
@@ -233,10 +285,16 @@ def draw_picture() -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--alignment", action="store_true", help="fit the Lasso; takes some ten minutes")
+    parser.add_argument("--correlation-ratio", action="store_true", help="its standard errors; half a minute")
     parser.add_argument("--picture", action="store_true", help="only draw what is stored")
     arguments = parser.parse_args()
     if arguments.picture:
         draw_picture()
+        sys.exit()
+    if arguments.correlation_ratio:
+        rows = [simulate_correlation_ratio(units, n) for units in (10, 50) for n in N_NEURONS[:2]]
+        name = FOLDER / "calibration_correlation_ratio.csv"
+        pd.DataFrame(rows).to_csv(name, index=False, float_format="%.5f", lineterminator="\n")
         sys.exit()
     tables = []
     if arguments.alignment:

@@ -40,3 +40,15 @@ def test_welch_is_anti_conservative_about_other_neurons(stored):
     assert (welch[50] > welch[10]).all()
     # More instances make it worse, more neurons better.
     assert welch.loc[30, 50] > welch.loc[159, 50] > welch.loc[1000, 50]
+
+
+def test_the_correlation_ratio_keeps_the_weights_of_neurons():
+    stored = pd.read_csv(DOCS / "calibration_correlation_ratio.csv")
+    assert len(stored) == 4
+    # The spread of 500 scores has a standard error of 3 %.
+    assert (stored["weights kept"] / stored["spread"]).between(0.9, 1.1).all()
+    assert (stored["aggregated anew"] < 0.95 * stored["weights kept"]).all()
+    assert (stored["jackknife"] > stored["spread"]).all()
+    page = (DOCS / "calibration.md").read_text("utf-8")
+    for row in stored.itertuples():
+        assert f"| {row.n_units} | {row.n_neurons} | {row.spread:.4f} |" in page

@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 import xarray as xr
 from neuroalign.benchmarks.alignment import Alignment
+from neuroalign.benchmarks.correlation_ratio import CorrelationRatio
 from neuroalign.benchmarks.variance_explained import VarianceExplained
 from scipy import stats
 
 import neuroalign as na
 from neuroalign.cli import run
 from neuroalign.errors import UsageError
-from neuroalign.metrics import completeness_at
+from neuroalign.metrics import aggregate_ratios, completeness_at
 from neuroalign.models import FixedFamily
 from neuroalign.stats import bootstrap_weighted_difference
 
@@ -129,9 +130,27 @@ def test_chance_of_few_units(dataset, pair):
 
 
 def test_a_benchmark_that_is_no_mean_over_neurons_says_so(dataset, pair):
-    result = na.compare(*pair, dataset, "correlation_ratio", ceiling=None)
+    result = na.compare(*pair, dataset, "correlation_ratio[aggregate=unit_max]", ceiling=None)
     assert [each.over for each in result.generalisations] == ["instances", "neurons", "stimuli"]
     assert result.generalisations[1].reason == "correlation_ratio is no weighted mean over neurons"
+
+
+@pytest.mark.parametrize("aggregate", ["unit_mean", "neuron_mean"])
+def test_the_correlation_ratio_is_a_weighted_mean_over_neurons(dataset, pair, aggregate):
+    by = CorrelationRatio(aggregate=aggregate, n_permutations=0)
+    score = by.score(pair[1].instances(dataset)[0], dataset)
+    values, weights = by.over_neurons(score)
+    assert np.average(values, weights=weights) == pytest.approx(score.value, abs=1e-12)
+    # A neuron without a ratio has no weight, and its unit the others'.
+    score.data["correlation_ratio"][3], score.data["best_unit"][3] = np.nan, ""
+    values, weights = by.over_neurons(score)
+    assert weights[3] == 0
+    _, best = np.unique(score.data["best_unit"].values, return_inverse=True)
+    rest = np.arange(12) != 3
+    expected = aggregate_ratios(values[rest], best[rest], aggregate)
+    assert np.average(values[rest], weights=weights[rest]) == pytest.approx(expected, abs=1e-12)
+    result = na.compare(*pair, dataset, by, ceiling=None, n_resamples=200)
+    assert [each.over for each in result.generalisations][-1] == "instances and neurons"
 
 
 @pytest.mark.parametrize("kind", ["abs_gaussian", "orthogonal"])
