@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import psutil
 from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
 from neuroalign.metrics.folds import fold_labels
 from neuroalign.metrics.inputs import as_excluded, as_matrix, as_pair, constant_columns
 from neuroalign.metrics.moments import HeldOut, UnitSums, unit_sums
-from neuroalign.metrics.threads import in_threads
+from neuroalign.metrics.threads import available_threads, in_threads
 from neuroalign.progress import progress
 
 Rule = Literal["1se", "min"]
@@ -22,6 +23,8 @@ Rule = Literal["1se", "min"]
 _BLOCK = 20
 # Of more units than this each neuron uses few, and products leave out the others.
 _DENSE = 640
+# So many bytes are there on any machine.
+_SMALL = 1e9
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ def check_problem(
     if rule not in ("1se", "min"):
         raise UsageError(f"rule must be '1se' or 'min', not {rule!r}")
     usable = np.flatnonzero(~constant_columns(units))
+    _check_memory(usable.size, np.unique(labels).size, n_threads)
     of_usable = np.full(n_units + 1, -1, dtype=np.int64)
     of_usable[usable] = np.arange(usable.size)
     return Problem(
@@ -184,6 +188,17 @@ def choose_lambda(
         limit = mean[neurons, chosen] + standard_error[neurons, chosen]
         chosen = (mean <= limit[:, None]).argmax(axis=1)
     return chosen, mean, standard_error
+
+
+def _check_memory(n_units: int, n_folds: int, n_threads: int | None) -> None:
+    """Refuse what would end in the system's killing the process, or in a day of swapping."""
+    # Products of units in each fold, and in each thread a training set's with what it is put together from.
+    needed = 8 * n_units**2 * (n_folds + 3 * (n_threads or available_threads()))
+    if needed > _SMALL and needed > (available := psutil.virtual_memory().available):
+        raise UsageError(
+            f"the Lasso of {n_units} units takes {needed / 1e9:.0f} GB of memory, and {available / 1e9:.0f} GB are "
+            "free; reduce the model to fewer units, as with +pca[n=500], or take a layer that has fewer"
+        )
 
 
 def _check_folds(folds: ArrayLike | None, n_stimuli: int, n_folds: int, seed: int) -> NDArray[np.int64]:

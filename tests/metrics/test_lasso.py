@@ -2,8 +2,10 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -475,3 +477,13 @@ def test_correlations_that_are_not_kept_are_the_same(monkeypatch):
     kept = lasso_cv(Z, Y)
     monkeypatch.setattr(moments, "_KEPT", 0)
     np.testing.assert_array_equal(lasso_cv(Z, Y).weights, kept.weights)
+
+
+def test_too_many_units_for_the_memory_are_refused_before_it_is_taken(monkeypatch):
+    Z, Y = data(20, 5000, 1)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=2e9))
+    # 10 folds and 3 matrices of the thread, of 25,000,000 numbers each.
+    with pytest.raises(
+        UsageError, match=r"of 5000 units takes 3 GB of memory, and 2 GB are free; .*\+pca\[n=500\]"
+    ):
+        lasso_cv(Z, Y, n_threads=1)
