@@ -5,6 +5,7 @@ import math
 import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
@@ -34,6 +35,8 @@ _TESTS = [
     "note",
 ]
 _TEXT = ("family", "letters", "note")
+# Letters of a name that is broken in LaTeX.
+_LONG_NAME = 24
 # Bounds that are shown as one column.
 _INTERVALS = {
     "interval": ("ci_low", "ci_high"),
@@ -245,22 +248,26 @@ def _latex_table(table: pd.DataFrame) -> str:
         return "\n".join(
             f"% {each}" for each in [_title(table), "nothing scored yet", *_left_out_line(table)]
         )
-    untested = [
-        f"{family}: {note}."
-        for family, note in zip(table["family"], table["note"], strict=True)
-        if note not in ("", "best")
+    untested: dict[str, list[str]] = {}
+    for family, note in zip(table["family"], table["note"], strict=True):
+        if note not in ("", "best"):
+            untested.setdefault(note.removeprefix("no test: "), []).append(family)
+    caption = [
+        f"{_title(table)}.",
+        *_notes(table),
+        *_findings(table),
+        *(f"No test ({why}): {', '.join(families)}." for why, families in untested.items()),
+        *_left_out_line(table),
     ]
-
-    caption = [f"{_title(table)}.", *_notes(table), *_findings(table), *untested, *_left_out_line(table)]
     label = re.sub(r"[^a-z0-9]+", "-", f"{table.attrs['dataset']}-{table.attrs['name']}".lower()).strip("-")
     tabulars = [_tabular(*block) for block in _blocks(table, _latex_number)]
     return "\n".join(
         [
-            r"% Needs \usepackage{booktabs}",
+            r"% Needs \usepackage{booktabs,graphicx}",
             r"\begin{table}",
             r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
-            rf"\caption{{{_escape(' '.join(caption))}}}",
-            rf"\label{{tab:{label}}}",
+            rf"\caption{{{' '.join(map(_breakable, ' '.join(caption).split(' ')))}}}",
+            rf"\label{{tab:{label}}}\smallskip",
             "\n\n\\medskip\n".join(tabulars),
             r"\end{table}",
         ]
@@ -272,27 +279,57 @@ def _tabular(columns: Mapping[str, str], rows: Sequence[Sequence[str]]) -> str:
     names = [name for name in columns if name != "note"]
     body = []
     for row in rows:
-        cells = dict(zip(columns, row, strict=True))
-        body.append(
-            [_escape(cells[each]) if each in _TEXT else cells[each].replace("–", "--") for each in names]
-        )
-    lines = [" & ".join(each) + r" \\" for each in [[_heading(columns[name]) for name in names], *body]]
+        cells = {name: cell.replace("–", "--") for name, cell in zip(columns, row, strict=True)}
+        cells |= {name: _escape(cells[name]) for name in _TEXT if name in cells}
+        family = dict(zip(columns, row, strict=True))["family"]
+        if len(family) > _LONG_NAME:
+            cells["family"] = rf"\parbox[t]{{10em}}{{\raggedright {_breakable(family)}\strut}}"
+        body.append([cells[each] for each in names])
+    # "Welch:" and what is below it: columns of one test have its name above them once.
+    tests, headings = zip(*(_test_and_heading(columns[name]) for name in names), strict=True)
+    head = [*_spanning(tests), " & ".join(map(_heading, headings)) + r" \\"]
+    lines = [" & ".join(each) + r" \\" for each in body]
+    # As large as it is, or as wide as the text.
     return "\n".join(
         [
-            rf"\begin{{tabular}}{{{''.join('l' if name in _TEXT else 'r' for name in names)}}}",
+            rf"\sbox0{{\begin{{tabular}}{{{''.join('l' if name in _TEXT else 'r' for name in names)}}}",
             r"\toprule",
-            lines[0],
+            *head,
             r"\midrule",
-            *lines[1:],
+            *lines,
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}}%",
+            r"\ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi",
         ]
     )
 
 
+def _breakable(word: str) -> str:
+    """Escape a word, and let it break after its punctuation if it is long."""
+    if len(word) <= _LONG_NAME:
+        return _escape(word)
+    return "".join(_escape(each) + (r"\allowbreak{}" if not each.isalnum() else "") for each in word)
+
+
+def _test_and_heading(text: str) -> tuple[str, str]:
+    test, colon, heading = text.partition(":\n")
+    return (test, heading) if colon else ("", text)
+
+
+def _spanning(tests: Sequence[str]) -> list[str]:
+    """Return a row with the name of each test over its columns, and the rules below them; none without tests."""
+    cells, rules, start = [], [], 1
+    for test, columns in groupby(tests):
+        stop = start + len(list(columns))
+        cells.append(rf"\multicolumn{{{stop - start}}}{{c}}{{{_escape(test)}}}")
+        rules += [rf"\cmidrule(lr){{{start}-{stop - 1}}}"] if test else []
+        start = stop
+    return [" & ".join(cells) + r" \\", "".join(rules)] if rules else []
+
+
 def _heading(text: str) -> str:
     lines = r" \\ ".join(_escape(each) for each in text.split("\n"))
-    return rf"\shortstack[r]{{{lines}}}" if "\n" in text else lines
+    return rf"\shortstack[r]{{\strut {lines}}}" if "\n" in text else lines
 
 
 def _latex_number(column: str, value: float) -> str:
