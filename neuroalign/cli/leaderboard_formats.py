@@ -277,18 +277,21 @@ def _latex_table(table: pd.DataFrame) -> str:
 def _tabular(columns: Mapping[str, str], rows: Sequence[Sequence[str]]) -> str:
     # Why there is no test is in the caption.
     names = [name for name in columns if name != "note"]
-    body = []
+    lines = []
     for row in rows:
-        cells = {name: cell.replace("–", "--") for name, cell in zip(columns, row, strict=True)}
-        cells |= {name: _escape(cells[name]) for name in _TEXT if name in cells}
-        family = dict(zip(columns, row, strict=True))["family"]
-        if len(family) > _LONG_NAME:
-            cells["family"] = rf"\parbox[t]{{10em}}{{\raggedright {_breakable(family)}\strut}}"
-        body.append([cells[each] for each in names])
+        texts = dict(zip(columns, row, strict=True))
+        cells = [
+            _family_cell(texts[name])
+            if name == "family"
+            else _escape(texts[name])
+            if name in _TEXT
+            else texts[name].replace("–", "--")
+            for name in names
+        ]
+        lines.append(" & ".join(cells) + r" \\")
     # "Welch:" and what is below it: columns of one test have its name above them once.
     tests, headings = zip(*(_test_and_heading(columns[name]) for name in names), strict=True)
-    head = [*_spanning(tests), " & ".join(map(_heading, headings)) + r" \\"]
-    lines = [" & ".join(each) + r" \\" for each in body]
+    head = [*_spanning(tests), " & ".join([_family_cell(headings[0]), *map(_heading, headings[1:])]) + r" \\"]
     # As large as it is, or as wide as the text.
     return "\n".join(
         [
@@ -302,6 +305,11 @@ def _tabular(columns: Mapping[str, str], rows: Sequence[Sequence[str]]) -> str:
             r"\ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi",
         ]
     )
+
+
+def _family_cell(name: str) -> str:
+    broken = " ".join(map(_breakable, name.split(" ")))
+    return rf"\parbox[t]{{10em}}{{\raggedright {broken}\strut}}" if len(name) > _LONG_NAME else broken
 
 
 def _breakable(word: str) -> str:
