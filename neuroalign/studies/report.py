@@ -192,8 +192,6 @@ def _families(
         notes = ["the ceiling: all are kept"] if family.is_ceiling else []
         if name in trained_elsewhere:
             notes.append(f"trained on {trained_elsewhere[name]}, not on the images of this dataset")
-        if name in evidence.missing:
-            notes.append(f"left out: {evidence.missing[name]}")
         rows.append(
             {
                 "name": name,
@@ -202,6 +200,7 @@ def _families(
                 "dropped": gone,
                 "explained": float(np.mean(explained)) if explained else float("nan"),
                 "note": "; ".join(notes),
+                "left_out": name in evidence.missing,
             }
         )
     return rows
@@ -213,8 +212,8 @@ def _cautions(families: Sequence[Mapping[str, Any]], trained_elsewhere: Mapping[
     for stimuli in dict.fromkeys(trained_elsewhere.values()):
         names = [name for name, of in trained_elsewhere.items() if of == stimuli]
         found.append(
-            f"Trained on {stimuli}, not on the images of this dataset: {', '.join(names)}. What neuroalign train trains "
-            "on its images is used in their place."
+            f"Trained on {stimuli}, not on the images of this dataset: {', '.join(names)}. What neuroalign "
+            "train trains on its images is used in their place."
         )
     explained = [each["explained"] for each in families if np.isfinite(each["explained"])]
     if explained and max(explained) < LITTLE:
