@@ -79,7 +79,7 @@ def scores_by_family(
         Line2D([], [], color=FAINT, marker="o", linestyle="", alpha=0.7, label="instance"),
         Line2D([], [], color=INK, marker="|", markersize=7, label="mean, 95 % CI"),
     ]
-    limit = _ceiling(families, bound)
+    limit = _ceiling(families, bound, higher_is_better=first.higher_is_better)
     if limit is not None:
         low, middle, high, label = limit
         axes.axvspan(low, high, color=BAND, linewidth=0.8, zorder=0)
@@ -233,7 +233,7 @@ def _spread(values: NDArray[np.float64], apart: float) -> NDArray[np.float64]:
 
 
 def _ceiling(
-    families: Mapping[str, list[Score]], bound: Mapping[str, list[Score]]
+    families: Mapping[str, list[Score]], bound: Mapping[str, list[Score]], *, higher_is_better: bool
 ) -> tuple[float, float, float, str] | None:
     """Return low, middle, high and label of the ceiling, if there is one."""
     if bound:
@@ -241,9 +241,11 @@ def _ceiling(
         mean, low, high = mean_interval(values_of(each for of in bound.values() for each in of))
         if np.isnan(mean):
             return None
-        return (
-            (mean, mean, mean, f"ceiling: {name}") if np.isnan(low) else (low, mean, high, f"ceiling: {name}")
-        )
+        # What a family exceeds is no ceiling.
+        sign = 1.0 if higher_is_better else -1.0
+        exceeded = any(sign * (mean_interval(values_of(of))[0] - mean) > 0 for of in families.values())
+        label = name if exceeded else f"ceiling: {name}"
+        return (mean, mean, mean, label) if np.isnan(low) else (low, mean, high, label)
     own = np.array([each.ceiling for of in families.values() for each in of])
     own = own[np.isfinite(own)]
     return (own.min(), own.mean(), own.max(), "ceiling") if own.size else None

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -80,6 +82,16 @@ def test_ceiling_is_a_family_or_the_scores_own(scores, score):
     assert "ceiling" not in str(
         [each.get_text() for each in scores_by_family([score()]).get_legend().get_texts()]
     )
+
+
+@pytest.mark.parametrize("higher_is_better", [True, False])
+def test_what_a_family_exceeds_is_not_called_a_ceiling(scores, higher_is_better):
+    of = [0.8, 0.9] if higher_is_better else [0.1, 0.2]
+    given = [replace(each, higher_is_better=higher_is_better) for each in scores(a=of)]
+    axes = scores_by_family(given, ceiling=scores(s=[0.4, 0.5]))
+    texts = [each.get_text() for each in axes.get_legend().get_texts()]
+    assert "s" in texts
+    assert "ceiling: s" not in texts
 
 
 def test_points_that_are_equal_do_not_cover_each_other(scores, drawn):
