@@ -11,6 +11,7 @@ from scipy import stats
 
 import neuroalign as na
 from neuroalign.cli import run
+from neuroalign.cli.compare import screen
 from neuroalign.errors import UsageError
 from neuroalign.metrics import aggregate_ratios, completeness_at
 from neuroalign.models import FixedFamily
@@ -166,6 +167,15 @@ def test_ceiling_is_tested_for_equivalence(dataset, pair):
     assert result.ceiling.model == "neuron_subset"
     assert {each.verdict for each in result.meets_ceiling.values()} == {"yes"}
     assert result.meets_ceiling["a"].difference == pytest.approx(result.a.value - result.ceiling.value)
+
+
+def test_what_is_exceeded_is_no_ceiling(dataset, pair):
+    poor = family(dataset, "poor", 4, mixed=True, dead=3)
+    result = na.compare(*pair, dataset, QUICK, ceiling=poor, n_resamples=50)
+    assert result.meets_ceiling["a"].verdict == "no"
+    assert result.meets_ceiling["a"].difference > 0.05
+    text = " ".join(screen(result).split())
+    assert "true: it exceeds it, so that this is no ceiling; the 90 % interval" in text
 
 
 def test_single_models_have_no_spread_of_instances(dataset, pair):

@@ -103,11 +103,11 @@ def compare(
     if as_json:
         click.echo(json.dumps(result.to_record(), indent=1, default=str, allow_nan=False))
     else:
-        click.echo(_screen(result))
+        click.echo(screen(result))
     return 0
 
 
-def _screen(result: "Comparison") -> str:
+def screen(result: "Comparison") -> str:
     """Lay a comparison out for one screen."""
     from tabulate import tabulate
 
@@ -170,7 +170,10 @@ def _screen(result: "Comparison") -> str:
         for label, name in (("a", a.model), ("b", b.model)):
             outcome = result.meets_ceiling.get(label)
             if outcome is not None:
-                lines += _wrap(f"{name}: {outcome.verdict}; {outcome.reason}.", "  ")
+                better = outcome.difference > 0 if a.higher_is_better else outcome.difference < 0
+                exceeds = "it exceeds it, so that this is no ceiling"
+                verdict = exceeds if outcome.verdict == "no" and better else outcome.verdict
+                lines += _wrap(f"{name}: {verdict}; {outcome.reason}.", "  ")
     lines += ["", "What else could explain it?"]
     for each in result.confounds or [f"nothing that is known of {a.benchmark}."]:
         lines += _wrap(each, "  ")

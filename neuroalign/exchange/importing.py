@@ -24,7 +24,17 @@ _KEY = re.compile(r"[0-9a-f]{64}")
 _SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 # What differs when one score is computed twice.
-_OF_THE_RUN = {"created", "imported", "seconds", "latents_seconds", "python", "neuroalign", "numpy", "scipy", "xarray"}
+_OF_THE_RUN = {
+    "created",
+    "imported",
+    "seconds",
+    "latents_seconds",
+    "python",
+    "neuroalign",
+    "numpy",
+    "scipy",
+    "xarray",
+}
 
 
 @dataclass
