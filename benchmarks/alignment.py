@@ -1,5 +1,6 @@
 """Alignment: does one unit carry all that the model explains of a neuron?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -99,6 +100,18 @@ class Alignment(LassoBenchmark):
         result = completeness(fit.weights, n_units=self.n_units, informative=informative)
         return result.per_neuron, np.abs(fit.weights).sum(axis=0)
 
+    def on_common_terms(self, scores: Sequence[Score]) -> dict[str, list[float]]:
+        """Return alignment at the largest D of any model, where their D differ."""
+        bases = [each.beside.get("D", np.nan) for each in scores]
+        known = {each for each in bases if each >= 2}
+        if len(known) < 2:
+            return {}
+        common = int(max(known))
+        at_common = [
+            _at(each, common) if base in known else np.nan for each, base in zip(scores, bases, strict=True)
+        ]
+        return {f"at D = {common}": at_common}
+
     def confounds(self, a: Score, b: Score) -> list[str]:
         """Compare at a common D, and by the number of units that carry a neuron, which knows no D."""
         bases = [[each.beside["D"] for each in (of.instances or (of,))] for of in (a, b)]
@@ -139,8 +152,9 @@ class Alignment(LassoBenchmark):
 
 def _at(score: Score, common: int) -> float:
     """Return alignment at another D; 0 stays where no unit predicts any neuron."""
-    without = score.beside["neurons without weight"] == score.data.sizes["neuroid"]
-    return 0.0 if without else completeness_at(score.value, int(score.beside["D"]), common)
+    if score.beside.get("neurons without weight", np.nan) == score.provenance.get("n_neurons"):
+        return 0.0
+    return completeness_at(score.value, int(score.beside["D"]), common)
 
 
 def _range(numbers: list[float]) -> str:

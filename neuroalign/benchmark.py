@@ -1,7 +1,7 @@
 """What a benchmark must offer."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import UnionType
 from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
@@ -122,6 +122,21 @@ class Benchmark(ABC):
             By this benchmark; of a family with its ``instances``.
         """
         return []
+
+    def on_common_terms(self, scores: Sequence[Score]) -> dict[str, list[float]]:
+        """Return what the scores of several models would be if their definition treated all alike.
+
+        Parameters
+        ----------
+        scores : sequence of Score
+            By this benchmark, without their arrays.
+
+        Returns
+        -------
+        dict of str to list of float
+            A number for each score under the name that a leaderboard shows; empty where all are treated alike.
+        """
+        return {}
 
     def options(self) -> dict[str, Any]:
         """Return the options as a dictionary."""

@@ -6,10 +6,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from neuroalign.benchmark import Benchmark, load_benchmark
+from neuroalign.benchmark import Benchmark, load_benchmark, make_benchmark
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.drawn_neurons import DrawnNeurons, draw_neurons
+from neuroalign.registry import benchmarks as registered_benchmarks
 from neuroalign.results import ResultsStore
 from neuroalign.score_groups import ScoreGroup, group_scores
 from neuroalign.scores import Score, standard_error
@@ -152,6 +153,8 @@ def rank(
             for family, scores in families.items()
         }
         table[f"{BESIDE}{name}"] = table["family"].map(of_family).astype(np.float64)
+    for name, of_family in _on_common_terms(group).items():
+        table[f"{BESIDE}{name}"] = table["family"].map(of_family).astype(np.float64)
     names = list(table["family"])
     pairs = pairwise_welch({each: _values(families[each]) for each in names}, correction=correction)
     drawn = drawn or DrawnNeurons({})
@@ -234,6 +237,23 @@ def describe_welch_only(table: pd.DataFrame, most: int = 3) -> str:
 
 
 _DESCRIBED = ["family", "n", "mean", "ci_low", "ci_high", "sd", "se", "error", "null", "ceiling"]
+
+
+def _on_common_terms(group: ScoreGroup) -> dict[str, dict[str, float]]:
+    """Return the means of families by what the benchmark says of scores that its definition treats unalike."""
+    if group.benchmark not in registered_benchmarks:
+        return {}
+    by = make_benchmark(group.benchmark, registered_benchmarks.get(group.benchmark), {})
+    if by.version != group.benchmark_version:
+        return {}
+    scores = [(family, each) for family, of in group.families.items() for each in of.values()]
+    return {
+        name: {
+            family: _mean([value for (of, _), value in zip(scores, values, strict=True) if of == family])
+            for family in group.families
+        }
+        for name, values in by.on_common_terms([each for _, each in scores]).items()
+    }
 
 
 def _describe(family: str, scores: Sequence[Score]) -> dict[str, Any]:

@@ -90,7 +90,6 @@ def group_scores(
         if reason:
             left_out.append((group, reason))
             continue
-        # An instance that was scored by itself, too, stays in its family as well.
         seen.add((group, score.family, score.model))
         if group not in groups:
             groups[group] = ScoreGroup(
@@ -101,6 +100,16 @@ def group_scores(
                 score.higher_is_better,
             )
         groups[group].families.setdefault(score.family, {})[key] = score
+    for group, of_group in groups.items():
+        in_families = {
+            score.model
+            for family, of in of_group.families.items()
+            for score in of.values()
+            if score.model != family
+        }
+        # An instance that was scored by itself, too.
+        for model in in_families & set(of_group.families):
+            left_out += [(group, "of a model that counts in its family")] * len(of_group.families.pop(model))
     for group, reason in left_out:
         # What is of no group is told where its benchmark comes first.
         told = groups.get(group) or next((of for of in groups.values() if of.benchmark == group[0]), None)

@@ -157,7 +157,7 @@ def test_a_benchmark_that_is_not_installed_is_ranked_by_its_newest_version(store
     assert table.attrs["left_out"] == {"of another version of the benchmark": 1}
 
 
-def test_an_instance_scored_by_itself_stays_in_its_family(store, dataset):
+def test_an_instance_scored_by_itself_counts_in_its_family_alone(store, dataset):
     newest = next(each for each in store.scores() if each.model == "bad[seed=0]")
     store.save("ffff", replace(newest, family="bad[seed=0]"))
     table = leaderboard(dataset, "alignment")
@@ -166,8 +166,8 @@ def test_an_instance_scored_by_itself_stays_in_its_family(store, dataset):
         "single": 1,
         "middle": 4,
         "bad": 3,
-        "bad[seed=0]": 1,
     }
+    assert table.attrs["left_out"]["of a model that counts in its family"] == 1
     store.save("fffe", replace(newest, value=0.4))
     table = leaderboard(dataset, "alignment")
     assert table.attrs["left_out"]["of an earlier state of the same model"] == 1
@@ -182,6 +182,11 @@ def test_numbers_beside_the_scores_are_means_over_instances(store, dataset):
     table = leaderboard(dataset, "alignment").set_index("family")
     assert table["beside: D"][["good", "bad"]].tolist() == [20, 7]
     assert table["beside: D"].isna()["middle"]
+    # C = 1 - H/ln D at another D, of each instance: log 10 / log 30 and so on.
+    assert table["beside: at D = 30"]["bad"] == pytest.approx(1 - (1 - 0.1) * np.log(7) / np.log(30))
+    expected = [1 - (1 - 0.9) * np.log(10) / np.log(30), 0.8]
+    assert table["beside: at D = 30"]["good"] == pytest.approx(np.mean(expected))
+    assert table["beside: at D = 30"].isna()["middle"]
 
 
 def test_a_best_family_of_one_instance_says_why_nothing_is_tested(store, dataset):
