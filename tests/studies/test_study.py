@@ -140,7 +140,7 @@ options = { n_draws = 3 }
 @pytest.mark.parametrize(
     ("n_folds", "stimuli", "told"),
     [
-        ("options = { n_folds = 5 }", "drawn", "must draw those of alignment[n_units=all,n_folds=5,"),
+        ("options = { n_folds = 5 }", "drawn", "must draw those of alignment["),
         ("", "alignment", "must be a scoring by stimulus_bootstrap, not alignment"),
         ("", "drown", "no scoring of the study is called 'drown'; did you mean drawn?"),
     ],
