@@ -1,5 +1,6 @@
 """Fixtures that several test modules share."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -10,6 +11,12 @@ import pytest
 from neuroalign import arrays
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.stimuli import StimulusSet
+
+
+def pytest_collection_finish():
+    """Take what is loaded by now out of garbage collection, which statsmodels asks for at every Holm correction."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -219,6 +219,7 @@ print(computed - before, reduced - before)
 """
 
 
+@pytest.mark.slow
 def test_memory_grows_with_the_batch_and_not_with_the_whole(monkeypatch):
     monkeypatch.setenv("NEUROALIGN_LATENTS_MEMORY", "1")
     monkeypatch.setattr(components, "_BLOCK", 100_000)

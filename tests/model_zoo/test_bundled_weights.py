@@ -59,6 +59,7 @@ def test_more_beta_costs_nats(dataset, instances):
     assert all(min(nats[low]) > max(nats[high]) for low, high in itertools.pairwise(betas))
 
 
+@pytest.mark.slow
 def test_units_are_factors_more_than_those_of_linear_models(dataset, instances):
     factors = dataset.factors.to_numpy()
 

@@ -18,10 +18,11 @@ LEAVING = "../../../leaving"
 QUOTES = "\"'><img src=x onerror=\"document.title='owned'\">"
 
 
-@pytest.fixture
-def store(dataset):
-    """Four families on two benchmarks, with arrays."""
-    store, rng = ResultsStore(), np.random.default_rng(0)
+@pytest.fixture(scope="session")
+def made(dataset_factory, tmp_path_factory):
+    """The folders of four families' scores on two benchmarks, with arrays, and of their site."""
+    folder, dataset = tmp_path_factory.mktemp("made"), dataset_factory()
+    store, rng = ResultsStore(folder / "results"), np.random.default_rng(0)
     count = 0
     for name in ("alignment", "decoding"):
         benchmark = load_benchmark(name)
@@ -55,13 +56,21 @@ def store(dataset):
                 )
                 store.save(f"{count:04x}", score)
                 count += 1
-    return store
+    write_site(folder / "site", dataset, store=store)
+    return folder
 
 
 @pytest.fixture
-def site(store, dataset, tmp_path):
-    """The folder of the site."""
-    return write_site(tmp_path / "out" / "site", dataset, store=store).parent
+def store(made, tmp_path):
+    """Scores that a test may change."""
+    shutil.copytree(made / "results", tmp_path / "results")
+    return ResultsStore(tmp_path / "results")
+
+
+@pytest.fixture
+def site(made, tmp_path):
+    """The folder of a site that a test may change."""
+    return shutil.copytree(made / "site", tmp_path / "out" / "site")
 
 
 _FLAGS = (

@@ -10,7 +10,7 @@ from neuroalign.stats import adjust_p_values
 
 METHODS = ("holm", "bh")
 
-# statsmodels collects garbage at every Holm correction, which takes long in a test run.
+# statsmodels collects garbage at every Holm correction, which takes long beside much else.
 few = settings(max_examples=20, deadline=None)
 p_values = npst.arrays(np.float64, st.integers(1, 12), elements=st.floats(0, 1))
 
