@@ -1,24 +1,24 @@
 """Linear recombination: is there anything special about single neurons, or would any axes do?"""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
+from neuroalign.benchmarks.wrapping import WrappingBenchmark
 
 from neuroalign.arrays import Join
 from neuroalign.arrays import responses as make_responses
-from neuroalign.benchmark import Benchmark, load_benchmark, self_pairs
+from neuroalign.benchmark import self_pairs
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.metrics import recombine
 from neuroalign.models import Model
 from neuroalign.scores import Score, standard_error
-from neuroalign.specs import format_spec
 
 
 @dataclass(frozen=True)
-class LinearRecombination(Benchmark):
+class LinearRecombination(WrappingBenchmark):
     """The drop of another benchmark's score when neurons are replaced by mixtures of them.
 
     Parameters
@@ -43,7 +43,6 @@ class LinearRecombination(Benchmark):
     version: ClassVar[int] = 1
     is_control: ClassVar[bool] = True
 
-    benchmark: str | Benchmark = "alignment"
     kind: Literal["abs_gaussian", "orthogonal"] = "abs_gaussian"
     n_draws: int = 5
     seed: int = 0
@@ -52,22 +51,12 @@ class LinearRecombination(Benchmark):
         super().__post_init__()
         if self.n_draws < 1:
             raise UsageError(f"n_draws must be at least 1, not {self.n_draws}")
-        if isinstance(load_benchmark(self.benchmark), LinearRecombination):
+        if isinstance(self.wrapped, LinearRecombination):
             raise UsageError("linear_recombination cannot wrap itself; name another benchmark")
-
-    def options(self) -> dict[str, Any]:
-        """Return the options, the wrapped benchmark written out in full, and its version."""
-        wrapped = load_benchmark(self.benchmark)
-        # A new version of it gives other numbers here as well: they must not be taken for the same.
-        return {
-            **super().options(),
-            "benchmark": format_spec(wrapped.identifier, wrapped.options()),
-            "benchmark_version": wrapped.version,
-        }
 
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Score the neurons, then each set of mixtures."""
-        wrapped = load_benchmark(self.benchmark)
+        wrapped = self.wrapped
         native = wrapped.score(model, dataset, join=join)
         responses = dataset.responses
         recombined = []

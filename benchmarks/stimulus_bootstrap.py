@@ -1,24 +1,24 @@
 """Bootstrap over stimuli: what would other stimuli like these have given?"""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import xarray as xr
+from neuroalign.benchmarks.wrapping import WrappingBenchmark
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
-from neuroalign.benchmark import Benchmark, NeuronTerms, load_benchmark
+from neuroalign.benchmark import NeuronTerms
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.models import Model
 from neuroalign.scores import Score
-from neuroalign.specs import format_spec
 from neuroalign.stats import weighted_mean
 
 
 @dataclass(frozen=True)
-class StimulusBootstrap(Benchmark):
+class StimulusBootstrap(WrappingBenchmark):
     """Another benchmark's score with its error over stimuli, fitted anew to stimuli drawn with replacement.
 
     Parameters
@@ -40,7 +40,6 @@ class StimulusBootstrap(Benchmark):
     version: ClassVar[int] = 1
     on_request: ClassVar[bool] = True
 
-    benchmark: str | Benchmark = "alignment"
     n_draws: int = 50
     seed: int = 0
 
@@ -48,20 +47,11 @@ class StimulusBootstrap(Benchmark):
         super().__post_init__()
         if self.n_draws < 2:
             raise UsageError(f"n_draws must be at least 2, not {self.n_draws}")
-        load_benchmark(self.benchmark)
-
-    def options(self) -> dict[str, Any]:
-        """Return the options, the wrapped benchmark written out in full, and its version."""
-        wrapped = load_benchmark(self.benchmark)
-        return {
-            **super().options(),
-            "benchmark": format_spec(wrapped.identifier, wrapped.options()),
-            "benchmark_version": wrapped.version,
-        }
+        _ = self.wrapped  # a name that is wrong is said at once
 
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Fit all stimuli, then each draw of them."""
-        wrapped = load_benchmark(self.benchmark)
+        wrapped = self.wrapped
         latents, responses = wrapped.align(model, dataset, join=join)
         n_stimuli, n_neurons = responses.sizes["stimulus"], responses.sizes["neuroid"]
 
