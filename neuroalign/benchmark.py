@@ -16,6 +16,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.models import Model
 from neuroalign.registry import benchmarks, unknown_name
+from neuroalign.resampling import Resampling, Statistic
 from neuroalign.scores import Score
 from neuroalign.specs import parse_spec
 
@@ -137,6 +138,52 @@ class Benchmark(ABC):
             A number for each score under the name that a leaderboard shows; empty where all are treated alike.
         """
         return {}
+
+    @property
+    def statistics(self) -> tuple[Statistic, ...]:
+        """Numbers of a score by which models can be ranked and tested; families are ranked by the first."""
+        return (Statistic("value", self.identifier, self.higher_is_better),)
+
+    def resampling(self, statistic: str = "", scores: Sequence[Score] = ()) -> Resampling:
+        """Say how a statistic of this benchmark is resampled over neurons and stimuli.
+
+        Parameters
+        ----------
+        statistic : str
+            Identifier of one of `statistics`; the first by default.
+        scores : sequence of Score
+            All scores of a comparison, for statistics that put them on common terms, such as one number of units.
+
+        Returns
+        -------
+        Resampling
+
+        Raises
+        ------
+        UnknownNameError
+            If the benchmark has no such statistic.
+        """
+        chosen = self.find_statistic(statistic)
+
+        def read(score: Score) -> float:
+            return score.value if chosen.identifier == "value" else score.beside.get(chosen.identifier, np.nan)
+
+        return Resampling(chosen, read, reason=f"{self.identifier} has no terms of single neurons")
+
+    def find_statistic(self, identifier: str = "") -> Statistic:
+        """Return one of `statistics` by its identifier, the first by default.
+
+        Raises
+        ------
+        UnknownNameError
+            If the benchmark has no such statistic.
+        """
+        known = {each.identifier: each for each in self.statistics}
+        if not identifier:
+            return self.statistics[0]
+        if identifier not in known:
+            raise unknown_name(f"statistic of {self.identifier}", identifier, list(known))
+        return known[identifier]
 
     def options(self) -> dict[str, Any]:
         """Return the options as a dictionary."""

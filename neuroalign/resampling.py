@@ -1,0 +1,159 @@
+"""Resampling of scores: statistics as functions of the neurons and stimuli that a bootstrap draws."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.errors import ArrayError
+from neuroalign.scores import Score
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A number of a score by which models can be ranked and tested.
+
+    Parameters
+    ----------
+    identifier : str
+        "value" for the score itself, or a key of ``Score.beside``.
+    label : str
+        Name in tables and figures.
+    higher_is_better : bool
+    perfect : float
+        Value of a perfect model; NaN where the statistic has no such bound.
+    """
+
+    identifier: str
+    label: str
+    higher_is_better: bool = True
+    perfect: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class NeuronStatistic:
+    """One number of one score as a function of how often each neuron is drawn.
+
+    Every statistic of neuroalign that can be resampled over neurons without a refit depends on the neurons through
+    sums alone: the number of a draw is ``combine(counts @ terms)``.
+
+    Parameters
+    ----------
+    neurons : sequence of str, length n_neurons
+        Names of the neurons, unique.
+    terms : array of float64, shape (n_neurons, n_terms)
+        Finite.
+    combine : callable
+        Maps the sums of the terms over the drawn neurons, (n_draws, n_terms), to the statistic, (n_draws,). It must
+        be defined where all sums are zero.
+    """
+
+    neurons: tuple[str, ...]
+    terms: FloatArray
+    combine: Callable[[FloatArray], FloatArray]
+
+    def __post_init__(self) -> None:
+        if self.terms.ndim != 2 or len(self.neurons) != len(self.terms):
+            raise ArrayError(
+                f"terms must have one row for each of the {len(self.neurons)} neurons, got shape {self.terms.shape}"
+            )
+        if not np.isfinite(self.terms).all():
+            raise ArrayError("terms of neurons must be finite, got NaN or infinity")
+
+    def __call__(self, counts: ArrayLike) -> FloatArray:
+        """Return the statistic of each draw, (n_draws,), from counts of the neurons, (n_draws, n_neurons)."""
+        return self.combine(np.asarray(counts, dtype=np.float64) @ self.terms)
+
+    def in_order(self, neurons: Sequence[str]) -> "NeuronStatistic":
+        """Return the same statistic with the neurons in another order, or of some of them only.
+
+        Raises
+        ------
+        ArrayError
+            If a neuron is unknown, or names are not unique.
+        """
+        place = {name: index for index, name in enumerate(self.neurons)}
+        missing = [name for name in neurons if name not in place]
+        if missing or len(place) < len(self.neurons):
+            raise ArrayError(
+                f"scores must have the same neurons, got none called {missing[0]!r}"
+                if missing
+                else "names of neurons must be unique"
+            )
+        rows = [place[name] for name in neurons]
+        return replace(self, neurons=tuple(neurons), terms=self.terms[rows])
+
+    @classmethod
+    def weighted_mean(
+        cls,
+        neurons: ArrayLike,
+        values: ArrayLike,
+        weights: ArrayLike | None = None,
+        *,
+        scale: float = 1.0,
+        offset: float = 0.0,
+        empty: float = 0.0,
+    ) -> "NeuronStatistic":
+        """Return ``offset + scale · Σ w v / Σ w`` as a statistic of neurons.
+
+        Parameters
+        ----------
+        neurons : array of str, shape (n_neurons,)
+        values : array of float, shape (n_neurons,)
+            Ignored where the weight is zero; may be NaN there.
+        weights : array of float, shape (n_neurons,), optional
+            Not negative. By default 1 where the value is finite and 0 elsewhere.
+        scale, offset : float
+        empty : float
+            Statistic of a draw without any weight.
+        """
+        of = np.asarray(values, dtype=np.float64)
+        given = (
+            np.isfinite(of).astype(np.float64) if weights is None else np.asarray(weights, dtype=np.float64)
+        )
+        if (given < 0).any() or not np.isfinite(of[given > 0]).all():
+            raise ArrayError("values must be finite and weights not negative where neurons have weight")
+        terms = np.stack([np.where(given > 0, given * np.where(given > 0, of, 0.0), 0.0), given], axis=1)
+
+        def combine(sums: FloatArray) -> FloatArray:
+            total = sums[:, 1]
+            mean = sums[:, 0] / np.where(total > 0, total, 1.0)
+            return np.where(total > 0, offset + scale * mean, empty)
+
+        return cls(tuple(map(str, np.asarray(neurons))), terms, combine)
+
+
+#: Returns the statistic of a score from its stored arrays, without a fit.
+FromScore = Callable[[Score], NeuronStatistic]
+
+#: Returns the statistic of a fit to rows of stimuli drawn with replacement: (latents, responses, dataset, rows).
+Refit = Callable[[xr.DataArray, xr.DataArray, Dataset, NDArray[np.int64]], NeuronStatistic]
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How one statistic of a benchmark is resampled.
+
+    Parameters
+    ----------
+    statistic : Statistic
+    read : callable
+        Returns the statistic of a score, NaN where the score lacks it.
+    from_score : callable or None
+        Resamples neurons from the stored per-neuron terms of a score; None where a score has no such terms.
+    refit : callable or None
+        Fits the model to drawn stimuli; None where the benchmark cannot be fitted to drawn stimuli.
+    reason : str
+        Why `from_score` or `refit` is missing; empty if both exist.
+    """
+
+    statistic: Statistic
+    read: Callable[[Score], float] = field(default=lambda score: score.value)
+    from_score: FromScore | None = None
+    refit: Refit | None = None
+    reason: str = ""
