@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
-from neuroalign.benchmark import Benchmark, NeuronTerms, load_benchmark
+from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.drawn_neurons import neuron_terms
+from neuroalign.drawn_neurons import mean_of_instances, neuron_statistics
 from neuroalign.errors import ArrayError, NeuroalignError, NeuroalignWarning, UsageError
 from neuroalign.latents_cache import compute_latents
 from neuroalign.models import Model, ModelFamily, load_model
@@ -25,11 +25,11 @@ from neuroalign.stats import (
     Equivalence,
     OfNeurons,
     WelchTest,
-    bootstrap_weighted_difference,
+    bootstrap_neurons,
+    count_neurons,
     crossed_test,
     dual_bootstrap,
     equivalence,
-    weighted_mean,
     welch,
 )
 
@@ -285,15 +285,21 @@ def generalise_over_neurons(
             test.reason or "",
         )
     ]
+    resampling = benchmark.resampling("value")
+    if resampling.from_score is None:
+        return [*found, _untested("neurons", "", resampling.reason)]
     try:
-        of_a = neuron_terms(a, benchmark)
-        of_b = None if of_a is None else neuron_terms(b, benchmark, of_a[0])
+        of_a = mean_of_instances(neuron_statistics(a, resampling))
+        of_b = mean_of_instances(neuron_statistics(b, resampling, of_a.neurons))
     except ArrayError as error:
         return [*found, _untested("neurons", "", str(error))]
-    if of_a is None or of_b is None:
-        return [*found, _untested("neurons", "", f"{benchmark.identifier} is no weighted mean over neurons")]
-    n_neurons = len(of_a[0])
-    drawn = bootstrap_weighted_difference(*of_a[1], *of_b[1], n_resamples=n_resamples, seed=seed)
+    n_neurons = len(of_a.neurons)
+
+    def difference(neurons: NDArray[np.int64]) -> NDArray[np.float64]:
+        counts = count_neurons(neurons, n_neurons)
+        return of_a(counts) - of_b(counts)
+
+    drawn = bootstrap_neurons(difference, n_neurons, "bca", 0.95, n_resamples, seed)
     over = _drawn("neurons", f"{n_neurons:,}", f"paired bootstrap, {n_resamples:,}", drawn)
     return [*found, over, *_together("instances and neurons", test, drawn, n_neurons - 1)]
 
@@ -378,14 +384,22 @@ def _refit(
         for model in models
     ]
 
+    resampling = benchmark.resampling("value")
+    refit = resampling.refit
+    if refit is None:
+        raise UsageError(f"{benchmark.identifier} cannot be fitted to drawn stimuli: {resampling.reason}")
+
     def fit(stimuli: NDArray[np.int64]) -> OfNeurons:
-        means = []
-        for family in families:
-            terms = [benchmark.refit(latents, responses, dataset, stimuli) for latents, responses in family]
-            if any(each is None for each in terms):
-                raise UsageError(f"{benchmark.identifier} has no refit to stimuli that are drawn")
-            means.append(weighted_mean(*_stack([each for each in terms if each is not None])))
-        return lambda neurons: means[0](neurons) - means[1](neurons)
+        means = [
+            mean_of_instances([refit(latents, responses, dataset, stimuli) for latents, responses in family])
+            for family in families
+        ]
+
+        def difference(neurons: NDArray[np.int64]) -> NDArray[np.float64]:
+            counts = count_neurons(neurons, len(means[0].neurons))
+            return means[0](counts) - means[1](counts)
+
+        return difference
 
     responses = families[0][0][1]
     return fit, responses.sizes["stimulus"], responses.sizes["neuroid"]
@@ -400,10 +414,6 @@ class _Known:
 
     def latents(self, stimuli: object) -> Any:
         return self._latents
-
-
-def _stack(terms: Sequence[NeuronTerms]) -> NeuronTerms:
-    return np.stack([each[0] for each in terms]), np.stack([each[1] for each in terms])
 
 
 def _untested(over: str, n: str, reason: str) -> Generalisation:

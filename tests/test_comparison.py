@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from neuroalign.benchmarks.variance_explained import VarianceExplained
 from scipy import stats
 
 import neuroalign as na
+from neuroalign.benchmark import load_benchmark
 from neuroalign.cli import run
 from neuroalign.cli.compare import screen
 from neuroalign.errors import UsageError
-from neuroalign.metrics import aggregate_ratios, completeness_at
+from neuroalign.metrics import aggregate_ratios, completeness, completeness_at
 from neuroalign.models import FixedFamily
 from neuroalign.stats import bootstrap_weighted_difference
 
@@ -52,7 +54,10 @@ def test_numbers_are_those_of_the_tests_by_themselves(dataset, pair):
     assert instances.p == pytest.approx(theirs.pvalue)
     assert (instances.ci_low, instances.ci_high) == pytest.approx(tuple(theirs.confidence_interval()))
     terms = [
-        [np.stack(each) for each in zip(*(QUICK.over_neurons(one) for one in score.instances), strict=True)]
+        [
+            np.stack([one.data["alignment"].values for one in score.instances]),
+            np.stack([np.abs(one.data["weights"].values).sum(axis=0) for one in score.instances]),
+        ]
         for score in (result.a, result.b)
     ]
     drawn = bootstrap_weighted_difference(*terms[0], *terms[1], n_resamples=500, seed=3)
@@ -93,12 +98,12 @@ def test_stimuli_are_drawn_when_asked_for(dataset, pair):
 def test_a_refit_to_all_stimuli_is_the_score(dataset, pair, by):
     model = pair[0].instances(dataset)[0]
     score = by.score(model, dataset)
-    values, weights = by.refit(*by.align(model, dataset), dataset, np.arange(120))
-    kept = weights > 0
-    assert np.average(values[kept], weights=weights[kept]) == pytest.approx(score.value, abs=1e-12)
-    stored, weights_of_score = by.over_neurons(score)
-    np.testing.assert_allclose(stored, values)
-    np.testing.assert_allclose(weights_of_score, weights)
+    resampling = by.resampling("value")
+    fitted = resampling.refit(*by.align(model, dataset), dataset, np.arange(120))
+    everyone = np.ones((1, len(fitted.neurons)))
+    assert fitted(everyone)[0] == pytest.approx(score.value, abs=1e-12)
+    np.testing.assert_allclose(resampling.from_score(score).terms, fitted.terms)
+    assert resampling.read(score) == score.value
 
 
 def test_dead_units_are_said_to_explain_what_they_explain(dataset):
@@ -133,25 +138,62 @@ def test_chance_of_few_units(dataset, pair):
 def test_a_benchmark_that_is_no_mean_over_neurons_says_so(dataset, pair):
     result = na.compare(*pair, dataset, "correlation_ratio[aggregate=unit_max]", ceiling=None)
     assert [each.over for each in result.generalisations] == ["instances", "neurons", "stimuli"]
-    assert result.generalisations[1].reason == "correlation_ratio is no weighted mean over neurons"
+    assert result.generalisations[1].reason == (
+        "correlation_ratio with aggregate=unit_max takes the maximum over neurons, which drawn neurons do not vary "
+        "enough for a bootstrap"
+    )
 
 
 @pytest.mark.parametrize("aggregate", ["unit_mean", "neuron_mean"])
-def test_the_correlation_ratio_is_a_weighted_mean_over_neurons(dataset, pair, aggregate):
+def test_the_correlation_ratio_of_drawn_neurons_is_that_of_the_neurons(dataset, pair, aggregate):
     by = CorrelationRatio(aggregate=aggregate, n_permutations=0)
     score = by.score(pair[1].instances(dataset)[0], dataset)
-    values, weights = by.over_neurons(score)
-    assert np.average(values, weights=weights) == pytest.approx(score.value, abs=1e-12)
-    # A neuron without a ratio has no weight, and its unit the others'.
+    # A neuron without a ratio does not count.
     score.data["correlation_ratio"][3], score.data["best_unit"][3] = np.nan, ""
-    values, weights = by.over_neurons(score)
-    assert weights[3] == 0
-    _, best = np.unique(score.data["best_unit"].values, return_inverse=True)
-    rest = np.arange(12) != 3
-    expected = aggregate_ratios(values[rest], best[rest], aggregate)
-    assert np.average(values[rest], weights=weights[rest]) == pytest.approx(expected, abs=1e-12)
+    rng = np.random.default_rng(0)
+    drawn = [np.arange(12), *rng.integers(12, size=(20, 12)), np.full(12, 3)]
+    statistic = by.resampling("value").from_score(score)
+    proportion = by.resampling("unit_proportion").from_score(score)
+    counts = np.array([np.bincount(neurons, minlength=12) for neurons in drawn])
+    ratios, best = score.data["correlation_ratio"].values, score.data["best_unit"].values
+    codes = np.where(best == "", -1, np.unique(best, return_inverse=True)[1])
+    expected = [aggregate_ratios(ratios[neurons], codes[neurons], aggregate) for neurons in drawn]
+    np.testing.assert_allclose(statistic(counts), [*expected[:-1], 0.0], atol=1e-12)
+    units = [len(set(codes[neurons]) - {-1}) / 4 for neurons in drawn]
+    np.testing.assert_allclose(proportion(counts), units, atol=1e-12)
     result = na.compare(*pair, dataset, by, ceiling=None, n_resamples=200)
     assert [each.over for each in result.generalisations][-1] == "instances and neurons"
+
+
+def test_alignment_at_a_common_d_is_that_of_the_weights_at_this_d(dataset):
+    families = [family(dataset, "small", 1, mixed=True), family(dataset, "large", 1, mixed=True, dead=6)]
+    small, large = (QUICK.score(one.instances(dataset)[0], dataset) for one in families)
+    common = QUICK.resampling("at_common_d", [small, large])
+    assert common.statistic.label == "alignment C at D = 10"
+    assert common.terms_of == "value"
+    at_ten = completeness(small.data["weights"].values, n_units=10).score
+    assert common.read(small) == pytest.approx(at_ten, abs=1e-12)
+    assert common.read(large) == large.value
+    statistic = common.from_score(small)
+    counts = np.array([np.ones(12), np.eye(12)[0], np.zeros(12)])
+    one = completeness(small.data["weights"].values[:, :1], n_units=10).score
+    np.testing.assert_allclose(statistic(counts), [at_ten, one, 0.0], atol=1e-12)
+    zero = replace(small, value=0.0, beside={**small.beside, "neurons without weight": 12})
+    assert common.read(zero) == 0.0
+    with pytest.raises(UsageError, match="at_common_d needs the scores of all models"):
+        QUICK.resampling("at_common_d")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("decoding", "decoding matches each unit with one neuron, so drawn neurons need a new matching"),
+        ("linear_recombination", "linear_recombination mixes all neurons, so drawn neurons need a new fit"),
+    ],
+)
+def test_benchmarks_without_terms_say_why(name, reason):
+    resampling = load_benchmark(name).resampling()
+    assert (resampling.from_score, resampling.refit, resampling.reason) == (None, None, reason)
 
 
 @pytest.mark.parametrize("kind", ["abs_gaussian", "orthogonal"])

@@ -318,5 +318,7 @@ def test_a_score_that_is_no_mean_over_neurons_says_so(store, dataset):
             f"de{index:02}", replace(changed, family=family, model=f"{family}{index}", value=0.1 * index)
         )
     table = leaderboard(dataset, "decoding")
-    assert table.attrs["no_neurons"] == "decoding is no weighted mean over neurons"
+    assert table.attrs["no_neurons"] == (
+        "decoding matches each unit with one neuron, so drawn neurons need a new matching"
+    )
     assert table["p"].notna().sum() == 1
