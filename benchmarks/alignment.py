@@ -154,43 +154,6 @@ class Alignment(LassoBenchmark):
         neurons = responses["neuroid"].values
         return NeuronStatistic.weighted_mean(neurons, result.per_neuron, strength), result.n_units
 
-    def confounds(self, a: Score, b: Score) -> list[str]:
-        """Compare at a common D, and by the number of units that carry a neuron, which knows no D."""
-        bases = [[each.beside["D"] for each in (of.instances or (of,))] for of in (a, b)]
-        common = int(max(max(each) for each in bases))
-        at_common = [float(np.mean([_at(each, common) for each in (of.instances or (of,))])) for of in (a, b)]
-        informative = [
-            float(np.mean([each.data["informative"].values.sum() for each in (of.instances or (of,))]))
-            for of in (a, b)
-        ]
-        names = (a.model, b.model)
-        raw, equal = a.value - b.value, at_common[0] - at_common[1]
-        units = " and ".join(
-            f"{name} has {alive:g} informative units where D is {_range(of)}"
-            for name, alive, of in zip(names, informative, bases, strict=True)
-        )
-        if min(map(min, bases)) == common:
-            fair = f"D is {common} for both, so the base of the logarithm favours neither"
-        elif raw * equal <= 0:
-            fair = f"at D = {common} for both the difference is {equal:+.3f}: the base of the logarithm explains it"
-        elif abs(equal) < abs(raw) / 2:
-            fair = (
-                f"at D = {common} for both the difference is {equal:+.3f}: "
-                "the base of the logarithm explains most of it"
-            )
-        else:
-            fair = (
-                f"at D = {common} for both the difference is {equal:+.3f}: "
-                "the base of the logarithm does not explain it"
-            )
-        carrying = [of.beside["effective units"] for of in (a, b)]
-        fewer = f"whatever D is, the median neuron takes {carrying[0]:.1f} against {carrying[1]:.1f} effective units"
-        agrees = (carrying[0] - carrying[1]) * raw < 0
-        return [
-            f"Dead units in log_D: {units}; {fair}.",
-            f"Free of D: {fewer}, which {'agrees' if agrees else 'does not agree'}.",
-        ]
-
 
 def _terms(score: Score) -> NeuronStatistic:
     """Return C as a mean of 1 - H over neurons, weighted by the sum of their |weights|."""
@@ -211,11 +174,6 @@ def _at(score: Score, common: int) -> float:
         return 0.0
     n_units = score.beside.get("D", np.nan)
     return completeness_at(score.value, int(n_units), common) if n_units >= 2 else float("nan")
-
-
-def _range(numbers: list[float]) -> str:
-    low, high = int(min(numbers)), int(max(numbers))
-    return str(low) if low == high else f"{low} to {high}"
 
 
 def _notes(n_zero: int, responses: xr.DataArray) -> list[str]:
