@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from neuroalign.benchmark import NeuronTerms
 from neuroalign.registry import unknown_name
 from neuroalign.scores import Score, standard_error
 from neuroalign.stats import (
@@ -15,7 +14,7 @@ from neuroalign.stats import (
     weighted_mean,
     welch,
 )
-from neuroalign.studies.evidence import Sample
+from neuroalign.studies.evidence import NeuronTerms, Sample
 
 _N_RESAMPLES = 2_000
 _NAN = float("nan")

@@ -7,11 +7,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from neuroalign.benchmark import NeuronTerms, make_benchmark
+from neuroalign.benchmark import make_benchmark
 from neuroalign.errors import NeuroalignError
 from neuroalign.metrics import completeness_at
 from neuroalign.registry import benchmarks, unknown_name
 from neuroalign.scores import Score
+
+#: Values and weights of neurons, whose weighted mean is a number.
+NeuronTerms = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 _NAN = float("nan")
 
@@ -215,7 +218,13 @@ def _fits(score: Score, neurons: tuple[str, ...]) -> NeuronTerms | None:
     if tuple(sorted(map(str, score.data["neuroid"].values))) != neurons:
         return None
     order = np.argsort(score.data["neuroid"].values.astype(str), kind="stable")
-    return score.data["values"].values[:, order], score.data["weights"].values[:, order]
+    return _values_and_weights(score.data["terms"].values[:, order])
+
+
+def _values_and_weights(terms: NDArray[np.float64]) -> NeuronTerms:
+    """Return values and weights of neurons whose terms are the value times the weight, and the weight."""
+    weights = terms[..., 1]
+    return np.where(weights > 0, terms[..., 0] / np.where(weights > 0, weights, 1.0), np.nan), weights
 
 
 def _neurons(score: Score) -> tuple[str, ...] | None:
@@ -236,5 +245,9 @@ def _terms(score: Score) -> NeuronTerms:
 
 
 def _over_neurons(score: Score) -> NeuronTerms | None:
-    benchmark = make_benchmark(score.benchmark, benchmarks.get(score.benchmark), {})
-    return benchmark.over_neurons(score)
+    benchmark = make_benchmark(score.benchmark, benchmarks.get(score.benchmark), dict(score.options))
+    resampling = benchmark.resampling("value")
+    if resampling.from_score is None:
+        return None
+    terms = resampling.from_score(score).terms
+    return _values_and_weights(terms) if terms.shape[1] == 2 else None

@@ -325,8 +325,7 @@ def with_draws(model, score, *, of_stimuli, of_neurons=0.0, seed=0):
     moved = moved + of_neurons * rng.standard_normal((n_draws, len(values)))
     data = xr.Dataset(
         {
-            "values": (("draw", "neuroid"), values + moved),
-            "weights": (("draw", "neuroid"), np.ones((n_draws, len(values)))),
+            "terms": (("draw", "neuroid", "term"), np.stack([values + moved, np.ones(moved.shape)], axis=-1)),
         },
         coords={"neuroid": score.data["neuroid"].values},
     )
