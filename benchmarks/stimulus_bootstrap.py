@@ -14,7 +14,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.models import Model
 from neuroalign.scores import Score
-from neuroalign.stats import weighted_mean
+from neuroalign.stats import draw_stimuli, weighted_mean
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class StimulusBootstrap(WrappingBenchmark):
 
     Notes
     -----
+    Where stimuli are variants of one original, originals are drawn, each with all its variants.
+
     A draw holds some 63 % of the stimuli, so that a fit to it differs systematically from one to all: the spread
     of the draws is of use, not their mean. See :func:`neuroalign.stats.dual_bootstrap`.
     """
@@ -55,6 +57,8 @@ class StimulusBootstrap(WrappingBenchmark):
         latents, responses = wrapped.align(model, dataset, join=join)
         n_stimuli, n_neurons = responses.sizes["stimulus"], responses.sizes["neuroid"]
 
+        originals = dataset.stimuli.originals(responses["stimulus"].values)
+
         def fit(stimuli: NDArray[np.int64]) -> NeuronTerms:
             terms = wrapped.refit(latents, responses, dataset, stimuli)
             if terms is None:
@@ -66,7 +70,7 @@ class StimulusBootstrap(WrappingBenchmark):
 
         value = mean(fit(np.arange(n_stimuli)))
         draws = [
-            fit(np.random.default_rng([self.seed, index]).integers(n_stimuli, size=n_stimuli))
+            fit(draw_stimuli(originals.labels, np.random.default_rng([self.seed, index])))
             for index in range(self.n_draws)
         ]
         scores = np.array([mean(each) for each in draws])
@@ -75,7 +79,7 @@ class StimulusBootstrap(WrappingBenchmark):
             dataset,
             value=value,
             error=float(scores.std(ddof=1)),
-            error_over="stimuli",
+            error_over="originals" if originals.has_variants else "stimuli",
             data=xr.Dataset(
                 {
                     "drawn": ("draw", scores),
@@ -85,6 +89,6 @@ class StimulusBootstrap(WrappingBenchmark):
                 coords={"draw": np.arange(self.n_draws), "neuroid": responses["neuroid"].values},
             ),
             beside={"mean of draws": float(scores.mean())},
-            notes=[f"of {wrapped.identifier}"],
-            provenance={"n_stimuli": n_stimuli, "n_neurons": n_neurons},
+            notes=[f"of {wrapped.identifier}", *originals.notes("draws and folds")],
+            provenance={"n_stimuli": n_stimuli, **originals.provenance, "n_neurons": n_neurons},
         )

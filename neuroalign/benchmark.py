@@ -104,8 +104,8 @@ class Benchmark(ABC):
         latents, responses
             As :meth:`align` returns them.
         dataset : Dataset
-        stimuli : array of int, shape (n_stimuli,)
-            Rows of both. The repeats of one stimulus must share a fold.
+        stimuli : array of int, shape (n_drawn,)
+            Rows of both. The repeats of one stimulus, and the variants of one original, must share a fold.
 
         Returns
         -------
@@ -166,7 +166,9 @@ class Benchmark(ABC):
         chosen = self.find_statistic(statistic)
 
         def read(score: Score) -> float:
-            return score.value if chosen.identifier == "value" else score.beside.get(chosen.identifier, np.nan)
+            return (
+                score.value if chosen.identifier == "value" else score.beside.get(chosen.identifier, np.nan)
+            )
 
         return Resampling(chosen, read, reason=f"{self.identifier} has no terms of single neurons")
 

@@ -32,6 +32,7 @@ from neuroalign.stats import (
     weighted_mean,
     welch,
 )
+from neuroalign.variants import Originals
 
 #: A test calls two models different below it.
 ALPHA = 0.05
@@ -341,9 +342,13 @@ def _generalise(
     if not n_stimulus_resamples or found[1].reason:
         why = found[1].reason or "not drawn; ask for resamples of stimuli"
         return [*found[:2], _untested("stimuli", how_many, why), *found[2:]]
-    fit, n_stimuli, n_neurons = _refit(models, dataset, benchmark, join)
+    fit, originals, n_neurons = _refit(models, dataset, benchmark, join)
+    # Variants of one image are no independent sample: originals are drawn.
+    n_originals, n_stimuli = originals.n, originals.labels.size
+    how_many = f"{n_originals:,} originals" if originals.has_variants else how_many
     dual = dual_bootstrap(
         fit,
+        groups=originals.labels,
         n_stimuli=n_stimuli,
         n_neurons=n_neurons,
         n_resamples=n_stimulus_resamples,
@@ -355,21 +360,21 @@ def _generalise(
         _drawn("stimuli", how_many, f"bootstrap with refits, {n_stimulus_resamples:,}", dual.stimuli),
         _drawn(
             "neurons and stimuli",
-            f"{n_neurons:,} × {n_stimuli:,}",
+            f"{n_neurons:,} × {how_many if originals.has_variants else f'{n_stimuli:,}'}",
             f"dual bootstrap, {n_stimulus_resamples:,}",
             dual.both,
         ),
     ]
     test = welch(_values(a), _values(b))
-    df = min(n_neurons, n_stimuli, n_stimulus_resamples) - 1
+    df = min(n_neurons, n_originals, n_stimulus_resamples) - 1
     together = _together("instances, neurons and stimuli", test, dual.both, df)
     return [*found, *together]
 
 
 def _refit(
     models: Sequence[Model | ModelFamily], dataset: Dataset, benchmark: Benchmark, join: Join
-) -> tuple[Callable[[NDArray[np.int64]], OfNeurons], int, int]:
-    """Return a function that fits both families to stimuli that are drawn, and the numbers of stimuli and neurons."""
+) -> tuple[Callable[[NDArray[np.int64]], OfNeurons], Originals, int]:
+    """Return a function that fits both families to drawn stimuli, the originals of these, and the number of neurons."""
     families = [
         [
             benchmark.align(_Known(each, dataset), dataset, join=join)
@@ -388,7 +393,7 @@ def _refit(
         return lambda neurons: means[0](neurons) - means[1](neurons)
 
     responses = families[0][0][1]
-    return fit, responses.sizes["stimulus"], responses.sizes["neuroid"]
+    return fit, dataset.stimuli.originals(responses["stimulus"].values), responses.sizes["neuroid"]
 
 
 class _Known:

@@ -22,7 +22,7 @@ class Score:
     error : float
         Standard error of `value` over what `error_over` names; NaN with fewer than two of them.
     error_over : str
-        What the error is over: "neurons", "stimuli", "units", "draws" or "instances".
+        What the error is over: "neurons", "stimuli", "originals", "units", "draws" or "instances".
     null : float
         Value expected by chance, NaN where it was not computed.
     ceiling : float

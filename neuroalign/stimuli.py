@@ -178,17 +178,9 @@ class StimulusSet:
         return self._variants.originals(self._expect_known(ids))
 
     def groups(self, ids: ArrayLike) -> NDArray[np.int64]:
-        """Return labels of the originals of some stimuli; see :meth:`originals`.
+        """Return labels of the originals of some stimuli, int64 of shape (n,); see :meth:`originals`.
 
-        Parameters
-        ----------
-        ids : array of str, shape (n,)
-            Stimuli of this set, in any order.
-
-        Returns
-        -------
-        array of int64, shape (n,)
-            0 to n_originals - 1, in the order of the smallest stimulus id of each original.
+        They run from 0 to n_originals - 1, in the order of the smallest stimulus id of each original.
         """
         return self.originals(ids).labels
 
