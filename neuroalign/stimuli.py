@@ -150,7 +150,7 @@ class StimulusSet:
         StimulusMismatchError
             Naming ids that are not in the set.
         """
-        return self._with(table=self.table.loc[self._expect_known(ids)])
+        return self._with(table=self.table.loc[pd.Index(self._expect_known(ids))])
 
     def originals(self, ids: ArrayLike) -> Originals:
         """Return the original of each of some stimuli, the unit that folds, draws and shuffles keep together.

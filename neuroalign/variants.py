@@ -96,7 +96,7 @@ class VariantTable:
         ids : array of str, shape (n_stimuli,)
             Stimuli of the set, in any order.
         """
-        rows = self._index.get_indexer(ids)
+        rows = self._index.get_indexer(pd.Index(ids))
         joined = self._joined[rows]
         # Labels follow the smallest id of each original, so that the order of a file does not matter.
         order = np.argsort(ids, kind="stable")
@@ -112,9 +112,11 @@ def _named_originals(table: pd.DataFrame, index: pd.Index) -> NDArray[np.int64]:
     """Return a label of the original of each row by the column ``original``; rows without one are their own."""
     if COLUMN not in table:
         return np.arange(len(index))
-    names = [_text(value) for value in table[COLUMN]]
+    ids = set(index)
+    # Some writers of netCDF store a missing text as "nan".
+    names = ["" if name.lower() == "nan" and name not in ids else name for name in map(_text, table[COLUMN])]
     given = {name for name in names if name}
-    if given and {name.lower() for name in given} <= _FLAGS and not given & set(index):
+    if given and {name.lower() for name in given} <= _FLAGS and not given & ids:
         raise DatasetError(
             f"the column {COLUMN} must name the stimulus of which each stimulus is a variant, got "
             f"{name_some(sorted(given))}; name the originals, or give the column another name"
@@ -166,7 +168,7 @@ def _size(source: Path | NDArray[np.uint8], stimulus: str) -> str:
 
 def _digest(source: Path | NDArray[np.uint8], stimulus: str) -> str:
     if not isinstance(source, Path):
-        return sha256(np.ascontiguousarray(source)).hexdigest()
+        return sha256(source.tobytes()).hexdigest()
     try:
         return sha256(source.read_bytes()).hexdigest()
     except OSError as error:
