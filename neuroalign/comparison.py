@@ -337,19 +337,19 @@ def _generalise(
     found = generalise_over_neurons(
         _instances(a), _instances(b), benchmark, n_resamples=n_resamples, seed=seed
     )
-    n_stimuli = _instances(a)[0].provenance.get("n_stimuli")
+    n_stimuli, n_originals = (_instances(a)[0].provenance.get(key) for key in ("n_stimuli", "n_originals"))
     how_many = f"{n_stimuli:,}" if isinstance(n_stimuli, int) else ""
+    # Variants of one image are not independent: originals are drawn.
+    how_many = f"{n_originals:,} originals" if isinstance(n_originals, int) else how_many
     if not n_stimulus_resamples or found[1].reason:
         why = found[1].reason or "not drawn; ask for resamples of stimuli"
         return [*found[:2], _untested("stimuli", how_many, why), *found[2:]]
     fit, originals, n_neurons = _refit(models, dataset, benchmark, join)
-    # Variants of one image are no independent sample: originals are drawn.
-    n_originals, n_stimuli = originals.n, originals.labels.size
-    how_many = f"{n_originals:,} originals" if originals.has_variants else how_many
+    drawn = f"{originals.n:,} originals" if originals.has_variants else f"{originals.n:,}"
     dual = dual_bootstrap(
         fit,
         groups=originals.labels,
-        n_stimuli=n_stimuli,
+        n_stimuli=originals.labels.size,
         n_neurons=n_neurons,
         n_resamples=n_stimulus_resamples,
         n_neuron_resamples=n_resamples,
@@ -360,13 +360,13 @@ def _generalise(
         _drawn("stimuli", how_many, f"bootstrap with refits, {n_stimulus_resamples:,}", dual.stimuli),
         _drawn(
             "neurons and stimuli",
-            f"{n_neurons:,} × {how_many if originals.has_variants else f'{n_stimuli:,}'}",
+            f"{n_neurons:,} × {drawn}",
             f"dual bootstrap, {n_stimulus_resamples:,}",
             dual.both,
         ),
     ]
     test = welch(_values(a), _values(b))
-    df = min(n_neurons, n_originals, n_stimulus_resamples) - 1
+    df = min(n_neurons, originals.n, n_stimulus_resamples) - 1
     together = _together("instances, neurons and stimuli", test, dual.both, df)
     return [*found, *together]
 
