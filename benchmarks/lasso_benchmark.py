@@ -62,6 +62,6 @@ class LassoBenchmark(Benchmark):
             what = "originals" if originals.has_variants else "stimuli"
             notes.append(
                 f"only {originals.n} {what}: the one-standard-error rule leaves few weights; "
-                "compare rule=min, and fits to single trials"
+                "compare rule=min (fits to single trials leave fewer still)"
             )
         return notes

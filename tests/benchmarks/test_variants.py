@@ -19,9 +19,11 @@ from neuroalign.errors import UsageError
 from neuroalign.metrics import correlation_ratio, fold_labels, lasso_cv, lasso_variance_explained
 from neuroalign.models import PrecomputedModel
 from neuroalign.nulls import permutation_null
+from neuroalign.scores import summarise
 from neuroalign.scoring import score
 from neuroalign.stats import permutation_p_value
 from neuroalign.stimuli import StimulusSet
+from neuroalign.studies.evidence import _sample
 
 
 def make(
@@ -70,7 +72,10 @@ def arrays_of(model, dataset):
 
 
 FORTY = [5] * 40
-FEW = "only {}: the one-standard-error rule leaves few weights; compare rule=min, and fits to single trials"
+FEW = (
+    "only {}: the one-standard-error rule leaves few weights; compare rule=min (fits to single trials leave fewer "
+    "still)"
+)
 
 
 def test_noise_does_not_explain_variants():
@@ -295,6 +300,28 @@ def test_the_bootstrap_draws_originals():
     np.testing.assert_array_equal(result.data["weights"].values[1], weights)
     assert (result.error_over, result.provenance["n_originals"]) == ("originals", 40)
     assert list(result.notes) == ["of alignment", "draws and folds keep the 40 originals together"]
+
+
+def test_controls_and_families_say_that_originals_stay_together():
+    model, dataset = make([5] * 60, signal=1.0)
+    control = score(model, dataset, "linear_recombination[n_draws=1]", use_cache=False)
+    assert list(control.notes) == ["of alignment", "both scores keep the 60 originals together"]
+    assert control.provenance["n_originals"] == 60
+    alone = replace(
+        score(model, dataset, use_cache=False), notes=("of one only", *score(model, dataset).notes)
+    )
+    family = summarise([alone, score(model, dataset, use_cache=False)], family="noise")
+    assert list(family.notes) == ["mean over 2 instances", "folds keep the 60 originals together"]
+
+
+def test_studies_count_originals():
+    model, dataset = make(FORTY, signal=1.0)
+    fitted = score(model, dataset, "variance_explained", use_cache=False)
+    drawn = score(
+        model, dataset, "stimulus_bootstrap[benchmark=variance_explained,n_draws=2]", use_cache=False
+    )
+    sample = _sample([fitted], lambda each: (each.value, lambda values: values), {fitted.model: drawn})
+    assert sample.n_stimuli == 40
 
 
 def test_a_comparison_draws_originals():
