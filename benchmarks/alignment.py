@@ -49,6 +49,7 @@ class Alignment(LassoBenchmark):
         """Fit the weights, and measure how far each neuron's weights sit on one unit."""
         latents, responses = self.align(model, dataset, join=join)
         informative = latents["informative"].values
+        originals = dataset.stimuli.originals(responses["stimulus"].values)
         fit = lasso_cv(
             **self.fit_arguments(latents, responses, dataset, np.arange(responses.sizes["stimulus"]))
         )
@@ -80,8 +81,12 @@ class Alignment(LassoBenchmark):
                 "effective units": _median(result.effective_units),
                 "neurons without weight": result.n_zero_neurons,
             },
-            notes=_notes(result.n_zero_neurons, responses),
-            provenance={"n_stimuli": responses.sizes["stimulus"], "n_neurons": responses.sizes["neuroid"]},
+            notes=[*_notes(result.n_zero_neurons, responses), *self.notes_on_stimuli(originals)],
+            provenance={
+                "n_stimuli": responses.sizes["stimulus"],
+                **originals.provenance,
+                "n_neurons": responses.sizes["neuroid"],
+            },
         )
 
     @property

@@ -70,7 +70,9 @@ class LinearRecombination(WrappingBenchmark):
             )
             recombined.append(wrapped.score(model, dataset.with_responses(mixtures), join=join).value)
         notes = [f"of {wrapped.identifier}"]
-        if (self_pairs(*self.align(model, dataset, join=join), dataset) >= 0).any():
+        aligned = self.align(model, dataset, join=join)
+        notes += dataset.stimuli.originals(aligned[1]["stimulus"].values).notes("both scores")
+        if (self_pairs(*aligned, dataset) >= 0).any():
             notes.append(
                 "the mixtures contain neurons that are the model's own units, so the drop is confounded"
             )

@@ -75,4 +75,6 @@ def axis_index(native: float, turned: ArrayLike, *, perfect: float = 1.0) -> Axi
         return AxisIndex(nan, nan, float(native), mean, sd, int(scores.size))
     sign = np.sign(room)
     as_good = int((sign * scores >= sign * native).sum())
-    return AxisIndex((native - mean) / room, (1 + as_good) / (1 + scores.size), float(native), mean, sd, scores.size)
+    return AxisIndex(
+        (native - mean) / room, (1 + as_good) / (1 + scores.size), float(native), mean, sd, scores.size
+    )

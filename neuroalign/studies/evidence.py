@@ -209,7 +209,9 @@ def _sample(
     known = [each for each in fits if each is not None]
     of_draws = np.stack([of(v) for (v, _), of in zip(known, changes, strict=True)], axis=1)
     weights = np.stack([each for _, each in known], axis=1)
-    n_stimuli = int(drawn[scores[0].model].provenance["n_stimuli"])
+    provenance = drawn[scores[0].model].provenance
+    # Where stimuli are variants, their originals were drawn.
+    n_stimuli = int(provenance.get("n_originals", provenance["n_stimuli"]))
     return replace(sample, draws=(of_draws, weights), n_stimuli=n_stimuli)
 
 
