@@ -170,13 +170,15 @@ def record(
     rng = np.random.default_rng(seed)
     values = signal(kind, factors, n_neurons, rng)
     share = rng.uniform(0.05, 0.9, n_neurons) if reliability == "drawn" else np.full(n_neurons, reliability)
-    noise = rng.standard_t(4, values.shape) / np.sqrt(2) if kind == "noise" else rng.standard_normal(values.shape)
+    noise = (
+        rng.standard_t(4, values.shape) / np.sqrt(2) if kind == "noise" else rng.standard_normal(values.shape)
+    )
     return np.sqrt(share) * values + np.sqrt(1 - share) * noise
 
 
 def conditions() -> Iterator[tuple[str, str, str, float | str, int, int, int]]:
     """Yield faces, units, kind, reliability, number of stimuli, of neurons and of recordings."""
-    wide = {"pca[n=30]": 20}
+    wide = {"pca[n=30]": 16}
     every = {
         "photographs": ["pca[n=10]", "ica[n=10]", "beta_vae[beta=4,seed=0] of the stand-in", "pca[n=30]"],
         "stand-in": [
@@ -192,12 +194,12 @@ def conditions() -> Iterator[tuple[str, str, str, float | str, int, int, int]]:
         for units in names:
             for kind in ["single", *MIXED]:
                 for reliability in RELIABILITIES:
-                    yield faces, units, kind, reliability, N_STIMULI, N_NEURONS, wide.get(units, 40)
+                    yield faces, units, kind, reliability, N_STIMULI, N_NEURONS, wide.get(units, 30)
     # Other numbers of stimuli and neurons.
     for faces, units in (("photographs", "pca[n=10]"), ("stand-in", "beta_vae[beta=8,seed=1]")):
         for kind in ("single", "mixtures", "positive"):
             for n_stimuli, n_neurons in ((300, N_NEURONS), (N_STIMULI, 20), (N_STIMULI, 180)):
-                yield faces, units, kind, "drawn", n_stimuli, n_neurons, 40
+                yield faces, units, kind, "drawn", n_stimuli, n_neurons, 30
 
 
 _arrays: dict[str, dict[str, NDArray[np.float64]]] = {}
@@ -244,7 +246,11 @@ def run(folder: Path, output: Path, n_jobs: int) -> None:
             _arrays[path.stem] = {name: stored[name] for name in stored.files}
     # Compile once, before the processes start.
     lasso_cv(*np.random.default_rng(0).standard_normal((2, 100, 4)))
-    tasks = [task for task in conditions() if task[0] in _arrays]
+    # The slowest first, so that all processes end together.
+    tasks = sorted(
+        (task for task in conditions() if task[0] in _arrays),
+        key=lambda task: -_arrays[task[0]][task[1]].shape[1],
+    )
     with output.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
