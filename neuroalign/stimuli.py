@@ -20,6 +20,7 @@ from neuroalign.errors import (
 )
 from neuroalign.hashing import digest
 from neuroalign.landmarks import mirror_partners, validate_landmarks
+from neuroalign.masked import as_labels
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 
@@ -83,7 +84,7 @@ class StimulusSet:
             By default "0", "1", ….
         identifier : str
         """
-        pixels = np.asarray(images)
+        pixels = as_labels(images, "images")
         if pixels.ndim not in (3, 4) or (pixels.ndim == 4 and pixels.shape[-1] != 3):
             raise DatasetError(f"images must be (n, height, width[, 3]), not {pixels.shape}")
         if pixels.dtype != np.uint8:
@@ -148,7 +149,7 @@ class StimulusSet:
         StimulusMismatchError
             Naming ids that are not in the set.
         """
-        wanted = np.asarray(ids).astype(str)
+        wanted = as_labels(ids, "ids").astype(str)
         unknown = [each for each in wanted if each not in self.table.index]
         if unknown:
             raise StimulusMismatchError(

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-_FORMATS = ("matlab", "npy", "npz", "csv", "brainio", "rasters")
+_FORMATS = ("matlab", "npy", "npz", "csv", "hdf5", "brainio", "rasters")
 _DROPS = ("incomplete-neuroids", "incomplete-stimuli", "constant-neuroids")
 
 

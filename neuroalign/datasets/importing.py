@@ -1,6 +1,5 @@
 """Bring recordings of one's own: read them, name their stimuli, check everything, keep them as a dataset."""
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,17 +15,29 @@ from neuroalign.arrays import name_some
 from neuroalign.datasets.catalogue import datasets_folder, expect_free_name, folder_of, load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.bare import BareArray, expect_numbers
-from neuroalign.datasets.formats.brainio import read_brainio
+from neuroalign.datasets.formats.brainio import average_window, read_brainio
 from neuroalign.datasets.formats.detect import Format, detect_format
 from neuroalign.datasets.formats.folder import replace_landmarks, scratch_folder, write_folder
+from neuroalign.datasets.formats.hdf5 import read_hdf5
 from neuroalign.datasets.formats.images import Order, check_images, collect_images
 from neuroalign.datasets.formats.landmark_csv import read_landmark_csv
 from neuroalign.datasets.formats.matlab import read_matlab
 from neuroalign.datasets.formats.matrix_csv import CsvLabels, read_matrix_csv
 from neuroalign.datasets.formats.numpy_files import read_npy, read_npz
-from neuroalign.datasets.formats.rasters import Window, read_rasters
-from neuroalign.datasets.labelling import arrange, leave_out_unusable, parse_axes, recording_from_cube
+from neuroalign.datasets.formats.rasters import read_rasters
+from neuroalign.datasets.formats.time_bins import Window, expect_window
+from neuroalign.datasets.joining import Session, join_sessions
+from neuroalign.datasets.labelling import (
+    arrange,
+    doubtful_values,
+    leave_out_unusable,
+    parse_axes,
+    recording_from_cube,
+    state_labels,
+)
+from neuroalign.datasets.provenance import checksums, sha256
 from neuroalign.datasets.stimulus_table import (
+    as_stimulus_table,
     describe_stimuli,
     images_of,
     name_stimuli,
@@ -34,6 +45,7 @@ from neuroalign.datasets.stimulus_table import (
 )
 from neuroalign.errors import DatasetError, UsageError
 from neuroalign.landmarks import expect_near_images
+from neuroalign.masked import as_numbers
 from neuroalign.registry import datasets
 from neuroalign.stimuli import StimulusSet
 
@@ -135,6 +147,7 @@ def import_dataset(
         If something cannot be read or does not fit; nothing is left behind.
     """
     expect_free_name(name, force=force)
+    window = None if window is None else expect_window(window)
     target = datasets_folder() / name
     paths = [] if isinstance(responses, np.ndarray) else _paths(responses)
     kind = detect_format(paths, format) if paths else None
@@ -153,8 +166,11 @@ def import_dataset(
         raise UsageError("--landmarks are in pixels of the images: give those, too, with --images")
     with scratch_folder(target.parent) as scratch:
         pictures = None if image_path is None else collect_images(image_path, scratch)
-        table = stimuli if isinstance(stimuli, pd.DataFrame) else None
-        table = table if table_path is None else read_stimulus_csv(table_path)
+        table, of_table = None, list[str]()
+        if table_path is not None:
+            table, of_table = read_stimulus_csv(table_path)
+        elif isinstance(stimuli, pd.DataFrame):
+            table, of_table = as_stimulus_table(stimuli)
         if kind == "rasters":
             array, known = read_rasters(paths, window=window, stimulus_labels=stimulus_labels)
             reading = _Reading(array, averaged=False, known=known, window=window)
@@ -162,19 +178,21 @@ def import_dataset(
             reading = _from_brainio(paths, window)
         else:
             arrays = (
-                {"the array": BareArray(expect_numbers(np.asarray(responses), "the array"))}
+                {"the array": BareArray(expect_numbers(as_numbers(responses), "the array"))}
                 if kind is None
                 else {str(path): _read_bare(path, kind, variable, csv_labels) for path in paths}
             )
             reading = _from_bare(name, arrays, axes, table, pictures, image_order)
-        array, dropped = leave_out_unusable(_labelled(reading.recording, region, animal), drop)
+        array, dropped = leave_out_unusable(
+            state_labels(reading.recording, region=region, animal=animal), drop
+        )
         described, images_by_id, notes = _stimuli_of(array, reading, table, pictures, dropped)
         stimulus_set = stimulus_set or reading.recording.attrs.get("stimulus_set") or name
         described_stimuli = StimulusSet(stimulus_set, described, images_by_id)
         if landmark_path is not None:
             described_stimuli, of_landmarks = _with_landmarks(described_stimuli, landmark_path)
             notes = [*notes, *of_landmarks]
-        files = _checksums(
+        files = checksums(
             responses=paths, images=[image_path], stimuli=[table_path], landmarks=[landmark_path]
         )
         provenance = {"source": source, "licence": licence, "citation": citation}
@@ -184,7 +202,7 @@ def import_dataset(
             "window_ms": None if reading.window is None else list(reading.window),
             "dropped_neuroids": dropped["neuroids"] or None,
             "dropped_stimuli": dropped["stimuli"] or None,
-            "notes": [*reading.notes, *notes, *_hides(name)],
+            "notes": [*reading.notes, *of_table, *notes, *_hides(name)],
             "files": files,
         }
         array.attrs = {
@@ -229,7 +247,7 @@ def import_landmarks(dataset: str, file: PathLike) -> list[str]:
     path = Path(file).expanduser()
     stimuli, notes = _with_landmarks(load_dataset(folder).stimuli, path)
     assert stimuli.landmarks is not None
-    replace_landmarks(folder, stimuli.landmarks, origin=f"{path.name}, SHA-256 {_sha256(path)}")
+    replace_landmarks(folder, stimuli.landmarks, origin=f"{path.name}, SHA-256 {sha256(path)}")
     return notes
 
 
@@ -265,17 +283,26 @@ def _hides(name: str) -> list[str]:
 
 
 def _paths(responses: PathLike | Sequence[PathLike]) -> list[Path]:
+    if hasattr(responses, "__array__"):
+        raise UsageError(
+            f"responses must be a path, several paths, or a NumPy array, not {type(responses).__name__}; "
+            "give its values and say what its axes are"
+        )
     several = [responses] if isinstance(responses, str | os.PathLike) else list(responses)
     if not several or not all(isinstance(each, str | os.PathLike) for each in several):
         raise UsageError("responses must be a path, several paths, or a NumPy array")
-    return [Path(each).expanduser() for each in several]
+    paths = [Path(path).expanduser() for path in several]
+    twice = [path for path in paths if paths.count(path) > 1]
+    if twice:
+        raise UsageError(f"{twice[0]} is given twice; several files are further neurons")
+    return paths
 
 
 def _refuse_idle_options(kind: Format | None, **options: object) -> None:
     """Refuse options that the format has no use for, so that none is silently passed over."""
     uses: dict[str, tuple[Format | None, ...]] = {
-        "axes": (None, "matlab", "npy", "npz", "csv"),
-        "variable": ("matlab", "npz"),
+        "axes": (None, "matlab", "npy", "npz", "csv", "hdf5"),
+        "variable": ("matlab", "npz", "hdf5"),
         "window": ("rasters", "brainio"),
         "stimulus_labels": ("rasters",),
         "csv_labels": ("csv",),
@@ -293,6 +320,8 @@ def _read_bare(path: Path, kind: Format, variable: str | None, csv_labels: CsvLa
         return read_matlab(path, variable)
     if kind == "npz":
         return read_npz(path, variable)
+    if kind == "hdf5":
+        return read_hdf5(path, variable)
     return read_npy(path) if kind == "npy" else read_matrix_csv(path, csv_labels)
 
 
@@ -300,24 +329,8 @@ def _from_brainio(paths: Sequence[Path], window: Window | None) -> _Reading:
     if len(paths) > 1:
         raise UsageError(f"give one BrainIO file, not {len(paths)}")
     array, known = read_brainio(paths[0])
-    averaged = bool(array.attrs["averaged"])
-    if "time_bin" not in array.dims:
-        return _Reading(array, averaged, known)
-    start, end = (np.asarray(array.coords.get(each, [])) for each in ("time_bin_start", "time_bin_end"))
-    if len(start) == 0 or len(end) == 0:
-        if array.sizes["time_bin"] > 1:
-            raise DatasetError(f"{paths[0]} has several time bins and does not say when they start and end")
-        return _Reading(array.isel(time_bin=0, drop=True), averaged, known)
-    covered = f"{paths[0]} has {len(start)} time bins from {start.min():g} to {end.max():g} ms"
-    if window is None:
-        if len(start) > 1:
-            raise DatasetError(f"{covered}; average some of them with --window START,END")
-        window = float(start[0]), float(end[0])
-    chosen = (start >= window[0]) & (end <= window[1])
-    if not chosen.any():
-        raise DatasetError(f"no time bin lies within {window[0]:g} to {window[1]:g} ms: {covered}")
-    mean = array.isel(time_bin=chosen).mean("time_bin", skipna=False, keep_attrs=True)
-    return _Reading(mean, averaged, known, window=(float(start[chosen].min()), float(end[chosen].max())))
+    mean, window, notes = average_window(array, window, paths[0])
+    return _Reading(mean, bool(array.attrs["averaged"]), known, window=window, notes=tuple(notes))
 
 
 def _from_bare(
@@ -336,26 +349,14 @@ def _from_bare(
             "for example --axes neuroid,stimulus or --axes neuroid,stimulus,repetition"
         )
     names = parse_axes(axes)
-    cubes, neuroids = [], []
-    stimulus_labels: NDArray[np.str_] | None = None
+    sessions, notes = {}, []
     for what, bare in arrays.items():
-        values, labels = arrange(bare, names, what)
-        cubes.append(values)
-        of_file = labels.get("stimulus")
-        if len(cubes) > 1 and not _same(of_file, stimulus_labels, values.shape[0], cubes[0].shape[0]):
-            raise DatasetError(
-                f"all files must have the same stimuli in the same order; {what} has others than {next(iter(arrays))}"
-            )
-        stimulus_labels = of_file
-        neuroids.append(labels.get("neuroid"))
-    cube = _side_by_side(cubes)
-    labelled = [each for each in neuroids if each is not None]
-    if len(labelled) == len(neuroids):
-        neuroid_id = np.concatenate(labelled)
-    else:
-        # The dataset's name makes them unique: equal ids of two datasets would mean one neuron.
-        width = len(str(cube.shape[2] - 1))
-        neuroid_id = np.array([f"{name}-{i:0{width}d}" for i in range(cube.shape[2])])
+        values, labels, assumed = arrange(bare, names, what)
+        sessions[what] = Session(values, labels.get("stimulus"), labels.get("neuroid"))
+        notes += [*([] if bare.note is None else [bare.note]), *assumed]
+    joined, of_joining = join_sessions(sessions, name)
+    cube, stimulus_labels = joined.values, joined.stimulus
+    assert joined.neuroid is not None
     shape = " × ".join(map(str, next(iter(arrays.values())).values.shape))
     named = name_stimuli(
         cube.shape[0],
@@ -365,9 +366,9 @@ def _from_bare(
         image_order=image_order,
         shape=f"{shape} read as {','.join(names)}",
     )
-    array = recording_from_cube(cube, stimulus_id=named.ids, neuroid_id=neuroid_id)
+    array = recording_from_cube(cube, stimulus_id=named.ids, neuroid_id=joined.neuroid)
     repeated = len(np.unique(named.ids)) < len(named.ids)
-    notes = [f"Stimulus ids are {named.origin}."]
+    notes = [f"Stimulus ids are {named.origin}.", *notes, *of_joining, *doubtful_values(cube)]
     if repeated:
         notes.append("Stimulus ids repeat: they are taken as repetitions of one stimulus.")
     return _Reading(
@@ -375,36 +376,6 @@ def _from_bare(
         averaged="repetition" not in names and not repeated,
         row_ids=None if stimulus_labels is not None or table is None else named.ids,
         notes=tuple(notes),
-    )
-
-
-def _same(a: NDArray[np.str_] | None, b: NDArray[np.str_] | None, n_a: int, n_b: int) -> bool:
-    if a is None or b is None:
-        return a is b and n_a == n_b
-    return np.array_equal(a, b)
-
-
-def _side_by_side(cubes: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Join arrays (n_stimuli, n_repetitions, n_neuroids) along neuroids; fewer repetitions end in NaN."""
-    if len(cubes) == 1:
-        return cubes[0]
-    most = max(cube.shape[1] for cube in cubes)
-    joined = np.full((cubes[0].shape[0], most, sum(cube.shape[2] for cube in cubes)), np.nan)
-    start = 0
-    for cube in cubes:
-        joined[:, : cube.shape[1], start : start + cube.shape[2]] = cube
-        start += cube.shape[2]
-    return joined
-
-
-def _labelled(array: xr.DataArray, region: str | None, animal: str | None) -> xr.DataArray:
-    stated = {"region": region, "animal": animal}
-    return array.assign_coords(
-        {
-            key: ("neuroid", np.full(array.sizes["neuroid"], value))
-            for key, value in stated.items()
-            if value is not None
-        }
     )
 
 
@@ -423,7 +394,7 @@ def _stimuli_of(
         f"Column {column} of the stimulus table was left out: it differs between the rows of one stimulus."
         for column in left_out
     ]
-    found = images_of(described, pictures)
+    found = images_of(described, pictures, table, reading.row_ids)
     if found is not None and pictures is not None:
         check_images(found)
         idle = len(pictures) - len(set(found.values()))
@@ -439,23 +410,3 @@ def _is_average(reading: _Reading, stated: bool | None) -> bool:
             f"--averaged contradicts the responses, which have up to {most} trials of a stimulus"
         )
     return reading.averaged if stated is None else stated
-
-
-def _checksums(**paths: Sequence[Path | None]) -> list[dict[str, str]]:
-    return [
-        {"role": role, "name": path.name, "sha256": _sha256(path)}
-        for role, several in paths.items()
-        for path in several
-        if path is not None
-    ]
-
-
-def _sha256(path: Path) -> str:
-    """SHA-256 of a file; of a folder, over the names and contents of its files."""
-    if path.is_dir():
-        sha = hashlib.sha256()
-        for file in sorted(each for each in path.rglob("*") if each.is_file()):
-            sha.update(f"{file.relative_to(path).as_posix()}\0{_sha256(file)}\n".encode())
-        return sha.hexdigest()
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

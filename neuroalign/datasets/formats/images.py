@@ -4,7 +4,7 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal, get_args
 
 from PIL import Image, UnidentifiedImageError
@@ -122,7 +122,9 @@ def match_images(
             loose.setdefault(key, set()).add(path)
     wanted = dict(zip(ids, ids if filenames is None else filenames, strict=True))
     # A name that is an image's own comes before one that it shares with images in other folders.
-    found = {name: exact.get(name) or loose.get(name, set()) for name in wanted.values()}
+    found = {
+        name: exact.get(name) or loose.get(name) or _by_tail(name, loose | exact) for name in wanted.values()
+    }
     without = [name for name, paths in found.items() if not paths]
     if without:
         raise DatasetError(
@@ -135,6 +137,16 @@ def match_images(
             f"several images are called {name_some(several)}; give their folders in the column filename of --stimuli"
         )
     return {each: next(iter(found[name])) for each, name in wanted.items()}
+
+
+def _by_tail(name: str, images: Mapping[str, set[Path]]) -> set[Path]:
+    """Find the image at the end of an absolute path of another machine, such as in a table of brainio's."""
+    windows = PureWindowsPath(name)
+    pure = windows if windows.drive or "\\" in name else PurePosixPath(name)
+    if not pure.is_absolute():
+        return set()
+    tails = ("/".join(pure.parts[start:]) for start in range(1, len(pure.parts)))
+    return next((images[tail] for tail in tails if tail in images), set())
 
 
 def check_images(images: Mapping[str, Path]) -> None:

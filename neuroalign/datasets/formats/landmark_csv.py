@@ -1,5 +1,6 @@
 """Tables of landmarks: one row for each stimulus, two columns, NAME_x and NAME_y, for each landmark."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,13 @@ def read_landmark_csv(path: Path) -> xr.DataArray:
         Naming the column or the stimulus that is wrong.
     """
     try:
-        table = pd.read_csv(path, sep=delimiter_of(path), dtype={_ID: str}, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
+        with warnings.catch_warnings():
+            # Rows with more cells than the header, of which pandas would take the first for an index.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(
+                path, sep=delimiter_of(path), dtype={_ID: str}, encoding="utf-8-sig", index_col=False
+            )
+    except (OSError, ValueError, pd.errors.ParserWarning) as error:
         raise DatasetError(f"cannot read the landmarks {path}: {error}") from error
     if _ID not in table:
         raise DatasetError(f"{path} needs the column {_ID}; it has {name_some(list(table.columns))}")
