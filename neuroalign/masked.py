@@ -32,7 +32,7 @@ def as_numbers(values: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any
         raise ArrayError(f"masked values must be real numbers, not {values.dtype}; fill them in first")
     if dtype is None:
         dtype = values.dtype if values.dtype.kind == "f" else np.float64
-    return np.asarray(values.astype(dtype).filled(np.nan))
+    return np.ma.filled(values.astype(dtype), np.nan)
 
 
 def as_labels(values: ArrayLike, name: str, dtype: DTypeLike | None = None) -> NDArray[Any]:

@@ -21,6 +21,7 @@ from neuroalign.errors import (
 from neuroalign.hashing import digest
 from neuroalign.landmarks import mirror_partners, validate_landmarks
 from neuroalign.masked import as_labels
+from neuroalign.picture_faults import picture_fault
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 
@@ -242,6 +243,8 @@ class StimulusSet:
         try:
             with Image.open(source) if isinstance(source, Path) else Image.fromarray(source) as image:
                 image.load()
+                if fault := picture_fault(image):
+                    raise DatasetError(fault)
                 return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if self.mirrored else image
         except Exception as error:  # the decoders raise nearly anything on a damaged file
             raise DatasetError(f"cannot read the image of stimulus {str(stimulus_id)!r}: {error}") from error

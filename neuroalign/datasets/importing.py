@@ -4,14 +4,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuroalign.arrays import name_some
 from neuroalign.datasets.catalogue import datasets_folder, expect_free_name, folder_of, load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.bare import BareArray, expect_numbers
@@ -20,12 +19,13 @@ from neuroalign.datasets.formats.detect import Format, detect_format
 from neuroalign.datasets.formats.folder import replace_landmarks, scratch_folder, write_folder
 from neuroalign.datasets.formats.hdf5 import read_hdf5
 from neuroalign.datasets.formats.images import Order, check_images, collect_images
-from neuroalign.datasets.formats.landmark_csv import read_landmark_csv
+from neuroalign.datasets.formats.landmark_csv import with_landmarks
 from neuroalign.datasets.formats.matlab import read_matlab
 from neuroalign.datasets.formats.matrix_csv import CsvLabels, read_matrix_csv
 from neuroalign.datasets.formats.numpy_files import read_npy, read_npz
 from neuroalign.datasets.formats.rasters import read_rasters
 from neuroalign.datasets.formats.time_bins import Window, expect_window
+from neuroalign.datasets.image_survey import ImageSurvey, notes_on_images
 from neuroalign.datasets.joining import Session, join_sessions
 from neuroalign.datasets.labelling import (
     arrange,
@@ -43,8 +43,7 @@ from neuroalign.datasets.stimulus_table import (
     name_stimuli,
     read_stimulus_csv,
 )
-from neuroalign.errors import DatasetError, UsageError
-from neuroalign.landmarks import expect_near_images
+from neuroalign.errors import UsageError
 from neuroalign.masked import as_numbers
 from neuroalign.registry import datasets
 from neuroalign.stimuli import StimulusSet
@@ -159,6 +158,11 @@ def import_dataset(
         stimulus_labels=stimulus_labels,
         csv_labels=csv_labels,
     )
+    for option, given in (("images", images), ("landmarks", landmarks)):
+        if not isinstance(given, str | os.PathLike | None):
+            raise UsageError(f"{option} must be a path, not {type(given).__name__}")
+    if not isinstance(stimuli, str | os.PathLike | pd.DataFrame | None):
+        raise UsageError(f"stimuli must be a path or a pandas.DataFrame, not {type(stimuli).__name__}")
     table_path = None if stimuli is None or isinstance(stimuli, pd.DataFrame) else Path(stimuli).expanduser()
     image_path = None if images is None else Path(images).expanduser()
     landmark_path = None if landmarks is None else Path(landmarks).expanduser()
@@ -178,7 +182,11 @@ def import_dataset(
             reading = _from_brainio(paths, window)
         else:
             arrays = (
-                {"the array": BareArray(expect_numbers(as_numbers(responses), "the array"))}
+                {
+                    "the array": BareArray(
+                        expect_numbers(as_numbers(cast("NDArray[Any]", responses)), "the array")
+                    )
+                }
                 if kind is None
                 else {str(path): _read_bare(path, kind, variable, csv_labels) for path in paths}
             )
@@ -190,7 +198,7 @@ def import_dataset(
         stimulus_set = stimulus_set or reading.recording.attrs.get("stimulus_set") or name
         described_stimuli = StimulusSet(stimulus_set, described, images_by_id)
         if landmark_path is not None:
-            described_stimuli, of_landmarks = _with_landmarks(described_stimuli, landmark_path)
+            described_stimuli, of_landmarks = with_landmarks(described_stimuli, landmark_path)
             notes = [*notes, *of_landmarks]
         files = checksums(
             responses=paths, images=[image_path], stimuli=[table_path], landmarks=[landmark_path]
@@ -245,34 +253,10 @@ def import_landmarks(dataset: str, file: PathLike) -> list[str]:
     """
     folder = folder_of(dataset)
     path = Path(file).expanduser()
-    stimuli, notes = _with_landmarks(load_dataset(folder).stimuli, path)
+    stimuli, notes = with_landmarks(load_dataset(folder).stimuli, path)
     assert stimuli.landmarks is not None
     replace_landmarks(folder, stimuli.landmarks, origin=f"{path.name}, SHA-256 {sha256(path)}")
     return notes
-
-
-def _with_landmarks(stimuli: StimulusSet, path: Path) -> tuple[StimulusSet, list[str]]:
-    """Give a stimulus set the landmarks in a file, and say what they do not fit."""
-    read = read_landmark_csv(path)
-    without = np.setdiff1d(stimuli.ids, read["stimulus"].values)
-    if len(without) == len(stimuli):
-        raise DatasetError(
-            f"no stimulus in {path} is one of {stimuli.identifier!r}: it has {name_some(read['stimulus'].values)}, "
-            f"the stimuli are {name_some(stimuli.ids)}"
-        )
-    found = stimuli.with_landmarks(read)
-    own = found.landmarks
-    assert own is not None
-    expect_near_images(own, {each: stimuli.image_size(each) for each in own["stimulus"].values})
-    notes = []
-    if len(without):
-        notes.append(
-            f"{len(without)} of {len(stimuli)} stimuli have no landmarks: {', '.join(without.tolist())}."
-        )
-    idle = read.sizes["stimulus"] - own.sizes["stimulus"]
-    if idle:
-        notes.append(f"The landmarks of {idle} images belong to no stimulus and were left out.")
-    return found, notes
 
 
 def _hides(name: str) -> list[str]:
@@ -396,10 +380,12 @@ def _stimuli_of(
     ]
     found = images_of(described, pictures, table, reading.row_ids)
     if found is not None and pictures is not None:
-        check_images(found)
+        survey = ImageSurvey()
+        check_images(found, survey)
         idle = len(pictures) - len(set(found.values()))
         if idle:
             notes.append(f"{idle} images belong to no stimulus and were left out.")
+        notes += notes_on_images(survey, described)
     return described, found, notes
 
 

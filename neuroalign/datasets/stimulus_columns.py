@@ -14,8 +14,17 @@ from neuroalign.stimuli import IMAGE_SUFFIXES
 
 #: Names of columns, without capitals and all but letters and digits, in the order in which they are looked for.
 ID_NAMES = ("stimulusid", "imageid", "stimid")
-FILE_NAMES = ("filename", "imagefilename", "stimulusfilename", "stimuluspath", "imagepath", "filepath")
-FILE_NAMES += ("imagefile", "stimulusfile", "imagecurrentlocalfilepath")
+FILE_NAMES = (
+    "filename",
+    "imagefilename",
+    "stimulusfilename",
+    "stimuluspath",
+    "imagepath",
+    "filepath",
+    "imagefile",
+    "stimulusfile",
+    "imagecurrentlocalfilepath",
+)
 
 _MEANINGFUL = ("training", "presented", "original")
 

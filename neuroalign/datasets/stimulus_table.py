@@ -191,7 +191,7 @@ def describe_stimuli(
             files = rows["filename"].groupby(rows.index.astype(str)).nunique()
             raise StimulusMismatchError(
                 f"the stimulus table gives {(files > 1).sum()} stimuli several file names: "
-                f"{name_some(files.index[files > 1])}; a stimulus id must mean one image"
+                f"{name_some(files.index[files > 1].tolist())}; a stimulus id must mean one image"
             )
         missing = index.difference(described.index)
         if len(missing):

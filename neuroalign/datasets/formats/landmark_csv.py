@@ -10,7 +10,8 @@ import xarray as xr
 from neuroalign.arrays import name_some
 from neuroalign.datasets.formats.matrix_csv import delimiter_of
 from neuroalign.errors import ArrayError, DatasetError
-from neuroalign.landmarks import landmarks
+from neuroalign.landmarks import expect_near_images, landmarks
+from neuroalign.stimuli import StimulusSet
 
 _ID = "stimulus_id"
 
@@ -74,3 +75,27 @@ def write_landmark_csv(array: xr.DataArray, path: Path) -> None:
     rows = array.values.reshape(array.sizes["stimulus"], -1)
     table = pd.DataFrame(rows, index=pd.Index(array["stimulus"].values, name=_ID), columns=columns)
     table.to_csv(path, lineterminator="\n")
+
+
+def with_landmarks(stimuli: StimulusSet, path: Path) -> tuple[StimulusSet, list[str]]:
+    """Give a stimulus set the landmarks in a file, and say what they do not fit."""
+    read = read_landmark_csv(path)
+    without = np.setdiff1d(stimuli.ids, read["stimulus"].values)
+    if len(without) == len(stimuli):
+        raise DatasetError(
+            f"no stimulus in {path} is one of {stimuli.identifier!r}: it has {name_some(read['stimulus'].values)}, "
+            f"the stimuli are {name_some(stimuli.ids)}"
+        )
+    found = stimuli.with_landmarks(read)
+    own = found.landmarks
+    assert own is not None
+    expect_near_images(own, {each: stimuli.image_size(each) for each in own["stimulus"].values})
+    notes = []
+    if len(without):
+        notes.append(
+            f"{len(without)} of {len(stimuli)} stimuli have no landmarks: {', '.join(without.tolist())}."
+        )
+    idle = read.sizes["stimulus"] - own.sizes["stimulus"]
+    if idle:
+        notes.append(f"The landmarks of {idle} images belong to no stimulus and were left out.")
+    return found, notes

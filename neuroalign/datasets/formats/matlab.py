@@ -207,7 +207,7 @@ def _dense(group: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     if "data" not in group:
         return np.zeros(shape)
     parts = (group["data"][()], group["ir"][()].astype(np.int64), group["jc"][()].astype(np.int64))
-    matrix = csc_array(parts, shape=shape)
+    matrix = csc_array(parts, shape=(shape[0], shape[1]))
     matrix.check_format()
     return np.asarray(matrix.toarray())
 

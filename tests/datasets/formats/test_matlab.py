@@ -57,7 +57,10 @@ def test_fields_of_structures(tmp_path):
     scipy.io.savemat(tmp_path / "s.mat", {"data": {"resp": CUBE, "name": "am"}})
     np.testing.assert_array_equal(read_matlab(tmp_path / "s.mat", "data.resp").values, CUBE)
     with h5py.File(tmp_path / "h.mat", "w") as file:
-        file.create_group("data")["resp"] = CUBE.T
+        group = file.create_group("data")
+        group.attrs["MATLAB_class"] = np.bytes_("struct")
+        group["resp"] = CUBE.T
+        group["resp"].attrs["MATLAB_class"] = np.bytes_("double")
     np.testing.assert_array_equal(read_matlab(tmp_path / "h.mat", "data.resp").values, CUBE)
 
 
@@ -76,6 +79,7 @@ def test_empty_arrays_keep_their_shape(tmp_path):
     with h5py.File(tmp_path / "e.mat", "w") as file:
         node = file.create_dataset("x", data=np.array([0, 5], dtype=np.uint64))
         node.attrs["MATLAB_empty"] = np.uint8(1)
+        node.attrs["MATLAB_class"] = np.bytes_("double")
     assert read_matlab(tmp_path / "e.mat").values.shape == (0, 5)
 
 
@@ -84,7 +88,7 @@ def test_empty_arrays_keep_their_shape(tmp_path):
 )
 def test_damaged_files(tmp_path, content):
     (tmp_path / "bad.mat").write_bytes(content)
-    with pytest.raises(DatasetError, match="cannot read the MATLAB file"):
+    with pytest.raises(DatasetError, match="cannot read the (MATLAB|HDF5) file"):
         read_matlab(tmp_path / "bad.mat")
 
 
