@@ -85,6 +85,8 @@ def canonical_columns(
                 row = int(missing.to_numpy().argmax()) + first_row
                 raise DatasetError(f"row {row} of {what} has no {renamed.get(canonical, canonical)}")
             table[canonical] = table[canonical].astype(str)
+    if "filename" in table:  # paths of Windows
+        table["filename"] = table["filename"].str.replace("\\", "/", regex=False)
     return table, renamed
 
 

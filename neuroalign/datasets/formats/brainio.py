@@ -27,6 +27,7 @@ from neuroalign.netcdf import read_netcdf
 
 _STIMULUS = ("stimulus_id", "image_id", "presentation_", "presentation")
 _NEUROID = ("neuroid_id", "neuroid_", "neuroid")
+_MILLISECONDS = ("ms", "msec", "millisecond", "milliseconds")
 _TIME_BIN = ("time_bin_start", "time_bin_end")
 
 
@@ -67,6 +68,9 @@ def read_brainio(path: Path) -> tuple[xr.DataArray, pd.DataFrame]:
     for name, coordinate in array.coords.items():
         if len(coordinate.dims) == 1:
             coords[str(coordinate.dims[0])][str(name)] = _decoded(coordinate.values)
+        units = str(coordinate.attrs.get("units", "ms"))
+        if name in _TIME_BIN and units.lower() not in _MILLISECONDS:
+            raise DatasetError(f"{name} of {path} must be in milliseconds, not in {units}")
     on_presentation, on_neuroid = coords["presentation"], coords["neuroid"]
     stimulus_id = _take(on_presentation, _STIMULUS, "stimulus", path)
     neuroid_id = _take(on_neuroid, _NEUROID, "neuroid", path)
@@ -210,7 +214,7 @@ def _open(path: Path) -> xr.Dataset:
     try:
         if not classic:
             return read_netcdf(path)
-        with xr.open_dataset(path, engine="scipy") as opened:
+        with xr.open_dataset(path, engine="scipy", decode_timedelta=False) as opened:
             return opened.load()
     except Exception as error:  # the parsers raise nearly anything on a damaged file
         raise DatasetError(f"cannot read the netCDF file {path}: {error}") from error
