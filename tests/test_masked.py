@@ -104,7 +104,7 @@ def test_images_and_landmarks_refuse_masks():
         StimulusSet.from_arrays(np.ma.array(np.zeros((1, 2, 2), dtype=np.uint8), mask=True))
     points = np.ma.array(np.random.default_rng(0).random((1, 3, 2)))
     points[0, 0, 0] = np.ma.masked
-    with pytest.raises(NeuroalignError, match="finite|NaN"):
+    with pytest.raises(NeuroalignError, match=r"finite|NaN"):
         landmarks(points, stimulus=["a"], landmark=["x", "y", "z"])
 
 

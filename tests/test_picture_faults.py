@@ -40,7 +40,10 @@ def deep(path):
 @pytest.mark.parametrize(
     ("write", "message"),
     [
-        (lambda path: transparent(path, hidden=0), "transparent parts; save it on the background that was shown"),
+        (
+            lambda path: transparent(path, hidden=0),
+            "transparent parts; save it on the background that was shown",
+        ),
         (lambda path: transparent(path, hidden=255), "transparent parts"),
         (palette, "transparent parts"),
         (turned, "EXIF orientation asks viewers to turn it"),

@@ -34,7 +34,9 @@ def test_rows_in_another_order_join_by_label(tmp_path):
 def test_sessions_with_other_stimuli_lack_each_others(tmp_path):
     one = save(tmp_path / "one.csv", VALUES[:6, :2], IDS[:6], "ab")
     two = save(tmp_path / "two.csv", VALUES[2:, 2:], IDS[2:], "cd")
-    with pytest.raises(DatasetError, match=r"4 of 4 neurons have no trial .* stimuli x0, x1, x6, x7; leave out either"):
+    with pytest.raises(
+        DatasetError, match=r"4 of 4 neurons have no trial .* stimuli x0, x1, x6, x7; leave out either"
+    ):
         bring(one, two)
     found = bring(one, two, drop=["incomplete-stimuli"])
     assert found.responses["stimulus"].values.tolist() == ["x2", "x3", "x4", "x5"]
@@ -88,7 +90,10 @@ def test_files_without_labels_say_that_position_joins_them(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "note"),
     [
-        (lambda values: values.__setitem__((slice(0, 3), 0, 0), -999), "-999 is there 3 times as the one negative"),
+        (
+            lambda values: values.__setitem__((slice(0, 3), 0, 0), -999),
+            "-999 is there 3 times as the one negative",
+        ),
         (lambda values: values.__setitem__((slice(None), 3), 0), "In 12 trials all 6 neurons are 0"),
         (lambda values: None, None),
         (lambda values: values.__setitem__((slice(0, 3), 0, 0), [-1.5, -2, -1]), None),
@@ -98,5 +103,7 @@ def test_values_that_may_mean_missing_are_named(spoil, note):
     values = np.random.default_rng(1).poisson(5, (12, 4, 6)).astype(float) + 1
     spoil(values)
     found = import_dataset("d", responses=values, axes="stimulus,repetition,neuroid")
-    assert sum("write NaN where a trial is missing" in each for each in found.metadata["notes"]) == (note is not None)
+    assert sum("write NaN where a trial is missing" in each for each in found.metadata["notes"]) == (
+        note is not None
+    )
     assert note is None or any(each.startswith(note) for each in found.metadata["notes"])

@@ -45,7 +45,9 @@ def table(request, tmp_path):
 
 
 def bring(stimuli, images=None, **options):
-    return import_dataset("d", responses=RESPONSES, axes="stimulus,neuroid", stimuli=stimuli, images=images, **options)
+    return import_dataset(
+        "d", responses=RESPONSES, axes="stimulus,neuroid", stimuli=stimuli, images=images, **options
+    )
 
 
 def brightness_follows(found):
@@ -97,7 +99,9 @@ def test_numbers_name_images_that_are_called_by_them(table, tmp_path):
     folder.mkdir()
     for number in range(6):
         Image.fromarray(np.full((4, 4), LEVELS[number], dtype=np.uint8)).save(folder / f"{number:03d}.png")
-    with pytest.raises(StimulusMismatchError, match=r"column 'picture' .* \(row 1: 003, in sorted order 000\)"):
+    with pytest.raises(
+        StimulusMismatchError, match=r"column 'picture' .* \(row 1: 003, in sorted order 000\)"
+    ):
         bring(table({"picture": ORDER}), folder)
 
 
@@ -108,7 +112,9 @@ def test_columns_that_are_not_of_images_do_not_stop_the_import(table, images):
 
 def test_a_column_with_repetitions_is_named_before_the_numbers(images):
     twice = np.tile(IDS, 2)
-    with pytest.raises(StimulusMismatchError, match="column 'image' of the stimulus table names the images in ano"):
+    with pytest.raises(
+        StimulusMismatchError, match="column 'image' of the stimulus table names the images in ano"
+    ):
         import_dataset(
             "d",
             responses=np.vstack([RESPONSES, RESPONSES]),
@@ -119,13 +125,16 @@ def test_a_column_with_repetitions_is_named_before_the_numbers(images):
 
 
 def test_files_without_images_are_not_numbered_by_position(table):
-    with pytest.raises(StimulusMismatchError, match="column 'image_name' of the stimulus table names image files"):
+    with pytest.raises(
+        StimulusMismatchError, match="column 'image_name' of the stimulus table names image files"
+    ):
         bring(table({"image_name": FILES}))
 
 
 def test_two_columns_of_files_must_agree(images):
     with pytest.raises(
-        StimulusMismatchError, match="column 'picture' .* names the image im00.png for stimulus im03, which got another"
+        StimulusMismatchError,
+        match=r"column 'picture' .* names the image im00\.png for stimulus im03, which got another",
     ):
         bring(pd.DataFrame({"stimulus_id": IDS, "picture": sorted(FILES)}), images)
     assert brightness_follows(bring(pd.DataFrame({"stimulus_id": IDS, "picture": FILES}), images))
@@ -141,7 +150,9 @@ def test_missing_ids_are_errors(table, column, missing):
 
 
 def test_columns_of_the_same_name_are_refused():
-    with pytest.raises(DatasetError, match="has the columns Stimulus_ID, StimulusId, whose names mean the same"):
+    with pytest.raises(
+        DatasetError, match="has the columns Stimulus_ID, StimulusId, whose names mean the same"
+    ):
         bring(pd.DataFrame({"Stimulus_ID": IDS, "StimulusId": IDS[::-1]}))
 
 
@@ -161,7 +172,9 @@ def test_the_table_of_a_dataset_names_its_stimuli(images):
 
 def test_an_id_means_one_image(images):
     table = pd.DataFrame({"stimulus_id": list("aabcde"), "filename": FILES})
-    with pytest.raises(StimulusMismatchError, match="gives 1 stimuli several file names: a; a stimulus id must mean"):
+    with pytest.raises(
+        StimulusMismatchError, match="gives 1 stimuli several file names: a; a stimulus id must mean"
+    ):
         bring(table, images)
 
 

@@ -149,14 +149,14 @@ def _read_hdf5(path: Path, variable: str | None) -> BareArray:
             size = " × ".join(map(str, node.shape[::-1] if node.shape else ()))
             if elsewhere(node):
                 unreadable[name] = "data in another file"
+            elif h5py.check_ref_dtype(node.dtype) is not None and not matlab_class:
+                unreadable[name] = f"a structure array of {size}"
             elif matlab_class not in _NUMERIC or "MATLAB_object_decode" in node.attrs:
                 _set_aside(name, matlab_class, size, unreadable, idle)
             elif node.dtype.names is not None:
                 unreadable[name] = f"complex numbers of {size}"
-            elif node.dtype.kind in "fiub":
+            else:
                 nodes[name] = node
-            else:  # the fields of a structure array are references
-                unreadable[name] = f"a structure array of {size}"
 
         file.visititems(visit)
         # MATLAB stores the last axis first.
