@@ -14,15 +14,13 @@ from numpy.typing import NDArray
 from neuroalign.datasets.catalogue import datasets_folder, expect_free_name, folder_of, load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.bare import BareArray, expect_numbers
+from neuroalign.datasets.formats.bare_files import read_bare_files
 from neuroalign.datasets.formats.brainio import average_window, read_brainio
 from neuroalign.datasets.formats.detect import Format, detect_format
 from neuroalign.datasets.formats.folder import replace_landmarks, scratch_folder, write_folder
-from neuroalign.datasets.formats.hdf5 import read_hdf5
 from neuroalign.datasets.formats.images import Order, check_images, collect_images
 from neuroalign.datasets.formats.landmark_csv import with_landmarks
-from neuroalign.datasets.formats.matlab import read_matlab
-from neuroalign.datasets.formats.matrix_csv import CsvLabels, read_matrix_csv
-from neuroalign.datasets.formats.numpy_files import read_npy, read_npz
+from neuroalign.datasets.formats.matrix_csv import CsvLabels
 from neuroalign.datasets.formats.rasters import read_rasters
 from neuroalign.datasets.formats.time_bins import Window, expect_window
 from neuroalign.datasets.image_survey import ImageSurvey, notes_on_images
@@ -97,36 +95,37 @@ def import_dataset(
     name : str
         Letters, digits, dots, dashes and underscores.
     responses : path, sequence of paths, or array of numbers
-        MATLAB (.mat, any version), NumPy (.npy, .npz), CSV, BrainIO netCDF, or rasters of the Neural
-        Decoding Toolbox (folder, ZIP or CSV files). Several files of bare arrays are further neurons
-        for the same stimuli.
+        MATLAB (.mat, any version), NumPy (.npy, .npz), CSV, plain HDF5, BrainIO netCDF, or rasters of the Neural
+        Decoding Toolbox (folder, ZIP or CSV files). Several files of bare arrays are further neurons; they
+        join by the labels of their stimuli, or by position if none has labels. Masked values are missing.
     axes : str or sequence of {"neuroid", "stimulus", "repetition"}
-        What the axes of a bare array are; needed for MATLAB, NumPy and CSV files and arrays. NaN along
+        What the axes of a bare array are; needed for MATLAB, NumPy, CSV and HDF5 files and arrays. NaN along
         the repetition axis is a missing trial.
     variable : str, optional
-        Which array of a MATLAB or .npz file.
+        Which array of a MATLAB, .npz or HDF5 file.
     images : path, optional
         A folder or ZIP archive of images.
     stimuli : path or pandas.DataFrame, optional
-        A table of the stimuli, in the order of the stimulus axis: ``stimulus_id``, ``filename`` and
-        any other columns. An id that repeats makes its rows repetitions of one stimulus.
+        A table of the stimuli, in the order of the stimulus axis: ``stimulus_id``, ``filename`` (or brainio's
+        names for them) and any other columns. An id that repeats makes its rows repetitions of one stimulus.
     landmarks : path, optional
         A CSV of landmarks on the images; see :func:`neuroalign.datasets.formats.landmark_csv.read_landmark_csv`.
     window : (float, float), optional
         For rasters and for BrainIO files with several time bins: from when to when to count spikes
-        (rasters) or to average (BrainIO), in milliseconds.
-    format : {"matlab", "npy", "npz", "csv", "brainio", "rasters"}, optional
-        By default told from the files.
+        (rasters) or to average (BrainIO, weighted by the length of the bins), in milliseconds. Time bins must
+        cover the window exactly.
+    format : {"matlab", "npy", "npz", "csv", "hdf5", "brainio", "rasters"}, optional
+        By default told from the files. Plain HDF5 must be stated: ``axes`` are then in the order of h5py.
     stimulus_labels : sequence of str, optional
         For rasters: the labels whose values together make a stimulus; by default all.
     csv_labels : {"none", "header", "index", "both"}, optional
-        Whether the first row and column of a CSV are labels; by default if they hold anything but numbers.
+        Whether the first row and column of a CSV are labels; by default if they hold text alone.
     image_order : {"name", "number"}, optional
         How image files sort where that gives the stimuli their order: "name" puts image10 before image2.
     stimulus_set : str, optional
         What to call the stimulus set; by default `name`.
     region, animal : str, optional
-        Of all neurons; by default what the files say, else "unknown".
+        The label of all neurons; by default that of the files, which it may not contradict, else "unknown".
     averaged : bool, optional
         Whether values without repetitions are means over trials; by default they are.
     drop : sequence of {"incomplete-neuroids", "incomplete-stimuli", "constant-neuroids"}
@@ -188,7 +187,7 @@ def import_dataset(
                     )
                 }
                 if kind is None
-                else {str(path): _read_bare(path, kind, variable, csv_labels) for path in paths}
+                else read_bare_files(paths, kind, variable, csv_labels)
             )
             reading = _from_bare(name, arrays, axes, table, pictures, image_order)
         array, dropped = leave_out_unusable(
@@ -275,11 +274,7 @@ def _paths(responses: PathLike | Sequence[PathLike]) -> list[Path]:
     several = [responses] if isinstance(responses, str | os.PathLike) else list(responses)
     if not several or not all(isinstance(each, str | os.PathLike) for each in several):
         raise UsageError("responses must be a path, several paths, or a NumPy array")
-    paths = [Path(path).expanduser() for path in several]
-    twice = [path for path in paths if paths.count(path) > 1]
-    if twice:
-        raise UsageError(f"{twice[0]} is given twice; several files are further neurons")
-    return paths
+    return [Path(path).expanduser() for path in several]
 
 
 def _refuse_idle_options(kind: Format | None, **options: object) -> None:
@@ -297,16 +292,6 @@ def _refuse_idle_options(kind: Format | None, **options: object) -> None:
                 f"--{option.replace('_', '-')} means nothing for responses in the format {kind or 'array'}; "
                 "leave it out"
             )
-
-
-def _read_bare(path: Path, kind: Format, variable: str | None, csv_labels: CsvLabels | None) -> BareArray:
-    if kind == "matlab":
-        return read_matlab(path, variable)
-    if kind == "npz":
-        return read_npz(path, variable)
-    if kind == "hdf5":
-        return read_hdf5(path, variable)
-    return read_npy(path) if kind == "npy" else read_matrix_csv(path, csv_labels)
 
 
 def _from_brainio(paths: Sequence[Path], window: Window | None) -> _Reading:

@@ -153,7 +153,7 @@ def test_faults(folder, tmp_path):
     ("left_out", "added", "message"),
     [
         ("time.4_5", None, "leave a gap between 4 and 5 ms"),
-        (None, "time.3_6", "overlap between 4 and 6 ms"),
+        (None, "time.3_6", "overlap between 3 and 4 ms"),
     ],
 )
 def test_spikes_are_never_counted_twice_or_left_out(tmp_path, left_out, added, message):
