@@ -20,7 +20,7 @@ from neuroalign.errors import (
 )
 from neuroalign.hashing import digest
 from neuroalign.landmarks import mirror_partners, validate_landmarks
-from neuroalign.masked import as_labels
+from neuroalign.masked import as_labels, as_numbers
 from neuroalign.picture_faults import picture_fault
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
@@ -85,7 +85,7 @@ class StimulusSet:
             By default "0", "1", ….
         identifier : str
         """
-        pixels = as_labels(images, "images")
+        pixels = as_numbers(images)
         if pixels.ndim not in (3, 4) or (pixels.ndim == 4 and pixels.shape[-1] != 3):
             raise DatasetError(f"images must be (n, height, width[, 3]), not {pixels.shape}")
         if pixels.dtype != np.uint8:

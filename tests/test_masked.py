@@ -100,7 +100,7 @@ def test_functions_that_return_masked_latents_are_refused():
 
 
 def test_images_and_landmarks_refuse_masks():
-    with pytest.raises(NeuroalignError, match="images must not be masked"):
+    with pytest.raises(NeuroalignError, match="images must be uint8, or floats in"):
         StimulusSet.from_arrays(np.ma.array(np.zeros((1, 2, 2), dtype=np.uint8), mask=True))
     points = np.ma.array(np.random.default_rng(0).random((1, 3, 2)))
     points[0, 0, 0] = np.ma.masked
