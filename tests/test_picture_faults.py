@@ -1,4 +1,4 @@
-"""Images whose pixels depend on what reads them are refused, not guessed."""
+"""Images with pixels that depend on the program that reads them are refused, not guessed."""
 
 import numpy as np
 import pandas as pd

@@ -272,7 +272,7 @@ def validate(ctx: click.Context, name: str, as_json: bool) -> None:
     """Check everything about a dataset; exit code 1 if there are problems.
 
     Counts neurons, stimuli, trials and missing trials, looks for neurons that never vary, computes the
-    split-half reliability of every neuron and opens every image. Names stimuli whose images have the same pixels, or
+    split-half reliability of every neuron and opens every image. Names stimuli with images of the same pixels, or
     nearly, unless the column original of the stimulus table marks them as variants.
     """
     from neuroalign.datasets.catalogue import load_dataset

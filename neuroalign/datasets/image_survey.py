@@ -50,11 +50,11 @@ class ImageSurvey:
         self._fine.append(np.asarray(colour.convert("L").resize((_FINE, _FINE), Image.Resampling.BOX)))
 
     def identical(self) -> list[list[str]]:
-        """Return the groups of stimuli whose images have the same pixels."""
+        """Return groups of stimuli that share all pixels of their images."""
         return [[self._ids[index] for index in group] for group in self._same_pixels() if len(group) > 1]
 
     def similar(self) -> list[list[str]]:
-        """Return the groups of stimuli whose images are nearly, but not exactly, the same.
+        """Return groups of stimuli with images that are nearly, but not exactly, the same.
 
         Of images with the same pixels the first stands for all.
         """
@@ -84,7 +84,7 @@ class ImageSurvey:
         usable = np.flatnonzero(contrast >= _LEAST_CONTRAST)
         if len(usable) < 2:
             return []
-        # Means over blocks are never further apart, in root mean square, than what they are means of.
+        # Means over blocks are never further apart, in root mean square, than the pixels in the blocks.
         block = _COARSE // 4
         blocks = (
             standard.reshape(-1, 4, block, 4, block, 3).mean(axis=(2, 4)).reshape(len(standard), -1)[usable]
@@ -114,7 +114,7 @@ class ImageSurvey:
 
 
 def notes_on_images(survey: ImageSurvey, table: pd.DataFrame) -> list[str]:
-    """Say which images are the same, nearly the same, or of several shapes, and what the user can do.
+    """Name images that are the same, nearly the same, or of several shapes, and give advice.
 
     Parameters
     ----------
@@ -128,8 +128,8 @@ def notes_on_images(survey: ImageSurvey, table: pd.DataFrame) -> list[str]:
         "stimulus table for the others, so that folds keep them together."
     )
     for groups, sign, same in (
-        (unmarked(survey.identical(), table), " = ", "the same pixels as those of another stimulus"),
-        (unmarked(survey.similar(), table), " ≈ ", "nearly the same pixels as those of another stimulus"),
+        (unmarked(survey.identical(), table), " = ", "the same pixels as the image of another stimulus"),
+        (unmarked(survey.similar(), table), " ≈ ", "nearly the same pixels as the image of another stimulus"),
     ):
         if groups:
             n_stimuli = sum(map(len, groups))

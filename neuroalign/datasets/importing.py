@@ -125,7 +125,7 @@ def import_dataset(
     stimulus_set : str, optional
         What to call the stimulus set; by default `name`.
     region, animal : str, optional
-        The label of all neurons; by default that of the files, which it may not contradict, else "unknown".
+        The label of all neurons, which may not contradict the files; by default as in the files, else "unknown".
     averaged : bool, optional
         Whether values without repetitions are means over trials; by default they are.
     drop : sequence of {"incomplete-neuroids", "incomplete-stimuli", "constant-neuroids"}

@@ -54,7 +54,7 @@ def join_sessions(sessions: Mapping[str, Session], name: str) -> tuple[Session, 
     first = next(iter(sessions))
     labels = {what: session.stimulus for what, session in sessions.items() if session.stimulus is not None}
     if labels and len(labels) < len(sessions):
-        without = next(what for what, session in sessions.items() if session.stimulus is None)
+        without = next(file for file, session in sessions.items() if session.stimulus is None)
         raise DatasetError(
             f"{without} does not label its stimuli and {next(iter(labels))} does, so nothing says which belong "
             "together; label the stimuli of all files, or of none"

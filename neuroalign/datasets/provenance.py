@@ -16,7 +16,7 @@ def checksums(**paths: Sequence[Path | None]) -> list[dict[str, str]]:
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file; for a folder, that of the names and contents of its files."""
+    """Return the SHA-256 of a file, or of the names and contents of the files in a folder."""
     if path.is_dir():
         sha = hashlib.sha256()
         for file in sorted(inside for inside in path.rglob("*") if inside.is_file()):

@@ -52,7 +52,7 @@ def canonical_columns(
     -------
     table : pandas.DataFrame
         With ``stimulus_id`` and ``filename`` as text, and ``training``, ``presented`` and ``original``, where
-        columns of these names or of brainio's are there, in whatever letters.
+        columns of these names or of brainio's are there, in small letters or capitals.
     renamed : dict of str to str
         The user's name for each column that was renamed.
 
@@ -172,7 +172,7 @@ def expect_same_images(
 def named_images(values: pd.Series, image_names: Sequence[str]) -> list[str | None]:
     """Find the image that each value names, with or without folders and ending; None where there is none.
 
-    Numbers name images whose names are these numbers, with or without zeros in front.
+    Numbers name images that are called by these numbers, with or without zeros in front.
     """
     keys: dict[str, set[str]] = {}
     for name, stem in zip(image_names, stems(list(image_names)), strict=True):
@@ -205,7 +205,7 @@ def _column(table: pd.DataFrame, canonical: str, names: Sequence[str], what: str
         columns = [column for column in table if plain_name(column) == name]
         if len(columns) > 1:
             raise DatasetError(
-                f"{what} has the columns {name_some(columns)}, whose names mean the same; leave one out"
+                f"{what} has the columns {name_some(columns)}, which mean the same; leave one out"
             )
         if columns:
             return columns[0]

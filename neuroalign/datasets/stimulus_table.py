@@ -74,7 +74,7 @@ def as_stimulus_table(
     ----------
     table : pandas.DataFrame
         One column may name the stimuli (``stimulus_id``, ``image_id``) and one their images (``filename``,
-        ``image_file_name``, ``stimulus_path`` and the like), whatever their capitals; all others are kept.
+        ``image_file_name``, ``stimulus_path`` and the like), in small letters or capitals; all others are kept.
     what : str
         The name of the table in messages.
     first_row : int
@@ -233,7 +233,7 @@ def images_of(
 
 
 def _expect_agreement(described: pd.DataFrame, known: pd.DataFrame) -> None:
-    """Refuse a stimulus table that contradicts what the file of responses says of the stimuli."""
+    """Refuse a stimulus table that contradicts the columns of the file of responses."""
     shared = described.index.intersection(known.index)
     for column in described.columns.intersection(known.columns):
         if plain_name(column) in (*FILE_NAMES, "training", "presented", "original"):

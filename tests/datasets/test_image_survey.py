@@ -124,7 +124,7 @@ def test_shapes_are_named():
 
 
 NOTE = (
-    "The images of 2 stimuli have {} those of another stimulus: {}. If they are variants of one picture, name the "
+    "The images of 2 stimuli have {} the image of another stimulus: {}. If they are variants of one picture, name the "
     "first one's stimulus_id in the column original of the stimulus table for the others, so that folds keep them "
     "together."
 )

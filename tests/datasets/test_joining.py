@@ -103,7 +103,7 @@ def test_values_that_may_mean_missing_are_named(spoil, note):
     values = np.random.default_rng(1).poisson(5, (12, 4, 6)).astype(float) + 1
     spoil(values)
     found = import_dataset("d", responses=values, axes="stimulus,repetition,neuroid")
-    assert sum("write NaN where a trial is missing" in each for each in found.metadata["notes"]) == (
+    assert sum("write NaN where a trial is missing" in text for text in found.metadata["notes"]) == (
         note is not None
     )
-    assert note is None or any(each.startswith(note) for each in found.metadata["notes"])
+    assert note is None or any(text.startswith(note) for text in found.metadata["notes"])

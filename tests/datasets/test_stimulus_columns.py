@@ -150,9 +150,7 @@ def test_missing_ids_are_errors(table, column, missing):
 
 
 def test_columns_of_the_same_name_are_refused():
-    with pytest.raises(
-        DatasetError, match="has the columns Stimulus_ID, StimulusId, whose names mean the same"
-    ):
+    with pytest.raises(DatasetError, match="has the columns Stimulus_ID, StimulusId, which mean the same"):
         bring(pd.DataFrame({"Stimulus_ID": IDS, "StimulusId": IDS[::-1]}))
 
 

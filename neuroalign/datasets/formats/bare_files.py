@@ -1,4 +1,4 @@
-"""Files that hold bare arrays, whose axes the user names."""
+"""Files that hold bare arrays; the user names their axes."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -78,7 +78,7 @@ def write_landmark_csv(array: xr.DataArray, path: Path) -> None:
 
 
 def with_landmarks(stimuli: StimulusSet, path: Path) -> tuple[StimulusSet, list[str]]:
-    """Give a stimulus set the landmarks in a file, and say what they do not fit."""
+    """Give a stimulus set the landmarks in a file, and name the stimuli and landmarks that do not pair."""
     read = read_landmark_csv(path)
     without = np.setdiff1d(stimuli.ids, read["stimulus"].values)
     if len(without) == len(stimuli):

@@ -87,7 +87,7 @@ def _read_version_5(path: Path, variable: str | None) -> BareArray:
 def _gather(
     name: str, value: Any, arrays: dict[str, Any], unreadable: dict[str, str], idle: dict[str, str]
 ) -> None:
-    """Sort a variable of a version 5 file, or the fields of a structure, by what they hold."""
+    """Sort a variable of a version 5 file, or the fields of a structure, by their classes."""
     from scipy.io.matlab import MatlabFunction, MatlabObject, MatlabOpaque
 
     size = " × ".join(map(str, getattr(value, "shape", ())))
@@ -129,7 +129,7 @@ def _read_hdf5(path: Path, variable: str | None) -> BareArray:
         closed: list[str] = ["#refs#/", "#subsystem#/"]
 
         def visit(path_inside: str, node: Any) -> None:
-            # "#refs#" holds the contents of cells, "#subsystem#" those of objects.
+            # "#refs#" holds the contents of cells, and "#subsystem#" the contents of objects.
             if f"{path_inside}/".startswith(tuple(closed)):
                 return
             name = path_inside.replace("/", ".")

@@ -175,7 +175,7 @@ def _unclear(line: str, path: Path, why: str) -> DatasetError:
 
 
 def _kind(cells: NDArray[np.object_]) -> Literal["numbers", "missing", "words", "mixed"]:
-    """Tell what a line holds beside the marks of missing values, which may stand among numbers and words."""
+    """Classify a line by its cells; marks of missing values may stand among numbers and words."""
     sure = [cell for cell in cells if cell.strip().lower() not in _MISSING_MARKS]
     numbers = sum(_is_number(cell) for cell in sure)
     if not sure:

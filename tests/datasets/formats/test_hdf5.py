@@ -1,4 +1,4 @@
-"""Plain HDF5 does not say whose order its axes have, so the user states one."""
+"""Plain HDF5 does not name the order of its axes, so the user states one."""
 
 import h5py
 import numpy as np
