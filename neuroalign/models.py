@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from neuroalign import arrays
 from neuroalign.errors import ModelError, StimulusMismatchError, UsageError
 from neuroalign.latents_file import gather_latents
+from neuroalign.masked import as_numbers
 from neuroalign.registry import adapters, models, reducers, unknown_name
 from neuroalign.specs import Spec, format_spec, parse_spec
 from neuroalign.stimuli import StimulusSet
@@ -203,7 +204,7 @@ class FunctionModel:
         """Yield the latents of one batch of images after another."""
         ids, start = stimuli.ids, 0
         for pixels in stimuli.batches(self.batch_size, size=self.image_size, channels=self.channels):
-            values = np.asarray(self.function(pixels), dtype=np.float64)
+            values = as_numbers(self.function(pixels), np.float64)
             if values.ndim == 0 or len(values) != len(pixels):
                 raise ModelError(
                     f"{self.identifier} returned shape {values.shape} for {len(pixels)} images; "

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neuroalign.masked import as_numbers
+
 # To make one takes longer than to read a record.
 _NO_ARRAYS = xr.Dataset()
 
@@ -125,7 +127,7 @@ class Score:
 
 def standard_error(values: Any) -> float:
     """Return the standard error of the mean of the finite values (ddof 1); NaN for fewer than two."""
-    array = np.asarray(values, dtype=np.float64).ravel()
+    array = as_numbers(values, np.float64).ravel()
     array = array[np.isfinite(array)]
     return float(array.std(ddof=1) / np.sqrt(array.size)) if array.size > 1 else float("nan")
 

@@ -20,6 +20,8 @@ from neuroalign.errors import (
 )
 from neuroalign.hashing import digest
 from neuroalign.landmarks import mirror_partners, validate_landmarks
+from neuroalign.masked import as_labels, as_numbers
+from neuroalign.picture_faults import picture_fault
 from neuroalign.variants import Originals, VariantTable
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
@@ -85,7 +87,7 @@ class StimulusSet:
             By default "0", "1", ….
         identifier : str
         """
-        pixels = np.asarray(images)
+        pixels = as_numbers(images)
         if pixels.ndim not in (3, 4) or (pixels.ndim == 4 and pixels.shape[-1] != 3):
             raise DatasetError(f"images must be (n, height, width[, 3]), not {pixels.shape}")
         if pixels.dtype != np.uint8:
@@ -269,6 +271,8 @@ class StimulusSet:
         try:
             with Image.open(source) if isinstance(source, Path) else Image.fromarray(source) as image:
                 image.load()
+                if fault := picture_fault(image):
+                    raise DatasetError(fault)
                 return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if self.mirrored else image
         except Exception as error:  # the decoders raise nearly anything on a damaged file
             raise DatasetError(f"cannot read the image of stimulus {str(stimulus_id)!r}: {error}") from error
@@ -386,7 +390,7 @@ class StimulusSet:
         return VariantTable(self.table, self._images)
 
     def _expect_known(self, ids: ArrayLike) -> NDArray[np.str_]:
-        wanted = np.asarray(ids).astype(str)
+        wanted = as_labels(ids, "ids").astype(str)
         unknown = wanted[~np.isin(wanted, self.ids)]
         if unknown.size:
             raise StimulusMismatchError(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from neuroalign import arrays
 from neuroalign.errors import ModelError
 from neuroalign.hashing import digest
+from neuroalign.masked import as_numbers
 from neuroalign.stimuli import StimulusSet
 
 #: Raised when the same transformer would give other latents.
@@ -168,4 +169,4 @@ def _image_size(transformer: Any, identifier: str, asked: int | None, channels: 
 
 def _dense(values: Any) -> NDArray[np.float64]:
     values = values.toarray() if hasattr(values, "toarray") else values
-    return np.asarray(values, dtype=np.float64)
+    return as_numbers(values, np.float64)
