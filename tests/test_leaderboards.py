@@ -10,7 +10,8 @@ from statsmodels.stats.multitest import multipletests
 
 from neuroalign.benchmark import load_benchmark
 from neuroalign.comparison import generalise, make_sample
-from neuroalign.leaderboards import describe_welch_only, leaderboard, leaderboards
+from neuroalign.leaderboard_findings import describe_findings, describe_welch_only
+from neuroalign.leaderboards import leaderboard, leaderboards
 from neuroalign.results import ResultsStore
 from neuroalign.scores import Score
 
@@ -62,21 +63,26 @@ def test_order_means_and_tests(store, dataset):
         for pair in combinations(tested, 2)
     }
     against_best = [expected[frozenset(("good", name))] for name in ("middle", "bad")]
-    np.testing.assert_allclose(table["p_raw"][[2, 3]], against_best)
+    np.testing.assert_allclose(table["welch_p_raw"][[2, 3]], against_best)
     # Holm over the three pairs that have a test: the single instance has none, and says why.
     holm = dict(zip(expected, multipletests(list(expected.values()), method="holm")[1], strict=True))
-    np.testing.assert_allclose(table["p"][[2, 3]], [holm[frozenset(("good", n))] for n in ("middle", "bad")])
-    assert np.isnan(table["p"][1])
+    np.testing.assert_allclose(
+        table["welch_p"][[2, 3]], [holm[frozenset(("good", n))] for n in ("middle", "bad")]
+    )
+    assert np.isnan(table["welch_p"][1])
     assert table["note"][1] == "no test: one instance"
-    assert "fewer than two" in table.attrs["pairs"][0]["reason"]
+    assert "fewer than two" in table.attrs["pairs"][0]["welch_reason"]
     assert table["note"][0] == "best"
     # Letters say the same as the corrected p of each pair.
-    letters = dict(zip(table["family"], map(set, table["letters"]), strict=True))
+    letters = dict(zip(table["family"], map(set, table["welch_letters"]), strict=True))
     for pair, p in holm.items():
         first, second = pair
         assert bool(letters[first] & letters[second]) == (p >= 0.05)
     assert letters["single"] == set()
-    of_pairs = {frozenset((each["a"], each["b"])): each["p"] for each in table.attrs["pairs"]}
+    # These scores have no arrays: nothing is tested over neurons, so there are no letters, and it is said why.
+    assert set(table["letters"]) == {""}
+    assert "are not those of alignment" in table.attrs["no_neurons"]
+    of_pairs = {frozenset((each["a"], each["b"])): each["welch_p"] for each in table.attrs["pairs"]}
     np.testing.assert_allclose([of_pairs[pair] for pair in holm], list(holm.values()))
 
 
@@ -92,9 +98,9 @@ def test_interval_is_students_over_instances_and_error_the_instances_own(store, 
 
 def test_correction_is_chosen(store, dataset):
     holm, bh = (leaderboard(dataset, correction=each) for each in ("holm", "bh"))
-    np.testing.assert_array_equal(holm["p_raw"], bh["p_raw"])
-    raw = [each["p_raw"] for each in bh.attrs["pairs"] if not each["reason"]]
-    corrected = [each["p"] for each in bh.attrs["pairs"] if not each["reason"]]
+    np.testing.assert_array_equal(holm["welch_p_raw"], bh["welch_p_raw"])
+    raw = [pair["welch_p_raw"] for pair in bh.attrs["pairs"] if not pair["welch_reason"]]
+    corrected = [pair["welch_p"] for pair in bh.attrs["pairs"] if not pair["welch_reason"]]
     np.testing.assert_allclose(corrected, multipletests(raw, method="fdr_bh")[1])
 
 
@@ -116,7 +122,9 @@ def test_lower_is_better_puts_the_lowest_first(store, dataset):
         store.save(f"dd{index:02}", score)
     table = leaderboard(dataset, "decoding")
     assert list(table["family"]) == ["near", "far"]
-    assert table["letters"][0] == "a"
+    assert table["note"][1] == ""
+    assert list(table["welch_letters"]) == ["a", "a"] or list(table["welch_letters"]) == ["a", "b"]
+    assert table.attrs["higher_is_better"] is False
 
 
 def test_what_is_left_out_is_said(store, dataset):
@@ -183,10 +191,18 @@ def test_numbers_beside_the_scores_are_means_over_instances(store, dataset):
     assert table["beside: D"][["good", "bad"]].tolist() == [20, 7]
     assert table["beside: D"].isna()["middle"]
     # C = 1 - H/ln D at another D, of each instance: log 10 / log 30 and so on.
-    assert table["beside: at D = 30"]["bad"] == pytest.approx(1 - (1 - 0.1) * np.log(7) / np.log(30))
+    # Families are ranked at a common D where models differ in D; the paper's C stands beside.
+    assert table.attrs["statistic"]["label"] == "alignment C at D = 30"
+    assert table["mean"]["bad"] == pytest.approx(1 - (1 - 0.1) * np.log(7) / np.log(30))
     expected = [1 - (1 - 0.9) * np.log(10) / np.log(30), 0.8]
-    assert table["beside: at D = 30"]["good"] == pytest.approx(np.mean(expected))
-    assert table["beside: at D = 30"].isna()["middle"]
+    assert table["mean"]["good"] == pytest.approx(np.mean(expected))
+    assert table["value"]["good"] == pytest.approx(np.mean(VALUES["good"]))
+    assert (table["n"]["good"], table["n"]["middle"]) == (2, 0)
+    assert table["mean"].isna()["middle"]
+    assert table["note"]["middle"] == "no test: no alignment C at D = 30"
+    assert describe_findings(leaderboard(dataset, "alignment"))[0] == (
+        "No alignment C at D = 30 in the stored scores of middle, single; neuroalign score … --no-cache computes it."
+    )
 
 
 def test_a_best_family_of_one_instance_says_why_nothing_is_tested(store, dataset):
@@ -200,7 +216,7 @@ def test_a_best_family_of_one_instance_says_why_nothing_is_tested(store, dataset
 def test_empty(dataset):
     table = leaderboard(dataset, "alignment")
     assert len(table) == 0
-    assert "p" in table
+    assert "crossed_p" in table
 
 
 def with_arrays(store, dataset, seed=0):
@@ -250,11 +266,9 @@ def test_the_test_over_neurons_is_that_of_compare(dataset):
         instances, _, _, together = generalise(
             make_sample(families[names[0]], resampling), make_sample(families[name], resampling)
         )
-        assert (row.p_raw, row.crossed_p_raw) == pytest.approx((instances.p, together.p))
+        assert (row.welch_p_raw, row.crossed_p_raw) == pytest.approx((instances.p, together.p))
         assert (row.crossed_ci_low, row.crossed_ci_high) == pytest.approx((together.ci_low, together.ci_high))
-        assert (row.difference_ci_low, row.difference_ci_high) == pytest.approx(
-            (instances.ci_low, instances.ci_high)
-        )
+        assert (row.welch_ci_low, row.welch_ci_high) == pytest.approx((instances.ci_low, instances.ci_high))
     raw = [each["crossed_p_raw"] for each in table.attrs["pairs"]]
     corrected = [each["crossed_p"] for each in table.attrs["pairs"]]
     np.testing.assert_allclose(corrected, multipletests(raw, method="holm")[1])
@@ -279,7 +293,7 @@ def test_pairs_that_differ_by_welch_alone_are_named(dataset):
 
 def test_many_arrays_are_read_only_when_asked_for(dataset, monkeypatch):
     with_arrays(ResultsStore(), dataset)
-    monkeypatch.setattr("neuroalign.drawn_neurons.MOST_ARRAYS", 42)
+    monkeypatch.setattr("neuroalign.comparison.groups.MOST_ARRAYS", 42)
     table = leaderboard(dataset, "variance_explained")
     assert table["crossed_p"].isna().all()
     assert table.attrs["no_neurons"] == "the arrays of 43 scores were not read; --over-neurons reads them"
@@ -297,7 +311,7 @@ def test_damaged_arrays_cost_their_family_its_test_only(dataset):
     (store.folder / "s0" / "s003.nc").write_bytes(b"damaged")
     table = leaderboard(dataset, "variance_explained").set_index("family")
     assert table["crossed_p"].notna().to_dict() == {"best": False, "second": False, "far": True}
-    assert table["p"].notna()["second"]
+    assert table["welch_p"].notna()["second"]
     assert table.attrs["no_neurons"].startswith("second: the arrays in ")
     other = families["second"][3]
     store.save("s003", replace(other, data=other.data.assign_coords(neuroid=[f"x{i}" for i in range(30)])))
@@ -322,4 +336,4 @@ def test_a_score_that_is_no_mean_over_neurons_says_so(store, dataset):
     assert table.attrs["no_neurons"] == (
         "decoding matches each unit with one neuron, so drawn neurons need a new matching"
     )
-    assert table["p"].notna().sum() == 1
+    assert table["welch_p"].notna().sum() == 1
