@@ -149,9 +149,9 @@ def _blocks(
         "null": "chance" if is_value else f"chance\nof {value}",
         "ceiling": "ceiling" if is_value else f"ceiling\nof {value}",
         "difference": "difference",
-        "hedges_g": "Hedges' g",
+        "hedges_g": "Hedges'\ng",
         "crossed": "95 % interval",
-        "crossed_p": f"p ({correction})",
+        "crossed_p": f"p\n({correction})",
         "welch_p": f"Welch:\np ({correction})",
         "value_difference": "difference",
         "value_p": f"p ({correction})",
@@ -186,7 +186,7 @@ def _blocks(
         blocks.append((_TESTS, texts[1:], {"family": f"{table['family'][0]} less"}))
         if table["value_p"].notna().any():
             label = table.attrs["value_statistic"]["label"]
-            blocks.append((_VALUE_TESTS, texts[1:], {"family": f"{label}: {table['family'][0]} less"}))
+            blocks.append((_VALUE_TESTS, texts[1:], {"family": f"{label},\n{table['family'][0]} less"}))
     laid_out = []
     for shown, rows, own in blocks:
         columns = {
@@ -313,7 +313,7 @@ def _tabular(columns: Mapping[str, str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _family_cell(name: str) -> str:
-    broken = " ".join(map(_breakable, name.split(" ")))
+    broken = " ".join(map(_breakable, name.split()))
     return rf"\parbox[t]{{10em}}{{\raggedright {broken}\strut}}" if len(name) > _LONG_NAME else broken
 
 
