@@ -10,6 +10,7 @@ import numpy as np
 
 from neuroalign.arrays import Join
 from neuroalign.benchmark import Benchmark, load_benchmark
+from neuroalign.comparison.axes import median_reliability
 from neuroalign.comparison.inference import (
     Inference,
     Over,
@@ -24,7 +25,6 @@ from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, NeuroalignWarning, UsageError
 from neuroalign.latents_cache import compute_latents
-from neuroalign.metrics import reliability as split_half
 from neuroalign.models import Model, ModelFamily, load_model
 from neuroalign.resampling import Resampling, Statistic
 from neuroalign.results import ResultsStore
@@ -136,7 +136,7 @@ def compare(
     provenance = instances_of([a])[0].provenance
     n_stimuli = provenance.get("n_originals", provenance.get("n_stimuli"))
     matched, n_matched = _match(a, b, samples, n_resamples, seed)
-    reliability = _reliability(loaded_dataset)
+    reliability = median_reliability(loaded_dataset)
     verdict, sentence = conclude(a, b, samples, chosen, tests)
     return Comparison(
         a=a,
@@ -330,12 +330,3 @@ def _match(
     matched = [sample.at(common) for sample in samples]
     test = infer_difference(matched[0], matched[1], "neurons", n_resamples=n_resamples, seed=seed)
     return test, len(common)
-
-
-def _reliability(dataset: Dataset) -> float:
-    """Return the median split-half reliability of the neurons; NaN without trials."""
-    trials = dataset.trials
-    if trials is None:
-        return float("nan")
-    values = split_half(trials).per_neuron
-    return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
