@@ -49,7 +49,8 @@ Examples:
     default=0,
     show_default=True,
     metavar="B",
-    help="Shuffles of the stimuli behind the level of chance.",
+    help="Chance of prediction: B shuffles of the stimuli, which test whether the units predict the neurons, not "
+    "whether their axes are special.",
 )
 @click.option(
     "--margin",
