@@ -23,9 +23,10 @@ from neuroalign.scores import Score
 from neuroalign.scoring import Failure, score_all
 from neuroalign.selection import Rule, add_udr, select_instances
 from neuroalign.specs import Spec, format_spec, parse_spec
-from neuroalign.studies.claims import Result, examine
+from neuroalign.studies.claims import examine
 from neuroalign.studies.estimates import Estimates
 from neuroalign.studies.evidence import Evidence
+from neuroalign.studies.findings import Finding, Result, correct_over_claims
 from neuroalign.studies.pictures import Picture, draw_figures
 from neuroalign.studies.report import Claimed, LeftOut, write_report
 from neuroalign.studies.steps import Outcome, Step, run_steps
@@ -67,9 +68,10 @@ class Tested:
     """A claim with what the scores say of it."""
 
     claim: Claim
+    #: By the test of the paper, and the same number by ours.
     result: Result
-    #: Without the confounds; None where the claim has no such analysis.
-    corrected: Result | None
+    #: The primary analysis, without the confounds, corrected for the number of claims.
+    primary: Finding
 
 
 @dataclass(frozen=True, eq=False)
@@ -312,15 +314,15 @@ class Run:
 
     def _test(self, outcomes: Mapping[str, Outcome]) -> list[Tested]:
         evidence = self.evidence(outcomes)
+        primary = correct_over_claims(
+            [
+                examine(kind, evidence, settings).ours
+                for kind, settings in (claim.primary for claim in self.study.claims)
+            ]
+        )
         return [
-            Tested(
-                claim,
-                examine(claim.kind, evidence, claim.settings),
-                examine(claim.kind, evidence, {**claim.settings, **claim.corrected})
-                if claim.corrected
-                else None,
-            )
-            for claim in self.study.claims
+            Tested(claim, examine(claim.kind, evidence, claim.settings), finding)
+            for claim, finding in zip(self.study.claims, primary, strict=True)
         ]
 
     def _draw(self, outcomes: Mapping[str, Outcome]) -> list[Picture]:
@@ -377,7 +379,7 @@ class Run:
                     each.claim.confound,
                     each.result.paper,
                     each.result.ours,
-                    None if each.corrected is None else each.corrected.ours,
+                    each.primary,
                 )
                 for each in tested
             ],

@@ -109,9 +109,11 @@ class Claim:
     settings : mapping
         What is tested: keyword arguments of the kind.
     corrected : mapping
-        Settings in place of those, without the confounds; empty where there is no such analysis.
+        Settings of the primary analysis, without the confounds, in place of those; empty where both are the same.
+    corrected_kind : str
+        How the primary analysis tests the claim, where that is another kind: `corrected` are then all its settings.
     confound : str
-        What the corrected analysis leaves out, or why there is none.
+        What the primary analysis leaves out, or why both are the same.
     """
 
     name: str
@@ -122,6 +124,19 @@ class Claim:
     settings: Mapping[str, Any]
     corrected: Mapping[str, Any]
     confound: str
+    corrected_kind: str = ""
+
+    @property
+    def tested(self) -> tuple[str, Mapping[str, Any]]:
+        """Kind and settings of the test as in the paper."""
+        return self.kind, self.settings
+
+    @property
+    def primary(self) -> tuple[str, Mapping[str, Any]]:
+        """Kind and settings of the primary analysis."""
+        if self.corrected_kind:
+            return self.corrected_kind, self.corrected
+        return self.kind, {**self.settings, **self.corrected}
 
 
 @dataclass(frozen=True)
@@ -156,7 +171,9 @@ class Study:
     @property
     def shown(self) -> list[str]:
         """The scorings that are results by themselves, and not only draws of stimuli behind an interval."""
-        behind = {each.corrected.get("stimuli", each.settings.get("stimuli")) for each in self.claims}
+        behind = {
+            settings.get("stimuli") for claim in self.claims for _, settings in (claim.tested, claim.primary)
+        }
         return [name for name in self.scorings if name not in behind]
 
 
@@ -281,6 +298,10 @@ def _scoring(name: str, table: "_Table", families: Iterable[str]) -> Scoring:
 def _claim(table: "_Table", families: Iterable[str], scorings: Mapping[str, Scoring]) -> Claim:
     name, kind = table.text("name"), table.text("kind")
     _expect("kind of claim", kind, KINDS)
+    corrected = table.mapping("corrected")
+    corrected_kind = corrected.pop("kind", "")
+    if corrected_kind:
+        _expect("kind of claim", corrected_kind, KINDS)
     claim = Claim(
         name=name,
         kind=kind,
@@ -288,32 +309,43 @@ def _claim(table: "_Table", families: Iterable[str], scorings: Mapping[str, Scor
         figure=table.text("figure", ""),
         reported=table.text("reported", ""),
         settings=table.mapping("test"),
-        corrected=table.mapping("corrected"),
+        corrected=corrected,
         confound=table.text("confound", ""),
+        corrected_kind=corrected_kind,
     )
     table.expect_nothing_else()
-    settings = inspect.signature(KINDS[kind]).parameters
-    allowed = [each for each, of in settings.items() if of.kind is of.KEYWORD_ONLY]
-    hints = get_type_hints(KINDS[kind])
-    for given in (claim.settings, claim.corrected):
-        for setting, value in given.items():
-            _expect(f"setting of the claim {name}", setting, allowed)
-            if not _fits(value, hints[setting]):
-                raise UsageError(f"{setting} of the claim {name} cannot be {value!r}")
-    for setting in (each for each in allowed if settings[each].default is inspect.Parameter.empty):
-        if setting not in claim.settings:
-            raise UsageError(f"the claim {name} lacks {setting}, which claims of the kind {kind} need")
-    for setting, value in [*claim.settings.items(), *claim.corrected.items()]:
-        if setting in ("scoring", "ceiling_scoring", "stimuli"):
-            _expect("scoring of the study", value, scorings)
-        for family in (
-            value if setting == "families" else [value] if setting in ("subject", "ceiling") else []
-        ):
-            _expect("family of the study", family, families)
-    for given in (claim.settings, {**claim.settings, **claim.corrected}):
-        if "stimuli" in given:
-            _check_draws(name, scorings[given["scoring"]], scorings[given["stimuli"]])
+    for analysis in (claim.tested, claim.primary):
+        _check_settings(name, *analysis, families, scorings)
     return claim
+
+
+def _check_settings(
+    claim: str,
+    kind: str,
+    given: Mapping[str, Any],
+    families: Iterable[str],
+    scorings: Mapping[str, Scoring],
+) -> None:
+    """Refuse settings of a claim that its kind does not take, or names that the study lacks."""
+    parameters = inspect.signature(KINDS[kind]).parameters
+    allowed = [name for name, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
+    hints = get_type_hints(KINDS[kind])
+    for setting, value in given.items():
+        _expect(f"setting of the claim {claim}", setting, allowed)
+        if not _fits(value, hints[setting]):
+            raise UsageError(f"{setting} of the claim {claim} cannot be {value!r}")
+    for setting in allowed:
+        if parameters[setting].default is inspect.Parameter.empty and setting not in given:
+            raise UsageError(f"the claim {claim} lacks {setting}, which claims of the kind {kind} need")
+    for setting, value in given.items():
+        # An empty text takes back what the test of the paper has.
+        if setting in ("scoring", "ceiling_scoring", "stimuli") and value:
+            _expect("scoring of the study", value, scorings)
+        named = value if setting == "families" else [value] if setting in ("subject", "ceiling") else []
+        for family in named:
+            _expect("family of the study", family, families)
+    if given.get("stimuli"):
+        _check_draws(claim, scorings[given["scoring"]], scorings[given["stimuli"]])
 
 
 def _check_draws(claim: str, scoring: Scoring, stimuli: Scoring) -> None:

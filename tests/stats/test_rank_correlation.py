@@ -125,9 +125,7 @@ def test_nothing_to_test_says_why(x, y, groups, reason):
 
 
 def test_what_does_not_vary_counts_nowhere():
-    test = rank_correlation_test(
-        [1, 2, 3, np.inf, 5, 5], [3, 1, 2, 4, 1, 2], ["a", "a", "a", "a", "b", "b"]
-    )
+    test = rank_correlation_test([1, 2, 3, np.inf, 5, 5], [3, 1, 2, 4, 1, 2], ["a", "a", "a", "a", "b", "b"])
     assert (test.n, test.n_groups) == (3, 1)
     assert str(test) == "ρ = -0.50, p = 1.000, n = 3"
 
