@@ -8,23 +8,38 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from neuroalign.errors import NeuroalignError
-from neuroalign.studies.differences import Difference, differ, native_and_recombined, paired_drop
-from neuroalign.studies.evidence import Evidence, fits_to_draws, read_scores, samples, scores_of
+from neuroalign.studies.differences import (
+    Difference,
+    differ,
+    differ_as_the_paper,
+    lie_above,
+    native_and_recombined,
+    paired_drop,
+)
+from neuroalign.studies.evidence import Evidence, scores_of
 from neuroalign.studies.findings import (
     ALPHA,
     Compared,
     Finding,
     Result,
     ahead,
+    axes_are_special,
     dropped,
     equivalent,
     not_different,
     over,
     sort,
     sort_as_the_paper,
+    without_seed,
 )
 from neuroalign.studies.relation import predicts
+from neuroalign.studies.samples import AXIS_INDEX, Sample, fits_to_draws, read_scores, samples
+
+#: Number of a score with the p-value of its axis index by random turns of the tuning.
+AXIS_INDEX_P = "axis_index_p"
 
 
 def best(
@@ -36,6 +51,7 @@ def best(
     margin: float = 0.0,
     neurons: bool = False,
     stimuli: str = "",
+    held_out: bool = False,
     ceiling: str = "",
 ) -> Result:
     """Test that a family scores better than every other one.
@@ -44,21 +60,25 @@ def best(
     ----------
     evidence : Evidence
     scoring, subject : str
+        Names of a scoring and of a family in the study.
     read : str
-        See :func:`samples`.
+        See :func:`neuroalign.studies.samples.samples`.
     margin : float
         An advantage that does not matter: the claim is wrong if that over some family is shown to lie below it.
     neurons : bool
         Whether the error is also over neurons, which all instances share.
     stimuli : str
-        A scoring that fits stimuli that are drawn anew: the error is over neurons and stimuli, too.
+        A scoring that fits drawn stimuli: the error is over neurons and stimuli, too.
+    held_out : bool
+        Whether the error is also over the stimuli whose values the scores average.
     ceiling : str
         A family that is no rival.
 
     Returns
     -------
     Result
-        Families with fewer than two scores are named: without them the claim holds among those tested, at most.
+        Families without scores, or with seeds and fewer than two scores, are named: without them the claim holds
+        among those tested, at most.
 
     Raises
     ------
@@ -66,21 +86,29 @@ def best(
         If the subject, or every rival, has no scores.
     """
     known = samples(evidence, scoring, read=read, needed=[subject], ceiling=ceiling, stimuli=stimuli)
-    rivals = {name: each for name, each in known.items() if name not in (subject, ceiling) and each.n > 1}
     others = [*known, *(name for name in evidence.expected.get(scoring, ()) if name not in known)]
-    untested = [name for name in others if name not in (subject, ceiling) and name not in rivals]
-    if not rivals:
+    others = [name for name in others if name not in (subject, ceiling)]
+
+    def rivals(is_rival: Callable[[Sample], bool]) -> tuple[list[str], list[str]]:
+        tested = [name for name in others if name in known and is_rival(known[name])]
+        return tested, [name for name in others if name not in tested]
+
+    of_paper, untested_by_paper = rivals(lambda sample: sample.n > 1)
+    of_ours, untested = rivals(lambda sample: sample.is_comparable)
+    if not of_ours:
         raise NeuroalignError("there is no other family with two instances to compare with")
-    plain = {name: differ(known[subject], each) for name, each in rivals.items()}
     wide = {
-        name: differ(known[subject], each, neurons=neurons, stimuli=bool(stimuli))
-        for name, each in rivals.items()
+        name: differ(known[subject], known[name], neurons=neurons, stimuli=bool(stimuli), held_out=held_out)
+        for name in of_ours
     }
-    test = f"Welch's test over {over(neurons, stimuli)}, Holm's p < .05"
-    return Result(
-        ahead(subject, sort_as_the_paper(plain), "Welch's t-test, p < .01", untested, known),
-        ahead(subject, sort(wide, margin), test, untested, known),
-    )
+    seedless = [name for name in (subject, *of_ours) if not known[name].is_sampled]
+    test = f"Welch's test over {over(neurons, stimuli, held_out)}{without_seed(seedless)}, Holm's p < .05"
+    ours = ahead(subject, sort(wide, margin), test, untested, known)
+    if not of_paper:
+        return Result(Finding("cannot tell", "no other family has two instances"), ours)
+    plain = {name: differ_as_the_paper(known[subject], known[name]) for name in of_paper}
+    papers = ahead(subject, sort_as_the_paper(plain), "Welch's t-test, p < .01", untested_by_paper, known)
+    return Result(papers, ours)
 
 
 def meets(
@@ -101,10 +129,11 @@ def meets(
     ----------
     evidence : Evidence
     scoring, subject, ceiling : str
+        Names of a scoring and of two families in the study.
     margin : float
         The largest difference that does not matter.
     ceiling_scoring : str
-        By which the ceiling is scored, if it is another one.
+        Name of the scoring of the ceiling, if it is another one.
     read, neurons, stimuli
         As for :func:`best`.
 
@@ -124,16 +153,17 @@ def meets(
         ceiling: scores_of(evidence, by, ceiling),
     }
     known = read_scores(scores, read, fits_to_draws(evidence, stimuli))
-    of, top = known[subject], known[ceiling]
-    statistic = f"{subject} {of.mean:.3f}, {ceiling} {top.mean:.3f}"
-    plain = differ(of, top)
-    wide = differ(of, top, neurons=neurons, stimuli=bool(stimuli), confidence=1 - 2 * ALPHA)
+    family, top = known[subject], known[ceiling]
+    statistic = f"{subject} {family.mean:.3f}, {ceiling} {top.mean:.3f}"
+    plain = differ_as_the_paper(family, top)
+    wide = differ(family, top, neurons=neurons, stimuli=bool(stimuli), confidence=1 - 2 * ALPHA)
 
     def drawn(finding: Finding, difference: Difference, limit: float) -> Finding:
         axis = f"{subject}, above"
         return replace(finding, axis=axis, compared=(Compared(ceiling, difference, "open"),), margin=limit)
 
-    test = f"two one-sided tests over {over(neurons, stimuli)} within ±{margin:g}"
+    seedless = without_seed([name for name in known if not known[name].is_sampled])
+    test = f"two one-sided tests over {over(neurons, stimuli)}{seedless} within ±{margin:g}"
     return Result(
         drawn(not_different(plain, "Welch's t-test, p > .05", statistic), plain, 0.0),
         drawn(equivalent(wide, margin, test, statistic), wide, margin),
@@ -163,7 +193,7 @@ def drops(evidence: Evidence, *, scoring: str, families: Sequence[str], margin: 
         If a family has no scores.
     """
     scores = {name: scores_of(evidence, scoring, name) for name in families}
-    unpaired = {name: differ(*native_and_recombined(each)) for name, each in scores.items()}
+    unpaired = {name: differ_as_the_paper(*native_and_recombined(each)) for name, each in scores.items()}
     paired = {name: paired_drop(each) for name, each in scores.items()}
     return Result(
         dropped(sort_as_the_paper(unpaired), "Welch's t-test of native and recombined, p < .01"),
@@ -171,8 +201,57 @@ def drops(evidence: Evidence, *, scoring: str, families: Sequence[str], margin: 
     )
 
 
+def special(
+    evidence: Evidence, *, scoring: str, families: Sequence[str], margin: float = 0.1, neurons: bool = True
+) -> Result:
+    """Test that the axes of the neurons are special: the axis index κ lies above a margin.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    scoring : str
+        Name of a scoring whose scores have an axis index and the p-value of its turns.
+    families : sequence of str
+        Families for each of which the axes must be special.
+    margin : float
+        Index that axes without special tuning may have.
+    neurons : bool
+        Whether the error is also over neurons, which all instances share.
+
+    Returns
+    -------
+    Result
+        The same finding twice, since the paper has no such test. The claim agrees if the mean κ of every family is
+        shown to lie above the margin and the median p-value of its instances, by random turns of the tuning, is .05
+        at most; it disagrees if some mean is shown to lie below the margin.
+
+    Raises
+    ------
+    NeuroalignError
+        If a family has no scores, or scores have no axis index.
+    """
+    scores = {name: scores_of(evidence, scoring, name) for name in families}
+    known = read_scores(scores, AXIS_INDEX)
+    p_values = {
+        name: np.array([score.beside.get(AXIS_INDEX_P, np.nan) for score in members])
+        for name, members in scores.items()
+    }
+    differences = {name: lie_above(sample, margin, neurons=neurons) for name, sample in known.items()}
+    seedless = without_seed([name for name in families if not known[name].is_sampled])
+    finding = axes_are_special(
+        sort(differences, 0.0),
+        {name: known[name].mean for name in families},
+        {name: float(np.median(p)) if np.isfinite(p).all() else float("nan") for name, p in p_values.items()},
+        margin,
+        f"t-test over {over(neurons, '')}{seedless}, Holm's p < .05; turned tuning, median p ≤ .05",
+    )
+    return Result(finding, finding)
+
+
 #: What a claim can be.
-KINDS: Mapping[str, Callable[..., Result]] = {each.__name__: each for each in (best, meets, drops, predicts)}
+KINDS: Mapping[str, Callable[..., Result]] = {
+    each.__name__: each for each in (best, meets, drops, predicts, special)
+}
 
 
 def examine(kind: str, evidence: Evidence, settings: Mapping[str, Any]) -> Result:

@@ -4,18 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from neuroalign.benchmark import NeuronTerms
 from neuroalign.registry import unknown_name
+from neuroalign.resampling import NeuronStatistic
 from neuroalign.scores import Score, standard_error
-from neuroalign.stats import (
-    bootstrap_weighted_difference,
-    crossed_test,
-    dual_variance,
-    weighted_mean,
-    welch,
-)
-from neuroalign.studies.evidence import Sample
+from neuroalign.stats import crossed_test, dual_variance, welch
+from neuroalign.studies.samples import Sample, is_sampled
 
 _N_RESAMPLES = 2_000
 _NAN = float("nan")
@@ -62,79 +57,184 @@ class Difference:
         return f"{self.estimate:+.3f}{interval}"
 
 
+def differ_as_the_paper(a: Sample, b: Sample) -> Difference:
+    """Compare the instances of two families by Welch's test, as if they were samples."""
+    test = welch(a.values, b.values)
+    return Difference(
+        test.difference,
+        test.ci_low,
+        test.ci_high,
+        test.p,
+        test.standard_error,
+        test.df,
+        test.reason or "",
+    )
+
+
 def differ(
-    a: Sample, b: Sample, *, neurons: bool = False, stimuli: bool = False, confidence: float = 0.95
+    a: Sample,
+    b: Sample,
+    *,
+    neurons: bool = False,
+    stimuli: bool = False,
+    held_out: bool = False,
+    confidence: float = 0.95,
 ) -> Difference:
-    """Compare two families over their instances and, if asked for, over the neurons and stimuli that they share.
+    """Compare two families over their instances and, if asked for, over what these share.
 
     Parameters
     ----------
     a, b : Sample
+        Families without a seed are no sample of instances: they have no error over instances, and two of them are
+        compared over what they share alone.
     neurons : bool
         Whether the error is also over neurons.
     stimuli : bool
-        Whether it is over neurons and stimuli.
+        Whether the error is over neurons and stimuli.
+    held_out : bool
+        Whether the error is also over the stimuli whose values the scores average.
     confidence : float
-        Of the interval.
+        Confidence of the interval.
 
     Returns
     -------
     Difference
-        Of a from b.
+        Mean of a less that of b, with a reason where there is no test.
     """
     test = welch(a.values, b.values, confidence=confidence)
-    if test.reason is not None:
+    if a.is_sampled and b.is_sampled and test.reason is not None:
         return Difference(test.difference, reason=test.reason)
-    if not (neurons or stimuli):
+    if a.is_sampled and b.is_sampled and not (neurons or stimuli or held_out):
         return Difference(test.difference, test.ci_low, test.ci_high, test.p, test.standard_error, test.df)
-    if a.terms is None or b.terms is None:
+    errors = [_over_instances(a, b)]
+    if np.isnan(errors[0][0]):
+        return Difference(test.difference, reason="fewer than two finite values in a family with seeds")
+    if not (a.is_sampled or b.is_sampled or neurons or stimuli or held_out):
         return Difference(
-            test.difference, reason="the scores are no means over neurons that could be drawn anew"
+            test.difference,
+            reason="families without a seed are no samples of instances; compare them over neurons",
         )
-    if a.neurons != b.neurons:
-        return Difference(test.difference, reason="the scores are of different neurons")
-    error = bootstrap_weighted_difference(
-        *a.terms, *b.terms, method="percentile", n_resamples=_N_RESAMPLES
-    ).standard_error
-    if not np.isfinite(error):
-        return Difference(test.difference, reason="the neurons do not vary, so they cannot be drawn anew")
-    freedom = len(a.neurons) - 1
-    if stimuli:
-        if a.draws is None or b.draws is None:
-            return Difference(test.difference, reason="not all instances were fitted to drawn stimuli")
-        if len(a.draws[0]) != len(b.draws[0]) or a.n_stimuli != b.n_stimuli:
+    if neurons or stimuli:
+        both = _over_neurons(a, b, stimuli=stimuli)
+        if isinstance(both, str):
+            return Difference(test.difference, reason=both)
+        errors.append(both)
+    if held_out:
+        if a.held_out is None or b.held_out is None or a.stimuli != b.stimuli:
             return Difference(
-                test.difference, reason="the instances were fitted to different draws of stimuli"
+                test.difference, reason="the scores are no means over the same held-out stimuli"
             )
-        error = _over_neurons_and_stimuli(a.draws, b.draws, error, a.n_stimuli)
-        freedom = min(freedom, a.n_stimuli - 1, len(a.draws[0]) - 1)
+        errors.append(_mean_error(np.nanmean(a.held_out, axis=0) - np.nanmean(b.held_out, axis=0)))
+    return _crossed(test.difference, errors, confidence)
+
+
+def lie_above(sample: Sample, level: float, *, neurons: bool, confidence: float = 0.95) -> Difference:
+    """Compare the mean of a family with a level over its instances and, if asked for, over neurons.
+
+    Parameters
+    ----------
+    sample : Sample
+    level : float
+    neurons : bool
+        Whether the error is also over neurons.
+    confidence : float
+        Confidence of the interval.
+
+    Returns
+    -------
+    Difference
+        Mean less the level, with a reason where there is no test.
+    """
+    finite = sample.values[np.isfinite(sample.values)]
+    estimate = float(finite.mean()) - level if finite.size else _NAN
+    errors = []
+    if sample.is_sampled:
+        errors.append(_mean_error(finite))
+        if finite.size < 2:
+            return Difference(estimate, reason="fewer than two instances with a finite value")
+    if neurons:
+        if not sample.statistics:
+            return Difference(estimate, reason=sample.reason)
+        drawn = _means(sample.statistics, _draw_neurons(len(sample.neurons)))
+        errors.append((float(drawn.std(ddof=1)), len(sample.neurons) - 1.0))
+    if not errors:
+        return Difference(estimate, reason="a family without a seed is no sample of instances; use neurons")
+    return _crossed(estimate, errors, confidence)
+
+
+# A standard error with its degrees of freedom.
+_Error = tuple[float, float]
+
+
+def _crossed(estimate: float, errors: Sequence[_Error], confidence: float) -> Difference:
+    """Test an estimate with all its errors together."""
     from scipy import stats
 
-    crossed = crossed_test(test.difference, [test.standard_error, error], [test.df, freedom])
-    low, high = stats.t.interval(confidence, crossed.df, loc=test.difference, scale=crossed.standard_error)
+    test = crossed_test(estimate, [error for error, _ in errors], [max(df, 1.0) for _, df in errors])
+    if not np.isfinite(test.p):
+        return Difference(estimate, reason="nothing varies, neither over instances nor over what they share")
+    low, high = stats.t.interval(confidence, test.df, loc=estimate, scale=test.standard_error)
     return Difference(
-        test.difference,
-        float(low),
-        float(high),
-        float(crossed.p),
-        float(crossed.standard_error),
-        float(crossed.df),
+        estimate, float(low), float(high), float(test.p), float(test.standard_error), float(test.df)
     )
 
 
-def _over_neurons_and_stimuli(a: NeuronTerms, b: NeuronTerms, over_neurons: float, n_stimuli: int) -> float:
+def _mean_error(values: NDArray[np.float64]) -> _Error:
+    """Return the standard error of a mean with its degrees of freedom."""
+    return standard_error(values), float(np.isfinite(values).sum() - 1)
+
+
+def _over_instances(a: Sample, b: Sample) -> _Error:
+    """Return the standard error of a difference over the instances of families that are samples."""
+    if a.is_sampled and b.is_sampled:
+        test = welch(a.values, b.values)
+        return test.standard_error, test.df
+    sampled = [sample for sample in (a, b) if sample.is_sampled]
+    return _mean_error(sampled[0].values) if sampled else (0.0, 1.0)
+
+
+def _draw_neurons(n_neurons: int) -> NDArray[np.float64]:
+    """Count how often each neuron is drawn, (n_resamples, n_neurons)."""
+    share = np.full(n_neurons, 1.0 / n_neurons)
+    return np.random.default_rng(0).multinomial(n_neurons, share, size=_N_RESAMPLES).astype(np.float64)
+
+
+def _means(statistics: Sequence[NeuronStatistic], counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean over instances of each draw of neurons."""
+    return np.mean([statistic(counts) for statistic in statistics], axis=0)
+
+
+def _over_neurons(a: Sample, b: Sample, *, stimuli: bool) -> _Error | str:
+    """Return the standard error of a difference over neurons, or over neurons and stimuli; else why there is none."""
+    for sample in (a, b):
+        if not sample.statistics:
+            return sample.reason or "the scores have no terms of single neurons"
+    if a.neurons != b.neurons:
+        return "the scores are of different neurons"
+    counts = _draw_neurons(len(a.neurons))
+    error = float(np.std(_means(a.statistics, counts) - _means(b.statistics, counts), ddof=1))
+    if not stimuli:
+        return error, len(a.neurons) - 1.0
+    if not a.draws or not b.draws:
+        return "not all instances were fitted to drawn stimuli"
+    if len(a.draws) != len(b.draws) or a.n_stimuli != b.n_stimuli:
+        return "the instances were fitted to different draws of stimuli"
+    freedom = min(len(a.neurons), a.n_stimuli, len(a.draws)) - 1.0
+    return _over_neurons_and_stimuli(a, b, error), freedom
+
+
+def _over_neurons_and_stimuli(a: Sample, b: Sample, over_neurons: float) -> float:
     """Return the standard error of a difference over both, as :func:`neuroalign.stats.dual_bootstrap` does."""
-    n_draws, _, n_neurons = a[0].shape
-    everyone = np.arange(n_neurons)
-    differences = np.empty((n_draws, 2))
-    for index in range(n_draws):
+    n_neurons = len(a.neurons)
+    differences = np.empty((len(a.draws), 2))
+    for index, fits in enumerate(zip(a.draws, b.draws, strict=True)):
         drawn = np.random.default_rng(index).integers(n_neurons, size=n_neurons)
-        neurons = np.stack([everyone, drawn])
-        means = [weighted_mean(values[index], weights[index])(neurons) for values, weights in (a, b)]
+        counts = np.stack([np.ones(n_neurons), np.bincount(drawn, minlength=n_neurons)])
+        means = [_means(statistics, counts) for statistics in fits]
         differences[index] = means[0] - means[1]
     of_stimuli, of_both = differences.var(axis=0, ddof=1)
     variance = dual_variance(
-        over_neurons**2, float(of_stimuli), float(of_both), n_neurons=n_neurons, n_stimuli=n_stimuli
+        over_neurons**2, float(of_stimuli), float(of_both), n_neurons=n_neurons, n_stimuli=a.n_stimuli
     )
     return float(np.sqrt(variance))
 
@@ -147,37 +247,35 @@ def native_and_recombined(scores: Sequence[Score]) -> tuple[Sample, Sample]:
     NeuroalignError
         If the scores are none of those.
     """
-    for each in scores:
+    for score in scores:
         for name in ("native", "recombined"):
-            if name not in each.beside:
-                raise unknown_name(f"number of {each.benchmark}", name, each.beside)
+            if name not in score.beside:
+                raise unknown_name(f"number of {score.benchmark}", name, score.beside)
     native, recombined = (
-        np.array([each.beside[name] for each in scores]) for name in ("native", "recombined")
+        np.array([score.beside[name] for score in scores]) for name in ("native", "recombined")
     )
-    # The drop of a distance is recombined less native.
-    sign = 1.0 if np.allclose([each.value for each in scores], native - recombined) else -1.0
-    return Sample(sign * native), Sample(sign * recombined)
+    values = np.array([score.value for score in scores])
+    # The drop of a distance is recombined less native. Scores without a drop do not say.
+    known = np.isfinite(values)
+    sign = 1.0 if np.allclose(values[known], (native - recombined)[known]) else -1.0
+    return Sample(np.where(known, sign * native, _NAN)), Sample(np.where(known, sign * recombined, _NAN))
 
 
 def paired_drop(scores: Sequence[Score]) -> Difference:
     """Return the drop of a family, with an interval over its instances and the mixtures, which all of them share."""
-    values = np.array([each.value for each in scores])
-    estimate, error = float(np.mean(values)), standard_error(values)
-    if not np.isfinite(error):
-        return Difference(estimate, reason="a single instance has no spread")
-    errors, freedom = [error], [len(values) - 1.0]
-    draws = [each.data["drop"].values for each in scores if "drop" in each.data]
-    if len(draws) == len(values) and len({each.size for each in draws}) == 1 and draws[0].size > 1:
-        errors.append(standard_error(np.mean(draws, axis=0)))
-        freedom.append(draws[0].size - 1.0)
-    test = crossed_test(estimate, errors, freedom)
-    if not np.isfinite(test.p):
-        return Difference(estimate, reason="no variance over instances or mixtures")
-    return Difference(
-        estimate,
-        float(test.ci_low),
-        float(test.ci_high),
-        float(test.p),
-        float(test.standard_error),
-        float(test.df),
-    )
+    known = [score for score in scores if np.isfinite(score.value)]
+    values = np.array([score.value for score in known])
+    if not known:
+        return Difference(_NAN, reason="no instance has a drop")
+    estimate, errors = float(np.mean(values)), []
+    if is_sampled(scores):
+        if len(values) < 2:
+            return Difference(estimate, reason="a single instance has no spread")
+        errors.append(_mean_error(values))
+    draws = [score.data["drop"].values for score in known if "drop" in score.data]
+    if len(draws) == len(values) and len({drops.size for drops in draws}) == 1 and draws[0].size > 1:
+        # A set of mixtures that no unit of an instance predicts is left out of its mean.
+        columns = np.array(draws)[:, np.isfinite(draws).any(axis=0)]
+        errors.append(_mean_error(np.nanmean(columns, axis=0)))
+    test = _crossed(estimate, errors, 0.95)
+    return replace(test, reason="no variance over instances or mixtures") if test.reason else test

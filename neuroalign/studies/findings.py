@@ -8,7 +8,7 @@ import numpy as np
 
 from neuroalign.stats import adjust_p_values
 from neuroalign.studies.differences import Difference
-from neuroalign.studies.evidence import Sample
+from neuroalign.studies.samples import Sample
 
 Verdict = Literal["agrees", "agrees among those tested", "disagrees", "cannot tell"]
 
@@ -247,11 +247,55 @@ def dropped(families: Sorted, test: str) -> Finding:
     return replace(finding, axis="drop of", compared=families.compared, margin=families.margin)
 
 
-def over(neurons: bool, stimuli: str) -> str:
-    """Name the populations that an error is over."""
-    return (
-        "instances, neurons and stimuli" if stimuli else "instances and neurons" if neurons else "instances"
+def axes_are_special(
+    families: Sorted, means: Mapping[str, float], p_of_turns: Mapping[str, float], margin: float, test: str
+) -> Finding:
+    """Decide whether the axis index of all families lies above a margin, and above that of turned tuning.
+
+    Parameters
+    ----------
+    families : Sorted
+        Mean index of each family less the margin.
+    means, p_of_turns : mapping of str to float
+        Mean index of each family, and the median p-value of its instances; NaN where it is not known.
+    margin : float
+    test : str
+        Name of the test.
+    """
+    statistic = "axis index κ of " + ", ".join(
+        f"{name} {mean:.3f} ({p_text(p_of_turns[name])} by turns)" for name, mean in means.items()
     )
+    unknown = [name for name in families.above if np.isnan(p_of_turns[name])]
+    by_chance = [name for name in families.above if p_of_turns[name] > ALPHA]
+    parts = []
+    if families.below:
+        parts.append(f"κ below {margin:g} for {listed(families.below)}")
+    if families.open:
+        parts.append(f"κ not shown to differ from {margin:g} for {listed(families.told)}")
+    if families.above:
+        parts.append(f"κ above {margin:g} for {listed(families.above)}")
+    if by_chance:
+        parts.append(f"turned tuning does as well for {listed(by_chance)}")
+    if unknown:
+        parts.append(f"the p-value of turns is not known for {listed(unknown)}; score them again")
+    verdict = families.verdict
+    if verdict == "agrees" and (unknown or by_chance):
+        verdict = "cannot tell"
+    nearest = families.of[families.least]
+    finding = replace(_finding(verdict, nearest, test, statistic, f"{'; '.join(parts)}."), p=families.p)
+    return replace(finding, axis=f"κ less {margin:g} of", compared=families.compared)
+
+
+def without_seed(names: Sequence[str]) -> str:
+    """Name families whose instances are no sample, for the description of a test."""
+    verb = "has" if len(names) == 1 else "have"
+    return f" ({listed(names)} {verb} no seed and thus no error over instances)" if names else ""
+
+
+def over(neurons: bool, stimuli: str, held_out: bool = False) -> str:
+    """Name the populations that an error is over."""
+    names = ["instances", *(["neurons"] if neurons or stimuli else []), *(["stimuli"] if stimuli else [])]
+    return listed([*names, *(["held-out stimuli"] if held_out else [])])
 
 
 def listed(names: Sequence[str]) -> str:

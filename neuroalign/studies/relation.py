@@ -9,8 +9,9 @@ from neuroalign.errors import NeuroalignError
 from neuroalign.scores import Score
 from neuroalign.stats import RankTest, rank_correlation_test
 from neuroalign.studies.differences import Difference
-from neuroalign.studies.evidence import Evidence, read_scores, scores_of
+from neuroalign.studies.evidence import Evidence, scores_of
 from neuroalign.studies.findings import ALPHA, PAPER_ALPHA, Compared, Finding, Result, Shown, Verdict, p_text
+from neuroalign.studies.samples import read_scores
 
 
 @dataclass(frozen=True, eq=False)
