@@ -1,7 +1,7 @@
 """Alignment: does one unit carry all that the model explains of a neuron?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -10,10 +10,11 @@ from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
-from neuroalign.benchmark import NeuronTerms
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.errors import UsageError
 from neuroalign.metrics import completeness, completeness_at, lasso_cv
 from neuroalign.models import Model
+from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.scores import Score
 from neuroalign.stats import weighted_mean_standard_error
 
@@ -84,83 +85,96 @@ class Alignment(LassoBenchmark):
             provenance={"n_stimuli": responses.sizes["stimulus"], "n_neurons": responses.sizes["neuroid"]},
         )
 
-    def over_neurons(self, score: Score) -> NeuronTerms:
-        """Return 1 - H of each neuron, and the sum of its |weights|."""
-        return score.data["alignment"].values, np.abs(score.data["weights"].values).sum(axis=0)
+    @property
+    def statistics(self) -> tuple[Statistic, ...]:
+        """Alignment C, and C at a D that all models of a comparison share."""
+        return (Statistic("value", "alignment C"), Statistic("at_common_d", "alignment C at a common D"))
 
-    def refit(
-        self,
-        latents: xr.DataArray,
-        responses: xr.DataArray,
-        dataset: Dataset,
-        stimuli: NDArray[np.int64],
-    ) -> NeuronTerms:
-        """Fit the weights to stimuli that were drawn with replacement."""
-        fit = lasso_cv(**self.fit_arguments(latents, responses, dataset, stimuli))
+    def resampling(self, statistic: str = "", scores: Sequence[Score] = ()) -> Resampling:
+        """Resample C over neurons, each weighted by the sum of its ``|weights|``, or C at the largest D of scores.
+
+        Parameters
+        ----------
+        statistic : str
+            "value" or "at_common_d".
+        scores : sequence of Score
+            Scores of all models of a comparison, whose largest D is the common one.
+
+        Raises
+        ------
+        UsageError
+            If "at_common_d" is asked for and no score has a D of two at least.
+        """
+        chosen = self.find_statistic(statistic)
+        if chosen.identifier == "value":
+            return Resampling(chosen, from_score=_terms, refit=self._refit)
+        if chosen.identifier != "at_common_d":
+            return super().resampling(statistic, scores)
+        bases = [score.beside.get("D", np.nan) for score in scores]
+        common = int(max((base for base in bases if base >= 2), default=0))
+        if not common:
+            raise UsageError(
+                "at_common_d needs the scores of all models of a comparison with their D; give them as scores"
+            )
+
+        def convert(terms: NeuronStatistic, n_units: int) -> NeuronStatistic:
+            def combine(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+                own = terms.combine(sums)
+                # Without any weight C is 0 at every D.
+                return np.where(sums[:, 1] > 0, _convert(own, n_units, common), 0.0)
+
+            return replace(terms, combine=combine)
+
+        def refit(
+            latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, rows: NDArray[np.int64]
+        ) -> NeuronStatistic:
+            terms, n_units = self._fit_rows(latents, responses, dataset, rows)
+            return convert(terms, n_units)
+
+        return Resampling(
+            replace(chosen, label=f"alignment C at D = {common}"),
+            read=lambda score: _at(score, common),
+            from_score=lambda score: convert(_terms(score), int(score.beside["D"])),
+            refit=refit,
+            terms_of="value",
+        )
+
+    def _refit(
+        self, latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, rows: NDArray[np.int64]
+    ) -> NeuronStatistic:
+        return self._fit_rows(latents, responses, dataset, rows)[0]
+
+    def _fit_rows(
+        self, latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, rows: NDArray[np.int64]
+    ) -> tuple[NeuronStatistic, int]:
+        """Fit the weights to rows of stimuli drawn with replacement; return C and its D."""
+        fit = lasso_cv(**self.fit_arguments(latents, responses, dataset, rows))
         informative = latents["informative"].values
         result = completeness(fit.weights, n_units=self.n_units, informative=informative)
-        return result.per_neuron, np.abs(fit.weights).sum(axis=0)
+        strength = np.abs(fit.weights).sum(axis=0)
+        neurons = responses["neuroid"].values
+        return NeuronStatistic.weighted_mean(neurons, result.per_neuron, strength), result.n_units
 
-    def on_common_terms(self, scores: Sequence[Score]) -> dict[str, list[float]]:
-        """Return alignment at the largest D of any model, where their D differ."""
-        bases = [each.beside.get("D", np.nan) for each in scores]
-        known = {each for each in bases if each >= 2}
-        if len(known) < 2:
-            return {}
-        common = int(max(known))
-        at_common = [
-            _at(each, common) if base in known else np.nan for each, base in zip(scores, bases, strict=True)
-        ]
-        return {f"at D = {common}": at_common}
 
-    def confounds(self, a: Score, b: Score) -> list[str]:
-        """Compare at a common D, and by the number of units that carry a neuron, which knows no D."""
-        bases = [[each.beside["D"] for each in (of.instances or (of,))] for of in (a, b)]
-        common = int(max(max(each) for each in bases))
-        at_common = [float(np.mean([_at(each, common) for each in (of.instances or (of,))])) for of in (a, b)]
-        informative = [
-            float(np.mean([each.data["informative"].values.sum() for each in (of.instances or (of,))]))
-            for of in (a, b)
-        ]
-        names = (a.model, b.model)
-        raw, equal = a.value - b.value, at_common[0] - at_common[1]
-        units = " and ".join(
-            f"{name} has {alive:g} informative units where D is {_range(of)}"
-            for name, alive, of in zip(names, informative, bases, strict=True)
-        )
-        if min(map(min, bases)) == common:
-            fair = f"D is {common} for both, so the base of the logarithm favours neither"
-        elif raw * equal <= 0:
-            fair = f"at D = {common} for both the difference is {equal:+.3f}: the base of the logarithm explains it"
-        elif abs(equal) < abs(raw) / 2:
-            fair = (
-                f"at D = {common} for both the difference is {equal:+.3f}: "
-                "the base of the logarithm explains most of it"
-            )
-        else:
-            fair = (
-                f"at D = {common} for both the difference is {equal:+.3f}: "
-                "the base of the logarithm does not explain it"
-            )
-        carrying = [of.beside["effective units"] for of in (a, b)]
-        fewer = f"whatever D is, the median neuron takes {carrying[0]:.1f} against {carrying[1]:.1f} effective units"
-        agrees = (carrying[0] - carrying[1]) * raw < 0
-        return [
-            f"Dead units in log_D: {units}; {fair}.",
-            f"Free of D: {fewer}, which {'agrees' if agrees else 'does not agree'}.",
-        ]
+def _terms(score: Score) -> NeuronStatistic:
+    """Return C as a mean of 1 - H over neurons, weighted by the sum of their |weights|."""
+    strength = np.abs(score.data["weights"].values).sum(axis=0)
+    return NeuronStatistic.weighted_mean(
+        score.data["neuroid"].values, score.data["alignment"].values, strength
+    )
+
+
+def _convert(values: NDArray[np.float64], n_units: int, common: int) -> NDArray[np.float64]:
+    """Convert C from one D to another; NaN where the logarithm of D is not positive."""
+    return 1.0 - (1.0 - values) * (np.log(n_units) / np.log(common) if n_units > 1 else np.nan)
 
 
 def _at(score: Score, common: int) -> float:
-    """Return alignment at another D; 0 stays where no unit predicts any neuron."""
+    """Return alignment at another D; 0 stays where no unit predicts any neuron, NaN where D is not known."""
     if score.beside.get("neurons without weight", np.nan) == score.provenance.get("n_neurons"):
         return 0.0
-    return completeness_at(score.value, int(score.beside["D"]), common)
-
-
-def _range(numbers: list[float]) -> str:
-    low, high = int(min(numbers)), int(max(numbers))
-    return str(low) if low == high else f"{low} to {high}"
+    n_units = score.beside.get("D", np.nan)
+    return completeness_at(score.value, int(n_units), common) if n_units >= 2 else float("nan")
 
 
 def _notes(n_zero: int, responses: xr.DataArray) -> list[str]:

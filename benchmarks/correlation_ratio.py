@@ -1,16 +1,19 @@
 """Correlation ratio: does one unit correlate with a neuron far more than the others do?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
-from neuroalign.benchmark import Benchmark, NeuronTerms, self_pairs
+from neuroalign.benchmark import Benchmark, self_pairs
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.metrics import aggregate_ratios, correlation_ratio
 from neuroalign.models import Model
+from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.scores import Score
 from neuroalign.stats import jackknife_standard_error
 
@@ -100,23 +103,41 @@ class CorrelationRatio(Benchmark):
             },
         )
 
-    def over_neurons(self, score: Score) -> NeuronTerms | None:
-        """Return the ratio of each neuron, and the share of its best unit that it makes up.
-
-        The mean over units is a mean over neurons with these weights, which stay as they are when neurons are drawn
-        anew. Units counted again in each draw make the standard error too small: the documentation's page on
-        calibration has the numbers. A maximum over neurons is no such mean.
-        """
-        if self.aggregate == "unit_max":
-            return None
-        ratios = score.data["correlation_ratio"].values
-        known = np.isfinite(ratios)
-        if self.aggregate == "neuron_mean":
-            return ratios, known.astype(np.float64)
-        _, unit, n_neurons = np.unique(
-            score.data["best_unit"].values, return_inverse=True, return_counts=True
+    @property
+    def statistics(self) -> tuple[Statistic, ...]:
+        """The correlation ratio, and the unit proportion."""
+        return (
+            Statistic("value", "correlation ratio"),
+            Statistic("unit_proportion", "unit proportion"),
         )
-        return ratios, np.where(known, 1.0 / n_neurons[unit], 0.0)
+
+    def resampling(self, statistic: str = "", scores: Sequence[Score] = ()) -> Resampling:
+        """Resample the correlation ratio, or the share of informative units that are some drawn neuron's best.
+
+        The mean over units is a mean over the units that are best of a drawn neuron, each by the mean of its drawn
+        neurons: both change with the draw. The unit proportion of a draw is lower than that of all neurons, since
+        fewer distinct neurons have fewer best units; its spread is what counts.
+        """
+        chosen = self.find_statistic(statistic)
+        refit = f"{self.identifier} is not computed for drawn stimuli"
+        if chosen.identifier == "unit_proportion":
+            return Resampling(
+                chosen,
+                read=lambda score: score.beside.get("unit proportion", np.nan),
+                from_score=_unit_proportion,
+                reason=refit,
+            )
+        if chosen.identifier != "value":
+            return super().resampling(statistic, scores)
+        if self.aggregate == "unit_max":
+            return Resampling(
+                chosen,
+                reason=f"{self.identifier} with aggregate=unit_max takes the maximum over neurons, "
+                "which drawn neurons do not vary enough for a bootstrap",
+            )
+        return Resampling(
+            chosen, from_score=_neuron_mean if self.aggregate == "neuron_mean" else _unit_mean, reason=refit
+        )
 
     def confounds(self, a: Score, b: Score) -> list[str]:
         """Compare what is above chance, which is higher with few units."""
@@ -133,6 +154,45 @@ class CorrelationRatio(Benchmark):
             f"Chance at small D: {told}, and shuffled stimuli score {a.null:.3f} and {b.null:.3f}; above that the "
             f"difference is {beyond:+.3f}: chance {verdict} it."
         ]
+
+
+def _neuron_mean(score: Score) -> NeuronStatistic:
+    return NeuronStatistic.weighted_mean(score.data["neuroid"].values, score.data["correlation_ratio"].values)
+
+
+def _unit_mean(score: Score) -> NeuronStatistic:
+    """Return the mean over the units that are best of a drawn neuron as a function of neurons."""
+    is_best = _best_units(score)
+    ratios = np.where(is_best.any(axis=1), score.data["correlation_ratio"].values, 0.0)
+    n_units = is_best.shape[1]
+
+    def combine(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        number, total = sums[:, :n_units], sums[:, n_units:]
+        drawn = number > 0
+        of_units = total / np.where(drawn, number, 1.0)
+        return np.where(drawn, of_units, 0.0).sum(axis=1) / np.maximum(drawn.sum(axis=1), 1)
+
+    terms = np.hstack([is_best, is_best * ratios[:, None]])
+    return NeuronStatistic(_names(score), terms, combine)
+
+
+def _unit_proportion(score: Score) -> NeuronStatistic:
+    """Return the share of the informative units that are best of a drawn neuron as a function of neurons."""
+    n_informative = score.beside["informative units"]
+    return NeuronStatistic(
+        _names(score), _best_units(score), lambda sums: (sums > 0).sum(axis=1) / n_informative
+    )
+
+
+def _best_units(score: Score) -> NDArray[np.float64]:
+    """Return 1 where a unit is the best of a neuron, (n_neurons, n_units), for units that are best of any."""
+    best = score.data["best_unit"].values.astype(str)
+    units = np.unique(best[(best != "") & np.isfinite(score.data["correlation_ratio"].values)])
+    return (best[:, None] == units).astype(np.float64)
+
+
+def _names(score: Score) -> tuple[str, ...]:
+    return tuple(map(str, score.data["neuroid"].values))
 
 
 def _notes(n_undefined: int) -> list[str]:

@@ -1,5 +1,6 @@
 """Decoding of novel stimuli: can each latent be read off one neuron?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -14,6 +15,7 @@ from neuroalign.errors import ModelError, UsageError
 from neuroalign.metrics import match_one_to_one
 from neuroalign.metrics.inputs import constant_columns
 from neuroalign.models import Model
+from neuroalign.resampling import Resampling, Statistic
 from neuroalign.scores import Score, standard_error
 
 
@@ -123,6 +125,21 @@ class Decoding(Benchmark):
                 "n_held_out": int(held_out.sum()),
                 "n_neurons": responses.sizes["neuroid"],
             },
+        )
+
+    @property
+    def statistics(self) -> tuple[Statistic, ...]:
+        """The mean cosine distance, 0 for a perfect model."""
+        return (Statistic("value", "decoding distance", higher_is_better=False, perfect=0.0),)
+
+    def resampling(self, statistic: str = "", scores: Sequence[Score] = ()) -> Resampling:
+        """Say why neurons cannot be drawn: each unit has a neuron of its own."""
+        chosen = self.find_statistic(statistic)
+        if chosen.identifier != "value":
+            return super().resampling(statistic, scores)
+        return Resampling(
+            chosen,
+            reason="decoding matches each unit with one neuron, so drawn neurons need a new matching",
         )
 
     def _held_out(self, dataset: Dataset, stimuli: NDArray[np.str_]) -> tuple[NDArray[np.bool_], bool]:

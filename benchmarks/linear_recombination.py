@@ -1,6 +1,7 @@
 """Linear recombination: is there anything special about single neurons, or would any axes do?"""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.metrics import recombine
 from neuroalign.models import Model
+from neuroalign.resampling import Resampling, Statistic
 from neuroalign.scores import Score, standard_error
 
 
@@ -119,6 +121,18 @@ class LinearRecombination(WrappingBenchmark):
                 "native": native.value,
                 "recombined": [None if np.isnan(value) else value for value in recombined],
             },
+        )
+
+    @property
+    def statistics(self) -> tuple[Statistic, ...]:
+        """The drop of the other benchmark's score, which has no perfect value."""
+        return (Statistic("value", f"drop of {self.wrapped.identifier}", perfect=float("nan")),)
+
+    def resampling(self, statistic: str = "", scores: Sequence[Score] = ()) -> Resampling:
+        """Say why neurons cannot be drawn: each mixture is of all neurons."""
+        return replace(
+            super().resampling(statistic, scores),
+            reason="linear_recombination mixes all neurons, so drawn neurons need a new fit",
         )
 
     def confounds(self, a: Score, b: Score) -> list[str]:

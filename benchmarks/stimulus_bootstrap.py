@@ -9,26 +9,29 @@ from neuroalign.benchmarks.wrapping import WrappingBenchmark
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
-from neuroalign.benchmark import NeuronTerms
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.models import Model
+from neuroalign.resampling import NeuronStatistic
 from neuroalign.scores import Score
-from neuroalign.stats import weighted_mean
+from neuroalign.stats import draw_stimuli_and_neurons
 
 
 @dataclass(frozen=True)
 class StimulusBootstrap(WrappingBenchmark):
-    """Another benchmark's score with its error over stimuli, fitted anew to stimuli drawn with replacement.
+    """Another benchmark's score with its error over stimuli, from fits to stimuli drawn with replacement.
 
     Parameters
     ----------
     benchmark : str or Benchmark
-        One that can be fitted anew, such as alignment.
+        One that can be fitted to drawn stimuli, such as alignment.
     n_draws : int
         Each takes as long as the score itself.
     seed : int
         The same draws for all models, so that what they share cancels out of their differences.
+    statistic : str
+        The number of the other benchmark that is computed for each draw, by its identifier in
+        :attr:`neuroalign.benchmark.Benchmark.statistics`; "value" is the score itself.
 
     Notes
     -----
@@ -37,17 +40,22 @@ class StimulusBootstrap(WrappingBenchmark):
     """
 
     identifier: ClassVar[str] = "stimulus_bootstrap"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     on_request: ClassVar[bool] = True
 
     n_draws: int = 50
     seed: int = 0
+    statistic: str = "value"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.n_draws < 2:
             raise UsageError(f"n_draws must be at least 2, not {self.n_draws}")
-        _ = self.wrapped  # a name that is wrong is said at once
+        self.wrapped.find_statistic(self.statistic)
+        if self.statistic == "at_common_d":
+            raise UsageError(
+                "statistic=at_common_d needs the scores of all models; the terms of statistic=value serve both"
+            )
 
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Fit all stimuli, then each draw of them."""
@@ -55,21 +63,23 @@ class StimulusBootstrap(WrappingBenchmark):
         latents, responses = wrapped.align(model, dataset, join=join)
         n_stimuli, n_neurons = responses.sizes["stimulus"], responses.sizes["neuroid"]
 
-        def fit(stimuli: NDArray[np.int64]) -> NeuronTerms:
-            terms = wrapped.refit(latents, responses, dataset, stimuli)
-            if terms is None:
-                raise UsageError(f"{wrapped.identifier} has no refit to stimuli that are drawn")
-            return terms
+        resampling = wrapped.resampling(self.statistic)
+        refit = resampling.refit
+        if refit is None:
+            raise UsageError(
+                f"{wrapped.identifier} cannot be fitted to drawn stimuli: {resampling.reason}; name another benchmark"
+            )
+        every = np.ones(n_neurons)
 
-        def mean(terms: NeuronTerms) -> float:
-            return float(weighted_mean(*terms)(np.arange(n_neurons)[None])[0])
+        def fit(rows: NDArray[np.int64]) -> NeuronStatistic:
+            return refit(latents, responses, dataset, rows)
 
-        value = mean(fit(np.arange(n_stimuli)))
+        value = float(fit(np.arange(n_stimuli))(every[None])[0])
         draws = [
-            fit(np.random.default_rng([self.seed, index]).integers(n_stimuli, size=n_stimuli))
+            fit(draw_stimuli_and_neurons(self.seed, index, n_stimuli, n_neurons)[0])
             for index in range(self.n_draws)
         ]
-        scores = np.array([mean(each) for each in draws])
+        scores = np.array([draw(every[None])[0] for draw in draws])
         return self.make_score(
             model,
             dataset,
@@ -79,8 +89,7 @@ class StimulusBootstrap(WrappingBenchmark):
             data=xr.Dataset(
                 {
                     "drawn": ("draw", scores),
-                    "values": (("draw", "neuroid"), np.stack([values for values, _ in draws])),
-                    "weights": (("draw", "neuroid"), np.stack([weights for _, weights in draws])),
+                    "terms": (("draw", "neuroid", "term"), np.stack([draw.terms for draw in draws])),
                 },
                 coords={"draw": np.arange(self.n_draws), "neuroid": responses["neuroid"].values},
             ),

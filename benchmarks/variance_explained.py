@@ -1,5 +1,6 @@
 """Variance explained: how much of a neuron's response do the model's units predict together?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,7 +10,6 @@ from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
-from neuroalign.benchmark import NeuronTerms
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.metrics import (
     lasso_variance_explained,
@@ -17,6 +17,7 @@ from neuroalign.metrics import (
     reliability,
 )
 from neuroalign.models import Model
+from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.scores import Score, standard_error
 
 
@@ -89,20 +90,25 @@ class VarianceExplained(LassoBenchmark):
             provenance={"n_stimuli": responses.sizes["stimulus"], "n_neurons": responses.sizes["neuroid"]},
         )
 
-    def over_neurons(self, score: Score) -> NeuronTerms:
-        """Return the variance explained of each neuron; those without variance weigh nothing."""
-        values = score.data["variance_explained"].values
-        return values, np.isfinite(values).astype(np.float64)
+    @property
+    def statistics(self) -> tuple[Statistic, ...]:
+        """The mean variance explained."""
+        return (Statistic("value", "variance explained"),)
 
-    def refit(
-        self,
-        latents: xr.DataArray,
-        responses: xr.DataArray,
-        dataset: Dataset,
-        stimuli: NDArray[np.int64],
-    ) -> NeuronTerms:
-        """Predict stimuli that were drawn with replacement; their repeats share a fold."""
-        values = lasso_variance_explained(
-            **self.fit_arguments(latents, responses, dataset, stimuli)
-        ).per_neuron
-        return values, np.isfinite(values).astype(np.float64)
+    def resampling(self, statistic: str = "", scores: Sequence[Score] = ()) -> Resampling:
+        """Resample the mean over neurons; those without variance do not count."""
+        return Resampling(self.find_statistic(statistic), from_score=_mean_of_neurons, refit=self._refit)
+
+    def _refit(
+        self, latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, rows: NDArray[np.int64]
+    ) -> NeuronStatistic:
+        """Predict rows of stimuli drawn with replacement; their repeats share a fold."""
+        explained = lasso_variance_explained(**self.fit_arguments(latents, responses, dataset, rows))
+        return NeuronStatistic.weighted_mean(responses["neuroid"].values, explained.per_neuron)
+
+
+def _mean_of_neurons(score: Score) -> NeuronStatistic:
+    """Return the mean variance explained as a function of neurons."""
+    return NeuronStatistic.weighted_mean(
+        score.data["neuroid"].values, score.data["variance_explained"].values
+    )

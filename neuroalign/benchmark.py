@@ -20,9 +20,6 @@ from neuroalign.resampling import Resampling, Statistic
 from neuroalign.scores import Score
 from neuroalign.specs import parse_spec
 
-#: Values and weights of neurons, whose weighted mean is a score.
-NeuronTerms = tuple[NDArray[np.float64], NDArray[np.float64]]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmark(ABC):
@@ -75,45 +72,6 @@ class Benchmark(ABC):
         """Return the model's latents and the dataset's responses, paired by stimulus id in sorted order."""
         return align(model.latents(dataset.stimuli), dataset.responses, join=join)
 
-    def over_neurons(self, score: Score) -> NeuronTerms | None:
-        """Write a score as a weighted mean over neurons, so that neurons can be drawn anew without a fit.
-
-        Parameters
-        ----------
-        score : Score
-            Of one model by this benchmark, with its arrays.
-
-        Returns
-        -------
-        tuple of arrays, each of shape (n_neurons,), or None
-            Values and weights, in the order of ``score.data``; None where the score is no such mean.
-        """
-        return None
-
-    def refit(
-        self,
-        latents: xr.DataArray,
-        responses: xr.DataArray,
-        dataset: Dataset,
-        stimuli: NDArray[np.int64],
-    ) -> NeuronTerms | None:
-        """Score stimuli that were drawn with replacement, for a bootstrap over stimuli.
-
-        Parameters
-        ----------
-        latents, responses
-            As :meth:`align` returns them.
-        dataset : Dataset
-        stimuli : array of int, shape (n_stimuli,)
-            Rows of both. The repeats of one stimulus must share a fold.
-
-        Returns
-        -------
-        tuple of arrays, each of shape (n_neurons,), or None
-            As of :meth:`over_neurons`; all stimuli in order give the score itself. None where there is no refit.
-        """
-        return None
-
     def confounds(self, a: Score, b: Score) -> list[str]:
         """Say in sentences what other than the neurons could explain the difference of two families or models.
 
@@ -123,21 +81,6 @@ class Benchmark(ABC):
             By this benchmark; of a family with its ``instances``.
         """
         return []
-
-    def on_common_terms(self, scores: Sequence[Score]) -> dict[str, list[float]]:
-        """Return what the scores of several models would be if their definition treated all alike.
-
-        Parameters
-        ----------
-        scores : sequence of Score
-            By this benchmark, without their arrays.
-
-        Returns
-        -------
-        dict of str to list of float
-            A number for each score under the name that a leaderboard shows; empty where all are treated alike.
-        """
-        return {}
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:
@@ -166,7 +109,9 @@ class Benchmark(ABC):
         chosen = self.find_statistic(statistic)
 
         def read(score: Score) -> float:
-            return score.value if chosen.identifier == "value" else score.beside.get(chosen.identifier, np.nan)
+            return (
+                score.value if chosen.identifier == "value" else score.beside.get(chosen.identifier, np.nan)
+            )
 
         return Resampling(chosen, read, reason=f"{self.identifier} has no terms of single neurons")
 

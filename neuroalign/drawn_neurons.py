@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from neuroalign.benchmark import Benchmark, NeuronTerms, make_benchmark
+from neuroalign.benchmark import Benchmark, make_benchmark
 from neuroalign.errors import ArrayError, NeuroalignError
 from neuroalign.registry import benchmarks
+from neuroalign.resampling import NeuronStatistic, Resampling
 from neuroalign.results import ResultsStore
 from neuroalign.score_groups import ScoreGroup
 from neuroalign.scores import Score
-from neuroalign.stats import bootstrap_weighted_means
+from neuroalign.stats import bootstrap_means
 
 #: Draws of neurons behind the test over instances and neurons.
 N_RESAMPLES = 10_000
@@ -60,79 +60,90 @@ def draw_neurons(group: ScoreGroup, store: ResultsStore, wanted: bool | None = N
     if wanted is False or len(families) < 2:
         return DrawnNeurons({})
     benchmark = _benchmark(group)
-    no_mean = DrawnNeurons({}, reason=f"{group.benchmark} is no weighted mean over neurons")
-    if benchmark is None or type(benchmark).over_neurons is Benchmark.over_neurons:
-        return no_mean
+    if benchmark is None:
+        return DrawnNeurons({}, reason=f"{group.benchmark} is not installed")
+    resampling = benchmark.resampling("value")
+    if resampling.from_score is None:
+        return DrawnNeurons({}, reason=resampling.reason)
     n_arrays = sum(map(len, families.values()))
     if wanted is None and n_arrays > MOST_ARRAYS:
         return DrawnNeurons(
             {}, reason=f"the arrays of {n_arrays:,} scores were not read; --over-neurons reads them"
         )
-    neurons: NDArray[np.str_] | None = None
-    terms, reasons = {}, []
+    neurons: tuple[str, ...] | None = None
+    statistics: dict[str, NeuronStatistic] = {}
+    reasons = []
     for name, scores in families.items():
         try:
             read = [replace(each, data=store.load_arrays(key)) for key, each in scores.items()]
-            found = neuron_terms(read, benchmark, neurons)
+            statistics[name] = mean_of_instances(neuron_statistics(read, resampling, neurons))
         except NeuroalignError as error:
             # An import may be damaged or odd; the other families are tested all the same.
             reasons.append(f"{name}: {error}")
             continue
-        if found is None:
-            return no_mean
-        neurons, terms[name] = found
-    means = bootstrap_weighted_means(list(terms.values()), n_resamples=N_RESAMPLES)
+        neurons = statistics[name].neurons
+    means = bootstrap_means(
+        list(statistics.values()), 0 if neurons is None else len(neurons), n_resamples=N_RESAMPLES
+    )
     return DrawnNeurons(
-        dict(zip(terms, means, strict=True)), 0 if neurons is None else len(neurons), "; ".join(reasons)
+        dict(zip(statistics, means, strict=True)), 0 if neurons is None else len(neurons), "; ".join(reasons)
     )
 
 
-def neuron_terms(
-    scores: Sequence[Score], benchmark: Benchmark, neurons: NDArray[np.str_] | None = None
-) -> tuple[NDArray[np.str_], NeuronTerms] | None:
-    """Write the scores of a family as weighted means over the same neurons.
+def neuron_statistics(
+    scores: Sequence[Score], resampling: Resampling, neurons: Sequence[str] | None = None
+) -> list[NeuronStatistic]:
+    """Return one statistic of each score of a family as a function of the same neurons.
 
     Parameters
     ----------
     scores : sequence of Score
-        Of the instances, by this benchmark, with their arrays; those that are NaN are passed over.
-    benchmark : Benchmark
-    neurons : array of str, optional
+        Scores of the instances, with their arrays; those without the statistic are passed over.
+    resampling : Resampling
+        With `from_score`.
+    neurons : sequence of str, optional
         The order of the neurons; by default that of their sorted names.
 
     Returns
     -------
-    tuple of neurons and (values, weights), or None
-        Values and weights have the shape (n_instances, n_neurons). None where the score is no weighted mean.
+    list of NeuronStatistic
 
     Raises
     ------
     ArrayError
         If no instance has a score, scores are of different neurons, or arrays are not those of the benchmark.
     """
-    values, weights = [], []
+    assert resampling.from_score is not None
+    statistics: list[NeuronStatistic] = []
     for score in scores:
-        if not np.isfinite(score.value):
+        if not np.isfinite(resampling.read(score)):
             continue
         try:
-            terms = benchmark.over_neurons(score)
-            own = pd.Index(score.data["neuroid"].values) if terms is not None else None
-        except (KeyError, ValueError, TypeError) as error:
-            raise ArrayError(
-                f"the arrays of {score.model} are not those of {benchmark.identifier}"
-            ) from error
-        if terms is None or own is None:
-            return None
-        # Sorted, so that the same draws are made whichever score is read first.
-        neurons = np.sort(own.values) if neurons is None else neurons
-        order = own.get_indexer(neurons) if own.is_unique else np.array([-1])
-        if len(own) != len(neurons) or (order < 0).any():
+            own = resampling.from_score(score)
+        except (KeyError, ValueError, TypeError, ArrayError) as error:
+            raise ArrayError(f"the arrays of {score.model} are not those of {score.benchmark}") from error
+        # Sorted, so that the same draws are made for every order of the scores.
+        neurons = sorted(own.neurons) if neurons is None else neurons
+        if sorted(own.neurons) != sorted(neurons):
             raise ArrayError(f"{score.model} was scored on other neurons than the rest")
-        values.append(np.asarray(terms[0], dtype=np.float64)[order])
-        weights.append(np.asarray(terms[1], dtype=np.float64)[order])
-    if not values or neurons is None:
+        statistics.append(own.in_order(neurons))
+    if not statistics:
         raise ArrayError("no instance has a score")
-    return neurons, (np.stack(values), np.stack(weights))
+    return statistics
+
+
+def mean_of_instances(statistics: Sequence[NeuronStatistic]) -> NeuronStatistic:
+    """Return the mean of statistics of the same neurons in the same order as one statistic."""
+    stops = np.cumsum([statistic.terms.shape[1] for statistic in statistics])[:-1]
+
+    def combine(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        parts = np.split(sums, stops, axis=1)
+        values = [statistic.combine(part) for statistic, part in zip(statistics, parts, strict=True)]
+        return np.mean(values, axis=0)
+
+    return NeuronStatistic(
+        statistics[0].neurons, np.hstack([statistic.terms for statistic in statistics]), combine
+    )
 
 
 def _benchmark(group: ScoreGroup) -> Benchmark | None:

@@ -246,13 +246,17 @@ def _on_common_terms(group: ScoreGroup) -> dict[str, dict[str, float]]:
     by = make_benchmark(group.benchmark, registered_benchmarks.get(group.benchmark), {})
     if by.version != group.benchmark_version:
         return {}
-    scores = [(family, each) for family, of in group.families.items() for each in of.values()]
+    scores = [score for family in group.families.values() for score in family.values()]
+    if len({score.beside["D"] for score in scores if score.beside.get("D", 0) >= 2}) < 2:
+        return {}
+    if "at_common_d" not in {statistic.identifier for statistic in by.statistics}:
+        return {}
+    common = by.resampling("at_common_d", scores)
     return {
-        name: {
-            family: _mean([value for (of, _), value in zip(scores, values, strict=True) if of == family])
-            for family in group.families
+        common.statistic.label.removeprefix("alignment C "): {
+            family: _mean([common.read(score) for score in members.values()])
+            for family, members in group.families.items()
         }
-        for name, values in by.on_common_terms([each for _, each in scores]).items()
     }
 
 

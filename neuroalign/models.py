@@ -64,6 +64,10 @@ class ModelFamily(ABC):
 
     identifier: str
 
+    #: Whether the instances are a random sample of what the family could give, as those of several seeds are. None:
+    #: they are one if their names differ in an option ``seed``. Other families are tested over neurons only.
+    is_sample: bool | None = None
+
     @abstractmethod
     def grid(self, dataset: "Dataset | None" = None) -> Sequence[Mapping[str, Any]]:
         """Return the options of each instance, in the order of the family.
@@ -100,10 +104,13 @@ class FixedFamily(ModelFamily):
     ----------
     identifier : str
     members : sequence of Model
+    is_sample : bool, optional
+        See :attr:`ModelFamily.is_sample`.
     """
 
-    def __init__(self, identifier: str, members: Sequence[Model]) -> None:
+    def __init__(self, identifier: str, members: Sequence[Model], *, is_sample: bool | None = None) -> None:
         self.identifier = identifier
+        self.is_sample = is_sample
         self._members = list(members)
 
     def grid(self, dataset: "Dataset | None" = None) -> Sequence[Mapping[str, Any]]:
@@ -316,7 +323,11 @@ def load_model(
         reducer = _with_options("reducer", wrapper.name, reducers.get(wrapper.name), wrapper.options)
         if isinstance(loaded, ModelFamily):
             members = [reducer(each) for each in loaded.instances(dataset)]
-            loaded = FixedFamily(f"{loaded.identifier}+{format_spec(wrapper.name, wrapper.options)}", members)
+            loaded = FixedFamily(
+                f"{loaded.identifier}+{format_spec(wrapper.name, wrapper.options)}",
+                members,
+                is_sample=loaded.is_sample,
+            )
         else:
             loaded = reducer(loaded)
     return loaded

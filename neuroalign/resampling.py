@@ -150,6 +150,9 @@ class Resampling:
         Fits the model to drawn stimuli; None where the benchmark cannot be fitted to drawn stimuli.
     reason : str
         Why `from_score` or `refit` is missing; empty if both exist.
+    terms_of : str
+        Identifier of the statistic whose terms `from_score` and `refit` return, where only `combine` differs from that
+        statistic's; by default the statistic's own.
     """
 
     statistic: Statistic
@@ -157,3 +160,8 @@ class Resampling:
     from_score: FromScore | None = None
     refit: Refit | None = None
     reason: str = ""
+    terms_of: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.terms_of:
+            object.__setattr__(self, "terms_of", self.statistic.identifier)

@@ -155,6 +155,7 @@ def score_all(
             f"neuroalign info {loaded.identifier} says what there is"
         )
     family = loaded.identifier
+    is_sample = loaded.is_sample if isinstance(loaded, ModelFamily) else None
     store = store or ResultsStore()
     created = now()
     jobs: Iterable[Any] = (
@@ -169,6 +170,7 @@ def score_all(
             created,
             n_permutations,
             permutation_seed,
+            is_sample,
         )
         for each in instances
     )
@@ -200,6 +202,7 @@ def _score_instance(
     created: str,
     n_permutations: int,
     permutation_seed: int,
+    is_sample: bool | None = None,
 ) -> list[Score | Failure]:
     started = time.monotonic()
     try:
@@ -215,6 +218,9 @@ def _score_instance(
         key = _score_key(model, latents_hash, dataset, benchmark, join, family)
         known = store.load(key) if use_cache and key else None
         if known is not None and _has_null(known, n_permutations, permutation_seed):
+            if is_sample is not None and known.provenance.get("is_sample") != is_sample and key:
+                known = replace(known, provenance={**known.provenance, "is_sample": is_sample})
+                store.save(key, known)
             outcomes.append(known)
             continue
         started = time.monotonic()
@@ -242,6 +248,7 @@ def _score_instance(
             "model_fingerprint": getattr(model, "fingerprint", None),
             "simulated": dataset.simulated,
             "join": join,
+            **({} if is_sample is None else {"is_sample": is_sample}),
             # By which later runs are planned.
             "seconds": round(time.monotonic() - started, 3),
             "latents_seconds": round(latents_seconds, 3),

@@ -1,20 +1,27 @@
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import xarray as xr
 from neuroalign.benchmarks.alignment import Alignment
 from neuroalign.benchmarks.correlation_ratio import CorrelationRatio
+from neuroalign.benchmarks.stimulus_bootstrap import StimulusBootstrap
 from neuroalign.benchmarks.variance_explained import VarianceExplained
 from scipy import stats
 
 import neuroalign as na
+from neuroalign.benchmark import load_benchmark
 from neuroalign.cli import run
 from neuroalign.cli.compare import screen
+from neuroalign.comparison import Sample, generalise, make_sample
+from neuroalign.comparison.wording import conclude, explain
 from neuroalign.errors import UsageError
-from neuroalign.metrics import aggregate_ratios, completeness_at
+from neuroalign.metrics import aggregate_ratios, completeness, completeness_at
 from neuroalign.models import FixedFamily
+from neuroalign.resampling import Resampling, Statistic
+from neuroalign.scores import Score, summarise
 from neuroalign.stats import bootstrap_weighted_difference
 
 QUICK = Alignment(n_folds=3, n_lambdas=20)
@@ -52,12 +59,21 @@ def test_numbers_are_those_of_the_tests_by_themselves(dataset, pair):
     assert instances.p == pytest.approx(theirs.pvalue)
     assert (instances.ci_low, instances.ci_high) == pytest.approx(tuple(theirs.confidence_interval()))
     terms = [
-        [np.stack(each) for each in zip(*(QUICK.over_neurons(one) for one in score.instances), strict=True)]
+        [
+            np.stack([one.data["alignment"].values for one in score.instances]),
+            np.stack([np.abs(one.data["weights"].values).sum(axis=0) for one in score.instances]),
+        ]
         for score in (result.a, result.b)
     ]
     drawn = bootstrap_weighted_difference(*terms[0], *terms[1], n_resamples=500, seed=3)
     assert drawn.estimate == pytest.approx(result.difference)
-    assert (neurons.ci_low, neurons.ci_high, neurons.p) == (drawn.low, drawn.high, drawn.p)
+    # The interval is Student's, with the spread of the draws as the standard error.
+    assert neurons.standard_error == pytest.approx(drawn.standard_error)
+    half = drawn.standard_error * stats.t.ppf(0.975, 11)
+    assert (neurons.ci_low, neurons.ci_high) == pytest.approx(
+        (result.difference - half, result.difference + half)
+    )
+    assert neurons.p == pytest.approx(2 * stats.t.sf(abs(result.difference) / drawn.standard_error, 11))
     assert math.isnan(stimuli.p)
     assert together.standard_error == pytest.approx(
         math.hypot(instances.standard_error, drawn.standard_error)
@@ -93,12 +109,12 @@ def test_stimuli_are_drawn_when_asked_for(dataset, pair):
 def test_a_refit_to_all_stimuli_is_the_score(dataset, pair, by):
     model = pair[0].instances(dataset)[0]
     score = by.score(model, dataset)
-    values, weights = by.refit(*by.align(model, dataset), dataset, np.arange(120))
-    kept = weights > 0
-    assert np.average(values[kept], weights=weights[kept]) == pytest.approx(score.value, abs=1e-12)
-    stored, weights_of_score = by.over_neurons(score)
-    np.testing.assert_allclose(stored, values)
-    np.testing.assert_allclose(weights_of_score, weights)
+    resampling = by.resampling("value")
+    fitted = resampling.refit(*by.align(model, dataset), dataset, np.arange(120))
+    everyone = np.ones((1, len(fitted.neurons)))
+    assert fitted(everyone)[0] == pytest.approx(score.value, abs=1e-12)
+    np.testing.assert_allclose(resampling.from_score(score).terms, fitted.terms)
+    assert resampling.read(score) == score.value
 
 
 def test_dead_units_are_said_to_explain_what_they_explain(dataset):
@@ -111,47 +127,84 @@ def test_dead_units_are_said_to_explain_what_they_explain(dataset):
     assert result.difference > 0.2
     converted = np.mean([completeness_at(each.value, 4, 104) for each in result.b.instances])
     assert result.a.value == pytest.approx(converted)
-    (dead, free) = result.confounds
-    assert (
-        "padded has 4 informative units where D is 104 and plain has 4 informative units where D is 4" in dead
-    )
-    assert dead.endswith(("explains it.", "explains most of it."))
-    assert free.endswith("does not agree.")
+    (common,) = result.others
+    assert common.statistic.label == "alignment C at D = 104"
+    assert common.means["a"] == pytest.approx(common.means["b"])
+    assert common.test.estimate == pytest.approx(0.0, abs=1e-12)
+    text = " ".join(screen(result).split())
+    assert f"alignment C at D = 104: {result.a.value:.3f} against {result.a.value:.3f}, difference" in text
+    assert not any("logarithm" in sentence for sentence in result.confounds)
 
 
-def test_true_factors_are_not_explained_away(dataset, pair):
-    dead, free = na.compare(*pair, dataset, QUICK, ceiling=None, n_resamples=50).confounds
-    assert "D is 4 for both, so the base of the logarithm favours neither" in dead
-    assert free.endswith("which agrees.")
+def test_at_one_d_the_common_d_is_not_named(dataset, pair):
+    assert na.compare(*pair, dataset, QUICK, ceiling=None, n_resamples=50).others == []
 
 
 def test_chance_of_few_units(dataset, pair):
-    (said,) = na.compare(*pair, dataset, "correlation_ratio", ceiling=None).confounds
-    assert said.startswith("Chance at small D: true has 4 informative units, turned 4")
+    result = na.compare(*pair, dataset, "correlation_ratio", ceiling=None)
+    assert [other.statistic.label for other in result.others] == ["unit proportion"]
+    assert result.confounds[0].startswith("Chance at small D: true has 4 informative units, turned 4")
 
 
 def test_a_benchmark_that_is_no_mean_over_neurons_says_so(dataset, pair):
     result = na.compare(*pair, dataset, "correlation_ratio[aggregate=unit_max]", ceiling=None)
     assert [each.over for each in result.generalisations] == ["instances", "neurons", "stimuli"]
-    assert result.generalisations[1].reason == "correlation_ratio is no weighted mean over neurons"
+    assert result.generalisations[1].reason == (
+        "correlation_ratio with aggregate=unit_max takes the maximum over neurons, which drawn neurons do not vary "
+        "enough for a bootstrap"
+    )
 
 
 @pytest.mark.parametrize("aggregate", ["unit_mean", "neuron_mean"])
-def test_the_correlation_ratio_is_a_weighted_mean_over_neurons(dataset, pair, aggregate):
+def test_the_correlation_ratio_of_drawn_neurons_is_that_of_the_neurons(dataset, pair, aggregate):
     by = CorrelationRatio(aggregate=aggregate, n_permutations=0)
     score = by.score(pair[1].instances(dataset)[0], dataset)
-    values, weights = by.over_neurons(score)
-    assert np.average(values, weights=weights) == pytest.approx(score.value, abs=1e-12)
-    # A neuron without a ratio has no weight, and its unit the others'.
+    # A neuron without a ratio does not count.
     score.data["correlation_ratio"][3], score.data["best_unit"][3] = np.nan, ""
-    values, weights = by.over_neurons(score)
-    assert weights[3] == 0
-    _, best = np.unique(score.data["best_unit"].values, return_inverse=True)
-    rest = np.arange(12) != 3
-    expected = aggregate_ratios(values[rest], best[rest], aggregate)
-    assert np.average(values[rest], weights=weights[rest]) == pytest.approx(expected, abs=1e-12)
+    rng = np.random.default_rng(0)
+    drawn = [np.arange(12), *rng.integers(12, size=(20, 12)), np.full(12, 3)]
+    statistic = by.resampling("value").from_score(score)
+    proportion = by.resampling("unit_proportion").from_score(score)
+    counts = np.array([np.bincount(neurons, minlength=12) for neurons in drawn])
+    ratios, best = score.data["correlation_ratio"].values, score.data["best_unit"].values
+    codes = np.where(best == "", -1, np.unique(best, return_inverse=True)[1])
+    expected = [aggregate_ratios(ratios[neurons], codes[neurons], aggregate) for neurons in drawn]
+    np.testing.assert_allclose(statistic(counts), [*expected[:-1], 0.0], atol=1e-12)
+    units = [len(set(codes[neurons]) - {-1}) / 4 for neurons in drawn]
+    np.testing.assert_allclose(proportion(counts), units, atol=1e-12)
     result = na.compare(*pair, dataset, by, ceiling=None, n_resamples=200)
     assert [each.over for each in result.generalisations][-1] == "instances and neurons"
+
+
+def test_alignment_at_a_common_d_is_that_of_the_weights_at_this_d(dataset):
+    families = [family(dataset, "small", 1, mixed=True), family(dataset, "large", 1, mixed=True, dead=6)]
+    small, large = (QUICK.score(one.instances(dataset)[0], dataset) for one in families)
+    common = QUICK.resampling("at_common_d", [small, large])
+    assert common.statistic.label == "alignment C at D = 10"
+    assert common.terms_of == "value"
+    at_ten = completeness(small.data["weights"].values, n_units=10).score
+    assert common.read(small) == pytest.approx(at_ten, abs=1e-12)
+    assert common.read(large) == large.value
+    statistic = common.from_score(small)
+    counts = np.array([np.ones(12), np.eye(12)[0], np.zeros(12)])
+    one = completeness(small.data["weights"].values[:, :1], n_units=10).score
+    np.testing.assert_allclose(statistic(counts), [at_ten, one, 0.0], atol=1e-12)
+    zero = replace(small, value=0.0, beside={**small.beside, "neurons without weight": 12})
+    assert common.read(zero) == 0.0
+    with pytest.raises(UsageError, match="at_common_d needs the scores of all models"):
+        QUICK.resampling("at_common_d")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("decoding", "decoding matches each unit with one neuron, so drawn neurons need a new matching"),
+        ("linear_recombination", "linear_recombination mixes all neurons, so drawn neurons need a new fit"),
+    ],
+)
+def test_benchmarks_without_terms_say_why(name, reason):
+    resampling = load_benchmark(name).resampling()
+    assert (resampling.from_score, resampling.refit, resampling.reason) == (None, None, reason)
 
 
 @pytest.mark.parametrize("kind", ["abs_gaussian", "orthogonal"])
@@ -181,7 +234,11 @@ def test_what_is_exceeded_is_no_ceiling(dataset, pair):
 def test_single_models_have_no_spread_of_instances(dataset, pair):
     first, second = (each.instances(dataset)[0] for each in pair)
     result = na.compare(first, second, dataset, QUICK, ceiling=None, n_resamples=100)
-    assert result.generalisations[0].reason == "fewer than two finite values in one group (1 and 1)"
+    assert result.generalisations[0].reason == (
+        "true[seed=0] is a single model, so it is tested over neurons only; "
+        "turned[seed=0] is a single model, so it is tested over neurons only"
+    )
+    assert [test.over for test in result.generalisations] == ["instances", "neurons", "stimuli"]
     assert "is not tested over instances and stimuli" in result.sentence
     assert result.verdict == "a"
 
@@ -190,6 +247,221 @@ def test_lower_is_better_for_decoding(dataset, pair):
     result = na.compare(*pair, dataset, "decoding", ceiling=None)
     assert result.difference < 0
     assert result.sentence.startswith("true scores lower, which is better, than turned by ")
+    assert "in decoding distance" in result.sentence
+
+
+def sized(dataset, name, *, mixed):
+    """A family whose members differ in a size and have no seed."""
+    members = [
+        na.as_model(model.latents(dataset.stimuli), identifier=f"{name}[n={index}]")
+        for index, model in enumerate(family(dataset, name, 4, mixed=mixed).instances(dataset))
+    ]
+    return FixedFamily(name, members)
+
+
+def test_sizes_are_no_sample_of_instances(dataset, pair):
+    true, turned = (sized(dataset, name, mixed=mixed) for name, mixed in (("true", False), ("turned", True)))
+    both = na.compare(true, turned, dataset, QUICK, ceiling=None, n_resamples=300)
+    why = "its sizes are not a sample of instances, so it is tested over neurons only"
+    assert both.why_no_samples == {"a": f"true has no seed: {why}", "b": f"turned has no seed: {why}"}
+    assert [(test.over, math.isfinite(test.p)) for test in both.generalisations] == [
+        ("instances", False),
+        ("neurons", True),
+        ("stimuli", False),
+    ]
+    text = " ".join(screen(both).split())
+    assert f"true has no seed: {why}." in text
+    # Of one such family and one with seeds, the variance over instances is that of the second.
+    mixed = na.compare(pair[0], turned, dataset, QUICK, ceiling=None, n_resamples=300)
+    _, neurons, _, together = mixed.generalisations
+    assert together.n == "3 × 12"
+    values = [score.value for score in mixed.a.instances]
+    assert together.standard_error == pytest.approx(
+        math.hypot(np.std(values, ddof=1) / math.sqrt(3), neurons.standard_error)
+    )
+    # A family may declare that its members are a sample, or that they are not.
+    declared = FixedFamily("turned", turned.instances(dataset), is_sample=True)
+    result = na.compare(pair[0], declared, dataset, QUICK, ceiling=None, n_resamples=300)
+    assert math.isfinite(result.generalisations[0].p)
+    assert result.b.instances[0].provenance["is_sample"] is True
+    declared = FixedFamily("true", pair[0].instances(dataset), is_sample=False)
+    result = na.compare(declared, pair[1], dataset, QUICK, ceiling=None, n_resamples=300)
+    assert (
+        result.why_no_samples["a"]
+        == "true declares no sample of instances, so it is tested over neurons only"
+    )
+
+
+def with_axes(score, index, p, **arrays):
+    """Scores of instances as a benchmark with an axis index makes them."""
+    beside = {
+        "axis_index": index,
+        "axis_index_error": 0.02,
+        "axis_index_p": p,
+        "regenerated": 0.5,
+        "turned": 0.4,
+        "turned_sd": 0.01,
+    }
+    return replace(score, beside={**score.beside, **beside}, data=score.data.assign(arrays))
+
+
+KAPPA = Statistic("axis_index", "axis index κ")
+
+
+def concluded(kappas, ps):
+    """Conclude from two families of three instances with these κ and p."""
+    scores = []
+    for name, kappa, p in zip(("beta_vae", "pca"), kappas, ps, strict=True):
+        instances = [
+            with_axes(
+                Score(
+                    value=0.5,
+                    error=0.0,
+                    error_over="neurons",
+                    model=f"{name}[seed={seed}]",
+                    family=name,
+                    dataset="toy",
+                    benchmark="alignment",
+                    benchmark_version=1,
+                ),
+                kappa + 0.001 * seed,
+                p,
+            )
+            for seed in range(3)
+        ]
+        scores.append(summarise(instances, family=name))
+    resampling = Resampling(KAPPA, read=lambda score: score.beside["axis_index"])
+    samples = [make_sample(score.instances, resampling) for score in scores]
+    return conclude(*scores, tuple(samples), KAPPA, generalise(*samples)), scores
+
+
+def test_where_no_axes_are_special_neither_is_higher():
+    (verdict, sentence), scores = concluded((0.05, 0.02), (0.2, 0.6))
+    assert verdict == "neither"
+    assert sentence == (
+        "Neither model's axes are special: beta_vae (κ = 0.051, p = 0.200) and pca (κ = 0.021, p = 0.600). "
+        "So their difference of 0.030 ranks neither before the other."
+    )
+    assert explain(*scores)[0] == (
+        "Axes: those of beta_vae are not special (κ = 0.051 ± 0.020, median p = 0.200, 0 of 3 instances have p ≤ .05); "
+        "C is 0.500, with neurons regenerated from linear tuning 0.500, and with this tuning turned 0.400 ± 0.010."
+    )
+
+
+def test_higher_is_withheld_where_one_side_is_at_chance():
+    (verdict, sentence), _ = concluded((0.4, 0.02), (0.01, 0.6))
+    assert verdict == "a"
+    assert sentence.startswith(
+        "The axes of beta_vae are special (κ = 0.401, p = 0.010), those of pca are not (κ = 0.021, p = 0.600). "
+        "Their difference of 0.380 holds over instances"
+    )
+    assert "higher" not in sentence
+    # κ needs both: a number above .10 and p ≤ .05.
+    for kappa, p in ((0.4, 0.06), (0.09, 0.01)):
+        (verdict, sentence), _ = concluded((kappa, 0.02), (p, 0.6))
+        assert (verdict, sentence.startswith("Neither model's axes are special")) == ("neither", True)
+    (verdict, sentence), _ = concluded((0.4, 0.2), (0.01, 0.02))
+    assert verdict == "a"
+    assert sentence.startswith(
+        "beta_vae scores higher than pca by 0.200 in axis index κ (0.401 against 0.201)."
+    )
+
+
+def test_chance_by_shuffles_withholds_higher(dataset, pair):
+    _, scores = concluded((0.4, 0.2), (0.01, 0.02))
+    a, b = (replace(score, value=value) for score, value in zip(scores, (0.6, 0.5), strict=True))
+    b = replace(
+        b,
+        null=0.48,
+        instances=[replace(score, provenance={"permutation_p": 0.3}) for score in b.instances],
+    )
+    statistic = Statistic("value", "alignment C")
+    samples = tuple(
+        Sample(score.model, np.array([score.value - 0.01, score.value + 0.01])) for score in (a, b)
+    )
+    verdict, sentence = conclude(a, b, samples, statistic, generalise(*samples))
+    assert sentence.startswith(
+        "pca is not above chance (0.500, p of chance = 0.300). Their difference of 0.100 "
+    )
+    assert verdict == "a"
+
+
+def test_other_explanations_are_named(dataset, pair):
+    _, scores = concluded((0.4, 0.2), (0.01, 0.02))
+    neurons = [f"n{index}" for index in range(8)]
+    given = []
+    for score, explained, trained in zip(scores, (0.4, 0.2), ("faces", "objects"), strict=True):
+        predicted = np.arange(8) < (7 if explained > 0.3 else 6)
+        data = xr.Dataset(
+            {
+                "variance_explained": ("neuroid", np.full(8, explained)),
+                "predicted": ("neuroid", predicted),
+            },
+            coords={"neuroid": neurons},
+        )
+        instances = [
+            replace(
+                one, data=data, provenance={"trained_on": trained}, beside={"neurons without weight": 2.0}
+            )
+            for one in score.instances
+        ]
+        given.append(summarise(instances, family=score.model))
+    assert explain(*given, reliability=0.61) == [
+        "Prediction: beta_vae explains 40.0% of the variance, pca 20.0%; a model that predicts fewer neurons is scored "
+        "on other neurons.",
+        "Neurons without weight: 2 for beta_vae, 2 for pca; they do not count in C.",
+        "Training images: beta_vae was trained on faces, pca was trained on objects; the images may explain the "
+        "difference.",
+        "Reliability: the median neuron's is 0.61; noise lowers C and variance explained of both models.",
+    ]
+
+
+def test_matched_neurons_are_those_that_both_predict(dataset, pair, monkeypatch):
+    score_neurons = Alignment.score
+
+    def score(self, model, dataset, *, join="exact"):
+        scored = score_neurons(self, model, dataset, join=join)
+        predicted = np.arange(12) < (8 if model.identifier.startswith("true") else 10)
+        return replace(scored, data=scored.data.assign(predicted=("neuroid", predicted)))
+
+    monkeypatch.setattr(Alignment, "score", score)
+    result = na.compare(*pair, dataset, QUICK, ceiling=None, n_resamples=100)
+    assert result.n_matched == 8
+    expected = [
+        np.mean([completeness(one.data["weights"].values[:, :8]).score for one in score.instances])
+        for score in (result.a, result.b)
+    ]
+    assert result.matched.estimate == pytest.approx(expected[0] - expected[1], abs=1e-12)
+    assert any(
+        sentence.startswith(
+            "Matched neurons: at the 8 neurons that both predict above chance the difference is +"
+        )
+        for sentence in result.confounds
+    )
+
+
+def test_a_dual_bootstrap_by_stored_draws_is_that_of_compare(dataset, pair):
+    scores, bootstraps = [], {}
+    for models in pair:
+        instances = models.instances(dataset)
+        scores.append([replace(QUICK.score(model, dataset), family=models.identifier) for model in instances])
+        stored = StimulusBootstrap(benchmark=QUICK, n_draws=6, seed=2)
+        bootstraps |= {model.identifier: stored.score(model, dataset) for model in instances}
+    resampling = QUICK.resampling("value")
+    samples = [make_sample(one, resampling, bootstraps=bootstraps) for one in scores]
+    compared = na.compare(
+        *pair, dataset, QUICK, ceiling=None, n_resamples=200, n_stimulus_resamples=6, seed=2
+    )
+    tests = generalise(*samples, n_resamples=200, seed=2)
+    assert [test.over for test in tests] == [test.over for test in compared.generalisations]
+    for ours, theirs in zip(tests, compared.generalisations, strict=True):
+        assert ours.p == pytest.approx(theirs.p)
+        assert ours.standard_error == pytest.approx(theirs.standard_error)
+    # At a common D the same stored terms serve.
+    common = QUICK.resampling("at_common_d", [*scores[0], *scores[1]])
+    assert make_sample(scores[0], common, bootstraps=bootstraps).of_stimuli.values.shape == (6, 2)
+    other = make_sample(scores[0], QUICK.resampling("value"), bootstraps={})
+    assert other.why_no_stimuli == "true[seed=0] was not fitted to drawn stimuli"
 
 
 def test_record_is_json(dataset, pair):

@@ -9,7 +9,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from neuroalign.benchmark import load_benchmark
-from neuroalign.comparison import generalise_over_neurons
+from neuroalign.comparison import generalise, make_sample
 from neuroalign.leaderboards import describe_welch_only, leaderboard, leaderboards
 from neuroalign.results import ResultsStore
 from neuroalign.scores import Score
@@ -246,8 +246,9 @@ def test_the_test_over_neurons_is_that_of_compare(dataset):
         if name == names[0]:
             assert np.isnan(row.crossed_p)
             continue
-        instances, _, together = generalise_over_neurons(
-            families[names[0]], families[name], load_benchmark("variance_explained")
+        resampling = load_benchmark("variance_explained").resampling()
+        instances, _, _, together = generalise(
+            make_sample(families[names[0]], resampling), make_sample(families[name], resampling)
         )
         assert (row.p_raw, row.crossed_p_raw) == pytest.approx((instances.p, together.p))
         assert (row.crossed_ci_low, row.crossed_ci_high) == pytest.approx((together.ci_low, together.ci_high))
@@ -318,5 +319,7 @@ def test_a_score_that_is_no_mean_over_neurons_says_so(store, dataset):
             f"de{index:02}", replace(changed, family=family, model=f"{family}{index}", value=0.1 * index)
         )
     table = leaderboard(dataset, "decoding")
-    assert table.attrs["no_neurons"] == "decoding is no weighted mean over neurons"
+    assert table.attrs["no_neurons"] == (
+        "decoding matches each unit with one neuron, so drawn neurons need a new matching"
+    )
     assert table["p"].notna().sum() == 1

@@ -35,6 +35,12 @@ Examples:
     help='With options if need be: "alignment[n_units=informative]".',
 )
 @click.option(
+    "--statistic",
+    default="",
+    metavar="NAME",
+    help="Which number of the benchmark is compared, such as at_common_d; by default its first.",
+)
+@click.option(
     "--neurons", default=10_000, show_default=True, metavar="B", help="Draws of neurons; they need no fit."
 )
 @click.option(
@@ -42,7 +48,7 @@ Examples:
     default=0,
     show_default=True,
     metavar="B",
-    help="Draws of stimuli; each fits every instance anew.",
+    help="Draws of stimuli; every instance is fitted to each.",
 )
 @click.option(
     "--permutations",
@@ -69,6 +75,7 @@ def compare(
     model_b: str,
     dataset: str,
     benchmark: str,
+    statistic: str,
     neurons: int,
     stimuli: int,
     permutations: int,
@@ -93,6 +100,7 @@ def compare(
         model_b,
         dataset,
         benchmark,
+        statistic=statistic,
         ceiling=None if no_ceiling else "neuron_subset",
         margin=margin,
         n_resamples=neurons,
@@ -112,9 +120,11 @@ def screen(result: "Comparison") -> str:
     """Lay a comparison out for one screen."""
     from tabulate import tabulate
 
+    from neuroalign.comparison.wording import describe_difference
+
     a, b = result.a, result.b
     kind = "simulated neurons" if result.simulated else "recorded neurons"
-    direction = "" if a.higher_is_better else ", lower is better"
+    direction = "" if result.statistic.higher_is_better else ", lower is better"
     title = f"{a.model} against {b.model} on {a.dataset} ({kind}), by {a.benchmark}{direction}"
     shown = [("A", a), ("B", b)]
     if result.ceiling and result.ceiling.model not in (a.model, b.model):
@@ -137,12 +147,14 @@ def screen(result: "Comparison") -> str:
         disable_numparse=True,
         colalign=["left", "left", "right", "right", "right", "left", "right", "right"],
     )
+    why = list(dict.fromkeys(filter(None, result.why_no_samples.values())))
+    unsampled = [*why, "; ".join(why)]
     rows = [
         [
             each.over,
             each.n,
             *(
-                ["–", "–", each.reason]
+                ["–", "–", "no sample of instances (see below)" if each.reason in unsampled else each.reason]
                 if math.isnan(each.p)
                 else [f"{_number(each.ci_low)} to {_number(each.ci_high)}", _p(each.p), each.method]
             ),
@@ -155,6 +167,7 @@ def screen(result: "Comparison") -> str:
         disable_numparse=True,
         colalign=["left", "right", "right", "right", "left"],
     )
+    label = result.statistic.label
     lines = [
         title,
         "",
@@ -162,21 +175,27 @@ def screen(result: "Comparison") -> str:
         "",
         scores,
         "",
-        f"A − B = {result.difference:+.3f}",
+        f"A − B in {label} = {result.difference:+.3f}",
         "",
         table,
     ]
+    for other in result.others:
+        lines += ["", *_wrap(f"{describe_difference(other.statistic, other.means, other.test)}.")]
+    for reason in why:
+        lines += ["", *_wrap(f"{reason}.")]
     if result.meets_ceiling:
         lines += ["", "Does it meet the ceiling?"]
         for label, name in (("a", a.model), ("b", b.model)):
             outcome = result.meets_ceiling.get(label)
             if outcome is not None:
-                better = outcome.difference > 0 if a.higher_is_better else outcome.difference < 0
+                better = (
+                    outcome.difference > 0 if result.statistic.higher_is_better else outcome.difference < 0
+                )
                 exceeds = "it exceeds it, so that this is no ceiling"
                 verdict = exceeds if outcome.verdict == "no" and better else outcome.verdict
                 lines += _wrap(f"{name}: {verdict}; {outcome.reason}.", "  ")
     lines += ["", "What else could explain it?"]
-    for each in result.confounds or [f"nothing that is known of {a.benchmark}."]:
+    for each in result.confounds or [f"Nothing that is known of {a.benchmark}."]:
         lines += _wrap(each, "  ")
     notes = list(dict.fromkeys(note for score in (a, b) for note in score.notes if not score.instances))
     if notes:

@@ -92,10 +92,8 @@ def gather_figures(
     registered and it is the one that was scored: a record from elsewhere must not run code or fetch weights.
     """
     store = store or ResultsStore()
-    wanted = [
-        load_benchmark(each)
-        for each in list(benchmarks) or [name for name, _ in registered_benchmarks.items()]
-    ]
+    named: list[str | Benchmark] = [*benchmarks] or [name for name, _ in registered_benchmarks.items()]
+    wanted = [load_benchmark(benchmark) for benchmark in named]
     groups = [each for each in group_scores(store.items(), dataset, wanted) if each.families]
     if not groups:
         by = f" by {', '.join(map(_name, benchmarks))}" if benchmarks else ""

@@ -104,7 +104,7 @@ def bootstrap_weighted_mean(
     '0.72 (0.65 to 0.85)'
     """
     of_neurons, n = weighted_mean(values, weights), np.shape(values)[-1]
-    result = _over_neurons(of_neurons, n, method, confidence, n_resamples, seed)
+    result = bootstrap_neurons(of_neurons, n, method, confidence, n_resamples, seed)
     return result if _varies(values, weights) else _without_interval(result)
 
 
@@ -147,7 +147,9 @@ def bootstrap_weighted_difference(
     n = np.shape(values_a)[-1]
     if np.shape(values_b)[-1] != n:
         raise ArrayError(f"a and b must be of the same neurons, not {n} and {np.shape(values_b)[-1]}")
-    result = _over_neurons(lambda neurons: a(neurons) - b(neurons), n, method, confidence, n_resamples, seed)
+    result = bootstrap_neurons(
+        lambda neurons: a(neurons) - b(neurons), n, method, confidence, n_resamples, seed
+    )
     varies = _varies(values_a, weights_a) or _varies(values_b, weights_b)
     return result if varies else _without_interval(result)
 
@@ -175,19 +177,47 @@ def bootstrap_weighted_means(
     ArrayError, UsageError
         As :func:`bootstrap_weighted_difference`.
     """
-    _check(0.95, n_resamples, seed)
     of_counts = [_of_counts(values, weights) for values, weights in groups]
     sizes = {np.shape(values)[-1] for values, _ in groups}
     if len(sizes) > 1:
         raise ArrayError(f"all groups must be of the same neurons, not of {' and '.join(map(str, sizes))}")
-    means, rng = np.empty((len(groups), n_resamples)), np.random.default_rng(seed)
-    for n in sizes:
-        batch = max(1, _BATCH // n)
-        for start in range(0, n_resamples, batch):
-            stop = min(start + batch, n_resamples)
-            counts = _counts(rng.integers(0, n, size=(stop - start, n)), n)
-            for row, each in zip(means, of_counts, strict=True):
-                row[start:stop] = each(counts)
+    return bootstrap_means(of_counts, max(sizes, default=0), n_resamples=n_resamples, seed=seed)
+
+
+def bootstrap_means(
+    of_counts: Sequence[Callable[[NDArray[np.float64]], NDArray[np.float64]]],
+    n_neurons: int,
+    *,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """Bootstrap several statistics over the neurons that they share.
+
+    Parameters
+    ----------
+    of_counts : sequence of callable
+        Each maps counts of the neurons, (n_draws, n_neurons), to its statistic, (n_draws,), as a
+        :class:`neuroalign.resampling.NeuronStatistic` does.
+    n_neurons, n_resamples, seed : int
+
+    Returns
+    -------
+    array of float64, shape (n_statistics, n_resamples)
+        Of the same draws for all statistics: the difference of two rows is its distribution.
+
+    Raises
+    ------
+    UsageError
+        If an option is out of range.
+    """
+    _check(0.95, n_resamples, seed)
+    means, rng = np.empty((len(of_counts), n_resamples)), np.random.default_rng(seed)
+    batch = max(1, _BATCH // max(n_neurons, 1))
+    for start in range(0, n_resamples if len(of_counts) else 0, batch):
+        stop = min(start + batch, n_resamples)
+        counts = count_neurons(rng.integers(0, n_neurons, size=(stop - start, n_neurons)), n_neurons)
+        for row, statistic in zip(means, of_counts, strict=True):
+            row[start:stop] = statistic(counts)
     return means
 
 
@@ -257,12 +287,11 @@ def dual_bootstrap(
             f"a bootstrap needs two stimuli and two neurons at least, not {n_stimuli} and {n_neurons}"
         )
     of_neurons = fit(np.arange(n_stimuli))
-    over_neurons = _over_neurons(of_neurons, n_neurons, "bca", confidence, n_neuron_resamples, seed)
+    over_neurons = bootstrap_neurons(of_neurons, n_neurons, "bca", confidence, n_neuron_resamples, seed)
     everyone = np.arange(n_neurons)
     draws = np.empty((n_resamples, 2))
     for index in progress(range(n_resamples), description="bootstrap", total=n_resamples, unit="resample"):
-        rng = np.random.default_rng([seed, index])
-        stimuli, neurons = rng.integers(n_stimuli, size=n_stimuli), rng.integers(n_neurons, size=n_neurons)
+        stimuli, neurons = draw_stimuli_and_neurons(seed, index, n_stimuli, n_neurons)
         draws[index] = fit(stimuli)(np.stack([everyone, neurons]))
     v_neurons = float(over_neurons.distribution.var(ddof=1))
     v_stimuli, v_both = draws.var(axis=0, ddof=1)
@@ -315,10 +344,31 @@ def weighted_mean(values: ArrayLike, weights: ArrayLike) -> OfNeurons:
         As :func:`bootstrap_weighted_mean`.
     """
     of_counts, n = _of_counts(values, weights), np.shape(values)[-1]
-    return lambda neurons: of_counts(_counts(neurons, n))
+    return lambda neurons: of_counts(count_neurons(neurons, n))
 
 
-def _counts(neurons: NDArray[np.int64], n: int) -> NDArray[np.float64]:
+def draw_stimuli_and_neurons(
+    seed: int, index: int, n_stimuli: int, n_neurons: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return one draw of a bootstrap over stimuli and neurons; the same in every module, so that draws pair.
+
+    Parameters
+    ----------
+    seed, index : int
+        Seed of the bootstrap, and number of the draw.
+    n_stimuli, n_neurons : int
+
+    Returns
+    -------
+    rows : array of int, shape (n_stimuli,)
+        Independent of the number of neurons.
+    neurons : array of int, shape (n_neurons,)
+    """
+    rng = np.random.default_rng([seed, index])
+    return rng.integers(n_stimuli, size=n_stimuli), rng.integers(n_neurons, size=n_neurons)
+
+
+def count_neurons(neurons: NDArray[np.int64], n: int) -> NDArray[np.float64]:
     """Count how often each of n neurons was drawn, (n_resamples, n)."""
     number = len(neurons)
     rows = np.repeat(np.arange(number), neurons.shape[1])
@@ -353,9 +403,10 @@ def _of_counts(values: ArrayLike, weights: ArrayLike) -> Callable[[NDArray[np.fl
     return of_counts
 
 
-def _over_neurons(
+def bootstrap_neurons(
     of_neurons: OfNeurons, n: int, method: str, confidence: float, n_resamples: int, seed: int
 ) -> Bootstrap:
+    """Bootstrap a statistic of indices of neurons; see :func:`bootstrap_weighted_mean`."""
     from scipy import stats
 
     if method not in ("bca", "percentile"):

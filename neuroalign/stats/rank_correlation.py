@@ -166,7 +166,8 @@ def _exact(groups: list[_Group]) -> tuple[NDArray[np.int64], NDArray[np.float64]
     """Return the values of the statistic over all permutations and their probabilities; None for too many."""
     if any(a.size > _LARGEST_GROUP for a, _, _ in groups):
         return None
-    support, probability = np.zeros(1, dtype=np.int64), np.ones(1)
+    support: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
+    probability: NDArray[np.float64] = np.ones(1)
     for a, b, weight in groups:
         orders = np.fromiter(
             (index for order in permutations(range(a.size)) for index in order),
@@ -176,10 +177,10 @@ def _exact(groups: list[_Group]) -> tuple[NDArray[np.int64], NDArray[np.float64]
         values, counts = np.unique(b[orders] @ a, return_counts=True)
         if values.size * support.size > _MOST_PAIRS:
             return None
-        sums = (support[:, None] + weight * values).ravel()
-        shares = (probability[:, None] * (counts / counts.sum())).ravel()
+        sums: NDArray[np.int64] = (support[:, None] + weight * values).ravel()
+        shares: NDArray[np.float64] = (probability[:, None] * (counts / counts.sum())).ravel()
         support, place = np.unique(sums, return_inverse=True)
-        probability = np.bincount(place, weights=shares)
+        probability = np.bincount(place, weights=shares).astype(np.float64)
     return support, probability
 
 

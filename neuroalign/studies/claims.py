@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from neuroalign.comparison.axes import AXIS_INDEX, SPECIAL
 from neuroalign.errors import NeuroalignError
 from neuroalign.studies.differences import (
     Difference,
@@ -30,16 +31,13 @@ from neuroalign.studies.findings import (
     dropped,
     equivalent,
     not_different,
+    not_sampled,
     over,
     sort,
     sort_as_the_paper,
-    without_seed,
 )
 from neuroalign.studies.relation import predicts
-from neuroalign.studies.samples import AXIS_INDEX, Sample, fits_to_draws, read_scores, samples
-
-#: Number of a score with the p-value of its axis index by random turns of the tuning.
-AXIS_INDEX_P = "axis_index_p"
+from neuroalign.studies.samples import Sample, fits_to_draws, read_scores, samples
 
 
 def best(
@@ -101,8 +99,8 @@ def best(
         name: differ(known[subject], known[name], neurons=neurons, stimuli=bool(stimuli), held_out=held_out)
         for name in of_ours
     }
-    seedless = [name for name in (subject, *of_ours) if not known[name].is_sampled]
-    test = f"Welch's test over {over(neurons, stimuli, held_out)}{without_seed(seedless)}, Holm's p < .05"
+    fixed = [name for name in (subject, *of_ours) if not known[name].is_sample]
+    test = f"Welch's test over {over(neurons, stimuli, held_out)}{not_sampled(fixed)}, Holm's p < .05"
     ours = ahead(subject, sort(wide, margin), test, untested, known)
     if not of_paper:
         return Result(Finding("cannot tell", "no other family has two instances"), ours)
@@ -162,8 +160,8 @@ def meets(
         axis = f"{subject}, above"
         return replace(finding, axis=axis, compared=(Compared(ceiling, difference, "open"),), margin=limit)
 
-    seedless = without_seed([name for name in known if not known[name].is_sampled])
-    test = f"two one-sided tests over {over(neurons, stimuli)}{seedless} within ±{margin:g}"
+    fixed = not_sampled([name for name in known if not known[name].is_sample])
+    test = f"two one-sided tests over {over(neurons, stimuli)}{fixed} within ±{margin:g}"
     return Result(
         drawn(not_different(plain, "Welch's t-test, p > .05", statistic), plain, 0.0),
         drawn(equivalent(wide, margin, test, statistic), wide, margin),
@@ -202,7 +200,12 @@ def drops(evidence: Evidence, *, scoring: str, families: Sequence[str], margin: 
 
 
 def special(
-    evidence: Evidence, *, scoring: str, families: Sequence[str], margin: float = 0.1, neurons: bool = True
+    evidence: Evidence,
+    *,
+    scoring: str,
+    families: Sequence[str],
+    margin: float = SPECIAL,
+    neurons: bool = True,
 ) -> Result:
     """Test that the axes of the neurons are special: the axis index κ lies above a margin.
 
@@ -233,17 +236,17 @@ def special(
     scores = {name: scores_of(evidence, scoring, name) for name in families}
     known = read_scores(scores, AXIS_INDEX)
     p_values = {
-        name: np.array([score.beside.get(AXIS_INDEX_P, np.nan) for score in members])
+        name: np.array([score.beside.get(f"{AXIS_INDEX}_p", np.nan) for score in members])
         for name, members in scores.items()
     }
     differences = {name: lie_above(sample, margin, neurons=neurons) for name, sample in known.items()}
-    seedless = without_seed([name for name in families if not known[name].is_sampled])
+    fixed = not_sampled([name for name in families if not known[name].is_sample])
     finding = axes_are_special(
         sort(differences, 0.0),
         {name: known[name].mean for name in families},
         {name: float(np.median(p)) if np.isfinite(p).all() else float("nan") for name, p in p_values.items()},
         margin,
-        f"t-test over {over(neurons, '')}{seedless}, Holm's p < .05; turned tuning, median p ≤ .05",
+        f"t-test over {over(neurons, '')}{fixed}, Holm's p < .05; turned tuning, median p ≤ .05",
     )
     return Result(finding, finding)
 

@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroalign.comparison import Inference, Over, explain_no_sample, infer_difference, infer_mean
 from neuroalign.registry import unknown_name
-from neuroalign.resampling import NeuronStatistic
 from neuroalign.scores import Score, standard_error
-from neuroalign.stats import crossed_test, dual_variance, welch
-from neuroalign.studies.samples import Sample, is_sampled
+from neuroalign.stats import crossed_test, welch
+from neuroalign.studies.samples import Sample
 
-_N_RESAMPLES = 2_000
 _NAN = float("nan")
 
 
@@ -57,9 +56,9 @@ class Difference:
         return f"{self.estimate:+.3f}{interval}"
 
 
-def differ_as_the_paper(a: Sample, b: Sample) -> Difference:
+def differ_as_the_paper(a: Sample, b: Sample, *, confidence: float = 0.95) -> Difference:
     """Compare the instances of two families by Welch's test, as if they were samples."""
-    test = welch(a.values, b.values)
+    test = welch(a.values, b.values, confidence=confidence)
     return Difference(
         test.difference,
         test.ci_low,
@@ -85,8 +84,8 @@ def differ(
     Parameters
     ----------
     a, b : Sample
-        Families without a seed are no sample of instances: they have no error over instances, and two of them are
-        compared over what they share alone.
+        A family that is no sample of instances has no error over them, and is compared over neurons in any case
+        but over held-out stimuli.
     neurons : bool
         Whether the error is also over neurons.
     stimuli : bool
@@ -102,64 +101,65 @@ def differ(
         Mean of a less that of b, with a reason where there is no test.
     """
     test = welch(a.values, b.values, confidence=confidence)
-    if a.is_sampled and b.is_sampled and test.reason is not None:
-        return Difference(test.difference, reason=test.reason)
-    if a.is_sampled and b.is_sampled and not (neurons or stimuli or held_out):
-        return Difference(test.difference, test.ci_low, test.ci_high, test.p, test.standard_error, test.df)
-    errors = [_over_instances(a, b)]
-    if np.isnan(errors[0][0]):
-        return Difference(test.difference, reason="fewer than two finite values in a family with seeds")
-    if not (a.is_sampled or b.is_sampled or neurons or stimuli or held_out):
-        return Difference(
-            test.difference,
-            reason="families without a seed are no samples of instances; compare them over neurons",
-        )
-    if neurons or stimuli:
-        both = _over_neurons(a, b, stimuli=stimuli)
-        if isinstance(both, str):
-            return Difference(test.difference, reason=both)
-        errors.append(both)
-    if held_out:
-        if a.held_out is None or b.held_out is None or a.stimuli != b.stimuli:
+    for sample in (a, b):
+        if not sample.is_comparable:
             return Difference(
-                test.difference, reason="the scores are no means over the same held-out stimuli"
+                test.difference, reason=f"fewer than two finite values in one group ({a.n} and {b.n})"
             )
-        errors.append(_mean_error(np.nanmean(a.held_out, axis=0) - np.nanmean(b.held_out, axis=0)))
-    return _crossed(test.difference, errors, confidence)
+    if held_out:
+        return _over_held_out(a, b, confidence)
+    if a.tested is None or b.tested is None:
+        return differ_as_the_paper(a, b, confidence=confidence)
+    sampled = a.is_sample or b.is_sample
+    over: Over
+    if stimuli:
+        over = "instances, neurons and stimuli" if sampled else "neurons and stimuli"
+    elif neurons or not (a.is_sample and b.is_sample):
+        over = "instances and neurons" if sampled else "neurons"
+    else:
+        over = "instances"
+    return _difference(infer_difference(a.tested, b.tested, over, confidence=confidence))
 
 
-def lie_above(sample: Sample, level: float, *, neurons: bool, confidence: float = 0.95) -> Difference:
+def lie_above(sample: Sample, level: float, *, neurons: bool) -> Difference:
     """Compare the mean of a family with a level over its instances and, if asked for, over neurons.
 
     Parameters
     ----------
     sample : Sample
+        A family that is no sample of instances is compared over neurons only.
     level : float
     neurons : bool
         Whether the error is also over neurons.
-    confidence : float
-        Confidence of the interval.
 
     Returns
     -------
     Difference
         Mean less the level, with a reason where there is no test.
     """
-    finite = sample.values[np.isfinite(sample.values)]
-    estimate = float(finite.mean()) - level if finite.size else _NAN
-    errors = []
-    if sample.is_sampled:
-        errors.append(_mean_error(finite))
-        if finite.size < 2:
-            return Difference(estimate, reason="fewer than two instances with a finite value")
-    if neurons:
-        if not sample.statistics:
-            return Difference(estimate, reason=sample.reason)
-        drawn = _means(sample.statistics, _draw_neurons(len(sample.neurons)))
-        errors.append((float(drawn.std(ddof=1)), len(sample.neurons) - 1.0))
-    if not errors:
-        return Difference(estimate, reason="a family without a seed is no sample of instances; use neurons")
-    return _crossed(estimate, errors, confidence)
+    if sample.tested is None or not sample.is_comparable:
+        return Difference(sample.mean - level, reason=f"fewer than two finite values ({sample.n})")
+    over: Over = "neurons"
+    if sample.is_sample:
+        over = "instances and neurons" if neurons else "instances"
+    shifted = replace(sample.tested, values=sample.tested.values - level)
+    return _difference(infer_mean(shifted, over))
+
+
+def _difference(test: Inference) -> Difference:
+    return Difference(
+        test.estimate, test.ci_low, test.ci_high, test.p, test.standard_error, test.df, test.reason
+    )
+
+
+def _over_held_out(a: Sample, b: Sample, confidence: float) -> Difference:
+    """Compare two families over their instances and the held-out stimuli that all of them share."""
+    difference = welch(a.values, b.values).difference
+    if a.held_out is None or b.held_out is None or a.stimuli != b.stimuli:
+        return Difference(difference, reason="the scores are no means over the same held-out stimuli")
+    errors = [_mean_error(sample.values) for sample in (a, b) if sample.is_sample]
+    errors.append(_mean_error(np.nanmean(a.held_out, axis=0) - np.nanmean(b.held_out, axis=0)))
+    return _crossed(difference, errors, confidence)
 
 
 # A standard error with its degrees of freedom.
@@ -182,61 +182,6 @@ def _crossed(estimate: float, errors: Sequence[_Error], confidence: float) -> Di
 def _mean_error(values: NDArray[np.float64]) -> _Error:
     """Return the standard error of a mean with its degrees of freedom."""
     return standard_error(values), float(np.isfinite(values).sum() - 1)
-
-
-def _over_instances(a: Sample, b: Sample) -> _Error:
-    """Return the standard error of a difference over the instances of families that are samples."""
-    if a.is_sampled and b.is_sampled:
-        test = welch(a.values, b.values)
-        return test.standard_error, test.df
-    sampled = [sample for sample in (a, b) if sample.is_sampled]
-    return _mean_error(sampled[0].values) if sampled else (0.0, 1.0)
-
-
-def _draw_neurons(n_neurons: int) -> NDArray[np.float64]:
-    """Count how often each neuron is drawn, (n_resamples, n_neurons)."""
-    share = np.full(n_neurons, 1.0 / n_neurons)
-    return np.random.default_rng(0).multinomial(n_neurons, share, size=_N_RESAMPLES).astype(np.float64)
-
-
-def _means(statistics: Sequence[NeuronStatistic], counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean over instances of each draw of neurons."""
-    return np.mean([statistic(counts) for statistic in statistics], axis=0)
-
-
-def _over_neurons(a: Sample, b: Sample, *, stimuli: bool) -> _Error | str:
-    """Return the standard error of a difference over neurons, or over neurons and stimuli; else why there is none."""
-    for sample in (a, b):
-        if not sample.statistics:
-            return sample.reason or "the scores have no terms of single neurons"
-    if a.neurons != b.neurons:
-        return "the scores are of different neurons"
-    counts = _draw_neurons(len(a.neurons))
-    error = float(np.std(_means(a.statistics, counts) - _means(b.statistics, counts), ddof=1))
-    if not stimuli:
-        return error, len(a.neurons) - 1.0
-    if not a.draws or not b.draws:
-        return "not all instances were fitted to drawn stimuli"
-    if len(a.draws) != len(b.draws) or a.n_stimuli != b.n_stimuli:
-        return "the instances were fitted to different draws of stimuli"
-    freedom = min(len(a.neurons), a.n_stimuli, len(a.draws)) - 1.0
-    return _over_neurons_and_stimuli(a, b, error), freedom
-
-
-def _over_neurons_and_stimuli(a: Sample, b: Sample, over_neurons: float) -> float:
-    """Return the standard error of a difference over both, as :func:`neuroalign.stats.dual_bootstrap` does."""
-    n_neurons = len(a.neurons)
-    differences = np.empty((len(a.draws), 2))
-    for index, fits in enumerate(zip(a.draws, b.draws, strict=True)):
-        drawn = np.random.default_rng(index).integers(n_neurons, size=n_neurons)
-        counts = np.stack([np.ones(n_neurons), np.bincount(drawn, minlength=n_neurons)])
-        means = [_means(statistics, counts) for statistics in fits]
-        differences[index] = means[0] - means[1]
-    of_stimuli, of_both = differences.var(axis=0, ddof=1)
-    variance = dual_variance(
-        over_neurons**2, float(of_stimuli), float(of_both), n_neurons=n_neurons, n_stimuli=a.n_stimuli
-    )
-    return float(np.sqrt(variance))
 
 
 def native_and_recombined(scores: Sequence[Score]) -> tuple[Sample, Sample]:
@@ -268,7 +213,7 @@ def paired_drop(scores: Sequence[Score]) -> Difference:
     if not known:
         return Difference(_NAN, reason="no instance has a drop")
     estimate, errors = float(np.mean(values)), []
-    if is_sampled(scores):
+    if len(scores) < 2 or not explain_no_sample(scores, scores[0].family):
         if len(values) < 2:
             return Difference(estimate, reason="a single instance has no spread")
         errors.append(_mean_error(values))

@@ -286,10 +286,12 @@ def axes_are_special(
     return replace(finding, axis=f"κ less {margin:g} of", compared=families.compared)
 
 
-def without_seed(names: Sequence[str]) -> str:
+def not_sampled(names: Sequence[str]) -> str:
     """Name families whose instances are no sample, for the description of a test."""
-    verb = "has" if len(names) == 1 else "have"
-    return f" ({listed(names)} {verb} no seed and thus no error over instances)" if names else ""
+    if not names:
+        return ""
+    verb = "is no sample" if len(names) == 1 else "are no samples"
+    return f" ({listed(names)} {verb} of instances, thus without an error over them)"
 
 
 def over(neurons: bool, stimuli: str, held_out: bool = False) -> str:
@@ -327,10 +329,10 @@ def correct_over_claims(findings: Sequence[Finding]) -> list[Finding]:
         why = finding.why.rstrip(".")
         over_claims = f"Holm's correction over {n} {'claim' if n == 1 else 'claims'}"
         if finding.verdict != "cannot tell" and p >= ALPHA:
-            why = f"{why}; but not after {over_claims}, {p_text(p)}."
+            why = f"{why}. This does not hold after {over_claims}, {p_text(p)}."
             corrected.append(replace(finding, verdict="cannot tell", why=why, p=float(p)))
         else:
-            corrected.append(replace(finding, why=f"{why}; {p_text(p)} after {over_claims}.", p=float(p)))
+            corrected.append(replace(finding, why=f"{why}. After {over_claims}, {p_text(p)}.", p=float(p)))
     return corrected
 
 

@@ -123,7 +123,9 @@ def _related(study: Study, evidence: Evidence) -> Iterator[Any]:
                 continue
             seen.append(numbers)
             read = numbers.get("read", "value")
-            name = "_".join(["udr", numbers["subject"], *([read] if read != "value" else [])])
+            name = "_".join(
+                ["udr", study.families[numbers["subject"]].model, *([read] if read != "value" else [])]
+            )
             try:
                 related = relate(evidence, **numbers)
                 axes = udr_against_alignment(

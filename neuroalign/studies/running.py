@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,8 @@ class Scored:
     #: By the scoring, of those instances that have any.
     scores: Mapping[str, Sequence[Score]]
     failures: Sequence[Failure]
+    #: Instances that the study names and the dataset does not allow, and why.
+    impossible: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +146,7 @@ class Run:
                     found[f"train {family.name}"] = estimates.training(trainable, missing) / self.n_jobs
                     identifier, names = trainable.identifier, [trained.get(each, "") for each in recipes]
                 else:
-                    identifier, models = self._models(family)
+                    identifier, models, _ = self._models(family)
                     names = [each.identifier for each in models]
                 benchmarks = [each.benchmark for each in self._scorings(family)]
                 found[f"score {family.name}"] = estimates.scoring(identifier, names, benchmarks) / self.n_jobs
@@ -224,7 +227,7 @@ class Run:
     def _scorer(self, family: Family) -> Callable[[Mapping[str, Outcome]], Scored]:
         def run(outcomes: Mapping[str, Outcome]) -> Scored:
             trained = outcomes.get(f"train {family.name}")
-            identifier, models = self._models(family, None if trained is None else trained.value)
+            identifier, models, impossible = self._models(family, None if trained is None else trained.value)
             scorings = self._scorings(family)
             if not scorings:
                 raise NeuroalignError(f"the study scores {family.name} by nothing that the dataset supports")
@@ -240,28 +243,39 @@ class Run:
             of = {
                 each.name: [score for score in scores if _is_by(score, each.benchmark)] for each in scorings
             }
-            return Scored(models, {name: found for name, found in of.items() if found}, failures)
+            found = {name: of_scoring for name, of_scoring in of.items() if of_scoring}
+            return Scored(models, found, failures, impossible)
 
         return run
 
     def _models(
         self, family: Family, trained: Sequence[Mapping[str, Any]] | None = None
-    ) -> tuple[str, list[Model]]:
-        """Load the instances of a family, with the identifier that their scores have it under."""
+    ) -> tuple[str, list[Model], dict[str, str]]:
+        """Load the instances of a family, with the identifier that their scores have it under.
+
+        Instances that the dataset does not allow, such as subsets of more neurons than it has, are left out, with the
+        reason; a family of which no instance is left raises it.
+        """
         wanted = list(_combinations(family.grids[self.grid].options)) if trained is None else trained
         spec = parse_spec(family.model)
         if spec.wrappers and wanted:
             # The instances of a model that is reduced differ in how: neurons:DATASET+subsample[n=10,seed=0].
-            members = [load_model(_reduced(spec, each), dataset=self.dataset) for each in wanted]
-            return family.model, [each for each in members if not isinstance(each, ModelFamily)]
+            reduced = [_reduced(spec, options) for options in wanted]
+            members, impossible = _possible(
+                wanted, [partial(load_model, each, dataset=self.dataset) for each in reduced]
+            )
+            return family.model, [each for each in members if not isinstance(each, ModelFamily)], impossible
         loaded = load_model(family.model, dataset=self.dataset)
         if not isinstance(loaded, ModelFamily):
             if wanted:
                 raise UsageError(f"{family.model} is one model, which has no instances with other options")
-            return loaded.identifier, [loaded]
+            return loaded.identifier, [loaded], {}
         if not wanted:
-            return loaded.identifier, loaded.instances(self.dataset)
-        return loaded.identifier, [loaded.instance(self.dataset, **each) for each in wanted]
+            return loaded.identifier, list(loaded.instances(self.dataset)), {}
+        members, impossible = _possible(
+            wanted, [partial(loaded.instance, self.dataset, **options) for options in wanted]
+        )
+        return loaded.identifier, members, impossible
 
     def _select(self, outcomes: Mapping[str, Outcome]) -> Selected:
         scored = self.scored(outcomes)
@@ -354,6 +368,10 @@ class Run:
             *(LeftOut(each.step, each.reason) for each in outcomes.values() if each.state != "done"),
         ]
         for family, scored in self.scored(outcomes).items():
+            left_out += [
+                LeftOut(f"instance {options} of {family}", reason)
+                for options, reason in scored.impossible.items()
+            ]
             reasons: dict[tuple[str, str], int] = {}
             for each in scored.failures:
                 told = (each.benchmark, " ".join(str(each.reason).split()))
@@ -502,6 +520,35 @@ def _train(
         str(each.failure) if each.trained is None else {**each.recipe.options(), "trained_on": folder.name}
         for each in trained
     ]
+
+
+def _possible(
+    options: Sequence[Mapping[str, Any]], load: Sequence[Callable[[], Any]]
+) -> tuple[list[Any], dict[str, str]]:
+    """Load instances; return those that can be, and why the others cannot.
+
+    Raises
+    ------
+    NeuroalignError
+        If none can be loaded: the reason of the first.
+    """
+    members: dict[str, Any] = {}
+    impossible: dict[str, str] = {}
+    first: NeuroalignError | None = None
+    for given, instance in zip(options, load, strict=True):
+        name = ", ".join(f"{option}={value}" for option, value in given.items())
+        try:
+            member = instance()
+        except NeuroalignError as error:
+            first = first or error
+            impossible[name] = " ".join(str(error).split())
+            continue
+        if member.identifier in members:
+            impossible[name] = f"it is {member.identifier} on this dataset, which another instance is already"
+        members.setdefault(member.identifier, member)
+    if first is not None and not members:
+        raise first
+    return list(members.values()), impossible
 
 
 def _combinations(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

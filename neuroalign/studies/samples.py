@@ -1,12 +1,14 @@
-"""One number of each instance of a family, with what it depends on: neurons, drawn stimuli, held-out stimuli."""
+"""One number of each instance of a family, as claims compare it: higher is better."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroalign import comparison
 from neuroalign.benchmark import Benchmark, make_benchmark
+from neuroalign.comparison.axes import AXIS_INDEX
 from neuroalign.errors import NeuroalignError
 from neuroalign.registry import benchmarks, unknown_name
 from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
@@ -15,9 +17,6 @@ from neuroalign.specs import parse_spec
 from neuroalign.studies.evidence import Evidence, scores_of
 
 _NAN = float("nan")
-
-#: Number of a score that says how special the axes of the neurons are.
-AXIS_INDEX = "axis_index"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,40 +27,25 @@ class Sample:
     ----------
     values : array of float64, shape (n_instances,)
         Higher is better.
-    statistics : tuple of NeuronStatistic
-        The numbers that are finite as functions of the neurons, all with the same neurons in the same order; empty
-        where scores have no terms of single neurons.
-    draws : tuple of tuple of NeuronStatistic
-        For each draw of stimuli the same functions after a fit to it; empty without draws.
-    n_stimuli : int
-        Stimuli of those fits; 0 without any.
+    tested : neuroalign.comparison.Sample or None
+        The same numbers, those that are finite, as a function of neurons and drawn stimuli; None for numbers of
+        which only Welch's test over instances is made.
     held_out : array of float64, shape (n_instances, n_held_out), or None
         Values of single stimuli, in the order of `stimuli`, whose means the numbers are.
     stimuli : tuple of str
         Names of those stimuli, sorted.
     sign : {1, -1}
         Sign of a number in terms of `values`: -1 where lower is better.
-    is_sampled : bool
-        Whether the instances are a sample: they differ in their seeds. Principal components of several numbers are
-        none, however many there are.
-    reason : str
-        Why there are no `statistics`.
+    has_seeds : bool
+        Whether the names of the instances have seeds: a single instance then stands for no family.
     """
 
     values: NDArray[np.float64]
-    statistics: tuple[NeuronStatistic, ...] = ()
-    draws: tuple[tuple[NeuronStatistic, ...], ...] = ()
-    n_stimuli: int = 0
+    tested: comparison.Sample | None = None
     held_out: NDArray[np.float64] | None = None
     stimuli: tuple[str, ...] = ()
     sign: float = 1.0
-    is_sampled: bool = True
-    reason: str = ""
-
-    @property
-    def neurons(self) -> tuple[str, ...]:
-        """Names of the neurons, sorted; empty without `statistics`."""
-        return self.statistics[0].neurons if self.statistics else ()
+    has_seeds: bool = True
 
     @property
     def n(self) -> int:
@@ -69,9 +53,14 @@ class Sample:
         return int(np.isfinite(self.values).sum())
 
     @property
+    def is_sample(self) -> bool:
+        """Whether the instances are a random sample; sizes of one model are none."""
+        return self.tested is None or self.tested.is_sample
+
+    @property
     def is_comparable(self) -> bool:
-        """Whether the family can be compared: two instances that are a sample, or any that are none."""
-        return self.n > (1 if self.is_sampled else 0)
+        """Whether the family can be compared: two instances, or one that no seed tells from others."""
+        return self.n > (1 if self.has_seeds else 0)
 
     @property
     def mean(self) -> float:
@@ -137,41 +126,50 @@ def read_scores(
     flat = [score for members in scores.values() for score in members]
     if read == AXIS_INDEX and not any(np.isfinite(score.beside.get(read, _NAN)) for score in flat):
         raise NeuroalignError("scores have no axis index; score them again")
-    return {name: _sample(members, read, flat, drawn or {}) for name, members in scores.items()}
+    return {name: _sample(name, members, read, flat, drawn) for name, members in scores.items()}
 
 
-def _sample(scores: Sequence[Score], read: str, every: Sequence[Score], drawn: Mapping[str, Score]) -> Sample:
-    resamplings = [_resampling(score, read, every) for score in scores]
-    changes = [
-        _above_chance(score, resampling.statistic)
-        if read == "above chance"
-        else (0.0, 1.0 if resampling.statistic.higher_is_better else -1.0)
-        for score, resampling in zip(scores, resamplings, strict=True)
-    ]
-    numbers = [resampling.read(score) for score, resampling in zip(scores, resamplings, strict=True)]
-    values = np.array(
-        [offset + scale * number for number, (offset, scale) in zip(numbers, changes, strict=True)]
+def _sample(
+    name: str,
+    scores: Sequence[Score],
+    read: str,
+    every: Sequence[Score],
+    drawn: Mapping[str, Score] | None,
+) -> Sample:
+    # The scores of a family are of one scoring, so that their options are the same.
+    resampling = _resampling(scores[0], read, every)
+    statistic = resampling.statistic
+
+    def change(score: Score) -> tuple[float, float]:
+        if read == "above chance":
+            return _above_chance(score, statistic)
+        return 0.0, 1.0 if statistic.higher_is_better else -1.0
+
+    upward = _changed(resampling, change)
+    values = np.array([upward.read(score) for score in scores], dtype=np.float64)
+    sample = Sample(
+        values,
+        comparison.make_sample(scores, upward, name=name, bootstraps=drawn or None),
+        sign=-1.0 if read != "above chance" and not statistic.higher_is_better else 1.0,
+        has_seeds=has_seeds(scores),
     )
-    lower = read != "above chance" and not resamplings[0].statistic.higher_is_better
-    sample = _with_held_out(
-        Sample(values, sign=-1.0 if lower else 1.0, is_sampled=is_sampled(scores)), scores, changes
-    )
-    finite = np.flatnonzero(np.isfinite(values))
-    statistics: list[NeuronStatistic] = []
-    for index in finite:
-        resampling, score = resamplings[index], scores[index]
-        if resampling.from_score is None:
-            return replace(sample, reason=resampling.reason)
-        try:
-            own = resampling.from_score(score)
-            neurons = statistics[0].neurons if statistics else tuple(sorted(own.neurons))
-            if sorted(own.neurons) != list(neurons):
-                return replace(sample, reason="the scores of the family are of different neurons")
-            statistics.append(_changed(own.in_order(neurons), *changes[index]))
-        except (KeyError, ValueError, TypeError, NeuroalignError):
-            return replace(sample, reason=f"the arrays of {score.model} are not those of {score.benchmark}")
-    sample = replace(sample, statistics=tuple(statistics))
-    return _with_draws(sample, [scores[index] for index in finite], resamplings, drawn)
+    return _with_held_out(sample, scores, change) if resampling.from_score is None else sample
+
+
+def _changed(resampling: Resampling, change: Callable[[Score], tuple[float, float]]) -> Resampling:
+    """Return how a linear function of a statistic is resampled, with an offset and a scale of each score."""
+
+    def read(score: Score) -> float:
+        offset, scale = change(score)
+        return offset + scale * resampling.read(score)
+
+    def from_score(score: Score) -> NeuronStatistic:
+        assert resampling.from_score is not None
+        (offset, scale), own = change(score), resampling.from_score(score)
+        return replace(own, combine=lambda sums: offset + scale * own.combine(sums))
+
+    has_terms = resampling.from_score is not None
+    return replace(resampling, read=read, from_score=from_score if has_terms else None, refit=None)
 
 
 def _resampling(score: Score, read: str, every: Sequence[Score]) -> Resampling:
@@ -221,26 +219,25 @@ def _above_chance(score: Score, statistic: Statistic) -> tuple[float, float]:
     return -score.null / left, 1.0 / left
 
 
-def _changed(statistic: NeuronStatistic, offset: float, scale: float) -> NeuronStatistic:
-    return replace(statistic, combine=lambda sums: offset + scale * statistic.combine(sums))
-
-
-def is_sampled(scores: Sequence[Score]) -> bool:
-    """Whether instances differ in a seed, or the names do not say."""
+def has_seeds(scores: Sequence[Score]) -> bool:
+    """Whether the name of an instance has a seed, its own or that of a reducer."""
     for score in scores:
         try:
             spec = parse_spec(score.model)
         except NeuroalignError:
-            return True
+            continue
         if any("seed" in options for options in (spec.options, *(part.options for part in spec.wrappers))):
             return True
     return False
 
 
-def _with_held_out(sample: Sample, scores: Sequence[Score], changes: Sequence[tuple[float, float]]) -> Sample:
+def _with_held_out(
+    sample: Sample, scores: Sequence[Score], change: Callable[[Score], tuple[float, float]]
+) -> Sample:
     """Add the values of single stimuli whose mean each score is, where all scores have the same stimuli."""
     rows, names = [], None
-    for score, (offset, scale) in zip(scores, changes, strict=True):
+    for score in scores:
+        offset, scale = change(score)
         found = [
             array
             for array in score.data.data_vars.values()
@@ -255,32 +252,3 @@ def _with_held_out(sample: Sample, scores: Sequence[Score], changes: Sequence[tu
         names = stimuli
         rows.append(offset + scale * own.values.astype(np.float64))
     return replace(sample, held_out=np.array(rows), stimuli=names or ())
-
-
-def _with_draws(
-    sample: Sample, scores: Sequence[Score], resamplings: Sequence[Resampling], drawn: Mapping[str, Score]
-) -> Sample:
-    """Add the statistics of fits to drawn stimuli, where every instance has them for the same neurons."""
-    if not scores or any(score.model not in drawn for score in scores):
-        return sample
-    terms = []
-    for score in scores:
-        fits = drawn[score.model]
-        own = fits.options.get("statistic", "value")
-        if "terms" not in fits.data or any(resampling.terms_of != own for resampling in resamplings):
-            return sample
-        names = fits.data["neuroid"].values.astype(str)
-        if tuple(sorted(names)) != sample.neurons:
-            return sample
-        order = np.argsort(names, kind="stable")
-        terms.append(fits.data["terms"].transpose("draw", "neuroid", "term").values[:, order])
-    if len({len(of_draws) for of_draws in terms}) > 1:
-        return sample
-    draws = tuple(
-        tuple(
-            replace(statistic, terms=of_draws[index])
-            for statistic, of_draws in zip(sample.statistics, terms, strict=True)
-        )
-        for index in range(len(terms[0]))
-    )
-    return replace(sample, draws=draws, n_stimuli=int(drawn[scores[0].model].provenance["n_stimuli"]))

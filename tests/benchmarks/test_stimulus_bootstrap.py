@@ -3,7 +3,7 @@ import pytest
 import xarray as xr
 
 from neuroalign.benchmark import load_benchmark
-from neuroalign.errors import UsageError
+from neuroalign.errors import UnknownNameError, UsageError
 from neuroalign.models import PrecomputedModel
 from neuroalign.scoring import score
 
@@ -24,19 +24,18 @@ def test_the_value_is_that_of_the_benchmark_and_the_error_the_spread_of_its_draw
     assert result.value == pytest.approx(score(model, dataset, use_cache=False).value, abs=1e-12)
     assert result.error == pytest.approx(result.data["drawn"].values.std(ddof=1), abs=1e-15)
     assert (result.error_over, list(result.notes)) == ("stimuli", ["of alignment"])
-    values, weights = result.data["values"].values, result.data["weights"].values
-    means = (np.nan_to_num(values) * weights).sum(axis=1) / weights.sum(axis=1)
-    np.testing.assert_allclose(result.data["drawn"].values, means, atol=1e-12)
+    sums = result.data["terms"].values.sum(axis=1)
+    np.testing.assert_allclose(result.data["drawn"].values, sums[:, 0] / sums[:, 1], atol=1e-12)
 
 
 def test_each_draw_is_a_fit_to_stimuli_that_all_models_share(dataset):
     model, benchmark = factors_of(dataset), load_benchmark("alignment")
     latents, responses = benchmark.align(model, dataset)
     drawn = np.random.default_rng([3, 1]).integers(120, size=120)
-    values, weights = benchmark.refit(latents, responses, dataset, drawn)
+    terms = benchmark.resampling("value").refit(latents, responses, dataset, drawn).terms
     data = score(model, dataset, NAME, use_cache=False).data
-    np.testing.assert_array_equal(data["values"].values[1], values)
-    np.testing.assert_array_equal(data["weights"].values[1], weights)
+    assert data["terms"].dims == ("draw", "neuroid", "term")
+    np.testing.assert_array_equal(data["terms"].values[1], terms)
 
 
 def test_the_error_over_stimuli_falls_with_their_number(dataset_factory):
@@ -48,9 +47,16 @@ def test_the_error_over_stimuli_falls_with_their_number(dataset_factory):
 
 
 def test_what_cannot_be_fitted_anew_is_refused(dataset):
-    with pytest.raises(UsageError, match="correlation_ratio has no refit to stimuli that are drawn"):
+    with pytest.raises(
+        UsageError,
+        match="correlation_ratio cannot be fitted to drawn stimuli: correlation_ratio is not computed for",
+    ):
         score(
             factors_of(dataset), dataset, "stimulus_bootstrap[benchmark=correlation_ratio]", use_cache=False
         )
     with pytest.raises(UsageError, match="n_draws must be at least 2, not 1"):
         load_benchmark("stimulus_bootstrap[n_draws=1]")
+    with pytest.raises(UnknownNameError, match="statistic of alignment"):
+        load_benchmark("stimulus_bootstrap[statistic=nothing]")
+    with pytest.raises(UsageError, match="statistic=at_common_d needs the scores of all models"):
+        load_benchmark("stimulus_bootstrap[statistic=at_common_d]")

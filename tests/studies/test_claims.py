@@ -250,7 +250,8 @@ class TestReading:
     def test_no_weights_stay_zero_at_every_d(self):
         dead = with_neurons("dead", [0.5, 0.5], [1.0, 1.0], d=10)
         data = dead.data.assign(weights=0 * dead.data["weights"], alignment=dead.data["alignment"] * np.nan)
-        zero = score("dead", 0.0, data=data, beside={"D": 10})
+        beside = {"D": 10, "neurons without weight": 2}
+        zero = score("dead", 0.0, data=data, beside=beside, provenance={"n_neurons": 2})
         given = evidence(dead=[zero], many=[score("many", 0.5, beside={"D": 50})])
         assert samples(given, "alignment", read="common D")["dead"].values.tolist() == [0.0]
 
@@ -274,9 +275,9 @@ class TestReading:
         one = with_neurons("a", [0.1, 0.9], [1.0, 3.0], d=10)
         other = score("a[seed=1]", one.value, data=one.data.isel(neuroid=[1, 0]), beside={"D": 10})
         known = samples(evidence(a=[one, other]), "alignment", read="value")["a"]
-        assert known.neurons == ("n00", "n01")
-        np.testing.assert_array_equal(known.terms[0], [[0.1, 0.9]] * 2)
-        np.testing.assert_array_equal(known.terms[1], [[1.0, 3.0]] * 2)
+        assert known.tested.neurons == ("n00", "n01")
+        # Both instances at once: 1 - H times the weight, and the weight, of each.
+        np.testing.assert_allclose(known.tested.of_neurons.terms, [[0.1, 1.0] * 2, [2.7, 3.0] * 2])
 
 
 class TestNeurons:
@@ -319,7 +320,7 @@ class TestNeurons:
         given = evidence(a=family("a", 0.8 + 0.01 * SPREAD), b=family("b", 0.01 * SPREAD))
         found = best(given, scoring="alignment", subject="a", neurons=True).ours
         assert found.verdict == "cannot tell"
-        assert "no means over neurons" in found.why
+        assert "the arrays of a[seed=0] are not those of alignment" in found.why
 
 
 def with_draws(model, score, *, of_stimuli, of_neurons=0.0, seed=0):
@@ -330,8 +331,7 @@ def with_draws(model, score, *, of_stimuli, of_neurons=0.0, seed=0):
     moved = moved + of_neurons * rng.standard_normal((n_draws, len(values)))
     data = xr.Dataset(
         {
-            "values": (("draw", "neuroid"), values + moved),
-            "weights": (("draw", "neuroid"), np.ones((n_draws, len(values)))),
+            "terms": (("draw", "neuroid", "term"), np.stack([values + moved, np.ones(moved.shape)], axis=-1)),
         },
         coords={"neuroid": score.data["neuroid"].values},
     )
@@ -390,8 +390,12 @@ class TestStimuli:
         known = samples(Evidence(kept), "alignment", read="common D", stimuli="drawn")
         as_it_was = samples(Evidence(kept), "alignment", read="value", stimuli="drawn")
         # From D = 10 to 100 the entropy counts half.
-        np.testing.assert_allclose(known["a"].draws[0], 1 - (1 - as_it_was["a"].draws[0]) / 2)
-        np.testing.assert_allclose(known["b"].draws[0], as_it_was["b"].draws[0])
+        before, now = (
+            {name: sample.tested.of_stimuli.values for name, sample in read.items()}
+            for read in (as_it_was, known)
+        )
+        np.testing.assert_allclose(now["a"], 1 - (1 - before["a"]) / 2)
+        np.testing.assert_allclose(now["b"], before["b"])
 
     def test_neurons_of_draws_pair_by_name(self):
         kept = self.kept(of_stimuli=0.05)
@@ -400,14 +404,16 @@ class TestStimuli:
             replace(each, data=each.data.isel(neuroid=slice(None, None, -1))) for each in kept["drawn"]["a"]
         ]
         turned = samples(Evidence(kept), "alignment", read="value", stimuli="drawn")["a"]
-        np.testing.assert_array_equal(straight.draws[0], turned.draws[0])
+        np.testing.assert_allclose(
+            straight.tested.of_stimuli.values, turned.tested.of_stimuli.values, rtol=1e-12
+        )
 
     def test_an_instance_without_draws_cannot_tell(self):
         kept = self.kept(of_stimuli=0.05)
         kept["drawn"]["b"] = kept["drawn"]["b"][1:]
         found = best(Evidence(kept), scoring="alignment", subject="a", stimuli="drawn").ours
         assert found.verdict == "cannot tell"
-        assert "not all instances were fitted to drawn stimuli" in found.why
+        assert "b[seed=0] was not fitted to drawn stimuli" in found.why
 
 
 class TestMeets:
@@ -632,18 +638,17 @@ class TestOptions:
     @pytest.mark.parametrize(("aggregate", "value"), [("neuron_mean", 0.525), ("unit_mean", 0.45)])
     def test_all_neurons_give_the_score_itself(self, aggregate, value):
         sample = samples(evidence(x=self.of(aggregate, value)), "alignment", read="value")["x"]
-        for statistic in sample.statistics:
-            assert statistic(np.ones((1, 4))) == pytest.approx([value])
+        assert sample.tested.of_neurons(np.ones((1, 4))) == pytest.approx([value])
         # Without the first neuron.
-        assert sample.statistics[0]([[0, 1, 1, 1]]) == pytest.approx(
+        assert sample.tested.of_neurons([[0, 1, 1, 1]]) == pytest.approx(
             [0.4 if aggregate == "neuron_mean" else (0.45 + 0.3) / 2]
         )
 
     def test_a_maximum_over_neurons_is_not_tested_as_a_mean(self):
         given = evidence(x=self.of("unit_max", 0.6), y=self.of("unit_max", 0.5))
         found = samples(given, "alignment", read="value")["x"]
-        assert found.statistics == ()
-        assert "aggregate=unit_max takes the maximum over neurons" in found.reason
+        assert found.tested.of_neurons is None
+        assert "aggregate=unit_max takes the maximum over neurons" in found.tested.why_no_neurons
 
 
 class TestSeedless:
@@ -664,31 +669,19 @@ class TestSeedless:
 
     def test_their_sizes_are_no_error(self):
         known = samples(self.given(), "alignment", read="value")
-        assert [known[name].is_sampled for name in ("a", "pca")] == [True, False]
-        over_instances = differ(known["a"], known["pca"])
-        # Five instances of a family with seeds against a fixed number.
-        fixed = stats.ttest_1samp(known["a"].values, known["pca"].mean)
-        assert over_instances.p == pytest.approx(fixed.pvalue)
-        wide = differ(known["a"], known["pca"], neurons=True)
-        assert wide.error > over_instances.error
+        assert [known[name].is_sample for name in ("a", "pca")] == [True, False]
+        # They are compared over neurons, asked for or not.
+        wide = differ(known["a"], known["pca"])
+        assert wide == differ(known["a"], known["pca"], neurons=True)
+        terms = [known[name].tested.of_neurons.terms[:, ::2].mean(axis=1) for name in ("a", "pca")]
+        over_neurons = np.std(terms[0] - terms[1]) / np.sqrt(60)
+        assert wide.error == pytest.approx(np.hypot(stats.sem(known["a"].values), over_neurons), rel=0.05)
         found = best(self.given(), scoring="alignment", subject="a", neurons=True)
-        assert "(pca has no seed and thus no error over instances)" in found.ours.test
+        assert "(pca is no sample of instances, thus without an error over them)" in found.ours.test
         # The paper took sizes for instances.
         assert found.paper.compared[0].difference.p == pytest.approx(
             stats.ttest_ind(known["a"].values, known["pca"].values, equal_var=False).pvalue
         )
-
-    def test_two_of_them_are_compared_over_neurons_alone(self):
-        known = samples(self.given(), "alignment", read="value")
-        other = replace(known["a"], is_sampled=False)
-        assert differ(other, known["pca"]).reason == (
-            "families without a seed are no samples of instances; compare them over neurons"
-        )
-        drawn = differ(other, known["pca"], neurons=True)
-        difference = np.mean([s.terms[:, 0] for s in known["a"].statistics], axis=0) - np.mean(
-            [s.terms[:, 0] for s in known["pca"].statistics], axis=0
-        )
-        assert drawn.error == pytest.approx(difference.std() / np.sqrt(60), rel=0.05)
 
     def test_a_single_one_is_tested(self):
         given = self.given()
@@ -815,8 +808,10 @@ class TestOverClaims:
             "cannot tell",
             "cannot tell",
         ]
-        assert found[0].why == "it is shown; p = .030 after Holm's correction over 3 claims."
-        assert found[1].why == "it is shown; but not after Holm's correction over 3 claims, p = .060."
+        assert found[0].why == "it is shown. After Holm's correction over 3 claims, p = .030."
+        assert (
+            found[1].why == "it is shown. This does not hold after Holm's correction over 3 claims, p = .060."
+        )
         assert found[3].why == "it is shown"
 
     def test_a_claim_is_as_sure_as_its_least_sure_comparison(self):

@@ -1,0 +1,45 @@
+"""Inference over scores: means and differences of families, over their instances, neurons and stimuli.
+
+Leaderboards, studies and figures test with the functions of this package, so that the same scores give the same
+numbers in each of them.
+"""
+
+from neuroalign.comparison.comparing import compare, generalise
+from neuroalign.comparison.inference import (
+    Inference,
+    Over,
+    decide,
+    infer_difference,
+    infer_equivalence,
+    infer_mean,
+    infer_pairs,
+)
+from neuroalign.comparison.outcome import Comparison, OtherDifference
+from neuroalign.comparison.samples import (
+    Sample,
+    StimulusDraws,
+    explain_no_sample,
+    instances_of,
+    make_sample,
+    stimulus_draws,
+)
+
+__all__ = [
+    "Comparison",
+    "Inference",
+    "OtherDifference",
+    "Over",
+    "Sample",
+    "StimulusDraws",
+    "compare",
+    "decide",
+    "explain_no_sample",
+    "generalise",
+    "infer_difference",
+    "infer_equivalence",
+    "infer_mean",
+    "infer_pairs",
+    "instances_of",
+    "make_sample",
+    "stimulus_draws",
+]

@@ -1,0 +1,117 @@
+"""Whether the axes of a model are special, and whether its score is above chance, from the scores of its instances."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuroalign.comparison.samples import instances_of
+from neuroalign.resampling import Statistic
+from neuroalign.scores import Score
+
+#: Axes are called special where the axis index is above this number ...
+SPECIAL = 0.1
+#: ... and its p-value, the median over the instances of a family, is not above this one.
+ALPHA = 0.05
+
+#: Key of the axis index in ``Score.beside``.
+AXIS_INDEX = "axis_index"
+
+_NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The axis index κ of a model or a family.
+
+    Parameters
+    ----------
+    index, error : float
+        Means over instances of κ and of its standard error.
+    p : float
+        Median over instances of the p-value that the axes are no better than turned ones.
+    n_passing, n : int
+        Number of instances with p ≤ .05, and number of instances.
+    native, regenerated, turned, turned_sd : float
+        Means over instances of C, of C of the neurons regenerated from linear tuning, of C with this tuning turned at
+        random, and of the standard deviation of C over turns.
+    """
+
+    index: float
+    error: float
+    p: float
+    n_passing: int
+    n: int
+    native: float
+    regenerated: float
+    turned: float
+    turned_sd: float
+
+    @property
+    def special(self) -> bool:
+        """Whether κ > .10 and p ≤ .05."""
+        return bool(self.index > SPECIAL and self.p <= ALPHA)
+
+
+def read_axes(score: Score) -> Axes | None:
+    """Read the axis index of a model or a family; None where a score has none."""
+    instances = instances_of([score])
+    if any(AXIS_INDEX not in instance.beside for instance in instances):
+        return None
+
+    def mean(key: str) -> float:
+        values = np.array([instance.beside.get(key, _NAN) for instance in instances], dtype=np.float64)
+        finite = values[np.isfinite(values)]
+        return float(finite.mean()) if finite.size else _NAN
+
+    p = np.array([instance.beside.get(f"{AXIS_INDEX}_p", _NAN) for instance in instances], dtype=np.float64)
+    p = p[np.isfinite(p)]
+    return Axes(
+        mean(AXIS_INDEX),
+        mean(f"{AXIS_INDEX}_error"),
+        float(np.median(p)) if p.size else _NAN,
+        int((p <= ALPHA).sum()),
+        len(instances),
+        score.value,
+        mean("regenerated"),
+        mean("turned"),
+        mean("turned_sd"),
+    )
+
+
+def is_above_chance(score: Score, statistic: Statistic) -> bool | None:
+    """Say whether a model or a family is above chance; None where chance is not known.
+
+    By the axis index: whether the axes are special. By others: whether the exact p-value of shuffled stimuli, the
+    median over instances, is .05 at most; without it, whether the score is better than its level of chance.
+    """
+    if statistic.identifier == AXIS_INDEX:
+        axes = read_axes(score)
+        return None if axes is None or not np.isfinite(axes.index) else axes.special
+    if statistic.identifier not in ("value", "at_common_d"):
+        return None
+    stored = [instance.provenance.get("permutation_p") for instance in instances_of([score])]
+    known = [float(p) for p in stored if p is not None]
+    if known and len(known) == len(stored):
+        return bool(np.median(known) <= ALPHA)
+    if not (np.isfinite(score.null) and np.isfinite(score.value)):
+        return None
+    return score.value > score.null if score.higher_is_better else score.value < score.null
+
+
+def describe_chance(score: Score, statistic: Statistic) -> str:
+    """Give the numbers behind :func:`is_above_chance` in words."""
+    axes = read_axes(score) if statistic.identifier == AXIS_INDEX else None
+    if axes is not None:
+        return f"κ = {axes.index:.3f}, p = {format_p(axes.p)}"
+    stored = [instance.provenance.get("permutation_p") for instance in instances_of([score])]
+    known = [float(p) for p in stored if p is not None]
+    if known and len(known) == len(stored):
+        return f"{score.value:.3f}, p of chance = {format_p(float(np.median(known)))}"
+    return f"{score.value:.3f} where chance is {score.null:.3f}"
+
+
+def format_p(value: float) -> str:
+    """Write a p-value."""
+    if np.isnan(value):
+        return "unknown"
+    return f"{value:.1e}" if value < 0.001 else f"{value:.3f}"

@@ -1,0 +1,65 @@
+"""The outcome of a comparison as a dictionary that JSON can hold."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neuroalign.scores import Score
+
+if TYPE_CHECKING:
+    from neuroalign.comparison.outcome import Comparison
+
+
+def to_record(comparison: "Comparison") -> dict[str, Any]:
+    """Return all of a comparison but arrays; NaN becomes None.
+
+    Parameters
+    ----------
+    comparison : Comparison
+
+    Returns
+    -------
+    dict
+    """
+    a = comparison.a
+    scores = {"a": a, "b": comparison.b, "ceiling": comparison.ceiling}
+    return plain(
+        {
+            "dataset": a.dataset,
+            "simulated": comparison.simulated,
+            "benchmark": a.benchmark,
+            "benchmark_version": a.benchmark_version,
+            "options": dict(a.options),
+            "statistic": asdict(comparison.statistic),
+            **{name: _score_record(score) for name, score in scores.items()},
+            "means": comparison.means,
+            "samples": comparison.why_no_samples,
+            "difference": comparison.difference,
+            "generalisations": [asdict(test) for test in comparison.generalisations],
+            "others": [asdict(other) for other in comparison.others],
+            "matched_neurons": None
+            if comparison.matched is None
+            else {"n": comparison.n_matched, **asdict(comparison.matched)},
+            "meets_ceiling": {name: asdict(outcome) for name, outcome in comparison.meets_ceiling.items()},
+            "reliability": comparison.reliability,
+            "confounds": list(comparison.confounds),
+            "verdict": comparison.verdict,
+            "sentence": comparison.sentence,
+        }
+    )
+
+
+def _score_record(score: Score | None) -> dict[str, Any] | None:
+    if score is None:
+        return None
+    return {**score.to_record(), "instances": [instance.to_record() for instance in score.instances]}
+
+
+def plain(value: Any) -> Any:
+    """Replace NaN and infinity by None, which JSON can hold."""
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,236 @@
+"""The verdict of a comparison and what else could explain a difference, in sentences."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from neuroalign.comparison.axes import AXIS_INDEX, describe_chance, format_p, is_above_chance, read_axes
+from neuroalign.comparison.inference import Inference
+from neuroalign.comparison.samples import Sample, instances_of
+from neuroalign.resampling import Statistic
+from neuroalign.scores import Score
+
+#: A test calls two models different below it.
+ALPHA = 0.05
+
+Verdict = Literal["a", "b", "neither"]
+
+
+def conclude(
+    a: Score, b: Score, samples: tuple[Sample, Sample], statistic: Statistic, tests: Sequence[Inference]
+) -> tuple[Verdict, str]:
+    """Say which is better, over all that this holds, over all that it does not or is not known.
+
+    Parameters
+    ----------
+    a, b : Score
+        Scores of the models or families.
+    samples : tuple of Sample
+    statistic : Statistic
+    tests : sequence of Inference
+        Of the difference of a and b; the last one decides.
+
+    Returns
+    -------
+    verdict : {"a", "b", "neither"}
+    sentence : str
+    """
+    of_a, of_b = samples[0].mean, samples[1].mean
+    if not np.isfinite(of_a - of_b):
+        without = a.model if np.isnan(of_a) else b.model
+        return "neither", f"{without} has no {statistic.label}, so the two cannot be compared."
+    if of_a == of_b:
+        return "neither", f"{a.model} and {b.model} have the same {statistic.label}, {of_a:.3f}."
+    a_is_better = (of_a > of_b) == statistic.higher_is_better
+    better, worse = (a, b) if a_is_better else (b, a)
+    mean_better, mean_worse = (of_a, of_b) if a_is_better else (of_b, of_a)
+    shown, how = _describe_tests(tests)
+    verdict: Verdict = ("a" if a_is_better else "b") if shown else "neither"
+    above = is_above_chance(better, statistic), is_above_chance(worse, statistic)
+    if False in above:
+        return (
+            verdict if above[0] is not False else "neither",
+            _withhold(better, worse, statistic, above, f"{abs(of_a - of_b):.3f}", how),
+        )
+    word = "higher" if statistic.higher_is_better else "lower, which is better,"
+    return verdict, (
+        f"{better.model} scores {word} than {worse.model} by {abs(of_a - of_b):.3f} in {statistic.label} "
+        f"({mean_better:.3f} against {mean_worse:.3f}). That {how}."
+    )
+
+
+def _withhold(
+    better: Score,
+    worse: Score,
+    statistic: Statistic,
+    above: tuple[bool | None, bool | None],
+    difference: str,
+    how: str,
+) -> str:
+    """Say that a model is not above chance, without calling one of the two higher."""
+    told = {score.model: describe_chance(score, statistic) for score in (better, worse)}
+    axes = statistic.identifier == AXIS_INDEX
+    if above[0] is False and above[1] is False:
+        start = (
+            f"Neither model's axes are special: {better.model} ({told[better.model]}) and {worse.model} "
+            f"({told[worse.model]})"
+            if axes
+            else f"Neither {better.model} ({told[better.model]}) nor {worse.model} ({told[worse.model]}) is "
+            "above chance"
+        )
+        return f"{start}. So their difference of {difference} ranks neither before the other."
+    at_chance, other = (better, worse) if above[0] is False else (worse, better)
+    if axes:
+        start = (
+            f"The axes of {other.model} are special ({told[other.model]}), those of {at_chance.model} are not "
+            f"({told[at_chance.model]})"
+            if above[0] or above[1]
+            else f"The axes of {at_chance.model} are not special ({told[at_chance.model]})"
+        )
+    else:
+        start = f"{at_chance.model} is not above chance ({told[at_chance.model]})"
+        if above[0] or above[1]:
+            start += f", {other.model} is ({told[other.model]})"
+    return f"{start}. Their difference of {difference} {how}."
+
+
+def _describe_tests(tests: Sequence[Inference]) -> tuple[bool, str]:
+    """Return whether the difference is shown, and over what it holds, in words."""
+    single = [test for test in tests if test.over in ("instances", "neurons", "stimuli")]
+    joint = [test for test in tests if test not in single and np.isfinite(test.p)]
+    holds = [test.over for test in single if test.p < ALPHA]
+    fails = [test.over for test in single if test.p >= ALPHA]
+    unknown = [test.over for test in single if np.isnan(test.p)]
+    parts = []
+    if holds:
+        parts.append(f"holds over {join_words(holds)}")
+    if fails:
+        parts.append(f"is not shown to hold over {join_words(fails)}")
+    if unknown:
+        parts.append(f"is not tested over {join_words(unknown)}")
+    shown = bool(holds) and not fails
+    if joint:
+        shown = bool(joint[-1].p < ALPHA)
+        sure = "holds" if shown else "is not shown to hold"
+        parts.append(f"{sure} over {joint[-1].over} taken together (p = {format_p(joint[-1].p)})")
+    return shown, "; it ".join(parts)
+
+
+def explain(
+    a: Score,
+    b: Score,
+    *,
+    reliability: float = float("nan"),
+    matched: Inference | None = None,
+    n_matched: int = 0,
+) -> list[str]:
+    """Name what other than the models' axes could explain a difference of two models on one dataset.
+
+    Parameters
+    ----------
+    a, b : Score
+        Scores of the models, or of the families with their instances.
+    reliability : float
+        Median split-half reliability of the neurons; NaN where it is not known.
+    matched : Inference, optional
+        Difference at the neurons that both predict above chance.
+    n_matched : int
+        Number of these neurons.
+
+    Returns
+    -------
+    list of str
+    """
+    both = (a, b)
+    sentences = [sentence for score in both for sentence in [_describe_axes(score)] if sentence]
+    explained = [_mean_of_neurons(score, "variance_explained") for score in both]
+    if np.isfinite(explained).all():
+        sentences.append(
+            f"Prediction: {a.model} explains {explained[0]:.1%} of the variance, {b.model} {explained[1]:.1%}; "
+            "a model that predicts fewer neurons is scored on other neurons."
+        )
+    if matched is not None:
+        test = (
+            f"not tested: {matched.reason}"
+            if matched.reason
+            else (f"{matched.ci_low:+.3f} to {matched.ci_high:+.3f}, p = {format_p(matched.p)}")
+        )
+        sentences.append(
+            f"Matched neurons: at the {n_matched:,} neurons that both predict above chance the difference is "
+            f"{matched.estimate:+.3f} ({test})."
+        )
+    elif n_matched:
+        sentences.append(f"Matched neurons: both models predict only {n_matched} neurons above chance.")
+    without = [score.beside.get("neurons without weight", float("nan")) for score in both]
+    if np.isfinite(without).all() and max(without) > 0:
+        sentences.append(
+            f"Neurons without weight: {without[0]:g} for {a.model}, {without[1]:g} for {b.model}; they do not "
+            "count in C."
+        )
+    sentences += _describe_training(a, b)
+    if np.isfinite(reliability):
+        sentences.append(
+            f"Reliability: the median neuron's is {reliability:.2f}; noise lowers C and variance explained "
+            "of both models."
+        )
+    return sentences
+
+
+def _describe_axes(score: Score) -> str:
+    axes = read_axes(score)
+    if axes is None or not np.isfinite(axes.index):
+        return ""
+    error = f" ± {axes.error:.3f}" if np.isfinite(axes.error) else ""
+    passing = f", {axes.n_passing} of {axes.n} instances have p ≤ .05" if axes.n > 1 else ""
+    median = "median p" if axes.n > 1 else "p"
+    verdict = "are special" if axes.special else "are not special"
+    turned = f"{axes.turned:.3f}" + (f" ± {axes.turned_sd:.3f}" if np.isfinite(axes.turned_sd) else "")
+    return (
+        f"Axes: those of {score.model} {verdict} (κ = {axes.index:.3f}{error}, {median} = {format_p(axes.p)}"
+        f"{passing}); C is {axes.native:.3f}, with neurons regenerated from linear tuning {axes.regenerated:.3f}, "
+        f"and with this tuning turned {turned}."
+    )
+
+
+def _describe_training(a: Score, b: Score) -> list[str]:
+    trained = [
+        sorted({str(instance.provenance.get("trained_on") or "") for instance in instances_of([score])})
+        for score in (a, b)
+    ]
+    known = [[name for name in names if name] for names in trained]
+    if known[0] == known[1] and trained[0] == trained[1]:
+        return []
+    if not any(known):
+        return []
+    told = [
+        f"{score.model} was trained on {join_words(names)}"
+        if names
+        else f"the training images of {score.model} are not known"
+        for score, names in zip((a, b), known, strict=True)
+    ]
+    return [f"Training images: {told[0]}, {told[1]}; the images may explain the difference."]
+
+
+def _mean_of_neurons(score: Score, name: str) -> float:
+    """Return the mean over instances and neurons of an array per neuron; NaN where an instance lacks it."""
+    arrays = [instance.data.get(name) for instance in instances_of([score])]
+    if any(array is None or array.dims != ("neuroid",) for array in arrays):
+        return float("nan")
+    return float(np.mean([np.nanmean(array.values) for array in arrays if array is not None]))
+
+
+def describe_difference(statistic: Statistic, means: Mapping[str, float], test: Inference) -> str:
+    """Give the difference by one statistic in a line."""
+    tested = (
+        f"not tested: {test.reason}"
+        if test.reason
+        else f"95 % interval over {test.over} {test.ci_low:+.3f} to {test.ci_high:+.3f}, p = {format_p(test.p)}"
+    )
+    numbers = " against ".join(f"{mean:.3f}" for mean in means.values())
+    return f"{statistic.label}: {numbers}, difference {test.estimate:+.3f} ({tested})"
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Join words by commas and "and"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
