@@ -4,8 +4,6 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +15,18 @@ from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.latents_cache import compute_latents
-from neuroalign.models import FixedFamily, Model, ModelFamily, load_model
+from neuroalign.models import Model, load_model
 from neuroalign.registry import unknown_name
 from neuroalign.results import ResultsStore
 from neuroalign.scores import Score
 from neuroalign.scoring import Failure, score_all
 from neuroalign.selection import Rule, add_udr, select_instances
-from neuroalign.specs import Spec, format_spec, parse_spec
+from neuroalign.specs import parse_spec
 from neuroalign.studies.claims import examine
 from neuroalign.studies.estimates import Estimates
 from neuroalign.studies.evidence import Evidence
 from neuroalign.studies.findings import Finding, Result, correct_over_claims
+from neuroalign.studies.members import load_members
 from neuroalign.studies.pictures import Picture, draw_figures
 from neuroalign.studies.report import Claimed, LeftOut, write_report
 from neuroalign.studies.steps import Outcome, Step, run_steps
@@ -146,8 +145,9 @@ class Run:
                     found[f"train {family.name}"] = estimates.training(trainable, missing) / self.n_jobs
                     identifier, names = trainable.identifier, [trained.get(each, "") for each in recipes]
                 else:
-                    identifier, models, _ = self._models(family)
-                    names = [each.identifier for each in models]
+                    members, _ = load_members(family.model, family.grids[self.grid].options, self.dataset)
+                    identifier = members.identifier
+                    names = [model.identifier for model in members.instances()]
                 benchmarks = [each.benchmark for each in self._scorings(family)]
                 found[f"score {family.name}"] = estimates.scoring(identifier, names, benchmarks) / self.n_jobs
             except NeuroalignError as error:
@@ -227,12 +227,16 @@ class Run:
     def _scorer(self, family: Family) -> Callable[[Mapping[str, Outcome]], Scored]:
         def run(outcomes: Mapping[str, Outcome]) -> Scored:
             trained = outcomes.get(f"train {family.name}")
-            identifier, models, impossible = self._models(family, None if trained is None else trained.value)
+            members, impossible = load_members(
+                family.model,
+                family.grids[self.grid].options if trained is None else trained.value,
+                self.dataset,
+            )
             scorings = self._scorings(family)
             if not scorings:
                 raise NeuroalignError(f"the study scores {family.name} by nothing that the dataset supports")
             scores, failures = score_all(
-                FixedFamily(identifier, models),
+                members,
                 self.dataset,
                 [each.benchmark for each in scorings],
                 n_jobs=self.n_jobs,
@@ -244,38 +248,9 @@ class Run:
                 each.name: [score for score in scores if _is_by(score, each.benchmark)] for each in scorings
             }
             found = {name: of_scoring for name, of_scoring in of.items() if of_scoring}
-            return Scored(models, found, failures, impossible)
+            return Scored(members.instances(), found, failures, impossible)
 
         return run
-
-    def _models(
-        self, family: Family, trained: Sequence[Mapping[str, Any]] | None = None
-    ) -> tuple[str, list[Model], dict[str, str]]:
-        """Load the instances of a family, with the identifier that their scores have it under.
-
-        Instances that the dataset does not allow, such as subsets of more neurons than it has, are left out, with the
-        reason; a family of which no instance is left raises it.
-        """
-        wanted = list(_combinations(family.grids[self.grid].options)) if trained is None else trained
-        spec = parse_spec(family.model)
-        if spec.wrappers and wanted:
-            # The instances of a model that is reduced differ in how: neurons:DATASET+subsample[n=10,seed=0].
-            reduced = [_reduced(spec, options) for options in wanted]
-            members, impossible = _possible(
-                wanted, [partial(load_model, each, dataset=self.dataset) for each in reduced]
-            )
-            return family.model, [each for each in members if not isinstance(each, ModelFamily)], impossible
-        loaded = load_model(family.model, dataset=self.dataset)
-        if not isinstance(loaded, ModelFamily):
-            if wanted:
-                raise UsageError(f"{family.model} is one model, which has no instances with other options")
-            return loaded.identifier, [loaded], {}
-        if not wanted:
-            return loaded.identifier, list(loaded.instances(self.dataset)), {}
-        members, impossible = _possible(
-            wanted, [partial(loaded.instance, self.dataset, **options) for options in wanted]
-        )
-        return loaded.identifier, members, impossible
 
     def _select(self, outcomes: Mapping[str, Outcome]) -> Selected:
         scored = self.scored(outcomes)
@@ -520,50 +495,6 @@ def _train(
         str(each.failure) if each.trained is None else {**each.recipe.options(), "trained_on": folder.name}
         for each in trained
     ]
-
-
-def _possible(
-    options: Sequence[Mapping[str, Any]], load: Sequence[Callable[[], Any]]
-) -> tuple[list[Any], dict[str, str]]:
-    """Load instances; return those that can be, and why the others cannot.
-
-    Raises
-    ------
-    NeuroalignError
-        If none can be loaded: the reason of the first.
-    """
-    members: dict[str, Any] = {}
-    impossible: dict[str, str] = {}
-    first: NeuroalignError | None = None
-    for given, instance in zip(options, load, strict=True):
-        name = ", ".join(f"{option}={value}" for option, value in given.items())
-        try:
-            member = instance()
-        except NeuroalignError as error:
-            first = first or error
-            impossible[name] = " ".join(str(error).split())
-            continue
-        if member.identifier in members:
-            impossible[name] = f"it is {member.identifier} on this dataset, which another instance is already"
-        members.setdefault(member.identifier, member)
-    if first is not None and not members:
-        raise first
-    return list(members.values()), impossible
-
-
-def _combinations(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield every combination of options that may be lists; nothing where there are no options."""
-    if not options:
-        return
-    values = [each if isinstance(each, list) else [each] for each in options.values()]
-    for chosen in product(*values):
-        yield dict(zip(options, chosen, strict=True))
-
-
-def _reduced(spec: Spec, options: Mapping[str, Any]) -> str:
-    """Name a model with these options of its last reducer."""
-    *others, last = [(spec.name, spec.options), *((each.name, each.options) for each in spec.wrappers)]
-    return "+".join(format_spec(*each) for each in (*others, (last[0], {**last[1], **options})))
 
 
 def _describe(model: Model) -> dict[str, Any]:

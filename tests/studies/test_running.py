@@ -14,7 +14,7 @@ from neuroalign.cli import run as run_cli
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.errors import UsageError
 from neuroalign.results import ResultsStore
-from neuroalign.studies import running
+from neuroalign.studies import members, running
 from neuroalign.studies.report import what_it_means
 from neuroalign.studies.running import plan_study, run_study
 
@@ -209,4 +209,15 @@ options = { n_permutations = 0 }
 
 def test_a_family_without_a_possible_instance_says_why(dataset_factory):
     with pytest.raises(UsageError, match="needs n from 1 to 12 neurons, not 30"):
-        running._possible([{"n": 30}], [lambda: NeuronSubset().instance(dataset_factory(), n=30)])
+        members._possible([{"n": 30}], [lambda: NeuronSubset().instance(dataset_factory(), n=30)])
+
+
+def test_what_a_family_declares_of_its_instances_is_kept(dataset_factory, monkeypatch):
+    dataset = dataset_factory(n_neurons=12)
+    monkeypatch.setattr(NeuronSubset, "is_sample", False)
+    for options in ({}, {"n": [4, 5]}):
+        family, impossible = members.load_members("neuron_subset", options, dataset)
+        assert (family.identifier, family.is_sample, impossible) == ("neuron_subset", False, {})
+    assert [model.identifier for model in family.instances()] == [
+        f"neuron_subset[n={n},seed=0]" for n in (4, 5)
+    ]
