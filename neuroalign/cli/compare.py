@@ -143,7 +143,7 @@ def screen(result: "Comparison") -> str:
             ]
             for label, each in shown
         ],
-        headers=["", "model", "n", "score", "SE", "over", "chance", "p of chance"],
+        headers=["", "model", "n", "score", "SE", "over", "chance", "p of prediction"],
         disable_numparse=True,
         colalign=["left", "left", "right", "right", "right", "left", "right", "right"],
     )

@@ -41,8 +41,8 @@ def load_members(
     spec = parse_spec(model)
     if spec.wrappers and wanted:
         # The instances of a model that is reduced differ in how: neurons:DATASET+subsample[n=10,seed=0].
-        load = [partial(load_model, _reduced(spec, given), dataset=dataset) for given in wanted]
-        members, impossible = _possible(wanted, load)
+        reduced = [partial(load_model, _reduced(spec, given), dataset=dataset) for given in wanted]
+        members, impossible = _possible(wanted, reduced)
         models = [member for member in members if not isinstance(member, ModelFamily)]
         return FixedFamily(model, models), impossible
     loaded = load_model(model, dataset=dataset)
