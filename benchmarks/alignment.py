@@ -7,12 +7,15 @@ from typing import ClassVar, Literal
 import numpy as np
 import xarray as xr
 from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
+from neuroalign.benchmarks.predictive_power import predictive_power
+from neuroalign.benchmarks.turned_control import regenerate
+from neuroalign.benchmarks.turned_weights import TurnedWeights, index_of_score
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
-from neuroalign.metrics import completeness, completeness_at, lasso_cv
+from neuroalign.metrics import TurnedAlignment, completeness, completeness_at, lasso_cv, turned_alignment
 from neuroalign.models import Model
 from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.scores import Score
@@ -34,6 +37,16 @@ class Alignment(LassoBenchmark):
         Whether units that are not informative are set to zero before the fit.
     self_pairs : {"exclude", "include"}
         Whether a neuron that is one of the model's units may predict itself.
+    turns : int
+        Random turns of the neurons' tuning behind the axis index κ; 0 for a score without it. See
+        :func:`neuroalign.metrics.turned_tuning`.
+
+    Notes
+    -----
+    C rewards few informative units, dead units and noise. κ compares the neurons with neurons that have the same
+    signal and the same noise along other axes: 0 where the axes are no better than turned axes, 1 for one unit for
+    each neuron.
+    Models are ranked and tested by κ.
 
     References
     ----------
@@ -41,21 +54,35 @@ class Alignment(LassoBenchmark):
     """
 
     identifier: ClassVar[str] = "alignment"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    asks_about_single_units: ClassVar[bool] = True
 
     n_units: Literal["all", "informative"] | int = "all"
+    turns: int = 20
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.turns == 1:
+            raise UsageError("turns must be 0 or 2 at least, got 1: a single turn has no spread")
 
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Fit the weights, and measure how far each neuron's weights sit on one unit."""
         latents, responses = self.align(model, dataset, join=join)
         informative = latents["informative"].values
+        originals = dataset.stimuli.originals(responses["stimulus"].values)
         fit = lasso_cv(
             **self.fit_arguments(latents, responses, dataset, np.arange(responses.sizes["stimulus"]))
         )
         result = completeness(fit.weights, n_units=self.n_units, informative=informative)
         strength = np.abs(fit.weights).sum(axis=0)
+        every = np.arange(responses.sizes["stimulus"])
+        turned = self._turned(latents, responses, dataset, every)
+        power = predictive_power(latents, responses, dataset, lasso=self)
+        predicted = _mean_of(result.per_neuron, strength, power.predicted)
         data = xr.Dataset(
             {
+                **turned.variables,
+                **power.variables,
                 "alignment": ("neuroid", result.per_neuron),
                 "weighted_alignment": ("neuroid", result.weighted),
                 "effective_units": ("neuroid", result.effective_units),
@@ -80,23 +107,36 @@ class Alignment(LassoBenchmark):
                 "unweighted mean": result.mean,
                 "effective units": _median(result.effective_units),
                 "neurons without weight": result.n_zero_neurons,
+                **turned.beside(self.seed),
+                "predicted_alignment": predicted,
+                **power.beside,
             },
-            notes=_notes(result.n_zero_neurons, responses),
-            provenance={"n_stimuli": responses.sizes["stimulus"], "n_neurons": responses.sizes["neuroid"]},
+            notes=[
+                *_notes(result.n_zero_neurons, responses),
+                *turned.notes,
+                *power.notes,
+                *self.notes_on_stimuli(originals),
+            ],
+            provenance={
+                "n_stimuli": responses.sizes["stimulus"],
+                **originals.provenance,
+                "n_neurons": responses.sizes["neuroid"],
+            },
         )
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:
-        """Alignment C, and C at a D that all models of a comparison share."""
-        return (Statistic("value", "alignment C"), Statistic("at_common_d", "alignment C at a common D"))
+        """The axis index κ, alignment C, and C at a D that all models of a comparison share."""
+        by_value = (Statistic("value", "alignment C"), Statistic("at_common_d", "alignment C at a common D"))
+        return (Statistic("axis_index", "axis index κ"), *by_value) if self.turns else by_value
 
     def resampling(self, statistic: str = "", scores: Sequence[Score] = ()) -> Resampling:
-        """Resample C over neurons, each weighted by the sum of its ``|weights|``, or C at the largest D of scores.
+        """Resample κ or C over neurons, each weighted by the sum of its ``|weights|``, or C at the largest D of scores.
 
         Parameters
         ----------
         statistic : str
-            "value" or "at_common_d".
+            "axis_index", "value" or "at_common_d".
         scores : sequence of Score
             Scores of all models of a comparison, whose largest D is the common one.
 
@@ -108,6 +148,10 @@ class Alignment(LassoBenchmark):
         chosen = self.find_statistic(statistic)
         if chosen.identifier == "value":
             return Resampling(chosen, from_score=_terms, refit=self._refit)
+        if chosen.identifier == "axis_index":
+            return replace(
+                super().resampling(statistic), from_score=index_of_score, refit=self._refit_turned, reason=""
+            )
         if chosen.identifier != "at_common_d":
             return super().resampling(statistic, scores)
         bases = [score.beside.get("D", np.nan) for score in scores]
@@ -139,6 +183,34 @@ class Alignment(LassoBenchmark):
             terms_of="value",
         )
 
+    def _turned(
+        self, latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, rows: NDArray[np.int64]
+    ) -> "TurnedWeights":
+        """Fit the Lasso to the regenerated neurons; the units' sums are computed once for all turns."""
+        control = regenerate(latents, responses, dataset, n_turns=self.turns, seed=self.seed, rows=rows)
+        if control is None:
+            return TurnedWeights(None, asked=self.turns > 0)
+        arguments = self.fit_arguments(latents, responses, dataset, rows)
+        options = {name: arguments[name] for name in ("folds", "n_lambdas", "rule")}
+        fitted = turned_alignment(arguments["Z"], control.model, n_turns=self.turns, **options)
+        # Neurons that are units of the model have no weight here.
+        shape = (self.turns + 1, responses.sizes["neuroid"])
+        strength, entropy = np.zeros(shape), np.zeros(shape)
+        strength[:, control.neurons], entropy[:, control.neurons] = fitted.strength, fitted.entropy
+        return TurnedWeights(TurnedAlignment(strength, entropy), self._base(latents))
+
+    def _base(self, latents: xr.DataArray) -> int:
+        """Return D, the base of the logarithm."""
+        if self.n_units == "all":
+            return latents.sizes["unit"]
+        return int(latents["informative"].values.sum()) if self.n_units == "informative" else self.n_units
+
+    def _refit_turned(
+        self, latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, rows: NDArray[np.int64]
+    ) -> NeuronStatistic:
+        """Regenerate and fit the neurons of drawn stimuli."""
+        return self._turned(latents, responses, dataset, rows).statistic(responses["neuroid"].values)
+
     def _refit(
         self, latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, rows: NDArray[np.int64]
     ) -> NeuronStatistic:
@@ -162,6 +234,12 @@ def _terms(score: Score) -> NeuronStatistic:
     return NeuronStatistic.weighted_mean(
         score.data["neuroid"].values, score.data["alignment"].values, strength
     )
+
+
+def _mean_of(values: NDArray[np.float64], strength: NDArray[np.float64], chosen: NDArray[np.bool_]) -> float:
+    """Return C over some neurons; NaN where none of them has weight."""
+    kept = chosen & (strength > 0)
+    return float(np.average(values[kept], weights=strength[kept])) if kept.any() else float("nan")
 
 
 def _convert(values: NDArray[np.float64], n_units: int, common: int) -> NDArray[np.float64]:

@@ -13,9 +13,10 @@ from neuroalign.benchmark import Benchmark, self_pairs
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.metrics import aggregate_ratios, correlation_ratio
 from neuroalign.models import Model
+from neuroalign.nulls import can_shuffle, notes_on_shuffles
 from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.scores import Score
-from neuroalign.stats import jackknife_standard_error
+from neuroalign.stats import jackknife_standard_error, permute_stimuli
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,8 @@ class CorrelationRatio(Benchmark):
     self_pairs : {"exclude", "include"}
         Whether a neuron that is one of the model's units may correlate with itself.
     n_permutations : int
-        Shuffles of the stimulus labels behind the chance level, which falls with the number of units.
+        Shuffles of the stimulus labels behind the chance level, which falls with the number of units. Variants of one
+        original move together; see :func:`neuroalign.stats.permute_stimuli`.
     seed : int
         Of the shuffles.
 
@@ -54,16 +56,17 @@ class CorrelationRatio(Benchmark):
         result = correlation_ratio(
             latents.values, responses.values, informative=informative, aggregate=self.aggregate, exclude=pairs
         )
+        originals = dataset.stimuli.originals(responses["stimulus"].values)
         rng = np.random.default_rng(self.seed)
         shuffled = [
             correlation_ratio(
-                latents.values[rng.permutation(latents.sizes["stimulus"])],
+                latents.values[permute_stimuli(originals.labels, rng)],
                 responses.values,
                 informative=informative,
                 aggregate=self.aggregate,
                 exclude=pairs,
             ).score
-            for _ in range(self.n_permutations)
+            for _ in range(self.n_permutations if can_shuffle(originals) else 0)
         ]
         # The score is no mean over neurons, unless it is asked for.
         defined = np.flatnonzero(result.best_unit >= 0)
@@ -91,7 +94,10 @@ class CorrelationRatio(Benchmark):
             error_over="neurons",
             null=float(np.mean(shuffled)) if shuffled else float("nan"),
             data=data,
-            notes=_notes(int(np.isnan(result.per_neuron).sum())),
+            notes=[
+                *_notes(int(np.isnan(result.per_neuron).sum())),
+                *(notes_on_shuffles(originals) if self.n_permutations else []),
+            ],
             beside={
                 "informative units": int(informative.sum()),
                 "unit proportion": result.unit_proportion,
@@ -99,6 +105,7 @@ class CorrelationRatio(Benchmark):
             },
             provenance={
                 "n_stimuli": responses.sizes["stimulus"],
+                **originals.provenance,
                 "n_neurons": responses.sizes["neuroid"],
             },
         )

@@ -15,8 +15,13 @@ from neuroalign.errors import ModelError, UsageError
 from neuroalign.metrics import match_one_to_one
 from neuroalign.metrics.inputs import constant_columns
 from neuroalign.models import Model
+from neuroalign.nulls import can_shuffle, notes_on_shuffles
 from neuroalign.resampling import Resampling, Statistic
 from neuroalign.scores import Score, standard_error
+from neuroalign.stats import grouped_standard_error, permute_stimuli
+
+#: Fewer held-out stimuli, or originals, are refused, and below the second number a note doubts the score.
+MIN_HELD_OUT, FEW_HELD_OUT = 3, 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +37,8 @@ class Decoding(Benchmark):
     absolute : bool
         Whether a negative correlation is as good as a positive one in the matching.
     held_out : float
-        Share of the stimuli that is held out, at random, where the dataset marks none.
+        Share of the stimuli that is held out, at random, where the dataset marks none; of the originals where stimuli
+        are variants. No original has stimuli on both sides.
     self_pairs : {"exclude", "include"}
         Whether a neuron that is one of the model's units may be matched with itself.
     n_permutations : int
@@ -63,18 +69,23 @@ class Decoding(Benchmark):
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Match units and neurons, then decode the held-out stimuli."""
         latents, responses = self.align(model, dataset, join=join)
-        held_out, is_marked = self._held_out(dataset, responses["stimulus"].values)
+        stimuli = responses["stimulus"].values
+        split = self._split(dataset, stimuli)
+        fitted, held_out = split.fitted, split.held_out
+        originals, decoded = (
+            dataset.stimuli.originals(stimuli[rows]) for rows in (fitted | held_out, held_out)
+        )
         informative = latents["informative"].values
         if not informative.any():
             raise ModelError(f"{model.identifier} has no informative unit, so there is nothing to decode")
-        units, unit_mean, unit_deviation = _standardise(latents.values[:, informative], ~held_out)
-        neurons, _, _ = _standardise(responses.values, ~held_out)
+        units, unit_mean, unit_deviation = _standardise(latents.values[:, informative], fitted)
+        neurons, _, _ = _standardise(responses.values, fitted)
         pairs = self_pairs(latents, responses, dataset)
         # Indices among the informative units only.
         among_informative = np.append(np.where(informative, np.cumsum(informative) - 1, -1), -1)[pairs]
         matched = match_one_to_one(
-            units[~held_out],
-            neurons[~held_out],
+            units[fitted],
+            neurons[fitted],
             absolute=self.absolute,
             exclude=among_informative if self.self_pairs == "exclude" else None,
         )
@@ -83,10 +94,10 @@ class Decoding(Benchmark):
         distance = _cosine_distance(predicted, real)
         rng = np.random.default_rng(self.seed)
         shuffled = [
-            np.nanmean(_cosine_distance(predicted[rng.permutation(len(real))], real))
-            for _ in range(self.n_permutations)
+            np.nanmean(_cosine_distance(predicted[permute_stimuli(decoded.labels, rng)], real))
+            for _ in range(self.n_permutations if can_shuffle(decoded) else 0)
         ]
-        unstandardised = np.tile(latents.values[~held_out].mean(axis=0), (len(real), 1))
+        unstandardised = np.tile(latents.values[fitted].mean(axis=0), (len(real), 1))
         unstandardised[:, informative] = predicted * unit_deviation + unit_mean
         data = xr.Dataset(
             {
@@ -102,7 +113,16 @@ class Decoding(Benchmark):
             },
         )
         notes = [f"{len(real)} stimuli decoded"]
-        if not is_marked:
+        if decoded.n < FEW_HELD_OUT:
+            what = "originals" if decoded.has_variants else "stimuli"
+            notes.append(f"only {decoded.n} {what}: the distance is unreliable")
+        if split.n_left_out:
+            notes.append(
+                f"{split.n_left_out} held-out stimuli are variants of stimuli that models are fitted to: left out"
+            )
+        notes += originals.notes("fit and held-out stimuli")
+        notes += notes_on_shuffles(decoded) if self.n_permutations else []
+        if not split.is_marked:
             marked = dataset.stimuli.held_out()
             why = (
                 "there are no latents and responses of the held-out stimuli that the dataset marks"
@@ -114,15 +134,19 @@ class Decoding(Benchmark):
             model,
             dataset,
             value=float(np.nanmean(distance)),
-            error=standard_error(distance),
-            error_over="stimuli",
+            error=grouped_standard_error(distance, decoded.labels)
+            if decoded.has_variants
+            else standard_error(distance),
+            error_over="originals" if decoded.has_variants else "stimuli",
             null=float(np.mean(shuffled)) if shuffled else float("nan"),
             beside={"median r of matched pairs": float(np.median(matched.correlation))},
             data=data,
             notes=notes,
             provenance={
                 "n_stimuli": responses.sizes["stimulus"],
+                **dataset.stimuli.originals(stimuli).provenance,
                 "n_held_out": int(held_out.sum()),
+                **({"n_held_out_originals": decoded.n} if decoded.has_variants else {}),
                 "n_neurons": responses.sizes["neuroid"],
             },
         )
@@ -142,20 +166,58 @@ class Decoding(Benchmark):
             reason="decoding matches each unit with one neuron, so drawn neurons need a new matching",
         )
 
-    def _held_out(self, dataset: Dataset, stimuli: NDArray[np.str_]) -> tuple[NDArray[np.bool_], bool]:
-        """Return which stimuli are held out, and whether it is the dataset that says so."""
+    def _split(self, dataset: Dataset, stimuli: NDArray[np.str_]) -> "_Split":
+        """Split the stimuli so that no original has some on both sides."""
         marked = dataset.stimuli.held_out()
         chosen = np.zeros(len(stimuli), dtype=bool) if marked is None else np.isin(stimuli, marked.ids)
         is_marked = bool(chosen.any())
-        if not is_marked:
-            n_held_out = round(self.held_out * len(stimuli))
-            chosen[np.random.default_rng(self.seed).permutation(len(stimuli))[:n_held_out]] = True
-        if chosen.sum() < 2 or (~chosen).sum() < 3:
-            raise UsageError(
-                f"decoding needs two held-out stimuli and three others at least, not {int(chosen.sum())} and "
-                f"{int((~chosen).sum())}; mark others in the dataset, or where none are marked choose another held_out"
+        held_out = chosen
+        if is_marked:
+            held_out = chosen & ~_has_fitted_variant(dataset, stimuli, chosen)
+        else:
+            groups = dataset.stimuli.groups(stimuli)
+            n_originals = int(groups.max()) + 1
+            order = np.random.default_rng(self.seed).permutation(n_originals)
+            held_out = chosen = np.isin(groups, order[: round(self.held_out * n_originals)])
+        n_left_out = int((chosen & ~held_out).sum())
+        decoded = dataset.stimuli.originals(stimuli[held_out])
+        if decoded.n < MIN_HELD_OUT or (~chosen).sum() < 3:
+            what = "originals" if decoded.has_variants or n_left_out else "stimuli"
+            left_out = (
+                f" ({n_left_out} others are variants of stimuli that models are fitted to: mark whole originals)"
+                if n_left_out
+                else ""
             )
-        return chosen, is_marked
+            raise UsageError(
+                f"decoding needs three held-out {what} and three other stimuli at least, not {decoded.n} and "
+                f"{int((~chosen).sum())}{left_out}; mark others in the dataset, or where none are marked choose "
+                "another held_out"
+            )
+        return _Split(~chosen, held_out, is_marked, n_left_out)
+
+
+@dataclass(frozen=True, eq=False)
+class _Split:
+    """Stimuli to fit and to decode; those in neither have variants on both sides."""
+
+    fitted: NDArray[np.bool_]
+    held_out: NDArray[np.bool_]
+    #: Whether the dataset marks the held-out stimuli.
+    is_marked: bool
+    #: Number of marked stimuli that are not decoded.
+    n_left_out: int
+
+
+def _has_fitted_variant(
+    dataset: Dataset, stimuli: NDArray[np.str_], held_out: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return which recorded stimuli share their original with a training stimulus or one that is not held out."""
+    everything = dataset.stimuli.ids
+    groups = dataset.stimuli.groups(everything)
+    # A model may be trained on variants that were not recorded.
+    fitted = np.isin(everything, dataset.stimuli.training().ids) | np.isin(everything, stimuli[~held_out])
+    leaks = np.isin(groups, groups[fitted])
+    return np.isin(stimuli, everything[leaks])
 
 
 def reconstruct(model: Model, score: Score) -> NDArray[np.float32]:

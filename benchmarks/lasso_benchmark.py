@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from neuroalign.benchmark import Benchmark, self_pairs
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.metrics.folds import fold_labels
+from neuroalign.variants import Originals
+
+#: With fewer stimuli the standard error over folds is so large that the 1-SE rule leaves few weights.
+FEW_STIMULI = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,16 +40,28 @@ class LassoBenchmark(Benchmark):
     def fit_arguments(
         self, latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, stimuli: NDArray[np.int64]
     ) -> dict[str, Any]:
-        """Return the arguments of a fit to some stimuli; those that are drawn twice share a fold."""
+        """Return the arguments of a fit to some stimuli; variants of one original share a fold, and so do repeats."""
         units = latents.values
         if self.zero_uninformative:
             units = np.where(latents["informative"].values, units, 0.0)
         pairs = self_pairs(latents, responses, dataset)
+        groups = dataset.stimuli.groups(responses["stimulus"].values)
         return {
             "Z": units[stimuli],
             "Y": responses.values[stimuli],
-            "folds": fold_labels(len(units), self.n_folds, seed=self.seed)[stimuli],
+            "folds": fold_labels(len(units), self.n_folds, seed=self.seed, groups=groups)[stimuli],
             "n_lambdas": self.n_lambdas,
             "rule": self.rule,
             "exclude": pairs if self.self_pairs == "exclude" else None,
         }
+
+    def notes_on_stimuli(self, originals: Originals) -> list[str]:
+        """Say what the originals mean for the folds, and that few of them leave few weights."""
+        notes = originals.notes("folds")
+        if self.rule == "1se" and originals.n < FEW_STIMULI:
+            what = "originals" if originals.has_variants else "stimuli"
+            notes.append(
+                f"only {originals.n} {what}: the one-standard-error rule leaves few weights; "
+                "compare rule=min (fits to single trials leave fewer still)"
+            )
+        return notes

@@ -89,7 +89,9 @@ class LinearRecombination(WrappingBenchmark):
                 "no level of chance: mixing with positive weights lowers alignment by itself, by .135 for 30 principal "
                 "components of pixels where neurons have no special axes; compare kind=orthogonal"
             )
-        if (self_pairs(*self.align(model, dataset, join=join), dataset) >= 0).any():
+        aligned = self.align(model, dataset, join=join)
+        notes += dataset.stimuli.originals(aligned[1]["stimulus"].values).notes("both scores")
+        if (self_pairs(*aligned, dataset) >= 0).any():
             notes.append(
                 "the mixtures contain neurons that are the model's own units, so the drop is confounded"
             )

@@ -35,6 +35,8 @@ class StimulusBootstrap(WrappingBenchmark):
 
     Notes
     -----
+    Where stimuli are variants of one original, originals are drawn, each with all its variants.
+
     A draw holds some 63 % of the stimuli, so that a fit to it differs systematically from one to all: the spread
     of the draws is of use, not their mean. See :func:`neuroalign.stats.dual_bootstrap`.
     """
@@ -70,13 +72,14 @@ class StimulusBootstrap(WrappingBenchmark):
                 f"{wrapped.identifier} cannot be fitted to drawn stimuli: {resampling.reason}; name another benchmark"
             )
         every = np.ones(n_neurons)
+        originals = dataset.stimuli.originals(responses["stimulus"].values)
 
         def fit(rows: NDArray[np.int64]) -> NeuronStatistic:
             return refit(latents, responses, dataset, rows)
 
         value = float(fit(np.arange(n_stimuli))(every[None])[0])
         draws = [
-            fit(draw_stimuli_and_neurons(self.seed, index, n_stimuli, n_neurons)[0])
+            fit(draw_stimuli_and_neurons(self.seed, index, originals.labels, n_neurons)[0])
             for index in range(self.n_draws)
         ]
         scores = np.array([draw(every[None])[0] for draw in draws])
@@ -85,7 +88,7 @@ class StimulusBootstrap(WrappingBenchmark):
             dataset,
             value=value,
             error=float(scores.std(ddof=1)),
-            error_over="stimuli",
+            error_over="originals" if originals.has_variants else "stimuli",
             data=xr.Dataset(
                 {
                     "drawn": ("draw", scores),
@@ -94,6 +97,6 @@ class StimulusBootstrap(WrappingBenchmark):
                 coords={"draw": np.arange(self.n_draws), "neuroid": responses["neuroid"].values},
             ),
             beside={"mean of draws": float(scores.mean())},
-            notes=[f"of {wrapped.identifier}"],
-            provenance={"n_stimuli": n_stimuli, "n_neurons": n_neurons},
+            notes=[f"of {wrapped.identifier}", *originals.notes("draws and folds")],
+            provenance={"n_stimuli": n_stimuli, **originals.provenance, "n_neurons": n_neurons},
         )

@@ -50,6 +50,7 @@ class VarianceExplained(LassoBenchmark):
         latents, responses = self.align(model, dataset, join=join)
         every = np.arange(responses.sizes["stimulus"])
         explained = lasso_variance_explained(**self.fit_arguments(latents, responses, dataset, every))
+        originals = dataset.stimuli.originals(responses["stimulus"].values)
         variables = {"variance_explained": ("neuroid", explained.per_neuron)}
         notes = []
         beside = {}
@@ -86,8 +87,12 @@ class VarianceExplained(LassoBenchmark):
             ceiling=ceiling,
             beside=beside,
             data=data,
-            notes=notes,
-            provenance={"n_stimuli": responses.sizes["stimulus"], "n_neurons": responses.sizes["neuroid"]},
+            notes=[*notes, *self.notes_on_stimuli(originals)],
+            provenance={
+                "n_stimuli": responses.sizes["stimulus"],
+                **originals.provenance,
+                "n_neurons": responses.sizes["neuroid"],
+            },
         )
 
     @property

@@ -38,6 +38,8 @@ class Benchmark(ABC):
     uses_decoder: ClassVar[bool] = False
     #: Whether it compares a score with another one, so that subsets of neurons are no ceiling of it.
     is_control: ClassVar[bool] = False
+    #: Whether it asks about single units, so that a number means little where the model predicts no neuron.
+    asks_about_single_units: ClassVar[bool] = False
     #: Whether models are scored by it only where it is named, since it takes many times as long as others.
     on_request: ClassVar[bool] = False
 

@@ -1,5 +1,6 @@
 """The level of chance of any benchmark: its scores where latents and responses belong to different stimuli."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +14,9 @@ from neuroalign.errors import UsageError
 from neuroalign.models import Model
 from neuroalign.progress import progress
 from neuroalign.scores import Score
-from neuroalign.stats import permutation_p_value
+from neuroalign.stats import n_fixed, permutation_p_value, permute_stimuli
 from neuroalign.stimuli import StimulusSet
+from neuroalign.variants import Originals
 
 
 class _Shuffled:
@@ -40,7 +42,9 @@ def permutation_null(
     """Score a model whose latents are shuffled over the recorded stimuli.
 
     Everything else stays: units keep their values and their correlations, neurons theirs, and the folds are the
-    same. So the scores are exchangeable with the model's own if it knows nothing of the neurons.
+    same. So the scores are exchangeable with the model's own if it knows nothing of the neurons. Variants of one
+    original move together, in their order, to the place of an original with equally many variants; see
+    :func:`neuroalign.stats.permute_stimuli`.
 
     Parameters
     ----------
@@ -62,7 +66,7 @@ def permutation_null(
     Raises
     ------
     UsageError
-        If `n_permutations` is not positive, or `seed` negative.
+        If `n_permutations` is not positive, `seed` negative, or no two originals have equally many variants.
     """
     if n_permutations < 1 or seed < 0:
         raise UsageError(
@@ -71,11 +75,16 @@ def permutation_null(
     if "n_permutations" in benchmark.options():
         benchmark = replace(benchmark, n_permutations=0)  # type: ignore[call-arg]
     latents = model.latents(dataset.stimuli)
-    recorded = np.isin(latents["stimulus"].values, dataset.responses["stimulus"].values)
     # In the order of the ids, so that a permutation does not depend on the order of the latents.
-    latents = latents[recorded].sortby("stimulus")
+    latents = latents[_recorded(latents, dataset)].sortby("stimulus")
+    originals = dataset.stimuli.originals(latents["stimulus"].values)
+    if not can_shuffle(originals):
+        raise UsageError(
+            f"no two of the {originals.n} originals have equally many variants, so none can change places; "
+            "leave out variants so that originals have equally many, or ask for no permutations"
+        )
     rng = np.random.default_rng(seed)
-    orders = [rng.permutation(latents.sizes["stimulus"]) for _ in range(n_permutations)]
+    orders = [permute_stimuli(originals.labels, rng) for _ in range(n_permutations)]
     return np.array(
         [
             benchmark.score(_Shuffled(model, latents, order), dataset, join=join).value
@@ -84,7 +93,41 @@ def permutation_null(
     )
 
 
-def with_null(score: Score, shuffled: NDArray[np.float64], *, seed: int) -> Score:
+def can_shuffle(originals: Originals) -> bool:
+    """Whether some original can take the place of another one; each stimulus can where none has variants."""
+    return not originals.has_variants or n_fixed(originals.labels) < originals.n
+
+
+def notes_on_shuffles(originals: Originals) -> list[str]:
+    """Say how shuffles treat variants; empty where each stimulus is its own original."""
+    if not originals.has_variants:
+        return []
+    if not can_shuffle(originals):
+        return [
+            f"no two of the {originals.n:,} originals have equally many variants, so there is no shuffle: "
+            "the level of chance is not known"
+        ]
+    notes, fixed = originals.notes("shuffles"), n_fixed(originals.labels)
+    if fixed:
+        notes.append(
+            f"{fixed:,} of {originals.n:,} originals keep their place in shuffles: no other one has as many variants"
+        )
+    return notes
+
+
+def notes_on_null(model: Model, dataset: Dataset) -> list[str]:
+    """Return :func:`notes_on_shuffles` of the stimuli that :func:`permutation_null` shuffles."""
+    latents = model.latents(dataset.stimuli)
+    return notes_on_shuffles(
+        dataset.stimuli.originals(latents["stimulus"].values[_recorded(latents, dataset)])
+    )
+
+
+def _recorded(latents: xr.DataArray, dataset: Dataset) -> NDArray[np.bool_]:
+    return np.isin(latents["stimulus"].values, dataset.responses["stimulus"].values)
+
+
+def with_null(score: Score, shuffled: NDArray[np.float64], *, seed: int, notes: Sequence[str] = ()) -> Score:
     """Put a score beside its scores by chance.
 
     Parameters
@@ -94,6 +137,8 @@ def with_null(score: Score, shuffled: NDArray[np.float64], *, seed: int) -> Scor
         As :func:`permutation_null` returns them.
     seed : int
         That they were drawn with.
+    notes : sequence of str
+        What :func:`notes_on_null` says; notes that the score has already are not repeated.
 
     Returns
     -------
@@ -105,6 +150,7 @@ def with_null(score: Score, shuffled: NDArray[np.float64], *, seed: int) -> Scor
     p = permutation_p_value(score.value, shuffled, higher_is_better=score.higher_is_better)
     return replace(
         score,
+        notes=[*score.notes, *(note for note in notes if note not in score.notes)],
         null=float(known.mean()) if known.size else float("nan"),
         data=score.data.drop_dims("permutation", errors="ignore").assign(shuffled=("permutation", shuffled)),
         provenance={

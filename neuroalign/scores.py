@@ -22,7 +22,7 @@ class Score:
     error : float
         Standard error of `value` over what `error_over` names; NaN with fewer than two of them.
     error_over : str
-        What the error is over: "neurons", "stimuli", "units", "draws" or "instances".
+        What the error is over: "neurons", "stimuli", "originals", "units", "draws" or "instances".
     null : float
         Value expected by chance, NaN where it was not computed.
     ceiling : float
@@ -144,7 +144,7 @@ def summarise(scores: Sequence[Score], *, family: str) -> Score:
     -------
     Score
         The mean over instances, also of what is beside the value; the error is the standard error over
-        instances. NaN instances are left out, and a note counts them.
+        instances. NaN instances are left out, and a note counts them. Notes that all instances share are kept.
     """
     first = scores[0]
     values = np.array([each.value for each in scores])
@@ -152,6 +152,7 @@ def summarise(scores: Sequence[Score], *, family: str) -> Score:
     notes = [f"mean over {finite.size} instances"]
     if finite.size < values.size:
         notes.append(f"{values.size - finite.size} of {values.size} instances have no score")
+    notes += [note for note in first.notes if all(note in score.notes for score in scores)]
     return Score(
         value=float(finite.mean()) if finite.size else float("nan"),
         error=standard_error(values),

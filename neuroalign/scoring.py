@@ -21,7 +21,7 @@ from neuroalign.errors import ModelError, NeuroalignError, UsageError
 from neuroalign.hashing import digest
 from neuroalign.latents_cache import compute_latents
 from neuroalign.models import Model, ModelFamily, load_model
-from neuroalign.nulls import permutation_null, with_null
+from neuroalign.nulls import notes_on_null, permutation_null, with_null
 from neuroalign.progress import progress
 from neuroalign.results import ResultsStore, now, score_key
 from neuroalign.scores import Score, summarise
@@ -235,7 +235,8 @@ def _score_instance(
                     seed=permutation_seed,
                     join=join,
                 )
-                computed = with_null(computed, shuffled, seed=permutation_seed)
+                notes = notes_on_null(prepared, dataset)
+                computed = with_null(computed, shuffled, seed=permutation_seed, notes=notes)
         except Exception as error:
             reason = _reason(error, f"{benchmark.identifier} fails on {model.identifier}")
             outcomes.append(Failure(model.identifier, benchmark.identifier, reason))

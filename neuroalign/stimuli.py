@@ -20,6 +20,7 @@ from neuroalign.errors import (
 )
 from neuroalign.hashing import digest
 from neuroalign.landmarks import mirror_partners, validate_landmarks
+from neuroalign.variants import Originals, VariantTable
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 
@@ -33,7 +34,8 @@ class StimulusSet:
     table : pandas.DataFrame
         One row for each stimulus, indexed by unique stimulus ids (str). Columns are free; three have
         a meaning: ``presented`` and ``training`` (bool) say which stimuli the animals saw and which
-        models may be trained on; ``original`` names the stimulus of which this one is a variant.
+        models may be trained on; ``original`` names the stimulus of which this one is a variant; see
+        :meth:`originals`.
     images : mapping of stimulus id to path, or to array of uint8 (height, width[, 3]), optional
         None for a set whose images are not available.
     mirror_training : bool
@@ -148,13 +150,39 @@ class StimulusSet:
         StimulusMismatchError
             Naming ids that are not in the set.
         """
-        wanted = np.asarray(ids).astype(str)
-        unknown = [each for each in wanted if each not in self.table.index]
-        if unknown:
-            raise StimulusMismatchError(
-                f"{len(unknown)} stimuli are not in the stimulus set {self.identifier!r}: {name_some(unknown)}"
-            )
-        return self._with(table=self.table.loc[wanted])
+        return self._with(table=self.table.loc[pd.Index(self._expect_known(ids))])
+
+    def originals(self, ids: ArrayLike) -> Originals:
+        """Return the original of each of some stimuli, the unit that folds, draws and shuffles keep together.
+
+        Stimuli with one value in the column ``original`` are variants of one original, and so are stimuli whose
+        images are equal byte for byte. A stimulus without a value is its own original.
+
+        Parameters
+        ----------
+        ids : array of str, shape (n,)
+            Stimuli of this set, in any order.
+
+        Returns
+        -------
+        Originals
+            Its ``labels`` are those of :meth:`groups`.
+
+        Raises
+        ------
+        StimulusMismatchError
+            Naming ids that are not in the set.
+        DatasetError
+            If the column ``original`` holds flags, if an original is a variant itself, or if an image cannot be read.
+        """
+        return self._variants.originals(self._expect_known(ids))
+
+    def groups(self, ids: ArrayLike) -> NDArray[np.int64]:
+        """Return labels of the originals of some stimuli, int64 of shape (n,); see :meth:`originals`.
+
+        They run from 0 to n_originals - 1, in the order of the smallest stimulus id of each original.
+        """
+        return self.originals(ids).labels
 
     def training(self) -> "StimulusSet":
         """Return the stimuli that models may be fitted to, mirrored where the set asks for it.
@@ -352,6 +380,19 @@ class StimulusSet:
         if found is None:
             return None
         return digest(found["stimulus"].values, found["landmark"].values, found.values)
+
+    @cached_property
+    def _variants(self) -> VariantTable:
+        return VariantTable(self.table, self._images)
+
+    def _expect_known(self, ids: ArrayLike) -> NDArray[np.str_]:
+        wanted = np.asarray(ids).astype(str)
+        unknown = wanted[~np.isin(wanted, self.ids)]
+        if unknown.size:
+            raise StimulusMismatchError(
+                f"{unknown.size} stimuli are not in the stimulus set {self.identifier!r}: {name_some(unknown)}"
+            )
+        return wanted
 
     @property
     def _sources(self) -> Mapping[str, Path | NDArray[np.uint8]]:

@@ -133,7 +133,8 @@ def compare(
             samples, loaded, loaded_dataset, by, (a, b), chosen, n_stimulus_resamples, seed, join
         )
     tests = generalise(*samples, n_resamples=n_resamples, seed=seed)
-    n_stimuli = instances_of([a])[0].provenance.get("n_stimuli")
+    provenance = instances_of([a])[0].provenance
+    n_stimuli = provenance.get("n_originals", provenance.get("n_stimuli"))
     matched, n_matched = _match(a, b, samples, n_resamples, seed)
     reliability = _reliability(loaded_dataset)
     verdict, sentence = conclude(a, b, samples, chosen, tests)

@@ -268,7 +268,7 @@ def _add_bootstrap(signed: _Signed, over: Over, sources: _Sources, n_resamples: 
         sources.numbers.append(f"{n_neurons:,}")
         sources.methods.append(f"paired bootstrap, {n_resamples:,} draws, t")
         return
-    n_stimuli, n_draws = draws[0].n_stimuli, len(draws[0].values)
+    n_stimuli, n_draws = draws[0].n_originals, len(draws[0].values)
     both = np.sum([sign * draw.values for (sign, _), draw in zip(signed, draws, strict=True)], axis=0)
     v_stimuli, v_both = both.var(axis=0, ddof=1)
     if "neurons" in over:
@@ -303,7 +303,7 @@ def _why_no_bootstrap(signed: _Signed, *, stimuli: bool) -> str:
     if missing:
         return "; ".join(dict.fromkeys(missing))
     draws = [sample.of_stimuli for sample in samples if sample.of_stimuli is not None]
-    if len({(draw.n_stimuli, draw.seed, len(draw.values)) for draw in draws}) > 1:
+    if len({(draw.n_originals, draw.seed, len(draw.values)) for draw in draws}) > 1:
         return "the families were fitted to different draws of stimuli"
     return ""
 

@@ -27,12 +27,12 @@ class StimulusDraws:
     values : array of float64, shape (n_draws, 2)
         For each draw of stimuli the mean over instances of the fits to it: with all neurons, and with the neurons that
         :func:`neuroalign.stats.draw_stimuli_and_neurons` draws along with them.
-    n_stimuli, seed : int
-        Draws of two families pair where these are equal.
+    n_originals, seed : int
+        Number of originals that were drawn, and seed; draws of two families pair where these are equal.
     """
 
     values: FloatArray
-    n_stimuli: int
+    n_originals: int
     seed: int
 
 
@@ -261,11 +261,13 @@ def stimulus_draws(
     }
     if len(shapes) > 1:
         raise UsageError("stimuli cannot be drawn for models with different stimuli or neurons")
-    ((n_stimuli, n_neurons),) = shapes
+    ((_, n_neurons),) = shapes
+    stimuli = fits[0][0][1]["stimulus"].values
+    originals = dataset.stimuli.originals(stimuli)
     values = np.empty((len(names), n_draws, 2))
     order: tuple[str, ...] | None = None
     for index in progress(range(n_draws), description="bootstrap", total=n_draws, unit="resample"):
-        rows, neurons = draw_stimuli_and_neurons(seed, index, n_stimuli, n_neurons)
+        rows, neurons = draw_stimuli_and_neurons(seed, index, originals.labels, n_neurons)
         counts = _all_and_drawn(neurons, n_neurons)
         for place, family in enumerate(fits):
             statistics = [
@@ -273,7 +275,9 @@ def stimulus_draws(
             ]
             order = tuple(sorted(statistics[0].neurons)) if order is None else order
             values[place, index] = np.mean([fit.in_order(order)(counts) for fit in statistics], axis=0)
-    return {name: StimulusDraws(family, n_stimuli, seed) for name, family in zip(names, values, strict=True)}
+    return {
+        name: StimulusDraws(family, originals.n, seed) for name, family in zip(names, values, strict=True)
+    }
 
 
 def _statistics(scores: Sequence[Score], resampling: Resampling) -> list[NeuronStatistic]:
@@ -324,7 +328,7 @@ def _stored_draws(
         raise ArrayError(f"{missing[0]} was not fitted to drawn stimuli")
     stored = [bootstraps[score.model] for score in scores]
     first = stored[0]
-    n_stimuli, seed = int(first.provenance["n_stimuli"]), int(first.options.get("seed", 0))
+    n_originals, seed = _n_originals(first), int(first.options.get("seed", 0))
     sums = []
     for bootstrap, statistic in zip(stored, statistics, strict=True):
         if bootstrap.options.get("statistic", "value") != resampling.terms_of:
@@ -332,7 +336,7 @@ def _stored_draws(
                 f"{bootstrap.model} was fitted to drawn stimuli by another statistic than {resampling.terms_of}; "
                 f"score it by stimulus_bootstrap[statistic={resampling.terms_of}]"
             )
-        same = (bootstrap.provenance["n_stimuli"], bootstrap.options.get("seed", 0)) == (n_stimuli, seed)
+        same = (_n_originals(bootstrap), bootstrap.options.get("seed", 0)) == (n_originals, seed)
         if not same or bootstrap.data["terms"].shape[0] != first.data["terms"].shape[0]:
             raise ArrayError("the instances were fitted to different draws of stimuli")
         place = {str(neuron): index for index, neuron in enumerate(bootstrap.data["neuroid"].values)}
@@ -343,10 +347,15 @@ def _stored_draws(
     n_draws, n_neurons = sums[0][0].shape[:2]
     values = np.empty((n_draws, 2))
     for index in range(n_draws):
-        _, neurons = draw_stimuli_and_neurons(seed, index, n_stimuli, n_neurons)
+        _, neurons = draw_stimuli_and_neurons(seed, index, np.arange(n_originals), n_neurons)
         counts = _all_and_drawn(neurons, n_neurons)
         values[index] = np.mean([combine(counts @ terms[index]) for terms, combine in sums], axis=0)
-    return StimulusDraws(values, n_stimuli, seed)
+    return StimulusDraws(values, n_originals, seed)
+
+
+def _n_originals(score: Score) -> int:
+    """Return the number of originals that a bootstrap over stimuli draws: one for each stimulus without variants."""
+    return int(score.provenance.get("n_originals", score.provenance["n_stimuli"]))
 
 
 def _all_and_drawn(neurons: NDArray[np.int64], n_neurons: int) -> FloatArray:

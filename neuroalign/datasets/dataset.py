@@ -85,8 +85,11 @@ class Dataset:
 
     @cached_property
     def content_hash(self) -> str:
-        """Digest of what was recorded and of the stimuli, whatever the dataset is called."""
+        """Digest of what was recorded, of the stimuli and of their originals, whatever the dataset is called."""
         array = self.recording
+        originals = self.stimuli.originals(np.unique(array["stimulus_id"].values.astype(str)))
+        # Scores depend on the originals; without variants the digest stays as it was before there were any.
+        variants = (originals.labels,) if originals.has_variants else ()
         return digest(
             array["stimulus_id"].values,
             array["repetition"].values,
@@ -94,6 +97,7 @@ class Dataset:
             array.values,
             self.averaged,
             self.stimuli.content_hash,
+            *variants,
         )
 
     def with_responses(self, responses: xr.DataArray, *, identifier: str | None = None) -> "Dataset":

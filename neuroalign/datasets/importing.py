@@ -36,6 +36,7 @@ from neuroalign.errors import DatasetError, UsageError
 from neuroalign.landmarks import expect_near_images
 from neuroalign.registry import datasets
 from neuroalign.stimuli import StimulusSet
+from neuroalign.variants import COLUMN, VariantTable
 
 PathLike = str | os.PathLike[str]
 
@@ -418,6 +419,11 @@ def _stimuli_of(
     """Describe the stimuli of a recording and check their images."""
     ids = array["stimulus_id"].values.astype(str)
     described, left_out = describe_stimuli(ids, reading.row_ids, table, reading.known)
+    if COLUMN in left_out:
+        raise DatasetError(
+            f"the column {COLUMN} of the stimulus table must be the same in all rows of one stimulus; "
+            "name one original for each stimulus"
+        )
     described = described[~described.index.isin(dropped["stimuli"])]
     notes = [
         f"Column {column} of the stimulus table was left out: it differs between the rows of one stimulus."
@@ -429,6 +435,18 @@ def _stimuli_of(
         idle = len(pictures) - len(set(found.values()))
         if idle:
             notes.append(f"{idle} images belong to no stimulus and were left out.")
+    ids = described.index.to_numpy().astype(str)
+    originals = VariantTable(described, found).originals(ids)
+    if originals.has_variants:
+        notes.append(
+            f"{ids.size:,} stimuli are variants of {originals.n:,} originals: variants of one original stay together "
+            "in folds, draws and shuffles."
+        )
+    if originals.n_identical:
+        notes.append(
+            f"{originals.n_identical:,} of them share their image with another one byte for byte: equal images count "
+            "as one original."
+        )
     return described, found, notes
 
 

@@ -60,10 +60,12 @@ def validate(dataset: Dataset) -> dict[str, Any]:
     dict
         As :func:`describe`, with ``trials_per_neuron_and_stimulus``, ``missing_trials``,
         ``constant_neurons``, ``duplicate_neurons`` (pairs that are one neuron twice), ``reliability``,
-        ``images_readable`` and ``problems``: a sentence for each thing that keeps the dataset from being scored.
+        ``images_readable`` and ``problems``: a sentence for each thing that keeps the dataset from being scored. Where
+        some stimuli are variants, also ``originals`` and ``stimuli_with_equal_images``.
     """
     report = describe(dataset)
     problems: list[str] = []
+    report |= _check_originals(dataset, problems)
     if "time_bin" in dataset.recording.dims and dataset.recording.sizes["time_bin"] != 1:
         problems.append("The recording has several time bins; models are compared with one.")
     else:
@@ -72,6 +74,19 @@ def validate(dataset: Dataset) -> dict[str, Any]:
         report |= _check_images(dataset, problems)
         _check_landmarks(dataset, problems)
     return {**report, "problems": problems}
+
+
+def _check_originals(dataset: Dataset, problems: list[str]) -> dict[str, Any]:
+    """Count the originals of the recorded stimuli where some are variants."""
+    recorded = np.unique(dataset.recording["stimulus_id"].values.astype(str))
+    try:
+        originals = dataset.stimuli.originals(recorded)
+    except DatasetError as error:
+        problems.append(f"{str(error)[0].upper()}{str(error)[1:]}.")
+        return {}
+    if not originals.has_variants:
+        return {}
+    return {"originals": originals.n, "stimuli_with_equal_images": originals.n_identical}
 
 
 def _check_trials(dataset: Dataset, problems: list[str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from neuroalign.datasets.formats.images import Order, ids_of_images, match_image
 from neuroalign.datasets.formats.matrix_csv import delimiter_of
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
 from neuroalign.errors import DatasetError, StimulusMismatchError
+from neuroalign.variants import COLUMN
 
 _ID_COLUMNS = ("stimulus_id", "image_id")
 
@@ -32,7 +33,7 @@ def read_stimulus_csv(path: Path) -> pd.DataFrame:
     ----------
     path : Path
         A CSV with a header. The column ``stimulus_id`` (or ``image_id``) names the stimuli and
-        ``filename`` their images; all other columns are kept as they are.
+        ``filename`` their images; all other columns are kept as they are, ``original`` as text, since it names stimuli.
 
     Raises
     ------
@@ -43,7 +44,7 @@ def read_stimulus_csv(path: Path) -> pd.DataFrame:
         table = pd.read_csv(
             path,
             sep=delimiter_of(path),
-            dtype=dict.fromkeys((*_ID_COLUMNS, "filename"), str),
+            dtype=dict.fromkeys((*_ID_COLUMNS, "filename", COLUMN), str),
             keep_default_na=False,
             na_values=[""],
             encoding="utf-8-sig",

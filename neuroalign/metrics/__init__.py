@@ -1,5 +1,6 @@
 """The arithmetic behind every number: NumPy in, NumPy out, stimuli in rows."""
 
+from neuroalign.metrics.axis_index import AxisIndex, axis_index, is_special
 from neuroalign.metrics.completeness import Completeness, completeness, completeness_at
 from neuroalign.metrics.correlation import CorrelationRatio, aggregate_ratios, correlation_ratio, correlations
 from neuroalign.metrics.disentanglement import Disentanglement, disentanglement
@@ -8,6 +9,8 @@ from neuroalign.metrics.lasso import LassoCV, lasso_cv
 from neuroalign.metrics.matching import OneToOne, match_one_to_one
 from neuroalign.metrics.recombination import mixing_matrix, recombine
 from neuroalign.metrics.reliability import Reliability, noise_corrected_r2, reliability
+from neuroalign.metrics.turned_alignment import TurnedAlignment, turned_alignment
+from neuroalign.metrics.turned_tuning import TurnedTuning, turned_tuning
 from neuroalign.metrics.udr import relative_strength, udr
 from neuroalign.metrics.variance_explained import (
     LassoVarianceExplained,
@@ -16,6 +19,7 @@ from neuroalign.metrics.variance_explained import (
 )
 
 __all__ = [
+    "AxisIndex",
     "Completeness",
     "CorrelationRatio",
     "Disentanglement",
@@ -23,13 +27,17 @@ __all__ = [
     "LassoVarianceExplained",
     "OneToOne",
     "Reliability",
+    "TurnedAlignment",
+    "TurnedTuning",
     "aggregate_ratios",
+    "axis_index",
     "completeness",
     "completeness_at",
     "correlation_ratio",
     "correlations",
     "disentanglement",
     "fold_labels",
+    "is_special",
     "lasso_cv",
     "lasso_variance_explained",
     "match_one_to_one",
@@ -38,6 +46,8 @@ __all__ = [
     "recombine",
     "relative_strength",
     "reliability",
+    "turned_alignment",
+    "turned_tuning",
     "udr",
     "variance_explained",
 ]

@@ -75,4 +75,41 @@ def axis_index(native: float, turned: ArrayLike, *, perfect: float = 1.0) -> Axi
         return AxisIndex(nan, nan, float(native), mean, sd, int(scores.size))
     sign = np.sign(room)
     as_good = int((sign * scores >= sign * native).sum())
-    return AxisIndex((native - mean) / room, (1 + as_good) / (1 + scores.size), float(native), mean, sd, scores.size)
+    return AxisIndex(
+        (native - mean) / room, (1 + as_good) / (1 + scores.size), float(native), mean, sd, scores.size
+    )
+
+
+#: Axes are called special only where κ exceeds this number.
+SPECIAL = 0.10
+#: Level of the test against turned axes, and of the one-sided bound over neurons.
+ALPHA = 0.05
+# 95 % quantile of the normal distribution.
+_ONE_SIDED = 1.6448536269514722
+
+
+def is_special(index: float, error: float, p: float) -> bool:
+    """Say whether a recording's axes are special for a model's units.
+
+    Parameters
+    ----------
+    index : float
+        κ.
+    error : float
+        Standard error of κ over neurons; NaN where it is unknown, which shows nothing.
+    p : float
+        p-value of :func:`axis_index`.
+
+    Returns
+    -------
+    bool
+        Whether p ≤ .05 and the one-sided 95 % bound of κ over neurons, ``κ − 1.645·error``, exceeds .10. By κ > .10
+        and p alone, noise and tuning with weights of one sign are called special in up to half of the recordings of
+        low reliability; see the calibration in the documentation.
+
+    Examples
+    --------
+    >>> is_special(0.5, 0.05, 1 / 21), is_special(0.2, 0.1, 1 / 21)
+    (True, False)
+    """
+    return bool(p <= ALPHA and index - _ONE_SIDED * error > SPECIAL)

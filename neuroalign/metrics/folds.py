@@ -28,7 +28,7 @@ def fold_labels(
     Raises
     ------
     UsageError
-        If there are fewer stimuli or groups than folds.
+        If there are fewer stimuli or groups than folds. The number of folds is never lowered silently.
     """
     if groups is None:
         members = np.arange(n_stimuli)
@@ -41,8 +41,16 @@ def fold_labels(
         raise UsageError(f"seed must not be negative, not {seed}")
     n_groups = int(members.max(initial=-1)) + 1
     if not 2 <= n_folds <= n_groups:
-        what = "stimuli" if groups is None else "groups of stimuli"
-        raise UsageError(f"n_folds must be from 2 to the number of {what}, {n_groups}, not {n_folds}")
+        what, remedy = "stimuli", f"choose n_folds={n_groups} or fewer"
+        if n_groups < n_stimuli:
+            what, remedy = "groups of stimuli", f"variants of one original form one group: {remedy}"
+        if n_groups < 2:
+            remedy = "at least two groups of stimuli are needed"
+        if n_folds < 2:
+            remedy = "choose 2 or more"
+        raise UsageError(
+            f"n_folds must be from 2 to the number of {what}, {n_groups}, not {n_folds}; {remedy}"
+        )
     of_group = np.empty(n_groups, dtype=np.int64)
     of_group[np.random.default_rng(seed).permutation(n_groups)] = np.arange(n_groups) % n_folds
     return of_group[members]

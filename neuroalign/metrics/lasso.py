@@ -75,7 +75,8 @@ def lasso_cv(
     n_folds : int
         Ignored where `folds` is given.
     folds : array of int, shape (N,), optional
-        Fold of each stimulus, any labels; by default a seeded permutation.
+        Fold of each stimulus, any labels; by default a seeded permutation. Variants of one image belong in one fold:
+        see `groups` of :func:`neuroalign.metrics.fold_labels`.
     lambda_min_ratio : float, optional
         Last λ as a share of the first; by default 1e-4, or 1e-2 with fewer stimuli than units.
     rule : {"1se", "min"}
@@ -111,7 +112,8 @@ def lasso_cv(
     Notes
     -----
     The rule is that of R's ``cv.glmnet`` (``lambda.1se``): cvm is the mean of the folds' errors weighted by their
-    sizes, cvsd = sqrt(weighted mean of (error − cvm)² / (K − 1)). Fits are exact: see
+    sizes, cvsd = sqrt(weighted mean of (error − cvm)² / (K − 1)). Folds of fewer than three stimuli stay folds here,
+    where ``cv.glmnet`` takes the standard error over single stimuli (``grouped = FALSE``). Fits are exact: see
     :mod:`neuroalign.metrics.lasso_path`.
 
     References

@@ -113,9 +113,7 @@ class ReducedRankRidge:
     penalty: float
 
 
-def reduced_rank_ridge(
-    units: FloatArray, neurons: FloatArray, folds: NDArray[np.int64]
-) -> ReducedRankRidge:
+def reduced_rank_ridge(units: FloatArray, neurons: FloatArray, folds: NDArray[np.int64]) -> ReducedRankRidge:
     """Fit a ridge regression of reduced rank; rank and penalty by cross-validation of the total squared error.
 
     Parameters

@@ -93,7 +93,8 @@ def lasso_variance_explained(
     n_folds : int
         Three at least; ignored where `folds` is given.
     folds : array of int, shape (N,), optional
-        Fold of each stimulus, any labels; by default a seeded permutation.
+        Fold of each stimulus, any labels; by default a seeded permutation. Variants of one image belong in one fold:
+        see `groups` of :func:`neuroalign.metrics.fold_labels`.
     n_lambdas, rule, seed, exclude, n_threads
         See :func:`lasso_cv`.
 

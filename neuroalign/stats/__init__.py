@@ -17,6 +17,7 @@ from neuroalign.stats.bootstrap import (
 )
 from neuroalign.stats.crossed import CrossedTest, crossed_test
 from neuroalign.stats.equivalence import Equivalence, equivalence
+from neuroalign.stats.grouped import draw_stimuli, grouped_standard_error, n_fixed, permute_stimuli
 from neuroalign.stats.jackknife import jackknife_standard_error, weighted_mean_standard_error
 from neuroalign.stats.letters import compact_letters
 from neuroalign.stats.multiplicity import adjust_p_values
@@ -42,15 +43,19 @@ __all__ = [
     "compact_letters",
     "count_neurons",
     "crossed_test",
+    "draw_stimuli",
     "draw_stimuli_and_neurons",
     "dual_bootstrap",
     "dual_variance",
     "equivalence",
+    "grouped_standard_error",
     "jackknife_standard_error",
+    "n_fixed",
     "pairwise_crossed",
     "pairwise_matrix",
     "pairwise_welch",
     "permutation_p_value",
+    "permute_stimuli",
     "rank_correlation_test",
     "weighted_mean",
     "weighted_mean_standard_error",

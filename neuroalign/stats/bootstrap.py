@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.errors import ArrayError, UsageError
 from neuroalign.progress import progress
+from neuroalign.stats.grouped import draw_stimuli
 
 #: A statistic of several resamples of neurons, given as indices (n_resamples, n_neurons).
 OfNeurons = Callable[[NDArray[np.int64]], NDArray[np.float64]]
@@ -226,6 +227,7 @@ def dual_bootstrap(
     *,
     n_stimuli: int,
     n_neurons: int,
+    groups: ArrayLike | None = None,
     confidence: float = 0.95,
     n_resamples: int = 200,
     n_neuron_resamples: int = 10_000,
@@ -236,10 +238,13 @@ def dual_bootstrap(
     Parameters
     ----------
     fit : callable
-        Takes indices of stimuli, (n_stimuli,), some of them repeated, and returns a function of indices of neurons,
+        Takes indices of stimuli, (n_drawn,), some of them repeated, and returns a function of indices of neurons,
         (n, n_neurons), that gives the statistic of each row, (n,). The folds of its cross-validation must go with the
         stimulus, ``folds[stimuli]``: a stimulus that is drawn twice must not be fitted and tested on.
     n_stimuli, n_neurons : int
+    groups : array of int, shape (n_stimuli,), optional
+        Original of each stimulus, for stimuli that are variants: originals are drawn, each with all its variants, and
+        their number takes the place of n_stimuli below. See :func:`neuroalign.stats.draw_stimuli`.
     confidence : float
         Between 0 and 1.
     n_resamples : int
@@ -260,6 +265,8 @@ def dual_bootstrap(
     ------
     UsageError
         If an option is out of range.
+    ArrayError
+        If `groups` does not have one label from 0 without gaps for each stimulus.
 
     Notes
     -----
@@ -286,20 +293,26 @@ def dual_bootstrap(
         raise UsageError(
             f"a bootstrap needs two stimuli and two neurons at least, not {n_stimuli} and {n_neurons}"
         )
+    labels = np.arange(n_stimuli) if groups is None else np.asarray(groups)
+    if labels.shape != (n_stimuli,):
+        raise ArrayError(f"groups must have shape ({n_stimuli},), got {labels.shape}")
+    n_originals = int(labels.max()) + 1
+    if n_originals < 2:
+        raise UsageError(f"a bootstrap over stimuli needs two originals at least, got {n_originals}")
     of_neurons = fit(np.arange(n_stimuli))
     over_neurons = bootstrap_neurons(of_neurons, n_neurons, "bca", confidence, n_neuron_resamples, seed)
     everyone = np.arange(n_neurons)
     draws = np.empty((n_resamples, 2))
     for index in progress(range(n_resamples), description="bootstrap", total=n_resamples, unit="resample"):
-        stimuli, neurons = draw_stimuli_and_neurons(seed, index, n_stimuli, n_neurons)
+        stimuli, neurons = draw_stimuli_and_neurons(seed, index, labels, n_neurons)
         draws[index] = fit(stimuli)(np.stack([everyone, neurons]))
     v_neurons = float(over_neurons.distribution.var(ddof=1))
     v_stimuli, v_both = draws.var(axis=0, ddof=1)
-    variance = dual_variance(v_neurons, v_stimuli, v_both, n_neurons=n_neurons, n_stimuli=n_stimuli)
+    variance = dual_variance(v_neurons, v_stimuli, v_both, n_neurons=n_neurons, n_stimuli=n_originals)
     return DualBootstrap(
         over_neurons,
-        _by_t(over_neurons.estimate, v_stimuli, n_stimuli, confidence, draws[:, 0]),
-        _by_t(over_neurons.estimate, variance, min(n_stimuli, n_neurons), confidence, draws[:, 1]),
+        _by_t(over_neurons.estimate, v_stimuli, n_originals, confidence, draws[:, 0]),
+        _by_t(over_neurons.estimate, variance, min(n_originals, n_neurons), confidence, draws[:, 1]),
     )
 
 
@@ -348,7 +361,7 @@ def weighted_mean(values: ArrayLike, weights: ArrayLike) -> OfNeurons:
 
 
 def draw_stimuli_and_neurons(
-    seed: int, index: int, n_stimuli: int, n_neurons: int
+    seed: int, index: int, groups: ArrayLike, n_neurons: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return one draw of a bootstrap over stimuli and neurons; the same in every module, so that draws pair.
 
@@ -356,16 +369,19 @@ def draw_stimuli_and_neurons(
     ----------
     seed, index : int
         Seed of the bootstrap, and number of the draw.
-    n_stimuli, n_neurons : int
+    groups : array of int, shape (n_stimuli,)
+        Original of each stimulus; originals are drawn, each with all its variants. See
+        :func:`neuroalign.stats.draw_stimuli`.
+    n_neurons : int
 
     Returns
     -------
-    rows : array of int, shape (n_stimuli,)
+    rows : array of int, shape (n_drawn,)
         Independent of the number of neurons.
     neurons : array of int, shape (n_neurons,)
     """
     rng = np.random.default_rng([seed, index])
-    return rng.integers(n_stimuli, size=n_stimuli), rng.integers(n_neurons, size=n_neurons)
+    return draw_stimuli(groups, rng), rng.integers(n_neurons, size=n_neurons)
 
 
 def count_neurons(neurons: NDArray[np.int64], n: int) -> NDArray[np.float64]:

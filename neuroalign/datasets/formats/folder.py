@@ -31,6 +31,7 @@ from neuroalign.errors import DatasetError
 from neuroalign.home import TEMPORARY_PREFIX, atomic_path
 from neuroalign.netcdf import read_netcdf
 from neuroalign.stimuli import StimulusSet
+from neuroalign.variants import COLUMN
 
 METADATA = "dataset.toml"
 RECORDING = "recording.nc"
@@ -192,7 +193,10 @@ def read_stimuli(path: Path, metadata: dict[str, Any]) -> StimulusSet:
     file = path / STIMULI
     try:
         table = pd.read_csv(
-            file, dtype={"stimulus_id": str, "filename": str}, keep_default_na=False, na_values=[""]
+            file,
+            dtype={"stimulus_id": str, "filename": str, COLUMN: str},
+            keep_default_na=False,
+            na_values=[""],
         )
     except (OSError, ValueError) as error:
         raise DatasetError(f"cannot read {file}: {error}") from error

@@ -1,0 +1,163 @@
+"""How well a model predicts the neurons, for benchmarks that ask about single units."""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
+from neuroalign.benchmarks.variance_explained import VarianceExplained
+from numpy.typing import NDArray
+
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.hashing import digest
+from neuroalign.metrics import lasso_variance_explained, reliability
+from neuroalign.metrics.variance_explained import LassoVarianceExplained
+from neuroalign.stats import adjust_p_values
+
+FloatArray = NDArray[np.float64]
+
+#: A neuron is predicted above chance where the corrected p of its held-out predictions is below this level.
+ALPHA = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class PredictivePower:
+    """Result of :func:`predictive_power`.
+
+    Parameters
+    ----------
+    per_neuron : array of float64, shape (n_neurons,)
+        Variance explained, as the benchmark ``variance_explained`` computes it.
+    predicted : array of bool, shape (n_neurons,)
+        Neurons that the model predicts above chance.
+    ceiling : float
+        Mean split-half reliability of the neurons; NaN without single trials.
+    reliability : float
+        Median split-half reliability of the neurons; NaN without single trials.
+    """
+
+    per_neuron: FloatArray
+    predicted: NDArray[np.bool_]
+    ceiling: float
+    reliability: float
+
+    @property
+    def value(self) -> float:
+        """Mean variance explained; NaN where no neuron varies."""
+        return float(np.nanmean(self.per_neuron)) if np.isfinite(self.per_neuron).any() else float("nan")
+
+    @property
+    def beside(self) -> dict[str, float]:
+        """Numbers beside a score of single units."""
+        return {
+            "variance_explained": self.value,
+            "explained_share": self.value / self.ceiling if self.ceiling > 0 else float("nan"),
+            "predicted_neurons": float(self.predicted.sum()),
+            "reliability": self.reliability,
+        }
+
+    @property
+    def variables(self) -> dict[str, tuple[str, NDArray[Any]]]:
+        """Arrays of a score's data."""
+        return {
+            "variance_explained": ("neuroid", self.per_neuron),
+            "predicted": ("neuroid", self.predicted),
+        }
+
+    @property
+    def notes(self) -> list[str]:
+        """Nothing: the cautions follow from the numbers."""
+        return []
+
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """Arguments of a fit, which compare by their content."""
+
+    content: str
+    arguments: dict[str, Any] = field(repr=False)
+
+    def __hash__(self) -> int:
+        return hash(self.content)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Problem) and self.content == other.content
+
+
+@lru_cache(maxsize=1)
+def _explain(problem: _Problem) -> LassoVarianceExplained:
+    """Fit once for all benchmarks of one model; the last model is kept."""
+    return lasso_variance_explained(**problem.arguments)
+
+
+def explain(arguments: dict[str, Any]) -> LassoVarianceExplained:
+    """Return the cross-validated predictions of a Lasso, computed once for equal arguments in a row."""
+    return _explain(_Problem(digest(*(arguments[name] for name in sorted(arguments))), arguments))
+
+
+def predictive_power(
+    latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, *, lasso: LassoBenchmark | None = None
+) -> PredictivePower:
+    """Predict held-out responses from all units, and test each neuron against chance.
+
+    Parameters
+    ----------
+    latents, responses
+        As :meth:`neuroalign.benchmark.Benchmark.align` returns them.
+    dataset : Dataset
+    lasso : LassoBenchmark, optional
+        Benchmark with the options of the Lasso; by default those of ``variance_explained``.
+
+    Returns
+    -------
+    PredictivePower
+
+    Notes
+    -----
+    A neuron is predicted above chance where its held-out responses correlate with the part of their predictions that
+    the units add to the training mean: one-sided t-test over originals, Benjamini-Hochberg over neurons, at 5 %.
+    """
+    options = lasso or VarianceExplained()
+    n_folds = max(options.n_folds, 3)
+    rows = np.arange(responses.sizes["stimulus"])
+    settings = VarianceExplained(
+        n_folds=n_folds,
+        n_lambdas=options.n_lambdas,
+        rule=options.rule,
+        zero_uninformative=options.zero_uninformative,
+        self_pairs=options.self_pairs,
+        seed=options.seed,
+    )
+    explained = explain(settings.fit_arguments(latents, responses, dataset, rows))
+    originals = dataset.stimuli.originals(responses["stimulus"].values)
+    split_half = np.array([np.nan])
+    if dataset.trials is not None:
+        kept = np.isin(dataset.responses["stimulus"].values, responses["stimulus"].values)
+        split_half = reliability(dataset.trials[kept]).per_neuron
+    known = split_half[np.isfinite(split_half)]
+    return PredictivePower(
+        explained.per_neuron,
+        _above_chance(
+            responses.values - explained.baseline, explained.predicted - explained.baseline, originals.n
+        ),
+        float(known.mean()) if known.size else float("nan"),
+        float(np.median(known)) if known.size else float("nan"),
+    )
+
+
+def _above_chance(responses: FloatArray, added: FloatArray, n_originals: int) -> NDArray[np.bool_]:
+    """Test the correlation of each neuron with its held-out predictions, corrected over neurons."""
+    from scipy import stats
+
+    centred = [values - values.mean(axis=0) for values in (responses, added)]
+    norms = np.sqrt((centred[0] ** 2).sum(axis=0) * (centred[1] ** 2).sum(axis=0))
+    product = (centred[0] * centred[1]).sum(axis=0)
+    r = np.clip(np.divide(product, norms, out=np.zeros_like(norms), where=norms > 0), -1.0, 1.0)
+    freedom = max(n_originals - 2, 1)
+    with np.errstate(divide="ignore"):
+        t = r * np.sqrt(freedom / (1.0 - r**2))
+    p = np.where(norms > 0, stats.t.sf(t, freedom), 1.0)
+    above: NDArray[np.bool_] = adjust_p_values(p, method="bh") < ALPHA
+    return above

@@ -1,0 +1,133 @@
+"""Draws, permutations and standard errors of stimuli, some of which are variants of one original."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuroalign.errors import ArrayError
+
+
+def draw_stimuli(groups: ArrayLike, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw originals with replacement, each with all its variants.
+
+    Parameters
+    ----------
+    groups : array of int, shape (n_stimuli,)
+        Original of each stimulus, 0 to n_originals - 1, as :meth:`neuroalign.stimuli.StimulusSet.groups` returns it.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    array of int64, shape (n_drawn,)
+        Rows of the drawn stimuli. n_drawn is n_stimuli where all originals have equally many variants, and varies
+        otherwise. Without variants the rows are ``rng.integers(n_stimuli, size=n_stimuli)``.
+
+    References
+    ----------
+    Davison, A. C. & Hinkley, D. V. (1997). Bootstrap Methods and their Application, section 3.8: draw the top level
+    with replacement and keep what is below it.
+
+    Examples
+    --------
+    >>> draw_stimuli([0, 0, 1, 1, 2, 2], np.random.default_rng(0))
+    array([4, 5, 2, 3, 2, 3])
+    """
+    members = _members(groups)
+    drawn = rng.integers(len(members), size=len(members))
+    return np.concatenate([members[original] for original in drawn])
+
+
+def permute_stimuli(groups: ArrayLike, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Permute originals among those with equally many variants; variants move together and keep their order.
+
+    Parameters
+    ----------
+    groups : array of int, shape (n_stimuli,)
+        As for :func:`draw_stimuli`.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    array of int64, shape (n_stimuli,)
+        A permutation of the rows. Without variants it is ``rng.permutation(n_stimuli)``.
+
+    Notes
+    -----
+    The k-th variant of one original takes the place of the k-th variant of the other, in the order of the rows. These
+    permutations are closed under composition, so a p-value that counts them is exact if the originals are exchangeable;
+    variants of one original need not be. An original whose number of variants is unique keeps its place: see
+    :func:`n_fixed`.
+
+    References
+    ----------
+    Winkler, A. M., Webster, M. A., Vidaurre, D., Nichols, T. E. & Smith, S. M. (2015). Multi-level block permutation.
+    NeuroImage 123:253, whole-block exchangeability.
+
+    Examples
+    --------
+    >>> permute_stimuli([0, 0, 1, 1, 2, 2], np.random.default_rng(0))
+    array([4, 5, 0, 1, 2, 3])
+    """
+    members = _members(groups)
+    sizes = np.array([rows.size for rows in members])
+    order = np.empty(sizes.sum(), dtype=np.int64)
+    for size in np.unique(sizes):
+        rows = np.stack([members[original] for original in np.flatnonzero(sizes == size)])
+        order[rows] = rows[rng.permutation(len(rows))]
+    return order
+
+
+def n_fixed(groups: ArrayLike) -> int:
+    """Count the originals that :func:`permute_stimuli` leaves in place: no other one has as many variants.
+
+    Parameters
+    ----------
+    groups : array of int, shape (n_stimuli,)
+
+    Returns
+    -------
+    int
+    """
+    _, counts = np.unique([rows.size for rows in _members(groups)], return_counts=True)
+    return int((counts == 1).sum())
+
+
+def grouped_standard_error(values: ArrayLike, groups: ArrayLike) -> float:
+    """Return the standard error of a mean over stimuli whose originals are the independent sample.
+
+    Parameters
+    ----------
+    values : array of float, shape (n_stimuli,)
+        NaN is left out.
+    groups : array of int, shape (n_stimuli,)
+        Original of each stimulus.
+
+    Returns
+    -------
+    float
+        ``sqrt(G/(G − 1) Σ_g (Σ_{i∈g} (v_i − v̄))²)/n`` for G originals and n values: the standard error of the mean of
+        the originals' means where all have equally many variants. NaN for fewer than two originals.
+
+    References
+    ----------
+    Liang, K.-Y. & Zeger, S. L. (1986). Longitudinal data analysis using generalized linear models. Biometrika 73:13.
+    """
+    array, labels = np.asarray(values, dtype=np.float64), np.asarray(groups)
+    finite = np.isfinite(array)
+    array = array[finite]
+    labels = np.unique(labels[finite], return_inverse=True)[1]
+    n_groups = int(labels.max(initial=-1)) + 1
+    if n_groups < 2:
+        return float("nan")
+    sums = np.bincount(labels, weights=array - array.mean())
+    return float(np.sqrt(n_groups / (n_groups - 1) * (sums**2).sum()) / array.size)
+
+
+def _members(groups: ArrayLike) -> list[NDArray[np.int64]]:
+    """Return the rows of each original."""
+    labels = np.asarray(groups)
+    if labels.ndim != 1 or not labels.size or labels.dtype.kind not in "iu":
+        raise ArrayError(f"groups must be a row of integers, got {labels.dtype} of shape {labels.shape}")
+    counts = np.bincount(labels)
+    if not counts.all():
+        raise ArrayError(f"groups must be numbered from 0 without gaps, got none numbered {counts.argmin()}")
+    return np.split(np.argsort(labels, kind="stable"), np.cumsum(counts)[:-1])
