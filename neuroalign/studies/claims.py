@@ -30,6 +30,7 @@ from neuroalign.studies.findings import (
     axes_are_special,
     dropped,
     equivalent,
+    named,
     not_different,
     not_sampled,
     over,
@@ -99,13 +100,16 @@ def best(
         name: differ(known[subject], known[name], neurons=neurons, stimuli=bool(stimuli), held_out=held_out)
         for name in of_ours
     }
-    fixed = [name for name in (subject, *of_ours) if not known[name].is_sample]
-    test = f"Welch's test over {over(neurons, stimuli, held_out)}{not_sampled(fixed)}, Holm's p < .05"
-    ours = ahead(subject, sort(wide, margin), test, untested, known)
+    unsampled = [name for name in (subject, *of_ours) if not known[name].is_sample]
+    fixed = not_sampled(unsampled, stimuli, held_out=held_out)
+    test = f"Welch's test over {over(neurons, stimuli, held_out)}{fixed}, Holm's p < .05"
+    ours = ahead(subject, sort(wide, margin), test, untested, known, read)
     if not of_paper:
         return Result(Finding("cannot tell", "no other family has two instances"), ours)
     plain = {name: differ_as_the_paper(known[subject], known[name]) for name in of_paper}
-    papers = ahead(subject, sort_as_the_paper(plain), "Welch's t-test, p < .01", untested_by_paper, known)
+    papers = ahead(
+        subject, sort_as_the_paper(plain), "Welch's t-test, p < .01", untested_by_paper, known, read
+    )
     return Result(papers, ours)
 
 
@@ -152,7 +156,7 @@ def meets(
     }
     known = read_scores(scores, read, fits_to_draws(evidence, stimuli))
     family, top = known[subject], known[ceiling]
-    statistic = f"{subject} {family.mean:.3f}, {ceiling} {top.mean:.3f}"
+    statistic = f"{named(read)}{subject} {family.mean:.3f}, {ceiling} {top.mean:.3f}"
     plain = differ_as_the_paper(family, top)
     wide = differ(family, top, neurons=neurons, stimuli=bool(stimuli), confidence=1 - 2 * ALPHA)
 
@@ -160,7 +164,7 @@ def meets(
         axis = f"{subject}, above"
         return replace(finding, axis=axis, compared=(Compared(ceiling, difference, "open"),), margin=limit)
 
-    fixed = not_sampled([name for name in known if not known[name].is_sample])
+    fixed = not_sampled([name for name in known if not known[name].is_sample], stimuli)
     test = f"two one-sided tests over {over(neurons, stimuli)}{fixed} within ±{margin:g}"
     return Result(
         drawn(not_different(plain, "Welch's t-test, p > .05", statistic), plain, 0.0),

@@ -158,7 +158,10 @@ def _over_held_out(a: Sample, b: Sample, confidence: float) -> Difference:
     if a.held_out is None or b.held_out is None or a.stimuli != b.stimuli:
         return Difference(difference, reason="the scores are no means over the same held-out stimuli")
     errors = [_mean_error(sample.values) for sample in (a, b) if sample.is_sample]
-    errors.append(_mean_error(np.nanmean(a.held_out, axis=0) - np.nanmean(b.held_out, axis=0)))
+    error, freedom = _mean_error(np.nanmean(a.held_out, axis=0) - np.nanmean(b.held_out, axis=0))
+    # Variants of one original may repeat each other, so that there are no more independent values than originals.
+    n, n_originals = len(a.stimuli), min(a.n_originals, b.n_originals)
+    errors.append((error * float(np.sqrt(n / n_originals)), min(freedom, n_originals - 1.0)))
     return _crossed(difference, errors, confidence)
 
 

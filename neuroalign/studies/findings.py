@@ -170,13 +170,18 @@ def sort(of: Mapping[str, Difference], margin: float) -> Sorted:
 
 
 def ahead(
-    subject: str, rivals: Sorted, test: str, untested: Sequence[str], known: Mapping[str, Sample]
+    subject: str,
+    rivals: Sorted,
+    test: str,
+    untested: Sequence[str],
+    known: Mapping[str, Sample],
+    read: str = "value",
 ) -> Finding:
     """Decide whether a family is ahead of all others."""
     nearest, of = rivals.least, known[subject]
     lower = ", lower is better" if of.sign < 0 else ""
     statistic = (
-        f"{subject} {of.mean:.3f}, the nearest rival {nearest} {known[nearest].mean:.3f}{lower}: "
+        f"{named(read)}{subject} {of.mean:.3f}, the nearest rival {nearest} {known[nearest].mean:.3f}{lower}: "
         f"ahead by {rivals.of[nearest].estimate:+.3f}"
     )
     by = f" by {rivals.margin:g} or more" if rivals.margin else ""
@@ -286,12 +291,19 @@ def axes_are_special(
     return replace(finding, axis=f"κ less {margin:g} of", compared=families.compared)
 
 
-def not_sampled(names: Sequence[str]) -> str:
+def named(read: str) -> str:
+    """Name the number that families are compared by, for its values; nothing for the score itself."""
+    names = {"value": "", "axis_index": "axis index κ: "}
+    return names.get(read, f"{read.replace('_', ' ')}: ")
+
+
+def not_sampled(names: Sequence[str], stimuli: str = "", *, held_out: bool = False) -> str:
     """Name families whose instances are no sample, for the description of a test."""
     if not names:
         return ""
     verb = "is no sample" if len(names) == 1 else "are no samples"
-    return f" ({listed(names)} {verb} of instances, thus without an error over them)"
+    shared = "held-out stimuli" if held_out else "neurons and stimuli" if stimuli else "neurons"
+    return f" ({listed(names)} {verb} of instances: compared over {shared})"
 
 
 def over(neurons: bool, stimuli: str, held_out: bool = False) -> str:

@@ -34,6 +34,8 @@ class Sample:
         Values of single stimuli, in the order of `stimuli`, whose means the numbers are.
     stimuli : tuple of str
         Names of those stimuli, sorted.
+    n_originals : int
+        Number of originals that those stimuli are variants of; 0 without any.
     sign : {1, -1}
         Sign of a number in terms of `values`: -1 where lower is better.
     has_seeds : bool
@@ -44,6 +46,7 @@ class Sample:
     tested: comparison.Sample | None = None
     held_out: NDArray[np.float64] | None = None
     stimuli: tuple[str, ...] = ()
+    n_originals: int = 0
     sign: float = 1.0
     has_seeds: bool = True
 
@@ -251,4 +254,5 @@ def _with_held_out(
             return sample
         names = stimuli
         rows.append(offset + scale * own.values.astype(np.float64))
-    return replace(sample, held_out=np.array(rows), stimuli=names or ())
+    n_originals = min(int(score.provenance.get("n_held_out_originals", len(names or ()))) for score in scores)
+    return replace(sample, held_out=np.array(rows), stimuli=names or (), n_originals=n_originals)

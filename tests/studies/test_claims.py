@@ -677,7 +677,7 @@ class TestSeedless:
         over_neurons = np.std(terms[0] - terms[1]) / np.sqrt(60)
         assert wide.error == pytest.approx(np.hypot(stats.sem(known["a"].values), over_neurons), rel=0.05)
         found = best(self.given(), scoring="alignment", subject="a", neurons=True)
-        assert "(pca is no sample of instances, thus without an error over them)" in found.ours.test
+        assert "(pca is no sample of instances: compared over neurons)" in found.ours.test
         # The paper took sizes for instances.
         assert found.paper.compared[0].difference.p == pytest.approx(
             stats.ttest_ind(known["a"].values, known["pca"].values, equal_var=False).pvalue
@@ -721,6 +721,11 @@ class TestHeldOut:
         paired = known["a"].held_out.mean(axis=0) - known["bb"].held_out.mean(axis=0)
         assert both.error == pytest.approx(np.hypot(alone.error, stats.sem(paired)))
         assert both.estimate == alone.estimate > 0
+        # Thirty variants of ten originals are worth ten stimuli.
+        variants = replace(known["a"], n_originals=10)
+        assert differ(variants, known["bb"], held_out=True).error == pytest.approx(
+            np.hypot(alone.error, stats.sem(paired) * np.sqrt(3))
+        )
         found = best(given, scoring="alignment", subject="a", read="above chance", held_out=True).ours
         assert found.verdict == "agrees"
         assert found.test.startswith("Welch's test over instances and held-out stimuli")
