@@ -152,7 +152,9 @@ def _sample(
     values = np.array([upward.read(score) for score in scores], dtype=np.float64)
     sample = Sample(
         values,
-        comparison.make_sample(scores, upward, name=name, bootstraps=drawn or None),
+        comparison.make_sample(
+            scores, upward, name=name, bootstraps=drawn or None, is_sample=is_seeded(scores) or None
+        ),
         sign=-1.0 if read != "above chance" and not statistic.higher_is_better else 1.0,
         has_seeds=has_seeds(scores),
     )
@@ -220,6 +222,16 @@ def _above_chance(score: Score, statistic: Statistic) -> tuple[float, float]:
     if not (left > 0 if statistic.higher_is_better else left < 0):
         return _NAN, _NAN
     return -score.null / left, 1.0 / left
+
+
+def is_seeded(scores: Sequence[Score]) -> bool:
+    """Whether several instances have seeds and their family declares nothing of them: they are then a sample.
+
+    Networks of several sizes that were trained with one seed each differ by their training as well, which is an error:
+    to leave it out would find differences that another training undoes.
+    """
+    declared = any(score.provenance.get("is_sample") is not None for score in scores)
+    return len(scores) > 1 and has_seeds(scores) and not declared
 
 
 def has_seeds(scores: Sequence[Score]) -> bool:

@@ -683,6 +683,21 @@ class TestSeedless:
             stats.ttest_ind(known["a"].values, known["pca"].values, equal_var=False).pvalue
         )
 
+    @pytest.mark.parametrize(("declared", "is_sample"), [(None, True), (False, False)])
+    def test_sizes_that_were_trained_with_one_seed_each_are_a_sample(self, declared, is_sample):
+        provenance = {} if declared is None else {"is_sample": declared}
+        vae = [
+            score(f"vae[n_latents={n},seed=0]", value, provenance=provenance)
+            for n, value in zip((10, 20, 30, 40, 50), 0.5 + 0.1 * SPREAD, strict=True)
+        ]
+        given = evidence(a=family("a", 0.6 + 0.1 * SPREAD), vae=vae)
+        known = samples(given, "alignment", read="value")
+        assert known["vae"].is_sample == is_sample
+        if is_sample:
+            assert differ(known["a"], known["vae"]).p == pytest.approx(
+                stats.ttest_ind(0.6 + 0.1 * SPREAD, 0.5 + 0.1 * SPREAD, equal_var=False).pvalue
+            )
+
     def test_a_single_one_is_tested(self):
         given = self.given()
         one = evidence(a=given.kept["alignment"]["a"], pca=given.kept["alignment"]["pca"][:1])
