@@ -104,6 +104,7 @@ class Alignment(LassoBenchmark):
             data=data,
             beside={
                 "D": result.n_units,
+                "unweighted mean": result.mean,
                 "effective units": _median(result.effective_units),
                 "neurons without weight": result.n_zero_neurons,
                 **turned.beside(self.seed),

@@ -55,7 +55,8 @@ Examples:
     default=0,
     show_default=True,
     metavar="B",
-    help="Shuffles of the stimuli behind the level of chance.",
+    help="Chance of prediction: B shuffles of the stimuli, which test whether the units predict the neurons, not "
+    "whether their axes are special.",
 )
 @click.option(
     "--margin",
@@ -142,7 +143,7 @@ def screen(result: "Comparison") -> str:
             ]
             for label, each in shown
         ],
-        headers=["", "model", "n", "score", "SE", "over", "chance", "p of chance"],
+        headers=["", "model", "n", "score", "SE", "over", "chance", "p of prediction"],
         disable_numparse=True,
         colalign=["left", "left", "right", "right", "right", "left", "right", "right"],
     )

@@ -116,7 +116,15 @@ def _what_is_missing(tables: "Sequence[pd.DataFrame]") -> list[str]:
     from neuroalign.registry import benchmarks
 
     ranked = [each for each in tables if len(each)]
-    no_chance = [each.attrs["name"] for each in ranked if each["null"].isna().all()]
+    no_chance = [
+        table.attrs["name"]
+        for table in ranked
+        if table["null"].isna().all()
+        # Shuffled stimuli say nothing of the drop that a control measures.
+        and not (
+            table.attrs["benchmark"] in benchmarks and benchmarks.get(table.attrs["benchmark"]).is_control
+        )
+    ]
     no_ceiling = [
         each.attrs["name"]
         for each in ranked

@@ -48,7 +48,8 @@ Examples:
     default=0,
     show_default=True,
     metavar="B",
-    help="Shuffles of the stimuli behind the level of chance and its exact p; each takes as long as a score.",
+    help="Chance of prediction: B shuffles of the stimuli, which test whether the units predict the neurons, not "
+    "whether their axes are special. Each takes as long as a score.",
 )
 @click.option("--seed", default=0, show_default=True, help="Of those shuffles.")
 @click.option("--no-cache", is_flag=True, help="Compute everything anew, and keep nothing.")

@@ -11,6 +11,12 @@ from tabulate import tabulate
 from neuroalign.scores import Score, standard_error
 from neuroalign.specs import format_spec
 
+#: What the p-value of ``--permutations`` tests.
+PREDICTION = (
+    "chance of prediction (shuffled stimuli), which tests whether the units predict the neurons, "
+    "not whether their axes are special"
+)
+
 # Of a table that fits a terminal.
 _MOST_COLUMNS = 8
 
@@ -30,6 +36,7 @@ def score_table(scores: Sequence[Score], *, is_family: bool) -> str:
     """
     scores = _tell_apart(scores)
     first = scores[0]
+    shuffled = ""
     benchmarks = list(dict.fromkeys(each.benchmark for each in scores))
     by_model: dict[str, dict[str, Score]] = {}
     for each in scores:
@@ -49,8 +56,9 @@ def score_table(scores: Sequence[Score], *, is_family: bool) -> str:
             rows.append([label, *(_number(bounds[name]) for name in benchmarks)])
     p_values = {name: _largest_p([of[name] for of in by_model.values() if name in of]) for name in benchmarks}
     if any(math.isfinite(p) for p in p_values.values()):
-        label = "p of chance" if len(by_model) == 1 else "largest p of chance"
+        label = "p of prediction" if len(by_model) == 1 else "largest p of prediction"
         rows.append([label, *(_p(p_values[name]) for name in benchmarks)])
+        shuffled = f"{label}: {PREDICTION}"
     arrows = ["" if _of(scores, name).higher_is_better else " (lower is better)" for name in benchmarks]
     headers = ["model", *(f"{name}{arrow}" for name, arrow in zip(benchmarks, arrows, strict=True))]
     kind = "simulated neurons" if first.provenance.get("simulated") else "recorded neurons"
@@ -58,7 +66,12 @@ def score_table(scores: Sequence[Score], *, is_family: bool) -> str:
         rows, headers=headers, disable_numparse=True, colalign=["left", *("right" for _ in benchmarks)]
     )
     title = f"{first.dataset} ({kind}); ± is the standard error over {_over(scores)}"
-    return "\n\n".join(filter(None, [title, table, _beside_table(by_model), "\n".join(_notes(scores))]))
+    return "\n\n".join(
+        filter(
+            None,
+            [title, table, _beside_table(by_model), "\n".join(filter(None, [shuffled, *_notes(scores)]))],
+        )
+    )
 
 
 def _tell_apart(scores: Sequence[Score]) -> list[Score]:

@@ -3,9 +3,7 @@
 from neuroalign.report.faces import decoded_faces, traversals
 from neuroalign.report.neurons import neurons_in_order
 from neuroalign.report.relations import (
-    RankCorrelation,
     correlation_ratio_against_unit_proportion,
-    rank_correlation,
     udr_against_alignment,
 )
 from neuroalign.report.scores import native_and_recombined, scores_by_family
@@ -15,13 +13,11 @@ from neuroalign.report.units import unit_shares, units_by_neurons
 __all__ = [
     "FORMATS",
     "FamilyStyle",
-    "RankCorrelation",
     "correlation_ratio_against_unit_proportion",
     "decoded_faces",
     "family_styles",
     "native_and_recombined",
     "neurons_in_order",
-    "rank_correlation",
     "save",
     "scores_by_family",
     "traversals",

@@ -1,6 +1,6 @@
 """Every figure that stored scores and the models behind them support."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuroalign.benchmark import load_benchmark
+from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError
 from neuroalign.latents_cache import compute_latents
@@ -51,8 +51,9 @@ class Gathered:
 def gather_figures(
     dataset: Dataset,
     *,
-    benchmarks: Sequence[str] = (),
+    benchmarks: "Sequence[str] | Mapping[Benchmark, Collection[str]]" = (),
     models: Sequence[str] = (),
+    with_udr: bool = True,
     ceiling: str = "neuron_subset",
     store: ResultsStore | None = None,
 ) -> Iterator[Gathered]:
@@ -62,10 +63,13 @@ def gather_figures(
     ----------
     dataset : Dataset
         Scores of this very content are shown.
-    benchmarks : sequence of str
-        With options if need be; by default all, with their default options.
+    benchmarks : sequence of str, or mapping of Benchmark to collection of str
+        With options if need be; by default all, with their default options. A mapping names the instances that are
+        shown of each benchmark, as far as they are among `models`.
     models : sequence of str
         Families or instances that are shown; by default all.
+    with_udr : bool
+        Whether alignment is drawn over UDR, which is computed from the instances that are shown.
     ceiling : str
         The family that serves as the ceiling, where scores have none of their own.
     store : ResultsStore, optional
@@ -88,18 +92,19 @@ def gather_figures(
     registered and it is the one that was scored: a record from elsewhere must not run code or fetch weights.
     """
     store = store or ResultsStore()
-    wanted = [
-        load_benchmark(each) for each in benchmarks or [name for name, _ in registered_benchmarks.items()]
-    ]
+    named: list[str | Benchmark] = [*benchmarks] or [name for name, _ in registered_benchmarks.items()]
+    wanted = [load_benchmark(benchmark) for benchmark in named]
     groups = [each for each in group_scores(store.items(), dataset, wanted) if each.families]
     if not groups:
-        by = f" by {', '.join(benchmarks)}" if benchmarks else ""
+        by = f" by {', '.join(map(_name, benchmarks))}" if benchmarks else ""
         raise NeuroalignError(
             f"nothing has been scored on {dataset.identifier}{by} yet; try: neuroalign score MODEL {dataset.identifier}"
         )
     _keep_models(groups, models)
+    if isinstance(benchmarks, Mapping):
+        _keep_named(groups, benchmarks)
     of_benchmark = {each.benchmark: each for each in reversed(groups)}
-    gathering = _Gathering(dataset, store, of_benchmark, ceiling)
+    gathering = _Gathering(dataset, store, of_benchmark, ceiling, with_udr=with_udr)
     for group in groups:
         yield from gathering.by_family(group)
     yield from gathering.others()
@@ -138,12 +143,40 @@ def _keep_models(groups: Sequence[ScoreGroup], models: Sequence[str]) -> None:
                 del group.families[family]
 
 
+def _keep_named(groups: Sequence[ScoreGroup], named: Mapping[Benchmark, Collection[str]]) -> None:
+    """Leave out of each group the instances that are not named for its benchmark."""
+    for group in groups:
+        names = {
+            name
+            for benchmark, of_benchmark in named.items()
+            if (benchmark.identifier, benchmark.options()) == (group.benchmark, group.options)
+            for name in of_benchmark
+        }
+        for family, scores in list(group.families.items()):
+            kept = {key: score for key, score in scores.items() if score.model in names}
+            if kept:
+                group.families[family] = kept
+            else:
+                del group.families[family]
+
+
+def _name(benchmark: str | Benchmark) -> str:
+    return benchmark if isinstance(benchmark, str) else format_spec(benchmark.identifier, benchmark.options())
+
+
 class _Gathering:
     """What all figures of one call share."""
 
     def __init__(
-        self, dataset: Dataset, store: ResultsStore, groups: dict[str, ScoreGroup], ceiling: str
+        self,
+        dataset: Dataset,
+        store: ResultsStore,
+        groups: dict[str, ScoreGroup],
+        ceiling: str,
+        *,
+        with_udr: bool,
     ) -> None:
+        self.with_udr = with_udr
         self.dataset, self.store, self.groups, self.ceiling = dataset, store, groups, ceiling
         self.families = sorted({family for each in groups.values() for family in each.families})
         self.styles = family_styles(self.families)
@@ -187,7 +220,8 @@ class _Gathering:
         alignment, decoding = self.groups.get("alignment"), self.groups.get("decoding")
         for family in self.families:
             if alignment is not None and family in alignment.families:
-                yield _drawn(f"udr_{family}", self._udr, alignment, family)
+                if self.with_udr:
+                    yield _drawn(f"udr_{family}", self._udr, alignment, family)
                 yield _drawn(f"units_by_neurons_{family}", self._units, alignment, family)
         if decoding is None:
             yield Gathered("decoded_faces", reason="there is no score by decoding")

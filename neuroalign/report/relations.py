@@ -1,15 +1,12 @@
 """One number of each instance against another."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from neuroalign.errors import UsageError
 from neuroalign.registry import unknown_name
@@ -26,57 +23,10 @@ from neuroalign.report.style import (
     shown,
 )
 from neuroalign.scores import Score
+from neuroalign.stats import rank_correlation_test
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-
-@dataclass(frozen=True)
-class RankCorrelation:
-    """Spearman's correlation of two numbers over instances."""
-
-    rho: float
-    #: Bounds of the 95 % confidence interval; NaN for fewer than four instances.
-    low: float
-    high: float
-    n: int
-
-    def __str__(self) -> str:
-        if np.isnan(self.rho):
-            return f"no correlation (n = {self.n})"
-        interval = "" if np.isnan(self.low) else f" (95 % CI {self.low:.2f} to {self.high:.2f})"
-        return f"Spearman ρ = {self.rho:.2f}{interval}, n = {self.n}"
-
-
-def rank_correlation(x: ArrayLike, y: ArrayLike) -> RankCorrelation:
-    """Correlate ranks, with an interval by Fisher's z.
-
-    Parameters
-    ----------
-    x, y : arrays of float, shape (n,)
-        Pairs that are not finite are left out.
-
-    Returns
-    -------
-    RankCorrelation
-        NaN for fewer than three pairs, or where x or y does not vary.
-
-    References
-    ----------
-    Bonett, D. G. & Wright, T. A. (2000). Sample size requirements for estimating Pearson, Kendall and Spearman
-    correlations. Psychometrika 65, 23-28: the variance of z is (1 + ρ²/2)/(n − 3).
-    """
-    pairs = np.array([x, y], dtype=np.float64)
-    pairs = _rounded(pairs[:, np.isfinite(pairs).all(axis=0)])
-    n = pairs.shape[1]
-    if n < 3 or (np.ptp(pairs, axis=1) == 0).any():
-        return RankCorrelation(np.nan, np.nan, np.nan, n)
-    rho = float(np.clip(stats.spearmanr(*pairs).statistic, -1, 1))
-    if n < 4 or abs(rho) == 1:
-        return RankCorrelation(rho, np.nan, np.nan, n)
-    half = 1.959964 * np.sqrt((1 + rho**2 / 2) / (n - 3))
-    low, high = np.tanh([np.arctanh(rho) - half, np.arctanh(rho) + half])
-    return RankCorrelation(rho, float(low), float(high), n)
 
 
 @house_style()
@@ -85,6 +35,8 @@ def udr_against_alignment(
     scores: Iterable[Score],
     *,
     by: str | None = None,
+    values: Mapping[str, float] | None = None,
+    label: str = "",
     ax: "Axes | None" = None,
 ) -> "Axes":
     """Draw the alignment of every instance over its unsupervised disentanglement ranking.
@@ -96,23 +48,24 @@ def udr_against_alignment(
     scores : iterable of Score
         Of instances in the table; they are paired by name. Instances without a UDR or a score are counted, not drawn.
     by : str, optional
-        A column of numbers, such as ``beta``, that colours the points, dark to light. The correlation within
+        A column of numbers, such as ``beta``, that colours the points, dark to light. The pooled correlation within
         its values is given, too.
+    values : mapping of str to float, optional
+        Numbers of the instances by their names, such as their axis index; by default the values of the scores.
+    label : str
+        Name of the numbers; by default that of the benchmark.
     ax : Axes, optional
 
     Returns
     -------
     Axes
-        With Spearman's correlation and its 95 % interval over instances.
+        With Spearman's correlation and its p-value by permutations, which
+        :func:`neuroalign.stats.rank_correlation_test` computes, as for the claims of a study.
 
     Raises
     ------
     UsageError
         If the table lacks a column, or no instance has both numbers.
-
-    Notes
-    -----
-    The correlation within groups is Pearson's of the ranks, less the mean rank of their group.
 
     References
     ----------
@@ -122,8 +75,8 @@ def udr_against_alignment(
         if column not in table:
             raise unknown_name("column of the table", column, [str(each) for each in table.columns])
     families = by_family(scores)
-    values = {each.model: each.value for of in families.values() for each in of}
-    paired = table.assign(value=table["instance"].map(values))
+    numbers = values or {score.model: score.value for scores in families.values() for score in scores}
+    paired = table.assign(value=table["instance"].map(numbers))
     known = paired[np.isfinite(paired["udr"]) & np.isfinite(paired["value"])]
     if known.empty:
         raise UsageError(
@@ -140,11 +93,10 @@ def udr_against_alignment(
         linewidths=0.4,
         edgecolors="white" if of_group is None else INK,
     )
-    text = [str(rank_correlation(known["udr"], known["value"]))]
+    text = [f"Spearman {rank_correlation_test(known['udr'], known['value'])}"]
     if of_group is not None:
-        within = _correlation_within(known["udr"], known["value"], of_group)
         name = "β" if by == "beta" else shown(str(by))
-        text.append(f"within {name}: " + ("not defined" if np.isnan(within) else f"ρ = {within:.2f}"))
+        text.append(f"within {name}: {rank_correlation_test(known['udr'], known['value'], of_group)}")
         groups = np.unique(of_group)
         bar = root_figure(axes).colorbar(
             points, ax=axes, shrink=0.8, pad=0.02, label=name, ticks=groups if groups.size <= 6 else None
@@ -153,8 +105,8 @@ def udr_against_alignment(
         if any(np.count_nonzero(of_group == each) == 2 for each in groups):
             # UDR is symmetric: a seed's only partner has the same.
             text.append("two seeds have one UDR between them")
-    if len(known) < len(values):
-        without = len(values) - len(known)
+    if len(known) < len(numbers):
+        without = len(numbers) - len(known)
         text.append(f"{without} instance{'s' if without > 1 else ''} without a UDR or a score")
     axes.annotate(
         "\n".join(text),
@@ -170,7 +122,7 @@ def udr_against_alignment(
     first = next(iter(families.values()))[0]
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set_xlabel("UDR")
-    axes.set_ylabel(shown(first.benchmark.replace("_", " ")))
+    axes.set_ylabel(shown(label or first.benchmark.replace("_", " ")))
     axes.set_title(source_of(families))
     return axes
 
@@ -234,19 +186,3 @@ def correlation_ratio_against_unit_proportion(
     axes.set_title(source_of(families))
     legend_below(axes, handles)
     return axes
-
-
-def _correlation_within(x: "pd.Series[float]", y: "pd.Series[float]", groups: NDArray[np.float64]) -> float:
-    # Numbers that are equal may differ in their last bits, by the order in which they were summed.
-    ranks = pd.DataFrame({"x": stats.rankdata(_rounded(x)), "y": stats.rankdata(_rounded(y))})
-    centred = ranks - ranks.groupby(groups).transform("mean")
-    if (np.ptp(centred.to_numpy(), axis=0) == 0).any():
-        return float("nan")
-    return float(np.corrcoef(centred["x"], centred["y"])[0, 1])
-
-
-def _rounded(values: ArrayLike) -> NDArray[np.float64]:
-    """Round to twelve digits of the largest value, so that equal numbers have equal ranks."""
-    array = np.asarray(values, dtype=np.float64)
-    unit = np.abs(array).max(axis=-1, keepdims=True, initial=0.0) * 1e-12
-    return np.where(unit > 0, np.round(array / np.where(unit > 0, unit, 1.0)), array)

@@ -23,6 +23,7 @@ from neuroalign.stats.letters import compact_letters
 from neuroalign.stats.multiplicity import adjust_p_values
 from neuroalign.stats.pairwise import pairwise_crossed, pairwise_matrix, pairwise_welch
 from neuroalign.stats.permutation import permutation_p_value
+from neuroalign.stats.rank_correlation import RankTest, rank_correlation_test
 from neuroalign.stats.welch import WelchTest, welch
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "DualBootstrap",
     "Equivalence",
     "OfNeurons",
+    "RankTest",
     "WelchTest",
     "adjust_p_values",
     "bootstrap_means",
@@ -54,6 +56,7 @@ __all__ = [
     "pairwise_welch",
     "permutation_p_value",
     "permute_stimuli",
+    "rank_correlation_test",
     "weighted_mean",
     "weighted_mean_standard_error",
     "welch",

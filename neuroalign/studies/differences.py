@@ -4,19 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from neuroalign.comparison import Inference, Over, explain_no_sample, infer_difference, infer_mean
 from neuroalign.registry import unknown_name
 from neuroalign.scores import Score, standard_error
-from neuroalign.stats import (
-    bootstrap_weighted_difference,
-    crossed_test,
-    dual_variance,
-    weighted_mean,
-    welch,
-)
-from neuroalign.studies.evidence import NeuronTerms, Sample
+from neuroalign.stats import crossed_test, welch
+from neuroalign.studies.samples import Sample, is_seeded
 
-_N_RESAMPLES = 2_000
 _NAN = float("nan")
 
 
@@ -61,81 +56,135 @@ class Difference:
         return f"{self.estimate:+.3f}{interval}"
 
 
+def differ_as_the_paper(a: Sample, b: Sample, *, confidence: float = 0.95) -> Difference:
+    """Compare the instances of two families by Welch's test, as if they were samples."""
+    test = welch(a.values, b.values, confidence=confidence)
+    return Difference(
+        test.difference,
+        test.ci_low,
+        test.ci_high,
+        test.p,
+        test.standard_error,
+        test.df,
+        test.reason or "",
+    )
+
+
 def differ(
-    a: Sample, b: Sample, *, neurons: bool = False, stimuli: bool = False, confidence: float = 0.95
+    a: Sample,
+    b: Sample,
+    *,
+    neurons: bool = False,
+    stimuli: bool = False,
+    held_out: bool = False,
+    confidence: float = 0.95,
 ) -> Difference:
-    """Compare two families over their instances and, if asked for, over the neurons and stimuli that they share.
+    """Compare two families over their instances and, if asked for, over what these share.
 
     Parameters
     ----------
     a, b : Sample
+        A family that is no sample of instances has no error over them, and is compared over neurons in any case
+        but over held-out stimuli.
     neurons : bool
         Whether the error is also over neurons.
     stimuli : bool
-        Whether it is over neurons and stimuli.
+        Whether the error is over neurons and stimuli.
+    held_out : bool
+        Whether the error is also over the stimuli whose values the scores average.
     confidence : float
-        Of the interval.
+        Confidence of the interval.
 
     Returns
     -------
     Difference
-        Of a from b.
+        Mean of a less that of b, with a reason where there is no test.
     """
     test = welch(a.values, b.values, confidence=confidence)
-    if test.reason is not None:
-        return Difference(test.difference, reason=test.reason)
-    if not (neurons or stimuli):
-        return Difference(test.difference, test.ci_low, test.ci_high, test.p, test.standard_error, test.df)
-    if a.terms is None or b.terms is None:
-        return Difference(
-            test.difference, reason="the scores are no means over neurons that could be drawn anew"
-        )
-    if a.neurons != b.neurons:
-        return Difference(test.difference, reason="the scores are of different neurons")
-    error = bootstrap_weighted_difference(
-        *a.terms, *b.terms, method="percentile", n_resamples=_N_RESAMPLES
-    ).standard_error
-    if not np.isfinite(error):
-        return Difference(test.difference, reason="the neurons do not vary, so they cannot be drawn anew")
-    freedom = len(a.neurons) - 1
-    if stimuli:
-        if a.draws is None or b.draws is None:
-            return Difference(test.difference, reason="not all instances were fitted to drawn stimuli")
-        if len(a.draws[0]) != len(b.draws[0]) or a.n_stimuli != b.n_stimuli:
+    for sample in (a, b):
+        if not sample.is_comparable:
             return Difference(
-                test.difference, reason="the instances were fitted to different draws of stimuli"
+                test.difference, reason=f"fewer than two finite values in one group ({a.n} and {b.n})"
             )
-        error = _over_neurons_and_stimuli(a.draws, b.draws, error, a.n_stimuli)
-        freedom = min(freedom, a.n_stimuli - 1, len(a.draws[0]) - 1)
+    if held_out:
+        return _over_held_out(a, b, confidence)
+    if a.tested is None or b.tested is None:
+        return differ_as_the_paper(a, b, confidence=confidence)
+    sampled = a.is_sample or b.is_sample
+    over: Over
+    if stimuli:
+        over = "instances, neurons and stimuli" if sampled else "neurons and stimuli"
+    elif neurons or not (a.is_sample and b.is_sample):
+        over = "instances and neurons" if sampled else "neurons"
+    else:
+        over = "instances"
+    return _difference(infer_difference(a.tested, b.tested, over, confidence=confidence))
+
+
+def lie_above(sample: Sample, level: float, *, neurons: bool) -> Difference:
+    """Compare the mean of a family with a level over its instances and, if asked for, over neurons.
+
+    Parameters
+    ----------
+    sample : Sample
+        A family that is no sample of instances is compared over neurons only.
+    level : float
+    neurons : bool
+        Whether the error is also over neurons.
+
+    Returns
+    -------
+    Difference
+        Mean less the level, with a reason where there is no test.
+    """
+    if sample.tested is None or not sample.is_comparable:
+        return Difference(sample.mean - level, reason=f"fewer than two finite values ({sample.n})")
+    over: Over = "neurons"
+    if sample.is_sample:
+        over = "instances and neurons" if neurons else "instances"
+    shifted = replace(sample.tested, values=sample.tested.values - level)
+    return _difference(infer_mean(shifted, over))
+
+
+def _difference(test: Inference) -> Difference:
+    return Difference(
+        test.estimate, test.ci_low, test.ci_high, test.p, test.standard_error, test.df, test.reason
+    )
+
+
+def _over_held_out(a: Sample, b: Sample, confidence: float) -> Difference:
+    """Compare two families over their instances and the held-out stimuli that all of them share."""
+    difference = welch(a.values, b.values).difference
+    if a.held_out is None or b.held_out is None or a.stimuli != b.stimuli:
+        return Difference(difference, reason="the scores are no means over the same held-out stimuli")
+    errors = [_mean_error(sample.values) for sample in (a, b) if sample.is_sample]
+    error, freedom = _mean_error(np.nanmean(a.held_out, axis=0) - np.nanmean(b.held_out, axis=0))
+    # Variants of one original may repeat each other, so that there are no more independent values than originals.
+    n, n_originals = len(a.stimuli), min(a.n_originals, b.n_originals)
+    errors.append((error * float(np.sqrt(n / n_originals)), min(freedom, n_originals - 1.0)))
+    return _crossed(difference, errors, confidence)
+
+
+# A standard error with its degrees of freedom.
+_Error = tuple[float, float]
+
+
+def _crossed(estimate: float, errors: Sequence[_Error], confidence: float) -> Difference:
+    """Test an estimate with all its errors together."""
     from scipy import stats
 
-    crossed = crossed_test(test.difference, [test.standard_error, error], [test.df, freedom])
-    low, high = stats.t.interval(confidence, crossed.df, loc=test.difference, scale=crossed.standard_error)
+    test = crossed_test(estimate, [error for error, _ in errors], [max(df, 1.0) for _, df in errors])
+    if not np.isfinite(test.p):
+        return Difference(estimate, reason="nothing varies, neither over instances nor over what they share")
+    low, high = stats.t.interval(confidence, test.df, loc=estimate, scale=test.standard_error)
     return Difference(
-        test.difference,
-        float(low),
-        float(high),
-        float(crossed.p),
-        float(crossed.standard_error),
-        float(crossed.df),
+        estimate, float(low), float(high), float(test.p), float(test.standard_error), float(test.df)
     )
 
 
-def _over_neurons_and_stimuli(a: NeuronTerms, b: NeuronTerms, over_neurons: float, n_stimuli: int) -> float:
-    """Return the standard error of a difference over both, as :func:`neuroalign.stats.dual_bootstrap` does."""
-    n_draws, _, n_neurons = a[0].shape
-    everyone = np.arange(n_neurons)
-    differences = np.empty((n_draws, 2))
-    for index in range(n_draws):
-        drawn = np.random.default_rng(index).integers(n_neurons, size=n_neurons)
-        neurons = np.stack([everyone, drawn])
-        means = [weighted_mean(values[index], weights[index])(neurons) for values, weights in (a, b)]
-        differences[index] = means[0] - means[1]
-    of_stimuli, of_both = differences.var(axis=0, ddof=1)
-    variance = dual_variance(
-        over_neurons**2, float(of_stimuli), float(of_both), n_neurons=n_neurons, n_stimuli=n_stimuli
-    )
-    return float(np.sqrt(variance))
+def _mean_error(values: NDArray[np.float64]) -> _Error:
+    """Return the standard error of a mean with its degrees of freedom."""
+    return standard_error(values), float(np.isfinite(values).sum() - 1)
 
 
 def native_and_recombined(scores: Sequence[Score]) -> tuple[Sample, Sample]:
@@ -146,37 +195,35 @@ def native_and_recombined(scores: Sequence[Score]) -> tuple[Sample, Sample]:
     NeuroalignError
         If the scores are none of those.
     """
-    for each in scores:
+    for score in scores:
         for name in ("native", "recombined"):
-            if name not in each.beside:
-                raise unknown_name(f"number of {each.benchmark}", name, each.beside)
+            if name not in score.beside:
+                raise unknown_name(f"number of {score.benchmark}", name, score.beside)
     native, recombined = (
-        np.array([each.beside[name] for each in scores]) for name in ("native", "recombined")
+        np.array([score.beside[name] for score in scores]) for name in ("native", "recombined")
     )
-    # The drop of a distance is recombined less native.
-    sign = 1.0 if np.allclose([each.value for each in scores], native - recombined) else -1.0
-    return Sample(sign * native), Sample(sign * recombined)
+    values = np.array([score.value for score in scores])
+    # The drop of a distance is recombined less native. Scores without a drop do not say.
+    known = np.isfinite(values)
+    sign = 1.0 if np.allclose(values[known], (native - recombined)[known]) else -1.0
+    return Sample(np.where(known, sign * native, _NAN)), Sample(np.where(known, sign * recombined, _NAN))
 
 
 def paired_drop(scores: Sequence[Score]) -> Difference:
     """Return the drop of a family, with an interval over its instances and the mixtures, which all of them share."""
-    values = np.array([each.value for each in scores])
-    estimate, error = float(np.mean(values)), standard_error(values)
-    if not np.isfinite(error):
-        return Difference(estimate, reason="a single instance has no spread")
-    errors, freedom = [error], [len(values) - 1.0]
-    draws = [each.data["drop"].values for each in scores if "drop" in each.data]
-    if len(draws) == len(values) and len({each.size for each in draws}) == 1 and draws[0].size > 1:
-        errors.append(standard_error(np.mean(draws, axis=0)))
-        freedom.append(draws[0].size - 1.0)
-    test = crossed_test(estimate, errors, freedom)
-    if not np.isfinite(test.p):
-        return Difference(estimate, reason="no variance over instances or mixtures")
-    return Difference(
-        estimate,
-        float(test.ci_low),
-        float(test.ci_high),
-        float(test.p),
-        float(test.standard_error),
-        float(test.df),
-    )
+    known = [score for score in scores if np.isfinite(score.value)]
+    values = np.array([score.value for score in known])
+    if not known:
+        return Difference(_NAN, reason="no instance has a drop")
+    estimate, errors = float(np.mean(values)), []
+    if len(scores) < 2 or is_seeded(scores) or not explain_no_sample(scores, scores[0].family):
+        if len(values) < 2:
+            return Difference(estimate, reason="a single instance has no spread")
+        errors.append(_mean_error(values))
+    draws = [score.data["drop"].values for score in known if "drop" in score.data]
+    if len(draws) == len(values) and len({drops.size for drops in draws}) == 1 and draws[0].size > 1:
+        # A set of mixtures that no unit of an instance predicts is left out of its mean.
+        columns = np.array(draws)[:, np.isfinite(draws).any(axis=0)]
+        errors.append(_mean_error(np.nanmean(columns, axis=0)))
+    test = _crossed(estimate, errors, 0.95)
+    return replace(test, reason="no variance over instances or mixtures") if test.reason else test

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neuroalign.studies.claims import Finding
+from neuroalign.studies.findings import Finding
 
 # Shares of the width that are left free on either side.
 _ROOM = 0.04
@@ -94,7 +94,7 @@ def forest(finding: Finding) -> Forest | None:
             of.reason,
             place(of.estimate),
             place(of.low),
-            round(place(of.high) - place(of.low), 2),
+            round(place(of.high) - place(of.low), 2) if np.isfinite(of.low) else float("nan"),
         )
         for each in finding.compared
         for of in [each.difference]

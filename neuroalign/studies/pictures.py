@@ -1,13 +1,17 @@
 """The figures of a study: drawn from its scores, each with a caption."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from neuroalign.benchmark import Benchmark
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.errors import NeuroalignError
 from neuroalign.studies.evidence import Evidence
+from neuroalign.studies.relation import relate
 from neuroalign.studies.study import Study
 
 # Of a file's name, without its number and ending.
@@ -82,19 +86,59 @@ def draw_figures(
     from neuroalign.report.gathering import gather_figures
     from neuroalign.report.style import save
 
-    names = {each.model for of in evidence.kept.values() for scores in of.values() for each in scores}
-    wanted: Any = [study.scorings[name].benchmark for name in study.shown if name in evidence.kept]
-    ceiling = next((each.model for each in study.families.values() if each.is_ceiling), "")
+    shown: dict[Benchmark, set[str]] = {}
+    for name in study.shown:
+        models = {score.model for scores in evidence.kept.get(name, {}).values() for score in scores}
+        if models:
+            shown.setdefault(study.scorings[name].benchmark, set()).update(models)
+    ceiling = next((family.model for family in study.families.values() if family.is_ceiling), "")
+    names = sorted(set().union(*shown.values()))
+    drawn = chain(
+        _related(study, evidence),
+        gather_figures(dataset, benchmarks=shown, models=names, with_udr=False, ceiling=ceiling, store=store),
+    )
     pictures = []
-    drawn = gather_figures(dataset, benchmarks=wanted, models=sorted(names), ceiling=ceiling, store=store)
-    for number, each in enumerate(drawn, start=1):
-        if each.axes is None:
-            pictures.append(Picture(each.name, reason=each.reason))
+    for number, figure in enumerate(drawn, start=1):
+        if figure.axes is None:
+            pictures.append(Picture(figure.name, reason=figure.reason))
             continue
-        plain = re.sub(r"[^A-Za-z0-9_.=-]+", "-", each.name).strip("-.")[:_LONGEST]
-        save(each.axes, folder / f"{number:02d}_{plain}.pdf")
-        pictures.append(Picture(each.name, save(each.axes, folder / f"{number:02d}_{plain}.svg")))
+        plain = re.sub(r"[^A-Za-z0-9_.=-]+", "-", figure.name).strip("-.")[:_LONGEST]
+        save(figure.axes, folder / f"{number:02d}_{plain}.pdf")
+        pictures.append(Picture(figure.name, save(figure.axes, folder / f"{number:02d}_{plain}.svg")))
     return pictures
+
+
+def _related(study: Study, evidence: Evidence) -> Iterator[Any]:
+    """Draw what claims about UDR test: the same instances, numbers and groups."""
+    from neuroalign.report.gathering import Gathered
+    from neuroalign.report.relations import udr_against_alignment
+
+    for claim in study.claims:
+        seen: list[Mapping[str, Any]] = []
+        for kind, settings in (claim.tested, claim.primary):
+            # Colours and the correlation within groups are added to the picture of all instances.
+            within = claim.primary[1].get("within", "")
+            numbers = {name: value for name, value in settings.items() if name != "within"}
+            if kind != "predicts" or numbers in seen:
+                continue
+            seen.append(numbers)
+            read = numbers.get("read", "value")
+            name = "_".join(
+                ["udr", study.families[numbers["subject"]].model, *([read] if read != "value" else [])]
+            )
+            try:
+                related = relate(evidence, **numbers)
+                axes = udr_against_alignment(
+                    related.table,
+                    related.scores,
+                    by=within or None,
+                    values=related.values,
+                    label="" if read == "value" else read.replace("_", " "),
+                )
+            except NeuroalignError as error:
+                yield Gathered(name, reason=" ".join(str(error).split()))
+                continue
+            yield Gathered(name, axes=axes)
 
 
 def in_sections(pictures: Sequence[Picture]) -> dict[str, list[Picture]]:

@@ -18,8 +18,8 @@ from neuroalign.home import atomic_path
 from neuroalign.leaderboards import WHAT_THE_CROSSED_TEST_COVERS, rank
 from neuroalign.score_groups import ScoreGroup
 from neuroalign.scores import Score
-from neuroalign.studies.claims import Finding, Verdict
 from neuroalign.studies.evidence import Evidence
+from neuroalign.studies.findings import Finding, Verdict
 from neuroalign.studies.forest import forest
 from neuroalign.studies.pictures import Picture, in_sections
 from neuroalign.studies.study import Study
@@ -52,8 +52,8 @@ class Claimed:
     confound: str
     paper: Finding
     ours: Finding
-    #: Without the confounds; None where the claim has no such analysis.
-    corrected: Finding | None
+    #: Without the confounds, corrected for the number of claims.
+    primary: Finding
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def write_report(
                 "of": each,
                 "paper": _found(each.paper),
                 "ours": _found(each.ours),
-                "corrected": _found(each.corrected),
+                "primary": _found(each.primary),
             }
             for each in claims
         ],
@@ -255,17 +255,17 @@ def _shared_notes(scores: Sequence[Score]) -> list[str]:
     return [str(each) for each in shared]
 
 
-def _found(finding: Finding | None) -> dict[str, Any] | None:
-    """A finding with what is drawn of it."""
-    return None if finding is None else {"finding": finding, "forest": forest(finding)}
+def _found(finding: Finding) -> dict[str, Any]:
+    """Return a finding with its forest plot."""
+    return {"finding": finding, "forest": forest(finding)}
 
 
 def _summary(claims: Sequence[Claimed]) -> list[tuple[str, str]]:
     """Count the verdicts of each analysis, in words."""
     analyses = {
+        "By the primary analysis": [each.primary for each in claims],
         "By the tests of the paper": [each.paper for each in claims],
-        "By ours": [each.ours for each in claims],
-        "Without the confounds": [each.corrected for each in claims if each.corrected is not None],
+        "By our tests of the paper's numbers": [each.ours for each in claims],
     }
     found = []
     for name, findings in analyses.items():
@@ -276,7 +276,7 @@ def _summary(claims: Sequence[Claimed]) -> list[tuple[str, str]]:
             f"{n} {_PLURAL[verdict] if n != 1 else _SINGULAR[verdict]}" for verdict, n in counts.items() if n
         ]
         found.append((name, f"of {len(findings)} claims {', '.join(words)}"))
-    return [each for each in found if each[1] != "of 0 claims "]
+    return found if claims else []
 
 
 def _grouped(parts: Sequence[LeftOut]) -> list[dict[str, Any]]:
@@ -288,17 +288,16 @@ def _grouped(parts: Sequence[LeftOut]) -> list[dict[str, Any]]:
 
 
 def _standing(claims: Sequence[Claimed]) -> dict[str, list[str]]:
-    """Sort the claims by what becomes of them without the confounds."""
+    """Sort the claims by their verdicts in the primary analysis."""
     words = {
         "agrees": "stand",
         "agrees among those tested": "stand among the families that could be tested",
         "disagrees": "fall",
         "cannot tell": "stay open",
     }
-    found: dict[str, list[str]] = {each: [] for each in (*words.values(), "have no corrected analysis")}
+    found: dict[str, list[str]] = {each: [] for each in words.values()}
     for each in claims:
-        key = "have no corrected analysis" if each.corrected is None else words[each.corrected.verdict]
-        found[key].append(each.name)
+        found[words[each.primary.verdict]].append(each.name)
     return {key: names for key, names in found.items() if names}
 
 

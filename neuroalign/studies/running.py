@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,18 @@ from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.latents_cache import compute_latents
-from neuroalign.models import FixedFamily, Model, ModelFamily, load_model
+from neuroalign.models import Model, load_model
 from neuroalign.registry import unknown_name
 from neuroalign.results import ResultsStore
 from neuroalign.scores import Score
 from neuroalign.scoring import Failure, score_all
 from neuroalign.selection import Rule, add_udr, select_instances
-from neuroalign.specs import Spec, format_spec, parse_spec
-from neuroalign.studies.claims import Result, examine
+from neuroalign.specs import parse_spec
+from neuroalign.studies.claims import examine
 from neuroalign.studies.estimates import Estimates
 from neuroalign.studies.evidence import Evidence
+from neuroalign.studies.findings import Finding, Result, correct_over_claims
+from neuroalign.studies.members import load_members
 from neuroalign.studies.pictures import Picture, draw_figures
 from neuroalign.studies.report import Claimed, LeftOut, write_report
 from neuroalign.studies.steps import Outcome, Step, run_steps
@@ -46,6 +47,8 @@ class Scored:
     #: By the scoring, of those instances that have any.
     scores: Mapping[str, Sequence[Score]]
     failures: Sequence[Failure]
+    #: Instances that the study names and the dataset does not allow, and why.
+    impossible: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +70,10 @@ class Tested:
     """A claim with what the scores say of it."""
 
     claim: Claim
+    #: By the test of the paper, and the same number by ours.
     result: Result
-    #: Without the confounds; None where the claim has no such analysis.
-    corrected: Result | None
+    #: The primary analysis, without the confounds, corrected for the number of claims.
+    primary: Finding
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,8 +145,9 @@ class Run:
                     found[f"train {family.name}"] = estimates.training(trainable, missing) / self.n_jobs
                     identifier, names = trainable.identifier, [trained.get(each, "") for each in recipes]
                 else:
-                    identifier, models = self._models(family)
-                    names = [each.identifier for each in models]
+                    members, _ = load_members(family.model, family.grids[self.grid].options, self.dataset)
+                    identifier = members.identifier
+                    names = [model.identifier for model in members.instances()]
                 benchmarks = [each.benchmark for each in self._scorings(family)]
                 found[f"score {family.name}"] = estimates.scoring(identifier, names, benchmarks) / self.n_jobs
             except NeuroalignError as error:
@@ -222,12 +227,16 @@ class Run:
     def _scorer(self, family: Family) -> Callable[[Mapping[str, Outcome]], Scored]:
         def run(outcomes: Mapping[str, Outcome]) -> Scored:
             trained = outcomes.get(f"train {family.name}")
-            identifier, models = self._models(family, None if trained is None else trained.value)
+            members, impossible = load_members(
+                family.model,
+                family.grids[self.grid].options if trained is None else trained.value,
+                self.dataset,
+            )
             scorings = self._scorings(family)
             if not scorings:
                 raise NeuroalignError(f"the study scores {family.name} by nothing that the dataset supports")
             scores, failures = score_all(
-                FixedFamily(identifier, models),
+                members,
                 self.dataset,
                 [each.benchmark for each in scorings],
                 n_jobs=self.n_jobs,
@@ -238,28 +247,10 @@ class Run:
             of = {
                 each.name: [score for score in scores if _is_by(score, each.benchmark)] for each in scorings
             }
-            return Scored(models, {name: found for name, found in of.items() if found}, failures)
+            found = {name: of_scoring for name, of_scoring in of.items() if of_scoring}
+            return Scored(members.instances(), found, failures, impossible)
 
         return run
-
-    def _models(
-        self, family: Family, trained: Sequence[Mapping[str, Any]] | None = None
-    ) -> tuple[str, list[Model]]:
-        """Load the instances of a family, with the identifier that their scores have it under."""
-        wanted = list(_combinations(family.grids[self.grid].options)) if trained is None else trained
-        spec = parse_spec(family.model)
-        if spec.wrappers and wanted:
-            # The instances of a model that is reduced differ in how: neurons:DATASET+subsample[n=10,seed=0].
-            members = [load_model(_reduced(spec, each), dataset=self.dataset) for each in wanted]
-            return family.model, [each for each in members if not isinstance(each, ModelFamily)]
-        loaded = load_model(family.model, dataset=self.dataset)
-        if not isinstance(loaded, ModelFamily):
-            if wanted:
-                raise UsageError(f"{family.model} is one model, which has no instances with other options")
-            return loaded.identifier, [loaded]
-        if not wanted:
-            return loaded.identifier, loaded.instances(self.dataset)
-        return loaded.identifier, [loaded.instance(self.dataset, **each) for each in wanted]
 
     def _select(self, outcomes: Mapping[str, Outcome]) -> Selected:
         scored = self.scored(outcomes)
@@ -312,15 +303,15 @@ class Run:
 
     def _test(self, outcomes: Mapping[str, Outcome]) -> list[Tested]:
         evidence = self.evidence(outcomes)
+        primary = correct_over_claims(
+            [
+                examine(kind, evidence, settings).ours
+                for kind, settings in (claim.primary for claim in self.study.claims)
+            ]
+        )
         return [
-            Tested(
-                claim,
-                examine(claim.kind, evidence, claim.settings),
-                examine(claim.kind, evidence, {**claim.settings, **claim.corrected})
-                if claim.corrected
-                else None,
-            )
-            for claim in self.study.claims
+            Tested(claim, examine(claim.kind, evidence, claim.settings), finding)
+            for claim, finding in zip(self.study.claims, primary, strict=True)
         ]
 
     def _draw(self, outcomes: Mapping[str, Outcome]) -> list[Picture]:
@@ -352,6 +343,10 @@ class Run:
             *(LeftOut(each.step, each.reason) for each in outcomes.values() if each.state != "done"),
         ]
         for family, scored in self.scored(outcomes).items():
+            left_out += [
+                LeftOut(f"instance {options} of {family}", reason)
+                for options, reason in scored.impossible.items()
+            ]
             reasons: dict[tuple[str, str], int] = {}
             for each in scored.failures:
                 told = (each.benchmark, " ".join(str(each.reason).split()))
@@ -377,7 +372,7 @@ class Run:
                     each.claim.confound,
                     each.result.paper,
                     each.result.ours,
-                    None if each.corrected is None else each.corrected.ours,
+                    each.primary,
                 )
                 for each in tested
             ],
@@ -500,21 +495,6 @@ def _train(
         str(each.failure) if each.trained is None else {**each.recipe.options(), "trained_on": folder.name}
         for each in trained
     ]
-
-
-def _combinations(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield every combination of options that may be lists; nothing where there are no options."""
-    if not options:
-        return
-    values = [each if isinstance(each, list) else [each] for each in options.values()]
-    for chosen in product(*values):
-        yield dict(zip(options, chosen, strict=True))
-
-
-def _reduced(spec: Spec, options: Mapping[str, Any]) -> str:
-    """Name a model with these options of its last reducer."""
-    *others, last = [(spec.name, spec.options), *((each.name, each.options) for each in spec.wrappers)]
-    return "+".join(format_spec(*each) for each in (*others, (last[0], {**last[1], **options})))
 
 
 def _describe(model: Model) -> dict[str, Any]:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from neuroalign import selection
 from neuroalign.benchmark import Benchmark, make_benchmark
 from neuroalign.errors import UsageError
 from neuroalign.registry import benchmarks, models, unknown_name
-from neuroalign.specs import format_spec, parse_spec
+from neuroalign.specs import parse_spec
 from neuroalign.studies.claims import KINDS
+from neuroalign.studies.settings import check_settings, expect_known
 
 #: Rules by which the instances of one family are selected; see :mod:`neuroalign.selection`.
 RULES: Mapping[str, Callable[..., selection.Selection]] = {
@@ -109,9 +110,11 @@ class Claim:
     settings : mapping
         What is tested: keyword arguments of the kind.
     corrected : mapping
-        Settings in place of those, without the confounds; empty where there is no such analysis.
+        Settings of the primary analysis, without the confounds, in place of those; empty where both are the same.
+    corrected_kind : str
+        How the primary analysis tests the claim, where that is another kind: `corrected` are then all its settings.
     confound : str
-        What the corrected analysis leaves out, or why there is none.
+        What the primary analysis leaves out, or why both are the same.
     """
 
     name: str
@@ -122,6 +125,19 @@ class Claim:
     settings: Mapping[str, Any]
     corrected: Mapping[str, Any]
     confound: str
+    corrected_kind: str = ""
+
+    @property
+    def tested(self) -> tuple[str, Mapping[str, Any]]:
+        """Kind and settings of the test as in the paper."""
+        return self.kind, self.settings
+
+    @property
+    def primary(self) -> tuple[str, Mapping[str, Any]]:
+        """Kind and settings of the primary analysis."""
+        if self.corrected_kind:
+            return self.corrected_kind, self.corrected
+        return self.kind, {**self.settings, **self.corrected}
 
 
 @dataclass(frozen=True)
@@ -156,7 +172,9 @@ class Study:
     @property
     def shown(self) -> list[str]:
         """The scorings that are results by themselves, and not only draws of stimuli behind an interval."""
-        behind = {each.corrected.get("stimuli", each.settings.get("stimuli")) for each in self.claims}
+        behind = {
+            settings.get("stimuli") for claim in self.claims for _, settings in (claim.tested, claim.primary)
+        }
         return [name for name in self.scorings if name not in behind]
 
 
@@ -224,7 +242,7 @@ def _study(content: dict[str, Any]) -> Study:
         claims=tuple(claims),
     )
     table.expect_nothing_else()
-    _expect("scoring of the study", study.variance_explained, scorings)
+    expect_known("scoring of the study", study.variance_explained, scorings)
     return study
 
 
@@ -235,7 +253,7 @@ def _family(name: str, table: "_Table", grids: Iterable[str]) -> Family:
         raise models.unknown(known)
     given = table.tables("grids")
     for grid in given:
-        _expect("grid of the study", grid, grids)
+        expect_known("grid of the study", grid, grids)
     nothing = Instances({}, "", "", {})
     family = Family(
         name,
@@ -253,10 +271,10 @@ def _instances(table: "_Table") -> Instances:
     if select and not rule:
         raise UsageError(f"select of {table.name} needs a rule, such as rule = 'best_udr'")
     if rule:
-        _expect("rule of selection", rule, RULES)
+        expect_known("rule of selection", rule, RULES)
         known = [each for each in inspect.signature(RULES[rule]).parameters if each != "table"]
         for option in select:
-            _expect(f"option of {rule}", option, known)
+            expect_known(f"option of {rule}", option, known)
     instances = Instances(table.mapping("options"), table.text("train", ""), rule, select)
     table.expect_nothing_else()
     if instances.options and instances.train:
@@ -271,16 +289,20 @@ def _scoring(name: str, table: "_Table", families: Iterable[str]) -> Scoring:
     options, needs = table.mapping("options"), table.text("needs", "")
     chosen = table.texts("families", tuple(families))
     for family in chosen:
-        _expect("family of the study", family, families)
+        expect_known("family of the study", family, families)
     if needs:
-        _expect("need of a benchmark", needs, NEEDS)
+        expect_known("need of a benchmark", needs, NEEDS)
     table.expect_nothing_else()
     return Scoring(name, make_benchmark(benchmark, benchmarks.get(benchmark), options), chosen, needs)
 
 
 def _claim(table: "_Table", families: Iterable[str], scorings: Mapping[str, Scoring]) -> Claim:
     name, kind = table.text("name"), table.text("kind")
-    _expect("kind of claim", kind, KINDS)
+    expect_known("kind of claim", kind, KINDS)
+    corrected = table.mapping("corrected")
+    corrected_kind = corrected.pop("kind", "")
+    if corrected_kind:
+        expect_known("kind of claim", corrected_kind, KINDS)
     claim = Claim(
         name=name,
         kind=kind,
@@ -288,58 +310,14 @@ def _claim(table: "_Table", families: Iterable[str], scorings: Mapping[str, Scor
         figure=table.text("figure", ""),
         reported=table.text("reported", ""),
         settings=table.mapping("test"),
-        corrected=table.mapping("corrected"),
+        corrected=corrected,
         confound=table.text("confound", ""),
+        corrected_kind=corrected_kind,
     )
     table.expect_nothing_else()
-    settings = inspect.signature(KINDS[kind]).parameters
-    allowed = [each for each, of in settings.items() if of.kind is of.KEYWORD_ONLY]
-    hints = get_type_hints(KINDS[kind])
-    for given in (claim.settings, claim.corrected):
-        for setting, value in given.items():
-            _expect(f"setting of the claim {name}", setting, allowed)
-            if not _fits(value, hints[setting]):
-                raise UsageError(f"{setting} of the claim {name} cannot be {value!r}")
-    for setting in (each for each in allowed if settings[each].default is inspect.Parameter.empty):
-        if setting not in claim.settings:
-            raise UsageError(f"the claim {name} lacks {setting}, which claims of the kind {kind} need")
-    for setting, value in [*claim.settings.items(), *claim.corrected.items()]:
-        if setting in ("scoring", "ceiling_scoring", "stimuli"):
-            _expect("scoring of the study", value, scorings)
-        for family in (
-            value if setting == "families" else [value] if setting in ("subject", "ceiling") else []
-        ):
-            _expect("family of the study", family, families)
-    for given in (claim.settings, {**claim.settings, **claim.corrected}):
-        if "stimuli" in given:
-            _check_draws(name, scorings[given["scoring"]], scorings[given["stimuli"]])
+    for analysis in (claim.tested, claim.primary):
+        check_settings(name, *analysis, families, scorings)
     return claim
-
-
-def _check_draws(claim: str, scoring: Scoring, stimuli: Scoring) -> None:
-    """Refuse draws of stimuli that another benchmark was fitted to than the one that a claim is about."""
-    wanted = format_spec(scoring.benchmark.identifier, scoring.benchmark.options())
-    if stimuli.benchmark.identifier != "stimulus_bootstrap":
-        raise UsageError(
-            f"stimuli of the claim {claim} must be a scoring by stimulus_bootstrap, not {stimuli.name}"
-        )
-    if stimuli.benchmark.options()["benchmark"] != wanted:
-        raise UsageError(
-            f"stimuli of the claim {claim} must draw those of {wanted}, as {scoring.name} is scored"
-        )
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if isinstance(hint, type):
-        return isinstance(value, hint)
-    return isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
-
-
-def _expect(kind: str, name: Any, known: Iterable[str]) -> None:
-    if name not in (known := list(known)):
-        raise unknown_name(kind, str(name), known)
 
 
 class _Table:

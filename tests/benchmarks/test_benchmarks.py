@@ -1,6 +1,6 @@
 """What every benchmark must do, on neurons whose tuning is known."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -61,6 +61,10 @@ def test_order_of_stimuli_does_not_change_a_bit(name, dataset):
 @pytest.mark.parametrize("name", ALL)
 def test_pure_noise_gives_finite_numbers_near_chance(name, dataset):
     result = score(noise(dataset), dataset, name, use_cache=False)
+    if name.startswith("linear_recombination"):
+        # Noise predicts no neuron at all, so that there is no drop.
+        assert np.isnan(result.value)
+        return
     assert np.isfinite(result.value)
     good = score(factors_of(dataset), dataset, name, use_cache=False)
     gain = good.value - result.value if result.higher_is_better else result.value - good.value
@@ -138,6 +142,61 @@ def test_recombination_lowers_the_native_score(dataset):
     native = score(factors_of(dataset), dataset, "alignment", use_cache=False)
     assert float(result.data["native"]) == native.value
     np.testing.assert_allclose(result.data["drop"], native.value - result.data["recombined"])
+
+
+def test_recombination_rotates_by_default_and_knows_no_chance_of_positive_mixtures(dataset):
+    model = factors_of(dataset)
+    rotated = score(model, dataset, "linear_recombination[n_draws=1]", use_cache=False)
+    assert (rotated.options["kind"], rotated.null, rotated.benchmark_version) == ("orthogonal", 0.0, 2)
+    assert rotated.notes == ["of alignment"]
+    mixed = score(model, dataset, "linear_recombination[n_draws=1,kind=abs_gaussian]", use_cache=False)
+    assert np.isnan(mixed.null)
+    assert mixed.notes[1].startswith(
+        "no level of chance: mixing with positive weights lowers alignment by itself"
+    )
+
+
+def test_mixtures_that_no_unit_predicts_give_no_drop(dataset, monkeypatch):
+    model = factors_of(dataset)
+    wrapped = type(load_benchmark("alignment"))
+    whole = wrapped.score
+    calls = []
+
+    def dead(self, model, dataset, **options):
+        made = whole(self, model, dataset, **options)
+        calls.append(made)
+        if len(calls) in lost:
+            beside = {**made.beside, "neurons without weight": dataset.responses.sizes["neuroid"]}
+            return replace(made, value=0.0, beside=beside)
+        return made
+
+    monkeypatch.setattr(wrapped, "score", dead)
+    name = "linear_recombination[n_draws=2]"
+    lost = {2, 3}
+    gone = score(model, dataset, name)
+    assert np.isnan([gone.value, gone.beside["recombined"]]).all()
+    assert gone.notes[1] == (
+        "no unit predicts any mixture in 2 of 2 sets of mixtures: there is no drop to measure"
+    )
+    # The record holds no NaN, which JSON lacks.
+    assert gone.provenance["recombined"] == [None, None]
+    calls.clear()
+    lost = {3}
+    part = score(model, dataset, name, use_cache=False)
+    assert part.value == pytest.approx(part.beside["native"] - part.provenance["recombined"][0])
+    assert part.notes[1] == "no unit predicts any mixture in 1 of 2 sets of mixtures: they are left out"
+    calls.clear()
+    lost = {1}
+    native = score(model, dataset, name, use_cache=False)
+    assert np.isnan(native.value)
+    assert native.notes[1] == "no unit predicts any neuron, so there is no score to drop"
+
+
+def test_alignment_has_the_unweighted_mean_beside_it(dataset):
+    result = score(factors_of(dataset), dataset, "alignment", use_cache=False)
+    assert result.beside["unweighted mean"] == pytest.approx(float(result.data["alignment"].mean()))
+    strength = np.abs(result.data["weights"].values).sum(axis=0)
+    assert result.value == pytest.approx(np.average(result.data["alignment"].values, weights=strength))
 
 
 def test_recombination_wraps_any_benchmark(dataset):

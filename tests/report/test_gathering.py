@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from neuroalign import arrays
+from neuroalign.benchmark import load_benchmark
 from neuroalign.errors import NeuroalignError, NeuroalignWarning, UnknownNameError
 from neuroalign.models import FixedFamily, load_model
 from neuroalign.registry import models
@@ -171,6 +172,17 @@ def test_models_that_are_asked_for(scored):
     assert left_out == {"decoded_faces": "there is no score by decoding"}
     with pytest.raises(UnknownNameError, match="no scored model is called 'paintre'; did you mean painter"):
         gathered(scored, benchmarks=BENCHMARKS[:1], models=["paintre"])
+
+
+def test_instances_that_are_named_for_a_benchmark(scored):
+    alignment = load_benchmark(BENCHMARKS[0])
+    names = {f"painter[beta=4,seed={seed}]" for seed in (0, 1)}
+    drawn, _ = gathered(scored, benchmarks={alignment: names}, models=sorted(names), with_udr=False)
+    assert not [name for name in drawn if name.startswith("udr")]
+    (axes,) = [axes for name, axes in drawn.items() if name.startswith("scores_alignment")]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["painter\n(n = 2)"]
+    nobody, _ = gathered(scored, benchmarks={alignment: set()}, models=sorted(names))
+    assert nobody == {}
 
 
 def test_nothing_scored(dataset):

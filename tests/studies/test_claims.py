@@ -9,10 +9,15 @@ import xarray as xr
 from scipy import stats
 
 from neuroalign.errors import NeuroalignError
+from neuroalign.report import udr_against_alignment
+from neuroalign.report.families import mean_interval
 from neuroalign.scores import Score
-from neuroalign.studies.claims import best, drops, examine, meets, predicts
+from neuroalign.studies.claims import best, drops, examine, meets, predicts, special
 from neuroalign.studies.differences import differ
-from neuroalign.studies.evidence import Evidence, samples
+from neuroalign.studies.evidence import Evidence
+from neuroalign.studies.findings import Finding, correct_over_claims
+from neuroalign.studies.relation import relate
+from neuroalign.studies.samples import samples
 
 #: Values about 0 with a standard deviation of about 1.
 SPREAD = np.array([-1.2, -0.7, 0.0, 0.6, 1.3])
@@ -245,7 +250,8 @@ class TestReading:
     def test_no_weights_stay_zero_at_every_d(self):
         dead = with_neurons("dead", [0.5, 0.5], [1.0, 1.0], d=10)
         data = dead.data.assign(weights=0 * dead.data["weights"], alignment=dead.data["alignment"] * np.nan)
-        zero = score("dead", 0.0, data=data, beside={"D": 10})
+        beside = {"D": 10, "neurons without weight": 2}
+        zero = score("dead", 0.0, data=data, beside=beside, provenance={"n_neurons": 2})
         given = evidence(dead=[zero], many=[score("many", 0.5, beside={"D": 50})])
         assert samples(given, "alignment", read="common D")["dead"].values.tolist() == [0.0]
 
@@ -269,9 +275,9 @@ class TestReading:
         one = with_neurons("a", [0.1, 0.9], [1.0, 3.0], d=10)
         other = score("a[seed=1]", one.value, data=one.data.isel(neuroid=[1, 0]), beside={"D": 10})
         known = samples(evidence(a=[one, other]), "alignment", read="value")["a"]
-        assert known.neurons == ("n00", "n01")
-        np.testing.assert_array_equal(known.terms[0], [[0.1, 0.9]] * 2)
-        np.testing.assert_array_equal(known.terms[1], [[1.0, 3.0]] * 2)
+        assert known.tested.neurons == ("n00", "n01")
+        # Both instances at once: 1 - H times the weight, and the weight, of each.
+        np.testing.assert_allclose(known.tested.of_neurons.terms, [[0.1, 1.0] * 2, [2.7, 3.0] * 2])
 
 
 class TestNeurons:
@@ -314,7 +320,7 @@ class TestNeurons:
         given = evidence(a=family("a", 0.8 + 0.01 * SPREAD), b=family("b", 0.01 * SPREAD))
         found = best(given, scoring="alignment", subject="a", neurons=True).ours
         assert found.verdict == "cannot tell"
-        assert "no means over neurons" in found.why
+        assert "the arrays of a[seed=0] are not those of alignment" in found.why
 
 
 def with_draws(model, score, *, of_stimuli, of_neurons=0.0, seed=0):
@@ -384,8 +390,12 @@ class TestStimuli:
         known = samples(Evidence(kept), "alignment", read="common D", stimuli="drawn")
         as_it_was = samples(Evidence(kept), "alignment", read="value", stimuli="drawn")
         # From D = 10 to 100 the entropy counts half.
-        np.testing.assert_allclose(known["a"].draws[0], 1 - (1 - as_it_was["a"].draws[0]) / 2)
-        np.testing.assert_allclose(known["b"].draws[0], as_it_was["b"].draws[0])
+        before, now = (
+            {name: sample.tested.of_stimuli.values for name, sample in read.items()}
+            for read in (as_it_was, known)
+        )
+        np.testing.assert_allclose(now["a"], 1 - (1 - before["a"]) / 2)
+        np.testing.assert_allclose(now["b"], before["b"])
 
     def test_neurons_of_draws_pair_by_name(self):
         kept = self.kept(of_stimuli=0.05)
@@ -394,14 +404,16 @@ class TestStimuli:
             replace(each, data=each.data.isel(neuroid=slice(None, None, -1))) for each in kept["drawn"]["a"]
         ]
         turned = samples(Evidence(kept), "alignment", read="value", stimuli="drawn")["a"]
-        np.testing.assert_array_equal(straight.draws[0], turned.draws[0])
+        np.testing.assert_allclose(
+            straight.tested.of_stimuli.values, turned.tested.of_stimuli.values, rtol=1e-12
+        )
 
     def test_an_instance_without_draws_cannot_tell(self):
         kept = self.kept(of_stimuli=0.05)
         kept["drawn"]["b"] = kept["drawn"]["b"][1:]
         found = best(Evidence(kept), scoring="alignment", subject="a", stimuli="drawn").ours
         assert found.verdict == "cannot tell"
-        assert "not all instances were fitted to drawn stimuli" in found.why
+        assert "b[seed=0] was not fitted to drawn stimuli" in found.why
 
 
 class TestMeets:
@@ -521,13 +533,11 @@ class TestPredicts:
         x = np.arange(20.0)
         y = x + np.tile([3.0, -3.0], 10)
         found = predicts(ranked(x, y, [1] * 20), scoring="alignment", subject="a")
-        rho = stats.spearmanr(x, y).statistic
-        half = stats.norm.ppf(0.975) * np.sqrt((1 + rho**2 / 2) / 17)
-        assert found.ours.verdict == "agrees"
-        assert found.ours.estimate == pytest.approx(rho)
-        np.testing.assert_allclose(
-            [found.ours.low, found.ours.high], np.tanh(np.arctanh(rho) + half * np.array([-1, 1]))
-        )
+        assert (found.paper.verdict, found.ours.verdict) == ("agrees", "agrees")
+        assert found.ours.estimate == pytest.approx(stats.spearmanr(x, y).statistic)
+        # No draw of 9,999 is as far from zero.
+        assert found.ours.p == 1e-4
+        assert found.ours.test == "rank correlation, random permutations of all instances, p < .05"
 
     def test_a_relation_the_other_way(self):
         x = np.arange(20.0)
@@ -543,14 +553,318 @@ class TestPredicts:
         within = predicts(given, scoring="alignment", subject="a", within="beta").ours
         assert within.verdict == "cannot tell"
         assert "24 instances of 3 groups" in within.statistic
+        assert within.test == "rank correlation, exact permutations within each beta, p < .05"
+
+    def test_a_perfect_group_of_four_is_not_enough(self):
+        found = predicts(ranked([1, 2, 3, 4], [1, 2, 3, 4], [1] * 4), scoring="alignment", subject="a")
+        assert (found.paper.verdict, found.ours.verdict) == ("cannot tell", "cannot tell")
+        assert found.ours.why == (
+            "4 instances allow no p below 0.0833, whatever they are: no relation could be shown at the level of .05"
+        )
+        # Two perfect groups of four: 2 of 576 permutations.
+        two = ranked([1, 2, 3, 4] * 2, [1, 2, 3, 4] * 2, [1] * 4 + [2] * 4)
+        both = predicts(two, scoring="alignment", subject="a", within="beta")
+        assert (both.paper.verdict, both.ours.verdict) == ("agrees", "agrees")
+        assert both.ours.p == pytest.approx(2 / 576)
+
+    @pytest.mark.parametrize("within", ["", "beta"])
+    def test_groups_of_four_without_a_relation_rarely_agree(self, within):
+        rng = np.random.default_rng(5)
+        verdicts = [
+            predicts(
+                ranked(rng.normal(size=12), rng.normal(size=12), np.repeat([1, 2, 3], 4)),
+                scoring="alignment",
+                subject="a",
+                within=within,
+            ).ours.verdict
+            for _ in range(100)
+        ]
+        assert 100 - verdicts.count("cannot tell") <= 10
 
     def test_too_few(self):
         given = ranked([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [1, 1, 1])
         found = examine("predicts", given, {"scoring": "alignment", "subject": "a"})
         assert found.ours.verdict == "cannot tell"
-        assert found.ours.why == "UDR and score of four instances at least must vary; there are 3"
+        assert found.ours.why.startswith("3 instances allow no p below 0.333")
+        alone = ranked([1.0, 1.0], [1.0, 2.0], [1, 1])
+        found = examine("predicts", alone, {"scoring": "alignment", "subject": "a", "within": "beta"})
+        assert found.ours.why == "UDR and score must both vary within each beta, which they do not"
 
     def test_no_udr(self):
         given = ranked([np.nan] * 4, [1.0, 2.0, 3.0, 4.0], [1, 2, 3, 4])
         found = examine("predicts", given, {"scoring": "alignment", "subject": "a"})
         assert "differ in their seed alone" in found.ours.why
+
+    def test_the_figure_shows_the_number_that_the_claim_tests(self):
+        rng = np.random.default_rng(7)
+        given = ranked(rng.normal(size=18), rng.normal(size=18), np.repeat([1, 4, 8], [4, 6, 8]))
+        given = replace(given, kept={"alignment": {"a": given.every["alignment"]["a"][:3]}})
+        settings = {"scoring": "alignment", "subject": "a"}
+        related = relate(given, **settings)
+        axes = udr_against_alignment(related.table, related.scores, by="beta", values=related.values)
+        everyone, within, *_ = axes.texts[0].get_text().split("\n")
+        claims = [predicts(given, **settings, within=group).ours for group in ("", "beta")]
+        assert [finding.statistic.split(",")[0] for finding in claims] == [
+            f"Spearman's ρ = {claims[0].estimate:.2f}",
+            f"Spearman's ρ within each beta = {claims[1].estimate:.2f}",
+        ]
+        assert everyone == f"Spearman ρ = {claims[0].estimate:.2f}, p = {claims[0].p:.3f}, n = 18"
+        assert within == f"within β: ρ = {claims[1].estimate:.2f}, p = {claims[1].p:.3f}, n = 18"
+        # The two differ, so that neither stands for the other.
+        assert abs(claims[0].estimate - claims[1].estimate) > 0.01
+
+
+class TestOptions:
+    """A score is resampled by the options that it was made with."""
+
+    def of(self, aggregate, value):
+        ratios = np.array([0.9, 0.5, 0.4, 0.3])
+        data = xr.Dataset(
+            {"correlation_ratio": ("neuroid", ratios), "best_unit": ("neuroid", ["u", "u", "u", "v"])},
+            coords={"neuroid": list("abcd")},
+        )
+        return [
+            score(
+                f"x[seed={seed}]",
+                value,
+                benchmark="correlation_ratio",
+                options={"aggregate": aggregate},
+                data=data,
+                beside={"informative units": 2, "unit proportion": 1.0},
+            )
+            for seed in range(2)
+        ]
+
+    @pytest.mark.parametrize(("aggregate", "value"), [("neuron_mean", 0.525), ("unit_mean", 0.45)])
+    def test_all_neurons_give_the_score_itself(self, aggregate, value):
+        sample = samples(evidence(x=self.of(aggregate, value)), "alignment", read="value")["x"]
+        assert sample.tested.of_neurons(np.ones((1, 4))) == pytest.approx([value])
+        # Without the first neuron.
+        assert sample.tested.of_neurons([[0, 1, 1, 1]]) == pytest.approx(
+            [0.4 if aggregate == "neuron_mean" else (0.45 + 0.3) / 2]
+        )
+
+    def test_a_maximum_over_neurons_is_not_tested_as_a_mean(self):
+        given = evidence(x=self.of("unit_max", 0.6), y=self.of("unit_max", 0.5))
+        found = samples(given, "alignment", read="value")["x"]
+        assert found.tested.of_neurons is None
+        assert "aggregate=unit_max takes the maximum over neurons" in found.tested.why_no_neurons
+
+
+class TestSeedless:
+    """Families of nested sizes are no samples of instances."""
+
+    def given(self):
+        rng = np.random.default_rng(0)
+        neurons = rng.uniform(0.2, 0.6, 60)
+        a = [
+            with_neurons(f"a[seed={s}]", neurons + 0.2 + x, np.ones(60), d=10)
+            for s, x in enumerate(0.01 * SPREAD)
+        ]
+        pca = [
+            with_neurons(f"pca[n={n}]", neurons + 0.1 * rng.normal(size=60) + x, np.ones(60), d=10)
+            for n, x in zip((10, 20, 30, 40, 50), 0.1 * SPREAD, strict=True)
+        ]
+        return evidence(a=a, pca=pca)
+
+    def test_their_sizes_are_no_error(self):
+        known = samples(self.given(), "alignment", read="value")
+        assert [known[name].is_sample for name in ("a", "pca")] == [True, False]
+        # They are compared over neurons, asked for or not.
+        wide = differ(known["a"], known["pca"])
+        assert wide == differ(known["a"], known["pca"], neurons=True)
+        terms = [known[name].tested.of_neurons.terms[:, ::2].mean(axis=1) for name in ("a", "pca")]
+        over_neurons = np.std(terms[0] - terms[1]) / np.sqrt(60)
+        assert wide.error == pytest.approx(np.hypot(stats.sem(known["a"].values), over_neurons), rel=0.05)
+        found = best(self.given(), scoring="alignment", subject="a", neurons=True)
+        assert "(pca is no sample of instances: compared over neurons)" in found.ours.test
+        # The paper took sizes for instances.
+        assert found.paper.compared[0].difference.p == pytest.approx(
+            stats.ttest_ind(known["a"].values, known["pca"].values, equal_var=False).pvalue
+        )
+
+    @pytest.mark.parametrize(("declared", "is_sample"), [(None, True), (False, False)])
+    def test_sizes_that_were_trained_with_one_seed_each_are_a_sample(self, declared, is_sample):
+        provenance = {} if declared is None else {"is_sample": declared}
+        vae = [
+            score(f"vae[n_latents={n},seed=0]", value, provenance=provenance)
+            for n, value in zip((10, 20, 30, 40, 50), 0.5 + 0.1 * SPREAD, strict=True)
+        ]
+        given = evidence(a=family("a", 0.6 + 0.1 * SPREAD), vae=vae)
+        known = samples(given, "alignment", read="value")
+        assert known["vae"].is_sample == is_sample
+        if is_sample:
+            assert differ(known["a"], known["vae"]).p == pytest.approx(
+                stats.ttest_ind(0.6 + 0.1 * SPREAD, 0.5 + 0.1 * SPREAD, equal_var=False).pvalue
+            )
+
+    def test_a_single_one_is_tested(self):
+        given = self.given()
+        one = evidence(a=given.kept["alignment"]["a"], pca=given.kept["alignment"]["pca"][:1])
+        found = best(one, scoring="alignment", subject="a", neurons=True)
+        assert found.ours.verdict == "agrees"
+        assert found.paper.why == "no other family has two instances"
+
+
+class TestHeldOut:
+    def of(self, name, values):
+        rng = np.random.default_rng(len(name))
+        made = []
+        for seed, value in enumerate(values):
+            distances = value + 0.1 * rng.normal(size=30)
+            data = xr.Dataset(
+                {"cosine_distance": ("stimulus", distances)},
+                coords={"stimulus": [f"s{index:02d}" for index in range(30)]},
+            )
+            made.append(
+                score(
+                    f"{name}[seed={seed}]",
+                    distances.mean(),
+                    benchmark="decoding",
+                    higher_is_better=False,
+                    null=1.0,
+                    data=data if seed % 2 else data.isel(stimulus=slice(None, None, -1)),
+                )
+            )
+        return made
+
+    def test_stimuli_that_all_instances_share_are_an_error(self):
+        given = evidence(a=self.of("a", 0.3 + 0.01 * SPREAD), bb=self.of("bb", 0.6 + 0.01 * SPREAD))
+        known = samples(given, "alignment", read="value")
+        assert known["a"].stimuli[:2] == ("s00", "s01")
+        alone, both = differ(known["a"], known["bb"]), differ(known["a"], known["bb"], held_out=True)
+        paired = known["a"].held_out.mean(axis=0) - known["bb"].held_out.mean(axis=0)
+        assert both.error == pytest.approx(np.hypot(alone.error, stats.sem(paired)))
+        assert both.estimate == alone.estimate > 0
+        # Thirty variants of ten originals are worth ten stimuli.
+        variants = replace(known["a"], n_originals=10)
+        assert differ(variants, known["bb"], held_out=True).error == pytest.approx(
+            np.hypot(alone.error, stats.sem(paired) * np.sqrt(3))
+        )
+        found = best(given, scoring="alignment", subject="a", read="above chance", held_out=True).ours
+        assert found.verdict == "agrees"
+        assert found.test.startswith("Welch's test over instances and held-out stimuli")
+
+    def test_scores_without_single_stimuli_cannot_tell(self):
+        given = evidence(a=family("a", 0.5 + 0.01 * SPREAD), b=family("b", 0.01 * SPREAD))
+        found = best(given, scoring="alignment", subject="a", held_out=True).ours
+        assert found.verdict == "cannot tell"
+        assert "the scores are no means over the same held-out stimuli" in found.why
+
+
+def with_index(name, values, p=0.01):
+    return [
+        score(f"{name}[seed={seed}]", 0.5, beside={"axis_index": value, "axis_index_p": p})
+        for seed, value in enumerate(values)
+    ]
+
+
+class TestSpecial:
+    @pytest.mark.parametrize(
+        ("index", "p", "verdict"),
+        [
+            (0.5, 0.01, "agrees"),
+            (0.5, 0.2, "cannot tell"),
+            (0.02, 0.01, "disagrees"),
+            (0.105, 0.01, "cannot tell"),
+        ],
+    )
+    def test_the_index_lies_above_the_margin_and_above_turns(self, index, p, verdict):
+        given = evidence(a=with_index("a", index + 0.02 * SPREAD, p))
+        found = special(given, scoring="alignment", families=["a"], margin=0.1, neurons=False)
+        assert found.ours.verdict == found.paper.verdict == verdict
+        assert found.ours.estimate == pytest.approx(index - 0.1)
+        expected = stats.ttest_1samp(index + 0.02 * SPREAD, 0.1)
+        assert found.ours.p == pytest.approx(expected.pvalue)
+        assert found.ours.statistic.startswith(
+            f"axis index κ of a {index:.3f} (p = {p:.3f}".replace("= 0.", "= .")
+        )
+
+    def test_a_p_value_that_is_missing_cannot_tell(self):
+        given = evidence(a=with_index("a", 0.5 + 0.02 * SPREAD, np.nan))
+        found = special(given, scoring="alignment", families=["a"], neurons=False).ours
+        assert found.verdict == "cannot tell"
+        assert "the p-value of turns is not known for a; score them again" in found.why
+
+    @pytest.mark.parametrize("beside", [{}, {"axis_index": np.nan}])
+    @pytest.mark.parametrize(
+        ("kind", "settings"),
+        [
+            ("special", {"families": ["a"]}),
+            ("best", {"subject": "a", "read": "axis_index"}),
+            ("meets", {"subject": "a", "ceiling": "b", "margin": 0.1, "read": "axis_index"}),
+        ],
+    )
+    def test_scores_without_an_index_cannot_tell(self, beside, kind, settings):
+        given = evidence(a=family("a", SPREAD, beside=beside), b=family("b", SPREAD, beside=beside))
+        found = examine(kind, given, {"scoring": "alignment", **settings}).ours
+        assert found.verdict == "cannot tell"
+        assert found.why == "scores have no axis index; score them again"
+
+    def test_families_are_ranked_by_the_index(self):
+        given = evidence(a=with_index("a", 0.6 + 0.02 * SPREAD), b=with_index("b", 0.2 + 0.02 * SPREAD))
+        found = best(given, scoring="alignment", subject="a", read="axis_index", margin=0.1).ours
+        assert found.verdict == "agrees"
+        assert found.estimate == pytest.approx(0.4)
+
+
+class TestOverClaims:
+    def of(self, verdict, p):
+        return Finding(verdict, "it is shown", p=p)
+
+    def test_holm_counts_the_claims_that_were_tested(self):
+        found = correct_over_claims(
+            [
+                self.of("agrees", 0.01),
+                self.of("disagrees", 0.03),
+                self.of("cannot tell", 0.5),
+                self.of("cannot tell", np.nan),
+            ]
+        )
+        assert [finding.p for finding in found] == pytest.approx([0.03, 0.06, 0.5, np.nan], nan_ok=True)
+        assert [finding.verdict for finding in found] == [
+            "agrees",
+            "cannot tell",
+            "cannot tell",
+            "cannot tell",
+        ]
+        assert found[0].why == "it is shown. After Holm's correction over 3 claims, p = .030."
+        assert (
+            found[1].why == "it is shown. This does not hold after Holm's correction over 3 claims, p = .060."
+        )
+        assert found[3].why == "it is shown"
+
+    def test_a_claim_is_as_sure_as_its_least_sure_comparison(self):
+        a, near, far = 0.5 + 0.02 * SPREAD, 0.46 + 0.02 * SPREAD, 0.2 + 0.02 * SPREAD
+        given = evidence(a=family("a", a), b=family("b", near), c=family("c", far))
+        found = best(given, scoring="alignment", subject="a").ours
+        assert found.p == pytest.approx(stats.ttest_ind(a, near, equal_var=False).pvalue)
+        below = best(given, scoring="alignment", subject="a", margin=0.3).ours
+        assert below.verdict == "disagrees"
+        test = stats.ttest_ind(a, near, equal_var=False)
+        one_sided = stats.t.cdf((0.04 - 0.3) / (0.04 / test.statistic), test.df)
+        assert below.p == pytest.approx(2 * one_sided)
+
+    def test_equivalence_is_as_sure_as_the_weaker_of_its_tests(self):
+        a, top = 0.51 + 0.01 * SPREAD, 0.5 + 0.01 * SPREAD
+        found = meets(
+            evidence(a=family("a", a), top=family("top", top)),
+            scoring="alignment",
+            subject="a",
+            ceiling="top",
+            margin=0.05,
+        ).ours
+        shifted = stats.ttest_ind(a, top + 0.05, equal_var=False, alternative="less").pvalue
+        assert (found.verdict, found.p) == ("agrees", pytest.approx(shifted))
+
+
+def test_figures_show_the_means_that_claims_compare():
+    given = evidence(a=family("a", [0.8, np.nan, 0.9, 0.7]), b=family("b", [0.3, 0.4, 0.5]))
+    known = samples(given, "alignment", read="value")
+    found = best(given, scoring="alignment", subject="a")
+    means = {
+        name: mean_interval(np.array([score.value for score in scores]))[0]
+        for name, scores in given.kept["alignment"].items()
+    }
+    assert means == pytest.approx({name: sample.mean for name, sample in known.items()})
+    assert found.paper.estimate == pytest.approx(means["a"] - means["b"])

@@ -68,6 +68,6 @@ def test_what_faces_without_images_do_not_support_is_left_out_with_the_reason(ch
     }
     assert "has no images" in left_out["score β-VAE"]
     assert "has no landmarks" in left_out["score AAM"]
-    assert {each.result.ours.verdict for each in outcomes["test claims"].value} == {"cannot tell"}
+    assert {each.primary.verdict for each in outcomes["test claims"].value} == {"cannot tell"}
     report = outcomes["report"].value.read_text(encoding="utf-8")
     assert "chang2017-am marks no held-out stimuli that were recorded" in report

@@ -8,11 +8,13 @@ from types import MappingProxyType
 
 import pytest
 from neuroalign.model_zoo.beta_vae import BetaVAE
+from neuroalign.model_zoo.neuron_subset import NeuronSubset
 
 from neuroalign.cli import run as run_cli
 from neuroalign.datasets.catalogue import load_dataset
+from neuroalign.errors import UsageError
 from neuroalign.results import ResultsStore
-from neuroalign.studies import running
+from neuroalign.studies import members, running
 from neuroalign.studies.report import what_it_means
 from neuroalign.studies.running import plan_study, run_study
 
@@ -170,3 +172,52 @@ def test_classifiers_are_selected_by_their_accuracy_on_the_test_set():
         "objective": -0.1,
         "accuracy": 0.94,
     }
+
+
+def test_subsets_of_more_neurons_than_there_are_are_left_out_with_a_note(
+    dataset_factory, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("NEUROALIGN_HOME", str(tmp_path / "home"))
+    text = """
+name = "mine"
+title = "A study of mine"
+dataset = "AM-faces-sim"
+grids = ["small"]
+variance_explained = "ratio"
+[families.subsets]
+model = "neuron_subset"
+is_ceiling = true
+[families.subsets.grids.small]
+options = { n = [4, 8, 30], seed = [0, 1] }
+[scorings.ratio]
+benchmark = "correlation_ratio"
+options = { n_permutations = 0 }
+"""
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    run = plan_study(path, dataset=dataset_factory(n_neurons=12), folder=tmp_path / "out")
+    steps = {step.name: step for step in run.steps()}
+    scored = steps["score subsets"].run({})
+    assert [model.identifier for model in scored.models] == [
+        f"neuron_subset[n={n},seed={seed}]" for n in (4, 8) for seed in (0, 1)
+    ]
+    assert scored.impossible == {
+        f"n=30, seed={seed}": "neuron_subset needs n from 1 to 12 neurons, not 30" for seed in (0, 1)
+    }
+    assert isinstance(run.seconds()["score subsets"], float)
+
+
+def test_a_family_without_a_possible_instance_says_why(dataset_factory):
+    with pytest.raises(UsageError, match="needs n from 1 to 12 neurons, not 30"):
+        members._possible([{"n": 30}], [lambda: NeuronSubset().instance(dataset_factory(), n=30)])
+
+
+def test_what_a_family_declares_of_its_instances_is_kept(dataset_factory, monkeypatch):
+    dataset = dataset_factory(n_neurons=12)
+    monkeypatch.setattr(NeuronSubset, "is_sample", False)
+    for options in ({}, {"n": [4, 5]}):
+        family, impossible = members.load_members("neuron_subset", options, dataset)
+        assert (family.identifier, family.is_sample, impossible) == ("neuron_subset", False, {})
+    assert [model.identifier for model in family.instances()] == [
+        f"neuron_subset[n={n},seed=0]" for n in (4, 5)
+    ]

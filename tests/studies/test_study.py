@@ -55,7 +55,18 @@ def test_the_paper_has_its_instances_rules_and_claims():
         "best",
     ]
     assert [name for name, each in study.families.items() if each.is_ceiling] == ["Neuron subsets"]
-    assert study.scorings["rotation"].benchmark.options()["kind"] == "orthogonal"
+    # The control of the paper, whatever the default of the benchmark.
+    assert study.scorings["recombination"].benchmark.options()["kind"] == "abs_gaussian"
+    primary = {claim.name: claim.primary for claim in study.claims}
+    kind, settings = primary["alignment drops under recombination"]
+    assert (kind, settings["margin"]) == ("special", 0.10)
+    for name in ("β-VAE aligns best", "β-VAE meets the ceiling", "UDR predicts alignment"):
+        assert primary[name][1]["read"] == "axis_index"
+    # The test of the paper keeps the paper's number.
+    assert all(claim.settings.get("read", "value") != "axis_index" for claim in study.claims)
+    for name in ("the ratio is higher", "units are heterogeneous"):
+        assert primary[name][1]["neurons"]
+    assert primary["few neurons decode faces best"][1]["held_out"]
     assert study.scorings["alignment"].families == tuple(study.families)
 
 
@@ -135,6 +146,18 @@ DRAWS = """
 benchmark = "stimulus_bootstrap"
 options = { n_draws = 3 }
 """
+
+
+def test_the_primary_analysis_may_be_of_another_kind(tmp_path):
+    special = "corrected = { kind = 'special', scoring = 'alignment', families = ['pca'] }\n"
+    (claim,) = load_study(written(tmp_path, MINIMAL + special)).claims
+    assert claim.tested == ("best", {"scoring": "alignment", "subject": "pca"})
+    assert claim.primary == ("special", {"scoring": "alignment", "families": ["pca"]})
+    lacking = "corrected = { kind = 'special', scoring = 'alignment' }\n"
+    with pytest.raises(UsageError, match="lacks families, which claims of the kind special need"):
+        load_study(written(tmp_path, MINIMAL + lacking))
+    with pytest.raises(UsageError, match="no kind of claim is called 'specal'; did you mean special"):
+        load_study(written(tmp_path, MINIMAL + special.replace("special", "specal")))
 
 
 @pytest.mark.parametrize(

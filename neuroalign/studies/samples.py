@@ -1,0 +1,270 @@
+"""One number of each instance of a family, as claims compare it: higher is better."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroalign import comparison
+from neuroalign.benchmark import Benchmark, make_benchmark
+from neuroalign.comparison.axes import AXIS_INDEX
+from neuroalign.errors import NeuroalignError
+from neuroalign.registry import benchmarks, unknown_name
+from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
+from neuroalign.scores import Score
+from neuroalign.specs import parse_spec
+from neuroalign.studies.evidence import Evidence, scores_of
+
+_NAN = float("nan")
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One number of each instance of a family.
+
+    Parameters
+    ----------
+    values : array of float64, shape (n_instances,)
+        Higher is better.
+    tested : neuroalign.comparison.Sample or None
+        The same numbers, those that are finite, as a function of neurons and drawn stimuli; None for numbers of
+        which only Welch's test over instances is made.
+    held_out : array of float64, shape (n_instances, n_held_out), or None
+        Values of single stimuli, in the order of `stimuli`, whose means the numbers are.
+    stimuli : tuple of str
+        Names of those stimuli, sorted.
+    n_originals : int
+        Number of originals that those stimuli are variants of; 0 without any.
+    sign : {1, -1}
+        Sign of a number in terms of `values`: -1 where lower is better.
+    has_seeds : bool
+        Whether the names of the instances have seeds: a single instance then stands for no family.
+    """
+
+    values: NDArray[np.float64]
+    tested: comparison.Sample | None = None
+    held_out: NDArray[np.float64] | None = None
+    stimuli: tuple[str, ...] = ()
+    n_originals: int = 0
+    sign: float = 1.0
+    has_seeds: bool = True
+
+    @property
+    def n(self) -> int:
+        """Number of instances with a number."""
+        return int(np.isfinite(self.values).sum())
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether the instances are a random sample; sizes of one model are none."""
+        return self.tested is None or self.tested.is_sample
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether the family can be compared: two instances, or one that no seed tells from others."""
+        return self.n > (1 if self.has_seeds else 0)
+
+    @property
+    def mean(self) -> float:
+        """Mean of those numbers, as they are given; NaN without any."""
+        finite = self.values[np.isfinite(self.values)]
+        return self.sign * float(finite.mean()) if finite.size else _NAN
+
+
+def samples(
+    evidence: Evidence,
+    scoring: str,
+    *,
+    read: str,
+    needed: Sequence[str] = (),
+    ceiling: str = "",
+    stimuli: str = "",
+) -> dict[str, Sample]:
+    """Read one number of each instance that was selected.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    scoring : str
+        Name of a scoring.
+    read : str
+        "value"; "above chance", the share of what is left beyond the level of chance, 0 there and 1 for a perfect
+        score; "common D", alignment at the largest D of all these families; the identifier of a statistic of the
+        benchmark, such as "axis_index"; or the name of a number beside the value.
+    needed : sequence of str
+        Families that must have scores.
+    ceiling : str
+        A family whose D does not count.
+    stimuli : str
+        A scoring that fits drawn stimuli; empty for samples without draws.
+
+    Returns
+    -------
+    dict of str to Sample
+
+    Raises
+    ------
+    NeuroalignError
+        If a family that is needed has no scores, or scores have no such number.
+    """
+    scores = {name: scores_of(evidence, scoring, name) for name in needed}
+    scores |= {
+        name: members
+        for name, members in evidence.kept.get(scoring, {}).items()
+        if members and name != ceiling
+    }
+    return read_scores(scores, read, fits_to_draws(evidence, stimuli))
+
+
+def fits_to_draws(evidence: Evidence, stimuli: str) -> dict[str, Score]:
+    """Return the scores of a scoring that fits drawn stimuli, by their models."""
+    return {score.model: score for members in evidence.kept.get(stimuli, {}).values() for score in members}
+
+
+def read_scores(
+    scores: Mapping[str, Sequence[Score]], read: str, drawn: Mapping[str, Score] | None = None
+) -> dict[str, Sample]:
+    """Read one number of each score of each family, each by its own options; see :func:`samples`."""
+    flat = [score for members in scores.values() for score in members]
+    if read == AXIS_INDEX and not any(np.isfinite(score.beside.get(read, _NAN)) for score in flat):
+        raise NeuroalignError("scores have no axis index; score them again")
+    return {name: _sample(name, members, read, flat, drawn) for name, members in scores.items()}
+
+
+def _sample(
+    name: str,
+    scores: Sequence[Score],
+    read: str,
+    every: Sequence[Score],
+    drawn: Mapping[str, Score] | None,
+) -> Sample:
+    # The scores of a family are of one scoring, so that their options are the same.
+    resampling = _resampling(scores[0], read, every)
+    statistic = resampling.statistic
+
+    def change(score: Score) -> tuple[float, float]:
+        if read == "above chance":
+            return _above_chance(score, statistic)
+        return 0.0, 1.0 if statistic.higher_is_better else -1.0
+
+    upward = _changed(resampling, change)
+    values = np.array([upward.read(score) for score in scores], dtype=np.float64)
+    sample = Sample(
+        values,
+        comparison.make_sample(
+            scores, upward, name=name, bootstraps=drawn or None, is_sample=is_seeded(scores) or None
+        ),
+        sign=-1.0 if read != "above chance" and not statistic.higher_is_better else 1.0,
+        has_seeds=has_seeds(scores),
+    )
+    return _with_held_out(sample, scores, change) if resampling.from_score is None else sample
+
+
+def _changed(resampling: Resampling, change: Callable[[Score], tuple[float, float]]) -> Resampling:
+    """Return how a linear function of a statistic is resampled, with an offset and a scale of each score."""
+
+    def read(score: Score) -> float:
+        offset, scale = change(score)
+        return offset + scale * resampling.read(score)
+
+    def from_score(score: Score) -> NeuronStatistic:
+        assert resampling.from_score is not None
+        (offset, scale), own = change(score), resampling.from_score(score)
+        return replace(own, combine=lambda sums: offset + scale * own.combine(sums))
+
+    has_terms = resampling.from_score is not None
+    return replace(resampling, read=read, from_score=from_score if has_terms else None, refit=None)
+
+
+def _resampling(score: Score, read: str, every: Sequence[Score]) -> Resampling:
+    """Return how a number of a score is read and resampled, by the options that the score was made with."""
+    benchmark = _benchmark(score)
+    wanted = {"above chance": "value", "common D": "at_common_d"}.get(read, read)
+    known = [statistic.identifier for statistic in benchmark.statistics] if benchmark is not None else []
+    if benchmark is not None and wanted in known:
+        return benchmark.resampling(wanted, every)
+    missing = f"{score.benchmark} has no terms of single neurons for {read.replace('_', ' ')}"
+    if wanted == "value":
+        bound = 1.0 if score.higher_is_better else 0.0
+        statistic = Statistic("value", score.benchmark, score.higher_is_better, bound)
+        return Resampling(statistic, reason=missing)
+    if wanted != AXIS_INDEX and wanted not in score.beside:
+        raise unknown_name(
+            f"number of {score.benchmark}", read, ["value", "above chance", *known, *score.beside]
+        )
+    return Resampling(
+        Statistic(wanted, wanted), read=lambda score: score.beside.get(wanted, _NAN), reason=missing
+    )
+
+
+def _benchmark(score: Score) -> Benchmark | None:
+    """Return the installed benchmark with the options of a score; None where it is another version or missing."""
+    if score.benchmark not in benchmarks:
+        return None
+    registered = benchmarks.get(score.benchmark)
+    # A benchmark of benchmarks lists the version of the wrapped one among its options.
+    options = {name: value for name, value in score.options.items() if name in _options(registered)}
+    try:
+        return make_benchmark(score.benchmark, registered, options)
+    except NeuroalignError:
+        return None
+
+
+def _options(registered: object) -> list[str]:
+    kind = registered if isinstance(registered, type) else type(registered)
+    return [option.name for option in fields(kind)] if issubclass(kind, Benchmark) else []
+
+
+def _above_chance(score: Score, statistic: Statistic) -> tuple[float, float]:
+    """Return offset and scale that put chance at 0 and a perfect score at 1; chance is taken as known."""
+    left = statistic.perfect - score.null
+    if not (left > 0 if statistic.higher_is_better else left < 0):
+        return _NAN, _NAN
+    return -score.null / left, 1.0 / left
+
+
+def is_seeded(scores: Sequence[Score]) -> bool:
+    """Whether several instances have seeds and their family declares nothing of them: they are then a sample.
+
+    Networks of several sizes that were trained with one seed each differ by their training as well, which is an error:
+    to leave it out would find differences that another training undoes.
+    """
+    declared = any(score.provenance.get("is_sample") is not None for score in scores)
+    return len(scores) > 1 and has_seeds(scores) and not declared
+
+
+def has_seeds(scores: Sequence[Score]) -> bool:
+    """Whether the name of an instance has a seed, its own or that of a reducer."""
+    for score in scores:
+        try:
+            spec = parse_spec(score.model)
+        except NeuroalignError:
+            continue
+        if any("seed" in options for options in (spec.options, *(part.options for part in spec.wrappers))):
+            return True
+    return False
+
+
+def _with_held_out(
+    sample: Sample, scores: Sequence[Score], change: Callable[[Score], tuple[float, float]]
+) -> Sample:
+    """Add the values of single stimuli whose mean each score is, where all scores have the same stimuli."""
+    rows, names = [], None
+    for score in scores:
+        offset, scale = change(score)
+        found = [
+            array
+            for array in score.data.data_vars.values()
+            if array.dims == ("stimulus",) and np.isclose(float(array.mean()), score.value, rtol=1e-9)
+        ]
+        if not found:
+            return sample
+        own = found[0].sortby("stimulus")
+        stimuli = tuple(map(str, own["stimulus"].values))
+        if names is not None and stimuli != names:
+            return sample
+        names = stimuli
+        rows.append(offset + scale * own.values.astype(np.float64))
+    n_originals = min(int(score.provenance.get("n_held_out_originals", len(names or ()))) for score in scores)
+    return replace(sample, held_out=np.array(rows), stimuli=names or (), n_originals=n_originals)
