@@ -13,6 +13,7 @@ from neuroalign import arrays
 from neuroalign.errors import ModelError, StimulusMismatchError, UsageError
 from neuroalign.latents_file import gather_latents
 from neuroalign.registry import adapters, models, reducers, unknown_name
+from neuroalign.repeatability import check_rows
 from neuroalign.specs import Spec, format_spec, parse_spec
 from neuroalign.stimuli import StimulusSet
 
@@ -33,7 +34,7 @@ class Model(Protocol):
         preprocessing, version of the code. With it latents are kept in the cache; without it they are
         computed every time.
     ``latent_batches(stimuli) -> iterator of latents``
-        Yield the latents of some stimuli after others, in their order: those that do not fit into memory
+        Yield the latents of some stimuli after others, of each stimulus once: those that do not fit into memory
         are then written to a file as they come; see :func:`neuroalign.latents_file.gather_latents`.
     ``layer_shapes(stimuli) -> mapping of str to tuple of int``
         The layers that a network has, with the shape of their output for one stimulus.
@@ -168,7 +169,13 @@ class FunctionModel:
     batch_size : int
         How many images the function gets at once.
     fingerprint : str, optional
-        Digest of what determines the function's values; see :class:`Model`.
+        Digest of what determines the function's values; see :class:`Model`. It becomes None when the function
+        turns out to draw random numbers.
+
+    Raises
+    ------
+    ModelError
+        When latents are computed, if those of one image depend on the other images of its batch.
     """
 
     def __init__(
@@ -202,6 +209,10 @@ class FunctionModel:
                     f"{self.identifier} returned shape {values.shape} for {len(pixels)} images; "
                     "it must return one row of unit values for each image"
                 )
+            if start == 0 and check_rows(
+                self.function, pixels, values, identifier=self.identifier, batch_size=self.batch_size
+            ):
+                self.fingerprint = None
             stop = start + len(pixels)
             yield arrays.latents(values.reshape(len(pixels), -1), stimulus=ids[start:stop])
             start = stop

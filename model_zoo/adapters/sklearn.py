@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from neuroalign.model_zoo.adapters.checks import comes_from, refuse_unknown
-from neuroalign.model_zoo.adapters.fingerprints import behaviour_digest
+from neuroalign.fingerprints import behaviour_digest
 from numpy.typing import NDArray
 
 from neuroalign import arrays

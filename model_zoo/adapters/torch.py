@@ -17,7 +17,7 @@ from neuroalign.model_zoo.adapters.checks import (
     refuse_unknown,
     unknown_among_many,
 )
-from neuroalign.model_zoo.adapters.fingerprints import behaviour_digest
+from neuroalign.fingerprints import behaviour_digest
 from neuroalign.model_zoo.adapters.graph import Graph, evaluating, trace
 from numpy.typing import ArrayLike
 
