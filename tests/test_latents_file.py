@@ -156,9 +156,7 @@ def test_models_within_models_keep_to_what_was_said_of_the_cache(dataset):
 
 def test_latents_in_a_file_are_scored(dataset, no_memory):
     factors = dataset.stimuli.table[["factor_0", "factor_1", "factor_2", "factor_3"]].to_numpy()
-    of_image = {
-        image.tobytes(): row for image, row in zip(dataset.stimuli.pixels(), factors, strict=True)
-    }
+    of_image = {image.tobytes(): row for image, row in zip(dataset.stimuli.pixels(), factors, strict=True)}
     from_file = as_model(
         lambda pixels: np.stack([of_image[image.tobytes()] for image in pixels]),
         batch_size=60,
@@ -213,7 +211,7 @@ class Yields:
 def test_latents_belong_to_the_stimuli_that_they_are_labelled_with(stimuli, monkeypatch, megabytes):
     monkeypatch.setenv("NEUROALIGN_LATENTS_MEMORY", megabytes)
     shuffled = np.random.default_rng(1).permutation(stimuli.ids)
-    latents = compute_latents(Yields([shuffled[:7], [], shuffled[7:30], shuffled[30:]]), stimuli)
+    latents = compute_latents(Yields([shuffled[:7], shuffled[7:30], shuffled[30:]]), stimuli)
     assert latents["stimulus"].values.tolist() == stimuli.ids.tolist()
     np.testing.assert_array_equal(latents.values[:, 0], stimuli.ids.astype(float))
     assert latents["informative"].values.tolist() == [True, False]
@@ -225,9 +223,9 @@ def test_each_stimulus_has_latents_once(stimuli, monkeypatch, megabytes):
     ids = stimuli.ids
     with pytest.raises(ModelError, match=r"no latents of 2 of 50 stimuli: 48, 49; it must yield each"):
         compute_latents(Yields([ids[:20], ids[20:48]]), stimuli)
-    with pytest.raises(ModelError, match="latents of a stimulus more than once: 19$"):
+    with pytest.raises(ModelError, match=r"latents of a stimulus more than once: 19$"):
         compute_latents(Yields([ids[:20], ids[19:]]), stimuli)
-    with pytest.raises(ModelError, match="latents of stimuli that it was not given: 999$"):
+    with pytest.raises(ModelError, match=r"latents of stimuli that it was not given: 999$"):
         compute_latents(Yields([ids[:20], ["999"]]), stimuli)
     assert files() == []
 

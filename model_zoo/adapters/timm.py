@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
+from neuroalign.model_zoo.adapters.extraction import SELECTOR
 from neuroalign.model_zoo.adapters.torch import (
     POOLS,
-    SELECTOR,
     Pool,
     TorchModel,
     mean_over_space,
@@ -50,6 +50,7 @@ class TimmModel(TorchModel):
         Stages and names of modules.
     pool : {None, "mean", "token"}
     batch_size : int
+    batch_axis : int, optional
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class TimmModel(TorchModel):
         layer: str | Sequence[str] = "pre_logits",
         pool: str | None = None,
         batch_size: int = 64,
+        batch_axis: int | None = None,
     ) -> None:
         from timm.data.config import resolve_model_data_config
         from timm.data.transforms_factory import create_transform
@@ -78,6 +80,7 @@ class TimmModel(TorchModel):
             channels=config["input_size"][0],
             pool=pool,
             batch_size=batch_size,
+            batch_axis=batch_axis,
         )
 
     def layer_shapes(self, stimuli: StimulusSet, *, nodes: bool = False) -> dict[str, tuple[int, ...]]:
@@ -132,6 +135,7 @@ def timm_model(
     seed: int = 0,
     pool: str | None = None,
     batch_size: int = 64,
+    batch_axis: int | None = None,
 ) -> TimmModel:
     """Load a network from timm as a model: the scheme ``timm:NAME[@LAYER]``.
 
@@ -152,6 +156,9 @@ def timm_model(
         and register tokens, or the class token.
     batch_size : int
         How many images the network gets at once.
+    batch_axis : int, optional
+        The axis of the layer's output that holds the images; by default the one whose length follows the number of
+        images.
 
     Returns
     -------
@@ -188,7 +195,9 @@ def timm_model(
         network = draw_network(lambda: timm.create_model(name, pretrained=False), seed)
     else:
         network = _from_file(name, Path(weights))
-    return TimmModel(network, name, identifier, layer=layer, pool=pool, batch_size=batch_size)
+    return TimmModel(
+        network, name, identifier, layer=layer, pool=pool, batch_size=batch_size, batch_axis=batch_axis
+    )
 
 
 def _expect_known(name: str) -> None:

@@ -24,6 +24,7 @@ def torchvision_model(
     seed: int = 0,
     pool: str | None = None,
     batch_size: int = 64,
+    batch_axis: int | None = None,
 ) -> TorchModel:
     """Load a network from torchvision as a model: the scheme ``torchvision:NAME[@LAYER]``.
 
@@ -43,6 +44,9 @@ def torchvision_model(
         How a layer with positions becomes units: every value one, or the mean over positions.
     batch_size : int
         How many images the network gets at once.
+    batch_axis : int, optional
+        The axis of the layer's output that holds the images; by default the one whose length follows the number of
+        images.
 
     Returns
     -------
@@ -83,7 +87,13 @@ def torchvision_model(
         expect_fit(f"torchvision's {name}", file, network.state_dict(), state)
         network.load_state_dict(state)
     return TorchModel(
-        network, identifier, layer=layer, preprocess=best.transforms(), pool=pool, batch_size=batch_size
+        network,
+        identifier,
+        layer=layer,
+        preprocess=best.transforms(),
+        pool=pool,
+        batch_size=batch_size,
+        batch_axis=batch_axis,
     )
 
 
