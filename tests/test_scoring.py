@@ -20,10 +20,11 @@ from neuroalign.datasets.formats.folder import write_folder
 from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning
 from neuroalign.home import TEMPORARY_PREFIX, home
 from neuroalign.latents_cache import latents_folder
-from neuroalign.models import FixedFamily, PrecomputedModel, as_model
+from neuroalign.models import FixedFamily, as_model
 from neuroalign.results import ResultsStore
 from neuroalign.scoring import score, score_all
 from neuroalign.stimuli import StimulusSet
+from neuroalign.wrapped import PrecomputedModel
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,9 @@ from neuroalign.model_zoo.adapters.weights import (
     draw_network,
     expect_fit,
     expect_reachable,
+    find_weights,
     missing_weights,
+    name_weights,
     read_weights,
 )
 
@@ -164,7 +166,7 @@ def timm_model(
     -------
     TimmModel
         Images are preprocessed as the network's own configuration says. Its identifier names the layer,
-        and the weights where they are not the pretrained ones.
+        and the weights where they are not the pretrained ones: a file with a digest of its content.
 
     Raises
     ------
@@ -187,14 +189,17 @@ def timm_model(
         raise UsageError(f"timm:{name}: seed= is for weights=random only")
     import timm
 
+    file = None if weights in ("pretrained", "random") else find_weights(weights, f"timm:{name}")
+    if file is not None:
+        given["weights"] = name_weights(file)
     identifier = name_network(f"timm:{name}", layer, {**given, "pool": pool})
     _expect_known(name)
-    if weights == "pretrained":
-        network = _pretrained(name)
+    if file is not None:
+        network = _from_file(name, file)
     elif weights == "random":
         network = draw_network(lambda: timm.create_model(name, pretrained=False), seed)
     else:
-        network = _from_file(name, Path(weights))
+        network = _pretrained(name)
     return TimmModel(
         network, name, identifier, layer=layer, pool=pool, batch_size=batch_size, batch_axis=batch_axis
     )

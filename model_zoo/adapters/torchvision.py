@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
 from neuroalign.model_zoo.adapters.torch import TorchModel, name_network
-from neuroalign.model_zoo.adapters.weights import draw_network, expect_fit, expect_reachable, read_weights
+from neuroalign.model_zoo.adapters.weights import (
+    draw_network,
+    expect_fit,
+    expect_reachable,
+    find_weights,
+    name_weights,
+    read_weights,
+)
 
 from neuroalign.errors import ModelError, UsageError
 
@@ -82,7 +89,9 @@ def torchvision_model(
         network = draw_network(lambda: get_model(name, **_no_weights(name)), seed)
     else:
         network = get_model(name, **_no_weights(name))
-        file = Path(weights)
+        file = find_weights(weights, f"torchvision:{name}")
+        given["weights"] = name_weights(file)
+        identifier = name_network(f"torchvision:{name}", layer, {**given, "pool": pool})
         state = read_weights(file, f"torchvision:{name}")
         expect_fit(f"torchvision's {name}", file, network.state_dict(), state)
         network.load_state_dict(state)

@@ -297,7 +297,7 @@ def test_noise_in_functions_and_transformers_is_not_cached(stimuli):
         return pixels.reshape(len(pixels), -1) + np.random.rand(len(pixels), 1)  # noqa: NPY002
 
     models = [
-        as_model(noisy, image_size=8, fingerprint="noisy"),
+        as_model(noisy, identifier="noisy", image_size=8, fingerprint="noisy"),
         as_model(FunctionTransformer(noisy).fit(np.zeros((2, 64))), identifier="noisy", image_size=8),
     ]
     for model in models:

@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import numpy as np
@@ -7,6 +8,7 @@ import timm
 import torch
 import torchvision
 from neuroalign.model_zoo import vgg_face
+from neuroalign.model_zoo.adapters.weights import hash_file
 from neuroalign.model_zoo.neurons import NeuronModel
 from PIL import Image
 from safetensors.torch import save_file
@@ -31,7 +33,7 @@ def small(monkeypatch):
     """Let the network be small; return its weights by their original names, without dots."""
     monkeypatch.setattr(vgg_face, "N_CLASSES", N_CLASSES)
     monkeypatch.setattr(vgg_face, "_empty", lambda: VGG(CHANNELS, num_classes=N_CLASSES, mlp_ratio=0.005))
-    for kept in (vgg_face._drawn, vgg_face._loaded, vgg_face._content_hash):
+    for kept in (vgg_face._drawn, vgg_face._loaded, hash_file):
         kept.cache_clear()
     yield original_weights(seed=1)
     for kept in (vgg_face._drawn, vgg_face._loaded):
@@ -111,12 +113,16 @@ def save(weights, file):
     return file
 
 
+def sha256(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 @pytest.mark.parametrize("style", ["timm", "torchvision", "underscores"])
 def test_files_of_any_naming(small, stimuli, tmp_path, style, suffix):
     file = save(renamed(small, style), tmp_path / f"faces{suffix}")
     model = load_model("vgg_face", weights=str(file))
-    assert model.identifier == f"vgg_face[weights=faces{suffix}]"
+    assert model.identifier == f"vgg_face[weights=faces{suffix}#{sha256(file)[:8]}]"
     latents = model.latents(stimuli)
     assert latents.shape == (3, 4096)
     assert 0.2 < latents["informative"].values.mean() < 1
@@ -132,7 +138,7 @@ def test_order_of_the_colours(small, stimuli, tmp_path):
     expect_close(model.latents(stimuli), by_hand(small, stimuli, order="rgb"))
     for order in ("rgb", "bgr"):
         model = load_model("vgg_face", weights=str(named), order=order)
-        assert model.identifier == f"vgg_face[weights=vgg_face_dag.pth,order={order}]"
+        assert model.identifier == f"vgg_face[weights=vgg_face_dag.pth#{sha256(named)[:8]},order={order}]"
         expect_close(model.latents(stimuli), by_hand(small, stimuli, order=order))
     other = save(renamed(small, "timm"), tmp_path / "other.pth")
     model = load_model("vgg_face", weights=str(other), order="rgb")
