@@ -210,7 +210,7 @@ def compare(
     a, b = (summary(each, n_permutations) for each in loaded)
     difference = a.value - b.value
     generalisations = _generalise(
-        a, b, loaded, loaded_dataset, by, n_resamples, n_stimulus_resamples, seed, join
+        a, b, loaded, loaded_dataset, by, n_resamples, n_stimulus_resamples, seed, join, use_cache
     )
     top: Score | None = None
     if ceiling is not None and not by.is_control:
@@ -332,6 +332,7 @@ def _generalise(
     n_stimulus_resamples: int,
     seed: int,
     join: Join,
+    use_cache: bool,
 ) -> list[Generalisation]:
     found = generalise_over_neurons(
         _instances(a), _instances(b), benchmark, n_resamples=n_resamples, seed=seed
@@ -341,7 +342,7 @@ def _generalise(
     if not n_stimulus_resamples or found[1].reason:
         why = found[1].reason or "not drawn; ask for resamples of stimuli"
         return [*found[:2], _untested("stimuli", how_many, why), *found[2:]]
-    fit, n_stimuli, n_neurons = _refit(models, dataset, benchmark, join)
+    fit, n_stimuli, n_neurons = _refit(models, dataset, benchmark, join, use_cache)
     dual = dual_bootstrap(
         fit,
         n_stimuli=n_stimuli,
@@ -367,12 +368,12 @@ def _generalise(
 
 
 def _refit(
-    models: Sequence[Model | ModelFamily], dataset: Dataset, benchmark: Benchmark, join: Join
+    models: Sequence[Model | ModelFamily], dataset: Dataset, benchmark: Benchmark, join: Join, use_cache: bool
 ) -> tuple[Callable[[NDArray[np.int64]], OfNeurons], int, int]:
     """Return a function that fits both families to stimuli that are drawn, and the numbers of stimuli and neurons."""
     families = [
         [
-            benchmark.align(_Known(each, dataset), dataset, join=join)
+            benchmark.align(_Known(each, dataset, use_cache), dataset, join=join)
             for each in (model.instances(dataset) if isinstance(model, ModelFamily) else [model])
         ]
         for model in models
@@ -394,9 +395,9 @@ def _refit(
 class _Known:
     """A model whose latents come from the cache."""
 
-    def __init__(self, model: Model, dataset: Dataset) -> None:
+    def __init__(self, model: Model, dataset: Dataset, use_cache: bool) -> None:
         self.identifier = model.identifier
-        self._latents = compute_latents(model, dataset.stimuli)
+        self._latents = compute_latents(model, dataset.stimuli, use_cache=use_cache)
 
     def latents(self, stimuli: object) -> Any:
         return self._latents

@@ -13,7 +13,7 @@ from neuroalign.drawn_neurons import DrawnNeurons, draw_neurons
 from neuroalign.registry import benchmarks as registered_benchmarks
 from neuroalign.results import ResultsStore
 from neuroalign.score_groups import ScoreGroup, group_scores
-from neuroalign.scores import Score, standard_error
+from neuroalign.scores import TRAINED_ON, Score, standard_error
 
 Correction = Literal["holm", "bh"]
 
@@ -137,7 +137,8 @@ def rank(
         records, those over instances and neurons with the prefix ``crossed_``; see
         :func:`neuroalign.stats.pairwise_welch` and :func:`neuroalign.stats.pairwise_crossed`), ``n_neurons`` that
         were drawn and ``no_neurons``, why for some or all families there were none, ``welch_only`` (pairs that
-        differ by Welch's test, but are not shown to over instances and neurons) and ``left_out``.
+        differ by Welch's test, but are not shown to over instances and neurons), ``left_out`` and ``trained_on`` (for
+        families that were trained on the images of another dataset, notes that say so).
     """
     from neuroalign.stats import compact_letters, pairwise_crossed, pairwise_matrix, pairwise_welch
 
@@ -196,8 +197,18 @@ def rank(
             (pairs["p"] < ALPHA) & (pairs["crossed_p"] >= ALPHA), ["a", "b"]
         ].values.tolist(),
         "left_out": dict(group.left_out),
+        "trained_on": _trained_on(families),
     }
     return table
+
+
+def _trained_on(families: Mapping[str, Sequence[Score]]) -> dict[str, list[str]]:
+    """Return the notes of families that were trained on other images than those of the dataset."""
+    notes = {
+        family: sorted({note for score in scores for note in score.notes if note.startswith(TRAINED_ON)})
+        for family, scores in families.items()
+    }
+    return {family: of_family for family, of_family in notes.items() if of_family}
 
 
 _AGAINST_BEST = {

@@ -32,6 +32,10 @@ class Model(Protocol):
     ``latent_batches(stimuli) -> iterator of latents``
         Yield the latents of some stimuli after others, of each stimulus once: those that do not fit into memory
         are then written to a file as they come; see :func:`neuroalign.latents_file.gather_latents`.
+    ``trained_on: str or None``, ``trained_on_hash: str or None``
+        Identifier of the stimuli that the model was trained on, and the content hash of that stimulus set. Scores
+        record the first, and say where a dataset has other training images: by the hash, or without one by the
+        identifier of the dataset or of its stimuli.
     ``layer_shapes(stimuli) -> mapping of str to tuple of int``
         The layers that a network has, with the shape of their output for one stimulus.
     """

@@ -231,6 +231,11 @@ def _findings(table: pd.DataFrame) -> list[str]:
     return [
         *filter(None, [describe_welch_only(table)]),
         *([f"Not tested with neurons: {reason}."] if reason else []),
+        *(
+            f"{family}: {note}."
+            for family, notes in table.attrs.get("trained_on", {}).items()
+            for note in notes
+        ),
     ]
 
 
