@@ -36,6 +36,8 @@ class Model(Protocol):
         Identifier of the stimuli that the model was trained on, and the content hash of that stimulus set. Scores
         record the first, and say where a dataset has other training images: by the hash, or without one by the
         identifier of the dataset or of its stimuli.
+    ``notes: sequence of str``
+        What a reader of the model's scores should know; scores carry these notes.
     ``layer_shapes(stimuli) -> mapping of str to tuple of int``
         The layers that a network has, with the shape of their output for one stimulus.
     """
@@ -84,6 +86,26 @@ class ModelFamily(ABC):
         UsageError
             If there is no such instance, naming those that there are.
         """
+
+    def available(
+        self, wanted: Sequence[Mapping[str, Any]], dataset: "Dataset | None" = None
+    ) -> Sequence[Mapping[str, Any]]:
+        """Return the options of the instances that a dataset allows, in place of those that somebody wants.
+
+        Parameters
+        ----------
+        wanted : sequence of mapping
+            Options of instances.
+        dataset : Dataset, optional
+            What is to be scored.
+
+        Returns
+        -------
+        sequence of mapping
+            By default the same options. Families whose sizes depend on the dataset return others where those that are
+            wanted do not fit it, with a warning.
+        """
+        return wanted
 
     def instances(self, dataset: "Dataset | None" = None) -> list[Model]:
         """Return all instances."""

@@ -253,7 +253,7 @@ def _score_instance(
         key = _score_key(model, latents_hash, dataset, benchmark, join, family)
         known = store.load(key) if use_cache and key else None
         if known is not None and _has_null(known, n_permutations, permutation_seed):
-            outcomes.append(_say_trained_on(known, model, dataset))
+            outcomes.append(_with_notes(known, model, dataset))
             continue
         started = time.monotonic()
         try:
@@ -285,15 +285,18 @@ def _score_instance(
             "latents_seconds": round(latents_seconds, 3),
             **computed.provenance,
         }
-        computed = _say_trained_on(replace(computed, family=family, provenance=provenance), model, dataset)
+        computed = replace(computed, family=family, provenance=provenance)
+        computed = _with_notes(computed, model, dataset)
         if use_cache and key:
             store.save(key, computed)
         outcomes.append(computed)
     return outcomes
 
 
-def _say_trained_on(score: Score, model: Model, dataset: Dataset) -> Score:
-    """Record the stimuli that a model was trained on, with a note where they are not those of the dataset."""
+def _with_notes(score: Score, model: Model, dataset: Dataset) -> Score:
+    """Add the notes of a model, and record its training stimuli, with a note where the dataset has others."""
+    own = [note for note in getattr(model, "notes", ()) if note not in score.notes]
+    score = replace(score, notes=(*score.notes, *own)) if own else score
     trained_on = getattr(model, "trained_on", None)
     if trained_on is None:
         return score

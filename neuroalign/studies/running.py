@@ -259,7 +259,9 @@ class Run:
             return loaded.identifier, [loaded]
         if not wanted:
             return loaded.identifier, loaded.instances(self.dataset)
-        return loaded.identifier, [loaded.instance(self.dataset, **each) for each in wanted]
+        return loaded.identifier, [
+            loaded.instance(self.dataset, **each) for each in loaded.available(wanted, self.dataset)
+        ]
 
     def _select(self, outcomes: Mapping[str, Outcome]) -> Selected:
         scored = self.scored(outcomes)
