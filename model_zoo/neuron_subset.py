@@ -22,7 +22,8 @@ class NeuronSubset(ModelFamily):
     Five sizes are drawn without replacement from 10 to 50, and ten subsets of each size: 50 instances,
     ``neuron_subset[n=23,seed=0]`` and so on. With 50 neurons or fewer, sizes stop at one less than all of
     them; with fewer than 15, they start at 2. Subsets of one size are all different, so there may be
-    fewer than ten where few exist. Subsets of different sizes are drawn independently.
+    fewer than ten where few exist. Subsets of different sizes are drawn independently. Scores say where the
+    sizes are other ones for want of neurons, and sizes that a study asks for are replaced; see :meth:`available`.
 
     References
     ----------

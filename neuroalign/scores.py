@@ -173,7 +173,7 @@ def find_repeated(scores: Sequence[Score]) -> dict[str, str]:
         values = sorted(
             (score.benchmark, str(sorted(score.options.items())), repr(score.value)) for score in of_model
         )
-        first = seen.setdefault((tuple(sorted(latents)), tuple(values)), model)
+        first = seen.setdefault((tuple(sorted(map(str, latents))), tuple(values)), model)
         if first != model:
             repeated[model] = first
     return repeated

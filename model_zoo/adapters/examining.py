@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from neuroalign.errors import ModelError, NeuroalignWarning, UsageError
@@ -93,7 +94,7 @@ def examine(
     for n_small, n_large in _SIZES:
         small, large = _first(batch, n_small), _first(batch, n_large)
         try:
-            seen = observe(lambda images=small: extractor.capture(images, seed=None), tolerance=tolerance)
+            seen = observe(partial(extractor.capture, small, seed=None), tolerance=tolerance)
             outputs = extractor.capture(large, seed=0)
         except ModelError:
             continue

@@ -55,7 +55,7 @@ class Layers:
                 f"the weights of {type(module).__name__} are on the meta device; load their values"
             )
         self.module = module
-        self.layers = list(layers)
+        self.layers: Sequence[str] = list(layers)
         self._forward = forward
         self._targets, self._graph = find_layers(module, layers)
 

@@ -8,13 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
 from neuroalign.model_zoo.adapters.extraction import SELECTOR
-from neuroalign.model_zoo.adapters.torch import (
-    POOLS,
-    Pool,
-    TorchModel,
-    mean_over_space,
-    name_network,
-)
+from neuroalign.model_zoo.adapters.pooling import POOLS, Pool, mean_over_space
+from neuroalign.model_zoo.adapters.torch import TorchModel, name_network
 from neuroalign.model_zoo.adapters.weights import (
     draw_network,
     expect_fit,

@@ -18,6 +18,7 @@ from neuroalign.model_zoo.adapters.extraction import (
     find_layers,
     list_layers,
 )
+from neuroalign.model_zoo.adapters.pooling import POOLS, Pool
 from numpy.typing import ArrayLike
 
 from neuroalign import arrays
@@ -36,34 +37,6 @@ if TYPE_CHECKING:
 
 #: Raised when the same module would give other latents.
 VERSION = 1
-
-Pool = Callable[["torch.Tensor"], "torch.Tensor"]
-
-
-def flatten(output: "torch.Tensor") -> "torch.Tensor":
-    """Make one unit of each value, shape (n, n_units)."""
-    return output.reshape(len(output), -1)
-
-
-def mean_over_space(output: "torch.Tensor") -> "torch.Tensor":
-    """Average channels over positions.
-
-    Parameters
-    ----------
-    output : tensor
-        Shape (n, channels, …), as convolutions put out, or (n, tokens, channels), as transformers do.
-        With one dimension it is returned as it is.
-
-    Returns
-    -------
-    tensor of shape (n, channels)
-    """
-    if output.ndim == 3:
-        return output.mean(dim=1)
-    return output.flatten(2).mean(dim=2) if output.ndim > 3 else flatten(output)
-
-
-POOLS: Mapping[str | None, Pool] = {None: flatten, "mean": mean_over_space}
 
 
 class TorchModel:
@@ -87,7 +60,7 @@ class TorchModel:
         Subtracted from, and divided into, the pixels in [0, 1], for each channel.
     pool : {None, "mean"}
         How a layer with positions becomes units: every value one, or the mean over positions; see
-        :func:`mean_over_space`. A Lasso needs few.
+        :func:`neuroalign.model_zoo.adapters.pooling.mean_over_space`. A Lasso needs few.
     batch_size : int
         How many images the module gets at once.
     batch_axis : int or mapping of str to int, optional
@@ -202,7 +175,7 @@ class TorchModel:
         # Of random numbers each image gets its own, whatever the other images are.
         size = 1 if found.is_random else self.batch_size
         ids = [stimuli.ids[start : start + size] for start in range(0, len(stimuli), size)]
-        given = chain([first], batches)
+        given: Iterator[torch.Tensor] = chain([first], batches)
         if found.is_random:
             given = (image for batch in given for image in batch.split(1))
         shown = progress(given, description=self.identifier, total=len(ids), unit="batch")

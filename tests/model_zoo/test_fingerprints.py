@@ -5,10 +5,11 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from neuroalign.fingerprints import behaviour_digest
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomTreesEmbedding
 from torch import nn
+
+from neuroalign.fingerprints import behaviour_digest
 
 SCALE = 2.0
 

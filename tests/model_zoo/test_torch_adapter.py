@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 from neuroalign.model_zoo.adapters.extraction import extract, list_layers
-from neuroalign.model_zoo.adapters.torch import mean_over_space
+from neuroalign.model_zoo.adapters.pooling import mean_over_space
 from PIL import Image
 from torch import nn
 from torchvision import transforms
