@@ -203,7 +203,7 @@ def test_functions_and_transformers_that_depend_on_the_batch_are_refused(stimuli
     def centred(pixels):
         return pixels.reshape(len(pixels), -1) - pixels.mean()
 
-    message = "centred gives an image other latents in a batch of 37 than alone, .* or give batch_size=1"
+    message = r"centred\S* gives an image other latents in a batch of 37 than alone, .* or give batch_size=1"
     with pytest.raises(ModelError, match=message):
         as_model(centred, image_size=8).latents(stimuli)
     pipeline = make_pipeline(FunctionTransformer(centred)).fit(stimuli.pixels(8).reshape(37, -1))
