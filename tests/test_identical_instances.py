@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -82,14 +83,22 @@ def test_instances_of_one_name_are_refused(dataset):
 
 
 def test_compare_without_cache_writes_none(dataset, neuroalign_home):
-    def pixels(image):
-        return image.reshape(len(image), -1)[:, :6]
+    factors = dataset.stimuli.table[[f"factor_{index}" for index in range(4)]].to_numpy()
+    of_image = {image.tobytes(): row for image, row in zip(dataset.stimuli.pixels(), factors, strict=True)}
+
+    mixing = np.linalg.qr(np.random.default_rng(0).standard_normal((4, 4)))[0]
+
+    def read(images, mixing):
+        return np.stack([of_image[image.tobytes()] for image in images]) @ mixing
 
     models = [
-        as_model(pixels, identifier=name, image_size=size, fingerprint=name)
-        for name, size in (("a", 4), ("b", 5))
+        as_model(partial(read, mixing=matrix), identifier=name, fingerprint=name)
+        for name, matrix in (("a", np.eye(4)), ("b", mixing))
     ]
-    compare(*models, dataset, ceiling=None, n_resamples=20, n_stimulus_resamples=2, use_cache=False)
+    compared = compare(
+        *models, dataset, ceiling=None, n_resamples=20, n_stimulus_resamples=2, use_cache=False
+    )
+    assert "stimuli" in [each.over for each in compared.generalisations if not each.reason]
     assert not latents_folder().is_dir()
     assert [path for path in neuroalign_home.rglob("*") if path.is_file()] == []
 

@@ -403,3 +403,21 @@ def test_a_family_without_instances_is_an_error(dataset):
     empty = FixedFamily("nobody", [])
     with pytest.raises(ModelError, match="nobody has no instance for single; neuroalign info nobody says"):
         score(empty, dataset)
+
+
+class LooksElsewhere(MeanLatent):
+    """A benchmark that asks for latents of other stimuli, too."""
+
+    identifier: ClassVar[str] = "looks_elsewhere"
+
+    def score(self, model, dataset, *, join="exact"):
+        model.latents(dataset.stimuli.training())
+        return super().score(model, dataset, join=join)
+
+
+def test_without_cache_no_latents_are_kept(dataset, neuroalign_home):
+    model = as_model(lambda pixels: pixels.mean(axis=(1, 2)), identifier="m", fingerprint="m")
+    score(model, dataset, LooksElsewhere(), use_cache=False)
+    assert [path for path in neuroalign_home.rglob("*") if path.is_file()] == []
+    score(model, dataset, LooksElsewhere())
+    assert len(list((neuroalign_home / "latents").iterdir())) == 2
