@@ -42,6 +42,7 @@ def describe_findings(table: pd.DataFrame) -> list[str]:
             if reliability is not None
             else []
         ),
+        *(f"{family}: {note}." for family, notes in attrs["trained_on"].items() for note in notes),
     ]
 
 

@@ -22,7 +22,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.resampling import Statistic
 from neuroalign.results import ResultsStore
 from neuroalign.score_groups import ScoreGroup, group_scores
-from neuroalign.scores import Score, standard_error
+from neuroalign.scores import TRAINED_ON, Score, standard_error
 
 Correction = Literal["holm", "bh"]
 
@@ -168,7 +168,8 @@ def rank(
         ``pairs`` (the tests of every two families in records, with the prefixes ``welch_``, ``crossed_`` and
         ``value_``), ``n_neurons`` that were drawn and ``no_neurons``, why for some or all families there were none,
         ``no_sample`` (why some families are tested over neurons only), ``welch_only`` (pairs that differ by Welch's
-        test, but are not shown to over instances and neurons), ``reliability`` and ``left_out``.
+        test, but are not shown to over instances and neurons), ``reliability``, ``left_out``
+        and ``trained_on`` (for families that were trained on the images of another dataset, notes that say so).
     """
     families = {family: list(scores.values()) for family, scores in group.families.items()}
     statistic, is_control = samples.statistic, samples.is_control
@@ -223,6 +224,7 @@ def rank(
         ].values.tolist(),
         "reliability": None if np.isnan(reliability) else reliability,
         "left_out": dict(group.left_out),
+        "trained_on": _trained_on(families),
     }
     return table
 
@@ -241,6 +243,15 @@ def _pairs(names: Sequence[str], samples: GroupSamples, correction: Correction) 
         return pairs.assign(value_difference=np.nan, value_p_raw=np.nan, value_p=np.nan)
     of_value = infer_pairs({name: samples.value_samples[name] for name in names}, correction=correction)
     return pairs.join(of_value.drop(columns=["a", "b"]).add_prefix("value_"))
+
+
+def _trained_on(families: Mapping[str, Sequence[Score]]) -> dict[str, list[str]]:
+    """Return the notes of families that were trained on other images than those of the dataset."""
+    notes = {
+        family: sorted({note for score in scores for note in score.notes if note.startswith(TRAINED_ON)})
+        for family, scores in families.items()
+    }
+    return {family: of_family for family, of_family in notes.items() if of_family}
 
 
 def _letters(

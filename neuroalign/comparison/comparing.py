@@ -130,7 +130,7 @@ def compare(
     samples = _samples(by, chosen.identifier, (a, b), declared)
     if n_stimulus_resamples:
         samples = _with_stimuli(
-            samples, loaded, loaded_dataset, by, (a, b), chosen, n_stimulus_resamples, seed, join
+            samples, loaded, loaded_dataset, by, (a, b), chosen, n_stimulus_resamples, seed, join, use_cache
         )
     tests = generalise(*samples, n_resamples=n_resamples, seed=seed)
     provenance = instances_of([a])[0].provenance
@@ -279,6 +279,7 @@ def _with_stimuli(
     n_draws: int,
     seed: int,
     join: Join,
+    use_cache: bool,
 ) -> tuple[Sample, Sample]:
     """Fit both families to drawn stimuli; samples whose benchmark cannot say why."""
     resampling = benchmark.resampling(chosen.identifier, instances_of(scores))
@@ -286,7 +287,7 @@ def _with_stimuli(
         return samples
     fits = [
         [
-            benchmark.align(_Known(instance, dataset), dataset, join=join)
+            benchmark.align(_Known(instance, dataset, use_cache), dataset, join=join)
             for instance in (model.instances(dataset) if isinstance(model, ModelFamily) else [model])
         ]
         for model in models
@@ -300,9 +301,9 @@ def _with_stimuli(
 class _Known:
     """A model whose latents come from the cache."""
 
-    def __init__(self, model: Model, dataset: Dataset) -> None:
+    def __init__(self, model: Model, dataset: Dataset, use_cache: bool) -> None:
         self.identifier = model.identifier
-        self._latents = compute_latents(model, dataset.stimuli)
+        self._latents = compute_latents(model, dataset.stimuli, use_cache=use_cache)
 
     def latents(self, stimuli: object) -> Any:
         return self._latents

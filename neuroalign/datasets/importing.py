@@ -41,7 +41,7 @@ from neuroalign.datasets.stimulus_table import (
     name_stimuli,
     read_stimulus_csv,
 )
-from neuroalign.errors import UsageError
+from neuroalign.errors import DatasetError, UsageError
 from neuroalign.masked import as_numbers
 from neuroalign.registry import datasets
 from neuroalign.stimuli import StimulusSet

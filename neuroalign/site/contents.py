@@ -54,7 +54,10 @@ def board(group: ScoreGroup, table: pd.DataFrame) -> dict[str, Any]:
         for row in table.to_dict("records")
     ]
     return {
-        **{name: table.attrs[name] for name in ("name", "higher_is_better", "left_out", "error_over")},
+        **{
+            name: table.attrs[name]
+            for name in ("name", "higher_is_better", "left_out", "error_over", "trained_on")
+        },
         "version": group.benchmark_version,
         "options": dict(group.options),
         "anchor": anchor(group.name),
