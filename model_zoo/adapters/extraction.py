@@ -233,7 +233,13 @@ def _run(
             for name, submodule in module.named_modules():
                 if name in modules - {OUTPUT}:
                     hook = partial(_hand_over, keep, name)
-                    stack.callback(submodule.register_forward_hook(hook).remove)
+                    try:
+                        stack.callback(submodule.register_forward_hook(hook).remove)
+                    except RuntimeError as error:  # scripted modules take no hooks
+                        raise ModelError(
+                            f"the layer {name!r} cannot be captured ({one_line(error)}); give the module that was "
+                            "compiled, or take its output"
+                        ) from error
             output = _apply(forward or module, module, batch, seed)
             if OUTPUT in modules:
                 keep(OUTPUT, output)
