@@ -36,7 +36,7 @@ class Extractor(Protocol):
 
 @dataclass(frozen=True)
 class Examination:
-    """What two runs of a network with different numbers of images show.
+    """Results of two runs of a network with different numbers of images.
 
     Parameters
     ----------

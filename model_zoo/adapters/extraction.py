@@ -1,4 +1,4 @@
-"""What layers of a torch module put out for batches of images, captured safely, with the images on the first axis.
+"""Outputs of layers of a torch module for batches of images, captured safely, with the images on the first axis.
 
 Nothing here imports torch until there is a module to run.
 """
