@@ -246,7 +246,7 @@ def _pairs(names: Sequence[str], samples: GroupSamples, correction: Correction) 
 
 
 def _trained_on(families: Mapping[str, Sequence[Score]]) -> dict[str, list[str]]:
-    """Return the notes of families that were trained on other images than those of the dataset."""
+    """Return the notes of families that were trained on other images than the images of the dataset."""
     notes = {
         family: sorted({note for score in scores for note in score.notes if note.startswith(TRAINED_ON)})
         for family, scores in families.items()
