@@ -363,6 +363,8 @@ def _why_untested(pair: Mapping[Any, Any], samples: GroupSamples) -> str:
             return f"no test: {which}no {samples.statistic.label}"
     if not pair["crossed_reason"] or not pair["welch_reason"]:
         return ""
+    if samples.n_neurons and pair["crossed_over"] == "neurons":
+        return f"no test: {pair['crossed_reason']}"
     for n, which in ((pair["n_b"], ""), (pair["n_a"], "the best has ")):
         if n < 2:
             return f"no test: {which}one instance"
