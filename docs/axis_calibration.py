@@ -20,8 +20,8 @@ from typing import Any
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
-import numpy as np
-from numpy.typing import NDArray
+import numpy as np  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
 
 FOLDER = Path(__file__).parent
 TABLE = FOLDER / "axis_calibration.csv"
@@ -207,7 +207,7 @@ _arrays: dict[str, dict[str, NDArray[np.float64]]] = {}
 
 def _simulate(task: tuple[str, str, str, float | str, int, int, int]) -> list[dict[str, Any]]:
     """Score the recordings of one condition."""
-    from neuroalign.metrics import turned_alignment, turned_tuning
+    from neuroalign.metrics import is_special, turned_alignment, turned_tuning
 
     faces, units, kind, reliability, n_stimuli, n_neurons, n_recordings = task
     arrays = _arrays[faces]
@@ -227,10 +227,11 @@ def _simulate(task: tuple[str, str, str, float | str, int, int, int]) -> list[di
         if model.can_turn:
             fitted = turned_alignment(latents, model, n_turns=N_TURNS)
             index = fitted.index(latents.shape[1])
-            row |= {
-                "index": round(index.value, 4), "error": round(fitted.error(n_resamples=500), 4), "p": round(index.p, 4),
-                "special": fitted.special(), "regenerated": round(index.native, 4), "turned": round(index.turned, 4),
-            }  # fmt: skip
+            error = fitted.error(n_resamples=500)
+            numbers = {"index": index.value, "error": error, "p": index.p}
+            numbers |= {"regenerated": index.native, "turned": index.turned}
+            row |= {name: round(number, 4) for name, number in numbers.items()}
+            row["special"] = is_special(index.value, error, index.p)
         rows.append(row)
     return rows
 

@@ -53,8 +53,8 @@ class BetaVAE(TrainedFamily):
 
     The instances for a dataset are those that were trained on its own training images, by
     ``neuroalign train beta_vae DATASET``, if there are any; otherwise the bundled ones, which were
-    trained on the rendered faces of ``AM-faces-sim``. Names of your own say what they were trained on:
-    ``beta_vae[beta=4,seed=0,trained_on=my-faces]``.
+    trained on the rendered faces of ``AM-faces-sim``, as their scores say. Names of your own say what they
+    were trained on: ``beta_vae[beta=4,seed=0,trained_on=my-faces]``.
 
     References
     ----------

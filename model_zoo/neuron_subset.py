@@ -1,7 +1,8 @@
 """Random subsets of the scored neurons themselves: the ceiling of Higgins et al. (2020)."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
+from itertools import count, islice
 from math import comb
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ from neuroalign.model_zoo.neurons import NeuronModel
 from numpy.typing import NDArray
 
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import UsageError
+from neuroalign.errors import NeuroalignWarning, UsageError
 from neuroalign.models import ModelFamily
 from neuroalign.registry import unknown_name
 
@@ -21,7 +22,8 @@ class NeuronSubset(ModelFamily):
     Five sizes are drawn without replacement from 10 to 50, and ten subsets of each size: 50 instances,
     ``neuron_subset[n=23,seed=0]`` and so on. With 50 neurons or fewer, sizes stop at one less than all of
     them; with fewer than 15, they start at 2. Subsets of one size are all different, so there may be
-    fewer than ten where few exist. Subsets of different sizes are drawn independently.
+    fewer than ten where few exist. Subsets of different sizes are drawn independently. Scores say where the
+    sizes are other ones for want of neurons, and sizes that a study asks for are replaced; see :meth:`available`.
 
     References
     ----------
@@ -79,7 +81,59 @@ class NeuronSubset(ModelFamily):
         if not isinstance(seed, int) or seed < 0:
             raise UsageError(f"{self.identifier}: seed must be an integer from 0 up, not {seed!r}")
         drawn = _draw(len(neuroids), n, seed)
-        return NeuronModel(dataset, self.instance_identifier(n=n, seed=seed), neuroids=neuroids[drawn])
+        notes = []
+        if len(neuroids) <= self.largest:
+            sizes = self._possible_sizes(len(neuroids))
+            notes.append(
+                f"{dataset.identifier} has {len(neuroids)} neurons, so subsets have {sizes[0]} to {sizes[-1]} neurons "
+                f"instead of {self.smallest} to {self.largest}"
+            )
+        return NeuronModel(
+            dataset, self.instance_identifier(n=n, seed=seed), neuroids=neuroids[drawn], notes=notes
+        )
+
+    def available(
+        self, wanted: Sequence[Mapping[str, Any]], dataset: Dataset | None = None
+    ) -> Sequence[Mapping[str, Any]]:
+        """Return the sizes and seeds of subsets that a dataset allows, in place of those that somebody wants.
+
+        Parameters
+        ----------
+        wanted : sequence of mapping
+            With n, the number of neurons, and maybe a seed.
+        dataset : Dataset
+            What is to be scored.
+
+        Returns
+        -------
+        sequence of mapping
+            Subsets leave out one neuron at least: larger sizes are replaced by as many of the largest sizes, from two
+            neurons up, that nobody wanted, with a warning. They have the first seeds whose subsets differ, as many as
+            the size that they replace.
+
+        Raises
+        ------
+        UsageError
+            Without a dataset, or with one of fewer than three neurons.
+        """
+        dataset = self._require(dataset)
+        n_neurons = len(_neuroids(dataset))
+        sizes = list(dict.fromkeys(options.get("n") for options in wanted))
+        too_large = [n for n in sizes if isinstance(n, int) and n >= n_neurons]
+        if not too_large:
+            return wanted
+        free = [n for n in range(2, n_neurons) if n not in sizes][-len(too_large) :]
+        fitting = [dict(options) for options in wanted if options.get("n") not in too_large]
+        for n, replaced in zip(free, too_large, strict=False):
+            n_seeds = sum(options.get("n") == replaced for options in wanted)
+            fitting += [{"n": n, "seed": seed} for seed in islice(self._seeds(n_neurons, n), n_seeds)]
+        warnings.warn(
+            f"{dataset.identifier} has {n_neurons} neurons, too few for subsets of {_list(too_large)}: "
+            + (f"subsets of {_list(free)} stand in for these" if free else "these are left out"),
+            NeuroalignWarning,
+            stacklevel=2,
+        )
+        return sorted(fitting, key=lambda options: (options["n"], options.get("seed", 0)))
 
     def _require(self, dataset: Dataset | None) -> Dataset:
         if dataset is None:
@@ -95,12 +149,15 @@ class NeuronSubset(ModelFamily):
         return dataset
 
     def _sizes(self, n_neurons: int) -> list[int]:
-        largest = min(self.largest, n_neurons - 1)
-        smallest = self.smallest if largest - self.smallest + 1 >= self.n_sizes else 2
-        possible = np.arange(smallest, largest + 1)
+        possible = self._possible_sizes(n_neurons)
         rng = np.random.default_rng(self.sizes_seed)
         drawn = rng.choice(possible, min(self.n_sizes, len(possible)), replace=False)
         return sorted(drawn.tolist())
+
+    def _possible_sizes(self, n_neurons: int) -> NDArray[np.int64]:
+        largest = min(self.largest, n_neurons - 1)
+        smallest = self.smallest if largest - self.smallest + 1 >= self.n_sizes else 2
+        return np.arange(smallest, largest + 1)
 
     def _seeds(self, n_neurons: int, n: int) -> Iterator[int]:
         """Yield seeds, from 0 up, whose subsets differ."""
@@ -113,6 +170,10 @@ class NeuronSubset(ModelFamily):
                 yield seed
             if len(seen) == wanted:
                 return
+
+
+def _list(sizes: Sequence[int]) -> str:
+    return " and ".join(filter(None, [", ".join(map(str, sizes[:-1])), str(sizes[-1])]))
 
 
 def _neuroids(dataset: Dataset) -> NDArray[np.str_]:

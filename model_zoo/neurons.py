@@ -1,5 +1,7 @@
 """A dataset's own neurons as the units of a model."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
@@ -24,10 +26,20 @@ class NeuronModel:
     identifier : str
     neuroids : array of str, optional
         The neurons to take; by default all.
+    notes : sequence of str
+        What a reader of the model's scores should know.
     """
 
-    def __init__(self, dataset: Dataset, identifier: str, *, neuroids: ArrayLike | None = None) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        identifier: str,
+        *,
+        neuroids: ArrayLike | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
         self.identifier = identifier
+        self.notes = tuple(notes)
         self._dataset = dataset
         self._neuroids = None if neuroids is None else np.asarray(neuroids).astype(str)
 

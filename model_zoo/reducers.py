@@ -34,6 +34,16 @@ class _Reduced:
         inner = getattr(self.model, "fingerprint", None)
         return None if inner is None else digest(inner, self._key)
 
+    @property
+    def trained_on(self) -> str | None:
+        """Name of the stimuli that the reduced model was trained on; None where it does not say."""
+        return getattr(self.model, "trained_on", None)
+
+    @property
+    def trained_on_hash(self) -> str | None:
+        """Digest of those stimuli; None where the reduced model does not say."""
+        return getattr(self.model, "trained_on_hash", None)
+
 
 class _Rows:
     """Latents of some stimuli, those that there are, by rows and columns; read only where they are used."""

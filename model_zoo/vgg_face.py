@@ -1,6 +1,5 @@
 """VGG-Face, a network that tells 2,622 people apart (the paper's "VGG"), and its two reductions to few units."""
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -11,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 from neuroalign.model_zoo.adapters.torch import TorchModel
-from neuroalign.model_zoo.adapters.weights import draw_network, expect_fit, read_weights
+from neuroalign.model_zoo.adapters.weights import (
+    draw_network,
+    expect_fit,
+    find_weights,
+    hash_file,
+    name_weights,
+    read_weights,
+)
 from neuroalign.model_zoo.pixels import PAPER_SIZES
 from neuroalign.model_zoo.reducers import ReducedByPCA, Subsample
 
@@ -103,7 +109,7 @@ class VGGFaceModel:
         """Digest of the weights' bytes, or of their seed and what draws them, and of the options."""
         weights: list[Any] = [RANDOM, self._seed, version("torch"), version("timm")]
         if self._weights is not None:
-            weights = [_content_hash(self._weights, _stamp(self._weights))]
+            weights = [hash_file(self._weights, _stamp(self._weights))]
         return digest("vgg_face", VERSION, weights, self._order, self._options)
 
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
@@ -190,7 +196,7 @@ def vgg_face(
     Returns
     -------
     VGGFaceModel
-        Its identifier has the name of the file; what it computes with is known by the file's content.
+        Its identifier has the name of the file and a digest of its content.
 
     Raises
     ------
@@ -361,8 +367,8 @@ def _source(
             f"{name} needs weights, which are published at {_PUBLISHED} and not ours to ship: give a file of "
             f"them as --weights FILE or {name}[weights=FILE], or --weights random for an untrained network"
         )
-    file = None if weights == RANDOM else Path(str(weights))
-    named: dict[str, Any] = {"weights": RANDOM if file is None else file.name}
+    file = None if weights == RANDOM else find_weights(str(weights), name)
+    named: dict[str, Any] = {"weights": RANDOM if file is None else name_weights(file, file.name)}
     if file is None:
         named[seed_name] = seed
     elif seed != 0:
@@ -376,12 +382,6 @@ def _stamp(file: Path) -> tuple[int, int] | None:
         return None
     status = file.stat()
     return status.st_mtime_ns, status.st_size
-
-
-@lru_cache(maxsize=4)
-def _content_hash(file: Path, stamp: tuple[int, int]) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=1)

@@ -24,6 +24,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.errors import ArrayError, StimulusMismatchError
+from neuroalign.masked import as_labels, as_numbers
 
 Join = Literal["exact", "intersection"]
 
@@ -66,11 +67,11 @@ def recording(
         If a label repeats, a shape does not fit or a value is infinite.
     """
     try:
-        values = np.asarray(values)
+        values = as_numbers(values)
     except ValueError as error:
         raise ArrayError(f"a recording must be numbers: {error}") from error
-    stimulus_id = np.asarray(stimulus_id).astype(str)
-    neuroid_id = np.asarray(neuroid_id).astype(str)
+    stimulus_id = as_labels(stimulus_id, "stimulus_id").astype(str)
+    neuroid_id = as_labels(neuroid_id, "neuroid_id").astype(str)
     dims = ("presentation", "neuroid", "time_bin")[: values.ndim]
     if values.ndim not in (2, 3) or (values.ndim == 3) != (time_bin is not None):
         raise ArrayError(
@@ -81,7 +82,7 @@ def recording(
     _expect_length("neuroid_id", neuroid_id, values.shape[1], "neuroid")
     if repetition is None:
         repetition = pd.Series(stimulus_id).groupby(stimulus_id).cumcount().to_numpy()
-    repetition = np.asarray(repetition, dtype=np.int64)
+    repetition = as_labels(repetition, "repetition", np.int64)
     _expect_length("repetition", repetition, values.shape[0], "presentation")
     n_neuroids = values.shape[1]
     coords: dict[str, Any] = {
@@ -92,7 +93,7 @@ def recording(
         "animal": ("neuroid", _label_each(animal, n_neuroids, "animal")),
     }
     for name, bins in (time_bin or {}).items():
-        edges = np.asarray(bins)
+        edges = as_labels(bins, name)
         _expect_length(name, edges, values.shape[2], "time_bin")
         coords[name] = ("time_bin", edges)
     array = xr.DataArray(values, dims=dims, coords=coords, name="recording", attrs=dict(attrs or {}))
@@ -130,7 +131,8 @@ def responses(
         If a label repeats, a value is NaN or infinite, or a neuron has no variance.
     """
     values = _as_matrix(values, "responses", ("stimulus", "neuroid"))
-    stimulus, neuroid = np.asarray(stimulus).astype(str), np.asarray(neuroid).astype(str)
+    stimulus = as_labels(stimulus, "stimulus").astype(str)
+    neuroid = as_labels(neuroid, "neuroid").astype(str)
     _expect_length("stimulus", stimulus, values.shape[0], "stimulus")
     _expect_length("neuroid", neuroid, values.shape[1], "neuroid")
     array = xr.DataArray(
@@ -185,17 +187,17 @@ def latents(
         If a label repeats, a shape does not fit or a value is NaN or infinite.
     """
     values = _as_matrix(values, "latents", ("stimulus", "unit"))
-    stimulus = np.asarray(stimulus).astype(str)
-    unit = np.asarray(np.arange(values.shape[1]) if unit is None else unit).astype(str)
+    stimulus = as_labels(stimulus, "stimulus").astype(str)
+    unit = as_labels(np.arange(values.shape[1]) if unit is None else unit, "unit").astype(str)
     _expect_length("stimulus", stimulus, values.shape[0], "stimulus")
     _expect_length("unit", unit, values.shape[1], "unit")
     varies = np.ptp(values, axis=0) > 0 if values.size else np.zeros(values.shape[1], dtype=bool)
     coords: dict[str, Any] = {"stimulus": stimulus, "unit": unit}
-    per_unit = {"informative": varies if informative is None else np.asarray(informative, dtype=bool)}
+    per_unit = {"informative": varies if informative is None else as_labels(informative, "informative", bool)}
     if kl is not None:
-        per_unit["kl"] = np.asarray(kl, dtype=np.float64)
+        per_unit["kl"] = as_numbers(kl, np.float64)
     if neuroid is not None:
-        per_unit["neuroid"] = np.asarray(neuroid).astype(str)
+        per_unit["neuroid"] = as_labels(neuroid, "neuroid").astype(str)
     for name, coordinate in per_unit.items():
         _expect_length(name, coordinate, values.shape[1], "unit")
         coords[name] = ("unit", coordinate)
@@ -222,6 +224,9 @@ def validate_recording(array: xr.DataArray) -> xr.DataArray:
         if name not in array.coords or array[name].dims != (dim,):
             raise ArrayError(f"a recording needs the coordinate {name!r} along {dim!r}")
     _expect_unique(array["neuroid_id"].values, "neuroid ids")
+    for name in ("stimulus_id", "neuroid_id"):
+        if (array[name].values.astype(str) == "").any():
+            raise ArrayError(f"{name} must not be empty; entry {int(np.argmax(array[name].values == ''))} is")
     trial = pd.MultiIndex.from_arrays([array["stimulus_id"].values, array["repetition"].values])
     if trial.has_duplicates:
         stimulus, repetition = trial[trial.duplicated()][0]
@@ -409,7 +414,7 @@ def name_some(ids: Sequence[Any] | NDArray[Any], *, most: int = 5) -> str:
 
 def _as_matrix(values: ArrayLike, what: str, dims: tuple[str, str]) -> NDArray[np.float64]:
     try:
-        matrix = np.asarray(values, dtype=np.float64)
+        matrix = as_numbers(values, np.float64)
     except (TypeError, ValueError) as error:
         raise ArrayError(f"{what} must be numbers: {error}") from error
     if matrix.ndim != 2:
@@ -418,7 +423,7 @@ def _as_matrix(values: ArrayLike, what: str, dims: tuple[str, str]) -> NDArray[n
 
 
 def _label_each(label: ArrayLike | str, n: int, name: str) -> NDArray[np.str_]:
-    labels = np.asarray(label).astype(str)
+    labels = as_labels(label, name).astype(str)
     if labels.ndim == 0:
         return np.full(n, labels)
     _expect_length(name, labels, n, "neuroid")

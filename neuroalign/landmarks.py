@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.arrays import name_some
 from neuroalign.errors import ArrayError, DatasetError
+from neuroalign.masked import as_labels, as_numbers
 from neuroalign.procrustes import mean_shape, place_on
 
 DIMENSIONS = ("stimulus", "landmark", "axis")
@@ -47,12 +48,12 @@ def landmarks(points: ArrayLike, *, stimulus: ArrayLike, landmark: ArrayLike) ->
         If a label repeats, a shape does not fit, a value is not finite, there are fewer than three
         landmarks, or all those of a stimulus lie at one place.
     """
-    values = np.asarray(points, dtype=np.float64)
+    values = as_numbers(points, np.float64)
     if values.ndim != 3 or values.shape[-1] != 2:
         raise ArrayError(f"landmarks must be (n_stimuli, n_landmarks, 2), not {values.shape}")
     labels = {
-        "stimulus": np.asarray(stimulus).astype(str),
-        "landmark": np.asarray(landmark).astype(str),
+        "stimulus": as_labels(stimulus, "stimulus").astype(str),
+        "landmark": as_labels(landmark, "landmark").astype(str),
         "axis": np.array(["x", "y"]),
     }
     for (name, each), length in zip(labels.items(), values.shape, strict=True):

@@ -2,6 +2,7 @@
 
 import warnings
 from contextvars import ContextVar
+from itertools import chain, islice
 from pathlib import Path
 
 import xarray as xr
@@ -14,7 +15,7 @@ from neuroalign.models import Model
 from neuroalign.stimuli import StimulusSet
 
 #: Raised when what is written changes.
-FORMAT = 1
+FORMAT = 2
 
 # Whether a model within a model, such as one that is reduced, may use the cache.
 _allowed: ContextVar[bool] = ContextVar("allowed", default=True)
@@ -53,12 +54,20 @@ def compute_latents(model: Model, stimuli: StimulusSet, *, use_cache: bool = Tru
 
 def _compute(model: Model, stimuli: StimulusSet, path: Path | None) -> xr.DataArray:
     batches = getattr(model, "latent_batches", None)
-    if batches is not None:
-        return gather_latents(batches(stimuli), stimuli.ids, path=path)
-    computed = validate_latents(model.latents(stimuli))
-    if path is not None:
-        save_latents(path, computed)
-    return computed
+    if batches is None:
+        computed = validate_latents(model.latents(stimuli))
+        kept = _lasting(model, path)
+        if kept is not None:
+            save_latents(kept, computed)
+        return computed
+    yielded = iter(batches(stimuli))
+    first = list(islice(yielded, 1))
+    return gather_latents(chain(first, yielded), stimuli.ids, path=_lasting(model, path))
+
+
+def _lasting(model: Model, path: Path | None) -> Path | None:
+    """Return where latents are kept: nowhere if the model found out while it ran that it draws random numbers."""
+    return None if getattr(model, "fingerprint", None) is None else path
 
 
 def _read(path: Path) -> xr.DataArray | None:

@@ -3,6 +3,7 @@
 import os
 import uuid
 import weakref
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -13,6 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign import arrays
+from neuroalign.arrays import name_some
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.home import TEMPORARY_PREFIX, atomic_path, home
 from neuroalign.netcdf import open_netcdf
@@ -66,9 +68,9 @@ def gather_latents(
     Parameters
     ----------
     batches : iterable of latents
-        All with the same units. Only one is held at a time.
+        All with the same units, in any order of the stimuli. Only one is held at a time.
     stimulus : array of str, shape (n_stimuli,)
-        The ids of all stimuli, in the order of the batches.
+        The ids of all stimuli, in the order of the rows that are returned.
     path : Path, optional
         The file in which they are kept, which appears when all are there. Without it latents that do
         not fit into memory are in a file that is deleted with the array that is returned.
@@ -92,8 +94,8 @@ def gather_latents(
     units = first["unit"].values
     shape = (len(stimulus), len(units))
     if shape[0] * shape[1] * _BYTES <= memory_budget():
-        values = np.empty(shape)
-        varies = _fill(values, batches, units)
+        values = np.full(shape, np.nan)
+        varies = _fill(values, batches, stimulus, units)
         gathered = arrays.latents(values, stimulus=stimulus, unit=units, informative=varies)
         if path is not None:
             save_latents(path, gathered)
@@ -104,7 +106,8 @@ def gather_latents(
     with atomic_path(kept) as temporary:
         with h5netcdf.File(temporary, "w") as file:
             file.dimensions = {"stimulus": shape[0], "unit": shape[1]}
-            varies = _fill(file.create_variable("latents", ("stimulus", "unit"), np.float64), batches, units)
+            variable = file.create_variable("latents", ("stimulus", "unit"), np.float64, fillvalue=np.nan)
+            varies = _fill(variable, batches, stimulus, units)
         labels = {"stimulus": stimulus, "unit": units, "informative": ("unit", varies)}
         xr.Dataset(coords=labels).to_netcdf(temporary, mode="a", engine="h5netcdf")
     opened = _open(kept)
@@ -160,9 +163,25 @@ def _open(path: Path) -> xr.DataArray:
     return array
 
 
-def _fill(target: Any, batches: Iterable[xr.DataArray], units: NDArray[np.str_]) -> NDArray[np.bool_]:
-    """Write batches below each other into an array or a variable of a file; return which units vary."""
-    start = 0
+def _fill(
+    target: Any, batches: Iterable[xr.DataArray], stimulus: NDArray[np.str_], units: NDArray[np.str_]
+) -> NDArray[np.bool_]:
+    """Write each row of the batches to the row of its stimulus, and return which units vary.
+
+    Parameters
+    ----------
+    target : array or variable of a file, shape (n_stimuli, n_units)
+    batches : iterable of latents
+    stimulus : array of str, shape (n_stimuli,)
+    units : array of str, shape (n_units,)
+
+    Raises
+    ------
+    ModelError
+        Unless the batches hold each stimulus exactly once, and all the same units.
+    """
+    rows = {name: row for row, name in enumerate(np.asarray(stimulus).astype(str).tolist())}
+    is_filled = np.zeros(len(rows), dtype=bool)
     lowest, highest = np.full(len(units), np.inf), np.full(len(units), -np.inf)
     for batch in batches:
         if not np.array_equal(batch["unit"].values, units):
@@ -170,9 +189,28 @@ def _fill(target: Any, batches: Iterable[xr.DataArray], units: NDArray[np.str_])
                 f"the model has {len(units)} units for some stimuli and {batch.sizes['unit']} for others, "
                 "or other names for them"
             )
-        stop = start + batch.sizes["stimulus"]
-        target[start:stop] = batch.values
-        lowest = np.minimum(lowest, batch.values.min(axis=0))
-        highest = np.maximum(highest, batch.values.max(axis=0))
-        start = stop
+        if batch.sizes["stimulus"] == 0:
+            continue
+        names = batch["stimulus"].values.astype(str)
+        unknown = [name for name in names.tolist() if name not in rows]
+        if unknown:
+            raise ModelError(f"the model has latents of stimuli that it was not given: {name_some(unknown)}")
+        at = np.array([rows[name] for name in names.tolist()], dtype=np.int64)
+        twice = [*names[is_filled[at]], *(name for name, n in Counter(names.tolist()).items() if n > 1)]
+        if twice:
+            raise ModelError(f"the model has latents of a stimulus more than once: {name_some(twice)}")
+        is_filled[at] = True
+        order = np.argsort(at)
+        values, at = np.asarray(batch.values)[order], at[order]
+        # A file takes rows that follow each other at once.
+        for run in np.split(np.arange(len(at)), np.flatnonzero(np.diff(at) != 1) + 1):
+            target[at[run[0]] : at[run[-1]] + 1] = values[run]
+        lowest = np.minimum(lowest, values.min(axis=0))
+        highest = np.maximum(highest, values.max(axis=0))
+    if not is_filled.all():
+        missing = np.asarray(stimulus).astype(str)[~is_filled]
+        raise ModelError(
+            f"the model has no latents of {missing.size} of {len(rows)} stimuli: {name_some(missing)}; it must yield "
+            "each stimulus once"
+        )
     return highest > lowest

@@ -1,36 +1,46 @@
 """Families of models in order of their scores, with a test of every two of them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from neuroalign.benchmark import Benchmark, load_benchmark, make_benchmark
+from neuroalign.benchmark import Benchmark, load_benchmark
+from neuroalign.comparison import (
+    Inference,
+    Over,
+    Sample,
+    infer_mean,
+    infer_pairs,
+    median_reliability,
+)
+from neuroalign.comparison.groups import GroupSamples, read_group
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.drawn_neurons import DrawnNeurons, draw_neurons
-from neuroalign.registry import benchmarks as registered_benchmarks
+from neuroalign.resampling import Statistic
 from neuroalign.results import ResultsStore
 from neuroalign.score_groups import ScoreGroup, group_scores
-from neuroalign.scores import Score, standard_error
+from neuroalign.scores import TRAINED_ON, Score, standard_error
 
 Correction = Literal["holm", "bh"]
 
 #: Families differ where the corrected p is below it.
 ALPHA = 0.05
 
-#: What the test does not cover; belongs beside every p-value.
-WHAT_THE_TEST_COVERS = "Instances share neurons and images: the test speaks of the spread of instances only."
-
+#: What Welch's test does not cover.
+WHAT_THE_TEST_COVERS = (
+    "Welch's test, the paper's, speaks of the spread of instances only: instances share neurons and images."
+)
 
 #: Columns of numbers without which the mean misleads begin with it.
 BESIDE = "beside: "
 
-#: What the other test covers.
+#: What the test behind the letters covers.
 WHAT_THE_CROSSED_TEST_COVERS = (
-    "With neurons: the variance of a paired bootstrap over neurons is added to that of the instances, so it speaks of "
-    "other neurons, too."
+    "The test over instances and neurons adds the variance of a paired bootstrap over neurons to that of the "
+    "instances, so it speaks of other neurons, too."
 )
 
 
@@ -54,8 +64,8 @@ def leaderboard(
     correction : {"holm", "bh"}
         Of the p-values, over all pairs of families; see :func:`neuroalign.stats.adjust_p_values`.
     over_neurons : bool, optional
-        Whether to test over instances and neurons as well, which reads the arrays of the scores; by default where
-        these are 500 at most.
+        Whether to test over instances and neurons, which reads the arrays of the scores and gives the letters; by
+        default where these are 2,000 at most.
 
     Returns
     -------
@@ -64,7 +74,8 @@ def leaderboard(
 
     Notes
     -----
-    Instances share neurons and images, so Welch's test speaks only of the spread of instances.
+    Instances share neurons and images, so Welch's test speaks only of the spread of instances; letters are those of
+    the test over instances and neurons.
     """
     return leaderboards(dataset, [benchmark], store=store, correction=correction, over_neurons=over_neurons)[
         0
@@ -97,18 +108,26 @@ def leaderboards(
     wanted = None if benchmarks is None else [load_benchmark(each) for each in benchmarks]
     store = store or ResultsStore()
     groups = group_scores(store.items(), loaded, wanted)
+    reliability = median_reliability(loaded) if any(group.families for group in groups) else float("nan")
     return [
-        rank(each, loaded, correction=correction, drawn=draw_neurons(each, store, over_neurons))
-        for each in groups
+        rank(
+            group,
+            loaded,
+            read_group(group, store, over_neurons),
+            correction=correction,
+            reliability=reliability,
+        )
+        for group in groups
     ]
 
 
 def rank(
     group: ScoreGroup,
     dataset: Dataset,
+    samples: GroupSamples,
     *,
     correction: Correction = "holm",
-    drawn: DrawnNeurons | None = None,
+    reliability: float = float("nan"),
 ) -> pd.DataFrame:
     """Rank the families of a group of comparable scores.
 
@@ -116,68 +135,72 @@ def rank(
     ----------
     group : ScoreGroup
     dataset : Dataset
-        That the scores are of.
+        The dataset that the scores are of.
+    samples : GroupSamples
+        As :func:`neuroalign.comparison.groups.read_group` returns them.
     correction : {"holm", "bh"}
-    drawn : DrawnNeurons, optional
-        Of :func:`neuroalign.drawn_neurons.draw_neurons`, for the test over instances and neurons.
+    reliability : float
+        Median split-half reliability of the neurons; NaN where it is not known.
 
     Returns
     -------
     pandas.DataFrame
-        One row for each family, best first, with the columns ``family``, ``n`` (instances), ``mean``,
-        ``ci_low`` and ``ci_high`` (95 % interval of the mean over instances, by Student's t), ``sd``,
-        ``se``, ``error`` (mean of the instances' own standard errors, over what ``error_over`` of
-        ``attrs`` names), ``null``, ``ceiling``, what stands ``beside: `` the scores (means over instances), ``letters``
-        (families that share one are not shown to differ by Welch's test; none without a test), and two-sided tests
-        of the ``difference`` to the best family (its mean less that of the row). Welch's over instances:
-        ``difference_ci_low``, ``difference_ci_high``, ``t``, ``df``, ``p_raw``, ``p`` (corrected over all pairs),
-        ``hedges_g``. Over instances and neurons: ``crossed_ci_low``, ``crossed_ci_high``, ``crossed_p_raw`` and
-        ``crossed_p``. ``note`` says why there is no test. ``attrs`` hold
-        the dataset, the benchmark with its version and options, ``pairs`` (the tests of every two families in
-        records, those over instances and neurons with the prefix ``crossed_``; see
-        :func:`neuroalign.stats.pairwise_welch` and :func:`neuroalign.stats.pairwise_crossed`), ``n_neurons`` that
-        were drawn and ``no_neurons``, why for some or all families there were none, ``welch_only`` (pairs that
-        differ by Welch's test, but are not shown to over instances and neurons) and ``left_out``.
-    """
-    from neuroalign.stats import compact_letters, pairwise_crossed, pairwise_matrix, pairwise_welch
+        One row for each family, best first by the statistic that ``attrs["statistic"]`` names; in the order of names
+        for a control, which ranks nothing. Columns:
 
+        - ``family``, ``n`` (instances), ``mean`` of the statistic with its 95 % interval ``ci_low`` and ``ci_high``
+          over what ``interval_over`` names, and ``sd`` and ``se`` over instances;
+        - ``error`` (mean of the instances' own standard errors, over what ``attrs["error_over"]`` names);
+        - ``value``, ``null`` and ``ceiling``: means of the score itself, its level of chance and its ceiling, and
+          numbers ``beside: `` the score (means over instances; medians of p-values);
+        - ``letters``: families that share a letter are not shown to differ over instances and neurons; families
+          without a seed are tested over neurons only. ``welch_letters``: the same by Welch's test over instances, as
+          the paper has it. Families without a test have none;
+        - two-sided tests of the ``difference`` from the best family (its mean less that of the row). Over instances
+          and neurons: ``crossed_ci_low``, ``crossed_ci_high``, ``crossed_p_raw``, ``crossed_p`` (corrected over all
+          pairs) and ``crossed_over``. Welch's: ``welch_ci_low``, ``welch_ci_high``, ``welch_t``, ``welch_df``,
+          ``welch_p_raw``, ``welch_p`` and ``hedges_g``;
+        - ``value_difference``, ``value_p_raw`` and ``value_p``: the test over instances and neurons of the score
+          itself (at a common D for alignment), where the statistic is another number;
+        - ``note``: why there is no test.
+
+        ``attrs`` hold the dataset, the benchmark with its version and options, ``statistic``, ``is_control``,
+        ``pairs`` (the tests of every two families in records, with the prefixes ``welch_``, ``crossed_`` and
+        ``value_``), ``n_neurons`` that were drawn and ``no_neurons``, why for some or all families there were none,
+        ``no_sample`` (why some families are tested over neurons only), ``welch_only`` (pairs that differ by Welch's
+        test, but are not shown to over instances and neurons), ``reliability``, ``left_out``
+        and ``trained_on`` (for families that were trained on the images of another dataset, notes that say so).
+    """
     families = {family: list(scores.values()) for family, scores in group.families.items()}
+    statistic, is_control = samples.statistic, samples.is_control
     table = pd.DataFrame(
-        [_describe(family, scores) for family, scores in families.items()], columns=_DESCRIBED
-    ).sort_values(["mean", "family"], ascending=[not group.higher_is_better, True], ignore_index=True)
-    for name in dict.fromkeys(
-        name for scores in families.values() for each in scores for name in each.beside
-    ):
-        of_family = {
-            family: _mean([each.beside.get(name, np.nan) for each in scores])
-            for family, scores in families.items()
-        }
-        table[f"{BESIDE}{name}"] = table["family"].map(of_family).astype(np.float64)
-    for name, of_family in _on_common_terms(group).items():
+        [_describe(samples.samples[family], scores, statistic) for family, scores in families.items()],
+        columns=_DESCRIBED,
+    )
+    best_first = [] if is_control else ["mean"]
+    table = table.sort_values(
+        [*best_first, "family"],
+        ascending=[*([not statistic.higher_is_better] if best_first else []), True],
+        ignore_index=True,
+    )
+    for name, of_family in _beside(families, samples).items():
         table[f"{BESIDE}{name}"] = table["family"].map(of_family).astype(np.float64)
     names = list(table["family"])
-    pairs = pairwise_welch({each: _values(families[each]) for each in names}, correction=correction)
-    drawn = drawn or DrawnNeurons({})
-    crossed = pairwise_crossed(pairs, drawn.means, drawn.n_neurons - 1, correction=correction)
-    pairs = pairs.join(crossed.add_prefix("crossed_"))
-    tested = [
-        each
-        for each in names
-        if (pairs.loc[(pairs["a"] == each) | (pairs["b"] == each), "reason"] == "").any()
-    ]
-    letters = compact_letters(
-        tested,
-        table.set_index("family")["mean"][tested].to_numpy(dtype=np.float64),
-        pairwise_matrix(pairs, tested),
-        ALPHA,
-        higher_is_better=group.higher_is_better,
-    )
-    table["letters"] = [letters.get(each, "") for each in names]
+    pairs = _pairs([] if is_control else names, samples, correction)
+    for column, test in (("letters", "crossed_p"), ("welch_letters", "welch_p")):
+        letters = _letters(table, pairs, test, higher_is_better=statistic.higher_is_better)
+        table[column] = [letters.get(name, "") for name in names]
     # The best is the first of its pairs, and those come first.
     against_best = pairs.head(max(len(names) - 1, 0))
-    for column, of_pairs in _AGAINST_BEST.items():
-        table[column] = np.append([np.nan] * min(len(names), 1), against_best[of_pairs].to_numpy(np.float64))
-    table["note"] = [*(["best"] if names else []), *map(_why_untested, against_best.to_dict("records"))]
+    for column in _AGAINST_BEST:
+        values = np.full(len(names), np.nan)
+        values[1:] = np.nan if is_control else against_best[column].to_numpy(np.float64)
+        table[column] = values
+    overs = ["", *(against_best["crossed_over"] if not is_control else [""] * (len(names) - 1))]
+    table["crossed_over"] = overs[: len(names)]
+    why = [] if is_control else [_why_untested(pair, samples) for pair in against_best.to_dict("records")]
+    table["note"] = [""] * len(names) if is_control else [*(["best"] if names else []), *why]
+    without_seed = {name: sample.why_no_sample for name, sample in samples.samples.items() if sample.n > 1}
     table.attrs = {
         "dataset": dataset.identifier,
         "dataset_hash": dataset.content_hash,
@@ -186,122 +209,174 @@ def rank(
         "benchmark_version": group.benchmark_version,
         "name": group.name,
         "options": dict(group.options),
-        "higher_is_better": group.higher_is_better,
+        "higher_is_better": statistic.higher_is_better,
+        "statistic": asdict(statistic),
+        "value_statistic": None if samples.value_statistic is None else asdict(samples.value_statistic),
+        "is_control": is_control,
         "correction": correction,
         "error_over": _error_over(families),
         "pairs": pairs.to_dict("records"),
-        "n_neurons": drawn.n_neurons,
-        "no_neurons": drawn.reason,
+        "n_neurons": samples.n_neurons,
+        "no_neurons": samples.no_neurons,
+        "no_sample": {name: why for name, why in without_seed.items() if why},
         "welch_only": pairs.loc[
-            (pairs["p"] < ALPHA) & (pairs["crossed_p"] >= ALPHA), ["a", "b"]
+            (pairs["welch_p"] < ALPHA) & (pairs["crossed_p"] >= ALPHA), ["a", "b"]
         ].values.tolist(),
+        "reliability": None if np.isnan(reliability) else reliability,
         "left_out": dict(group.left_out),
+        "trained_on": _trained_on(families),
     }
     return table
 
 
-_AGAINST_BEST = {
-    "difference": "difference",
-    "difference_ci_low": "ci_low",
-    "difference_ci_high": "ci_high",
-    **{each: each for each in ("t", "df", "p_raw", "p", "hedges_g")},
-    **{each: each for each in ("crossed_ci_low", "crossed_ci_high", "crossed_p_raw", "crossed_p")},
-}
+def _pairs(names: Sequence[str], samples: GroupSamples, correction: Correction) -> pd.DataFrame:
+    """Test every two families by Welch's test, and over instances and neurons."""
+    from neuroalign.stats import pairwise_welch
+
+    chosen = {name: samples.samples[name] for name in names}
+    welch = pairwise_welch({name: sample.values for name, sample in chosen.items()}, correction=correction)
+    shared = ["a", "b", "difference", "hedges_g", "n_a", "n_b"]
+    pairs = welch.rename(columns={name: f"welch_{name}" for name in welch if name not in shared})
+    crossed = infer_pairs(chosen, correction=correction)
+    pairs = pairs.join(crossed.drop(columns=["a", "b", "difference"]).add_prefix("crossed_"))
+    if samples.value_statistic is None:
+        return pairs.assign(value_difference=np.nan, value_p_raw=np.nan, value_p=np.nan)
+    of_value = infer_pairs({name: samples.value_samples[name] for name in names}, correction=correction)
+    return pairs.join(of_value.drop(columns=["a", "b"]).add_prefix("value_"))
 
 
-def describe_welch_only(table: pd.DataFrame, most: int = 3) -> str:
-    """Say in a sentence which families differ by Welch's test alone.
+def _trained_on(families: Mapping[str, Sequence[Score]]) -> dict[str, list[str]]:
+    """Return the notes of families that were trained on other images than those of the dataset."""
+    notes = {
+        family: sorted({note for score in scores for note in score.notes if note.startswith(TRAINED_ON)})
+        for family, scores in families.items()
+    }
+    return {family: of_family for family, of_family in notes.items() if of_family}
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Of :func:`rank`.
-    most : int
-        Pairs that are named.
 
-    Returns
-    -------
-    str
-        Empty where there are none.
-    """
-    pairs = table.attrs["welch_only"]
-    if not pairs:
-        return ""
-    named = [f"{a} and {b}" for a, b in pairs[:most]]
-    more = [f"{len(pairs) - most:,} more"] if len(pairs) > most else []
-    count = "1 pair of families differs" if len(pairs) == 1 else f"{len(pairs):,} pairs of families differ"
-    return (
-        f"{count} by Welch's test only, and {'is' if len(pairs) == 1 else 'are'} not shown to with other neurons: "
-        + ("; ".join([*named, *more]) + ".")
+def _letters(
+    table: pd.DataFrame, pairs: pd.DataFrame, column: str, *, higher_is_better: bool
+) -> dict[str, str]:
+    """Return the letters of the families that a test is known of."""
+    from neuroalign.stats import compact_letters, pairwise_matrix
+
+    known = pairs[pairs[column].notna()]
+    tested = [name for name in table["family"] if name in set(known["a"]) | set(known["b"])]
+    return compact_letters(
+        tested,
+        table.set_index("family")["mean"][tested].to_numpy(dtype=np.float64),
+        pairwise_matrix(pairs, tested, column),
+        ALPHA,
+        higher_is_better=higher_is_better,
     )
 
 
-_DESCRIBED = ["family", "n", "mean", "ci_low", "ci_high", "sd", "se", "error", "null", "ceiling"]
+_AGAINST_BEST = [
+    "difference",
+    *(f"crossed_{name}" for name in ("ci_low", "ci_high", "p_raw", "p")),
+    *(f"welch_{name}" for name in ("ci_low", "ci_high", "t", "df", "p_raw", "p")),
+    "hedges_g",
+    *(f"value_{name}" for name in ("difference", "p_raw", "p")),
+]
 
 
-def _on_common_terms(group: ScoreGroup) -> dict[str, dict[str, float]]:
-    """Return the means of families by what the benchmark says of scores that its definition treats unalike."""
-    if group.benchmark not in registered_benchmarks:
-        return {}
-    by = make_benchmark(group.benchmark, registered_benchmarks.get(group.benchmark), {})
-    if by.version != group.benchmark_version:
-        return {}
-    scores = [score for family in group.families.values() for score in family.values()]
-    if len({score.beside["D"] for score in scores if score.beside.get("D", 0) >= 2}) < 2:
-        return {}
-    if "at_common_d" not in {statistic.identifier for statistic in by.statistics}:
-        return {}
-    common = by.resampling("at_common_d", scores)
-    return {
-        common.statistic.label.removeprefix("alignment C "): {
-            family: _mean([common.read(score) for score in members.values()])
-            for family, members in group.families.items()
+_DESCRIBED = [
+    "family",
+    "n",
+    "mean",
+    "ci_low",
+    "ci_high",
+    "interval_over",
+    "sd",
+    "se",
+    "error",
+    "value",
+    "null",
+    "ceiling",
+]
+
+
+def _beside(families: Mapping[str, Sequence[Score]], samples: GroupSamples) -> dict[str, dict[str, float]]:
+    """Return numbers beside the scores: means over the instances of each family, medians of p-values."""
+    names = dict.fromkeys(name for scores in families.values() for score in scores for name in score.beside)
+    # The ranking statistic and its error have columns of their own.
+    shown = [
+        name for name in names if name not in (samples.statistic.identifier, _error_of(samples.statistic))
+    ]
+    beside = {
+        name: {
+            family: (_median if name.endswith("_p") else _mean)(
+                [score.beside.get(name, np.nan) for score in scores]
+            )
+            for family, scores in families.items()
         }
+        for name in shown
     }
+    value = samples.value_statistic
+    if value is not None and value.identifier == "at_common_d":
+        beside[value.label] = {name: sample.mean for name, sample in samples.value_samples.items()}
+    return beside
 
 
-def _describe(family: str, scores: Sequence[Score]) -> dict[str, Any]:
-    values = _values(scores)
-    values = values[np.isfinite(values)]
-    mean = values.mean() if values.size else np.nan
-    se = standard_error(values)
-    half = se * _quantile(values.size - 1) if values.size > 1 else np.nan
+def _describe(sample: Sample, scores: Sequence[Score], statistic: Statistic) -> dict[str, Any]:
+    own = [
+        score.error if statistic.identifier in _VALUES else score.beside.get(_error_of(statistic), np.nan)
+        for score in scores
+    ]
+    interval = _interval(sample)
     return {
-        "family": family,
-        "n": values.size,
-        "mean": mean,
-        "ci_low": mean - half,
-        "ci_high": mean + half,
-        "sd": values.std(ddof=1) if values.size > 1 else np.nan,
-        "se": se,
-        "error": _mean([each.error for each in scores]),
-        "null": _mean([each.null for each in scores]),
-        "ceiling": _mean([each.ceiling for each in scores]),
+        "family": sample.name,
+        "n": sample.n,
+        "mean": sample.mean,
+        "ci_low": interval.ci_low,
+        "ci_high": interval.ci_high,
+        "interval_over": "" if interval.reason else interval.over,
+        "sd": sample.values.std(ddof=1) if sample.n > 1 else np.nan,
+        "se": standard_error(sample.values),
+        "error": _mean(own),
+        "value": _mean([score.value for score in scores]),
+        "null": _mean([score.null for score in scores]),
+        "ceiling": _mean([score.ceiling for score in scores]),
     }
 
 
-def _why_untested(pair: Mapping[Any, Any]) -> str:
+# Statistics that are the score itself, with its own error.
+_VALUES = ("value", "at_common_d")
+
+
+def _error_of(statistic: Statistic) -> str:
+    """Return the key in ``Score.beside`` of the standard error of a statistic."""
+    return f"{statistic.identifier}_error"
+
+
+def _interval(sample: Sample) -> Inference:
+    """Return the interval of a mean over all that was sampled; over instances where neurons cannot be drawn."""
+    over: Over = "instances and neurons" if sample.is_sample else "neurons"
+    interval = infer_mean(sample, over)
+    return infer_mean(sample, "instances") if interval.reason and sample.is_sample else interval
+
+
+def _why_untested(pair: Mapping[Any, Any], samples: GroupSamples) -> str:
     """Say why a family is not tested against the best, in few words."""
     for n, which in ((pair["n_b"], ""), (pair["n_a"], "the best has ")):
+        if not n:
+            return f"no test: {which}no {samples.statistic.label}"
+    if not pair["crossed_reason"] or not pair["welch_reason"]:
+        return ""
+    for n, which in ((pair["n_b"], ""), (pair["n_a"], "the best has ")):
         if n < 2:
-            return f"no test: {which}{'one instance' if n else 'no score'}"
-    return f"no test: {pair['reason']}" if pair["reason"] else ""
-
-
-def _quantile(df: int) -> float:
-    """Return the 97.5 % quantile of Student's t."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(df, 0.975))
-
-
-def _values(scores: Sequence[Score]) -> np.ndarray:
-    return np.array([each.value for each in scores])
+            return f"no test: {which}one instance"
+    return f"no test: {pair['welch_reason']}"
 
 
 def _mean(values: Sequence[float]) -> float:
-    finite = [each for each in values if np.isfinite(each)]
+    finite = [value for value in values if np.isfinite(value)]
     return float(np.mean(finite)) if finite else float("nan")
+
+
+def _median(values: Sequence[float]) -> float:
+    finite = [value for value in values if np.isfinite(value)]
+    return float(np.median(finite)) if finite else float("nan")
 
 
 def _error_over(families: dict[str, list[Score]]) -> str:

@@ -1,20 +1,17 @@
 """What a model must offer, what a family of models is, and how anything else becomes one."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
 
-from neuroalign import arrays
-from neuroalign.errors import ModelError, StimulusMismatchError, UsageError
-from neuroalign.latents_file import gather_latents
+from neuroalign.errors import ModelError, UsageError
 from neuroalign.registry import adapters, models, reducers, unknown_name
 from neuroalign.specs import Spec, format_spec, parse_spec
 from neuroalign.stimuli import StimulusSet
+from neuroalign.wrapped import FunctionModel, PrecomputedModel, name_function, name_latents
 
 if TYPE_CHECKING:
     from neuroalign.datasets.dataset import Dataset
@@ -33,8 +30,14 @@ class Model(Protocol):
         preprocessing, version of the code. With it latents are kept in the cache; without it they are
         computed every time.
     ``latent_batches(stimuli) -> iterator of latents``
-        Yield the latents of some stimuli after others, in their order: those that do not fit into memory
+        Yield the latents of some stimuli after others, of each stimulus once: those that do not fit into memory
         are then written to a file as they come; see :func:`neuroalign.latents_file.gather_latents`.
+    ``trained_on: str or None``, ``trained_on_hash: str or None``
+        Identifier of the stimuli that the model was trained on, and the content hash of that stimulus set. Scores
+        record the first, and say where a dataset has other training images: by the hash, or without one by the
+        identifier of the dataset or of its stimuli.
+    ``notes: sequence of str``
+        What a reader of the model's scores should know; scores carry these notes.
     ``layer_shapes(stimuli) -> mapping of str to tuple of int``
         The layers that a network has, with the shape of their output for one stimulus.
     """
@@ -88,6 +91,26 @@ class ModelFamily(ABC):
             If there is no such instance, naming those that there are.
         """
 
+    def available(
+        self, wanted: Sequence[Mapping[str, Any]], dataset: "Dataset | None" = None
+    ) -> Sequence[Mapping[str, Any]]:
+        """Return the options of the instances that a dataset allows, in place of those that somebody wants.
+
+        Parameters
+        ----------
+        wanted : sequence of mapping
+            Options of instances.
+        dataset : Dataset, optional
+            What is to be scored.
+
+        Returns
+        -------
+        sequence of mapping
+            By default the same options. Families whose sizes depend on the dataset return others where those that are
+            wanted do not fit it, with a warning.
+        """
+        return wanted
+
     def instances(self, dataset: "Dataset | None" = None) -> list[Model]:
         """Return all instances."""
         return [self.instance(dataset, **options) for options in self.grid(dataset)]
@@ -125,95 +148,6 @@ class FixedFamily(ModelFamily):
         return self._members[index]
 
 
-class PrecomputedModel:
-    """Latents that were computed elsewhere.
-
-    Parameters
-    ----------
-    latents : xarray.DataArray
-        Dimensions stimulus, unit; see :func:`neuroalign.arrays.latents`. Without the coordinate
-        ``informative``, units that vary are informative.
-    identifier : str
-    """
-
-    def __init__(self, latents: xr.DataArray, identifier: str) -> None:
-        if not isinstance(latents, xr.DataArray) or latents.dims != ("stimulus", "unit"):
-            raise ModelError("precomputed latents must be a DataArray with dimensions ('stimulus', 'unit')")
-        if "stimulus" not in latents.coords:
-            raise ModelError("precomputed latents need their stimulus ids as the coordinate 'stimulus'")
-        given: dict[str, Any] = {
-            name: latents[name].values
-            for name in ("unit", "informative", "kl", "neuroid")
-            if name in latents.coords
-        }
-        self._latents = arrays.latents(latents.values, stimulus=latents["stimulus"].values, **given)
-        self.identifier = identifier
-
-    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
-        """Return the latents of those stimuli that there are latents of."""
-        shared = np.intersect1d(stimuli.ids, self._latents["stimulus"].values)
-        if shared.size == 0:
-            raise StimulusMismatchError(
-                f"{self.identifier} has latents of {arrays.name_some(self._latents['stimulus'].values)}, "
-                f"but none of the stimuli of {stimuli.identifier!r} ({arrays.name_some(stimuli.ids)})"
-            )
-        return self._latents.sel(stimulus=shared)
-
-
-class FunctionModel:
-    """A function of pixels.
-
-    Parameters
-    ----------
-    function : callable
-        Takes float32 pixels in [0, 1] of shape (n, height, width), or (n, height, width, 3) with
-        ``channels=3``; returns (n, n_units), or any shape that starts with n.
-    identifier : str
-    image_size : int, optional
-        Images are resampled to image_size × image_size; by default they keep their size.
-    channels : {1, 3}
-    batch_size : int
-        How many images the function gets at once.
-    fingerprint : str, optional
-        Digest of what determines the function's values; see :class:`Model`.
-    """
-
-    def __init__(
-        self,
-        function: Callable[[NDArray[np.float32]], ArrayLike],
-        identifier: str,
-        *,
-        image_size: int | None = None,
-        channels: int = 1,
-        batch_size: int = 256,
-        fingerprint: str | None = None,
-    ) -> None:
-        self.function = function
-        self.identifier = identifier
-        self.image_size = image_size
-        self.channels = channels
-        self.batch_size = batch_size
-        self.fingerprint = fingerprint
-
-    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
-        """Apply the function to the images, a batch at a time."""
-        return gather_latents(self.latent_batches(stimuli), stimuli.ids)
-
-    def latent_batches(self, stimuli: StimulusSet) -> Iterator[xr.DataArray]:
-        """Yield the latents of one batch of images after another."""
-        ids, start = stimuli.ids, 0
-        for pixels in stimuli.batches(self.batch_size, size=self.image_size, channels=self.channels):
-            values = np.asarray(self.function(pixels), dtype=np.float64)
-            if values.ndim == 0 or len(values) != len(pixels):
-                raise ModelError(
-                    f"{self.identifier} returned shape {values.shape} for {len(pixels)} images; "
-                    "it must return one row of unit values for each image"
-                )
-            stop = start + len(pixels)
-            yield arrays.latents(values.reshape(len(pixels), -1), stimulus=ids[start:stop])
-            start = stop
-
-
 def as_model(
     obj: Any,
     *,
@@ -229,7 +163,9 @@ def as_model(
     obj : Model, DataArray, function, fitted scikit-learn transformer, torch module, or str
         A string is the name of a model, as in :func:`load_model`.
     identifier : str, optional
-        Name of the model in scores; by default the function's or class's own name.
+        Name of the model in scores. By default the name of a function at the top of a module; for lambdas, networks,
+        transformers and latents that were computed elsewhere their kind with a digest of what they compute with, so
+        that different models have different names.
     layer : str or sequence of str, optional
         For networks: the module whose output is taken; several are concatenated.
     preprocess : optional
@@ -263,7 +199,7 @@ def as_model(
         options["layer"] = layer
     if isinstance(obj, xr.DataArray):
         _refuse_options("precomputed latents", options)
-        return PrecomputedModel(obj, identifier or str(obj.attrs.get("identifier", "precomputed")))
+        return PrecomputedModel(obj, identifier or name_latents(obj))
     if isinstance(obj, Model):
         _refuse_options(f"{obj.identifier}, which is a model already,", _given(identifier, options))
         return obj
@@ -272,7 +208,7 @@ def as_model(
         if model is not None:
             return model
     if callable(obj):
-        name = identifier or str(getattr(obj, "__name__", type(obj).__name__))
+        name = identifier or name_function(obj, options)
         try:
             return FunctionModel(obj, name, **options)
         except TypeError as error:

@@ -82,7 +82,7 @@ def open_netcdf(path: Path) -> xr.Dataset:
         # h5netcdf leaves a traceback on stderr for a file whose root HDF5 itself cannot read.
         with h5py.File(path) as file:
             list(file.items())
-        return xr.open_dataset(path, engine="h5netcdf", cache=False)
+        return xr.open_dataset(path, engine="h5netcdf", cache=False, decode_timedelta=False)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import ArrayError
+from neuroalign.masked import as_numbers
 from neuroalign.scores import Score
 
 FloatArray = NDArray[np.float64]
@@ -112,11 +113,9 @@ class NeuronStatistic:
         empty : float
             Statistic of a draw without any weight.
         """
-        of = np.asarray(values, dtype=np.float64)
-        given = (
-            np.isfinite(of).astype(np.float64) if weights is None else np.asarray(weights, dtype=np.float64)
-        )
-        if (given < 0).any() or not np.isfinite(of[given > 0]).all():
+        of = as_numbers(values, np.float64)
+        given = np.isfinite(of).astype(np.float64) if weights is None else as_numbers(weights, np.float64)
+        if not (given >= 0).all() or not np.isfinite(of[given > 0]).all():
             raise ArrayError("values must be finite and weights not negative where neurons have weight")
         terms = np.stack([np.where(given > 0, given * np.where(given > 0, of, 0.0), 0.0), given], axis=1)
 

@@ -10,7 +10,7 @@ import numpy as np
 from neuroalign.benchmark import Benchmark, make_benchmark
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.registry import benchmarks
-from neuroalign.scores import Score
+from neuroalign.scores import Score, find_repeated
 from neuroalign.specs import format_spec
 
 
@@ -101,6 +101,13 @@ def group_scores(
             )
         groups[group].families.setdefault(score.family, {})[key] = score
     for group, of_group in groups.items():
+        for family, of_family in of_group.families.items():
+            in_order = sorted(of_family.values(), key=lambda score: score.model)
+            repeated = find_repeated(in_order)
+            left_out += [(group, "with the very latents of another instance")] * len(repeated)
+            of_group.families[family] = {
+                key: score for key, score in of_family.items() if score.model not in repeated
+            }
         in_families = {
             score.model
             for family, of in of_group.families.items()

@@ -7,8 +7,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neuroalign.masked import as_numbers
+
 # To make one takes longer than to read a record.
 _NO_ARRAYS = xr.Dataset()
+
+
+#: How a note begins that says which images a model was trained on.
+TRAINED_ON = "trained on the images of"
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,11 +129,56 @@ class Score:
         )
 
 
+def describe_trained_on(trained_on: str, dataset: str) -> str:
+    """Say that a model was trained on other stimuli than those that it is scored on.
+
+    Parameters
+    ----------
+    trained_on : str
+        Identifier of the dataset or stimulus set that the model was trained on.
+    dataset : str
+        Identifier of the dataset that it is scored on.
+    """
+    return f"{TRAINED_ON} {trained_on}, not on those of {dataset}"
+
+
 def standard_error(values: Any) -> float:
     """Return the standard error of the mean of the finite values (ddof 1); NaN for fewer than two."""
-    array = np.asarray(values, dtype=np.float64).ravel()
+    array = as_numbers(values, np.float64).ravel()
     array = array[np.isfinite(array)]
     return float(array.std(ddof=1) / np.sqrt(array.size)) if array.size > 1 else float("nan")
+
+
+def find_repeated(scores: Sequence[Score]) -> dict[str, str]:
+    """Find instances whose latents are those of another instance of the family, so that they must not count as more.
+
+    Parameters
+    ----------
+    scores : sequence of Score
+        Scores of the instances of one family on one dataset, by any benchmarks.
+
+    Returns
+    -------
+    dict of str to str
+        For each instance that repeats another one, the instance that it repeats: the first of them in `scores`. Two
+        instances whose latents are identical but whose scores differ, as decoders may, are two.
+    """
+    seen: dict[Any, str] = {}
+    by_model: dict[str, list[Score]] = {}
+    for score in scores:
+        by_model.setdefault(score.model, []).append(score)
+    repeated = {}
+    for model, of_model in by_model.items():
+        latents = {score.provenance.get("latents_hash") for score in of_model}
+        if None in latents:
+            continue
+        values = sorted(
+            (score.benchmark, str(sorted(score.options.items())), repr(score.value)) for score in of_model
+        )
+        first = seen.setdefault((tuple(sorted(map(str, latents))), tuple(values)), model)
+        if first != model:
+            repeated[model] = first
+    return repeated
 
 
 def summarise(scores: Sequence[Score], *, family: str) -> Score:
@@ -150,6 +201,10 @@ def summarise(scores: Sequence[Score], *, family: str) -> Score:
     values = np.array([each.value for each in scores])
     finite = values[np.isfinite(values)]
     notes = [f"mean over {finite.size} instances"]
+    for note in dict.fromkeys(
+        note for score in scores for note in score.notes if note.startswith(TRAINED_ON)
+    ):
+        notes.append(note)
     if finite.size < values.size:
         notes.append(f"{values.size - finite.size} of {values.size} instances have no score")
     notes += [note for note in first.notes if all(note in score.notes for score in scores)]
@@ -177,6 +232,7 @@ def summarise(scores: Sequence[Score], *, family: str) -> Score:
             key: value
             for key, value in first.provenance.items()
             if key in ("neuroalign", "dataset_hash", "simulated", "join")
+            or (key == "trained_on" and all(score.provenance.get(key) == value for score in scores))
         },
         notes=notes,
         instances=tuple(scores),

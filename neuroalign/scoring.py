@@ -4,8 +4,11 @@ import os
 import platform
 import time
 import traceback
+import warnings
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,18 +16,18 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neuroalign.arrays import Join
+from neuroalign.arrays import Join, name_some
 from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import ModelError, NeuroalignError, UsageError
+from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning, UsageError
 from neuroalign.hashing import digest
 from neuroalign.latents_cache import compute_latents
 from neuroalign.models import Model, ModelFamily, load_model
 from neuroalign.nulls import notes_on_null, permutation_null, with_null
 from neuroalign.progress import progress
 from neuroalign.results import ResultsStore, now, score_key
-from neuroalign.scores import Score, summarise
+from neuroalign.scores import TRAINED_ON, Score, describe_trained_on, find_repeated, summarise
 from neuroalign.stimuli import StimulusSet
 
 
@@ -40,14 +43,17 @@ class Failure:
 class _Prepared:
     """A model whose latents of one stimulus set are computed already."""
 
-    def __init__(self, model: Model, stimuli: StimulusSet, latents: xr.DataArray) -> None:
+    def __init__(self, model: Model, stimuli: StimulusSet, latents: xr.DataArray, use_cache: bool) -> None:
         self.identifier = model.identifier
+        self._use_cache = use_cache
         self._model, self._stimuli, self._latents = model, stimuli, latents
         if hasattr(model, "decode"):
             self.decode = model.decode
 
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
-        return self._latents if stimuli is self._stimuli else compute_latents(self._model, stimuli)
+        if stimuli is self._stimuli:
+            return self._latents
+        return compute_latents(self._model, stimuli, use_cache=self._use_cache)
 
 
 def score(
@@ -156,6 +162,13 @@ def score_all(
         )
     family = loaded.identifier
     is_sample = loaded.is_sample if isinstance(loaded, ModelFamily) else None
+    names = Counter(instance.identifier for instance in instances)
+    repeated = [name for name, n in names.items() if n > 1]
+    if repeated:
+        raise ModelError(
+            f"{names[repeated[0]]} instances of {family} have the same name {repeated[0]}; give each instance a name "
+            "of its own"
+        )
     store = store or ResultsStore()
     created = now()
     jobs: Iterable[Any] = (
@@ -185,10 +198,35 @@ def score_all(
         for of_instance in progress(finished, description=description, total=len(instances), unit="model")
         for outcome in of_instance
     ]
-    return (
-        [each for each in outcomes if isinstance(each, Score)],
-        [each for each in outcomes if isinstance(each, Failure)],
+    scores = [outcome for outcome in outcomes if isinstance(outcome, Score)]
+    failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+    return _count_once(family, scores) if is_family else scores, failures
+
+
+def _count_once(family: str, scores: Sequence[Score]) -> list[Score]:
+    """Leave out instances whose latents are identical to those of another instance, with a note on that instance."""
+    repeated = find_repeated(scores)
+    if not repeated:
+        return list(scores)
+    repeats: dict[str, list[str]] = {}
+    for name, first in repeated.items():
+        repeats.setdefault(first, []).append(name)
+    notes = {
+        first: f"its latents are identical to those of {name_some(names)}, so that they count once"
+        for first, names in repeats.items()
+    }
+    n_instances = len({score.model for score in scores})
+    warnings.warn(
+        f"{len(repeated)} of {n_instances} instances of {family} have latents identical to those of another instance "
+        f"and are left out: {name_some(list(repeated))}",
+        NeuroalignWarning,
+        stacklevel=3,
     )
+    return [
+        replace(score, notes=(*score.notes, notes[score.model])) if score.model in notes else score
+        for score in scores
+        if score.model not in repeated
+    ]
 
 
 def _score_instance(
@@ -211,7 +249,7 @@ def _score_instance(
         reason = _reason(error, f"the latents of {model.identifier} cannot be computed")
         return [Failure(model.identifier, each.identifier, reason) for each in benchmarks]
     latents_seconds = time.monotonic() - started
-    prepared = _Prepared(model, dataset.stimuli, latents)
+    prepared = _Prepared(model, dataset.stimuli, latents, use_cache)
     latents_hash = _hash_latents(latents)
     outcomes: list[Score | Failure] = []
     for benchmark in benchmarks:
@@ -221,7 +259,7 @@ def _score_instance(
             if is_sample is not None and known.provenance.get("is_sample") != is_sample and key:
                 known = replace(known, provenance={**known.provenance, "is_sample": is_sample})
                 store.save(key, known)
-            outcomes.append(known)
+            outcomes.append(_with_notes(known, model, dataset))
             continue
         started = time.monotonic()
         try:
@@ -256,10 +294,37 @@ def _score_instance(
             **computed.provenance,
         }
         computed = replace(computed, family=family, provenance=provenance)
+        computed = _with_notes(computed, model, dataset)
         if use_cache and key:
             store.save(key, computed)
         outcomes.append(computed)
     return outcomes
+
+
+def _with_notes(score: Score, model: Model, dataset: Dataset) -> Score:
+    """Add the notes of a model, and record its training stimuli, with a note where the dataset has others."""
+    own = [note for note in getattr(model, "notes", ()) if note not in score.notes]
+    score = replace(score, notes=(*score.notes, *own)) if own else score
+    trained_on = getattr(model, "trained_on", None)
+    if trained_on is None:
+        return score
+    notes = [note for note in score.notes if not note.startswith(TRAINED_ON)]
+    if not _is_trained_on(model, trained_on, dataset):
+        notes.append(describe_trained_on(trained_on, dataset.identifier))
+    return replace(score, notes=tuple(notes), provenance={**score.provenance, "trained_on": trained_on})
+
+
+def _is_trained_on(model: Model, trained_on: str, dataset: Dataset) -> bool:
+    expected = getattr(model, "trained_on_hash", None)
+    if expected is None or not dataset.stimuli.has_images:
+        return trained_on in (dataset.identifier, dataset.stimuli.identifier)
+    return bool(expected == _training_hash(dataset.stimuli))
+
+
+@lru_cache(maxsize=4)
+def _training_hash(stimuli: StimulusSet) -> str:
+    # All images are read for it.
+    return stimuli.training().content_hash
 
 
 def _has_null(score: Score, n_permutations: int, seed: int) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,9 @@ from neuroalign.errors import (
     StimulusMismatchError,
 )
 from neuroalign.hashing import digest
+from neuroalign.image_sources import ImageSource, as_pixels, bytes_of, open_image, size_of
 from neuroalign.landmarks import mirror_partners, validate_landmarks
+from neuroalign.masked import as_labels
 from neuroalign.variants import Originals, VariantTable
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
@@ -50,7 +51,7 @@ class StimulusSet:
         self,
         identifier: str,
         table: pd.DataFrame,
-        images: Mapping[str, Path | NDArray[np.uint8]] | None = None,
+        images: Mapping[str, ImageSource] | None = None,
         *,
         mirror_training: bool = False,
         mirrored: bool = False,
@@ -85,17 +86,7 @@ class StimulusSet:
             By default "0", "1", ….
         identifier : str
         """
-        pixels = np.asarray(images)
-        if pixels.ndim not in (3, 4) or (pixels.ndim == 4 and pixels.shape[-1] != 3):
-            raise DatasetError(f"images must be (n, height, width[, 3]), not {pixels.shape}")
-        if pixels.dtype != np.uint8:
-            inside = (pixels >= 0) & (pixels <= 1)
-            if pixels.dtype.kind != "f" or not inside.all():
-                spread = f" from {pixels.min():g} to {pixels.max():g}" if pixels.size else ""
-                raise DatasetError(
-                    f"images must be uint8, or floats in [0, 1]; these are {pixels.dtype}{spread}"
-                )
-            pixels = np.rint(pixels * 255).astype(np.uint8)
+        pixels = as_pixels(images)
         names = [str(i) for i in range(len(pixels))] if ids is None else [str(each) for each in ids]
         if len(names) != len(pixels):
             raise DatasetError(f"{len(names)} ids were given for {len(pixels)} images")
@@ -265,13 +256,7 @@ class StimulusSet:
         DatasetError
             If the image cannot be read.
         """
-        source = self._sources[stimulus_id]
-        try:
-            with Image.open(source) if isinstance(source, Path) else Image.fromarray(source) as image:
-                image.load()
-                return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if self.mirrored else image
-        except Exception as error:  # the decoders raise nearly anything on a damaged file
-            raise DatasetError(f"cannot read the image of stimulus {str(stimulus_id)!r}: {error}") from error
+        return open_image(self._sources[stimulus_id], stimulus_id, mirrored=self.mirrored)
 
     def points(self, size: int) -> xr.DataArray:
         """Return the landmarks on the images that :meth:`pixels` returns for this size.
@@ -321,14 +306,7 @@ class StimulusSet:
         DatasetError
             If the file cannot be read.
         """
-        source = self._sources[stimulus_id]
-        if not isinstance(source, Path):
-            return source.shape[1], source.shape[0]
-        try:
-            with Image.open(source) as image:
-                return image.size
-        except Exception as error:  # the decoders raise nearly anything on a damaged file
-            raise DatasetError(f"cannot read the image of stimulus {str(stimulus_id)!r}: {error}") from error
+        return size_of(self._sources[stimulus_id], stimulus_id)
 
     def image_bytes(self, stimulus_id: str) -> bytes:
         """Return the file of one image as bytes (PNG for images in memory).
@@ -340,17 +318,7 @@ class StimulusSet:
         DatasetError
             If the file cannot be read.
         """
-        source = self._sources[stimulus_id]
-        if isinstance(source, Path):
-            try:
-                return source.read_bytes()
-            except OSError as error:
-                raise DatasetError(
-                    f"cannot read the image of stimulus {str(stimulus_id)!r}: {error}"
-                ) from error
-        buffer = BytesIO()
-        Image.fromarray(source).save(buffer, format="PNG")
-        return buffer.getvalue()
+        return bytes_of(self._sources[stimulus_id], stimulus_id)
 
     def image_suffix(self, stimulus_id: str) -> str:
         """Return the file name ending of one image, with its dot."""
@@ -386,7 +354,7 @@ class StimulusSet:
         return VariantTable(self.table, self._images)
 
     def _expect_known(self, ids: ArrayLike) -> NDArray[np.str_]:
-        wanted = np.asarray(ids).astype(str)
+        wanted = as_labels(ids, "ids").astype(str)
         unknown = wanted[~np.isin(wanted, self.ids)]
         if unknown.size:
             raise StimulusMismatchError(
@@ -395,7 +363,7 @@ class StimulusSet:
         return wanted
 
     @property
-    def _sources(self) -> Mapping[str, Path | NDArray[np.uint8]]:
+    def _sources(self) -> Mapping[str, ImageSource]:
         if self._images is None:
             raise MissingImagesError(
                 f"the stimulus set {self.identifier!r} has no images, and this model needs them; "

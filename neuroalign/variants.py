@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from neuroalign.arrays import name_some
 from neuroalign.errors import DatasetError
+from neuroalign.image_sources import ImageSource, bytes_of, length_of
 
 #: Column of a stimulus table that names the original of each variant.
 COLUMN = "original"
@@ -82,7 +83,7 @@ class VariantTable:
         If the column ``original`` holds flags, if an original is a variant itself, or if an image cannot be read.
     """
 
-    def __init__(self, table: pd.DataFrame, images: Mapping[str, Path | NDArray[np.uint8]] | None) -> None:
+    def __init__(self, table: pd.DataFrame, images: Mapping[str, ImageSource] | None) -> None:
         self._index = table.index.astype(str)
         self._named = _named_originals(table, self._index)
         self._image = np.arange(len(self._index)) if images is None else _equal_images(self._index, images)
@@ -113,8 +114,11 @@ def _named_originals(table: pd.DataFrame, index: pd.Index) -> NDArray[np.int64]:
     if COLUMN not in table:
         return np.arange(len(index))
     ids = set(index)
-    # Some writers of netCDF store a missing text as "nan".
-    names = ["" if name.lower() == "nan" and name not in ids else name for name in map(_text, table[COLUMN])]
+    # Some writers of netCDF store a missing text as "nan" or "None".
+    names = [
+        "" if name.lower() in ("nan", "none") and name not in ids else name
+        for name in map(_text, table[COLUMN])
+    ]
     given = {name for name in names if name}
     if given and {name.lower() for name in given} <= _FLAGS and not given & ids:
         raise DatasetError(
@@ -142,11 +146,11 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _equal_images(index: pd.Index, images: Mapping[str, Path | NDArray[np.uint8]]) -> NDArray[np.int64]:
+def _equal_images(index: pd.Index, images: Mapping[str, ImageSource]) -> NDArray[np.int64]:
     """Return a label of the image of each stimulus; equal bytes have equal labels."""
     sources = [images[stimulus] for stimulus in index]
     # Files of unequal length differ: most files need not be read.
-    sizes = pd.Series([_size(source, stimulus) for source, stimulus in zip(sources, index, strict=True)])
+    sizes = pd.Series([length_of(source, stimulus) for source, stimulus in zip(sources, index, strict=True)])
     repeated = sizes.duplicated(keep=False).to_numpy()
     keys = [
         (size, _digest(source, stimulus) if is_repeated else str(place))
@@ -157,22 +161,8 @@ def _equal_images(index: pd.Index, images: Mapping[str, Path | NDArray[np.uint8]
     return pd.factorize(np.array([f"{size} {key}" for size, key in keys], dtype=object))[0]
 
 
-def _size(source: Path | NDArray[np.uint8], stimulus: str) -> str:
-    if not isinstance(source, Path):
-        return f"array {source.shape}"
-    try:
-        return f"file {source.stat().st_size}"
-    except OSError as error:
-        raise DatasetError(f"cannot read the image of stimulus {stimulus!r}: {error}") from error
-
-
-def _digest(source: Path | NDArray[np.uint8], stimulus: str) -> str:
-    if not isinstance(source, Path):
-        return sha256(source.tobytes()).hexdigest()
-    try:
-        return sha256(source.read_bytes()).hexdigest()
-    except OSError as error:
-        raise DatasetError(f"cannot read the image of stimulus {stimulus!r}: {error}") from error
+def _digest(source: ImageSource, stimulus: str) -> str:
+    return sha256(bytes_of(source, stimulus) if isinstance(source, Path) else source.tobytes()).hexdigest()
 
 
 def _components(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:

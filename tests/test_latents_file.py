@@ -108,7 +108,7 @@ def test_what_is_interrupted_leaves_nothing(stimuli, monkeypatch, error, megabyt
     seen = []
 
     def stops(pixels):
-        seen.append(len(pixels))
+        seen.extend([len(pixels)] if len(pixels) > 1 else [])
         if len(seen) == 3:
             raise error
         return flat(pixels)
@@ -156,9 +156,12 @@ def test_models_within_models_keep_to_what_was_said_of_the_cache(dataset):
 
 def test_latents_in_a_file_are_scored(dataset, no_memory):
     factors = dataset.stimuli.table[["factor_0", "factor_1", "factor_2", "factor_3"]].to_numpy()
-    values = iter([factors[:60], factors[60:]] * 2)
+    of_image = {image.tobytes(): row for image, row in zip(dataset.stimuli.pixels(), factors, strict=True)}
     from_file = as_model(
-        lambda pixels: next(values), batch_size=60, fingerprint="factors", identifier="factors"
+        lambda pixels: np.stack([of_image[image.tobytes()] for image in pixels]),
+        batch_size=60,
+        fingerprint="factors",
+        identifier="factors",
     )
     known = xr.DataArray(factors, dims=("stimulus", "unit"), coords={"stimulus": dataset.stimuli.ids})
     first, second = (
@@ -185,6 +188,46 @@ def test_mistakes_are_explained(stimuli):
     batches = [arrays.latents(np.zeros((1, n)), stimulus=[str(n)]) for n in (2, 3)]
     with pytest.raises(ModelError, match="2 units for some stimuli and 3 for others"):
         gather_latents(batches, np.array(["2", "3"]))
+
+
+class Yields:
+    """Yields latents of chosen stimuli: the number in the id, and a constant."""
+
+    identifier = "yields"
+    fingerprint = "yields"
+
+    def __init__(self, batches):
+        self.chosen = batches
+
+    def latents(self, stimuli):
+        raise AssertionError
+
+    def latent_batches(self, stimuli):
+        for ids in self.chosen:
+            yield arrays.latents([[float(each), 1.0] for each in ids], stimulus=ids)
+
+
+@pytest.mark.parametrize("megabytes", ["0.0001", "100"])
+def test_latents_belong_to_the_stimuli_that_they_are_labelled_with(stimuli, monkeypatch, megabytes):
+    monkeypatch.setenv("NEUROALIGN_LATENTS_MEMORY", megabytes)
+    shuffled = np.random.default_rng(1).permutation(stimuli.ids)
+    latents = compute_latents(Yields([shuffled[:7], shuffled[7:30], shuffled[30:]]), stimuli)
+    assert latents["stimulus"].values.tolist() == stimuli.ids.tolist()
+    np.testing.assert_array_equal(latents.values[:, 0], stimuli.ids.astype(float))
+    assert latents["informative"].values.tolist() == [True, False]
+
+
+@pytest.mark.parametrize("megabytes", ["0.0001", "100"])
+def test_each_stimulus_has_latents_once(stimuli, monkeypatch, megabytes):
+    monkeypatch.setenv("NEUROALIGN_LATENTS_MEMORY", megabytes)
+    ids = stimuli.ids
+    with pytest.raises(ModelError, match=r"no latents of 2 of 50 stimuli: 48, 49; it must yield each"):
+        compute_latents(Yields([ids[:20], ids[20:48]]), stimuli)
+    with pytest.raises(ModelError, match=r"latents of a stimulus more than once: 19$"):
+        compute_latents(Yields([ids[:20], ids[19:]]), stimuli)
+    with pytest.raises(ModelError, match=r"latents of stimuli that it was not given: 999$"):
+        compute_latents(Yields([ids[:20], ["999"]]), stimuli)
+    assert files() == []
 
 
 PROGRAM = """

@@ -1,18 +1,25 @@
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 import pytest
 import xarray as xr
+from neuroalign.benchmarks.alignment import Alignment
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from neuroalign.benchmark import load_benchmark
-from neuroalign.comparison import generalise, make_sample
-from neuroalign.leaderboards import describe_welch_only, leaderboard, leaderboards
+from neuroalign.comparison import Sample, generalise, infer_pairs, make_sample
+from neuroalign.hashing import digest
+from neuroalign.leaderboard_findings import describe_findings, describe_welch_only
+from neuroalign.leaderboards import leaderboard, leaderboards
+from neuroalign.metrics import reliability
+from neuroalign.registry import benchmarks as registered
+from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.results import ResultsStore
 from neuroalign.scores import Score
+from neuroalign.stats import pairwise_welch
 
 VALUES = {"good": [0.9, 0.8, 0.85], "middle": [0.6, 0.5, 0.55, 0.45], "single": [0.7], "bad": [0.1, 0.3, 0.2]}
 
@@ -62,21 +69,26 @@ def test_order_means_and_tests(store, dataset):
         for pair in combinations(tested, 2)
     }
     against_best = [expected[frozenset(("good", name))] for name in ("middle", "bad")]
-    np.testing.assert_allclose(table["p_raw"][[2, 3]], against_best)
+    np.testing.assert_allclose(table["welch_p_raw"][[2, 3]], against_best)
     # Holm over the three pairs that have a test: the single instance has none, and says why.
     holm = dict(zip(expected, multipletests(list(expected.values()), method="holm")[1], strict=True))
-    np.testing.assert_allclose(table["p"][[2, 3]], [holm[frozenset(("good", n))] for n in ("middle", "bad")])
-    assert np.isnan(table["p"][1])
+    np.testing.assert_allclose(
+        table["welch_p"][[2, 3]], [holm[frozenset(("good", n))] for n in ("middle", "bad")]
+    )
+    assert np.isnan(table["welch_p"][1])
     assert table["note"][1] == "no test: one instance"
-    assert "fewer than two" in table.attrs["pairs"][0]["reason"]
+    assert "fewer than two" in table.attrs["pairs"][0]["welch_reason"]
     assert table["note"][0] == "best"
     # Letters say the same as the corrected p of each pair.
-    letters = dict(zip(table["family"], map(set, table["letters"]), strict=True))
+    letters = dict(zip(table["family"], map(set, table["welch_letters"]), strict=True))
     for pair, p in holm.items():
         first, second = pair
         assert bool(letters[first] & letters[second]) == (p >= 0.05)
     assert letters["single"] == set()
-    of_pairs = {frozenset((each["a"], each["b"])): each["p"] for each in table.attrs["pairs"]}
+    # These scores have no arrays: nothing is tested over neurons, so there are no letters, and it is said why.
+    assert set(table["letters"]) == {""}
+    assert "are not those of alignment" in table.attrs["no_neurons"]
+    of_pairs = {frozenset((each["a"], each["b"])): each["welch_p"] for each in table.attrs["pairs"]}
     np.testing.assert_allclose([of_pairs[pair] for pair in holm], list(holm.values()))
 
 
@@ -92,9 +104,9 @@ def test_interval_is_students_over_instances_and_error_the_instances_own(store, 
 
 def test_correction_is_chosen(store, dataset):
     holm, bh = (leaderboard(dataset, correction=each) for each in ("holm", "bh"))
-    np.testing.assert_array_equal(holm["p_raw"], bh["p_raw"])
-    raw = [each["p_raw"] for each in bh.attrs["pairs"] if not each["reason"]]
-    corrected = [each["p"] for each in bh.attrs["pairs"] if not each["reason"]]
+    np.testing.assert_array_equal(holm["welch_p_raw"], bh["welch_p_raw"])
+    raw = [pair["welch_p_raw"] for pair in bh.attrs["pairs"] if not pair["welch_reason"]]
+    corrected = [pair["welch_p"] for pair in bh.attrs["pairs"] if not pair["welch_reason"]]
     np.testing.assert_allclose(corrected, multipletests(raw, method="fdr_bh")[1])
 
 
@@ -116,7 +128,9 @@ def test_lower_is_better_puts_the_lowest_first(store, dataset):
         store.save(f"dd{index:02}", score)
     table = leaderboard(dataset, "decoding")
     assert list(table["family"]) == ["near", "far"]
-    assert table["letters"][0] == "a"
+    assert table["note"][1] == ""
+    assert list(table["welch_letters"]) == ["a", "a"] or list(table["welch_letters"]) == ["a", "b"]
+    assert table.attrs["higher_is_better"] is False
 
 
 def test_what_is_left_out_is_said(store, dataset):
@@ -183,10 +197,18 @@ def test_numbers_beside_the_scores_are_means_over_instances(store, dataset):
     assert table["beside: D"][["good", "bad"]].tolist() == [20, 7]
     assert table["beside: D"].isna()["middle"]
     # C = 1 - H/ln D at another D, of each instance: log 10 / log 30 and so on.
-    assert table["beside: at D = 30"]["bad"] == pytest.approx(1 - (1 - 0.1) * np.log(7) / np.log(30))
+    # Families are ranked at a common D where models differ in D; the paper's C stands beside.
+    assert table.attrs["statistic"]["label"] == "alignment C at D = 30"
+    assert table["mean"]["bad"] == pytest.approx(1 - (1 - 0.1) * np.log(7) / np.log(30))
     expected = [1 - (1 - 0.9) * np.log(10) / np.log(30), 0.8]
-    assert table["beside: at D = 30"]["good"] == pytest.approx(np.mean(expected))
-    assert table["beside: at D = 30"].isna()["middle"]
+    assert table["mean"]["good"] == pytest.approx(np.mean(expected))
+    assert table["value"]["good"] == pytest.approx(np.mean(VALUES["good"]))
+    assert (table["n"]["good"], table["n"]["middle"]) == (2, 0)
+    assert table["mean"].isna()["middle"]
+    assert table["note"]["middle"] == "no test: no alignment C at D = 30"
+    assert describe_findings(leaderboard(dataset, "alignment"))[0] == (
+        "No alignment C at D = 30 in the stored scores of middle, single; neuroalign score … --no-cache computes it."
+    )
 
 
 def test_a_best_family_of_one_instance_says_why_nothing_is_tested(store, dataset):
@@ -200,7 +222,7 @@ def test_a_best_family_of_one_instance_says_why_nothing_is_tested(store, dataset
 def test_empty(dataset):
     table = leaderboard(dataset, "alignment")
     assert len(table) == 0
-    assert "p" in table
+    assert "crossed_p" in table
 
 
 def with_arrays(store, dataset, seed=0):
@@ -250,11 +272,9 @@ def test_the_test_over_neurons_is_that_of_compare(dataset):
         instances, _, _, together = generalise(
             make_sample(families[names[0]], resampling), make_sample(families[name], resampling)
         )
-        assert (row.p_raw, row.crossed_p_raw) == pytest.approx((instances.p, together.p))
+        assert (row.welch_p_raw, row.crossed_p_raw) == pytest.approx((instances.p, together.p))
         assert (row.crossed_ci_low, row.crossed_ci_high) == pytest.approx((together.ci_low, together.ci_high))
-        assert (row.difference_ci_low, row.difference_ci_high) == pytest.approx(
-            (instances.ci_low, instances.ci_high)
-        )
+        assert (row.welch_ci_low, row.welch_ci_high) == pytest.approx((instances.ci_low, instances.ci_high))
     raw = [each["crossed_p_raw"] for each in table.attrs["pairs"]]
     corrected = [each["crossed_p"] for each in table.attrs["pairs"]]
     np.testing.assert_allclose(corrected, multipletests(raw, method="holm")[1])
@@ -279,7 +299,7 @@ def test_pairs_that_differ_by_welch_alone_are_named(dataset):
 
 def test_many_arrays_are_read_only_when_asked_for(dataset, monkeypatch):
     with_arrays(ResultsStore(), dataset)
-    monkeypatch.setattr("neuroalign.drawn_neurons.MOST_ARRAYS", 42)
+    monkeypatch.setattr("neuroalign.comparison.groups.MOST_ARRAYS", 42)
     table = leaderboard(dataset, "variance_explained")
     assert table["crossed_p"].isna().all()
     assert table.attrs["no_neurons"] == "the arrays of 43 scores were not read; --over-neurons reads them"
@@ -297,7 +317,7 @@ def test_damaged_arrays_cost_their_family_its_test_only(dataset):
     (store.folder / "s0" / "s003.nc").write_bytes(b"damaged")
     table = leaderboard(dataset, "variance_explained").set_index("family")
     assert table["crossed_p"].notna().to_dict() == {"best": False, "second": False, "far": True}
-    assert table["p"].notna()["second"]
+    assert table["welch_p"].notna()["second"]
     assert table.attrs["no_neurons"].startswith("second: the arrays in ")
     other = families["second"][3]
     store.save("s003", replace(other, data=other.data.assign_coords(neuroid=[f"x{i}" for i in range(30)])))
@@ -322,4 +342,204 @@ def test_a_score_that_is_no_mean_over_neurons_says_so(store, dataset):
     assert table.attrs["no_neurons"] == (
         "decoding matches each unit with one neuron, so drawn neurons need a new matching"
     )
-    assert table["p"].notna().sum() == 1
+    assert table["welch_p"].notna().sum() == 1
+
+
+def save(store, dataset, benchmark, family, option, value, *, data=None, beside=None):
+    """Save one score of a family whose members differ in an option, such as seed=3."""
+    store.save(
+        digest(family, option),
+        Score(
+            value=value,
+            error=0.03,
+            error_over="neurons",
+            model=f"{family}[{option}]",
+            family=family,
+            dataset=dataset.identifier,
+            benchmark=benchmark.identifier,
+            benchmark_version=benchmark.version,
+            options=benchmark.options(),
+            higher_is_better=benchmark.higher_is_better,
+            data=xr.Dataset() if data is None else data,
+            beside=beside or {},
+            provenance={"dataset_hash": dataset.content_hash},
+        ),
+    )
+
+
+# C of the instances that come with neuroalign, on AM-faces-sim, with D.
+BUNDLED = {
+    "ica": [
+        *[(0.7733, 10), (0.1821, 40), (0.3767, 20), (0.1986, 30), (0.1694, 50)],
+        *[(0.1727, 50), (0.3787, 20), (0.7718, 10), (0.1981, 40), (0.2199, 30)],
+    ],
+    "autoencoder": [(0.2145, 10), (0.2727, 50), (0.2672, 30)],
+    "pca": [(0.4499, 50), (0.4141, 30), (0.4259, 20), (0.3654, 10), (0.4345, 40)],
+    "vae": [(0.5926, 30), (0.6728, 50), (0.4551, 10)],
+    "beta_vae": [(0.8433, 50), (0.8465, 50), (0.8979, 50), (0.9189, 50), (0.792, 50)],
+}
+
+
+def test_alignment_is_tested_at_a_common_d(dataset):
+    store, benchmark = ResultsStore(), load_benchmark("alignment")
+    for family, instances in BUNDLED.items():
+        for index, (value, d) in enumerate(instances):
+            save(store, dataset, benchmark, family, f"n={d},seed={index}", value, beside={"D": d})
+    # Each at its own D, the families are not shown to differ.
+    of_values = {family: [value for value, _ in instances] for family, instances in BUNDLED.items()}
+    own = pairwise_welch(of_values).set_index(["a", "b"]).loc[("vae", "beta_vae")]
+    assert own["p"] == pytest.approx(0.173, abs=0.001)
+    table = leaderboard(dataset, "alignment", store=store).set_index("family")
+    assert table["welch_p"]["vae"] == pytest.approx(0.003, abs=0.0005)
+    assert table.attrs["statistic"]["label"] == "alignment C at D = 50"
+    assert table["value"]["vae"] == pytest.approx(0.5735, abs=1e-4)
+    assert table["mean"]["vae"] == pytest.approx(0.666, abs=1e-3)
+    assert table["mean"]["beta_vae"] == pytest.approx(table["value"]["beta_vae"])
+
+
+def equal_families(rng, *, n_families=6, n_instances=10, n_neurons=40):
+    """Families that are equally good, each of them for other neurons; their instances share the neurons."""
+    neurons = tuple(f"n{index:02d}" for index in range(n_neurons))
+    samples = {}
+    for family in range(n_families):
+        own = 0.5 + 0.15 * rng.standard_normal(n_neurons)
+        of_instances = 0.045 * rng.standard_normal((n_instances, 1))
+        values = own + of_instances + 0.02 * rng.standard_normal((n_instances, n_neurons))
+        mean = NeuronStatistic.weighted_mean(neurons, values.mean(axis=0))
+        samples[f"family_{family}"] = Sample(f"family_{family}", values.mean(axis=1), of_neurons=mean)
+    return samples
+
+
+def test_letters_of_equal_families_err_in_their_five_percent():
+    n_simulations, differ = 80, {"welch": 0, "crossed": 0}
+    rng = np.random.default_rng(0)
+    for _ in range(n_simulations):
+        samples = equal_families(rng)
+        welch = pairwise_welch({name: sample.values for name, sample in samples.items()})
+        crossed = infer_pairs(samples, n_resamples=300)
+        differ["welch"] += int((welch["p"] < 0.05).any())
+        differ["crossed"] += int((crossed["p"] < 0.05).any())
+    assert differ["welch"] / n_simulations == pytest.approx(0.55, abs=0.12)
+    assert differ["crossed"] / n_simulations <= 0.06
+
+
+def test_sizes_are_tested_over_neurons_only(dataset):
+    store, benchmark = ResultsStore(), load_benchmark("variance_explained")
+    rng = np.random.default_rng(1)
+    for family, mean, option in (("first", 0.6, "n"), ("second", 0.55, "n"), ("third", 0.3, "seed")):
+        for index in range(4):
+            # The sizes differ much more than other neurons would make them.
+            values = mean + 0.05 * index + 0.02 * rng.standard_normal(30)
+            data = xr.Dataset(
+                {"variance_explained": ("neuroid", values)}, coords={"neuroid": [f"n{i}" for i in range(30)]}
+            )
+            save(store, dataset, benchmark, family, f"{option}={index}", values.mean(), data=data)
+    table = leaderboard(dataset, "variance_explained", store=store).set_index("family")
+    assert table["welch_p"]["second"] > 0.05
+    assert table["crossed_p"]["second"] < 1e-6
+    assert table["crossed_over"].to_dict() == {
+        "first": "",
+        "second": "neurons",
+        "third": "instances and neurons",
+    }
+    assert list(table["letters"]) == ["a", "b", "c"]
+    assert table["interval_over"].to_dict() == {
+        "first": "neurons",
+        "second": "neurons",
+        "third": "instances and neurons",
+    }
+    assert table["ci_high"]["first"] - table["ci_low"]["first"] < 0.02
+    assert table["ci_high"]["third"] - table["ci_low"]["third"] > 0.1
+    table = leaderboard(dataset, "variance_explained", store=store)
+    assert describe_findings(table)[0] == (
+        "first and second have no seeds that vary: their members are not a sample of instances, so they are "
+        "tested over neurons only."
+    )
+    table.attrs["no_sample"].pop("second")
+    assert describe_findings(table)[0] == (
+        "first has no seed: its sizes are not a sample of instances, so it is tested over neurons only."
+    )
+
+
+def test_a_control_ranks_nothing(dataset):
+    store, benchmark = ResultsStore(), load_benchmark("linear_recombination")
+    for family, mean in (("b", 0.5), ("a", 0.1)):
+        for index in range(3):
+            save(store, dataset, benchmark, family, f"seed={index}", mean + 0.01 * index)
+    table = leaderboard(dataset, "linear_recombination", store=store)
+    assert list(table["family"]) == ["a", "b"]
+    assert table.attrs["is_control"]
+    assert table.attrs["pairs"] == []
+    assert set(table["letters"]) | set(table["welch_letters"]) | set(table["note"]) == {""}
+    assert describe_findings(table)[0] == (
+        "linear_recombination is a control: its families are not ranked, and have no letters."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Indexed(Alignment):
+    """Alignment with an axis index in front of C."""
+
+    @property
+    def statistics(self):
+        return (Statistic("axis_index", "axis index κ"), *super().statistics)
+
+    def resampling(self, statistic="", scores=()):
+        chosen = self.find_statistic(statistic)
+        if chosen.identifier != "axis_index":
+            return super().resampling(statistic, scores)
+        return Resampling(
+            chosen,
+            read=lambda score: score.beside.get("axis_index", np.nan),
+            from_score=lambda score: NeuronStatistic.weighted_mean(
+                score.data["neuroid"].values, score.data["axis"].values
+            ),
+        )
+
+
+def test_families_are_ranked_by_the_first_statistic(dataset, monkeypatch):
+    monkeypatch.setitem(registered._objects, "alignment", Indexed)
+    store, benchmark = ResultsStore(), Indexed()
+    rng = np.random.default_rng(0)
+    for family, c, kappa, d in (("aligned", 0.4, 0.5, 10), ("dead", 0.8, 0.02, 50), ("old", 0.9, np.nan, 50)):
+        for seed in range(4):
+            axis = kappa + 0.05 * rng.standard_normal(20)
+            weights = np.abs(rng.standard_normal((d, 20)))
+            data = xr.Dataset(
+                {
+                    "axis": ("neuroid", axis),
+                    "alignment": ("neuroid", np.full(20, c) + 0.01 * rng.standard_normal(20)),
+                    "weights": (("unit", "neuroid"), weights),
+                },
+                coords={"neuroid": [f"n{index}" for index in range(20)]},
+            )
+            beside = {"D": d, "axis_index_p": [0.01, 0.02, 0.9, 0.03][seed]}
+            if np.isfinite(kappa):
+                beside |= {"axis_index": axis.mean(), "axis_index_error": 0.07}
+            save(store, dataset, benchmark, family, f"seed={seed}", c, data=data, beside=beside)
+    table = leaderboard(dataset, "alignment", store=store)
+    assert list(table["family"]) == ["aligned", "dead", "old"]
+    assert table.attrs["statistic"]["identifier"] == "axis_index"
+    assert table["mean"][0] == pytest.approx(0.5, abs=0.03)
+    assert list(table["value"]) == pytest.approx([0.4, 0.8, 0.9])
+    assert list(table["letters"]) == ["a", "b", ""]
+    assert table["note"][2] == "no test: no axis index κ"
+    assert table["error"][0] == pytest.approx(0.07)
+    assert "beside: axis_index" not in table
+    # The median p of instances, not the mean.
+    assert table["beside: axis_index_p"][0] == pytest.approx(0.025)
+    assert table.attrs["value_statistic"]["label"] == "alignment C at D = 50"
+    at_50 = 1 - 0.6 * np.log(10) / np.log(50)
+    assert table["beside: alignment C at D = 50"][0] == pytest.approx(at_50)
+    assert table["value_difference"][1] == pytest.approx(at_50 - 0.8)
+    assert table["value_p"][1] < 1e-6
+    assert any("No axis index κ in the stored scores of old" in said for said in describe_findings(table))
+
+
+def test_reliability_stands_below(dataset):
+    store = ResultsStore()
+    with_arrays(store, dataset)
+    table = leaderboard(dataset, "variance_explained")
+    expected = np.median(reliability(dataset.trials).per_neuron)
+    assert table.attrs["reliability"] == pytest.approx(expected)
+    assert f"Median split-half reliability of the neurons: {expected:.2f}." in describe_findings(table)

@@ -23,10 +23,11 @@ def test_function_model_gets_pixels_and_keeps_ids(dataset):
     np.testing.assert_allclose(latents.values[:, 0], expected, rtol=1e-6)
 
 
-def test_function_name_is_the_identifier():
-    def contrast(pixels):
-        return pixels.std(axis=(1, 2))
+def contrast(pixels):
+    return pixels.std(axis=(1, 2))
 
+
+def test_function_name_is_the_identifier():
     assert as_model(contrast).identifier == "contrast"
 
 

@@ -20,10 +20,11 @@ from neuroalign.datasets.formats.folder import write_folder
 from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning
 from neuroalign.home import TEMPORARY_PREFIX, home
 from neuroalign.latents_cache import latents_folder
-from neuroalign.models import FixedFamily, PrecomputedModel, as_model
+from neuroalign.models import FixedFamily, as_model
 from neuroalign.results import ResultsStore
 from neuroalign.scoring import score, score_all
 from neuroalign.stimuli import StimulusSet
+from neuroalign.wrapped import PrecomputedModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,7 +251,10 @@ def test_scores_come_instance_by_instance(dataset):
 def test_latents_are_computed_once_for_all_benchmarks(dataset):
     asked = []
     model = as_model(
-        lambda pixels: asked.append(1) or pixels.mean(axis=(1, 2)), identifier="m", batch_size=500
+        # One image alone is there to check the model with.
+        lambda pixels: (len(pixels) > 1 and asked.append(1)) or pixels.mean(axis=(1, 2)),
+        identifier="m",
+        batch_size=500,
     )
     score_all(model, dataset, [MeanLatent(), MeanLatent(power=2), "correlation_ratio"])
     assert len(asked) == 1
@@ -399,3 +403,21 @@ def test_a_family_without_instances_is_an_error(dataset):
     empty = FixedFamily("nobody", [])
     with pytest.raises(ModelError, match="nobody has no instance for single; neuroalign info nobody says"):
         score(empty, dataset)
+
+
+class LooksElsewhere(MeanLatent):
+    """A benchmark that asks for latents of other stimuli, too."""
+
+    identifier: ClassVar[str] = "looks_elsewhere"
+
+    def score(self, model, dataset, *, join="exact"):
+        model.latents(dataset.stimuli.training())
+        return super().score(model, dataset, join=join)
+
+
+def test_without_cache_no_latents_are_kept(dataset, neuroalign_home):
+    model = as_model(lambda pixels: pixels.mean(axis=(1, 2)), identifier="m", fingerprint="m")
+    score(model, dataset, LooksElsewhere(), use_cache=False)
+    assert [path for path in neuroalign_home.rglob("*") if path.is_file()] == []
+    score(model, dataset, LooksElsewhere())
+    assert len(list((neuroalign_home / "latents").iterdir())) == 2

@@ -54,7 +54,7 @@ def test_numbers_name_stimuli_as_text_does():
     # A column of numbers with a gap is of floats in pandas.
     assert stimuli(["3", "4", "5"], [np.nan, 3.0, 3.0]).groups(["3", "4", "5"]).tolist() == [0, 0, 0]
     # Missing text that a writer of netCDF stored as text.
-    assert stimuli("abc", ["nan", "nan", "a"]).groups(list("abc")).tolist() == [0, 1, 0]
+    assert stimuli("abc", ["nan", "None", "a"]).groups(list("abc")).tolist() == [0, 1, 0]
 
 
 def test_a_variant_of_a_variant_is_refused():

@@ -86,8 +86,12 @@ def trace(module: "torch.nn.Module") -> Graph:
 def evaluating(module: "torch.nn.Module") -> Iterator[None]:
     """Put a module into evaluation mode, and each submodule back into its own mode after."""
     modes = [(each, each.training) for each in module.modules()]
-    module.eval()
     try:
+        try:
+            module.eval()
+        except NotImplementedError:  # exported programs refuse it
+            for each, _ in modes:
+                each.training = False
         yield
     finally:
         for each, training in modes:

@@ -1,17 +1,21 @@
 """Fitted scikit-learn transformers as models of flattened pixels."""
 
+from collections.abc import Iterator
 from math import isqrt
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from neuroalign.model_zoo.adapters.checks import comes_from, refuse_unknown
-from neuroalign.model_zoo.adapters.fingerprints import behaviour_digest
 from numpy.typing import NDArray
 
 from neuroalign import arrays
 from neuroalign.errors import ModelError
+from neuroalign.fingerprints import behaviour_digest, name_by_digest
 from neuroalign.hashing import digest
+from neuroalign.latents_file import gather_latents
+from neuroalign.masked import as_numbers
+from neuroalign.repeatability import check_rows
 from neuroalign.stimuli import StimulusSet
 
 #: Raised when the same transformer would give other latents.
@@ -37,8 +41,8 @@ class TransformerModel:
     batch_size : int
         How many images the transformer gets at once.
     fingerprint : str, optional
-        See :class:`neuroalign.Model`. By default a digest of everything fitted, and None for
-        transformers that cannot be seen through.
+        See :class:`neuroalign.Model`. By default a digest of everything fitted. None for transformers that
+        cannot be seen through, or draw random numbers.
 
     Raises
     ------
@@ -62,23 +66,51 @@ class TransformerModel:
         self.channels = channels
         self.batch_size = batch_size
         self._fingerprint = fingerprint
+        self._is_random = False
 
     @property
     def fingerprint(self) -> str | None:
-        """Digest of the fitted transformer and of the size of its images."""
-        if self._fingerprint is not None:
-            return self._fingerprint
+        """Digest of the fitted transformer and of the size of its images; None if it draws random numbers."""
+        if self._is_random:
+            return None
+        return self._fingerprint if self._fingerprint is not None else self.behaviour()
+
+    def behaviour(self) -> str | None:
+        """Return the digest of the fitted transformer and the size of its images; None if it cannot be seen through."""
         behaviour = behaviour_digest(self.transformer)
         return behaviour and digest("sklearn", VERSION, behaviour, self.image_size, self.channels)
 
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
-        """Transform the images, a batch at a time."""
-        batches = stimuli.batches(self.batch_size, size=self.image_size, channels=self.channels)
-        computed = [
-            _dense(self.transformer.transform(batch.reshape(len(batch), -1))).reshape(len(batch), -1)
-            for batch in batches
-        ]
-        return arrays.latents(np.concatenate(computed), stimulus=stimuli.ids)
+        """Transform the images, a batch at a time.
+
+        Raises
+        ------
+        ModelError
+            If the transformer returns another number of rows than it gets, or the row of an image depends on the
+            other images.
+        """
+        return gather_latents(self.latent_batches(stimuli), stimuli.ids)
+
+    def latent_batches(self, stimuli: StimulusSet) -> Iterator[xr.DataArray]:
+        """Yield the latents of one batch of images after another; see :meth:`latents`."""
+        start = 0
+        for batch in stimuli.batches(self.batch_size, size=self.image_size, channels=self.channels):
+            values = self._transform(batch)
+            if values.ndim == 0 or len(values) != len(batch):
+                raise ModelError(
+                    f"{self.identifier} returned shape {values.shape} for {len(batch)} images; "
+                    "it must return one row of unit values for each image"
+                )
+            if start == 0 and check_rows(
+                self._transform, batch, values, identifier=self.identifier, batch_size=self.batch_size
+            ):
+                self._is_random = True
+            stop = start + len(batch)
+            yield arrays.latents(values.reshape(len(batch), -1), stimulus=stimuli.ids[start:stop])
+            start = stop
+
+    def _transform(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
+        return _dense(self.transformer.transform(images.reshape(len(images), -1)))
 
 
 class InvertibleTransformerModel(TransformerModel):
@@ -107,7 +139,7 @@ def adapt(obj: Any, *, identifier: str | None = None, **options: Any) -> Transfo
     ----------
     obj : object
     identifier : str, optional
-        By default the name of its class.
+        By default the name of its class with a digest of everything fitted, such as ``PCA-1f0c3a9b``.
     **options
         ``image_size``, ``channels``, ``batch_size``, ``fingerprint``; see :class:`TransformerModel`.
 
@@ -134,9 +166,12 @@ def adapt(obj: Any, *, identifier: str | None = None, **options: Any) -> Transfo
     _expect_fitted(obj, name)
     refuse_unknown(f"the scikit-learn transformer {name}", TransformerModel, options)
     invertible = hasattr(obj, "inverse_transform") and options.get("channels", 1) == 1
-    return (InvertibleTransformerModel if invertible else TransformerModel)(
+    model = (InvertibleTransformerModel if invertible else TransformerModel)(
         obj, identifier or name, **options
     )
+    if identifier is None:
+        model.identifier = name_by_digest(name, options.get("fingerprint") or model.behaviour())
+    return model
 
 
 def _expect_fitted(transformer: Any, name: str) -> None:
@@ -168,4 +203,4 @@ def _image_size(transformer: Any, identifier: str, asked: int | None, channels: 
 
 def _dense(values: Any) -> NDArray[np.float64]:
     values = values.toarray() if hasattr(values, "toarray") else values
-    return np.asarray(values, dtype=np.float64)
+    return as_numbers(values, np.float64)

@@ -7,19 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
-from neuroalign.model_zoo.adapters.torch import (
-    POOLS,
-    SELECTOR,
-    Pool,
-    TorchModel,
-    mean_over_space,
-    name_network,
-)
+from neuroalign.model_zoo.adapters.extraction import SELECTOR
+from neuroalign.model_zoo.adapters.pooling import POOLS, Pool, mean_over_space
+from neuroalign.model_zoo.adapters.torch import TorchModel, name_network
 from neuroalign.model_zoo.adapters.weights import (
     draw_network,
     expect_fit,
     expect_reachable,
+    find_weights,
     missing_weights,
+    name_weights,
     read_weights,
 )
 
@@ -50,6 +47,7 @@ class TimmModel(TorchModel):
         Stages and names of modules.
     pool : {None, "mean", "token"}
     batch_size : int
+    batch_axis : int, optional
     """
 
     def __init__(
@@ -61,6 +59,7 @@ class TimmModel(TorchModel):
         layer: str | Sequence[str] = "pre_logits",
         pool: str | None = None,
         batch_size: int = 64,
+        batch_axis: int | None = None,
     ) -> None:
         from timm.data.config import resolve_model_data_config
         from timm.data.transforms_factory import create_transform
@@ -78,6 +77,7 @@ class TimmModel(TorchModel):
             channels=config["input_size"][0],
             pool=pool,
             batch_size=batch_size,
+            batch_axis=batch_axis,
         )
 
     def layer_shapes(self, stimuli: StimulusSet, *, nodes: bool = False) -> dict[str, tuple[int, ...]]:
@@ -132,6 +132,7 @@ def timm_model(
     seed: int = 0,
     pool: str | None = None,
     batch_size: int = 64,
+    batch_axis: int | None = None,
 ) -> TimmModel:
     """Load a network from timm as a model: the scheme ``timm:NAME[@LAYER]``.
 
@@ -152,12 +153,15 @@ def timm_model(
         and register tokens, or the class token.
     batch_size : int
         How many images the network gets at once.
+    batch_axis : int, optional
+        The axis of the layer's output that holds the images; by default the one whose length follows the number of
+        images.
 
     Returns
     -------
     TimmModel
         Images are preprocessed as the network's own configuration says. Its identifier names the layer,
-        and the weights where they are not the pretrained ones.
+        and the weights where they are not the pretrained ones: a file with a digest of its content.
 
     Raises
     ------
@@ -180,15 +184,20 @@ def timm_model(
         raise UsageError(f"timm:{name}: seed= is for weights=random only")
     import timm
 
+    file = None if weights in ("pretrained", "random") else find_weights(weights, f"timm:{name}")
+    if file is not None:
+        given["weights"] = name_weights(file)
     identifier = name_network(f"timm:{name}", layer, {**given, "pool": pool})
     _expect_known(name)
-    if weights == "pretrained":
-        network = _pretrained(name)
+    if file is not None:
+        network = _from_file(name, file)
     elif weights == "random":
         network = draw_network(lambda: timm.create_model(name, pretrained=False), seed)
     else:
-        network = _from_file(name, Path(weights))
-    return TimmModel(network, name, identifier, layer=layer, pool=pool, batch_size=batch_size)
+        network = _pretrained(name)
+    return TimmModel(
+        network, name, identifier, layer=layer, pool=pool, batch_size=batch_size, batch_axis=batch_axis
+    )
 
 
 def _expect_known(name: str) -> None:

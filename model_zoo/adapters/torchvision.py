@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
 from neuroalign.model_zoo.adapters.torch import TorchModel, name_network
-from neuroalign.model_zoo.adapters.weights import draw_network, expect_fit, expect_reachable, read_weights
+from neuroalign.model_zoo.adapters.weights import (
+    draw_network,
+    expect_fit,
+    expect_reachable,
+    find_weights,
+    name_weights,
+    read_weights,
+)
 
 from neuroalign.errors import ModelError, UsageError
 
@@ -24,6 +31,7 @@ def torchvision_model(
     seed: int = 0,
     pool: str | None = None,
     batch_size: int = 64,
+    batch_axis: int | None = None,
 ) -> TorchModel:
     """Load a network from torchvision as a model: the scheme ``torchvision:NAME[@LAYER]``.
 
@@ -43,6 +51,9 @@ def torchvision_model(
         How a layer with positions becomes units: every value one, or the mean over positions.
     batch_size : int
         How many images the network gets at once.
+    batch_axis : int, optional
+        The axis of the layer's output that holds the images; by default the one whose length follows the number of
+        images.
 
     Returns
     -------
@@ -78,12 +89,20 @@ def torchvision_model(
         network = draw_network(lambda: get_model(name, **_no_weights(name)), seed)
     else:
         network = get_model(name, **_no_weights(name))
-        file = Path(weights)
+        file = find_weights(weights, f"torchvision:{name}")
+        given["weights"] = name_weights(file)
+        identifier = name_network(f"torchvision:{name}", layer, {**given, "pool": pool})
         state = read_weights(file, f"torchvision:{name}")
         expect_fit(f"torchvision's {name}", file, network.state_dict(), state)
         network.load_state_dict(state)
     return TorchModel(
-        network, identifier, layer=layer, preprocess=best.transforms(), pool=pool, batch_size=batch_size
+        network,
+        identifier,
+        layer=layer,
+        preprocess=best.transforms(),
+        pool=pool,
+        batch_size=batch_size,
+        batch_axis=batch_axis,
     )
 
 

@@ -1,9 +1,12 @@
 """Weights of networks: drawn at random, read from a file that can run no code, or published."""
 
+import hashlib
+import re
 import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 _PATIENCE = 5.0
+_NAMED = re.compile(r"(?P<file>.+)#(?P<digest>[0-9a-f]{8})")
 
 
 def draw_network(make: "Callable[[], torch.nn.Module]", seed: int) -> "torch.nn.Module":
@@ -25,6 +29,65 @@ def draw_network(make: "Callable[[], torch.nn.Module]", seed: int) -> "torch.nn.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make()
+
+
+def find_weights(weights: str, model: str) -> Path:
+    """Return the file of weights that an option names: a path, or what :func:`name_weights` made of one.
+
+    Parameters
+    ----------
+    weights : str
+    model : str
+        Whose weights they should be, for messages.
+
+    Raises
+    ------
+    ModelError
+        If the file has another content than the name says.
+    """
+    match = _NAMED.fullmatch(weights)
+    if match is None or Path(weights).is_file():
+        return Path(weights)
+    file = Path(match["file"])
+    if file.is_file() and _digest(file) != match["digest"]:
+        raise ModelError(
+            f"{model}: the content of {file} has the digest {_digest(file)}, not {match['digest']}; give the file "
+            "that it was, or leave #… out"
+        )
+    return file
+
+
+def name_weights(file: Path, name: str | None = None) -> str:
+    """Name a file of weights by its path and its content: ``resnet.pth#1f0c3a9b``.
+
+    Parameters
+    ----------
+    file : Path
+        Without such a file the name is that of the path alone.
+    name : str, optional
+        What stands for the path.
+    """
+    name = str(file) if name is None else name
+    return f"{name}#{_digest(file)}" if file.is_file() else name
+
+
+def _digest(file: Path) -> str:
+    status = file.stat()
+    return hash_file(file, (status.st_mtime_ns, status.st_size))[:8]
+
+
+@lru_cache(maxsize=8)
+def hash_file(file: Path, stamp: tuple[int, int]) -> str:
+    """Return the SHA-256 of a file, which is read once for each stamp.
+
+    Parameters
+    ----------
+    file : Path
+    stamp : tuple of int
+        Time of its last change in nanoseconds, and its size in bytes.
+    """
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def read_weights(file: Path, model: str) -> "dict[str, torch.Tensor]":

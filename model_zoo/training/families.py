@@ -32,7 +32,8 @@ class TrainedFamily(ModelFamily):
     """Instances that come with neuroalign, and those that you train.
 
     The instances for a dataset are those that were trained on its own training images, by
-    ``neuroalign train FAMILY DATASET``, if there are any; otherwise the bundled ones. Names of your own
+    ``neuroalign train FAMILY DATASET``, if there are any; otherwise the bundled ones, whose scores say
+    which images they were trained on. Names of your own
     say what they were trained on: ``beta_vae[beta=4,seed=0,trained_on=my-faces]``.
     """
 

@@ -54,6 +54,11 @@ class TrainedModel:
         return self._trained.stimulus_set
 
     @property
+    def trained_on_hash(self) -> str:
+        """Digest of the stimulus set that the model was trained on."""
+        return self._trained.stimulus_set_hash
+
+    @property
     def record(self) -> Mapping[str, Any]:
         """Where the weights come from: recipe, stimulus set, versions, losses."""
         return self._trained.record

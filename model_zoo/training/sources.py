@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from neuroalign.datasets.catalogue import load_dataset
+from neuroalign.datasets.catalogue import load_dataset, names_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.folder import is_dataset_folder
 from neuroalign.datasets.formats.images import check_images, collect_images, stems
@@ -23,7 +23,8 @@ def open_stimuli(source: str | os.PathLike[str] | Dataset | StimulusSet) -> Iter
     Parameters
     ----------
     source : str, path, Dataset or StimulusSet
-        As for :func:`neuroalign.load_dataset`; a path may also be that of a folder of images, which
+        As for :func:`neuroalign.load_dataset`, whose rule of what is a name and what a path holds here, too; a path
+        may also be that of a folder of images, which
         are searched in its subfolders too, or of a ZIP archive of images. All of them are for training.
 
     Yields
@@ -41,7 +42,7 @@ def open_stimuli(source: str | os.PathLike[str] | Dataset | StimulusSet) -> Iter
     if isinstance(source, StimulusSet):
         yield source
         return
-    path = None if isinstance(source, Dataset) else Path(source).expanduser()
+    path = None if isinstance(source, Dataset) or names_dataset(source) else Path(source).expanduser()
     holds_images = path is not None and (
         (path.is_dir() and not is_dataset_folder(path)) or (path.is_file() and path.suffix.lower() == ".zip")
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-_FORMATS = ("matlab", "npy", "npz", "csv", "brainio", "rasters")
+_FORMATS = ("matlab", "npy", "npz", "csv", "hdf5", "brainio", "rasters")
 _DROPS = ("incomplete-neuroids", "incomplete-stimuli", "constant-neuroids")
 
 
@@ -69,17 +69,19 @@ Examples:
     multiple=True,
     required=True,
     metavar="FILE...",
-    help="What was recorded: MATLAB (.mat, also 7.3), NumPy (.npy, .npz), CSV, BrainIO netCDF (.nc), or the "
+    help="What was recorded: MATLAB (.mat, also 7.3), NumPy (.npy, .npz), CSV, HDF5, BrainIO netCDF (.nc), or the "
     "Neural Decoding Toolbox's raster CSVs (a folder, a ZIP archive or the files). Several files of "
-    "one format are further neurons for the same stimuli.",
+    "one format are further neurons; they join by the labels of their stimuli, or by position if none has labels.",
 )
 @click.option(
     "--axes",
     metavar="AXIS,AXIS[,AXIS]",
     help="What the axes of the array are, in order: neuroid, stimulus and, for single trials, repetition "
-    "(NaN where a trial is missing). Needed for MATLAB, NumPy and CSV.",
+    "(NaN where a trial is missing). Needed for MATLAB, NumPy, CSV and HDF5.",
 )
-@click.option("--variable", metavar="NAME", help="Which array of a MATLAB or .npz file, if it has several.")
+@click.option(
+    "--variable", metavar="NAME", help="Which array of a MATLAB, .npz or HDF5 file, if it has several."
+)
 @click.option(
     "--images",
     type=click.Path(),
@@ -90,9 +92,9 @@ Examples:
     "--stimuli",
     type=click.Path(),
     metavar="CSV",
-    help="A table of the stimuli in the order of the stimulus axis. Its columns stimulus_id and filename "
-    "(both optional) name them and their images; the others are kept. Without ids, stimuli are named "
-    "after the image files in sorted order; without images, they are numbered.",
+    help="A table of the stimuli in the order of the stimulus axis. Its columns stimulus_id and filename (both "
+    "optional; also image_id, image_file_name, …) name them and their images; the others are kept. Without ids, "
+    "stimuli are named after the image files in sorted order; without images, they are numbered.",
 )
 @click.option(
     "--landmarks",
@@ -104,13 +106,13 @@ Examples:
 @click.option(
     "--window",
     type=_Window(),
-    help="When to count spikes, in milliseconds: from START to before END. Needed for rasters, and for BrainIO "
-    "files with several time bins (which are averaged).",
+    help="When to count spikes, in milliseconds: from START to before END, which must be edges of time bins. Needed "
+    "for rasters, and for BrainIO files with several time bins (which are averaged, weighted by their length).",
 )
 @click.option(
     "--format",
     type=click.Choice(_FORMATS),
-    help="The format of the responses, if it cannot be told from the file.",
+    help="The format of the responses, if it cannot be told from the file. hdf5: the axes are as h5py shows them.",
 )
 @click.option(
     "--stimulus-labels",
@@ -120,7 +122,7 @@ Examples:
 @click.option(
     "--csv-labels",
     type=click.Choice(("none", "header", "index", "both")),
-    help="CSV: whether the first row and column are labels. By default if they hold anything but numbers.",
+    help="CSV: whether the first row and column are labels. By default if they hold text alone.",
 )
 @click.option(
     "--image-order",
@@ -129,8 +131,14 @@ Examples:
     "(name) or after it (number)?",
 )
 @click.option("--stimulus-set", metavar="NAME", help="What to call the stimulus set. By default NAME.")
-@click.option("--region", help="The brain region of all neurons. By default what the files say.")
-@click.option("--animal", help="The animal that all neurons are from. By default what the files say.")
+@click.option(
+    "--region",
+    help="The brain region of all neurons, which may not contradict the files. By default as in the files.",
+)
+@click.option(
+    "--animal",
+    help="The animal that all neurons are from, which may not contradict the files. By default as in the files.",
+)
 @click.option(
     "--averaged/--trials",
     default=None,
@@ -264,7 +272,8 @@ def validate(ctx: click.Context, name: str, as_json: bool) -> None:
     """Check everything about a dataset; exit code 1 if there are problems.
 
     Counts neurons, stimuli, trials and missing trials, looks for neurons that never vary, computes the
-    split-half reliability of every neuron and opens every image.
+    split-half reliability of every neuron and opens every image. Names stimuli with images of the same pixels, or
+    nearly, unless the column original of the stimulus table marks them as variants.
     """
     from neuroalign.datasets.catalogue import load_dataset
     from neuroalign.datasets.inspecting import validate as check

@@ -49,8 +49,8 @@ Examples:
 @click.option(
     "--over-neurons/--no-over-neurons",
     default=None,
-    help="Test over instances and neurons as well as over instances; by default where a benchmark has 500 scores or "
-    "fewer, whose arrays are read.",
+    help="Read the arrays of the scores for the tests over instances and neurons and their letters; by default where a "
+    "benchmark has 2,000 scores at most.",
 )
 @click.option(
     "--html",
@@ -70,9 +70,9 @@ def leaderboard(
 ) -> int:
     """Rank the families of models that were scored on DATASET.
 
-    One table for each benchmark and set of options, never of several. Means, intervals and Welch's
-    tests are over the instances of a family; families that share a letter are not shown to differ.
-    Beside Welch's test stands one over instances and neurons, which speaks of other neurons, too.
+    One table for each benchmark and set of options, never of several. Families that share a letter are
+    not shown to differ over instances and neurons; families without a seed are tested over neurons
+    only. Beside them stand the letters of Welch's test over instances, which the paper used.
     """
     from neuroalign.cli.leaderboard_formats import describe_left_out, format_leaderboards
     from neuroalign.datasets.catalogue import load_dataset

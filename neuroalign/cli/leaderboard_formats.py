@@ -11,38 +11,25 @@ from typing import Any
 import pandas as pd
 from tabulate import tabulate
 
+from neuroalign.leaderboard_findings import describe_findings
 from neuroalign.leaderboards import (
     ALPHA,
     BESIDE,
     WHAT_THE_CROSSED_TEST_COVERS,
     WHAT_THE_TEST_COVERS,
-    describe_welch_only,
 )
 
 CORRECTIONS = {"holm": "Holm", "bh": "BH"}
 
-_SCORES = ["family", "n", "mean", "interval", "error", "null", "ceiling", "letters"]
-_TESTS = [
-    "family",
-    "difference",
-    "hedges_g",
-    "welch",
-    "p_raw",
-    "p",
-    "crossed",
-    "crossed_p_raw",
-    "crossed_p",
-    "note",
-]
-_TEXT = ("family", "letters", "note")
+_SCORES = ["family", "n", "mean", "interval", "value", "letters", "welch_letters"]
+_BESIDE = ["family", "error", "null", "ceiling"]
+_TESTS = ["family", "difference", "crossed", "crossed_p", "welch_p", "hedges_g", "note"]
+_VALUE_TESTS = ["family", "value_difference", "value_p"]
+_TEXT = ("family", "letters", "welch_letters", "note", "interval_over", "crossed_over")
 # Letters of a name that is broken in LaTeX.
 _LONG_NAME = 24
 # Bounds that are shown as one column.
-_INTERVALS = {
-    "interval": ("ci_low", "ci_high"),
-    "welch": ("difference_ci_low", "difference_ci_high"),
-    "crossed": ("crossed_ci_low", "crossed_ci_high"),
-}
+_INTERVALS = {"interval": ("ci_low", "ci_high"), "crossed": ("crossed_ci_low", "crossed_ci_high")}
 
 
 def format_leaderboards(tables: Sequence[pd.DataFrame], style: str) -> str:
@@ -100,6 +87,7 @@ def _csv(tables: Sequence[pd.DataFrame]) -> str:
             benchmark_version=each.attrs["benchmark_version"],
             options=json.dumps(each.attrs["options"], sort_keys=True, default=str),
             correction=each.attrs["correction"],
+            statistic=each.attrs["statistic"]["identifier"],
             error_over=each.attrs["error_over"],
         )
         for each in tables
@@ -129,7 +117,7 @@ def _in_layout(layout: str) -> Callable[[Sequence[pd.DataFrame]], str]:
             )
             for columns, rows in _blocks(table, _number)
         ]
-        return "\n\n".join([_title(table), *blocks, *_findings(table), *_left_out_line(table)])
+        return "\n\n".join([_title(table), *blocks, *describe_findings(table), *_left_out_line(table)])
 
     return of_all
 
@@ -146,21 +134,27 @@ def _blocks(
 ) -> list[tuple[dict[str, str], list[list[str]]]]:
     """Lay out the scores of the families, and below them, where there are several, their tests against the best.
 
-    Of each, the columns that hold anything, with their headings, and the text of each row.
+    Each block has the columns that hold anything, with their headings, and the text of each row.
     """
     over, correction = table.attrs["error_over"], CORRECTIONS[table.attrs["correction"]]
+    statistic = table.attrs["statistic"]
+    is_value = statistic["identifier"] == "value"
+    value = "C" if table.attrs["benchmark"] == "alignment" else table.attrs["benchmark"].replace("_", " ")
     headings = {
+        "mean": "mean" if is_value else textwrap.fill(statistic["label"], 14),
         "interval": "95 % interval",
+        "value": textwrap.fill(value, 12),
+        "welch_letters": "letters\n(Welch)",
         "error": f"SE over\n{over}",
-        "null": "chance",
+        "null": "chance" if is_value else f"chance\nof {value}",
+        "ceiling": "ceiling" if is_value else f"ceiling\nof {value}",
         "difference": "difference",
-        "hedges_g": "Hedges' g",
-        "welch": "Welch:\n95 % interval",
-        "p_raw": "Welch:\np",
-        "p": f"Welch:\np ({correction})",
-        "crossed": "with neurons:\n95 % interval",
-        "crossed_p_raw": "with neurons:\np",
-        "crossed_p": f"with neurons:\np ({correction})",
+        "hedges_g": "Hedges'\ng",
+        "crossed": "95 % interval",
+        "crossed_p": f"p\n({correction})",
+        "welch_p": f"Welch:\np ({correction})",
+        "value_difference": "difference",
+        "value_p": f"p ({correction})",
         "note": "",
     }
     # Counts have no decimals.
@@ -181,9 +175,18 @@ def _blocks(
         for row in table.to_dict("records")
     ]
     headings |= {name: textwrap.fill(name.removeprefix(BESIDE), 12) for name in beside}
-    blocks: list[tuple[list[str], list[dict[str, str]], dict[str, str]]] = [([*_SCORES, *beside], texts, {})]
-    if len(table) > 1:
+    # Where families are ranked by the score, its column would say the same twice.
+    scores = [name for name in _SCORES if not (is_value and name == "value")]
+    columns_beside = [name for name in [*_BESIDE[1:], *beside] if any(text[name] for text in texts)]
+    blocks: list[tuple[list[str], list[dict[str, str]], dict[str, str]]] = [
+        (scores, texts, {}),
+        *(([_BESIDE[0], *columns], texts, {}) for columns in _in_width(columns_beside)),
+    ]
+    if len(table) > 1 and not table.attrs["is_control"]:
         blocks.append((_TESTS, texts[1:], {"family": f"{table['family'][0]} less"}))
+        if table["value_p"].notna().any():
+            label = table.attrs["value_statistic"]["label"]
+            blocks.append((_VALUE_TESTS, texts[1:], {"family": f"{label},\n{table['family'][0]} less"}))
     laid_out = []
     for shown, rows, own in blocks:
         columns = {
@@ -191,10 +194,19 @@ def _blocks(
             for name in shown
             if any(text[name] for text in rows)
         }
-        laid_out.append(
-            (columns, [[text[name] or ("" if name in _TEXT else "–") for name in columns] for text in rows])
-        )
+        if len(columns) > 1:
+            laid_out.append(
+                (
+                    columns,
+                    [[text[name] or ("" if name in _TEXT else "–") for name in columns] for text in rows],
+                )
+            )
     return laid_out
+
+
+def _in_width(columns: Sequence[str]) -> list[list[str]]:
+    """Break columns of twelve letters at most into blocks that fit a terminal of 80 beside the family."""
+    return [list(columns[start : start + 5]) for start in range(0, len(columns), 5)]
 
 
 def _interval(row: Mapping[Any, Any], bounds: tuple[str, str], number: Callable[[str, float], str]) -> str:
@@ -214,24 +226,17 @@ def _number(column: str, value: float) -> str:
 
 
 def _notes(table: pd.DataFrame) -> list[str]:
-    if not table["p"].notna().any():
-        return []
     correction = CORRECTIONS[table.attrs["correction"]]
-    notes = [
-        "Tests are against the best family. Families that share a letter are "
-        f"not shown to differ (Welch's test of every pair, {correction}, p < {ALPHA:g}).",
-        WHAT_THE_TEST_COVERS,
-    ]
-    return [*notes, WHAT_THE_CROSSED_TEST_COVERS] if table["crossed_p"].notna().any() else notes
-
-
-def _findings(table: pd.DataFrame) -> list[str]:
-    """Say what a reader of the letters should know of this table."""
-    reason = table.attrs["no_neurons"]
-    return [
-        *filter(None, [describe_welch_only(table)]),
-        *([f"Not tested with neurons: {reason}."] if reason else []),
-    ]
+    notes = []
+    if table["crossed_p"].notna().any():
+        notes += [
+            "Tests are against the best family. Families that share a letter are not shown to differ over instances "
+            f"and neurons (every pair, {correction}, p < {ALPHA:g}).",
+            WHAT_THE_CROSSED_TEST_COVERS,
+        ]
+    if table["welch_p"].notna().any():
+        notes.append(WHAT_THE_TEST_COVERS)
+    return notes
 
 
 def _left_out_line(table: pd.DataFrame) -> list[str]:
@@ -255,7 +260,7 @@ def _latex_table(table: pd.DataFrame) -> str:
     caption = [
         f"{_title(table)}.",
         *_notes(table),
-        *_findings(table),
+        *describe_findings(table),
         *(f"No test ({why}): {', '.join(families)}." for why, families in untested.items()),
         *_left_out_line(table),
     ]
@@ -308,7 +313,7 @@ def _tabular(columns: Mapping[str, str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _family_cell(name: str) -> str:
-    broken = " ".join(map(_breakable, name.split(" ")))
+    broken = " ".join(map(_breakable, name.split()))
     return rf"\parbox[t]{{10em}}{{\raggedright {broken}\strut}}" if len(name) > _LONG_NAME else broken
 
 

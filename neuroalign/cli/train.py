@@ -71,7 +71,8 @@ def train(
 ) -> int:
     """Train FAMILY (beta_vae, vae, autoencoder, classifier) on the training images of DATASET.
 
-    DATASET is a name, a dataset folder, or a folder or ZIP archive of images. A run that was stopped
+    DATASET is the name of a dataset, a dataset folder, or a folder or ZIP archive of images; a name goes before a
+    folder of the same name, which is ./DATASET. A run that was stopped
     goes on when the same command is given again. Afterwards, scoring the family on a dataset of these
     images uses the new instances.
     """

@@ -4,6 +4,7 @@ Leaderboards, studies and figures test with the functions of this package, so th
 numbers in each of them.
 """
 
+from neuroalign.comparison.axes import Axes, is_above_chance, median_reliability, read_axes
 from neuroalign.comparison.comparing import compare, generalise
 from neuroalign.comparison.inference import (
     Inference,
@@ -25,6 +26,7 @@ from neuroalign.comparison.samples import (
 )
 
 __all__ = [
+    "Axes",
     "Comparison",
     "Inference",
     "OtherDifference",
@@ -40,6 +42,9 @@ __all__ = [
     "infer_mean",
     "infer_pairs",
     "instances_of",
+    "is_above_chance",
     "make_sample",
+    "median_reliability",
+    "read_axes",
     "stimulus_draws",
 ]

@@ -1,10 +1,12 @@
-"""Whether the axes of a model are special, and whether its score is above chance, from the scores of its instances."""
+"""Whether the axes of a model are special, its score above chance, and the neurons reliable."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from neuroalign.comparison.samples import instances_of
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.metrics import reliability
 from neuroalign.resampling import Statistic
 from neuroalign.scores import Score
 
@@ -115,3 +117,12 @@ def format_p(value: float) -> str:
     if np.isnan(value):
         return "unknown"
     return f"{value:.1e}" if value < 0.001 else f"{value:.3f}"
+
+
+def median_reliability(dataset: Dataset) -> float:
+    """Return the median split-half reliability of the neurons of a dataset; NaN without trials."""
+    trials = dataset.trials
+    if trials is None:
+        return _NAN
+    values = reliability(trials).per_neuron
+    return float(np.nanmedian(values)) if np.isfinite(values).any() else _NAN

@@ -10,6 +10,7 @@ import numpy as np
 
 from neuroalign.arrays import Join
 from neuroalign.benchmark import Benchmark, load_benchmark
+from neuroalign.comparison.axes import median_reliability
 from neuroalign.comparison.inference import (
     Inference,
     Over,
@@ -24,7 +25,6 @@ from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, NeuroalignWarning, UsageError
 from neuroalign.latents_cache import compute_latents
-from neuroalign.metrics import reliability as split_half
 from neuroalign.models import Model, ModelFamily, load_model
 from neuroalign.resampling import Resampling, Statistic
 from neuroalign.results import ResultsStore
@@ -130,13 +130,13 @@ def compare(
     samples = _samples(by, chosen.identifier, (a, b), declared)
     if n_stimulus_resamples:
         samples = _with_stimuli(
-            samples, loaded, loaded_dataset, by, (a, b), chosen, n_stimulus_resamples, seed, join
+            samples, loaded, loaded_dataset, by, (a, b), chosen, n_stimulus_resamples, seed, join, use_cache
         )
     tests = generalise(*samples, n_resamples=n_resamples, seed=seed)
     provenance = instances_of([a])[0].provenance
     n_stimuli = provenance.get("n_originals", provenance.get("n_stimuli"))
     matched, n_matched = _match(a, b, samples, n_resamples, seed)
-    reliability = _reliability(loaded_dataset)
+    reliability = median_reliability(loaded_dataset)
     verdict, sentence = conclude(a, b, samples, chosen, tests)
     return Comparison(
         a=a,
@@ -279,6 +279,7 @@ def _with_stimuli(
     n_draws: int,
     seed: int,
     join: Join,
+    use_cache: bool,
 ) -> tuple[Sample, Sample]:
     """Fit both families to drawn stimuli; samples whose benchmark cannot say why."""
     resampling = benchmark.resampling(chosen.identifier, instances_of(scores))
@@ -286,7 +287,7 @@ def _with_stimuli(
         return samples
     fits = [
         [
-            benchmark.align(_Known(instance, dataset), dataset, join=join)
+            benchmark.align(_Known(instance, dataset, use_cache), dataset, join=join)
             for instance in (model.instances(dataset) if isinstance(model, ModelFamily) else [model])
         ]
         for model in models
@@ -300,9 +301,9 @@ def _with_stimuli(
 class _Known:
     """A model whose latents come from the cache."""
 
-    def __init__(self, model: Model, dataset: Dataset) -> None:
+    def __init__(self, model: Model, dataset: Dataset, use_cache: bool) -> None:
         self.identifier = model.identifier
-        self._latents = compute_latents(model, dataset.stimuli)
+        self._latents = compute_latents(model, dataset.stimuli, use_cache=use_cache)
 
     def latents(self, stimuli: object) -> Any:
         return self._latents
@@ -330,12 +331,3 @@ def _match(
     matched = [sample.at(common) for sample in samples]
     test = infer_difference(matched[0], matched[1], "neurons", n_resamples=n_resamples, seed=seed)
     return test, len(common)
-
-
-def _reliability(dataset: Dataset) -> float:
-    """Return the median split-half reliability of the neurons; NaN without trials."""
-    trials = dataset.trials
-    if trials is None:
-        return float("nan")
-    values = split_half(trials).per_neuron
-    return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")

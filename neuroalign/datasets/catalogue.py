@@ -2,11 +2,12 @@
 
 import os
 import re
+import warnings
 from pathlib import Path
 
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.folder import is_dataset_folder, read_folder, remove_folder
-from neuroalign.errors import DatasetError
+from neuroalign.errors import DatasetError, NeuroalignWarning
 from neuroalign.home import home
 from neuroalign.registry import datasets, unknown_name
 
@@ -78,7 +79,7 @@ def folder_of(name: str) -> Path:
     UnknownNameError
         Naming the nearest added ones.
     """
-    if name not in added_names() and is_dataset_folder(Path(name).expanduser()):
+    if not names_dataset(name) and is_dataset_folder(Path(name).expanduser()):
         return Path(name).expanduser()
     expect_added(name)
     return datasets_folder() / name
@@ -96,14 +97,36 @@ def remove_dataset(name: str) -> None:
     remove_folder(datasets_folder() / name)
 
 
+def names_dataset(source: "str | os.PathLike[str]") -> bool:
+    """Return whether a source is the name of a dataset, and not the path of a folder or file.
+
+    A string that is the name of a dataset that was added or is registered is that name, also where a folder or file
+    has the same name; a note says so. Every other source is a path.
+
+    Parameters
+    ----------
+    source : str or path
+    """
+    if not isinstance(source, str) or (source not in added_names() and source not in datasets):
+        return False
+    if Path(source).exists():
+        warnings.warn(
+            f"{source} names both a dataset and a {'folder' if Path(source).is_dir() else 'file'} here; the dataset is "
+            f"taken, and .{os.sep}{source} would be the other",
+            NeuroalignWarning,
+            stacklevel=3,
+        )
+    return True
+
+
 def load_dataset(dataset: "str | os.PathLike[str] | Dataset") -> Dataset:
     """Load a dataset by name or from its folder.
 
     Parameters
     ----------
     dataset : str, path or Dataset
-        The name of a dataset that was added or is registered, or the path of a dataset folder. A
-        Dataset is returned as it is.
+        The name of a dataset that was added or is registered, or the path of a dataset folder; see
+        :func:`names_dataset`. A Dataset is returned as it is.
 
     Returns
     -------
@@ -119,17 +142,15 @@ def load_dataset(dataset: "str | os.PathLike[str] | Dataset") -> Dataset:
     if isinstance(dataset, Dataset):
         return dataset
     name = os.fspath(dataset)
+    if not names_dataset(dataset):
+        path = Path(name).expanduser()
+        if is_dataset_folder(path) or os.sep in name or not isinstance(dataset, str):
+            return read_folder(path)
+        raise datasets.unknown(name, also=added_names())
     if name in added_names():
         return read_folder(datasets_folder() / name)
-    if isinstance(dataset, str) and name in datasets:
-        made = datasets.get(name)
-        made = made() if callable(made) else made
-        if not isinstance(made, Dataset):
-            raise DatasetError(
-                f"the dataset {name!r} is registered as {type(made).__name__}, not as a Dataset"
-            )
-        return made
-    path = Path(name).expanduser()
-    if is_dataset_folder(path) or os.sep in name or not isinstance(dataset, str):
-        return read_folder(path)
-    raise datasets.unknown(name, also=added_names())
+    made = datasets.get(name)
+    made = made() if callable(made) else made
+    if not isinstance(made, Dataset):
+        raise DatasetError(f"the dataset {name!r} is registered as {type(made).__name__}, not as a Dataset")
+    return made

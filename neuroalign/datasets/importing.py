@@ -1,39 +1,48 @@
 """Bring recordings of one's own: read them, name their stimuli, check everything, keep them as a dataset."""
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuroalign.arrays import name_some
 from neuroalign.datasets.catalogue import datasets_folder, expect_free_name, folder_of, load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.bare import BareArray, expect_numbers
-from neuroalign.datasets.formats.brainio import read_brainio
+from neuroalign.datasets.formats.bare_files import read_bare_files
+from neuroalign.datasets.formats.brainio import average_window, read_brainio
 from neuroalign.datasets.formats.detect import Format, detect_format
 from neuroalign.datasets.formats.folder import replace_landmarks, scratch_folder, write_folder
 from neuroalign.datasets.formats.images import Order, check_images, collect_images
-from neuroalign.datasets.formats.landmark_csv import read_landmark_csv
-from neuroalign.datasets.formats.matlab import read_matlab
-from neuroalign.datasets.formats.matrix_csv import CsvLabels, read_matrix_csv
-from neuroalign.datasets.formats.numpy_files import read_npy, read_npz
-from neuroalign.datasets.formats.rasters import Window, read_rasters
-from neuroalign.datasets.labelling import arrange, leave_out_unusable, parse_axes, recording_from_cube
+from neuroalign.datasets.formats.landmark_csv import with_landmarks
+from neuroalign.datasets.formats.matrix_csv import CsvLabels
+from neuroalign.datasets.formats.rasters import read_rasters
+from neuroalign.datasets.formats.time_bins import Window, expect_window
+from neuroalign.datasets.image_survey import ImageSurvey, notes_on_images
+from neuroalign.datasets.joining import Session, join_sessions
+from neuroalign.datasets.labelling import (
+    arrange,
+    doubtful_values,
+    leave_out_unusable,
+    parse_axes,
+    recording_from_cube,
+    state_labels,
+)
+from neuroalign.datasets.provenance import checksums, sha256
 from neuroalign.datasets.stimulus_table import (
+    as_stimulus_table,
     describe_stimuli,
     images_of,
     name_stimuli,
     read_stimulus_csv,
 )
 from neuroalign.errors import DatasetError, UsageError
-from neuroalign.landmarks import expect_near_images
+from neuroalign.masked import as_numbers
 from neuroalign.registry import datasets
 from neuroalign.stimuli import StimulusSet
 from neuroalign.variants import COLUMN, VariantTable
@@ -87,36 +96,37 @@ def import_dataset(
     name : str
         Letters, digits, dots, dashes and underscores.
     responses : path, sequence of paths, or array of numbers
-        MATLAB (.mat, any version), NumPy (.npy, .npz), CSV, BrainIO netCDF, or rasters of the Neural
-        Decoding Toolbox (folder, ZIP or CSV files). Several files of bare arrays are further neurons
-        for the same stimuli.
+        MATLAB (.mat, any version), NumPy (.npy, .npz), CSV, plain HDF5, BrainIO netCDF, or rasters of the Neural
+        Decoding Toolbox (folder, ZIP or CSV files). Several files of bare arrays are further neurons; they
+        join by the labels of their stimuli, or by position if none has labels. Masked values are missing.
     axes : str or sequence of {"neuroid", "stimulus", "repetition"}
-        What the axes of a bare array are; needed for MATLAB, NumPy and CSV files and arrays. NaN along
+        What the axes of a bare array are; needed for MATLAB, NumPy, CSV and HDF5 files and arrays. NaN along
         the repetition axis is a missing trial.
     variable : str, optional
-        Which array of a MATLAB or .npz file.
+        Which array of a MATLAB, .npz or HDF5 file.
     images : path, optional
         A folder or ZIP archive of images.
     stimuli : path or pandas.DataFrame, optional
-        A table of the stimuli, in the order of the stimulus axis: ``stimulus_id``, ``filename`` and
-        any other columns. An id that repeats makes its rows repetitions of one stimulus.
+        A table of the stimuli, in the order of the stimulus axis: ``stimulus_id``, ``filename`` (or brainio's
+        names for them) and any other columns. An id that repeats makes its rows repetitions of one stimulus.
     landmarks : path, optional
         A CSV of landmarks on the images; see :func:`neuroalign.datasets.formats.landmark_csv.read_landmark_csv`.
     window : (float, float), optional
         For rasters and for BrainIO files with several time bins: from when to when to count spikes
-        (rasters) or to average (BrainIO), in milliseconds.
-    format : {"matlab", "npy", "npz", "csv", "brainio", "rasters"}, optional
-        By default told from the files.
+        (rasters) or to average (BrainIO, weighted by the length of the bins), in milliseconds. Time bins must
+        cover the window exactly.
+    format : {"matlab", "npy", "npz", "csv", "hdf5", "brainio", "rasters"}, optional
+        By default told from the files. Plain HDF5 must be stated: ``axes`` are then in the order of h5py.
     stimulus_labels : sequence of str, optional
         For rasters: the labels whose values together make a stimulus; by default all.
     csv_labels : {"none", "header", "index", "both"}, optional
-        Whether the first row and column of a CSV are labels; by default if they hold anything but numbers.
+        Whether the first row and column of a CSV are labels; by default if they hold text alone.
     image_order : {"name", "number"}, optional
         How image files sort where that gives the stimuli their order: "name" puts image10 before image2.
     stimulus_set : str, optional
         What to call the stimulus set; by default `name`.
     region, animal : str, optional
-        Of all neurons; by default what the files say, else "unknown".
+        The label of all neurons, which may not contradict the files; by default as in the files, else "unknown".
     averaged : bool, optional
         Whether values without repetitions are means over trials; by default they are.
     drop : sequence of {"incomplete-neuroids", "incomplete-stimuli", "constant-neuroids"}
@@ -136,6 +146,7 @@ def import_dataset(
         If something cannot be read or does not fit; nothing is left behind.
     """
     expect_free_name(name, force=force)
+    window = None if window is None else expect_window(window)
     target = datasets_folder() / name
     paths = [] if isinstance(responses, np.ndarray) else _paths(responses)
     kind = detect_format(paths, format) if paths else None
@@ -147,6 +158,11 @@ def import_dataset(
         stimulus_labels=stimulus_labels,
         csv_labels=csv_labels,
     )
+    for option, given in (("images", images), ("landmarks", landmarks)):
+        if not isinstance(given, str | os.PathLike | None):
+            raise UsageError(f"{option} must be a path, not {type(given).__name__}")
+    if not isinstance(stimuli, str | os.PathLike | pd.DataFrame | None):
+        raise UsageError(f"stimuli must be a path or a pandas.DataFrame, not {type(stimuli).__name__}")
     table_path = None if stimuli is None or isinstance(stimuli, pd.DataFrame) else Path(stimuli).expanduser()
     image_path = None if images is None else Path(images).expanduser()
     landmark_path = None if landmarks is None else Path(landmarks).expanduser()
@@ -154,8 +170,11 @@ def import_dataset(
         raise UsageError("--landmarks are in pixels of the images: give those, too, with --images")
     with scratch_folder(target.parent) as scratch:
         pictures = None if image_path is None else collect_images(image_path, scratch)
-        table = stimuli if isinstance(stimuli, pd.DataFrame) else None
-        table = table if table_path is None else read_stimulus_csv(table_path)
+        table, of_table = None, list[str]()
+        if table_path is not None:
+            table, of_table = read_stimulus_csv(table_path)
+        elif isinstance(stimuli, pd.DataFrame):
+            table, of_table = as_stimulus_table(stimuli)
         if kind == "rasters":
             array, known = read_rasters(paths, window=window, stimulus_labels=stimulus_labels)
             reading = _Reading(array, averaged=False, known=known, window=window)
@@ -163,19 +182,25 @@ def import_dataset(
             reading = _from_brainio(paths, window)
         else:
             arrays = (
-                {"the array": BareArray(expect_numbers(np.asarray(responses), "the array"))}
+                {
+                    "the array": BareArray(
+                        expect_numbers(as_numbers(cast("NDArray[Any]", responses)), "the array")
+                    )
+                }
                 if kind is None
-                else {str(path): _read_bare(path, kind, variable, csv_labels) for path in paths}
+                else read_bare_files(paths, kind, variable, csv_labels)
             )
             reading = _from_bare(name, arrays, axes, table, pictures, image_order)
-        array, dropped = leave_out_unusable(_labelled(reading.recording, region, animal), drop)
+        array, dropped = leave_out_unusable(
+            state_labels(reading.recording, region=region, animal=animal), drop
+        )
         described, images_by_id, notes = _stimuli_of(array, reading, table, pictures, dropped)
         stimulus_set = stimulus_set or reading.recording.attrs.get("stimulus_set") or name
         described_stimuli = StimulusSet(stimulus_set, described, images_by_id)
         if landmark_path is not None:
-            described_stimuli, of_landmarks = _with_landmarks(described_stimuli, landmark_path)
+            described_stimuli, of_landmarks = with_landmarks(described_stimuli, landmark_path)
             notes = [*notes, *of_landmarks]
-        files = _checksums(
+        files = checksums(
             responses=paths, images=[image_path], stimuli=[table_path], landmarks=[landmark_path]
         )
         provenance = {"source": source, "licence": licence, "citation": citation}
@@ -185,7 +210,7 @@ def import_dataset(
             "window_ms": None if reading.window is None else list(reading.window),
             "dropped_neuroids": dropped["neuroids"] or None,
             "dropped_stimuli": dropped["stimuli"] or None,
-            "notes": [*reading.notes, *notes, *_hides(name)],
+            "notes": [*reading.notes, *of_table, *notes, *_hides(name)],
             "files": files,
         }
         array.attrs = {
@@ -228,34 +253,10 @@ def import_landmarks(dataset: str, file: PathLike) -> list[str]:
     """
     folder = folder_of(dataset)
     path = Path(file).expanduser()
-    stimuli, notes = _with_landmarks(load_dataset(folder).stimuli, path)
+    stimuli, notes = with_landmarks(load_dataset(folder).stimuli, path)
     assert stimuli.landmarks is not None
-    replace_landmarks(folder, stimuli.landmarks, origin=f"{path.name}, SHA-256 {_sha256(path)}")
+    replace_landmarks(folder, stimuli.landmarks, origin=f"{path.name}, SHA-256 {sha256(path)}")
     return notes
-
-
-def _with_landmarks(stimuli: StimulusSet, path: Path) -> tuple[StimulusSet, list[str]]:
-    """Give a stimulus set the landmarks in a file, and say what they do not fit."""
-    read = read_landmark_csv(path)
-    without = np.setdiff1d(stimuli.ids, read["stimulus"].values)
-    if len(without) == len(stimuli):
-        raise DatasetError(
-            f"no stimulus in {path} is one of {stimuli.identifier!r}: it has {name_some(read['stimulus'].values)}, "
-            f"the stimuli are {name_some(stimuli.ids)}"
-        )
-    found = stimuli.with_landmarks(read)
-    own = found.landmarks
-    assert own is not None
-    expect_near_images(own, {each: stimuli.image_size(each) for each in own["stimulus"].values})
-    notes = []
-    if len(without):
-        notes.append(
-            f"{len(without)} of {len(stimuli)} stimuli have no landmarks: {', '.join(without.tolist())}."
-        )
-    idle = read.sizes["stimulus"] - own.sizes["stimulus"]
-    if idle:
-        notes.append(f"The landmarks of {idle} images belong to no stimulus and were left out.")
-    return found, notes
 
 
 def _hides(name: str) -> list[str]:
@@ -266,17 +267,22 @@ def _hides(name: str) -> list[str]:
 
 
 def _paths(responses: PathLike | Sequence[PathLike]) -> list[Path]:
+    if hasattr(responses, "__array__"):
+        raise UsageError(
+            f"responses must be a path, several paths, or a NumPy array, not {type(responses).__name__}; "
+            "give its values and say what its axes are"
+        )
     several = [responses] if isinstance(responses, str | os.PathLike) else list(responses)
     if not several or not all(isinstance(each, str | os.PathLike) for each in several):
         raise UsageError("responses must be a path, several paths, or a NumPy array")
-    return [Path(each).expanduser() for each in several]
+    return [Path(path).expanduser() for path in several]
 
 
 def _refuse_idle_options(kind: Format | None, **options: object) -> None:
     """Refuse options that the format has no use for, so that none is silently passed over."""
     uses: dict[str, tuple[Format | None, ...]] = {
-        "axes": (None, "matlab", "npy", "npz", "csv"),
-        "variable": ("matlab", "npz"),
+        "axes": (None, "matlab", "npy", "npz", "csv", "hdf5"),
+        "variable": ("matlab", "npz", "hdf5"),
         "window": ("rasters", "brainio"),
         "stimulus_labels": ("rasters",),
         "csv_labels": ("csv",),
@@ -289,36 +295,12 @@ def _refuse_idle_options(kind: Format | None, **options: object) -> None:
             )
 
 
-def _read_bare(path: Path, kind: Format, variable: str | None, csv_labels: CsvLabels | None) -> BareArray:
-    if kind == "matlab":
-        return read_matlab(path, variable)
-    if kind == "npz":
-        return read_npz(path, variable)
-    return read_npy(path) if kind == "npy" else read_matrix_csv(path, csv_labels)
-
-
 def _from_brainio(paths: Sequence[Path], window: Window | None) -> _Reading:
     if len(paths) > 1:
         raise UsageError(f"give one BrainIO file, not {len(paths)}")
     array, known = read_brainio(paths[0])
-    averaged = bool(array.attrs["averaged"])
-    if "time_bin" not in array.dims:
-        return _Reading(array, averaged, known)
-    start, end = (np.asarray(array.coords.get(each, [])) for each in ("time_bin_start", "time_bin_end"))
-    if len(start) == 0 or len(end) == 0:
-        if array.sizes["time_bin"] > 1:
-            raise DatasetError(f"{paths[0]} has several time bins and does not say when they start and end")
-        return _Reading(array.isel(time_bin=0, drop=True), averaged, known)
-    covered = f"{paths[0]} has {len(start)} time bins from {start.min():g} to {end.max():g} ms"
-    if window is None:
-        if len(start) > 1:
-            raise DatasetError(f"{covered}; average some of them with --window START,END")
-        window = float(start[0]), float(end[0])
-    chosen = (start >= window[0]) & (end <= window[1])
-    if not chosen.any():
-        raise DatasetError(f"no time bin lies within {window[0]:g} to {window[1]:g} ms: {covered}")
-    mean = array.isel(time_bin=chosen).mean("time_bin", skipna=False, keep_attrs=True)
-    return _Reading(mean, averaged, known, window=(float(start[chosen].min()), float(end[chosen].max())))
+    mean, window, notes = average_window(array, window, paths[0])
+    return _Reading(mean, bool(array.attrs["averaged"]), known, window=window, notes=tuple(notes))
 
 
 def _from_bare(
@@ -337,26 +319,14 @@ def _from_bare(
             "for example --axes neuroid,stimulus or --axes neuroid,stimulus,repetition"
         )
     names = parse_axes(axes)
-    cubes, neuroids = [], []
-    stimulus_labels: NDArray[np.str_] | None = None
+    sessions, notes = {}, []
     for what, bare in arrays.items():
-        values, labels = arrange(bare, names, what)
-        cubes.append(values)
-        of_file = labels.get("stimulus")
-        if len(cubes) > 1 and not _same(of_file, stimulus_labels, values.shape[0], cubes[0].shape[0]):
-            raise DatasetError(
-                f"all files must have the same stimuli in the same order; {what} has others than {next(iter(arrays))}"
-            )
-        stimulus_labels = of_file
-        neuroids.append(labels.get("neuroid"))
-    cube = _side_by_side(cubes)
-    labelled = [each for each in neuroids if each is not None]
-    if len(labelled) == len(neuroids):
-        neuroid_id = np.concatenate(labelled)
-    else:
-        # The dataset's name makes them unique: equal ids of two datasets would mean one neuron.
-        width = len(str(cube.shape[2] - 1))
-        neuroid_id = np.array([f"{name}-{i:0{width}d}" for i in range(cube.shape[2])])
+        values, labels, assumed = arrange(bare, names, what)
+        sessions[what] = Session(values, labels.get("stimulus"), labels.get("neuroid"))
+        notes += [*([] if bare.note is None else [bare.note]), *assumed]
+    joined, of_joining = join_sessions(sessions, name)
+    cube, stimulus_labels = joined.values, joined.stimulus
+    assert joined.neuroid is not None
     shape = " × ".join(map(str, next(iter(arrays.values())).values.shape))
     named = name_stimuli(
         cube.shape[0],
@@ -366,9 +336,9 @@ def _from_bare(
         image_order=image_order,
         shape=f"{shape} read as {','.join(names)}",
     )
-    array = recording_from_cube(cube, stimulus_id=named.ids, neuroid_id=neuroid_id)
+    array = recording_from_cube(cube, stimulus_id=named.ids, neuroid_id=joined.neuroid)
     repeated = len(np.unique(named.ids)) < len(named.ids)
-    notes = [f"Stimulus ids are {named.origin}."]
+    notes = [f"Stimulus ids are {named.origin}.", *notes, *of_joining, *doubtful_values(cube)]
     if repeated:
         notes.append("Stimulus ids repeat: they are taken as repetitions of one stimulus.")
     return _Reading(
@@ -376,36 +346,6 @@ def _from_bare(
         averaged="repetition" not in names and not repeated,
         row_ids=None if stimulus_labels is not None or table is None else named.ids,
         notes=tuple(notes),
-    )
-
-
-def _same(a: NDArray[np.str_] | None, b: NDArray[np.str_] | None, n_a: int, n_b: int) -> bool:
-    if a is None or b is None:
-        return a is b and n_a == n_b
-    return np.array_equal(a, b)
-
-
-def _side_by_side(cubes: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Join arrays (n_stimuli, n_repetitions, n_neuroids) along neuroids; fewer repetitions end in NaN."""
-    if len(cubes) == 1:
-        return cubes[0]
-    most = max(cube.shape[1] for cube in cubes)
-    joined = np.full((cubes[0].shape[0], most, sum(cube.shape[2] for cube in cubes)), np.nan)
-    start = 0
-    for cube in cubes:
-        joined[:, : cube.shape[1], start : start + cube.shape[2]] = cube
-        start += cube.shape[2]
-    return joined
-
-
-def _labelled(array: xr.DataArray, region: str | None, animal: str | None) -> xr.DataArray:
-    stated = {"region": region, "animal": animal}
-    return array.assign_coords(
-        {
-            key: ("neuroid", np.full(array.sizes["neuroid"], value))
-            for key, value in stated.items()
-            if value is not None
-        }
     )
 
 
@@ -429,9 +369,10 @@ def _stimuli_of(
         f"Column {column} of the stimulus table was left out: it differs between the rows of one stimulus."
         for column in left_out
     ]
-    found = images_of(described, pictures)
+    found = images_of(described, pictures, table, reading.row_ids)
     if found is not None and pictures is not None:
-        check_images(found)
+        survey = ImageSurvey()
+        check_images(found, survey)
         idle = len(pictures) - len(set(found.values()))
         if idle:
             notes.append(f"{idle} images belong to no stimulus and were left out.")
@@ -447,6 +388,7 @@ def _stimuli_of(
             f"{originals.n_identical:,} of them share their image with another one byte for byte: equal images count "
             "as one original."
         )
+        notes += notes_on_images(survey, described)
     return described, found, notes
 
 
@@ -457,23 +399,3 @@ def _is_average(reading: _Reading, stated: bool | None) -> bool:
             f"--averaged contradicts the responses, which have up to {most} trials of a stimulus"
         )
     return reading.averaged if stated is None else stated
-
-
-def _checksums(**paths: Sequence[Path | None]) -> list[dict[str, str]]:
-    return [
-        {"role": role, "name": path.name, "sha256": _sha256(path)}
-        for role, several in paths.items()
-        for path in several
-        if path is not None
-    ]
-
-
-def _sha256(path: Path) -> str:
-    """SHA-256 of a file; of a folder, over the names and contents of its files."""
-    if path.is_dir():
-        sha = hashlib.sha256()
-        for file in sorted(each for each in path.rglob("*") if each.is_file()):
-            sha.update(f"{file.relative_to(path).as_posix()}\0{_sha256(file)}\n".encode())
-        return sha.hexdigest()
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

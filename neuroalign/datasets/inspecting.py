@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from neuroalign.arrays import name_some, trial_means
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.images import image_fault
+from neuroalign.datasets.image_survey import ImageSurvey, notes_on_images, unmarked
 from neuroalign.datasets.labelling import constant_neuroids
 from neuroalign.errors import DatasetError
 from neuroalign.landmarks import expect_near_images, mirror_partners
@@ -60,8 +61,9 @@ def validate(dataset: Dataset) -> dict[str, Any]:
     dict
         As :func:`describe`, with ``trials_per_neuron_and_stimulus``, ``missing_trials``,
         ``constant_neurons``, ``duplicate_neurons`` (pairs that are one neuron twice), ``reliability``,
-        ``images_readable`` and ``problems``: a sentence for each thing that keeps the dataset from being scored. Where
-        some stimuli are variants, also ``originals`` and ``stimuli_with_equal_images``.
+        ``images_readable``, ``identical_images`` and ``similar_images`` (groups of stimuli that the column
+        ``original`` does not mark as variants), and ``problems``: a sentence for each thing that keeps the dataset
+        from being scored. Where some stimuli are variants, also ``originals`` and ``stimuli_with_equal_images``.
     """
     report = describe(dataset)
     problems: list[str] = []
@@ -71,7 +73,9 @@ def validate(dataset: Dataset) -> dict[str, Any]:
     else:
         report |= _check_trials(dataset, problems)
     if dataset.stimuli.has_images:
-        report |= _check_images(dataset, problems)
+        notes = list(report.pop("notes", []))
+        report |= _check_images(dataset, problems, notes)
+        report |= {"notes": notes} if notes else {}
         _check_landmarks(dataset, problems)
     return {**report, "problems": problems}
 
@@ -141,14 +145,25 @@ def _reliability(trials: NDArray[np.float64]) -> dict[str, Any]:
     return {"median": median, "lower_quartile": lower, "upper_quartile": upper, "neurons": int(known.size)}
 
 
-def _check_images(dataset: Dataset, problems: list[str]) -> dict[str, Any]:
+def _check_images(dataset: Dataset, problems: list[str], notes: list[str]) -> dict[str, Any]:
     stimuli = dataset.stimuli
     ids = progress(stimuli.ids, description="checking images", unit="image", total=len(stimuli))
-    faults = {each: fault for each in ids if (fault := image_fault(BytesIO(stimuli.image_bytes(each))))}
+    survey = ImageSurvey()
+    faults = {
+        name: fault
+        for name in ids
+        if (fault := image_fault(BytesIO(stimuli.image_bytes(name)), name, survey))
+    }
     if faults:
         first, fault = next(iter(faults.items()))
         problems.append(f"{len(faults)} images cannot be used: {name_some(list(faults))}; {first}: {fault}.")
-    return {"images_readable": len(stimuli) - len(faults)}
+    # A note that the import left says the same.
+    notes += [note for note in notes_on_images(survey, stimuli.table) if note not in notes]
+    return {
+        "images_readable": len(stimuli) - len(faults),
+        "identical_images": [" = ".join(group) for group in unmarked(survey.identical(), stimuli.table)],
+        "similar_images": [" ≈ ".join(group) for group in unmarked(survey.similar(), stimuli.table)],
+    }
 
 
 def _check_landmarks(dataset: Dataset, problems: list[str]) -> None:

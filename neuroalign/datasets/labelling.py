@@ -14,6 +14,9 @@ from neuroalign.errors import DatasetError, UsageError
 from neuroalign.registry import unknown_name
 
 AXES = ("neuroid", "stimulus", "repetition")
+#: Labels that say nothing.
+_UNKNOWN = ("", "unknown", "nan", "none")
+
 DROPS = ("incomplete-neuroids", "incomplete-stimuli", "constant-neuroids")
 
 
@@ -38,7 +41,7 @@ def parse_axes(axes: str | Sequence[str]) -> tuple[str, ...]:
 
 def arrange(
     array: BareArray, axes: tuple[str, ...], what: str
-) -> tuple[NDArray[Any], dict[str, NDArray[np.str_]]]:
+) -> tuple[NDArray[Any], dict[str, NDArray[np.str_]], list[str]]:
     """Bring a bare array into the order stimulus, repetition, neuroid.
 
     Parameters
@@ -53,6 +56,8 @@ def arrange(
     -------
     values : array of shape (n_stimuli, n_repetitions, n_neuroids)
     labels : dict of axis name to array of str
+    notes : list of str
+        What was assumed.
 
     Raises
     ------
@@ -60,7 +65,12 @@ def arrange(
         If the array has another number of axes, or is empty.
     """
     values = array.values
+    notes = []
     if array.drops_trailing_ones and values.ndim < len(axes):
+        notes.append(
+            f"{what} holds {' × '.join(map(str, values.shape))}; MATLAB leaves out last axes of length one, so the "
+            f"length of {' and '.join(axes[values.ndim :])} is taken as one."
+        )
         values = values.reshape(values.shape + (1,) * (len(axes) - values.ndim))
     if values.ndim != len(axes):
         raise DatasetError(
@@ -72,7 +82,41 @@ def arrange(
     labels = {axes[axis]: names for axis, names in array.labels.items()}
     order = [axes.index(name) for name in ("stimulus", "repetition", "neuroid") if name in axes]
     values = values.transpose(order)
-    return (values if "repetition" in axes else values[:, np.newaxis]), labels
+    return (values if "repetition" in axes else values[:, np.newaxis]), labels, notes
+
+
+def doubtful_values(values: NDArray[Any]) -> list[str]:
+    """Name values that often stand for missing trials; they are taken as responses.
+
+    Parameters
+    ----------
+    values : array of shape (n_stimuli, n_repetitions, n_neuroids)
+
+    Returns
+    -------
+    list of str
+        A sentence for the user on a negative number among counts, and on trials in which all neurons are silent
+        although none would be by chance.
+    """
+    notes = []
+    present = ~np.isnan(values)
+    negative = np.unique(values[present & (values < 0)])
+    whole = bool((values[present] == np.round(values[present])).all())
+    if len(negative) == 1 and whole and values.dtype.kind != "b":
+        notes.append(
+            f"{negative[0]:g} is there {int((values == negative[0]).sum())} times as the one negative value, and is "
+            "taken as a response; write NaN where a trial is missing."
+        )
+    n_repetitions, n_neuroids = values.shape[1:]
+    silent = (values == 0).all(axis=2)
+    if n_repetitions > 1 and silent.any() and not silent.all():
+        share = float((values[~silent] == 0).mean())
+        if silent.size * share**n_neuroids < 1e-6:
+            notes.append(
+                f"In {int(silent.sum())} trials all {n_neuroids} neurons are 0, which is taken as their response; "
+                "write NaN where a trial is missing."
+            )
+    return notes
 
 
 def recording_from_cube(
@@ -109,6 +153,35 @@ def recording_from_cube(
         repetition=None if numbered.has_duplicates else repetition,
         neuroid_id=neuroid_id,
     )
+
+
+def state_labels(array: xr.DataArray, *, region: str | None, animal: str | None) -> xr.DataArray:
+    """Give all neurons the region and the animal that the user states.
+
+    Parameters
+    ----------
+    array : recording
+    region, animal : str, optional
+
+    Raises
+    ------
+    UsageError
+        If the files label neurons otherwise; capital letters make no difference.
+    """
+    for name, stated in (("region", region), ("animal", animal)):
+        if stated is None:
+            continue
+        labels = array[name].values.astype(str)
+        others = {label for label in labels.tolist() if label.strip().casefold() not in _UNKNOWN}
+        others = {label for label in others if label.strip().casefold() != stated.strip().casefold()}
+        if others:
+            n_others = int(np.isin(labels, list(others)).sum())
+            raise UsageError(
+                f"--{name} {stated} contradicts the responses: {n_others} of {len(labels)} neurons have the "
+                f"{name} {name_some(sorted(others))} in the file; leave --{name} out"
+            )
+        array = array.assign_coords({name: ("neuroid", np.full(array.sizes["neuroid"], stated))})
+    return array
 
 
 def leave_out_unusable(array: xr.DataArray, drop: Sequence[str]) -> tuple[xr.DataArray, dict[str, list[str]]]:

@@ -1,8 +1,10 @@
 """The stimulus table of an import: which stimulus stands where, what is known of it, its image."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,10 +14,15 @@ from neuroalign.arrays import name_some
 from neuroalign.datasets.formats.images import Order, ids_of_images, match_images, stems
 from neuroalign.datasets.formats.matrix_csv import delimiter_of
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
+from neuroalign.datasets.stimulus_columns import (
+    FILE_NAMES,
+    ID_NAMES,
+    canonical_columns,
+    expect_assumed_order,
+    expect_same_images,
+    plain_name,
+)
 from neuroalign.errors import DatasetError, StimulusMismatchError
-from neuroalign.variants import COLUMN
-
-_ID_COLUMNS = ("stimulus_id", "image_id")
 
 
 @dataclass(frozen=True)
@@ -26,41 +33,69 @@ class NamedStimuli:
     origin: str
 
 
-def read_stimulus_csv(path: Path) -> pd.DataFrame:
+def read_stimulus_csv(path: Path) -> tuple[pd.DataFrame, list[str]]:
     """Read a table of stimuli.
 
     Parameters
     ----------
     path : Path
-        A CSV with a header. The column ``stimulus_id`` (or ``image_id``) names the stimuli and
-        ``filename`` their images; all other columns are kept as they are, ``original`` as text, since it names stimuli.
+        A CSV with a header; see :func:`as_stimulus_table`.
 
     Raises
     ------
     DatasetError
         If the file cannot be read or lacks an id in some row.
     """
+    options: dict[str, Any] = {
+        "sep": delimiter_of(path),
+        "keep_default_na": False,
+        "na_values": [""],
+        "encoding": "utf-8-sig",
+        "index_col": False,
+    }
     try:
-        table = pd.read_csv(
-            path,
-            sep=delimiter_of(path),
-            dtype=dict.fromkeys((*_ID_COLUMNS, "filename", COLUMN), str),
-            keep_default_na=False,
-            na_values=[""],
-            encoding="utf-8-sig",
-        )
-    except (OSError, ValueError) as error:
+        columns = pd.read_csv(path, nrows=0, **options).columns
+        names = [column for column in columns if plain_name(column) in (*ID_NAMES, *FILE_NAMES, "original")]
+        with warnings.catch_warnings():
+            # Rows with more cells than the header, which pandas would cut off.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(path, dtype=dict.fromkeys(names, str), **options)
+    except (OSError, ValueError, pd.errors.ParserWarning) as error:
         raise DatasetError(f"cannot read the stimulus table {path}: {error}") from error
-    if table.empty:
-        raise DatasetError(f"the stimulus table {path} has no rows")
-    for column in _ID_COLUMNS:
-        if column in table and "stimulus_id" not in table:
-            table = table.rename(columns={column: "stimulus_id"})
-    for column in ("stimulus_id", "filename"):
-        if column in table and table[column].isna().any():
-            row = int(table[column].isna().to_numpy().argmax()) + 2
-            raise DatasetError(f"row {row} of {path} has no {column}")
-    return table
+    return as_stimulus_table(table, f"the stimulus table {path}", first_row=2)
+
+
+def as_stimulus_table(
+    table: pd.DataFrame, what: str = "the stimulus table", *, first_row: int = 1
+) -> tuple[pd.DataFrame, list[str]]:
+    """Find the columns that have a meaning in a table of stimuli.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One column may name the stimuli (``stimulus_id``, ``image_id``) and one their images (``filename``,
+        ``image_file_name``, ``stimulus_path`` and the like), in small letters or capitals; all others are kept.
+    what : str
+        The name of the table in messages.
+    first_row : int
+        The number of the first row in messages.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+    notes : list of str
+        Which columns were taken for which.
+
+    Raises
+    ------
+    DatasetError
+        If there are no rows, or one lacks an id.
+    """
+    table, renamed = canonical_columns(table, what, first_row=first_row)
+    return table, [
+        f"Column {theirs} of the stimulus table is taken as {canonical}."
+        for canonical, theirs in renamed.items()
+    ]
 
 
 def name_stimuli(
@@ -95,12 +130,16 @@ def name_stimuli(
             ids = np.array([of_file[each] for each in table["filename"]])
             return NamedStimuli(ids, "the file names in the stimulus table")
     if image_names is not None:
-        _expect_count(len(image_names), n, "there are {} images", shape)
         names = ids_of_images(image_names, image_order)
+        if table is not None:
+            expect_assumed_order(table, n, image_names, names)
+        _expect_count(len(image_names), n, "there are {} images", shape)
         order = "number" if image_order == "number" else "name"
         return NamedStimuli(
             np.array(names), f"the images' file names, sorted by {order}: the first is {names[0]}"
         )
+    if table is not None:
+        expect_assumed_order(table, n, None, None)
     width = len(str(max(n - 1, 0)))
     return NamedStimuli(
         np.array([f"{i:0{width}d}" for i in range(n)]), f"their position, numbered from {0:0{width}d}"
@@ -148,23 +187,68 @@ def describe_stimuli(
         rows = table.drop(columns="stimulus_id", errors="ignore")
         rows.index = pd.Index(table["stimulus_id"] if ids is None else ids)
         described, left_out = describe_each_stimulus(rows)
+        if "filename" in left_out:
+            files = rows["filename"].groupby(rows.index.astype(str)).nunique()
+            raise StimulusMismatchError(
+                f"the stimulus table gives {(files > 1).sum()} stimuli several file names: "
+                f"{name_some(files.index[files > 1].tolist())}; a stimulus id must mean one image"
+            )
         missing = index.difference(described.index)
         if len(missing):
             raise StimulusMismatchError(
                 f"{len(missing)} recorded stimuli are not in the stimulus table: {name_some(missing)}"
             )
     if known is not None:
+        _expect_agreement(described, known)
         added = [name for name in known if name not in described]
         described = described.join(known[added])
     return described, left_out
 
 
-def images_of(table: pd.DataFrame, images: dict[str, Path] | None) -> dict[str, Path] | None:
-    """Find the image of each stimulus of a table, by its column ``filename`` or by its id."""
+def images_of(
+    described: pd.DataFrame,
+    images: dict[str, Path] | None,
+    table: pd.DataFrame | None = None,
+    row_ids: NDArray[np.str_] | None = None,
+) -> dict[str, Path] | None:
+    """Find the image of each stimulus, by its column ``filename`` or by its id.
+
+    Parameters
+    ----------
+    described : pandas.DataFrame
+        One row a stimulus, indexed by its id.
+    images : dict of relative file name to Path, optional
+    table : pandas.DataFrame, optional
+        The user's stimulus table, of which no column may name other images.
+    row_ids : array of str, optional
+        The stimulus id of each row of `table`; by default its column ``stimulus_id``.
+    """
     if images is None:
         return None
-    filenames = table["filename"].astype(str).tolist() if "filename" in table else None
-    return match_images(table.index.astype(str).tolist(), images, filenames)
+    filenames = described["filename"].astype(str).tolist() if "filename" in described else None
+    found = match_images(described.index.astype(str).tolist(), images, filenames)
+    if table is not None:
+        expect_same_images(table, table["stimulus_id"] if row_ids is None else row_ids, images, found)
+    return found
+
+
+def _expect_agreement(described: pd.DataFrame, known: pd.DataFrame) -> None:
+    """Refuse a stimulus table that contradicts the columns of the file of responses."""
+    shared = described.index.intersection(known.index)
+    for column in described.columns.intersection(known.columns):
+        if plain_name(column) in (*FILE_NAMES, "training", "presented", "original"):
+            continue
+        ours, theirs = described.loc[shared, column], known.loc[shared, column]
+        numbers = pd.to_numeric(ours, errors="coerce"), pd.to_numeric(theirs, errors="coerce")
+        same = np.isclose(numbers[0].astype(np.float64), numbers[1].astype(np.float64))
+        same |= (ours.astype(str).str.strip() == theirs.astype(str).str.strip()).to_numpy()
+        same |= (ours.isna() | theirs.isna()).to_numpy()
+        if not same.all():
+            first = shared[int(np.argmin(same))]
+            raise StimulusMismatchError(
+                f"column {column} of the stimulus table contradicts the file of responses for {(~same).sum()} stimuli "
+                f"({first}: {ours[first]}, in the file {theirs[first]}); correct or leave out the column"
+            )
 
 
 def _expect_count(found: int, n: int, what: str, shape: str) -> None:

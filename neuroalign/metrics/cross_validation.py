@@ -10,6 +10,7 @@ import psutil
 from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
+from neuroalign.masked import as_labels
 from neuroalign.metrics.folds import fold_labels
 from neuroalign.metrics.inputs import as_excluded, as_matrix, as_pair, constant_columns
 from neuroalign.metrics.moments import HeldOut, UnitSums, unit_sums
@@ -204,7 +205,7 @@ def _check_memory(n_units: int, n_folds: int, n_threads: int | None) -> None:
 def _check_folds(folds: ArrayLike | None, n_stimuli: int, n_folds: int, seed: int) -> NDArray[np.int64]:
     if folds is None:
         return fold_labels(n_stimuli, n_folds, seed=seed)
-    labels = np.asarray(folds)
+    labels = as_labels(folds, "folds")
     if labels.shape != (n_stimuli,) or labels.dtype.kind not in "iu":
         raise ArrayError(f"folds must be integers of shape ({n_stimuli},), not {labels.dtype} {labels.shape}")
     sizes = np.unique(labels, return_counts=True)[1]

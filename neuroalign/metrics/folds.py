@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.errors import UsageError
+from neuroalign.masked import as_labels
 
 
 def fold_labels(
@@ -33,7 +34,7 @@ def fold_labels(
     if groups is None:
         members = np.arange(n_stimuli)
     else:
-        labels = np.asarray(groups)
+        labels = as_labels(groups, "groups")
         if labels.shape != (n_stimuli,):
             raise UsageError(f"groups must have shape ({n_stimuli},), not {labels.shape}")
         members = np.unique(labels, return_inverse=True)[1]

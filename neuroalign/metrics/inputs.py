@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.errors import ArrayError
+from neuroalign.masked import as_labels, as_numbers
 
 
 def as_matrix(values: ArrayLike, name: str) -> NDArray[np.float64]:
@@ -16,7 +17,7 @@ def as_matrix(values: ArrayLike, name: str) -> NDArray[np.float64]:
     ArrayError
         If there are not two dimensions, or a value is NaN or infinite.
     """
-    matrix = np.asarray(values, dtype=np.float64)
+    matrix = as_numbers(values, np.float64)
     if matrix.ndim != 2:
         raise ArrayError(f"{name} must have two dimensions, not shape {matrix.shape}")
     finite = np.isfinite(matrix)
@@ -54,7 +55,7 @@ def as_excluded(exclude: ArrayLike | None, n_units: int, n_neurons: int) -> NDAr
     """
     if exclude is None:
         return np.full(n_neurons, -1, dtype=np.int64)
-    excluded = np.asarray(exclude)
+    excluded = as_labels(exclude, "exclude")
     if excluded.shape != (n_neurons,) or excluded.dtype.kind not in "iu":
         raise ArrayError(f"exclude must be integers of shape ({n_neurons},), not {excluded.shape}")
     if excluded.size and (excluded.min() < -1 or excluded.max() >= n_units):
@@ -74,7 +75,7 @@ def as_informative(informative: ArrayLike | None, varies: NDArray[np.bool_]) -> 
     """
     if informative is None:
         return varies
-    mask = np.asarray(informative)
+    mask = as_labels(informative, "informative")
     if mask.dtype != bool or mask.shape != varies.shape:
         raise ArrayError(
             f"informative must be booleans of shape {varies.shape}, not {mask.dtype} {mask.shape}"

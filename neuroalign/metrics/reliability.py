@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.errors import ArrayError, UsageError
+from neuroalign.masked import as_numbers
 from neuroalign.metrics.inputs import as_matrix, constant_columns
 
 
@@ -154,7 +155,7 @@ def noise_corrected_r2(
 
 def _as_trials(trials: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return the trials with zeros where there is none, and where there is one."""
-    values = np.asarray(trials, dtype=np.float64)
+    values = as_numbers(trials, np.float64)
     if values.ndim != 3:
         raise ArrayError(f"trials must have shape (stimuli, repetitions, neurons), not {values.shape}")
     if np.isinf(values).any():

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
+from neuroalign.masked import as_labels, as_numbers
 from neuroalign.metrics.inputs import as_matrix, constant_columns, standardise
 
 Pooling = Literal["paper", "disentanglement_lib"]
@@ -57,7 +58,7 @@ def relative_strength(
     rows, columns = (
         (np.ones(n, dtype=bool) for n in similarity.shape)
         if informative is None
-        else (np.asarray(each, dtype=bool) for each in informative)
+        else (as_labels(mask, "informative", bool) for mask in informative)
     )
     if (rows.size, columns.size) != similarity.shape:
         raise ArrayError(f"informative must fit M of shape {similarity.shape}: {(rows.size, columns.size)}")
@@ -113,7 +114,7 @@ def udr(
         raise UsageError(f"UDR compares two models at least, not {len(models)}")
     if len(kls) != len(models):
         raise ArrayError(f"{len(models)} models need as many arrays of kl, not {len(kls)}")
-    divergences = [np.asarray(each, dtype=np.float64) for each in kls]
+    divergences = [as_numbers(kl, np.float64) for kl in kls]
     for index, (values, kl) in enumerate(zip(models, divergences, strict=True)):
         if len(values) != len(models[0]):
             raise ArrayError(f"latents[{index}] has {len(values)} stimuli, latents[0] has {len(models[0])}")

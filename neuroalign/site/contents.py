@@ -10,7 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.leaderboards import BESIDE, describe_welch_only
+from neuroalign.leaderboard_findings import describe_findings
+from neuroalign.leaderboards import BESIDE
 from neuroalign.metrics import reliability
 from neuroalign.results import ResultsStore
 from neuroalign.score_groups import ScoreGroup
@@ -34,6 +35,8 @@ _FIRST = ("created", "imported", "n_stimuli", "n_neurons", "join", "simulated")
 def board(group: ScoreGroup, table: pd.DataFrame) -> dict[str, Any]:
     """Lay out one leaderboard: its rows, the instances behind them, and the test of every two families."""
     names = list(table["family"])
+    statistic = table.attrs["statistic"]
+    is_value = statistic["identifier"] == "value"
     pairs = pd.DataFrame(table.attrs["pairs"], columns=_PAIR_COLUMNS)
     # Counts have no decimals.
     beside = {
@@ -46,12 +49,15 @@ def board(group: ScoreGroup, table: pd.DataFrame) -> dict[str, Any]:
             **row,
             "beside": [(row[name], digits) for name, digits in beside.items()],
             "page": family_page(row["family"]),
-            "values": _values(group.families[row["family"]]),
+            "values": _values(group.families[row["family"]], statistic["identifier"]),
         }
         for row in table.to_dict("records")
     ]
     return {
-        **{name: table.attrs[name] for name in ("name", "higher_is_better", "left_out", "error_over")},
+        **{
+            name: table.attrs[name]
+            for name in ("name", "higher_is_better", "left_out", "error_over", "trained_on")
+        },
         "version": group.benchmark_version,
         "options": dict(group.options),
         "anchor": anchor(group.name),
@@ -66,37 +72,46 @@ def board(group: ScoreGroup, table: pd.DataFrame) -> dict[str, Any]:
             for test, prefix in _TESTS.items()
             if pairs[f"{prefix}p"].notna().any()
         ],
-        "has": {name for name in ("error", "null", "ceiling", "p", "crossed_p") if table[name].notna().any()},
+        "has": {
+            name
+            for name in ("error", "null", "ceiling", "welch_p", "crossed_p", "value_p")
+            if table[name].notna().any()
+        },
         "has_letters": bool(table["letters"].any()),
-        "beside": [each.removeprefix(BESIDE) for each in beside],
-        "findings": [
-            *filter(None, [describe_welch_only(table)]),
-            *(
-                [f"Not tested with neurons: {table.attrs['no_neurons']}."]
-                if table.attrs["no_neurons"]
-                else []
-            ),
-        ],
+        "has_welch_letters": bool(table["welch_letters"].any()),
+        "is_control": table.attrs["is_control"],
+        "statistic": statistic["label"],
+        "is_value": is_value,
+        "value_label": "C" if group.benchmark == "alignment" else group.benchmark.replace("_", " "),
+        "value_statistic": (table.attrs["value_statistic"] or {}).get("label", ""),
+        "beside": [name.removeprefix(BESIDE) for name in beside],
+        "findings": describe_findings(table),
         "plot": {
             "kind": "families",
-            "label": group.name,
-            "families": [_for_plot(row) for row in rows],
+            "label": group.name if is_value else statistic["label"],
+            "families": [_for_plot(row, is_value=is_value) for row in rows],
         },
     }
 
 
-_PAIR_COLUMNS = ["a", "b", "p", "p_raw", "crossed_p", "crossed_p_raw"]
+_PAIR_COLUMNS = ["a", "b", "crossed_p", "crossed_p_raw", "welch_p", "welch_p_raw"]
 
 # Prefixes of the columns of each test.
-_TESTS = {"Welch’s test, over instances": "", "the test over instances and neurons": "crossed_"}
+_TESTS = {"the test over instances and neurons": "crossed_", "Welch’s test, over instances": "welch_"}
 
 
-def _values(scores: Mapping[str, Score]) -> list[dict[str, Any]]:
-    return [{"model": each.model, "value": _plain(each.value)} for each in scores.values()]
+def _values(scores: Mapping[str, Score], statistic: str) -> list[dict[str, Any]]:
+    """Return the statistic of each instance, or its score where the statistic is not stored beside that."""
+    return [
+        {"model": score.model, "value": _plain(score.beside.get(statistic, score.value))}
+        for score in scores.values()
+    ]
 
 
-def _for_plot(row: Mapping[Any, Any]) -> dict[str, Any]:
-    numbers = {name: _plain(row[name]) for name in ("mean", "ci_low", "ci_high", "null", "ceiling")}
+def _for_plot(row: Mapping[Any, Any], *, is_value: bool) -> dict[str, Any]:
+    numbers = {name: _plain(row[name]) for name in ("mean", "ci_low", "ci_high")}
+    # Chance and ceiling are those of the score, on whose axis alone they belong.
+    numbers |= {name: _plain(row[name]) if is_value else None for name in ("null", "ceiling")}
     return {"family": row["family"], "values": row["values"], **numbers}
 
 
@@ -108,7 +123,11 @@ def families(groups: Sequence[ScoreGroup], boards: Sequence[Mapping[str, Any]]) 
             name = row["family"]
             family = found.setdefault(name, {"name": name, "page": row["page"], "boards": [], "of": {}})
             family["boards"].append(
-                {"board": of_group, "row": row, "rank": of_group["names"].index(name) + 1}
+                {
+                    "board": of_group,
+                    "row": row,
+                    "rank": "–" if of_group["is_control"] else of_group["names"].index(name) + 1,
+                }
             )
             for key, score in group.families[name].items():
                 model = family["of"].setdefault(

@@ -12,9 +12,10 @@ from typing import Any
 import jinja2
 
 from neuroalign.benchmark import Benchmark, load_benchmark
+from neuroalign.comparison import median_reliability
+from neuroalign.comparison.groups import read_group
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.drawn_neurons import draw_neurons
 from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.home import TEMPORARY_PREFIX
 from neuroalign.leaderboards import (
@@ -77,11 +78,19 @@ def write_site(
     groups = [each for each in group_scores(store.items(), loaded, wanted) if each.families]
     if not groups:
         raise NeuroalignError(f"nothing has been scored on {loaded.identifier} yet")
+    reliability = median_reliability(loaded)
     boards = [
         contents.board(
-            each, rank(each, loaded, correction=correction, drawn=draw_neurons(each, store, over_neurons))
+            group,
+            rank(
+                group,
+                loaded,
+                read_group(group, store, over_neurons),
+                correction=correction,
+                reliability=reliability,
+            ),
         )
-        for each in groups
+        for group in groups
     ]
     families = contents.families(groups, boards)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.errors import ArrayError, UsageError
+from neuroalign.masked import as_numbers
 from neuroalign.progress import progress
 from neuroalign.stats.grouped import draw_stimuli
 
@@ -394,8 +395,8 @@ def count_neurons(neurons: NDArray[np.int64], n: int) -> NDArray[np.float64]:
 
 def _of_counts(values: ArrayLike, weights: ArrayLike) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
     """Return the mean over instances of weighted means as a function of how often each neuron was drawn."""
-    given = np.atleast_2d(np.asarray(weights, dtype=np.float64))
-    of_given = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    given = np.atleast_2d(as_numbers(weights, np.float64))
+    of_given = np.atleast_2d(as_numbers(values, np.float64))
     if given.ndim != 2 or np.shape(weights) != np.shape(values):
         raise ArrayError(
             "values and weights must have one shape (n,) or (n_instances, n), "
@@ -484,7 +485,8 @@ def _without_interval(result: Bootstrap) -> Bootstrap:
 
 def _varies(values: ArrayLike, weights: ArrayLike) -> bool:
     """Whether the values that have weight differ, in one instance at least."""
-    of, given = np.atleast_2d(np.asarray(values, float)), np.atleast_2d(np.asarray(weights, float))
+    of = np.atleast_2d(as_numbers(values, np.float64))
+    given = np.atleast_2d(as_numbers(weights, np.float64))
     return any(np.ptp(row[weight > 0]) > 0 for row, weight in zip(of, given, strict=True) if weight.any())
 
 

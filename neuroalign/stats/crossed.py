@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neuroalign.masked import as_numbers
+
 
 @dataclass(frozen=True)
 class CrossedTest:
@@ -65,11 +67,11 @@ def crossed_test(
     """
     from scipy.special import stdtr, stdtrit
 
-    given = np.asarray(difference, dtype=np.float64)
+    given = as_numbers(difference, np.float64)
     total, shares = np.zeros(given.shape), np.zeros(given.shape)
     for each, freedom in zip(standard_errors, degrees_of_freedom, strict=True):
-        variance = np.asarray(each, dtype=np.float64) ** 2
-        total, shares = total + variance, shares + variance**2 / np.asarray(freedom, dtype=np.float64)
+        variance = as_numbers(each, np.float64) ** 2
+        total, shares = total + variance, shares + variance**2 / as_numbers(freedom, np.float64)
     total = np.where(total > 0, total, np.nan)
     error, df = np.sqrt(total), total**2 / np.where(shares > 0, shares, np.nan)
     half, t = error * stdtrit(df, 0.975), given / error

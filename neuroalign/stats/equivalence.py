@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neuroalign.errors import UsageError
+from neuroalign.masked import as_numbers
 from neuroalign.stats.welch import welch
 
 
@@ -89,7 +90,9 @@ def equivalence(a: ArrayLike, b: ArrayLike, *, margin: float, alpha: float = 0.0
     # Imported here: it takes a second, and most of neuroalign.stats does without it.
     from statsmodels.stats.weightstats import ttost_ind
 
-    finite = [each[np.isfinite(each)] for each in (np.asarray(a, dtype=float), np.asarray(b, dtype=float))]
+    finite = [
+        scores[np.isfinite(scores)] for scores in (as_numbers(a, np.float64), as_numbers(b, np.float64))
+    ]
     p = float(ttost_ind(*finite, -margin, margin, usevar="unequal")[0])
     verdict: Literal["yes", "no", "cannot tell"]
     if p < alpha:

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neuroalign.masked import as_numbers
+
 
 def jackknife_standard_error(left_out: ArrayLike) -> float:
     """Return the standard error of a statistic from its values without each observation in turn.
@@ -21,7 +23,7 @@ def jackknife_standard_error(left_out: ArrayLike) -> float:
     ----------
     Efron, B. & Stein, C. (1981). The jackknife estimate of variance. Ann. Statist. 9, 586-596.
     """
-    values = np.asarray(left_out, dtype=np.float64)
+    values = as_numbers(left_out, np.float64)
     n = values.size
     return float(np.sqrt((n - 1) / n * ((values - values.mean()) ** 2).sum())) if n > 1 else float("nan")
 
@@ -41,8 +43,8 @@ def weighted_mean_standard_error(values: ArrayLike, weights: ArrayLike) -> float
     float
         See :func:`jackknife_standard_error`; NaN if fewer than two observations have weight.
     """
-    weights = np.asarray(weights, dtype=np.float64)
-    values = np.where(weights > 0, np.asarray(values, dtype=np.float64), 0.0)
+    weights = as_numbers(weights, np.float64)
+    values = np.where(weights > 0, as_numbers(values, np.float64), 0.0)
     if np.count_nonzero(weights) < 2:
         return float("nan")
     total, weighted = weights.sum(), weights * values

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.errors import ArrayError, UsageError
+from neuroalign.masked import as_numbers
 
 
 def compact_letters(
@@ -63,8 +64,8 @@ def compact_letters(
     >>> compact_letters(["vae", "pca", "ica"], [0.6, 0.5, 0.4], p)
     {'vae': 'a', 'pca': 'ab', 'ica': 'b'}
     """
-    values = np.asarray(means, dtype=np.float64)
-    p = np.asarray(p_adjusted_matrix, dtype=np.float64)
+    values = as_numbers(means, np.float64)
+    p = as_numbers(p_adjusted_matrix, np.float64)
     n = len(names)
     if len(set(names)) < n:
         repeated = next(name for name in names if list(names).count(name) > 1)

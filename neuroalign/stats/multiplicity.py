@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.errors import UsageError
+from neuroalign.masked import as_numbers
 
 Correction = Literal["holm", "bh"]
 
@@ -42,7 +43,7 @@ def adjust_p_values(p: ArrayLike, *, method: Correction = "holm") -> NDArray[np.
     """
     if method not in get_args(Correction):
         raise UsageError(f"method must be one of {', '.join(get_args(Correction))}, not {method!r}")
-    raw = np.asarray(p, dtype=np.float64)
+    raw = as_numbers(p, np.float64)
     made = ~np.isnan(raw)
     outside = raw[made][(raw[made] < 0) | (raw[made] > 1)]
     if outside.size:

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neuroalign.masked import as_numbers
+
 
 def permutation_p_value(value: float, shuffled: ArrayLike, *, higher_is_better: bool = True) -> float:
     """Return the exact p-value of a statistic from its values with shuffled labels.
@@ -31,7 +33,7 @@ def permutation_p_value(value: float, shuffled: ArrayLike, *, higher_is_better: 
     >>> permutation_p_value(0.5, [0.1, 0.2, 0.6])
     0.5
     """
-    others = np.asarray(shuffled, dtype=np.float64)
+    others = as_numbers(shuffled, np.float64)
     others = others[~np.isnan(others)]
     if np.isnan(value) or not others.size:
         return float("nan")

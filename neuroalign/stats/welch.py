@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.special import gammaln
 
+from neuroalign.masked import as_numbers
+
 _NAN = float("nan")
 
 
@@ -125,7 +127,7 @@ def why_untested(n_a: int, n_b: int, either_varies: bool) -> str | None:
 
 def finite(values: ArrayLike) -> NDArray[np.float64]:
     """Drop values that are not finite."""
-    array = np.asarray(values, dtype=np.float64).ravel()
+    array = as_numbers(values, np.float64).ravel()
     return array[np.isfinite(array)]
 
 

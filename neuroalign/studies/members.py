@@ -53,6 +53,7 @@ def load_members(
     if not wanted:
         members, impossible = list(loaded.instances(dataset)), {}
     else:
+        wanted = list(loaded.available(wanted, dataset))
         load = [partial(loaded.instance, dataset, **given) for given in wanted]
         members, impossible = _possible(wanted, load)
     return FixedFamily(loaded.identifier, members, is_sample=loaded.is_sample), impossible

@@ -12,9 +12,10 @@ import jinja2
 import numpy as np
 import pandas as pd
 
+from neuroalign.comparison.groups import group_samples
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.home import atomic_path
-from neuroalign.leaderboards import WHAT_THE_TEST_COVERS, rank
+from neuroalign.leaderboards import WHAT_THE_CROSSED_TEST_COVERS, rank
 from neuroalign.score_groups import ScoreGroup
 from neuroalign.scores import Score
 from neuroalign.studies.evidence import Evidence
@@ -136,7 +137,7 @@ def write_report(
         families=families,
         cautions=_cautions(families, trained_elsewhere),
         tables=[_table(name, study, evidence, dataset) for name in study.shown if name in evidence.kept],
-        covers=WHAT_THE_TEST_COVERS,
+        covers=WHAT_THE_CROSSED_TEST_COVERS,
         dropped=dropped[["family", "instance", "step", "reason"]].to_dict("records"),
         pictures=in_sections(pictures),
         left_out=_grouped(
@@ -241,7 +242,7 @@ def _table(name: str, study: Study, evidence: Evidence, dataset: Dataset) -> dic
         "name": name.replace("_", " "),
         "benchmark": benchmark.identifier.replace("_", " "),
         "higher_is_better": benchmark.higher_is_better,
-        "rows": rank(group, dataset).to_dict("records"),
+        "rows": rank(group, dataset, group_samples(group)).to_dict("records"),
         "notes": _shared_notes(scores),
     }
 

@@ -11,8 +11,9 @@ from scipy.stats import special_ortho_group
 from neuroalign import arrays
 from neuroalign.benchmark import Benchmark, load_benchmark, make_benchmark, self_pairs
 from neuroalign.errors import StimulusMismatchError, UnknownNameError, UsageError
-from neuroalign.models import PrecomputedModel, as_model
+from neuroalign.models import as_model
 from neuroalign.scoring import score
+from neuroalign.wrapped import PrecomputedModel
 
 ALL = [
     "alignment",

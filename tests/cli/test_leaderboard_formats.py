@@ -39,7 +39,7 @@ def tables(folder):
             value=mean + 0.01 * rng.standard_normal(),
             error=0.05,
             error_over="neurons",
-            model=f"{family}{index}",
+            model=f"{family}[seed={index}]",
             family=family,
             dataset=dataset.identifier,
             benchmark="alignment",
@@ -73,18 +73,21 @@ def test_what_the_test_does_not_cover_and_what_is_left_out_is_said(tables, style
 
 def test_table_shows_interval_letters_and_chance(tables):
     text = format_leaderboards(tables[:1], "markdown")
-    scores, tests = (each.splitlines() for each in text.split("\n\n")[1:3])
-    for heading in ("family", "95 % interval", "SE over neurons", "chance", "letters"):
-        assert re.search(rf" {heading} +\|", scores[0])
-    for heading in ("difference", "Hedges' g", "Welch: 95 % interval", "Welch: p", "Welch: p (Holm)"):
+    scores, beside, tests = (block.splitlines() for block in text.split("\n\n")[1:4])
+    for heading in ("family", "mean", "95 % interval", "letters (Welch)"):
+        assert re.search(rf" {re.escape(heading)} +\|", scores[0])
+    for heading in ("SE over neurons", "chance"):
+        assert re.search(rf" {heading} +\|", beside[0])
+    for heading in ("difference", "Hedges' g", "Welch: p (Holm)"):
         assert re.search(rf" {re.escape(heading)} +\|", tests[0])
     best, other = tables[0].iloc[0], tables[0].iloc[1]
     assert f"{best['ci_low']:.3f} to {best['ci_high']:.3f}" in scores[2]
-    assert f"{other['difference_ci_low']:.3f} to {other['difference_ci_high']:.3f}" in tests[2]
+    assert f"| {other['difference']:.3f} |" in re.sub(" +", " ", tests[2])
     assert other["difference"] == pytest.approx(best["mean"] - other["mean"])
-    # Arrays of these scores hold nothing, so there is no test with neurons, and that is said.
-    assert "with neurons:" not in tests[0]
-    assert "Not tested with neurons: " in text
+    # Arrays of these scores hold nothing, so there is no test with neurons, no letters, and that is said.
+    assert " p (Holm) " not in tests[0].replace("Welch: p (Holm)", "")
+    assert " letters " not in scores[0].replace("letters (Welch)", "")
+    assert "Not tested over neurons: " in text
 
 
 @pytest.mark.parametrize("style", ["table", "markdown", "latex", "json", "csv"])
@@ -105,9 +108,9 @@ def test_the_test_with_neurons_stands_beside_welchs(tables, style):
         assert "crossed_p" in board["pairs"][0]
         return
     assert ("$-0.125$ to 0.875" if style == "latex" else "-0.125 to 0.875") in text
-    assert text.count("0.188") == 2
+    assert text.count("0.188") == 1
     assert "1 pair of families differs by Welch's test only" in text
-    assert "With neurons: the variance of a paired bootstrap over neurons" in text
+    assert "adds the variance of a paired bootstrap over neurons" in text
 
 
 def test_csv_keeps_every_digit(tables):
@@ -120,8 +123,8 @@ def test_csv_keeps_every_digit(tables):
 def test_json_has_every_pair_and_no_nan(tables):
     boards = json.loads(format_leaderboards(tables, "json"), parse_constant=pytest.fail)["leaderboards"]
     (pair,) = boards[0]["pairs"]
-    assert pair["p_raw"] == pytest.approx(tables[0]["p_raw"][1])
-    assert boards[0]["rows"][0]["p"] is None
+    assert pair["welch_p_raw"] == pytest.approx(tables[0]["welch_p_raw"][1])
+    assert boards[0]["rows"][0]["welch_p"] is None
     assert boards[0]["left_out"] == {"of another version of the benchmark": 1}
 
 
@@ -139,16 +142,16 @@ def test_latex_is_a_whole_table_with_names_escaped(tables):
     assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 2
     first = text.partition(r"\end{table}")[0]
     tabulars = re.findall(r"\\begin\{tabular\}\{([lr]+)\}(.*?)\\end\{tabular\}", first, re.DOTALL)
-    assert len(tabulars) == 2
+    assert len(tabulars) == 3
     # A heading and the families; of the tests also a row with the name of each.
-    for (columns, body), n_rows in zip(tabulars, (3, 3), strict=True):
+    for (columns, body), n_rows in zip(tabulars, (3, 3, 3), strict=True):
         rows = [line for line in body.splitlines() if line.endswith(r"\\")]
         assert len(rows) == n_rows
         assert {_n_columns(row) for row in rows} == {len(columns)}
-    assert r"\multicolumn{3}{c}{Welch} \\" in first
-    assert r"\cmidrule(lr){4-6}" in first
+    assert r"\multicolumn{1}{c}{Welch}" in first
+    assert r"\cmidrule(lr){3-3}" in first
     assert r"\times 10^{-" in first
-    assert "share a letter" in first
+    assert "Welch's test, the paper's" in first
     assert "siunitx" not in text
     # Nothing that pdflatex would stumble over.
     assert [each for each in text if not each.isascii()] == []
@@ -173,7 +176,7 @@ def test_latex_compiles_and_fits_its_column(tables, tmp_path):
 def test_small_p_in_latex_is_the_number(tables):
     text = format_leaderboards(tables[:1], "latex")
     mantissa, exponent = re.findall(r"\$([0-9.]+) \\times 10\^\{(-\d+)\}\$", text)[0]
-    assert float(f"{mantissa}e{exponent}") == pytest.approx(tables[0]["p_raw"][1], rel=0.05)
+    assert float(f"{mantissa}e{exponent}") == pytest.approx(tables[0]["welch_p_raw"][1], rel=0.05)
 
 
 def test_command_takes_a_correction_and_notes_what_csv_leaves_out(tables, folder, capsys):
@@ -185,6 +188,58 @@ def test_command_takes_a_correction_and_notes_what_csv_leaves_out(tables, folder
     out = capsys.readouterr().out
     assert " p (BH)" in out
     assert ", 1 with other options." in out
+
+
+def with_axis_index(table):
+    """The table of a benchmark that ranks by another number than its score."""
+    table = table.assign(
+        mean=[0.41, 0.08], ci_low=[0.35, 0.01], ci_high=[0.47, 0.15], value=[0.7, 0.3], letters=["a", "b"]
+    )
+    table["crossed_ci_low"], table["crossed_ci_high"] = [np.nan, 0.2], [np.nan, 0.4]
+    table["crossed_p_raw"] = table["crossed_p"] = [np.nan, 0.02]
+    table["value_difference"], table["value_p_raw"], table["value_p"] = (
+        [np.nan, 0.35],
+        [np.nan, 0.25],
+        [np.nan, 0.25],
+    )
+    table["family"] = ["beta_vae", "neuron_subset"]
+    statistic = {
+        "identifier": "axis_index",
+        "label": "axis index κ",
+        "higher_is_better": True,
+        "perfect": 1.0,
+    }
+    table.attrs |= {
+        "statistic": statistic,
+        "value_statistic": {**statistic, "identifier": "at_common_d", "label": "alignment C at D = 50"},
+        "no_neurons": "",
+        "reliability": 0.7,
+    }
+    return table
+
+
+@pytest.mark.parametrize("style", ["table", "markdown", "latex"])
+def test_the_axis_index_stands_first_and_c_beside_it(tables, style):
+    text = format_leaderboards([with_axis_index(tables[0])], style)
+    flat = " ".join(text.split())
+    assert "axis index κ" in flat
+    assert re.search(r"0\.410\W+0\.350 to 0\.470\W+0\.700\W+a\W+a\b", flat)
+    if style != "table":
+        assert "alignment C at D = 50, beta_vae less" in flat.replace(r"\_", "_")
+        assert "chance of C" in flat.replace(r"chance \\ of C", "chance of C")
+    assert "Median split-half reliability of the neurons: 0.70." in flat
+    if style == "table":
+        tables_only = text.partition("\n\n1 pair")[0].partition("Median")[0].splitlines()[1:]
+        assert [line for line in tables_only if len(line) > 80] == []
+
+
+def test_json_and_csv_hold_statistic_and_score(tables):
+    table = with_axis_index(tables[0])
+    (board,) = json.loads(format_leaderboards([table], "json"))["leaderboards"]
+    assert (board["statistic"]["identifier"], board["reliability"]) == ("axis_index", 0.7)
+    assert (board["rows"][0]["mean"], board["rows"][0]["value"]) == (0.41, 0.7)
+    (first, _) = csv.DictReader(io.StringIO(format_leaderboards([table], "csv")))
+    assert (first["statistic"], first["mean"], first["value"]) == ("axis_index", "0.41", "0.7")
 
 
 def test_an_empty_leaderboard_can_be_written(dataset):

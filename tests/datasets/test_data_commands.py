@@ -5,8 +5,10 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pytest
+import scipy.io
 import xarray as xr
 from click.testing import CliRunner
 
@@ -219,3 +221,29 @@ def test_help_is_quick():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_add_says_which_variable_it_took(run, tmp_path):
+    scipy.io.savemat(tmp_path / "x.mat", {"resp": MEANS, "names": "abc", "rate": 30.0})
+    result = run("add", "cells", "--responses", tmp_path / "x.mat", "--axes", "neuroid,stimulus")
+    assert result.exit_code == 0
+    note = "Responses are the variable resp (3 × 4) of x.mat; passed over: rate (1 × 1), names (text)."
+    assert f"neuroalign: note: {note}\n" in result.stderr
+    assert note in json.loads(run("info", "cells", "--json").stdout)["notes"]
+
+
+def test_add_takes_plain_hdf5_in_a_stated_order(run, tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["r"] = MEANS
+    asked = run("add", "cells", "--responses", tmp_path / "x.h5", "--axes", "neuroid,stimulus")
+    assert isinstance(asked.exception, DatasetError)
+    assert "--format hdf5" in str(asked.exception)
+    args = ("--responses", tmp_path / "x.h5", "--axes", "neuroid,stimulus", "--format", "hdf5")
+    assert "3 recorded neurons × 4 stimuli" in run("add", "cells", *args).stdout
+
+
+def test_formats_are_those_that_can_be_read():
+    from neuroalign.cli.data import _FORMATS
+    from neuroalign.datasets.formats.detect import FORMATS
+
+    assert _FORMATS == FORMATS

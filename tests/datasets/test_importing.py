@@ -127,7 +127,7 @@ def test_files_side_by_side_are_further_neurons(tmp_path):
     assert [each["name"] for each in found.metadata["files"]] == ["a.npy", "b.npy"]
     np.save(tmp_path / "b.npy", MEANS[2:, :3])
     with pytest.raises(
-        DatasetError, match=r"must have the same stimuli in the same order; .*b\.npy has others"
+        DatasetError, match=r"must have the same stimuli in the same order; .*a\.npy has 4 and .*b\.npy has 3"
     ):
         import_dataset("e", responses=[tmp_path / "a.npy", tmp_path / "b.npy"], axes="neuroid,stimulus")
     np.savez(tmp_path / "b.npz", MEANS[2:])
@@ -496,7 +496,11 @@ def test_brainio(assembly, dataset):
     np.testing.assert_array_equal(found.trials, dataset.trials)
     assert found.responses["neuroid"].values.tolist() == dataset.responses["neuroid"].values.tolist()
     assert found.stimuli.identifier == "toy"
-    assert import_dataset("e", responses=assembly, region="IT").recording["region"].values[0] == "IT"
+    with pytest.raises(
+        UsageError, match="--region IT contradicts the responses: 12 of 12 neurons have the region AM"
+    ):
+        import_dataset("e", responses=assembly, region="IT")
+    assert set(import_dataset("e", responses=assembly, region="am").recording["region"].values) == {"am"}
     with pytest.raises(UsageError, match="--axes means nothing for responses in the format brainio"):
         import_dataset("f", responses=assembly, axes="neuroid,stimulus")
     with pytest.raises(UsageError, match="one BrainIO file, not 2"):
@@ -515,9 +519,9 @@ def test_brainio_time_bins(dataset, tmp_path):
         DatasetError, match="has 3 time bins from 0 to 150 ms; average some of them with --window"
     ):
         import_dataset("d", responses=tmp_path / "x.nc")
-    with pytest.raises(DatasetError, match="no time bin lies within 10 to 60 ms"):
+    with pytest.raises(DatasetError, match=r"no bin of .* starts at 10 ms; bins start at 0, 50, 100 ms"):
         import_dataset("d", responses=tmp_path / "x.nc", window=(10, 60))
-    found = import_dataset("d", responses=tmp_path / "x.nc", window=(40, 150))
+    found = import_dataset("d", responses=tmp_path / "x.nc", window=(50, 150))
     np.testing.assert_allclose(found.recording.values, 15 * base.values, rtol=1e-12)
     assert found.metadata["window_ms"] == [50, 150]
     assert found.recording.dims == ("presentation", "neuroid")

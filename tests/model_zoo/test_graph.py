@@ -3,8 +3,8 @@ import pytest
 import timm
 import torch
 import torchvision
+from neuroalign.model_zoo.adapters.extraction import extract, list_layers
 from neuroalign.model_zoo.adapters.graph import trace
-from neuroalign.model_zoo.adapters.torch import extract, list_layers
 from torch import nn
 
 from neuroalign.errors import ModelError, UnknownNameError

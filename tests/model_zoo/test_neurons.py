@@ -7,10 +7,12 @@ from neuroalign.model_zoo.neurons import NeuronModel
 
 from neuroalign.benchmark import self_pairs
 from neuroalign.datasets.formats.folder import write_folder
-from neuroalign.errors import StimulusMismatchError, UnknownNameError, UsageError
+from neuroalign.errors import NeuroalignWarning, StimulusMismatchError, UnknownNameError, UsageError
 from neuroalign.latents_cache import compute_latents
 from neuroalign.models import load_model
+from neuroalign.scoring import score
 from neuroalign.stimuli import StimulusSet
+from neuroalign.studies.running import plan_study
 
 
 def test_neurons_of_a_dataset_are_its_responses(dataset, tmp_path):
@@ -120,3 +122,38 @@ def test_mistakes_are_explained(dataset, dataset_factory):
         load_model("neuron_subset[n=3,sede=1]", dataset=dataset)
     with pytest.raises(UsageError, match="at least 3 neurons; single has 2"):
         NeuronSubset().grid(dataset_factory(n_neurons=2))
+
+
+def test_sizes_that_a_small_recording_does_not_allow_are_replaced(dataset, dataset_factory):
+    wanted = [{"n": n, "seed": seed} for n in (10, 20, 30, 40, 50) for seed in (0, 1)]
+    family = NeuronSubset()
+    with pytest.warns(
+        NeuroalignWarning,
+        match=r"^single has 12 neurons, too few for subsets of 20, 30, 40 and 50: subsets of 7, 8, 9 and 11 stand in",
+    ):
+        fitting = family.available(wanted, dataset)
+    assert [options["n"] for options in fitting] == [7, 7, 8, 8, 9, 9, 10, 10, 11, 11]
+    subsets = [frozenset(family.instance(dataset, **options)._neuroids) for options in fitting]
+    assert len(set(subsets)) == 10
+    with pytest.warns(NeuroalignWarning, match="subsets of 2 stand in for these"):
+        few = family.available(wanted, dataset_factory(n_neurons=3))
+    assert few == [{"n": 2, "seed": 0}, {"n": 2, "seed": 1}]
+    large = dataset_factory(n_neurons=51, n_stimuli=10)
+    assert family.available(wanted, large) == wanted
+
+
+def test_scores_of_small_recordings_say_how_large_subsets_are(dataset, dataset_factory):
+    note = "single has 12 neurons, so subsets have 2 to 11 neurons instead of 10 to 50"
+    scored = score("neuron_subset[n=5,seed=0]", dataset, "correlation_ratio")
+    assert note in scored.notes
+    assert NeuronSubset().instance(dataset_factory(n_neurons=51, n_stimuli=10), n=5).notes == ()
+
+
+def test_a_study_of_a_small_recording_keeps_its_ceiling(dataset, tmp_path):
+    write_folder(dataset, tmp_path / "small")
+    run = plan_study("higgins2020", dataset=str(tmp_path / "small"), grid="small", folder=tmp_path / "out")
+    with pytest.warns(
+        NeuroalignWarning, match="single has 12 neurons, too few for subsets of 20, 30, 40 and 50"
+    ):
+        _, models = run._models(run.study.families["Neuron subsets"])
+    assert len(models) == 10

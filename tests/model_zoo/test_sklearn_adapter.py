@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -23,7 +24,7 @@ def test_latents_are_the_transform_of_flat_pixels(dataset, fitted):
     model = as_model(fitted, batch_size=17)
     latents = model.latents(dataset.stimuli)
     expected = fitted.transform(dataset.stimuli.pixels().reshape(120, -1))
-    assert model.identifier == "PCA"
+    assert re.fullmatch("PCA-[0-9a-f]{8}", model.identifier)
     assert model.image_size == 16
     np.testing.assert_allclose(latents.values, expected, atol=1e-5)
     np.testing.assert_array_equal(latents["stimulus"], dataset.stimuli.ids)
@@ -55,7 +56,7 @@ def test_sparse_output(dataset):
     forest = RandomTreesEmbedding(n_estimators=3, random_state=0).fit(
         dataset.stimuli.pixels().reshape(120, -1)
     )
-    latents = as_model(forest).latents(dataset.stimuli)
+    latents = as_model(forest, identifier="forest").latents(dataset.stimuli)
     assert latents.values.sum() == 3 * 120
 
 
@@ -68,7 +69,7 @@ def test_fingerprint_follows_the_fit(dataset):
     assert len({first.fingerprint, other.fingerprint, None}) == 3
     stateless = [as_model(FunctionTransformer(np.sqrt), image_size=size).fingerprint for size in (8, 9)]
     assert len({*stateless, None}) == 3
-    assert as_model(RandomTreesEmbedding(3).fit(pixels)).fingerprint is None
+    assert as_model(RandomTreesEmbedding(3).fit(pixels), identifier="trees").fingerprint is None
     assert as_model(RandomTreesEmbedding(3).fit(pixels), fingerprint="mine").fingerprint == "mine"
 
 

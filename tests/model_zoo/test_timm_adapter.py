@@ -1,3 +1,4 @@
+import hashlib
 import json
 import time
 
@@ -143,7 +144,11 @@ def test_checkpoint_files(tmp_path, stimuli, suffix):
     else:
         save_file(network.state_dict(), file)
     model = load_model(f"timm:test_vit@logits[weights={file}]")
-    assert model.identifier == f"timm:test_vit@logits[weights={file}]"
+    named = f"{file}#{hashlib.sha256(file.read_bytes()).hexdigest()[:8]}"
+    assert model.identifier == f"timm:test_vit@logits[weights={named}]"
+    assert load_model(model.identifier).identifier == model.identifier
+    with pytest.raises(ModelError, match=r"has the digest [0-9a-f]{8}, not 00000000; give the file"):
+        load_model(f"timm:test_vit@logits[weights={file}#00000000]")
     np.testing.assert_allclose(
         model.latents(stimuli).values, by_hand(network, stimuli, lambda net, x: net(x)), atol=1e-5
     )

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import time
 
@@ -67,7 +68,11 @@ def test_checkpoint_files(tmp_path, stimuli, suffix):
     file = tmp_path / f"mine{suffix}"
     (save_file if suffix == ".safetensors" else torch.save)(network.state_dict(), file)
     model = load_model(f"torchvision:squeezenet1_1[weights={file}]")
-    assert model.identifier == f"torchvision:squeezenet1_1[weights={file}]"
+    named = f"{file}#{hashlib.sha256(file.read_bytes()).hexdigest()[:8]}"
+    assert model.identifier == f"torchvision:squeezenet1_1[weights={named}]"
+    assert load_model(model.identifier).identifier == model.identifier
+    with pytest.raises(ModelError, match=r"has the digest [0-9a-f]{8}, not 00000000; give the file"):
+        load_model(f"torchvision:squeezenet1_1[weights={file}#00000000]")
     np.testing.assert_allclose(model.latents(stimuli).values, by_hand(network.eval(), stimuli), atol=1e-5)
 
 

@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import numpy as np
@@ -7,6 +8,7 @@ import timm
 import torch
 import torchvision
 from neuroalign.model_zoo import vgg_face
+from neuroalign.model_zoo.adapters.weights import hash_file
 from neuroalign.model_zoo.neurons import NeuronModel
 from PIL import Image
 from safetensors.torch import save_file
@@ -31,7 +33,7 @@ def small(monkeypatch):
     """Let the network be small; return its weights by their original names, without dots."""
     monkeypatch.setattr(vgg_face, "N_CLASSES", N_CLASSES)
     monkeypatch.setattr(vgg_face, "_empty", lambda: VGG(CHANNELS, num_classes=N_CLASSES, mlp_ratio=0.005))
-    for kept in (vgg_face._drawn, vgg_face._loaded, vgg_face._content_hash):
+    for kept in (vgg_face._drawn, vgg_face._loaded, hash_file):
         kept.cache_clear()
     yield original_weights(seed=1)
     for kept in (vgg_face._drawn, vgg_face._loaded):
@@ -111,12 +113,16 @@ def save(weights, file):
     return file
 
 
+def sha256(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 @pytest.mark.parametrize("style", ["timm", "torchvision", "underscores"])
 def test_files_of_any_naming(small, stimuli, tmp_path, style, suffix):
     file = save(renamed(small, style), tmp_path / f"faces{suffix}")
     model = load_model("vgg_face", weights=str(file))
-    assert model.identifier == f"vgg_face[weights=faces{suffix}]"
+    assert model.identifier == f"vgg_face[weights=faces{suffix}#{sha256(file)[:8]}]"
     latents = model.latents(stimuli)
     assert latents.shape == (3, 4096)
     assert 0.2 < latents["informative"].values.mean() < 1
@@ -132,7 +138,7 @@ def test_order_of_the_colours(small, stimuli, tmp_path):
     expect_close(model.latents(stimuli), by_hand(small, stimuli, order="rgb"))
     for order in ("rgb", "bgr"):
         model = load_model("vgg_face", weights=str(named), order=order)
-        assert model.identifier == f"vgg_face[weights=vgg_face_dag.pth,order={order}]"
+        assert model.identifier == f"vgg_face[weights=vgg_face_dag.pth#{sha256(named)[:8]},order={order}]"
         expect_close(model.latents(stimuli), by_hand(small, stimuli, order=order))
     other = save(renamed(small, "timm"), tmp_path / "other.pth")
     model = load_model("vgg_face", weights=str(other), order="rgb")
@@ -245,7 +251,8 @@ def test_the_network_runs_once_for_a_family(small, dataset, monkeypatch):
             latents = compute_latents(family.instance(**{**options, "n": 3}), stimuli)
             assert latents.sizes["unit"] == 3
     compute_latents(load_model("vgg_face[weights=random]"), stimuli)
-    assert sum(runs) == 20
+    # One image twice, and two images, are there to examine the network with.
+    assert sum(runs) == 20 + 1 + 1 + 2
 
 
 def test_command_line(small, dataset, tmp_path, capsys):
@@ -255,7 +262,9 @@ def test_command_line(small, dataset, tmp_path, capsys):
     command = ["score", "vgg_face_raw[n=4]", str(folder), "-b", "alignment", "--json"]
     assert run([*command, "--weights", str(file)]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["model"] == "vgg_face_raw[n=4,seed=0,weights=with, comma [1].pth]"
+    assert (
+        document["model"] == "vgg_face_raw[n=4,seed=0,weights=with, comma [1].pth#" + sha256(file)[:8] + "]"
+    )
     assert run([*command, "--weights", "random"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["model"] == "vgg_face_raw[n=4,seed=0,weights=random,weights_seed=0]"

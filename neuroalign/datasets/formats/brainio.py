@@ -18,13 +18,16 @@ from numpy.typing import NDArray
 
 from neuroalign.arrays import name_some, recording
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.formats.time_bins import Window, bins_of_window
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
-from neuroalign.errors import DatasetError
+from neuroalign.errors import DatasetError, UsageError
 from neuroalign.home import atomic_path
+from neuroalign.masked import as_labels
 from neuroalign.netcdf import read_netcdf
 
 _STIMULUS = ("stimulus_id", "image_id", "presentation_", "presentation")
 _NEUROID = ("neuroid_id", "neuroid_", "neuroid")
+_MILLISECONDS = ("ms", "msec", "millisecond", "milliseconds")
 _TIME_BIN = ("time_bin_start", "time_bin_end")
 
 
@@ -65,9 +68,12 @@ def read_brainio(path: Path) -> tuple[xr.DataArray, pd.DataFrame]:
     for name, coordinate in array.coords.items():
         if len(coordinate.dims) == 1:
             coords[str(coordinate.dims[0])][str(name)] = _decoded(coordinate.values)
+        units = str(coordinate.attrs.get("units", "ms"))
+        if name in _TIME_BIN and units.lower() not in _MILLISECONDS:
+            raise DatasetError(f"{name} of {path} must be in milliseconds, not in {units}")
     on_presentation, on_neuroid = coords["presentation"], coords["neuroid"]
-    stimulus_id = _take(on_presentation, _STIMULUS, "stimulus", path).astype(str)
-    neuroid_id = _take(on_neuroid, _NEUROID, "neuroid", path).astype(str)
+    stimulus_id = _take(on_presentation, _STIMULUS, "stimulus", path)
+    neuroid_id = _take(on_neuroid, _NEUROID, "neuroid", path)
     numbered = on_presentation.pop("repetition", None)
     result = recording(
         array.values,
@@ -92,6 +98,69 @@ def read_brainio(path: Path) -> tuple[xr.DataArray, pd.DataFrame]:
         if value is not None
     }
     return result, table
+
+
+def average_window(
+    array: xr.DataArray, window: Window | None, path: Path
+) -> tuple[xr.DataArray, Window | None, list[str]]:
+    """Average the time bins that make up a window, weighted by their length.
+
+    Parameters
+    ----------
+    array : recording
+        As :func:`read_brainio` returns it.
+    window : (float, float), optional
+        In milliseconds; needed if there are several time bins.
+    path : Path
+        The file of the recording, for messages.
+
+    Returns
+    -------
+    recording : xarray.DataArray
+        Without time bins.
+    window : (float, float) or None
+        The window that the values are from; None if the file does not say.
+    notes : list of str
+
+    Raises
+    ------
+    DatasetError
+        If the window does not start and end at edges of time bins, or there are several bins and no window.
+    UsageError
+        If a window is given and the file does not say when its time bins start and end.
+    """
+    try:
+        start, end = (np.asarray(array.coords.get(name, []), dtype=np.float64) for name in _TIME_BIN)
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"the time bins of {path} must be numbers in milliseconds: {error}") from error
+    if "time_bin" not in array.dims or len(start) == 0 or len(end) == 0:
+        if array.sizes.get("time_bin", 1) > 1:
+            raise DatasetError(f"{path} has several time bins and does not say when they start and end")
+        if window is not None:
+            raise UsageError(
+                f"{path} does not say when its responses were recorded, so --window cannot be followed; leave it out"
+            )
+        return (array.isel(time_bin=0, drop=True) if "time_bin" in array.dims else array), None, []
+    if window is None:
+        if len(start) > 1:
+            raise DatasetError(
+                f"{path} has {len(start)} time bins from {start.min():g} to {end.max():g} ms; "
+                "average some of them with --window START,END"
+            )
+        window = float(start[0]), float(end[0])
+    chosen = bins_of_window(start, end, window, str(path))
+    length = xr.DataArray(end[chosen] - start[chosen], dims="time_bin")
+    if len(chosen) == 1:
+        mean, notes = array.isel(time_bin=chosen[0], drop=True), []
+    else:
+        bins = array.isel(time_bin=chosen).drop_vars(_TIME_BIN)
+        mean = (bins * (length / length.sum())).sum("time_bin", skipna=False, keep_attrs=True)
+        mean.attrs = dict(array.attrs)
+        notes = [
+            f"{len(chosen)} time bins from {window[0]:g} to {window[1]:g} ms were averaged, weighted by their "
+            "length: their values are taken as rates."
+        ]
+    return mean.rename(array.name), window, notes
 
 
 def write_brainio(dataset: Dataset, path: Path) -> None:
@@ -145,7 +214,7 @@ def _open(path: Path) -> xr.Dataset:
     try:
         if not classic:
             return read_netcdf(path)
-        with xr.open_dataset(path, engine="scipy") as opened:
+        with xr.open_dataset(path, engine="scipy", decode_timedelta=False) as opened:
             return opened.load()
     except Exception as error:  # the parsers raise nearly anything on a damaged file
         raise DatasetError(f"cannot read the netCDF file {path}: {error}") from error
@@ -157,18 +226,18 @@ def _decoded(values: NDArray[Any]) -> NDArray[Any]:
         values.dtype.kind == "O" and any(isinstance(each, bytes) for each in values)
     ):
         return np.array([each.decode() if isinstance(each, bytes) else str(each) for each in values])
-    return values.astype(str) if values.dtype.kind == "O" else values
+    return np.where(pd.isna(values), "", values.astype(str)) if values.dtype.kind == "O" else values
 
 
 def _words(labels: NDArray[Any]) -> NDArray[np.str_]:
-    return labels.astype(str)
+    return np.where(pd.isna(labels) | (labels.astype(str) == ""), "unknown", labels.astype(str))
 
 
-def _take(coords: dict[str, NDArray[Any]], names: Iterable[str], what: str, path: Path) -> NDArray[Any]:
+def _take(coords: dict[str, NDArray[Any]], names: Iterable[str], what: str, path: Path) -> NDArray[np.str_]:
     """Take the ids of one dimension out of its coordinates."""
     for name in names:
         if name in coords:
-            return coords.pop(name)
+            return as_labels(coords.pop(name), f"{name} of {path}").astype(str)
     raise DatasetError(
         f"{path} does not name its {what} ids: expected one of the coordinates {', '.join(names)}; "
         f"it has {name_some(sorted(coords)) or 'none'}"

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
-from neuroalign.datasets.formats.matlab import is_hdf5
+from neuroalign.datasets.formats.hdf5 import is_hdf5, writer_of
 from neuroalign.datasets.formats.matrix_csv import first_line
 from neuroalign.datasets.formats.rasters import is_raster_header
 from neuroalign.errors import DatasetError
 from neuroalign.registry import unknown_name
 
-Format = Literal["matlab", "npy", "npz", "csv", "brainio", "rasters"]
+Format = Literal["matlab", "npy", "npz", "csv", "hdf5", "brainio", "rasters"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 
@@ -56,10 +56,12 @@ def _detect(path: Path) -> Format:
         raise DatasetError(f"{path} is empty")
     if start.startswith(b"\x93NUMPY"):
         return "npy"
-    if start.startswith(b"MATLAB 5.0") or suffix == ".mat":
+    if start.startswith(b"MATLAB 5.0"):
         return "matlab"
     if is_hdf5(path):
-        return "matlab" if start.startswith(b"MATLAB 7.3") else "brainio"
+        return _detect_hdf5(path)
+    if suffix == ".mat":
+        return "matlab"
     if start.startswith(b"CDF"):
         return "brainio"
     if zipfile.is_zipfile(path):
@@ -72,3 +74,13 @@ def _detect(path: Path) -> Format:
     raise DatasetError(
         f"cannot tell the format of {path}; name it with --format {'|'.join(FORMATS)}, if it is one of these"
     )
+
+
+def _detect_hdf5(path: Path) -> Format:
+    writer = writer_of(path)
+    if writer == "unknown":
+        raise DatasetError(
+            f"{path} is plain HDF5, which does not say in which order its axes are; give --format hdf5, and --axes "
+            "in the order in which h5py shows the array (h5read of MATLAB and Julia shows the reverse)"
+        )
+    return "matlab" if writer == "matlab" else "brainio"

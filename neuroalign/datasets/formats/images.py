@@ -4,14 +4,16 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal, get_args
 
 from PIL import Image, UnidentifiedImageError
 
 from neuroalign.arrays import name_some
 from neuroalign.datasets.formats.archives import is_hidden, unpack_files
+from neuroalign.datasets.image_survey import ImageSurvey
 from neuroalign.errors import DatasetError, UsageError
+from neuroalign.picture_faults import picture_fault
 from neuroalign.progress import progress
 from neuroalign.stimuli import IMAGE_SUFFIXES
 
@@ -122,7 +124,9 @@ def match_images(
             loose.setdefault(key, set()).add(path)
     wanted = dict(zip(ids, ids if filenames is None else filenames, strict=True))
     # A name that is an image's own comes before one that it shares with images in other folders.
-    found = {name: exact.get(name) or loose.get(name, set()) for name in wanted.values()}
+    found = {
+        name: exact.get(name) or loose.get(name) or _by_tail(name, loose | exact) for name in wanted.values()
+    }
     without = [name for name, paths in found.items() if not paths]
     if without:
         raise DatasetError(
@@ -137,12 +141,24 @@ def match_images(
     return {each: next(iter(found[name])) for each, name in wanted.items()}
 
 
-def check_images(images: Mapping[str, Path]) -> None:
+def _by_tail(name: str, images: Mapping[str, set[Path]]) -> set[Path]:
+    """Find the image at the end of an absolute path of another machine, such as in a table of brainio's."""
+    windows = PureWindowsPath(name)
+    pure = windows if windows.drive or "\\" in name else PurePosixPath(name)
+    if not pure.is_absolute():
+        return set()
+    tails = ("/".join(pure.parts[start:]) for start in range(1, len(pure.parts)))
+    return next((images[tail] for tail in tails if tail in images), set())
+
+
+def check_images(images: Mapping[str, Path], survey: ImageSurvey | None = None) -> None:
     """Decode every image once.
 
     Parameters
     ----------
     images : mapping of stimulus id to Path
+    survey : ImageSurvey, optional
+        Gathers the fingerprint of each image.
 
     Raises
     ------
@@ -154,7 +170,7 @@ def check_images(images: Mapping[str, Path]) -> None:
         for stimulus_id, path in progress(
             images.items(), description="checking images", unit="image", total=len(images)
         )
-        if (fault := image_fault(path)) is not None
+        if (fault := image_fault(path, stimulus_id, survey)) is not None
     }
     if faults:
         first, fault = next(iter(faults.items()))
@@ -163,21 +179,32 @@ def check_images(images: Mapping[str, Path]) -> None:
         )
 
 
-def image_fault(source: Path | BytesIO) -> str | None:
-    """Say why an image, a file or its bytes, cannot be used; None if it can."""
+def image_fault(
+    source: Path | BytesIO, stimulus_id: str = "", survey: ImageSurvey | None = None
+) -> str | None:
+    """Say why an image, a file or its bytes, cannot be used; None if it can.
+
+    Parameters
+    ----------
+    source : Path or BytesIO
+    stimulus_id : str
+        The id under which the survey knows the image.
+    survey : ImageSurvey, optional
+        Takes the fingerprint of an image that can be used.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(source, formats=_DECODERS) as image:
                 image.load()
-                mode = image.mode
+                fault = picture_fault(image)
+                if fault is None and survey is not None:
+                    survey.add(stimulus_id, image)
     except UnidentifiedImageError:
         return "it is not an image, or of an unknown kind"
     except Exception as error:  # the decoders raise nearly anything on a damaged file
         return str(error) or type(error).__name__
-    if mode.startswith("I") or mode == "F":
-        return "it has more than 8 bits a channel, which would be cut off; convert it to 8 bits"
-    return None
+    return fault
 
 
 def stems(names: Sequence[str]) -> list[str]:

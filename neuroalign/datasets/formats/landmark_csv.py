@@ -1,5 +1,6 @@
 """Tables of landmarks: one row for each stimulus, two columns, NAME_x and NAME_y, for each landmark."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import xarray as xr
 from neuroalign.arrays import name_some
 from neuroalign.datasets.formats.matrix_csv import delimiter_of
 from neuroalign.errors import ArrayError, DatasetError
-from neuroalign.landmarks import landmarks
+from neuroalign.landmarks import expect_near_images, landmarks
+from neuroalign.stimuli import StimulusSet
 
 _ID = "stimulus_id"
 
@@ -34,8 +36,13 @@ def read_landmark_csv(path: Path) -> xr.DataArray:
         Naming the column or the stimulus that is wrong.
     """
     try:
-        table = pd.read_csv(path, sep=delimiter_of(path), dtype={_ID: str}, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
+        with warnings.catch_warnings():
+            # Rows with more cells than the header, of which pandas would take the first for an index.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(
+                path, sep=delimiter_of(path), dtype={_ID: str}, encoding="utf-8-sig", index_col=False
+            )
+    except (OSError, ValueError, pd.errors.ParserWarning) as error:
         raise DatasetError(f"cannot read the landmarks {path}: {error}") from error
     if _ID not in table:
         raise DatasetError(f"{path} needs the column {_ID}; it has {name_some(list(table.columns))}")
@@ -68,3 +75,27 @@ def write_landmark_csv(array: xr.DataArray, path: Path) -> None:
     rows = array.values.reshape(array.sizes["stimulus"], -1)
     table = pd.DataFrame(rows, index=pd.Index(array["stimulus"].values, name=_ID), columns=columns)
     table.to_csv(path, lineterminator="\n")
+
+
+def with_landmarks(stimuli: StimulusSet, path: Path) -> tuple[StimulusSet, list[str]]:
+    """Give a stimulus set the landmarks in a file, and name the stimuli and landmarks that do not pair."""
+    read = read_landmark_csv(path)
+    without = np.setdiff1d(stimuli.ids, read["stimulus"].values)
+    if len(without) == len(stimuli):
+        raise DatasetError(
+            f"no stimulus in {path} is one of {stimuli.identifier!r}: it has {name_some(read['stimulus'].values)}, "
+            f"the stimuli are {name_some(stimuli.ids)}"
+        )
+    found = stimuli.with_landmarks(read)
+    own = found.landmarks
+    assert own is not None
+    expect_near_images(own, {each: stimuli.image_size(each) for each in own["stimulus"].values})
+    notes = []
+    if len(without):
+        notes.append(
+            f"{len(without)} of {len(stimuli)} stimuli have no landmarks: {', '.join(without.tolist())}."
+        )
+    idle = read.sizes["stimulus"] - own.sizes["stimulus"]
+    if idle:
+        notes.append(f"The landmarks of {idle} images belong to no stimulus and were left out.")
+    return found, notes

@@ -1,4 +1,8 @@
-"""MATLAB's ``.mat`` files: version 5 (and 4), and version 7.3, which is HDF5."""
+"""MATLAB's ``.mat`` files: version 5 (and 4), and version 7.3, which is HDF5.
+
+Numeric and logical arrays are read, full or sparse, also those in the fields of a structure. Cells, structure
+arrays, tables and other objects, and complex numbers have no axes of real numbers; they are named, never read.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -6,14 +10,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroalign.datasets.formats.bare import BareArray, choose_variable, expect_numbers
+from neuroalign.datasets.formats.bare import BareArray, Variables, choose_variable
+from neuroalign.datasets.formats.hdf5 import elsewhere, is_hdf5, writer_of
 from neuroalign.errors import DatasetError, NeuroalignError
 
-_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_NUMERIC = {
+    "double",
+    "single",
+    "logical",
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+}
+
+#: Classes that cannot hold responses.
+_IDLE = {"char", "string", "function_handle", "categorical", "datetime", "duration", "calendarDuration"}
+
+#: A sparse matrix with more elements than this, zeros included, is refused.
+_MOST_ELEMENTS = 1 << 29
 
 
 def read_matlab(path: Path, variable: str | None = None) -> BareArray:
-    """Read one numeric array from a MATLAB file.
+    """Read one numeric or logical array from a MATLAB file.
 
     Parameters
     ----------
@@ -31,72 +47,173 @@ def read_matlab(path: Path, variable: str | None = None) -> BareArray:
     UnknownNameError
         If there is no such variable.
     DatasetError
-        If the file is damaged, or several arrays could be meant.
+        If the file is damaged, several variables could be meant, the variable is of another class, or the file is
+        HDF5 that MATLAB did not write.
     """
     try:
-        values = _read_hdf5(path, variable) if is_hdf5(path) else _read_version_5(path, variable)
+        if not is_hdf5(path):
+            return _read_version_5(path, variable)
+        if writer_of(path) != "matlab":
+            raise DatasetError(
+                f"MATLAB did not write {path}, so it does not say in which order its axes are; give --format hdf5, "
+                "and --axes in the order in which h5py shows the array (h5read of MATLAB and Julia shows the reverse)"
+            )
+        return _read_hdf5(path, variable)
     except NeuroalignError:
         raise
     except Exception as error:  # the parsers raise nearly anything on a damaged file
         raise DatasetError(f"cannot read the MATLAB file {path}: {error or type(error).__name__}") from error
-    return BareArray(expect_numbers(values, f"the variable in {path.name}"), drops_trailing_ones=True)
 
 
-def is_hdf5(path: Path) -> bool:
-    """Whether a file is HDF5, with or without the 512 bytes that MATLAB writes in front."""
-    with path.open("rb") as file:
-        start = file.read(520)
-    return start.startswith(_HDF5_SIGNATURE) or start[512:].startswith(_HDF5_SIGNATURE)
-
-
-def _read_version_5(path: Path, variable: str | None) -> NDArray[Any]:
+def _read_version_5(path: Path, variable: str | None) -> BareArray:
     from scipy.io import loadmat
 
     content = loadmat(path, chars_as_strings=False, squeeze_me=False)
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, Any] = {}
+    unreadable: dict[str, str] = {}
+    idle: dict[str, str] = {}
     for name, value in content.items():
         if not name.startswith("__"):
-            _gather(name, value, arrays)
-    return arrays[choose_variable({name: each.shape for name, each in arrays.items()}, variable, path)]
+            _gather(name, value, arrays, unreadable, idle)
+    shapes = {name: array.shape for name, array in arrays.items()}
+    chosen, note = choose_variable(Variables(shapes, unreadable, idle), variable, path)
+    values = arrays[chosen]
+    if hasattr(values, "toarray"):
+        _expect_memory(shapes[chosen], chosen)
+        values = values.toarray()
+    return BareArray(values, drops_trailing_ones=True, note=note)
 
 
-def _gather(name: str, value: Any, arrays: dict[str, NDArray[Any]]) -> None:
-    """Collect the numeric arrays in a variable of a version 5 file, and in the fields of a structure."""
-    if hasattr(value, "toarray"):  # sparse
-        value = value.toarray()
-    if not isinstance(value, np.ndarray):
-        return
-    if value.dtype.names is not None:
+def _gather(
+    name: str, value: Any, arrays: dict[str, Any], unreadable: dict[str, str], idle: dict[str, str]
+) -> None:
+    """Sort a variable of a version 5 file, or the fields of a structure, by their classes."""
+    from scipy.io.matlab import MatlabFunction, MatlabObject, MatlabOpaque
+
+    size = " × ".join(map(str, getattr(value, "shape", ())))
+    if isinstance(value, MatlabFunction):
+        idle[name] = "a function handle"
+    elif isinstance(value, MatlabOpaque):
+        matlab_class = value.reshape(-1)[0]["s2"]
+        matlab_class = matlab_class.decode() if isinstance(matlab_class, bytes) else str(matlab_class)
+        (idle if matlab_class in _IDLE else unreadable)[name] = f"an object of class {matlab_class}"
+    elif isinstance(value, MatlabObject):
+        unreadable[name] = f"an object of class {value.classname}"
+    elif value.dtype.names is not None:
         if value.size == 1:
             for field in value.dtype.names:
-                _gather(f"{name}.{field}", value.reshape(-1)[0][field], arrays)
-    elif value.dtype.kind in "fiub":
+                _gather(f"{name}.{field}", value.reshape(-1)[0][field], arrays, unreadable, idle)
+        else:
+            unreadable[name] = f"a structure array of {size}"
+    elif value.dtype.kind == "O":
+        cells = value.reshape(-1)
+        if cells.size == 0 or all(isinstance(cell, np.ndarray) and cell.dtype.kind in "US" for cell in cells):
+            idle[name] = f"a cell array of {size}, text"
+        else:
+            unreadable[name] = f"a cell array of {size}"
+    elif value.dtype.kind in "US":
+        idle[name] = "text"
+    elif value.dtype.kind == "c":
+        unreadable[name] = f"complex numbers of {size}"
+    else:
         arrays[name] = value
 
 
-def _read_hdf5(path: Path, variable: str | None) -> NDArray[Any]:
+def _read_hdf5(path: Path, variable: str | None) -> BareArray:
     import h5py
 
     with h5py.File(path, "r") as file:
-        found: dict[str, h5py.Dataset] = {}
+        nodes: dict[str, Any] = {}
+        unreadable: dict[str, str] = {}
+        idle: dict[str, str] = {}
+        closed: list[str] = ["#refs#/", "#subsystem#/"]
 
-        def visit(name: str, node: Any) -> None:
-            # "#refs#" holds the contents of cells.
-            if isinstance(node, h5py.Dataset) and not name.startswith("#") and node.dtype.kind in "fiub":
-                kind = node.attrs.get("MATLAB_class", b"double")
-                if (kind if isinstance(kind, bytes) else str(kind).encode()) != b"char":
-                    found[name.replace("/", ".")] = node
+        def visit(path_inside: str, node: Any) -> None:
+            # "#refs#" holds the contents of cells, and "#subsystem#" the contents of objects.
+            if f"{path_inside}/".startswith(tuple(closed)):
+                return
+            name = path_inside.replace("/", ".")
+            matlab_class = _class_of(node)
+            if isinstance(node, h5py.Group):
+                if "MATLAB_sparse" in node.attrs and matlab_class in _NUMERIC:
+                    complex_numbers = "data" in node and node["data"].dtype.names is not None
+                    if complex_numbers:
+                        unreadable[name] = "complex numbers"
+                    else:
+                        nodes[name] = node
+                    closed.append(f"{path_inside}/")
+                elif matlab_class not in ("", "struct"):
+                    _set_aside(name, matlab_class, "", unreadable, idle)
+                    closed.append(f"{path_inside}/")
+                return
+            size = " × ".join(map(str, node.shape[::-1] if node.shape else ()))
+            if elsewhere(node):
+                unreadable[name] = "data in another file"
+            elif h5py.check_ref_dtype(node.dtype) is not None and not matlab_class:
+                unreadable[name] = f"a structure array of {size}"
+            elif matlab_class not in _NUMERIC or "MATLAB_object_decode" in node.attrs:
+                _set_aside(name, matlab_class, size, unreadable, idle)
+            elif node.dtype.names is not None:
+                unreadable[name] = f"complex numbers of {size}"
+            else:
+                nodes[name] = node
 
         file.visititems(visit)
         # MATLAB stores the last axis first.
-        shapes = {name: _hdf5_shape(node) for name, node in found.items()}
-        node = found[choose_variable(shapes, variable, path)]
-        if node.attrs.get("MATLAB_empty", 0):
-            return np.zeros(_hdf5_shape(node))
-        return np.asarray(node[()]).T
+        shapes = {name: _hdf5_shape(node) for name, node in nodes.items()}
+        chosen, note = choose_variable(Variables(shapes, unreadable, idle), variable, path)
+        node = nodes[chosen]
+        if isinstance(node, h5py.Group):
+            _expect_memory(shapes[chosen], chosen)
+            values = _dense(node, shapes[chosen])
+        elif node.attrs.get("MATLAB_empty", 0):
+            values = np.zeros(shapes[chosen])
+        else:
+            values = np.asarray(node[()]).T
+    return BareArray(values, drops_trailing_ones=True, note=note)
+
+
+def _class_of(node: Any) -> str:
+    stated = node.attrs.get("MATLAB_class", b"")
+    return stated.decode() if isinstance(stated, bytes) else str(stated)
+
+
+def _set_aside(
+    name: str, matlab_class: str, size: str, unreadable: dict[str, str], idle: dict[str, str]
+) -> None:
+    described = {
+        "": "data without a MATLAB class",
+        "char": "text",
+        "cell": f"a cell array of {size}",
+        "struct": f"a structure array of {size}",
+        "function_handle": "a function handle",
+    }
+    text = described.get(matlab_class, f"an object of class {matlab_class}")
+    (idle if matlab_class in _IDLE else unreadable)[name] = text
 
 
 def _hdf5_shape(node: Any) -> tuple[int, ...]:
+    if "MATLAB_sparse" in node.attrs:
+        return int(node.attrs["MATLAB_sparse"]), node["jc"].shape[0] - 1
     if node.attrs.get("MATLAB_empty", 0):  # the content is then the shape
         return tuple(int(n) for n in np.ravel(node[()]))
     return tuple(node.shape[::-1])
+
+
+def _dense(group: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return a sparse matrix of a version 7.3 file, which is stored column by column, with its zeros."""
+    from scipy.sparse import csc_array
+
+    if "data" not in group:
+        return np.zeros(shape)
+    parts = (group["data"][()], group["ir"][()].astype(np.int64), group["jc"][()].astype(np.int64))
+    matrix = csc_array(parts, shape=(shape[0], shape[1]))
+    matrix.check_format()
+    return np.asarray(matrix.toarray())
+
+
+def _expect_memory(shape: tuple[int, ...], name: str) -> None:
+    if np.prod([float(n) for n in shape]) > _MOST_ELEMENTS:
+        raise DatasetError(
+            f"{name} is a sparse matrix of {shape[0]} × {shape[1]}, which is too large as a full one"
+        )

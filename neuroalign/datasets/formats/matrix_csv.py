@@ -1,6 +1,7 @@
 """A matrix of responses as CSV, with or without labels in its first row and column."""
 
 import csv
+import re
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -8,14 +9,45 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from neuroalign.arrays import name_some
 from neuroalign.datasets.formats.bare import BareArray
 from neuroalign.errors import DatasetError, UsageError
 
 CsvLabels = Literal["none", "header", "index", "both"]
 
-_MISSING = {"": "nan", "NA": "nan", "N/A": "nan", "null": "nan", "None": "nan"}
+_MISSING = {"": "nan", "NA": "nan", "N/A": "nan", "n/a": "nan", "#N/A": "nan", "null": "nan", "None": "nan"}
+
+#: What programs and people write where a value is missing; those beside NaN and _MISSING are never read as NaN.
+_MISSING_MARKS = {
+    "",
+    "na",
+    "n/a",
+    "#n/a",
+    "nan",
+    "null",
+    "none",
+    "-",
+    "--",
+    "---",
+    ".",
+    "?",
+    "missing",
+    "nil",
+}
+_MISSING_MARKS |= {"#div/0!", "#value!", "#ref!", "#num!", "#name?", "#null!", "inf", "-inf"}
+
 _INDEX_NAMES = {"", "id", "index", "stimulus", "stimulus_id", "image", "image_id", "filename"}
 _INDEX_NAMES |= {"neuroid", "neuroid_id", "neuron", "unit", "unnamed: 0"}
+
+#: Column names of a table with one row for each value.
+_LONG_NAMES = _INDEX_NAMES - {"", "unnamed: 0"} | {"neuron_id", "unit_id", "cell_id", "stim_id", "image_nr"}
+_LONG_NAMES |= {"repetition", "rep", "trial", "trial_id", "presentation", "session", "time", "time_bin"}
+
+#: Words in the name of a column of ids.
+_ID_WORD = re.compile(
+    r"(^|[^a-z])(id|ids|nr|no|num|number|index|idx|image|img|picture|pic|stim|stimulus|trial|frame|name|file)"
+    r"($|[^a-z])"
+)
 
 
 def read_matrix_csv(path: Path, labels: CsvLabels | None = None) -> BareArray:
@@ -26,7 +58,7 @@ def read_matrix_csv(path: Path, labels: CsvLabels | None = None) -> BareArray:
     path : Path
     labels : {"none", "header", "index", "both"}, optional
         Whether the first row and the first column are labels. By default they are if they hold
-        anything but numbers.
+        text alone; a line with numbers and text, and numbers that may be ids, are an error.
 
     Returns
     -------
@@ -42,6 +74,8 @@ def read_matrix_csv(path: Path, labels: CsvLabels | None = None) -> BareArray:
     if labels is not None and labels not in get_args(CsvLabels):
         raise UsageError(f"csv labels must be one of {', '.join(get_args(CsvLabels))}, not {labels!r}")
     cells = _read_cells(path)
+    if labels is None:
+        _expect_wide(cells, path)
     header, index = _find_labels(cells, path) if labels is None else _stated(labels)
     body = cells[int(header) :, int(index) :]
     found = {}
@@ -103,21 +137,89 @@ def _stated(labels: CsvLabels) -> tuple[bool, bool]:
 
 
 def _find_labels(cells: NDArray[np.object_], path: Path) -> tuple[bool, bool]:
-    """Tell whether the first row and the first column are labels."""
-    corner = str(cells[0, 0]).lower()
-    header = not all(_is_number(cell) for cell in cells[0, 1:])
-    index = not all(_is_number(cell) for cell in cells[1:, 0])
-    if corner in _INDEX_NAMES and len(cells) > 1:
+    """Tell whether the first row and the first column are labels, where the cells leave no doubt."""
+    corner = str(cells[0, 0])
+    row, column = cells[0, 1:], cells[1:, 0]
+    if corner != "" and corner.lower() in _INDEX_NAMES and len(cells) > 1:
         header = index = True
-    elif not (_is_number(corner) or header or index):
-        header, index = len(cells) > 1, len(cells) == 1
+    else:
+        header, index = _kind(row) == "words", _kind(column) == "words"
+        for name, line, kind in (("row", cells[0], _kind(row)), ("column", cells[:, 0], _kind(column))):
+            if kind == "mixed":
+                odd = next(cell for cell in line[1:] if not _is_number(cell))
+                raise _unclear(name, path, f"it holds numbers and {odd!r}")
+        kind = _kind(cells[:1, 0])
+        if kind == "words" and row.size == 0:  # one column
+            header = len(cells) > 1
+        elif kind == "words" and column.size == 0:  # one row
+            index = True
+        elif kind == "words" and not (header or index):
+            raise _unclear("row", path, f"it starts with {corner!r}")
+        elif kind == "words" and header and not index and _may_be_ids(cells):
+            raise _unclear("column", path, ", ".join(cells[:3, 0]) + ", …")
+        elif corner == "" and (header or index or (_is_count(row) and _is_count(column))):
+            header = index = True
+        elif kind != "words" and (header or index or (kind == "missing" and row.size and column.size)):
+            raise _unclear("row", path, f"it starts with {corner!r}" if corner else "its first cell is empty")
     for name, labelled, line in (("row", header, cells[0]), ("column", index, cells[:, 0])):
         if not labelled and _is_count(line[int(index) if name == "row" else int(header) :]):
-            raise DatasetError(
-                f"the first {name} of {path} could be labels or values ({', '.join(line[:3])}, …); "
-                "say which with --csv-labels none|header|index|both"
-            )
+            raise _unclear(name, path, ", ".join(line[:3]) + ", …")
     return header, index
+
+
+def _unclear(line: str, path: Path, why: str) -> DatasetError:
+    return DatasetError(
+        f"the first {line} of {path} could be labels or values ({why}); "
+        "say which with --csv-labels none|header|index|both"
+    )
+
+
+def _kind(cells: NDArray[np.object_]) -> Literal["numbers", "missing", "words", "mixed"]:
+    """Classify a line by its cells; marks of missing values may stand among numbers and words."""
+    sure = [cell for cell in cells if cell.strip().lower() not in _MISSING_MARKS]
+    numbers = sum(_is_number(cell) for cell in sure)
+    if not sure:
+        return "missing"
+    if numbers in (0, len(sure)):
+        kind: Literal["numbers", "words"] = "numbers" if numbers else "words"
+        # Text that marks a missing value elsewhere can be a label among words, and is a fault among numbers.
+        unread = any(not _is_number(cell) for cell in cells)
+        return "mixed" if kind == "numbers" and unread else kind
+    return "mixed"
+
+
+def _may_be_ids(cells: NDArray[np.object_]) -> bool:
+    """Whether a first column of numbers below a word may be ids: by its name, or as whole numbers that differ."""
+    if _ID_WORD.search(str(cells[0, 0]).lower()):
+        return True
+    whole = [_is_whole(cells[1:, column]) for column in range(cells.shape[1])]
+    return len(cells) > 3 and whole[0] and not any(whole[1:]) and len(set(cells[1:, 0])) == len(cells) - 1
+
+
+def _is_whole(cells: NDArray[np.object_]) -> bool:
+    return all(cell.isdecimal() for cell in cells)
+
+
+def _expect_wide(cells: NDArray[np.object_], path: Path) -> None:
+    """Refuse a table with one row for each value, and columns of ids among the values.
+
+    Raises
+    ------
+    DatasetError
+        Naming the columns of ids.
+    """
+    names = [str(cell).lower().replace(" ", "_") for cell in cells[0]]
+    ids = [str(cell) for cell, name in zip(cells[0], names, strict=True) if name in _LONG_NAMES]
+    if len(ids) > 1:
+        raise DatasetError(
+            f"{path} looks like a long table, with one row a value: its columns {name_some(ids)} are ids; "
+            "make it a matrix (in pandas: pivot) with stimuli along one axis and neurons along the other"
+        )
+    if any(name in _LONG_NAMES for name in names[1:]):
+        raise DatasetError(
+            f"column {ids[0]} of {path} looks like ids among the responses; make it the first column, or "
+            "leave it out (if it is a neuron, give --csv-labels)"
+        )
 
 
 def _is_number(cell: str) -> bool:

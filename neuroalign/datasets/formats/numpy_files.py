@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from neuroalign.datasets.formats.archives import open_archive
-from neuroalign.datasets.formats.bare import BareArray, choose_variable, expect_numbers
+from neuroalign.datasets.formats.bare import BareArray, Variables, choose_variable, expect_numbers
 from neuroalign.errors import DatasetError
 
 
@@ -44,15 +44,21 @@ def read_npz(path: Path, variable: str | None = None) -> BareArray:
         pass
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {}
+            arrays, unreadable, idle = {}, {}, {}
             for name in archive.files:
                 try:
                     array = archive[name]
                 except ValueError:  # Python objects, which are never loaded
+                    unreadable[name] = "Python objects"
                     continue
                 if array.dtype.kind in "fiub":
                     arrays[name] = array
+                elif array.dtype.kind in "US":
+                    idle[name] = "text"
+                else:
+                    unreadable[name] = str(array.dtype)
     except Exception as error:  # a damaged member can raise nearly anything inside the decompressors
         raise DatasetError(f"cannot read the NumPy file {path}: {error}") from error
     shapes = {name: array.shape for name, array in arrays.items()}
-    return BareArray(arrays[choose_variable(shapes, variable, path)])
+    chosen, note = choose_variable(Variables(shapes, unreadable, idle), variable, path)
+    return BareArray(arrays[chosen], note=note)

@@ -23,12 +23,11 @@ from numpy.typing import NDArray
 
 from neuroalign.arrays import name_some, recording
 from neuroalign.datasets.formats.archives import open_archive, read_member, visible_files
+from neuroalign.datasets.formats.time_bins import Window, bins_of_window
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
 from neuroalign.errors import DatasetError
 from neuroalign.progress import progress
 from neuroalign.registry import unknown_name
-
-Window = tuple[float, float]
 
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _TIME = re.compile(rf"time\.(?P<start>{_NUMBER})_(?P<end>{_NUMBER})")
@@ -190,7 +189,8 @@ def _bins_within(header: pd.Index, window: Window | None, name: str) -> list[str
                 f"the window {start:g},{end:g} does not start and end at time bins: {covered}, "
                 f"and the edge nearest to {edge:g} is {nearest:g}"
             )
-    return [each for each, (first, last) in bins.items() if first >= start and last <= end]
+    names, (starts, ends) = list(bins), zip(*bins.values(), strict=True)
+    return [names[index] for index in bins_of_window(starts, ends, window, name)]
 
 
 def _stimulus_ids(trials: pd.DataFrame, chosen: Sequence[str] | None) -> pd.Series:

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -109,3 +111,93 @@ def test_numbers_survive_to_the_last_bit(tmp_path_factory, values):
     path = tmp_path_factory.mktemp("csv") / "x.csv"
     path.write_text("\n".join(",".join(map(repr, row)) for row in values.tolist()))
     np.testing.assert_array_equal(read_matrix_csv(path, "none").values, values)
+
+
+# --- labels that could be values
+
+
+@pytest.mark.parametrize("mark", ["-", "--", ".", "?", "#DIV/0!", "missing", "x"])
+@pytest.mark.parametrize(("row", "column"), [(0, 1), (2, 0)])
+def test_text_among_numbers_is_not_taken_for_labels(written, mark, row, column):
+    cells = [["3.5", "1.25", "2.25"], ["4.5", "1.5", "0.75"], ["1.5", "2.5", "5.0"], ["2.0", "3.0", "4.0"]]
+    cells[row][column] = mark
+    path = written("\n".join(",".join(line) for line in cells))
+    line = "row" if row == 0 else "column"
+    message = (
+        f"the first {line} of {path} could be labels or values (it holds numbers and {mark!r}); "
+        "say which with --csv-labels none|header|index|both"
+    )
+    with pytest.raises(DatasetError) as caught:
+        read_matrix_csv(path)
+    assert str(caught.value) == message
+    with pytest.raises(DatasetError, match=f"row {row + 1}, column {column + 1} of .* which is not a number"):
+        read_matrix_csv(path, "none")
+
+
+@pytest.mark.parametrize("mark", ["NaN", "nan", "NA", "n/a", "N/A", "#N/A", "null", ""])
+@pytest.mark.parametrize(("row", "column"), [(0, 1), (2, 0), (2, 1)])
+def test_marks_of_missing_values_stay_values(written, mark, row, column):
+    cells = [["3.5", "1.25", "2.25"], ["4.5", "1.5", "0.75"], ["1.5", "2.5", "5.0"], ["2.0", "3.0", "4.0"]]
+    cells[row][column] = mark
+    found = read_matrix_csv(written("\n".join(",".join(line) for line in cells)))
+    assert found.labels == {}
+    assert np.argwhere(np.isnan(found.values)).tolist() == [[row, column]]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("-,2.5,1.5\n4,5,6\n", "row of .* (it starts with '-')"),
+        ("NaN,2.5,1.5\n4,5,6\n", "row of .* (it starts with 'NaN')"),
+        (",2.5,1.5\n4,5,6\n", "row of .* (its first cell is empty)"),
+        ("5,a,b\n1,2,3\n", "row of .* (it starts with '5')"),
+        ("x,2.5,1.5\n4,5,6\n", "row of .* (it starts with 'x')"),
+        ("image_nr,n1,n2\n12,3.0,4.0\n7,2.0,1.0\n30,5.0,2.0\n", "column of .* (image_nr, 12, 7, …)"),
+        ("trial no.,n1\n3,3\n3,2\n", "column of .* (trial no., 3, 3, …)"),
+        ("ses,n1,n2\n12,3.5,4.0\n7,2.0,1.0\n30,5.0,2.0\n", "column of .* (ses, 12, 7, …)"),
+    ],
+)
+def test_a_doubtful_first_line_is_asked_about(written, text, why):
+    pattern = re.escape(why).replace(r"\.\*", ".*")
+    with pytest.raises(DatasetError, match=f"the first {pattern}; say which with --csv-labels"):
+        read_matrix_csv(written(text))
+
+
+def test_the_answer_is_followed(written):
+    path = written("image_nr,n1,n2\n12,3.0,4.0\n7,2.0,1.0\n30,5.0,2.0\n")
+    found = read_matrix_csv(path, "both")
+    assert found.labels[0].tolist() == ["12", "7", "30"]
+    assert found.labels[1].tolist() == ["n1", "n2"]
+    assert read_matrix_csv(path, "header").labels[1].tolist() == ["image_nr", "n1", "n2"]
+
+
+def test_counts_of_spikes_below_names_are_values(written):
+    found = read_matrix_csv(written("n1,n2\n3,4\n7,1\n5,2\n"))
+    assert found.values.tolist() == [[3, 4], [7, 1], [5, 2]]
+
+
+def test_the_running_numbers_of_pandas_are_labels(written):
+    found = read_matrix_csv(written(",0,1,2\n0,5,6,7\n1,5,6,7\n2,1,1,1\n"))
+    assert found.values.tolist() == [[5, 6, 7], [5, 6, 7], [1, 1, 1]]
+    assert found.labels[0].tolist() == found.labels[1].tolist() == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("header", "ids"),
+    [
+        ("stimulus,neuron,response", "stimulus, neuron"),
+        ("stimulus_id,neuroid_id,repetition,value", "stimulus_id, neuroid_id, repetition"),
+        (",Image,Trial,rate", "Image, Trial"),
+    ],
+)
+def test_long_tables_are_refused(written, header, ids):
+    rows = "\n".join(",".join(map(str, [row, row % 3, *[1.5] * (header.count(",") - 1)])) for row in range(9))
+    with pytest.raises(
+        DatasetError, match=f"looks like a long table, with one row a value: its columns {ids} are ids"
+    ):
+        read_matrix_csv(written(f"{header}\n{rows}\n"))
+
+
+def test_ids_among_the_responses_are_refused(written):
+    with pytest.raises(DatasetError, match=r"column stimulus_id of .* looks like ids among the responses"):
+        read_matrix_csv(written("n1,n2,stimulus_id\n1.5,2,3\n2,3,4\n"))

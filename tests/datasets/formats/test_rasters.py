@@ -1,6 +1,7 @@
 """Small rasters with known spikes."""
 
 import zipfile
+from io import StringIO
 
 import numpy as np
 import pandas as pd
@@ -146,3 +147,19 @@ def test_faults(folder, tmp_path):
     (tmp_path / "none").mkdir()
     with pytest.raises(DatasetError, match="no raster CSV"):
         read_rasters([tmp_path / "none"], window=(4, 7))
+
+
+@pytest.mark.parametrize(
+    ("left_out", "added", "message"),
+    [
+        ("time.4_5", None, "leave a gap between 4 and 5 ms"),
+        (None, "time.3_6", "overlap between 3 and 4 ms"),
+    ],
+)
+def test_spikes_are_never_counted_twice_or_left_out(tmp_path, left_out, added, message):
+    table = pd.read_csv(StringIO(SITE_A))
+    table = table if left_out is None else table.drop(columns=left_out)
+    table = table if added is None else table.assign(**{added: 1})
+    table.to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(DatasetError, match=f"the time bins of x.csv {message}"):
+        read_rasters([tmp_path / "x.csv"], window=(1, 11))

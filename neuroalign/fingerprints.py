@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from neuroalign.errors import ModelError
 from neuroalign.hashing import digest
 
 #: Libraries whose code is known by their version.
@@ -81,6 +82,34 @@ def behaviour_digest(*objects: Any) -> str | None:
         return digest(platform.python_version(), *_Describer().describe_all(objects))
     except (_Unknowable, RecursionError):
         return None
+
+
+def name_by_digest(name: str, fingerprint: str | None) -> str:
+    """Name a model that has no name of its own, so that other models of the same kind have other names.
+
+    Parameters
+    ----------
+    name : str
+        Kind of the model, such as the name of its class.
+    fingerprint : str or None
+        Digest of everything that the model computes with.
+
+    Returns
+    -------
+    str
+        The kind with the first eight digits of a digest, such as ``ResNet-1f0c3a9b``.
+
+    Raises
+    ------
+    ModelError
+        Without a fingerprint.
+    """
+    if fingerprint is None:
+        raise ModelError(
+            f"{name} needs a name: what it computes with cannot be seen through, so nothing tells it from another "
+            f"{name}; give identifier="
+        )
+    return f"{name}-{digest(fingerprint)[:8]}"
 
 
 class _Describer:

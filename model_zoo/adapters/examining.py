@@ -1,0 +1,294 @@
+"""Which axis of an output holds the images, whether it is random, and whether each image is treated alone."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from neuroalign.errors import ModelError, NeuroalignWarning, UsageError
+from neuroalign.repeatability import TOLERANCE, differ, observe
+
+if TYPE_CHECKING:
+    import torch
+
+# Numbers of images that a network is examined with. One image alone is best, but some networks need more.
+_SIZES = ((1, 2), (2, 3))
+# Rounding of networks that compute with fewer digits than float32 on a CPU.
+_TOLERANCES = {"torch.float16": 1e-2, "torch.bfloat16": 5e-2}
+_CUDA_TOLERANCE = 5e-3
+
+
+class Extractor(Protocol):
+    """Layers of a module that can be run; see :class:`neuroalign.model_zoo.adapters.extraction.Layers`."""
+
+    module: "torch.nn.Module"
+    layers: Sequence[str]
+
+    def capture(self, batch: "torch.Tensor", *, seed: str | int | None) -> "dict[str, torch.Tensor]":
+        """Return the output of each layer."""
+        ...
+
+    def capture_modules(self, batch: "torch.Tensor", *, seed: str | int | None) -> "dict[str, torch.Tensor]":
+        """Return the output of each module, in the order in which they finish."""
+        ...
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What two runs of a network with different numbers of images show.
+
+    Parameters
+    ----------
+    axes : mapping of str to int
+        Axis of each layer's output that holds the images.
+    is_random : bool
+        Whether the network draws random numbers when it is evaluated.
+    is_seedable : bool
+        Whether seeding the global random generators makes its outputs repeat.
+    small : tensor, optional
+        Images of the smaller of the two runs; None where the network takes one number of images only.
+    outputs : mapping of str to tensor
+        Output of each layer in the smaller run.
+    """
+
+    axes: Mapping[str, int]
+    is_random: bool
+    is_seedable: bool
+    small: "torch.Tensor | None"
+    outputs: "Mapping[str, torch.Tensor]"
+
+
+def examine(
+    extractor: Extractor,
+    batch: "torch.Tensor",
+    *,
+    batch_axis: int | Mapping[str, int] | None,
+    treats_alone: bool,
+) -> Examination:
+    """Run a network with two numbers of images.
+
+    An axis whose length follows the number of images holds them, also where another axis happens to be as long as
+    a batch.
+
+    Parameters
+    ----------
+    extractor : Extractor
+    batch : tensor, shape (n, …)
+        Images; where two runs need more, darker copies of the first are added.
+    batch_axis : int or mapping of str to int, optional
+        The axis that holds the images, where the caller knows it.
+    treats_alone : bool
+        Whether to refuse a network whose outputs for one image depend on the other images of a batch.
+
+    Returns
+    -------
+    Examination
+
+    Raises
+    ------
+    ModelError
+        If no axis, or several, can hold the images, or images are not treated alone.
+    """
+    tolerance = _tolerance(extractor.module)
+    for n_small, n_large in _SIZES:
+        small, large = _first(batch, n_small), _first(batch, n_large)
+        try:
+            seen = observe(partial(extractor.capture, small, seed=None), tolerance=tolerance)
+            outputs = extractor.capture(large, seed=0)
+        except ModelError:
+            continue
+        # A network that squeezes its output has other axes for one image.
+        if all(seen.value[layer].ndim == outputs[layer].ndim for layer in outputs) or n_small > 1:
+            break
+    else:
+        return _unexamined(extractor, batch, batch_axis)
+    axes = {
+        layer: _axis(layer, seen.value[layer], outputs[layer], (n_small, n_large), _asked(batch_axis, layer))
+        for layer in extractor.layers
+    }
+    for layer, axis in axes.items():
+        if axis != 0 and _asked(batch_axis, layer) is None:
+            warnings.warn(
+                f"{type(extractor.module).__name__}: axis {axis} of {name_layer(layer)}, which has shape "
+                f"{tuple(outputs[layer].shape)} for {n_large} images, holds the images; give batch_axis={axis} to "
+                "leave this note out",
+                NeuroalignWarning,
+                stacklevel=2,
+            )
+    found = Examination(axes, seen.is_random, seen.is_seedable, small, seen.value)
+    if treats_alone:
+        expect_alone(extractor, found, large, outputs)
+    return found
+
+
+def expect_alone(
+    extractor: Extractor, found: Examination, batch: "torch.Tensor", outputs: "Mapping[str, torch.Tensor]"
+) -> None:
+    """Refuse a network whose outputs for the first image depend on the other images of a batch.
+
+    Parameters
+    ----------
+    extractor : Extractor
+    found : Examination
+    batch : tensor, shape (n, …)
+        Begins with the images that the network was examined with.
+    outputs : mapping of str to tensor
+        Outputs for the batch, the images on the axes of `found`.
+
+    Raises
+    ------
+    ModelError
+        Naming the first layer whose values depend on the batch.
+    """
+    if found.is_random or found.small is None:
+        return
+    tolerance = _tolerance(extractor.module)
+    for layer, axis in found.axes.items():
+        if differ(found.outputs[layer].select(axis, 0), outputs[layer].select(axis, 0), tolerance):
+            break
+    else:
+        return
+    reason = _explain(extractor, found.small, batch, tolerance)
+    raise ModelError(
+        f"the values of {name_layer(layer)} for an image depend on the other images of its batch; {reason}, or give "
+        "batch_size=1, which runs each image alone"
+    )
+
+
+def images_first(layer: str, output: "torch.Tensor", axis: int, n_images: int) -> "torch.Tensor":
+    """Move the axis that holds the images to the front.
+
+    Raises
+    ------
+    ModelError
+        If the axis has not one entry for each image.
+    """
+    if output.ndim <= axis or output.shape[axis] != n_images:
+        raise ModelError(
+            f"{name_layer(layer)} puts out shape {tuple(output.shape)} for {_count(n_images)}, whose axis {axis} must "
+            "have one entry for each image; choose another layer, or say which axis holds the images with batch_axis="
+        )
+    return output.movedim(axis, 0)
+
+
+def axes_that_follow(small: Sequence[int], large: Sequence[int], sizes: tuple[int, int]) -> list[int]:
+    """Return the axes that are as long as the number of images in both of two shapes."""
+    if len(small) != len(large):
+        return []
+    return [
+        axis for axis, lengths in enumerate(zip(small, large, strict=True)) if tuple(lengths) == tuple(sizes)
+    ]
+
+
+def name_layer(layer: str) -> str:
+    """Name a layer in a message."""
+    return f"the layer {layer!r}" if layer else "the module's output"
+
+
+def two_sizes(batch: "torch.Tensor") -> "list[tuple[torch.Tensor, torch.Tensor]]":
+    """Return pairs of batches with which to compare the shapes of outputs."""
+    return [(_first(batch, small), _first(batch, large)) for small, large in _SIZES]
+
+
+def _axis(
+    layer: str,
+    small: "torch.Tensor",
+    large: "torch.Tensor",
+    sizes: tuple[int, int],
+    asked: int | None,
+) -> int:
+    following = axes_that_follow(small.shape, large.shape, sizes)
+    shapes = (
+        f"{name_layer(layer)} puts out shape {tuple(small.shape)} for {_count(sizes[0])} and {tuple(large.shape)} for "
+        f"{_count(sizes[1])}"
+    )
+    if asked is not None:
+        if asked not in following:
+            raise ModelError(f"{shapes}, so batch_axis={asked} has not one entry for each image")
+        return asked
+    if not following:
+        raise ModelError(
+            f"{shapes}: no axis has one entry for each image; choose another layer (batch_axis= helps only where an "
+            "axis has one)"
+        )
+    if len(following) > 1:
+        raise ModelError(
+            f"{shapes}: axes {' and '.join(map(str, following))} have one entry for each image; say which holds the "
+            f"images with batch_axis={' or batch_axis='.join(map(str, following))}"
+        )
+    return following[0]
+
+
+def _unexamined(
+    extractor: Extractor, batch: "torch.Tensor", batch_axis: int | Mapping[str, int] | None
+) -> Examination:
+    """Take the caller's word for a network that takes one number of images only."""
+    outputs = extractor.capture(batch, seed=0)  # raises the error of a network that fails on any batch
+    fixed = f"the network runs on a batch of {len(batch)} images, but not on one of 1, 2 or 3"
+    axes = {}
+    for layer in extractor.layers:
+        asked = _asked(batch_axis, layer)
+        if asked is None:
+            raise ModelError(
+                f"{fixed}, so the axis of {name_layer(layer)} that holds the images cannot be found in its shape "
+                f"{tuple(outputs[layer].shape)}; say which it is with batch_axis="
+            )
+        axes[layer] = asked
+    warnings.warn(
+        f"{type(extractor.module).__name__}: {fixed}, so nothing could check that each image is treated alone",
+        NeuroalignWarning,
+        stacklevel=3,
+    )
+    return Examination(axes, False, True, None, {})
+
+
+def _explain(extractor: Extractor, small: "torch.Tensor", large: "torch.Tensor", tolerance: float) -> str:
+    """Find the first module whose values depend on the batch, and say what to do about it."""
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    alone = extractor.capture_modules(small, seed=0)
+    together = extractor.capture_modules(large, seed=0)
+    modules: dict[str, Any] = dict(extractor.module.named_modules())
+    for name, output in alone.items():
+        other = together.get(name)
+        if other is None:
+            continue
+        axes = axes_that_follow(output.shape, other.shape, (len(small), len(large)))
+        if len(axes) == 1 and differ(output.select(axes[0], 0), other.select(axes[0], 0), tolerance):
+            module = modules[name]
+            who = (
+                f"{name_layer(name)} ({type(module).__name__})" if name else f"{type(module).__name__} itself"
+            )
+            if isinstance(module, _BatchNorm) and module.running_mean is None:
+                return (
+                    f"{who} has no running statistics and normalises by the batch: train it with "
+                    "track_running_stats=True"
+                )
+            return f"{who} is the first to depend on them: change it"
+    return "change the network"
+
+
+def _asked(batch_axis: int | Mapping[str, int] | None, layer: str) -> int | None:
+    asked = batch_axis.get(layer) if isinstance(batch_axis, Mapping) else batch_axis
+    if asked is not None and (isinstance(asked, bool) or not isinstance(asked, int) or asked < 0):
+        raise UsageError(f"batch_axis must be the number of an axis from 0 up, not {asked!r}")
+    return asked
+
+
+def _first(batch: "torch.Tensor", n: int) -> "torch.Tensor":
+    import torch
+
+    darker = [(batch[:1] / 2**power).to(batch.dtype) for power in range(1, n - len(batch) + 1)]
+    return torch.cat([batch[:n], *darker])
+
+
+def _tolerance(module: "torch.nn.Module") -> float:
+    floating = [value for value in (*module.parameters(), *module.buffers()) if value.is_floating_point()]
+    tolerances = [_TOLERANCES.get(str(value.dtype), TOLERANCE) for value in floating]
+    tolerances += [_CUDA_TOLERANCE for value in floating if value.device.type != "cpu"]
+    return max(tolerances, default=TOLERANCE)
+
+
+def _count(n: int) -> str:
+    return "1 image" if n == 1 else f"{n} images"

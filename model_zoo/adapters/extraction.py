@@ -1,0 +1,352 @@
+"""What layers of a torch module put out for batches of images, captured safely, with the images on the first axis.
+
+Nothing here imports torch until there is a module to run.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
+from neuroalign.model_zoo.adapters.examining import axes_that_follow, examine, images_first, two_sizes
+from neuroalign.model_zoo.adapters.graph import Graph, evaluating, trace
+
+from neuroalign.errors import ModelError
+from neuroalign.repeatability import seeded
+
+if TYPE_CHECKING:
+    import torch
+
+#: The layer that is the module's own output.
+OUTPUT = ""
+
+#: Separates the layer from the key or index of one of its outputs, where it has several.
+SELECTOR = "#"
+
+
+class Layers:
+    """Layers of a module that can be run.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    layers : sequence of str
+        See :func:`extract`.
+    forward : callable, optional
+        What to run with each batch; by default the module itself.
+
+    Raises
+    ------
+    UnknownNameError
+        Naming the nearest layers.
+    """
+
+    def __init__(
+        self,
+        module: "torch.nn.Module",
+        layers: Sequence[str],
+        *,
+        forward: Callable[["torch.Tensor"], Any] | None = None,
+    ) -> None:
+        if any(parameter.is_meta for parameter in module.parameters()):
+            raise ModelError(
+                f"the weights of {type(module).__name__} are on the meta device; load their values"
+            )
+        self.module = module
+        self.layers: Sequence[str] = list(layers)
+        self._forward = forward
+        self._targets, self._graph = find_layers(module, layers)
+
+    def capture(self, batch: "torch.Tensor", *, seed: str | int | None) -> "dict[str, torch.Tensor]":
+        """Run the module on a batch, and return the output of each layer as it is.
+
+        Parameters
+        ----------
+        batch : tensor
+        seed : str or int, optional
+            Seed of the global random generators; None leaves them as they are.
+        """
+        names = {target for target, _ in self._targets}
+        captured = _run(self.module, batch, names, forward=self._forward, graph=self._graph, seed=seed)
+        return {
+            layer: _select(captured, target, key)
+            for layer, (target, key) in zip(self.layers, self._targets, strict=True)
+        }
+
+    def capture_modules(self, batch: "torch.Tensor", *, seed: str | int | None) -> "dict[str, torch.Tensor]":
+        """Run the module on a batch, and return the first tensor that each of its modules puts out.
+
+        Returns
+        -------
+        dict of str to tensor
+            In the order in which the modules finish.
+        """
+        names = {name for name, _ in self.module.named_modules()}
+        captured = _run(self.module, batch, names, forward=self._forward, graph=None, seed=seed)
+        tensors = {name: next(iter(_tensors(output).values()), None) for name, output in captured.items()}
+        return {name: tensor for name, tensor in tensors.items() if tensor is not None}
+
+
+def extract(
+    module: "torch.nn.Module",
+    batches: "Iterable[torch.Tensor]",
+    layers: Sequence[str],
+    *,
+    forward: Callable[["torch.Tensor"], Any] | None = None,
+    batch_axis: int | Mapping[str, int] | None = None,
+    seeds: Iterable[str | int] | None = None,
+) -> "Iterator[dict[str, torch.Tensor]]":
+    """Run a module over batches, and yield what some of its layers put out.
+
+    All modules are captured in one pass, and all nodes in another. Outputs are copied when they appear,
+    so that an in-place operation after a layer does not change them. The module runs without gradients in
+    evaluation mode, and between batches it is as it was: the mode of every submodule restored, no hook
+    left, also after an error. Its device is kept; batches are moved there and to the type of its
+    parameters. Random numbers that it draws are the same in every run, and leave the global generator
+    untouched.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    batches : iterable of tensor
+        Each of shape (n, …), as `forward` takes them.
+    layers : sequence of str
+        Names of submodules, as in ``module.named_modules()``; "" is the module's own output. A
+        submodule that runs several times in one pass gives its last output. Other names are those of
+        nodes of the module's graph, such as ``layer1.0.add``; see :mod:`neuroalign.model_zoo.adapters.graph`. Where a
+        layer puts out a tuple or dictionary, ``name#key`` is one of its tensors.
+    forward : callable, optional
+        What to run with each batch; by default the module itself.
+    batch_axis : int or mapping of str to int, optional
+        The axis of the outputs, or of the output of each layer, that holds the images. By default the axis whose
+        length follows the number of images in two runs on the first batch.
+    seeds : iterable of str or int, optional
+        Seed of the random numbers of each batch; by default its number.
+
+    Yields
+    ------
+    dict of str to tensor
+        Output of each layer for a batch, on the CPU, with the images on the first axis.
+
+    Raises
+    ------
+    UnknownNameError
+        Naming the nearest layers.
+    ModelError
+        If the module fails, or a layer does not run, puts out no single tensor, or has not one axis with an entry
+        for each image.
+
+    Notes
+    -----
+    Two runs on one machine with the same number of threads give the same bytes. With another number of
+    threads, batch size, device or version of torch, sums may be taken in another order, and the last
+    bits of float32 differ.
+    """
+    captured = Layers(module, layers, forward=forward)
+    axes = dict(batch_axis) if isinstance(batch_axis, Mapping) else {}
+    for batch, seed in zip(batches, count() if seeds is None else seeds, strict=False):
+        if not axes.keys() >= set(layers):
+            axes = dict(examine(captured, batch, batch_axis=batch_axis, treats_alone=False).axes)
+        outputs = captured.capture(batch, seed=seed)
+        yield {layer: images_first(layer, outputs[layer], axes[layer], len(batch)) for layer in layers}
+
+
+def list_layers(
+    module: "torch.nn.Module",
+    example: "torch.Tensor",
+    *,
+    forward: Callable[["torch.Tensor"], Any] | None = None,
+    nodes: bool = False,
+) -> dict[str, tuple[int, ...]]:
+    """List the layers that :func:`extract` can capture.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    example : tensor
+        A batch of images, as the module takes them.
+    forward : callable, optional
+        As in :func:`extract`.
+    nodes : bool
+        Whether to list also the nodes of its graph that are no modules.
+
+    Returns
+    -------
+    dict of str to tuple of int
+        For each name that a layer can be given by, the shape of its output for one image: modules in the
+        order of ``module.named_modules()``, then nodes in the order in which they run. Layers that do
+        not run are left out, and so are those whose output has not one axis with an entry for each image.
+
+    Raises
+    ------
+    ModelError
+        If the module fails, or its graph is asked for and cannot be traced.
+    """
+    names = [name for name, _ in module.named_modules()]
+    graph = trace(module) if nodes else None
+    if graph is not None:
+        names += [name for name in graph.names if name not in names]
+    run = partial(_run, module, targets=set(names), forward=forward, graph=graph, seed=0)
+    pairs = two_sizes(example)
+    for small, large in pairs:
+        try:
+            outputs, others = run(small), run(large)
+        except ModelError:
+            if small is pairs[-1][0]:
+                raise
+            continue
+        break
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name in names:
+        tensors, larger = _tensors(outputs.get(name)), _tensors(others.get(name))
+        for key, tensor in tensors.items():
+            if key not in larger:
+                continue
+            axes = axes_that_follow(tensor.shape, larger[key].shape, (len(small), len(large)))
+            if len(axes) == 1:
+                shape = tuple(length for axis, length in enumerate(tensor.shape) if axis != axes[0])
+                shapes[name if key is None else f"{name}{SELECTOR}{key}"] = shape
+    return shapes
+
+
+def _run(
+    module: "torch.nn.Module",
+    batch: "torch.Tensor",
+    targets: set[str],
+    *,
+    forward: Callable[["torch.Tensor"], Any] | None,
+    graph: Graph | None,
+    seed: str | int | None,
+) -> dict[str, Any]:
+    """Run one batch, and return a copy of the whole output of each target that ran."""
+    modules = targets & {name for name, _ in module.named_modules()}
+    nodes = targets - modules
+    captured: dict[str, Any] = {}
+
+    def keep(name: str, output: Any) -> None:
+        captured[name] = _copy(output)
+
+    if modules:
+        with ExitStack() as stack:
+            for name, submodule in module.named_modules():
+                if name in modules - {OUTPUT}:
+                    hook = partial(_hand_over, keep, name)
+                    stack.callback(submodule.register_forward_hook(hook).remove)
+            output = _apply(forward or module, module, batch, seed)
+            if OUTPUT in modules:
+                keep(OUTPUT, output)
+    if graph and nodes:
+        _apply(partial(graph.run, nodes=nodes, keep=keep), module, batch, seed)
+    return captured
+
+
+def _apply(
+    forward: Callable[["torch.Tensor"], Any],
+    module: "torch.nn.Module",
+    batch: "torch.Tensor",
+    seed: str | int | None,
+) -> Any:
+    import torch
+
+    with torch.no_grad(), evaluating(module), _reproducible(module, seed):
+        try:
+            return forward(_place(batch, module))
+        except Exception as error:
+            raise ModelError(
+                f"the network fails on a batch of shape {tuple(batch.shape)}: {one_line(error)}"
+            ) from error
+
+
+def _hand_over(keep: Callable[[str, Any], None], name: str, module: Any, inputs: Any, output: Any) -> None:
+    keep(name, output)
+
+
+@contextmanager
+def _reproducible(module: "torch.nn.Module", seed: str | int | None) -> Iterator[None]:
+    import torch
+
+    with ExitStack() as stack:
+        if any(parameter.device.type == "cuda" for parameter in module.parameters()):
+            stack.enter_context(torch.backends.cudnn.flags(benchmark=False, deterministic=True))
+        if seed is not None:
+            stack.enter_context(seeded("network", seed))
+        yield
+
+
+def _place(batch: "torch.Tensor", module: "torch.nn.Module") -> "torch.Tensor":
+    own = next((each for each in (*module.parameters(), *module.buffers()) if each.is_floating_point()), None)
+    if own is None:
+        return batch
+    return batch.to(device=own.device, dtype=own.dtype if batch.is_floating_point() else batch.dtype)
+
+
+def _copy(output: Any) -> Any:
+    """Copy the tensors of an output to the CPU; a view or the tensor itself may be written to later."""
+    import torch
+
+    if isinstance(output, torch.Tensor):
+        return output.detach().to("cpu", copy=True)
+    if isinstance(output, Mapping):
+        return {key: _copy(value) for key, value in output.items()}
+    if isinstance(output, list | tuple):
+        return [_copy(value) for value in output]
+    return output
+
+
+def _tensors(output: Any) -> "dict[str | None, torch.Tensor]":
+    """Name the tensors of an output by key or index; None is the key of an output that is one tensor."""
+    import torch
+
+    if isinstance(output, torch.Tensor):
+        return {None: output}
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(output, Mapping):
+        items = output.items()
+    elif isinstance(output, list | tuple):
+        items = enumerate(output)
+    return {str(key): value for key, value in items if isinstance(value, torch.Tensor)}
+
+
+def _select(captured: Mapping[str, Any], target: str, key: str | None) -> "torch.Tensor":
+    named = f"the layer {target!r}" if target else "the module's output"
+    if target not in captured:
+        raise ModelError(f"{named} does not run when the network is applied to images; choose another layer")
+    tensors = _tensors(captured[target])
+    if key is None and len(tensors) == 1:
+        (tensor,) = tensors.values()
+    elif key in tensors:
+        tensor = tensors[key]
+    else:
+        found = [f"{target}{SELECTOR}{each}" for each in tensors if each is not None]
+        advice = f"; choose one of {', '.join(found)}" if found else ""
+        asked = "is no single tensor" if key is None else f"has no tensor {key!r}"
+        raise ModelError(f"{named} {asked} but {type(captured[target]).__name__}{advice}")
+    if tensor.ndim == 0:
+        raise ModelError(f"{named} is a single number for the whole batch; it must have a row for each image")
+    return tensor
+
+
+def find_layers(
+    module: "torch.nn.Module", layers: Iterable[str]
+) -> tuple[list[tuple[str, str | None]], Graph | None]:
+    """Split layers into names that there are and the keys of their outputs; trace the graph if it is needed."""
+    targets = []
+    for layer in layers:
+        name, selects, key = layer.partition(SELECTOR)
+        targets.append((name, key if selects else None))
+    modules = [name for name, _ in module.named_modules()]
+    others = [name for name, _ in targets if name not in modules]
+    if not others:
+        return targets, None
+    graph = None
+    with suppress(ModelError):
+        graph = trace(module)
+    known = [*modules, *(graph.names if graph else ())]
+    for name in others:
+        if name not in known:
+            raise unknown_among_many(
+                f"layer of {type(module).__name__}", name, [each for each in known if each]
+            )
+    return targets, graph

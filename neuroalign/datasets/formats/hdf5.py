@@ -1,0 +1,105 @@
+"""HDF5 files: which program wrote one, and the arrays in those that no program marked."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from neuroalign.datasets.formats.bare import BareArray, Variables, choose_variable
+from neuroalign.errors import DatasetError, NeuroalignError
+
+Writer = Literal["matlab", "netcdf", "unknown"]
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_NETCDF_MARKS = ("_NCProperties", "_Netcdf4Dimid", "_Netcdf4Coordinates", "DIMENSION_LIST", "REFERENCE_LIST")
+
+
+def is_hdf5(path: Path) -> bool:
+    """Whether a file is HDF5, with or without the 512 bytes that MATLAB writes in front."""
+    with path.open("rb") as file:
+        start = file.read(520)
+    return start.startswith(_SIGNATURE) or start[512:].startswith(_SIGNATURE)
+
+
+def writer_of(path: Path) -> Writer:
+    """Tell which program's conventions an HDF5 file follows.
+
+    Raises
+    ------
+    DatasetError
+        If the file is damaged.
+    """
+    import h5py
+
+    with path.open("rb") as file:
+        if file.read(10) == b"MATLAB 7.3":
+            return "matlab"
+    found: list[Writer] = []
+
+    def visit(_: str, node: Any) -> Writer | None:
+        if "MATLAB_class" in node.attrs:
+            found.append("matlab")
+        elif any(mark in node.attrs for mark in _NETCDF_MARKS):
+            found.append("netcdf")
+        return found[0] if found else None
+
+    try:
+        with h5py.File(path, "r") as opened:
+            if visit("/", opened) is None:
+                opened.visititems(visit)
+    except Exception as error:  # the library raises nearly anything on a damaged file
+        raise DatasetError(f"cannot read the HDF5 file {path}: {error or type(error).__name__}") from error
+    return found[0] if found else "unknown"
+
+
+def read_hdf5(path: Path, variable: str | None = None) -> BareArray:
+    """Read one array from an HDF5 file, with its axes in the order that the file has.
+
+    Parameters
+    ----------
+    path : Path
+    variable : str, optional
+        The name of the array, with a dot between the groups that it lies in and itself. By default the only array.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such array.
+    DatasetError
+        If the file is damaged, or several arrays could be meant.
+    """
+    import h5py
+
+    nodes: dict[str, Any] = {}
+    unreadable: dict[str, str] = {}
+    idle: dict[str, str] = {}
+
+    def visit(name: str, node: Any) -> None:
+        if not isinstance(node, h5py.Dataset):
+            return
+        name = name.replace("/", ".")
+        if elsewhere(node):
+            unreadable[name] = "data in another file"
+        elif node.dtype.kind in "fiub" and node.shape is not None:
+            nodes[name] = node
+        elif node.dtype.kind == "S" or h5py.check_string_dtype(node.dtype) is not None:
+            idle[name] = "text"
+        else:
+            unreadable[name] = str(node.dtype)
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(visit)
+            shapes = {name: node.shape for name, node in nodes.items()}
+            chosen, note = choose_variable(Variables(shapes, unreadable, idle), variable, path)
+            values = np.asarray(nodes[chosen][()])
+    except NeuroalignError:
+        raise
+    except Exception as error:  # the library raises nearly anything on a damaged file
+        raise DatasetError(f"cannot read the HDF5 file {path}: {error or type(error).__name__}") from error
+    return BareArray(values, note=f"{note[:-1]}, with its axes in the order in which h5py shows them.")
+
+
+def elsewhere(node: Any) -> bool:
+    """Whether an HDF5 dataset takes its values from other files."""
+    return bool(node.external) or bool(node.is_virtual)

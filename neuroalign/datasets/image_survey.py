@@ -1,0 +1,187 @@
+"""Images of a stimulus set that are the same or nearly so, or that differ in shape."""
+
+import hashlib
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from neuroalign.arrays import name_some
+
+_COARSE, _FINE = 16, 96
+
+#: Root mean square difference of standardised fingerprints up to which images are nearly the same.
+_COARSE_LIMIT, _FINE_LIMIT = 0.05, 0.1
+
+#: Grey levels by which their means may differ, and the ratio of their contrasts.
+_MEAN_LIMIT, _CONTRAST_LIMIT = 8.0, 1.1
+
+#: Images with less contrast (standard deviation in grey levels) are compared pixel for pixel only.
+_LEAST_CONTRAST = 2.0
+
+_NEIGHBOURS = 5
+
+
+class ImageSurvey:
+    """Small fingerprints of images, gathered while each image is open for other reasons.
+
+    Images are nearly the same if colour fingerprints of 16 × 16 pixels and grey ones of 96 × 96 pixels agree after
+    each is standardised, and brightness and contrast agree too: copies that were compressed, resized or got a
+    little noise. Twenty thousand images take 200 MB and a few seconds beside their decoding.
+    """
+
+    def __init__(self) -> None:
+        self._ids: list[str] = []
+        self._sizes: list[tuple[int, int]] = []
+        self._digests: list[bytes] = []
+        self._coarse: list[NDArray[np.float32]] = []
+        self._fine: list[NDArray[np.uint8]] = []
+
+    def add(self, stimulus_id: str, image: Image.Image) -> None:
+        """Take the fingerprint of a loaded image."""
+        colour = image.convert("RGB")
+        self._ids.append(str(stimulus_id))
+        self._sizes.append(image.size)
+        self._digests.append(hashlib.blake2b(f"{image.size}".encode() + colour.tobytes()).digest())
+        small = colour.resize((_COARSE, _COARSE), Image.Resampling.BOX)
+        self._coarse.append(np.asarray(small, dtype=np.float32))
+        self._fine.append(np.asarray(colour.convert("L").resize((_FINE, _FINE), Image.Resampling.BOX)))
+
+    def identical(self) -> list[list[str]]:
+        """Return groups of stimuli that share all pixels of their images."""
+        return [[self._ids[index] for index in group] for group in self._same_pixels() if len(group) > 1]
+
+    def similar(self) -> list[list[str]]:
+        """Return groups of stimuli with images that are nearly, but not exactly, the same.
+
+        Of images with the same pixels the first stands for all.
+        """
+        first = np.array([group[0] for group in self._same_pixels()], dtype=np.int64)
+        groups = _connected(len(first), self._similar_pairs(first)) if len(first) > 1 else []
+        return [[self._ids[first[index]] for index in group] for group in groups]
+
+    def shapes(self) -> list[tuple[int, int]]:
+        """Return the sizes (width, height) of one image for each ratio of width to height that there is."""
+        by_ratio: dict[float, tuple[int, int]] = {}
+        for width, height in self._sizes:
+            by_ratio.setdefault(round(float(np.log(width / height)), 2), (width, height))
+        return list(by_ratio.values())
+
+    def _same_pixels(self) -> list[list[int]]:
+        groups: dict[bytes, list[int]] = {}
+        for index, digest in enumerate(self._digests):
+            groups.setdefault(digest, []).append(index)
+        return list(groups.values())
+
+    def _similar_pairs(self, indices: NDArray[np.int64]) -> list[tuple[int, int]]:
+        from scipy.spatial import cKDTree
+
+        coarse = np.stack([self._coarse[index] for index in indices])
+        mean = coarse.mean(axis=(1, 2))
+        standard, contrast = _standardised(coarse.reshape(len(coarse), -1), coarse.mean(axis=(1, 2, 3)))
+        usable = np.flatnonzero(contrast >= _LEAST_CONTRAST)
+        if len(usable) < 2:
+            return []
+        # Means over blocks are never further apart, in root mean square, than the pixels in the blocks.
+        block = _COARSE // 4
+        blocks = (
+            standard.reshape(-1, 4, block, 4, block, 3).mean(axis=(2, 4)).reshape(len(standard), -1)[usable]
+        )
+        limit = _COARSE_LIMIT * np.sqrt(blocks.shape[1])
+        tree = cKDTree(blocks)
+        near = np.asarray(tree.query(blocks, k=min(_NEIGHBOURS, len(usable)), distance_upper_bound=limit)[1])
+        pairs = {
+            (min(a, usable[b]), max(a, usable[b]))
+            for a, row in zip(usable, near, strict=True)
+            for b in row
+            if b < len(usable) and usable[b] != a
+        }
+        return [
+            (int(a), int(b))
+            for a, b in sorted(pairs)
+            if np.abs(mean[a] - mean[b]).max() <= _MEAN_LIMIT
+            and max(contrast[a], contrast[b]) <= _CONTRAST_LIMIT * min(contrast[a], contrast[b])
+            and _distance(standard[a], standard[b]) <= _COARSE_LIMIT
+            and self._fine_distance(indices[a], indices[b]) <= _FINE_LIMIT
+        ]
+
+    def _fine_distance(self, a: int, b: int) -> float:
+        pair = np.stack([self._fine[a], self._fine[b]]).reshape(2, -1).astype(np.float32)
+        standard, _ = _standardised(pair, pair.mean(axis=1))
+        return _distance(standard[0], standard[1])
+
+
+def notes_on_images(survey: ImageSurvey, table: pd.DataFrame) -> list[str]:
+    """Name images that are the same, nearly the same, or of several shapes, and give advice.
+
+    Parameters
+    ----------
+    survey : ImageSurvey
+    table : pandas.DataFrame
+        Indexed by stimulus id. Variants that the column ``original`` marks are not named.
+    """
+    notes = []
+    advice = (
+        "If they are variants of one picture, name the first one's stimulus_id in the column original of the "
+        "stimulus table for the others, so that folds keep them together."
+    )
+    for groups, sign, same in (
+        (unmarked(survey.identical(), table), " = ", "the same pixels as the image of another stimulus"),
+        (unmarked(survey.similar(), table), " ≈ ", "nearly the same pixels as the image of another stimulus"),
+    ):
+        if groups:
+            n_stimuli = sum(map(len, groups))
+            listed = name_some([sign.join(group) for group in groups])
+            notes.append(f"The images of {n_stimuli} stimuli have {same}: {listed}. {advice}")
+    shapes = survey.shapes()
+    if len(shapes) > 1:
+        listed = name_some([f"{width} × {height}" for width, height in shapes], most=3)
+        notes.append(
+            f"Images differ in shape (width × height: {listed}): models that take square images see them stretched "
+            "by different factors; pad or crop them to one shape if that matters."
+        )
+    return notes
+
+
+def unmarked(groups: Iterable[list[str]], table: pd.DataFrame) -> list[list[str]]:
+    """Return those groups that the column ``original`` of a stimulus table does not mark as variants."""
+    if "original" not in table:
+        return list(groups)
+    marks = table["original"]
+    root = {
+        str(name): str(name) if pd.isna(mark) or mark == "" else str(mark) for name, mark in marks.items()
+    }
+    return [group for group in groups if len({root.get(name, name) for name in group}) > 1]
+
+
+def _standardised(
+    values: NDArray[np.float32], means: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    centred = values - means[:, np.newaxis]
+    contrast = np.sqrt((centred**2).mean(axis=1))
+    return centred / np.maximum(contrast, 1e-6)[:, np.newaxis], contrast
+
+
+def _distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    return float(np.sqrt(((a - b) ** 2).mean()))
+
+
+def _connected(n: int, pairs: list[tuple[int, int]]) -> list[list[int]]:
+    """Return the groups that pairs connect, smallest indices first."""
+    parent = list(range(n))
+
+    def root(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
+    for a, b in pairs:
+        low, high = sorted((root(a), root(b)))
+        parent[high] = low
+    groups: dict[int, list[int]] = {}
+    for index in sorted({index for pair in pairs for index in pair}):
+        groups.setdefault(root(index), []).append(index)
+    return list(groups.values())

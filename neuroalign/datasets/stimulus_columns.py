@@ -1,0 +1,225 @@
+"""The columns of a stimulus table: which one names the stimuli, which one the images."""
+
+import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+import pandas as pd
+
+from neuroalign.arrays import name_some
+from neuroalign.datasets.formats.images import stems
+from neuroalign.errors import DatasetError, StimulusMismatchError
+from neuroalign.stimuli import IMAGE_SUFFIXES
+
+#: Names of columns, without capitals and all but letters and digits, in the order in which they are looked for.
+ID_NAMES = ("stimulusid", "imageid", "stimid")
+FILE_NAMES = (
+    "filename",
+    "imagefilename",
+    "stimulusfilename",
+    "stimuluspath",
+    "imagepath",
+    "filepath",
+    "imagefile",
+    "stimulusfile",
+    "imagecurrentlocalfilepath",
+)
+
+_MEANINGFUL = ("training", "presented", "original")
+
+
+def plain_name(column: Hashable) -> str:
+    """Return a column name without capitals and all but letters and digits."""
+    return re.sub(r"[^a-z0-9]", "", str(column).lower())
+
+
+def canonical_columns(
+    table: pd.DataFrame, what: str, *, first_row: int = 1
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Name the columns of a stimulus table as neuroalign does.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Stimulus ids may be its index, if that has a name.
+    what : str
+        The name of the table in messages.
+    first_row : int
+        The number of the first row in messages.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        With ``stimulus_id`` and ``filename`` as text, and ``training``, ``presented`` and ``original``, where
+        columns of these names or of brainio's are there, in small letters or capitals.
+    renamed : dict of str to str
+        The user's name for each column that was renamed.
+
+    Raises
+    ------
+    DatasetError
+        If a row lacks an id or a file name, or two columns differ in letters alone.
+    """
+    name = table.index.name
+    if name is None and table.index.dtype.kind not in "iu":
+        table, name = table.rename_axis("index"), "index"
+    meaningful = name is not None and (plain_name(name) in (*ID_NAMES, *FILE_NAMES) or name not in table)
+    table = table.reset_index(drop=not meaningful)
+    if table.empty:
+        raise DatasetError(f"{what} has no rows")
+    renamed: dict[str, str] = {}
+    wanted: list[tuple[str, Sequence[str]]] = [("stimulus_id", ID_NAMES), ("filename", FILE_NAMES)]
+    wanted += [(name, (name,)) for name in _MEANINGFUL]
+    for canonical, names in wanted:
+        column = _column(table, canonical, names, what)
+        if column is None:
+            continue
+        if column != canonical:
+            renamed[canonical] = str(column)
+            table = table.rename(columns={column: canonical})
+    for canonical in ("stimulus_id", "filename"):
+        if canonical in table:
+            missing = table[canonical].isna() | (table[canonical].astype(str).str.strip() == "")
+            if missing.any():
+                row = int(missing.to_numpy().argmax()) + first_row
+                raise DatasetError(f"row {row} of {what} has no {renamed.get(canonical, canonical)}")
+            table[canonical] = table[canonical].astype(str)
+    if "filename" in table:  # paths of Windows
+        table["filename"] = table["filename"].str.replace("\\", "/", regex=False)
+    return table, renamed
+
+
+def expect_assumed_order(
+    table: pd.DataFrame, n: int, image_names: Sequence[str] | None, ids: Sequence[str] | None
+) -> None:
+    """Refuse a table without ids if one of its columns names the images otherwise than is assumed.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Without the columns ``stimulus_id`` and ``filename``; one row for each stimulus.
+    n : int
+        The number of recorded stimuli.
+    image_names : sequence of str, optional
+        The images' names relative to their folder.
+    ids : sequence of str, optional
+        The ids of all images in the order that is assumed, which are their names without ending.
+
+    Raises
+    ------
+    StimulusMismatchError
+        Naming the column.
+    """
+    for column in table:
+        if column == "original":
+            continue
+        if image_names is None or ids is None:
+            if _are_files(table[column]):
+                raise StimulusMismatchError(
+                    f"column {column!r} of the stimulus table names image files; call it filename (or stimulus_id), "
+                    "so that stimuli are not named after their position"
+                )
+            continue
+        named = named_images(table[column], image_names)
+        if not _is_column_of_images(named, len(image_names)):
+            continue
+        short = dict(zip(image_names, stems(list(image_names)), strict=True))
+        assumed = list(ids) if len(ids) == n else [None] * len(table)
+        for row, (name, expected) in enumerate(zip(named, assumed, strict=False), start=1):
+            if name is not None and short[name] != expected:
+                order = f"in sorted order {expected}" if expected else f"of {len(ids)}, for {n} stimuli"
+                raise StimulusMismatchError(
+                    f"column {column!r} of the stimulus table names the images in another order than their sorted "
+                    f"names (row {row}: {short[name]}, {order}); call the column stimulus_id or filename, or leave "
+                    "it out if it does not say which image was shown"
+                )
+
+
+def expect_same_images(
+    table: pd.DataFrame, row_ids: Iterable[str], images: Mapping[str, Any], image_of: Mapping[str, Any]
+) -> None:
+    """Refuse a table in which a column of image files names others than those that the stimuli got.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    row_ids : iterable of str
+        The stimulus id of each row.
+    images : mapping of relative file name to image
+    image_of : mapping of stimulus id to image
+
+    Raises
+    ------
+    StimulusMismatchError
+        Naming the column and a stimulus.
+    """
+    ids = list(row_ids)
+    for column in table:
+        if column in ("stimulus_id", "filename", "original") or not _are_files(table[column]):
+            continue
+        named = named_images(table[column], list(images))
+        if not _is_column_of_images(named, len(set(image_of.values()))):
+            continue
+        for stimulus_id, name in zip(ids, named, strict=True):
+            if name is not None and stimulus_id in image_of and images[name] != image_of[stimulus_id]:
+                raise StimulusMismatchError(
+                    f"column {column!r} of the stimulus table names the image {name} for stimulus {stimulus_id}, "
+                    "which got another by its id or filename; correct the table, or leave the column out"
+                )
+
+
+def named_images(values: pd.Series, image_names: Sequence[str]) -> list[str | None]:
+    """Find the image that each value names, with or without folders and ending; None where there is none.
+
+    Numbers name images that are called by these numbers, with or without zeros in front.
+    """
+    keys: dict[str, set[str]] = {}
+    for name, stem in zip(image_names, stems(list(image_names)), strict=True):
+        pure = PurePosixPath(name)
+        for key in {name, stem, pure.name, pure.stem, str(pure.with_suffix(""))}:
+            keys.setdefault(_key(key), set()).add(name)
+    found: list[str | None] = []
+    for value in values:
+        text = "" if pd.isna(value) else str(value).strip()
+        text = text.removesuffix(".0") if isinstance(value, float) else text
+        candidates = keys.get(_key(text)) or keys.get(_key(file_name(text)), set())
+        found.append(next(iter(candidates)) if len(candidates) == 1 else None)
+    return found
+
+
+def file_name(path: str) -> str:
+    """Return the last part of a path of any system."""
+    return PureWindowsPath(path).name if "\\" in path else PurePosixPath(path).name
+
+
+def _key(text: str) -> str:
+    folded = text.casefold()
+    return folded.lstrip("0") or "0" if folded.isdecimal() else folded
+
+
+def _column(table: pd.DataFrame, canonical: str, names: Sequence[str], what: str) -> Hashable | None:
+    if canonical in table:
+        return canonical
+    for name in names:
+        columns = [column for column in table if plain_name(column) == name]
+        if len(columns) > 1:
+            raise DatasetError(
+                f"{what} has the columns {name_some(columns)}, which mean the same; leave one out"
+            )
+        if columns:
+            return columns[0]
+    return None
+
+
+def _are_files(values: pd.Series) -> bool:
+    """Whether all values are names of image files, and not all the same one."""
+    texts = values.dropna().astype(str)
+    files = texts.str.strip().str.lower().str.endswith(IMAGE_SUFFIXES)
+    return len(set(texts)) > 1 and bool(files.all())
+
+
+def _is_column_of_images(named: Sequence[str | None], n_images: int) -> bool:
+    """Whether nearly all rows of a column name images, and these are not just a few, as categories may be."""
+    sure = [name for name in named if name is not None]
+    return len(sure) >= max(2, 0.9 * len(named)) and len(set(sure)) >= max(2, 0.5 * min(n_images, len(named)))

@@ -1,0 +1,108 @@
+"""One image, from a file or from an array in memory."""
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from neuroalign.errors import DatasetError
+from neuroalign.masked import as_numbers
+from neuroalign.picture_faults import picture_fault
+
+#: A file, or pixels of shape (height, width[, 3]).
+ImageSource = Path | NDArray[np.uint8]
+
+
+def as_pixels(images: ArrayLike) -> NDArray[np.uint8]:
+    """Return images as uint8, shape (n, height, width[, 3]).
+
+    Raises
+    ------
+    DatasetError
+        If the shape does not fit, or values are neither uint8 nor floats in [0, 1].
+    """
+    pixels = as_numbers(images)
+    if pixels.ndim not in (3, 4) or (pixels.ndim == 4 and pixels.shape[-1] != 3):
+        raise DatasetError(f"images must be (n, height, width[, 3]), not {pixels.shape}")
+    if pixels.dtype != np.uint8:
+        inside = (pixels >= 0) & (pixels <= 1)
+        if pixels.dtype.kind != "f" or not inside.all():
+            spread = f" from {pixels.min():g} to {pixels.max():g}" if pixels.size else ""
+            raise DatasetError(f"images must be uint8, or floats in [0, 1]; these are {pixels.dtype}{spread}")
+        pixels = np.rint(pixels * 255).astype(np.uint8)
+    return pixels
+
+
+def open_image(source: ImageSource, stimulus_id: str, *, mirrored: bool = False) -> Image.Image:
+    """Read an image, mirrored left to right if asked; `stimulus_id` names it in errors.
+
+    Raises
+    ------
+    DatasetError
+        If the image cannot be read.
+    """
+    try:
+        with Image.open(source) if isinstance(source, Path) else Image.fromarray(source) as image:
+            image.load()
+            if fault := picture_fault(image):
+                raise DatasetError(fault)
+            return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else image
+    except Exception as error:  # the decoders raise nearly anything on a damaged file
+        raise _unreadable(stimulus_id, error) from error
+
+
+def size_of(source: ImageSource, stimulus_id: str) -> tuple[int, int]:
+    """Return the width and height of an image in pixels.
+
+    Raises
+    ------
+    DatasetError
+        If the file cannot be read.
+    """
+    if not isinstance(source, Path):
+        return source.shape[1], source.shape[0]
+    try:
+        with Image.open(source) as image:
+            return image.size
+    except Exception as error:  # the decoders raise nearly anything on a damaged file
+        raise _unreadable(stimulus_id, error) from error
+
+
+def bytes_of(source: ImageSource, stimulus_id: str) -> bytes:
+    """Return the file of an image as bytes, of an array as PNG.
+
+    Raises
+    ------
+    DatasetError
+        If the file cannot be read.
+    """
+    if isinstance(source, Path):
+        try:
+            return source.read_bytes()
+        except OSError as error:
+            raise _unreadable(stimulus_id, error) from error
+    buffer = BytesIO()
+    Image.fromarray(source).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def length_of(source: ImageSource, stimulus_id: str) -> str:
+    """Return the length of a file, or the shape of an array, as text: images that differ in it differ.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such file.
+    """
+    if not isinstance(source, Path):
+        return f"array {source.shape}"
+    try:
+        return f"file {source.stat().st_size}"
+    except OSError as error:
+        raise _unreadable(stimulus_id, error) from error
+
+
+def _unreadable(stimulus_id: str, error: Exception) -> DatasetError:
+    return DatasetError(f"cannot read the image of stimulus {str(stimulus_id)!r}: {error}")

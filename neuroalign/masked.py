@@ -1,0 +1,70 @@
+"""Masked and missing values among the inputs: NumPy forgets a mask wherever an array is converted."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from neuroalign.errors import ArrayError
+
+
+def as_numbers(values: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any]:
+    """Return an array as :func:`numpy.asarray` does, with NaN where a masked array is masked.
+
+    Parameters
+    ----------
+    values : array_like
+        A masked array, a sequence of masked arrays, or anything that :func:`numpy.asarray` takes.
+    dtype : dtype, optional
+        A floating dtype; by default the dtype of the values, and float64 for masked integers.
+
+    Raises
+    ------
+    ArrayError
+        If values are masked that cannot be NaN, such as text.
+    """
+    values = _joined(values)
+    if not np.ma.is_masked(values):
+        return np.asarray(values, dtype=dtype)
+    assert isinstance(values, np.ma.MaskedArray)
+    if values.dtype.kind not in "fiub":
+        raise ArrayError(f"masked values must be real numbers, not {values.dtype}; fill them in first")
+    if dtype is None:
+        dtype = values.dtype if values.dtype.kind == "f" else np.float64
+    return np.ma.filled(values.astype(dtype), np.nan)
+
+
+def as_labels(values: ArrayLike, name: str, dtype: DTypeLike | None = None) -> NDArray[Any]:
+    """Return an array of ids, marks or indices, of which none may be masked.
+
+    Parameters
+    ----------
+    values : array_like
+    name : str
+        The name of the array in the message.
+    dtype : dtype, optional
+
+    Raises
+    ------
+    ArrayError
+        If a value is masked, None or NaN.
+    """
+    values = _joined(values)
+    if np.ma.is_masked(values):
+        n_masked = int(np.ma.count_masked(values))
+        raise ArrayError(f"{name} must not be masked; {n_masked} values are; leave those rows or columns out")
+    array = np.asarray(values)
+    missing = pd.isna(array) if array.dtype.kind in "fcOmM" else np.zeros(array.shape, dtype=bool)
+    if missing.any():
+        raise ArrayError(
+            f"{name} must not be missing; entry {int(np.argmax(missing))} is {array[missing][0]}"
+        )
+    return np.asarray(array, dtype=dtype)
+
+
+def _joined(values: ArrayLike) -> ArrayLike:
+    """Return a sequence of masked arrays as one masked array."""
+    if isinstance(values, list | tuple) and any(isinstance(part, np.ma.MaskedArray) for part in values):
+        return np.ma.array(values)
+    return values

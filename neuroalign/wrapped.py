@@ -1,0 +1,157 @@
+"""Models made of objects that are no models: latents that were computed elsewhere, and functions of pixels."""
+
+from collections.abc import Callable, Iterator, Mapping
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from neuroalign import arrays
+from neuroalign.errors import ModelError, StimulusMismatchError
+from neuroalign.fingerprints import behaviour_digest, name_by_digest
+from neuroalign.hashing import digest
+from neuroalign.latents_file import gather_latents
+from neuroalign.masked import as_numbers
+from neuroalign.repeatability import check_rows
+from neuroalign.stimuli import StimulusSet
+
+
+class PrecomputedModel:
+    """Latents that were computed elsewhere.
+
+    Parameters
+    ----------
+    latents : xarray.DataArray
+        Dimensions stimulus, unit; see :func:`neuroalign.arrays.latents`. Without the coordinate
+        ``informative``, units that vary are informative.
+    identifier : str
+    """
+
+    def __init__(self, latents: xr.DataArray, identifier: str) -> None:
+        if not isinstance(latents, xr.DataArray) or latents.dims != ("stimulus", "unit"):
+            raise ModelError("precomputed latents must be a DataArray with dimensions ('stimulus', 'unit')")
+        if "stimulus" not in latents.coords:
+            raise ModelError("precomputed latents need their stimulus ids as the coordinate 'stimulus'")
+        given: dict[str, Any] = {
+            name: latents[name].values
+            for name in ("unit", "informative", "kl", "neuroid")
+            if name in latents.coords
+        }
+        self._latents = arrays.latents(latents.values, stimulus=latents["stimulus"].values, **given)
+        self.identifier = identifier
+
+    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        """Return the latents of those stimuli that there are latents of."""
+        shared = np.intersect1d(stimuli.ids, self._latents["stimulus"].values)
+        if shared.size == 0:
+            raise StimulusMismatchError(
+                f"{self.identifier} has latents of {arrays.name_some(self._latents['stimulus'].values)}, "
+                f"but none of the stimuli of {stimuli.identifier!r} ({arrays.name_some(stimuli.ids)})"
+            )
+        return self._latents.sel(stimulus=shared)
+
+
+class FunctionModel:
+    """A function of pixels.
+
+    Parameters
+    ----------
+    function : callable
+        Takes float32 pixels in [0, 1] of shape (n, height, width), or (n, height, width, 3) with
+        ``channels=3``; returns (n, n_units), or any shape that starts with n.
+    identifier : str
+    image_size : int, optional
+        Images are resampled to image_size × image_size; by default they keep their size.
+    channels : {1, 3}
+    batch_size : int
+        How many images the function gets at once.
+    fingerprint : str, optional
+        Digest of what determines the function's values; see :class:`neuroalign.Model`. It becomes None when the
+        function turns out to draw random numbers.
+
+    Raises
+    ------
+    ModelError
+        When latents are computed, if those of one image depend on the other images of its batch.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[NDArray[np.float32]], ArrayLike],
+        identifier: str,
+        *,
+        image_size: int | None = None,
+        channels: int = 1,
+        batch_size: int = 256,
+        fingerprint: str | None = None,
+    ) -> None:
+        self.function = function
+        self.identifier = identifier
+        self.image_size = image_size
+        self.channels = channels
+        self.batch_size = batch_size
+        self.fingerprint = fingerprint
+
+    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        """Apply the function to the images, a batch at a time."""
+        return gather_latents(self.latent_batches(stimuli), stimuli.ids)
+
+    def latent_batches(self, stimuli: StimulusSet) -> Iterator[xr.DataArray]:
+        """Yield the latents of one batch of images after another."""
+        ids, start = stimuli.ids, 0
+        for pixels in stimuli.batches(self.batch_size, size=self.image_size, channels=self.channels):
+            values = as_numbers(self.function(pixels), np.float64)
+            if values.ndim == 0 or len(values) != len(pixels):
+                raise ModelError(
+                    f"{self.identifier} returned shape {values.shape} for {len(pixels)} images; "
+                    "it must return one row of unit values for each image"
+                )
+            if start == 0 and check_rows(
+                self.function, pixels, values, identifier=self.identifier, batch_size=self.batch_size
+            ):
+                self.fingerprint = None
+            stop = start + len(pixels)
+            yield arrays.latents(values.reshape(len(pixels), -1), stimulus=ids[start:stop])
+            start = stop
+
+
+def name_latents(latents: xr.DataArray) -> str:
+    """Name latents without a name of their own: by their attribute ``identifier``, or by a digest of them.
+
+    Parameters
+    ----------
+    latents : xarray.DataArray
+    """
+    if "identifier" in latents.attrs:
+        return str(latents.attrs["identifier"])
+    labels = [latents[name].values for name in ("stimulus", "unit") if name in latents.coords]
+    return name_by_digest("precomputed", digest(np.asarray(latents.values), *labels))
+
+
+def name_function(function: Callable[..., Any], options: Mapping[str, Any]) -> str:
+    """Name a function that was given no name.
+
+    Parameters
+    ----------
+    function : callable
+    options : mapping
+        Options of :class:`FunctionModel`.
+
+    Returns
+    -------
+    str
+        Name of a function that is defined at the top of a module. Lambdas, functions within functions and objects
+        may share their names with others, and get a digest of what they compute with, such as ``lambda-1f0c3a9b``.
+
+    Raises
+    ------
+    ModelError
+        If they cannot be seen through.
+    """
+    name = str(getattr(function, "__name__", type(function).__name__))
+    if isinstance(function, FunctionType) and function.__qualname__ == name != "<lambda>":
+        return name
+    kind = "lambda" if name == "<lambda>" else name
+    return name_by_digest(kind, options.get("fingerprint") or behaviour_digest(function))
