@@ -65,7 +65,7 @@ def leaderboard(
         Of the p-values, over all pairs of families; see :func:`neuroalign.stats.adjust_p_values`.
     over_neurons : bool, optional
         Whether to test over instances and neurons, which reads the arrays of the scores and gives the letters; by
-        default where these are 2,000 at most.
+        default where these are 1,000 at most.
 
     Returns
     -------
