@@ -95,9 +95,7 @@ class Sample:
             raise ArrayError(f"the neurons of {self.name} cannot be drawn: {self.why_no_neurons}")
         key = (n_resamples, seed)
         if key not in self._drawn:
-            (self._drawn[key],) = bootstrap_means(
-                [self.of_neurons], len(self.neurons), n_resamples=n_resamples, seed=seed
-            )
+            draw_together([self], n_resamples, seed)
         return self._drawn[key]
 
     def at(self, neurons: Sequence[str]) -> "Sample":
@@ -123,6 +121,27 @@ class Sample:
     def with_stimuli(self, draws: StimulusDraws) -> "Sample":
         """Return the sample with its bootstrap over stimuli."""
         return replace(self, of_stimuli=draws, why_no_stimuli="")
+
+
+def draw_together(samples: Iterable[Sample], n_resamples: int, seed: int) -> None:
+    """Draw the neurons of several samples at once, which takes less time than one sample after another.
+
+    Parameters
+    ----------
+    samples : iterable of Sample
+        Their :meth:`Sample.drawn` then returns what it would have drawn.
+    n_resamples, seed : int
+    """
+    key = (n_resamples, seed)
+    groups: dict[tuple[str, ...], list[Sample]] = {}
+    for sample in samples:
+        if sample.of_neurons is not None and key not in sample._drawn:
+            groups.setdefault(sample.neurons, []).append(sample)
+    for neurons, members in groups.items():
+        statistics = [sample.of_neurons for sample in members if sample.of_neurons is not None]
+        means = bootstrap_means(statistics, len(neurons), n_resamples=n_resamples, seed=seed)
+        for sample, drawn in zip(members, means, strict=True):
+            sample._drawn[key] = drawn
 
 
 def make_sample(
