@@ -142,11 +142,15 @@ def compare(
     )
     reliability = median_reliability(loaded_dataset)
     verdict, sentence = conclude(a, b, samples, chosen, tests)
+    means = {"a": samples[0].mean, "b": samples[1].mean}
+    if top is not None:
+        everything = by.resampling(chosen.identifier, instances_of([a, b, top]))
+        means["ceiling"] = _sample(top, everything, None).mean
     return Comparison(
         a=a,
         b=b,
         statistic=chosen,
-        means={"a": samples[0].mean, "b": samples[1].mean},
+        means=means,
         difference=samples[0].mean - samples[1].mean,
         generalisations=[
             replace(test, n=f"{n_stimuli:,}")
