@@ -8,6 +8,7 @@ import numpy as np
 from neuroalign.comparison.axes import AXIS_INDEX, describe_chance, format_p, is_above_chance, read_axes
 from neuroalign.comparison.inference import Inference
 from neuroalign.comparison.samples import Sample, instances_of
+from neuroalign.labels import join_words
 from neuroalign.resampling import Statistic
 from neuroalign.scores import Score
 
@@ -229,8 +230,3 @@ def describe_difference(statistic: Statistic, means: Mapping[str, float], test: 
     )
     numbers = " against ".join(f"{mean:.3f}" for mean in means.values())
     return f"{statistic.label}: {numbers}, difference {test.estimate:+.3f} ({tested})"
-
-
-def join_words(words: Sequence[str]) -> str:
-    """Join words by commas and "and"."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
