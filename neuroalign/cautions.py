@@ -243,16 +243,19 @@ _ONE: Mapping[str, Callable[[_Numbers, Score], str]] = {
 }
 
 _MANY: Mapping[str, Callable[[str, Sequence[_Numbers], Score], str]] = {
-    "no variance": lambda count, n, score: f"{count} explain no variance ({_range(n, 0, _three)})",
+    "no variance": lambda count, n, score: (
+        f"in {count} the units explain no variance ({_range(n, 0, _three)})"
+    ),
     "little of the ceiling": lambda count, n, score: (
-        f"{count} explain {_range(n, 0, _percent)} % of the explainable variance ({_range(n, 1, _three)} of "
-        f"{_range(n, 2, _three)})"
+        f"in {count} the units explain {_range(n, 0, _percent)} % of the explainable variance "
+        f"({_range(n, 1, _three)} of {_range(n, 2, _three)})"
     ),
     "little variance": lambda count, n, score: (
-        f"{count} explain {_range(n, 0, _percent)} % of the variance, and how much is explainable is not known"
+        f"in {count} the units explain {_range(n, 0, _percent)} % of the variance, and how much is explainable is "
+        "not known"
     ),
     "few predicted": lambda count, n, score: (
-        f"{count} predict {_range(n, 0, _whole)} {_of_neurons(score)} above chance"
+        f"in {count} the units predict {_range(n, 0, _whole)} {_of_neurons(score)} above chance"
     ),
     "many without weight": lambda count, n, score: (
         f"in {count} {_range(n, 0, _whole)} {_of_neurons(score)} have no weight"

@@ -32,20 +32,20 @@ class Label:
 LABELS = {
     "axis_index": Label("axis index κ", "κ"),
     "axis_index_error": Label("SE of κ over neurons", "SE of κ"),
-    "axis_index_p": Label("p of κ, against turned tuning", "p of κ", "p"),
+    "axis_index_p": Label("p of κ against turned tuning", "p of κ", "p"),
     "axis_index_special": Label("axes are special", "special", "flag"),
     "turned": Label("score with turned tuning, mean over turns", "turned"),
     "turned_sd": Label("SD over turns", "SD over\nturns"),
     "regenerated": Label("score of neurons regenerated from linear tuning", "regen-\nerated"),
     "variance_explained": Label("variance explained, mean over neurons", "VE"),
     "explained_share": Label("share of the explainable variance", "VE of\nceiling", "percent"),
-    "neurons without weight": Label("neurons without weight", "without\nweight", "count"),
+    "neurons without weight": Label("neurons without weight", "no\nweight", "count"),
     "predicted_neurons": Label("neurons predicted above chance", "pre-\ndicted", "count"),
-    "predicted_alignment": Label("C over the predicted neurons", "C of\npredicted"),
+    "predicted_alignment": Label("C over the predicted neurons", "C of\npred."),
     "reliability": Label("reliability of the median neuron (split halves)", "reli-\nability"),
-    "D": Label("D, units in the base of the logarithm", "D", "count"),
+    "D": Label("units in the base of the logarithm (D)", "D", "count"),
     "unweighted mean": Label("C without weights, mean over neurons", "C un-\nweighted"),
-    "effective units": Label("effective units of the median neuron", "effective\nunits"),
+    "effective units": Label("effective units of the median neuron", "eff.\nunits"),
     "informative units": Label("informative units", "informative\nunits", "count"),
     "unit proportion": Label("share of units that are best for a neuron", "unit pro-\nportion"),
     "corrected for 1/D": Label("score above 1/D: (x − 1/D)/(1 − 1/D)", "above\n1/D"),
@@ -94,7 +94,7 @@ def write_number(value: float, kind: Kind = "number") -> str:
     if kind in ("count", "any") and value == round(value):
         return f"{value:,.0f}"
     # A mean of counts over instances.
-    return f"{value:,.1f}" if kind == "count" else f"{value:.3f}"
+    return f"{value:,.1f}" if kind == "count" else f"{value:z.3f}"
 
 
 def name_benchmark(identifier: str) -> str:

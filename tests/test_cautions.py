@@ -144,8 +144,8 @@ def test_a_family_has_a_line_for_each_reason():
         make("pca[n=30]"),
     ]
     expected = [
-        "2 of 3 instances explain 0.4 to 1.0 % of the explainable variance (0.003 to 0.007 of 0.700): do not interpret "
-        "alignment",
+        "in 2 of 3 instances the units explain 0.4 to 1.0 % of the explainable variance (0.003 to 0.007 of 0.700): do "
+        "not interpret alignment",
         "in 1 of 3 instances 25 of 33 neurons have no weight: do not interpret alignment",
         "in 1 of 3 instances the linear model does not describe the data: C is 0.300, regenerated neurons give 0.450; "
         "κ describes the linear part only",
@@ -154,7 +154,9 @@ def test_a_family_has_a_line_for_each_reason():
     assert cautions(family) == expected
     assert cautions_of_instances(instances) == expected
     assert not is_readable(family)
-    assert cautions(summarise(instances[:2], family="pca"))[0].startswith("all 2 instances explain 0.4 to")
+    assert cautions(summarise(instances[:2], family="pca"))[0].startswith(
+        "in all 2 instances the units explain 0.4 to"
+    )
     # A family of one reads as its instance.
     assert cautions(summarise(instances[:1], family="pca")) == cautions(instances[0])
 
