@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import click
@@ -154,7 +154,7 @@ def _with_turns(wanted: Sequence["Benchmark"], specs: Sequence[str], turns: int)
         names = ", ".join(benchmark.identifier for benchmark in wanted)
         raise UsageError(f"--turns must go with a benchmark that has an axis index, got {names}")
     return [
-        replace(benchmark, turns=turns) if has_turns else benchmark
+        type(benchmark)(**{**benchmark.options(), "turns": turns}) if has_turns else benchmark
         for benchmark, has_turns in zip(wanted, with_option, strict=True)
     ]
 
