@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
 from neuroalign.benchmarks.predictive_power import predictive_power
-from neuroalign.benchmarks.turned_control import regenerate
+from neuroalign.benchmarks.turned_control import check_turns, regenerate
 from neuroalign.benchmarks.turned_weights import TurnedWeights, index_of_score
 from numpy.typing import NDArray
 
@@ -62,8 +62,7 @@ class Alignment(LassoBenchmark):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.turns == 1:
-            raise UsageError("turns must be 0 or 2 at least, got 1: a single turn has no spread")
+        check_turns(self.turns)
 
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Fit the weights, and measure how far each neuron's weights sit on one unit."""

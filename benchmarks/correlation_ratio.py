@@ -1,11 +1,14 @@
 """Correlation ratio: does one unit correlate with a neuron far more than the others do?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
+from neuroalign.benchmarks.predictive_power import predictive_power
+from neuroalign.benchmarks.turned_control import check_turns, regenerate
+from neuroalign.benchmarks.turned_ratios import TurnedRatios, index_of_score
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
@@ -29,11 +32,14 @@ class CorrelationRatio(Benchmark):
         How the ratios of neurons become one number; see :func:`neuroalign.metrics.correlation_ratio`.
     self_pairs : {"exclude", "include"}
         Whether a neuron that is one of the model's units may correlate with itself.
+    turns : int
+        Random turns of the neurons' tuning behind the axis index; 0 for a score without it. See
+        :func:`neuroalign.metrics.turned_tuning`.
     n_permutations : int
         Shuffles of the stimulus labels behind the chance level, which falls with the number of units. Variants of one
         original move together; see :func:`neuroalign.stats.permute_stimuli`.
     seed : int
-        Of the shuffles.
+        Seed of the turns and of the shuffles.
 
     References
     ----------
@@ -41,12 +47,19 @@ class CorrelationRatio(Benchmark):
     """
 
     identifier: ClassVar[str] = "correlation_ratio"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
+    asks_about_single_units: ClassVar[bool] = True
+    depends_on_n_units: ClassVar[bool] = True
 
     aggregate: Literal["unit_mean", "unit_max", "neuron_mean"] = "unit_mean"
     self_pairs: Literal["exclude", "include"] = "exclude"
+    turns: int = 20
     n_permutations: int = 20
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_turns(self.turns)
 
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Correlate every informative unit with every neuron."""
@@ -76,8 +89,12 @@ class CorrelationRatio(Benchmark):
             )
             for each in defined
         ]
+        turned = self._turned(latents, responses, dataset)
+        power = predictive_power(latents, responses, dataset)
         data = xr.Dataset(
             {
+                **turned.variables,
+                **power.variables,
                 "correlation_ratio": ("neuroid", result.per_neuron),
                 "best_unit": (
                     "neuroid",
@@ -96,12 +113,15 @@ class CorrelationRatio(Benchmark):
             data=data,
             notes=[
                 *_notes(int(np.isnan(result.per_neuron).sum())),
+                *turned.notes,
                 *(notes_on_shuffles(originals) if self.n_permutations else []),
             ],
             beside={
                 "informative units": int(informative.sum()),
                 "unit proportion": result.unit_proportion,
                 "corrected for 1/D": result.chance_corrected,
+                **turned.beside(self.seed),
+                **power.beside,
             },
             provenance={
                 "n_stimuli": responses.sizes["stimulus"],
@@ -112,11 +132,28 @@ class CorrelationRatio(Benchmark):
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:
-        """The correlation ratio, and the unit proportion."""
-        return (
+        """The axis index of the correlation ratio, the ratio itself, and the unit proportion."""
+        by_value = (
             Statistic("value", "correlation ratio"),
             Statistic("unit_proportion", "unit proportion"),
         )
+        return (Statistic("axis_index", "axis index of the ratio"), *by_value) if self.turns else by_value
+
+    def _turned(self, latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset) -> TurnedRatios:
+        """Compute the ratios of the regenerated neurons."""
+        control = regenerate(latents, responses, dataset, n_turns=self.turns, seed=self.seed)
+        neuroids, asked = responses["neuroid"].values, self.turns > 0
+        if control is None:
+            return TurnedRatios(None, neuroids, self.aggregate, asked)
+        informative = latents["informative"].values
+        shape = (self.turns + 1, neuroids.size)
+        ratios, best = np.full(shape, np.nan), np.full(shape, -1)
+        for index, neurons in enumerate(control.sets()):
+            result = correlation_ratio(
+                latents.values, neurons, informative=informative, aggregate=self.aggregate
+            )
+            ratios[index, control.neurons], best[index, control.neurons] = result.per_neuron, result.best_unit
+        return TurnedRatios((ratios, best), neuroids, self.aggregate, asked)
 
     def resampling(self, statistic: str = "", scores: Sequence[Score] = ()) -> Resampling:
         """Resample the correlation ratio, or the share of informative units that are some drawn neuron's best.
@@ -134,11 +171,17 @@ class CorrelationRatio(Benchmark):
                 from_score=_unit_proportion,
                 reason=refit,
             )
-        if chosen.identifier != "value":
+        if chosen.identifier == "axis_index" and self.aggregate != "unit_max":
+            return replace(
+                super().resampling(statistic),
+                from_score=lambda score: index_of_score(score, self.aggregate),
+                reason=refit,
+            )
+        if chosen.identifier not in ("value", "axis_index"):
             return super().resampling(statistic, scores)
         if self.aggregate == "unit_max":
-            return Resampling(
-                chosen,
+            return replace(
+                super().resampling(statistic),
                 reason=f"{self.identifier} with aggregate=unit_max takes the maximum over neurons, "
                 "which drawn neurons do not vary enough for a bootstrap",
             )

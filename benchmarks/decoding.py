@@ -1,11 +1,14 @@
 """Decoding of novel stimuli: can each latent be read off one neuron?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
+from neuroalign.benchmarks.predictive_power import predictive_power
+from neuroalign.benchmarks.turned_control import check_turns, regenerate
+from neuroalign.benchmarks.turned_distances import TurnedDistances
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
@@ -41,10 +44,13 @@ class Decoding(Benchmark):
         are variants. No original has stimuli on both sides.
     self_pairs : {"exclude", "include"}
         Whether a neuron that is one of the model's units may be matched with itself.
+    turns : int
+        Random turns of the neurons' tuning behind the axis index; 0 for a score without it. See
+        :func:`neuroalign.metrics.turned_tuning`.
     n_permutations : int
         Shuffles of the held-out stimuli behind the chance level.
     seed : int
-        Of the random split and the shuffles.
+        Seed of the random split, of the turns and of the shuffles.
 
     References
     ----------
@@ -52,12 +58,15 @@ class Decoding(Benchmark):
     """
 
     identifier: ClassVar[str] = "decoding"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     higher_is_better: ClassVar[bool] = False
+    asks_about_single_units: ClassVar[bool] = True
+    depends_on_n_units: ClassVar[bool] = True
 
     absolute: bool = False
     held_out: float = 0.1
     self_pairs: Literal["exclude", "include"] = "exclude"
+    turns: int = 20
     n_permutations: int = 100
     seed: int = 0
 
@@ -65,6 +74,7 @@ class Decoding(Benchmark):
         super().__post_init__()
         if not 0 < self.held_out < 1:
             raise UsageError(f"held_out must be between 0 and 1, not {self.held_out}")
+        check_turns(self.turns)
 
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Match units and neurons, then decode the held-out stimuli."""
@@ -97,10 +107,14 @@ class Decoding(Benchmark):
             np.nanmean(_cosine_distance(predicted[permute_stimuli(decoded.labels, rng)], real))
             for _ in range(self.n_permutations if can_shuffle(decoded) else 0)
         ]
+        turned = self._turned(latents, responses, dataset, split, units)
+        power = predictive_power(latents, responses, dataset)
         unstandardised = np.tile(latents.values[fitted].mean(axis=0), (len(real), 1))
         unstandardised[:, informative] = predicted * unit_deviation + unit_mean
         data = xr.Dataset(
             {
+                **power.variables,
+                **turned.variables(stimuli[held_out]),
                 "cosine_distance": ("stimulus", distance),
                 "predicted_latents": (("stimulus", "unit"), unstandardised),
                 "correlation": ("matched_unit", matched.correlation),
@@ -110,9 +124,10 @@ class Decoding(Benchmark):
                 "stimulus": responses["stimulus"].values[held_out],
                 "unit": latents["unit"].values,
                 "matched_unit": latents["unit"].values[informative],
+                "neuroid": responses["neuroid"].values,
             },
         )
-        notes = [f"{len(real)} stimuli decoded"]
+        notes = [f"{len(real)} stimuli decoded", *turned.notes]
         if decoded.n < FEW_HELD_OUT:
             what = "originals" if decoded.has_variants else "stimuli"
             notes.append(f"only {decoded.n} {what}: the distance is unreliable")
@@ -139,7 +154,12 @@ class Decoding(Benchmark):
             else standard_error(distance),
             error_over="originals" if decoded.has_variants else "stimuli",
             null=float(np.mean(shuffled)) if shuffled else float("nan"),
-            beside={"median r of matched pairs": float(np.median(matched.correlation))},
+            beside={
+                "informative units": int(informative.sum()),
+                "median r of matched pairs": float(np.median(matched.correlation)),
+                **turned.beside(decoded.labels, self.seed),
+                **power.beside,
+            },
             data=data,
             notes=notes,
             provenance={
@@ -153,16 +173,35 @@ class Decoding(Benchmark):
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:
-        """The mean cosine distance, 0 for a perfect model."""
-        return (Statistic("value", "decoding distance", higher_is_better=False, perfect=0.0),)
+        """The axis index of the distance, and the mean cosine distance, 0 for a perfect model."""
+        by_value = (Statistic("value", "decoding distance", higher_is_better=False, perfect=0.0),)
+        return (Statistic("axis_index", "axis index of decoding"), *by_value) if self.turns else by_value
+
+    def _turned(
+        self,
+        latents: xr.DataArray,
+        responses: xr.DataArray,
+        dataset: Dataset,
+        split: "_Split",
+        units: NDArray[np.float64],
+    ) -> TurnedDistances:
+        """Decode the held-out stimuli from the regenerated neurons."""
+        control = regenerate(latents, responses, dataset, n_turns=self.turns, seed=self.seed)
+        if control is None or control.neurons.size < units.shape[1]:
+            return TurnedDistances(None, self.turns > 0)
+        distances = []
+        for regenerated in control.sets():
+            neurons, _, _ = _standardise(regenerated, split.fitted)
+            matched = match_one_to_one(units[split.fitted], neurons[split.fitted], absolute=self.absolute)
+            predicted = matched.correlation * neurons[np.ix_(split.held_out, matched.neuron)]
+            distances.append(_cosine_distance(predicted, units[split.held_out]))
+        return TurnedDistances(np.array(distances), self.turns > 0)
 
     def resampling(self, statistic: str = "", scores: Sequence[Score] = ()) -> Resampling:
         """Say why neurons cannot be drawn: each unit has a neuron of its own."""
         chosen = self.find_statistic(statistic)
-        if chosen.identifier != "value":
-            return super().resampling(statistic, scores)
-        return Resampling(
-            chosen,
+        return replace(
+            super().resampling(chosen.identifier),
             reason="decoding matches each unit with one neuron, so drawn neurons need a new matching",
         )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neuroalign.benchmark import self_pairs
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.errors import UsageError
 from neuroalign.hashing import digest
 from neuroalign.metrics.axis_index import AxisIndex, is_special
 from neuroalign.metrics.turned_tuning import TurnedTuning, turned_tuning
@@ -113,6 +114,18 @@ def regenerate(
     groups = dataset.stimuli.groups(responses["stimulus"].values)[chosen]
     model = _fit(_Problem(digest(units, values, groups, seed), units, values, groups, seed))
     return Regenerated(model, neurons, n_turns) if model.can_turn else None
+
+
+def check_turns(turns: int) -> None:
+    """Refuse a single turn.
+
+    Raises
+    ------
+    UsageError
+        If `turns` is 1.
+    """
+    if turns == 1:
+        raise UsageError("turns must be 0 or 2 at least, got 1: a single turn has no spread")
 
 
 def describe(index: AxisIndex, error: float) -> dict[str, float]:

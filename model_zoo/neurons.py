@@ -27,7 +27,7 @@ class NeuronModel:
     neuroids : array of str, optional
         The neurons to take; by default all.
     notes : sequence of str
-        What a reader of the model's scores should know.
+        Notes for a reader of the model's scores.
     """
 
     def __init__(

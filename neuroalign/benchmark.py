@@ -40,6 +40,8 @@ class Benchmark(ABC):
     is_control: ClassVar[bool] = False
     #: Whether it asks about single units, so that a number means little where the model predicts no neuron.
     asks_about_single_units: ClassVar[bool] = False
+    #: Whether scores depend on the number of informative units, so that models are compared at a matched number.
+    depends_on_n_units: ClassVar[bool] = False
     #: Whether models are scored by it only where it is named, since it takes many times as long as others.
     on_request: ClassVar[bool] = False
 

@@ -106,7 +106,7 @@ def name_by_digest(name: str, fingerprint: str | None) -> str:
     """
     if fingerprint is None:
         raise ModelError(
-            f"{name} needs a name: what it computes with cannot be seen through, so nothing tells it from another "
+            f"{name} needs a name: its values and code are not all visible, so nothing tells it from another "
             f"{name}; give identifier="
         )
     return f"{name}-{digest(fingerprint)[:8]}"

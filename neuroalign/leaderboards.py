@@ -65,7 +65,7 @@ def leaderboard(
         Of the p-values, over all pairs of families; see :func:`neuroalign.stats.adjust_p_values`.
     over_neurons : bool, optional
         Whether to test over instances and neurons, which reads the arrays of the scores and gives the letters; by
-        default where these are 2,000 at most.
+        default where these are 1,000 at most.
 
     Returns
     -------
@@ -246,7 +246,7 @@ def _pairs(names: Sequence[str], samples: GroupSamples, correction: Correction) 
 
 
 def _trained_on(families: Mapping[str, Sequence[Score]]) -> dict[str, list[str]]:
-    """Return the notes of families that were trained on other images than those of the dataset."""
+    """Return the notes of families that were trained on other images than the images of the dataset."""
     notes = {
         family: sorted({note for score in scores for note in score.notes if note.startswith(TRAINED_ON)})
         for family, scores in families.items()
@@ -363,6 +363,8 @@ def _why_untested(pair: Mapping[Any, Any], samples: GroupSamples) -> str:
             return f"no test: {which}no {samples.statistic.label}"
     if not pair["crossed_reason"] or not pair["welch_reason"]:
         return ""
+    if samples.n_neurons and pair["crossed_over"] == "neurons":
+        return f"no test: {pair['crossed_reason']}"
     for n, which in ((pair["n_b"], ""), (pair["n_a"], "the best has ")):
         if n < 2:
             return f"no test: {which}one instance"

@@ -37,7 +37,7 @@ class Model(Protocol):
         record the first, and say where a dataset has other training images: by the hash, or without one by the
         identifier of the dataset or of its stimuli.
     ``notes: sequence of str``
-        What a reader of the model's scores should know; scores carry these notes.
+        Notes for a reader of the model's scores, which carry them.
     ``layer_shapes(stimuli) -> mapping of str to tuple of int``
         The layers that a network has, with the shape of their output for one stimulus.
     """
@@ -106,8 +106,8 @@ class ModelFamily(ABC):
         Returns
         -------
         sequence of mapping
-            By default the same options. Families whose sizes depend on the dataset return others where those that are
-            wanted do not fit it, with a warning.
+            By default the same options. Families with sizes that depend on the dataset return other options where the
+            dataset does not allow these, with a warning.
         """
         return wanted
 
@@ -164,7 +164,7 @@ def as_model(
         A string is the name of a model, as in :func:`load_model`.
     identifier : str, optional
         Name of the model in scores. By default the name of a function at the top of a module; for lambdas, networks,
-        transformers and latents that were computed elsewhere their kind with a digest of what they compute with, so
+        transformers and latents that were computed elsewhere their kind with a digest of their values and code, so
         that different models have different names.
     layer : str or sequence of str, optional
         For networks: the module whose output is taken; several are concatenated.

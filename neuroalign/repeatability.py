@@ -86,7 +86,7 @@ def observe(compute: Callable[[], T], *, tolerance: float = TOLERANCE) -> Observ
         before = _states()
         first = compute()
         after = _states()
-        # A generator that appeared in between, as that of CUDA may, says nothing.
+        # A generator may appear in between, such as the generator of CUDA; it says nothing.
         drew = any(after[name] != state for name, state in before.items())
     with seeded("observed", 1):
         second = compute()

@@ -139,7 +139,7 @@ def describe_trained_on(trained_on: str, dataset: str) -> str:
     dataset : str
         Identifier of the dataset that it is scored on.
     """
-    return f"{TRAINED_ON} {trained_on}, not on those of {dataset}"
+    return f"{TRAINED_ON} {trained_on}, not on the images of {dataset}"
 
 
 def standard_error(values: Any) -> float:
@@ -150,7 +150,7 @@ def standard_error(values: Any) -> float:
 
 
 def find_repeated(scores: Sequence[Score]) -> dict[str, str]:
-    """Find instances whose latents are those of another instance of the family, so that they must not count as more.
+    """Find instances with the same latents as another instance of the family, which must not count again.
 
     Parameters
     ----------

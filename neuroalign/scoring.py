@@ -204,7 +204,7 @@ def score_all(
 
 
 def _count_once(family: str, scores: Sequence[Score]) -> list[Score]:
-    """Leave out instances whose latents are identical to those of another instance, with a note on that instance."""
+    """Leave out instances with the same latents as another instance, with a note on that instance."""
     repeated = find_repeated(scores)
     if not repeated:
         return list(scores)
@@ -212,12 +212,12 @@ def _count_once(family: str, scores: Sequence[Score]) -> list[Score]:
     for name, first in repeated.items():
         repeats.setdefault(first, []).append(name)
     notes = {
-        first: f"its latents are identical to those of {name_some(names)}, so that they count once"
+        first: f"its latents are identical to the latents of {name_some(names)}, so that they count once"
         for first, names in repeats.items()
     }
     n_instances = len({score.model for score in scores})
     warnings.warn(
-        f"{len(repeated)} of {n_instances} instances of {family} have latents identical to those of another instance "
+        f"{len(repeated)} of {n_instances} instances of {family} have the same latents as another instance "
         f"and are left out: {name_some(list(repeated))}",
         NeuroalignWarning,
         stacklevel=3,

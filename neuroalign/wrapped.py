@@ -143,7 +143,7 @@ def name_function(function: Callable[..., Any], options: Mapping[str, Any]) -> s
     -------
     str
         Name of a function that is defined at the top of a module. Lambdas, functions within functions and objects
-        may share their names with others, and get a digest of what they compute with, such as ``lambda-1f0c3a9b``.
+        may share their names with others, and get a digest of their values and code, such as ``lambda-1f0c3a9b``.
 
     Raises
     ------

@@ -207,6 +207,14 @@ def test_benchmarks_without_terms_say_why(name, reason):
     assert (resampling.from_score, resampling.refit, resampling.reason) == (None, None, reason)
 
 
+def test_stimuli_that_cannot_be_drawn_say_why(dataset, pair):
+    result = na.compare(
+        *pair, dataset, "correlation_ratio", ceiling=None, n_resamples=100, n_stimulus_resamples=5
+    )
+    assert result.generalisations[2].over == "stimuli"
+    assert result.generalisations[2].reason == "correlation_ratio is not computed for drawn stimuli"
+
+
 @pytest.mark.parametrize("kind", ["abs_gaussian", "orthogonal"])
 def test_mixing_is_named_as_a_confound(dataset, pair, kind):
     by = f"linear_recombination[benchmark=correlation_ratio,n_draws=2,kind={kind}]"

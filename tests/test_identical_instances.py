@@ -1,6 +1,5 @@
 """Instances with identical latents, equal names, and models that were trained on other images."""
 
-import json
 from dataclasses import replace
 from functools import partial
 
@@ -43,13 +42,14 @@ def test_identical_instances_count_once(dataset):
     family = Projections([7, 3, 7, 7])
     with pytest.warns(
         NeuroalignWarning,
-        match=r"^2 of 4 instances of projections have latents identical to those of another instance and are left "
+        match=r"^2 of 4 instances of projections have the same latents as another instance and are left "
         r"out: projections\[seed=2\], projections\[seed=3\]$",
     ):
         scores, failures = score_all(family, dataset, ["correlation_ratio"])
     assert [each.model for each in scores] == ["projections[seed=0]", "projections[seed=1]"]
     assert failures == []
-    note = "its latents are identical to those of projections[seed=2], projections[seed=3], so that they count once"
+    repeats = "projections[seed=2], projections[seed=3]"
+    note = f"its latents are identical to the latents of {repeats}, so that they count once"
     assert note in scores[0].notes
     assert note not in scores[1].notes
     with pytest.warns(NeuroalignWarning, match="2 of 4 instances"):
@@ -115,7 +115,7 @@ class Trained:
         return as_model(lambda pixels: pixels[:, 0, :4], identifier="row").latents(stimuli)
 
 
-NOTE = "trained on the images of elsewhere, not on those of single"
+NOTE = "trained on the images of elsewhere, not on the images of single"
 
 
 def test_scores_say_where_a_model_was_trained_on_other_images(dataset):
@@ -133,7 +133,7 @@ def test_scores_say_where_a_model_was_trained_on_other_images(dataset):
         assert NOTE not in found.notes
     other = Trained("toy", "0" * 64)
     assert (
-        "trained on the images of toy, not on those of single"
+        "trained on the images of toy, not on the images of single"
         in score(other, dataset, "correlation_ratio").notes
     )
     assert "trained_on" not in score(load_model("pca[n=2]"), dataset, "correlation_ratio").provenance
@@ -152,8 +152,7 @@ def test_scores_say_where_a_model_was_trained_on_other_images(dataset):
 def test_bundled_networks_say_that_they_saw_other_faces(tmp_path, dataset_factory, capsys, family):
     write_folder(dataset_factory(n_stimuli=30), tmp_path / "mine")
     assert run(["score", family, str(tmp_path / "mine"), "-b", "correlation_ratio"]) == 0
-    dataset = json.loads(json.dumps("single"))
-    note = f"trained on the images of AM-faces-sim, not on those of {dataset}"
+    note = "trained on the images of AM-faces-sim, not on the images of single"
     assert f"correlation_ratio: {note}" in capsys.readouterr().out
     [stored, *_] = ResultsStore().scores()
     assert stored.provenance["trained_on"] == "AM-faces-sim"

@@ -36,7 +36,7 @@ class Extractor(Protocol):
 
 @dataclass(frozen=True)
 class Examination:
-    """What two runs of a network with different numbers of images show.
+    """Results of two runs of a network with different numbers of images.
 
     Parameters
     ----------
@@ -247,8 +247,11 @@ def _explain(extractor: Extractor, small: "torch.Tensor", large: "torch.Tensor",
     """Find the first module whose values depend on the batch, and say what to do about it."""
     from torch.nn.modules.batchnorm import _BatchNorm
 
-    alone = extractor.capture_modules(small, seed=0)
-    together = extractor.capture_modules(large, seed=0)
+    try:
+        alone = extractor.capture_modules(small, seed=0)
+        together = extractor.capture_modules(large, seed=0)
+    except ModelError:  # layers of compiled modules cannot be captured
+        return "change the network"
     modules: dict[str, Any] = dict(extractor.module.named_modules())
     for name, output in alone.items():
         other = together.get(name)

@@ -1,4 +1,4 @@
-"""What layers of a torch module put out for batches of images, captured safely, with the images on the first axis.
+"""Outputs of layers of a torch module for batches of images, captured safely, with the images on the first axis.
 
 Nothing here imports torch until there is a module to run.
 """
@@ -233,7 +233,13 @@ def _run(
             for name, submodule in module.named_modules():
                 if name in modules - {OUTPUT}:
                     hook = partial(_hand_over, keep, name)
-                    stack.callback(submodule.register_forward_hook(hook).remove)
+                    try:
+                        stack.callback(submodule.register_forward_hook(hook).remove)
+                    except RuntimeError as error:  # scripted modules take no hooks
+                        raise ModelError(
+                            f"the layer {name!r} cannot be captured ({one_line(error)}); give the module that was "
+                            "compiled, or take its output"
+                        ) from error
             output = _apply(forward or module, module, batch, seed)
             if OUTPUT in modules:
                 keep(OUTPUT, output)

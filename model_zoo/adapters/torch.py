@@ -1,4 +1,4 @@
-"""Torch modules as models: what any of their layers puts out, as units.
+"""Torch modules as models: the outputs of any of their layers as units.
 
 Nothing here imports torch until there is a module to run.
 """
@@ -172,7 +172,7 @@ class TorchModel:
             layers, first, batch_axis=self._internal_batch_axis(), treats_alone=self.batch_size > 1
         )
         self._note_draws("module", found.is_random, found.is_seedable, "the network")
-        # Of random numbers each image gets its own, whatever the other images are.
+        # Each image gets random numbers of its own, so that they do not depend on the other images.
         size = 1 if found.is_random else self.batch_size
         ids = [stimuli.ids[start : start + size] for start in range(0, len(stimuli), size)]
         given: Iterator[torch.Tensor] = chain([first], batches)
@@ -328,7 +328,7 @@ def adapt(
     ----------
     obj : object
     identifier : str, optional
-        By default the name of its class with a digest of what it computes with, the layers and how they are
+        By default the name of its class with a digest of its weights, code and options, the layers and how they are
         pooled, such as ``ResNet-1f0c3a9b@layer3[pool=mean]``.
     layer : str or sequence of str, optional
         See :class:`TorchModel`.

@@ -32,13 +32,13 @@ def draw_network(make: "Callable[[], torch.nn.Module]", seed: int) -> "torch.nn.
 
 
 def find_weights(weights: str, model: str) -> Path:
-    """Return the file of weights that an option names: a path, or what :func:`name_weights` made of one.
+    """Return the file of weights that an option names: a path, or a name that :func:`name_weights` made.
 
     Parameters
     ----------
     weights : str
     model : str
-        Whose weights they should be, for messages.
+        Name of the model, for messages.
 
     Raises
     ------
@@ -63,9 +63,9 @@ def name_weights(file: Path, name: str | None = None) -> str:
     Parameters
     ----------
     file : Path
-        Without such a file the name is that of the path alone.
+        Without such a file its path is the whole name.
     name : str, optional
-        What stands for the path.
+        Name in place of the path.
     """
     name = str(file) if name is None else name
     return f"{name}#{_digest(file)}" if file.is_file() else name

@@ -23,7 +23,7 @@ def open_stimuli(source: str | os.PathLike[str] | Dataset | StimulusSet) -> Iter
     Parameters
     ----------
     source : str, path, Dataset or StimulusSet
-        As for :func:`neuroalign.load_dataset`, whose rule of what is a name and what a path holds here, too; a path
+        A name or path by the rule of :func:`neuroalign.datasets.catalogue.names_dataset`; a path
         may also be that of a folder of images, which
         are searched in its subfolders too, or of a ZIP archive of images. All of them are for training.
 

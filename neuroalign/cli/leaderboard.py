@@ -50,7 +50,7 @@ Examples:
     "--over-neurons/--no-over-neurons",
     default=None,
     help="Read the arrays of the scores for the tests over instances and neurons and their letters; by default where a "
-    "benchmark has 2,000 scores at most.",
+    "benchmark has 1,000 scores at most.",
 )
 @click.option(
     "--html",

@@ -283,7 +283,10 @@ def _with_stimuli(
 ) -> tuple[Sample, Sample]:
     """Fit both families to drawn stimuli; samples whose benchmark cannot say why."""
     resampling = benchmark.resampling(chosen.identifier, instances_of(scores))
-    if resampling.refit is None or any(sample.of_neurons is None for sample in samples):
+    if resampling.refit is None:
+        a, b = (replace(sample, why_no_stimuli=resampling.reason) for sample in samples)
+        return a, b
+    if any(sample.of_neurons is None for sample in samples):
         return samples
     fits = [
         [

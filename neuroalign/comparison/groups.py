@@ -14,8 +14,8 @@ from neuroalign.results import ResultsStore
 from neuroalign.score_groups import ScoreGroup
 from neuroalign.scores import Score
 
-#: The arrays of so many scores by one benchmark are read without being asked for, which takes a few seconds.
-MOST_ARRAYS = 2_000
+#: The arrays of so many scores by one benchmark are read without being asked for, which takes about two seconds.
+MOST_ARRAYS = 1_000
 
 
 @dataclass(frozen=True)

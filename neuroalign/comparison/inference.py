@@ -162,7 +162,11 @@ def infer_pairs(
                     "reason": test.reason,
                 }
             )
-    table = pd.DataFrame(rows, columns=PAIR_COLUMNS)
+    words = dict.fromkeys(("a", "b", "over", "reason"), object)
+    # Of a single family there are no rows, whose columns have types all the same.
+    table = pd.DataFrame(rows, columns=PAIR_COLUMNS).astype(
+        {name: words.get(name, np.float64) for name in PAIR_COLUMNS}
+    )
     table["p"] = adjust_p_values(table["p_raw"].to_numpy(dtype=np.float64), method=correction)
     return table
 

@@ -187,9 +187,10 @@ def _describe_axes(score: Score) -> str:
     median = "median p" if axes.n > 1 else "p"
     verdict = "are special" if axes.special else "are not special"
     turned = f"{axes.turned:.3f}" + (f" ± {axes.turned_sd:.3f}" if np.isfinite(axes.turned_sd) else "")
+    name = "C" if score.benchmark == "alignment" else f"the {score.benchmark.replace('_', ' ')}"
     return (
         f"Axes: those of {score.model} {verdict} (κ = {axes.index:.3f}{error}, {median} = {format_p(axes.p)}"
-        f"{passing}); C is {axes.native:.3f}, with neurons regenerated from linear tuning {axes.regenerated:.3f}, "
+        f"{passing}); {name} is {axes.native:.3f}, with neurons regenerated from linear tuning {axes.regenerated:.3f}, "
         f"and with this tuning turned {turned}."
     )
 

@@ -2,7 +2,6 @@
 
 from neuroalign.stats.bootstrap import (
     Bootstrap,
-    DualBootstrap,
     OfNeurons,
     bootstrap_means,
     bootstrap_neurons,
@@ -10,12 +9,15 @@ from neuroalign.stats.bootstrap import (
     bootstrap_weighted_mean,
     bootstrap_weighted_means,
     count_neurons,
-    draw_stimuli_and_neurons,
-    dual_bootstrap,
-    dual_variance,
     weighted_mean,
 )
 from neuroalign.stats.crossed import CrossedTest, crossed_test
+from neuroalign.stats.dual_bootstrap import (
+    DualBootstrap,
+    draw_stimuli_and_neurons,
+    dual_bootstrap,
+    dual_variance,
+)
 from neuroalign.stats.equivalence import Equivalence, equivalence
 from neuroalign.stats.grouped import draw_stimuli, grouped_standard_error, n_fixed, permute_stimuli
 from neuroalign.stats.jackknife import jackknife_standard_error, weighted_mean_standard_error

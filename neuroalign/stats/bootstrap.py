@@ -1,4 +1,4 @@
-"""Bootstrap over neurons, over stimuli, and over both."""
+"""Bootstrap over neurons: weighted means, their differences, and any statistic of drawn neurons."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -10,16 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.errors import ArrayError, UsageError
 from neuroalign.masked import as_numbers
-from neuroalign.progress import progress
-from neuroalign.stats.grouped import draw_stimuli
 
 #: A statistic of several resamples of neurons, given as indices (n_resamples, n_neurons).
 OfNeurons = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 
 # Numbers that are drawn at a time.
 _BATCH = 2**22
-# A smaller spread, as a share of the value, is rounding.
-_ROUNDING = 1e-14
+#: A smaller spread, as a share of the value, is rounding.
+ROUNDING = 1e-14
 _NAN = float("nan")
 
 
@@ -38,18 +36,6 @@ class Bootstrap:
     distribution: NDArray[np.float64]
     #: Two-sided p-value of the statistic being 0, which is of use for a difference.
     p: float
-
-
-@dataclass(frozen=True)
-class DualBootstrap:
-    """Result of :func:`dual_bootstrap`."""
-
-    #: Neurons drawn, stimuli as they are.
-    neurons: Bootstrap
-    #: Stimuli drawn, neurons as they are.
-    stimuli: Bootstrap
-    #: Both drawn; the distribution is wider than the standard error, which is corrected.
-    both: Bootstrap
 
 
 def bootstrap_weighted_mean(
@@ -107,7 +93,7 @@ def bootstrap_weighted_mean(
     """
     of_neurons, n = weighted_mean(values, weights), np.shape(values)[-1]
     result = bootstrap_neurons(of_neurons, n, method, confidence, n_resamples, seed)
-    return result if _varies(values, weights) else _without_interval(result)
+    return result if _varies(values, weights) else without_interval(result)
 
 
 def bootstrap_weighted_difference(
@@ -153,7 +139,7 @@ def bootstrap_weighted_difference(
         lambda neurons: a(neurons) - b(neurons), n, method, confidence, n_resamples, seed
     )
     varies = _varies(values_a, weights_a) or _varies(values_b, weights_b)
-    return result if varies else _without_interval(result)
+    return result if varies else without_interval(result)
 
 
 def bootstrap_weighted_means(
@@ -212,7 +198,7 @@ def bootstrap_means(
     UsageError
         If an option is out of range.
     """
-    _check(0.95, n_resamples, seed)
+    check_options(0.95, n_resamples, seed)
     means, rng = np.empty((len(of_counts), n_resamples)), np.random.default_rng(seed)
     batch = max(1, _BATCH // max(n_neurons, 1))
     for start in range(0, n_resamples if len(of_counts) else 0, batch):
@@ -221,122 +207,6 @@ def bootstrap_means(
         for row, statistic in zip(means, of_counts, strict=True):
             row[start:stop] = statistic(counts)
     return means
-
-
-def dual_bootstrap(
-    fit: Callable[[NDArray[np.int64]], OfNeurons],
-    *,
-    n_stimuli: int,
-    n_neurons: int,
-    groups: ArrayLike | None = None,
-    confidence: float = 0.95,
-    n_resamples: int = 200,
-    n_neuron_resamples: int = 10_000,
-    seed: int = 0,
-) -> DualBootstrap:
-    """Bootstrap a statistic over neurons, over stimuli, and over both, from one fit for each draw of stimuli.
-
-    Parameters
-    ----------
-    fit : callable
-        Takes indices of stimuli, (n_drawn,), some of them repeated, and returns a function of indices of neurons,
-        (n, n_neurons), that gives the statistic of each row, (n,). The folds of its cross-validation must go with the
-        stimulus, ``folds[stimuli]``: a stimulus that is drawn twice must not be fitted and tested on.
-    n_stimuli, n_neurons : int
-    groups : array of int, shape (n_stimuli,), optional
-        Original of each stimulus, for stimuli that are variants: originals are drawn, each with all its variants, and
-        their number takes the place of n_stimuli below. See :func:`neuroalign.stats.draw_stimuli`.
-    confidence : float
-        Between 0 and 1.
-    n_resamples : int
-        Draws of stimuli, each of which is fitted.
-    n_neuron_resamples : int
-        Draws of neurons alone, which need no fit.
-    seed : int
-
-    Returns
-    -------
-    DualBootstrap
-        Over neurons with a BCa interval and a p-value by counting. Over stimuli and over both, the interval is
-        ``estimate ± t · standard_error``, and p is that of the t-test, but not less than counting could give,
-        ``2/(1 + n_resamples)``. The degrees of freedom are one less than the smallest of `n_resamples`, n_stimuli
-        and, for both, n_neurons.
-
-    Raises
-    ------
-    UsageError
-        If an option is out of range.
-    ArrayError
-        If `groups` does not have one label from 0 without gaps for each stimulus.
-
-    Notes
-    -----
-    **The correction.** A bootstrap over both draws the variance of their interaction and of noise three times, once by
-    neurons, once by stimuli and once by both. With the variances v of the three bootstraps and J neurons and N stimuli
-    the corrected variance is ::
-
-        J/(J−1) v_neurons + N/(N−1) v_stimuli − JN/((J−1)(N−1)) (v_both − v_neurons − v_stimuli)
-
-    which is 2 (v_neurons + v_stimuli) − v_both for many of both. It is kept between v_both and the larger of the first
-    two terms.
-
-    **Why t.** A resample holds some 63 % of the stimuli. A fit to it differs systematically from one to all of them,
-    so that the percentiles of the distribution lie beside the estimate; its spread is what is of use.
-
-    References
-    ----------
-    Schütt, H. H., Kipnis, A. D., Diedrichsen, J. & Kriegeskorte, N. (2023). Statistical inference on representational
-    geometries. eLife 12:e82566, "Estimating the variance of model-performance estimates"; the small-sample form is
-    that of rsatoolbox 0.3.
-    """
-    _check(confidence, n_resamples, seed)
-    if n_stimuli < 2 or n_neurons < 2:
-        raise UsageError(
-            f"a bootstrap needs two stimuli and two neurons at least, not {n_stimuli} and {n_neurons}"
-        )
-    labels = np.arange(n_stimuli) if groups is None else np.asarray(groups)
-    if labels.shape != (n_stimuli,):
-        raise ArrayError(f"groups must have shape ({n_stimuli},), got {labels.shape}")
-    n_originals = int(labels.max()) + 1
-    if n_originals < 2:
-        raise UsageError(f"a bootstrap over stimuli needs two originals at least, got {n_originals}")
-    of_neurons = fit(np.arange(n_stimuli))
-    over_neurons = bootstrap_neurons(of_neurons, n_neurons, "bca", confidence, n_neuron_resamples, seed)
-    everyone = np.arange(n_neurons)
-    draws = np.empty((n_resamples, 2))
-    for index in progress(range(n_resamples), description="bootstrap", total=n_resamples, unit="resample"):
-        stimuli, neurons = draw_stimuli_and_neurons(seed, index, labels, n_neurons)
-        draws[index] = fit(stimuli)(np.stack([everyone, neurons]))
-    v_neurons = float(over_neurons.distribution.var(ddof=1))
-    v_stimuli, v_both = draws.var(axis=0, ddof=1)
-    variance = dual_variance(v_neurons, v_stimuli, v_both, n_neurons=n_neurons, n_stimuli=n_originals)
-    return DualBootstrap(
-        over_neurons,
-        _by_t(over_neurons.estimate, v_stimuli, n_originals, confidence, draws[:, 0]),
-        _by_t(over_neurons.estimate, variance, min(n_originals, n_neurons), confidence, draws[:, 1]),
-    )
-
-
-def dual_variance(
-    v_neurons: float, v_stimuli: float, v_both: float, *, n_neurons: int, n_stimuli: int
-) -> float:
-    """Correct the variance of a bootstrap over neurons and stimuli; see :func:`dual_bootstrap`.
-
-    Parameters
-    ----------
-    v_neurons, v_stimuli, v_both : float
-        Variances of the bootstraps over one, the other, and both.
-    n_neurons, n_stimuli : int
-        Two at least.
-
-    Returns
-    -------
-    float
-    """
-    of_neurons, of_stimuli = n_neurons / (n_neurons - 1), n_stimuli / (n_stimuli - 1)
-    interaction = of_neurons * of_stimuli * (v_both - v_neurons - v_stimuli)
-    corrected = of_neurons * v_neurons + of_stimuli * v_stimuli - interaction
-    return float(min(max(corrected, of_neurons * v_neurons, of_stimuli * v_stimuli), v_both))
 
 
 def weighted_mean(values: ArrayLike, weights: ArrayLike) -> OfNeurons:
@@ -359,30 +229,6 @@ def weighted_mean(values: ArrayLike, weights: ArrayLike) -> OfNeurons:
     """
     of_counts, n = _of_counts(values, weights), np.shape(values)[-1]
     return lambda neurons: of_counts(count_neurons(neurons, n))
-
-
-def draw_stimuli_and_neurons(
-    seed: int, index: int, groups: ArrayLike, n_neurons: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return one draw of a bootstrap over stimuli and neurons; the same in every module, so that draws pair.
-
-    Parameters
-    ----------
-    seed, index : int
-        Seed of the bootstrap, and number of the draw.
-    groups : array of int, shape (n_stimuli,)
-        Original of each stimulus; originals are drawn, each with all its variants. See
-        :func:`neuroalign.stats.draw_stimuli`.
-    n_neurons : int
-
-    Returns
-    -------
-    rows : array of int, shape (n_drawn,)
-        Independent of the number of neurons.
-    neurons : array of int, shape (n_neurons,)
-    """
-    rng = np.random.default_rng([seed, index])
-    return draw_stimuli(groups, rng), rng.integers(n_neurons, size=n_neurons)
 
 
 def count_neurons(neurons: NDArray[np.int64], n: int) -> NDArray[np.float64]:
@@ -428,7 +274,7 @@ def bootstrap_neurons(
 
     if method not in ("bca", "percentile"):
         raise UsageError(f"method must be 'bca' or 'percentile', not {method!r}")
-    _check(confidence, n_resamples, seed)
+    check_options(confidence, n_resamples, seed)
     estimate = float(of_neurons(np.arange(n)[None])[0])
     if n < 2:
         return Bootstrap(estimate, _NAN, _NAN, _NAN, np.full(n_resamples, _NAN), _NAN)
@@ -454,23 +300,8 @@ def bootstrap_neurons(
         distribution,
         _p_by_counting(distribution),
     )
-    constant = np.ptp(distribution) <= _ROUNDING * np.abs(distribution).max(initial=0.0)
-    return _without_interval(drawn) if constant else drawn
-
-
-def _by_t(
-    estimate: float, variance: float, n: int, confidence: float, distribution: NDArray[np.float64]
-) -> Bootstrap:
-    from scipy import stats
-
-    # The standard error is known no better than from so many draws.
-    freedom = min(n, distribution.size) - 1
-    error = float(np.sqrt(variance))
-    if not error > _ROUNDING * abs(estimate):
-        return _without_interval(Bootstrap(estimate, _NAN, _NAN, _NAN, distribution, _NAN))
-    low, high = stats.t.interval(confidence, freedom, loc=estimate, scale=error)
-    p = max(2 * stats.t.sf(abs(estimate) / error, freedom), 2 / (1 + distribution.size))
-    return Bootstrap(estimate, float(low), float(high), error, distribution, min(1.0, float(p)))
+    constant = np.ptp(distribution) <= ROUNDING * np.abs(distribution).max(initial=0.0)
+    return without_interval(drawn) if constant else drawn
 
 
 def _p_by_counting(distribution: NDArray[np.float64]) -> float:
@@ -478,7 +309,8 @@ def _p_by_counting(distribution: NDArray[np.float64]) -> float:
     return min(1.0, 2 * (1 + rarer) / (1 + distribution.size))
 
 
-def _without_interval(result: Bootstrap) -> Bootstrap:
+def without_interval(result: Bootstrap) -> Bootstrap:
+    """Return a bootstrap whose statistic does not vary: its estimate alone."""
     nothing = np.full(result.distribution.size, _NAN)
     return Bootstrap(result.estimate, _NAN, _NAN, _NAN, nothing, _NAN)
 
@@ -490,7 +322,8 @@ def _varies(values: ArrayLike, weights: ArrayLike) -> bool:
     return any(np.ptp(row[weight > 0]) > 0 for row, weight in zip(of, given, strict=True) if weight.any())
 
 
-def _check(confidence: float, n_resamples: int, seed: int) -> None:
+def check_options(confidence: float, n_resamples: int, seed: int) -> None:
+    """Refuse options of a bootstrap that are out of range."""
     if not 0 < confidence < 1:
         raise UsageError(f"confidence must be between 0 and 1, not {confidence}")
     if n_resamples < 2 or seed < 0:

@@ -13,7 +13,7 @@ from scipy.stats import kstest
 
 from neuroalign import arrays
 from neuroalign.benchmark import Benchmark, load_benchmark
-from neuroalign.comparison import compare
+from neuroalign.comparison import compare, make_sample
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.metrics import correlation_ratio, fold_labels, lasso_cv, lasso_variance_explained
@@ -23,7 +23,6 @@ from neuroalign.scores import summarise
 from neuroalign.scoring import score
 from neuroalign.stats import permutation_p_value
 from neuroalign.stimuli import StimulusSet
-from neuroalign.studies.evidence import _sample
 
 
 def make(
@@ -313,14 +312,15 @@ def test_controls_and_families_say_that_originals_stay_together():
     assert list(family.notes) == ["mean over 2 instances", "folds keep the 60 originals together"]
 
 
-def test_studies_count_originals():
+def test_samples_count_originals():
     model, dataset = make(FORTY, signal=1.0)
     fitted = score(model, dataset, "variance_explained", use_cache=False)
     drawn = score(
         model, dataset, "stimulus_bootstrap[benchmark=variance_explained,n_draws=2]", use_cache=False
     )
-    sample = _sample([fitted], lambda each: (each.value, lambda values: values), {fitted.model: drawn})
-    assert sample.n_stimuli == 40
+    resampling = load_benchmark("variance_explained").resampling()
+    sample = make_sample([fitted], resampling, bootstraps={fitted.model: drawn})
+    assert sample.of_stimuli.n_originals == 40
 
 
 def test_a_comparison_draws_originals():

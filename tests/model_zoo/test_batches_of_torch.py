@@ -316,3 +316,22 @@ def test_wrapped_models_of_random_models_are_not_cached(stimuli):
     with pytest.warns(NeuroalignWarning, match="the network draws"):
         compute_latents(model, stimuli)
     assert files() == []
+
+
+def test_modules_that_cannot_be_examined_are_refused_in_a_line(stimuli):
+    scripted = torch.jit.script(nn.Sequential(nn.Flatten(), nn.Linear(192, 2)))
+    assert as_model(scripted, image_size=8, identifier="x").latents(stimuli).shape == (37, 2)
+    with pytest.raises(
+        ModelError, match=r"the layer '1' cannot be captured .* give the module that was compiled"
+    ):
+        as_model(scripted, layer="1", image_size=8, identifier="x").latents(stimuli)
+    batch_dependent = torch.jit.script(nn.Sequential(nn.BatchNorm2d(3, track_running_stats=False)))
+    with pytest.raises(
+        ModelError, match="depend on the other images of its batch; change the network, or give"
+    ):
+        as_model(batch_dependent, image_size=8, identifier="x").latents(stimuli)
+    with pytest.raises(ModelError, match="the weights of Linear are on the meta device; load their values"):
+        as_model(nn.Linear(2, 2, device="meta"), identifier="x").latents(stimuli)
+    program = torch.export.export(nn.Linear(2, 2), (torch.rand(3, 2),))
+    with pytest.raises(ModelError, match=r"an exported program is not a module; give its module\(\)"):
+        as_model(program)

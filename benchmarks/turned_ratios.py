@@ -1,0 +1,116 @@
+"""The axis index of the correlation ratio, beside its score and in its arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from neuroalign.benchmarks.turned_control import describe, undefined
+from numpy.typing import NDArray
+
+from neuroalign.metrics import aggregate_ratios, axis_index
+from neuroalign.metrics.correlation import Aggregate
+from neuroalign.resampling import NeuronStatistic
+from neuroalign.scores import Score
+from neuroalign.stats import bootstrap_means
+
+FloatArray = NDArray[np.float64]
+
+#: Draws of neurons behind the standard error.
+N_RESAMPLES = 1_000
+
+
+@dataclass(frozen=True, eq=False)
+class TurnedRatios:
+    """Correlation ratios of regenerated neurons.
+
+    Parameters
+    ----------
+    ratios : tuple of arrays of shape (n_turns + 1, n_neurons), or None
+        Ratio, and index of the best unit, -1 where there is none; the first row is the one without a turn. None where
+        the tuning cannot be turned.
+    neuroids : array of str, shape (n_neurons,)
+    aggregate : {"unit_mean", "unit_max", "neuron_mean"}
+    asked : bool
+        Whether turns were asked for.
+    """
+
+    ratios: tuple[FloatArray, NDArray[np.int64]] | None
+    neuroids: NDArray[np.str_]
+    aggregate: Aggregate
+    asked: bool
+
+    @property
+    def variables(self) -> dict[str, tuple[object, NDArray[np.generic]]]:
+        """Arrays of the score's data."""
+        if self.ratios is None:
+            return {}
+        (ratio, best), turn = self.ratios, ("turn", "neuroid")
+        return {
+            "regenerated_ratio": ("neuroid", ratio[0]),
+            "regenerated_best_unit": ("neuroid", best[0]),
+            "turned_ratio": (turn, ratio[1:]),
+            "turned_best_unit": (turn, best[1:]),
+        }
+
+    @property
+    def notes(self) -> list[str]:
+        """Why there is no axis index."""
+        if self.ratios is None and self.asked:
+            return [
+                "no axis index: a linear model predicts fewer than three neurons, so no tuning can be turned"
+            ]
+        return []
+
+    def beside(self, seed: int) -> dict[str, float]:
+        """Return the numbers beside the score."""
+        if self.ratios is None:
+            return undefined() if self.asked else {}
+        scores = [
+            aggregate_ratios(ratio, best, self.aggregate) for ratio, best in zip(*self.ratios, strict=True)
+        ]
+        error = float("nan")
+        if self.aggregate != "unit_max" and len(self.neuroids) > 1:
+            statistic = _statistic(self.neuroids, *self.ratios, self.aggregate)
+            drawn = bootstrap_means([statistic], len(self.neuroids), n_resamples=N_RESAMPLES, seed=seed)
+            error = float(drawn.std(ddof=1))
+        return describe(axis_index(scores[0], scores[1:]), error)
+
+
+def index_of_score(score: Score, aggregate: Aggregate) -> NeuronStatistic:
+    """Return the axis index of a stored score as a function of neurons."""
+    ratio, best = (
+        np.vstack([score.data[f"regenerated_{name}"].values[None], score.data[f"turned_{name}"].values])
+        for name in ("ratio", "best_unit")
+    )
+    return _statistic(score.data["neuroid"].values, ratio, best, aggregate)
+
+
+def _statistic(
+    neuroids: NDArray[np.str_], ratio: FloatArray, best: NDArray[np.int64], aggregate: Aggregate
+) -> NeuronStatistic:
+    """Return the axis index as a function of sums over neurons: of each unit, or of all units together."""
+    known = (best >= 0) & np.isfinite(ratio)
+    group = best if aggregate == "unit_mean" else np.zeros_like(best)
+    columns, sets = [], []
+    for index in range(len(ratio)):
+        for unit in np.unique(group[index][known[index]]):
+            columns.append(known[index] & (group[index] == unit))
+            sets.append(index)
+    counted = np.array(columns, dtype=np.float64).reshape(len(columns), -1)
+    weighted = counted * np.nan_to_num(ratio)[sets]
+    # Which column belongs to which set of neurons.
+    member = (np.arange(len(ratio))[:, None] == np.array(sets)).astype(np.float64)
+    n_columns = len(columns)
+
+    def combine(sums: FloatArray) -> FloatArray:
+        number, total = sums[:, :n_columns], sums[:, n_columns:]
+        drawn = number > 0
+        means = np.where(drawn, total / np.where(drawn, number, 1.0), 0.0)
+        n_units = drawn @ member.T
+        scores = np.where(n_units > 0, means @ member.T / np.maximum(n_units, 1.0), np.nan)
+        level = np.nanmean(scores[:, 1:], axis=1)
+        room = 1.0 - level
+        defined = np.isfinite(scores[:, 0]) & (room > 1e-9)
+        # A draw that leaves the index undefined counts as the level of chance.
+        return np.where(defined, (scores[:, 0] - level) / np.where(defined, room, 1.0), 0.0)
+
+    return NeuronStatistic(tuple(map(str, neuroids)), np.vstack([counted, weighted]).T, combine)
