@@ -23,6 +23,9 @@ MOST_WITHOUT_WEIGHT = 0.60
 #: what the control takes them to be.
 LARGEST_DEPARTURE = 0.10
 
+#: Stands behind the name of a model or a family whose score must not be interpreted.
+MARK = "!"
+
 # Differences of numbers that are equal but for rounding.
 _ROUNDING = 1e-9
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from neuroalign.cautions import is_readable, merge_cautions_of_instances
+from neuroalign.cautions import MARK, is_readable, merge_cautions_of_instances
 from neuroalign.labels import label_of, write_number
 from neuroalign.scores import Score, standard_error
 from neuroalign.specs import format_spec
@@ -19,9 +19,6 @@ PREDICTION = (
     "chance of prediction (shuffled stimuli), which tests whether the units predict the neurons, "
     "not whether their axes are special"
 )
-
-#: Stands behind the name of an instance, or the score of a model, that must not be interpreted.
-MARK = "!"
 
 # Names are broken after so many letters, which leaves the columns of an 80-column terminal two thirds of the width.
 _LONGEST_NAME = 22
