@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import xarray as xr
 from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
-from neuroalign.benchmarks.predictive_power import predictive_power
+from neuroalign.benchmarks.predictive_power import NO_POWER, predict
 from neuroalign.benchmarks.turned_control import check_turns, regenerate
 from neuroalign.benchmarks.turned_weights import TurnedWeights, index_of_score
 from numpy.typing import NDArray
@@ -40,6 +40,8 @@ class Alignment(LassoBenchmark):
     turns : int
         Random turns of the neurons' tuning behind the axis index κ; 0 for a score without it. See
         :func:`neuroalign.metrics.turned_tuning`.
+    predictive_power : bool
+        Whether to compute the variance explained, and the neurons that are predicted above chance, beside the score.
 
     Notes
     -----
@@ -59,6 +61,7 @@ class Alignment(LassoBenchmark):
 
     n_units: Literal["all", "informative"] | int = "all"
     turns: int = 20
+    predictive_power: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,8 +79,7 @@ class Alignment(LassoBenchmark):
         strength = np.abs(fit.weights).sum(axis=0)
         every = np.arange(responses.sizes["stimulus"])
         turned = self._turned(latents, responses, dataset, every)
-        power = predictive_power(latents, responses, dataset, lasso=self)
-        predicted = _mean_of(result.per_neuron, strength, power.predicted)
+        power = predict(latents, responses, dataset, lasso=self) if self.predictive_power else NO_POWER
         data = xr.Dataset(
             {
                 **turned.variables,
@@ -107,13 +109,16 @@ class Alignment(LassoBenchmark):
                 "effective units": _median(result.effective_units),
                 "neurons without weight": result.n_zero_neurons,
                 **turned.beside(self.seed),
-                "predicted_alignment": predicted,
                 **power.beside,
+                **(
+                    {"predicted_alignment": _mean_of(result.per_neuron, strength, power.predicted)}
+                    if self.predictive_power
+                    else {}
+                ),
             },
             notes=[
                 *_notes(result.n_zero_neurons, responses),
                 *turned.notes,
-                *power.notes,
                 *self.notes_on_stimuli(originals),
             ],
             provenance={

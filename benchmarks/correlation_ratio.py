@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
-from neuroalign.benchmarks.predictive_power import predictive_power
+from neuroalign.benchmarks.predictive_power import NO_POWER, predict
 from neuroalign.benchmarks.turned_control import check_turns, regenerate
 from neuroalign.benchmarks.turned_ratios import TurnedRatios, index_of_score
 from numpy.typing import NDArray
@@ -35,6 +35,8 @@ class CorrelationRatio(Benchmark):
     turns : int
         Random turns of the neurons' tuning behind the axis index; 0 for a score without it. See
         :func:`neuroalign.metrics.turned_tuning`.
+    predictive_power : bool
+        Whether to compute the variance explained, and the neurons that are predicted above chance, beside the score.
     n_permutations : int
         Shuffles of the stimulus labels behind the chance level, which falls with the number of units. Variants of one
         original move together; see :func:`neuroalign.stats.permute_stimuli`.
@@ -54,6 +56,7 @@ class CorrelationRatio(Benchmark):
     aggregate: Literal["unit_mean", "unit_max", "neuron_mean"] = "unit_mean"
     self_pairs: Literal["exclude", "include"] = "exclude"
     turns: int = 20
+    predictive_power: bool = True
     n_permutations: int = 20
     seed: int = 0
 
@@ -90,7 +93,7 @@ class CorrelationRatio(Benchmark):
             for each in defined
         ]
         turned = self._turned(latents, responses, dataset)
-        power = predictive_power(latents, responses, dataset)
+        power = predict(latents, responses, dataset) if self.predictive_power else NO_POWER
         data = xr.Dataset(
             {
                 **turned.variables,

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
-from neuroalign.benchmarks.predictive_power import predictive_power
+from neuroalign.benchmarks.predictive_power import NO_POWER, predict
 from neuroalign.benchmarks.turned_control import check_turns, regenerate
 from neuroalign.benchmarks.turned_distances import TurnedDistances
 from numpy.typing import NDArray
@@ -47,6 +47,8 @@ class Decoding(Benchmark):
     turns : int
         Random turns of the neurons' tuning behind the axis index; 0 for a score without it. See
         :func:`neuroalign.metrics.turned_tuning`.
+    predictive_power : bool
+        Whether to compute the variance explained, and the neurons that are predicted above chance, beside the score.
     n_permutations : int
         Shuffles of the held-out stimuli behind the chance level.
     seed : int
@@ -67,6 +69,7 @@ class Decoding(Benchmark):
     held_out: float = 0.1
     self_pairs: Literal["exclude", "include"] = "exclude"
     turns: int = 20
+    predictive_power: bool = True
     n_permutations: int = 100
     seed: int = 0
 
@@ -108,7 +111,7 @@ class Decoding(Benchmark):
             for _ in range(self.n_permutations if can_shuffle(decoded) else 0)
         ]
         turned = self._turned(latents, responses, dataset, split, units)
-        power = predictive_power(latents, responses, dataset)
+        power = predict(latents, responses, dataset) if self.predictive_power else NO_POWER
         unstandardised = np.tile(latents.values[fitted].mean(axis=0), (len(real), 1))
         unstandardised[:, informative] = predicted * unit_deviation + unit_mean
         data = xr.Dataset(

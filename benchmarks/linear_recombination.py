@@ -63,10 +63,8 @@ class LinearRecombination(WrappingBenchmark):
 
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Score the neurons, then each set of mixtures."""
-        wrapped = self.wrapped
-        if "turns" in wrapped.options():
-            # The drop is one of the score; its axis index would take as long as twenty more scores of each mixture.
-            wrapped = replace(wrapped, turns=0)  # type: ignore[call-arg]
+        # The drop is one of the score; its axis index would take as long as twenty more scores of each mixture.
+        wrapped = self.wrapped.alone()
         native = wrapped.score(model, dataset, join=join)
         responses = dataset.responses
         recombined = []

@@ -24,7 +24,7 @@ ALPHA = 0.05
 
 @dataclass(frozen=True, eq=False)
 class PredictivePower:
-    """Result of :func:`predictive_power`.
+    """Result of :func:`predict`.
 
     Parameters
     ----------
@@ -50,7 +50,9 @@ class PredictivePower:
 
     @property
     def beside(self) -> dict[str, float]:
-        """Numbers beside a score of single units."""
+        """Numbers beside a score of single units; none of neurons that were not predicted."""
+        if not self.per_neuron.size:
+            return {}
         return {
             "variance_explained": self.value,
             "explained_share": self.value / self.ceiling if self.ceiling > 0 else float("nan"),
@@ -61,15 +63,16 @@ class PredictivePower:
     @property
     def variables(self) -> dict[str, tuple[str, NDArray[Any]]]:
         """Arrays of a score's data."""
+        if not self.per_neuron.size:
+            return {}
         return {
             "variance_explained": ("neuroid", self.per_neuron),
             "predicted": ("neuroid", self.predicted),
         }
 
-    @property
-    def notes(self) -> list[str]:
-        """Nothing: the cautions follow from the numbers."""
-        return []
+
+#: Stands for the predictive power where it is not computed.
+NO_POWER = PredictivePower(np.empty(0), np.empty(0, dtype=bool), float("nan"), float("nan"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +100,7 @@ def explain(arguments: dict[str, Any]) -> LassoVarianceExplained:
     return _explain(_Problem(digest(*(arguments[name] for name in sorted(arguments))), arguments))
 
 
-def predictive_power(
+def predict(
     latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, *, lasso: LassoBenchmark | None = None
 ) -> PredictivePower:
     """Predict held-out responses from all units, and test each neuron against chance.

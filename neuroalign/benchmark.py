@@ -2,9 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from types import UnionType
-from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -133,6 +133,14 @@ class Benchmark(ABC):
         if identifier not in known:
             raise unknown_name(f"statistic of {self.identifier}", identifier, list(known))
         return known[identifier]
+
+    def alone(self) -> Self:
+        """Return the benchmark that computes the score alone: without shuffles, turns and predictive power.
+
+        Controls and levels of chance score many times, and take nothing but the score.
+        """
+        beside = {"n_permutations": 0, "turns": 0, "predictive_power": False}
+        return replace(self, **{name: value for name, value in beside.items() if name in self.options()})
 
     def options(self) -> dict[str, Any]:
         """Return the options as a dictionary."""

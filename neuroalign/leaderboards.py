@@ -17,6 +17,8 @@ from neuroalign.comparison import (
     median_reliability,
 )
 from neuroalign.comparison.groups import GroupSamples, read_group
+from neuroalign.comparison.inference import N_RESAMPLES
+from neuroalign.comparison.samples import draw_together
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.resampling import Statistic
@@ -171,6 +173,7 @@ def rank(
         test, but are not shown to over instances and neurons), ``reliability``, ``left_out``
         and ``trained_on`` (for families that were trained on the images of another dataset, notes that say so).
     """
+    draw_together(samples.samples.values(), N_RESAMPLES, 0)
     families = {family: list(scores.values()) for family, scores in group.families.items()}
     statistic, is_control = samples.statistic, samples.is_control
     table = pd.DataFrame(

@@ -72,11 +72,8 @@ def permutation_null(
         raise UsageError(
             f"n_permutations must be 1 at least and seed not negative, not {n_permutations} and {seed}"
         )
-    if "n_permutations" in benchmark.options():
-        benchmark = replace(benchmark, n_permutations=0)  # type: ignore[call-arg]
-    if "turns" in benchmark.options():
-        # Shuffles give the level of chance of the score, not of its axis index.
-        benchmark = replace(benchmark, turns=0)  # type: ignore[call-arg]
+    # Shuffles give the level of chance of the score, not of its axis index.
+    benchmark = benchmark.alone()
     latents = model.latents(dataset.stimuli)
     # In the order of the ids, so that a permutation does not depend on the order of the latents.
     latents = latents[_recorded(latents, dataset)].sortby("stimulus")

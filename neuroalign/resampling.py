@@ -14,6 +14,9 @@ from neuroalign.scores import Score
 
 FloatArray = NDArray[np.float64]
 
+# Sums that are formed at a time, and terms from which on their zeros are left out.
+_BATCH, _DENSE = 2**24, 2**15
+
 
 @dataclass(frozen=True)
 class Statistic:
@@ -52,11 +55,14 @@ class NeuronStatistic:
     combine : callable
         Maps the sums of the terms over the drawn neurons, (n_draws, n_terms), to the statistic, (n_draws,). It must
         be defined where all sums are zero.
+    parts : tuple of NeuronStatistic
+        Statistics with the same neurons whose mean this one is, in place of its terms; see :meth:`mean`.
     """
 
     neurons: tuple[str, ...]
     terms: FloatArray
     combine: Callable[[FloatArray], FloatArray]
+    parts: tuple["NeuronStatistic", ...] = ()
 
     def __post_init__(self) -> None:
         if self.terms.ndim != 2 or len(self.neurons) != len(self.terms):
@@ -68,7 +74,38 @@ class NeuronStatistic:
 
     def __call__(self, counts: ArrayLike) -> FloatArray:
         """Return the statistic of each draw, (n_draws,), from counts of the neurons, (n_draws, n_neurons)."""
-        return self.combine(np.asarray(counts, dtype=np.float64) @ self.terms)
+        draws = np.asarray(counts, dtype=np.float64)
+        if self.parts:
+            return np.mean([part(draws) for part in self.parts], axis=0)
+        per_batch = max(1, _BATCH // max(self.terms.shape[1], 1))
+        batches = [
+            self.combine(self._sums(draws[start : start + per_batch]))
+            for start in range(0, len(draws), per_batch)
+        ]
+        return np.concatenate(batches) if batches else np.empty(0)
+
+    def _sums(self, draws: FloatArray) -> FloatArray:
+        """Return the sums of the terms over the drawn neurons, (n_draws, n_terms)."""
+        if self.terms.size < _DENSE or np.count_nonzero(self.terms) > 0.1 * self.terms.size:
+            return draws @ self.terms
+        # Terms of single units are mostly zero: a neuron has one best unit.
+        from scipy.sparse import csr_array
+
+        return (csr_array(self.terms.T) @ draws.T).T
+
+    @classmethod
+    def mean(cls, parts: Sequence["NeuronStatistic"]) -> "NeuronStatistic":
+        """Return the mean of statistics of the same neurons in the same order, such as those of a family's instances.
+
+        Raises
+        ------
+        ArrayError
+            If there is no statistic, or neurons differ.
+        """
+        if not parts or any(part.neurons != parts[0].neurons for part in parts):
+            raise ArrayError("a mean of statistics needs statistics of the same neurons in the same order")
+        empty = np.zeros((len(parts[0].neurons), 0))
+        return cls(parts[0].neurons, empty, lambda sums: np.zeros(len(sums)), tuple(parts))
 
     def in_order(self, neurons: Sequence[str]) -> "NeuronStatistic":
         """Return the same statistic with the neurons in another order, or of some of them only.
@@ -87,7 +124,8 @@ class NeuronStatistic:
                 else "names of neurons must be unique"
             )
         rows = [place[name] for name in neurons]
-        return replace(self, neurons=tuple(neurons), terms=self.terms[rows])
+        parts = tuple(part.in_order(neurons) for part in self.parts)
+        return replace(self, neurons=tuple(neurons), terms=self.terms[rows], parts=parts)
 
     @classmethod
     def weighted_mean(

@@ -17,7 +17,7 @@ from neuroalign.cli import run
 from neuroalign.cli.compare import screen
 from neuroalign.comparison import Sample, generalise, make_sample
 from neuroalign.comparison.wording import conclude, explain
-from neuroalign.errors import UsageError
+from neuroalign.errors import UnknownNameError, UsageError
 from neuroalign.metrics import aggregate_ratios, completeness, completeness_at
 from neuroalign.models import FixedFamily
 from neuroalign.resampling import Resampling, Statistic
@@ -134,6 +134,31 @@ def test_dead_units_are_said_to_explain_what_they_explain(dataset):
     text = " ".join(screen(result).split())
     assert f"alignment C at D = 104: {result.a.value:.3f} against {result.a.value:.3f}, difference" in text
     assert not any("logarithm" in sentence for sentence in result.confounds)
+
+
+def test_another_statistic_is_compared_where_it_is_named(dataset):
+    plain, padded = (
+        family(dataset, "plain", 2, mixed=True),
+        family(dataset, "padded", 2, mixed=True, dead=100),
+    )
+    result = na.compare(
+        padded, plain, dataset, QUICK, statistic="at_common_d", ceiling=pair_of_true(dataset), n_resamples=50
+    )
+    assert result.difference == pytest.approx(0.0, abs=1e-12)
+    assert result.means["a"] == pytest.approx(result.a.value)
+    top = [completeness_at(score.value, 4, 104) for score in result.ceiling.instances]
+    assert result.means["ceiling"] == pytest.approx(np.mean(top))
+    (value,) = result.others
+    assert value.test.estimate == pytest.approx(result.a.value - result.b.value)
+    row = next(line for line in screen(result).splitlines() if line.startswith("B "))
+    assert f"{result.means['b']:.3f}" in row
+    assert f"{result.b.value:.3f}" in row
+    with pytest.raises(UnknownNameError, match="statistic of alignment"):
+        na.compare(padded, plain, dataset, QUICK, statistic="kappa")
+
+
+def pair_of_true(dataset):
+    return family(dataset, "true", 2, mixed=False)
 
 
 def test_at_one_d_the_common_d_is_not_named(dataset, pair):

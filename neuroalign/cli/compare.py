@@ -130,12 +130,15 @@ def screen(result: "Comparison") -> str:
     shown = [("A", a), ("B", b)]
     if result.ceiling and result.ceiling.model not in (a.model, b.model):
         shown.append(("ceiling", result.ceiling))
+    # The score has a column of its own, with its error and chance, where another number is compared.
+    beside = [] if result.statistic.identifier == "value" else [result.statistic.label]
     scores = tabulate(
         [
             [
                 label,
                 each.model + ("" if is_readable(each) else f" {MARK}"),
                 len(each.instances) or 1,
+                *([_number(result.means[label.lower()])] if beside else []),
                 _number(each.value),
                 _number(each.error),
                 each.error_over,
@@ -144,9 +147,9 @@ def screen(result: "Comparison") -> str:
             ]
             for label, each in shown
         ],
-        headers=["", "model", "n", "score", "SE", "over", "chance", "p of prediction"],
+        headers=["", "model", "n", *beside, "score", "SE", "over", "chance", "p of prediction"],
         disable_numparse=True,
-        colalign=["left", "left", "right", "right", "right", "left", "right", "right"],
+        colalign=["left", "left", *["right"] * (3 + len(beside)), "left", "right", "right"],
     )
     why = list(dict.fromkeys(filter(None, result.why_no_samples.values())))
     unsampled = [*why, "; ".join(why)]

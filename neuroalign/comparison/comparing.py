@@ -19,6 +19,7 @@ from neuroalign.comparison.inference import (
     infer_difference,
     infer_equivalence,
 )
+from neuroalign.comparison.matched_units import compare_at_matched_units
 from neuroalign.comparison.outcome import Comparison, OtherDifference
 from neuroalign.comparison.samples import Sample, instances_of, make_sample, stimulus_draws
 from neuroalign.comparison.wording import conclude, explain
@@ -137,13 +138,20 @@ def compare(
     provenance = instances_of([a])[0].provenance
     n_stimuli = provenance.get("n_originals", provenance.get("n_stimuli"))
     matched, n_matched = _match(a, b, samples, n_resamples, seed)
+    matched_units = compare_at_matched_units(
+        by, loaded, loaded_dataset, n_resamples=n_resamples, seed=seed, join=join, use_cache=use_cache
+    )
     reliability = median_reliability(loaded_dataset)
     verdict, sentence = conclude(a, b, samples, chosen, tests)
+    means = {"a": samples[0].mean, "b": samples[1].mean}
+    if top is not None:
+        everything = by.resampling(chosen.identifier, instances_of([a, b, top]))
+        means["ceiling"] = _sample(top, everything, None).mean
     return Comparison(
         a=a,
         b=b,
         statistic=chosen,
-        means={"a": samples[0].mean, "b": samples[1].mean},
+        means=means,
         difference=samples[0].mean - samples[1].mean,
         generalisations=[
             replace(test, n=f"{n_stimuli:,}")
@@ -151,7 +159,10 @@ def compare(
             else test
             for test in tests
         ],
-        others=_others(by, chosen, (a, b), declared, n_resamples, seed),
+        others=[
+            *_others(by, chosen, (a, b), declared, n_resamples, seed),
+            *([] if matched_units is None else [matched_units]),
+        ],
         ceiling=top,
         meets_ceiling={}
         if top is None

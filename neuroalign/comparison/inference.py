@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from neuroalign.comparison.samples import Sample
+from neuroalign.comparison.samples import Sample, draw_together
 from neuroalign.errors import UsageError
 from neuroalign.stats import Equivalence, adjust_p_values, crossed_test, dual_variance
 from neuroalign.stats.multiplicity import Correction
@@ -141,6 +141,7 @@ def infer_pairs(
         One row for each pair, in the order of `samples`: ``a``, ``b``, ``over``, ``difference``, ``ci_low``,
         ``ci_high``, ``standard_error``, ``df``, ``p_raw``, ``p`` (corrected) and ``reason``.
     """
+    draw_together(samples.values(), n_resamples, seed)
     names = list(samples)
     rows = []
     for place, name in enumerate(names):

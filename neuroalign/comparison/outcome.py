@@ -41,7 +41,7 @@ class Comparison:
     statistic : Statistic
         The number by which they are compared.
     means : mapping of str to float
-        This number of "a" and "b", means over instances.
+        This number of "a", "b" and, where there is one, "ceiling", means over instances.
     difference : float
         That of a less that of b.
     generalisations : sequence of Inference

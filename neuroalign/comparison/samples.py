@@ -95,9 +95,7 @@ class Sample:
             raise ArrayError(f"the neurons of {self.name} cannot be drawn: {self.why_no_neurons}")
         key = (n_resamples, seed)
         if key not in self._drawn:
-            (self._drawn[key],) = bootstrap_means(
-                [self.of_neurons], len(self.neurons), n_resamples=n_resamples, seed=seed
-            )
+            draw_together([self], n_resamples, seed)
         return self._drawn[key]
 
     def at(self, neurons: Sequence[str]) -> "Sample":
@@ -123,6 +121,27 @@ class Sample:
     def with_stimuli(self, draws: StimulusDraws) -> "Sample":
         """Return the sample with its bootstrap over stimuli."""
         return replace(self, of_stimuli=draws, why_no_stimuli="")
+
+
+def draw_together(samples: Iterable[Sample], n_resamples: int, seed: int) -> None:
+    """Draw the neurons of several samples at once, which takes less time than one sample after another.
+
+    Parameters
+    ----------
+    samples : iterable of Sample
+        Their :meth:`Sample.drawn` then returns what it would have drawn.
+    n_resamples, seed : int
+    """
+    key = (n_resamples, seed)
+    groups: dict[tuple[str, ...], list[Sample]] = {}
+    for sample in samples:
+        if sample.of_neurons is not None and key not in sample._drawn:
+            groups.setdefault(sample.neurons, []).append(sample)
+    for neurons, members in groups.items():
+        statistics = [sample.of_neurons for sample in members if sample.of_neurons is not None]
+        means = bootstrap_means(statistics, len(neurons), n_resamples=n_resamples, seed=seed)
+        for sample, drawn in zip(members, means, strict=True):
+            sample._drawn[key] = drawn
 
 
 def make_sample(
@@ -168,7 +187,7 @@ def make_sample(
     sample = Sample(name, values, is_sample=not why, why_no_sample=why, why_no_neurons="")
     try:
         statistics = _statistics(known, resampling)
-        sample = replace(sample, of_neurons=_mean_of_instances(statistics))
+        sample = replace(sample, of_neurons=NeuronStatistic.mean(statistics))
     except NeuroalignError as error:
         return replace(sample, why_no_neurons=str(error), why_no_stimuli=str(error))
     if bootstraps is None:
@@ -300,20 +319,6 @@ def _statistics(scores: Sequence[Score], resampling: Resampling) -> list[NeuronS
             raise ArrayError(f"{score.model} was scored on other neurons than the rest")
         statistics.append(own.in_order(order))
     return statistics
-
-
-def _mean_of_instances(statistics: Sequence[NeuronStatistic]) -> NeuronStatistic:
-    """Return the mean of statistics of the same neurons in the same order as one statistic."""
-    stops = np.cumsum([statistic.terms.shape[1] for statistic in statistics])[:-1]
-
-    def combine(sums: FloatArray) -> FloatArray:
-        parts = np.split(sums, stops, axis=1)
-        return np.mean(
-            [statistic.combine(part) for statistic, part in zip(statistics, parts, strict=True)], axis=0
-        )
-
-    terms = np.hstack([statistic.terms for statistic in statistics])
-    return NeuronStatistic(statistics[0].neurons, terms, combine)
 
 
 def _stored_draws(

@@ -1,0 +1,91 @@
+"""Two models at a matched number of units, for scores that depend on this number."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from neuroalign.arrays import Join
+from neuroalign.benchmark import Benchmark
+from neuroalign.comparison.inference import infer_difference
+from neuroalign.comparison.outcome import OtherDifference
+from neuroalign.comparison.samples import Sample, make_sample
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.latents_cache import compute_latents
+from neuroalign.models import Model, ModelFamily
+from neuroalign.resampling import Statistic
+from neuroalign.scores import Score
+
+#: Random subsets of the units of a model that has more than the others.
+N_SUBSETS = 10
+
+
+class _SomeUnits:
+    """A model of which only some informative units are left."""
+
+    def __init__(self, identifier: str, latents: xr.DataArray) -> None:
+        self.identifier = identifier
+        self._latents = latents
+
+    def latents(self, stimuli: object) -> xr.DataArray:
+        return self._latents
+
+
+def compare_at_matched_units(
+    benchmark: Benchmark,
+    models: Sequence[Model | ModelFamily],
+    dataset: Dataset,
+    *,
+    n_resamples: int,
+    seed: int,
+    join: Join = "exact",
+    use_cache: bool = True,
+) -> OtherDifference | None:
+    """Compare two models by random subsets of as many units as the smallest instance has.
+
+    Parameters
+    ----------
+    benchmark : Benchmark
+    models : sequence of two Model or ModelFamily
+    dataset : Dataset
+    n_resamples, seed : int
+        Draws of neurons; the seed draws the subsets, too.
+    join : {"exact", "intersection"}
+    use_cache : bool
+
+    Returns
+    -------
+    OtherDifference or None
+        Over neurons; the subsets are averaged. None where the benchmark does not depend on the number of units, where
+        all instances have the same number of informative units, or one of them has a single one.
+    """
+    if not benchmark.depends_on_n_units:
+        return None
+    families = [
+        [
+            (instance.identifier, compute_latents(instance, dataset.stimuli, use_cache=use_cache))
+            for instance in (model.instances(dataset) if isinstance(model, ModelFamily) else [model])
+        ]
+        for model in models
+    ]
+    numbers = {int(latents["informative"].values.sum()) for family in families for _, latents in family}
+    fewest = min(numbers)
+    if len(numbers) < 2 or fewest < 2:
+        return None
+    statistic = Statistic("value", f"{benchmark.find_statistic('value').label} at {fewest} units")
+    alone = benchmark.alone()
+    resampling = alone.resampling("value")
+    samples: list[Sample] = []
+    for model, family in zip(models, families, strict=True):
+        scores: list[Score] = []
+        for place, (identifier, latents) in enumerate(family):
+            informative = np.flatnonzero(latents["informative"].values)
+            n_subsets = N_SUBSETS if informative.size > fewest else 1
+            for subset in range(n_subsets):
+                rng = np.random.default_rng([seed, place, subset])
+                chosen = np.sort(rng.permutation(informative)[:fewest])
+                some = _SomeUnits(f"{identifier} ({subset})", latents[:, chosen])
+                scores.append(alone.score(some, dataset, join=join))
+        samples.append(make_sample(scores, resampling, name=model.identifier, is_sample=False))
+    test = infer_difference(samples[0], samples[1], "neurons", n_resamples=n_resamples, seed=seed)
+    return OtherDifference(statistic, {"a": samples[0].mean, "b": samples[1].mean}, test)
