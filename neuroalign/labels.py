@@ -1,6 +1,7 @@
 """How the numbers beside a score are called and written in tables."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -66,7 +67,7 @@ def label_of(identifier: str) -> Label:
         Key of ``Score.beside``.
     """
     text = identifier.replace("_", " ")
-    return LABELS.get(identifier, Label(text, text.replace(" ", "\n"), "any"))
+    return LABELS.get(identifier, Label(text, textwrap.fill(text, 12), "any"))
 
 
 def write_number(value: float, kind: Kind = "number") -> str:
