@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from neuroalign.cautions import MARK
+
 
 def describe_findings(table: pd.DataFrame) -> list[str]:
     """Say what a reader of the letters should know of one leaderboard, in sentences.
@@ -43,6 +45,27 @@ def describe_findings(table: pd.DataFrame) -> list[str]:
             else []
         ),
         *(f"{family}: {note}." for family, notes in attrs["trained_on"].items() for note in notes),
+    ]
+
+
+def describe_cautions(table: pd.DataFrame) -> list[str]:
+    """Say which families' numbers must not be read, and why, in sentences.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As :func:`neuroalign.leaderboards.rank` returns it.
+
+    Returns
+    -------
+    list of str
+        ``MARK`` stands before a family whose score must not be interpreted.
+    """
+    unreadable = table.attrs["unreadable"]
+    return [
+        f"{f'{MARK} ' if family in unreadable else ''}{family}: {caution}."
+        for family, of_family in table.attrs["cautions"].items()
+        for caution in of_family
     ]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from neuroalign.benchmark import Benchmark, load_benchmark
+from neuroalign.cautions import cautions_of_instances, is_readable
 from neuroalign.comparison import (
     Inference,
     Over,
@@ -170,8 +171,10 @@ def rank(
         ``pairs`` (the tests of every two families in records, with the prefixes ``welch_``, ``crossed_`` and
         ``value_``), ``n_neurons`` that were drawn and ``no_neurons``, why for some or all families there were none,
         ``no_sample`` (why some families are tested over neurons only), ``welch_only`` (pairs that differ by Welch's
-        test, but are not shown to over instances and neurons), ``reliability``, ``left_out``
-        and ``trained_on`` (for families that were trained on the images of another dataset, notes that say so).
+        test, but are not shown to over instances and neurons), ``reliability``, ``left_out``,
+        ``cautions`` (for each family, see :mod:`neuroalign.cautions`), ``unreadable`` (families that must not be
+        interpreted) and ``trained_on`` (for families that were trained on the images of another dataset, notes that
+        say so).
     """
     draw_together(samples.samples.values(), N_RESAMPLES, 0)
     families = {family: list(scores.values()) for family, scores in group.families.items()}
@@ -228,6 +231,8 @@ def rank(
         "reliability": None if np.isnan(reliability) else reliability,
         "left_out": dict(group.left_out),
         "trained_on": _trained_on(families),
+        "cautions": {family: cautions_of_instances(families[family]) for family in names},
+        "unreadable": [family for family in names if not is_readable(*families[family])],
     }
     return table
 

@@ -58,21 +58,64 @@ def test_summaries_of_commands_are_whole(capsys):
         assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
 
 
-def test_score_prints_a_table(added, factors_file, capsys):
+def test_score_prints_a_block_for_each_benchmark(added, factors_file, capsys):
     assert run(["score", factors_file, added, "-b", "alignment", "-b", "correlation_ratio"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("single (simulated neurons)")
-    assert "alignment" in out
-    assert "chance" in out
+    assert out.startswith("factors on single (simulated neurons)\n")
+    assert "\n\nalignment (± is the standard error over neurons)\n" in out
+    assert "\n\ncorrelation_ratio (± is the standard error over neurons)\n" in out
+    assert "\n  axis index κ " in out
+    assert "\n  chance " in out
 
 
-def test_one_benchmark_with_two_options_has_two_columns(added, factors_file, capsys):
+def test_one_benchmark_with_two_options_has_two_blocks(added, factors_file, capsys):
     benchmarks = ["-b", "alignment", "-b", "alignment[n_units=50]"]
     assert run(["score", factors_file, added, *benchmarks]) == 0
+    blocks = capsys.readouterr().out.split("\n\n")
+    start = next(i for i, block in enumerate(blocks) if block.startswith("alignment[n_units=all]"))
+    assert "units in the base of the logarithm (D)           4\n" in blocks[start + 1]
+    assert blocks[start + 2].startswith("alignment[n_units=50]")
+    assert "units in the base of the logarithm (D)           50\n" in blocks[start + 3]
+
+
+def test_turns_of_the_axis_index(added, factors_file, capsys):
+    by = ["-b", "alignment", "-b", "variance_explained"]
+    assert run(["score", factors_file, added, *by, "--turns", "3", "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)["scores"]
+    assert first["options"]["turns"] == 3
+    # Of four scores the native one is the best.
+    assert first["beside"]["axis_index_p"] == 0.25
+    assert first["cautions"] == []
+    assert "turns" not in second["options"]
+    assert run(["score", factors_file, added, "-b", "alignment", "--turns", "0"]) == 0
     out = capsys.readouterr().out
-    header = next(line for line in out.splitlines() if line.startswith("model"))
-    assert header.split() == ["model", "alignment[n_units=all]", "alignment[n_units=50]"]
-    assert "alignment[n_units=50]: D" in out
+    assert "\nno axis index κ: turns = 0\n" in out
+    assert "axis index κ  " not in out
+    # An option of the benchmark is kept where the command does not say otherwise.
+    assert run(["score", factors_file, added, "-b", "alignment[turns=2]", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["scores"][0]["options"]["turns"] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (
+            ["-b", "alignment[turns=5]", "--turns", "9"],
+            "--turns 9 and alignment[turns=5] differ; give the number of turns once",
+        ),
+        (
+            ["-b", "variance_explained", "--turns", "9"],
+            "--turns must go with a benchmark that has an axis index, got variance_explained",
+        ),
+        (
+            ["-b", "alignment", "--turns", "1"],
+            "turns must be 0 or 2 at least, got 1: a single turn has no spread",
+        ),
+    ],
+)
+def test_turns_that_cannot_be(added, factors_file, capsys, options, expected):
+    assert run(["score", factors_file, added, *options]) == 2
+    assert expected in capsys.readouterr().err
 
 
 def test_score_json_is_one_document_and_nothing_else(added, factors_file, capsys):

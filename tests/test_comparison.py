@@ -13,9 +13,11 @@ from scipy import stats
 
 import neuroalign as na
 from neuroalign.benchmark import load_benchmark
+from neuroalign.cautions import cautions
 from neuroalign.cli import run
 from neuroalign.cli.compare import screen
 from neuroalign.comparison import Sample, generalise, make_sample
+from neuroalign.comparison.axes import read_axes
 from neuroalign.comparison.wording import conclude, explain
 from neuroalign.errors import UnknownNameError, UsageError
 from neuroalign.metrics import aggregate_ratios, completeness, completeness_at
@@ -400,6 +402,63 @@ def test_higher_is_withheld_where_one_side_is_at_chance():
     )
 
 
+def weaken(score, **beside):
+    """Scores of a family whose instances explain little."""
+    weak = {"variance_explained": 0.01, "explained_share": 0.02, **beside}
+    instances = [
+        replace(instance, beside={**instance.beside, **weak}, provenance={"n_neurons": 33})
+        for instance in score.instances
+    ]
+    return summarise(instances, family=score.model)
+
+
+def test_higher_is_withheld_where_the_better_score_must_not_be_interpreted():
+    (verdict, _), (a, b) = concluded((0.4, 0.2), (0.01, 0.02))
+    assert verdict == "a"
+    resampling = Resampling(KAPPA, read=lambda score: score.beside["axis_index"])
+    samples = tuple(make_sample(score.instances, resampling) for score in (a, b))
+    tests = generalise(*samples)
+    why = (
+        "in all 3 instances the units explain 2.0 % of the explainable variance (0.010 of 0.500): do not interpret "
+        "alignment"
+    )
+    assert conclude(weaken(a), b, samples, KAPPA, tests) == (
+        "neither",
+        f"The score of beta_vae must not be interpreted ({why}). So the difference of 0.200 in axis index κ ranks "
+        "neither before the other.",
+    )
+    assert conclude(weaken(a), weaken(b), samples, KAPPA, tests) == (
+        "neither",
+        f"The score of beta_vae must not be interpreted ({why}), nor must that of pca. So the difference of 0.200 in "
+        "axis index κ ranks neither before the other.",
+    )
+    # The better one may be interpreted.
+    verdict, sentence = conclude(a, weaken(b), samples, KAPPA, tests)
+    assert (verdict, sentence.split(" by ")[0]) == ("a", "beta_vae scores higher than pca")
+
+
+def test_axes_are_special_by_the_bound_over_neurons():
+    _, scores = concluded((0.4, 0.2), (0.01, 0.02))
+    assert read_axes(scores[0]).special
+    wide = [
+        replace(instance, beside={**instance.beside, "axis_index_error": 0.19})
+        for instance in scores[0].instances
+    ]
+    # .401 − 1.645 · .19 is .088.
+    assert not read_axes(summarise(wide, family="beta_vae")).special
+
+
+def test_a_comparison_lists_its_cautions(dataset, pair):
+    result = na.compare(*pair, dataset, ceiling=None, n_resamples=100)
+    assert result.cautions == {"a": cautions(result.a), "b": cautions(result.b)}
+    weak = replace(result, a=weaken(result.a), cautions={"a": ["explains no variance"], "b": []})
+    lines = screen(weak).splitlines()
+    assert lines[2:4] == ["caution: true: explains no variance.", ""]
+    assert next(line for line in lines if line.startswith("A ")).split()[1:3] == ["true", "!"]
+    assert next(line for line in lines if line.startswith("B ")).split()[2] != "!"
+    assert weak.to_record()["cautions"] == {"a": ["explains no variance"], "b": []}
+
+
 def test_chance_by_shuffles_withholds_higher(dataset, pair):
     _, scores = concluded((0.4, 0.2), (0.01, 0.02))
     a, b = (replace(score, value=value) for score, value in zip(scores, (0.6, 0.5), strict=True))
@@ -445,8 +504,20 @@ def test_other_explanations_are_named(dataset, pair):
         "Neurons without weight: 2 for beta_vae, 2 for pca; they do not count in C.",
         "Training images: beta_vae was trained on faces, pca was trained on objects; the images may explain the "
         "difference.",
-        "Reliability: the median neuron's is 0.61; noise lowers C and variance explained of both models.",
+        "Reliability: the median neuron's is 0.61; noise raises C, for it leaves fewer weights, and lowers variance "
+        "explained. alignment[rule=min] is nearly free of this: compare recordings, areas and animals by it, with κ.",
     ]
+    assert explain(*given)[-1].startswith(
+        "Reliability: it is not known without single trials; noise raises C"
+    )
+    by_min = [replace(score, options={"rule": "min"}) for score in given]
+    assert explain(*by_min, reliability=0.61)[-1] == (
+        "Reliability: the median neuron's is 0.61; noise lowers variance explained, and hardly changes C by rule=min."
+    )
+    of_others = [replace(score, benchmark="decoding") for score in given]
+    assert explain(*of_others, reliability=0.61)[-1] == (
+        "Reliability: the median neuron's is 0.61; noise lowers variance explained."
+    )
 
 
 def test_matched_neurons_are_those_that_both_predict(dataset, pair, monkeypatch):

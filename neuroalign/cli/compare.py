@@ -120,6 +120,7 @@ def screen(result: "Comparison") -> str:
     """Lay a comparison out for one screen."""
     from tabulate import tabulate
 
+    from neuroalign.cautions import MARK, is_readable
     from neuroalign.comparison.wording import describe_difference
 
     a, b = result.a, result.b
@@ -135,7 +136,7 @@ def screen(result: "Comparison") -> str:
         [
             [
                 label,
-                each.model,
+                each.model + ("" if is_readable(each) else f" {MARK}"),
                 len(each.instances) or 1,
                 *([_number(result.means[label.lower()])] if beside else []),
                 _number(each.value),
@@ -174,6 +175,13 @@ def screen(result: "Comparison") -> str:
     lines = [
         title,
         "",
+        *(
+            line
+            for name, score in (("a", a), ("b", b))
+            for caution in result.cautions[name]
+            for line in _wrap(f"caution: {score.model}: {caution}.")
+        ),
+        *([""] if any(result.cautions.values()) else []),
         *_wrap(result.sentence),
         "",
         scores,

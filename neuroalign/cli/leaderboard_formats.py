@@ -11,7 +11,9 @@ from typing import Any
 import pandas as pd
 from tabulate import tabulate
 
-from neuroalign.leaderboard_findings import describe_findings
+from neuroalign.cautions import MARK
+from neuroalign.labels import label_of, write_number
+from neuroalign.leaderboard_findings import describe_cautions, describe_findings
 from neuroalign.leaderboards import (
     ALPHA,
     BESIDE,
@@ -89,6 +91,7 @@ def _csv(tables: Sequence[pd.DataFrame]) -> str:
             correction=each.attrs["correction"],
             statistic=each.attrs["statistic"]["identifier"],
             error_over=each.attrs["error_over"],
+            cautions=["; ".join(each.attrs["cautions"][family]) for family in each["family"]],
         )
         for each in tables
     ]
@@ -117,7 +120,16 @@ def _in_layout(layout: str) -> Callable[[Sequence[pd.DataFrame]], str]:
             )
             for columns, rows in _blocks(table, _number)
         ]
-        return "\n\n".join([_title(table), *blocks, *describe_findings(table), *_left_out_line(table)])
+        cautions = "\n".join(f"caution: {caution}" for caution in describe_cautions(table))
+        return "\n\n".join(
+            [
+                _title(table),
+                *([cautions] if cautions else []),
+                *blocks,
+                *describe_findings(table),
+                *_left_out_line(table),
+            ]
+        )
 
     return of_all
 
@@ -157,24 +169,18 @@ def _blocks(
         "value_p": f"p ({correction})",
         "note": "",
     }
-    # Counts have no decimals.
-    beside = {
-        str(name): 0 if (table[name].dropna() % 1 == 0).all() else 2
-        for name in table
-        if str(name).startswith(BESIDE)
-    }
+    beside = [str(name) for name in table if str(name).startswith(BESIDE)]
+    unreadable = table.attrs["unreadable"]
     texts = [
         {
             **{name: number(str(name), value) if name not in _TEXT else value for name, value in row.items()},
             **{name: _interval(row, bounds, number) for name, bounds in _INTERVALS.items()},
-            **{
-                name: "" if math.isnan(row[name]) else f"{row[name]:.{digits}f}"
-                for name, digits in beside.items()
-            },
+            **{name: "" if math.isnan(row[name]) else _number_beside(name, row[name]) for name in beside},
+            "family": f"{row['family']} {MARK}" if row["family"] in unreadable else row["family"],
         }
         for row in table.to_dict("records")
     ]
-    headings |= {name: textwrap.fill(name.removeprefix(BESIDE), 12) for name in beside}
+    headings |= {name: label_of(name.removeprefix(BESIDE)).heading for name in beside}
     # Where families are ranked by the score, its column would say the same twice.
     scores = [name for name in _SCORES if not (is_value and name == "value")]
     columns_beside = [name for name in [*_BESIDE[1:], *beside] if any(text[name] for text in texts)]
@@ -202,6 +208,10 @@ def _blocks(
                 )
             )
     return laid_out
+
+
+def _number_beside(name: str, value: float) -> str:
+    return write_number(value, label_of(name.removeprefix(BESIDE)).kind)
 
 
 def _in_width(columns: Sequence[str]) -> list[list[str]]:
@@ -259,6 +269,7 @@ def _latex_table(table: pd.DataFrame) -> str:
             untested.setdefault(note.removeprefix("no test: "), []).append(family)
     caption = [
         f"{_title(table)}.",
+        *(f"Caution: {caution}" for caution in describe_cautions(table)),
         *_notes(table),
         *describe_findings(table),
         *(f"No test ({why}): {', '.join(families)}." for why, families in untested.items()),
@@ -290,7 +301,7 @@ def _tabular(columns: Mapping[str, str], rows: Sequence[Sequence[str]]) -> str:
             if name == "family"
             else _escape(texts[name])
             if name in _TEXT
-            else texts[name].replace("–", "--")
+            else texts[name].replace("–", "--").replace("%", r"\%")
             for name in names
         ]
         lines.append(" & ".join(cells) + r" \\")

@@ -1,12 +1,17 @@
 """The command ``neuroalign score``."""
 
 import json
+import shutil
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import click
 
+from neuroalign.errors import UsageError
+
 if TYPE_CHECKING:
+    from neuroalign.benchmark import Benchmark
     from neuroalign.scoring import Failure
 
 
@@ -18,6 +23,7 @@ Examples:
   neuroalign score "timm:resnet18@layer3+pca[n=50]" ./my-recordings
   neuroalign score vgg_face AM-faces --weights vgg_face_dag.pth
   neuroalign score "pca[n=50]" AM-faces --benchmark alignment --permutations 199
+  neuroalign score beta_vae AM-faces --turns 99
   neuroalign score my_models.py:my_model ./my-recordings --json
 """
 )
@@ -51,6 +57,13 @@ Examples:
     help="Chance of prediction: B shuffles of the stimuli, which test whether the units predict the neurons, not "
     "whether their axes are special. Each takes as long as a score.",
 )
+@click.option(
+    "--turns",
+    type=int,
+    metavar="N",
+    help="Random turns of the neurons' tuning behind the axis index κ, for the benchmarks that have one; 20 by "
+    "default, 0 for none.",
+)
 @click.option("--seed", default=0, show_default=True, help="Of those shuffles.")
 @click.option("--no-cache", is_flag=True, help="Compute everything anew, and keep nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -62,6 +75,7 @@ def score(
     intersection: bool,
     jobs: int,
     permutations: int,
+    turns: int | None,
     seed: int,
     no_cache: bool,
     as_json: bool,
@@ -73,8 +87,8 @@ def score(
     list datasets) or a dataset folder.
     """
     from neuroalign.benchmark import load_benchmark
+    from neuroalign.cautions import cautions
     from neuroalign.datasets.catalogue import load_dataset
-    from neuroalign.errors import UsageError
     from neuroalign.models import ModelFamily, load_model
     from neuroalign.registry import benchmarks as registered
     from neuroalign.scoring import score_all
@@ -86,6 +100,8 @@ def score(
     # First what is quick to check: datasets and models can take long to load.
     wanted = [load_benchmark(each) for each in benchmarks or [name for name, _ in registered.items()]]
     wanted = [each for each in wanted if benchmarks or not each.on_request]
+    if turns is not None:
+        wanted = _with_turns(wanted, benchmarks, turns)
     loaded_dataset = load_dataset(dataset)
     given = {} if weights is None else {"weights": weights}
     loaded = load_model(model, dataset=loaded_dataset, **given)
@@ -104,7 +120,7 @@ def score(
             "model": loaded.identifier,
             "dataset": loaded_dataset.identifier,
             "simulated": loaded_dataset.simulated,
-            "scores": [each.to_record() for each in scores],
+            "scores": [{**each.to_record(), "cautions": cautions(each)} for each in scores],
             "failures": [
                 {"model": each.model, "benchmark": each.benchmark, "reason": str(each.reason)}
                 for each in failures
@@ -114,13 +130,33 @@ def score(
     elif scores:
         from neuroalign.cli.tables import score_table
 
-        click.echo(score_table(scores, is_family=isinstance(loaded, ModelFamily)))
+        # A line of more than 160 letters is hard to follow; a terminal of fewer than 60 breaks numbers.
+        width = min(max(shutil.get_terminal_size().columns, 60), 160)
+        click.echo(score_table(scores, is_family=isinstance(loaded, ModelFamily), width=width))
     for line in _explain(failures):
         click.echo(f"neuroalign: {line}", err=True)
     if not failures:
         return 0
     # A benchmark that was not asked for by name may not apply to every model.
     return 1 if benchmarks or not scores else 0
+
+
+def _with_turns(wanted: Sequence["Benchmark"], specs: Sequence[str], turns: int) -> list["Benchmark"]:
+    """Set the number of turns of the benchmarks that have this option."""
+    from neuroalign.specs import parse_spec
+
+    for spec in specs:
+        own = parse_spec(spec).options.get("turns", turns)
+        if own != turns:
+            raise UsageError(f"--turns {turns} and {spec} differ; give the number of turns once")
+    with_option = [any(option.name == "turns" for option in fields(benchmark)) for benchmark in wanted]
+    if not any(with_option):
+        names = ", ".join(benchmark.identifier for benchmark in wanted)
+        raise UsageError(f"--turns must go with a benchmark that has an axis index, got {names}")
+    return [
+        type(benchmark)(**{**benchmark.options(), "turns": turns}) if has_turns else benchmark
+        for benchmark, has_turns in zip(wanted, with_option, strict=True)
+    ]
 
 
 def _explain(failures: Sequence["Failure"]) -> list[str]:

@@ -6,13 +6,11 @@ import numpy as np
 
 from neuroalign.comparison.samples import instances_of
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.metrics import reliability
+from neuroalign.metrics import is_special, reliability
 from neuroalign.resampling import Statistic
 from neuroalign.scores import Score
 
-#: Axes are called special where the axis index is above this number ...
-SPECIAL = 0.1
-#: ... and its p-value, the median over the instances of a family, is not above this one.
+#: A score is above chance, and an instance passes the test against turned tuning, up to this p-value.
 ALPHA = 0.05
 
 #: Key of the axis index in ``Score.beside``.
@@ -50,8 +48,8 @@ class Axes:
 
     @property
     def special(self) -> bool:
-        """Whether κ > .10 and p ≤ .05."""
-        return bool(self.index > SPECIAL and self.p <= ALPHA)
+        """Whether p ≤ .05 and κ − 1.645 SE > .10, by the means and the median over instances."""
+        return is_special(self.index, self.error, self.p)
 
 
 def read_axes(score: Score) -> Axes | None:

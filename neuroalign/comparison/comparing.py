@@ -10,6 +10,7 @@ import numpy as np
 
 from neuroalign.arrays import Join
 from neuroalign.benchmark import Benchmark, load_benchmark
+from neuroalign.cautions import cautions
 from neuroalign.comparison.axes import median_reliability
 from neuroalign.comparison.inference import (
     Inference,
@@ -170,6 +171,7 @@ def compare(
         matched=matched,
         n_matched=n_matched,
         reliability=reliability,
+        cautions={"a": cautions(a), "b": cautions(b)},
         confounds=[
             *by.confounds(a, b),
             *explain(a, b, reliability=reliability, matched=matched, n_matched=n_matched),

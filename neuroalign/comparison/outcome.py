@@ -60,6 +60,8 @@ class Comparison:
         Number of these neurons.
     reliability : float
         Median split-half reliability of the neurons; NaN without trials.
+    cautions : mapping of str to sequence of str
+        For a and b, which of their numbers must not be read, and why; see :func:`neuroalign.cautions.cautions`.
     confounds : sequence of str
         What else could explain the difference.
     verdict : {"a", "b", "neither"}
@@ -83,6 +85,7 @@ class Comparison:
     matched: Inference | None
     n_matched: int
     reliability: float
+    cautions: Mapping[str, Sequence[str]]
     confounds: Sequence[str]
     verdict: Verdict
     sentence: str

@@ -43,6 +43,7 @@ def to_record(comparison: "Comparison") -> dict[str, Any]:
             else {"n": comparison.n_matched, **asdict(comparison.matched)},
             "meets_ceiling": {name: asdict(outcome) for name, outcome in comparison.meets_ceiling.items()},
             "reliability": comparison.reliability,
+            "cautions": {name: list(of_score) for name, of_score in comparison.cautions.items()},
             "confounds": list(comparison.confounds),
             "verdict": comparison.verdict,
             "sentence": comparison.sentence,

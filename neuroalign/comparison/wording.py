@@ -5,9 +5,11 @@ from typing import Literal
 
 import numpy as np
 
+from neuroalign.cautions import cautions, is_readable
 from neuroalign.comparison.axes import AXIS_INDEX, describe_chance, format_p, is_above_chance, read_axes
 from neuroalign.comparison.inference import Inference
 from neuroalign.comparison.samples import Sample, instances_of
+from neuroalign.labels import join_words
 from neuroalign.resampling import Statistic
 from neuroalign.scores import Score
 
@@ -47,6 +49,12 @@ def conclude(
     mean_better, mean_worse = (of_a, of_b) if a_is_better else (of_b, of_a)
     shown, how = _describe_tests(tests)
     verdict: Verdict = ("a" if a_is_better else "b") if shown else "neither"
+    if not is_readable(better):
+        both = "" if is_readable(worse) else f", nor must that of {worse.model}"
+        return "neither", (
+            f"The score of {better.model} must not be interpreted ({'; '.join(cautions(better))}){both}. So the "
+            f"difference of {abs(of_a - of_b):.3f} in {statistic.label} ranks neither before the other."
+        )
     above = is_above_chance(better, statistic), is_above_chance(worse, statistic)
     if False in above:
         return (
@@ -169,11 +177,7 @@ def explain(
             "count in C."
         )
     sentences += _describe_training(a, b)
-    if np.isfinite(reliability):
-        sentences.append(
-            f"Reliability: the median neuron's is {reliability:.2f}; noise lowers C and variance explained "
-            "of both models."
-        )
+    sentences.append(_describe_reliability(a, reliability))
     return sentences
 
 
@@ -191,6 +195,23 @@ def _describe_axes(score: Score) -> str:
         f"Axes: those of {score.model} {verdict} (κ = {axes.index:.3f}{error}, {median} = {format_p(axes.p)}"
         f"{passing}); {name} is {axes.native:.3f}, with neurons regenerated from linear tuning {axes.regenerated:.3f}, "
         f"and with this tuning turned {turned}."
+    )
+
+
+def _describe_reliability(score: Score, reliability: float) -> str:
+    """Say how noise changes the score by its benchmark, and how to compare recordings."""
+    known = (
+        f"the median neuron's is {reliability:.2f}"
+        if np.isfinite(reliability)
+        else "it is not known without single trials"
+    )
+    if score.benchmark != "alignment":
+        return f"Reliability: {known}; noise lowers variance explained."
+    if score.options.get("rule") == "min":
+        return f"Reliability: {known}; noise lowers variance explained, and hardly changes C by rule=min."
+    return (
+        f"Reliability: {known}; noise raises C, for it leaves fewer weights, and lowers variance explained. "
+        "alignment[rule=min] is nearly free of this: compare recordings, areas and animals by it, with κ."
     )
 
 
@@ -230,8 +251,3 @@ def describe_difference(statistic: Statistic, means: Mapping[str, float], test: 
     )
     numbers = " against ".join(f"{mean:.3f}" for mean in means.values())
     return f"{statistic.label}: {numbers}, difference {test.estimate:+.3f} ({tested})"
-
-
-def join_words(words: Sequence[str]) -> str:
-    """Join words by commas and "and"."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from neuroalign.cautions import cautions
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.leaderboard_findings import describe_findings
+from neuroalign.labels import label_of, write_number
+from neuroalign.leaderboard_findings import describe_cautions, describe_findings
 from neuroalign.leaderboards import BESIDE
 from neuroalign.metrics import reliability
 from neuroalign.results import ResultsStore
@@ -38,16 +40,13 @@ def board(group: ScoreGroup, table: pd.DataFrame) -> dict[str, Any]:
     statistic = table.attrs["statistic"]
     is_value = statistic["identifier"] == "value"
     pairs = pd.DataFrame(table.attrs["pairs"], columns=_PAIR_COLUMNS)
-    # Counts have no decimals.
-    beside = {
-        str(name): 0 if (table[name].dropna() % 1 == 0).all() else 2
-        for name in table
-        if str(name).startswith(BESIDE)
-    }
+    beside = [str(name) for name in table if str(name).startswith(BESIDE)]
     rows = [
         {
             **row,
-            "beside": [(row[name], digits) for name, digits in beside.items()],
+            "beside": [(name.removeprefix(BESIDE), row[name]) for name in beside],
+            "must_not_be_read": row["family"] in table.attrs["unreadable"],
+            "cautions": table.attrs["cautions"][row["family"]],
             "page": family_page(row["family"]),
             "values": _values(group.families[row["family"]], statistic["identifier"]),
         }
@@ -86,6 +85,7 @@ def board(group: ScoreGroup, table: pd.DataFrame) -> dict[str, Any]:
         "value_statistic": (table.attrs["value_statistic"] or {}).get("label", ""),
         "beside": [name.removeprefix(BESIDE) for name in beside],
         "findings": describe_findings(table),
+        "cautions": describe_cautions(table),
         "plot": {
             "kind": "families",
             "label": group.name if is_value else statistic["label"],
@@ -164,6 +164,7 @@ def scores(model: Mapping[str, Any], store: ResultsStore) -> list[dict[str, Any]
                 "score": score,
                 "options": _texts(score.options),
                 "beside": score.beside,
+                "cautions": cautions(score),
                 "provenance": _texts({"key": key, **_in_order(score.provenance)}),
                 "plots": [] if loaded is None else list(_plots(loaded.data)),
                 "has_arrays": loaded is not None,
@@ -270,4 +271,21 @@ def _sortable(value: float | None) -> str:
     return "" if value is None or not math.isfinite(value) else repr(float(value))
 
 
-FILTERS: dict[str, Callable[..., Any]] = {"number": _number, "p": _p, "sortable": _sortable}
+def _beside(value: float, name: str) -> str:
+    """Write a number beside a score."""
+    kind = label_of(name).kind
+    return _p(value) if kind == "p" else write_number(value, kind).replace("-", "−")
+
+
+def _label(name: str) -> str:
+    """Name a number beside a score."""
+    return label_of(name).text
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "number": _number,
+    "p": _p,
+    "sortable": _sortable,
+    "beside": _beside,
+    "label": _label,
+}

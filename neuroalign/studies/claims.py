@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from neuroalign.comparison.axes import AXIS_INDEX, SPECIAL
+from neuroalign.comparison.axes import AXIS_INDEX
 from neuroalign.errors import NeuroalignError
+from neuroalign.metrics.axis_index import SPECIAL
 from neuroalign.studies.differences import (
     Difference,
     differ,

@@ -1,0 +1,279 @@
+"""Which numbers must not be read, and why, in the same words in every output."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from neuroalign.labels import join_words, name_benchmark
+from neuroalign.scores import Score
+
+#: A model that explains a smaller share of the explainable variance than this is not interpreted: nine tenths of what
+#: the neurons say about the stimuli is then outside the model, and its weights follow the choice of λ and the noise.
+LEAST_SHARE = 0.10
+#: The same for the variance explained, where no single trials tell how much of the variance is explainable.
+LEAST_VARIANCE = 0.05
+#: A model that predicts a smaller share of the neurons above chance than this is not interpreted: its score speaks of a
+#: small part of the recording ...
+LEAST_PREDICTED_SHARE = 0.10
+#: ... nor is a model that predicts fewer neurons than this: the tuning of fewer cannot be turned, which leaves no
+#: control.
+LEAST_PREDICTED = 3
+#: Where a larger share of the neurons than this has no weight, C describes a minority of the recording.
+MOST_WITHOUT_WEIGHT = 0.60
+#: Where C of the neurons regenerated from linear tuning is farther than this from the measured C, the neurons are not
+#: what the control takes them to be.
+LARGEST_DEPARTURE = 0.10
+
+#: Stands behind the name of a model or a family whose score must not be interpreted.
+MARK = "!"
+
+# Differences of numbers that are equal but for rounding.
+_ROUNDING = 1e-9
+
+#: The numbers of one kind of caution, for one instance.
+_Numbers = tuple[float, ...]
+
+
+def cautions(score: Score) -> list[str]:
+    """Say of a score which of its numbers must not be read, and why.
+
+    Parameters
+    ----------
+    score : Score
+        Of a model, or of a family with its ``instances``. Only its value, the numbers beside it and its provenance
+        count, so that scores that were stored or imported have cautions, too.
+
+    Returns
+    -------
+    list of str
+        Sentences without a stop: for a model one for all reasons not to interpret the score, for a family one for
+        each reason with the number of instances. A number that the score lacks gives no caution.
+    """
+    return merge_cautions([score])
+
+
+def cautions_of_instances(instances: Sequence[Score]) -> list[str]:
+    """Say of the instances of one family which numbers must not be read, and why.
+
+    Parameters
+    ----------
+    instances : sequence of Score
+        Of one family by one benchmark.
+
+    Returns
+    -------
+    list of str
+        As :func:`cautions`.
+    """
+    return [_finish(text, is_grave, [instances[0]]) for text, is_grave in _describe(instances)]
+
+
+def merge_cautions(scores: Sequence[Score]) -> list[str]:
+    """Say of the scores of one model or family by several benchmarks which must not be read, each reason once.
+
+    Parameters
+    ----------
+    scores : sequence of Score
+        Of one model or one family, each by another benchmark.
+
+    Returns
+    -------
+    list of str
+        As :func:`cautions`.
+    """
+    return merge_cautions_of_instances([score.instances or (score,) for score in scores])
+
+
+def merge_cautions_of_instances(groups: Sequence[Sequence[Score]]) -> list[str]:
+    """Say of the instances of one family by several benchmarks which must not be read, each reason once.
+
+    Parameters
+    ----------
+    groups : sequence of sequence of Score
+        For each benchmark the scores of the instances.
+
+    Returns
+    -------
+    list of str
+        As :func:`cautions`.
+    """
+    holds: dict[tuple[str, bool], list[Score]] = {}
+    for instances in groups:
+        for caution in _describe(instances):
+            holds.setdefault(caution, []).append(instances[0])
+    return [_finish(text, is_grave, of_benchmark) for (text, is_grave), of_benchmark in holds.items()]
+
+
+def is_readable(*scores: Score) -> bool:
+    """Say whether a score, or the scores of the instances of a family, may be interpreted.
+
+    Parameters
+    ----------
+    *scores : Score
+        A model, a family with its ``instances``, or the instances.
+
+    Returns
+    -------
+    bool
+        False for a model with a caution that says not to interpret it, and for a family with such a caution for half
+        of its instances at least.
+    """
+    instances = [instance for score in scores for instance in (score.instances or (score,))]
+    return 2 * sum(bool(_grave(_findings(instance))) for instance in instances) < len(instances)
+
+
+def _finish(text: str, is_grave: bool, scores: Sequence[Score]) -> str:
+    names = list(dict.fromkeys(name_benchmark(score.benchmark) for score in scores))
+    return f"{text}: do not interpret {join_words(names)}" if is_grave else text
+
+
+def _describe(instances: Sequence[Score]) -> list[tuple[str, bool]]:
+    """Return the cautions of a model or a family, and whether each says not to interpret the score."""
+    findings = [_findings(instance) for instance in instances]
+    if len(instances) == 1:
+        grave = _grave(findings[0])
+        # The number belongs to any reason not to interpret C.
+        if grave and findings[0].get("some without weight"):
+            grave.append("some without weight")
+        reasons = "; ".join(_ONE[kind](findings[0][kind], instances[0]) for kind in grave)
+        others = [kind for kind in findings[0] if kind in _MILD]
+        return [
+            *([(reasons, True)] if reasons else []),
+            *((_ONE[kind](findings[0][kind], instances[0]), False) for kind in others),
+        ]
+    described = []
+    for kind in (*_GRAVE, *_MILD):
+        numbers = [of_instance[kind] for of_instance in findings if kind in of_instance]
+        if numbers:
+            n = len(instances)
+            count = f"all {n} instances" if len(numbers) == n else f"{len(numbers)} of {n} instances"
+            described.append((_MANY[kind](count, numbers, instances[0]), kind in _GRAVE))
+    return described
+
+
+def _grave(findings: Mapping[str, _Numbers]) -> list[str]:
+    return [kind for kind in findings if kind in _GRAVE]
+
+
+def _findings(score: Score) -> dict[str, _Numbers]:
+    """Return the kinds of cautions that hold for one instance, with their numbers."""
+    found: dict[str, _Numbers] = {}
+    explained, share = _number(score, "variance_explained"), _number(score, "explained_share")
+    if explained <= 0:
+        found["no variance"] = (explained,)
+    elif explained > 0 and 0 < share < LEAST_SHARE:
+        found["little of the ceiling"] = (share, explained, explained / share)
+    elif math.isnan(share) and explained < LEAST_VARIANCE:
+        found["little variance"] = (explained,)
+    n_neurons = _count_neurons(score)
+    predicted = _number(score, "predicted_neurons")
+    if predicted < LEAST_PREDICTED or predicted < LEAST_PREDICTED_SHARE * n_neurons - _ROUNDING:
+        found["few predicted"] = (predicted,)
+    without = _number(score, "neurons without weight")
+    if without > MOST_WITHOUT_WEIGHT * n_neurons + _ROUNDING:
+        found["many without weight"] = (without,)
+    elif without > 0:
+        found["some without weight"] = (without,)
+    regenerated = _number(score, "regenerated")
+    if abs(regenerated - score.value) > LARGEST_DEPARTURE + _ROUNDING:
+        found["not linear"] = (score.value, regenerated)
+    if "axis_index" in score.beside and math.isnan(score.beside["axis_index"]):
+        turned = _number(score, "turned")
+        found["perfect when turned" if math.isfinite(turned) else "nothing to turn"] = (turned,)
+    return found
+
+
+def _number(score: Score, key: str) -> float:
+    return float(score.beside.get(key, math.nan))
+
+
+def _count_neurons(score: Score) -> float:
+    n = score.provenance.get("n_neurons")
+    return float(n) if isinstance(n, int | float) and n else math.nan
+
+
+def _of_neurons(score: Score) -> str:
+    n = _count_neurons(score)
+    return "neurons" if math.isnan(n) else f"of {n:,.0f} neurons"
+
+
+def _percent(share: float) -> str:
+    # Rounded down, so that a share below the limit does not read as the limit.
+    return f"{math.floor(1000 * share + 1e-6) / 10:.1f}"
+
+
+def _three(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _whole(value: float) -> str:
+    return f"{value:g}"
+
+
+def _range(numbers: Sequence[_Numbers], column: int, write: Callable[[float], str]) -> str:
+    """Write the smallest and the largest of some numbers, once where they read the same."""
+    low, high = (write(pick(row[column] for row in numbers)) for pick in (min, max))
+    return low if low == high else f"{low} to {high}"
+
+
+def _name_score(score: Score) -> str:
+    return "C" if score.benchmark.startswith("alignment") else f"the {name_benchmark(score.benchmark)}"
+
+
+_LINEAR = "κ describes the linear part only"
+_NOTHING_TO_TURN = "a linear model predicts fewer than three neurons, so no tuning can be turned"
+
+_ONE: Mapping[str, Callable[[_Numbers, Score], str]] = {
+    "no variance": lambda n, score: f"explains no variance ({_three(n[0])})",
+    "little of the ceiling": lambda n, score: (
+        f"explains {_percent(n[0])} % of the explainable variance ({_three(n[1])} of {_three(n[2])})"
+    ),
+    "little variance": lambda n, score: (
+        f"explains {_percent(n[0])} % of the variance, and how much is explainable is not known"
+    ),
+    "few predicted": lambda n, score: f"predicts {_whole(n[0])} {_of_neurons(score)} above chance",
+    "many without weight": lambda n, score: f"{_whole(n[0])} {_of_neurons(score)} have no weight",
+    "some without weight": lambda n, score: (
+        f"{_whole(n[0])} {_of_neurons(score)} {'has' if n[0] == 1 else 'have'} no weight"
+    ),
+    "not linear": lambda n, score: (
+        f"the linear model does not describe the data: {_name_score(score)} is {_three(n[0])}, regenerated neurons "
+        f"give {_three(n[1])}; {_LINEAR}"
+    ),
+    "nothing to turn": lambda n, score: f"no axis index: {_NOTHING_TO_TURN}",
+    "perfect when turned": lambda n, score: (
+        f"no axis index: with turned tuning {_name_score(score)} is {_three(n[0])}, which leaves no room above it"
+    ),
+}
+
+_MANY: Mapping[str, Callable[[str, Sequence[_Numbers], Score], str]] = {
+    "no variance": lambda count, n, score: (
+        f"in {count} the units explain no variance ({_range(n, 0, _three)})"
+    ),
+    "little of the ceiling": lambda count, n, score: (
+        f"in {count} the units explain {_range(n, 0, _percent)} % of the explainable variance "
+        f"({_range(n, 1, _three)} of {_range(n, 2, _three)})"
+    ),
+    "little variance": lambda count, n, score: (
+        f"in {count} the units explain {_range(n, 0, _percent)} % of the variance, and how much is explainable is "
+        "not known"
+    ),
+    "few predicted": lambda count, n, score: (
+        f"in {count} the units predict {_range(n, 0, _whole)} {_of_neurons(score)} above chance"
+    ),
+    "many without weight": lambda count, n, score: (
+        f"in {count} {_range(n, 0, _whole)} {_of_neurons(score)} have no weight"
+    ),
+    "not linear": lambda count, n, score: (
+        f"in {count} the linear model does not describe the data: {_name_score(score)} is {_range(n, 0, _three)}, "
+        f"regenerated neurons give {_range(n, 1, _three)}; {_LINEAR}"
+    ),
+    "nothing to turn": lambda count, n, score: f"no axis index in {count}: {_NOTHING_TO_TURN}",
+    "perfect when turned": lambda count, n, score: (
+        f"no axis index in {count}: with turned tuning {_name_score(score)} is {_range(n, 0, _three)}, which leaves no "
+        "room above it"
+    ),
+}
+
+# Kinds of cautions that say not to interpret the score, and others, in the order of the output.
+_GRAVE = ("no variance", "little of the ceiling", "little variance", "few predicted", "many without weight")
+_MILD = ("not linear", "nothing to turn", "perfect when turned")
