@@ -18,6 +18,7 @@ from neuroalign.cli import run
 from neuroalign.cli.compare import screen
 from neuroalign.comparison import Sample, generalise, make_sample
 from neuroalign.comparison.axes import read_axes
+from neuroalign.comparison.groups import installed_benchmark
 from neuroalign.comparison.wording import conclude, explain
 from neuroalign.errors import UnknownNameError, UsageError
 from neuroalign.metrics import aggregate_ratios, completeness, completeness_at
@@ -97,9 +98,13 @@ def test_kappa_is_compared_by_default(dataset, pair):
     assert instances.p == pytest.approx(stats.ttest_ind(*kappas, equal_var=False).pvalue)
     # κ of drawn neurons, written out; the same neurons are drawn for all instances.
     counts = np.random.default_rng(0).multinomial(12, np.full(12, 1 / 12), size=4000)
-    drawn = [np.mean([kappa_of(one, counts) for one in score.instances], axis=0) for score in (result.a, result.b)]
+    drawn = [
+        np.mean([kappa_of(one, counts) for one in score.instances], axis=0) for score in (result.a, result.b)
+    ]
     assert neurons.standard_error == pytest.approx(np.std(drawn[0] - drawn[1]), rel=0.1)
-    assert together.standard_error == pytest.approx(math.hypot(instances.standard_error, neurons.standard_error))
+    assert together.standard_error == pytest.approx(
+        math.hypot(instances.standard_error, neurons.standard_error)
+    )
     # An axis index has no ceiling of neurons: its bound is 1.
     assert result.ceiling is None
     assert result.meets_ceiling == {}
@@ -612,9 +617,35 @@ def test_a_dual_bootstrap_by_stored_draws_is_that_of_compare(dataset, pair):
     assert other.why_no_stimuli == "true[seed=0] was not fitted to drawn stimuli"
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "linear_recombination[benchmark=correlation_ratio,n_draws=2,kind=orthogonal]",
+        "stimulus_bootstrap[benchmark=alignment,n_draws=3]",
+        "correlation_ratio[aggregate=neuron_mean]",
+    ],
+)
+def test_a_benchmark_is_found_by_the_options_of_its_scores(name):
+    by = load_benchmark(name)
+    options = by.options()
+    # A benchmark of benchmarks records the wrapped one in full, with its version.
+    found = installed_benchmark(by.identifier, by.version, options)
+    assert found.options() == options
+    assert type(found) is type(by)
+    assert installed_benchmark(by.identifier, by.version + 1, options) is None
+    assert installed_benchmark("elsewhere", 1, {}) is None
+    assert installed_benchmark(by.identifier, by.version, {**options, "unknown": 1}) is None
+    if "benchmark_version" in options:
+        older = {**options, "benchmark_version": options["benchmark_version"] - 1}
+        assert installed_benchmark(by.identifier, by.version, older) is None
+
+
 def few_subsets(dataset):
     """Two instances of the family of neurons that stands for the ceiling."""
-    return FixedFamily("neuron_subset", [na.load_model(f"neuron_subset[n=6,seed={seed}]", dataset=dataset) for seed in range(2)])
+    return FixedFamily(
+        "neuron_subset",
+        [na.load_model(f"neuron_subset[n=6,seed={seed}]", dataset=dataset) for seed in range(2)],
+    )
 
 
 def test_record_is_json(dataset, pair):
@@ -638,7 +669,13 @@ def test_command(capsys, tmp_path, dataset):
     from neuroalign.datasets.formats.folder import write_folder
 
     write_folder(dataset, tmp_path / "toy")
-    arguments = ["neuron_subset[n=3]", "neuron_subset[n=4]", str(tmp_path / "toy"), "-b", "correlation_ratio[turns=0]"]
+    arguments = [
+        "neuron_subset[n=3]",
+        "neuron_subset[n=4]",
+        str(tmp_path / "toy"),
+        "-b",
+        "correlation_ratio[turns=0]",
+    ]
     assert run(["compare", *arguments]) == 0
     text = capsys.readouterr().out
     assert "generalises over" in text

@@ -91,9 +91,7 @@ def test_numbers_without_which_a_score_misleads(dataset):
     assert alignment.beside["D"] == 4
     assert alignment.beside["effective units"] == pytest.approx(1.0, abs=0.05)
     assert alignment.beside["neurons without weight"] == 0
-    ratio = score(
-        model, dataset, "correlation_ratio[turns=0,predictive_power=False]", use_cache=False
-    )
+    ratio = score(model, dataset, "correlation_ratio[turns=0,predictive_power=False]", use_cache=False)
     corrected = (ratio.value - 1 / 4) / (1 - 1 / 4)
     assert ratio.beside == {
         "informative units": 4,

@@ -44,7 +44,13 @@ def mixed():
 
 
 # Neurons tuned to two or three factors or to none, a quarter and a seventh of all, keep the best score below 1.
-@pytest.mark.parametrize(("name", "expected"), [("alignment[turns=0,predictive_power=False]", 0.8), ("correlation_ratio[turns=0,predictive_power=False]", 0.6)])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("alignment[turns=0,predictive_power=False]", 0.8),
+        ("correlation_ratio[turns=0,predictive_power=False]", 0.6),
+    ],
+)
 def test_factors_align_with_single_factor_neurons_far_better_than_rotations(name, expected, single, mixed):
     native, difference = gap(single, name)
     assert native > expected

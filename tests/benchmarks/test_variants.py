@@ -271,7 +271,9 @@ def test_shuffles_of_variants_are_calibrated():
 
 def test_shuffles_say_which_originals_keep_their_place():
     model, dataset = make([2] * 60 + [3])
-    result = score(model, dataset, "correlation_ratio[n_permutations=2,turns=0]", use_cache=False, n_permutations=2)
+    result = score(
+        model, dataset, "correlation_ratio[n_permutations=2,turns=0]", use_cache=False, n_permutations=2
+    )
     assert list(result.notes) == [
         "shuffles keep the 61 originals together",
         "1 of 61 originals keep their place in shuffles: no other one has as many variants",
