@@ -94,7 +94,7 @@ def test_kappa_is_compared_by_default(dataset, pair):
     kappas = [[one.beside["axis_index"] for one in score.instances] for score in (result.a, result.b)]
     assert result.means == {"a": pytest.approx(np.mean(kappas[0])), "b": pytest.approx(np.mean(kappas[1]))}
     assert result.difference == pytest.approx(np.mean(kappas[0]) - np.mean(kappas[1]))
-    instances, neurons, stimuli, together = result.generalisations
+    instances, neurons, _, together = result.generalisations
     assert instances.p == pytest.approx(stats.ttest_ind(*kappas, equal_var=False).pvalue)
     # κ of drawn neurons, written out; the same neurons are drawn for all instances.
     counts = np.random.default_rng(0).multinomial(12, np.full(12, 1 / 12), size=4000)

@@ -17,7 +17,6 @@ from neuroalign.results import ResultsStore
 from neuroalign.scores import summarise
 from neuroalign.scoring import score, score_all
 
-
 #: The axis index matters to none of these tests.
 RATIO = "correlation_ratio[turns=0]"
 

@@ -80,11 +80,11 @@ def test_predictions_are_those_of_the_normal_equations(d):
 
 def test_more_units_than_stimuli_give_what_as_many_units_give():
     """Units that are copies change no prediction if the penalty grows with their number."""
-    units, neurons = problem()
-    twice, ten = Ridge(units), Ridge(np.tile(units, 10))
+    units, _ = problem()
+    once, ten = Ridge(units), Ridge(np.tile(units, 10))
     assert (ten.energy.size, ten.basis.shape) == (5, (30, 5))
-    np.testing.assert_allclose(ten.energy, 10 * twice.energy, rtol=1e-10)
-    np.testing.assert_allclose(ten.shrinkage(70.0), twice.shrinkage(7.0), rtol=1e-10)
+    np.testing.assert_allclose(ten.energy, 10 * once.energy, rtol=1e-10)
+    np.testing.assert_allclose(ten.shrinkage(70.0), once.shrinkage(7.0), rtol=1e-10)
 
 
 def test_a_reduced_rank_of_full_rank_is_ridge():

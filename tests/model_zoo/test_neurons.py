@@ -153,10 +153,10 @@ def test_scores_of_small_recordings_say_how_large_subsets_are(dataset, dataset_f
 def test_a_study_of_a_small_recording_keeps_its_ceiling(dataset, tmp_path):
     write_folder(dataset, tmp_path / "small")
     run = plan_study("higgins2020", dataset=str(tmp_path / "small"), grid="small", folder=tmp_path / "out")
+    family = run.study.families["Neuron subsets"]
     with pytest.warns(
         NeuroalignWarning, match="single has 12 neurons, too few for subsets of 20, 30, 40 and 50"
     ):
-        family = run.study.families["Neuron subsets"]
         members, impossible = load_members(family.model, family.grids[run.grid].options, run.dataset)
     assert len(members.instances()) == 10
     assert set(impossible) == {f"n={n}, seed={seed}" for n in (20, 30, 40, 50) for seed in (0, 1)}

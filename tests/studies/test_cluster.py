@@ -170,6 +170,8 @@ def fake_ray(monkeypatch):
 
 
 def test_ray_gets_the_folder_and_the_jobs(study, tmp_path, fake_ray, neuroalign_home):
+    text = study.read_text(encoding="utf-8").replace("[10, 12, 14, 16, 18, 20]", "[10, 12]")
+    study.write_text(text.replace("n_draws = 3", "n_draws = 2"), encoding="utf-8")
     run = plan_study(study, folder=tmp_path / "there", on_cluster=True)
     with socket.create_server(("127.0.0.1", 0)) as head:
         address = f"127.0.0.1:{head.getsockname()[1]}"
