@@ -5,7 +5,7 @@ each neuron follows one factor; in the others neurons follow mixtures of the fac
 
 ``--prepare FOLDER`` writes the units and factors of the bundled stand-in and, where they are available, of the
 photographs of ``fairface_frontal`` (see docs/calibration.md). ``--run FOLDER`` simulates: it adds one row for each
-recording to ``FOLDER/recordings.csv``, leaves out conditions that are there already, and writes a row for each condition
+recording to ``FOLDER/recordings.csv``, leaves out the conditions that are there, and writes a row for each condition
 to ``docs/axis_calibration.csv``. It needs NumPy, SciPy, pandas and numba only, and takes two hours on one core.
 ``--picture`` draws the figures and prints the tables from these rows.
 """
