@@ -32,6 +32,8 @@ _ROW, _AROUND = 6.5, 27.0
 _LONGEST_LABEL = 20
 # Letters of a line of a caution, which is an entry of the legend.
 _CAUTION = 55
+# Of such a line, in millimetres.
+_LINE = 3.6
 
 
 @house_style()
@@ -79,7 +81,9 @@ def scores_by_family(
     first = next(iter(families.values()))[0]
     order = _best_first(families, higher_is_better=first.higher_is_better)
     look = styles_of(families, styles)
-    axes = new_axes(height=_AROUND + _ROW * len(order)) if ax is None else ax
+    cautions = _cautions_below(order, families)
+    below = sum(_LINE * (1 + str(entry.get_label()).count("\n")) for entry in cautions)
+    axes = new_axes(height=_AROUND + _ROW * len(order) + below) if ax is None else ax
     handles: list[Artist] = [
         Line2D([], [], color=FAINT, marker="o", linestyle="", alpha=0.7, label="instance"),
         Line2D([], [], color=INK, marker="|", markersize=7, label="mean, 95 % CI"),
@@ -110,7 +114,7 @@ def scores_by_family(
             axes.axhspan(
                 row - 0.45, row + 0.45, facecolor="none", edgecolor=BAND, hatch="////", linewidth=0, zorder=0
             )
-    handles += _cautions_below(order, families)
+    handles += cautions
     _name_rows(axes, order, families)
     axes.set_xlabel(_axis_label(first.benchmark, higher_is_better=first.higher_is_better))
     axes.set_title(source_of(families))
