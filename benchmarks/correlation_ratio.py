@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from neuroalign.benchmarks.predictive_power import NO_POWER, predict
 from neuroalign.benchmarks.turned_control import check_turns, regenerate
-from neuroalign.benchmarks.turned_ratios import TurnedRatios, index_of_score
+from neuroalign.benchmarks.turned_ratios import TurnedRatios, index_of_score, unit_shares
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
@@ -161,9 +161,9 @@ class CorrelationRatio(Benchmark):
     def resampling(self, statistic: str = "", scores: Sequence[Score] = ()) -> Resampling:
         """Resample the correlation ratio, or the share of informative units that are some drawn neuron's best.
 
-        The mean over units is a mean over the units that are best of a drawn neuron, each by the mean of its drawn
-        neurons: both change with the draw. The unit proportion of a draw is lower than that of all neurons, since
-        fewer distinct neurons have fewer best units; its spread is what counts.
+        The mean over units is a mean over neurons, each weighted by its share of its best unit. The unit proportion of
+        a draw is lower than that of all neurons, since fewer distinct neurons have fewer best units; its spread is what
+        counts.
         """
         chosen = self.find_statistic(statistic)
         refit = f"{self.identifier} is not computed for drawn stimuli"
@@ -214,19 +214,16 @@ def _neuron_mean(score: Score) -> NeuronStatistic:
 
 
 def _unit_mean(score: Score) -> NeuronStatistic:
-    """Return the mean over the units that are best of a drawn neuron as a function of neurons."""
-    is_best = _best_units(score)
-    ratios = np.where(is_best.any(axis=1), score.data["correlation_ratio"].values, 0.0)
-    n_units = is_best.shape[1]
+    """Return the mean over best units as a mean over neurons, each weighted by its share of its best unit.
 
-    def combine(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        number, total = sums[:, :n_units], sums[:, n_units:]
-        drawn = number > 0
-        of_units = total / np.where(drawn, number, 1.0)
-        return np.where(drawn, of_units, 0.0).sum(axis=1) / np.maximum(drawn.sum(axis=1), 1)
-
-    terms = np.hstack([is_best, is_best * ratios[:, None]])
-    return NeuronStatistic(_names(score), terms, combine)
+    The weights stay as they are for drawn neurons: units counted again in each draw make the standard error too small;
+    the documentation's page on calibration has the numbers.
+    """
+    return NeuronStatistic.weighted_mean(
+        score.data["neuroid"].values,
+        score.data["correlation_ratio"].values,
+        unit_shares(score.data["best_unit"].values.astype(str) != "", score.data["best_unit"].values),
+    )
 
 
 def _unit_proportion(score: Score) -> NeuronStatistic:

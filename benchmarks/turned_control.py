@@ -1,5 +1,6 @@
 """The control of turned tuning, for benchmarks that ask about single units."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -11,12 +12,15 @@ from numpy.typing import NDArray
 
 from neuroalign.benchmark import self_pairs
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import UsageError
+from neuroalign.errors import NeuroalignWarning, UsageError
 from neuroalign.hashing import digest
 from neuroalign.metrics.axis_index import AxisIndex, is_special
 from neuroalign.metrics.turned_tuning import TurnedTuning, turned_tuning
 
 FloatArray = NDArray[np.float64]
+
+#: Models with more informative units are told how long the control takes.
+MANY_UNITS = 500
 
 #: Numbers beside a score: κ, its standard error over neurons, its p-value, whether the axes are special (1 or 0), the
 #: score of the neurons regenerated with their tuning as it is, and the mean and SD of the scores of turned neurons.
@@ -104,6 +108,14 @@ def regenerate(
     """
     if n_turns < 2:
         return None
+    n_informative = int(latents["informative"].values.sum())
+    if n_informative > MANY_UNITS:
+        warnings.warn(
+            f"the axis index of {n_informative:,} units takes about {n_turns} times as long as the score itself; "
+            "turns=0 (--turns 0) leaves it out",
+            NeuroalignWarning,
+            stacklevel=3,
+        )
     informative = latents["informative"].values
     neurons = np.flatnonzero(self_pairs(latents, responses, dataset) < 0)
     if neurons.size < 3 or informative.sum() < 2:

@@ -84,33 +84,31 @@ def index_of_score(score: Score, aggregate: Aggregate) -> NeuronStatistic:
     return _statistic(score.data["neuroid"].values, ratio, best, aggregate)
 
 
+def unit_shares(known: NDArray[np.bool_], best: NDArray[np.generic]) -> FloatArray:
+    """Return the share of each neuron in its best unit, 1/n of n neurons with that best unit; 0 where there is none."""
+    _, unit, number = np.unique(best, return_inverse=True, return_counts=True)
+    return np.where(known, 1.0 / number[unit], 0.0)
+
+
 def _statistic(
     neuroids: NDArray[np.str_], ratio: FloatArray, best: NDArray[np.int64], aggregate: Aggregate
 ) -> NeuronStatistic:
-    """Return the axis index as a function of sums over neurons: of each unit, or of all units together."""
+    """Return the axis index as a function of neurons, with fixed weights, as the ratio itself is resampled."""
     known = (best >= 0) & np.isfinite(ratio)
-    group = best if aggregate == "unit_mean" else np.zeros_like(best)
-    columns, sets = [], []
-    for index in range(len(ratio)):
-        for unit in np.unique(group[index][known[index]]):
-            columns.append(known[index] & (group[index] == unit))
-            sets.append(index)
-    counted = np.array(columns, dtype=np.float64).reshape(len(columns), -1)
-    weighted = counted * np.nan_to_num(ratio)[sets]
-    # Which column belongs to which set of neurons.
-    member = (np.arange(len(ratio))[:, None] == np.array(sets)).astype(np.float64)
-    n_columns = len(columns)
+    if aggregate == "unit_mean":
+        weights = np.stack([unit_shares(*row) for row in zip(known, best, strict=True)])
+    else:
+        weights = known.astype(np.float64)
+    n_sets = len(ratio)
 
     def combine(sums: FloatArray) -> FloatArray:
-        number, total = sums[:, :n_columns], sums[:, n_columns:]
-        drawn = number > 0
-        means = np.where(drawn, total / np.where(drawn, number, 1.0), 0.0)
-        n_units = drawn @ member.T
-        scores = np.where(n_units > 0, means @ member.T / np.maximum(n_units, 1.0), np.nan)
-        level = np.nanmean(scores[:, 1:], axis=1)
+        total, weighted = sums[:, :n_sets], sums[:, n_sets:]
+        means = np.divide(weighted, total, out=np.zeros_like(weighted), where=total > 0)
+        level = means[:, 1:].mean(axis=1)
         room = 1.0 - level
-        defined = np.isfinite(scores[:, 0]) & (room > 1e-9)
         # A draw that leaves the index undefined counts as the level of chance.
-        return np.where(defined, (scores[:, 0] - level) / np.where(defined, room, 1.0), 0.0)
+        defined = (total[:, 0] > 0) & (room > 1e-9)
+        return np.where(defined, (means[:, 0] - level) / np.where(defined, room, 1.0), 0.0)
 
-    return NeuronStatistic(tuple(map(str, neuroids)), np.vstack([counted, weighted]).T, combine)
+    terms = np.vstack([weights, weights * np.nan_to_num(ratio)]).T
+    return NeuronStatistic(tuple(map(str, neuroids)), terms, combine)

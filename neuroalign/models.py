@@ -68,7 +68,7 @@ class ModelFamily(ABC):
     identifier: str
 
     #: Whether the instances are a random sample of what the family could give, as those of several seeds are. None:
-    #: they are one if their names differ in an option ``seed``. Other families are tested over neurons only.
+    #: they are one if their names have an option ``seed``. Other families are tested over neurons only.
     is_sample: bool | None = None
 
     @abstractmethod

@@ -14,8 +14,8 @@ from neuroalign.scores import Score
 
 FloatArray = NDArray[np.float64]
 
-# Sums that are formed at a time, and terms from which on their zeros are left out.
-_BATCH, _DENSE = 2**24, 2**15
+# Sums that are formed at a time.
+_BATCH = 2**24
 
 
 @dataclass(frozen=True)
@@ -79,19 +79,10 @@ class NeuronStatistic:
             return np.mean([part(draws) for part in self.parts], axis=0)
         per_batch = max(1, _BATCH // max(self.terms.shape[1], 1))
         batches = [
-            self.combine(self._sums(draws[start : start + per_batch]))
+            self.combine(draws[start : start + per_batch] @ self.terms)
             for start in range(0, len(draws), per_batch)
         ]
         return np.concatenate(batches) if batches else np.empty(0)
-
-    def _sums(self, draws: FloatArray) -> FloatArray:
-        """Return the sums of the terms over the drawn neurons, (n_draws, n_terms)."""
-        if self.terms.size < _DENSE or np.count_nonzero(self.terms) > 0.1 * self.terms.size:
-            return draws @ self.terms
-        # Terms of single units are mostly zero: a neuron has one best unit.
-        from scipy.sparse import csr_array
-
-        return (csr_array(self.terms.T) @ draws.T).T
 
     @classmethod
     def mean(cls, parts: Sequence["NeuronStatistic"]) -> "NeuronStatistic":

@@ -65,7 +65,13 @@ Examples:
     help="A mean this near to the ceiling's meets it.",
 )
 @click.option("--seed", default=0, show_default=True, help="Of draws and shuffles.")
-@click.option("--no-ceiling", is_flag=True, help="Do not score subsets of the neurons as a ceiling.")
+@click.option(
+    "--ceiling",
+    metavar="FAMILY",
+    help="Family whose scores stand for the ceiling, such as neuron_subset: the default for a score itself, and none "
+    "for an axis index, whose bound is 1.",
+)
+@click.option("--no-ceiling", is_flag=True, help="Score no ceiling.")
 @click.option(
     "--jobs", "-j", default=1, show_default=True, help="Instances scored at once; -1 for all cores."
 )
@@ -81,6 +87,7 @@ def compare(
     permutations: int,
     margin: float,
     seed: int,
+    ceiling: str | None,
     no_ceiling: bool,
     jobs: int,
     as_json: bool,
@@ -101,7 +108,7 @@ def compare(
         dataset,
         benchmark,
         statistic=statistic,
-        ceiling=None if no_ceiling else "neuron_subset",
+        ceiling=None if no_ceiling else ceiling or "auto",
         margin=margin,
         n_resamples=neurons,
         n_stimulus_resamples=stimuli,

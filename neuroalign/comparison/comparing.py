@@ -11,7 +11,7 @@ import numpy as np
 from neuroalign.arrays import Join
 from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.cautions import cautions
-from neuroalign.comparison.axes import median_reliability
+from neuroalign.comparison.axes import AXIS_INDEX, median_reliability
 from neuroalign.comparison.inference import (
     Inference,
     Over,
@@ -45,7 +45,7 @@ def compare(
     benchmark: str | Benchmark = "alignment",
     *,
     statistic: str = "",
-    ceiling: "str | ModelFamily | None" = "neuron_subset",
+    ceiling: "str | ModelFamily | None" = "auto",
     margin: float = 0.05,
     n_resamples: int = 10_000,
     n_stimulus_resamples: int = 0,
@@ -66,7 +66,8 @@ def compare(
     statistic : str
         Which number of the benchmark's scores is compared, by its identifier; by default the first one.
     ceiling : str, ModelFamily or None
-        The family whose scores stand for the ceiling; by default subsets of the neurons.
+        The family whose scores stand for the ceiling. "auto": subsets of the neurons, ``neuron_subset``, for a score
+        itself; none for an axis index, whose bound is 1.
     margin : float
         Families whose means differ from the ceiling's by less are equivalent to it.
     n_resamples : int
@@ -127,6 +128,8 @@ def compare(
         return summarise(scores, family=model.identifier) if isinstance(model, ModelFamily) else scores[0]
 
     a, b = (summary(model, n_permutations) for model in loaded)
+    if ceiling == "auto":
+        ceiling = None if chosen.identifier == AXIS_INDEX else "neuron_subset"
     top = None if ceiling is None or by.is_control else _ceiling(ceiling, loaded_dataset, summary)
     declared = [getattr(model, "is_sample", None) for model in loaded]
     samples = _samples(by, chosen.identifier, (a, b), declared)

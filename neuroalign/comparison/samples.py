@@ -212,7 +212,7 @@ def explain_no_sample(scores: Sequence[Score], family: str) -> str:
     -------
     str
         Empty if the family declares a sample by :attr:`neuroalign.models.ModelFamily.is_sample`, or else if its
-        instances differ in an option ``seed`` of their names.
+        instances have an option ``seed`` in their names.
     """
     if len(scores) < 2:
         return f"{family} is a single model, so it is tested over neurons only"
@@ -224,8 +224,8 @@ def explain_no_sample(scores: Sequence[Score], family: str) -> str:
             else f"{family} declares no sample of instances, so it is tested over neurons only"
         )
     options = [_options(score.model) for score in scores]
-    seeds = {given["seed"] for given in options if "seed" in given}
-    if len(seeds) > 1:
+    if any("seed" in given for given in options):
+        # Networks of several sizes with one seed each differ by their training as well, which is an error.
         return ""
     differing = {
         option
@@ -234,10 +234,7 @@ def explain_no_sample(scores: Sequence[Score], family: str) -> str:
         if any(other.get(option) != value for other in options)
     }
     members = "sizes" if differing == {"n"} else "members"
-    has_no = "has one seed only" if seeds else "has no seed"
-    return (
-        f"{family} {has_no}: its {members} are not a sample of instances, so it is tested over neurons only"
-    )
+    return f"{family} has no seed: its {members} are not a sample of instances, so it is tested over neurons only"
 
 
 def stimulus_draws(

@@ -1,5 +1,6 @@
 """The instances of a family that a study names, on one dataset."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
@@ -53,10 +54,32 @@ def load_members(
     if not wanted:
         members, impossible = list(loaded.instances(dataset)), {}
     else:
-        wanted = list(loaded.available(wanted, dataset))
-        load = [partial(loaded.instance, dataset, **given) for given in wanted]
-        members, impossible = _possible(wanted, load)
+        available, replaced = _available(loaded, wanted, dataset)
+        load = [partial(loaded.instance, dataset, **given) for given in available]
+        members, impossible = _possible(available, load)
+        impossible = {**replaced, **impossible}
     return FixedFamily(loaded.identifier, members, is_sample=loaded.is_sample), impossible
+
+
+def _available(
+    family: ModelFamily, wanted: Sequence[Mapping[str, Any]], dataset: Dataset
+) -> tuple[list[Mapping[str, Any]], dict[str, str]]:
+    """Return the options that a family has for a dataset, and why others of the wanted ones are not among them."""
+    with warnings.catch_warnings(record=True) as raised:
+        warnings.simplefilter("always")
+        available = list(family.available(wanted, dataset))
+    for warning in raised:
+        # The reader of the terminal is told as well.
+        warnings.warn(warning.message, stacklevel=3)
+    reason = "; ".join(str(warning.message) for warning in raised)
+    missing = [given for given in wanted if given not in available]
+    return available, {
+        _named(given): reason or f"{family.identifier} has none on this dataset" for given in missing
+    }
+
+
+def _named(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{option}={value}" for option, value in options.items())
 
 
 def _possible(
@@ -73,7 +96,7 @@ def _possible(
     impossible: dict[str, str] = {}
     first: NeuroalignError | None = None
     for given, instance in zip(options, load, strict=True):
-        name = ", ".join(f"{option}={value}" for option, value in given.items())
+        name = _named(given)
         try:
             member = instance()
         except NeuroalignError as error:
