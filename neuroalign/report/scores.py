@@ -286,9 +286,9 @@ def _cautions_below(order: list[str], families: Mapping[str, list[Score]]) -> li
         readable = is_readable(*families[family])
         for caution in cautions_of_instances(families[family]):
             text = f"{shown(family, _LONGEST_LABEL)}{'' if readable else f' {MARK}'}: {caution}"
-            look = {} if readable else {"edgecolor": FAINT, "hatch": "////"}
             label = "\n".join(textwrap.wrap(text, _CAUTION))
-            entries.append(Patch(facecolor="none", linewidth=0, label=label, **look))
+            hatch = None if readable else "////"
+            entries.append(Patch(facecolor="none", edgecolor=FAINT, hatch=hatch, linewidth=0, label=label))
     return entries
 
 
