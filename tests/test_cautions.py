@@ -185,5 +185,6 @@ def test_neurons_without_weight_do_not_part_benchmarks_with_one_reason():
         ratio, beside={name: value for name, value in ratio.beside.items() if "weight" not in name}
     )
     assert merge_cautions([make(**weak), ratio]) == [
-        "explains no variance (-0.010); 15 of 33 neurons have no weight: do not interpret alignment and correlation ratio"
+        "explains no variance (-0.010); 15 of 33 neurons have no weight: do not interpret alignment and correlation "
+        "ratio"
     ]
