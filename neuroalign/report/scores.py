@@ -1,5 +1,6 @@
 """Scores of families side by side, with every instance as a point."""
 
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from neuroalign.cautions import MARK, cautions_of_instances, is_readable
 from neuroalign.errors import UsageError
 from neuroalign.report.families import (
     by_family,
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 _ROW, _AROUND = 6.5, 27.0
 # Letters of a name beside a row, which leave the axes two thirds of the width.
 _LONGEST_LABEL = 20
+# Letters of a line of a caution, which is an entry of the legend.
+_CAUTION = 55
+# Of such a line, in millimetres.
+_LINE = 3.6
 
 
 @house_style()
@@ -58,7 +64,8 @@ def scores_by_family(
         With a point for each instance, the mean of each family and its 95 % interval over instances (Student's t; none
         for a single instance), a band over each row from the lowest to the highest chance level of its instances, and
         one over all rows for the ceiling: the 95 % interval of its mean. Scores that are NaN are counted beside
-        the family's name.
+        the family's name. Families that must not be interpreted (:func:`neuroalign.cautions.is_readable`) are hatched
+        and have a mark; the cautions of all families are below the figure.
 
     Raises
     ------
@@ -74,7 +81,9 @@ def scores_by_family(
     first = next(iter(families.values()))[0]
     order = _best_first(families, higher_is_better=first.higher_is_better)
     look = styles_of(families, styles)
-    axes = new_axes(height=_AROUND + _ROW * len(order)) if ax is None else ax
+    cautions = _cautions_below(order, families)
+    below = sum(_LINE * (1 + str(entry.get_label()).count("\n")) for entry in cautions)
+    axes = new_axes(height=_AROUND + _ROW * len(order) + below) if ax is None else ax
     handles: list[Artist] = [
         Line2D([], [], color=FAINT, marker="o", linestyle="", alpha=0.7, label="instance"),
         Line2D([], [], color=INK, marker="|", markersize=7, label="mean, 95 % CI"),
@@ -100,6 +109,12 @@ def scores_by_family(
         _row(axes, values_of(families[family]), row, look[family], apart)
     if chance:
         handles.append(Patch(color="#c9c9c9", label="chance"))
+    for row, family in enumerate(order):
+        if not is_readable(*families[family]):
+            axes.axhspan(
+                row - 0.45, row + 0.45, facecolor="none", edgecolor=BAND, hatch="////", linewidth=0, zorder=0
+            )
+    handles += cautions
     _name_rows(axes, order, families)
     axes.set_xlabel(_axis_label(first.benchmark, higher_is_better=first.higher_is_better))
     axes.set_title(source_of(families))
@@ -256,11 +271,25 @@ def _name_rows(axes: "Axes", order: list[str], families: Mapping[str, list[Score
     for family in order:
         n, missing = len(families[family]), int((~np.isfinite(values_of(families[family]))).sum())
         without = f", {missing} without a score" if missing else ""
-        labels.append(f"{shown(family, _LONGEST_LABEL)}\n(n = {n - missing}{without})")
+        mark = "" if is_readable(*families[family]) else f" {MARK}"
+        labels.append(f"{shown(family, _LONGEST_LABEL)}{mark}\n(n = {n - missing}{without})")
     axes.set_yticks(range(len(order)), labels)
     axes.set_ylim(len(order) - 0.45, -0.55)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
+
+
+def _cautions_below(order: list[str], families: Mapping[str, list[Score]]) -> list[Artist]:
+    """Return an entry of the legend for each caution: hatched where a family must not be interpreted."""
+    entries: list[Artist] = []
+    for family in order:
+        readable = is_readable(*families[family])
+        for caution in cautions_of_instances(families[family]):
+            text = f"{shown(family, _LONGEST_LABEL)}{'' if readable else f' {MARK}'}: {caution}"
+            label = "\n".join(textwrap.wrap(text, _CAUTION))
+            hatch = None if readable else "////"
+            entries.append(Patch(facecolor="none", edgecolor=FAINT, hatch=hatch, linewidth=0, label=label))
+    return entries
 
 
 def _drop_text(drops: NDArray[np.float64]) -> str:

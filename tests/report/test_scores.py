@@ -178,3 +178,24 @@ def test_other_scores_are_not_recombined(scores):
         UsageError, match="not of native and recombined neurons; give scores by linear_recombination"
     ):
         native_and_recombined(scores(a=[0.1]))
+
+
+def test_families_that_must_not_be_interpreted_are_hatched_and_say_why(score):
+    def weak(index, explained):
+        return score(f"weak[seed={index}]", 0.9, "weak", beside={"variance_explained": explained})
+
+    given = [weak(0, -0.01), weak(1, -0.02), weak(2, 0.5), score("sound[seed=0]", 0.4, "sound")]
+    axes = scores_by_family(given)
+    assert row_names(axes) == ["weak !\n(n = 3)", "sound\n(n = 1)"]
+    hatched = [patch for patch in axes.patches if patch.get_hatch() == "////"]
+    assert [(patch.get_y(), patch.get_height()) for patch in hatched] == [(-0.45, 0.9)]
+    texts = [" ".join(text.get_text().split()) for text in axes.get_legend().get_texts()]
+    assert texts[-1] == (
+        "weak !: in 2 of 3 instances the units explain no variance (-0.020 to -0.010): do not interpret alignment"
+    )
+    # One weak instance of three leaves the family to be read, with its caution.
+    axes = scores_by_family([weak(0, -0.01), weak(1, 0.5), weak(2, 0.5)])
+    assert row_names(axes) == ["weak\n(n = 3)"]
+    assert not [patch for patch in axes.patches if patch.get_hatch()]
+    texts = [" ".join(text.get_text().split()) for text in axes.get_legend().get_texts()]
+    assert texts[-1].startswith("weak: in 1 of 3 instances")

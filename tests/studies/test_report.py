@@ -16,6 +16,7 @@ from neuroalign.studies.report import (
     _sentence,
     _standing,
     _summary,
+    _unreadable,
 )
 
 
@@ -153,3 +154,13 @@ def test_cautions_name_other_images_and_weak_fits():
     assert _cautions([*weak, {"explained": 0.5}], {}) == []
     (other,) = _cautions([{"explained": 0.5}], {"β-VAE": "faces", "VAE": "faces"})
     assert other.startswith("Trained on faces, not on the images of this dataset: β-VAE, VAE.")
+
+
+def test_families_that_must_not_be_interpreted_are_named_at_the_top():
+    tables = [
+        {"name": "alignment", "unreadable": ["pca", "ae"]},
+        {"name": "decoding", "unreadable": []},
+    ]
+    assert _unreadable(tables) == [
+        "Not to be interpreted: alignment of pca and ae. The table of scores says why."
+    ]
