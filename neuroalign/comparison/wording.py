@@ -50,9 +50,9 @@ def conclude(
     shown, how = _describe_tests(tests)
     verdict: Verdict = ("a" if a_is_better else "b") if shown else "neither"
     if not is_readable(better):
-        both = "" if is_readable(worse) else f", nor must that of {worse.model}"
+        both = "" if is_readable(worse) else f", nor must the score of {worse.model}"
         return "neither", (
-            f"The score of {better.model} must not be interpreted ({'; '.join(cautions(better))}){both}. So the "
+            f"The score of {better.model} must not be interpreted ({cautions(better)[0]}){both}. So the "
             f"difference of {abs(of_a - of_b):.3f} in {statistic.label} ranks neither before the other."
         )
     above = is_above_chance(better, statistic), is_above_chance(worse, statistic)
