@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from neuroalign.errors import ModelError, NeuroalignWarning
 from neuroalign.hashing import digest
+from neuroalign.masked import as_numbers
 
 T = TypeVar("T")
 
@@ -159,7 +160,7 @@ def check_rows(
         If the values of one image depend on the other images of its batch.
     """
     try:
-        seen = observe(lambda: np.asarray(run(images[:1].copy()), dtype=np.float64))
+        seen = observe(lambda: as_numbers(run(images[:1].copy()), np.float64))
     except Exception as error:  # functions of users raise nearly anything
         warnings.warn(
             f"{identifier} fails on one image alone ({type(error).__name__}), so nothing could check whether its "

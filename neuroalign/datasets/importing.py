@@ -370,8 +370,8 @@ def _stimuli_of(
         for column in left_out
     ]
     found = images_of(described, pictures, table, reading.row_ids)
+    survey = ImageSurvey()
     if found is not None and pictures is not None:
-        survey = ImageSurvey()
         check_images(found, survey)
         idle = len(pictures) - len(set(found.values()))
         if idle:
@@ -388,8 +388,7 @@ def _stimuli_of(
             f"{originals.n_identical:,} of them share their image with another one byte for byte: equal images count "
             "as one original."
         )
-        notes += notes_on_images(survey, described)
-    return described, found, notes
+    return described, found, notes + notes_on_images(survey, described)
 
 
 def _is_average(reading: _Reading, stated: bool | None) -> bool:

@@ -154,7 +154,9 @@ def test_import_and_validation_name_them(tmp_path):
     assert report["problems"] == []
     table = pd.DataFrame({"stimulus_id": list("abcde"), "original": [None, None, "a", "b", None]})
     marked = import_dataset("m", responses=values, axes="stimulus,neuroid", images=folder, stimuli=table)
-    assert len(marked.metadata["notes"]) == 1
+    assert marked.metadata["notes"][1:] == [
+        "5 stimuli are variants of 3 originals: variants of one original stay together in folds, draws and shuffles."
+    ]
     report = validate(marked)
     assert report["identical_images"] == report["similar_images"] == []
 
