@@ -152,7 +152,7 @@ def test_second_time_comes_from_the_store(added, factors_file, capsys, monkeypat
 
 def test_leaderboard_formats(added, factors_file, model_file, capsys):
     for model in (factors_file, model_file):
-        assert run(["score", model, added, "-b", "alignment"]) == 0
+        assert run(["score", model, added, "-b", "alignment[turns=0]"]) == 0
     capsys.readouterr()
     assert run(["leaderboard", added, "--json"]) == 0
     board = json.loads(capsys.readouterr().out)["leaderboards"][0]
@@ -173,8 +173,8 @@ def test_leaderboard_formats(added, factors_file, model_file, capsys):
 def test_leaderboard_where_one_of_two_is_empty(added, factors_file, capsys):
     assert run(["score", factors_file, added, "-b", "alignment"]) == 0
     capsys.readouterr()
-    assert run(["leaderboard", added, "-b", "alignment", "-b", "decoding"]) == 0
-    assert "decoding version 1, lower is better\n\nnothing scored yet" in capsys.readouterr().out
+    assert run(["leaderboard", added, "-b", "alignment", "-b", "decoding[turns=0]"]) == 0
+    assert "decoding[turns=0] version 2, lower is better\n\nnothing scored yet" in capsys.readouterr().out
 
 
 def test_leaderboard_of_nothing(added, capsys):
@@ -257,7 +257,7 @@ def test_info_and_list(added, capsys):
     assert run(["info", added]) == 0
     assert "presentations per stimulus: 3 to 3" in capsys.readouterr().out
     assert run(["info", "alignment", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["version"] == 1
+    assert json.loads(capsys.readouterr().out)["version"] == 2
     assert run(["info", "alignment[n_folds=3]"]) == 0
     assert "n_folds = 3" in capsys.readouterr().out
     assert run(["info", "alignment[folds=3]"]) == 2

@@ -27,7 +27,10 @@ from neuroalign.resampling import Resampling, Statistic
 from neuroalign.scores import Score, summarise
 from neuroalign.stats import bootstrap_weighted_difference
 
-QUICK = Alignment(n_folds=3, n_lambdas=20)
+#: Compares by C.
+QUICK = Alignment(n_folds=3, n_lambdas=20, turns=0)
+#: Compares by κ.
+TURNED = Alignment(n_folds=3, n_lambdas=20, turns=6)
 
 
 def latents_of(dataset, values):
@@ -83,6 +86,39 @@ def test_numbers_are_those_of_the_tests_by_themselves(dataset, pair):
     )
     assert result.verdict == "a"
     assert result.sentence.startswith("true scores higher than turned by ")
+
+
+def test_kappa_is_compared_by_default(dataset, pair):
+    result = na.compare(*pair, dataset, TURNED, n_resamples=500, seed=3)
+    assert result.statistic.label == "axis index κ"
+    kappas = [[one.beside["axis_index"] for one in score.instances] for score in (result.a, result.b)]
+    assert result.means == {"a": pytest.approx(np.mean(kappas[0])), "b": pytest.approx(np.mean(kappas[1]))}
+    assert result.difference == pytest.approx(np.mean(kappas[0]) - np.mean(kappas[1]))
+    instances, neurons, stimuli, together = result.generalisations
+    assert instances.p == pytest.approx(stats.ttest_ind(*kappas, equal_var=False).pvalue)
+    # κ of drawn neurons, written out; the same neurons are drawn for all instances.
+    counts = np.random.default_rng(0).multinomial(12, np.full(12, 1 / 12), size=4000)
+    drawn = [np.mean([kappa_of(one, counts) for one in score.instances], axis=0) for score in (result.a, result.b)]
+    assert neurons.standard_error == pytest.approx(np.std(drawn[0] - drawn[1]), rel=0.1)
+    assert together.standard_error == pytest.approx(math.hypot(instances.standard_error, neurons.standard_error))
+    # An axis index has no ceiling of neurons: its bound is 1.
+    assert result.ceiling is None
+    assert result.meets_ceiling == {}
+    assert [other.statistic.identifier for other in result.others] == ["value"]
+    # p cannot be .05 with six turns, so that "higher" is withheld.
+    assert result.verdict == "neither"
+    assert result.sentence.startswith("Neither model's axes are special: true (κ = 0.9")
+
+
+def kappa_of(score, counts):
+    """κ = 1 − H(I)/H̄(Q) of drawn neurons, from the arrays of a score."""
+
+    def entropy(kind):
+        strength = np.atleast_2d(score.data[f"{kind}_strength"].values)
+        weighted = strength * score.data[f"{kind}_entropy"].values
+        return (counts @ weighted.T) / (counts @ strength.T)
+
+    return 1 - entropy("regenerated")[:, 0] / entropy("turned").mean(axis=1)
 
 
 def test_swapping_the_models_swaps_the_signs(dataset, pair):
@@ -169,13 +205,13 @@ def test_at_one_d_the_common_d_is_not_named(dataset, pair):
 
 
 def test_chance_of_few_units(dataset, pair):
-    result = na.compare(*pair, dataset, "correlation_ratio", ceiling=None)
+    result = na.compare(*pair, dataset, "correlation_ratio[turns=0]", ceiling=None)
     assert [other.statistic.label for other in result.others] == ["unit proportion"]
     assert result.confounds[0].startswith("Chance at small D: true has 4 informative units, turned 4")
 
 
 def test_a_benchmark_that_is_no_mean_over_neurons_says_so(dataset, pair):
-    result = na.compare(*pair, dataset, "correlation_ratio[aggregate=unit_max]", ceiling=None)
+    result = na.compare(*pair, dataset, "correlation_ratio[aggregate=unit_max,turns=0]", ceiling=None)
     assert [each.over for each in result.generalisations] == ["instances", "neurons", "stimuli"]
     assert result.generalisations[1].reason == (
         "correlation_ratio with aggregate=unit_max takes the maximum over neurons, which drawn neurons do not vary "
@@ -185,7 +221,7 @@ def test_a_benchmark_that_is_no_mean_over_neurons_says_so(dataset, pair):
 
 @pytest.mark.parametrize("aggregate", ["unit_mean", "neuron_mean"])
 def test_the_correlation_ratio_of_drawn_neurons_is_that_of_the_neurons(dataset, pair, aggregate):
-    by = CorrelationRatio(aggregate=aggregate, n_permutations=0)
+    by = CorrelationRatio(aggregate=aggregate, n_permutations=0, turns=0)
     score = by.score(pair[1].instances(dataset)[0], dataset)
     # A neuron without a ratio does not count.
     score.data["correlation_ratio"][3], score.data["best_unit"][3] = np.nan, ""
@@ -197,7 +233,15 @@ def test_the_correlation_ratio_of_drawn_neurons_is_that_of_the_neurons(dataset, 
     ratios, best = score.data["correlation_ratio"].values, score.data["best_unit"].values
     codes = np.where(best == "", -1, np.unique(best, return_inverse=True)[1])
     expected = [aggregate_ratios(ratios[neurons], codes[neurons], aggregate) for neurons in drawn]
-    np.testing.assert_allclose(statistic(counts), [*expected[:-1], 0.0], atol=1e-12)
+    if aggregate == "unit_mean":
+        # Each neuron keeps its share of its best unit among all neurons.
+        share = np.array([0.0 if code < 0 else 1 / (codes == code).sum() for code in codes])
+        assert np.average(np.nan_to_num(ratios), weights=share) == pytest.approx(expected[0])
+        expected = [
+            np.average(np.nan_to_num(ratios)[neurons], weights=share[neurons]) for neurons in drawn[:-1]
+        ]
+    np.testing.assert_allclose(statistic(counts)[:-1], expected[:21], atol=1e-12)
+    assert statistic(counts)[-1] == 0.0
     units = [len(set(codes[neurons]) - {-1}) / 4 for neurons in drawn]
     np.testing.assert_allclose(proportion(counts), units, atol=1e-12)
     result = na.compare(*pair, dataset, by, ceiling=None, n_resamples=200)
@@ -237,7 +281,7 @@ def test_benchmarks_without_terms_say_why(name, reason):
 
 def test_stimuli_that_cannot_be_drawn_say_why(dataset, pair):
     result = na.compare(
-        *pair, dataset, "correlation_ratio", ceiling=None, n_resamples=100, n_stimulus_resamples=5
+        *pair, dataset, "correlation_ratio[turns=0]", ceiling=None, n_resamples=100, n_stimulus_resamples=5
     )
     assert result.generalisations[2].over == "stimuli"
     assert result.generalisations[2].reason == "correlation_ratio is not computed for drawn stimuli"
@@ -252,7 +296,7 @@ def test_mixing_is_named_as_a_confound(dataset, pair, kind):
 
 
 def test_ceiling_is_tested_for_equivalence(dataset, pair):
-    result = na.compare(*pair, dataset, "correlation_ratio", margin=0.5)
+    result = na.compare(*pair, dataset, "correlation_ratio[turns=0,predictive_power=False]", margin=0.5)
     assert result.ceiling.model == "neuron_subset"
     assert {each.verdict for each in result.meets_ceiling.values()} == {"yes"}
     assert result.meets_ceiling["a"].difference == pytest.approx(result.a.value - result.ceiling.value)
@@ -280,7 +324,7 @@ def test_single_models_have_no_spread_of_instances(dataset, pair):
 
 
 def test_lower_is_better_for_decoding(dataset, pair):
-    result = na.compare(*pair, dataset, "decoding", ceiling=None)
+    result = na.compare(*pair, dataset, "decoding[turns=0]", ceiling=None)
     assert result.difference < 0
     assert result.sentence.startswith("true scores lower, which is better, than turned by ")
     assert "in decoding distance" in result.sentence
@@ -450,7 +494,7 @@ def test_axes_are_special_by_the_bound_over_neurons():
 
 
 def test_a_comparison_lists_its_cautions(dataset, pair):
-    result = na.compare(*pair, dataset, ceiling=None, n_resamples=100)
+    result = na.compare(*pair, dataset, QUICK, ceiling=None, n_resamples=100)
     assert result.cautions == {"a": cautions(result.a), "b": cautions(result.b)}
     assert result.reliability == pytest.approx(np.median(split_half(dataset.trials).per_neuron))
     assert result.to_record()["reliability"] == result.reliability
@@ -574,8 +618,13 @@ def test_a_dual_bootstrap_by_stored_draws_is_that_of_compare(dataset, pair):
     assert other.why_no_stimuli == "true[seed=0] was not fitted to drawn stimuli"
 
 
+def few_subsets(dataset):
+    """Two instances of the family of neurons that stands for the ceiling."""
+    return FixedFamily("neuron_subset", [na.load_model(f"neuron_subset[n=6,seed={seed}]", dataset=dataset) for seed in range(2)])
+
+
 def test_record_is_json(dataset, pair):
-    record = na.compare(*pair, dataset, QUICK, n_resamples=50).to_record()
+    record = na.compare(*pair, dataset, QUICK, ceiling=few_subsets(dataset), n_resamples=50).to_record()
     read = json.loads(json.dumps(record, allow_nan=False, default=str))
     assert read["verdict"] == "a"
     assert len(read["a"]["instances"]) == 3
@@ -595,7 +644,7 @@ def test_command(capsys, tmp_path, dataset):
     from neuroalign.datasets.formats.folder import write_folder
 
     write_folder(dataset, tmp_path / "toy")
-    arguments = ["neuron_subset[n=3]", "neuron_subset[n=4]", str(tmp_path / "toy"), "-b", "correlation_ratio"]
+    arguments = ["neuron_subset[n=3]", "neuron_subset[n=4]", str(tmp_path / "toy"), "-b", "correlation_ratio[turns=0]"]
     assert run(["compare", *arguments]) == 0
     text = capsys.readouterr().out
     assert "generalises over" in text

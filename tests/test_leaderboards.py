@@ -1,13 +1,12 @@
 import csv
 import io
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
 import xarray as xr
-from neuroalign.benchmarks.alignment import Alignment
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
@@ -18,11 +17,13 @@ from neuroalign.hashing import digest
 from neuroalign.leaderboard_findings import describe_cautions, describe_findings, describe_welch_only
 from neuroalign.leaderboards import leaderboard, leaderboards
 from neuroalign.metrics import reliability
-from neuroalign.registry import benchmarks as registered
-from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
+from neuroalign.resampling import NeuronStatistic
 from neuroalign.results import ResultsStore
 from neuroalign.scores import Score
 from neuroalign.stats import pairwise_welch
+
+#: Scores without an axis index are ranked by C.
+BY_C = "alignment[turns=0]"
 
 VALUES = {"good": [0.9, 0.8, 0.85], "middle": [0.6, 0.5, 0.55, 0.45], "single": [0.7], "bad": [0.1, 0.3, 0.2]}
 
@@ -30,7 +31,7 @@ VALUES = {"good": [0.9, 0.8, 0.85], "middle": [0.6, 0.5, 0.55, 0.45], "single": 
 @pytest.fixture
 def store(dataset):
     store = ResultsStore()
-    benchmark = load_benchmark("alignment")
+    benchmark = load_benchmark(BY_C)
 
     def save(family, index, value, **fields):
         described = {
@@ -62,7 +63,7 @@ def store(dataset):
 
 
 def test_order_means_and_tests(store, dataset):
-    table = leaderboard(dataset, "alignment")
+    table = leaderboard(dataset, BY_C)
     assert list(table["family"]) == ["good", "single", "middle", "bad"]
     assert list(table["n"]) == [3, 1, 4, 3]
     np.testing.assert_allclose(table["mean"], [0.85, 0.7, 0.525, 0.2])
@@ -96,7 +97,7 @@ def test_order_means_and_tests(store, dataset):
 
 
 def test_interval_is_students_over_instances_and_error_the_instances_own(store, dataset):
-    table = leaderboard(dataset, "alignment").set_index("family")
+    table = leaderboard(dataset, BY_C).set_index("family")
     values = VALUES["middle"]
     low, high = stats.t.interval(0.95, len(values) - 1, np.mean(values), stats.sem(values))
     np.testing.assert_allclose(table.loc["middle", ["ci_low", "ci_high"]].astype(float), [low, high])
@@ -106,7 +107,7 @@ def test_interval_is_students_over_instances_and_error_the_instances_own(store, 
 
 
 def test_correction_is_chosen(store, dataset):
-    holm, bh = (leaderboard(dataset, correction=each) for each in ("holm", "bh"))
+    holm, bh = (leaderboard(dataset, BY_C, correction=each) for each in ("holm", "bh"))
     np.testing.assert_array_equal(holm["welch_p_raw"], bh["welch_p_raw"])
     raw = [pair["welch_p_raw"] for pair in bh.attrs["pairs"] if not pair["welch_reason"]]
     corrected = [pair["welch_p"] for pair in bh.attrs["pairs"] if not pair["welch_reason"]]
@@ -114,7 +115,7 @@ def test_correction_is_chosen(store, dataset):
 
 
 def test_lower_is_better_puts_the_lowest_first(store, dataset):
-    benchmark = load_benchmark("decoding")
+    benchmark = load_benchmark("decoding[turns=0]")
     common = {"error": np.nan, "error_over": "stimuli", "dataset": dataset.identifier}
     for index, (family, value) in enumerate([("far", 0.8), ("near", 0.1), ("far", 0.7), ("near", 0.2)]):
         score = Score(
@@ -129,7 +130,7 @@ def test_lower_is_better_puts_the_lowest_first(store, dataset):
             **common,
         )
         store.save(f"dd{index:02}", score)
-    table = leaderboard(dataset, "decoding")
+    table = leaderboard(dataset, "decoding[turns=0]")
     assert list(table["family"]) == ["near", "far"]
     assert table["note"][1] == ""
     assert list(table["welch_letters"]) == ["a", "a"] or list(table["welch_letters"]) == ["a", "b"]
@@ -137,22 +138,22 @@ def test_lower_is_better_puts_the_lowest_first(store, dataset):
 
 
 def test_what_is_left_out_is_said(store, dataset):
-    assert leaderboard(dataset, "alignment").attrs["left_out"] == {
+    assert leaderboard(dataset, BY_C).attrs["left_out"] == {
         "of another version of the benchmark": 1,
         "with other options": 1,
         "of another version of the dataset": 1,
         "on a part of the stimuli": 1,
     }
-    assert list(leaderboard(dataset, "alignment[n_folds=3]")["family"]) == ["good"]
+    assert list(leaderboard(dataset, "alignment[n_folds=3,turns=0]")["family"]) == ["good"]
 
 
 def test_each_set_of_options_has_a_table_of_its_own(store, dataset):
     tables = {each.attrs["name"]: each for each in leaderboards(dataset) if len(each)}
-    assert list(tables) == ["alignment", "alignment[n_folds=3]"]
-    assert list(tables["alignment[n_folds=3]"]["family"]) == ["good"]
-    assert tables["alignment[n_folds=3]"]["mean"][0] == 0
-    assert "with other options" not in tables["alignment"].attrs["left_out"]
-    assert sum(tables["alignment"].attrs["left_out"].values()) == 3
+    assert sorted(tables) == ["alignment[n_folds=3,turns=0]", BY_C]
+    assert list(tables["alignment[n_folds=3,turns=0]"]["family"]) == ["good"]
+    assert tables["alignment[n_folds=3,turns=0]"]["mean"][0] == 0
+    assert "with other options" not in tables[BY_C].attrs["left_out"]
+    assert sum(tables[BY_C].attrs["left_out"].values()) == 3
 
 
 def test_a_benchmark_that_is_not_installed_is_ranked_by_its_newest_version(store, dataset):
@@ -177,7 +178,7 @@ def test_a_benchmark_that_is_not_installed_is_ranked_by_its_newest_version(store
 def test_an_instance_scored_by_itself_counts_in_its_family_alone(store, dataset):
     newest = next(each for each in store.scores() if each.model == "bad[seed=0]")
     store.save("ffff", replace(newest, family="bad[seed=0]"))
-    table = leaderboard(dataset, "alignment")
+    table = leaderboard(dataset, BY_C)
     assert dict(zip(table["family"], table["n"], strict=True)) == {
         "good": 3,
         "single": 1,
@@ -186,7 +187,7 @@ def test_an_instance_scored_by_itself_counts_in_its_family_alone(store, dataset)
     }
     assert table.attrs["left_out"]["of a model that counts in its family"] == 1
     store.save("fffe", replace(newest, value=0.4))
-    table = leaderboard(dataset, "alignment")
+    table = leaderboard(dataset, BY_C)
     assert table.attrs["left_out"]["of an earlier state of the same model"] == 1
     assert table.set_index("family")["mean"]["bad"] == pytest.approx((0.4 + 0.3 + 0.2) / 3)
 
@@ -196,7 +197,7 @@ def test_numbers_beside_the_scores_are_means_over_instances(store, dataset):
     for model, n in (("good[seed=0]", 10), ("good[seed=1]", 30), ("bad[seed=0]", 7)):
         key, score = scores[model]
         store.save(key, replace(score, beside={"D": n}))
-    table = leaderboard(dataset, "alignment").set_index("family")
+    table = leaderboard(dataset, BY_C).set_index("family")
     assert table["beside: D"][["good", "bad"]].tolist() == [20, 7]
     assert table["beside: D"].isna()["middle"]
     # C = 1 - H/ln D at another D, of each instance: log 10 / log 30 and so on.
@@ -209,7 +210,7 @@ def test_numbers_beside_the_scores_are_means_over_instances(store, dataset):
     assert (table["n"]["good"], table["n"]["middle"]) == (2, 0)
     assert table["mean"].isna()["middle"]
     assert table["note"]["middle"] == "no test: no alignment C at D = 30"
-    assert describe_findings(leaderboard(dataset, "alignment"))[0] == (
+    assert describe_findings(leaderboard(dataset, BY_C))[0] == (
         "No alignment C at D = 30 in the stored scores of middle, single; neuroalign score … --no-cache computes it."
     )
 
@@ -217,13 +218,13 @@ def test_numbers_beside_the_scores_are_means_over_instances(store, dataset):
 def test_a_best_family_of_one_instance_says_why_nothing_is_tested(store, dataset):
     single = next(each for each in store.scores() if each.family == "single")
     store.save("abcd", replace(single, value=0.95, provenance={**single.provenance, "created": "2030-01-01"}))
-    table = leaderboard(dataset, "alignment")
+    table = leaderboard(dataset, BY_C)
     assert list(table["family"])[:2] == ["single", "good"]
     assert list(table["note"]) == ["best", *["no test: the best has one instance"] * 3]
 
 
 def test_empty(dataset):
-    table = leaderboard(dataset, "alignment")
+    table = leaderboard(dataset, BY_C)
     assert len(table) == 0
     assert "crossed_p" in table
 
@@ -333,7 +334,7 @@ def test_damaged_arrays_cost_their_family_its_test_only(dataset):
 
 def test_a_score_that_is_no_mean_over_neurons_says_so(store, dataset):
     score = next(each for each in store.scores() if each.model == "bad[seed=0]")
-    loaded = load_benchmark("decoding")
+    loaded = load_benchmark("decoding[turns=0]")
     for index, family in enumerate("aabb"):
         changed = replace(
             score, benchmark="decoding", benchmark_version=loaded.version, options=loaded.options()
@@ -341,7 +342,7 @@ def test_a_score_that_is_no_mean_over_neurons_says_so(store, dataset):
         store.save(
             f"de{index:02}", replace(changed, family=family, model=f"{family}{index}", value=0.1 * index)
         )
-    table = leaderboard(dataset, "decoding")
+    table = leaderboard(dataset, "decoding[turns=0]")
     assert table.attrs["no_neurons"] == (
         "decoding matches each unit with one neuron, so drawn neurons need a new matching"
     )
@@ -384,7 +385,7 @@ BUNDLED = {
 
 
 def test_alignment_is_tested_at_a_common_d(dataset):
-    store, benchmark = ResultsStore(), load_benchmark("alignment")
+    store, benchmark = ResultsStore(), load_benchmark(BY_C)
     for family, instances in BUNDLED.items():
         for index, (value, d) in enumerate(instances):
             save(store, dataset, benchmark, family, f"n={d},seed={index}", value, beside={"D": d})
@@ -392,7 +393,7 @@ def test_alignment_is_tested_at_a_common_d(dataset):
     of_values = {family: [value for value, _ in instances] for family, instances in BUNDLED.items()}
     own = pairwise_welch(of_values).set_index(["a", "b"]).loc[("vae", "beta_vae")]
     assert own["p"] == pytest.approx(0.173, abs=0.001)
-    table = leaderboard(dataset, "alignment", store=store).set_index("family")
+    table = leaderboard(dataset, BY_C, store=store).set_index("family")
     assert table["welch_p"]["vae"] == pytest.approx(0.003, abs=0.0005)
     assert table.attrs["statistic"]["label"] == "alignment C at D = 50"
     assert table["value"]["vae"] == pytest.approx(0.5735, abs=1e-4)
@@ -479,30 +480,8 @@ def test_a_control_ranks_nothing(dataset):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Indexed(Alignment):
-    """Alignment with an axis index in front of C."""
-
-    @property
-    def statistics(self):
-        return (Statistic("axis_index", "axis index κ"), *super().statistics)
-
-    def resampling(self, statistic="", scores=()):
-        chosen = self.find_statistic(statistic)
-        if chosen.identifier != "axis_index":
-            return super().resampling(statistic, scores)
-        return Resampling(
-            chosen,
-            read=lambda score: score.beside.get("axis_index", np.nan),
-            from_score=lambda score: NeuronStatistic.weighted_mean(
-                score.data["neuroid"].values, score.data["axis"].values
-            ),
-        )
-
-
-def test_families_are_ranked_by_the_first_statistic(dataset, monkeypatch):
-    monkeypatch.setitem(registered._objects, "alignment", Indexed)
-    store, benchmark = ResultsStore(), Indexed()
+def test_families_are_ranked_by_the_first_statistic(dataset):
+    store, benchmark = ResultsStore(), load_benchmark("alignment")
     rng = np.random.default_rng(0)
     for family, c, kappa, d in (("aligned", 0.4, 0.5, 10), ("dead", 0.8, 0.02, 50), ("old", 0.9, np.nan, 50)):
         for seed in range(4):
@@ -510,7 +489,11 @@ def test_families_are_ranked_by_the_first_statistic(dataset, monkeypatch):
             weights = np.abs(rng.standard_normal((d, 20)))
             data = xr.Dataset(
                 {
-                    "axis": ("neuroid", axis),
+                    # Neurons of equal weight, and an entropy of 1 with turned tuning: κ is the mean of `axis`.
+                    "regenerated_strength": ("neuroid", np.ones(20)),
+                    "regenerated_entropy": ("neuroid", 1 - axis),
+                    "turned_strength": (("turn", "neuroid"), np.ones((2, 20))),
+                    "turned_entropy": (("turn", "neuroid"), np.ones((2, 20))),
                     "alignment": ("neuroid", np.full(20, c) + 0.01 * rng.standard_normal(20)),
                     "weights": (("unit", "neuroid"), weights),
                 },
