@@ -23,6 +23,7 @@ from neuroalign.report.relations import correlation_ratio_against_unit_proportio
 from neuroalign.report.scores import native_and_recombined, scores_by_family
 from neuroalign.report.style import family_styles
 from neuroalign.report.units import unit_shares, units_by_neurons
+from neuroalign.resampling import AXIS_INDEX
 from neuroalign.results import ResultsStore
 from neuroalign.score_groups import ScoreGroup, group_scores
 from neuroalign.scores import Score
@@ -194,6 +195,15 @@ class _Gathering:
         has_own = any(np.isfinite(each.ceiling) for each in scores)
         ceiling = [each for each in scores if each.family == self.ceiling and not has_own]
         shown = [each for each in scores if each not in ceiling] or scores
+        if any(AXIS_INDEX in score.beside for score in shown):
+            statistic = load_benchmark(group.name).find_statistic(AXIS_INDEX)
+            yield _drawn(
+                f"scores_{group.name}_{AXIS_INDEX}",
+                scores_by_family,
+                shown,
+                statistic=statistic,
+                styles=self.styles,
+            )
         yield _drawn(
             f"scores_{group.name}",
             scores_by_family,

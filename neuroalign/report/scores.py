@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from neuroalign.cautions import MARK, cautions_of_instances, is_readable
 from neuroalign.errors import UsageError
+from neuroalign.metrics.axis_index import SPECIAL
 from neuroalign.report.families import (
     by_family,
     mean_interval,
@@ -21,6 +23,7 @@ from neuroalign.report.families import (
     wrapped_benchmark,
 )
 from neuroalign.report.style import BAND, FAINT, INK, FamilyStyle, house_style, legend_below, new_axes, shown
+from neuroalign.resampling import AXIS_INDEX, Statistic
 from neuroalign.scores import Score
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ _LINE = 3.6
 def scores_by_family(
     scores: Iterable[Score],
     *,
+    statistic: Statistic | None = None,
     ceiling: Iterable[Score] = (),
     styles: Mapping[str, FamilyStyle] | None = None,
     ax: "Axes | None" = None,
@@ -50,6 +54,9 @@ def scores_by_family(
     ----------
     scores : iterable of Score
         Of one benchmark on one dataset; a family's score stands for those of its instances.
+    statistic : Statistic, optional
+        The number of the scores that is drawn; by default their value. An axis index is drawn with its standard error
+        over neurons for each instance, and with lines at turned axes (0) and at the least special index.
     ceiling : iterable of Score
         Of the family that serves as the ceiling, such as subsets of neurons. Without it the ceilings that the
         scores have themselves are shown.
@@ -63,8 +70,8 @@ def scores_by_family(
     Axes
         With a point for each instance, the mean of each family and its 95 % interval over instances (Student's t; none
         for a single instance), a band over each row from the lowest to the highest chance level of its instances, and
-        one over all rows for the ceiling: the 95 % interval of its mean. Scores that are NaN are counted beside
-        the family's name. Families that must not be interpreted (:func:`neuroalign.cautions.is_readable`) are hatched
+        one over all rows for the ceiling: the 95 % interval of its mean. An open bar spans the scores of the neurons
+        with turned tuning, where scores have them. Scores that are NaN are counted beside the family's name. Families that must not be interpreted (:func:`neuroalign.cautions.is_readable`) are hatched
         and have a mark; the cautions of all families are below the figure.
 
     Raises
@@ -78,10 +85,14 @@ def scores_by_family(
     """
     families = by_family(scores)
     bound = by_family(ceiling) if (ceiling := list(ceiling)) else {}
+    scored = families
+    if statistic is not None and statistic.identifier != "value":
+        families = {name: [_read(score, statistic) for score in scores] for name, scores in scored.items()}
+        bound = {}
     first = next(iter(families.values()))[0]
     order = _best_first(families, higher_is_better=first.higher_is_better)
     look = styles_of(families, styles)
-    cautions = _cautions_below(order, families)
+    cautions = _cautions_below(order, scored)
     below = sum(_LINE * (1 + str(entry.get_label()).count("\n")) for entry in cautions)
     axes = new_axes(height=_AROUND + _ROW * len(order) + below) if ax is None else ax
     handles: list[Artist] = [
@@ -98,7 +109,9 @@ def scores_by_family(
     every = every[np.isfinite(every)]
     # Where all are equal, any distance keeps the points apart.
     apart = float(np.ptp(every)) / 30 if every.size and np.ptp(every) > 0 else 1.0
-    chance = False
+    chance = turned = False
+    if statistic is not None and statistic.identifier == AXIS_INDEX:
+        handles += _axis_lines(axes)
     for row, family in enumerate(order):
         nulls = np.array([each.null for each in families[family]])
         nulls = nulls[np.isfinite(nulls)]
@@ -106,17 +119,33 @@ def scores_by_family(
             chance = True
             width = [(nulls.min(), np.ptp(nulls))]
             axes.broken_barh(width, (row - 0.42, 0.84), color="#c9c9c9", linewidth=0.8, zorder=1)
+        levels = np.array([score.beside.get("turned", np.nan) for score in families[family]])
+        levels = levels[np.isfinite(levels)]
+        if levels.size and statistic is None:
+            turned = True
+            width = [(levels.min(), np.ptp(levels))]
+            axes.broken_barh(
+                width, (row - 0.42, 0.84), facecolor="none", edgecolor=FAINT, linewidth=0.8, zorder=1
+            )
+        if statistic is not None and statistic.identifier == AXIS_INDEX:
+            _errors(axes, families[family], row, look[family])
         _row(axes, values_of(families[family]), row, look[family], apart)
     if chance:
         handles.append(Patch(color="#c9c9c9", label="chance"))
+    if turned:
+        handles.append(Patch(facecolor="none", edgecolor=FAINT, label="turned tuning"))
     for row, family in enumerate(order):
-        if not is_readable(*families[family]):
+        if not is_readable(*scored[family]):
             axes.axhspan(
                 row - 0.45, row + 0.45, facecolor="none", edgecolor=BAND, hatch="////", linewidth=0, zorder=0
             )
     handles += cautions
-    _name_rows(axes, order, families)
-    axes.set_xlabel(_axis_label(first.benchmark, higher_is_better=first.higher_is_better))
+    _name_rows(axes, order, families, scored)
+    axes.set_xlabel(
+        _axis_label(first.benchmark, higher_is_better=first.higher_is_better)
+        if statistic is None
+        else statistic.label
+    )
     axes.set_title(source_of(families))
     legend_below(axes, handles)
     return axes
@@ -266,12 +295,44 @@ def _ceiling(
     return (own.min(), own.mean(), own.max(), "ceiling") if own.size else None
 
 
-def _name_rows(axes: "Axes", order: list[str], families: Mapping[str, list[Score]]) -> None:
+def _read(score: Score, statistic: Statistic) -> Score:
+    """Return a score whose value is another number of it, without the chance and the ceiling of the score itself."""
+    nan = float("nan")
+    value = score.beside.get(statistic.identifier, nan)
+    return replace(score, value=value, null=nan, ceiling=nan, higher_is_better=statistic.higher_is_better)
+
+
+def _axis_lines(axes: "Axes") -> list[Artist]:
+    """Draw the levels of an axis index; return their entries of the legend."""
+    axes.axvline(0.0, color=FAINT, linewidth=0.8, zorder=0)
+    axes.axvline(SPECIAL, color=FAINT, linestyle=(0, (1, 2)), linewidth=0.8, zorder=0)
+    return [
+        Line2D([], [], color=FAINT, linewidth=0.8, label="turned axes"),
+        Line2D([], [], color=FAINT, linestyle=(0, (1, 2)), linewidth=0.8, label=f"κ = {SPECIAL:.2f}"),
+    ]
+
+
+def _errors(axes: "Axes", scores: list[Score], row: int, style: FamilyStyle) -> None:
+    """Draw the standard error over neurons of each instance's axis index."""
+    for score in scores:
+        error = score.beside.get(f"{AXIS_INDEX}_error", np.nan)
+        if np.isfinite([score.value, error]).all():
+            ends = [score.value - error, score.value + error]
+            axes.plot(ends, [row - 0.12] * 2, color=style.colour, linewidth=0.6, alpha=0.5, zorder=1)
+
+
+def _name_rows(
+    axes: "Axes",
+    order: list[str],
+    families: Mapping[str, list[Score]],
+    scored: Mapping[str, list[Score]] | None = None,
+) -> None:
+    """Write the name of each family beside its row, with a mark where `scored`, its scores, must not be read."""
     labels = []
     for family in order:
         n, missing = len(families[family]), int((~np.isfinite(values_of(families[family]))).sum())
         without = f", {missing} without a score" if missing else ""
-        mark = "" if is_readable(*families[family]) else f" {MARK}"
+        mark = "" if is_readable(*(scored or families)[family]) else f" {MARK}"
         labels.append(f"{shown(family, _LONGEST_LABEL)}{mark}\n(n = {n - missing}{without})")
     axes.set_yticks(range(len(order)), labels)
     axes.set_ylim(len(order) - 0.45, -0.55)
