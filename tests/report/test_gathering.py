@@ -179,8 +179,10 @@ def test_instances_that_are_named_for_a_benchmark(scored):
     names = {f"painter[beta=4,seed={seed}]" for seed in (0, 1)}
     drawn, _ = gathered(scored, benchmarks={alignment: names}, models=sorted(names), with_udr=False)
     assert not [name for name in drawn if name.startswith("udr")]
-    (axes,) = [axes for name, axes in drawn.items() if name.startswith("scores_alignment")]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["painter\n(n = 2)"]
+    by_index, by_value = [axes for name, axes in drawn.items() if name.startswith("scores_alignment")]
+    for axes, label in ((by_index, "axis index κ"), (by_value, "alignment")):
+        assert axes.get_xlabel() == label
+        assert [name.get_text() for name in axes.get_yticklabels()] == ["painter\n(n = 2)"]
     nobody, _ = gathered(scored, benchmarks={alignment: set()}, models=sorted(names))
     assert nobody == {}
 
@@ -240,7 +242,10 @@ def test_a_decoder_that_fails_loses_no_other_figure(scored, monkeypatch):
     drawn, left_out = gathered(scored, benchmarks=[DECODING])
     assert left_out["traversals_painter"] == "RuntimeError: out of paint"
     assert "decoded_faces" not in drawn
-    assert list(drawn) == ["scores_decoding[n_permutations=2]"]
+    assert list(drawn) == [
+        "scores_decoding[n_permutations=2]_axis_index",
+        "scores_decoding[n_permutations=2]",
+    ]
 
 
 def test_arrays_that_cannot_be_read(scored):
@@ -248,5 +253,9 @@ def test_arrays_that_cannot_be_read(scored):
         path.write_bytes(b"damaged")
     with pytest.warns(NeuroalignWarning, match="unreadable"):
         drawn, left_out = gathered(scored, benchmarks=BENCHMARKS[:1])
-    assert [name.partition("[")[0] for name in drawn] == ["scores_alignment", "udr_painter"]
+    assert [name.partition("[")[0] for name in drawn] == [
+        "scores_alignment",
+        "scores_alignment",
+        "udr_painter",
+    ]
     assert left_out["units_by_neurons_painter"] == "the arrays of its scores cannot be read"

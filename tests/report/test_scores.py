@@ -202,13 +202,13 @@ def test_families_that_must_not_be_interpreted_are_hatched_and_say_why(score):
     assert texts[-1].startswith("weak: in 1 of 3 instances")
 
 
-def test_an_axis_index_is_drawn_with_its_errors_and_levels():
+def test_an_axis_index_is_drawn_with_its_errors_and_levels(score, drawn):
     given = [
         replace(
-            score("a", 0.9, "a[seed=0]"), beside={"axis_index": 0.5, "axis_index_error": 0.1, "turned": 0.6}
+            score("a[seed=0]", 0.9, "a"), beside={"axis_index": 0.5, "axis_index_error": 0.1, "turned": 0.6}
         ),
         replace(
-            score("a", 0.8, "a[seed=1]"), beside={"axis_index": 0.3, "axis_index_error": 0.1, "turned": 0.7}
+            score("a[seed=1]", 0.8, "a"), beside={"axis_index": 0.3, "axis_index_error": 0.1, "turned": 0.7}
         ),
     ]
     axes = scores_by_family(given, statistic=Statistic("axis_index", "axis index κ"))
