@@ -98,9 +98,13 @@ def test_kappa_is_compared_by_default(dataset, pair):
     assert instances.p == pytest.approx(stats.ttest_ind(*kappas, equal_var=False).pvalue)
     # κ of drawn neurons, written out; the same neurons are drawn for all instances.
     counts = np.random.default_rng(0).multinomial(12, np.full(12, 1 / 12), size=4000)
-    drawn = [np.mean([kappa_of(one, counts) for one in score.instances], axis=0) for score in (result.a, result.b)]
+    drawn = [
+        np.mean([kappa_of(one, counts) for one in score.instances], axis=0) for score in (result.a, result.b)
+    ]
     assert neurons.standard_error == pytest.approx(np.std(drawn[0] - drawn[1]), rel=0.1)
-    assert together.standard_error == pytest.approx(math.hypot(instances.standard_error, neurons.standard_error))
+    assert together.standard_error == pytest.approx(
+        math.hypot(instances.standard_error, neurons.standard_error)
+    )
     # An axis index has no ceiling of neurons: its bound is 1.
     assert result.ceiling is None
     assert result.meets_ceiling == {}
@@ -620,7 +624,10 @@ def test_a_dual_bootstrap_by_stored_draws_is_that_of_compare(dataset, pair):
 
 def few_subsets(dataset):
     """Two instances of the family of neurons that stands for the ceiling."""
-    return FixedFamily("neuron_subset", [na.load_model(f"neuron_subset[n=6,seed={seed}]", dataset=dataset) for seed in range(2)])
+    return FixedFamily(
+        "neuron_subset",
+        [na.load_model(f"neuron_subset[n=6,seed={seed}]", dataset=dataset) for seed in range(2)],
+    )
 
 
 def test_record_is_json(dataset, pair):
@@ -644,7 +651,13 @@ def test_command(capsys, tmp_path, dataset):
     from neuroalign.datasets.formats.folder import write_folder
 
     write_folder(dataset, tmp_path / "toy")
-    arguments = ["neuron_subset[n=3]", "neuron_subset[n=4]", str(tmp_path / "toy"), "-b", "correlation_ratio[turns=0]"]
+    arguments = [
+        "neuron_subset[n=3]",
+        "neuron_subset[n=4]",
+        str(tmp_path / "toy"),
+        "-b",
+        "correlation_ratio[turns=0]",
+    ]
     assert run(["compare", *arguments]) == 0
     text = capsys.readouterr().out
     assert "generalises over" in text

@@ -17,7 +17,6 @@ from neuroalign.results import ResultsStore
 from neuroalign.scores import summarise
 from neuroalign.scoring import score, score_all
 
-
 #: The axis index matters to none of these tests.
 RATIO = "correlation_ratio[turns=0]"
 
@@ -136,10 +135,7 @@ def test_scores_say_where_a_model_was_trained_on_other_images(dataset):
         assert found.provenance["trained_on"] == model.trained_on
         assert NOTE not in found.notes
     other = Trained("toy", "0" * 64)
-    assert (
-        "trained on the images of toy, not on the images of single"
-        in score(other, dataset, RATIO).notes
-    )
+    assert "trained on the images of toy, not on the images of single" in score(other, dataset, RATIO).notes
     assert "trained_on" not in score(load_model("pca[n=2]"), dataset, RATIO).provenance
     family = summarise([elsewhere], family="all")
     assert family.provenance["trained_on"] == "elsewhere"

@@ -6,11 +6,11 @@ from typing import Literal
 import numpy as np
 
 from neuroalign.cautions import cautions, is_readable
-from neuroalign.comparison.axes import AXIS_INDEX, describe_chance, format_p, is_above_chance, read_axes
+from neuroalign.comparison.axes import describe_chance, format_p, is_above_chance, read_axes
 from neuroalign.comparison.inference import Inference
 from neuroalign.comparison.samples import Sample, instances_of
 from neuroalign.labels import join_words
-from neuroalign.resampling import Statistic
+from neuroalign.resampling import AXIS_INDEX, Statistic
 from neuroalign.scores import Score
 
 #: A test calls two models different below it.

@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from neuroalign import comparison
 from neuroalign.benchmark import Benchmark, make_benchmark
-from neuroalign.comparison.axes import AXIS_INDEX
 from neuroalign.errors import NeuroalignError
 from neuroalign.registry import benchmarks, unknown_name
-from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
+from neuroalign.resampling import AXIS_INDEX, NeuronStatistic, Resampling, Statistic
 from neuroalign.scores import Score
 from neuroalign.specs import parse_spec
 from neuroalign.studies.evidence import Evidence, scores_of
