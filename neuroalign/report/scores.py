@@ -71,8 +71,9 @@ def scores_by_family(
         With a point for each instance, the mean of each family and its 95 % interval over instances (Student's t; none
         for a single instance), a band over each row from the lowest to the highest chance level of its instances, and
         one over all rows for the ceiling: the 95 % interval of its mean. An open bar spans the scores of the neurons
-        with turned tuning, where scores have them. Scores that are NaN are counted beside the family's name. Families that must not be interpreted (:func:`neuroalign.cautions.is_readable`) are hatched
-        and have a mark; the cautions of all families are below the figure.
+        with turned tuning, where scores have them. Scores that are NaN are counted beside the family's name. Families
+        that must not be interpreted (:func:`neuroalign.cautions.is_readable`) are hatched and have a mark; the cautions
+        of all families are below the figure.
 
     Raises
     ------
