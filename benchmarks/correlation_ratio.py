@@ -117,6 +117,7 @@ class CorrelationRatio(Benchmark):
             notes=[
                 *_notes(int(np.isnan(result.per_neuron).sum())),
                 *turned.notes,
+                *power.notes,
                 *(notes_on_shuffles(originals) if self.n_permutations else []),
             ],
             beside={

@@ -130,7 +130,7 @@ class Decoding(Benchmark):
                 "neuroid": responses["neuroid"].values,
             },
         )
-        notes = [f"{len(real)} stimuli decoded", *turned.notes]
+        notes = [f"{len(real)} stimuli decoded", *turned.notes, *power.notes]
         if decoded.n < FEW_HELD_OUT:
             what = "originals" if decoded.has_variants else "stimuli"
             notes.append(f"only {decoded.n} {what}: the distance is unreliable")

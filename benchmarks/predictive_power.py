@@ -1,6 +1,6 @@
 """How well a model predicts the neurons, for benchmarks that ask about single units."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -36,12 +36,20 @@ class PredictivePower:
         Mean split-half reliability of the neurons; NaN without single trials.
     reliability : float
         Median split-half reliability of the neurons; NaN without single trials.
+    why_unknown : str
+        Why nothing was predicted; empty where something was, or nothing was asked for.
     """
 
     per_neuron: FloatArray
     predicted: NDArray[np.bool_]
     ceiling: float
     reliability: float
+    why_unknown: str = ""
+
+    @property
+    def notes(self) -> list[str]:
+        """Why nothing was predicted, for the notes of a score."""
+        return [self.why_unknown] if self.why_unknown else []
 
     @property
     def value(self) -> float:
@@ -116,6 +124,7 @@ def predict(
     Returns
     -------
     PredictivePower
+        Empty, with the reason, where there are fewer originals than folds and no options were given.
 
     Notes
     -----
@@ -124,6 +133,13 @@ def predict(
     """
     options = lasso or VarianceExplained()
     n_folds = max(options.n_folds, 3)
+    originals = dataset.stimuli.originals(responses["stimulus"].values)
+    if lasso is None and originals.n < n_folds:
+        counted = "originals" if originals.has_variants else "stimuli"
+        return replace(
+            NO_POWER,
+            why_unknown=f"no variance explained: {originals.n} {counted} are too few for {n_folds} folds",
+        )
     rows = np.arange(responses.sizes["stimulus"])
     settings = VarianceExplained(
         n_folds=n_folds,
@@ -134,7 +150,6 @@ def predict(
         seed=options.seed,
     )
     explained = explain(settings.fit_arguments(latents, responses, dataset, rows))
-    originals = dataset.stimuli.originals(responses["stimulus"].values)
     split_half = np.array([np.nan])
     if dataset.trials is not None:
         kept = np.isin(dataset.responses["stimulus"].values, responses["stimulus"].values)

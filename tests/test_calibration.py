@@ -14,6 +14,7 @@ def stored():
     return pd.read_csv(DOCS / "calibration.csv")
 
 
+@pytest.mark.slow
 def test_one_cell_comes_out_as_it_is_stored(stored):
     spec = importlib.util.spec_from_file_location("calibration", DOCS / "calibration.py")
     calibration = importlib.util.module_from_spec(spec)

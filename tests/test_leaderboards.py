@@ -414,6 +414,7 @@ def equal_families(rng, *, n_families=6, n_instances=10, n_neurons=40):
     return samples
 
 
+@pytest.mark.slow
 def test_letters_of_equal_families_err_in_their_five_percent():
     n_simulations, differ = 80, {"welch": 0, "crossed": 0}
     rng = np.random.default_rng(0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -141,7 +142,7 @@ def _join_reasons(samples: Mapping[str, Sample]) -> str:
 
 def _declare(group: ScoreGroup) -> tuple[Resampling, Resampling | None, bool]:
     """Return how the ranking statistic is resampled, how the score where that is another number, and if a control."""
-    benchmark = _benchmark(group)
+    benchmark = installed_benchmark(group.benchmark, group.benchmark_version, group.options)
     if benchmark is None:
         statistic = Statistic("value", group.benchmark, group.higher_is_better)
         return (
@@ -164,12 +165,29 @@ def _at_common_d(benchmark: Benchmark, scores: list[Score]) -> Resampling:
     return benchmark.resampling("at_common_d" if has_d and len(bases) > 1 else "value", scores)
 
 
-def _benchmark(group: ScoreGroup) -> Benchmark | None:
-    """Return the installed benchmark of this version with the options of a group; None where there is none."""
-    # Benchmarks that wrap another one write its version into their options.
-    options = {name: value for name, value in group.options.items() if name != "benchmark_version"}
+def installed_benchmark(name: str, version: int, options: Mapping[str, Any]) -> Benchmark | None:
+    """Return the installed benchmark with the options of a score.
+
+    Parameters
+    ----------
+    name : str
+        Identifier.
+    version : int
+    options : mapping
+        As a score records them: a benchmark of benchmarks adds the version of the wrapped one.
+
+    Returns
+    -------
+    Benchmark or None
+        None where the benchmark, or the one that it wraps, is missing or has another version.
+    """
+    if name not in benchmarks:
+        return None
+    given = {option: value for option, value in options.items() if option != "benchmark_version"}
     try:
-        benchmark = make_benchmark(group.benchmark, benchmarks.get(group.benchmark), options)
+        benchmark = make_benchmark(name, benchmarks.get(name), given)
     except NeuroalignError:
         return None
-    return benchmark if benchmark.version == group.benchmark_version else None
+    wrapped = benchmark.options().get("benchmark_version")
+    same = benchmark.version == version and options.get("benchmark_version") == wrapped
+    return benchmark if same else None

@@ -223,10 +223,10 @@ def explain_no_sample(scores: Sequence[Score], family: str) -> str:
             if all(declared)
             else f"{family} declares no sample of instances, so it is tested over neurons only"
         )
-    options = [_options(score.model) for score in scores]
-    if any("seed" in given for given in options):
+    if has_seeds(scores):
         # Networks of several sizes with one seed each differ by their training as well, which is an error.
         return ""
+    options = [_options(score.model) for score in scores]
     differing = {
         option
         for given in options
@@ -235,6 +235,11 @@ def explain_no_sample(scores: Sequence[Score], family: str) -> str:
     }
     members = "sizes" if differing == {"n"} else "members"
     return f"{family} has no seed: its {members} are not a sample of instances, so it is tested over neurons only"
+
+
+def has_seeds(scores: Iterable[Score]) -> bool:
+    """Return whether the name of an instance has an option ``seed``, its own or the seed of a reducer."""
+    return any("seed" in _options(score.model) for score in scores)
 
 
 def stimulus_draws(

@@ -10,7 +10,7 @@ from neuroalign.comparison import Inference, Over, explain_no_sample, infer_diff
 from neuroalign.registry import unknown_name
 from neuroalign.scores import Score, standard_error
 from neuroalign.stats import crossed_test, welch
-from neuroalign.studies.samples import Sample, is_seeded
+from neuroalign.studies.samples import Sample
 
 _NAN = float("nan")
 
@@ -216,7 +216,7 @@ def paired_drop(scores: Sequence[Score]) -> Difference:
     if not known:
         return Difference(_NAN, reason="no instance has a drop")
     estimate, errors = float(np.mean(values)), []
-    if len(scores) < 2 or is_seeded(scores) or not explain_no_sample(scores, scores[0].family):
+    if len(scores) < 2 or not explain_no_sample(scores, scores[0].family):
         if len(values) < 2:
             return Difference(estimate, reason="a single instance has no spread")
         errors.append(_mean_error(values))

@@ -1,18 +1,18 @@
 """One number of each instance of a family, as claims compare it: higher is better."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuroalign import comparison
-from neuroalign.benchmark import Benchmark, make_benchmark
+from neuroalign.comparison.groups import installed_benchmark
+from neuroalign.comparison.samples import has_seeds
 from neuroalign.errors import NeuroalignError
-from neuroalign.registry import benchmarks, unknown_name
+from neuroalign.registry import unknown_name
 from neuroalign.resampling import AXIS_INDEX, NeuronStatistic, Resampling, Statistic
 from neuroalign.scores import Score
-from neuroalign.specs import parse_spec
 from neuroalign.studies.evidence import Evidence, scores_of
 
 _NAN = float("nan")
@@ -151,9 +151,7 @@ def _sample(
     values = np.array([upward.read(score) for score in scores], dtype=np.float64)
     sample = Sample(
         values,
-        comparison.make_sample(
-            scores, upward, name=name, bootstraps=drawn or None, is_sample=is_seeded(scores) or None
-        ),
+        comparison.make_sample(scores, upward, name=name, bootstraps=drawn or None),
         sign=-1.0 if read != "above chance" and not statistic.higher_is_better else 1.0,
         has_seeds=has_seeds(scores),
     )
@@ -178,7 +176,7 @@ def _changed(resampling: Resampling, change: Callable[[Score], tuple[float, floa
 
 def _resampling(score: Score, read: str, every: Sequence[Score]) -> Resampling:
     """Return how a number of a score is read and resampled, by the options that the score was made with."""
-    benchmark = _benchmark(score)
+    benchmark = installed_benchmark(score.benchmark, score.benchmark_version, score.options)
     wanted = {"above chance": "value", "common D": "at_common_d"}.get(read, read)
     known = [statistic.identifier for statistic in benchmark.statistics] if benchmark is not None else []
     if benchmark is not None and wanted in known:
@@ -197,52 +195,12 @@ def _resampling(score: Score, read: str, every: Sequence[Score]) -> Resampling:
     )
 
 
-def _benchmark(score: Score) -> Benchmark | None:
-    """Return the installed benchmark with the options of a score; None where it is another version or missing."""
-    if score.benchmark not in benchmarks:
-        return None
-    registered = benchmarks.get(score.benchmark)
-    # A benchmark of benchmarks lists the version of the wrapped one among its options.
-    options = {name: value for name, value in score.options.items() if name in _options(registered)}
-    try:
-        return make_benchmark(score.benchmark, registered, options)
-    except NeuroalignError:
-        return None
-
-
-def _options(registered: object) -> list[str]:
-    kind = registered if isinstance(registered, type) else type(registered)
-    return [option.name for option in fields(kind)] if issubclass(kind, Benchmark) else []
-
-
 def _above_chance(score: Score, statistic: Statistic) -> tuple[float, float]:
     """Return offset and scale that put chance at 0 and a perfect score at 1; chance is taken as known."""
     left = statistic.perfect - score.null
     if not (left > 0 if statistic.higher_is_better else left < 0):
         return _NAN, _NAN
     return -score.null / left, 1.0 / left
-
-
-def is_seeded(scores: Sequence[Score]) -> bool:
-    """Whether several instances have seeds and their family declares nothing of them: they are then a sample.
-
-    Networks of several sizes that were trained with one seed each differ by their training as well, which is an error:
-    to leave it out would find differences that another training undoes.
-    """
-    declared = any(score.provenance.get("is_sample") is not None for score in scores)
-    return len(scores) > 1 and has_seeds(scores) and not declared
-
-
-def has_seeds(scores: Sequence[Score]) -> bool:
-    """Whether the name of an instance has a seed, its own or that of a reducer."""
-    for score in scores:
-        try:
-            spec = parse_spec(score.model)
-        except NeuroalignError:
-            continue
-        if any("seed" in options for options in (spec.options, *(part.options for part in spec.wrappers))):
-            return True
-    return False
 
 
 def _with_held_out(

@@ -91,12 +91,18 @@ def test_numbers_without_which_a_score_misleads(dataset):
     assert alignment.beside["D"] == 4
     assert alignment.beside["effective units"] == pytest.approx(1.0, abs=0.05)
     assert alignment.beside["neurons without weight"] == 0
-    ratio = score(model, dataset, "correlation_ratio", use_cache=False)
+    ratio = score(model, dataset, "correlation_ratio[turns=0,predictive_power=False]", use_cache=False)
     corrected = (ratio.value - 1 / 4) / (1 - 1 / 4)
     assert ratio.beside == {
         "informative units": 4,
         "unit proportion": 1.0,
         "corrected for 1/D": pytest.approx(corrected),
+    }
+    assert set(score(model, dataset, "correlation_ratio[turns=2]", use_cache=False).beside) == {
+        *ratio.beside,
+        *("axis_index", "axis_index_error", "axis_index_p", "axis_index_special"),
+        *("regenerated", "turned", "turned_sd"),
+        *("variance_explained", "explained_share", "predicted_neurons", "reliability"),
     }
     recombined = score(model, dataset, "linear_recombination[n_draws=2]", use_cache=False)
     assert recombined.value == pytest.approx(recombined.beside["native"] - recombined.beside["recombined"])
@@ -104,7 +110,7 @@ def test_numbers_without_which_a_score_misleads(dataset):
     assert explained.beside["median noise-corrected r²"] == pytest.approx(1.0, abs=0.05)
 
 
-@pytest.mark.parametrize("name", ["alignment", "correlation_ratio"])
+@pytest.mark.parametrize("name", ["alignment[turns=0]", "correlation_ratio[turns=0]"])
 def test_axes_matter_only_where_neurons_have_axes(name, dataset_factory):
     rotations = [special_ortho_group.rvs(4, random_state=seed) for seed in range(3, 8)]
     gaps = {}

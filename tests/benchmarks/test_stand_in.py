@@ -44,7 +44,13 @@ def mixed():
 
 
 # Neurons tuned to two or three factors or to none, a quarter and a seventh of all, keep the best score below 1.
-@pytest.mark.parametrize(("name", "expected"), [("alignment", 0.8), ("correlation_ratio", 0.6)])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("alignment[turns=0,predictive_power=False]", 0.8),
+        ("correlation_ratio[turns=0,predictive_power=False]", 0.6),
+    ],
+)
 def test_factors_align_with_single_factor_neurons_far_better_than_rotations(name, expected, single, mixed):
     native, difference = gap(single, name)
     assert native > expected
@@ -54,7 +60,7 @@ def test_factors_align_with_single_factor_neurons_far_better_than_rotations(name
 
 
 def test_factors_find_the_neurons_tuned_to_them(single):
-    weights = score(factors(single), single, "alignment", use_cache=False).data["weights"]
+    weights = score(factors(single), single, "alignment[turns=0]", use_cache=False).data["weights"]
     truth = single.truth.loc[weights["neuroid"].values].to_numpy()
     one_factor = (truth != 0).sum(axis=1) == 1
     best = np.abs(weights.values).argmax(axis=0)[one_factor]
@@ -89,11 +95,13 @@ def test_pure_noise_scores_near_chance(single):
     model = as_model(single, noise, "noise")
     explained = score(model, single, "variance_explained", use_cache=False)
     assert abs(explained.value) < 0.01
-    alignment = score(model, single, "alignment", use_cache=False)
+    alignment = score(model, single, "alignment[turns=0]", use_cache=False)
     # The one-standard-error rule leaves neurons that no unit predicts without any weight.
     assert alignment.value < 0.05
     assert alignment.beside["neurons without weight"] > 150
-    ratio = score(model, single, "correlation_ratio", use_cache=False)
+    assert alignment.beside["variance_explained"] == explained.value
+    assert alignment.beside["predicted_neurons"] < 0.1 * 159
+    ratio = score(model, single, "correlation_ratio[turns=0]", use_cache=False)
     assert ratio.value == pytest.approx(ratio.null, abs=0.02)
-    decoding = score(model, single, "decoding", use_cache=False)
+    decoding = score(model, single, "decoding[turns=0]", use_cache=False)
     assert decoding.value == pytest.approx(1.0, abs=0.1)

@@ -169,7 +169,7 @@ def test_equal_images_are_one_original():
 
 def test_decoding_holds_out_whole_originals():
     model, dataset = make([5] * 100)
-    result = score(model, dataset, "decoding[n_permutations=2]", use_cache=False)
+    result = score(model, dataset, "decoding[n_permutations=2,turns=0]", use_cache=False)
     groups = dataset.stimuli.groups(dataset.stimuli.ids)
     held_out = np.isin(dataset.stimuli.ids, result.data["stimulus"].values)
     assert held_out.sum() == 50
@@ -250,6 +250,7 @@ def strongest(units, responses):
     return float(np.abs(np.corrcoef(units.T, responses.T)[: units.shape[1], units.shape[1] :]).max())
 
 
+@pytest.mark.slow
 def test_shuffles_of_variants_are_calibrated():
     """Each p-value of a model of noise is as likely as any other; shuffles of single stimuli reject too often."""
     grouped, single = [], []
@@ -270,14 +271,18 @@ def test_shuffles_of_variants_are_calibrated():
 
 def test_shuffles_say_which_originals_keep_their_place():
     model, dataset = make([2] * 60 + [3])
-    result = score(model, dataset, "correlation_ratio[n_permutations=2]", use_cache=False, n_permutations=2)
+    result = score(
+        model, dataset, "correlation_ratio[n_permutations=2,turns=0]", use_cache=False, n_permutations=2
+    )
     assert list(result.notes) == [
         "shuffles keep the 61 originals together",
         "1 of 61 originals keep their place in shuffles: no other one has as many variants",
     ]
     model, dataset = make([2, 3, 4, 5, 6])
-    ratio = score(model, dataset, "correlation_ratio", use_cache=False)
+    ratio = score(model, dataset, "correlation_ratio[turns=0]", use_cache=False)
     assert np.isnan(ratio.null)
+    assert "variance_explained" not in ratio.beside
+    assert ratio.notes[0] == "no variance explained: 5 originals are too few for 10 folds"
     assert ratio.notes[-1] == (
         "no two of the 5 originals have equally many variants, so there is no shuffle: the level of chance is not known"
     )
@@ -294,7 +299,7 @@ def test_the_bootstrap_draws_originals():
     latents, responses = benchmark.align(model, dataset)
     drawn = np.random.default_rng([3, 1]).integers(40, size=40)
     rows = (5 * drawn[:, None] + np.arange(5)).ravel()
-    refit = benchmark.resampling().refit(latents, responses, dataset, rows)
+    refit = benchmark.resampling("value").refit(latents, responses, dataset, rows)
     np.testing.assert_array_equal(result.data["terms"].values[1], refit.terms)
     assert (result.error_over, result.provenance["n_originals"]) == ("originals", 40)
     assert list(result.notes) == ["of alignment", "draws and folds keep the 40 originals together"]
@@ -337,8 +342,9 @@ def test_a_comparison_draws_originals():
         use_cache=False,
     )
     by_name = {each.over: each for each in compared.generalisations}
-    assert by_name["stimuli"].n == "40 originals"
-    assert by_name["neurons and stimuli"].n == "10 × 40 originals"
+    # 40 originals, not 200 stimuli.
+    assert by_name["stimuli"].n == "40"
+    assert by_name["neurons and stimuli"].n == "10 × 40"
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -352,7 +358,12 @@ def test_the_order_of_stimuli_changes_no_score(random, with_variants):
     moved = replace(dataset, recording=dataset.recording.isel(presentation=others), stimuli=stimuli)
     latents = model.latents(dataset.stimuli).isel(stimulus=order)
     moved_model = PrecomputedModel(latents, "noise")
-    for name in ("alignment", "variance_explained", "correlation_ratio", "decoding"):
+    for name in (
+        "alignment[turns=2]",
+        "variance_explained",
+        "correlation_ratio[turns=2]",
+        "decoding[turns=2]",
+    ):
         first = score(model, dataset, name, use_cache=False, n_permutations=1)
         second = score(moved_model, moved, name, use_cache=False, n_permutations=1)
         assert (first.value, first.error, first.null) == (second.value, second.error, second.null)

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from neuroalign.cli.data import data
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.formats.rasters import read_rasters
 from neuroalign.datasets.labelling import leave_out_unusable
-from neuroalign.errors import DatasetError
+from neuroalign.errors import DatasetError, NeuroalignWarning
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "recordings.md"
 
@@ -31,9 +32,12 @@ def add(recordings, monkeypatch):
     monkeypatch.chdir(recordings)
 
     def run(name):
-        result = CliRunner().invoke(data, documented_commands()[name])
-        assert result.exit_code == 0, result.output
-        return load_dataset(name)
+        with warnings.catch_warnings():
+            # The folder of one recording has the name of its dataset.
+            warnings.filterwarnings("ignore", ".*names both a dataset and a folder here", NeuroalignWarning)
+            result = CliRunner().invoke(data, documented_commands()[name])
+            assert result.exit_code == 0, result.output
+            return load_dataset(name)
 
     return run
 
@@ -77,7 +81,7 @@ def test_cowley2023_pairs_the_first_image_with_column_0(add, recordings):
     assert found.stimuli.table.loc["image0001", "filename"] == "image0001.jpg"
 
 
-def test_majajhong25(add, recordings):
+def test_majajhong25(add, recordings, tmp_path, monkeypatch):
     found = add("majajhong25")
     assert found.responses.shape == (25, 296)
     assert found.trials.shape == (25, 28, 296)
@@ -88,6 +92,8 @@ def test_majajhong25(add, recordings):
     assert found.metadata["window_ms"] == [70, 170]
     assert found.stimuli.table["category_name"].nunique() == 8
     assert found.stimuli.pixels(64).shape == (25, 64, 64)
+    # Where no folder has the name of the dataset.
+    monkeypatch.chdir(tmp_path)
     report = CliRunner().invoke(data, ["validate", "majajhong25", "--json"])
     assert report.exit_code == 0
     assert json.loads(report.stdout)["images_readable"] == 25

@@ -12,6 +12,7 @@ from neuroalign.latents_cache import compute_latents
 from neuroalign.models import load_model
 from neuroalign.scoring import score
 from neuroalign.stimuli import StimulusSet
+from neuroalign.studies.members import load_members
 from neuroalign.studies.running import plan_study
 
 
@@ -155,5 +156,7 @@ def test_a_study_of_a_small_recording_keeps_its_ceiling(dataset, tmp_path):
     with pytest.warns(
         NeuroalignWarning, match="single has 12 neurons, too few for subsets of 20, 30, 40 and 50"
     ):
-        _, models = run._models(run.study.families["Neuron subsets"])
-    assert len(models) == 10
+        family = run.study.families["Neuron subsets"]
+        members, impossible = load_members(family.model, family.grids[run.grid].options, run.dataset)
+    assert len(members.instances()) == 10
+    assert set(impossible) == {f"n={n}, seed={seed}" for n in (20, 30, 40, 50) for seed in (0, 1)}

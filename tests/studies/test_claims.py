@@ -8,7 +8,9 @@ import pytest
 import xarray as xr
 from scipy import stats
 
+from neuroalign.benchmark import load_benchmark
 from neuroalign.errors import NeuroalignError
+from neuroalign.registry import benchmarks
 from neuroalign.report import udr_against_alignment
 from neuroalign.report.families import mean_interval
 from neuroalign.scores import Score
@@ -32,7 +34,7 @@ def score(model, value, *, benchmark="alignment", family="", **fields):
         family=family or model.partition("[")[0],
         dataset="toy",
         benchmark=benchmark,
-        benchmark_version=1,
+        benchmark_version=load_benchmark(benchmark).version if benchmark in benchmarks else 1,
         **fields,
     )
 
@@ -277,7 +279,10 @@ class TestReading:
         known = samples(evidence(a=[one, other]), "alignment", read="value")["a"]
         assert known.tested.neurons == ("n00", "n01")
         # Both instances at once: 1 - H times the weight, and the weight, of each.
-        np.testing.assert_allclose(known.tested.of_neurons.terms, [[0.1, 1.0] * 2, [2.7, 3.0] * 2])
+        parts = known.tested.of_neurons.parts
+        np.testing.assert_allclose(
+            np.hstack([part.terms for part in parts]), [[0.1, 1.0] * 2, [2.7, 3.0] * 2]
+        )
 
 
 class TestNeurons:
@@ -639,9 +644,9 @@ class TestOptions:
     def test_all_neurons_give_the_score_itself(self, aggregate, value):
         sample = samples(evidence(x=self.of(aggregate, value)), "alignment", read="value")["x"]
         assert sample.tested.of_neurons(np.ones((1, 4))) == pytest.approx([value])
-        # Without the first neuron.
+        # Without the first neuron; the other neurons keep their shares of the best unit.
         assert sample.tested.of_neurons([[0, 1, 1, 1]]) == pytest.approx(
-            [0.4 if aggregate == "neuron_mean" else (0.45 + 0.3) / 2]
+            [0.4 if aggregate == "neuron_mean" else (0.5 / 3 + 0.4 / 3 + 0.3) / (2 / 3 + 1)]
         )
 
     def test_a_maximum_over_neurons_is_not_tested_as_a_mean(self):
@@ -673,7 +678,8 @@ class TestSeedless:
         # They are compared over neurons, asked for or not.
         wide = differ(known["a"], known["pca"])
         assert wide == differ(known["a"], known["pca"], neurons=True)
-        terms = [known[name].tested.of_neurons.terms[:, ::2].mean(axis=1) for name in ("a", "pca")]
+        parts = [known[name].tested.of_neurons.parts for name in ("a", "pca")]
+        terms = [np.mean([part.terms[:, 0] for part in each], axis=0) for each in parts]
         over_neurons = np.std(terms[0] - terms[1]) / np.sqrt(60)
         assert wide.error == pytest.approx(np.hypot(stats.sem(known["a"].values), over_neurons), rel=0.05)
         found = best(self.given(), scoring="alignment", subject="a", neurons=True)

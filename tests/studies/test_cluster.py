@@ -29,7 +29,7 @@ variance_explained = "alignment"
 [families.pca.grids.small]
 options = { n = [10, 12, 14, 16, 18, 20] }
 [scorings.alignment]
-options = { n_folds = 3 }
+options = { n_folds = 3, turns = 0, predictive_power = false }
 [scorings.rotation]
 benchmark = "linear_recombination"
 options = { kind = "orthogonal", n_draws = 3 }

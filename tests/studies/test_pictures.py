@@ -50,7 +50,7 @@ def evidence():
             family="beta_vae",
             dataset="toy",
             benchmark="alignment",
-            benchmark_version=1,
+            benchmark_version=2,
             beside={"D": 10, "axis_index": index},
         )
         for name, value, index in zip(names, betas + rng.normal(size=16), rng.normal(size=16), strict=True)

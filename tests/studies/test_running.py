@@ -29,7 +29,7 @@ options = { n = [10, 12, 14] }
 [families.ghost]
 model = "vgg_face"
 [scorings.alignment]
-options = { n_folds = 3 }
+options = { n_folds = 3, turns = 0, predictive_power = false }
 [[claims]]
 name = "pca is best"
 kind = "best"
@@ -191,7 +191,7 @@ is_ceiling = true
 options = { n = [4, 8, 30], seed = [0, 1] }
 [scorings.ratio]
 benchmark = "correlation_ratio"
-options = { n_permutations = 0 }
+options = { n_permutations = 0, turns = 0, predictive_power = false }
 """
     path = tmp_path / "mine.toml"
     path.write_text(text, encoding="utf-8")
