@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from neuroalign.cautions import MARK, cautions_of_instances, is_readable
+from neuroalign.comparison import Inference, Sample, infer_own_mean
 from neuroalign.errors import UsageError
 from neuroalign.metrics.axis_index import SPECIAL
 from neuroalign.report.families import (
@@ -44,6 +45,7 @@ def scores_by_family(
     scores: Iterable[Score],
     *,
     statistic: Statistic | None = None,
+    samples: Mapping[str, Sample] | None = None,
     ceiling: Iterable[Score] = (),
     styles: Mapping[str, FamilyStyle] | None = None,
     ax: "Axes | None" = None,
@@ -57,6 +59,9 @@ def scores_by_family(
     statistic : Statistic, optional
         The number of the scores that is drawn; by default their value. An axis index is drawn with its standard error
         over neurons for each instance, and with lines at turned axes (0) and at the least special index.
+    samples : mapping of str to Sample, optional
+        Families as samples of this number, for the intervals that leaderboards have: over instances and neurons, see
+        :func:`neuroalign.comparison.infer_own_mean`. By default intervals are over instances (Student's t).
     ceiling : iterable of Score
         Of the family that serves as the ceiling, such as subsets of neurons. Without it the ceilings that the
         scores have themselves are shown.
@@ -94,11 +99,12 @@ def scores_by_family(
     order = _best_first(families, higher_is_better=first.higher_is_better)
     look = styles_of(families, styles)
     cautions = _cautions_below(order, scored)
+    intervals = {name: infer_own_mean(sample) for name, sample in (samples or {}).items() if name in families}
     below = sum(_LINE * (1 + str(entry.get_label()).count("\n")) for entry in cautions)
     axes = new_axes(height=_AROUND + _ROW * len(order) + below) if ax is None else ax
     handles: list[Artist] = [
         Line2D([], [], color=FAINT, marker="o", linestyle="", alpha=0.7, label="instance"),
-        Line2D([], [], color=INK, marker="|", markersize=7, label="mean, 95 % CI"),
+        Line2D([], [], color=INK, marker="|", markersize=7, label=_label_of_mean(intervals)),
     ]
     limit = _ceiling(families, bound, higher_is_better=first.higher_is_better)
     if limit is not None:
@@ -130,7 +136,7 @@ def scores_by_family(
             )
         if statistic is not None and statistic.identifier == AXIS_INDEX:
             _errors(axes, families[family], row, look[family])
-        _row(axes, values_of(families[family]), row, look[family], apart)
+        _row(axes, values_of(families[family]), row, look[family], apart, intervals.get(family))
     if chance:
         handles.append(Patch(color="#c9c9c9", label="chance"))
     if turned:
@@ -243,7 +249,20 @@ def _best_first(families: Mapping[str, list[Score]], *, higher_is_better: bool) 
     return sorted(families, key=rank)
 
 
-def _row(axes: "Axes", values: NDArray[np.float64], row: int, style: FamilyStyle, apart: float) -> None:
+def _label_of_mean(intervals: Mapping[str, Inference]) -> str:
+    """Name the means and their intervals, with all that these are over."""
+    over = sorted({interval.over for interval in intervals.values() if not interval.reason}, key=len)
+    return "mean, 95 % CI" + (f" over {' or '.join(over)}" if over else "")
+
+
+def _row(
+    axes: "Axes",
+    values: NDArray[np.float64],
+    row: int,
+    style: FamilyStyle,
+    apart: float,
+    interval: Inference | None = None,
+) -> None:
     """Draw the instances in the upper part of a row, their mean and its interval in the lower part."""
     finite = np.sort(values[np.isfinite(values)])
     axes.plot(
@@ -258,6 +277,8 @@ def _row(axes: "Axes", values: NDArray[np.float64], row: int, style: FamilyStyle
         label="instances",
     )
     mean, low, high = mean_interval(finite)
+    if interval is not None and not interval.reason:
+        low, high = interval.ci_low, interval.ci_high
     if np.isfinite(mean):
         axes.plot([mean, mean], [row + 0.18, row + 0.38], color=INK, linewidth=1.6, zorder=4, label="mean")
     if np.isfinite(low):

@@ -7,6 +7,7 @@ import pytest
 from neuroalign import arrays
 from neuroalign.benchmark import load_benchmark
 from neuroalign.errors import NeuroalignError, NeuroalignWarning, UnknownNameError
+from neuroalign.leaderboards import leaderboard
 from neuroalign.models import FixedFamily, load_model
 from neuroalign.registry import models
 from neuroalign.report.gathering import gather_figures
@@ -259,3 +260,15 @@ def test_arrays_that_cannot_be_read(scored):
         "udr_painter",
     ]
     assert left_out["units_by_neurons_painter"] == "the arrays of its scores cannot be read"
+
+
+def test_figures_have_the_intervals_of_leaderboards(scored):
+    drawn, _ = gathered(scored, benchmarks=BENCHMARKS[:1])
+    (axes,) = [axes for name, axes in drawn.items() if name.endswith("axis_index")]
+    table = leaderboard(scored, BENCHMARKS[0]).set_index("family")
+    (interval,) = [line for line in axes.lines if line.get_label() == "interval"]
+    np.testing.assert_allclose(
+        interval.get_xdata(), table.loc["painter", ["ci_low", "ci_high"]].to_numpy(float)
+    )
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert f"mean, 95 % CI over {table.loc['painter', 'interval_over']}" in labels
