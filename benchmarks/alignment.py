@@ -108,7 +108,7 @@ class Alignment(LassoBenchmark):
                 "unweighted mean": result.mean,
                 "effective units": _median(result.effective_units),
                 "neurons without weight": result.n_zero_neurons,
-                **turned.beside(self.seed),
+                **turned.beside(responses["neuroid"].values, self.seed),
                 **power.beside,
                 **(
                     {"predicted_alignment": _mean_of(result.per_neuron, strength, power.predicted)}

@@ -43,7 +43,8 @@ class Regenerated:
     ----------
     model : TurnedTuning
     neurons : array of int
-        Columns of the responses that are regenerated: neurons that are units of the model are left out.
+        Columns of the responses that are regenerated, in the order of the neurons' names: neurons that are units of
+        the model are left out.
     n_turns : int
     """
 
@@ -117,7 +118,9 @@ def regenerate(
             stacklevel=3,
         )
     informative = latents["informative"].values
-    neurons = np.flatnonzero(self_pairs(latents, responses, dataset) < 0)
+    # By name, so that the same neurons in another order have the same rotations.
+    order = np.argsort(responses["neuroid"].values.astype(str), kind="stable")
+    neurons = order[self_pairs(latents, responses, dataset)[order] < 0]
     if neurons.size < 3 or informative.sum() < 2:
         return None
     chosen = np.arange(responses.sizes["stimulus"]) if rows is None else rows

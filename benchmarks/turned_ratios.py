@@ -70,6 +70,7 @@ class TurnedRatios:
         error = float("nan")
         if self.aggregate != "unit_max" and len(self.neuroids) > 1:
             statistic = _statistic(self.neuroids, *self.ratios, self.aggregate)
+            statistic = statistic.in_order(sorted(statistic.neurons))
             drawn = bootstrap_means([statistic], len(self.neuroids), n_resamples=N_RESAMPLES, seed=seed)
             error = float(drawn.std(ddof=1))
         return describe(axis_index(scores[0], scores[1:]), error)

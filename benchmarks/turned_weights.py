@@ -59,11 +59,13 @@ class TurnedWeights:
             return NeuronStatistic(neurons, np.zeros((len(neurons), 1)), lambda sums: np.zeros(len(sums)))
         return _statistic(neuroids, self.fitted)
 
-    def beside(self, seed: int) -> dict[str, float]:
-        """Return the numbers beside the score."""
+    def beside(self, neuroids: NDArray[np.str_], seed: int) -> dict[str, float]:
+        """Return the numbers beside the score; neurons are drawn in the order of their names."""
         if self.fitted is None:
             return undefined() if self.asked else {}
-        return describe(self.fitted.index(self.n_units), self.fitted.error(seed=seed))
+        order = np.argsort(neuroids.astype(str), kind="stable")
+        ordered = TurnedAlignment(self.fitted.strength[:, order], self.fitted.entropy[:, order])
+        return describe(self.fitted.index(self.n_units), ordered.error(seed=seed))
 
 
 def index_of_score(score: Score) -> NeuronStatistic:
