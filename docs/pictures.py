@@ -59,7 +59,7 @@ def alignment_of_models() -> None:
     panels[0].set_yticklabels(families.values())
     panels[1].set(xlim=(-0.1, 1), xlabel="axis index κ")
     panels[1].axvline(0.1, color=INK, lw=0.8, ls=":")
-    panels[1].text(0.11, -0.52, "special axes lie above .10", fontsize=7, color=INK, va="center")
+    panels[1].text(0.11, -0.52, "special: κ − 1.645 SE > .10", fontsize=7, color=INK, va="center")
     panels[1].axvline(0, color="0.6", lw=0.8)
     panels[0].set_ylim(len(families) - 0.5, -0.7)
     for panel in panels:
