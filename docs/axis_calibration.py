@@ -4,9 +4,10 @@ Simulates recordings of neurons over faces and scores them by alignment with its
 each neuron follows one factor; in the others neurons follow mixtures of the factors, so that no axis is special.
 
 ``--prepare FOLDER`` writes the units and factors of the bundled stand-in and, where they are available, of the
-photographs of ``fairface_frontal`` (see docs/calibration.md). ``--run FOLDER`` simulates, and writes one row for each
-recording to ``docs/axis_calibration.csv``; it needs NumPy, SciPy and numba only, and takes an hour and a half on one
-core. ``--picture`` draws the figure and prints the tables from these rows.
+photographs of ``fairface_frontal`` (see docs/calibration.md). ``--run FOLDER`` simulates: it adds one row for each
+recording to ``FOLDER/recordings.csv``, leaves out the conditions that are there, and writes a row for each condition
+to ``docs/axis_calibration.csv``. It needs NumPy, SciPy, pandas and numba only, and takes 8 minutes on 16 cores.
+``--picture`` draws the figures and prints the tables from these rows.
 """
 
 import argparse
@@ -37,6 +38,7 @@ MIXED = {
     "positive": "weights of one sign only",
 }
 N_NEURONS, N_STIMULI, N_TURNS = 60, 1_200, 20
+CONDITION = ["faces", "units", "kind", "reliability", "n_stimuli", "n_neurons"]
 COLUMNS = [
     "faces", "units", "n_units", "kind", "reliability", "n_stimuli", "n_neurons", "draw",
     "index", "error", "p", "special", "regenerated", "turned", "tuned", "rank",
@@ -236,41 +238,134 @@ def _simulate(task: tuple[str, str, str, float | str, int, int, int]) -> list[di
     return rows
 
 
-def run(folder: Path, output: Path, n_jobs: int) -> None:
-    """Simulate all conditions in `n_jobs` processes; conditions that are done are skipped."""
+def run(folder: Path, n_jobs: int) -> None:
+    """Simulate the conditions that are not done yet in `n_jobs` processes, then summarise all of them."""
     import multiprocessing
+
+    import pandas as pd
 
     from neuroalign.metrics import lasso_cv
 
     for path in sorted(folder.glob("*.npz")):
         with np.load(path) as stored:
             _arrays[path.stem] = {name: stored[name] for name in stored.files}
+    rows_file = folder / "recordings.csv"
+    done: set[tuple[str, ...]] = set()
+    if rows_file.exists():
+        done = set(map(tuple, pd.read_csv(rows_file, dtype=str)[CONDITION].drop_duplicates().to_numpy()))
     # Compile once, before the processes start.
     lasso_cv(*np.random.default_rng(0).standard_normal((2, 100, 4)))
     # The slowest first, so that all processes end together.
     tasks = sorted(
-        (task for task in conditions() if task[0] in _arrays),
+        (task for task in conditions() if task[0] in _arrays and tuple(map(str, task[:6])) not in done),
         key=lambda task: -_arrays[task[0]][task[1]].shape[1],
     )
-    with output.open("w", newline="") as file:
+    with rows_file.open("a", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
+        if not done:
+            writer.writeheader()
         with multiprocessing.get_context("fork").Pool(n_jobs) as pool:
             for number, rows in enumerate(pool.imap_unordered(_simulate, tasks), 1):
                 writer.writerows(rows)
                 file.flush()
                 print(f"{number} of {len(tasks)} conditions", end="\r", flush=True)
     print()
+    summarise(rows_file)
+
+
+def summarise(rows_file: Path) -> None:
+    """Write one row for each condition: mean and SD of κ, and how often each rule calls its axes special."""
+    import pandas as pd
+
+    from neuroalign.metrics import is_special
+
+    rows = pd.read_csv(rows_file, dtype={"reliability": str})
+    rows["by_p"] = rows["p"] <= 0.05
+    rows["by_p_and_index"] = rows["by_p"] & (rows["index"] > 0.1)
+    numbers = rows[["index", "error", "p"]].to_numpy(np.float64)
+    rows["special"] = [is_special(*row) for row in numbers]
+    summary = rows.groupby(CONDITION, sort=True).agg(
+        n=("index", "size"),
+        index=("index", "mean"),
+        sd=("index", "std"),
+        error=("error", "median"),
+        by_p=("by_p", "mean"),
+        by_p_and_index=("by_p_and_index", "mean"),
+        special=("special", "mean"),
+    )
+    summary.round(3).to_csv(TABLE, lineterminator="\n")
+
+
+def picture() -> None:
+    """Draw the shares of recordings that are called special, and print them as tables."""
+    import matplotlib.pyplot as plt
+    import pandas as pd
+
+    table = pd.read_csv(TABLE, dtype={"reliability": str})
+    table = table[(table["n_stimuli"] == N_STIMULI) & (table["n_neurons"] == N_NEURONS)]
+    levels = list(map(str, RELIABILITIES))
+    groups = {
+        "six kinds of mixtures": [kind for kind in MIXED if kind != "positive"],
+        "mixtures of one sign": ["positive"],
+    }
+    rules = {
+        "by_p": ("p ≤ .05", "#a0a0a0", "s:"),
+        "by_p_and_index": ("p ≤ .05 and κ > .10", "#d55e00", "D--"),
+        "special": ("p ≤ .05 and κ − 1.645 SE > .10 (the rule of neuroalign)", "#0072b2", "o-"),
+    }
+    markers = ["o-", "s-", "D-", "^-", "v-", "P-"]
+    figure, axes = plt.subplots(2, 3, figsize=(11, 5.8), sharey=True, layout="constrained")
+    for row, faces in zip(axes, ("photographs", "stand-in"), strict=True):
+        chosen = table[table["faces"] == faces]
+        for panel, (name, kinds) in zip(row, groups.items(), strict=False):
+            pooled = chosen[chosen["kind"].isin(kinds)]
+            for rule, (label, colour, style) in rules.items():
+                share = _pooled(pooled, rule).reindex(levels)
+                panel.plot(range(len(levels)), share, style, color=colour, label=label, markersize=5)
+                print(faces, name, label, share.round(3).to_dict(), sep=" | ")
+            panel.axhline(0.05, color="k", linewidth=0.7)
+            panel.set_title(f"{faces}: {name}\n(axes are not special)", fontsize=9)
+        single = chosen[chosen["kind"] == "single"]
+        for (units, rows), style in zip(single.groupby("units", sort=False), markers, strict=False):
+            rows = rows.set_index("reliability").reindex(levels)
+            label = units.removesuffix(" of the stand-in")
+            row[2].plot(range(len(levels)), rows["special"], style, label=label, markersize=5, alpha=0.8)
+            print(faces, "single factors", units, sep=" | ", end=" | ")
+            print(rows["special"].to_dict(), rows["index"].round(2).tolist(), sep=" | ")
+        row[2].set_title(f"{faces}: single factors\n(axes are special)", fontsize=9)
+        row[2].legend(
+            title="by the rule, units of",
+            fontsize=7,
+            title_fontsize=8,
+            loc="center left",
+            bbox_to_anchor=(1, 0.5),
+        )
+        row[0].set_ylabel("share of recordings\ncalled special")
+    for panel in axes.flat:
+        panel.set(ylim=(-0.03, 1.03), xlabel="reliability of the neurons")
+        panel.set_xticks(range(len(levels)), levels, fontsize=8)
+        panel.spines[["top", "right"]].set_visible(False)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower left", ncols=3, fontsize=8, frameon=False)
+    figure.savefig(FOLDER / "_static" / "axis_calibration.png", dpi=130)
+
+
+def _pooled(table: Any, rule: str) -> Any:
+    """Return the share of recordings at each reliability, over all units and kinds."""
+    weighted = (table[rule] * table["n"]).groupby(table["reliability"]).sum()
+    return weighted / table.groupby("reliability")["n"].sum()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--prepare", type=Path, metavar="FOLDER")
     parser.add_argument("--run", type=Path, metavar="FOLDER")
-    parser.add_argument("--output", type=Path, default=TABLE)
+    parser.add_argument("--picture", action="store_true")
     parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) - 1))
     arguments = parser.parse_args()
     if arguments.prepare:
         prepare(arguments.prepare)
     if arguments.run:
-        run(arguments.run, arguments.output, arguments.jobs)
+        run(arguments.run, arguments.jobs)
+    if arguments.picture:
+        picture()

@@ -7,59 +7,68 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy.linalg import expm
-from scipy.stats import ortho_group
 
 import neuroalign as na
+from neuroalign.metrics import completeness_at
 from neuroalign.report import save, udr_against_alignment
 from neuroalign.report.gathering import gather_figures
 from neuroalign.selection import add_udr
 from neuroalign.traversals import latent_traversals
 
 FOLDER = Path(__file__).parent / "_static"
-DATASETS = {"AM-faces-sim": "single-factor neurons", "AM-faces-sim-mixed": "mixed neurons"}
-INK, FAINT = "#1b3a57", "#b0b7bf"
-
-
-def factors_as_model(dataset: na.Dataset, *, seed: int | None = None) -> na.Model:
-    """Return the true generative factors, or with a seed a random rotation of them, as a model."""
-    values = dataset.factors.to_numpy()
-    values = (values - values.mean(axis=0)) / values.std(axis=0)
-    if seed is not None:
-        values = values @ ortho_group.rvs(values.shape[1], random_state=seed)
-    latents = xr.DataArray(values, dims=("stimulus", "unit"), coords={"stimulus": dataset.stimuli.ids})
-    return na.as_model(latents, identifier="true factors" if seed is None else f"rotated factors {seed}")
+INK = "#1b3a57"
+DATASETS = {
+    "AM-faces-sim": {"label": "neurons follow single factors", "colour": INK, "marker": "o", "side": -1},
+    "AM-faces-sim-mixed": {"label": "neurons follow mixtures", "colour": "#d98a3d", "marker": "D", "side": 1},
+}
 
 
 def alignment_of_models() -> None:
-    """Draw the alignment of every instance, for both kinds of simulated neurons, at a common D."""
-    figure, axes = plt.subplots(figsize=(7.2, 3.1), layout="constrained")
-    rows = ["true factors", "rotated factors", "beta_vae", "ica", "pca"]
-    for name, (marker, colour) in zip(DATASETS, [("o", INK), ("D", FAINT)], strict=True):
+    """Draw C at a common D and κ of every bundled instance, for both kinds of simulated neurons."""
+    families = {
+        "beta_vae": "β-VAE",
+        "vae": "VAE",
+        "autoencoder": "autoencoder",
+        "classifier": "classifier",
+        "ica": "ICA",
+        "pca": "PCA",
+        "aam": "AAM",
+    }
+    figure, panels = plt.subplots(1, 2, figsize=(8.2, 4.6), sharey=True, layout="constrained")
+    for name, style in DATASETS.items():
         dataset = na.load_dataset(name)
-        rotated = [factors_as_model(dataset, seed=seed) for seed in range(5)]
-        models = [
-            [factors_as_model(dataset)],
-            rotated,
-            *(na.load_model(each).instances(dataset) for each in rows[2:]),
-        ]
-        for row, instances in enumerate(models):
-            values = [na.score(each, dataset, "alignment[n_units=50]").value for each in instances]
-            shift = -0.12 if marker == "o" else 0.12
-            axes.plot(
-                values, np.full(len(values), row + shift), marker, color=colour, ms=5, alpha=0.75, mew=0
-            )
-            axes.plot([np.mean(values)] * 2, [row + shift - 0.1, row + shift + 0.1], color=colour, lw=2)
-        axes.plot([], [], marker, color=colour, label=f"{name}: {DATASETS[name]}")
-    axes.set(
-        yticks=range(len(rows)),
-        yticklabels=rows,
-        xlim=(0, 1),
-        xlabel="alignment at D = 50 (simulated recordings)",
-    )
-    axes.invert_yaxis()
-    axes.grid(axis="x", color="0.9")
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(axis="y", length=0)
+        for row, family in enumerate(families):
+            scores = [
+                na.score(model, dataset, "alignment") for model in na.load_model(family).instances(dataset)
+            ]
+            # Each instance has a height of its own within the row; the two kinds of neurons do not overlap.
+            height = row + style["side"] * np.linspace(0.06, 0.38, len(scores) + 2)[1:-1]
+            common = [completeness_at(score.value, int(score.beside["D"]), 50) for score in scores]
+            stretch = [np.log(score.beside["D"]) / np.log(50) for score in scores]
+            error = [score.error * factor for score, factor in zip(scores, stretch, strict=True)]
+            index = [score.beside["axis_index"] for score in scores]
+            index_error = [score.beside["axis_index_error"] for score in scores]
+            label = f"{name}: {style['label']}" if row == 0 else None
+            for panel, values, errors in ((panels[0], common, error), (panels[1], index, index_error)):
+                panel.errorbar(
+                    values, height, xerr=errors, fmt=style["marker"], color=style["colour"], ms=3.5, elinewidth=1,
+                    mew=0, label=label,
+                )  # fmt: skip
+                label = None
+    panels[0].set(xlim=(0, 1), xlabel="alignment C at D = 50", yticks=range(len(families)))
+    panels[0].set_yticklabels(families.values())
+    panels[1].set(xlim=(-0.1, 1), xlabel="axis index κ")
+    panels[1].axvline(0.1, color=INK, lw=0.8, ls=":")
+    panels[1].text(0.11, -0.52, "special: κ − 1.645 SE > .10", fontsize=7, color=INK, va="center")
+    panels[1].axvline(0, color="0.6", lw=0.8)
+    panels[0].set_ylim(len(families) - 0.5, -0.7)
+    for panel in panels:
+        panel.grid(axis="x", color="0.92")
+        panel.set_axisbelow(True)
+        for row in range(1, len(families)):
+            panel.axhline(row - 0.5, color="0.9", lw=0.8)
+        panel.spines[["top", "right", "left"]].set_visible(False)
+        panel.tick_params(axis="y", length=0)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     figure.savefig(FOLDER / "alignment.png", dpi=150)
 

@@ -64,7 +64,7 @@ def cautions_of_instances(instances: Sequence[Score]) -> list[str]:
     list of str
         As :func:`cautions`.
     """
-    return [_finish(text, is_grave, [instances[0]]) for text, is_grave in _describe(instances)]
+    return merge_cautions_of_instances([instances])
 
 
 def merge_cautions(scores: Sequence[Score]) -> list[str]:
@@ -96,11 +96,18 @@ def merge_cautions_of_instances(groups: Sequence[Sequence[Score]]) -> list[str]:
     list of str
         As :func:`cautions`.
     """
-    holds: dict[tuple[str, bool], list[Score]] = {}
+    holds: dict[tuple[str, bool], list[str]] = {}
+    more: dict[tuple[str, bool], str] = {}
     for instances in groups:
-        for caution in _describe(instances):
-            holds.setdefault(caution, []).append(instances[0])
-    return [_finish(text, is_grave, of_benchmark) for (text, is_grave), of_benchmark in holds.items()]
+        for text, addition, is_grave in _describe(instances):
+            names = holds.setdefault((text, is_grave), [])
+            if (name := name_benchmark(instances[0].benchmark)) not in names:
+                names.append(name)
+            more[text, is_grave] = more.get((text, is_grave)) or addition
+    return [
+        f"{text}{more[text, is_grave]}: do not interpret {join_words(names)}" if is_grave else text
+        for (text, is_grave), names in holds.items()
+    ]
 
 
 def is_readable(*scores: Score) -> bool:
@@ -121,24 +128,18 @@ def is_readable(*scores: Score) -> bool:
     return 2 * sum(bool(_grave(_findings(instance))) for instance in instances) < len(instances)
 
 
-def _finish(text: str, is_grave: bool, scores: Sequence[Score]) -> str:
-    names = list(dict.fromkeys(name_benchmark(score.benchmark) for score in scores))
-    return f"{text}: do not interpret {join_words(names)}" if is_grave else text
-
-
-def _describe(instances: Sequence[Score]) -> list[tuple[str, bool]]:
-    """Return the cautions of a model or a family, and whether each says not to interpret the score."""
+def _describe(instances: Sequence[Score]) -> list[tuple[str, str, bool]]:
+    """Return the cautions of a model or a family: a text, an addition to it, and whether it says not to interpret."""
     findings = [_findings(instance) for instance in instances]
     if len(instances) == 1:
-        grave = _grave(findings[0])
-        # The number belongs to any reason not to interpret C.
-        if grave and findings[0].get("some without weight"):
-            grave.append("some without weight")
-        reasons = "; ".join(_ONE[kind](findings[0][kind], instances[0]) for kind in grave)
-        others = [kind for kind in findings[0] if kind in _MILD]
+        (found,), (score,) = findings, instances
+        reasons = "; ".join(_ONE[kind](found[kind], score) for kind in _grave(found))
+        # Neurons without weight belong to any reason not to interpret C.
+        some = found.get("some without weight")
+        addition = f"; {_ONE['some without weight'](some, score)}" if some else ""
         return [
-            *([(reasons, True)] if reasons else []),
-            *((_ONE[kind](findings[0][kind], instances[0]), False) for kind in others),
+            *([(reasons, addition, True)] if reasons else []),
+            *((_ONE[kind](found[kind], score), "", False) for kind in found if kind in _MILD),
         ]
     described = []
     for kind in (*_GRAVE, *_MILD):
@@ -146,7 +147,7 @@ def _describe(instances: Sequence[Score]) -> list[tuple[str, bool]]:
         if numbers:
             n = len(instances)
             count = f"all {n} instances" if len(numbers) == n else f"{len(numbers)} of {n} instances"
-            described.append((_MANY[kind](count, numbers, instances[0]), kind in _GRAVE))
+            described.append((_MANY[kind](count, numbers, instances[0]), "", kind in _GRAVE))
     return described
 
 

@@ -10,10 +10,8 @@ import pandas as pd
 from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.cautions import cautions_of_instances, is_readable
 from neuroalign.comparison import (
-    Inference,
-    Over,
     Sample,
-    infer_mean,
+    infer_own_mean,
     infer_pairs,
     median_reliability,
 )
@@ -331,7 +329,7 @@ def _describe(sample: Sample, scores: Sequence[Score], statistic: Statistic) -> 
         score.error if statistic.identifier in _VALUES else score.beside.get(_error_of(statistic), np.nan)
         for score in scores
     ]
-    interval = _interval(sample)
+    interval = infer_own_mean(sample)
     return {
         "family": sample.name,
         "n": sample.n,
@@ -355,13 +353,6 @@ _VALUES = ("value", "at_common_d")
 def _error_of(statistic: Statistic) -> str:
     """Return the key in ``Score.beside`` of the standard error of a statistic."""
     return f"{statistic.identifier}_error"
-
-
-def _interval(sample: Sample) -> Inference:
-    """Return the interval of a mean over all that was sampled; over instances where neurons cannot be drawn."""
-    over: Over = "instances and neurons" if sample.is_sample else "neurons"
-    interval = infer_mean(sample, over)
-    return infer_mean(sample, "instances") if interval.reason and sample.is_sample else interval
 
 
 def _why_untested(pair: Mapping[Any, Any], samples: GroupSamples) -> str:

@@ -14,6 +14,10 @@ from neuroalign.scores import Score
 
 FloatArray = NDArray[np.float64]
 
+#: Identifier of the axis index κ, a statistic of benchmarks that ask about single units; see
+#: :func:`neuroalign.metrics.axis_index`.
+AXIS_INDEX = "axis_index"
+
 # Sums that are formed at a time.
 _BATCH = 2**24
 

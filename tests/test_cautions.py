@@ -176,3 +176,15 @@ def test_benchmarks_that_share_a_reason_are_named_together():
     assert merge_cautions(scores) == [
         "explains no variance (-0.010): do not interpret alignment, correlation ratio and decoding"
     ]
+
+
+def test_neurons_without_weight_do_not_part_benchmarks_with_one_reason():
+    weak = {"variance_explained": -0.01, "without": 15}
+    ratio = make(benchmark="correlation_ratio", **weak)
+    ratio = replace(
+        ratio, beside={name: value for name, value in ratio.beside.items() if "weight" not in name}
+    )
+    assert merge_cautions([make(**weak), ratio]) == [
+        "explains no variance (-0.010); 15 of 33 neurons have no weight: do not interpret alignment and correlation "
+        "ratio"
+    ]

@@ -22,6 +22,7 @@ from neuroalign.comparison.groups import installed_benchmark
 from neuroalign.comparison.wording import conclude, explain
 from neuroalign.errors import UnknownNameError, UsageError
 from neuroalign.metrics import aggregate_ratios, completeness, completeness_at
+from neuroalign.metrics import reliability as split_half
 from neuroalign.models import FixedFamily
 from neuroalign.resampling import Resampling, Statistic
 from neuroalign.scores import Score, summarise
@@ -500,6 +501,11 @@ def test_axes_are_special_by_the_bound_over_neurons():
 def test_a_comparison_lists_its_cautions(dataset, pair):
     result = na.compare(*pair, dataset, QUICK, ceiling=None, n_resamples=100)
     assert result.cautions == {"a": cautions(result.a), "b": cautions(result.b)}
+    assert result.reliability == pytest.approx(np.median(split_half(dataset.trials).per_neuron))
+    assert result.to_record()["reliability"] == result.reliability
+    assert f"Reliability: the median neuron's is {result.reliability:.2f}; noise raises C" in " ".join(
+        result.confounds
+    )
     weak = replace(result, a=weaken(result.a), cautions={"a": ["explains no variance"], "b": []})
     lines = screen(weak).splitlines()
     assert lines[2:4] == ["caution: true: explains no variance.", ""]

@@ -1,3 +1,5 @@
+import csv
+import io
 import re
 from dataclasses import replace
 from itertools import combinations
@@ -9,9 +11,10 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from neuroalign.benchmark import load_benchmark
+from neuroalign.cli.leaderboard_formats import format_leaderboards
 from neuroalign.comparison import Sample, generalise, infer_pairs, make_sample
 from neuroalign.hashing import digest
-from neuroalign.leaderboard_findings import describe_findings, describe_welch_only
+from neuroalign.leaderboard_findings import describe_cautions, describe_findings, describe_welch_only
 from neuroalign.leaderboards import leaderboard, leaderboards
 from neuroalign.metrics import reliability
 from neuroalign.resampling import NeuronStatistic
@@ -527,3 +530,48 @@ def test_reliability_stands_below(dataset):
     expected = np.median(reliability(dataset.trials).per_neuron)
     assert table.attrs["reliability"] == pytest.approx(expected)
     assert f"Median split-half reliability of the neurons: {expected:.2f}." in describe_findings(table)
+
+
+def test_families_that_must_not_be_interpreted(dataset):
+    benchmark, store = load_benchmark("variance_explained"), ResultsStore()
+    numbers = {"weak": (-0.01, -0.02, 0.5), "sound": (0.5, 0.5, -0.01)}
+    for family, explained in numbers.items():
+        for seed, value in enumerate(explained):
+            score = Score(
+                value=0.5 + 0.1 * seed,
+                error=0.1,
+                error_over="neurons",
+                model=f"{family}[seed={seed}]",
+                family=family,
+                dataset=dataset.identifier,
+                benchmark="variance_explained",
+                benchmark_version=benchmark.version,
+                options=benchmark.options(),
+                beside={"variance_explained": value, "explained_share": value / 0.8},
+                provenance={"dataset_hash": dataset.content_hash},
+            )
+            store.save(f"{family}{seed}", score)
+    table = leaderboard(dataset, "variance_explained")
+    assert table.attrs["unreadable"] == ["weak"]
+    sound = "sound: in 1 of 3 instances the units explain no variance (-0.010): do not interpret variance explained."
+    weak = (
+        "! weak: in 2 of 3 instances the units explain no variance (-0.020 to -0.010): do not interpret variance "
+        "explained."
+    )
+    assert describe_cautions(table) == [sound, weak]
+    text = format_leaderboards([table], "table")
+    title, cautions, scores = text.split("\n\n")[:3]
+    assert title.startswith("single (simulated neurons): variance_explained")
+    assert cautions == f"caution: {sound}\ncaution: {weak}"
+    assert [line.split()[:2] for line in scores.splitlines()[-2:]] == [["sound", "3"], ["weak", "!"]]
+    # The numbers beside the scores have labels, and units.
+    assert re.search(r" VE +VE of\n +neurons +ceiling\n", text)
+    assert re.search(r"\nsound +0\.100 +0\.330 +41\.2 %", text)
+    rows = list(csv.DictReader(io.StringIO(format_leaderboards([table], "csv"))))
+    assert [row["cautions"] for row in rows] == [
+        sound.removeprefix("sound: ")[:-1],
+        weak.removeprefix("! weak: ")[:-1],
+    ]
+    latex = format_leaderboards([table], "latex")
+    assert r"41.2 \%" in latex
+    assert "Caution: ! weak" in latex

@@ -225,7 +225,7 @@ def screen(result: "Comparison") -> str:
 
 def _wrap(text: str, indent: str = "") -> list[str]:
     # A p-value stays on one line.
-    text = text.replace("p = ", "p\u00a0=\u00a0")
+    text = text.replace("p = ", "p\u00a0=\u00a0").replace("p ≤ ", "p\u00a0≤\u00a0")
     return textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=indent)
 
 

@@ -91,7 +91,7 @@ def _csv(tables: Sequence[pd.DataFrame]) -> str:
             correction=each.attrs["correction"],
             statistic=each.attrs["statistic"]["identifier"],
             error_over=each.attrs["error_over"],
-            cautions=["; ".join(each.attrs["cautions"][family]) for family in each["family"]],
+            cautions=["; ".join(each.attrs["cautions"].get(family, ())) for family in each["family"]],
         )
         for each in tables
     ]

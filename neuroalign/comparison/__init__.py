@@ -13,6 +13,7 @@ from neuroalign.comparison.inference import (
     infer_difference,
     infer_equivalence,
     infer_mean,
+    infer_own_mean,
     infer_pairs,
 )
 from neuroalign.comparison.outcome import Comparison, OtherDifference
@@ -40,6 +41,7 @@ __all__ = [
     "infer_difference",
     "infer_equivalence",
     "infer_mean",
+    "infer_own_mean",
     "infer_pairs",
     "instances_of",
     "is_above_chance",

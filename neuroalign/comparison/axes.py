@@ -7,14 +7,12 @@ import numpy as np
 from neuroalign.comparison.samples import instances_of
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.metrics import is_special, reliability
-from neuroalign.resampling import Statistic
+from neuroalign.resampling import AXIS_INDEX, Statistic
 from neuroalign.scores import Score
 
 #: A score is above chance, and an instance passes the test against turned tuning, up to this p-value.
 ALPHA = 0.05
 
-#: Key of the axis index in ``Score.beside``.
-AXIS_INDEX = "axis_index"
 
 _NAN = float("nan")
 

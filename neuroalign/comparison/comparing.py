@@ -11,7 +11,7 @@ import numpy as np
 from neuroalign.arrays import Join
 from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.cautions import cautions
-from neuroalign.comparison.axes import AXIS_INDEX, median_reliability
+from neuroalign.comparison.axes import median_reliability
 from neuroalign.comparison.inference import (
     Inference,
     Over,
@@ -28,7 +28,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, NeuroalignWarning, UsageError
 from neuroalign.latents_cache import compute_latents
 from neuroalign.models import Model, ModelFamily, load_model
-from neuroalign.resampling import Resampling, Statistic
+from neuroalign.resampling import AXIS_INDEX, Resampling, Statistic
 from neuroalign.results import ResultsStore
 from neuroalign.scores import Score, summarise
 from neuroalign.scoring import score_all

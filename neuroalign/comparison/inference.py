@@ -109,6 +109,23 @@ def infer_mean(
     return _infer([(1.0, sample)], over, confidence, n_resamples, seed)
 
 
+def infer_own_mean(sample: Sample) -> Inference:
+    """Give the mean of a sample its interval over all that was sampled, for a leaderboard or a figure.
+
+    Parameters
+    ----------
+    sample : Sample
+
+    Returns
+    -------
+    Inference
+        Over instances and neurons; over neurons for a family whose instances are not a sample, and over instances where
+        neurons cannot be drawn.
+    """
+    interval = infer_mean(sample, "instances and neurons" if sample.is_sample else "neurons")
+    return infer_mean(sample, "instances") if interval.reason and sample.is_sample else interval
+
+
 def decide(a: Sample, b: Sample) -> Over:
     """Return what the deciding test of two samples is over: all that was sampled and whose variance is known."""
     instances = a.is_sample or b.is_sample

@@ -6,11 +6,11 @@ from typing import Literal
 import numpy as np
 
 from neuroalign.cautions import cautions, is_readable
-from neuroalign.comparison.axes import AXIS_INDEX, describe_chance, format_p, is_above_chance, read_axes
+from neuroalign.comparison.axes import describe_chance, format_p, is_above_chance, read_axes
 from neuroalign.comparison.inference import Inference
 from neuroalign.comparison.samples import Sample, instances_of
 from neuroalign.labels import join_words
-from neuroalign.resampling import Statistic
+from neuroalign.resampling import AXIS_INDEX, Statistic
 from neuroalign.scores import Score
 
 #: A test calls two models different below it.
@@ -50,9 +50,9 @@ def conclude(
     shown, how = _describe_tests(tests)
     verdict: Verdict = ("a" if a_is_better else "b") if shown else "neither"
     if not is_readable(better):
-        both = "" if is_readable(worse) else f", nor must that of {worse.model}"
+        both = "" if is_readable(worse) else f", nor must the score of {worse.model}"
         return "neither", (
-            f"The score of {better.model} must not be interpreted ({'; '.join(cautions(better))}){both}. So the "
+            f"The score of {better.model} must not be interpreted ({cautions(better)[0]}){both}. So the "
             f"difference of {abs(of_a - of_b):.3f} in {statistic.label} ranks neither before the other."
         )
     above = is_above_chance(better, statistic), is_above_chance(worse, statistic)

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.benchmark import Benchmark, load_benchmark
+from neuroalign.comparison import Sample, make_sample
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError
 from neuroalign.latents_cache import compute_latents
@@ -23,6 +24,7 @@ from neuroalign.report.relations import correlation_ratio_against_unit_proportio
 from neuroalign.report.scores import native_and_recombined, scores_by_family
 from neuroalign.report.style import family_styles
 from neuroalign.report.units import unit_shares, units_by_neurons
+from neuroalign.resampling import AXIS_INDEX
 from neuroalign.results import ResultsStore
 from neuroalign.score_groups import ScoreGroup, group_scores
 from neuroalign.scores import Score
@@ -194,15 +196,26 @@ class _Gathering:
         has_own = any(np.isfinite(each.ceiling) for each in scores)
         ceiling = [each for each in scores if each.family == self.ceiling and not has_own]
         shown = [each for each in scores if each not in ceiling] or scores
+        whole = self._whole(group)
+        if any(AXIS_INDEX in score.beside for score in shown):
+            statistic = load_benchmark(group.name).find_statistic(AXIS_INDEX)
+            yield _drawn(
+                f"scores_{group.name}_{AXIS_INDEX}",
+                scores_by_family,
+                shown,
+                statistic=statistic,
+                samples=_samples(group, whole, AXIS_INDEX),
+                styles=self.styles,
+            )
         yield _drawn(
             f"scores_{group.name}",
             scores_by_family,
             shown,
+            samples=_samples(group, whole, "value"),
             ceiling=ceiling if shown is not scores else (),
             styles=self.styles,
         )
         name = f"neurons_{group.name}"
-        whole = self._whole(group)
         if not whole:
             yield Gathered(name, reason="the arrays of the scores cannot be read")
         elif all(group.benchmark in each.data for each in whole):
@@ -349,6 +362,18 @@ def _ranked(group: ScoreGroup, family: str) -> list[tuple[bool, float, str, str]
         (bool(np.isnan(each.value)), sign * np.nan_to_num(each.value), each.model, key)
         for key, each in scores
     )
+
+
+def _samples(group: ScoreGroup, whole: Sequence[Score], statistic: str) -> dict[str, Sample]:
+    """Return the families as samples of one statistic; empty where the benchmark is not installed."""
+    families: dict[str, list[Score]] = {}
+    for score in whole:
+        families.setdefault(score.family or score.model, []).append(score)
+    try:
+        resampling = load_benchmark(group.name).resampling(statistic, whole)
+    except NeuroalignError:
+        return {}
+    return {name: make_sample(scores, resampling, name=name) for name, scores in families.items()}
 
 
 def _drawn(name: str, draw: "Callable[..., Axes]", *args: Any, **options: Any) -> Gathered:

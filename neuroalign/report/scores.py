@@ -1,6 +1,8 @@
 """Scores of families side by side, with every instance as a point."""
 
+import textwrap
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +11,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from neuroalign.cautions import MARK, cautions_of_instances, is_readable
+from neuroalign.comparison import Inference, Sample, infer_own_mean
 from neuroalign.errors import UsageError
+from neuroalign.metrics.axis_index import SPECIAL
 from neuroalign.report.families import (
     by_family,
     mean_interval,
@@ -19,6 +24,7 @@ from neuroalign.report.families import (
     wrapped_benchmark,
 )
 from neuroalign.report.style import BAND, FAINT, INK, FamilyStyle, house_style, legend_below, new_axes, shown
+from neuroalign.resampling import AXIS_INDEX, Statistic
 from neuroalign.scores import Score
 
 if TYPE_CHECKING:
@@ -28,12 +34,18 @@ if TYPE_CHECKING:
 _ROW, _AROUND = 6.5, 27.0
 # Letters of a name beside a row, which leave the axes two thirds of the width.
 _LONGEST_LABEL = 20
+# Letters of a line of a caution, which is an entry of the legend.
+_CAUTION = 55
+# Of such a line, in millimetres.
+_LINE = 3.6
 
 
 @house_style()
 def scores_by_family(
     scores: Iterable[Score],
     *,
+    statistic: Statistic | None = None,
+    samples: Mapping[str, Sample] | None = None,
     ceiling: Iterable[Score] = (),
     styles: Mapping[str, FamilyStyle] | None = None,
     ax: "Axes | None" = None,
@@ -44,6 +56,12 @@ def scores_by_family(
     ----------
     scores : iterable of Score
         Of one benchmark on one dataset; a family's score stands for those of its instances.
+    statistic : Statistic, optional
+        The number of the scores that is drawn; by default their value. An axis index is drawn with its standard error
+        over neurons for each instance, and with lines at turned axes (0) and at the least special index.
+    samples : mapping of str to Sample, optional
+        Families as samples of this number, for the intervals that leaderboards have: over instances and neurons, see
+        :func:`neuroalign.comparison.infer_own_mean`. By default intervals are over instances (Student's t).
     ceiling : iterable of Score
         Of the family that serves as the ceiling, such as subsets of neurons. Without it the ceilings that the
         scores have themselves are shown.
@@ -57,8 +75,10 @@ def scores_by_family(
     Axes
         With a point for each instance, the mean of each family and its 95 % interval over instances (Student's t; none
         for a single instance), a band over each row from the lowest to the highest chance level of its instances, and
-        one over all rows for the ceiling: the 95 % interval of its mean. Scores that are NaN are counted beside
-        the family's name.
+        one over all rows for the ceiling: the 95 % interval of its mean. An open bar spans the scores of the neurons
+        with turned tuning, where scores have them. Scores that are NaN are counted beside the family's name. Families
+        that must not be interpreted (:func:`neuroalign.cautions.is_readable`) are hatched and have a mark; the cautions
+        of all families are below the figure.
 
     Raises
     ------
@@ -71,13 +91,20 @@ def scores_by_family(
     """
     families = by_family(scores)
     bound = by_family(ceiling) if (ceiling := list(ceiling)) else {}
+    scored = families
+    if statistic is not None and statistic.identifier != "value":
+        families = {name: [_read(score, statistic) for score in scores] for name, scores in scored.items()}
+        bound = {}
     first = next(iter(families.values()))[0]
     order = _best_first(families, higher_is_better=first.higher_is_better)
     look = styles_of(families, styles)
-    axes = new_axes(height=_AROUND + _ROW * len(order)) if ax is None else ax
+    cautions = _cautions_below(order, scored)
+    intervals = {name: infer_own_mean(sample) for name, sample in (samples or {}).items() if name in families}
+    below = sum(_LINE * (1 + str(entry.get_label()).count("\n")) for entry in cautions)
+    axes = new_axes(height=_AROUND + _ROW * len(order) + below) if ax is None else ax
     handles: list[Artist] = [
         Line2D([], [], color=FAINT, marker="o", linestyle="", alpha=0.7, label="instance"),
-        Line2D([], [], color=INK, marker="|", markersize=7, label="mean, 95 % CI"),
+        Line2D([], [], color=INK, marker="|", markersize=7, label=_label_of_mean(intervals)),
     ]
     limit = _ceiling(families, bound, higher_is_better=first.higher_is_better)
     if limit is not None:
@@ -89,7 +116,9 @@ def scores_by_family(
     every = every[np.isfinite(every)]
     # Where all are equal, any distance keeps the points apart.
     apart = float(np.ptp(every)) / 30 if every.size and np.ptp(every) > 0 else 1.0
-    chance = False
+    chance = turned = False
+    if statistic is not None and statistic.identifier == AXIS_INDEX:
+        handles += _axis_lines(axes)
     for row, family in enumerate(order):
         nulls = np.array([each.null for each in families[family]])
         nulls = nulls[np.isfinite(nulls)]
@@ -97,11 +126,33 @@ def scores_by_family(
             chance = True
             width = [(nulls.min(), np.ptp(nulls))]
             axes.broken_barh(width, (row - 0.42, 0.84), color="#c9c9c9", linewidth=0.8, zorder=1)
-        _row(axes, values_of(families[family]), row, look[family], apart)
+        levels = np.array([score.beside.get("turned", np.nan) for score in families[family]])
+        levels = levels[np.isfinite(levels)]
+        if levels.size and statistic is None:
+            turned = True
+            width = [(levels.min(), np.ptp(levels))]
+            axes.broken_barh(
+                width, (row - 0.42, 0.84), facecolor="none", edgecolor=FAINT, linewidth=0.8, zorder=1
+            )
+        if statistic is not None and statistic.identifier == AXIS_INDEX:
+            _errors(axes, families[family], row, look[family])
+        _row(axes, values_of(families[family]), row, look[family], apart, intervals.get(family))
     if chance:
         handles.append(Patch(color="#c9c9c9", label="chance"))
-    _name_rows(axes, order, families)
-    axes.set_xlabel(_axis_label(first.benchmark, higher_is_better=first.higher_is_better))
+    if turned:
+        handles.append(Patch(facecolor="none", edgecolor=FAINT, label="turned tuning"))
+    for row, family in enumerate(order):
+        if not is_readable(*scored[family]):
+            axes.axhspan(
+                row - 0.45, row + 0.45, facecolor="none", edgecolor=BAND, hatch="////", linewidth=0, zorder=0
+            )
+    handles += cautions
+    _name_rows(axes, order, families, scored)
+    axes.set_xlabel(
+        _axis_label(first.benchmark, higher_is_better=first.higher_is_better)
+        if statistic is None
+        else statistic.label
+    )
     axes.set_title(source_of(families))
     legend_below(axes, handles)
     return axes
@@ -198,7 +249,20 @@ def _best_first(families: Mapping[str, list[Score]], *, higher_is_better: bool) 
     return sorted(families, key=rank)
 
 
-def _row(axes: "Axes", values: NDArray[np.float64], row: int, style: FamilyStyle, apart: float) -> None:
+def _label_of_mean(intervals: Mapping[str, Inference]) -> str:
+    """Name the means and their intervals, with all that these are over."""
+    over = sorted({interval.over for interval in intervals.values() if not interval.reason}, key=len)
+    return "mean, 95 % CI" + (f" over {' or '.join(over)}" if over else "")
+
+
+def _row(
+    axes: "Axes",
+    values: NDArray[np.float64],
+    row: int,
+    style: FamilyStyle,
+    apart: float,
+    interval: Inference | None = None,
+) -> None:
     """Draw the instances in the upper part of a row, their mean and its interval in the lower part."""
     finite = np.sort(values[np.isfinite(values)])
     axes.plot(
@@ -213,6 +277,8 @@ def _row(axes: "Axes", values: NDArray[np.float64], row: int, style: FamilyStyle
         label="instances",
     )
     mean, low, high = mean_interval(finite)
+    if interval is not None and not interval.reason:
+        low, high = interval.ci_low, interval.ci_high
     if np.isfinite(mean):
         axes.plot([mean, mean], [row + 0.18, row + 0.38], color=INK, linewidth=1.6, zorder=4, label="mean")
     if np.isfinite(low):
@@ -251,16 +317,62 @@ def _ceiling(
     return (own.min(), own.mean(), own.max(), "ceiling") if own.size else None
 
 
-def _name_rows(axes: "Axes", order: list[str], families: Mapping[str, list[Score]]) -> None:
+def _read(score: Score, statistic: Statistic) -> Score:
+    """Return a score whose value is another number of it, without the chance and the ceiling of the score itself."""
+    nan = float("nan")
+    value = score.beside.get(statistic.identifier, nan)
+    return replace(score, value=value, null=nan, ceiling=nan, higher_is_better=statistic.higher_is_better)
+
+
+def _axis_lines(axes: "Axes") -> list[Artist]:
+    """Draw the levels of an axis index; return their entries of the legend."""
+    axes.axvline(0.0, color=FAINT, linewidth=0.8, zorder=0)
+    axes.axvline(SPECIAL, color=FAINT, linestyle=(0, (1, 2)), linewidth=0.8, zorder=0)
+    return [
+        Line2D([], [], color=FAINT, linewidth=0.8, label="turned axes"),
+        Line2D([], [], color=FAINT, linestyle=(0, (1, 2)), linewidth=0.8, label=f"κ = {SPECIAL:.2f}"),
+    ]
+
+
+def _errors(axes: "Axes", scores: list[Score], row: int, style: FamilyStyle) -> None:
+    """Draw the standard error over neurons of each instance's axis index."""
+    for score in scores:
+        error = score.beside.get(f"{AXIS_INDEX}_error", np.nan)
+        if np.isfinite([score.value, error]).all():
+            ends = [score.value - error, score.value + error]
+            axes.plot(ends, [row - 0.12] * 2, color=style.colour, linewidth=0.6, alpha=0.5, zorder=1)
+
+
+def _name_rows(
+    axes: "Axes",
+    order: list[str],
+    families: Mapping[str, list[Score]],
+    scored: Mapping[str, list[Score]] | None = None,
+) -> None:
+    """Write the name of each family beside its row, with a mark where `scored`, its scores, must not be read."""
     labels = []
     for family in order:
         n, missing = len(families[family]), int((~np.isfinite(values_of(families[family]))).sum())
         without = f", {missing} without a score" if missing else ""
-        labels.append(f"{shown(family, _LONGEST_LABEL)}\n(n = {n - missing}{without})")
+        mark = "" if is_readable(*(scored or families)[family]) else f" {MARK}"
+        labels.append(f"{shown(family, _LONGEST_LABEL)}{mark}\n(n = {n - missing}{without})")
     axes.set_yticks(range(len(order)), labels)
     axes.set_ylim(len(order) - 0.45, -0.55)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
+
+
+def _cautions_below(order: list[str], families: Mapping[str, list[Score]]) -> list[Artist]:
+    """Return an entry of the legend for each caution: hatched where a family must not be interpreted."""
+    entries: list[Artist] = []
+    for family in order:
+        readable = is_readable(*families[family])
+        for caution in cautions_of_instances(families[family]):
+            text = f"{shown(family, _LONGEST_LABEL)}{'' if readable else f' {MARK}'}: {caution}"
+            label = "\n".join(textwrap.wrap(text, _CAUTION))
+            hatch = None if readable else "////"
+            entries.append(Patch(facecolor="none", edgecolor=FAINT, hatch=hatch, linewidth=0, label=label))
+    return entries
 
 
 def _drop_text(drops: NDArray[np.float64]) -> str:

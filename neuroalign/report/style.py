@@ -221,7 +221,8 @@ def legend_below(ax: "Axes", handles: Sequence["Artist"]) -> "Legend":
     below = blended_transform_factory(across, ax.transAxes) + ScaledTranslation(
         0, -26 / 72, figure.dpi_scale_trans
     )
-    labels = [str(each.get_label()) for each in handles]
+    # Of a label of several lines the longest counts.
+    labels = [max(str(each.get_label()).split("\n"), key=len) for each in handles]
     rows = legend_rows(labels, figure.get_figwidth() * _MILLIMETRES)
     return ax.legend(
         handles=list(handles),

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from neuroalign.comparison.axes import AXIS_INDEX
 from neuroalign.errors import NeuroalignError
 from neuroalign.metrics.axis_index import SPECIAL
+from neuroalign.resampling import AXIS_INDEX
 from neuroalign.studies.differences import (
     Difference,
     differ,

@@ -12,9 +12,12 @@ import jinja2
 import numpy as np
 import pandas as pd
 
+from neuroalign.cautions import LEAST_VARIANCE, MARK
 from neuroalign.comparison.groups import group_samples
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.home import atomic_path
+from neuroalign.labels import join_words
+from neuroalign.leaderboard_findings import describe_cautions
 from neuroalign.leaderboards import WHAT_THE_CROSSED_TEST_COVERS, rank
 from neuroalign.score_groups import ScoreGroup
 from neuroalign.scores import Score
@@ -23,9 +26,6 @@ from neuroalign.studies.findings import Finding, Verdict
 from neuroalign.studies.forest import forest
 from neuroalign.studies.pictures import Picture, in_sections
 from neuroalign.studies.study import Study
-
-#: Less of the variance explained than this calls for a caution.
-LITTLE = 0.05
 
 _SINGULAR = {
     "agrees": "agrees",
@@ -116,6 +116,7 @@ def write_report(
         "embedded": _embedded,
     }
     families = _families(study, evidence, trained_elsewhere, dropped)
+    tables = [_table(name, study, evidence, dataset) for name in study.shown if name in evidence.kept]
     page = environment.get_template("report.html").render(
         study=study,
         dataset=dataset,
@@ -135,8 +136,9 @@ def write_report(
         summary=_summary(claims),
         standing=_standing(claims),
         families=families,
-        cautions=_cautions(families, trained_elsewhere),
-        tables=[_table(name, study, evidence, dataset) for name in study.shown if name in evidence.kept],
+        cautions=[*_cautions(families, trained_elsewhere), *_unreadable(tables)],
+        tables=tables,
+        mark=MARK,
         covers=WHAT_THE_CROSSED_TEST_COVERS,
         dropped=dropped[["family", "instance", "step", "reason"]].to_dict("records"),
         pictures=in_sections(pictures),
@@ -217,12 +219,21 @@ def _cautions(families: Sequence[Mapping[str, Any]], trained_elsewhere: Mapping[
             "train trains on its images is used in their place."
         )
     explained = [each["explained"] for each in families if np.isfinite(each["explained"])]
-    if explained and max(explained) < LITTLE:
+    if explained and max(explained) < LEAST_VARIANCE:
         found.append(
             f"No family explains more than {max(explained):.3f} of the variance of the neurons on average. Alignment "
             "says how the weights of a fit are shared out, not whether the fit is any good: read it with care."
         )
     return found
+
+
+def _unreadable(tables: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name the families whose scores must not be interpreted; the tables of scores say why."""
+    return [
+        f"Not to be interpreted: {table['name']} of {join_words(table['unreadable'])}. The table of scores says why."
+        for table in tables
+        if table["unreadable"]
+    ]
 
 
 def _table(name: str, study: Study, evidence: Evidence, dataset: Dataset) -> dict[str, Any]:
@@ -238,11 +249,14 @@ def _table(name: str, study: Study, evidence: Evidence, dataset: Dataset) -> dic
         families,
     )
     scores = [each for of in families.values() for each in of.values()]
+    table = rank(group, dataset, group_samples(group))
     return {
         "name": name.replace("_", " "),
         "benchmark": benchmark.identifier.replace("_", " "),
         "higher_is_better": benchmark.higher_is_better,
-        "rows": rank(group, dataset, group_samples(group)).to_dict("records"),
+        "rows": table.to_dict("records"),
+        "unreadable": table.attrs["unreadable"],
+        "cautions": describe_cautions(table),
         "notes": _shared_notes(scores),
     }
 

@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroalign import comparison
-from neuroalign.comparison.axes import AXIS_INDEX
 from neuroalign.comparison.groups import installed_benchmark
 from neuroalign.comparison.samples import has_seeds
 from neuroalign.errors import NeuroalignError
 from neuroalign.registry import unknown_name
-from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
+from neuroalign.resampling import AXIS_INDEX, NeuronStatistic, Resampling, Statistic
 from neuroalign.scores import Score
 from neuroalign.studies.evidence import Evidence, scores_of
 

@@ -7,6 +7,7 @@ import pytest
 from neuroalign import arrays
 from neuroalign.benchmark import load_benchmark
 from neuroalign.errors import NeuroalignError, NeuroalignWarning, UnknownNameError
+from neuroalign.leaderboards import leaderboard
 from neuroalign.models import FixedFamily, load_model
 from neuroalign.registry import models
 from neuroalign.report.gathering import gather_figures
@@ -179,8 +180,10 @@ def test_instances_that_are_named_for_a_benchmark(scored):
     names = {f"painter[beta=4,seed={seed}]" for seed in (0, 1)}
     drawn, _ = gathered(scored, benchmarks={alignment: names}, models=sorted(names), with_udr=False)
     assert not [name for name in drawn if name.startswith("udr")]
-    (axes,) = [axes for name, axes in drawn.items() if name.startswith("scores_alignment")]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["painter\n(n = 2)"]
+    by_index, by_value = [axes for name, axes in drawn.items() if name.startswith("scores_alignment")]
+    for axes, label in ((by_index, "axis index κ"), (by_value, "alignment")):
+        assert axes.get_xlabel() == label
+        assert [name.get_text() for name in axes.get_yticklabels()] == ["painter\n(n = 2)"]
     nobody, _ = gathered(scored, benchmarks={alignment: set()}, models=sorted(names))
     assert nobody == {}
 
@@ -240,7 +243,10 @@ def test_a_decoder_that_fails_loses_no_other_figure(scored, monkeypatch):
     drawn, left_out = gathered(scored, benchmarks=[DECODING])
     assert left_out["traversals_painter"] == "RuntimeError: out of paint"
     assert "decoded_faces" not in drawn
-    assert list(drawn) == ["scores_decoding[n_permutations=2]"]
+    assert list(drawn) == [
+        "scores_decoding[n_permutations=2]_axis_index",
+        "scores_decoding[n_permutations=2]",
+    ]
 
 
 def test_arrays_that_cannot_be_read(scored):
@@ -248,5 +254,21 @@ def test_arrays_that_cannot_be_read(scored):
         path.write_bytes(b"damaged")
     with pytest.warns(NeuroalignWarning, match="unreadable"):
         drawn, left_out = gathered(scored, benchmarks=BENCHMARKS[:1])
-    assert [name.partition("[")[0] for name in drawn] == ["scores_alignment", "udr_painter"]
+    assert [name.partition("[")[0] for name in drawn] == [
+        "scores_alignment",
+        "scores_alignment",
+        "udr_painter",
+    ]
     assert left_out["units_by_neurons_painter"] == "the arrays of its scores cannot be read"
+
+
+def test_figures_have_the_intervals_of_leaderboards(scored):
+    drawn, _ = gathered(scored, benchmarks=BENCHMARKS[:1])
+    (axes,) = [axes for name, axes in drawn.items() if name.endswith("axis_index")]
+    table = leaderboard(scored, BENCHMARKS[0]).set_index("family")
+    (interval,) = [line for line in axes.lines if line.get_label() == "interval"]
+    np.testing.assert_allclose(
+        interval.get_xdata(), table.loc["painter", ["ci_low", "ci_high"]].to_numpy(float)
+    )
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert f"mean, 95 % CI over {table.loc['painter', 'interval_over']}" in labels

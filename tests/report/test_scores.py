@@ -6,6 +6,7 @@ from scipy import stats
 
 from neuroalign.errors import UsageError
 from neuroalign.report import native_and_recombined, scores_by_family
+from neuroalign.resampling import Statistic
 from neuroalign.scores import summarise
 
 
@@ -178,3 +179,46 @@ def test_other_scores_are_not_recombined(scores):
         UsageError, match="not of native and recombined neurons; give scores by linear_recombination"
     ):
         native_and_recombined(scores(a=[0.1]))
+
+
+def test_families_that_must_not_be_interpreted_are_hatched_and_say_why(score):
+    def weak(index, explained):
+        return score(f"weak[seed={index}]", 0.9, "weak", beside={"variance_explained": explained})
+
+    given = [weak(0, -0.01), weak(1, -0.02), weak(2, 0.5), score("sound[seed=0]", 0.4, "sound")]
+    axes = scores_by_family(given)
+    assert row_names(axes) == ["weak !\n(n = 3)", "sound\n(n = 1)"]
+    hatched = [patch for patch in axes.patches if patch.get_hatch() == "////"]
+    assert [(patch.get_y(), patch.get_height()) for patch in hatched] == [(-0.45, 0.9)]
+    texts = [" ".join(text.get_text().split()) for text in axes.get_legend().get_texts()]
+    assert texts[-1] == (
+        "weak !: in 2 of 3 instances the units explain no variance (-0.020 to -0.010): do not interpret alignment"
+    )
+    # One weak instance of three leaves the family to be read, with its caution.
+    axes = scores_by_family([weak(0, -0.01), weak(1, 0.5), weak(2, 0.5)])
+    assert row_names(axes) == ["weak\n(n = 3)"]
+    assert not [patch for patch in axes.patches if patch.get_hatch()]
+    texts = [" ".join(text.get_text().split()) for text in axes.get_legend().get_texts()]
+    assert texts[-1].startswith("weak: in 1 of 3 instances")
+
+
+def test_an_axis_index_is_drawn_with_its_errors_and_levels(score, drawn):
+    given = [
+        replace(
+            score("a[seed=0]", 0.9, "a"), beside={"axis_index": 0.5, "axis_index_error": 0.1, "turned": 0.6}
+        ),
+        replace(
+            score("a[seed=1]", 0.8, "a"), beside={"axis_index": 0.3, "axis_index_error": 0.1, "turned": 0.7}
+        ),
+    ]
+    axes = scores_by_family(given, statistic=Statistic("axis_index", "axis index κ"))
+    (points,) = drawn(axes, "instances")
+    np.testing.assert_allclose(np.sort(points.get_xdata()), [0.3, 0.5])
+    ends = sorted(tuple(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) == 2)
+    assert (0.4, 0.6) in [tuple(np.round(pair, 9)) for pair in ends]
+    assert axes.get_xlabel() == "axis index κ"
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert {"turned axes", "κ = 0.10"} <= set(labels)
+    # Beside the score itself, the level of turned tuning.
+    labels = [text.get_text() for text in scores_by_family(given).get_legend().get_texts()]
+    assert "turned tuning" in labels

@@ -1,9 +1,14 @@
 """What of a finding is drawn where, and how parts of the report are put in words."""
 
+import re
+
 import numpy as np
+import pandas as pd
 import pytest
 
+from neuroalign.scores import Score
 from neuroalign.studies.differences import Difference
+from neuroalign.studies.evidence import Evidence
 from neuroalign.studies.findings import Compared, Finding
 from neuroalign.studies.forest import forest
 from neuroalign.studies.pictures import Picture, in_sections
@@ -16,7 +21,30 @@ from neuroalign.studies.report import (
     _sentence,
     _standing,
     _summary,
+    _unreadable,
+    write_report,
 )
+from neuroalign.studies.study import load_study
+
+STUDY = """
+name = "mine"
+title = "A study of mine"
+dataset = "AM-faces-sim"
+grids = ["small"]
+variance_explained = "alignment"
+[families.weak]
+model = "pca"
+[families.sound]
+model = "ica"
+[scorings.alignment]
+benchmark = "alignment"
+options = { turns = 0 }
+[[claims]]
+name = "weak is best"
+kind = "best"
+statement = "It aligns best."
+test = { scoring = "alignment", subject = "weak" }
+"""
 
 
 def finding(*compared, verdict="agrees", margin=0.0):
@@ -153,3 +181,60 @@ def test_cautions_name_other_images_and_weak_fits():
     assert _cautions([*weak, {"explained": 0.5}], {}) == []
     (other,) = _cautions([{"explained": 0.5}], {"β-VAE": "faces", "VAE": "faces"})
     assert other.startswith("Trained on faces, not on the images of this dataset: β-VAE, VAE.")
+
+
+def test_families_that_must_not_be_interpreted_are_named_at_the_top():
+    tables = [
+        {"name": "alignment", "unreadable": ["pca", "ae"]},
+        {"name": "decoding", "unreadable": []},
+    ]
+    assert _unreadable(tables) == [
+        "Not to be interpreted: alignment of pca and ae. The table of scores says why."
+    ]
+
+
+def test_a_report_marks_families_that_must_not_be_interpreted(dataset, tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text(STUDY, encoding="utf-8")
+
+    def make(family, seed, explained):
+        return Score(
+            value=0.5 + 0.1 * seed,
+            error=0.02,
+            error_over="neurons",
+            model=f"{family}[seed={seed}]",
+            family=family,
+            dataset=dataset.identifier,
+            benchmark="alignment",
+            benchmark_version=2,
+            beside={"variance_explained": explained, "explained_share": explained / 0.8},
+            provenance={"n_neurons": 12},
+        )
+
+    kept = {
+        "alignment": {
+            family: [make(family, seed, explained) for seed in range(2)]
+            for family, explained in (("weak", 0.016), ("sound", 0.4))
+        }
+    }
+    path = write_report(
+        tmp_path / "report.html",
+        study=load_study(file),
+        dataset=dataset,
+        grid="small",
+        claims=[],
+        evidence=Evidence(kept, every=kept),
+        trained_elsewhere={},
+        dropped=pd.DataFrame(columns=["family", "instance", "step", "reason"]),
+        pictures=[],
+        left_out=[],
+    )
+    page = path.read_text(encoding="utf-8")
+    cautions = re.findall(r'<p class="banner"[^>]*><strong>Caution.</strong> (.*?)</p>', page)
+    assert cautions == [
+        "Not to be interpreted: alignment of weak. The table of scores says why.",
+        "! weak: in all 2 instances the units explain 2.0 % of the explainable variance (0.016 of 0.800): do not "
+        "interpret alignment.",
+    ]
+    names = re.findall(r'<tr><th scope="row">([^<]*)</th><td class="n">2</td>', page)
+    assert sorted(names) == ["sound", "weak !"]
