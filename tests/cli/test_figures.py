@@ -28,6 +28,7 @@ def test_figures_are_made_and_named(added, tmp_path, capsys):
     assert sorted(paths) == sorted(str(each) for each in folder.iterdir())
     assert {each.name for each in folder.iterdir()} == {
         "scores_correlation_ratio.png",
+        "scores_correlation_ratio_axis_index.png",
         "neurons_correlation_ratio.png",
         "unit_proportion_correlation_ratio.png",
     }

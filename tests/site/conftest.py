@@ -24,7 +24,8 @@ def made(dataset_factory, tmp_path_factory):
     folder, dataset = tmp_path_factory.mktemp("made"), dataset_factory()
     store, rng = ResultsStore(folder / "results"), np.random.default_rng(0)
     count = 0
-    for name in ("alignment", "decoding"):
+    # The newest scores stand first.
+    for name in ("decoding", "alignment"):
         # Without an axis index: these scores have none.
         benchmark = load_benchmark(f"{name}[turns=0]")
         for family, mean, n in ((HOSTILE, 0.8, 4), ("pca", 0.3, 4), (LEAVING, 0.5, 4), (QUOTES, 0.6, 1)):
