@@ -479,8 +479,8 @@ def test_higher_is_withheld_where_the_better_score_must_not_be_interpreted():
     )
     assert conclude(weaken(a), weaken(b), samples, KAPPA, tests) == (
         "neither",
-        f"The score of beta_vae must not be interpreted ({why}), nor must the score of pca. So the difference of 0.200 in "
-        "axis index κ ranks neither before the other.",
+        f"The score of beta_vae must not be interpreted ({why}), nor must the score of pca. So the "
+        "difference of 0.200 in axis index κ ranks neither before the other.",
     )
     # The better one may be interpreted.
     verdict, sentence = conclude(a, weaken(b), samples, KAPPA, tests)

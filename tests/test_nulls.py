@@ -71,6 +71,7 @@ def test_a_shuffle_by_hand(dataset):
     assert shuffled[2] == benchmark.score(model_of(values, dataset), dataset).value
 
 
+@pytest.mark.slow
 def test_p_is_uniform_for_models_of_noise(dataset):
     benchmark = CorrelationRatio(aggregate="neuron_mean", n_permutations=0, turns=0, predictive_power=False)
     p = [

@@ -49,6 +49,7 @@ def test_faces_that_no_model_has_seen_are_reconstructed(dataset, instances):
         assert ((faces - reconstructed) ** 2).mean() < 0.45 * baseline
 
 
+@pytest.mark.slow
 def test_more_beta_costs_nats(dataset, instances):
     nats = {}
     for model in instances:

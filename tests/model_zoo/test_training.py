@@ -146,6 +146,7 @@ def test_training_learns(tmp_path):
     assert final["objective"] == pytest.approx(final["log_likelihood"] - final["kl"])
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes_whatever_the_jobs(stimuli, tmp_path):
     recipes = sweep(BetaVAERecipe, {**SMALL, "beta": [1, 4], "seed": [0, 1]})
     one = train(recipes, stimuli, tmp_path / "one")

@@ -141,6 +141,7 @@ def test_outline_is_where_skin_ends(table, points):
             assert inside < BACKGROUND - 0.05
 
 
+@pytest.mark.slow
 def test_energy_table(table):
     shipped = pd.read_csv(FOLDER / "factors.csv", index_col="factor")
     assert tuple(shipped.index) == FACTORS
