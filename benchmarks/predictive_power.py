@@ -119,7 +119,7 @@ def predict(
         As :meth:`neuroalign.benchmark.Benchmark.align` returns them.
     dataset : Dataset
     lasso : LassoBenchmark, optional
-        Benchmark with the options of the Lasso; by default those of ``variance_explained``.
+        Benchmark with the options of the Lasso; by default the options of ``variance_explained``.
 
     Returns
     -------

@@ -428,7 +428,7 @@ def test_where_no_axes_are_special_neither_is_higher():
         "So their difference of 0.030 ranks neither before the other."
     )
     assert explain(*scores)[0] == (
-        "Axes: those of beta_vae are not special (κ = 0.051 ± 0.020, median p = 0.200, 0 of 3 instances have p ≤ .05); "
+        "Axes: the axes of beta_vae are not special (κ = 0.051 ± 0.020, median p = 0.200, 0 of 3 instances have p ≤ .05); "
         "C is 0.500, with neurons regenerated from linear tuning 0.500, and with this tuning turned 0.400 ± 0.010."
     )
 
@@ -437,7 +437,7 @@ def test_higher_is_withheld_where_one_side_is_at_chance():
     (verdict, sentence), _ = concluded((0.4, 0.02), (0.01, 0.6))
     assert verdict == "a"
     assert sentence.startswith(
-        "The axes of beta_vae are special (κ = 0.401, p = 0.010), those of pca are not (κ = 0.021, p = 0.600). "
+        "The axes of beta_vae are special (κ = 0.401, p = 0.010), the axes of pca are not (κ = 0.021, p = 0.600). "
         "Their difference of 0.380 holds over instances"
     )
     assert "higher" not in sentence

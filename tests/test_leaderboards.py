@@ -91,7 +91,7 @@ def test_order_means_and_tests(store, dataset):
     assert letters["single"] == set()
     # These scores have no arrays: nothing is tested over neurons, so there are no letters, and it is said why.
     assert set(table["letters"]) == {""}
-    assert "are not those of alignment" in table.attrs["no_neurons"]
+    assert "are not arrays of alignment" in table.attrs["no_neurons"]
     of_pairs = {frozenset((each["a"], each["b"])): each["welch_p"] for each in table.attrs["pairs"]}
     np.testing.assert_allclose([of_pairs[pair] for pair in holm], list(holm.values()))
 

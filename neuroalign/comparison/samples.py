@@ -313,7 +313,7 @@ def _statistics(scores: Sequence[Score], resampling: Resampling) -> list[NeuronS
         try:
             own = resampling.from_score(score)
         except (KeyError, ValueError, TypeError, AttributeError, ArrayError) as error:
-            raise ArrayError(f"the arrays of {score.model} are not those of {score.benchmark}") from error
+            raise ArrayError(f"the arrays of {score.model} are not arrays of {score.benchmark}") from error
         # Sorted, so that the same draws are made for every order of the scores.
         names = tuple(sorted(own.neurons))
         order = names if order is None else order

@@ -91,7 +91,7 @@ def _withhold(
     at_chance, other = (better, worse) if above[0] is False else (worse, better)
     if axes:
         start = (
-            f"The axes of {other.model} are special ({told[other.model]}), those of {at_chance.model} are not "
+            f"The axes of {other.model} are special ({told[other.model]}), the axes of {at_chance.model} are not "
             f"({told[at_chance.model]})"
             if above[0] or above[1]
             else f"The axes of {at_chance.model} are not special ({told[at_chance.model]})"
@@ -192,7 +192,7 @@ def _describe_axes(score: Score) -> str:
     turned = f"{axes.turned:.3f}" + (f" ± {axes.turned_sd:.3f}" if np.isfinite(axes.turned_sd) else "")
     name = "C" if score.benchmark == "alignment" else f"the {score.benchmark.replace('_', ' ')}"
     return (
-        f"Axes: those of {score.model} {verdict} (κ = {axes.index:.3f}{error}, {median} = {format_p(axes.p)}"
+        f"Axes: the axes of {score.model} {verdict} (κ = {axes.index:.3f}{error}, {median} = {format_p(axes.p)}"
         f"{passing}); {name} is {axes.native:.3f}, with neurons regenerated from linear tuning {axes.regenerated:.3f}, "
         f"and with this tuning turned {turned}."
     )

@@ -116,7 +116,7 @@ def predicts(
         shown: Shown = "open"
         if test.smallest_p >= alpha:
             why = (
-                f"{test.n} instances{n_groups} allow no p below {test.smallest_p:.3g}, whatever they are: "
+                f"{test.n} instances{n_groups} allow no p below {test.smallest_p:.3g} for any values: "
                 f"no relation could be shown at the level of {level}"
             )
         elif test.p >= alpha:

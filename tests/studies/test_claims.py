@@ -325,7 +325,7 @@ class TestNeurons:
         given = evidence(a=family("a", 0.8 + 0.01 * SPREAD), b=family("b", 0.01 * SPREAD))
         found = best(given, scoring="alignment", subject="a", neurons=True).ours
         assert found.verdict == "cannot tell"
-        assert "the arrays of a[seed=0] are not those of alignment" in found.why
+        assert "the arrays of a[seed=0] are not arrays of alignment" in found.why
 
 
 def with_draws(model, score, *, of_stimuli, of_neurons=0.0, seed=0):
@@ -564,7 +564,7 @@ class TestPredicts:
         found = predicts(ranked([1, 2, 3, 4], [1, 2, 3, 4], [1] * 4), scoring="alignment", subject="a")
         assert (found.paper.verdict, found.ours.verdict) == ("cannot tell", "cannot tell")
         assert found.ours.why == (
-            "4 instances allow no p below 0.0833, whatever they are: no relation could be shown at the level of .05"
+            "4 instances allow no p below 0.0833 for any values: no relation could be shown at the level of .05"
         )
         # Two perfect groups of four: 2 of 576 permutations.
         two = ranked([1, 2, 3, 4] * 2, [1, 2, 3, 4] * 2, [1] * 4 + [2] * 4)
