@@ -329,7 +329,7 @@ def test_damaged_arrays_cost_their_family_its_test_only(dataset):
     assert re.fullmatch(r"second: second\[seed=\d+\] was scored on other neurons than the rest", reason)
     store.save("s003", replace(other, data=xr.Dataset()))
     reason = leaderboard(dataset, "variance_explained").attrs["no_neurons"]
-    assert reason == "second: the arrays of second[seed=3] are not those of variance_explained"
+    assert reason == "second: the arrays of second[seed=3] are not arrays of variance_explained"
 
 
 def test_a_score_that_is_no_mean_over_neurons_says_so(store, dataset):
