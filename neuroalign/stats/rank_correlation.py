@@ -30,8 +30,8 @@ class RankTest:
     p : float
         Two-sided p-value; NaN where there is no test.
     smallest_p : float
-        The p-value of the largest ``|ρ|`` that any pairing within the groups has: no data with these group sizes and ties
-        give a smaller p-value.
+        The p-value of the largest ``|ρ|`` that any pairing within the groups has: no data with these group sizes and
+        ties give a smaller p-value.
     n : int
         Pairs of finite numbers in groups where both numbers vary.
     n_groups : int
