@@ -143,7 +143,8 @@ def meets(
     Returns
     -------
     Result
-        Where the family is above the ceiling, that is none, and the verdict is "cannot tell".
+        Where the family is above the ceiling, that is none, and the verdict is "cannot tell". So it is where the axis
+        index is compared and the ceiling's own is not above :data:`neuroalign.metrics.axis_index.SPECIAL`.
 
     Raises
     ------
@@ -163,6 +164,12 @@ def meets(
 
     def drawn(finding: Finding, difference: Difference, limit: float) -> Finding:
         axis = f"{subject}, above"
+        if read == AXIS_INDEX and finding.verdict == "agrees" and not top.mean > SPECIAL:
+            why = (
+                f"the axes of {ceiling} are not special (κ = {top.mean:.3f}): {finding.why}, but to reach such a "
+                "ceiling says nothing"
+            )
+            finding = replace(finding, verdict="cannot tell", why=why, p=float("nan"))
         return replace(finding, axis=axis, compared=(Compared(ceiling, difference, "open"),), margin=limit)
 
     fixed = not_sampled([name for name in known if not known[name].is_sample], stimuli)

@@ -455,6 +455,26 @@ class TestMeets:
         assert meets(Evidence(kept), **options, ceiling_scoring="itself").ours.verdict == "agrees"
         assert meets(Evidence(kept), **options).ours.verdict == "cannot tell"
 
+    @pytest.mark.parametrize(("level", "verdict"), [(0.5, "agrees"), (0.01, "cannot tell")])
+    def test_a_ceiling_without_special_axes_says_nothing(self, level, verdict):
+        scores = {
+            name: [
+                score(f"{name}[seed={seed}]", 0.5, beside={"axis_index": level + shift, "axis_index_p": 0.04})
+                for seed, shift in enumerate(0.001 * SPREAD)
+            ]
+            for name in ("a", "top")
+        }
+        found = meets(
+            evidence(**scores),
+            scoring="alignment",
+            subject="a",
+            ceiling="top",
+            margin=0.1,
+            read="axis_index",
+        ).ours
+        assert found.verdict == verdict
+        assert ("the axes of top are not special (κ = 0.010)" in found.why) == (verdict == "cannot tell")
+
     def test_no_ceiling(self):
         given = evidence(a=family("a", SPREAD), missing={"top": "fewer than 3 neurons"})
         found = examine(
