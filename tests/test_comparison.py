@@ -429,7 +429,8 @@ def test_where_no_axes_are_special_neither_is_higher():
     )
     assert explain(*scores)[0] == (
         "Axes: the axes of beta_vae are not special (κ = 0.051 ± 0.020, median p = 0.200, 0 of 3 instances have "
-        "p ≤ .05); C is 0.500, with neurons regenerated from linear tuning 0.500, and with this tuning turned 0.400 ± 0.010."
+        "p ≤ .05); C is 0.500, with neurons regenerated from linear tuning 0.500, and with this tuning turned "
+        "0.400 ± 0.010."
     )
 
 
