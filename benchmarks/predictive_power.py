@@ -1,19 +1,17 @@
 """How well a model predicts the neurons, for benchmarks that ask about single units."""
 
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from neuroalign.benchmarks.held_out import explain
 from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
 from neuroalign.benchmarks.variance_explained import VarianceExplained
 from numpy.typing import NDArray
 
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.hashing import digest
-from neuroalign.metrics import lasso_variance_explained, reliability
-from neuroalign.metrics.variance_explained import LassoVarianceExplained
+from neuroalign.metrics import reliability
 from neuroalign.stats import adjust_p_values
 
 FloatArray = NDArray[np.float64]
@@ -81,31 +79,6 @@ class PredictivePower:
 
 #: Stands for the predictive power where it is not computed.
 NO_POWER = PredictivePower(np.empty(0), np.empty(0, dtype=bool), float("nan"), float("nan"))
-
-
-@dataclass(frozen=True, eq=False)
-class _Problem:
-    """Arguments of a fit, which compare by their content."""
-
-    content: str
-    arguments: dict[str, Any] = field(repr=False)
-
-    def __hash__(self) -> int:
-        return hash(self.content)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Problem) and self.content == other.content
-
-
-@lru_cache(maxsize=1)
-def _explain(problem: _Problem) -> LassoVarianceExplained:
-    """Fit once for all benchmarks of one model; the last model is kept."""
-    return lasso_variance_explained(**problem.arguments)
-
-
-def explain(arguments: dict[str, Any]) -> LassoVarianceExplained:
-    """Return the cross-validated predictions of a Lasso, computed once for equal arguments in a row."""
-    return _explain(_Problem(digest(*(arguments[name] for name in sorted(arguments))), arguments))
 
 
 def predict(

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 import xarray as xr
+from neuroalign.benchmarks.held_out import explain
 from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
 from numpy.typing import NDArray
 
@@ -49,7 +50,7 @@ class VarianceExplained(LassoBenchmark):
         """Predict each neuron on images that the fit has not seen."""
         latents, responses = self.align(model, dataset, join=join)
         every = np.arange(responses.sizes["stimulus"])
-        explained = lasso_variance_explained(**self.fit_arguments(latents, responses, dataset, every))
+        explained = explain(self.fit_arguments(latents, responses, dataset, every))
         originals = dataset.stimuli.originals(responses["stimulus"].values)
         variables = {"variance_explained": ("neuroid", explained.per_neuron)}
         notes = []
