@@ -55,4 +55,7 @@ def test_neurons_that_follow_single_factors_agree_with_the_paper(verdicts):
 def test_neurons_that_follow_mixtures_come_out_against_it(verdicts):
     mixed = verdicts["AM-faces-sim-mixed"]
     assert mixed["alignment drops under recombination"] == "disagrees"
-    assert not [name for name, verdict in mixed.items() if verdict.startswith("agrees")]
+    # The other two claims compare numbers of units and lack their nearest rivals here.
+    of_axes = set(mixed) - {"units are heterogeneous", "few neurons decode faces best"}
+    assert len(of_axes) == 5
+    assert not [name for name in of_axes if mixed[name].startswith("agrees")]
