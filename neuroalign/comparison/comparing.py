@@ -231,7 +231,7 @@ def _samples(
 
 
 def _sample(score: Score, resampling: Resampling, declared: bool | None) -> Sample:
-    # A single model is no sample, whatever its family is.
+    # A single model is not a sample, even where its family is one.
     is_sample = declared if score.instances else None
     return make_sample(instances_of([score]), resampling, name=score.model, is_sample=is_sample)
 

@@ -69,7 +69,7 @@ def _available(
         warnings.simplefilter("always")
         available = list(family.available(wanted, dataset))
     for warning in raised:
-        # The reader of the terminal is told as well.
+        # The terminal shows the note, too.
         warnings.warn(warning.message, stacklevel=3)
     reason = "; ".join(str(warning.message) for warning in raised)
     missing = [given for given in wanted if given not in available]

@@ -55,7 +55,7 @@ def test_the_paper_has_its_instances_rules_and_claims():
         "best",
     ]
     assert [name for name, each in study.families.items() if each.is_ceiling] == ["Neuron subsets"]
-    # The control of the paper, whatever the default of the benchmark.
+    # The control of the paper, not the default of the benchmark.
     assert study.scorings["recombination"].benchmark.options()["kind"] == "abs_gaussian"
     primary = {claim.name: claim.primary for claim in study.claims}
     kind, settings = primary["alignment drops under recombination"]
