@@ -6,13 +6,13 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
+
+from neuroalign.arrays import Join
 from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
 from neuroalign.benchmarks.predictive_power import NO_POWER, predict
 from neuroalign.benchmarks.turned_control import check_turns, regenerate
 from neuroalign.benchmarks.turned_weights import TurnedWeights, index_of_score
-from numpy.typing import NDArray
-
-from neuroalign.arrays import Join
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.metrics import TurnedAlignment, completeness, completeness_at, lasso_cv, turned_alignment

@@ -6,13 +6,13 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
-from neuroalign.benchmarks.predictive_power import NO_POWER, predict
-from neuroalign.benchmarks.turned_control import check_turns, regenerate
-from neuroalign.benchmarks.turned_ratios import TurnedRatios, index_of_score, unit_shares
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
 from neuroalign.benchmark import Benchmark, self_pairs
+from neuroalign.benchmarks.predictive_power import NO_POWER, predict
+from neuroalign.benchmarks.turned_control import check_turns, regenerate
+from neuroalign.benchmarks.turned_ratios import TurnedRatios, index_of_score, unit_shares
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.metrics import aggregate_ratios, correlation_ratio
 from neuroalign.models import Model

@@ -6,13 +6,13 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
-from neuroalign.benchmarks.predictive_power import NO_POWER, predict
-from neuroalign.benchmarks.turned_control import check_turns, regenerate
-from neuroalign.benchmarks.turned_distances import TurnedDistances
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
 from neuroalign.benchmark import Benchmark, self_pairs
+from neuroalign.benchmarks.predictive_power import NO_POWER, predict
+from neuroalign.benchmarks.turned_control import check_turns, regenerate
+from neuroalign.benchmarks.turned_distances import TurnedDistances
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.metrics import match_one_to_one

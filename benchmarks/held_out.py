@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from neuroalign.hashing import digest
+from neuroalign.files.digests import digest
 from neuroalign.metrics import lasso_variance_explained
 from neuroalign.metrics.variance_explained import LassoVarianceExplained
 

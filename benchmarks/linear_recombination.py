@@ -6,11 +6,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import xarray as xr
-from neuroalign.benchmarks.wrapping import WrappingBenchmark
 
 from neuroalign.arrays import Join
 from neuroalign.arrays import responses as make_responses
 from neuroalign.benchmark import self_pairs
+from neuroalign.benchmarks.wrapping import WrappingBenchmark
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.metrics import recombine

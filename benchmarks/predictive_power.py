@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
+
 from neuroalign.benchmarks.held_out import explain
 from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
 from neuroalign.benchmarks.variance_explained import VarianceExplained
-from numpy.typing import NDArray
-
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.metrics import reliability
 from neuroalign.stats import adjust_p_values

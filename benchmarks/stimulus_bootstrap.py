@@ -5,10 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 import xarray as xr
-from neuroalign.benchmarks.wrapping import WrappingBenchmark
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
+from neuroalign.benchmarks.wrapping import WrappingBenchmark
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.models import Model

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from neuroalign.benchmark import self_pairs
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignWarning, UsageError
-from neuroalign.hashing import digest
+from neuroalign.files.digests import digest
 from neuroalign.metrics.axis_index import AxisIndex, is_special
 from neuroalign.metrics.turned_tuning import TurnedTuning, turned_tuning
 

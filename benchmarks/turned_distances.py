@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from neuroalign.benchmarks.turned_control import describe, undefined
 from numpy.typing import NDArray
 
+from neuroalign.benchmarks.turned_control import describe, undefined
 from neuroalign.metrics import axis_index
 from neuroalign.stats import count_neurons
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from neuroalign.benchmarks.turned_control import describe, undefined
 from numpy.typing import NDArray
 
+from neuroalign.benchmarks.turned_control import describe, undefined
 from neuroalign.metrics import aggregate_ratios, axis_index
 from neuroalign.metrics.correlation import Aggregate
 from neuroalign.resampling import NeuronStatistic

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from neuroalign.benchmarks.turned_control import describe, undefined
 from numpy.typing import NDArray
 
+from neuroalign.benchmarks.turned_control import describe, undefined
 from neuroalign.metrics.turned_alignment import TurnedAlignment, index_of_sums
 from neuroalign.resampling import NeuronStatistic
 from neuroalign.scores import Score

@@ -6,11 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 import xarray as xr
-from neuroalign.benchmarks.held_out import explain
-from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
+from neuroalign.benchmarks.held_out import explain
+from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.metrics import (
     lasso_variance_explained,

@@ -7,6 +7,11 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
+
+from neuroalign import arrays
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.errors import ModelError, UsageError
 from neuroalign.model_zoo.components import (
     Matrix,
     PrincipalComponents,
@@ -15,11 +20,6 @@ from neuroalign.model_zoo.components import (
 )
 from neuroalign.model_zoo.fitted import IMAGE_SIZE, FittedFamily, FittedModel
 from neuroalign.model_zoo.mesh import Mesh
-from numpy.typing import NDArray
-
-from neuroalign import arrays
-from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import ModelError, UsageError
 from neuroalign.procrustes import Placed, mean_shape, place_on
 from neuroalign.progress import progress
 from neuroalign.stimuli import StimulusSet

@@ -6,11 +6,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
+
 from neuroalign.model_zoo.training.families import TrainedFamily
 from neuroalign.model_zoo.training.models import GenerativeModel
 from neuroalign.model_zoo.training.objective import Objective, means_of, n_varying
 from neuroalign.model_zoo.training.recipes import Recipe
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

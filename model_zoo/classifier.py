@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
+
 from neuroalign.model_zoo.training.early_stopping import EarlyStopping
 from neuroalign.model_zoo.training.families import TrainedFamily
 from neuroalign.model_zoo.training.models import TrainedModel
 from neuroalign.model_zoo.training.objective import EVALUATION_BATCH, Objective, means_of, n_varying
 from neuroalign.model_zoo.training.recipes import Recipe
 from neuroalign.model_zoo.training.translations import N_TRANSLATIONS, SHIFTS, Translations, split
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -80,6 +81,7 @@ class ClassifierObjective(Objective[ClassifierRecipe]):
     def draw(self, step: int) -> tuple["Tensor", ...]:
         """Return which examples make the batch."""
         import torch
+
         from neuroalign.model_zoo.training.draws import batch_indices
 
         training = self.split.training

@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
-from neuroalign.model_zoo.components import Matrix
 from numpy.typing import NDArray
 
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import ModelError, UsageError
-from neuroalign.hashing import digest
+from neuroalign.files.digests import digest
+from neuroalign.model_zoo.components import Matrix
 from neuroalign.models import ModelFamily
 from neuroalign.registry import unknown_name
 from neuroalign.stimuli import StimulusSet

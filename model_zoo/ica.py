@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from neuroalign.model_zoo.components import Matrix, signs
-from neuroalign.model_zoo.fitted import IMAGE_SIZE, FittedFamily
-from neuroalign.model_zoo.pixels import SIZES, Decomposition, LinearPixelModel
 from threadpoolctl import threadpool_limits
 
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignWarning, UsageError
+from neuroalign.model_zoo.components import Matrix, signs
+from neuroalign.model_zoo.fitted import IMAGE_SIZE, FittedFamily
+from neuroalign.model_zoo.pixels import SIZES, Decomposition, LinearPixelModel
 
 _MAX_ITERATIONS = 2000
 _TOLERANCE = 1e-4

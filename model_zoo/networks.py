@@ -9,8 +9,9 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from neuroalign.model_zoo.resampling import Downsampling, Upsampling
 from torch import Tensor, nn
+
+from neuroalign.model_zoo.resampling import Downsampling, Upsampling
 
 #: Raised when the same weights would give other values.
 ARCHITECTURE = "convolutional-1"

@@ -7,11 +7,11 @@ from math import comb
 from typing import Any, ClassVar
 
 import numpy as np
-from neuroalign.model_zoo.neurons import NeuronModel
 from numpy.typing import NDArray
 
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignWarning, UsageError
+from neuroalign.model_zoo.neurons import NeuronModel
 from neuroalign.models import ModelFamily
 from neuroalign.registry import unknown_name
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from neuroalign.datasets.dataset import Dataset
 from neuroalign.model_zoo.components import Matrix
 from neuroalign.model_zoo.fitted import FittedFamily
 from neuroalign.model_zoo.pixels import SIZES, Decomposition, LinearPixelModel
-
-from neuroalign.datasets.dataset import Dataset
 
 
 class PixelPCA(LinearPixelModel):

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+
+from neuroalign import arrays
+from neuroalign.errors import ModelError
 from neuroalign.model_zoo.components import (
     Matrix,
     PrincipalComponents,
@@ -13,9 +16,6 @@ from neuroalign.model_zoo.components import (
     principal_components,
 )
 from neuroalign.model_zoo.fitted import FittedModel
-
-from neuroalign import arrays
-from neuroalign.errors import ModelError
 from neuroalign.stimuli import StimulusSet
 
 #: Sizes of the families in Higgins et al. (2020).

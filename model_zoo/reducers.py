@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from neuroalign.model_zoo.components import Matrix, most_components, principal_components
 from numpy.typing import NDArray
 
 from neuroalign import arrays
 from neuroalign.errors import ModelError, UsageError
-from neuroalign.hashing import digest
+from neuroalign.files.digests import digest
 from neuroalign.latents_cache import compute_latents
+from neuroalign.model_zoo.components import Matrix, most_components, principal_components
 from neuroalign.models import Model
 from neuroalign.specs import format_spec
 from neuroalign.stimuli import StimulusSet

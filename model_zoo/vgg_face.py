@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.errors import ModelError, NeuroalignWarning, UsageError
+from neuroalign.files.digests import digest
 from neuroalign.model_zoo.adapters.torch import TorchModel
 from neuroalign.model_zoo.adapters.weights import (
     draw_network,
@@ -20,10 +24,6 @@ from neuroalign.model_zoo.adapters.weights import (
 )
 from neuroalign.model_zoo.pixels import PAPER_SIZES
 from neuroalign.model_zoo.reducers import ReducedByPCA, Subsample
-
-from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import ModelError, NeuroalignWarning, UsageError
-from neuroalign.hashing import digest
 from neuroalign.models import Model, ModelFamily
 from neuroalign.registry import unknown_name
 from neuroalign.specs import format_spec

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from neuroalign.errors import ModelError
-from neuroalign.hashing import digest
+from neuroalign.files.digests import digest
 
 #: Libraries whose code is known by their version.
 LIBRARIES = ("PIL", "einops", "numpy", "scipy", "sklearn", "timm", "torch", "torchvision", "transformers")

@@ -9,7 +9,7 @@ import xarray as xr
 
 from neuroalign.arrays import validate_latents
 from neuroalign.errors import ArrayError, NeuroalignWarning
-from neuroalign.hashing import digest
+from neuroalign.files.digests import digest
 from neuroalign.latents_file import gather_latents, latents_folder, read_latents, save_latents
 from neuroalign.models import Model
 from neuroalign.stimuli import StimulusSet

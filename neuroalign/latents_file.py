@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from neuroalign import arrays
 from neuroalign.arrays import name_some
 from neuroalign.errors import ModelError, UsageError
-from neuroalign.home import TEMPORARY_PREFIX, atomic_path, home
-from neuroalign.netcdf import open_netcdf
+from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path, home
+from neuroalign.files.netcdf import open_netcdf
 
 #: Environment variable: how many megabytes the latents of one model may take in memory.
 MEMORY_VARIABLE = "NEUROALIGN_LATENTS_MEMORY"

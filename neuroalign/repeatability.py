@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroalign.errors import ModelError, NeuroalignWarning
-from neuroalign.hashing import digest
+from neuroalign.files.digests import digest
 from neuroalign.masked import as_numbers
 
 T = TypeVar("T")

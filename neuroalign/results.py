@@ -12,9 +12,9 @@ from typing import Any
 import xarray as xr
 
 from neuroalign.errors import ArrayError, NeuroalignWarning
-from neuroalign.hashing import digest
-from neuroalign.home import TEMPORARY_PREFIX, atomic_path, home
-from neuroalign.netcdf import read_arrays, read_netcdf
+from neuroalign.files.digests import digest
+from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path, home
+from neuroalign.files.netcdf import read_arrays, read_netcdf
 from neuroalign.scores import Score
 
 #: Raised when the layout of the records changes.

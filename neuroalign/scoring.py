@@ -21,7 +21,7 @@ from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning, UsageError
-from neuroalign.hashing import digest
+from neuroalign.files.digests import digest
 from neuroalign.latents_cache import compute_latents
 from neuroalign.models import Model, ModelFamily, load_model
 from neuroalign.nulls import notes_on_null, permutation_null, with_null

@@ -17,7 +17,7 @@ from neuroalign.errors import (
     MissingLandmarksError,
     StimulusMismatchError,
 )
-from neuroalign.hashing import digest
+from neuroalign.files.digests import digest
 from neuroalign.image_sources import ImageSource, as_pixels, bytes_of, open_image, size_of
 from neuroalign.landmarks import mirror_partners, validate_landmarks
 from neuroalign.masked import as_labels

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuroalign import arrays
 from neuroalign.errors import ModelError, StimulusMismatchError
+from neuroalign.files.digests import digest
 from neuroalign.fingerprints import behaviour_digest, name_by_digest
-from neuroalign.hashing import digest
 from neuroalign.latents_file import gather_latents
 from neuroalign.masked import as_numbers
 from neuroalign.repeatability import check_rows

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
-from neuroalign.benchmarks.alignment import Alignment
-from neuroalign.benchmarks.correlation_ratio import CorrelationRatio
-from neuroalign.benchmarks.stimulus_bootstrap import StimulusBootstrap
-from neuroalign.benchmarks.variance_explained import VarianceExplained
 from scipy import stats
 
 import neuroalign as na
 from neuroalign.benchmark import load_benchmark
+from neuroalign.benchmarks.alignment import Alignment
+from neuroalign.benchmarks.correlation_ratio import CorrelationRatio
+from neuroalign.benchmarks.stimulus_bootstrap import StimulusBootstrap
+from neuroalign.benchmarks.variance_explained import VarianceExplained
 from neuroalign.cautions import cautions
 from neuroalign.cli import run
 from neuroalign.cli.compare import screen

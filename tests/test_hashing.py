@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from neuroalign.hashing import digest
+from neuroalign.files.digests import digest
 
 part = st.text(max_size=4) | st.binary(max_size=4) | st.integers() | st.none() | st.lists(st.text(max_size=3))
 parts = st.lists(part, max_size=4)

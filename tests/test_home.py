@@ -5,7 +5,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from neuroalign.home import TEMPORARY_PREFIX, atomic_path, home
+from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path, home
 
 
 def test_home_is_where_the_variable_says(monkeypatch):

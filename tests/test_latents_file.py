@@ -9,14 +9,14 @@ import numpy as np
 import psutil
 import pytest
 import xarray as xr
-from neuroalign.model_zoo import components
-from neuroalign.model_zoo.reducers import pca, subsample
 
 from neuroalign import arrays
 from neuroalign.errors import ModelError, NeuroalignWarning, UsageError
-from neuroalign.home import TEMPORARY_PREFIX
+from neuroalign.files.home import TEMPORARY_PREFIX
 from neuroalign.latents_cache import compute_latents
 from neuroalign.latents_file import gather_latents, latents_folder, memory_budget, row_blocks
+from neuroalign.model_zoo import components
+from neuroalign.model_zoo.reducers import pca, subsample
 from neuroalign.models import as_model, load_model
 from neuroalign.scoring import score
 from neuroalign.stimuli import StimulusSet

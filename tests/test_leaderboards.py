@@ -13,7 +13,7 @@ from statsmodels.stats.multitest import multipletests
 from neuroalign.benchmark import load_benchmark
 from neuroalign.cli.leaderboard_formats import format_leaderboards
 from neuroalign.comparison import Sample, generalise, infer_pairs, make_sample
-from neuroalign.hashing import digest
+from neuroalign.files.digests import digest
 from neuroalign.leaderboard_findings import describe_cautions, describe_findings, describe_welch_only
 from neuroalign.leaderboards import leaderboard, leaderboards
 from neuroalign.metrics import reliability

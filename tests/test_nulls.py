@@ -3,13 +3,13 @@ import math
 import numpy as np
 import pytest
 import xarray as xr
+
+import neuroalign as na
 from neuroalign.benchmarks.alignment import Alignment
 from neuroalign.benchmarks.correlation_ratio import CorrelationRatio
 from neuroalign.benchmarks.decoding import Decoding
 from neuroalign.benchmarks.linear_recombination import LinearRecombination
 from neuroalign.benchmarks.variance_explained import VarianceExplained
-
-import neuroalign as na
 from neuroalign.errors import UsageError
 from neuroalign.nulls import permutation_null
 from neuroalign.results import ResultsStore

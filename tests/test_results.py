@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from neuroalign.errors import ArrayError, NeuroalignWarning
-from neuroalign.home import TEMPORARY_PREFIX, atomic_path
+from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
 from neuroalign.results import ResultsStore
 from neuroalign.scores import Score, summarise
 
@@ -125,7 +125,7 @@ for index in range(start, start + 20):
 WRITE_SLOWLY = """
 import sys, time
 from pathlib import Path
-from neuroalign.home import atomic_path
+from neuroalign.files.home import atomic_path
 
 with atomic_path(Path(sys.argv[1])) as temporary:
     temporary.write_text("half")

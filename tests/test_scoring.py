@@ -18,7 +18,7 @@ import xarray as xr
 from neuroalign.benchmark import Benchmark
 from neuroalign.datasets.formats.folder import write_folder
 from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning
-from neuroalign.home import TEMPORARY_PREFIX, home
+from neuroalign.files.home import TEMPORARY_PREFIX, home
 from neuroalign.latents_cache import latents_folder
 from neuroalign.models import FixedFamily, as_model
 from neuroalign.results import ResultsStore

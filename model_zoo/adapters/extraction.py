@@ -9,11 +9,10 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from neuroalign.errors import ModelError
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
 from neuroalign.model_zoo.adapters.examining import axes_that_follow, examine, images_first, two_sizes
 from neuroalign.model_zoo.adapters.graph import Graph, evaluating, trace
-
-from neuroalign.errors import ModelError
 from neuroalign.repeatability import seeded
 
 if TYPE_CHECKING:

@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from neuroalign.model_zoo.adapters.checks import one_line
-
 from neuroalign.errors import ModelError
+from neuroalign.model_zoo.adapters.checks import one_line
 
 if TYPE_CHECKING:
     import torch

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from neuroalign.model_zoo.adapters.checks import comes_from, refuse_unknown
 from numpy.typing import NDArray
 
 from neuroalign import arrays
 from neuroalign.errors import ModelError
+from neuroalign.files.digests import digest
 from neuroalign.fingerprints import behaviour_digest, name_by_digest
-from neuroalign.hashing import digest
 from neuroalign.latents_file import gather_latents
 from neuroalign.masked import as_numbers
+from neuroalign.model_zoo.adapters.checks import comes_from, refuse_unknown
 from neuroalign.repeatability import check_rows
 from neuroalign.stimuli import StimulusSet
 

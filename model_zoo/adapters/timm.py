@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neuroalign.errors import ModelError, UsageError
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
 from neuroalign.model_zoo.adapters.extraction import SELECTOR
 from neuroalign.model_zoo.adapters.pooling import POOLS, Pool, mean_over_space
@@ -19,8 +20,6 @@ from neuroalign.model_zoo.adapters.weights import (
     name_weights,
     read_weights,
 )
-
-from neuroalign.errors import ModelError, UsageError
 from neuroalign.stimuli import StimulusSet
 
 if TYPE_CHECKING:

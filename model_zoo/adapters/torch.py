@@ -10,6 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
+
+from neuroalign import arrays
+from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning, UsageError
+from neuroalign.files.digests import digest
+from neuroalign.fingerprints import behaviour_digest, name_by_digest
+from neuroalign.latents_file import gather_latents
 from neuroalign.model_zoo.adapters.checks import comes_from, one_line, refuse_unknown
 from neuroalign.model_zoo.adapters.examining import examine, expect_alone, images_first
 from neuroalign.model_zoo.adapters.extraction import (
@@ -19,13 +26,6 @@ from neuroalign.model_zoo.adapters.extraction import (
     list_layers,
 )
 from neuroalign.model_zoo.adapters.pooling import POOLS, Pool
-from numpy.typing import ArrayLike
-
-from neuroalign import arrays
-from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning, UsageError
-from neuroalign.fingerprints import behaviour_digest, name_by_digest
-from neuroalign.hashing import digest
-from neuroalign.latents_file import gather_latents
 from neuroalign.progress import progress
 from neuroalign.repeatability import observe, seeded
 from neuroalign.specs import format_spec

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neuroalign.errors import ModelError, UsageError
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
 from neuroalign.model_zoo.adapters.torch import TorchModel, name_network
 from neuroalign.model_zoo.adapters.weights import (
@@ -17,8 +18,6 @@ from neuroalign.model_zoo.adapters.weights import (
     name_weights,
     read_weights,
 )
-
-from neuroalign.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     import torch

@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from neuroalign.errors import ModelError
-from neuroalign.home import TEMPORARY_PREFIX, atomic_path
+from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
 
 #: Raised when what is written changes.
 FORMAT = "3"

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
 from neuroalign.model_zoo.networks import ARCHITECTURE, build, convolve_in
 from neuroalign.model_zoo.training.early_stopping import EarlyStopping
 from neuroalign.model_zoo.training.recipes import Recipe
 from neuroalign.model_zoo.training.trained import Trained, stem, write_json, write_trained
-from numpy.typing import NDArray
-from torch import Tensor
 
 _LOG_ENTRIES = 200
 

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import Literal, get_args
 
 import torch
-from neuroalign.model_zoo.training.recipes import Recipe
 
 from neuroalign.errors import UsageError
+from neuroalign.model_zoo.training.recipes import Recipe
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from neuroalign.model_zoo.networks import empty
 from neuroalign.model_zoo.training.checkpoints import find_checkpoints
 from neuroalign.model_zoo.training.course import TrainingImages, identity

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import xarray as xr
-from neuroalign.model_zoo.training.recipes import Recipe
-from neuroalign.model_zoo.training.trained import Trained, read_trained
 from numpy.typing import NDArray
 
 from neuroalign import arrays
 from neuroalign.errors import ModelError
-from neuroalign.hashing import digest
+from neuroalign.files.digests import digest
+from neuroalign.model_zoo.training.recipes import Recipe
+from neuroalign.model_zoo.training.trained import Trained, read_trained
 from neuroalign.specs import format_spec
 from neuroalign.stimuli import StimulusSet
 
@@ -99,6 +99,7 @@ class TrainedModel:
     def _encode_all(self, stimuli: StimulusSet) -> dict[str, NDArray[np.float32]]:
         """Encode stimuli in sorted order, so that no value depends on the order in which they are given."""
         import torch
+
         from neuroalign.model_zoo.training.devices import one_thread
 
         network = self._network()
@@ -122,6 +123,7 @@ class TrainedModel:
     def _network(self) -> Any:
         if self._loaded is None:
             import torch
+
             from neuroalign.model_zoo.networks import ARCHITECTURE, empty
 
             architecture = self._trained.record["architecture"]
@@ -165,6 +167,7 @@ class GenerativeModel(TrainedModel):
             If the number of units is not the model's own, or the weights are damaged.
         """
         import torch
+
         from neuroalign.model_zoo.training.devices import one_thread
 
         recipe = self._trained.recipe

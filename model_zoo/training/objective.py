@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
+
 from neuroalign.model_zoo.training.early_stopping import EarlyStopping
 from neuroalign.model_zoo.training.recipes import Recipe
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -57,6 +58,7 @@ class Objective(ABC, Generic[R]):
             In the memory of the host, each of shape (batch_size, …).
         """
         import torch
+
         from neuroalign.model_zoo.training.draws import batch_indices
 
         indices = batch_indices(self.recipe.seed, step, len(self.images), self.recipe.batch_size)

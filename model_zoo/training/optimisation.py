@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from neuroalign.model_zoo.training.objective import Objective
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
+
+from neuroalign.model_zoo.training.objective import Objective
 
 # Of torch's Adam, by default.
 _DECAY, _SQUARE_DECAY = 0.9, 0.999

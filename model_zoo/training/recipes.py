@@ -14,8 +14,9 @@ from neuroalign.errors import UsageError
 from neuroalign.registry import unknown_name
 
 if TYPE_CHECKING:
-    from neuroalign.model_zoo.training.objective import Objective
     from torch import Tensor, nn
+
+    from neuroalign.model_zoo.training.objective import Objective
 
 Storage = Literal["float32", "float16"]
 Precision = Literal["float32", "bfloat16"]

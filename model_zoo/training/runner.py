@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from neuroalign.errors import NeuroalignWarning, UsageError
 from neuroalign.model_zoo.training.checkpoints import find_checkpoints
 from neuroalign.model_zoo.training.course import Outcome, TrainingImages
 from neuroalign.model_zoo.training.devices import Device, choose_device
@@ -22,8 +24,6 @@ from neuroalign.model_zoo.training.groups import Group, group
 from neuroalign.model_zoo.training.recipes import Recipe
 from neuroalign.model_zoo.training.trained import read_trained, stem, with_ending
 from neuroalign.model_zoo.training.trainer import Interrupted, Report, train_together
-
-from neuroalign.errors import NeuroalignWarning, UsageError
 from neuroalign.progress import PATIENCE
 from neuroalign.stimuli import StimulusSet
 

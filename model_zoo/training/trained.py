@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from neuroalign.model_zoo.training.recipes import Recipe
 from numpy.typing import NDArray
 
 from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning
-from neuroalign.home import atomic_path
+from neuroalign.files.home import atomic_path
+from neuroalign.model_zoo.training.recipes import Recipe
 
 #: Version of the JSON record.
 FORMAT = 1

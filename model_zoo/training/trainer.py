@@ -12,6 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
+
+from neuroalign.errors import ModelError, NeuroalignWarning
+from neuroalign.files.digests import digest
 from neuroalign.model_zoo.training.allocator import keep_freed_memory
 from neuroalign.model_zoo.training.checkpoints import read_state, read_tensors, write_checkpoint
 from neuroalign.model_zoo.training.course import Course, Outcome, TrainingImages
@@ -19,10 +23,6 @@ from neuroalign.model_zoo.training.devices import Device, choose_device, describ
 from neuroalign.model_zoo.training.optimisation import Alone, Optimisation, Together
 from neuroalign.model_zoo.training.recipes import Recipe
 from neuroalign.model_zoo.training.trained import stem
-from torch import Tensor
-
-from neuroalign.errors import ModelError, NeuroalignWarning
-from neuroalign.hashing import digest
 
 #: Seconds between checkpoints.
 CHECKPOINT_SECONDS = 30.0

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
+
 from neuroalign.model_zoo.training.models import GenerativeModel
 from neuroalign.model_zoo.training.objective import Objective, means_of
 from neuroalign.model_zoo.training.recipes import Recipe
-from numpy.typing import NDArray
-
 from neuroalign.stimuli import StimulusSet
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ def cache() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def info(as_json: bool) -> None:
     """Show where the caches are and how large."""
-    from neuroalign.home import home
+    from neuroalign.files.home import home
 
     sizes = {kind: _size(home() / kind) for kind in _KINDS}
     if as_json:
@@ -45,7 +45,7 @@ def clear(kinds: tuple[str, ...], yes: bool) -> None:
     """
     import shutil
 
-    from neuroalign.home import home
+    from neuroalign.files.home import home
 
     for kind in kinds or ("latents",):
         folder = home() / kind

@@ -8,7 +8,7 @@ from pathlib import Path
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.folder import is_dataset_folder, read_folder, remove_folder
 from neuroalign.errors import DatasetError, NeuroalignWarning
-from neuroalign.home import home
+from neuroalign.files.home import home
 from neuroalign.registry import datasets, unknown_name
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from neuroalign.arrays import average_trials, name_some, trial_cube, validate_recording, validate_responses
 from neuroalign.errors import DatasetError
-from neuroalign.hashing import digest
+from neuroalign.files.digests import digest
 from neuroalign.stimuli import StimulusSet
 
 

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import xarray as xr
 
-from neuroalign.netcdf import read_netcdf
+from neuroalign.files.netcdf import read_netcdf
 
 #: A file with more bytes than this, or whose arrays take more in memory, is refused.
 MAX_BYTES = 1 << 30

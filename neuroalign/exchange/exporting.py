@@ -12,7 +12,7 @@ import pandas as pd
 
 from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.exchange.importing import SUMS
-from neuroalign.home import TEMPORARY_PREFIX, atomic_path
+from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
 from neuroalign.results import ResultsStore
 from neuroalign.scores import Score
 

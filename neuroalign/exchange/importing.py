@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from neuroalign.datasets.formats.archives import is_hidden
 from neuroalign.exchange import array_files, records
 from neuroalign.exchange.sources import Source, open_source
+from neuroalign.files.archives import is_hidden
 from neuroalign.progress import progress
 from neuroalign.results import ResultsStore, now
 from neuroalign.scores import Score

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from neuroalign.datasets.formats.archives import open_archive, read_member
 from neuroalign.errors import UsageError
+from neuroalign.files.archives import open_archive, read_member
 
 
 class Source(Protocol):

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from neuroalign.errors import NeuroalignError, UsageError
-from neuroalign.home import atomic_path
+from neuroalign.files.home import atomic_path
 
 if importlib.util.find_spec("matplotlib") is None:
     raise NeuroalignError("figures need the extra figures: pip install 'neuroalign[figures]'")

@@ -17,7 +17,7 @@ from neuroalign.comparison.groups import read_group
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, UsageError
-from neuroalign.home import TEMPORARY_PREFIX
+from neuroalign.files.home import TEMPORARY_PREFIX
 from neuroalign.leaderboards import (
     ALPHA,
     WHAT_THE_CROSSED_TEST_COVERS,

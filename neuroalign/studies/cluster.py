@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, UsageError
-from neuroalign.home import TEMPORARY_PREFIX, home
+from neuroalign.files.home import TEMPORARY_PREFIX, home
 from neuroalign.registry import unknown_name
 
 Backend = Literal["dask", "ray"]

@@ -15,7 +15,7 @@ import pandas as pd
 from neuroalign.cautions import LEAST_VARIANCE, MARK
 from neuroalign.comparison.groups import group_samples
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.home import atomic_path
+from neuroalign.files.home import atomic_path
 from neuroalign.labels import join_words
 from neuroalign.leaderboard_findings import describe_cautions
 from neuroalign.leaderboards import WHAT_THE_CROSSED_TEST_COVERS, rank

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import xarray as xr
-from neuroalign.benchmarks.predictive_power import predict
 
 import neuroalign as na
 from neuroalign.benchmark import load_benchmark
+from neuroalign.benchmarks.predictive_power import predict
 from neuroalign.metrics import reliability
 from neuroalign.scoring import score
 

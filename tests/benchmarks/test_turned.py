@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
-from neuroalign.benchmarks.turned_control import MANY_UNITS, regenerate
 
 import neuroalign as na
 from neuroalign.benchmark import load_benchmark
+from neuroalign.benchmarks.turned_control import MANY_UNITS, regenerate
 from neuroalign.errors import NeuroalignWarning, UsageError
 from neuroalign.metrics import aggregate_ratios, is_special
 from neuroalign.models import load_model

@@ -8,11 +8,11 @@ import pytest
 import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from neuroalign.benchmarks.decoding import Decoding
 from scipy.stats import kstest
 
 from neuroalign import arrays
 from neuroalign.benchmark import Benchmark, load_benchmark
+from neuroalign.benchmarks.decoding import Decoding
 from neuroalign.comparison import compare, make_sample
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from neuroalign.model_zoo.training.sources import open_stimuli
 from PIL import Image
 
 from neuroalign.datasets.catalogue import datasets_folder, folder_of, load_dataset
 from neuroalign.datasets.formats.folder import write_folder
 from neuroalign.errors import NeuroalignWarning, UnknownNameError
+from neuroalign.model_zoo.training.sources import open_stimuli
 
 NOTE = "demo names both a dataset and a folder here; the dataset is taken, and ./demo would be the other"
 

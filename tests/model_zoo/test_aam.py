@@ -3,13 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from neuroalign.model_zoo import aam
-from neuroalign.model_zoo.aam import AAM
 
 from neuroalign import arrays
 from neuroalign.errors import MissingLandmarksError, ModelError, StimulusMismatchError, UsageError
 from neuroalign.landmarks import landmarks
 from neuroalign.latents_cache import compute_latents
+from neuroalign.model_zoo import aam
+from neuroalign.model_zoo.aam import AAM
 from neuroalign.models import load_model
 from neuroalign.procrustes import mean_shape, place_on
 from neuroalign.scoring import score, score_all

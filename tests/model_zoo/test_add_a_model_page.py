@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from neuroalign.benchmarks.turned_control import BESIDE
 
 import neuroalign as na
 from neuroalign import scoring
+from neuroalign.benchmarks.turned_control import BESIDE
 from neuroalign.cli import run
 from neuroalign.models import ModelFamily, load_model
 from neuroalign.registry import adapters

@@ -9,12 +9,12 @@ import sys
 import numpy as np
 import pytest
 import torch
-from neuroalign.model_zoo.beta_vae import BetaVAE, BetaVAEModel, BetaVAERecipe
-from neuroalign.model_zoo.training.runner import train
-from neuroalign.model_zoo.training.trained import read_trained
 from safetensors.numpy import load, save
 
 from neuroalign.errors import ModelError, NeuroalignWarning, UnknownNameError, UsageError
+from neuroalign.model_zoo.beta_vae import BetaVAE, BetaVAEModel, BetaVAERecipe
+from neuroalign.model_zoo.training.runner import train
+from neuroalign.model_zoo.training.trained import read_trained
 from neuroalign.models import Model, ModelFamily, load_model
 
 SMALL = {"n_latents": 3, "image_size": 32, "steps": 3, "batch_size": 8}

@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-from neuroalign.model_zoo.beta_vae import BetaVAE
 
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.metrics import completeness, disentanglement, lasso_cv
+from neuroalign.model_zoo.beta_vae import BetaVAE
 from neuroalign.models import load_model
 from neuroalign.traversals import latent_traversals
 

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.decomposition import PCA
+
 from neuroalign.model_zoo import components
 from neuroalign.model_zoo.components import most_components, principal_components, signs
-from sklearn.decomposition import PCA
 
 
 @pytest.mark.parametrize("block", [components._BLOCK, 450])

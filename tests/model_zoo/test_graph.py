@@ -3,11 +3,11 @@ import pytest
 import timm
 import torch
 import torchvision
-from neuroalign.model_zoo.adapters.extraction import extract, list_layers
-from neuroalign.model_zoo.adapters.graph import trace
 from torch import nn
 
 from neuroalign.errors import ModelError, UnknownNameError
+from neuroalign.model_zoo.adapters.extraction import extract, list_layers
+from neuroalign.model_zoo.adapters.graph import trace
 from neuroalign.models import as_model, load_model
 from neuroalign.stimuli import StimulusSet
 

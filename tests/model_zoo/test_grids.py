@@ -1,14 +1,14 @@
 """Grids: the paper's sweeps, and files of the user's."""
 
 import pytest
+
+from neuroalign.errors import UnknownNameError, UsageError
 from neuroalign.model_zoo.autoencoder import AutoencoderRecipe
 from neuroalign.model_zoo.beta_vae import BetaVAE, BetaVAERecipe
 from neuroalign.model_zoo.classifier import ClassifierRecipe
 from neuroalign.model_zoo.training.grids import grid_names, load_grid
 from neuroalign.model_zoo.training.recipes import sweep
 from neuroalign.model_zoo.vae import VAE, VAERecipe
-
-from neuroalign.errors import UnknownNameError, UsageError
 
 RECIPES = {each.family: each for each in (BetaVAERecipe, VAERecipe, AutoencoderRecipe, ClassifierRecipe)}
 

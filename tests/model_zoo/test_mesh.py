@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
-from neuroalign.model_zoo.mesh import Mesh
 from scipy.ndimage import map_coordinates
+
+from neuroalign.model_zoo.mesh import Mesh
 
 SIZE = 24
 CORNERS = np.array([[0.0, 0], [SIZE, 0], [0, SIZE], [SIZE, SIZE]])

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from neuroalign.model_zoo.networks import Decoder, Encoder, VariationalAutoencoder, build
 from torch.nn.functional import conv2d, conv_transpose2d, linear, relu
+
+from neuroalign.model_zoo.networks import Decoder, Encoder, VariationalAutoencoder, build
 
 
 def n_parameters(module):

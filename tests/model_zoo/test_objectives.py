@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from torch.distributions import Bernoulli, Categorical, Normal, kl_divergence
+
 from neuroalign.model_zoo.autoencoder import AutoencoderRecipe
 from neuroalign.model_zoo.beta_vae import BetaVAERecipe
 from neuroalign.model_zoo.classifier import ClassifierRecipe
@@ -10,7 +12,6 @@ from neuroalign.model_zoo.networks import build
 from neuroalign.model_zoo.training.objective import means_of
 from neuroalign.model_zoo.training.terms import bernoulli_log_likelihood, gaussian_kl, squared_error
 from neuroalign.model_zoo.vae import VAERecipe
-from torch.distributions import Bernoulli, Categorical, Normal, kl_divergence
 
 SMALL = {"n_latents": 3, "image_size": 32, "batch_size": 4}
 RECIPES = [BetaVAERecipe(**SMALL), VAERecipe(**SMALL), AutoencoderRecipe(**SMALL), ClassifierRecipe(**SMALL)]

@@ -2,13 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from neuroalign.model_zoo import pixels
-from neuroalign.model_zoo.ica import ICA
-from neuroalign.model_zoo.pca import PCA
 from sklearn.decomposition import PCA as ReferencePCA
 
 from neuroalign.errors import MissingImagesError, ModelError, UnknownNameError, UsageError
 from neuroalign.latents_cache import compute_latents
+from neuroalign.model_zoo import pixels
+from neuroalign.model_zoo.ica import ICA
+from neuroalign.model_zoo.pca import PCA
 from neuroalign.models import load_model
 from neuroalign.stimuli import StimulusSet
 

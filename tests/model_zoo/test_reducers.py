@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 import xarray as xr
-from neuroalign.model_zoo import components
-from neuroalign.model_zoo.neurons import NeuronModel
-from neuroalign.model_zoo.reducers import pca, subsample
 from sklearn.decomposition import PCA
 
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.latents_cache import compute_latents
+from neuroalign.model_zoo import components
+from neuroalign.model_zoo.neurons import NeuronModel
+from neuroalign.model_zoo.reducers import pca, subsample
 from neuroalign.models import ModelFamily, as_model, load_model
 
 

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from neuroalign.model_zoo.networks import VariationalAutoencoder, build, convolve_in
-from neuroalign.model_zoo.resampling import Downsampling, Upsampling
 from torch import nn
 from torch.func import functional_call, vmap
+
+from neuroalign.model_zoo.networks import VariationalAutoencoder, build, convolve_in
+from neuroalign.model_zoo.resampling import Downsampling, Upsampling
 
 PAIRS = [
     (Downsampling(1, 32), nn.Conv2d(1, 32, 4, stride=2, padding=1)),

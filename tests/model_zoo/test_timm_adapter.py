@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import timm
 import torch
-from neuroalign.model_zoo.adapters import timm as adapter
 from safetensors.torch import save_file
 from timm.data.config import resolve_model_data_config
 from timm.data.transforms_factory import create_transform
 
 from neuroalign.errors import ModelError, UnknownNameError, UsageError
+from neuroalign.model_zoo.adapters import timm as adapter
 from neuroalign.models import load_model
 from neuroalign.stimuli import StimulusSet
 

@@ -10,6 +10,10 @@ import time
 import numpy as np
 import pytest
 import torch
+
+from neuroalign.cli import run as run_cli
+from neuroalign.datasets.formats.folder import write_folder
+from neuroalign.errors import ModelError, UsageError
 from neuroalign.model_zoo.autoencoder import Autoencoder, AutoencoderModel, AutoencoderRecipe
 from neuroalign.model_zoo.beta_vae import BetaVAE, BetaVAEModel, BetaVAERecipe
 from neuroalign.model_zoo.classifier import Classifier, ClassifierModel, ClassifierObjective, ClassifierRecipe
@@ -17,10 +21,6 @@ from neuroalign.model_zoo.training.course import TrainingImages, log_path
 from neuroalign.model_zoo.training.runner import train
 from neuroalign.model_zoo.training.trainer import Interrupted, checkpoint_path, train_instance
 from neuroalign.model_zoo.vae import VAE, VAEModel, VAERecipe
-
-from neuroalign.cli import run as run_cli
-from neuroalign.datasets.formats.folder import write_folder
-from neuroalign.errors import ModelError, UsageError
 from neuroalign.models import Model, load_model
 from neuroalign.stimuli import StimulusSet
 from neuroalign.traversals import latent_traversals

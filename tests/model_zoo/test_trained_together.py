@@ -11,6 +11,12 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
+from safetensors.numpy import load
+
+from neuroalign.cli import run as run_cli
+from neuroalign.cli.train import train as train_command
+from neuroalign.errors import NeuroalignWarning, UsageError
 from neuroalign.model_zoo.autoencoder import AutoencoderRecipe
 from neuroalign.model_zoo.beta_vae import BetaVAE, BetaVAERecipe
 from neuroalign.model_zoo.classifier import ClassifierObjective, ClassifierRecipe
@@ -29,12 +35,6 @@ from neuroalign.model_zoo.training.trainer import (
     train_together,
 )
 from neuroalign.model_zoo.vae import VAERecipe
-from PIL import Image
-from safetensors.numpy import load
-
-from neuroalign.cli import run as run_cli
-from neuroalign.cli.train import train as train_command
-from neuroalign.errors import NeuroalignWarning, UsageError
 from neuroalign.stimuli import StimulusSet
 
 SMALL = {"n_latents": 3, "image_size": 32, "batch_size": 4}

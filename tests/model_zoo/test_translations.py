@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from neuroalign.model_zoo.training.translations import SHIFTS, Translations, split
 
 

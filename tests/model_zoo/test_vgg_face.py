@@ -7,9 +7,6 @@ import pytest
 import timm
 import torch
 import torchvision
-from neuroalign.model_zoo import vgg_face
-from neuroalign.model_zoo.adapters.weights import hash_file
-from neuroalign.model_zoo.neurons import NeuronModel
 from PIL import Image
 from safetensors.torch import save_file
 from timm.models.vgg import VGG
@@ -19,6 +16,9 @@ from neuroalign.cli import run
 from neuroalign.datasets.formats.folder import write_folder
 from neuroalign.errors import ModelError, NeuroalignWarning, UnknownNameError, UsageError
 from neuroalign.latents_cache import compute_latents
+from neuroalign.model_zoo import vgg_face
+from neuroalign.model_zoo.adapters.weights import hash_file
+from neuroalign.model_zoo.neurons import NeuronModel
 from neuroalign.models import ModelFamily, load_model
 from neuroalign.stimuli import StimulusSet
 

@@ -11,12 +11,12 @@ import time
 
 import numpy as np
 import torch
-from neuroalign.model_zoo.beta_vae import BetaVAERecipe
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, TensorDataset
 
 from neuroalign import load_dataset
+from neuroalign.model_zoo.beta_vae import BetaVAERecipe
 
 N_STEPS, N_WARM_UP, N_ROUNDS, BETA = 600, 20, 3, 4
 

@@ -1,9 +1,9 @@
 from dataclasses import replace
 
 import pytest
-from neuroalign.model_zoo.beta_vae import BetaVAE
 
 from neuroalign.benchmark import load_benchmark
+from neuroalign.model_zoo.beta_vae import BetaVAE
 from neuroalign.results import ResultsStore
 from neuroalign.scoring import score_all
 from neuroalign.studies.estimates import SECONDS, SECONDS_OF_LATENTS, Estimates

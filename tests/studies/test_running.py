@@ -7,12 +7,12 @@ import time
 from types import MappingProxyType
 
 import pytest
-from neuroalign.model_zoo.beta_vae import BetaVAE
-from neuroalign.model_zoo.neuron_subset import NeuronSubset
 
 from neuroalign.cli import run as run_cli
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.errors import UsageError
+from neuroalign.model_zoo.beta_vae import BetaVAE
+from neuroalign.model_zoo.neuron_subset import NeuronSubset
 from neuroalign.results import ResultsStore
 from neuroalign.studies import members, running
 from neuroalign.studies.report import what_it_means

@@ -6,8 +6,8 @@ from importlib import resources
 
 import pytest
 import tomli_w
-from neuroalign.benchmarks.stimulus_bootstrap import StimulusBootstrap
 
+from neuroalign.benchmarks.stimulus_bootstrap import StimulusBootstrap
 from neuroalign.studies.running import plan_study
 from neuroalign.studies.steps import run_steps
 from neuroalign.studies.study import load_study

@@ -21,9 +21,9 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.time_bins import Window, bins_of_window
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
 from neuroalign.errors import DatasetError, UsageError
-from neuroalign.home import atomic_path
+from neuroalign.files.home import atomic_path
+from neuroalign.files.netcdf import read_netcdf
 from neuroalign.masked import as_labels
-from neuroalign.netcdf import read_netcdf
 
 _STIMULUS = ("stimulus_id", "image_id", "presentation_", "presentation")
 _NEUROID = ("neuroid_id", "neuroid_", "neuroid")

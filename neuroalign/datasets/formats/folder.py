@@ -28,8 +28,8 @@ from neuroalign.arrays import name_some, validate_recording
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.landmark_csv import read_landmark_csv, write_landmark_csv
 from neuroalign.errors import DatasetError
-from neuroalign.home import TEMPORARY_PREFIX, atomic_path
-from neuroalign.netcdf import read_netcdf
+from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
+from neuroalign.files.netcdf import read_netcdf
 from neuroalign.stimuli import StimulusSet
 from neuroalign.variants import COLUMN
 

@@ -10,9 +10,9 @@ from typing import Literal, get_args
 from PIL import Image, UnidentifiedImageError
 
 from neuroalign.arrays import name_some
-from neuroalign.datasets.formats.archives import is_hidden, unpack_files
 from neuroalign.datasets.image_survey import ImageSurvey
 from neuroalign.errors import DatasetError, UsageError
+from neuroalign.files.archives import is_hidden, unpack_files
 from neuroalign.picture_faults import picture_fault
 from neuroalign.progress import progress
 from neuroalign.stimuli import IMAGE_SUFFIXES

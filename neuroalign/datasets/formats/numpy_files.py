@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from neuroalign.datasets.formats.archives import open_archive
 from neuroalign.datasets.formats.bare import BareArray, Variables, choose_variable, expect_numbers
 from neuroalign.errors import DatasetError
+from neuroalign.files.archives import open_archive
 
 
 def read_npy(path: Path) -> BareArray:

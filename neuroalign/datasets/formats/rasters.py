@@ -22,10 +22,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.arrays import name_some, recording
-from neuroalign.datasets.formats.archives import open_archive, read_member, visible_files
 from neuroalign.datasets.formats.time_bins import Window, bins_of_window
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
 from neuroalign.errors import DatasetError
+from neuroalign.files.archives import open_archive, read_member, visible_files
 from neuroalign.progress import progress
 from neuroalign.registry import unknown_name
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neuroalign.datasets.formats import archives
-from neuroalign.datasets.formats.archives import open_archive, unpack_files
 from neuroalign.errors import ArchiveError
+from neuroalign.files import archives
+from neuroalign.files.archives import open_archive, unpack_files
 
 SUFFIXES = (".png",)
 

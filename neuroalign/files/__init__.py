@@ -1,0 +1,1 @@
+"""Safe access to the disk: home folder, digests, netCDF files, archives."""
