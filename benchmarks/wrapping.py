@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from neuroalign.benchmark import Benchmark, load_benchmark
-from neuroalign.specs import format_spec
+from neuroalign.names.syntax import format_spec
 
 
 @dataclass(frozen=True)

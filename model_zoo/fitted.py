@@ -9,11 +9,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import ModelError, UsageError
+from neuroalign.errors import ModelError, UsageError, unknown_name
 from neuroalign.files.digests import digest
 from neuroalign.model_zoo.components import Matrix
 from neuroalign.models import ModelFamily
-from neuroalign.registry import unknown_name
 from neuroalign.stimuli import StimulusSet
 
 #: Side of the images that models see, in pixels.

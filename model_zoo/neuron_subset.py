@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import NeuroalignWarning, UsageError
+from neuroalign.errors import NeuroalignWarning, UsageError, unknown_name
 from neuroalign.model_zoo.neurons import NeuronModel
 from neuroalign.models import ModelFamily
-from neuroalign.registry import unknown_name
 
 
 class NeuronSubset(ModelFamily):

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from neuroalign import arrays
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import StimulusMismatchError
+from neuroalign.errors import StimulusMismatchError, name_some
 from neuroalign.stimuli import StimulusSet
 
 
@@ -55,8 +55,8 @@ class NeuronModel:
         shared = np.intersect1d(stimuli.ids, responses["stimulus"].values)
         if shared.size == 0:
             raise StimulusMismatchError(
-                f"{self.identifier} responds to {arrays.name_some(responses['stimulus'].values)}, "
-                f"but to none of the stimuli of {stimuli.identifier!r} ({arrays.name_some(stimuli.ids)})"
+                f"{self.identifier} responds to {name_some(responses['stimulus'].values)}, "
+                f"but to none of the stimuli of {stimuli.identifier!r} ({name_some(stimuli.ids)})"
             )
         chosen = responses.sel(stimulus=shared)
         if self._neuroids is not None:

@@ -13,7 +13,7 @@ from neuroalign.files.digests import digest
 from neuroalign.latents_cache import compute_latents
 from neuroalign.model_zoo.components import Matrix, most_components, principal_components
 from neuroalign.models import Model
-from neuroalign.specs import format_spec
+from neuroalign.names.syntax import format_spec
 from neuroalign.stimuli import StimulusSet
 
 #: Raised when the same latents would be reduced to others.

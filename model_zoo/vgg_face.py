@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import ModelError, NeuroalignWarning, UsageError
+from neuroalign.errors import ModelError, NeuroalignWarning, UsageError, unknown_name
 from neuroalign.files.digests import digest
 from neuroalign.model_zoo.adapters.torch import TorchModel
 from neuroalign.model_zoo.adapters.weights import (
@@ -25,8 +25,7 @@ from neuroalign.model_zoo.adapters.weights import (
 from neuroalign.model_zoo.pixels import PAPER_SIZES
 from neuroalign.model_zoo.reducers import ReducedByPCA, Subsample
 from neuroalign.models import Model, ModelFamily
-from neuroalign.registry import unknown_name
-from neuroalign.specs import format_spec
+from neuroalign.names.syntax import format_spec
 from neuroalign.stimuli import StimulusSet
 
 if TYPE_CHECKING:

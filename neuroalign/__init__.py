@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from neuroalign.models import ModelFamily as ModelFamily
     from neuroalign.models import as_model as as_model
     from neuroalign.models import load_model as load_model
-    from neuroalign.registry import register_benchmark as register_benchmark
-    from neuroalign.registry import register_dataset as register_dataset
-    from neuroalign.registry import register_model as register_model
+    from neuroalign.names.registry import register_benchmark as register_benchmark
+    from neuroalign.names.registry import register_dataset as register_dataset
+    from neuroalign.names.registry import register_model as register_model
     from neuroalign.scores import Score as Score
     from neuroalign.scoring import score as score
     from neuroalign.stimuli import StimulusSet as StimulusSet
@@ -54,9 +54,9 @@ _PUBLIC = {
     "load_dataset": "neuroalign.datasets.catalogue",
     "load_model": "neuroalign.models",
     "metrics": "neuroalign.metrics",
-    "register_benchmark": "neuroalign.registry",
-    "register_dataset": "neuroalign.registry",
-    "register_model": "neuroalign.registry",
+    "register_benchmark": "neuroalign.names.registry",
+    "register_dataset": "neuroalign.names.registry",
+    "register_model": "neuroalign.names.registry",
     "score": "neuroalign.scoring",
 }
 

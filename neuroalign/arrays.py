@@ -15,7 +15,7 @@ The dimension coordinates of responses and latents are the ids themselves, so st
 label and never by position.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +23,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from neuroalign.errors import ArrayError, StimulusMismatchError
+from neuroalign.errors import ArrayError, StimulusMismatchError, name_some
 from neuroalign.masked import as_labels, as_numbers
 
 Join = Literal["exact", "intersection"]
@@ -404,12 +404,6 @@ def align(
             f"({shared.size} stimuli)"
         )
     return model_latents.sel(stimulus=shared), neural_responses.sel(stimulus=shared)
-
-
-def name_some(ids: Sequence[Any] | NDArray[Any], *, most: int = 5) -> str:
-    """List the first few ids for a message, and say how many more there are."""
-    shown = ", ".join(str(each) for each in list(ids)[:most])
-    return shown if len(ids) <= most else f"{shown} and {len(ids) - most} more"
 
 
 def _as_matrix(values: ArrayLike, what: str, dims: tuple[str, str]) -> NDArray[np.float64]:

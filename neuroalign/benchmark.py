@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from neuroalign.arrays import Join, align
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import UsageError
+from neuroalign.errors import UsageError, unknown_name
 from neuroalign.models import Model
-from neuroalign.registry import benchmarks, unknown_name
+from neuroalign.names.registry import benchmarks
+from neuroalign.names.syntax import parse_spec
 from neuroalign.resampling import Resampling, Statistic
 from neuroalign.scores import Score
-from neuroalign.specs import parse_spec
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,12 @@
 """Errors and warnings that neuroalign raises; each message is one line and names the fix."""
 
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 
 class NeuroalignError(Exception):
     """Base of every error raised on purpose by neuroalign; the work failed (exit code 1)."""
@@ -47,3 +54,18 @@ class ModelError(UsageError):
 
 class NeuroalignWarning(UserWarning):
     """Something worth knowing that did not stop the work."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+    """Make the error for an unknown name: what is near it, nearest first, else what there is."""
+    known = sorted(set(known))
+    close = difflib.get_close_matches(name.lower(), {each.lower() for each in known}, n=3, cutoff=0.6)
+    near = [each for lower in close for each in known if each.lower() == lower]
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"
+    return UnknownNameError(f"no {kind} is called {name!r}; {hint}")
+
+
+def name_some(ids: "Sequence[Any] | NDArray[Any]", *, most: int = 5) -> str:
+    """List the first few ids for a message, and say how many more there are."""
+    shown = ", ".join(str(each) for each in list(ids)[:most])
+    return shown if len(ids) <= most else f"{shown} and {len(ids) - most} more"

@@ -12,8 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from neuroalign.arrays import name_some
-from neuroalign.errors import ArrayError, DatasetError
+from neuroalign.errors import ArrayError, DatasetError, name_some
 from neuroalign.masked import as_labels, as_numbers
 from neuroalign.procrustes import mean_shape, place_on
 

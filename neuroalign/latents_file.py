@@ -14,8 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign import arrays
-from neuroalign.arrays import name_some
-from neuroalign.errors import ModelError, UsageError
+from neuroalign.errors import ModelError, UsageError, name_some
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path, home
 from neuroalign.files.netcdf import open_netcdf
 

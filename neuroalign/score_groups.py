@@ -9,9 +9,9 @@ import numpy as np
 
 from neuroalign.benchmark import Benchmark, make_benchmark
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.registry import benchmarks
+from neuroalign.names.registry import benchmarks
+from neuroalign.names.syntax import format_spec
 from neuroalign.scores import Score, find_repeated
-from neuroalign.specs import format_spec
 
 
 @dataclass(frozen=True)

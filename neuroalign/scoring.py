@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neuroalign.arrays import Join, name_some
+from neuroalign.arrays import Join
 from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning, UsageError
+from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning, UsageError, name_some
 from neuroalign.files.digests import digest
 from neuroalign.latents_cache import compute_latents
 from neuroalign.models import Model, ModelFamily, load_model

@@ -16,9 +16,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from neuroalign.errors import ArrayError, StimulusMismatchError, UsageError
+from neuroalign.errors import ArrayError, StimulusMismatchError, UsageError, unknown_name
 from neuroalign.metrics.udr import Pooling, udr
-from neuroalign.registry import unknown_name
 
 
 @dataclass(frozen=True, eq=False)

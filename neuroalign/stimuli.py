@@ -10,12 +10,12 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from neuroalign.arrays import name_some
 from neuroalign.errors import (
     DatasetError,
     MissingImagesError,
     MissingLandmarksError,
     StimulusMismatchError,
+    name_some,
 )
 from neuroalign.files.digests import digest
 from neuroalign.image_sources import ImageSource, as_pixels, bytes_of, open_image, size_of

@@ -7,8 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from neuroalign.arrays import name_some
-from neuroalign.errors import ModelError, UsageError
+from neuroalign.errors import ModelError, UsageError, name_some
 from neuroalign.stimuli import StimulusSet
 
 

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from neuroalign.arrays import name_some
-from neuroalign.errors import DatasetError
+from neuroalign.errors import DatasetError, name_some
 from neuroalign.image_sources import ImageSource, bytes_of, length_of
 
 #: Column of a stimulus table that names the original of each variant.

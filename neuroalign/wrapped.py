@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from neuroalign import arrays
-from neuroalign.errors import ModelError, StimulusMismatchError
+from neuroalign.errors import ModelError, StimulusMismatchError, name_some
 from neuroalign.files.digests import digest
 from neuroalign.fingerprints import behaviour_digest, name_by_digest
 from neuroalign.latents_file import gather_latents
@@ -47,8 +47,8 @@ class PrecomputedModel:
         shared = np.intersect1d(stimuli.ids, self._latents["stimulus"].values)
         if shared.size == 0:
             raise StimulusMismatchError(
-                f"{self.identifier} has latents of {arrays.name_some(self._latents['stimulus'].values)}, "
-                f"but none of the stimuli of {stimuli.identifier!r} ({arrays.name_some(stimuli.ids)})"
+                f"{self.identifier} has latents of {name_some(self._latents['stimulus'].values)}, "
+                f"but none of the stimuli of {stimuli.identifier!r} ({name_some(stimuli.ids)})"
             )
         return self._latents.sel(stimulus=shared)
 

@@ -7,8 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuroalign import arrays
-from neuroalign.arrays import align, average_trials, name_some, trial_cube, trial_means
-from neuroalign.errors import ArrayError, StimulusMismatchError
+from neuroalign.arrays import (
+    align,
+    average_trials,
+    trial_cube,
+    trial_means,
+)
+from neuroalign.errors import ArrayError, StimulusMismatchError, name_some
 
 VALUES = np.array([[1.0, 4.0], [2.0, 3.0], [5.0, 0.0]])
 

@@ -10,7 +10,7 @@ from neuroalign.errors import (
     UsageError,
 )
 from neuroalign.models import FixedFamily, as_model, load_model
-from neuroalign.registry import models
+from neuroalign.names.registry import models
 from neuroalign.stimuli import StimulusSet
 
 

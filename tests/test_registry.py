@@ -3,9 +3,9 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from neuroalign import registry
 from neuroalign.errors import NeuroalignWarning, UnknownNameError, UsageError
-from neuroalign.registry import Registry
+from neuroalign.names import registry
+from neuroalign.names.registry import Registry
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_broken_plugin_warns_once_and_is_skipped(entry_points):
 
 def test_installed_plugin_cannot_take_over_our_names(entry_points):
     entry_points.append(EntryPoint("pca", "math:pi", "test.models"))
-    entry_points.append(EntryPoint("pca", "neuroalign.specs:Spec", "test.models"))
+    entry_points.append(EntryPoint("pca", "neuroalign.names.syntax:Spec", "test.models"))
     models = Registry("model", "test.models")
     with pytest.warns(NeuroalignWarning, match="two plug-ins register the model 'pca'"):
         assert models.get("pca").__name__ == "Spec"

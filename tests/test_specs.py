@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuroalign.errors import UsageError
-from neuroalign.specs import Spec, format_spec, parse_spec
+from neuroalign.names.syntax import Spec, format_spec, parse_spec
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,7 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from neuroalign.arrays import name_some
-from neuroalign.errors import UnknownNameError
-from neuroalign.registry import unknown_name
+from neuroalign.errors import UnknownNameError, name_some, unknown_name
 
 
 def refuse_unknown(what: str, factory: Callable[..., Any], options: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from neuroalign import arrays
-from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning, UsageError
+from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning, UsageError, name_some
 from neuroalign.files.digests import digest
 from neuroalign.fingerprints import behaviour_digest, name_by_digest
 from neuroalign.latents_file import gather_latents
@@ -26,9 +26,9 @@ from neuroalign.model_zoo.adapters.extraction import (
     list_layers,
 )
 from neuroalign.model_zoo.adapters.pooling import POOLS, Pool
+from neuroalign.names.syntax import format_spec
 from neuroalign.progress import progress
 from neuroalign.repeatability import observe, seeded
-from neuroalign.specs import format_spec
 from neuroalign.stimuli import StimulusSet
 
 if TYPE_CHECKING:
@@ -393,5 +393,5 @@ def _stack(images: "Sequence[torch.Tensor]") -> "torch.Tensor":
 
     shapes = sorted({tuple(image.shape) for image in images})
     if len(shapes) > 1:
-        raise ModelError(f"preprocess returns images of different shapes: {arrays.name_some(shapes)}")
+        raise ModelError(f"preprocess returns images of different shapes: {name_some(shapes)}")
     return torch.stack(list(images))

@@ -10,8 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuroalign.arrays import name_some
-from neuroalign.errors import ModelError, UsageError
+from neuroalign.errors import ModelError, UsageError, name_some
 from neuroalign.model_zoo.adapters.checks import one_line
 
 if TYPE_CHECKING:

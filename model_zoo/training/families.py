@@ -6,9 +6,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from neuroalign.arrays import name_some
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import UsageError
+from neuroalign.errors import UsageError, name_some, unknown_name
 from neuroalign.files.home import home
 from neuroalign.model_zoo.training.grids import load_grid
 from neuroalign.model_zoo.training.models import TrainedModel
@@ -16,7 +15,6 @@ from neuroalign.model_zoo.training.recipes import Recipe, sweep
 from neuroalign.model_zoo.training.sources import folder_name, open_stimuli
 from neuroalign.model_zoo.training.trained import Trained, find_trained
 from neuroalign.models import ModelFamily
-from neuroalign.registry import unknown_name
 from neuroalign.stimuli import StimulusSet
 
 if TYPE_CHECKING:

@@ -7,9 +7,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from neuroalign.arrays import name_some
-from neuroalign.errors import UsageError
-from neuroalign.registry import unknown_name
+from neuroalign.errors import UsageError, name_some, unknown_name
 
 
 def grid_names(family: str) -> list[str]:

@@ -14,7 +14,7 @@ from neuroalign.errors import ModelError
 from neuroalign.files.digests import digest
 from neuroalign.model_zoo.training.recipes import Recipe
 from neuroalign.model_zoo.training.trained import Trained, read_trained
-from neuroalign.specs import format_spec
+from neuroalign.names.syntax import format_spec
 from neuroalign.stimuli import StimulusSet
 
 if TYPE_CHECKING:

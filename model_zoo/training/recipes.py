@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroalign.errors import UsageError
-from neuroalign.registry import unknown_name
+from neuroalign.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

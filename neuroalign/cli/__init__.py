@@ -53,7 +53,7 @@ class _LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            from neuroalign.registry import unknown_name
+            from neuroalign.errors import unknown_name
 
             raise unknown_name("command", args[0], _COMMANDS)
         return super().resolve_command(ctx, args)

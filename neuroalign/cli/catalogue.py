@@ -18,7 +18,7 @@ class _Lists(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in self.commands and not args[0].startswith("-"):
-            from neuroalign.registry import unknown_name
+            from neuroalign.errors import unknown_name
 
             raise unknown_name("list", args[0], self.commands)
         return super().resolve_command(ctx, args)
@@ -128,8 +128,9 @@ Examples:
 def info(name: str, as_json: bool) -> None:
     """Describe the model, dataset or benchmark called NAME."""
     from neuroalign.datasets.catalogue import dataset_names
-    from neuroalign.registry import benchmarks, models, unknown_name
-    from neuroalign.specs import parse_spec
+    from neuroalign.errors import unknown_name
+    from neuroalign.names.registry import benchmarks, models
+    from neuroalign.names.syntax import parse_spec
 
     bare = parse_spec(name).name
     scheme = f"{bare.partition(':')[0]}:"
@@ -151,7 +152,7 @@ def info(name: str, as_json: bool) -> None:
 
 
 def _summaries(kind: str) -> list[tuple[str, str]]:
-    from neuroalign import registry
+    from neuroalign.names import registry
 
     registered = {name: _summary(made) for name, made in getattr(registry, kind).items()}
     if kind == "datasets":
@@ -193,7 +194,7 @@ def _describe_benchmark(name: str) -> dict[str, Any]:
 def _describe_model(spec: str, name: str) -> dict[str, Any]:
     from neuroalign.errors import UsageError
     from neuroalign.models import ModelFamily, load_model
-    from neuroalign.registry import models
+    from neuroalign.names.registry import models
 
     if name not in models:
         loaded = load_model(spec)

@@ -113,7 +113,7 @@ def leaderboard(
 
 def _what_is_missing(tables: "Sequence[pd.DataFrame]") -> list[str]:
     """Say which leaderboards have no level of chance, no ceiling or no tests, and how to get them."""
-    from neuroalign.registry import benchmarks
+    from neuroalign.names.registry import benchmarks
 
     ranked = [each for each in tables if len(each)]
     no_chance = [

@@ -90,7 +90,7 @@ def score(
     from neuroalign.cautions import cautions
     from neuroalign.datasets.catalogue import load_dataset
     from neuroalign.models import ModelFamily, load_model
-    from neuroalign.registry import benchmarks as registered
+    from neuroalign.names.registry import benchmarks as registered
     from neuroalign.scoring import score_all
 
     if jobs == 0 or jobs < -1:
@@ -143,7 +143,7 @@ def score(
 
 def _with_turns(wanted: Sequence["Benchmark"], specs: Sequence[str], turns: int) -> list["Benchmark"]:
     """Set the number of turns of the benchmarks that have this option."""
-    from neuroalign.specs import parse_spec
+    from neuroalign.names.syntax import parse_spec
 
     for spec in specs:
         own = parse_spec(spec).options.get("turns", turns)

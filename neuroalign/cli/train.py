@@ -102,7 +102,8 @@ def train(
 
 def _load_family(name: str) -> Any:
     """Return a family that can be trained: one with ``recipes`` and ``train``, whoever wrote it."""
-    from neuroalign.registry import models, unknown_name
+    from neuroalign.errors import unknown_name
+    from neuroalign.names.registry import models
 
     if name in models and hasattr(registered := models.get(name), "train"):
         return registered()
@@ -112,7 +113,7 @@ def _load_family(name: str) -> Any:
 
 def _parse_setting(text: str) -> tuple[str, Any]:
     from neuroalign.errors import UsageError
-    from neuroalign.specs import parse_spec
+    from neuroalign.names.syntax import parse_spec
 
     key, equals, value = (each.strip() for each in text.partition("="))
     if not (key and equals and value):
@@ -134,7 +135,7 @@ def _parse_seeds(text: str) -> list[int]:
 
 
 def _name(family: str, outcome: "Outcome") -> str:
-    from neuroalign.specs import format_spec
+    from neuroalign.names.syntax import format_spec
 
     return format_spec(family, outcome.recipe.options())
 

@@ -9,7 +9,7 @@ import numpy as np
 from neuroalign.benchmark import Benchmark, make_benchmark
 from neuroalign.comparison.samples import Sample, make_sample
 from neuroalign.errors import NeuroalignError
-from neuroalign.registry import benchmarks
+from neuroalign.names.registry import benchmarks
 from neuroalign.resampling import Resampling, Statistic
 from neuroalign.results import ResultsStore
 from neuroalign.score_groups import ScoreGroup

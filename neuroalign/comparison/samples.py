@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import ArrayError, NeuroalignError, UsageError
+from neuroalign.names.syntax import parse_spec
 from neuroalign.progress import progress
 from neuroalign.resampling import NeuronStatistic, Resampling
 from neuroalign.scores import Score
-from neuroalign.specs import parse_spec
 from neuroalign.stats import bootstrap_means, count_neurons, draw_stimuli_and_neurons
 
 FloatArray = NDArray[np.float64]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.folder import is_dataset_folder, read_folder, remove_folder
-from neuroalign.errors import DatasetError, NeuroalignWarning
+from neuroalign.errors import DatasetError, NeuroalignWarning, unknown_name
 from neuroalign.files.home import home
-from neuroalign.registry import datasets, unknown_name
+from neuroalign.names.registry import datasets
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 

@@ -10,8 +10,13 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuroalign.arrays import average_trials, name_some, trial_cube, validate_recording, validate_responses
-from neuroalign.errors import DatasetError
+from neuroalign.arrays import (
+    average_trials,
+    trial_cube,
+    validate_recording,
+    validate_responses,
+)
+from neuroalign.errors import DatasetError, name_some
 from neuroalign.files.digests import digest
 from neuroalign.stimuli import StimulusSet
 

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from neuroalign.arrays import name_some
+from neuroalign.errors import name_some
 
 _COARSE, _FINE = 16, 96
 

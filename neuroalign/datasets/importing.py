@@ -43,7 +43,7 @@ from neuroalign.datasets.stimulus_table import (
 )
 from neuroalign.errors import DatasetError, UsageError
 from neuroalign.masked import as_numbers
-from neuroalign.registry import datasets
+from neuroalign.names.registry import datasets
 from neuroalign.stimuli import StimulusSet
 from neuroalign.variants import COLUMN, VariantTable
 

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from neuroalign.arrays import name_some
-from neuroalign.errors import DatasetError
+from neuroalign.errors import DatasetError, name_some
 
 
 @dataclass(frozen=True)

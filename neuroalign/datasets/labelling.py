@@ -8,10 +8,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuroalign.arrays import average_trials, name_some, recording, trial_means
+from neuroalign.arrays import average_trials, recording, trial_means
 from neuroalign.datasets.formats.bare import BareArray
-from neuroalign.errors import DatasetError, UsageError
-from neuroalign.registry import unknown_name
+from neuroalign.errors import DatasetError, UsageError, name_some, unknown_name
 
 AXES = ("neuroid", "stimulus", "repetition")
 #: Labels that say nothing.

@@ -7,9 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from neuroalign.arrays import name_some
 from neuroalign.datasets.formats.images import stems
-from neuroalign.errors import DatasetError, StimulusMismatchError
+from neuroalign.errors import DatasetError, StimulusMismatchError, name_some
 from neuroalign.stimuli import IMAGE_SUFFIXES
 
 #: Names of columns, without capitals and all but letters and digits, in the order in which they are looked for.

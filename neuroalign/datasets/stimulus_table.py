@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from neuroalign.arrays import name_some
 from neuroalign.datasets.formats.images import Order, ids_of_images, match_images, stems
 from neuroalign.datasets.formats.matrix_csv import delimiter_of
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
@@ -22,7 +21,7 @@ from neuroalign.datasets.stimulus_columns import (
     expect_same_images,
     plain_name,
 )
-from neuroalign.errors import DatasetError, StimulusMismatchError
+from neuroalign.errors import DatasetError, StimulusMismatchError, name_some
 
 
 @dataclass(frozen=True)

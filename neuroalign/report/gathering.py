@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.comparison import Sample, make_sample
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import NeuroalignError
+from neuroalign.errors import NeuroalignError, unknown_name
 from neuroalign.latents_cache import compute_latents
 from neuroalign.models import Model, ModelFamily, load_model
-from neuroalign.registry import benchmarks as registered_benchmarks
-from neuroalign.registry import models as registered_models
-from neuroalign.registry import unknown_name
+from neuroalign.names.registry import benchmarks as registered_benchmarks
+from neuroalign.names.registry import models as registered_models
+from neuroalign.names.syntax import format_spec, parse_spec
 from neuroalign.report.faces import decoded_faces, traversals
 from neuroalign.report.neurons import neurons_in_order
 from neuroalign.report.relations import correlation_ratio_against_unit_proportion, udr_against_alignment
@@ -29,7 +29,6 @@ from neuroalign.results import ResultsStore
 from neuroalign.score_groups import ScoreGroup, group_scores
 from neuroalign.scores import Score
 from neuroalign.selection import add_udr
-from neuroalign.specs import format_spec, parse_spec
 from neuroalign.traversals import Decodable, latent_traversals
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from neuroalign.errors import UsageError
-from neuroalign.registry import unknown_name
+from neuroalign.errors import UsageError, unknown_name
 from neuroalign.report.families import by_family, source_of, styles_of
 from neuroalign.report.style import (
     FAINT,

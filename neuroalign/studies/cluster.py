@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import NeuroalignError, UsageError
+from neuroalign.errors import NeuroalignError, UsageError, unknown_name
 from neuroalign.files.home import TEMPORARY_PREFIX, home
-from neuroalign.registry import unknown_name
 
 Backend = Literal["dask", "ray"]
 

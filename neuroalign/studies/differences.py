@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroalign.comparison import Inference, Over, explain_no_sample, infer_difference, infer_mean
-from neuroalign.registry import unknown_name
+from neuroalign.errors import unknown_name
 from neuroalign.scores import Score, standard_error
 from neuroalign.stats import crossed_test, welch
 from neuroalign.studies.samples import Sample

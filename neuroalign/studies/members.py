@@ -9,7 +9,7 @@ from typing import Any
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.models import FixedFamily, ModelFamily, load_model
-from neuroalign.specs import Spec, format_spec, parse_spec
+from neuroalign.names.syntax import Spec, format_spec, parse_spec
 
 
 def load_members(

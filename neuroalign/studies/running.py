@@ -13,15 +13,14 @@ import xarray as xr
 from neuroalign.benchmark import Benchmark
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import NeuroalignError, UsageError
+from neuroalign.errors import NeuroalignError, UsageError, unknown_name
 from neuroalign.latents_cache import compute_latents
 from neuroalign.models import Model, load_model
-from neuroalign.registry import unknown_name
+from neuroalign.names.syntax import parse_spec
 from neuroalign.results import ResultsStore
 from neuroalign.scores import Score
 from neuroalign.scoring import Failure, score_all
 from neuroalign.selection import Rule, add_udr, select_instances
-from neuroalign.specs import parse_spec
 from neuroalign.studies.claims import examine
 from neuroalign.studies.estimates import Estimates
 from neuroalign.studies.evidence import Evidence

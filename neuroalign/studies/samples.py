@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from neuroalign import comparison
 from neuroalign.comparison.groups import installed_benchmark
 from neuroalign.comparison.samples import has_seeds
-from neuroalign.errors import NeuroalignError
-from neuroalign.registry import unknown_name
+from neuroalign.errors import NeuroalignError, unknown_name
 from neuroalign.resampling import AXIS_INDEX, NeuronStatistic, Resampling, Statistic
 from neuroalign.scores import Score
 from neuroalign.studies.evidence import Evidence, scores_of

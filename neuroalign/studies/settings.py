@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, get_type_hints
 
 from neuroalign.benchmark import Benchmark
-from neuroalign.errors import UsageError
-from neuroalign.registry import unknown_name
-from neuroalign.specs import format_spec
+from neuroalign.errors import UsageError, unknown_name
+from neuroalign.names.syntax import format_spec
 from neuroalign.studies.claims import KINDS
 
 

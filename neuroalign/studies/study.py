@@ -12,9 +12,9 @@ from typing import Any
 
 from neuroalign import selection
 from neuroalign.benchmark import Benchmark, make_benchmark
-from neuroalign.errors import UsageError
-from neuroalign.registry import benchmarks, models, unknown_name
-from neuroalign.specs import parse_spec
+from neuroalign.errors import UsageError, unknown_name
+from neuroalign.names.registry import benchmarks, models
+from neuroalign.names.syntax import parse_spec
 from neuroalign.studies.claims import KINDS
 from neuroalign.studies.settings import check_settings, expect_known
 

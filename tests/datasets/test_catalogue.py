@@ -9,7 +9,7 @@ from neuroalign.datasets.catalogue import (
 )
 from neuroalign.datasets.formats.folder import write_folder
 from neuroalign.errors import DatasetError, UnknownNameError
-from neuroalign.registry import datasets
+from neuroalign.names.registry import datasets
 
 
 @pytest.fixture

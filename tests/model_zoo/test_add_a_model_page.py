@@ -13,7 +13,7 @@ from neuroalign import scoring
 from neuroalign.benchmarks.turned_control import BESIDE
 from neuroalign.cli import run
 from neuroalign.models import ModelFamily, load_model
-from neuroalign.registry import adapters
+from neuroalign.names.registry import adapters
 
 PAGE = Path(__file__).parents[2] / "docs" / "add_a_model.md"
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)

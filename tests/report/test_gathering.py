@@ -9,7 +9,7 @@ from neuroalign.benchmark import load_benchmark
 from neuroalign.errors import NeuroalignError, NeuroalignWarning, UnknownNameError
 from neuroalign.leaderboards import leaderboard
 from neuroalign.models import FixedFamily, load_model
-from neuroalign.registry import models
+from neuroalign.names.registry import models
 from neuroalign.report.gathering import gather_figures
 from neuroalign.results import ResultsStore
 from neuroalign.scoring import score_all

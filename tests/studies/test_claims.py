@@ -10,7 +10,7 @@ from scipy import stats
 
 from neuroalign.benchmark import load_benchmark
 from neuroalign.errors import NeuroalignError
-from neuroalign.registry import benchmarks
+from neuroalign.names.registry import benchmarks
 from neuroalign.report import udr_against_alignment
 from neuroalign.report.families import mean_interval
 from neuroalign.scores import Score

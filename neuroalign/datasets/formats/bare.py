@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroalign.errors import DatasetError
-from neuroalign.registry import unknown_name
+from neuroalign.errors import DatasetError, unknown_name
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from typing import Literal, get_args
 from neuroalign.datasets.formats.hdf5 import is_hdf5, writer_of
 from neuroalign.datasets.formats.matrix_csv import first_line
 from neuroalign.datasets.formats.rasters import is_raster_header
-from neuroalign.errors import DatasetError
-from neuroalign.registry import unknown_name
+from neuroalign.errors import DatasetError, unknown_name
 
 Format = Literal["matlab", "npy", "npz", "csv", "hdf5", "brainio", "rasters"]
 FORMATS: tuple[Format, ...] = get_args(Format)

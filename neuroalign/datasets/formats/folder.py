@@ -24,10 +24,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from neuroalign.arrays import name_some, validate_recording
+from neuroalign.arrays import validate_recording
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.landmark_csv import read_landmark_csv, write_landmark_csv
-from neuroalign.errors import DatasetError
+from neuroalign.errors import DatasetError, name_some
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
 from neuroalign.files.netcdf import read_netcdf
 from neuroalign.stimuli import StimulusSet

@@ -9,9 +9,8 @@ from typing import Literal, get_args
 
 from PIL import Image, UnidentifiedImageError
 
-from neuroalign.arrays import name_some
 from neuroalign.datasets.image_survey import ImageSurvey
-from neuroalign.errors import DatasetError, UsageError
+from neuroalign.errors import DatasetError, UsageError, name_some
 from neuroalign.files.archives import is_hidden, unpack_files
 from neuroalign.picture_faults import picture_fault
 from neuroalign.progress import progress

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from neuroalign.arrays import name_some
 from neuroalign.datasets.formats.matrix_csv import delimiter_of
-from neuroalign.errors import ArrayError, DatasetError
+from neuroalign.errors import ArrayError, DatasetError, name_some
 from neuroalign.landmarks import expect_near_images, landmarks
 from neuroalign.stimuli import StimulusSet
 

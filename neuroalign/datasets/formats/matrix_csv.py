@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from neuroalign.arrays import name_some
 from neuroalign.datasets.formats.bare import BareArray
-from neuroalign.errors import DatasetError, UsageError
+from neuroalign.errors import DatasetError, UsageError, name_some
 
 CsvLabels = Literal["none", "header", "index", "both"]
 

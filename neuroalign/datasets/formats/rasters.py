@@ -21,13 +21,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuroalign.arrays import name_some, recording
+from neuroalign.arrays import recording
 from neuroalign.datasets.formats.time_bins import Window, bins_of_window
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
-from neuroalign.errors import DatasetError
+from neuroalign.errors import DatasetError, name_some, unknown_name
 from neuroalign.files.archives import open_archive, read_member, visible_files
 from neuroalign.progress import progress
-from neuroalign.registry import unknown_name
 
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _TIME = re.compile(rf"time\.(?P<start>{_NUMBER})_(?P<end>{_NUMBER})")

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuroalign.arrays import name_some
-from neuroalign.errors import DatasetError, UsageError
+from neuroalign.errors import DatasetError, UsageError, name_some
 
 Window = tuple[float, float]
 

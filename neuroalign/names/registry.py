@@ -13,13 +13,12 @@ or, so that neuroalign finds it once it is installed, as an entry point in its `
 A plug-in is imported only when its name is used.
 """
 
-import difflib
 import warnings
 from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
-from neuroalign.errors import NeuroalignWarning, UnknownNameError, UsageError
+from neuroalign.errors import NeuroalignWarning, UnknownNameError, UsageError, unknown_name
 
 Registered = TypeVar("Registered")
 
@@ -127,15 +126,6 @@ class Registry:
                     entry_point = keep
                 self._found[entry_point.name] = entry_point
         return self._found
-
-
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
-    """Make the error for an unknown name: what is near it, nearest first, else what there is."""
-    known = sorted(set(known))
-    close = difflib.get_close_matches(name.lower(), {each.lower() for each in known}, n=3, cutoff=0.6)
-    near = [each for lower in close for each in known if each.lower() == lower]
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"
-    return UnknownNameError(f"no {kind} is called {name!r}; {hint}")
 
 
 def _is_reload(old: Any, new: Any) -> bool:

@@ -1,0 +1,1 @@
+"""Names of models, datasets and benchmarks: the registry and the syntax."""
