@@ -69,3 +69,8 @@ def name_some(ids: "Sequence[Any] | NDArray[Any]", *, most: int = 5) -> str:
     """List the first few ids for a message, and say how many more there are."""
     shown = ", ".join(str(each) for each in list(ids)[:most])
     return shown if len(ids) <= most else f"{shown} and {len(ids) - most} more"
+
+
+def count_noun(n: int, singular: str, plural: str | None = None) -> str:
+    """Write a number with its noun: "1 neuron", "2 neurons"."""
+    return f"{n} {singular if n == 1 else plural or singular + 's'}"

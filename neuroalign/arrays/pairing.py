@@ -1,0 +1,54 @@
+"""Pairs of latents and responses, aligned by stimulus id."""
+
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from neuroalign.errors import ArrayError, StimulusMismatchError, count_noun, name_some
+
+Join = Literal["exact", "intersection"]
+
+
+def align(
+    model_latents: xr.DataArray, neural_responses: xr.DataArray, *, join: Join = "exact"
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Pair latents and responses by stimulus id, in sorted order of the ids.
+
+    Sorting makes every later number independent of the order in which either array came.
+    Latents of stimuli that were not recorded are dropped: models see training stimuli too.
+
+    Parameters
+    ----------
+    model_latents : latents
+    neural_responses : responses
+    join : {"exact", "intersection"}
+        "exact" requires latents for every recorded stimulus; "intersection" keeps the shared ones.
+
+    Returns
+    -------
+    latents, responses
+        With identical stimulus coordinates.
+
+    Raises
+    ------
+    StimulusMismatchError
+        Naming recorded stimuli that have no latents, or if nothing is shared.
+    """
+    if join not in ("exact", "intersection"):
+        raise ArrayError(f"join must be 'exact' or 'intersection', not {join!r}")
+    recorded = np.sort(neural_responses["stimulus"].values.astype(str))
+    available = np.sort(model_latents["stimulus"].values.astype(str))
+    shared = np.intersect1d(recorded, available)
+    if shared.size == 0:
+        raise StimulusMismatchError(
+            f"no stimulus is shared: recorded are {name_some(recorded)}, latents are of {name_some(available)}"
+        )
+    if join == "exact" and shared.size < recorded.size:
+        missing = np.setdiff1d(recorded, shared)
+        raise StimulusMismatchError(
+            f"latents are missing for {count_noun(missing.size, 'recorded stimulus', 'recorded stimuli')} of "
+            f"{recorded.size}: {name_some(missing)}; compute them, or ask for the intersection "
+            f"({shared.size} stimuli)"
+        )
+    return model_latents.sel(stimulus=shared), neural_responses.sel(stimulus=shared)

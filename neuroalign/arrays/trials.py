@@ -1,0 +1,108 @@
+"""Single trials of a recording: averages, counts and the cube of repetitions."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from neuroalign.arrays.building import responses
+from neuroalign.errors import ArrayError, count_noun, name_some
+
+
+def average_trials(array: xr.DataArray) -> xr.DataArray:
+    """Average a recording over the presentations of each stimulus.
+
+    Parameters
+    ----------
+    array : recording, dimensions presentation, neuroid[, one time_bin]
+
+    Returns
+    -------
+    responses of shape (n_stimuli, n_neuroids), float64, stimuli in sorted order.
+
+    Raises
+    ------
+    ArrayError
+        If there are several time bins, or a neuron lacks every trial of some stimulus.
+    """
+    means, counts, stimuli = trial_means(array)
+    if (counts == 0).any():
+        neuroids = array["neuroid_id"].values[(counts == 0).any(axis=0)]
+        missing = stimuli[(counts == 0).any(axis=1)]
+        raise ArrayError(
+            f"{count_noun(len(neuroids), 'neuron')} without a trial of some stimuli: neurons "
+            f"{name_some(neuroids)}; stimuli {name_some(missing)}; leave either out"
+        )
+    return responses(
+        means,
+        stimulus=stimuli,
+        neuroid=array["neuroid_id"].values,
+        region=array["region"].values if "region" in array.coords else "unknown",
+        animal=array["animal"].values if "animal" in array.coords else "unknown",
+        attrs=array.attrs,
+    )
+
+
+def trial_means(
+    array: xr.DataArray,
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.str_]]:
+    """Average and count the trials of each stimulus and neuroid, complete or not.
+
+    Parameters
+    ----------
+    array : recording, dimensions presentation, neuroid[, one time_bin]
+
+    Returns
+    -------
+    means : array of shape (n_stimuli, n_neuroids), float64
+        NaN where there was no trial.
+    counts : array of shape (n_stimuli, n_neuroids), int64
+        The number of trials.
+    stimuli : array of str, shape (n_stimuli,)
+        The stimulus ids in sorted order.
+    """
+    array = _single_time_bin(array)
+    codes, stimuli = pd.factorize(array["stimulus_id"].values.astype(str), sort=True)
+    # Summed in the order of the repetitions, the means have the same bits however presentations come.
+    order = np.lexsort((array["repetition"].values, codes))
+    codes, values = codes[order], array.values[order].astype(np.float64)
+    present = np.isfinite(values)
+    sums = np.zeros((len(stimuli), values.shape[1]))
+    counts = np.zeros(sums.shape, dtype=np.int64)
+    np.add.at(sums, codes, np.where(present, values, 0.0))
+    np.add.at(counts, codes, present)
+    with np.errstate(invalid="ignore"):
+        return sums / counts, counts, stimuli
+
+
+def trial_cube(array: xr.DataArray) -> NDArray[np.float64]:
+    """Arrange a recording as stimuli × repetitions × neuroids.
+
+    Parameters
+    ----------
+    array : recording
+
+    Returns
+    -------
+    array of shape (n_stimuli, max_repetitions, n_neuroids), float64
+        Stimuli in sorted order, as in :func:`average_trials`; NaN where there was no trial.
+    """
+    array = _single_time_bin(array)
+    stimulus_id = array["stimulus_id"].values.astype(str)
+    codes, stimuli = pd.factorize(stimulus_id, sort=True)
+    position = pd.DataFrame({"stimulus": codes, "repetition": array["repetition"].values})
+    rank = position.groupby("stimulus")["repetition"].rank(method="first").to_numpy().astype(int) - 1
+    cube = np.full((len(stimuli), rank.max(initial=0) + 1, array.sizes["neuroid"]), np.nan)
+    cube[codes, rank] = array.values
+    return cube
+
+
+def _single_time_bin(array: xr.DataArray) -> xr.DataArray:
+    if "time_bin" not in array.dims:
+        return array
+    if array.sizes["time_bin"] != 1:
+        raise ArrayError(
+            f"the recording has {array.sizes['time_bin']} time bins; select one first, "
+            "for example recording.isel(time_bin=[0])"
+        )
+    return array.isel(time_bin=0)

@@ -1,0 +1,125 @@
+"""Validation of labelled arrays: dimensions, ids and finite values."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from neuroalign.errors import ArrayError, count_noun, name_some
+
+
+def validate_recording(array: xr.DataArray) -> xr.DataArray:
+    """Return `array` if it is a well-formed recording.
+
+    Raises
+    ------
+    ArrayError
+        Naming the dimensions or ids at fault.
+    """
+    _expect_dims(array, "a recording", ("presentation", "neuroid"), optional=("time_bin",))
+    for name, dim in (
+        ("stimulus_id", "presentation"),
+        ("repetition", "presentation"),
+        ("neuroid_id", "neuroid"),
+    ):
+        if name not in array.coords or array[name].dims != (dim,):
+            raise ArrayError(f"a recording needs the coordinate {name!r} along {dim!r}")
+    _expect_unique(array["neuroid_id"].values, "neuroid ids")
+    for name in ("stimulus_id", "neuroid_id"):
+        if (array[name].values.astype(str) == "").any():
+            raise ArrayError(f"{name} must not be empty; entry {int(np.argmax(array[name].values == ''))} is")
+    trial = pd.MultiIndex.from_arrays([array["stimulus_id"].values, array["repetition"].values])
+    if trial.has_duplicates:
+        stimulus, repetition = trial[trial.duplicated()][0]
+        raise ArrayError(
+            f"two presentations of stimulus {stimulus!r} have the same repetition number {repetition}"
+        )
+    _expect_not_infinite(array, "presentation", array["stimulus_id"].values, array["neuroid_id"].values)
+    return array
+
+
+def validate_responses(array: xr.DataArray) -> xr.DataArray:
+    """Return `array` if it is well-formed responses: finite, unique ids, every neuron varies.
+
+    Raises
+    ------
+    ArrayError
+        Naming the dimensions or ids at fault.
+    """
+    _expect_dims(array, "responses", ("stimulus", "neuroid"))
+    _expect_ids(array, ("stimulus", "neuroid"))
+    _expect_finite(array, "stimulus", "neuroid")
+    constant = np.ptp(array.values, axis=0) == 0 if array.sizes["stimulus"] > 1 else np.array([False])
+    if constant.any():
+        names = array["neuroid"].values[constant]
+        raise ArrayError(
+            f"{count_noun(len(names), 'neuron')} without variance over the {array.sizes['stimulus']} stimuli: "
+            f"{name_some(names)}; leave them out"
+        )
+    return array
+
+
+def validate_latents(array: xr.DataArray) -> xr.DataArray:
+    """Return `array` if it is well-formed latents: finite, unique ids, `informative` marked.
+
+    Raises
+    ------
+    ArrayError
+        Naming the dimensions or ids at fault.
+    """
+    _expect_dims(array, "latents", ("stimulus", "unit"))
+    _expect_ids(array, ("stimulus", "unit"))
+    if "informative" not in array.coords or array["informative"].dtype != bool:
+        raise ArrayError("latents need the boolean coordinate 'informative' along 'unit'")
+    _expect_finite(array, "stimulus", "unit")
+    return array
+
+
+def _expect_dims(
+    array: xr.DataArray, what: str, dims: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> None:
+    if not isinstance(array, xr.DataArray):
+        raise ArrayError(f"{what} must be an xarray.DataArray, not {type(array).__name__}")
+    if array.dims[: len(dims)] != dims or array.dims[len(dims) :] not in ((), optional):
+        raise ArrayError(f"{what} must have dimensions {dims}, not {array.dims}")
+
+
+def _expect_ids(array: xr.DataArray, dims: tuple[str, ...]) -> None:
+    for dim in dims:
+        if dim not in array.coords:
+            raise ArrayError(f"the dimension {dim!r} needs its ids as coordinate")
+        _expect_unique(array[dim].values, f"{dim} ids")
+
+
+def _expect_unique(ids: NDArray[Any], what: str) -> None:
+    repeated = pd.Index(ids)[pd.Index(ids).duplicated()].unique()
+    if len(repeated):
+        raise ArrayError(f"{what} must be unique; repeated: {name_some(repeated)}")
+
+
+def _expect_finite(array: xr.DataArray, rows: str, columns: str) -> None:
+    bad = ~np.isfinite(array.values)
+    if bad.any():
+        kind = "NaN" if np.isnan(array.values).any() else "infinite"
+        raise ArrayError(
+            f"{count_noun(int(bad.sum()), f'{kind} value')} in {array.name or 'the array'}: {columns} "
+            f"{name_some(array[columns].values[bad.any(axis=0)])}; {rows} "
+            f"{name_some(array[rows].values[bad.any(axis=1)])}"
+        )
+
+
+def _expect_not_infinite(
+    array: xr.DataArray, rows: str, row_ids: NDArray[Any], column_ids: NDArray[Any]
+) -> None:
+    if not np.issubdtype(array.dtype, np.number):
+        raise ArrayError(f"a recording must hold numbers, not {array.dtype}")
+    infinite = np.isinf(array.values)
+    if infinite.any():
+        by_neuroid = infinite.any(axis=tuple(axis for axis in range(infinite.ndim) if axis != 1))
+        by_row = infinite.any(axis=tuple(range(1, infinite.ndim)))
+        raise ArrayError(
+            f"{count_noun(int(infinite.sum()), 'infinite value')} in the recording: neuroid "
+            f"{name_some(column_ids[by_neuroid])}; {rows} of stimulus {name_some(row_ids[by_row])}"
+        )
