@@ -32,7 +32,7 @@ class Alignment(LassoBenchmark):
         D, the base of the entropy's logarithm. "all" counts dead units too, as the paper did: the
         more of them, the higher the score of the same weights.
     n_folds, n_lambdas, rule, seed
-        Of the cross-validated Lasso; see :func:`neuroalign.metrics.lasso_cv`.
+        Of the cross-validated Lasso; see :func:`neuroalign.metrics.lasso.cv_cv`.
     zero_uninformative : bool
         Whether units that are not informative are set to zero before the fit.
     self_pairs : {"exclude", "include"}

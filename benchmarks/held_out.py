@@ -6,7 +6,7 @@ from typing import Any
 
 from neuroalign.files.digests import digest
 from neuroalign.metrics import lasso_variance_explained
-from neuroalign.metrics.variance_explained import LassoVarianceExplained
+from neuroalign.metrics.lasso.held_out import LassoVarianceExplained
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +35,6 @@ def explain(arguments: dict[str, Any]) -> LassoVarianceExplained:
     Parameters
     ----------
     arguments : dict
-        Arguments of :func:`neuroalign.metrics.lasso_variance_explained`.
+        Arguments of :func:`neuroalign.metrics.lasso.cv_variance_explained`.
     """
     return _explain(_Problem(digest(*(arguments[name] for name in sorted(arguments))), arguments))

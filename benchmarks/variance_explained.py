@@ -31,7 +31,7 @@ class VarianceExplained(LassoBenchmark):
     n_folds : int
         Folds whose residuals are pooled; the Lasso that predicts one is cross-validated over the others.
     n_lambdas, rule, seed
-        Of that Lasso; see :func:`neuroalign.metrics.lasso_cv`.
+        Of that Lasso; see :func:`neuroalign.metrics.lasso.cv_cv`.
     zero_uninformative : bool
         Whether units that are not informative are set to zero before the fit.
     self_pairs : {"exclude", "include"}

@@ -5,18 +5,15 @@ from neuroalign.metrics.completeness import Completeness, completeness, complete
 from neuroalign.metrics.correlation import CorrelationRatio, aggregate_ratios, correlation_ratio, correlations
 from neuroalign.metrics.disentanglement import Disentanglement, disentanglement
 from neuroalign.metrics.folds import fold_labels
-from neuroalign.metrics.lasso import LassoCV, lasso_cv
+from neuroalign.metrics.lasso.cv import LassoCV, lasso_cv
+from neuroalign.metrics.lasso.held_out import LassoVarianceExplained, lasso_variance_explained
 from neuroalign.metrics.matching import OneToOne, match_one_to_one
 from neuroalign.metrics.recombination import mixing_matrix, recombine
 from neuroalign.metrics.reliability import Reliability, noise_corrected_r2, reliability
 from neuroalign.metrics.turned_alignment import TurnedAlignment, turned_alignment
 from neuroalign.metrics.turned_tuning import TurnedTuning, turned_tuning
 from neuroalign.metrics.udr import relative_strength, udr
-from neuroalign.metrics.variance_explained import (
-    LassoVarianceExplained,
-    lasso_variance_explained,
-    variance_explained,
-)
+from neuroalign.metrics.variance_explained import variance_explained
 
 __all__ = [
     "AxisIndex",

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.metrics.axis_index import AxisIndex, axis_index, is_special
 from neuroalign.metrics.completeness import completeness
-from neuroalign.metrics.lasso import lasso_cv
+from neuroalign.metrics.lasso.cv import lasso_cv
 from neuroalign.metrics.turned_tuning import TurnedTuning
 
 FloatArray = NDArray[np.float64]

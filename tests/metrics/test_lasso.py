@@ -11,18 +11,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
-from neuroalign.metrics import (
-    cross_validation,
+from neuroalign.metrics import lasso_cv, mixing_matrix
+from neuroalign.metrics.inputs import standardise
+from neuroalign.metrics.lasso import (
+    cv as lasso,
+)
+from neuroalign.metrics.lasso import (
+    descent,
     homotopy,
-    lasso,
-    lasso_cv,
-    lasso_path,
-    mixing_matrix,
-    moments,
     screening,
     threads,
 )
-from neuroalign.metrics.inputs import standardise
+from neuroalign.metrics.lasso import (
+    fold_sums as moments,
+)
+from neuroalign.metrics.lasso import (
+    path as lasso_path,
+)
+from neuroalign.metrics.lasso import (
+    problem as cross_validation,
+)
 
 
 def data(n, d, j, *, seed=0, correlated=0.0, noise=1.0, density=0.3):
@@ -270,7 +278,7 @@ def test_homotopy_knows_when_it_cannot_be_trusted():
         expected = np.linalg.solve(sound, c - last * np.sign(grid[-1]))
         np.testing.assert_allclose(grid[-1], expected, rtol=0, atol=1e-12)
     descended = np.empty((2, 20, 3))
-    assert lasso_path.descend(sound, c, allowed, lambdas, descended)
+    assert descent.descend(sound, c, allowed, lambdas, descended)
     np.testing.assert_allclose(descended, weights, rtol=0, atol=1e-9)
 
 

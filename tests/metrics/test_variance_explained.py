@@ -3,7 +3,8 @@ import pytest
 from sklearn.metrics import r2_score
 
 from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
-from neuroalign.metrics import lasso_cv, lasso_path, lasso_variance_explained, variance_explained
+from neuroalign.metrics import lasso_cv, lasso_variance_explained, variance_explained
+from neuroalign.metrics.lasso import path as lasso_path
 
 
 def test_is_r2_score():

@@ -1,8 +1,4 @@
-"""The Lasso paths of neurons on Gram matrices: the compiled kernel of :mod:`.lasso`.
-
-Minimise ``½ wᵀGw − cᵀw + λ‖w‖₁`` for all λ, where G = ZᵀZ/n and c = Zᵀy/n are of standardised units. The path is
-followed from λ = max|c| down, exactly (:mod:`.homotopy`, with many units :mod:`.screening`). Where that cannot be
-trusted it is computed by cyclic coordinate descent on the same Gram matrix, which needs no inverse.
+"""Coordinate descent for one λ after another, the fallback of the homotopy.
 
 References
 ----------
@@ -11,14 +7,14 @@ Friedman, Hastie & Tibshirani (2010), J. Stat. Softw. 33:1 (coordinate descent o
 
 import numpy as np
 
-from neuroalign.metrics.homotopy import Floats, Ints, Mask, compiled, follow, is_optimal, write_residual
-from neuroalign.metrics.screening import follow_screened
+from neuroalign.metrics.lasso.homotopy import (
+    Floats,
+    Mask,
+    compiled,
+    is_optimal,
+    write_residual,
+)
 
-#: How a path was computed.
-HOMOTOPY, DESCENT, UNCONVERGED = 0, 1, 2
-
-# More units than this are screened, unless λ falls below that share of its first: then most of them become active.
-_FEW, _DEEP = 640, 1e-3
 #: Coordinate descent rests when no weight moves by more than this, or after so many sweeps at one λ.
 _AT_REST = 1e-11
 _MOST_SWEEPS = 2000
@@ -102,50 +98,3 @@ def descend(
         if not is_optimal(allowed, lambda_, w, gradient):
             converged = False
     return converged
-
-
-@compiled
-def compute_paths(
-    G: Floats,
-    C: Floats,
-    allowed: Mask,
-    lambdas: Floats,
-    excluded: Ints,
-    weights: Floats,
-    how: Ints,
-) -> None:
-    """Compute the paths of a block of neurons on one set of stimuli.
-
-    Parameters
-    ----------
-    G : array of float64, shape (D, D)
-        Gram matrix of the units.
-    C : array of float64, shape (J, D)
-        Covariances of each neuron with them.
-    allowed : array of bool, shape (D,)
-        Units that vary among those stimuli.
-    lambdas : array of float64, shape (J, n_grids, L)
-        Grids of λ, each descending.
-    excluded : array of int64, shape (J,)
-        The unit that a neuron may not use; -1 for none.
-    weights : array of float64, shape (J, n_grids, L, D), out
-    how : array of int64, shape (J,), in and out
-        Raised to HOMOTOPY, DESCENT or UNCONVERGED where it is less.
-    """
-    n_units, n_grids = G.shape[0], lambdas.shape[1]
-    M = np.empty((n_units, n_units))
-    P, Q, sign, row = np.empty(n_units), np.empty(n_units), np.empty(n_units), np.empty(n_units)
-    may = np.empty(n_units, dtype=np.bool_)
-    position = np.empty(n_grids, dtype=np.int64)
-    for j in range(lambdas.shape[0]):
-        may[:] = allowed
-        if excluded[j] >= 0:
-            may[excluded[j]] = False
-        if n_units > _FEW and lambdas[j].min() > _DEEP * np.abs(C[j]).max():
-            is_sound = follow_screened(G, C[j], may, lambdas[j], weights[j])
-        else:
-            is_sound = follow(G, C[j], may, lambdas[j], M, P, Q, sign, row, position, weights[j])
-        status = HOMOTOPY
-        if not is_sound:
-            status = DESCENT if descend(G, C[j], may, lambdas[j], weights[j]) else UNCONVERGED
-        how[j] = max(how[j], status)

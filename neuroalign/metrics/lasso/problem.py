@@ -13,8 +13,8 @@ from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
 from neuroalign.masked import as_labels
 from neuroalign.metrics.folds import fold_labels
 from neuroalign.metrics.inputs import as_excluded, as_matrix, as_pair, constant_columns
-from neuroalign.metrics.moments import HeldOut, UnitSums, unit_sums
-from neuroalign.metrics.threads import available_threads, in_threads
+from neuroalign.metrics.lasso.fold_sums import HeldOut, UnitSums, unit_sums
+from neuroalign.metrics.lasso.threads import available_threads, in_threads
 from neuroalign.progress import progress
 
 Rule = Literal["1se", "min"]

@@ -5,16 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuroalign.metrics.cross_validation import (
-    Problem,
-    Rule,
-    check_problem,
-    choose_lambda,
-    held_out_errors,
-    strongest,
-)
 from neuroalign.metrics.inputs import constant_columns, standardise
-from neuroalign.metrics.moments import (
+from neuroalign.metrics.lasso.fold_sums import (
     NeuronSums,
     TrainingSets,
     covariances,
@@ -23,7 +15,15 @@ from neuroalign.metrics.moments import (
     neuron_sums,
     training_sets,
 )
-from neuroalign.metrics.threads import one_blas_thread
+from neuroalign.metrics.lasso.problem import (
+    Problem,
+    Rule,
+    check_problem,
+    choose_lambda,
+    held_out_errors,
+    strongest,
+)
+from neuroalign.metrics.lasso.threads import one_blas_thread
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def lasso_cv(
     The rule is that of R's ``cv.glmnet`` (``lambda.1se``): cvm is the mean of the folds' errors weighted by their
     sizes, cvsd = sqrt(weighted mean of (error − cvm)² / (K − 1)). Folds of fewer than three stimuli stay folds here,
     where ``cv.glmnet`` takes the standard error over single stimuli (``grouped = FALSE``). Fits are exact: see
-    :mod:`neuroalign.metrics.lasso_path`.
+    :mod:`neuroalign.metrics.lasso.path`.
 
     References
     ----------
@@ -174,7 +174,7 @@ def _fit_block(
     problem: Problem, sets: TrainingSets, neurons: NeuronSums, block: NDArray[np.int64], result: LassoCV
 ) -> int:
     """Fit a block of neurons, write their columns of `result`, return how many did not converge."""
-    from neuroalign.metrics.lasso_path import UNCONVERGED, compute_paths
+    from neuroalign.metrics.lasso.path import UNCONVERGED, compute_paths
 
     excluded = problem.excluded[block]
     covariance, mean = covariances(problem.sums, neurons, sets)

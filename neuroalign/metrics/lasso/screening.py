@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neuroalign.metrics.homotopy import (
+from neuroalign.metrics.lasso.homotopy import (
     NOWHERE,
     TOLERANCE,
     Floats,
