@@ -20,8 +20,9 @@ from neuroalign.metrics.inputs import constant_columns
 from neuroalign.models import Model
 from neuroalign.nulls import can_shuffle, notes_on_shuffles
 from neuroalign.resampling import Resampling, Statistic
-from neuroalign.scores import Score, standard_error
+from neuroalign.scores import Score
 from neuroalign.stats import grouped_standard_error, permute_stimuli
+from neuroalign.stats.standard_errors import standard_error
 
 #: Fewer held-out stimuli, or originals, are refused, and below the second number a note doubts the score.
 MIN_HELD_OUT, FEW_HELD_OUT = 3, 10

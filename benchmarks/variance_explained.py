@@ -19,7 +19,8 @@ from neuroalign.metrics import (
 )
 from neuroalign.models import Model
 from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
-from neuroalign.scores import Score, standard_error
+from neuroalign.scores import Score
+from neuroalign.stats.standard_errors import standard_error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,8 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.resampling import Statistic
 from neuroalign.results import ResultsStore
 from neuroalign.score_groups import ScoreGroup, group_scores
-from neuroalign.scores import TRAINED_ON, Score, standard_error
+from neuroalign.scores import TRAINED_ON, Score
+from neuroalign.stats.standard_errors import standard_error
 
 Correction = Literal["holm", "bh"]
 

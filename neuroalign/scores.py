@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neuroalign.masked import as_numbers
+from neuroalign.stats.standard_errors import standard_error
 
 # To make one takes longer than to read a record.
 _NO_ARRAYS = xr.Dataset()
@@ -140,13 +140,6 @@ def describe_trained_on(trained_on: str, dataset: str) -> str:
         Identifier of the dataset that it is scored on.
     """
     return f"{TRAINED_ON} {trained_on}, not on the images of {dataset}"
-
-
-def standard_error(values: Any) -> float:
-    """Return the standard error of the mean of the finite values (ddof 1); NaN for fewer than two."""
-    array = as_numbers(values, np.float64).ravel()
-    array = array[np.isfinite(array)]
-    return float(array.std(ddof=1) / np.sqrt(array.size)) if array.size > 1 else float("nan")
 
 
 def find_repeated(scores: Sequence[Score]) -> dict[str, str]:

@@ -12,7 +12,8 @@ from tabulate import tabulate
 from neuroalign.cautions import MARK, is_readable, merge_cautions_of_instances
 from neuroalign.labels import label_of, write_number
 from neuroalign.names.syntax import format_spec
-from neuroalign.scores import Score, standard_error
+from neuroalign.scores import Score
+from neuroalign.stats.standard_errors import standard_error
 
 #: What the p-value of ``--permutations`` tests.
 PREDICTION = (

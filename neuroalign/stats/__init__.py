@@ -20,12 +20,12 @@ from neuroalign.stats.dual_bootstrap import (
 )
 from neuroalign.stats.equivalence import Equivalence, equivalence
 from neuroalign.stats.grouped import draw_stimuli, grouped_standard_error, n_fixed, permute_stimuli
-from neuroalign.stats.jackknife import jackknife_standard_error, weighted_mean_standard_error
 from neuroalign.stats.letters import compact_letters
 from neuroalign.stats.multiplicity import adjust_p_values
 from neuroalign.stats.pairwise import pairwise_crossed, pairwise_matrix, pairwise_welch
 from neuroalign.stats.permutation import permutation_p_value
 from neuroalign.stats.rank_correlation import RankTest, rank_correlation_test
+from neuroalign.stats.standard_errors import jackknife_standard_error, weighted_mean_standard_error
 from neuroalign.stats.welch import WelchTest, welch
 
 __all__ = [

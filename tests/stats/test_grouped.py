@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuroalign.errors import ArrayError, UsageError
-from neuroalign.scores import standard_error
 from neuroalign.stats import (
     draw_stimuli,
     dual_bootstrap,
@@ -15,6 +14,7 @@ from neuroalign.stats import (
     permute_stimuli,
     weighted_mean,
 )
+from neuroalign.stats.standard_errors import standard_error
 
 LABELS = st.lists(st.integers(0, 6), min_size=1, max_size=40).map(
     lambda labels: np.unique(labels, return_inverse=True)[1]

@@ -1,4 +1,4 @@
-"""Standard errors by leaving out one observation at a time."""
+"""Standard errors of means, and of statistics by the jackknife."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -49,3 +49,10 @@ def weighted_mean_standard_error(values: ArrayLike, weights: ArrayLike) -> float
         return float("nan")
     total, weighted = weights.sum(), weights * values
     return jackknife_standard_error((weighted.sum() - weighted) / (total - weights))
+
+
+def standard_error(values: ArrayLike) -> float:
+    """Return the standard error of the mean of the finite values (ddof 1); NaN for fewer than two."""
+    array = as_numbers(values, np.float64).ravel()
+    array = array[np.isfinite(array)]
+    return float(array.std(ddof=1) / np.sqrt(array.size)) if array.size > 1 else float("nan")
