@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from neuroalign import arrays
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.landmarks.procrustes import Placed, mean_shape, place_on
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.model_zoo.components import (
     Matrix,
@@ -20,9 +22,7 @@ from neuroalign.model_zoo.components import (
 )
 from neuroalign.model_zoo.fitted import IMAGE_SIZE, FittedFamily, FittedModel
 from neuroalign.model_zoo.mesh import Mesh
-from neuroalign.procrustes import Placed, mean_shape, place_on
 from neuroalign.progress import progress
-from neuroalign.stimuli import StimulusSet
 
 #: Sizes of the family in Higgins et al. (2020).
 PAPER_SIZES = tuple(range(10, 51, 2))
@@ -120,7 +120,8 @@ class ActiveAppearanceModel(FittedModel):
 
     **Shape.** Landmarks, in pixels of the resampled image, are moved to centroid 0, scaled to centroid size 1
     and turned to the mean shape of the training faces (generalised Procrustes analysis, see
-    :func:`neuroalign.procrustes.mean_shape`), then multiplied by the mean centroid size of the training
+    :func:`neuroalign.datasets.landmarks.procrustes.mean_shape`), then multiplied by the mean centroid size
+    of the training
     faces. So units are in pixels, and do not say where in the image, how large and how tilted a face is.
 
     **Appearance.** Each image is warped so that its landmarks come to lie on those of the mean shape at

@@ -9,11 +9,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError, unknown_name
 from neuroalign.files.digests import digest
 from neuroalign.model_zoo.components import Matrix
 from neuroalign.models import ModelFamily
-from neuroalign.stimuli import StimulusSet
 
 #: Side of the images that models see, in pixels.
 IMAGE_SIZE = 64

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 from neuroalign import arrays
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import StimulusMismatchError, name_some
-from neuroalign.stimuli import StimulusSet
 
 
 class NeuronModel:

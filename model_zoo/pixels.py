@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from neuroalign import arrays
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError
 from neuroalign.model_zoo.components import (
     Matrix,
@@ -16,7 +17,6 @@ from neuroalign.model_zoo.components import (
     principal_components,
 )
 from neuroalign.model_zoo.fitted import FittedModel
-from neuroalign.stimuli import StimulusSet
 
 #: Sizes of the families in Higgins et al. (2020).
 PAPER_SIZES = tuple(range(10, 51))

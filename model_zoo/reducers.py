@@ -8,13 +8,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign import arrays
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.files.digests import digest
 from neuroalign.latents_cache import compute_latents
 from neuroalign.model_zoo.components import Matrix, most_components, principal_components
 from neuroalign.models import Model
 from neuroalign.names.syntax import format_spec
-from neuroalign.stimuli import StimulusSet
 
 #: Raised when the same latents would be reduced to others.
 VERSION = 1

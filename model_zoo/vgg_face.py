@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, NeuroalignWarning, UsageError, unknown_name
 from neuroalign.files.digests import digest
 from neuroalign.model_zoo.adapters.torch import TorchModel
@@ -26,7 +27,6 @@ from neuroalign.model_zoo.pixels import PAPER_SIZES
 from neuroalign.model_zoo.reducers import ReducedByPCA, Subsample
 from neuroalign.models import Model, ModelFamily
 from neuroalign.names.syntax import format_spec
-from neuroalign.stimuli import StimulusSet
 
 if TYPE_CHECKING:
     import torch

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from neuroalign.comparison import compare as compare
     from neuroalign.datasets.catalogue import load_dataset as load_dataset
     from neuroalign.datasets.dataset import Dataset as Dataset
-    from neuroalign.datasets.importing import import_dataset as import_dataset
+    from neuroalign.datasets.importing.importer import import_dataset as import_dataset
+    from neuroalign.datasets.stimuli import StimulusSet as StimulusSet
     from neuroalign.errors import NeuroalignError as NeuroalignError
     from neuroalign.leaderboards import leaderboard as leaderboard
     from neuroalign.models import Model as Model
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from neuroalign.names.registry import register_model as register_model
     from neuroalign.scores import Score as Score
     from neuroalign.scoring import score as score
-    from neuroalign.stimuli import StimulusSet as StimulusSet
 
 # In a checkout the benchmarks and the model zoo lie beside this folder; once installed they are in it. Python started
 # in a checkout finds this folder before the installed package, and must find them as well.
@@ -45,10 +45,10 @@ _PUBLIC = {
     "ModelFamily": "neuroalign.models",
     "NeuroalignError": "neuroalign.errors",
     "Score": "neuroalign.scores",
-    "StimulusSet": "neuroalign.stimuli",
+    "StimulusSet": "neuroalign.datasets.stimuli",
     "as_model": "neuroalign.models",
     "compare": "neuroalign.comparison",
-    "import_dataset": "neuroalign.datasets.importing",
+    "import_dataset": "neuroalign.datasets.importing.importer",
     "leaderboard": "neuroalign.leaderboards",
     "load_benchmark": "neuroalign.benchmark",
     "load_dataset": "neuroalign.datasets.catalogue",

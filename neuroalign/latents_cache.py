@@ -8,11 +8,11 @@ from pathlib import Path
 import xarray as xr
 
 from neuroalign.arrays import validate_latents
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ArrayError, NeuroalignWarning
 from neuroalign.files.digests import digest
 from neuroalign.latents_file import gather_latents, latents_folder, read_latents, save_latents
 from neuroalign.models import Model
-from neuroalign.stimuli import StimulusSet
 
 #: Raised when what is written changes.
 FORMAT = 2

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import xarray as xr
 
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError, unknown_name
 from neuroalign.names.registry import adapters, models, reducers
 from neuroalign.names.syntax import Spec, format_spec, parse_spec
-from neuroalign.stimuli import StimulusSet
 from neuroalign.wrapped import FunctionModel, PrecomputedModel, name_function, name_latents
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from neuroalign.arrays import Join
 from neuroalign.benchmark import Benchmark
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.stimuli import StimulusSet
+from neuroalign.datasets.variants import Originals
 from neuroalign.errors import UsageError
 from neuroalign.models import Model
 from neuroalign.progress import progress
 from neuroalign.scores import Score
 from neuroalign.stats import n_fixed, permutation_p_value, permute_stimuli
-from neuroalign.stimuli import StimulusSet
-from neuroalign.variants import Originals
 
 
 class _Shuffled:

@@ -20,6 +20,7 @@ from neuroalign.arrays import Join
 from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning, UsageError, name_some
 from neuroalign.files.digests import digest
 from neuroalign.latents_cache import compute_latents
@@ -28,7 +29,6 @@ from neuroalign.nulls import notes_on_null, permutation_null, with_null
 from neuroalign.progress import progress
 from neuroalign.results import ResultsStore, now, score_key
 from neuroalign.scores import TRAINED_ON, Score, describe_trained_on, find_repeated, summarise
-from neuroalign.stimuli import StimulusSet
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 
 from neuroalign import arrays
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.stimuli import StimulusSet
+from neuroalign.datasets.stimuli import StimulusSet
 
 
 def pytest_collection_finish():

@@ -673,7 +673,7 @@ def test_wrong_calls(dataset, pair):
 
 
 def test_command(capsys, tmp_path, dataset):
-    from neuroalign.datasets.formats.folder import write_folder
+    from neuroalign.datasets.folder import write_folder
 
     write_folder(dataset, tmp_path / "toy")
     arguments = [

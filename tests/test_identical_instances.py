@@ -8,7 +8,7 @@ import pytest
 
 from neuroalign.cli import run
 from neuroalign.comparison import compare
-from neuroalign.datasets.formats.folder import write_folder
+from neuroalign.datasets.folder import write_folder
 from neuroalign.errors import ModelError, NeuroalignWarning
 from neuroalign.latents_file import latents_folder
 from neuroalign.leaderboards import leaderboard

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from neuroalign.datasets.landmarks.arrays import expect_near_images, landmarks, mirror_partners
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ArrayError, DatasetError, MissingImagesError, MissingLandmarksError
-from neuroalign.landmarks import expect_near_images, landmarks, mirror_partners
-from neuroalign.stimuli import StimulusSet
 
 # A face on an image of 20 × 10 pixels: eyes, brows, nose, mouth.
 NAMES = ["eye_a", "eye_b", "brow_a", "brow_b", "nose", "mouth_a", "mouth_b"]

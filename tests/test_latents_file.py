@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 
 from neuroalign import arrays
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, NeuroalignWarning, UsageError
 from neuroalign.files.home import TEMPORARY_PREFIX
 from neuroalign.latents_cache import compute_latents
@@ -19,7 +20,6 @@ from neuroalign.model_zoo import components
 from neuroalign.model_zoo.reducers import pca, subsample
 from neuroalign.models import as_model, load_model
 from neuroalign.scoring import score
-from neuroalign.stimuli import StimulusSet
 
 
 @pytest.fixture
@@ -238,7 +238,7 @@ import torch
 from neuroalign.latents_cache import compute_latents
 from neuroalign.model_zoo.reducers import pca, subsample
 from neuroalign.models import as_model
-from neuroalign.stimuli import StimulusSet
+from neuroalign.datasets.stimuli import StimulusSet
 
 def used():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)

@@ -6,10 +6,10 @@ import xarray as xr
 
 import neuroalign as na
 from neuroalign import arrays, metrics, stats
+from neuroalign.datasets.landmarks.arrays import landmarks
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ArrayError, NeuroalignError
-from neuroalign.landmarks import landmarks
 from neuroalign.masked import as_labels, as_numbers
-from neuroalign.stimuli import StimulusSet
 
 TRIALS = np.ma.masked_equal(
     np.array([[[5.0, 9999.0, 4.0], [1.0, 2.0, 3.0]], [[2.0, 2.0, 2.0], [4.0, 4.0, 5.0]]]), 9999.0

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import (
     MissingImagesError,
     ModelError,
@@ -11,7 +12,6 @@ from neuroalign.errors import (
 )
 from neuroalign.models import FixedFamily, as_model, load_model
 from neuroalign.names.registry import models
-from neuroalign.stimuli import StimulusSet
 
 
 def test_function_model_gets_pixels_and_keeps_ids(dataset):

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from neuroalign.datasets.picture_faults import picture_fault
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import DatasetError
-from neuroalign.picture_faults import picture_fault
-from neuroalign.stimuli import StimulusSet
 
 GREY = np.arange(24, dtype=np.uint8).reshape(4, 6)
 

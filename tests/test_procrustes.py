@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import procrustes
 
-from neuroalign.procrustes import mean_shape, place_on
+from neuroalign.datasets.landmarks.procrustes import mean_shape, place_on
 
 
 def rotation(angle):

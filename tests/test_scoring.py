@@ -16,14 +16,14 @@ import torch
 import xarray as xr
 
 from neuroalign.benchmark import Benchmark
-from neuroalign.datasets.formats.folder import write_folder
+from neuroalign.datasets.folder import write_folder
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning
 from neuroalign.files.home import TEMPORARY_PREFIX, home
 from neuroalign.latents_cache import latents_folder
 from neuroalign.models import FixedFamily, as_model
 from neuroalign.results import ResultsStore
 from neuroalign.scoring import score, score_all
-from neuroalign.stimuli import StimulusSet
 from neuroalign.wrapped import PrecomputedModel
 
 

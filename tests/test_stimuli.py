@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import DatasetError, MissingImagesError, StimulusMismatchError
-from neuroalign.stimuli import StimulusSet
 
 IDS = list("abcdef")
 TABLE = pd.DataFrame(

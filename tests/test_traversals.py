@@ -3,8 +3,8 @@ import pytest
 import xarray as xr
 
 from neuroalign import arrays
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError
-from neuroalign.stimuli import StimulusSet
 from neuroalign.traversals import latent_traversals
 
 

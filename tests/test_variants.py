@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from neuroalign import arrays
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.datasets.formats.folder import read_folder, write_folder
-from neuroalign.datasets.importing import import_dataset
+from neuroalign.datasets.folder import read_folder, write_folder
+from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.datasets.inspecting import validate
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import DatasetError, StimulusMismatchError
-from neuroalign.stimuli import StimulusSet
 
 
 def stimuli(ids, original=None, images=None):

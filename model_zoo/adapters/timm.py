@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
 from neuroalign.model_zoo.adapters.extraction import SELECTOR
@@ -20,7 +21,6 @@ from neuroalign.model_zoo.adapters.weights import (
     name_weights,
     read_weights,
 )
-from neuroalign.stimuli import StimulusSet
 
 if TYPE_CHECKING:
     import torch

@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from neuroalign import arrays
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning, UsageError, name_some
 from neuroalign.files.digests import digest
 from neuroalign.fingerprints import behaviour_digest, name_by_digest
@@ -29,7 +30,6 @@ from neuroalign.model_zoo.adapters.pooling import POOLS, Pool
 from neuroalign.names.syntax import format_spec
 from neuroalign.progress import progress
 from neuroalign.repeatability import observe, seeded
-from neuroalign.stimuli import StimulusSet
 
 if TYPE_CHECKING:
     import torch

@@ -33,7 +33,7 @@ class TrainingImages:
     name : str
         Of the stimulus set.
     content_hash : str
-        Of the training stimuli, see :attr:`neuroalign.stimuli.StimulusSet.content_hash`.
+        Of the training stimuli, see :attr:`neuroalign.datasets.stimuli.StimulusSet.content_hash`.
     pixels : array of float32 in [0, 1], shape (n, image_size, image_size)
     """
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import UsageError, name_some, unknown_name
 from neuroalign.files.home import home
 from neuroalign.model_zoo.training.grids import load_grid
@@ -15,7 +16,6 @@ from neuroalign.model_zoo.training.recipes import Recipe, sweep
 from neuroalign.model_zoo.training.sources import folder_name, open_stimuli
 from neuroalign.model_zoo.training.trained import Trained, find_trained
 from neuroalign.models import ModelFamily
-from neuroalign.stimuli import StimulusSet
 
 if TYPE_CHECKING:
     from neuroalign.model_zoo.training.course import Outcome

@@ -10,12 +10,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign import arrays
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError
 from neuroalign.files.digests import digest
 from neuroalign.model_zoo.training.recipes import Recipe
 from neuroalign.model_zoo.training.trained import Trained, read_trained
 from neuroalign.names.syntax import format_spec
-from neuroalign.stimuli import StimulusSet
 
 if TYPE_CHECKING:
     from torch import Tensor

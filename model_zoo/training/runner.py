@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import NeuroalignWarning, UsageError
 from neuroalign.model_zoo.training.checkpoints import find_checkpoints
 from neuroalign.model_zoo.training.course import Outcome, TrainingImages
@@ -25,7 +26,6 @@ from neuroalign.model_zoo.training.recipes import Recipe
 from neuroalign.model_zoo.training.trained import read_trained, stem, with_ending
 from neuroalign.model_zoo.training.trainer import Interrupted, Report, train_together
 from neuroalign.progress import PATIENCE
-from neuroalign.stimuli import StimulusSet
 
 # Steps between a worker's reports.
 _REPORT_EVERY = 20

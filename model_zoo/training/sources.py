@@ -11,9 +11,9 @@ import pandas as pd
 
 from neuroalign.datasets.catalogue import load_dataset, names_dataset
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.datasets.formats.folder import is_dataset_folder
+from neuroalign.datasets.folder import is_dataset_folder
 from neuroalign.datasets.formats.images import check_images, collect_images, stems
-from neuroalign.stimuli import StimulusSet
+from neuroalign.datasets.stimuli import StimulusSet
 
 
 @contextmanager

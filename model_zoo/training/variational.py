@@ -8,10 +8,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.model_zoo.training.models import GenerativeModel
 from neuroalign.model_zoo.training.objective import Objective, means_of
 from neuroalign.model_zoo.training.recipes import Recipe
-from neuroalign.stimuli import StimulusSet
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

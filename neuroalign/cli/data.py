@@ -169,7 +169,7 @@ def add(
 
     Everything is read and checked before the dataset appears; an import that fails leaves nothing behind.
     """
-    from neuroalign.datasets.importing import import_dataset
+    from neuroalign.datasets.importing.importer import import_dataset
     from neuroalign.datasets.inspecting import describe
 
     dataset = import_dataset(
@@ -212,8 +212,8 @@ def landmarks(name: str, file: str | None, force: bool) -> None:
     which are then scored with --intersection.
     """
     from neuroalign.datasets.catalogue import folder_of, load_dataset
-    from neuroalign.datasets.importing import import_landmarks
-    from neuroalign.datasets.landmark_detection import add_detected_landmarks
+    from neuroalign.datasets.importing.importer import import_landmarks
+    from neuroalign.datasets.landmarks.detection import add_detected_landmarks
     from neuroalign.errors import DatasetError
 
     if load_dataset(folder_of(name)).stimuli.landmarks is not None and not force:

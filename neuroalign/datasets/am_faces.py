@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.datasets.formats.folder import (
+from neuroalign.datasets.folder import (
     RECORDING,
     TRUTH,
     read_folder,

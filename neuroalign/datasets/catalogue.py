@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.datasets.formats.folder import is_dataset_folder, read_folder, remove_folder
+from neuroalign.datasets.folder import is_dataset_folder, read_folder, remove_folder
 from neuroalign.errors import DatasetError, NeuroalignWarning, unknown_name
 from neuroalign.files.home import home
 from neuroalign.names.registry import datasets

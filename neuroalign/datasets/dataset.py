@@ -16,9 +16,9 @@ from neuroalign.arrays import (
     validate_recording,
     validate_responses,
 )
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import DatasetError, name_some
 from neuroalign.files.digests import digest
-from neuroalign.stimuli import StimulusSet
 
 
 @dataclass(frozen=True, eq=False)

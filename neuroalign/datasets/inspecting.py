@@ -12,9 +12,9 @@ from neuroalign.arrays import trial_means
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.images import image_fault
 from neuroalign.datasets.image_survey import ImageSurvey, notes_on_images, unmarked
-from neuroalign.datasets.labelling import constant_neuroids
+from neuroalign.datasets.importing.labelling import constant_neuroids
+from neuroalign.datasets.landmarks.arrays import expect_near_images, mirror_partners
 from neuroalign.errors import DatasetError, name_some
-from neuroalign.landmarks import expect_near_images, mirror_partners
 from neuroalign.progress import progress
 
 

@@ -12,7 +12,8 @@ def draw_stimuli(groups: ArrayLike, rng: np.random.Generator) -> NDArray[np.int6
     Parameters
     ----------
     groups : array of int, shape (n_stimuli,)
-        Original of each stimulus, 0 to n_originals - 1, as :meth:`neuroalign.stimuli.StimulusSet.groups` returns it.
+        Original of each stimulus, 0 to n_originals - 1, as
+        :meth:`neuroalign.datasets.stimuli.StimulusSet.groups` returns it.
     rng : numpy.random.Generator
 
     Returns

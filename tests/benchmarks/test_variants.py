@@ -15,6 +15,7 @@ from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.benchmarks.decoding import Decoding
 from neuroalign.comparison import compare, make_sample
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import UsageError
 from neuroalign.metrics import correlation_ratio, fold_labels, lasso_cv, lasso_variance_explained
 from neuroalign.models import PrecomputedModel
@@ -22,7 +23,6 @@ from neuroalign.nulls import permutation_null
 from neuroalign.scores import summarise
 from neuroalign.scoring import score
 from neuroalign.stats import permutation_p_value
-from neuroalign.stimuli import StimulusSet
 
 
 def make(

@@ -7,7 +7,7 @@ import pytest
 from neuroalign.cli import run
 from neuroalign.cli.figures import _file_name
 from neuroalign.datasets.catalogue import datasets_folder
-from neuroalign.datasets.formats.folder import write_folder
+from neuroalign.datasets.folder import write_folder
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from neuroalign.benchmark import load_benchmark
 from neuroalign.cli import run
 from neuroalign.cli.leaderboard_formats import format_leaderboards
 from neuroalign.datasets.catalogue import load_dataset
-from neuroalign.datasets.formats.folder import write_folder
+from neuroalign.datasets.folder import write_folder
 from neuroalign.leaderboards import WHAT_THE_TEST_COVERS, leaderboard, leaderboards
 from neuroalign.results import ResultsStore
 from neuroalign.scores import Score

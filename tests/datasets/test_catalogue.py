@@ -7,7 +7,7 @@ from neuroalign.datasets.catalogue import (
     load_dataset,
     remove_dataset,
 )
-from neuroalign.datasets.formats.folder import write_folder
+from neuroalign.datasets.folder import write_folder
 from neuroalign.errors import DatasetError, UnknownNameError
 from neuroalign.names.registry import datasets
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from neuroalign.datasets.image_survey import ImageSurvey, notes_on_images, unmarked
-from neuroalign.datasets.importing import import_dataset
+from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.datasets.inspecting import validate
 
 
@@ -163,7 +163,7 @@ def test_import_and_validation_name_them(tmp_path):
 
 def test_validation_names_them_in_a_folder_that_was_imported_before(dataset):
     images = dict.fromkeys(dataset.stimuli.ids[:2], np.asarray(blobs(0)))
-    from neuroalign.stimuli import StimulusSet
+    from neuroalign.datasets.stimuli import StimulusSet
 
     ids = dataset.stimuli.ids
     images |= {name: np.asarray(blobs(index)) for index, name in enumerate(ids[2:], start=1)}

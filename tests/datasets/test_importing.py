@@ -10,10 +10,10 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from neuroalign.datasets import importing
 from neuroalign.datasets.catalogue import added_names, datasets_folder, load_dataset
 from neuroalign.datasets.formats.brainio import write_brainio
-from neuroalign.datasets.importing import import_dataset
+from neuroalign.datasets.importing import importer as importing
+from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.errors import (
     ArchiveError,
     ArrayError,

@@ -8,7 +8,7 @@ from PIL import Image
 
 import neuroalign.metrics
 from neuroalign import arrays
-from neuroalign.datasets.formats.folder import read_folder, write_folder
+from neuroalign.datasets.folder import read_folder, write_folder
 from neuroalign.datasets.inspecting import describe, validate
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neuroalign.datasets.importing import import_dataset
-from neuroalign.datasets.joining import Session, join_sessions
+from neuroalign.datasets.importing.importer import import_dataset
+from neuroalign.datasets.importing.joining import Session, join_sessions
 from neuroalign.errors import DatasetError, UsageError
 
 VALUES = np.random.default_rng(0).poisson(5, (8, 4)).astype(float)

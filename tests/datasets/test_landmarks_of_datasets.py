@@ -12,10 +12,10 @@ from PIL import Image
 from neuroalign.cli.data import data
 from neuroalign.datasets.am_faces import am_faces_sim
 from neuroalign.datasets.catalogue import added_names, datasets_folder, load_dataset
-from neuroalign.datasets.formats.folder import read_folder, write_folder
-from neuroalign.datasets.importing import import_dataset
+from neuroalign.datasets.folder import read_folder, write_folder
+from neuroalign.datasets.importing.importer import import_dataset
+from neuroalign.datasets.landmarks.arrays import expect_near_images, mirror_partners
 from neuroalign.errors import DatasetError, NeuroalignError, UnknownNameError, UsageError
-from neuroalign.landmarks import expect_near_images, mirror_partners
 from neuroalign.models import load_model
 
 MEANS = np.array([[1.0, 2.0, 4.0, 8.0], [3.0, 1.0, 4.0, 1.0]])
@@ -198,8 +198,8 @@ def test_detection_on_real_faces(run, recordings, tmp_path):
     assert (x["right_eye_04"] > x["nose_ridge_04"]).mean() > 0.98
     assert (y["outer_lips_04"] > y["nose_ridge_04"]).all()
     # A detector does not know sides: what it finds in a mirror is the mirror image, with the names swapped.
-    from neuroalign.datasets.landmark_detection import detect_landmarks
-    from neuroalign.stimuli import StimulusSet
+    from neuroalign.datasets.landmarks.detection import detect_landmarks
+    from neuroalign.datasets.stimuli import StimulusSet
 
     some = found["stimulus"].values[:20]
     flipped = {each: np.asarray(stimuli.open(each))[:, ::-1] for each in some}

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from neuroalign.cli.data import data
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.formats.rasters import read_rasters
-from neuroalign.datasets.labelling import leave_out_unusable
+from neuroalign.datasets.importing.labelling import leave_out_unusable
 from neuroalign.errors import DatasetError, NeuroalignWarning
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "recordings.md"

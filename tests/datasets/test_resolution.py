@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from neuroalign.datasets.catalogue import datasets_folder, folder_of, load_dataset
-from neuroalign.datasets.formats.folder import write_folder
+from neuroalign.datasets.folder import write_folder
 from neuroalign.errors import NeuroalignWarning, UnknownNameError
 from neuroalign.model_zoo.training.sources import open_stimuli
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from neuroalign.datasets.importing import import_dataset
+from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.errors import DatasetError, StimulusMismatchError
 
 LEVELS = np.array([10, 200, 90, 40, 140, 220])

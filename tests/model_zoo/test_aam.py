@@ -5,15 +5,15 @@ import pandas as pd
 import pytest
 
 from neuroalign import arrays
+from neuroalign.datasets.landmarks.arrays import landmarks
+from neuroalign.datasets.landmarks.procrustes import mean_shape, place_on
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import MissingLandmarksError, ModelError, StimulusMismatchError, UsageError
-from neuroalign.landmarks import landmarks
 from neuroalign.latents_cache import compute_latents
 from neuroalign.model_zoo import aam
 from neuroalign.model_zoo.aam import AAM
 from neuroalign.models import load_model
-from neuroalign.procrustes import mean_shape, place_on
 from neuroalign.scoring import score, score_all
-from neuroalign.stimuli import StimulusSet
 
 SIZE = 32
 # Brows, eyes, nose and mouth, chin and temples; the second of each pair is the first one's mirror image.

@@ -5,11 +5,11 @@ import torch
 import torchvision
 from torch import nn
 
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UnknownNameError
 from neuroalign.model_zoo.adapters.extraction import extract, list_layers
 from neuroalign.model_zoo.adapters.graph import trace
 from neuroalign.models import as_model, load_model
-from neuroalign.stimuli import StimulusSet
 
 
 class Residual(nn.Module):

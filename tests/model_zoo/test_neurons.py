@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from neuroalign.benchmark import self_pairs
-from neuroalign.datasets.formats.folder import write_folder
+from neuroalign.datasets.folder import write_folder
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import NeuroalignWarning, StimulusMismatchError, UnknownNameError, UsageError
 from neuroalign.latents_cache import compute_latents
 from neuroalign.model_zoo.neuron_subset import NeuronSubset
 from neuroalign.model_zoo.neurons import NeuronModel
 from neuroalign.models import load_model
 from neuroalign.scoring import score
-from neuroalign.stimuli import StimulusSet
 from neuroalign.studies.members import load_members
 from neuroalign.studies.running import plan_study
 

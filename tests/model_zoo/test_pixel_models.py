@@ -4,13 +4,13 @@ import pytest
 import xarray as xr
 from sklearn.decomposition import PCA as ReferencePCA
 
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import MissingImagesError, ModelError, UnknownNameError, UsageError
 from neuroalign.latents_cache import compute_latents
 from neuroalign.model_zoo import pixels
 from neuroalign.model_zoo.ica import ICA
 from neuroalign.model_zoo.pca import PCA
 from neuroalign.models import load_model
-from neuroalign.stimuli import StimulusSet
 
 
 @pytest.fixture(autouse=True)

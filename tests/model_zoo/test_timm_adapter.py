@@ -10,10 +10,10 @@ from safetensors.torch import save_file
 from timm.data.config import resolve_model_data_config
 from timm.data.transforms_factory import create_transform
 
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UnknownNameError, UsageError
 from neuroalign.model_zoo.adapters import timm as adapter
 from neuroalign.models import load_model
-from neuroalign.stimuli import StimulusSet
 
 
 @pytest.fixture

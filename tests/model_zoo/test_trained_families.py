@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from neuroalign.cli import run as run_cli
-from neuroalign.datasets.formats.folder import write_folder
+from neuroalign.datasets.folder import write_folder
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.model_zoo.autoencoder import Autoencoder, AutoencoderModel, AutoencoderRecipe
 from neuroalign.model_zoo.beta_vae import BetaVAE, BetaVAEModel, BetaVAERecipe
@@ -22,7 +23,6 @@ from neuroalign.model_zoo.training.runner import train
 from neuroalign.model_zoo.training.trainer import Interrupted, checkpoint_path, train_instance
 from neuroalign.model_zoo.vae import VAE, VAEModel, VAERecipe
 from neuroalign.models import Model, load_model
-from neuroalign.stimuli import StimulusSet
 from neuroalign.traversals import latent_traversals
 
 SMALL = {"n_latents": 3, "image_size": 32, "steps": 12, "batch_size": 4, "warmup": 0}

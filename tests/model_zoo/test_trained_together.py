@@ -16,6 +16,7 @@ from safetensors.numpy import load
 
 from neuroalign.cli import run as run_cli
 from neuroalign.cli.train import train as train_command
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import NeuroalignWarning, UsageError
 from neuroalign.model_zoo.autoencoder import AutoencoderRecipe
 from neuroalign.model_zoo.beta_vae import BetaVAE, BetaVAERecipe
@@ -35,7 +36,6 @@ from neuroalign.model_zoo.training.trainer import (
     train_together,
 )
 from neuroalign.model_zoo.vae import VAERecipe
-from neuroalign.stimuli import StimulusSet
 
 SMALL = {"n_latents": 3, "image_size": 32, "batch_size": 4}
 #: Three of each family that differ in all that may differ; the second has the fewest steps.
@@ -243,7 +243,7 @@ from pathlib import Path
 import numpy as np
 from neuroalign.model_zoo.beta_vae import BetaVAERecipe
 from neuroalign.model_zoo.training import runner
-from neuroalign.stimuli import StimulusSet
+from neuroalign.datasets.stimuli import StimulusSet
 
 runner.train_together = partial(runner.train_together, checkpoint_seconds=0)
 pixels = np.random.default_rng(0).integers(0, 256, (10, 32, 32), dtype=np.uint8)

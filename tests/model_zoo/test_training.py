@@ -18,6 +18,7 @@ from PIL import Image
 
 from neuroalign.cli import run as run_cli
 from neuroalign.cli.train import train as train_command
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import MissingImagesError, NeuroalignWarning, UnknownNameError, UsageError
 from neuroalign.model_zoo.beta_vae import BetaVAERecipe
 from neuroalign.model_zoo.networks import VariationalAutoencoder, build
@@ -27,7 +28,6 @@ from neuroalign.model_zoo.training.recipes import sweep
 from neuroalign.model_zoo.training.runner import train
 from neuroalign.model_zoo.training.trained import find_trained, read_trained
 from neuroalign.model_zoo.training.trainer import Interrupted, checkpoint_path, train_instance
-from neuroalign.stimuli import StimulusSet
 
 SMALL = {"n_latents": 3, "image_size": 32, "steps": 12, "batch_size": 4}
 

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from neuroalign.cli import run
-from neuroalign.datasets.formats.folder import write_folder
+from neuroalign.datasets.folder import write_folder
 from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.leaderboards import WHAT_THE_TEST_COVERS, leaderboard
 from neuroalign.results import ResultsStore

@@ -10,11 +10,11 @@ from typing import Literal, get_args
 from PIL import Image, UnidentifiedImageError
 
 from neuroalign.datasets.image_survey import ImageSurvey
+from neuroalign.datasets.picture_faults import picture_fault
+from neuroalign.datasets.stimuli import IMAGE_SUFFIXES
 from neuroalign.errors import DatasetError, UsageError, name_some
 from neuroalign.files.archives import is_hidden, unpack_files
-from neuroalign.picture_faults import picture_fault
 from neuroalign.progress import progress
-from neuroalign.stimuli import IMAGE_SUFFIXES
 
 Order = Literal["name", "number"]
 

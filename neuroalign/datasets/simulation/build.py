@@ -13,13 +13,19 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.datasets.formats.folder import METADATA, RECORDING, TRUTH, write_folder, write_recording
+from neuroalign.datasets.folder import (
+    METADATA,
+    RECORDING,
+    TRUTH,
+    write_folder,
+    write_recording,
+)
 from neuroalign.datasets.simulation.energy import pixel_energy
 from neuroalign.datasets.simulation.factors import FACTORS, SEED, stimulus_table
 from neuroalign.datasets.simulation.landmarks import LANDMARKS, landmarks
 from neuroalign.datasets.simulation.neurons import N_NEURONS, population, record
 from neuroalign.datasets.simulation.renderer import VERSION, render
-from neuroalign.stimuli import StimulusSet
+from neuroalign.datasets.stimuli import StimulusSet
 
 NAME = "AM-faces-sim"
 MIXED = "AM-faces-sim-mixed"

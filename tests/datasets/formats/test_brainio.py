@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from neuroalign import arrays
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.brainio import read_brainio, write_brainio
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import DatasetError
-from neuroalign.stimuli import StimulusSet
 
 FILES = Path(__file__).parent / "brainio_files"
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from neuroalign import arrays
+from neuroalign.datasets import folder
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.datasets.formats import folder
-from neuroalign.datasets.formats.folder import read_folder, remove_folder, write_folder
+from neuroalign.datasets.folder import read_folder, remove_folder, write_folder
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import DatasetError
-from neuroalign.stimuli import StimulusSet
 
 
 def test_round_trip(dataset, tmp_path):

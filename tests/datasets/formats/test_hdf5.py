@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from neuroalign.datasets.formats.hdf5 import read_hdf5, writer_of
-from neuroalign.datasets.importing import import_dataset
+from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.errors import DatasetError, UsageError
 
 SQUARE = np.random.default_rng(1).random((4, 4))

@@ -3,9 +3,9 @@ import re
 import numpy as np
 import pytest
 
-from neuroalign.datasets.formats.landmark_csv import read_landmark_csv, write_landmark_csv
+from neuroalign.datasets.landmarks.arrays import landmarks
+from neuroalign.datasets.landmarks.csv import read_landmark_csv, write_landmark_csv
 from neuroalign.errors import DatasetError
-from neuroalign.landmarks import landmarks
 
 HEADER = "stimulus_id,eye_x,eye_y,nose_x,nose_y,chin_x,chin_y\n"
 

@@ -7,7 +7,7 @@ import scipy.io
 import scipy.sparse
 
 from neuroalign.datasets.formats.matlab import read_matlab
-from neuroalign.datasets.importing import import_dataset
+from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.errors import DatasetError, UnknownNameError
 
 CUBE = np.arange(24.0).reshape(2, 3, 4)

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from neuroalign.datasets.formats.images import stems
+from neuroalign.datasets.stimuli import IMAGE_SUFFIXES
 from neuroalign.errors import DatasetError, StimulusMismatchError, name_some
-from neuroalign.stimuli import IMAGE_SUFFIXES
 
 #: Names of columns, without capitals and all but letters and digits, in the order in which they are looked for.
 ID_NAMES = ("stimulusid", "imageid", "stimid")

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from neuroalign.datasets.picture_faults import picture_fault
 from neuroalign.errors import DatasetError
 from neuroalign.masked import as_numbers
-from neuroalign.picture_faults import picture_fault
 
 #: A file, or pixels of shape (height, width[, 3]).
 ImageSource = Path | NDArray[np.uint8]

@@ -12,9 +12,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from neuroalign.datasets.landmarks.procrustes import mean_shape, place_on
 from neuroalign.errors import ArrayError, DatasetError, name_some
 from neuroalign.masked import as_labels, as_numbers
-from neuroalign.procrustes import mean_shape, place_on
 
 DIMENSIONS = ("stimulus", "landmark", "axis")
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from neuroalign.datasets.formats.images import Order, ids_of_images, match_images, stems
 from neuroalign.datasets.formats.matrix_csv import delimiter_of
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
-from neuroalign.datasets.stimulus_columns import (
+from neuroalign.datasets.importing.stimulus_columns import (
     FILE_NAMES,
     ID_NAMES,
     canonical_columns,

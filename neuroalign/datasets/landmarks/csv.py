@@ -8,9 +8,9 @@ import pandas as pd
 import xarray as xr
 
 from neuroalign.datasets.formats.matrix_csv import delimiter_of
+from neuroalign.datasets.landmarks.arrays import expect_near_images, landmarks
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ArrayError, DatasetError, name_some
-from neuroalign.landmarks import expect_near_images, landmarks
-from neuroalign.stimuli import StimulusSet
 
 _ID = "stimulus_id"
 

@@ -9,11 +9,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.datasets.catalogue import folder_of, load_dataset
-from neuroalign.datasets.formats.folder import replace_landmarks
+from neuroalign.datasets.folder import replace_landmarks
+from neuroalign.datasets.landmarks.arrays import landmarks
+from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import DatasetError
-from neuroalign.landmarks import landmarks
 from neuroalign.progress import progress
-from neuroalign.stimuli import StimulusSet
 
 #: Points of each part, in the order of the model (Sagonas et al. 2013). Left and right are those of the image.
 PARTS = {

@@ -26,12 +26,12 @@ import xarray as xr
 
 from neuroalign.arrays import validate_recording
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.datasets.formats.landmark_csv import read_landmark_csv, write_landmark_csv
+from neuroalign.datasets.landmarks.csv import read_landmark_csv, write_landmark_csv
+from neuroalign.datasets.stimuli import StimulusSet
+from neuroalign.datasets.variants import COLUMN
 from neuroalign.errors import DatasetError, name_some
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
 from neuroalign.files.netcdf import read_netcdf
-from neuroalign.stimuli import StimulusSet
-from neuroalign.variants import COLUMN
 
 METADATA = "dataset.toml"
 RECORDING = "recording.nc"

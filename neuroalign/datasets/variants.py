@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from neuroalign.datasets.image_sources import ImageSource, bytes_of, length_of
 from neuroalign.errors import DatasetError, name_some
-from neuroalign.image_sources import ImageSource, bytes_of, length_of
 
 #: Column of a stimulus table that names the original of each variant.
 COLUMN = "original"

@@ -10,6 +10,15 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from neuroalign.datasets.image_sources import (
+    ImageSource,
+    as_pixels,
+    bytes_of,
+    open_image,
+    size_of,
+)
+from neuroalign.datasets.landmarks.arrays import mirror_partners, validate_landmarks
+from neuroalign.datasets.variants import Originals, VariantTable
 from neuroalign.errors import (
     DatasetError,
     MissingImagesError,
@@ -18,10 +27,7 @@ from neuroalign.errors import (
     name_some,
 )
 from neuroalign.files.digests import digest
-from neuroalign.image_sources import ImageSource, as_pixels, bytes_of, open_image, size_of
-from neuroalign.landmarks import mirror_partners, validate_landmarks
 from neuroalign.masked import as_labels
-from neuroalign.variants import Originals, VariantTable
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 
@@ -44,7 +50,7 @@ class StimulusSet:
     mirrored : bool
         Whether the pixels and landmarks of this set are mirrored left to right when they are read.
     landmarks : landmarks, optional
-        See :mod:`neuroalign.landmarks`. Some stimuli may have none; those of others are left out.
+        See :mod:`neuroalign.datasets.landmarks.arrays`. Some stimuli may have none; those of others are left out.
     """
 
     def __init__(
@@ -123,7 +129,10 @@ class StimulusSet:
         return self._landmarks.sel(stimulus=own) if own.size else None
 
     def with_landmarks(self, landmarks: xr.DataArray) -> "StimulusSet":
-        """Return the set with these landmarks in place of its own; see :func:`neuroalign.landmarks.landmarks`."""
+        """Return the set with these landmarks in place of its own.
+
+        See :func:`neuroalign.datasets.landmarks.arrays.landmarks`.
+        """
         return StimulusSet(
             self.identifier,
             self.table,
@@ -262,7 +271,8 @@ class StimulusSet:
         """Return the landmarks on the images that :meth:`pixels` returns for this size.
 
         In a mirrored set each landmark bears the name of the one whose place it takes; see
-        :func:`neuroalign.landmarks.mirror_partners`, which looks at all faces that the set was made with.
+        :func:`neuroalign.datasets.landmarks.arrays.mirror_partners`, which looks at all faces that the set
+        was made with.
 
         Parameters
         ----------

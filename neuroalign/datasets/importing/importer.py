@@ -13,19 +13,18 @@ from numpy.typing import NDArray
 
 from neuroalign.datasets.catalogue import datasets_folder, expect_free_name, folder_of, load_dataset
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.folder import replace_landmarks, scratch_folder, write_folder
 from neuroalign.datasets.formats.bare import BareArray, expect_numbers
 from neuroalign.datasets.formats.bare_files import read_bare_files
 from neuroalign.datasets.formats.brainio import average_window, read_brainio
 from neuroalign.datasets.formats.detect import Format, detect_format
-from neuroalign.datasets.formats.folder import replace_landmarks, scratch_folder, write_folder
 from neuroalign.datasets.formats.images import Order, check_images, collect_images
-from neuroalign.datasets.formats.landmark_csv import with_landmarks
 from neuroalign.datasets.formats.matrix_csv import CsvLabels
 from neuroalign.datasets.formats.rasters import read_rasters
 from neuroalign.datasets.formats.time_bins import Window, expect_window
 from neuroalign.datasets.image_survey import ImageSurvey, notes_on_images
-from neuroalign.datasets.joining import Session, join_sessions
-from neuroalign.datasets.labelling import (
+from neuroalign.datasets.importing.joining import Session, join_sessions
+from neuroalign.datasets.importing.labelling import (
     arrange,
     doubtful_values,
     leave_out_unusable,
@@ -33,19 +32,20 @@ from neuroalign.datasets.labelling import (
     recording_from_cube,
     state_labels,
 )
-from neuroalign.datasets.provenance import checksums, sha256
-from neuroalign.datasets.stimulus_table import (
+from neuroalign.datasets.importing.provenance import checksums, sha256
+from neuroalign.datasets.importing.stimulus_table import (
     as_stimulus_table,
     describe_stimuli,
     images_of,
     name_stimuli,
     read_stimulus_csv,
 )
+from neuroalign.datasets.landmarks.csv import with_landmarks
+from neuroalign.datasets.stimuli import StimulusSet
+from neuroalign.datasets.variants import COLUMN, VariantTable
 from neuroalign.errors import DatasetError, UsageError
 from neuroalign.masked import as_numbers
 from neuroalign.names.registry import datasets
-from neuroalign.stimuli import StimulusSet
-from neuroalign.variants import COLUMN, VariantTable
 
 PathLike = str | os.PathLike[str]
 
@@ -110,7 +110,7 @@ def import_dataset(
         A table of the stimuli, in the order of the stimulus axis: ``stimulus_id``, ``filename`` (or brainio's
         names for them) and any other columns. An id that repeats makes its rows repetitions of one stimulus.
     landmarks : path, optional
-        A CSV of landmarks on the images; see :func:`neuroalign.datasets.formats.landmark_csv.read_landmark_csv`.
+        A CSV of landmarks on the images; see :func:`neuroalign.datasets.landmarks.csv.read_landmark_csv`.
     window : (float, float), optional
         For rasters and for BrainIO files with several time bins: from when to when to count spikes
         (rasters) or to average (BrainIO, weighted by the length of the bins), in milliseconds. Time bins must
@@ -239,7 +239,7 @@ def import_landmarks(dataset: str, file: PathLike) -> list[str]:
     dataset : str
         The name of a dataset that was added, or the path of a dataset folder.
     file : path
-        See :func:`neuroalign.datasets.formats.landmark_csv.read_landmark_csv`.
+        See :func:`neuroalign.datasets.landmarks.csv.read_landmark_csv`.
 
     Returns
     -------

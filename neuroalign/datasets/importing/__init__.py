@@ -1,0 +1,1 @@
+"""Import of recordings and landmarks: labels, stimulus tables, joined files, images."""

@@ -1,0 +1,1 @@
+"""Landmarks of faces: arrays, files, detection and Procrustes alignment."""
