@@ -18,7 +18,7 @@ from neuroalign.errors import UsageError
 from neuroalign.metrics import TurnedAlignment, completeness, completeness_at, lasso_cv, turned_alignment
 from neuroalign.models import Model
 from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 from neuroalign.stats import weighted_mean_standard_error
 
 

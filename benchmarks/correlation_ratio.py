@@ -18,7 +18,7 @@ from neuroalign.metrics import aggregate_ratios, correlation_ratio
 from neuroalign.models import Model
 from neuroalign.nulls import can_shuffle, notes_on_shuffles
 from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 from neuroalign.stats import jackknife_standard_error, permute_stimuli
 
 

@@ -20,7 +20,7 @@ from neuroalign.metrics.inputs import constant_columns
 from neuroalign.models import Model
 from neuroalign.nulls import can_shuffle, notes_on_shuffles
 from neuroalign.resampling import Resampling, Statistic
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 from neuroalign.stats import grouped_standard_error, permute_stimuli
 from neuroalign.stats.standard_errors import standard_error
 

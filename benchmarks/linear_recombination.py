@@ -16,7 +16,7 @@ from neuroalign.errors import UsageError
 from neuroalign.metrics import recombine
 from neuroalign.models import Model
 from neuroalign.resampling import Resampling, Statistic
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 from neuroalign.stats.standard_errors import standard_error
 
 

@@ -13,7 +13,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.models import Model
 from neuroalign.resampling import NeuronStatistic
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 from neuroalign.stats import draw_stimuli_and_neurons
 
 

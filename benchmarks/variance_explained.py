@@ -19,7 +19,7 @@ from neuroalign.metrics import (
 )
 from neuroalign.models import Model
 from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 from neuroalign.stats.standard_errors import standard_error
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from neuroalign.names.registry import register_benchmark as register_benchmark
     from neuroalign.names.registry import register_dataset as register_dataset
     from neuroalign.names.registry import register_model as register_model
-    from neuroalign.scores import Score as Score
+    from neuroalign.results.score import Score as Score
     from neuroalign.scoring import score as score
 
 # In a checkout the benchmarks and the model zoo lie beside this folder; once installed they are in it. Python started
@@ -44,7 +44,7 @@ _PUBLIC = {
     "Model": "neuroalign.models",
     "ModelFamily": "neuroalign.models",
     "NeuroalignError": "neuroalign.errors",
-    "Score": "neuroalign.scores",
+    "Score": "neuroalign.results.score",
     "StimulusSet": "neuroalign.datasets.stimuli",
     "as_model": "neuroalign.models",
     "compare": "neuroalign.comparison",

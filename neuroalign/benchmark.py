@@ -18,7 +18,7 @@ from neuroalign.models import Model
 from neuroalign.names.registry import benchmarks
 from neuroalign.names.syntax import parse_spec
 from neuroalign.resampling import Resampling, Statistic
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 
 
 @dataclass(frozen=True, kw_only=True)

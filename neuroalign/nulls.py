@@ -15,7 +15,7 @@ from neuroalign.datasets.variants import Originals
 from neuroalign.errors import UsageError
 from neuroalign.models import Model
 from neuroalign.progress import progress
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 from neuroalign.stats import n_fixed, permutation_p_value, permute_stimuli
 
 

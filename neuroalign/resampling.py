@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import ArrayError
 from neuroalign.masked import as_numbers
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 
 FloatArray = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from neuroalign.benchmark import Benchmark, make_benchmark
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.names.registry import benchmarks
 from neuroalign.names.syntax import format_spec
-from neuroalign.scores import Score, find_repeated
+from neuroalign.results.score import Score, find_repeated
 
 
 @dataclass(frozen=True)

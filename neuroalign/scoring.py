@@ -27,8 +27,14 @@ from neuroalign.latents_cache import compute_latents
 from neuroalign.models import Model, ModelFamily, load_model
 from neuroalign.nulls import notes_on_null, permutation_null, with_null
 from neuroalign.progress import progress
-from neuroalign.results import ResultsStore, now, score_key
-from neuroalign.scores import TRAINED_ON, Score, describe_trained_on, find_repeated, summarise
+from neuroalign.results.score import (
+    TRAINED_ON,
+    Score,
+    describe_trained_on,
+    find_repeated,
+    summarise,
+)
+from neuroalign.results.store import ResultsStore, now, score_key
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from neuroalign.cautions import cautions, cautions_of_instances, is_readable, merge_cautions
-from neuroalign.scores import Score, summarise
+from neuroalign.results.cautions import (
+    cautions,
+    cautions_of_instances,
+    is_readable,
+    merge_cautions,
+)
+from neuroalign.results.score import Score, summarise
 
 SOUND = {
     "variance_explained": 0.5,

@@ -13,7 +13,6 @@ from neuroalign.benchmarks.alignment import Alignment
 from neuroalign.benchmarks.correlation_ratio import CorrelationRatio
 from neuroalign.benchmarks.stimulus_bootstrap import StimulusBootstrap
 from neuroalign.benchmarks.variance_explained import VarianceExplained
-from neuroalign.cautions import cautions
 from neuroalign.cli import run
 from neuroalign.cli.compare import screen
 from neuroalign.comparison import Sample, generalise, make_sample
@@ -25,7 +24,8 @@ from neuroalign.metrics import aggregate_ratios, completeness, completeness_at
 from neuroalign.metrics import reliability as split_half
 from neuroalign.models import FixedFamily
 from neuroalign.resampling import Resampling, Statistic
-from neuroalign.scores import Score, summarise
+from neuroalign.results.cautions import cautions
+from neuroalign.results.score import Score, summarise
 from neuroalign.stats import bootstrap_weighted_difference
 
 #: Compares by C.

@@ -13,8 +13,8 @@ from neuroalign.errors import ModelError, NeuroalignWarning
 from neuroalign.latents_file import latents_folder
 from neuroalign.leaderboards import leaderboard
 from neuroalign.models import FixedFamily, ModelFamily, as_model, load_model
-from neuroalign.results import ResultsStore
-from neuroalign.scores import summarise
+from neuroalign.results.score import summarise
+from neuroalign.results.store import ResultsStore
 from neuroalign.scoring import score, score_all
 
 #: The axis index matters to none of these tests.
@@ -70,7 +70,7 @@ def test_identical_instances_count_once(dataset):
 def test_other_scores_of_identical_latents_are_kept(dataset):
     first = score(Projections([7]).instance(), dataset, RATIO)
     other = replace(first, model="other", value=first.value + 0.1)
-    from neuroalign.scores import find_repeated
+    from neuroalign.results.score import find_repeated
 
     assert find_repeated([first, other]) == {}
     assert find_repeated([first, replace(first, model="other")]) == {"other": first.model}

@@ -18,8 +18,8 @@ from neuroalign.leaderboard_findings import describe_cautions, describe_findings
 from neuroalign.leaderboards import leaderboard, leaderboards
 from neuroalign.metrics import reliability
 from neuroalign.resampling import NeuronStatistic
-from neuroalign.results import ResultsStore
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
+from neuroalign.results.store import ResultsStore
 from neuroalign.stats import pairwise_welch
 
 #: Scores without an axis index are ranked by C.

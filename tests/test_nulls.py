@@ -12,7 +12,7 @@ from neuroalign.benchmarks.linear_recombination import LinearRecombination
 from neuroalign.benchmarks.variance_explained import VarianceExplained
 from neuroalign.errors import UsageError
 from neuroalign.nulls import permutation_null
-from neuroalign.results import ResultsStore
+from neuroalign.results.store import ResultsStore
 
 EVERY = [
     Alignment(n_folds=3, n_lambdas=20),

@@ -11,8 +11,8 @@ import xarray as xr
 
 from neuroalign.errors import ArrayError, NeuroalignWarning
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
-from neuroalign.results import ResultsStore
-from neuroalign.scores import Score, summarise
+from neuroalign.results.score import Score, summarise
+from neuroalign.results.store import ResultsStore
 
 
 def make_score(value=0.5, model="m", **fields):
@@ -108,8 +108,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 import xarray as xr
-from neuroalign.results import ResultsStore
-from neuroalign.scores import Score
+from neuroalign.results.store import ResultsStore
+from neuroalign.results.score import Score
 
 folder, start = Path(sys.argv[1]), int(sys.argv[2])
 score = Score(

@@ -22,7 +22,7 @@ from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning
 from neuroalign.files.home import TEMPORARY_PREFIX, home
 from neuroalign.latents_cache import latents_folder
 from neuroalign.models import FixedFamily, as_model
-from neuroalign.results import ResultsStore
+from neuroalign.results.store import ResultsStore
 from neuroalign.scoring import score, score_all
 from neuroalign.wrapped import PrecomputedModel
 

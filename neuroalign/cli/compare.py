@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from neuroalign.comparison import Comparison
-    from neuroalign.scores import Score
+    from neuroalign.results.score import Score
 
 # Of running text.
 _WIDTH = 100
@@ -127,8 +127,8 @@ def screen(result: "Comparison") -> str:
     """Lay a comparison out for one screen."""
     from tabulate import tabulate
 
-    from neuroalign.cautions import MARK, is_readable
     from neuroalign.comparison.wording import describe_difference
+    from neuroalign.results.cautions import MARK, is_readable
 
     a, b = result.a, result.b
     kind = "simulated neurons" if result.simulated else "recorded neurons"

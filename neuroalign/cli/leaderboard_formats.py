@@ -11,8 +11,6 @@ from typing import Any
 import pandas as pd
 from tabulate import tabulate
 
-from neuroalign.cautions import MARK
-from neuroalign.labels import label_of, write_number
 from neuroalign.leaderboard_findings import describe_cautions, describe_findings
 from neuroalign.leaderboards import (
     ALPHA,
@@ -20,6 +18,8 @@ from neuroalign.leaderboards import (
     WHAT_THE_CROSSED_TEST_COVERS,
     WHAT_THE_TEST_COVERS,
 )
+from neuroalign.results.cautions import MARK
+from neuroalign.results.labels import label_of, write_number
 
 CORRECTIONS = {"holm": "Holm", "bh": "BH"}
 

@@ -31,7 +31,7 @@ def import_command(source: Path, replace: bool) -> int:
     Every record is checked before it is taken in, whole or not at all. Where one of yours has the
     same key and other content, yours is kept.
     """
-    from neuroalign.exchange.importing import import_results
+    from neuroalign.results.exchange.importing import import_results
 
     report = import_results(source, replace_ours=replace)
     _list("refused", report.refused)
@@ -63,7 +63,7 @@ Examples:
 @click.option("--dataset", metavar="NAME", help="Of this dataset only.")
 def export(target: Path, dataset: str | None) -> int:
     """Write scores to a new FOLDER that results import takes, or to one table (.csv, .parquet)."""
-    from neuroalign.exchange.exporting import export_results
+    from neuroalign.results.exchange.exporting import export_results
 
     n = export_results(target, dataset=dataset)
     click.echo(f"{n:,} scores written to {target}")

@@ -87,10 +87,10 @@ def score(
     list datasets) or a dataset folder.
     """
     from neuroalign.benchmark import load_benchmark
-    from neuroalign.cautions import cautions
     from neuroalign.datasets.catalogue import load_dataset
     from neuroalign.models import ModelFamily, load_model
     from neuroalign.names.registry import benchmarks as registered
+    from neuroalign.results.cautions import cautions
     from neuroalign.scoring import score_all
 
     if jobs == 0 or jobs < -1:

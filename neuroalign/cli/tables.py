@@ -9,10 +9,10 @@ from typing import Any
 
 from tabulate import tabulate
 
-from neuroalign.cautions import MARK, is_readable, merge_cautions_of_instances
-from neuroalign.labels import label_of, write_number
 from neuroalign.names.syntax import format_spec
-from neuroalign.scores import Score
+from neuroalign.results.cautions import MARK, is_readable, merge_cautions_of_instances
+from neuroalign.results.labels import label_of, write_number
+from neuroalign.results.score import Score
 from neuroalign.stats.standard_errors import standard_error
 
 #: What the p-value of ``--permutations`` tests.

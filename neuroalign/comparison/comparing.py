@@ -10,7 +10,6 @@ import numpy as np
 
 from neuroalign.arrays import Join
 from neuroalign.benchmark import Benchmark, load_benchmark
-from neuroalign.cautions import cautions
 from neuroalign.comparison.axes import median_reliability
 from neuroalign.comparison.inference import (
     Inference,
@@ -29,8 +28,9 @@ from neuroalign.errors import NeuroalignError, NeuroalignWarning, UsageError
 from neuroalign.latents_cache import compute_latents
 from neuroalign.models import Model, ModelFamily, load_model
 from neuroalign.resampling import AXIS_INDEX, Resampling, Statistic
-from neuroalign.results import ResultsStore
-from neuroalign.scores import Score, summarise
+from neuroalign.results.cautions import cautions
+from neuroalign.results.score import Score, summarise
+from neuroalign.results.store import ResultsStore
 from neuroalign.scoring import score_all
 from neuroalign.stats import Equivalence
 

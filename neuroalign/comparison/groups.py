@@ -11,9 +11,9 @@ from neuroalign.comparison.samples import Sample, make_sample
 from neuroalign.errors import NeuroalignError
 from neuroalign.names.registry import benchmarks
 from neuroalign.resampling import Resampling, Statistic
-from neuroalign.results import ResultsStore
+from neuroalign.results.score import Score
+from neuroalign.results.store import ResultsStore
 from neuroalign.score_groups import ScoreGroup
-from neuroalign.scores import Score
 
 #: The arrays of so many scores by one benchmark are read without being asked for, which takes about two seconds.
 MOST_ARRAYS = 1_000

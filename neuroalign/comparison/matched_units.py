@@ -14,7 +14,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.latents_cache import compute_latents
 from neuroalign.models import Model, ModelFamily
 from neuroalign.resampling import Statistic
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 
 #: Random subsets of the units of a model that has more than the others.
 N_SUBSETS = 10

@@ -8,7 +8,7 @@ from neuroalign.comparison.inference import Inference
 from neuroalign.comparison.record import to_record
 from neuroalign.comparison.wording import Verdict
 from neuroalign.resampling import Statistic
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 from neuroalign.stats import Equivalence
 
 
@@ -61,7 +61,7 @@ class Comparison:
     reliability : float
         Median split-half reliability of the neurons; NaN without trials.
     cautions : mapping of str to sequence of str
-        For a and b, which of their numbers must not be read, and why; see :func:`neuroalign.cautions.cautions`.
+        For a and b, which of their numbers must not be read, and why; see :func:`neuroalign.results.cautions.cautions`.
     confounds : sequence of str
         What else could explain the difference.
     verdict : {"a", "b", "neither"}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 
 if TYPE_CHECKING:
     from neuroalign.comparison.outcome import Comparison

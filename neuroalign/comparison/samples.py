@@ -12,7 +12,7 @@ from neuroalign.errors import ArrayError, NeuroalignError, UsageError
 from neuroalign.names.syntax import parse_spec
 from neuroalign.progress import progress
 from neuroalign.resampling import NeuronStatistic, Resampling
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 from neuroalign.stats import bootstrap_means, count_neurons, draw_stimuli_and_neurons
 
 FloatArray = NDArray[np.float64]

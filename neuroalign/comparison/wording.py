@@ -5,13 +5,13 @@ from typing import Literal
 
 import numpy as np
 
-from neuroalign.cautions import cautions, is_readable
 from neuroalign.comparison.axes import describe_chance, format_p, is_above_chance, read_axes
 from neuroalign.comparison.inference import Inference
 from neuroalign.comparison.samples import Sample, instances_of
-from neuroalign.labels import join_words
 from neuroalign.resampling import AXIS_INDEX, Statistic
-from neuroalign.scores import Score
+from neuroalign.results.cautions import cautions, is_readable
+from neuroalign.results.labels import join_words
+from neuroalign.results.score import Score
 
 #: A test calls two models different below it.
 ALPHA = 0.05

@@ -25,9 +25,9 @@ from neuroalign.report.scores import native_and_recombined, scores_by_family
 from neuroalign.report.style import family_styles
 from neuroalign.report.units import unit_shares, units_by_neurons
 from neuroalign.resampling import AXIS_INDEX
-from neuroalign.results import ResultsStore
+from neuroalign.results.score import Score
+from neuroalign.results.store import ResultsStore
 from neuroalign.score_groups import ScoreGroup, group_scores
-from neuroalign.scores import Score
 from neuroalign.selection import add_udr
 from neuroalign.traversals import Decodable, latent_traversals
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from neuroalign.errors import UsageError
 from neuroalign.report.families import by_family, source_of, styles_of
 from neuroalign.report.style import FamilyStyle, house_style, legend_below, legend_height, new_axes, shown
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -21,7 +21,7 @@ from neuroalign.report.style import (
     root_figure,
     shown,
 )
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 from neuroalign.stats import rank_correlation_test
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from neuroalign.cautions import MARK, cautions_of_instances, is_readable
 from neuroalign.comparison import Inference, Sample, infer_own_mean
 from neuroalign.errors import UsageError
 from neuroalign.metrics.axis_index import SPECIAL
@@ -25,7 +24,8 @@ from neuroalign.report.families import (
 )
 from neuroalign.report.style import BAND, FAINT, INK, FamilyStyle, house_style, legend_below, new_axes, shown
 from neuroalign.resampling import AXIS_INDEX, Statistic
-from neuroalign.scores import Score
+from neuroalign.results.cautions import MARK, cautions_of_instances, is_readable
+from neuroalign.results.score import Score
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,8 +77,8 @@ def scores_by_family(
         for a single instance), a band over each row from the lowest to the highest chance level of its instances, and
         one over all rows for the ceiling: the 95 % interval of its mean. An open bar spans the scores of the neurons
         with turned tuning, where scores have them. Scores that are NaN are counted beside the family's name. Families
-        that must not be interpreted (:func:`neuroalign.cautions.is_readable`) are hatched and have a mark; the cautions
-        of all families are below the figure.
+        that must not be interpreted (:func:`neuroalign.results.cautions.is_readable`) are hatched and have a
+        mark; the cautions of all families are below the figure.
 
     Raises
     ------

@@ -7,7 +7,7 @@ import xarray as xr
 
 from neuroalign.errors import UsageError
 from neuroalign.report.style import FAINT, INK, TWO_COLUMNS, house_style, new_axes, root_figure, shown, source
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -26,7 +26,7 @@ from neuroalign.leaderboards import (
     rank,
 )
 from neuroalign.progress import progress
-from neuroalign.results import ResultsStore
+from neuroalign.results.store import ResultsStore
 from neuroalign.score_groups import group_scores
 from neuroalign.site import contents
 from neuroalign.site.names import page_name

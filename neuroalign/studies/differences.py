@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from neuroalign.comparison import Inference, Over, explain_no_sample, infer_difference, infer_mean
 from neuroalign.errors import unknown_name
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 from neuroalign.stats import crossed_test, welch
 from neuroalign.stats.standard_errors import standard_error
 from neuroalign.studies.samples import Sample

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from neuroalign.errors import NeuroalignError
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from neuroalign.errors import NeuroalignError
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 from neuroalign.stats import RankTest, rank_correlation_test
 from neuroalign.studies.differences import Difference
 from neuroalign.studies.evidence import Evidence, scores_of

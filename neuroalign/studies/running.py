@@ -17,8 +17,8 @@ from neuroalign.errors import NeuroalignError, UsageError, unknown_name
 from neuroalign.latents_cache import compute_latents
 from neuroalign.models import Model, load_model
 from neuroalign.names.syntax import parse_spec
-from neuroalign.results import ResultsStore
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
+from neuroalign.results.store import ResultsStore
 from neuroalign.scoring import Failure, score_all
 from neuroalign.selection import Rule, add_udr, select_instances
 from neuroalign.studies.claims import examine

@@ -20,7 +20,7 @@ from neuroalign.errors import UsageError
 from neuroalign.metrics import correlation_ratio, fold_labels, lasso_cv, lasso_variance_explained
 from neuroalign.models import PrecomputedModel
 from neuroalign.nulls import permutation_null
-from neuroalign.scores import summarise
+from neuroalign.results.score import summarise
 from neuroalign.scoring import score
 from neuroalign.stats import permutation_p_value
 

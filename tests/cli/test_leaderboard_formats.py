@@ -14,8 +14,8 @@ from neuroalign.cli.leaderboard_formats import format_leaderboards
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.folder import write_folder
 from neuroalign.leaderboards import WHAT_THE_TEST_COVERS, leaderboard, leaderboards
-from neuroalign.results import ResultsStore
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
+from neuroalign.results.store import ResultsStore
 
 #: Scores without an axis index are ranked by C.
 BY_C = "alignment[turns=0]"

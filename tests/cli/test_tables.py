@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from neuroalign.cli.tables import describe_axes, score_table
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 
 BESIDE = {
     "D": 50.0,

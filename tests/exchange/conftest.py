@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from neuroalign.results import ResultsStore, score_key
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
+from neuroalign.results.store import ResultsStore, score_key
 
 
 def make_score(value=0.5, model="m[seed=0]", **fields):

@@ -8,9 +8,9 @@ import pytest
 
 from neuroalign.cli import run
 from neuroalign.errors import NeuroalignError, UsageError
-from neuroalign.exchange.exporting import export_results
-from neuroalign.exchange.importing import SUMS, import_results
-from neuroalign.results import ResultsStore
+from neuroalign.results.exchange.exporting import export_results
+from neuroalign.results.exchange.importing import SUMS, import_results
+from neuroalign.results.store import ResultsStore
 
 
 @pytest.fixture

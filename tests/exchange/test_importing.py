@@ -13,9 +13,9 @@ import pytest
 
 from neuroalign.cli import run
 from neuroalign.errors import ArchiveError, UsageError
-from neuroalign.exchange import array_files, records
-from neuroalign.exchange.importing import SUMS, import_results
-from neuroalign.results import ResultsStore
+from neuroalign.results.exchange import array_files, records
+from neuroalign.results.exchange.importing import SUMS, import_results
+from neuroalign.results.store import ResultsStore
 
 
 def stored():

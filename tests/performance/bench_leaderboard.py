@@ -17,8 +17,8 @@ import xarray as xr
 from neuroalign.benchmark import load_benchmark
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.leaderboards import leaderboards
-from neuroalign.results import SCHEMA, ResultsStore
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
+from neuroalign.results.store import SCHEMA, ResultsStore
 
 NAMES = ["alignment", "correlation_ratio", "decoding", "linear_recombination", "variance_explained"]
 

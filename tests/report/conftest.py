@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 
 
 def make_score(model="a[seed=0]", value=0.5, family="a", benchmark="alignment", **fields) -> Score:

@@ -11,7 +11,7 @@ from neuroalign.leaderboards import leaderboard
 from neuroalign.models import FixedFamily, load_model
 from neuroalign.names.registry import models
 from neuroalign.report.gathering import gather_figures
-from neuroalign.results import ResultsStore
+from neuroalign.results.store import ResultsStore
 from neuroalign.scoring import score_all
 
 

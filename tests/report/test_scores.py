@@ -7,7 +7,7 @@ from scipy import stats
 from neuroalign.errors import UsageError
 from neuroalign.report import native_and_recombined, scores_by_family
 from neuroalign.resampling import Statistic
-from neuroalign.scores import summarise
+from neuroalign.results.score import summarise
 
 
 def row_names(axes):

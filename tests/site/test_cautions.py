@@ -5,8 +5,8 @@ import re
 import pytest
 
 from neuroalign.benchmark import load_benchmark
-from neuroalign.results import ResultsStore
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
+from neuroalign.results.store import ResultsStore
 from neuroalign.site import write_site
 
 WHY = (

@@ -9,7 +9,7 @@ from neuroalign.cli import run
 from neuroalign.datasets.folder import write_folder
 from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.leaderboards import WHAT_THE_TEST_COVERS, leaderboard
-from neuroalign.results import ResultsStore
+from neuroalign.results.store import ResultsStore
 from neuroalign.site import contents, write_site
 from neuroalign.site.names import page_name
 

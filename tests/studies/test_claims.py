@@ -13,7 +13,7 @@ from neuroalign.errors import NeuroalignError
 from neuroalign.names.registry import benchmarks
 from neuroalign.report import udr_against_alignment
 from neuroalign.report.families import mean_interval
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 from neuroalign.studies.claims import best, drops, examine, meets, predicts, special
 from neuroalign.studies.differences import differ
 from neuroalign.studies.evidence import Evidence

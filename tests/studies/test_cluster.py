@@ -14,7 +14,7 @@ import pytest
 from neuroalign.cli import run as run_cli
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.errors import UsageError
-from neuroalign.results import ResultsStore
+from neuroalign.results.store import ResultsStore
 from neuroalign.studies import cluster as module
 from neuroalign.studies import running
 from neuroalign.studies.cluster import cluster

@@ -4,7 +4,7 @@ import pytest
 
 from neuroalign.benchmark import load_benchmark
 from neuroalign.model_zoo.beta_vae import BetaVAE
-from neuroalign.results import ResultsStore
+from neuroalign.results.store import ResultsStore
 from neuroalign.scoring import score_all
 from neuroalign.studies.estimates import SECONDS, SECONDS_OF_LATENTS, Estimates
 

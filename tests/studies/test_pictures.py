@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 from neuroalign.studies.claims import examine
 from neuroalign.studies.evidence import Evidence
 from neuroalign.studies.pictures import Picture, _related

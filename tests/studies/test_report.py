@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 from neuroalign.studies.differences import Difference
 from neuroalign.studies.evidence import Evidence
 from neuroalign.studies.findings import Compared, Finding

@@ -13,7 +13,7 @@ from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.errors import UsageError
 from neuroalign.model_zoo.beta_vae import BetaVAE
 from neuroalign.model_zoo.neuron_subset import NeuronSubset
-from neuroalign.results import ResultsStore
+from neuroalign.results.store import ResultsStore
 from neuroalign.studies import members, running
 from neuroalign.studies.report import what_it_means
 from neuroalign.studies.running import plan_study, run_study

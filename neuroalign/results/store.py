@@ -15,7 +15,7 @@ from neuroalign.errors import ArrayError, NeuroalignWarning
 from neuroalign.files.digests import digest
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path, home
 from neuroalign.files.netcdf import read_arrays, read_netcdf
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
 
 #: Raised when the layout of the records changes.
 SCHEMA = 1

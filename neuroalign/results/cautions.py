@@ -3,8 +3,8 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from neuroalign.labels import join_words, name_benchmark
-from neuroalign.scores import Score
+from neuroalign.results.labels import join_words, name_benchmark
+from neuroalign.results.score import Score
 
 #: A model that explains a smaller share of the explainable variance than this is not interpreted: nine tenths of what
 #: the neurons say about the stimuli is then outside the model, and its weights follow the choice of λ and the noise.

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from neuroalign.exchange import array_files, records
-from neuroalign.exchange.sources import Source, open_source
 from neuroalign.files.archives import is_hidden
 from neuroalign.progress import progress
-from neuroalign.results import ResultsStore, now
-from neuroalign.scores import Score
+from neuroalign.results.exchange import array_files, records
+from neuroalign.results.exchange.sources import Source, open_source
+from neuroalign.results.score import Score
+from neuroalign.results.store import ResultsStore, now
 
 #: Lists the SHA-256 of every file of an export, as ``sha256sum`` writes it.
 SUMS = "SHA256SUMS"

@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 
 from neuroalign.errors import NeuroalignError, UsageError
-from neuroalign.exchange.importing import SUMS
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
-from neuroalign.results import ResultsStore
-from neuroalign.scores import Score
+from neuroalign.results.exchange.importing import SUMS
+from neuroalign.results.score import Score
+from neuroalign.results.store import ResultsStore
 
 #: Endings of a single table; any other name is that of a folder.
 TABLES = (".csv", ".parquet")

@@ -6,8 +6,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from neuroalign.results import SCHEMA, score_key
-from neuroalign.scores import Score
+from neuroalign.results.score import Score
+from neuroalign.results.store import SCHEMA, score_key
 
 #: A record with more bytes than this, or nested deeper, is refused.
 MAX_BYTES = 1 << 20
@@ -70,7 +70,11 @@ def parse_record(content: bytes) -> tuple[str, Score]:
 def _validator() -> Any:
     from jsonschema import Draft202012Validator
 
-    schema = resources.files("neuroalign.exchange").joinpath("record.schema.json").read_text(encoding="utf-8")
+    schema = (
+        resources.files("neuroalign.results.exchange")
+        .joinpath("record.schema.json")
+        .read_text(encoding="utf-8")
+    )
     return Draft202012Validator(json.loads(schema))
 
 

@@ -1,0 +1,1 @@
+"""Scores and their records: the store, labels, cautions, exchange."""
