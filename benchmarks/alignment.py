@@ -16,7 +16,7 @@ from neuroalign.benchmarks.turned_weights import TurnedWeights, index_of_score
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.metrics import TurnedAlignment, completeness, completeness_at, lasso_cv, turned_alignment
-from neuroalign.models import Model
+from neuroalign.models.model import Model
 from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.results.score import Score
 from neuroalign.stats import weighted_mean_standard_error
@@ -32,7 +32,7 @@ class Alignment(LassoBenchmark):
         D, the base of the entropy's logarithm. "all" counts dead units too, as the paper did: the
         more of them, the higher the score of the same weights.
     n_folds, n_lambdas, rule, seed
-        Of the cross-validated Lasso; see :func:`neuroalign.metrics.lasso.cv_cv`.
+        Of the cross-validated Lasso; see :func:`neuroalign.metrics.lasso_cv`.
     zero_uninformative : bool
         Whether units that are not informative are set to zero before the fit.
     self_pairs : {"exclude", "include"}

@@ -15,7 +15,7 @@ from neuroalign.benchmarks.turned_control import check_turns, regenerate
 from neuroalign.benchmarks.turned_ratios import TurnedRatios, index_of_score, unit_shares
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.metrics import aggregate_ratios, correlation_ratio
-from neuroalign.models import Model
+from neuroalign.models.model import Model
 from neuroalign.nulls import can_shuffle, notes_on_shuffles
 from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.results.score import Score

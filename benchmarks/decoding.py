@@ -17,7 +17,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.metrics import match_one_to_one
 from neuroalign.metrics.inputs import constant_columns
-from neuroalign.models import Model
+from neuroalign.models.model import Model
 from neuroalign.nulls import can_shuffle, notes_on_shuffles
 from neuroalign.resampling import Resampling, Statistic
 from neuroalign.results.score import Score

@@ -35,6 +35,6 @@ def explain(arguments: dict[str, Any]) -> LassoVarianceExplained:
     Parameters
     ----------
     arguments : dict
-        Arguments of :func:`neuroalign.metrics.lasso.cv_variance_explained`.
+        Arguments of :func:`neuroalign.metrics.lasso_variance_explained`.
     """
     return _explain(_Problem(digest(*(arguments[name] for name in sorted(arguments))), arguments))

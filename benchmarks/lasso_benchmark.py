@@ -23,7 +23,7 @@ class LassoBenchmark(Benchmark):
     Parameters
     ----------
     n_folds, n_lambdas, rule, seed
-        See :func:`neuroalign.metrics.lasso.cv_cv`.
+        See :func:`neuroalign.metrics.lasso_cv`.
     zero_uninformative : bool
         Whether units that are not informative are set to zero before the fit.
     self_pairs : {"exclude", "include"}

@@ -14,7 +14,7 @@ from neuroalign.benchmarks.wrapping import WrappingBenchmark
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.metrics import recombine
-from neuroalign.models import Model
+from neuroalign.models.model import Model
 from neuroalign.resampling import Resampling, Statistic
 from neuroalign.results.score import Score
 from neuroalign.stats.standard_errors import standard_error

@@ -11,7 +11,7 @@ from neuroalign.arrays import Join
 from neuroalign.benchmarks.wrapping import WrappingBenchmark
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
-from neuroalign.models import Model
+from neuroalign.models.model import Model
 from neuroalign.resampling import NeuronStatistic
 from neuroalign.results.score import Score
 from neuroalign.stats import draw_stimuli_and_neurons

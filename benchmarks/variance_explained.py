@@ -17,7 +17,7 @@ from neuroalign.metrics import (
     noise_corrected_r2,
     reliability,
 )
-from neuroalign.models import Model
+from neuroalign.models.model import Model
 from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.results.score import Score
 from neuroalign.stats.standard_errors import standard_error
@@ -32,7 +32,7 @@ class VarianceExplained(LassoBenchmark):
     n_folds : int
         Folds whose residuals are pooled; the Lasso that predicts one is cross-validated over the others.
     n_lambdas, rule, seed
-        Of that Lasso; see :func:`neuroalign.metrics.lasso.cv_cv`.
+        Of that Lasso; see :func:`neuroalign.metrics.lasso_cv`.
     zero_uninformative : bool
         Whether units that are not informative are set to zero before the fit.
     self_pairs : {"exclude", "include"}

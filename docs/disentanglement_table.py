@@ -7,7 +7,7 @@ from tabulate import tabulate
 
 import neuroalign as na
 from neuroalign.metrics import completeness, correlations, disentanglement, lasso_cv
-from neuroalign.models import ModelFamily
+from neuroalign.models.model import ModelFamily
 
 MODELS = (
     "beta_vae",

@@ -10,10 +10,10 @@ from scipy.linalg import expm
 
 import neuroalign as na
 from neuroalign.metrics import completeness_at
+from neuroalign.models.selection import add_udr
+from neuroalign.models.traversals import latent_traversals
 from neuroalign.report import save, udr_against_alignment
 from neuroalign.report.gathering import gather_figures
-from neuroalign.selection import add_udr
-from neuroalign.traversals import latent_traversals
 
 FOLDER = Path(__file__).parent / "_static"
 INK = "#1b3a57"

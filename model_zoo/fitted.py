@@ -13,7 +13,7 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError, unknown_name
 from neuroalign.files.digests import digest
 from neuroalign.model_zoo.components import Matrix
-from neuroalign.models import ModelFamily
+from neuroalign.models.model import ModelFamily
 
 #: Side of the images that models see, in pixels.
 IMAGE_SIZE = 64

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignWarning, UsageError, unknown_name
 from neuroalign.model_zoo.neurons import NeuronModel
-from neuroalign.models import ModelFamily
+from neuroalign.models.model import ModelFamily
 
 
 class NeuronSubset(ModelFamily):

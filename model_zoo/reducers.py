@@ -11,9 +11,9 @@ from neuroalign import arrays
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.files.digests import digest
-from neuroalign.latents_cache import compute_latents
 from neuroalign.model_zoo.components import Matrix, most_components, principal_components
-from neuroalign.models import Model
+from neuroalign.models.latents_cache import compute_latents
+from neuroalign.models.model import Model
 from neuroalign.names.syntax import format_spec
 
 #: Raised when the same latents would be reduced to others.

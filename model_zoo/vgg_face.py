@@ -25,7 +25,7 @@ from neuroalign.model_zoo.adapters.weights import (
 )
 from neuroalign.model_zoo.pixels import PAPER_SIZES
 from neuroalign.model_zoo.reducers import ReducedByPCA, Subsample
-from neuroalign.models import Model, ModelFamily
+from neuroalign.models.model import Model, ModelFamily
 from neuroalign.names.syntax import format_spec
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from neuroalign.datasets.stimuli import StimulusSet as StimulusSet
     from neuroalign.errors import NeuroalignError as NeuroalignError
     from neuroalign.leaderboards import leaderboard as leaderboard
-    from neuroalign.models import Model as Model
-    from neuroalign.models import ModelFamily as ModelFamily
-    from neuroalign.models import as_model as as_model
-    from neuroalign.models import load_model as load_model
+    from neuroalign.models.loading import as_model as as_model
+    from neuroalign.models.loading import load_model as load_model
+    from neuroalign.models.model import Model as Model
+    from neuroalign.models.model import ModelFamily as ModelFamily
     from neuroalign.names.registry import register_benchmark as register_benchmark
     from neuroalign.names.registry import register_dataset as register_dataset
     from neuroalign.names.registry import register_model as register_model
@@ -41,18 +41,18 @@ _PUBLIC = {
     "Benchmark": "neuroalign.benchmark",
     "Comparison": "neuroalign.comparison",
     "Dataset": "neuroalign.datasets.dataset",
-    "Model": "neuroalign.models",
-    "ModelFamily": "neuroalign.models",
+    "Model": "neuroalign.models.model",
+    "ModelFamily": "neuroalign.models.model",
     "NeuroalignError": "neuroalign.errors",
     "Score": "neuroalign.results.score",
     "StimulusSet": "neuroalign.datasets.stimuli",
-    "as_model": "neuroalign.models",
+    "as_model": "neuroalign.models.loading",
     "compare": "neuroalign.comparison",
     "import_dataset": "neuroalign.datasets.importing.importer",
     "leaderboard": "neuroalign.leaderboards",
     "load_benchmark": "neuroalign.benchmark",
     "load_dataset": "neuroalign.datasets.catalogue",
-    "load_model": "neuroalign.models",
+    "load_model": "neuroalign.models.loading",
     "metrics": "neuroalign.metrics",
     "register_benchmark": "neuroalign.names.registry",
     "register_dataset": "neuroalign.names.registry",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from neuroalign.arrays import Join, align
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError, unknown_name
-from neuroalign.models import Model
+from neuroalign.models.model import Model
 from neuroalign.names.registry import benchmarks
 from neuroalign.names.syntax import parse_spec
 from neuroalign.resampling import Resampling, Statistic

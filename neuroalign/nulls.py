@@ -13,7 +13,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.datasets.variants import Originals
 from neuroalign.errors import UsageError
-from neuroalign.models import Model
+from neuroalign.models.model import Model
 from neuroalign.progress import progress
 from neuroalign.results.score import Score
 from neuroalign.stats import n_fixed, permutation_p_value, permute_stimuli

@@ -23,8 +23,9 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning, UsageError, name_some
 from neuroalign.files.digests import digest
-from neuroalign.latents_cache import compute_latents
-from neuroalign.models import Model, ModelFamily, load_model
+from neuroalign.models.latents_cache import compute_latents
+from neuroalign.models.loading import load_model
+from neuroalign.models.model import Model, ModelFamily
 from neuroalign.nulls import notes_on_null, permutation_null, with_null
 from neuroalign.progress import progress
 from neuroalign.results.score import (

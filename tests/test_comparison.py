@@ -22,7 +22,7 @@ from neuroalign.comparison.wording import conclude, explain
 from neuroalign.errors import UnknownNameError, UsageError
 from neuroalign.metrics import aggregate_ratios, completeness, completeness_at
 from neuroalign.metrics import reliability as split_half
-from neuroalign.models import FixedFamily
+from neuroalign.models.model import FixedFamily
 from neuroalign.resampling import Resampling, Statistic
 from neuroalign.results.cautions import cautions
 from neuroalign.results.score import Score, summarise

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from neuroalign.errors import ModelError
 from neuroalign.leaderboards import leaderboard
-from neuroalign.models import as_model
+from neuroalign.models.loading import as_model
 from neuroalign.scoring import score
 
 

@@ -10,9 +10,10 @@ from neuroalign.cli import run
 from neuroalign.comparison import compare
 from neuroalign.datasets.folder import write_folder
 from neuroalign.errors import ModelError, NeuroalignWarning
-from neuroalign.latents_file import latents_folder
 from neuroalign.leaderboards import leaderboard
-from neuroalign.models import FixedFamily, ModelFamily, as_model, load_model
+from neuroalign.models.latents_file import latents_folder
+from neuroalign.models.loading import as_model, load_model
+from neuroalign.models.model import FixedFamily, ModelFamily
 from neuroalign.results.score import summarise
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring import score, score_all

@@ -8,7 +8,7 @@ import neuroalign as na
 from neuroalign.benchmark import load_benchmark
 from neuroalign.comparison.matched_units import N_SUBSETS, compare_at_matched_units
 from neuroalign.metrics import correlation_ratio
-from neuroalign.models import FixedFamily
+from neuroalign.models.model import FixedFamily
 
 BY = load_benchmark("correlation_ratio[turns=0]")
 

@@ -10,7 +10,8 @@ from neuroalign.errors import (
     UnknownNameError,
     UsageError,
 )
-from neuroalign.models import FixedFamily, as_model, load_model
+from neuroalign.models.loading import as_model, load_model
+from neuroalign.models.model import FixedFamily
 from neuroalign.names.registry import models
 
 
@@ -100,7 +101,7 @@ def test_options_are_part_of_the_name(monkeypatch):
 def test_families_and_classes_in_a_file(tmp_path, dataset):
     file = tmp_path / "families.py"
     file.write_text(
-        "from neuroalign.models import ModelFamily, as_model\n"
+        "from neuroalign.models.loading import ModelFamily, as_model\n"
         "class Powers(ModelFamily):\n"
         "    identifier = 'powers'\n"
         "    def grid(self, dataset=None):\n        return [{'power': 1}, {'power': 2}]\n"

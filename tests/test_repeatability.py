@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import torch
 
-from neuroalign.repeatability import differ, observe, seeded
+from neuroalign.models.repeatability import differ, observe, seeded
 
 
 def numpy_draw():

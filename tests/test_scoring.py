@@ -20,11 +20,12 @@ from neuroalign.datasets.folder import write_folder
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning
 from neuroalign.files.home import TEMPORARY_PREFIX, home
-from neuroalign.latents_cache import latents_folder
-from neuroalign.models import FixedFamily, as_model
+from neuroalign.models.latents_cache import latents_folder
+from neuroalign.models.loading import as_model
+from neuroalign.models.model import FixedFamily
+from neuroalign.models.wrapped import PrecomputedModel
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring import score, score_all
-from neuroalign.wrapped import PrecomputedModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -336,7 +337,7 @@ def test_a_benchmark_that_raises_loses_only_its_own_scores(dataset, monkeypatch)
 
 SCORE = """
 import os, sys
-from neuroalign.models import load_model
+from neuroalign.models.loading import load_model
 from neuroalign.scoring import score_all
 
 stop_at = int(sys.argv[2])

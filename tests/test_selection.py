@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from neuroalign import arrays
 from neuroalign.errors import ArrayError, NeuroalignWarning, StimulusMismatchError, UsageError
 from neuroalign.metrics import udr
-from neuroalign.selection import (
+from neuroalign.models.selection import (
     PAPER_RULES,
     accurate,
     add_udr,

@@ -5,7 +5,7 @@ import xarray as xr
 from neuroalign import arrays
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError
-from neuroalign.traversals import latent_traversals
+from neuroalign.models.traversals import latent_traversals
 
 
 class Painter:

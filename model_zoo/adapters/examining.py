@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from neuroalign.errors import ModelError, NeuroalignWarning, UsageError
-from neuroalign.repeatability import TOLERANCE, differ, observe
+from neuroalign.models.repeatability import TOLERANCE, differ, observe
 
 if TYPE_CHECKING:
     import torch

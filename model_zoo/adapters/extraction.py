@@ -13,7 +13,7 @@ from neuroalign.errors import ModelError
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
 from neuroalign.model_zoo.adapters.examining import axes_that_follow, examine, images_first, two_sizes
 from neuroalign.model_zoo.adapters.graph import Graph, evaluating, trace
-from neuroalign.repeatability import seeded
+from neuroalign.models.repeatability import seeded
 
 if TYPE_CHECKING:
     import torch

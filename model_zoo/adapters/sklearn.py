@@ -12,11 +12,11 @@ from neuroalign import arrays
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError
 from neuroalign.files.digests import digest
-from neuroalign.fingerprints import behaviour_digest, name_by_digest
-from neuroalign.latents_file import gather_latents
 from neuroalign.masked import as_numbers
 from neuroalign.model_zoo.adapters.checks import comes_from, refuse_unknown
-from neuroalign.repeatability import check_rows
+from neuroalign.models.fingerprints import behaviour_digest, name_by_digest
+from neuroalign.models.latents_file import gather_latents
+from neuroalign.models.repeatability import check_rows
 
 #: Raised when the same transformer would give other latents.
 VERSION = 1

@@ -16,8 +16,6 @@ from neuroalign import arrays
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning, UsageError, name_some
 from neuroalign.files.digests import digest
-from neuroalign.fingerprints import behaviour_digest, name_by_digest
-from neuroalign.latents_file import gather_latents
 from neuroalign.model_zoo.adapters.checks import comes_from, one_line, refuse_unknown
 from neuroalign.model_zoo.adapters.examining import examine, expect_alone, images_first
 from neuroalign.model_zoo.adapters.extraction import (
@@ -27,9 +25,11 @@ from neuroalign.model_zoo.adapters.extraction import (
     list_layers,
 )
 from neuroalign.model_zoo.adapters.pooling import POOLS, Pool
+from neuroalign.models.fingerprints import behaviour_digest, name_by_digest
+from neuroalign.models.latents_file import gather_latents
+from neuroalign.models.repeatability import observe, seeded
 from neuroalign.names.syntax import format_spec
 from neuroalign.progress import progress
-from neuroalign.repeatability import observe, seeded
 
 if TYPE_CHECKING:
     import torch

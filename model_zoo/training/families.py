@@ -15,7 +15,7 @@ from neuroalign.model_zoo.training.models import TrainedModel
 from neuroalign.model_zoo.training.recipes import Recipe, sweep
 from neuroalign.model_zoo.training.sources import folder_name, open_stimuli
 from neuroalign.model_zoo.training.trained import Trained, find_trained
-from neuroalign.models import ModelFamily
+from neuroalign.models.model import ModelFamily
 
 if TYPE_CHECKING:
     from neuroalign.model_zoo.training.course import Outcome

@@ -100,7 +100,8 @@ def _layers(
 ) -> tuple[str, dict[str, tuple[int, ...]]]:
     from neuroalign.datasets.catalogue import load_dataset
     from neuroalign.errors import UsageError
-    from neuroalign.models import ModelFamily, load_model
+    from neuroalign.models.loading import load_model
+    from neuroalign.models.model import ModelFamily
 
     loaded_dataset = load_dataset(dataset)
     given = {} if weights is None else {"weights": weights}
@@ -193,7 +194,8 @@ def _describe_benchmark(name: str) -> dict[str, Any]:
 
 def _describe_model(spec: str, name: str) -> dict[str, Any]:
     from neuroalign.errors import UsageError
-    from neuroalign.models import ModelFamily, load_model
+    from neuroalign.models.loading import load_model
+    from neuroalign.models.model import ModelFamily
     from neuroalign.names.registry import models
 
     if name not in models:

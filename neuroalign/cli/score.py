@@ -88,7 +88,8 @@ def score(
     """
     from neuroalign.benchmark import load_benchmark
     from neuroalign.datasets.catalogue import load_dataset
-    from neuroalign.models import ModelFamily, load_model
+    from neuroalign.models.loading import load_model
+    from neuroalign.models.model import ModelFamily
     from neuroalign.names.registry import benchmarks as registered
     from neuroalign.results.cautions import cautions
     from neuroalign.scoring import score_all

@@ -25,8 +25,9 @@ from neuroalign.comparison.wording import conclude, explain
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, NeuroalignWarning, UsageError
-from neuroalign.latents_cache import compute_latents
-from neuroalign.models import Model, ModelFamily, load_model
+from neuroalign.models.latents_cache import compute_latents
+from neuroalign.models.loading import load_model
+from neuroalign.models.model import Model, ModelFamily
 from neuroalign.resampling import AXIS_INDEX, Resampling, Statistic
 from neuroalign.results.cautions import cautions
 from neuroalign.results.score import Score, summarise

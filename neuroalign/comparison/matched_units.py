@@ -11,8 +11,8 @@ from neuroalign.comparison.inference import infer_difference
 from neuroalign.comparison.outcome import OtherDifference
 from neuroalign.comparison.samples import Sample, make_sample
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.latents_cache import compute_latents
-from neuroalign.models import Model, ModelFamily
+from neuroalign.models.latents_cache import compute_latents
+from neuroalign.models.model import Model, ModelFamily
 from neuroalign.resampling import Statistic
 from neuroalign.results.score import Score
 

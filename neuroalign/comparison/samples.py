@@ -211,7 +211,7 @@ def explain_no_sample(scores: Sequence[Score], family: str) -> str:
     Returns
     -------
     str
-        Empty if the family declares a sample by :attr:`neuroalign.models.ModelFamily.is_sample`, or else if its
+        Empty if the family declares a sample by :attr:`neuroalign.models.model.ModelFamily.is_sample`, or else if its
         instances have an option ``seed`` in their names.
     """
     if len(scores) < 2:

@@ -84,7 +84,7 @@ def traversals(
     Parameters
     ----------
     images : xarray.DataArray of float in [0, 1], dimensions unit, value, row, column
-        See :func:`neuroalign.traversals.latent_traversals`, whose attributes are shown, too.
+        See :func:`neuroalign.models.traversals.latent_traversals`, whose attributes are shown, too.
     dataset : str
         The dataset whose stimuli and neurons these are.
     simulated : bool

@@ -13,8 +13,11 @@ from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.comparison import Sample, make_sample
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, unknown_name
-from neuroalign.latents_cache import compute_latents
-from neuroalign.models import Model, ModelFamily, load_model
+from neuroalign.models.latents_cache import compute_latents
+from neuroalign.models.loading import load_model
+from neuroalign.models.model import Model, ModelFamily
+from neuroalign.models.selection import add_udr
+from neuroalign.models.traversals import Decodable, latent_traversals
 from neuroalign.names.registry import benchmarks as registered_benchmarks
 from neuroalign.names.registry import models as registered_models
 from neuroalign.names.syntax import format_spec, parse_spec
@@ -28,8 +31,6 @@ from neuroalign.resampling import AXIS_INDEX
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.score_groups import ScoreGroup, group_scores
-from neuroalign.selection import add_udr
-from neuroalign.traversals import Decodable, latent_traversals
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -43,7 +43,7 @@ def udr_against_alignment(
     Parameters
     ----------
     table : pandas.DataFrame
-        With ``instance`` and ``udr``, as :func:`neuroalign.selection.add_udr` returns it.
+        With ``instance`` and ``udr``, as :func:`neuroalign.models.selection.add_udr` returns it.
     scores : iterable of Score
         Of instances in the table; they are paired by name. Instances without a UDR or a score are counted, not drawn.
     by : str, optional

@@ -8,7 +8,8 @@ from typing import Any
 
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, UsageError
-from neuroalign.models import FixedFamily, ModelFamily, load_model
+from neuroalign.models.loading import load_model
+from neuroalign.models.model import FixedFamily, ModelFamily
 from neuroalign.names.syntax import Spec, format_spec, parse_spec
 
 

@@ -14,13 +14,14 @@ from neuroalign.benchmark import Benchmark
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, UsageError, unknown_name
-from neuroalign.latents_cache import compute_latents
-from neuroalign.models import Model, load_model
+from neuroalign.models.latents_cache import compute_latents
+from neuroalign.models.loading import load_model
+from neuroalign.models.model import Model
+from neuroalign.models.selection import Rule, add_udr, select_instances
 from neuroalign.names.syntax import parse_spec
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring import Failure, score_all
-from neuroalign.selection import Rule, add_udr, select_instances
 from neuroalign.studies.claims import examine
 from neuroalign.studies.estimates import Estimates
 from neuroalign.studies.evidence import Evidence

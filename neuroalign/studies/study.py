@@ -10,15 +10,15 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from neuroalign import selection
 from neuroalign.benchmark import Benchmark, make_benchmark
 from neuroalign.errors import UsageError, unknown_name
+from neuroalign.models import selection
 from neuroalign.names.registry import benchmarks, models
 from neuroalign.names.syntax import parse_spec
 from neuroalign.studies.claims import KINDS
 from neuroalign.studies.settings import check_settings, expect_known
 
-#: Rules by which the instances of one family are selected; see :mod:`neuroalign.selection`.
+#: Rules by which the instances of one family are selected; see :mod:`neuroalign.models.selection`.
 RULES: Mapping[str, Callable[..., selection.Selection]] = {
     each.__name__: each for each in (selection.best_udr, selection.best_objective, selection.accurate)
 }
@@ -153,7 +153,7 @@ class Study:
     grids : tuple of str
         Sizes in which the study can be run; the first is the default.
     variance_explained : str
-        The scoring by whose value instances are dropped in the end; see :func:`neuroalign.selection.explaining`.
+        The scoring by whose value instances are dropped in the end; see :func:`neuroalign.models.selection.explaining`.
     families : mapping of str to Family
     scorings : mapping of str to Scoring
     claims : tuple of Claim

@@ -6,8 +6,8 @@ import xarray as xr
 from scipy.stats import ortho_group
 
 from neuroalign.datasets.catalogue import load_dataset
+from neuroalign.models.wrapped import PrecomputedModel
 from neuroalign.scoring import score
-from neuroalign.wrapped import PrecomputedModel
 
 
 def as_model(dataset, values, name):

@@ -4,8 +4,8 @@ import xarray as xr
 
 from neuroalign.benchmark import load_benchmark
 from neuroalign.errors import UnknownNameError, UsageError
+from neuroalign.models.wrapped import PrecomputedModel
 from neuroalign.scoring import score
-from neuroalign.wrapped import PrecomputedModel
 
 
 def factors_of(dataset):

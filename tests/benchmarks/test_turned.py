@@ -11,7 +11,7 @@ from neuroalign.benchmark import load_benchmark
 from neuroalign.benchmarks.turned_control import MANY_UNITS, regenerate
 from neuroalign.errors import NeuroalignWarning, UsageError
 from neuroalign.metrics import aggregate_ratios, is_special
-from neuroalign.models import load_model
+from neuroalign.models.loading import load_model
 from neuroalign.scoring import score
 
 BY = [

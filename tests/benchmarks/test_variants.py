@@ -18,7 +18,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import UsageError
 from neuroalign.metrics import correlation_ratio, fold_labels, lasso_cv, lasso_variance_explained
-from neuroalign.models import PrecomputedModel
+from neuroalign.models.loading import PrecomputedModel
 from neuroalign.nulls import permutation_null
 from neuroalign.results.score import summarise
 from neuroalign.scoring import score

@@ -16,7 +16,7 @@ from neuroalign.datasets.folder import read_folder, write_folder
 from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.datasets.landmarks.arrays import expect_near_images, mirror_partners
 from neuroalign.errors import DatasetError, NeuroalignError, UnknownNameError, UsageError
-from neuroalign.models import load_model
+from neuroalign.models.loading import load_model
 
 MEANS = np.array([[1.0, 2.0, 4.0, 8.0], [3.0, 1.0, 4.0, 1.0]])
 ROWS = ["d,4,4,14,4,9,9", "b,3,4,15,4,9,8", "c,4,3,14,5,9,9", "a,4,4,14,4,8,9"]

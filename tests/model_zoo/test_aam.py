@@ -9,10 +9,10 @@ from neuroalign.datasets.landmarks.arrays import landmarks
 from neuroalign.datasets.landmarks.procrustes import mean_shape, place_on
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import MissingLandmarksError, ModelError, StimulusMismatchError, UsageError
-from neuroalign.latents_cache import compute_latents
 from neuroalign.model_zoo import aam
 from neuroalign.model_zoo.aam import AAM
-from neuroalign.models import load_model
+from neuroalign.models.latents_cache import compute_latents
+from neuroalign.models.loading import load_model
 from neuroalign.scoring import score, score_all
 
 SIZE = 32

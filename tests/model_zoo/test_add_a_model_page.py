@@ -12,7 +12,8 @@ import neuroalign as na
 from neuroalign import scoring
 from neuroalign.benchmarks.turned_control import BESIDE
 from neuroalign.cli import run
-from neuroalign.models import ModelFamily, load_model
+from neuroalign.models.loading import load_model
+from neuroalign.models.model import ModelFamily
 from neuroalign.names.registry import adapters
 
 PAGE = Path(__file__).parents[2] / "docs" / "add_a_model.md"

@@ -11,10 +11,10 @@ from torchvision import transforms
 
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, NeuroalignWarning, UsageError
-from neuroalign.latents_cache import compute_latents
-from neuroalign.latents_file import latents_folder
 from neuroalign.model_zoo.adapters.extraction import extract, list_layers
-from neuroalign.models import as_model, load_model
+from neuroalign.models.latents_cache import compute_latents
+from neuroalign.models.latents_file import latents_folder
+from neuroalign.models.loading import as_model, load_model
 
 
 @pytest.fixture

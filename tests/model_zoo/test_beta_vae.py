@@ -15,7 +15,8 @@ from neuroalign.errors import ModelError, NeuroalignWarning, UnknownNameError, U
 from neuroalign.model_zoo.beta_vae import BetaVAE, BetaVAEModel, BetaVAERecipe
 from neuroalign.model_zoo.training.runner import train
 from neuroalign.model_zoo.training.trained import read_trained
-from neuroalign.models import Model, ModelFamily, load_model
+from neuroalign.models.loading import load_model
+from neuroalign.models.model import Model, ModelFamily
 
 SMALL = {"n_latents": 3, "image_size": 32, "steps": 3, "batch_size": 8}
 

@@ -8,8 +8,8 @@ import pytest
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.metrics import completeness, disentanglement, lasso_cv
 from neuroalign.model_zoo.beta_vae import BetaVAE
-from neuroalign.models import load_model
-from neuroalign.traversals import latent_traversals
+from neuroalign.models.loading import load_model
+from neuroalign.models.traversals import latent_traversals
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomTreesEmbedding
 from torch import nn
 
-from neuroalign.fingerprints import behaviour_digest
+from neuroalign.models.fingerprints import behaviour_digest
 
 SCALE = 2.0
 
@@ -139,7 +139,7 @@ def test_fitted_estimators():
 def test_another_process_finds_the_same():
     program = (
         "import torch\nfrom torch import nn\n"
-        "from neuroalign.fingerprints import behaviour_digest\n"
+        "from neuroalign.models.fingerprints import behaviour_digest\n"
         "torch.manual_seed(0)\n"
         "class Net(nn.Module):\n"
         "    kinds = frozenset({'a', 'b', 'c'})\n"

@@ -9,7 +9,7 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UnknownNameError
 from neuroalign.model_zoo.adapters.extraction import extract, list_layers
 from neuroalign.model_zoo.adapters.graph import trace
-from neuroalign.models import as_model, load_model
+from neuroalign.models.loading import as_model, load_model
 
 
 class Residual(nn.Module):

@@ -7,10 +7,10 @@ from neuroalign.benchmark import self_pairs
 from neuroalign.datasets.folder import write_folder
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import NeuroalignWarning, StimulusMismatchError, UnknownNameError, UsageError
-from neuroalign.latents_cache import compute_latents
 from neuroalign.model_zoo.neuron_subset import NeuronSubset
 from neuroalign.model_zoo.neurons import NeuronModel
-from neuroalign.models import load_model
+from neuroalign.models.latents_cache import compute_latents
+from neuroalign.models.loading import load_model
 from neuroalign.scoring import score
 from neuroalign.studies.members import load_members
 from neuroalign.studies.running import plan_study

@@ -6,11 +6,11 @@ from sklearn.decomposition import PCA as ReferencePCA
 
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import MissingImagesError, ModelError, UnknownNameError, UsageError
-from neuroalign.latents_cache import compute_latents
 from neuroalign.model_zoo import pixels
 from neuroalign.model_zoo.ica import ICA
 from neuroalign.model_zoo.pca import PCA
-from neuroalign.models import load_model
+from neuroalign.models.latents_cache import compute_latents
+from neuroalign.models.loading import load_model
 
 
 @pytest.fixture(autouse=True)

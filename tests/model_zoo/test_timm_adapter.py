@@ -13,7 +13,7 @@ from timm.data.transforms_factory import create_transform
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UnknownNameError, UsageError
 from neuroalign.model_zoo.adapters import timm as adapter
-from neuroalign.models import load_model
+from neuroalign.models.loading import load_model
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from torchvision import transforms
 
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import MissingImagesError, ModelError, NeuroalignWarning, UnknownNameError, UsageError
-from neuroalign.latents_cache import compute_latents
 from neuroalign.model_zoo.adapters.extraction import extract, list_layers
 from neuroalign.model_zoo.adapters.pooling import mean_over_space
-from neuroalign.models import as_model
+from neuroalign.models.latents_cache import compute_latents
+from neuroalign.models.loading import as_model
 
 
 class Small(nn.Module):

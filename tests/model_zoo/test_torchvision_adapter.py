@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UnknownNameError, UsageError
-from neuroalign.models import load_model
+from neuroalign.models.loading import load_model
 
 TRANSFORMS = torchvision.models.SqueezeNet1_1_Weights.IMAGENET1K_V1.transforms()
 

@@ -22,8 +22,9 @@ from neuroalign.model_zoo.training.course import TrainingImages, log_path
 from neuroalign.model_zoo.training.runner import train
 from neuroalign.model_zoo.training.trainer import Interrupted, checkpoint_path, train_instance
 from neuroalign.model_zoo.vae import VAE, VAEModel, VAERecipe
-from neuroalign.models import Model, load_model
-from neuroalign.traversals import latent_traversals
+from neuroalign.models.loading import load_model
+from neuroalign.models.model import Model
+from neuroalign.models.traversals import latent_traversals
 
 SMALL = {"n_latents": 3, "image_size": 32, "steps": 12, "batch_size": 4, "warmup": 0}
 RECIPES = {

@@ -16,11 +16,12 @@ from neuroalign.cli import run
 from neuroalign.datasets.folder import write_folder
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, NeuroalignWarning, UnknownNameError, UsageError
-from neuroalign.latents_cache import compute_latents
 from neuroalign.model_zoo import vgg_face
 from neuroalign.model_zoo.adapters.weights import hash_file
 from neuroalign.model_zoo.neurons import NeuronModel
-from neuroalign.models import ModelFamily, load_model
+from neuroalign.models.latents_cache import compute_latents
+from neuroalign.models.loading import load_model
+from neuroalign.models.model import ModelFamily
 
 # A VGG-16 with all its layers, but few channels and classes.
 CHANNELS = (4, 4, "M", 5, 5, "M", 6, 6, 6, "M", 7, 7, 7, "M", 8, 8, 8, "M")

@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 
 from neuroalign import arrays
 from neuroalign.metrics import relative_strength, udr
-from neuroalign.selection import add_udr
+from neuroalign.models.selection import add_udr
 
 N_STIMULI, N_UNITS, N_SEEDS, N_BETAS = 2100, 50, 10, 40
 

@@ -8,7 +8,8 @@ from neuroalign import arrays
 from neuroalign.benchmark import load_benchmark
 from neuroalign.errors import NeuroalignError, NeuroalignWarning, UnknownNameError
 from neuroalign.leaderboards import leaderboard
-from neuroalign.models import FixedFamily, load_model
+from neuroalign.models.loading import load_model
+from neuroalign.models.model import FixedFamily
 from neuroalign.names.registry import models
 from neuroalign.report.gathering import gather_figures
 from neuroalign.results.store import ResultsStore

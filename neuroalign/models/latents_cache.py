@@ -11,8 +11,13 @@ from neuroalign.arrays import validate_latents
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ArrayError, NeuroalignWarning
 from neuroalign.files.digests import digest
-from neuroalign.latents_file import gather_latents, latents_folder, read_latents, save_latents
-from neuroalign.models import Model
+from neuroalign.models.latents_file import (
+    gather_latents,
+    latents_folder,
+    read_latents,
+    save_latents,
+)
+from neuroalign.models.model import Model
 
 #: Raised when what is written changes.
 FORMAT = 2
@@ -36,7 +41,7 @@ def compute_latents(model: Model, stimuli: StimulusSet, *, use_cache: bool = Tru
     -------
     latents
         Those that do not fit into memory stay in their file; see
-        :func:`neuroalign.latents_file.gather_latents`.
+        :func:`neuroalign.models.latents_file.gather_latents`.
     """
     use_cache = use_cache and _allowed.get()
     token = _allowed.set(use_cache)

@@ -12,10 +12,10 @@ from neuroalign import arrays
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, StimulusMismatchError, name_some
 from neuroalign.files.digests import digest
-from neuroalign.fingerprints import behaviour_digest, name_by_digest
-from neuroalign.latents_file import gather_latents
 from neuroalign.masked import as_numbers
-from neuroalign.repeatability import check_rows
+from neuroalign.models.fingerprints import behaviour_digest, name_by_digest
+from neuroalign.models.latents_file import gather_latents
+from neuroalign.models.repeatability import check_rows
 
 
 class PrecomputedModel:

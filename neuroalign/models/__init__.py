@@ -1,0 +1,1 @@
+"""Models: the interface, loading by name, wrapped objects, latents and their cache."""
