@@ -17,8 +17,8 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.metrics import TurnedAlignment, completeness, completeness_at, lasso_cv, turned_alignment
 from neuroalign.models.model import Model
-from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.results.score import Score
+from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.stats import weighted_mean_standard_error
 
 

@@ -9,16 +9,16 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
-from neuroalign.benchmark import Benchmark, self_pairs
 from neuroalign.benchmarks.predictive_power import NO_POWER, predict
 from neuroalign.benchmarks.turned_control import check_turns, regenerate
 from neuroalign.benchmarks.turned_ratios import TurnedRatios, index_of_score, unit_shares
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.metrics import aggregate_ratios, correlation_ratio
 from neuroalign.models.model import Model
-from neuroalign.nulls import can_shuffle, notes_on_shuffles
-from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.results.score import Score
+from neuroalign.scoring.benchmark import Benchmark, self_pairs
+from neuroalign.scoring.chance import can_shuffle, notes_on_shuffles
+from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.stats import jackknife_standard_error, permute_stimuli
 
 

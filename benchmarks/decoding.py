@@ -9,7 +9,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
-from neuroalign.benchmark import Benchmark, self_pairs
 from neuroalign.benchmarks.predictive_power import NO_POWER, predict
 from neuroalign.benchmarks.turned_control import check_turns, regenerate
 from neuroalign.benchmarks.turned_distances import TurnedDistances
@@ -18,9 +17,10 @@ from neuroalign.errors import ModelError, UsageError
 from neuroalign.metrics import match_one_to_one
 from neuroalign.metrics.inputs import constant_columns
 from neuroalign.models.model import Model
-from neuroalign.nulls import can_shuffle, notes_on_shuffles
-from neuroalign.resampling import Resampling, Statistic
 from neuroalign.results.score import Score
+from neuroalign.scoring.benchmark import Benchmark, self_pairs
+from neuroalign.scoring.chance import can_shuffle, notes_on_shuffles
+from neuroalign.scoring.resampling import Resampling, Statistic
 from neuroalign.stats import grouped_standard_error, permute_stimuli
 from neuroalign.stats.standard_errors import standard_error
 

@@ -7,10 +7,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuroalign.benchmark import Benchmark, self_pairs
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.variants import Originals
 from neuroalign.metrics.folds import fold_labels
+from neuroalign.scoring.benchmark import Benchmark, self_pairs
 
 #: With fewer stimuli the standard error over folds is so large that the 1-SE rule leaves few weights.
 FEW_STIMULI = 50

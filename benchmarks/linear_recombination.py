@@ -9,14 +9,14 @@ import xarray as xr
 
 from neuroalign.arrays import Join
 from neuroalign.arrays import responses as make_responses
-from neuroalign.benchmark import self_pairs
 from neuroalign.benchmarks.wrapping import WrappingBenchmark
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.metrics import recombine
 from neuroalign.models.model import Model
-from neuroalign.resampling import Resampling, Statistic
 from neuroalign.results.score import Score
+from neuroalign.scoring.benchmark import self_pairs
+from neuroalign.scoring.resampling import Resampling, Statistic
 from neuroalign.stats.standard_errors import standard_error
 
 

@@ -89,7 +89,7 @@ def predict(
     Parameters
     ----------
     latents, responses
-        As :meth:`neuroalign.benchmark.Benchmark.align` returns them.
+        As :meth:`neuroalign.scoring.benchmark.Benchmark.align` returns them.
     dataset : Dataset
     lasso : LassoBenchmark, optional
         Benchmark with the options of the Lasso; by default the options of ``variance_explained``.

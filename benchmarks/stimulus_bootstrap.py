@@ -12,8 +12,8 @@ from neuroalign.benchmarks.wrapping import WrappingBenchmark
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.models.model import Model
-from neuroalign.resampling import NeuronStatistic
 from neuroalign.results.score import Score
+from neuroalign.scoring.resampling import NeuronStatistic
 from neuroalign.stats import draw_stimuli_and_neurons
 
 
@@ -31,7 +31,7 @@ class StimulusBootstrap(WrappingBenchmark):
         The same draws for all models, so that what they share cancels out of their differences.
     statistic : str
         The number of the other benchmark that is computed for each draw, by its identifier in
-        :attr:`neuroalign.benchmark.Benchmark.statistics`; "value" is the score itself.
+        :attr:`neuroalign.scoring.benchmark.Benchmark.statistics`; "value" is the score itself.
 
     Notes
     -----

@@ -10,12 +10,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuroalign.benchmark import self_pairs
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignWarning, UsageError
 from neuroalign.files.digests import digest
 from neuroalign.metrics.axis_index import AxisIndex, is_special
 from neuroalign.metrics.turned_tuning import TurnedTuning, turned_tuning
+from neuroalign.scoring.benchmark import self_pairs
 
 FloatArray = NDArray[np.float64]
 
@@ -94,7 +94,7 @@ def regenerate(
     Parameters
     ----------
     latents, responses
-        As :meth:`neuroalign.benchmark.Benchmark.align` returns them.
+        As :meth:`neuroalign.scoring.benchmark.Benchmark.align` returns them.
     dataset : Dataset
     n_turns : int
         Turns of the tuning; fewer than two give None.

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from neuroalign.benchmarks.turned_control import describe, undefined
 from neuroalign.metrics import aggregate_ratios, axis_index
 from neuroalign.metrics.correlation import Aggregate
-from neuroalign.resampling import NeuronStatistic
 from neuroalign.results.score import Score
+from neuroalign.scoring.resampling import NeuronStatistic
 from neuroalign.stats import bootstrap_means
 
 FloatArray = NDArray[np.float64]

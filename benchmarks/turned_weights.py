@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from neuroalign.benchmarks.turned_control import describe, undefined
 from neuroalign.metrics.turned_alignment import TurnedAlignment, index_of_sums
-from neuroalign.resampling import NeuronStatistic
 from neuroalign.results.score import Score
+from neuroalign.scoring.resampling import NeuronStatistic
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,8 +18,8 @@ from neuroalign.metrics import (
     reliability,
 )
 from neuroalign.models.model import Model
-from neuroalign.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.results.score import Score
+from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.stats.standard_errors import standard_error
 
 

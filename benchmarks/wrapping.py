@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.names.syntax import format_spec
+from neuroalign.scoring.benchmark import Benchmark, load_benchmark
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from neuroalign import metrics as metrics
-    from neuroalign.benchmark import Benchmark as Benchmark
-    from neuroalign.benchmark import load_benchmark as load_benchmark
     from neuroalign.comparison import Comparison as Comparison
     from neuroalign.comparison import compare as compare
     from neuroalign.datasets.catalogue import load_dataset as load_dataset
@@ -28,7 +26,9 @@ if TYPE_CHECKING:
     from neuroalign.names.registry import register_dataset as register_dataset
     from neuroalign.names.registry import register_model as register_model
     from neuroalign.results.score import Score as Score
-    from neuroalign.scoring import score as score
+    from neuroalign.scoring.benchmark import Benchmark as Benchmark
+    from neuroalign.scoring.benchmark import load_benchmark as load_benchmark
+    from neuroalign.scoring.evaluate import score as score
 
 # In a checkout the benchmarks and the model zoo lie beside this folder; once installed they are in it. Python started
 # in a checkout finds this folder before the installed package, and must find them as well.
@@ -38,7 +38,7 @@ if os.path.isfile(os.path.join(_beside, "model_zoo", "__init__.py")):
 
 # Where each public name lives; imported on first use, so that `import neuroalign` is quick.
 _PUBLIC = {
-    "Benchmark": "neuroalign.benchmark",
+    "Benchmark": "neuroalign.scoring.benchmark",
     "Comparison": "neuroalign.comparison",
     "Dataset": "neuroalign.datasets.dataset",
     "Model": "neuroalign.models.model",
@@ -50,14 +50,14 @@ _PUBLIC = {
     "compare": "neuroalign.comparison",
     "import_dataset": "neuroalign.datasets.importing.importer",
     "leaderboard": "neuroalign.leaderboards",
-    "load_benchmark": "neuroalign.benchmark",
+    "load_benchmark": "neuroalign.scoring.benchmark",
     "load_dataset": "neuroalign.datasets.catalogue",
     "load_model": "neuroalign.models.loading",
     "metrics": "neuroalign.metrics",
     "register_benchmark": "neuroalign.names.registry",
     "register_dataset": "neuroalign.names.registry",
     "register_model": "neuroalign.names.registry",
-    "score": "neuroalign.scoring",
+    "score": "neuroalign.scoring.evaluate",
 }
 
 __all__ = [*_PUBLIC]

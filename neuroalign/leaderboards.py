@@ -7,7 +7,6 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.comparison import (
     Sample,
     infer_own_mean,
@@ -19,11 +18,12 @@ from neuroalign.comparison.inference import N_RESAMPLES
 from neuroalign.comparison.samples import draw_together
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.resampling import Statistic
 from neuroalign.results.cautions import cautions_of_instances, is_readable
 from neuroalign.results.score import TRAINED_ON, Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.score_groups import ScoreGroup, group_scores
+from neuroalign.scoring.benchmark import Benchmark, load_benchmark
+from neuroalign.scoring.resampling import Statistic
 from neuroalign.stats.standard_errors import standard_error
 
 Correction = Literal["holm", "bh"]

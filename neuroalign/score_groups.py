@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from neuroalign.benchmark import Benchmark, make_benchmark
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.names.registry import benchmarks
 from neuroalign.names.syntax import format_spec
 from neuroalign.results.score import Score, find_repeated
+from neuroalign.scoring.benchmark import Benchmark, make_benchmark
 
 
 @dataclass(frozen=True)

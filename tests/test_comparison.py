@@ -8,7 +8,6 @@ import xarray as xr
 from scipy import stats
 
 import neuroalign as na
-from neuroalign.benchmark import load_benchmark
 from neuroalign.benchmarks.alignment import Alignment
 from neuroalign.benchmarks.correlation_ratio import CorrelationRatio
 from neuroalign.benchmarks.stimulus_bootstrap import StimulusBootstrap
@@ -23,9 +22,10 @@ from neuroalign.errors import UnknownNameError, UsageError
 from neuroalign.metrics import aggregate_ratios, completeness, completeness_at
 from neuroalign.metrics import reliability as split_half
 from neuroalign.models.model import FixedFamily
-from neuroalign.resampling import Resampling, Statistic
 from neuroalign.results.cautions import cautions
 from neuroalign.results.score import Score, summarise
+from neuroalign.scoring.benchmark import load_benchmark
+from neuroalign.scoring.resampling import Resampling, Statistic
 from neuroalign.stats import bootstrap_weighted_difference
 
 #: Compares by C.

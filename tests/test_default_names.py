@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from neuroalign.errors import ModelError
 from neuroalign.leaderboards import leaderboard
 from neuroalign.models.loading import as_model
-from neuroalign.scoring import score
+from neuroalign.scoring.evaluate import score
 
 
 def brightness(pixels):

@@ -16,7 +16,7 @@ from neuroalign.models.loading import as_model, load_model
 from neuroalign.models.model import FixedFamily, ModelFamily
 from neuroalign.results.score import summarise
 from neuroalign.results.store import ResultsStore
-from neuroalign.scoring import score, score_all
+from neuroalign.scoring.evaluate import score, score_all
 
 #: The axis index matters to none of these tests.
 RATIO = "correlation_ratio[turns=0]"

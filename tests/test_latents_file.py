@@ -24,7 +24,7 @@ from neuroalign.models.latents_file import (
     row_blocks,
 )
 from neuroalign.models.loading import as_model, load_model
-from neuroalign.scoring import score
+from neuroalign.scoring.evaluate import score
 
 
 @pytest.fixture

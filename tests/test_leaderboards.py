@@ -10,16 +10,16 @@ import xarray as xr
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from neuroalign.benchmark import load_benchmark
 from neuroalign.cli.leaderboard_formats import format_leaderboards
 from neuroalign.comparison import Sample, generalise, infer_pairs, make_sample
 from neuroalign.files.digests import digest
 from neuroalign.leaderboard_findings import describe_cautions, describe_findings, describe_welch_only
 from neuroalign.leaderboards import leaderboard, leaderboards
 from neuroalign.metrics import reliability
-from neuroalign.resampling import NeuronStatistic
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
+from neuroalign.scoring.benchmark import load_benchmark
+from neuroalign.scoring.resampling import NeuronStatistic
 from neuroalign.stats import pairwise_welch
 
 #: Scores without an axis index are ranked by C.

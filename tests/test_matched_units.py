@@ -5,10 +5,10 @@ import pytest
 import xarray as xr
 
 import neuroalign as na
-from neuroalign.benchmark import load_benchmark
 from neuroalign.comparison.matched_units import N_SUBSETS, compare_at_matched_units
 from neuroalign.metrics import correlation_ratio
 from neuroalign.models.model import FixedFamily
+from neuroalign.scoring.benchmark import load_benchmark
 
 BY = load_benchmark("correlation_ratio[turns=0]")
 

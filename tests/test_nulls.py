@@ -11,8 +11,8 @@ from neuroalign.benchmarks.decoding import Decoding
 from neuroalign.benchmarks.linear_recombination import LinearRecombination
 from neuroalign.benchmarks.variance_explained import VarianceExplained
 from neuroalign.errors import UsageError
-from neuroalign.nulls import permutation_null
 from neuroalign.results.store import ResultsStore
+from neuroalign.scoring.chance import permutation_null
 
 EVERY = [
     Alignment(n_folds=3, n_lambdas=20),
@@ -93,7 +93,7 @@ def test_a_neuron_stays_apart_from_itself_when_shuffled(dataset):
 
 
 def test_the_null_joins_a_score_that_is_known(dataset, tmp_path):
-    from neuroalign.scoring import score_all
+    from neuroalign.scoring.evaluate import score_all
 
     store = ResultsStore(tmp_path)
     options = {"store": store, "use_cache": True}

@@ -15,7 +15,6 @@ import pytest
 import torch
 import xarray as xr
 
-from neuroalign.benchmark import Benchmark
 from neuroalign.datasets.folder import write_folder
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning
@@ -25,7 +24,8 @@ from neuroalign.models.loading import as_model
 from neuroalign.models.model import FixedFamily
 from neuroalign.models.wrapped import PrecomputedModel
 from neuroalign.results.store import ResultsStore
-from neuroalign.scoring import score, score_all
+from neuroalign.scoring.benchmark import Benchmark
+from neuroalign.scoring.evaluate import score, score_all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ def calls():
 @pytest.fixture
 def _one_moment(monkeypatch):
     """Let the time of scoring be the same at every scoring."""
-    monkeypatch.setattr("neuroalign.scoring.now", lambda: "2026-01-01T00:00:00+00:00")
+    monkeypatch.setattr("neuroalign.scoring.evaluate.now", lambda: "2026-01-01T00:00:00+00:00")
 
 
 def network(weight=1.0):
@@ -338,7 +338,7 @@ def test_a_benchmark_that_raises_loses_only_its_own_scores(dataset, monkeypatch)
 SCORE = """
 import os, sys
 from neuroalign.models.loading import load_model
-from neuroalign.scoring import score_all
+from neuroalign.scoring.evaluate import score_all
 
 stop_at = int(sys.argv[2])
 replace, renamed = os.replace, []

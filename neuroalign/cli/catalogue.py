@@ -180,7 +180,7 @@ def _shown(value: Any) -> str:
 
 
 def _describe_benchmark(name: str) -> dict[str, Any]:
-    from neuroalign.benchmark import load_benchmark
+    from neuroalign.scoring.benchmark import load_benchmark
 
     benchmark = load_benchmark(name)
     return {

@@ -11,8 +11,8 @@ import click
 from neuroalign.errors import UsageError
 
 if TYPE_CHECKING:
-    from neuroalign.benchmark import Benchmark
-    from neuroalign.scoring import Failure
+    from neuroalign.scoring.benchmark import Benchmark
+    from neuroalign.scoring.evaluate import Failure
 
 
 @click.command(
@@ -86,13 +86,13 @@ def score(
     FILE.py:NAME for a model of your own; see neuroalign list models. DATASET is a name (see neuroalign
     list datasets) or a dataset folder.
     """
-    from neuroalign.benchmark import load_benchmark
     from neuroalign.datasets.catalogue import load_dataset
     from neuroalign.models.loading import load_model
     from neuroalign.models.model import ModelFamily
     from neuroalign.names.registry import benchmarks as registered
     from neuroalign.results.cautions import cautions
-    from neuroalign.scoring import score_all
+    from neuroalign.scoring.benchmark import load_benchmark
+    from neuroalign.scoring.evaluate import score_all
 
     if jobs == 0 or jobs < -1:
         raise UsageError(f"--jobs must be a positive number, or -1 for all cores, not {jobs}")

@@ -7,8 +7,8 @@ import numpy as np
 from neuroalign.comparison.samples import instances_of
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.metrics import is_special, reliability
-from neuroalign.resampling import AXIS_INDEX, Statistic
 from neuroalign.results.score import Score
+from neuroalign.scoring.resampling import AXIS_INDEX, Statistic
 
 #: A score is above chance, and an instance passes the test against turned tuning, up to this p-value.
 ALPHA = 0.05

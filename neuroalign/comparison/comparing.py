@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from neuroalign.arrays import Join
-from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.comparison.axes import median_reliability
 from neuroalign.comparison.inference import (
     Inference,
@@ -28,11 +27,12 @@ from neuroalign.errors import NeuroalignError, NeuroalignWarning, UsageError
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.loading import load_model
 from neuroalign.models.model import Model, ModelFamily
-from neuroalign.resampling import AXIS_INDEX, Resampling, Statistic
 from neuroalign.results.cautions import cautions
 from neuroalign.results.score import Score, summarise
 from neuroalign.results.store import ResultsStore
-from neuroalign.scoring import score_all
+from neuroalign.scoring.benchmark import Benchmark, load_benchmark
+from neuroalign.scoring.evaluate import score_all
+from neuroalign.scoring.resampling import AXIS_INDEX, Resampling, Statistic
 from neuroalign.stats import Equivalence
 
 #: Fewer neurons that both models predict are not compared.

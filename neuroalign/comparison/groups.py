@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from neuroalign.benchmark import Benchmark, make_benchmark
 from neuroalign.comparison.samples import Sample, make_sample
 from neuroalign.errors import NeuroalignError
 from neuroalign.names.registry import benchmarks
-from neuroalign.resampling import Resampling, Statistic
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.score_groups import ScoreGroup
+from neuroalign.scoring.benchmark import Benchmark, make_benchmark
+from neuroalign.scoring.resampling import Resampling, Statistic
 
 #: The arrays of so many scores by one benchmark are read without being asked for, which takes about two seconds.
 MOST_ARRAYS = 1_000

@@ -6,15 +6,15 @@ import numpy as np
 import xarray as xr
 
 from neuroalign.arrays import Join
-from neuroalign.benchmark import Benchmark
 from neuroalign.comparison.inference import infer_difference
 from neuroalign.comparison.outcome import OtherDifference
 from neuroalign.comparison.samples import Sample, make_sample
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.model import Model, ModelFamily
-from neuroalign.resampling import Statistic
 from neuroalign.results.score import Score
+from neuroalign.scoring.benchmark import Benchmark
+from neuroalign.scoring.resampling import Statistic
 
 #: Random subsets of the units of a model that has more than the others.
 N_SUBSETS = 10

@@ -7,8 +7,8 @@ from typing import Any
 from neuroalign.comparison.inference import Inference
 from neuroalign.comparison.record import to_record
 from neuroalign.comparison.wording import Verdict
-from neuroalign.resampling import Statistic
 from neuroalign.results.score import Score
+from neuroalign.scoring.resampling import Statistic
 from neuroalign.stats import Equivalence
 
 

@@ -11,8 +11,8 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import ArrayError, NeuroalignError, UsageError
 from neuroalign.names.syntax import parse_spec
 from neuroalign.progress import progress
-from neuroalign.resampling import NeuronStatistic, Resampling
 from neuroalign.results.score import Score
+from neuroalign.scoring.resampling import NeuronStatistic, Resampling
 from neuroalign.stats import bootstrap_means, count_neurons, draw_stimuli_and_neurons
 
 FloatArray = NDArray[np.float64]
@@ -159,7 +159,7 @@ def make_sample(
     scores : sequence of Score
         One score for each instance, with their arrays where neurons are to be drawn.
     resampling : Resampling
-        Of the statistic; see :meth:`neuroalign.benchmark.Benchmark.resampling`.
+        Of the statistic; see :meth:`neuroalign.scoring.benchmark.Benchmark.resampling`.
     name : str
         Name of the family; by default that of the first score.
     bootstraps : mapping of str to Score, optional
@@ -258,7 +258,7 @@ def stimulus_draws(
     names : sequence of str
         Names of the families.
     fits : sequence of sequences of (latents, responses)
-        For each family its instances as :meth:`neuroalign.benchmark.Benchmark.align` returns them.
+        For each family its instances as :meth:`neuroalign.scoring.benchmark.Benchmark.align` returns them.
     resampling : Resampling
         With `refit`.
     dataset : Dataset

@@ -8,10 +8,10 @@ import numpy as np
 from neuroalign.comparison.axes import describe_chance, format_p, is_above_chance, read_axes
 from neuroalign.comparison.inference import Inference
 from neuroalign.comparison.samples import Sample, instances_of
-from neuroalign.resampling import AXIS_INDEX, Statistic
 from neuroalign.results.cautions import cautions, is_readable
 from neuroalign.results.labels import join_words
 from neuroalign.results.score import Score
+from neuroalign.scoring.resampling import AXIS_INDEX, Statistic
 
 #: A test calls two models different below it.
 ALPHA = 0.05

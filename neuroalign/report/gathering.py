@@ -9,7 +9,6 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.comparison import Sample, make_sample
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, unknown_name
@@ -27,10 +26,11 @@ from neuroalign.report.relations import correlation_ratio_against_unit_proportio
 from neuroalign.report.scores import native_and_recombined, scores_by_family
 from neuroalign.report.style import family_styles
 from neuroalign.report.units import unit_shares, units_by_neurons
-from neuroalign.resampling import AXIS_INDEX
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.score_groups import ScoreGroup, group_scores
+from neuroalign.scoring.benchmark import Benchmark, load_benchmark
+from neuroalign.scoring.resampling import AXIS_INDEX
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

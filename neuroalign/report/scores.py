@@ -23,9 +23,9 @@ from neuroalign.report.families import (
     wrapped_benchmark,
 )
 from neuroalign.report.style import BAND, FAINT, INK, FamilyStyle, house_style, legend_below, new_axes, shown
-from neuroalign.resampling import AXIS_INDEX, Statistic
 from neuroalign.results.cautions import MARK, cautions_of_instances, is_readable
 from neuroalign.results.score import Score
+from neuroalign.scoring.resampling import AXIS_INDEX, Statistic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

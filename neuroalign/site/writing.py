@@ -11,7 +11,6 @@ from typing import Any
 
 import jinja2
 
-from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.comparison import median_reliability
 from neuroalign.comparison.groups import read_group
 from neuroalign.datasets.catalogue import load_dataset
@@ -28,6 +27,7 @@ from neuroalign.leaderboards import (
 from neuroalign.progress import progress
 from neuroalign.results.store import ResultsStore
 from neuroalign.score_groups import group_scores
+from neuroalign.scoring.benchmark import Benchmark, load_benchmark
 from neuroalign.site import contents
 from neuroalign.site.names import page_name
 

@@ -185,7 +185,7 @@ def bootstrap_means(
     ----------
     of_counts : sequence of callable
         Each maps counts of the neurons, (n_draws, n_neurons), to its statistic, (n_draws,), as a
-        :class:`neuroalign.resampling.NeuronStatistic` does.
+        :class:`neuroalign.scoring.resampling.NeuronStatistic` does.
     n_neurons, n_resamples, seed : int
 
     Returns

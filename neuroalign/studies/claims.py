@@ -12,7 +12,7 @@ import numpy as np
 
 from neuroalign.errors import NeuroalignError
 from neuroalign.metrics.axis_index import SPECIAL
-from neuroalign.resampling import AXIS_INDEX
+from neuroalign.scoring.resampling import AXIS_INDEX
 from neuroalign.studies.differences import (
     Difference,
     differ,

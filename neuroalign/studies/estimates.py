@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from neuroalign.benchmark import Benchmark
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
+from neuroalign.scoring.benchmark import Benchmark
 
 #: Seconds to score an instance by a benchmark that was never used here, with 2,100 stimuli, 159 neurons and 50 units:
 #: measured on one core. A benchmark that draws takes so long for each draw.

@@ -7,9 +7,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from neuroalign.benchmark import Benchmark
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError
+from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.studies.evidence import Evidence
 from neuroalign.studies.relation import relate
 from neuroalign.studies.study import Study

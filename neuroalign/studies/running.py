@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from neuroalign.benchmark import Benchmark
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, UsageError, unknown_name
@@ -21,7 +20,8 @@ from neuroalign.models.selection import Rule, add_udr, select_instances
 from neuroalign.names.syntax import parse_spec
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
-from neuroalign.scoring import Failure, score_all
+from neuroalign.scoring.benchmark import Benchmark
+from neuroalign.scoring.evaluate import Failure, score_all
 from neuroalign.studies.claims import examine
 from neuroalign.studies.estimates import Estimates
 from neuroalign.studies.evidence import Evidence

@@ -10,8 +10,13 @@ from neuroalign import comparison
 from neuroalign.comparison.groups import installed_benchmark
 from neuroalign.comparison.samples import has_seeds
 from neuroalign.errors import NeuroalignError, unknown_name
-from neuroalign.resampling import AXIS_INDEX, NeuronStatistic, Resampling, Statistic
 from neuroalign.results.score import Score
+from neuroalign.scoring.resampling import (
+    AXIS_INDEX,
+    NeuronStatistic,
+    Resampling,
+    Statistic,
+)
 from neuroalign.studies.evidence import Evidence, scores_of
 
 _NAN = float("nan")

@@ -4,9 +4,9 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, get_type_hints
 
-from neuroalign.benchmark import Benchmark
 from neuroalign.errors import UsageError, unknown_name
 from neuroalign.names.syntax import format_spec
+from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.studies.claims import KINDS
 
 

@@ -10,11 +10,11 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from neuroalign.benchmark import Benchmark, make_benchmark
 from neuroalign.errors import UsageError, unknown_name
 from neuroalign.models import selection
 from neuroalign.names.registry import benchmarks, models
 from neuroalign.names.syntax import parse_spec
+from neuroalign.scoring.benchmark import Benchmark, make_benchmark
 from neuroalign.studies.claims import KINDS
 from neuroalign.studies.settings import check_settings, expect_known
 

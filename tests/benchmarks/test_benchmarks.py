@@ -9,11 +9,16 @@ import xarray as xr
 from scipy.stats import special_ortho_group
 
 from neuroalign import arrays
-from neuroalign.benchmark import Benchmark, load_benchmark, make_benchmark, self_pairs
 from neuroalign.errors import StimulusMismatchError, UnknownNameError, UsageError
 from neuroalign.models.loading import as_model
 from neuroalign.models.wrapped import PrecomputedModel
-from neuroalign.scoring import score
+from neuroalign.scoring.benchmark import (
+    Benchmark,
+    load_benchmark,
+    make_benchmark,
+    self_pairs,
+)
+from neuroalign.scoring.evaluate import score
 
 ALL = [
     "alignment",

@@ -5,10 +5,10 @@ import pytest
 import xarray as xr
 
 import neuroalign as na
-from neuroalign.benchmark import load_benchmark
 from neuroalign.benchmarks.predictive_power import predict
 from neuroalign.metrics import reliability
-from neuroalign.scoring import score
+from neuroalign.scoring.benchmark import load_benchmark
+from neuroalign.scoring.evaluate import score
 
 
 def model_of(dataset, values):

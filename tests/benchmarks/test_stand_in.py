@@ -7,7 +7,7 @@ from scipy.stats import ortho_group
 
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.models.wrapped import PrecomputedModel
-from neuroalign.scoring import score
+from neuroalign.scoring.evaluate import score
 
 
 def as_model(dataset, values, name):

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from neuroalign.benchmark import load_benchmark
 from neuroalign.errors import UnknownNameError, UsageError
 from neuroalign.models.wrapped import PrecomputedModel
-from neuroalign.scoring import score
+from neuroalign.scoring.benchmark import load_benchmark
+from neuroalign.scoring.evaluate import score
 
 
 def factors_of(dataset):

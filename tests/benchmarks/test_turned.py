@@ -7,12 +7,12 @@ import pytest
 import xarray as xr
 
 import neuroalign as na
-from neuroalign.benchmark import load_benchmark
 from neuroalign.benchmarks.turned_control import MANY_UNITS, regenerate
 from neuroalign.errors import NeuroalignWarning, UsageError
 from neuroalign.metrics import aggregate_ratios, is_special
 from neuroalign.models.loading import load_model
-from neuroalign.scoring import score
+from neuroalign.scoring.benchmark import load_benchmark
+from neuroalign.scoring.evaluate import score
 
 BY = [
     "alignment[turns=4,n_folds=3,n_lambdas=20]",

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 
 from neuroalign import arrays
-from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.benchmarks.decoding import Decoding
 from neuroalign.comparison import compare, make_sample
 from neuroalign.datasets.dataset import Dataset
@@ -19,9 +18,10 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import UsageError
 from neuroalign.metrics import correlation_ratio, fold_labels, lasso_cv, lasso_variance_explained
 from neuroalign.models.loading import PrecomputedModel
-from neuroalign.nulls import permutation_null
 from neuroalign.results.score import summarise
-from neuroalign.scoring import score
+from neuroalign.scoring.benchmark import Benchmark, load_benchmark
+from neuroalign.scoring.chance import permutation_null
+from neuroalign.scoring.evaluate import score
 from neuroalign.stats import permutation_p_value
 
 

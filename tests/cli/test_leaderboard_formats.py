@@ -8,7 +8,6 @@ import subprocess
 import numpy as np
 import pytest
 
-from neuroalign.benchmark import load_benchmark
 from neuroalign.cli import run
 from neuroalign.cli.leaderboard_formats import format_leaderboards
 from neuroalign.datasets.catalogue import load_dataset
@@ -16,6 +15,7 @@ from neuroalign.datasets.folder import write_folder
 from neuroalign.leaderboards import WHAT_THE_TEST_COVERS, leaderboard, leaderboards
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
+from neuroalign.scoring.benchmark import load_benchmark
 
 #: Scores without an axis index are ranked by C.
 BY_C = "alignment[turns=0]"

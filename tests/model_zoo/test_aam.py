@@ -13,7 +13,7 @@ from neuroalign.model_zoo import aam
 from neuroalign.model_zoo.aam import AAM
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.loading import load_model
-from neuroalign.scoring import score, score_all
+from neuroalign.scoring.evaluate import score, score_all
 
 SIZE = 32
 # Brows, eyes, nose and mouth, chin and temples; the second of each pair is the first one's mirror image.

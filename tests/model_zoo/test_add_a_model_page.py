@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import neuroalign as na
-from neuroalign import scoring
 from neuroalign.benchmarks.turned_control import BESIDE
 from neuroalign.cli import run
 from neuroalign.models.loading import load_model
 from neuroalign.models.model import ModelFamily
 from neuroalign.names.registry import adapters
+from neuroalign.scoring import evaluate as scoring
 
 PAGE = Path(__file__).parents[2] / "docs" / "add_a_model.md"
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)

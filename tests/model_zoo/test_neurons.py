@@ -3,7 +3,6 @@ from math import comb
 import numpy as np
 import pytest
 
-from neuroalign.benchmark import self_pairs
 from neuroalign.datasets.folder import write_folder
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import NeuroalignWarning, StimulusMismatchError, UnknownNameError, UsageError
@@ -11,7 +10,8 @@ from neuroalign.model_zoo.neuron_subset import NeuronSubset
 from neuroalign.model_zoo.neurons import NeuronModel
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.loading import load_model
-from neuroalign.scoring import score
+from neuroalign.scoring.benchmark import self_pairs
+from neuroalign.scoring.evaluate import score
 from neuroalign.studies.members import load_members
 from neuroalign.studies.running import plan_study
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from neuroalign.benchmark import load_benchmark
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.leaderboards import leaderboards
 from neuroalign.results.score import Score
 from neuroalign.results.store import SCHEMA, ResultsStore
+from neuroalign.scoring.benchmark import load_benchmark
 
 NAMES = ["alignment", "correlation_ratio", "decoding", "linear_recombination", "variance_explained"]
 

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from neuroalign import arrays
-from neuroalign.benchmark import load_benchmark
 from neuroalign.errors import NeuroalignError, NeuroalignWarning, UnknownNameError
 from neuroalign.leaderboards import leaderboard
 from neuroalign.models.loading import load_model
@@ -13,7 +12,8 @@ from neuroalign.models.model import FixedFamily
 from neuroalign.names.registry import models
 from neuroalign.report.gathering import gather_figures
 from neuroalign.results.store import ResultsStore
-from neuroalign.scoring import score_all
+from neuroalign.scoring.benchmark import load_benchmark
+from neuroalign.scoring.evaluate import score_all
 
 
 class Painter:

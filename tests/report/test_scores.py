@@ -6,8 +6,8 @@ from scipy import stats
 
 from neuroalign.errors import UsageError
 from neuroalign.report import native_and_recombined, scores_by_family
-from neuroalign.resampling import Statistic
 from neuroalign.results.score import summarise
+from neuroalign.scoring.resampling import Statistic
 
 
 def row_names(axes):

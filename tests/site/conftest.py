@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from neuroalign.benchmark import load_benchmark
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
+from neuroalign.scoring.benchmark import load_benchmark
 from neuroalign.site import write_site
 
 #: Names that would do harm in a page or a path that they are not escaped in.

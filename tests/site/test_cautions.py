@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from neuroalign.benchmark import load_benchmark
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
+from neuroalign.scoring.benchmark import load_benchmark
 from neuroalign.site import write_site
 
 WHY = (

@@ -8,12 +8,12 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from neuroalign.benchmark import load_benchmark
 from neuroalign.errors import NeuroalignError
 from neuroalign.names.registry import benchmarks
 from neuroalign.report import udr_against_alignment
 from neuroalign.report.families import mean_interval
 from neuroalign.results.score import Score
+from neuroalign.scoring.benchmark import load_benchmark
 from neuroalign.studies.claims import best, drops, examine, meets, predicts, special
 from neuroalign.studies.differences import differ
 from neuroalign.studies.evidence import Evidence

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from neuroalign.benchmark import load_benchmark
 from neuroalign.model_zoo.beta_vae import BetaVAE
 from neuroalign.results.store import ResultsStore
-from neuroalign.scoring import score_all
+from neuroalign.scoring.benchmark import load_benchmark
+from neuroalign.scoring.evaluate import score_all
 from neuroalign.studies.estimates import SECONDS, SECONDS_OF_LATENTS, Estimates
 
 #: The size that constants are of.

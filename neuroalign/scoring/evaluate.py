@@ -17,7 +17,6 @@ import numpy as np
 import xarray as xr
 
 from neuroalign.arrays import Join
-from neuroalign.benchmark import Benchmark, load_benchmark
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.stimuli import StimulusSet
@@ -26,7 +25,6 @@ from neuroalign.files.digests import digest
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.loading import load_model
 from neuroalign.models.model import Model, ModelFamily
-from neuroalign.nulls import notes_on_null, permutation_null, with_null
 from neuroalign.progress import progress
 from neuroalign.results.score import (
     TRAINED_ON,
@@ -36,6 +34,8 @@ from neuroalign.results.score import (
     summarise,
 )
 from neuroalign.results.store import ResultsStore, now, score_key
+from neuroalign.scoring.benchmark import Benchmark, load_benchmark
+from neuroalign.scoring.chance import notes_on_null, permutation_null, with_null
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def score(
         Whether to read and write cached latents and scores.
     n_permutations : int
         Shuffles of the stimuli behind the score's ``null`` and its exact p-value; 0 for none but those that a
-        benchmark makes of itself. See :func:`neuroalign.nulls.permutation_null`.
+        benchmark makes of itself. See :func:`neuroalign.scoring.chance.permutation_null`.
     permutation_seed : int
         Of those shuffles.
 

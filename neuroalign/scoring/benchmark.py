@@ -17,8 +17,8 @@ from neuroalign.errors import UsageError, unknown_name
 from neuroalign.models.model import Model
 from neuroalign.names.registry import benchmarks
 from neuroalign.names.syntax import parse_spec
-from neuroalign.resampling import Resampling, Statistic
 from neuroalign.results.score import Score
+from neuroalign.scoring.resampling import Resampling, Statistic
 
 
 @dataclass(frozen=True, kw_only=True)

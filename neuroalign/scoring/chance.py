@@ -8,7 +8,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
-from neuroalign.benchmark import Benchmark
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.datasets.variants import Originals
@@ -16,6 +15,7 @@ from neuroalign.errors import UsageError
 from neuroalign.models.model import Model
 from neuroalign.progress import progress
 from neuroalign.results.score import Score
+from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.stats import n_fixed, permutation_p_value, permute_stimuli
 
 
