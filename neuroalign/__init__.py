@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from neuroalign import metrics as metrics
     from neuroalign.comparison import Comparison as Comparison
     from neuroalign.comparison import compare as compare
+    from neuroalign.comparison.leaderboard import leaderboard as leaderboard
     from neuroalign.datasets.catalogue import load_dataset as load_dataset
     from neuroalign.datasets.dataset import Dataset as Dataset
     from neuroalign.datasets.importing.importer import import_dataset as import_dataset
     from neuroalign.datasets.stimuli import StimulusSet as StimulusSet
     from neuroalign.errors import NeuroalignError as NeuroalignError
-    from neuroalign.leaderboards import leaderboard as leaderboard
     from neuroalign.models.loading import as_model as as_model
     from neuroalign.models.loading import load_model as load_model
     from neuroalign.models.model import Model as Model
@@ -49,7 +49,7 @@ _PUBLIC = {
     "as_model": "neuroalign.models.loading",
     "compare": "neuroalign.comparison",
     "import_dataset": "neuroalign.datasets.importing.importer",
-    "leaderboard": "neuroalign.leaderboards",
+    "leaderboard": "neuroalign.comparison.leaderboard",
     "load_benchmark": "neuroalign.scoring.benchmark",
     "load_dataset": "neuroalign.datasets.catalogue",
     "load_model": "neuroalign.models.loading",

@@ -10,8 +10,8 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from neuroalign.comparison.leaderboard import leaderboard
 from neuroalign.errors import ModelError
-from neuroalign.leaderboards import leaderboard
 from neuroalign.models.loading import as_model
 from neuroalign.scoring.evaluate import score
 

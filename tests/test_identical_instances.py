@@ -8,9 +8,9 @@ import pytest
 
 from neuroalign.cli import run
 from neuroalign.comparison import compare
+from neuroalign.comparison.leaderboard import leaderboard
 from neuroalign.datasets.folder import write_folder
 from neuroalign.errors import ModelError, NeuroalignWarning
-from neuroalign.leaderboards import leaderboard
 from neuroalign.models.latents_file import latents_folder
 from neuroalign.models.loading import as_model, load_model
 from neuroalign.models.model import FixedFamily, ModelFamily

@@ -12,9 +12,13 @@ from statsmodels.stats.multitest import multipletests
 
 from neuroalign.cli.leaderboard_formats import format_leaderboards
 from neuroalign.comparison import Sample, generalise, infer_pairs, make_sample
+from neuroalign.comparison.leaderboard import leaderboard, leaderboards
+from neuroalign.comparison.leaderboard_findings import (
+    describe_cautions,
+    describe_findings,
+    describe_welch_only,
+)
 from neuroalign.files.digests import digest
-from neuroalign.leaderboard_findings import describe_cautions, describe_findings, describe_welch_only
-from neuroalign.leaderboards import leaderboard, leaderboards
 from neuroalign.metrics import reliability
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore

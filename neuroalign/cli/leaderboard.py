@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from neuroalign.leaderboards import Correction
+    from neuroalign.comparison.leaderboard import Correction
 
 
 @click.command(
@@ -75,9 +75,9 @@ def leaderboard(
     only. Beside them stand the letters of Welch's test over instances, which the paper used.
     """
     from neuroalign.cli.leaderboard_formats import describe_left_out, format_leaderboards
+    from neuroalign.comparison.leaderboard import leaderboards
     from neuroalign.datasets.catalogue import load_dataset
     from neuroalign.errors import NeuroalignError
-    from neuroalign.leaderboards import leaderboards
 
     loaded = load_dataset(dataset)
     wanted = list(benchmarks) or None

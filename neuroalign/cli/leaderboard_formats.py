@@ -11,13 +11,13 @@ from typing import Any
 import pandas as pd
 from tabulate import tabulate
 
-from neuroalign.leaderboard_findings import describe_cautions, describe_findings
-from neuroalign.leaderboards import (
+from neuroalign.comparison.leaderboard import (
     ALPHA,
     BESIDE,
     WHAT_THE_CROSSED_TEST_COVERS,
     WHAT_THE_TEST_COVERS,
 )
+from neuroalign.comparison.leaderboard_findings import describe_cautions, describe_findings
 from neuroalign.results.cautions import MARK
 from neuroalign.results.labels import label_of, write_number
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from neuroalign.comparison.samples import Sample, make_sample
+from neuroalign.comparison.score_groups import ScoreGroup
 from neuroalign.errors import NeuroalignError
 from neuroalign.names.registry import benchmarks
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
-from neuroalign.score_groups import ScoreGroup
 from neuroalign.scoring.benchmark import Benchmark, make_benchmark
 from neuroalign.scoring.resampling import Resampling, Statistic
 

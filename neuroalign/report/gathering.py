@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.comparison import Sample, make_sample
+from neuroalign.comparison.score_groups import ScoreGroup, group_scores
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, unknown_name
 from neuroalign.models.latents_cache import compute_latents
@@ -28,7 +29,6 @@ from neuroalign.report.style import family_styles
 from neuroalign.report.units import unit_shares, units_by_neurons
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
-from neuroalign.score_groups import ScoreGroup, group_scores
 from neuroalign.scoring.benchmark import Benchmark, load_benchmark
 from neuroalign.scoring.resampling import AXIS_INDEX
 

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from neuroalign.comparison.leaderboard import BESIDE
+from neuroalign.comparison.leaderboard_findings import describe_cautions, describe_findings
+from neuroalign.comparison.score_groups import ScoreGroup
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.leaderboard_findings import describe_cautions, describe_findings
-from neuroalign.leaderboards import BESIDE
 from neuroalign.metrics import reliability
 from neuroalign.results.cautions import cautions
 from neuroalign.results.labels import label_of, write_number
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
-from neuroalign.score_groups import ScoreGroup
 from neuroalign.site.names import anchor, page_name
 from neuroalign.stats import pairwise_matrix
 

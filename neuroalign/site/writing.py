@@ -13,20 +13,20 @@ import jinja2
 
 from neuroalign.comparison import median_reliability
 from neuroalign.comparison.groups import read_group
-from neuroalign.datasets.catalogue import load_dataset
-from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import NeuroalignError, UsageError
-from neuroalign.files.home import TEMPORARY_PREFIX
-from neuroalign.leaderboards import (
+from neuroalign.comparison.leaderboard import (
     ALPHA,
     WHAT_THE_CROSSED_TEST_COVERS,
     WHAT_THE_TEST_COVERS,
     Correction,
     rank,
 )
+from neuroalign.comparison.score_groups import group_scores
+from neuroalign.datasets.catalogue import load_dataset
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.errors import NeuroalignError, UsageError
+from neuroalign.files.home import TEMPORARY_PREFIX
 from neuroalign.progress import progress
 from neuroalign.results.store import ResultsStore
-from neuroalign.score_groups import group_scores
 from neuroalign.scoring.benchmark import Benchmark, load_benchmark
 from neuroalign.site import contents
 from neuroalign.site.names import page_name
@@ -51,7 +51,7 @@ def write_site(
     folder : path
         New, empty, or a site that was written before, which is replaced.
     dataset, benchmarks, store, correction
-        As for :func:`neuroalign.leaderboards.leaderboards`.
+        As for :func:`neuroalign.comparison.leaderboard.leaderboards`.
     over_neurons : bool
         Whether to test over instances and neurons as well; the arrays are read for the pages of the models anyway.
 

@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 
 from neuroalign.comparison.groups import group_samples
+from neuroalign.comparison.leaderboard import WHAT_THE_CROSSED_TEST_COVERS, rank
+from neuroalign.comparison.leaderboard_findings import describe_cautions
+from neuroalign.comparison.score_groups import ScoreGroup
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.files.home import atomic_path
-from neuroalign.leaderboard_findings import describe_cautions
-from neuroalign.leaderboards import WHAT_THE_CROSSED_TEST_COVERS, rank
 from neuroalign.results.cautions import LEAST_VARIANCE, MARK
 from neuroalign.results.labels import join_words
 from neuroalign.results.score import Score
-from neuroalign.score_groups import ScoreGroup
 from neuroalign.studies.evidence import Evidence
 from neuroalign.studies.findings import Finding, Verdict
 from neuroalign.studies.forest import forest

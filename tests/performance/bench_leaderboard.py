@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from neuroalign.comparison.leaderboard import leaderboards
 from neuroalign.datasets.catalogue import load_dataset
-from neuroalign.leaderboards import leaderboards
 from neuroalign.results.score import Score
 from neuroalign.results.store import SCHEMA, ResultsStore
 from neuroalign.scoring.benchmark import load_benchmark

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from neuroalign import arrays
+from neuroalign.comparison.leaderboard import leaderboard
 from neuroalign.errors import NeuroalignError, NeuroalignWarning, UnknownNameError
-from neuroalign.leaderboards import leaderboard
 from neuroalign.models.loading import load_model
 from neuroalign.models.model import FixedFamily
 from neuroalign.names.registry import models

@@ -6,9 +6,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from neuroalign.cli import run
+from neuroalign.comparison.leaderboard import WHAT_THE_TEST_COVERS, leaderboard
 from neuroalign.datasets.folder import write_folder
 from neuroalign.errors import NeuroalignError, UsageError
-from neuroalign.leaderboards import WHAT_THE_TEST_COVERS, leaderboard
 from neuroalign.results.store import ResultsStore
 from neuroalign.site import contents, write_site
 from neuroalign.site.names import page_name

@@ -16,12 +16,12 @@ from neuroalign.comparison import (
 from neuroalign.comparison.groups import GroupSamples, read_group
 from neuroalign.comparison.inference import N_RESAMPLES
 from neuroalign.comparison.samples import draw_together
+from neuroalign.comparison.score_groups import ScoreGroup, group_scores
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.results.cautions import cautions_of_instances, is_readable
 from neuroalign.results.score import TRAINED_ON, Score
 from neuroalign.results.store import ResultsStore
-from neuroalign.score_groups import ScoreGroup, group_scores
 from neuroalign.scoring.benchmark import Benchmark, load_benchmark
 from neuroalign.scoring.resampling import Statistic
 from neuroalign.stats.standard_errors import standard_error

@@ -13,7 +13,7 @@ def describe_findings(table: pd.DataFrame) -> list[str]:
     Parameters
     ----------
     table : pandas.DataFrame
-        As :func:`neuroalign.leaderboards.rank` returns it.
+        As :func:`neuroalign.comparison.leaderboard.rank` returns it.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def describe_cautions(table: pd.DataFrame) -> list[str]:
     Parameters
     ----------
     table : pandas.DataFrame
-        As :func:`neuroalign.leaderboards.rank` returns it.
+        As :func:`neuroalign.comparison.leaderboard.rank` returns it.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def describe_welch_only(table: pd.DataFrame, most: int = 3) -> str:
     Parameters
     ----------
     table : pandas.DataFrame
-        As :func:`neuroalign.leaderboards.rank` returns it.
+        As :func:`neuroalign.comparison.leaderboard.rank` returns it.
     most : int
         Pairs that are named.
 
