@@ -14,14 +14,14 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.landmarks.procrustes import Placed, mean_shape, place_on
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError
-from neuroalign.model_zoo.components import (
+from neuroalign.model_zoo.fitted.base import IMAGE_SIZE, FittedFamily, FittedModel
+from neuroalign.model_zoo.fitted.components import (
     Matrix,
     PrincipalComponents,
     most_components,
     principal_components,
 )
-from neuroalign.model_zoo.fitted import IMAGE_SIZE, FittedFamily, FittedModel
-from neuroalign.model_zoo.mesh import Mesh
+from neuroalign.model_zoo.fitted.mesh import Mesh
 from neuroalign.progress import progress
 
 #: Sizes of the family in Higgins et al. (2020).

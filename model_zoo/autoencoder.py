@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroalign.model_zoo.training.families import TrainedFamily
-from neuroalign.model_zoo.training.models import GenerativeModel
-from neuroalign.model_zoo.training.objective import Objective, means_of, n_varying
-from neuroalign.model_zoo.training.recipes import Recipe
+from neuroalign.model_zoo.training.family import TrainedFamily
+from neuroalign.model_zoo.training.model import GenerativeModel
+from neuroalign.model_zoo.training.objectives.base import Objective, means_of, n_varying
+from neuroalign.model_zoo.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -25,7 +25,7 @@ class AutoencoderRecipe(Recipe):
 
     def network(self, n_images: int) -> "nn.Module":
         """Make an encoder to a code, and a decoder."""
-        from neuroalign.model_zoo.networks import Autoencoder
+        from neuroalign.model_zoo.training.networks.architectures import Autoencoder
 
         return Autoencoder(self.n_latents, image_size=self.image_size)
 
@@ -55,7 +55,7 @@ class AutoencoderObjective(Objective[AutoencoderRecipe]):
 
     def measure(self, network: "nn.Module", *inputs: "Tensor") -> dict[str, "Tensor"]:
         """Return ``squared_error`` (n,) and the code, ``units`` (n, n_latents)."""
-        from neuroalign.model_zoo.training.terms import squared_error
+        from neuroalign.model_zoo.training.objectives.terms import squared_error
 
         (images,) = inputs
         logits, code = network(images)

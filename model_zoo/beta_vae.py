@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from neuroalign.model_zoo.training.families import TrainedFamily
-from neuroalign.model_zoo.training.variational import VariationalModel, VariationalRecipe
+from neuroalign.model_zoo.training.family import TrainedFamily
+from neuroalign.model_zoo.variational import VariationalModel, VariationalRecipe
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class BetaVAERecipe(VariationalRecipe):
     beta : float
         Weight of the divergence from the prior; at least 0.
     **settings
-        See :class:`neuroalign.model_zoo.training.recipes.Recipe`.
+        See :class:`neuroalign.model_zoo.training.recipe.Recipe`.
     """
 
     family: ClassVar[str] = "beta_vae"

@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroalign.model_zoo.training.early_stopping import EarlyStopping
-from neuroalign.model_zoo.training.families import TrainedFamily
-from neuroalign.model_zoo.training.models import TrainedModel
-from neuroalign.model_zoo.training.objective import EVALUATION_BATCH, Objective, means_of, n_varying
-from neuroalign.model_zoo.training.recipes import Recipe
-from neuroalign.model_zoo.training.translations import N_TRANSLATIONS, SHIFTS, Translations, split
+from neuroalign.model_zoo.training.family import TrainedFamily
+from neuroalign.model_zoo.training.images.translations import (
+    N_TRANSLATIONS,
+    SHIFTS,
+    Translations,
+    split,
+)
+from neuroalign.model_zoo.training.model import TrainedModel
+from neuroalign.model_zoo.training.objectives.base import (
+    EVALUATION_BATCH,
+    Objective,
+    means_of,
+    n_varying,
+)
+from neuroalign.model_zoo.training.objectives.early_stopping import EarlyStopping
+from neuroalign.model_zoo.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -30,7 +40,7 @@ class ClassifierRecipe(Recipe):
         After how many measurements in a row without a lower cross-entropy training stops. The weights
         are those of the lowest.
     **settings
-        See :class:`neuroalign.model_zoo.training.recipes.Recipe`. ``steps`` is the most that is trained;
+        See :class:`neuroalign.model_zoo.training.recipe.Recipe`. ``steps`` is the most that is trained;
         the seed also decides which images are for training, validation and test. At the learning rate of
         the other families, thousands of faces are not learnt at all.
     """
@@ -48,7 +58,7 @@ class ClassifierRecipe(Recipe):
 
     def network(self, n_images: int) -> "nn.Module":
         """Make an encoder to a few linear units, and a logit for each training image."""
-        from neuroalign.model_zoo.networks import Classifier
+        from neuroalign.model_zoo.training.networks.architectures import Classifier
 
         return Classifier(self.n_latents, n_images, image_size=self.image_size)
 
@@ -61,7 +71,7 @@ class ClassifierObjective(Objective[ClassifierRecipe]):
     """The log-probability of the right face (the negative cross-entropy), in nats.
 
     Each training image is a face of its own, in 25 positions that are split 80/10/10; see
-    :mod:`neuroalign.model_zoo.training.translations`.
+    :mod:`neuroalign.model_zoo.training.images.translations`.
 
     References
     ----------
@@ -82,7 +92,7 @@ class ClassifierObjective(Objective[ClassifierRecipe]):
         """Return which examples make the batch."""
         import torch
 
-        from neuroalign.model_zoo.training.draws import batch_indices
+        from neuroalign.model_zoo.training.images.draws import batch_indices
 
         training = self.split.training
         indices = batch_indices(self.recipe.seed, step, len(training), self.recipe.batch_size)

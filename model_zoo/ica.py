@@ -9,9 +9,9 @@ from threadpoolctl import threadpool_limits
 
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignWarning, UsageError
-from neuroalign.model_zoo.components import Matrix, signs
-from neuroalign.model_zoo.fitted import IMAGE_SIZE, FittedFamily
-from neuroalign.model_zoo.pixels import SIZES, Decomposition, LinearPixelModel
+from neuroalign.model_zoo.fitted.base import IMAGE_SIZE, FittedFamily
+from neuroalign.model_zoo.fitted.components import Matrix, signs
+from neuroalign.model_zoo.fitted.pixels import SIZES, Decomposition, LinearPixelModel
 
 _MAX_ITERATIONS = 2000
 _TOLERANCE = 1e-4

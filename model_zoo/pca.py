@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.model_zoo.components import Matrix
-from neuroalign.model_zoo.fitted import FittedFamily
-from neuroalign.model_zoo.pixels import SIZES, Decomposition, LinearPixelModel
+from neuroalign.model_zoo.fitted.base import FittedFamily
+from neuroalign.model_zoo.fitted.components import Matrix
+from neuroalign.model_zoo.fitted.pixels import SIZES, Decomposition, LinearPixelModel
 
 
 class PixelPCA(LinearPixelModel):
@@ -22,7 +22,7 @@ class PCA(FittedFamily):
     """Principal components of pixels, fitted to the training images.
 
     Higgins et al. (2020) have one instance for each n from 10 to 50 (41 in all):
-    ``PCA(sizes=PAPER_SIZES)``, with :data:`neuroalign.model_zoo.pixels.PAPER_SIZES`. By default there
+    ``PCA(sizes=PAPER_SIZES)``, with :data:`neuroalign.model_zoo.fitted.pixels.PAPER_SIZES`. By default there
     are five of them, n = 10, 20, …, 50, so that a score takes a moment. Any other can be had by name:
     ``pca[n=11]``, ``pca[n=50,image_size=32]``. All instances share one decomposition.
 

@@ -11,7 +11,7 @@ from neuroalign import arrays
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.files.digests import digest
-from neuroalign.model_zoo.components import Matrix, most_components, principal_components
+from neuroalign.model_zoo.fitted.components import Matrix, most_components, principal_components
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.model import Model
 from neuroalign.names.syntax import format_spec

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from neuroalign.model_zoo.training.families import TrainedFamily
-from neuroalign.model_zoo.training.variational import VariationalModel, VariationalRecipe
+from neuroalign.model_zoo.training.family import TrainedFamily
+from neuroalign.model_zoo.variational import VariationalModel, VariationalRecipe
 
 
 @dataclass(frozen=True)

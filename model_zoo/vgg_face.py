@@ -23,7 +23,7 @@ from neuroalign.model_zoo.adapters.weights import (
     name_weights,
     read_weights,
 )
-from neuroalign.model_zoo.pixels import PAPER_SIZES
+from neuroalign.model_zoo.fitted.pixels import PAPER_SIZES
 from neuroalign.model_zoo.reducers import ReducedByPCA, Subsample
 from neuroalign.models.model import Model, ModelFamily
 from neuroalign.names.syntax import format_spec

@@ -14,7 +14,7 @@ from neuroalign import arrays
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, NeuroalignWarning, UsageError
 from neuroalign.files.home import TEMPORARY_PREFIX
-from neuroalign.model_zoo import components
+from neuroalign.model_zoo.fitted import components
 from neuroalign.model_zoo.reducers import pca, subsample
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.latents_file import (

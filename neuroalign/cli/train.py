@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from neuroalign.model_zoo.training.course import Outcome
+    from neuroalign.model_zoo.training.loop.course import Outcome
 
 
 @click.command(

@@ -9,7 +9,7 @@ from PIL import Image
 from neuroalign.datasets.catalogue import datasets_folder, folder_of, load_dataset
 from neuroalign.datasets.folder import write_folder
 from neuroalign.errors import NeuroalignWarning, UnknownNameError
-from neuroalign.model_zoo.training.sources import open_stimuli
+from neuroalign.model_zoo.training.images.sources import open_stimuli
 
 NOTE = "demo names both a dataset and a folder here; the dataset is taken, and ./demo would be the other"
 

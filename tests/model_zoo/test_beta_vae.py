@@ -13,8 +13,8 @@ from safetensors.numpy import load, save
 
 from neuroalign.errors import ModelError, NeuroalignWarning, UnknownNameError, UsageError
 from neuroalign.model_zoo.beta_vae import BetaVAE, BetaVAEModel, BetaVAERecipe
-from neuroalign.model_zoo.training.runner import train
-from neuroalign.model_zoo.training.trained import read_trained
+from neuroalign.model_zoo.training.loop.runner import train
+from neuroalign.model_zoo.training.weights_file import read_trained
 from neuroalign.models.loading import load_model
 from neuroalign.models.model import Model, ModelFamily
 

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
-from neuroalign.model_zoo import components
-from neuroalign.model_zoo.components import most_components, principal_components, signs
+from neuroalign.model_zoo.fitted import components
+from neuroalign.model_zoo.fitted.components import most_components, principal_components, signs
 
 
 @pytest.mark.parametrize("block", [components._BLOCK, 450])

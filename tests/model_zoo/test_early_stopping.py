@@ -1,6 +1,6 @@
 """Early stopping: what counts as better, and when patience is at an end."""
 
-from neuroalign.model_zoo.training.early_stopping import EarlyStopping
+from neuroalign.model_zoo.training.objectives.early_stopping import EarlyStopping
 
 
 def follow(losses, *, patience):

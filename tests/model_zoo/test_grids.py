@@ -7,7 +7,7 @@ from neuroalign.model_zoo.autoencoder import AutoencoderRecipe
 from neuroalign.model_zoo.beta_vae import BetaVAE, BetaVAERecipe
 from neuroalign.model_zoo.classifier import ClassifierRecipe
 from neuroalign.model_zoo.training.grids import grid_names, load_grid
-from neuroalign.model_zoo.training.recipes import sweep
+from neuroalign.model_zoo.training.recipe import sweep
 from neuroalign.model_zoo.vae import VAE, VAERecipe
 
 RECIPES = {each.family: each for each in (BetaVAERecipe, VAERecipe, AutoencoderRecipe, ClassifierRecipe)}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
-from neuroalign.model_zoo.mesh import Mesh
+from neuroalign.model_zoo.fitted.mesh import Mesh
 
 SIZE = 24
 CORNERS = np.array([[0.0, 0], [SIZE, 0], [0, SIZE], [SIZE, SIZE]])

@@ -5,7 +5,12 @@ import pytest
 import torch
 from torch.nn.functional import conv2d, conv_transpose2d, linear, relu
 
-from neuroalign.model_zoo.networks import Decoder, Encoder, VariationalAutoencoder, build
+from neuroalign.model_zoo.training.networks.architectures import (
+    Decoder,
+    Encoder,
+    VariationalAutoencoder,
+    build,
+)
 
 
 def n_parameters(module):

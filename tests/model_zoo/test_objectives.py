@@ -8,9 +8,13 @@ from torch.distributions import Bernoulli, Categorical, Normal, kl_divergence
 from neuroalign.model_zoo.autoencoder import AutoencoderRecipe
 from neuroalign.model_zoo.beta_vae import BetaVAERecipe
 from neuroalign.model_zoo.classifier import ClassifierRecipe
-from neuroalign.model_zoo.networks import build
-from neuroalign.model_zoo.training.objective import means_of
-from neuroalign.model_zoo.training.terms import bernoulli_log_likelihood, gaussian_kl, squared_error
+from neuroalign.model_zoo.training.networks.architectures import build
+from neuroalign.model_zoo.training.objectives.base import means_of
+from neuroalign.model_zoo.training.objectives.terms import (
+    bernoulli_log_likelihood,
+    gaussian_kl,
+    squared_error,
+)
 from neuroalign.model_zoo.vae import VAERecipe
 
 SMALL = {"n_latents": 3, "image_size": 32, "batch_size": 4}

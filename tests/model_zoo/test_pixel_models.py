@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA as ReferencePCA
 
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import MissingImagesError, ModelError, UnknownNameError, UsageError
-from neuroalign.model_zoo import pixels
+from neuroalign.model_zoo.fitted import pixels
 from neuroalign.model_zoo.ica import ICA
 from neuroalign.model_zoo.pca import PCA
 from neuroalign.models.latents_cache import compute_latents

@@ -4,7 +4,7 @@ import xarray as xr
 from sklearn.decomposition import PCA
 
 from neuroalign.errors import ModelError, UsageError
-from neuroalign.model_zoo import components
+from neuroalign.model_zoo.fitted import components
 from neuroalign.model_zoo.neurons import NeuronModel
 from neuroalign.model_zoo.reducers import pca, subsample
 from neuroalign.models.latents_cache import compute_latents

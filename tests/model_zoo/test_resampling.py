@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.func import functional_call, vmap
 
-from neuroalign.model_zoo.networks import VariationalAutoencoder, build, convolve_in
-from neuroalign.model_zoo.resampling import Downsampling, Upsampling
+from neuroalign.model_zoo.training.networks.architectures import VariationalAutoencoder, build, convolve_in
+from neuroalign.model_zoo.training.networks.resampling import Downsampling, Upsampling
 
 PAIRS = [
     (Downsampling(1, 32), nn.Conv2d(1, 32, 4, stride=2, padding=1)),

@@ -18,9 +18,9 @@ from neuroalign.errors import ModelError, UsageError
 from neuroalign.model_zoo.autoencoder import Autoencoder, AutoencoderModel, AutoencoderRecipe
 from neuroalign.model_zoo.beta_vae import BetaVAE, BetaVAEModel, BetaVAERecipe
 from neuroalign.model_zoo.classifier import Classifier, ClassifierModel, ClassifierObjective, ClassifierRecipe
-from neuroalign.model_zoo.training.course import TrainingImages, log_path
-from neuroalign.model_zoo.training.runner import train
-from neuroalign.model_zoo.training.trainer import Interrupted, checkpoint_path, train_instance
+from neuroalign.model_zoo.training.loop.course import TrainingImages, log_path
+from neuroalign.model_zoo.training.loop.runner import train
+from neuroalign.model_zoo.training.loop.trainer import Interrupted, checkpoint_path, train_instance
 from neuroalign.model_zoo.vae import VAE, VAEModel, VAERecipe
 from neuroalign.models.loading import load_model
 from neuroalign.models.model import Model
@@ -215,8 +215,8 @@ import numpy as np
 from neuroalign.model_zoo.autoencoder import AutoencoderRecipe
 from neuroalign.model_zoo.beta_vae import BetaVAERecipe
 from neuroalign.model_zoo.classifier import ClassifierRecipe
-from neuroalign.model_zoo.training.course import TrainingImages
-from neuroalign.model_zoo.training.trainer import train_instance
+from neuroalign.model_zoo.training.loop.course import TrainingImages
+from neuroalign.model_zoo.training.loop.trainer import train_instance
 from neuroalign.model_zoo.vae import VAERecipe
 
 folder, n_steps = Path(sys.argv[1]), int(sys.argv[2])

@@ -21,20 +21,20 @@ from neuroalign.errors import NeuroalignWarning, UsageError
 from neuroalign.model_zoo.autoencoder import AutoencoderRecipe
 from neuroalign.model_zoo.beta_vae import BetaVAE, BetaVAERecipe
 from neuroalign.model_zoo.classifier import ClassifierObjective, ClassifierRecipe
-from neuroalign.model_zoo.networks import build
-from neuroalign.model_zoo.training import trainer
-from neuroalign.model_zoo.training.course import TrainingImages, log_path
-from neuroalign.model_zoo.training.devices import choose_device, fitting_together
-from neuroalign.model_zoo.training.groups import group
-from neuroalign.model_zoo.training.optimisation import Alone, Together
-from neuroalign.model_zoo.training.runner import train
-from neuroalign.model_zoo.training.trained import stem
-from neuroalign.model_zoo.training.trainer import (
+from neuroalign.model_zoo.training.loop import trainer
+from neuroalign.model_zoo.training.loop.course import TrainingImages, log_path
+from neuroalign.model_zoo.training.loop.devices import choose_device, fitting_together
+from neuroalign.model_zoo.training.loop.groups import group
+from neuroalign.model_zoo.training.loop.optimisation import Alone, Together
+from neuroalign.model_zoo.training.loop.runner import train
+from neuroalign.model_zoo.training.loop.trainer import (
     Interrupted,
     checkpoint_path,
     train_instance,
     train_together,
 )
+from neuroalign.model_zoo.training.networks.architectures import build
+from neuroalign.model_zoo.training.weights_file import stem
 from neuroalign.model_zoo.vae import VAERecipe
 
 SMALL = {"n_latents": 3, "image_size": 32, "batch_size": 4}
@@ -159,7 +159,7 @@ def test_each_classifier_stops_early_by_itself(images, tmp_path, monkeypatch):
 @pytest.mark.parametrize("look_every", [1, 50])
 def test_divergence_stops_one_instance_and_leaves_its_company(look_every, images, tmp_path, monkeypatch):
     monkeypatch.setitem(trainer._LOOK_EVERY, "cpu", look_every)
-    monkeypatch.setattr("neuroalign.model_zoo.training.course._LOG_ENTRIES", 2)
+    monkeypatch.setattr("neuroalign.model_zoo.training.loop.course._LOG_ENTRIES", 2)
     settings = {**THREE[1].to_mapping(), "learning_rate": 1e6}
     recipes = [THREE[0], BetaVAERecipe(**settings), THREE[2]]
     outcomes = train_together(recipes, images, tmp_path / "together")

@@ -21,13 +21,13 @@ from neuroalign.cli.train import train as train_command
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import MissingImagesError, NeuroalignWarning, UnknownNameError, UsageError
 from neuroalign.model_zoo.beta_vae import BetaVAERecipe
-from neuroalign.model_zoo.networks import VariationalAutoencoder, build
-from neuroalign.model_zoo.training.course import TrainingImages, log_path
-from neuroalign.model_zoo.training.draws import batch_indices, step_noise
-from neuroalign.model_zoo.training.recipes import sweep
-from neuroalign.model_zoo.training.runner import train
-from neuroalign.model_zoo.training.trained import find_trained, read_trained
-from neuroalign.model_zoo.training.trainer import Interrupted, checkpoint_path, train_instance
+from neuroalign.model_zoo.training.images.draws import batch_indices, step_noise
+from neuroalign.model_zoo.training.loop.course import TrainingImages, log_path
+from neuroalign.model_zoo.training.loop.runner import train
+from neuroalign.model_zoo.training.loop.trainer import Interrupted, checkpoint_path, train_instance
+from neuroalign.model_zoo.training.networks.architectures import VariationalAutoencoder, build
+from neuroalign.model_zoo.training.recipe import sweep
+from neuroalign.model_zoo.training.weights_file import find_trained, read_trained
 
 SMALL = {"n_latents": 3, "image_size": 32, "steps": 12, "batch_size": 4}
 
@@ -158,7 +158,7 @@ def test_same_seed_same_bytes_whatever_the_jobs(stimuli, tmp_path):
 
 
 def test_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(images, tmp_path, monkeypatch):
-    monkeypatch.setattr("neuroalign.model_zoo.training.course._LOG_ENTRIES", 3)
+    monkeypatch.setattr("neuroalign.model_zoo.training.loop.course._LOG_ENTRIES", 3)
     recipe = BetaVAERecipe(**SMALL, cooldown=0.5)
     whole = train_instance(recipe, images, tmp_path / "whole").trained
     folder = tmp_path / "parts"
@@ -420,7 +420,7 @@ def test_wrong_calls_are_one_line_and_exit_with_2(arguments, message, capsys, tm
 
 
 def test_no_progress_bar_where_nobody_looks(stimuli, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("neuroalign.model_zoo.training.runner.PATIENCE", 0)
+    monkeypatch.setattr("neuroalign.model_zoo.training.loop.runner.PATIENCE", 0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         train([BetaVAERecipe(**SMALL)], stimuli, tmp_path)

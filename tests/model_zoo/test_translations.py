@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neuroalign.model_zoo.training.translations import SHIFTS, Translations, split
+from neuroalign.model_zoo.training.images.translations import SHIFTS, Translations, split
 
 
 @pytest.fixture(scope="module")

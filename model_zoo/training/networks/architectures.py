@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from neuroalign.model_zoo.resampling import Downsampling, Upsampling
+from neuroalign.model_zoo.training.networks.resampling import Downsampling, Upsampling
 
 #: Raised when the same weights would give other values.
 ARCHITECTURE = "convolutional-1"

@@ -9,9 +9,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.datasets.stimuli import StimulusSet
-from neuroalign.model_zoo.training.models import GenerativeModel
-from neuroalign.model_zoo.training.objective import Objective, means_of
-from neuroalign.model_zoo.training.recipes import Recipe
+from neuroalign.model_zoo.training.model import GenerativeModel
+from neuroalign.model_zoo.training.objectives.base import Objective, means_of
+from neuroalign.model_zoo.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -30,7 +30,7 @@ class VariationalRecipe(Recipe):
 
     def network(self, n_images: int) -> "nn.Module":
         """Make an encoder to the mean and log-variance of each latent, and a decoder."""
-        from neuroalign.model_zoo.networks import VariationalAutoencoder
+        from neuroalign.model_zoo.training.networks.architectures import VariationalAutoencoder
 
         return VariationalAutoencoder(self.n_latents, image_size=self.image_size)
 
@@ -54,14 +54,14 @@ class VariationalObjective(Objective[VariationalRecipe]):
 
     def draw(self, step: int) -> tuple["Tensor", ...]:
         """Return which images make the batch, and noise."""
-        from neuroalign.model_zoo.training.draws import step_noise
+        from neuroalign.model_zoo.training.images.draws import step_noise
 
         recipe = self.recipe
         return *super().draw(step), step_noise(recipe.seed, step, (recipe.batch_size, recipe.n_latents))
 
     def evaluation_inputs(self) -> Iterator[tuple["Tensor", ...]]:
         """Yield all images, with one sample of noise for each."""
-        from neuroalign.model_zoo.training.draws import step_noise
+        from neuroalign.model_zoo.training.images.draws import step_noise
 
         for number, (images,) in enumerate(super().evaluation_inputs()):
             noise = step_noise(self.recipe.seed, number, (len(images), self.recipe.n_latents))
@@ -69,7 +69,7 @@ class VariationalObjective(Objective[VariationalRecipe]):
 
     def measure(self, network: "nn.Module", *inputs: "Tensor") -> dict[str, "Tensor"]:
         """Return ``log_likelihood`` (n,) and ``kl`` (n, n_latents)."""
-        from neuroalign.model_zoo.training.terms import bernoulli_log_likelihood, gaussian_kl
+        from neuroalign.model_zoo.training.objectives.terms import bernoulli_log_likelihood, gaussian_kl
 
         images, noise = inputs
         logits, mean, log_variance = network(images, noise)
@@ -130,7 +130,7 @@ class VariationalModel(GenerativeModel):
         return self._label(stimuli, encoded["units"], informative=kl > INFORMATIVE, kl=kl)
 
     def _encode(self, network: Any, images: "Tensor") -> dict[str, "Tensor"]:
-        from neuroalign.model_zoo.training.terms import gaussian_kl
+        from neuroalign.model_zoo.training.objectives.terms import gaussian_kl
 
         mean, log_variance = network.encode(images)
         return {"units": mean, "kl": gaussian_kl(mean, log_variance)}

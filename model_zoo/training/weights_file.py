@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning
 from neuroalign.files.home import atomic_path
-from neuroalign.model_zoo.training.recipes import Recipe
+from neuroalign.model_zoo.training.recipe import Recipe
 
 #: Version of the JSON record.
 FORMAT = 1

@@ -13,8 +13,8 @@ from neuroalign import arrays
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError
 from neuroalign.files.digests import digest
-from neuroalign.model_zoo.training.recipes import Recipe
-from neuroalign.model_zoo.training.trained import Trained, read_trained
+from neuroalign.model_zoo.training.recipe import Recipe
+from neuroalign.model_zoo.training.weights_file import Trained, read_trained
 from neuroalign.names.syntax import format_spec
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class TrainedModel:
         """Encode stimuli in sorted order, so that no value depends on the order in which they are given."""
         import torch
 
-        from neuroalign.model_zoo.training.devices import one_thread
+        from neuroalign.model_zoo.training.loop.devices import one_thread
 
         network = self._network()
         size = self._trained.recipe.image_size
@@ -124,7 +124,7 @@ class TrainedModel:
         if self._loaded is None:
             import torch
 
-            from neuroalign.model_zoo.networks import ARCHITECTURE, empty
+            from neuroalign.model_zoo.training.networks.architectures import ARCHITECTURE, empty
 
             architecture = self._trained.record["architecture"]
             if architecture != ARCHITECTURE:
@@ -168,7 +168,7 @@ class GenerativeModel(TrainedModel):
         """
         import torch
 
-        from neuroalign.model_zoo.training.devices import one_thread
+        from neuroalign.model_zoo.training.loop.devices import one_thread
 
         recipe = self._trained.recipe
         if latents.sizes["unit"] != recipe.n_latents:

@@ -16,13 +16,18 @@ from torch import Tensor
 
 from neuroalign.errors import ModelError, NeuroalignWarning
 from neuroalign.files.digests import digest
-from neuroalign.model_zoo.training.allocator import keep_freed_memory
-from neuroalign.model_zoo.training.checkpoints import read_state, read_tensors, write_checkpoint
-from neuroalign.model_zoo.training.course import Course, Outcome, TrainingImages
-from neuroalign.model_zoo.training.devices import Device, choose_device, describe, repeatable
-from neuroalign.model_zoo.training.optimisation import Alone, Optimisation, Together
-from neuroalign.model_zoo.training.recipes import Recipe
-from neuroalign.model_zoo.training.trained import stem
+from neuroalign.model_zoo.training.loop.allocator import keep_freed_memory
+from neuroalign.model_zoo.training.loop.checkpoints import read_state, read_tensors, write_checkpoint
+from neuroalign.model_zoo.training.loop.course import Course, Outcome, TrainingImages
+from neuroalign.model_zoo.training.loop.devices import (
+    Device,
+    choose_device,
+    describe,
+    repeatable,
+)
+from neuroalign.model_zoo.training.loop.optimisation import Alone, Optimisation, Together
+from neuroalign.model_zoo.training.recipe import Recipe
+from neuroalign.model_zoo.training.weights_file import stem
 
 #: Seconds between checkpoints.
 CHECKPOINT_SECONDS = 30.0

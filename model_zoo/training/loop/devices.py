@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import torch
 
 from neuroalign.errors import UsageError
-from neuroalign.model_zoo.training.recipes import Recipe
+from neuroalign.model_zoo.training.recipe import Recipe
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 

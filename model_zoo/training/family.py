@@ -11,15 +11,15 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import UsageError, name_some, unknown_name
 from neuroalign.files.home import home
 from neuroalign.model_zoo.training.grids import load_grid
-from neuroalign.model_zoo.training.models import TrainedModel
-from neuroalign.model_zoo.training.recipes import Recipe, sweep
-from neuroalign.model_zoo.training.sources import folder_name, open_stimuli
-from neuroalign.model_zoo.training.trained import Trained, find_trained
+from neuroalign.model_zoo.training.images.sources import folder_name, open_stimuli
+from neuroalign.model_zoo.training.model import TrainedModel
+from neuroalign.model_zoo.training.recipe import Recipe, sweep
+from neuroalign.model_zoo.training.weights_file import Trained, find_trained
 from neuroalign.models.model import ModelFamily
 
 if TYPE_CHECKING:
-    from neuroalign.model_zoo.training.course import Outcome
-    from neuroalign.model_zoo.training.devices import Device
+    from neuroalign.model_zoo.training.loop.course import Outcome
+    from neuroalign.model_zoo.training.loop.devices import Device
 
 #: The options that name an instance, and its weights.
 Instance = tuple[dict[str, Any], Trained]
@@ -157,13 +157,13 @@ class TrainedFamily(ModelFamily):
         Parameters
         ----------
         source : str, path, Dataset or StimulusSet
-            See :func:`neuroalign.model_zoo.training.sources.open_stimuli`.
+            See :func:`neuroalign.model_zoo.training.images.sources.open_stimuli`.
         recipes : sequence of Recipe
             See :meth:`recipes`.
         folder : Path, optional
             For the weights; by default one in neuroalign's own folder.
         device, together, jobs, overwrite
-            See :func:`neuroalign.model_zoo.training.runner.train`.
+            See :func:`neuroalign.model_zoo.training.loop.runner.train`.
 
         Returns
         -------
@@ -171,7 +171,7 @@ class TrainedFamily(ModelFamily):
         outcomes : list of Outcome
             In the order of `recipes`.
         """
-        from neuroalign.model_zoo.training.runner import train
+        from neuroalign.model_zoo.training.loop.runner import train
 
         with open_stimuli(source) as stimuli:
             folder = folder or self.own_folder() / folder_name(stimuli.identifier)

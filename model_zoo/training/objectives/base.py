@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroalign.model_zoo.training.early_stopping import EarlyStopping
-from neuroalign.model_zoo.training.recipes import Recipe
+from neuroalign.model_zoo.training.objectives.early_stopping import EarlyStopping
+from neuroalign.model_zoo.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -59,7 +59,7 @@ class Objective(ABC, Generic[R]):
         """
         import torch
 
-        from neuroalign.model_zoo.training.draws import batch_indices
+        from neuroalign.model_zoo.training.images.draws import batch_indices
 
         indices = batch_indices(self.recipe.seed, step, len(self.images), self.recipe.batch_size)
         return (torch.from_numpy(indices),)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from neuroalign.model_zoo.training.objective import Objective
+from neuroalign.model_zoo.training.objectives.base import Objective
 
 # Of torch's Adam, by default.
 _DECAY, _SQUARE_DECAY = 0.9, 0.999

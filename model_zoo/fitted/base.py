@@ -12,7 +12,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError, unknown_name
 from neuroalign.files.digests import digest
-from neuroalign.model_zoo.components import Matrix
+from neuroalign.model_zoo.fitted.components import Matrix
 from neuroalign.models.model import ModelFamily
 
 #: Side of the images that models see, in pixels.

@@ -16,10 +16,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neuroalign.model_zoo.networks import ARCHITECTURE, build, convolve_in
-from neuroalign.model_zoo.training.early_stopping import EarlyStopping
-from neuroalign.model_zoo.training.recipes import Recipe
-from neuroalign.model_zoo.training.trained import Trained, stem, write_json, write_trained
+from neuroalign.model_zoo.training.networks.architectures import ARCHITECTURE, build, convolve_in
+from neuroalign.model_zoo.training.objectives.early_stopping import EarlyStopping
+from neuroalign.model_zoo.training.recipe import Recipe
+from neuroalign.model_zoo.training.weights_file import (
+    Trained,
+    stem,
+    write_json,
+    write_trained,
+)
 
 _LOG_ENTRIES = 200
 

@@ -18,13 +18,13 @@ import numpy as np
 
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import NeuroalignWarning, UsageError
-from neuroalign.model_zoo.training.checkpoints import find_checkpoints
-from neuroalign.model_zoo.training.course import Outcome, TrainingImages
-from neuroalign.model_zoo.training.devices import Device, choose_device
-from neuroalign.model_zoo.training.groups import Group, group
-from neuroalign.model_zoo.training.recipes import Recipe
-from neuroalign.model_zoo.training.trained import read_trained, stem, with_ending
-from neuroalign.model_zoo.training.trainer import Interrupted, Report, train_together
+from neuroalign.model_zoo.training.loop.checkpoints import find_checkpoints
+from neuroalign.model_zoo.training.loop.course import Outcome, TrainingImages
+from neuroalign.model_zoo.training.loop.devices import Device, choose_device
+from neuroalign.model_zoo.training.loop.groups import Group, group
+from neuroalign.model_zoo.training.loop.trainer import Interrupted, Report, train_together
+from neuroalign.model_zoo.training.recipe import Recipe
+from neuroalign.model_zoo.training.weights_file import read_trained, stem, with_ending
 from neuroalign.progress import PATIENCE
 
 # Steps between a worker's reports.
@@ -53,7 +53,7 @@ def train(
     stimuli : StimulusSet
         Trained on are ``stimuli.training()``: mirrored where the set says so.
     folder : Path
-        See :func:`neuroalign.model_zoo.training.trainer.train_together`.
+        See :func:`neuroalign.model_zoo.training.loop.trainer.train_together`.
     device : {"auto", "cpu", "cuda", "mps"}
         By default a GPU if there is one.
     together : int, optional

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 from scipy.spatial import Delaunay
 
-from neuroalign.model_zoo.components import Matrix
+from neuroalign.model_zoo.fitted.components import Matrix
 
 # Of the splines between pixels: cubic ones keep more of the detail than linear ones where an image is warped twice.
 _ORDER: Final = 3

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from neuroalign.model_zoo.networks import empty
-from neuroalign.model_zoo.training.checkpoints import find_checkpoints
-from neuroalign.model_zoo.training.course import TrainingImages, identity
-from neuroalign.model_zoo.training.devices import Device, choose_device, fitting_together
-from neuroalign.model_zoo.training.recipes import Recipe
-from neuroalign.model_zoo.training.trained import stem
-from neuroalign.model_zoo.training.trainer import checkpoint_path
+from neuroalign.model_zoo.training.loop.checkpoints import find_checkpoints
+from neuroalign.model_zoo.training.loop.course import TrainingImages, identity
+from neuroalign.model_zoo.training.loop.devices import Device, choose_device, fitting_together
+from neuroalign.model_zoo.training.loop.trainer import checkpoint_path
+from neuroalign.model_zoo.training.networks.architectures import empty
+from neuroalign.model_zoo.training.recipe import Recipe
+from neuroalign.model_zoo.training.weights_file import stem
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def group(
         Where checkpoints are.
     device : {"auto", "cpu", "cuda", "mps"}
     together : int, optional
-        How many at most; by default :func:`neuroalign.model_zoo.training.devices.fitting_together`.
+        How many at most; by default :func:`neuroalign.model_zoo.training.loop.devices.fitting_together`.
     jobs : int
         How many groups are trained at once, so that there should be as many.
 

@@ -15,7 +15,7 @@ from neuroalign.errors import UsageError, unknown_name
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from neuroalign.model_zoo.training.objective import Objective
+    from neuroalign.model_zoo.training.objectives.base import Objective
 
 Storage = Literal["float32", "float16"]
 Precision = Literal["float32", "bfloat16"]
@@ -80,7 +80,7 @@ class Recipe(ABC):
 
     @abstractmethod
     def network(self, n_images: int) -> "nn.Module":
-        """Make the family's network, see :mod:`neuroalign.model_zoo.networks`.
+        """Make the family's network, see :mod:`neuroalign.model_zoo.training.networks.architectures`.
 
         Parameters
         ----------

@@ -10,13 +10,13 @@ import xarray as xr
 from neuroalign import arrays
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError
-from neuroalign.model_zoo.components import (
+from neuroalign.model_zoo.fitted.base import FittedModel
+from neuroalign.model_zoo.fitted.components import (
     Matrix,
     PrincipalComponents,
     most_components,
     principal_components,
 )
-from neuroalign.model_zoo.fitted import FittedModel
 
 #: Sizes of the families in Higgins et al. (2020).
 PAPER_SIZES = tuple(range(10, 51))

@@ -1,0 +1,1 @@
+"""Models fitted to training images: principal and independent components, pixels, meshes."""

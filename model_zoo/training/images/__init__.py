@@ -1,0 +1,1 @@
+"""Training images: sources, draws and translations."""

@@ -1,0 +1,1 @@
+"""The training loop: runs, groups, optimisation, checkpoints, devices."""
