@@ -12,8 +12,8 @@ import neuroalign as na
 from neuroalign.metrics import completeness_at
 from neuroalign.models.selection import add_udr
 from neuroalign.models.traversals import latent_traversals
-from neuroalign.report import save, udr_against_alignment
-from neuroalign.report.gathering import gather_figures
+from neuroalign.reporting.figures import save, udr_against_alignment
+from neuroalign.reporting.figures.gathering import gather_figures
 
 FOLDER = Path(__file__).parent / "_static"
 INK = "#1b3a57"

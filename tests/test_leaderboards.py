@@ -10,7 +10,6 @@ import xarray as xr
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from neuroalign.cli.leaderboard_formats import format_leaderboards
 from neuroalign.comparison import Sample, generalise, infer_pairs, make_sample
 from neuroalign.comparison.leaderboard import leaderboard, leaderboards
 from neuroalign.comparison.leaderboard_findings import (
@@ -20,6 +19,7 @@ from neuroalign.comparison.leaderboard_findings import (
 )
 from neuroalign.files.digests import digest
 from neuroalign.metrics import reliability
+from neuroalign.reporting.text.leaderboard import format_leaderboards
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import load_benchmark

@@ -69,8 +69,8 @@ def figures(
     """
     from neuroalign.datasets.catalogue import load_dataset
     from neuroalign.errors import DatasetError
-    from neuroalign.report.gathering import gather_figures
-    from neuroalign.report.style import save
+    from neuroalign.reporting.figures.gathering import gather_figures
+    from neuroalign.reporting.figures.style import save
 
     if folder.exists() and not folder.is_dir():
         raise DatasetError(f"{folder} is a file; name a folder for the figures with --output")

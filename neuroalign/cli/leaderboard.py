@@ -74,10 +74,10 @@ def leaderboard(
     not shown to differ over instances and neurons; families without a seed are tested over neurons
     only. Beside them stand the letters of Welch's test over instances, which the paper used.
     """
-    from neuroalign.cli.leaderboard_formats import describe_left_out, format_leaderboards
     from neuroalign.comparison.leaderboard import leaderboards
     from neuroalign.datasets.catalogue import load_dataset
     from neuroalign.errors import NeuroalignError
+    from neuroalign.reporting.text.leaderboard import describe_left_out, format_leaderboards
 
     loaded = load_dataset(dataset)
     wanted = list(benchmarks) or None
@@ -91,7 +91,7 @@ def leaderboard(
             f"{f' (left out: {reasons})' if reasons else ''}; try: neuroalign score {model} {dataset}"
         )
     if site is not None:
-        from neuroalign.site import write_site
+        from neuroalign.reporting.site import write_site
 
         first_page = write_site(
             site, loaded, wanted, correction=correction, over_neurons=over_neurons is not False

@@ -129,7 +129,7 @@ def score(
         }
         click.echo(json.dumps(document, indent=1, default=str, allow_nan=False))
     elif scores:
-        from neuroalign.cli.tables import score_table
+        from neuroalign.reporting.text.scores import score_table
 
         # A line of more than 160 letters is hard to follow; a terminal of fewer than 60 breaks numbers.
         width = min(max(shutil.get_terminal_size().columns, 60), 160)

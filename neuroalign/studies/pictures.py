@@ -83,8 +83,8 @@ def draw_figures(
     list of Picture
     """
     # Imported here: without the extra ``figures`` the report has none.
-    from neuroalign.report.gathering import gather_figures
-    from neuroalign.report.style import save
+    from neuroalign.reporting.figures.gathering import gather_figures
+    from neuroalign.reporting.figures.style import save
 
     shown: dict[Benchmark, set[str]] = {}
     for name in study.shown:
@@ -110,8 +110,8 @@ def draw_figures(
 
 def _related(study: Study, evidence: Evidence) -> Iterator[Any]:
     """Draw what claims about UDR test: the same instances, numbers and groups."""
-    from neuroalign.report.gathering import Gathered
-    from neuroalign.report.relations import udr_against_alignment
+    from neuroalign.reporting.figures.gathering import Gathered
+    from neuroalign.reporting.figures.relations import udr_against_alignment
 
     for claim in study.claims:
         seen: list[Mapping[str, Any]] = []

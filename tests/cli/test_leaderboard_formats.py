@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from neuroalign.cli import run
-from neuroalign.cli.leaderboard_formats import format_leaderboards
 from neuroalign.comparison.leaderboard import WHAT_THE_TEST_COVERS, leaderboard, leaderboards
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.folder import write_folder
+from neuroalign.reporting.text.leaderboard import format_leaderboards
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import load_benchmark

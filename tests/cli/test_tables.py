@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from neuroalign.cli.tables import describe_axes, score_table
+from neuroalign.reporting.text.scores import describe_axes, score_table
 from neuroalign.results.score import Score
 
 BESIDE = {

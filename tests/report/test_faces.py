@@ -3,7 +3,7 @@ import pytest
 import xarray as xr
 
 from neuroalign.errors import StimulusMismatchError, UsageError
-from neuroalign.report import decoded_faces, traversals
+from neuroalign.reporting.figures import decoded_faces, traversals
 
 
 def pictures(ids, size=3, value=0.0):

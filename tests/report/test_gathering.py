@@ -10,7 +10,7 @@ from neuroalign.errors import NeuroalignError, NeuroalignWarning, UnknownNameErr
 from neuroalign.models.loading import load_model
 from neuroalign.models.model import FixedFamily
 from neuroalign.names.registry import models
-from neuroalign.report.gathering import gather_figures
+from neuroalign.reporting.figures.gathering import gather_figures
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import load_benchmark
 from neuroalign.scoring.evaluate import score_all

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from neuroalign.errors import UsageError
-from neuroalign.report import neurons_in_order
+from neuroalign.reporting.figures import neurons_in_order
 
 
 def test_neurons_of_each_instance_are_sorted_by_themselves(per_neuron, drawn):

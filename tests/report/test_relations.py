@@ -4,10 +4,7 @@ import pytest
 from scipy import stats
 
 from neuroalign.errors import UnknownNameError, UsageError
-from neuroalign.report import (
-    correlation_ratio_against_unit_proportion,
-    udr_against_alignment,
-)
+from neuroalign.reporting.figures import correlation_ratio_against_unit_proportion, udr_against_alignment
 
 
 def test_udr_pairs_by_the_name_of_the_instance(scores):

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from neuroalign.errors import UsageError
-from neuroalign.report import native_and_recombined, scores_by_family
+from neuroalign.reporting.figures import native_and_recombined, scores_by_family
 from neuroalign.results.score import summarise
 from neuroalign.scoring.resampling import Statistic
 

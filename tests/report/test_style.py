@@ -7,8 +7,14 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from neuroalign.errors import UsageError
-from neuroalign.report import family_styles, save, scores_by_family
-from neuroalign.report.style import COLUMN, INK, legend_rows, new_axes, shown
+from neuroalign.reporting.figures import family_styles, save, scores_by_family
+from neuroalign.reporting.figures.style import (
+    COLUMN,
+    INK,
+    legend_rows,
+    new_axes,
+    shown,
+)
 
 
 def luminance(colour):

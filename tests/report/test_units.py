@@ -3,8 +3,8 @@ import pytest
 import xarray as xr
 
 from neuroalign.errors import UsageError
-from neuroalign.report import unit_shares, units_by_neurons
-from neuroalign.report.units import in_order
+from neuroalign.reporting.figures import unit_shares, units_by_neurons
+from neuroalign.reporting.figures.units import in_order
 
 WEIGHTS = np.array([[0.0, 3.0, 0.0, 1.0], [2.0, -4.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
 

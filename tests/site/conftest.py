@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from neuroalign.reporting.site import write_site
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import load_benchmark
-from neuroalign.site import write_site
 
 #: Names that would do harm in a page or a path that they are not escaped in.
 HOSTILE = "<script>document.title='owned'</script>"

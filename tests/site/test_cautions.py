@@ -4,10 +4,10 @@ import re
 
 import pytest
 
+from neuroalign.reporting.site import write_site
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import load_benchmark
-from neuroalign.site import write_site
 
 WHY = (
     "explains 2.0 % of the explainable variance (0.016 of 0.800); 5 of 12 neurons have no weight: do not interpret "

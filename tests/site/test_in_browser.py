@@ -176,7 +176,7 @@ def contrast(first, second):
 @pytest.mark.parametrize("text", ["ink", "faint", "accent", "warn"])
 @pytest.mark.parametrize("behind", ["page", "raised", "mark"])
 def test_contrast_passes_aa(theme, text, behind):
-    css = resources.files("neuroalign.site").joinpath("static/site.css").read_text("utf-8")
+    css = resources.files("neuroalign.reporting.site").joinpath("static/site.css").read_text("utf-8")
     pattern = r"--(\w+): light-dark\((#\w{6}), (#\w{6})\)"
     colours = {name: (light, dark) for name, light, dark in re.findall(pattern, css)}
     assert contrast("#ffffff", "#000000") == pytest.approx(21)

@@ -9,9 +9,9 @@ from neuroalign.cli import run
 from neuroalign.comparison.leaderboard import WHAT_THE_TEST_COVERS, leaderboard
 from neuroalign.datasets.folder import write_folder
 from neuroalign.errors import NeuroalignError, UsageError
+from neuroalign.reporting.site import contents, write_site
+from neuroalign.reporting.site.names import page_name
 from neuroalign.results.store import ResultsStore
-from neuroalign.site import contents, write_site
-from neuroalign.site.names import page_name
 
 HOSTILE = "<script>document.title='owned'</script>"
 

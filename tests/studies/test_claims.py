@@ -10,8 +10,8 @@ from scipy import stats
 
 from neuroalign.errors import NeuroalignError
 from neuroalign.names.registry import benchmarks
-from neuroalign.report import udr_against_alignment
-from neuroalign.report.families import mean_interval
+from neuroalign.reporting.figures import udr_against_alignment
+from neuroalign.reporting.figures.families import mean_interval
 from neuroalign.results.score import Score
 from neuroalign.scoring.benchmark import load_benchmark
 from neuroalign.studies.claims import best, drops, examine, meets, predicts, special

@@ -21,12 +21,15 @@ from neuroalign.models.traversals import Decodable, latent_traversals
 from neuroalign.names.registry import benchmarks as registered_benchmarks
 from neuroalign.names.registry import models as registered_models
 from neuroalign.names.syntax import format_spec, parse_spec
-from neuroalign.report.faces import decoded_faces, traversals
-from neuroalign.report.neurons import neurons_in_order
-from neuroalign.report.relations import correlation_ratio_against_unit_proportion, udr_against_alignment
-from neuroalign.report.scores import native_and_recombined, scores_by_family
-from neuroalign.report.style import family_styles
-from neuroalign.report.units import unit_shares, units_by_neurons
+from neuroalign.reporting.figures.faces import decoded_faces, traversals
+from neuroalign.reporting.figures.neurons import neurons_in_order
+from neuroalign.reporting.figures.relations import (
+    correlation_ratio_against_unit_proportion,
+    udr_against_alignment,
+)
+from neuroalign.reporting.figures.scores import native_and_recombined, scores_by_family
+from neuroalign.reporting.figures.style import family_styles
+from neuroalign.reporting.figures.units import unit_shares, units_by_neurons
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark, load_benchmark

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from neuroalign.comparison import Inference, Sample, infer_own_mean
 from neuroalign.errors import UsageError
 from neuroalign.metrics.axis_index import SPECIAL
-from neuroalign.report.families import (
+from neuroalign.reporting.figures.families import (
     by_family,
     mean_interval,
     source_of,
@@ -22,7 +22,16 @@ from neuroalign.report.families import (
     values_of,
     wrapped_benchmark,
 )
-from neuroalign.report.style import BAND, FAINT, INK, FamilyStyle, house_style, legend_below, new_axes, shown
+from neuroalign.reporting.figures.style import (
+    BAND,
+    FAINT,
+    INK,
+    FamilyStyle,
+    house_style,
+    legend_below,
+    new_axes,
+    shown,
+)
 from neuroalign.results.cautions import MARK, cautions_of_instances, is_readable
 from neuroalign.results.score import Score
 from neuroalign.scoring.resampling import AXIS_INDEX, Statistic
@@ -66,7 +75,7 @@ def scores_by_family(
         Of the family that serves as the ceiling, such as subsets of neurons. Without it the ceilings that the
         scores have themselves are shown.
     styles : mapping of str to FamilyStyle, optional
-        See :func:`neuroalign.report.family_styles`.
+        See :func:`neuroalign.reporting.figures.family_styles`.
     ax : Axes, optional
         By default those of a new figure.
 
@@ -83,7 +92,7 @@ def scores_by_family(
     Raises
     ------
     UsageError
-        If the scores are not of one kind; see :func:`neuroalign.report.families.by_family`.
+        If the scores are not of one kind; see :func:`neuroalign.reporting.figures.families.by_family`.
 
     References
     ----------

@@ -1,14 +1,19 @@
 """Figures of scores in one house style; they need the extra ``figures``."""
 
-from neuroalign.report.faces import decoded_faces, traversals
-from neuroalign.report.neurons import neurons_in_order
-from neuroalign.report.relations import (
+from neuroalign.reporting.figures.faces import decoded_faces, traversals
+from neuroalign.reporting.figures.neurons import neurons_in_order
+from neuroalign.reporting.figures.relations import (
     correlation_ratio_against_unit_proportion,
     udr_against_alignment,
 )
-from neuroalign.report.scores import native_and_recombined, scores_by_family
-from neuroalign.report.style import FORMATS, FamilyStyle, family_styles, save
-from neuroalign.report.units import unit_shares, units_by_neurons
+from neuroalign.reporting.figures.scores import native_and_recombined, scores_by_family
+from neuroalign.reporting.figures.style import (
+    FORMATS,
+    FamilyStyle,
+    family_styles,
+    save,
+)
+from neuroalign.reporting.figures.units import unit_shares, units_by_neurons
 
 __all__ = [
     "FORMATS",

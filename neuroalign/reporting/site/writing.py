@@ -26,10 +26,10 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.files.home import TEMPORARY_PREFIX
 from neuroalign.progress import progress
+from neuroalign.reporting.site import contents
+from neuroalign.reporting.site.names import page_name
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark, load_benchmark
-from neuroalign.site import contents
-from neuroalign.site.names import page_name
 
 #: A folder with this file is a site of ours, which may be replaced.
 MARKER = ".neuroalign-site"
@@ -107,7 +107,7 @@ def write_site(
         models = [each for family in families for each in family["models"]]
         for model in progress(models, description="writing pages", unit="model"):
             pages.write(model["page"], "model.html", model=model, scores=contents.scores(model, store))
-        static = resources.files("neuroalign.site").joinpath("static")
+        static = resources.files("neuroalign.reporting.site").joinpath("static")
         with resources.as_file(static) as path:
             shutil.copytree(path, temporary / "static")
         (temporary / MARKER).write_text("Written by neuroalign leaderboard --html\n", encoding="utf-8")
@@ -126,7 +126,7 @@ class _Pages:
     def __init__(self, folder: Path, *, dataset: Dataset, correction: Correction) -> None:
         self._folder = folder
         self._environment = jinja2.Environment(
-            loader=jinja2.PackageLoader("neuroalign.site"),
+            loader=jinja2.PackageLoader("neuroalign.reporting.site"),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,

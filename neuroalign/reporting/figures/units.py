@@ -6,7 +6,16 @@ import numpy as np
 import xarray as xr
 
 from neuroalign.errors import UsageError
-from neuroalign.report.style import FAINT, INK, TWO_COLUMNS, house_style, new_axes, root_figure, shown, source
+from neuroalign.reporting.figures.style import (
+    FAINT,
+    INK,
+    TWO_COLUMNS,
+    house_style,
+    new_axes,
+    root_figure,
+    shown,
+    source,
+)
 from neuroalign.results.score import Score
 
 if TYPE_CHECKING:

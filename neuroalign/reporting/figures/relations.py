@@ -9,8 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from neuroalign.errors import UsageError, unknown_name
-from neuroalign.report.families import by_family, source_of, styles_of
-from neuroalign.report.style import (
+from neuroalign.reporting.figures.families import by_family, source_of, styles_of
+from neuroalign.reporting.figures.style import (
     FAINT,
     INK,
     FamilyStyle,
@@ -140,7 +140,7 @@ def correlation_ratio_against_unit_proportion(
     scores : iterable of Score
         By the correlation ratio, with ``unit proportion`` beside the value.
     styles, ax
-        See :func:`neuroalign.report.scores_by_family`.
+        See :func:`neuroalign.reporting.figures.scores_by_family`.
 
     Returns
     -------

@@ -14,11 +14,11 @@ from neuroalign.comparison.leaderboard_findings import describe_cautions, descri
 from neuroalign.comparison.score_groups import ScoreGroup
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.metrics import reliability
+from neuroalign.reporting.site.names import anchor, page_name
 from neuroalign.results.cautions import cautions
 from neuroalign.results.labels import label_of, write_number
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
-from neuroalign.site.names import anchor, page_name
 from neuroalign.stats import pairwise_matrix
 
 # Dimensions along which arrays are drawn, and what one point of them is.

@@ -8,8 +8,15 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from neuroalign.errors import UsageError
-from neuroalign.report.families import by_family, source_of, styles_of
-from neuroalign.report.style import FamilyStyle, house_style, legend_below, legend_height, new_axes, shown
+from neuroalign.reporting.figures.families import by_family, source_of, styles_of
+from neuroalign.reporting.figures.style import (
+    FamilyStyle,
+    house_style,
+    legend_below,
+    legend_height,
+    new_axes,
+    shown,
+)
 from neuroalign.results.score import Score
 
 if TYPE_CHECKING:
@@ -34,7 +41,7 @@ def neurons_in_order(
         With arrays, of a benchmark that scores each neuron: ``data`` holds a variable of the benchmark's name along
         ``neuroid``, as those of alignment, variance explained and correlation ratio do.
     styles, ax
-        See :func:`neuroalign.report.scores_by_family`.
+        See :func:`neuroalign.reporting.figures.scores_by_family`.
 
     Returns
     -------

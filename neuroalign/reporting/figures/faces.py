@@ -8,7 +8,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.errors import StimulusMismatchError, UsageError
-from neuroalign.report.style import LETTER, TWO_COLUMNS, house_style, new_axes, shown, source
+from neuroalign.reporting.figures.style import (
+    LETTER,
+    TWO_COLUMNS,
+    house_style,
+    new_axes,
+    shown,
+    source,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,5 +1,5 @@
 """Leaderboards as a static site: a folder of pages that open without a server or a network."""
 
-from neuroalign.site.writing import write_site
+from neuroalign.reporting.site.writing import write_site
 
 __all__ = ["write_site"]

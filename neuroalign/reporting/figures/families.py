@@ -8,7 +8,7 @@ from scipy import stats
 
 from neuroalign.errors import UsageError
 from neuroalign.names.syntax import format_spec, parse_spec
-from neuroalign.report.style import FamilyStyle, family_styles, source
+from neuroalign.reporting.figures.style import FamilyStyle, family_styles, source
 from neuroalign.results.score import Score
 from neuroalign.stats.standard_errors import standard_error
 

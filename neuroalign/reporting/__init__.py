@@ -1,0 +1,1 @@
+"""Figures, site and text: three outputs of the same tables."""

@@ -1,0 +1,1 @@
+"""Tables of scores for the terminal, Markdown, LaTeX and CSV."""
