@@ -68,7 +68,7 @@ def reproduce(
     with the reason, and loses nothing else.
     """
     from neuroalign.studies.cluster import cluster
-    from neuroalign.studies.running import plan_study, run_study
+    from neuroalign.studies.run import plan_study, run_study
 
     if address and backend is None:
         raise UsageError("--address needs --backend dask or --backend ray")

@@ -22,9 +22,9 @@ from neuroalign.results.cautions import LEAST_VARIANCE, MARK
 from neuroalign.results.labels import join_words
 from neuroalign.results.score import Score
 from neuroalign.studies.evidence import Evidence
+from neuroalign.studies.figures import Picture, in_sections
 from neuroalign.studies.findings import Finding, Verdict
-from neuroalign.studies.forest import forest
-from neuroalign.studies.pictures import Picture, in_sections
+from neuroalign.studies.forest_plot import forest
 from neuroalign.studies.study import Study
 
 _SINGULAR = {

@@ -13,7 +13,7 @@ from neuroalign.models.loading import load_model
 from neuroalign.scoring.benchmark import self_pairs
 from neuroalign.scoring.evaluate import score
 from neuroalign.studies.members import load_members
-from neuroalign.studies.running import plan_study
+from neuroalign.studies.run import plan_study
 
 
 def test_neurons_of_a_dataset_are_its_responses(dataset, tmp_path):

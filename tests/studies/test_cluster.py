@@ -16,9 +16,9 @@ from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.errors import UsageError
 from neuroalign.results.store import ResultsStore
 from neuroalign.studies import cluster as module
-from neuroalign.studies import running
+from neuroalign.studies import run as running
 from neuroalign.studies.cluster import cluster
-from neuroalign.studies.running import plan_study, run_study
+from neuroalign.studies.run import plan_study, run_study
 
 STUDY = """
 name = "mine"

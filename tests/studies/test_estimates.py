@@ -6,7 +6,7 @@ from neuroalign.model_zoo.beta_vae import BetaVAE
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import load_benchmark
 from neuroalign.scoring.evaluate import score_all
-from neuroalign.studies.estimates import SECONDS, SECONDS_OF_LATENTS, Estimates
+from neuroalign.studies.durations import SECONDS, SECONDS_OF_LATENTS, Estimates
 
 #: The size that constants are of.
 WHOLE = 2_100 * 159

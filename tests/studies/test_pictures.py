@@ -7,7 +7,7 @@ import pytest
 from neuroalign.results.score import Score
 from neuroalign.studies.claims import examine
 from neuroalign.studies.evidence import Evidence
-from neuroalign.studies.pictures import Picture, _related
+from neuroalign.studies.figures import Picture, _related
 from neuroalign.studies.study import load_study
 
 STUDY = """

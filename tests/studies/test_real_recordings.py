@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import neuroalign as na
-from neuroalign.studies.running import plan_study, run_study
+from neuroalign.studies.run import plan_study, run_study
 
 STUDIES = Path(__file__).parents[2] / "docs" / "studies"
 

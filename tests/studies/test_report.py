@@ -9,9 +9,9 @@ import pytest
 from neuroalign.results.score import Score
 from neuroalign.studies.differences import Difference
 from neuroalign.studies.evidence import Evidence
+from neuroalign.studies.figures import Picture, in_sections
 from neuroalign.studies.findings import Compared, Finding
-from neuroalign.studies.forest import forest
-from neuroalign.studies.pictures import Picture, in_sections
+from neuroalign.studies.forest_plot import forest
 from neuroalign.studies.report import (
     Claimed,
     LeftOut,

@@ -14,9 +14,10 @@ from neuroalign.errors import UsageError
 from neuroalign.model_zoo.beta_vae import BetaVAE
 from neuroalign.model_zoo.neuron_subset import NeuronSubset
 from neuroalign.results.store import ResultsStore
-from neuroalign.studies import members, running
+from neuroalign.studies import members
+from neuroalign.studies import run as running
 from neuroalign.studies.report import what_it_means
-from neuroalign.studies.running import plan_study, run_study
+from neuroalign.studies.run import plan_study, run_study
 
 STUDY = """
 name = "mine"

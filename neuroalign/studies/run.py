@@ -23,11 +23,11 @@ from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.scoring.evaluate import Failure, score_all
 from neuroalign.studies.claims import examine
-from neuroalign.studies.estimates import Estimates
+from neuroalign.studies.durations import Estimates
 from neuroalign.studies.evidence import Evidence
+from neuroalign.studies.figures import Picture, draw_figures
 from neuroalign.studies.findings import Finding, Result, correct_over_claims
 from neuroalign.studies.members import load_members
-from neuroalign.studies.pictures import Picture, draw_figures
 from neuroalign.studies.report import Claimed, LeftOut, write_report
 from neuroalign.studies.steps import Outcome, Step, run_steps
 from neuroalign.studies.study import RULES, Claim, Family, Scoring, Study, load_study
