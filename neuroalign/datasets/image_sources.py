@@ -11,6 +11,9 @@ from neuroalign.datasets.picture_faults import picture_fault
 from neuroalign.errors import DatasetError
 from neuroalign.masked import as_numbers
 
+#: Ends of the names of image files.
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
+
 #: A file, or pixels of shape (height, width[, 3]).
 ImageSource = Path | NDArray[np.uint8]
 

@@ -29,8 +29,6 @@ from neuroalign.errors import (
 from neuroalign.files.digests import digest
 from neuroalign.masked import as_labels
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
-
 
 class StimulusSet:
     """Stimuli, by id.

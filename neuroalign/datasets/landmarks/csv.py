@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from neuroalign.datasets.formats.matrix_csv import delimiter_of
+from neuroalign.datasets.formats.delimited_text import delimiter_of
 from neuroalign.datasets.landmarks.arrays import expect_near_images, landmarks
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ArrayError, DatasetError, name_some

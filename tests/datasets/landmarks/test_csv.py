@@ -20,10 +20,10 @@ def read(tmp_path):
 
 
 def test_ids_are_text_and_columns_in_any_order(read):
-    found = read("nose_y,nose_x,stimulus_id,eye_x,eye_y,chin_x,chin_y\n2,1,007,3,4,5.5,6\n1,2,x,3,4,5,-1\n")
-    assert found["stimulus"].values.tolist() == ["007", "x"]
-    assert found["landmark"].values.tolist() == ["nose", "eye", "chin"]
-    assert found.sel(stimulus="007").values.tolist() == [[1, 2], [3, 4], [5.5, 6]]
+    result = read("nose_y,nose_x,stimulus_id,eye_x,eye_y,chin_x,chin_y\n2,1,007,3,4,5.5,6\n1,2,x,3,4,5,-1\n")
+    assert result["stimulus"].values.tolist() == ["007", "x"]
+    assert result["landmark"].values.tolist() == ["nose", "eye", "chin"]
+    assert result.sel(stimulus="007").values.tolist() == [[1, 2], [3, 4], [5.5, 6]]
 
 
 def test_other_delimiters(read):
@@ -38,10 +38,10 @@ def test_what_is_written_is_read_to_the_last_bit(tmp_path):
     points = np.random.default_rng(0).uniform(0, 200, (4, 5, 2))
     array = landmarks(points, stimulus=["1", "b,c", 'd"', "ü"], landmark=list("pqrst"))
     write_landmark_csv(array, tmp_path / "x.csv")
-    found = read_landmark_csv(tmp_path / "x.csv")
-    np.testing.assert_array_equal(found.values, points)
+    result = read_landmark_csv(tmp_path / "x.csv")
+    np.testing.assert_array_equal(result.values, points)
     for name in ("stimulus", "landmark"):
-        np.testing.assert_array_equal(found[name], array[name])
+        np.testing.assert_array_equal(result[name], array[name])
 
 
 @pytest.mark.parametrize(

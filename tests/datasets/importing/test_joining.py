@@ -25,23 +25,24 @@ def bring(*files, **options):
 def test_rows_in_another_order_join_by_label(tmp_path):
     one = save(tmp_path / "one.csv", VALUES[:, :2], IDS, "ab")
     two = save(tmp_path / "two.csv", VALUES[PERMUTED, 2:], IDS[PERMUTED], "cd")
-    found = bring(one, two)
-    assert found.responses["neuroid"].values.tolist() == list("abcd")
-    np.testing.assert_array_equal(found.responses.sel(stimulus=IDS).values, VALUES)
-    assert "2 files were joined by the labels of their stimuli." in found.metadata["notes"]
+    imported = bring(one, two)
+    assert imported.responses["neuroid"].values.tolist() == list("abcd")
+    np.testing.assert_array_equal(imported.responses.sel(stimulus=IDS).values, VALUES)
+    assert "2 files were joined by the labels of their stimuli." in imported.metadata["notes"]
 
 
 def test_sessions_with_other_stimuli_lack_each_others(tmp_path):
     one = save(tmp_path / "one.csv", VALUES[:6, :2], IDS[:6], "ab")
     two = save(tmp_path / "two.csv", VALUES[2:, 2:], IDS[2:], "cd")
     with pytest.raises(
-        DatasetError, match=r"4 of 4 neurons have no trial .* stimuli x0, x1, x6, x7; leave out either"
+        DatasetError,
+        match=r"4 of 4 neurons have no trial .* stimuli x0, x1, x6, x7; leave out the neurons or",
     ):
         bring(one, two)
-    found = bring(one, two, drop=["incomplete-stimuli"])
-    assert found.responses["stimulus"].values.tolist() == ["x2", "x3", "x4", "x5"]
-    np.testing.assert_array_equal(found.responses.values, VALUES[2:6])
-    assert any("not in all files: x0, x1, x6, x7." in note for note in found.metadata["notes"])
+    imported = bring(one, two, drop=["incomplete-stimuli"])
+    assert imported.responses["stimulus"].values.tolist() == ["x2", "x3", "x4", "x5"]
+    np.testing.assert_array_equal(imported.responses.values, VALUES[2:6])
+    assert any("not in all files: x0, x1, x6, x7." in note for note in imported.metadata["notes"])
 
 
 def test_repetitions_join_in_the_order_of_their_rows(tmp_path):
@@ -79,9 +80,9 @@ def test_labels_of_neurons_stay_where_only_some_files_have_them():
 def test_files_without_labels_say_that_position_joins_them(tmp_path):
     np.save(tmp_path / "a.npy", VALUES[:, :2])
     np.save(tmp_path / "b.npy", VALUES[:, 2:])
-    found = bring(tmp_path / "a.npy", tmp_path / "b.npy")
-    np.testing.assert_array_equal(found.responses.values, VALUES)
-    assert any(note.startswith("2 files were joined by position") for note in found.metadata["notes"])
+    imported = bring(tmp_path / "a.npy", tmp_path / "b.npy")
+    np.testing.assert_array_equal(imported.responses.values, VALUES)
+    assert any(note.startswith("2 files were joined by position") for note in imported.metadata["notes"])
 
 
 # --- numbers that often stand for missing trials
@@ -92,7 +93,7 @@ def test_files_without_labels_say_that_position_joins_them(tmp_path):
     [
         (
             lambda values: values.__setitem__((slice(0, 3), 0, 0), -999),
-            "-999 is there 3 times as the one negative",
+            "-999 occurs 3 times as the only negative",
         ),
         (lambda values: values.__setitem__((slice(None), 3), 0), "In 12 trials all 6 neurons are 0"),
         (lambda values: None, None),
@@ -102,8 +103,8 @@ def test_files_without_labels_say_that_position_joins_them(tmp_path):
 def test_values_that_may_mean_missing_are_named(spoil, note):
     values = np.random.default_rng(1).poisson(5, (12, 4, 6)).astype(float) + 1
     spoil(values)
-    found = import_dataset("d", responses=values, axes="stimulus,repetition,neuroid")
-    assert sum("write NaN where a trial is missing" in text for text in found.metadata["notes"]) == (
+    imported = import_dataset("d", responses=values, axes="stimulus,repetition,neuroid")
+    assert sum("write NaN where a trial is missing" in text for text in imported.metadata["notes"]) == (
         note is not None
     )
-    assert note is None or any(text.startswith(note) for text in found.metadata["notes"])
+    assert note is None or any(text.startswith(note) for text in imported.metadata["notes"])

@@ -85,7 +85,7 @@ def test_an_import_with_bad_landmarks_leaves_nothing(faces, file):
         import_dataset("cells", images=faces, landmarks=file("z,1,2,3,4,5,6"), **options)
     with pytest.raises(DatasetError, match=r"landmark chin of stimulus 'a' lies at \(9, 90\), far outside"):
         import_dataset("cells", images=faces, landmarks=file("a,4,4,14,4,9,90"), **options)
-    with pytest.raises(UsageError, match="give those, too, with --images"):
+    with pytest.raises(UsageError, match="give the images, too, with --images"):
         import_dataset("cells", landmarks=file(*ROWS), **options)
     assert added_names() == []
 

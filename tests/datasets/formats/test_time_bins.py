@@ -49,10 +49,12 @@ def file(tmp_path):
     ],
 )
 def test_bins_are_weighted_by_their_length(file, window, value):
-    found = import_dataset("d", responses=file, window=window)
-    np.testing.assert_allclose(found.responses.values[:, 0], value * np.arange(1, 7), rtol=1e-14)
-    assert found.metadata["window_ms"] == list(window)
-    averaged = [note for note in found.metadata["notes"] if "were averaged, weighted by their length" in note]
+    imported = import_dataset("d", responses=file, window=window)
+    np.testing.assert_allclose(imported.responses.values[:, 0], value * np.arange(1, 7), rtol=1e-14)
+    assert imported.metadata["window_ms"] == list(window)
+    averaged = [
+        note for note in imported.metadata["notes"] if "were averaged, weighted by their length" in note
+    ]
     assert bool(averaged) == (window != (70, 170))
 
 
@@ -111,14 +113,14 @@ def test_a_window_that_cannot_be_followed_is_refused(tmp_path, dataset):
     from neuroalign.datasets.formats.brainio import write_brainio
 
     write_brainio(dataset, tmp_path / "x.nc")
-    with pytest.raises(UsageError, match="does not say when its responses were recorded"):
+    with pytest.raises(UsageError, match="does not give the times of its responses"):
         import_dataset("d", responses=tmp_path / "x.nc", window=(0, 100))
 
 
 def test_units_of_time_are_milliseconds(tmp_path):
     array, _ = read_brainio(write(tmp_path / "x.nc", units="ms"))
     assert array["time_bin_start"].values.tolist() == STARTS
-    with pytest.raises(DatasetError, match=r"time_bin_start of .* must be in milliseconds, not in s$"):
+    with pytest.raises(DatasetError, match=r"time_bin_start of .* must be in milliseconds, got s$"):
         read_brainio(write(tmp_path / "y.nc", units="s"))
 
 
@@ -157,9 +159,9 @@ def test_labels_in_the_file_are_not_overwritten(file, option, message):
 
 def test_labels_that_say_nothing_give_way(tmp_path):
     path = write(tmp_path / "x.nc", region=("unknown", "", "V4"), animal=("a", "a", "a"))
-    found = import_dataset("d", responses=path, window=(0, 70), region="V4", animal="A")
-    assert found.recording["region"].values.tolist() == ["V4"] * 3
-    assert found.recording["animal"].values.tolist() == ["A"] * 3
+    imported = import_dataset("d", responses=path, window=(0, 70), region="V4", animal="A")
+    assert imported.recording["region"].values.tolist() == ["V4"] * 3
+    assert imported.recording["animal"].values.tolist() == ["A"] * 3
 
 
 def test_a_table_that_contradicts_the_file_is_refused(tmp_path):

@@ -90,10 +90,10 @@ def test_landmarks_of_one_side_only_have_no_partner():
 def test_landmarks_pair_by_id():
     array = some("dbca")
     stimuli = image_set("abcd", array)
-    found = stimuli.select(["c", "a"]).points(10)
-    assert found["stimulus"].values.tolist() == ["a", "c"]
+    result = stimuli.select(["c", "a"]).points(10)
+    assert result["stimulus"].values.tolist() == ["a", "c"]
     # 20 × 10 pixels become 10 × 10.
-    np.testing.assert_allclose(found.values, array.sel(stimulus=["a", "c"]).values * [0.5, 1])
+    np.testing.assert_allclose(result.values, array.sel(stimulus=["a", "c"]).values * [0.5, 1])
     np.testing.assert_array_equal(stimuli.select(["c"]).landmarks, array.sel(stimulus=["c"]))
 
 

@@ -18,16 +18,16 @@ from neuroalign.errors import DatasetError
 
 def test_round_trip(dataset, tmp_path):
     write_folder(dataset, tmp_path / "d")
-    found = read_folder(tmp_path / "d")
-    xr.testing.assert_identical(found.recording, dataset.recording)
-    pd.testing.assert_frame_equal(found.truth, dataset.truth, check_names=False)
+    result = read_folder(tmp_path / "d")
+    xr.testing.assert_identical(result.recording, dataset.recording)
+    pd.testing.assert_frame_equal(result.truth, dataset.truth, check_names=False)
     pd.testing.assert_frame_equal(
-        found.stimuli.table.drop(columns="filename"), dataset.stimuli.table, check_names=False, rtol=1e-15
+        result.stimuli.table.drop(columns="filename"), dataset.stimuli.table, check_names=False, rtol=1e-15
     )
-    np.testing.assert_array_equal(found.stimuli.pixels(), dataset.stimuli.pixels())
-    assert found.content_hash != ""
-    assert (found.simulated, found.averaged, found.identifier) == (True, False, "single")
-    assert found.stimuli.mirror_training
+    np.testing.assert_array_equal(result.stimuli.pixels(), dataset.stimuli.pixels())
+    assert result.content_hash != ""
+    assert (result.simulated, result.averaged, result.identifier) == (True, False, "single")
+    assert result.stimuli.mirror_training
 
 
 def test_content_hash_survives(tmp_path, dataset):
@@ -62,12 +62,12 @@ def test_any_text_can_be_an_id(tmp_path_factory, stimuli, neuroids, data):
     )
     path = tmp_path_factory.mktemp("folder") / "d"
     write_folder(made, path)
-    found = read_folder(path)
-    xr.testing.assert_identical(found.recording, made.recording)
-    assert found.stimuli.ids.tolist() == stimuli
-    np.testing.assert_array_equal(found.stimuli.pixels(), made.stimuli.pixels())
-    assert found.metadata["description"] == stimuli[0]
-    assert found.metadata["notes"] == neuroids
+    result = read_folder(path)
+    xr.testing.assert_identical(result.recording, made.recording)
+    assert result.stimuli.ids.tolist() == stimuli
+    np.testing.assert_array_equal(result.stimuli.pixels(), made.stimuli.pixels())
+    assert result.metadata["description"] == stimuli[0]
+    assert result.metadata["notes"] == neuroids
 
 
 def test_images_are_named_after_their_stimuli_where_that_is_safe(tmp_path):

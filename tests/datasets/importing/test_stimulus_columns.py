@@ -50,10 +50,10 @@ def bring(stimuli, images=None, **options):
     )
 
 
-def brightness_follows(found):
-    pixels = found.stimuli.select(found.responses["stimulus"].values).pixels()
+def brightness_follows(imported):
+    pixels = imported.stimuli.select(imported.responses["stimulus"].values).pixels()
     levels = np.rint(np.median(pixels, axis=(1, 2)) * 255)
-    return found.responses.values[:, 0].tolist() == levels.tolist()
+    return imported.responses.values[:, 0].tolist() == levels.tolist()
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,12 @@ def brightness_follows(found):
     ],
 )
 def test_the_column_is_found_whatever_its_letters(table, images, column, values):
-    found = bring(table({column: values, "category": list("ababab")}), images)
-    assert brightness_follows(found)
-    assert found.responses["stimulus"].values.tolist() == sorted(IDS)
+    imported = bring(table({column: values, "category": list("ababab")}), images)
+    assert brightness_follows(imported)
+    assert imported.responses["stimulus"].values.tolist() == sorted(IDS)
     canonical = "filename" if values is not IDS else "stimulus_id"
     note = f"Column {column} of the stimulus table is taken as {canonical}."
-    assert (note in found.metadata["notes"]) == (column != canonical)
+    assert (note in imported.metadata["notes"]) == (column != canonical)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_files_without_images_are_not_numbered_by_position(table):
 def test_two_columns_of_files_must_agree(images):
     with pytest.raises(
         StimulusMismatchError,
-        match=r"column 'picture' .* names the image im00\.png for stimulus im03, which got another",
+        match=r"column 'picture' .* names the image im00\.png for stimulus im03, which has another",
     ):
         bring(pd.DataFrame({"stimulus_id": IDS, "picture": sorted(FILES)}), images)
     assert brightness_follows(bring(pd.DataFrame({"stimulus_id": IDS, "picture": FILES}), images))
@@ -150,13 +150,15 @@ def test_missing_ids_are_errors(table, column, missing):
 
 
 def test_columns_of_the_same_name_are_refused():
-    with pytest.raises(DatasetError, match="has the columns Stimulus_ID, StimulusId, which mean the same"):
+    with pytest.raises(
+        DatasetError, match="has the columns Stimulus_ID, StimulusId, which have the same meaning"
+    ):
         bring(pd.DataFrame({"Stimulus_ID": IDS, "StimulusId": IDS[::-1]}))
 
 
 def test_marks_are_found_whatever_their_letters(table):
-    found = bring(table({"stimulus_id": IDS, "Training": [True, False] * 3}))
-    assert found.stimuli.training().ids.tolist() == IDS[::2]
+    imported = bring(table({"stimulus_id": IDS, "Training": [True, False] * 3}))
+    assert imported.stimuli.training().ids.tolist() == IDS[::2]
 
 
 def test_the_table_of_a_dataset_names_its_stimuli(images):
@@ -171,7 +173,7 @@ def test_the_table_of_a_dataset_names_its_stimuli(images):
 def test_an_id_means_one_image(images):
     table = pd.DataFrame({"stimulus_id": list("aabcde"), "filename": FILES})
     with pytest.raises(
-        StimulusMismatchError, match="gives 1 stimuli several file names: a; a stimulus id must mean"
+        StimulusMismatchError, match="gives 1 stimuli several file names: a; a stimulus id must denote"
     ):
         bring(table, images)
 
@@ -185,7 +187,7 @@ def test_rows_with_more_cells_than_the_header_are_refused(tmp_path):
 def test_inputs_of_other_kinds_are_named():
     from neuroalign.errors import UsageError
 
-    with pytest.raises(UsageError, match=r"stimuli must be a path or a pandas\.DataFrame, not list"):
+    with pytest.raises(UsageError, match=r"stimuli must be a path or a pandas\.DataFrame, got list"):
         bring(IDS)
-    with pytest.raises(UsageError, match="images must be a path, not ndarray"):
+    with pytest.raises(UsageError, match="images must be a path, got ndarray"):
         bring(None, np.zeros((6, 4, 4)))

@@ -89,8 +89,6 @@ def test_add_says_what_was_left_out(run, tmp_path):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--window", "400,100"], "must start before it ends"),
-        (["--window", "soon"], "is not START,END in milliseconds, for example 100,400"),
         (["--drop", "everything"], "is not one of"),
         (["--format", "excel"], "is not one of"),
     ],
@@ -193,9 +191,24 @@ def test_remove_without_asking(run, added):
     assert added_names() == []
 
 
+@pytest.mark.parametrize(
+    ("window", "message"),
+    [
+        ("400,100", "the window 400,100 must start before it ends, both in milliseconds"),
+        ("soon", "the window must be two numbers START,END in milliseconds, such as 100,400; got 'soon'"),
+    ],
+)
+def test_wrong_windows(run, tmp_path, window, message):
+    (tmp_path / "x.nc").write_bytes(b"CDF")
+    result = run("add", "cells", "--responses", tmp_path / "x.nc", "--window", window)
+    assert isinstance(result.exception, UsageError)
+    assert str(result.exception) == message
+    assert added_names() == []
+
+
 def test_export(run, added, tmp_path):
     target = tmp_path / "out.nc"
-    assert run("export", "cells", target, "--format", "brainio").exit_code == 0
+    assert run("export", "cells", target).exit_code == 0
     result = run("export", "cells", target)
     assert isinstance(result.exception, DatasetError)
     assert "--force" in str(result.exception)
@@ -205,7 +218,7 @@ def test_export(run, added, tmp_path):
 
 
 def test_every_command_explains_itself(run):
-    for command in ("add", "list", "info", "validate", "remove", "export"):
+    for command in ("add", "formats", "list", "info", "validate", "landmarks", "remove", "export"):
         result = run(command, "--help")
         assert result.exit_code == 0
         assert "Usage:" in result.stdout
@@ -227,7 +240,7 @@ def test_add_says_which_variable_it_took(run, tmp_path):
     scipy.io.savemat(tmp_path / "x.mat", {"resp": MEANS, "names": "abc", "rate": 30.0})
     result = run("add", "cells", "--responses", tmp_path / "x.mat", "--axes", "neuroid,stimulus")
     assert result.exit_code == 0
-    note = "Responses are the variable resp (3 × 4) of x.mat; passed over: rate (1 × 1), names (text)."
+    note = "Responses are the variable resp (3 × 4) of x.mat; ignored: rate (1 × 1), names (text)."
     assert f"neuroalign: note: {note}\n" in result.stderr
     assert note in json.loads(run("info", "cells", "--json").stdout)["notes"]
 
@@ -242,8 +255,29 @@ def test_add_takes_plain_hdf5_in_a_stated_order(run, tmp_path):
     assert "3 recorded neurons × 4 stimuli" in run("add", "cells", *args).stdout
 
 
-def test_formats_are_those_that_can_be_read():
-    from neuroalign.cli.data import _FORMATS
-    from neuroalign.datasets.formats.detect import FORMATS
+def test_formats_are_listed_with_their_options(run):
+    lines = run("formats").stdout.splitlines()
+    assert lines[:4] == [
+        "brainio  BrainIO netCDF, as of Brain-Score (.nc)",
+        "         --window",
+        "csv      matrix as text with commas, semicolons or tabs (.csv, .tsv, .txt)",
+        "         --csv-labels",
+    ]
+    rows = {row["format"]: row for row in json.loads(run("formats", "--json").stdout)}
+    assert list(rows) == ["brainio", "csv", "hdf5", "matlab", "npy", "npz", "rasters"]
+    assert rows["rasters"] == {
+        "format": "rasters",
+        "title": "rasters of the Neural Decoding Toolbox: folder, archive or files",
+        "suffixes": [".zip"],
+        "options": ["window", "stimulus_labels"],
+        "gives": ["recording", "stimuli"],
+    }
 
-    assert _FORMATS == FORMATS
+
+@pytest.mark.parametrize(
+    "command", ["add", "formats", "list", "info", "validate", "landmarks", "remove", "export"]
+)
+def test_help_fits_into_80_columns(run, command):
+    result = run(command, "--help", terminal_width=80)
+    assert result.exit_code == 0
+    assert max(map(len, result.stdout.splitlines())) <= 80
