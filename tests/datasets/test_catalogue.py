@@ -42,7 +42,7 @@ def test_registered_datasets(monkeypatch, added):
     monkeypatch.setitem(datasets._objects, "made", lambda: added)
     monkeypatch.setitem(datasets._objects, "wrong", lambda: 3)
     assert load_dataset("made") is added
-    with pytest.raises(DatasetError, match="'wrong' is registered as int, not as a Dataset"):
+    with pytest.raises(DatasetError, match="'wrong' must be registered as a Dataset, got int"):
         load_dataset("wrong")
 
 

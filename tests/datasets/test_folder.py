@@ -187,7 +187,7 @@ def test_damaged_folders_say_what_is_wrong(written):
     (written / "stimuli.csv").write_text("id\na\n")
     expect("needs the column stimulus_id; it has id")
     (written / "stimuli.csv").write_text("stimulus_id,training\na,perhaps\n")
-    expect("column training of .* must hold true or false, not 'perhaps'")
+    expect("column training of .* must hold true or false, got 'perhaps'")
     (written / "dataset.toml").write_text("identifier = ")
     expect(r"cannot read .*dataset\.toml")
     (written / "dataset.toml").unlink()

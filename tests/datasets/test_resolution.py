@@ -11,7 +11,7 @@ from neuroalign.datasets.folder import write_folder
 from neuroalign.errors import NeuroalignWarning, UnknownNameError
 from neuroalign.model_zoo.training.images.sources import open_stimuli
 
-NOTE = "demo names both a dataset and a folder here; the dataset is taken, and ./demo would be the other"
+NOTE = "demo names both a dataset and a folder here; the dataset is used; write ./demo for the folder"
 
 
 @pytest.fixture

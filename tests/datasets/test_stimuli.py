@@ -62,7 +62,7 @@ def test_every_stimulus_needs_its_image_if_there_are_any():
     assert repr(bare) == "<StimulusSet bare: 6 stimuli, no images>"
     with refused(
         "the stimulus set 'bare' has no images, and this model needs them; "
-        "use a model that needs none, such as neurons:DATASET or neuron_subset",
+        "use a model without images, such as neurons:DATASET or neuron_subset",
         MissingImagesError,
     ):
         bare.pixels()
@@ -114,7 +114,7 @@ def test_grey_and_colour():
     # ITU-R 601-2: red weighs 299/1000.
     np.testing.assert_allclose(StimulusSet.from_arrays(red).pixels(), 0.299, atol=1 / 255)
     np.testing.assert_array_equal(make_set().pixels(channels=3)[..., 1], make_set().pixels())
-    with refused("channels must be 1 (grey) or 3 (RGB), not 4"):
+    with refused("channels must be 1 (grey) or 3 (RGB), got 4"):
         make_set().pixels(channels=4)
 
 
@@ -131,14 +131,14 @@ def test_size_changes_only_what_has_another():
         StimulusSet.from_arrays(PIXELS[:, :, :4]).pixels(4), PIXELS[:, :, :4] / np.float32(255)
     )
     assert make_set().pixels(7).shape == (6, 7, 7)
-    with refused("size must be at least 1 pixel, not 0"):
+    with refused("size must be at least 1 pixel, got 0"):
         make_set().pixels(0)
 
 
 def test_images_of_several_sizes_need_one():
     images = {"a": np.zeros((4, 4), np.uint8), "b": np.zeros((6, 4), np.uint8)}
     stimuli = StimulusSet("mixed", pd.DataFrame(index=["a", "b"]), images)
-    with refused("the images of 'mixed' differ in size ((4, 4), (6, 4)); give a size"):
+    with refused("images must have one size, got (4, 4), (6, 4); give a size"):
         stimuli.pixels()
     assert stimuli.pixels(4).shape == (2, 4, 4)
 
@@ -163,23 +163,23 @@ def test_from_arrays():
 @pytest.mark.parametrize(
     ("images", "ids", "message"),
     [
-        (np.zeros((3, 4)), None, "images must be (n, height, width[, 3]), not (3, 4)"),
-        (np.zeros((3, 4, 4, 2)), None, "images must be (n, height, width[, 3]), not (3, 4, 4, 2)"),
+        (np.zeros((3, 4)), None, "images must be (n, height, width[, 3]), got (3, 4)"),
+        (np.zeros((3, 4, 4, 2)), None, "images must be (n, height, width[, 3]), got (3, 4, 4, 2)"),
         (np.zeros((3, 4, 4)), ["a"], "1 ids were given for 3 images"),
         (
             np.full((1, 2, 2), 1.5),
             None,
-            "images must be uint8, or floats in [0, 1]; these are float64 from 1.5 to 1.5",
+            "images must be uint8, or floats in [0, 1], got float64 from 1.5 to 1.5",
         ),
         (
             np.full((1, 2, 2), np.nan),
             None,
-            "images must be uint8, or floats in [0, 1]; these are float64 from nan to nan",
+            "images must be uint8, or floats in [0, 1], got float64 from nan to nan",
         ),
         (
             np.arange(4).reshape(1, 2, 2),
             None,
-            "images must be uint8, or floats in [0, 1]; these are int64 from 0 to 3",
+            "images must be uint8, or floats in [0, 1], got int64 from 0 to 3",
         ),
     ],
 )

@@ -16,7 +16,7 @@ AXES = ("neuroid", "stimulus", "repetition")
 
 @dataclass(frozen=True)
 class BareArray:
-    """An array as its file holds it; the user names its axes.
+    """Array as its file holds it, without names of its axes.
 
     Parameters
     ----------

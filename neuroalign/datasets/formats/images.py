@@ -76,7 +76,7 @@ def ids_of_images(names: Sequence[str], order: Order | None = None) -> list[str]
     Raises
     ------
     DatasetError
-        If the two orders differ and `order` is None: the pairing of images and responses would be a guess.
+        If the two orders differ and `order` is not given: the pairing of images and responses would be a guess.
     """
     if order is not None and order not in get_args(Order):
         raise UsageError(f"--image-order must be name or number, got {order!r}")

@@ -165,7 +165,7 @@ class Reader(ABC):
 
 
 class ArrayReader(Reader):
-    """Reader of files with an array whose axes the user names with ``--axes``.
+    """Reader of files with an array; the user names its axes with ``--axes``.
 
     Several files hold further neurons. The importer names the axes, joins the files, and names the stimuli.
 

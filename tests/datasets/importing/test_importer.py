@@ -123,7 +123,7 @@ def test_whatever_fails_leaves_nothing_behind(zipped, nothing_is_left, faces, mo
 
 def test_a_table_that_cannot_be_read_back_leaves_nothing_behind(nothing_is_left):
     table = pd.DataFrame({"stimulus_id": list("abcd"), "training": ["yes", "no", "perhaps", "no"]})
-    with pytest.raises(DatasetError, match="must hold true or false, not 'perhaps'"):
+    with pytest.raises(DatasetError, match="must hold true or false, got 'perhaps'"):
         import_dataset("d", responses=MEANS, axes="neuroid,stimulus", stimuli=table)
     assert nothing_is_left()
 

@@ -39,13 +39,13 @@ def test_labels():
 
 def test_what_is_refused():
     points = np.tile(FACE, (2, 1, 1))
-    with refused("landmarks must be (n_stimuli, n_landmarks, 2), not (7, 2)"):
+    with refused("landmarks must be (n_stimuli, n_landmarks, 2), got (7, 2)"):
         landmarks(FACE, stimulus="a", landmark=NAMES)
     with refused("6 labels were given for 7 along landmark"):
         landmarks(points, stimulus=["a", "b"], landmark=NAMES[1:])
     with refused("landmarks repeat along stimulus: a"):
         landmarks(points, stimulus=["a", "a"], landmark=NAMES)
-    with refused("there must be three landmarks at least, not 2"):
+    with refused("landmarks must be at least three for each stimulus, got 2"):
         landmarks(points[:, :2], stimulus=["a", "b"], landmark=NAMES[:2])
     with refused("all landmarks lie at one place in b"):
         landmarks(np.stack([FACE, 0 * FACE + 3]), stimulus=["a", "b"], landmark=NAMES)

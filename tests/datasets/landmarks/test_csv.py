@@ -51,15 +51,15 @@ def test_what_is_written_is_read_to_the_last_bit(tmp_path):
         (HEADER + ",1,2,3,4,5,6\n", "row 2 of .* has no stimulus_id"),
         (
             "stimulus_id,eye_x,eye_y,nose_x\na,1,2,3\n",
-            "for each landmark beside stimulus_id; nose_y does not",
+            "for each landmark beside stimulus_id; columns without a partner: nose_y",
         ),
-        ("stimulus_id,eye_x,eye_y,age\na,1,2,3\n", "age does not pair up"),
-        ("stimulus_id\na\n", "there is nothing does not pair up"),
-        (HEADER + "a,1,2,3,left,5,6\n", "must hold numbers; nose_y does not"),
+        ("stimulus_id,eye_x,eye_y,age\na,1,2,3\n", "columns without a partner: age"),
+        ("stimulus_id\na\n", "columns without a partner: none"),
+        (HEADER + "a,1,2,3,left,5,6\n", "must hold numbers; columns of text: nose_y"),
         (HEADER + "a,1,2,3,,5,6\n", "landmark nose of stimulus 'a' has no finite position"),
         (HEADER + "a,1,2,3,inf,5,6\n", "landmark nose of stimulus 'a' has no finite position"),
         (HEADER + "a,1,2,3,4,5,6\na,1,2,3,4,5,6\n", "landmarks repeat along stimulus: a"),
-        ("stimulus_id,eye_x,eye_y,nose_x,nose_y\na,1,2,3,4\n", "must be three landmarks at least, not 2"),
+        ("stimulus_id,eye_x,eye_y,nose_x,nose_y\na,1,2,3,4\n", "must be at least three for each stimulus, got 2"),
     ],
 )
 def test_what_is_refused(read, text, message):

@@ -81,7 +81,7 @@ def test_faces_without_landmarks_and_landmarks_without_face_are_told(faces, file
 
 def test_an_import_with_bad_landmarks_leaves_nothing(faces, file):
     options = {"responses": MEANS, "axes": "neuroid,stimulus"}
-    with pytest.raises(DatasetError, match=r"no stimulus in .*marks\.csv is one of 'cells': it has z"):
+    with pytest.raises(DatasetError, match=r"no stimulus in .*marks\.csv is in the set 'cells': the file has z"):
         import_dataset("cells", images=faces, landmarks=file("z,1,2,3,4,5,6"), **options)
     with pytest.raises(DatasetError, match=r"landmark chin of stimulus 'a' lies at \(9, 90\), far outside"):
         import_dataset("cells", images=faces, landmarks=file("a,4,4,14,4,9,90"), **options)
