@@ -1,11 +1,14 @@
 """The command ``neuroalign data add``: import of a recording."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from neuroalign.cli.data_text import one_line
+
+if TYPE_CHECKING:
+    from neuroalign.datasets.formats.reader import ReaderOption
 
 _DROPS = ("incomplete-neuroids", "incomplete-stimuli", "constant-neuroids")
 
@@ -52,7 +55,7 @@ class _Add(click.Command):
         own = {param.name for param in self.params}
         readers = all_readers()
         takers: dict[str, list[str]] = {}
-        options = {}
+        options: dict[str, ReaderOption] = {}
         for name, reader in readers.items():
             for option in reader.options:
                 if option.name in own:

@@ -31,7 +31,7 @@ def known_reliability(monkeypatch):
 @pytest.fixture
 def run():
     def call(*args, **options):
-        return CliRunner().invoke(data, [str(each) for each in args], **options)
+        return CliRunner().invoke(data, [str(arg) for arg in args], **options)
 
     return call
 
@@ -123,7 +123,7 @@ def test_list(run, added):
     assert run("list").stdout == "cells: 3 recorded neurons × 4 stimuli, averaged, no images\n"
     listed = json.loads(run("list", "--json").stdout)
     assert listed["folder"] == str(datasets_folder())
-    assert [each["name"] for each in listed["datasets"]] == ["cells"]
+    assert [row["name"] for row in listed["datasets"]] == ["cells"]
 
 
 def test_list_of_none(run):
@@ -227,7 +227,7 @@ def test_every_command_explains_itself(run):
 
 
 def test_help_is_quick():
-    """What --help imports must not load the numerics."""
+    """The modules that --help imports must not load the numerics."""
     code = (
         "import sys; import neuroalign.cli.data; "
         "print([m for m in ('numpy', 'xarray', 'pandas', 'torch', 'h5py') if m in sys.modules])"

@@ -53,7 +53,7 @@ def test_any_text_can_be_an_id(tmp_path_factory, stimuli, neuroids, data):
     shape = (len(stimuli), len(neuroids))
     size = shape[0] * shape[1]
     values = data.draw(st.lists(st.floats(allow_infinity=False), min_size=size, max_size=size))
-    images = {each: np.full((2, 3), i, dtype=np.uint8) for i, each in enumerate(stimuli)}
+    images = {name: np.full((2, 3), i, dtype=np.uint8) for i, name in enumerate(stimuli)}
     made = Dataset(
         identifier="d",
         recording=arrays.recording(np.reshape(values, shape), stimulus_id=stimuli, neuroid_id=neuroids),
@@ -72,14 +72,14 @@ def test_any_text_can_be_an_id(tmp_path_factory, stimuli, neuroids, data):
 
 def test_images_are_named_after_their_stimuli_where_that_is_safe(tmp_path):
     def names(ids):
-        images = {each: np.zeros((2, 2), dtype=np.uint8) for each in ids}
+        images = {name: np.zeros((2, 2), dtype=np.uint8) for name in ids}
         table = pd.DataFrame(index=pd.Index(ids))
         recording = arrays.recording(np.arange(float(len(ids)))[:, None], stimulus_id=ids, neuroid_id=["n"])
         path = tmp_path / str(len(list(tmp_path.iterdir())))
         write_folder(
             Dataset(identifier="d", recording=recording, stimuli=StimulusSet("s", table, images)), path
         )
-        return sorted(each.name for each in (path / "images").iterdir())
+        return sorted(path.name for path in (path / "images").iterdir())
 
     assert names(["face_1", "face-2"]) == ["face-2.png", "face_1.png"]
     assert names(["../../evil", "a/b"]) == ["00000.png", "00001.png"]
@@ -105,7 +105,7 @@ def test_replacing_leaves_nothing_of_the_old(dataset, dataset_factory, tmp_path)
     write_folder(dataset_factory(n_stimuli=7), tmp_path / "d", replace=True)
     assert len(read_folder(tmp_path / "d").stimuli) == 7
     assert len(list((tmp_path / "d" / "images").iterdir())) == 7
-    assert [each.name for each in tmp_path.iterdir()] == ["d"]
+    assert [path.name for path in tmp_path.iterdir()] == ["d"]
 
 
 def test_a_failure_while_writing_keeps_the_old(dataset, dataset_factory, tmp_path, monkeypatch):
@@ -119,7 +119,7 @@ def test_a_failure_while_writing_keeps_the_old(dataset, dataset_factory, tmp_pat
     with pytest.raises(OSError, match="full"):
         write_folder(dataset_factory(n_stimuli=7), tmp_path / "d", replace=True)
     assert read_folder(tmp_path / "d").content_hash == before
-    assert [each.name for each in tmp_path.iterdir()] == ["d"]
+    assert [path.name for path in tmp_path.iterdir()] == ["d"]
 
 
 def test_a_failure_while_renaming_restores_the_old(dataset, dataset_factory, tmp_path, monkeypatch):
@@ -137,7 +137,7 @@ def test_a_failure_while_renaming_restores_the_old(dataset, dataset_factory, tmp
     with pytest.raises(OSError, match="no"):
         write_folder(dataset_factory(n_stimuli=7), tmp_path / "d", replace=True)
     assert len(read_folder(tmp_path / "d").stimuli) == 120
-    assert [each.name for each in tmp_path.iterdir()] == ["d"]
+    assert [path.name for path in tmp_path.iterdir()] == ["d"]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""One rule says what a name is: for scoring, for training, and for changing a dataset."""
+"""One rule decides between a name and a path: for scoring, for training, and for changing a dataset."""
 
 from pathlib import Path
 

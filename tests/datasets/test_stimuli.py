@@ -35,7 +35,7 @@ def make_set(*, table=TABLE, pixels=PIXELS, name="faces", **options):
 @pytest.fixture
 def files(tmp_path):
     """The images as files, by id."""
-    paths = {each: tmp_path / f"{each}.png" for each in IDS}
+    paths = {name: tmp_path / f"{name}.png" for name in IDS}
     for path, pixels in zip(paths.values(), PIXELS, strict=True):
         Image.fromarray(pixels).save(path)
     return paths
@@ -146,7 +146,7 @@ def test_images_of_several_sizes_need_one():
 @given(st.integers(1, 8))
 def test_batches_are_the_pixels_in_pieces(batch_size):
     batches = list(make_set().batches(batch_size, size=3))
-    assert [len(each) for each in batches[:-1]] == [batch_size] * (len(batches) - 1)
+    assert [len(batch) for batch in batches[:-1]] == [batch_size] * (len(batches) - 1)
     np.testing.assert_array_equal(np.concatenate(batches), make_set().pixels(3))
 
 
@@ -238,10 +238,10 @@ def test_content_is_the_same_under_another_name_and_in_another_order(files):
     shuffled = StimulusSet("s", TABLE.iloc[order], {IDS[i]: PIXELS[i] for i in order})
     assert shuffled.content_hash == expected
     assert make_set().select(IDS[::-1]).content_hash == expected
-    renamed = {each: path.rename(path.with_name(f"x{path.name}")) for each, path in files.items()}
+    renamed = {name: path.rename(path.with_name(f"x{path.name}")) for name, path in files.items()}
     on_disk = StimulusSet("s", TABLE, renamed).content_hash
-    for each, path in renamed.items():
-        path.rename(files[each])
+    for name, path in renamed.items():
+        path.rename(files[name])
     assert StimulusSet("s", TABLE, files).content_hash == on_disk
 
 
@@ -260,7 +260,7 @@ def test_content_is_another_with_one_pixel_id_mark_or_mirror(files):
         StimulusSet("s", TABLE),
         StimulusSet("s", TABLE.rename({"a": "g"}), dict(zip("gbcdef", PIXELS, strict=True))),
     ]
-    assert len({each.content_hash for each in sets}) == len(sets)
+    assert len({stimuli.content_hash for stimuli in sets}) == len(sets)
     before = StimulusSet("s", TABLE, files).content_hash
     Image.fromarray(pixels[5]).save(files["f"])
     assert StimulusSet("s", TABLE, files).content_hash != before

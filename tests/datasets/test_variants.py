@@ -28,16 +28,16 @@ def test_without_the_column_each_stimulus_is_its_own_original():
 
 
 def test_variants_and_their_original_are_one_group_and_missing_values_are_originals():
-    known = stimuli(["a", "a_flip", "b", "c", "d_dark", "d_flip"], [None, "a", np.nan, "", "d", "d"])
+    stimulus_set = stimuli(["a", "a_flip", "b", "c", "d_dark", "d_flip"], [None, "a", np.nan, "", "d", "d"])
     ids = ["a", "a_flip", "b", "c", "d_dark", "d_flip"]
-    assert known.groups(ids).tolist() == [0, 0, 1, 2, 3, 3]
-    # Labels follow the smallest id, whatever the order of the ids.
-    assert known.groups(ids[::-1]).tolist() == [3, 3, 2, 1, 0, 0]
-    originals = known.originals(ids)
+    assert stimulus_set.groups(ids).tolist() == [0, 0, 1, 2, 3, 3]
+    # Labels follow the smallest id, for every order of the ids.
+    assert stimulus_set.groups(ids[::-1]).tolist() == [3, 3, 2, 1, 0, 0]
+    originals = stimulus_set.originals(ids)
     assert (originals.n, originals.provenance) == (4, {"n_originals": 4})
     assert originals.notes("folds") == ["folds keep the 4 originals together"]
     with pytest.raises(StimulusMismatchError, match="1 stimuli are not in the stimulus set 'toy': x"):
-        known.groups(["a", "x"])
+        stimulus_set.groups(["a", "x"])
 
 
 @given(st.permutations(range(12)), st.lists(st.sampled_from(["", "p", "q", "r"]), min_size=12, max_size=12))

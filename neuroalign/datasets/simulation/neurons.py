@@ -5,7 +5,7 @@ Neuron j has for image i the expected spike count
     μ_ij = b_j + g_j · ln(1 + exp(s_ij)),   s_ij = Σ_k w_jk · f_ik,
 
 with the factors f standardised (a uniform variable on [-1, 1] times √3): a ramp along one direction
-of the factors that flattens where the rate cannot fall further. Counts of single presentations are
+of the factors that flattens where the rate approaches the baseline. Counts of single presentations are
 Poisson. Baselines b and gains g are log-normal.
 """
 

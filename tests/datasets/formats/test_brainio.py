@@ -1,8 +1,8 @@
-"""Files of brainio's own making open here; files of ours open by the steps of brainio's loader.
+"""Files that brainio wrote open here, and files that neuroalign wrote open by the steps of brainio's loader.
 
-The three files in ``brainio_files`` were written by brainio 1.1.0 under xarray 2022.3, whose loader
-also opened the files that ``write_brainio`` writes of all four real recording sets. brainio needs an
-xarray too old to stand beside ours, so the tests follow its loader's steps with today's xarray.
+brainio 1.1.0 wrote the three files in ``brainio_files`` under xarray 2022.3. Its loader also opened the files that
+``write_brainio`` writes for all four real recordings. brainio needs an older xarray than neuroalign, so the tests
+follow the steps of its loader with the present xarray.
 """
 
 from pathlib import Path

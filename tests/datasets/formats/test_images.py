@@ -81,8 +81,8 @@ def test_ids_are_unique_and_find_their_images(tmp_path_factory, names):
     result = match_images(ids, images)
     assert sorted(result.values()) == sorted(images.values())
     assert all(
-        str(path).removesuffix(path.suffix).endswith(each.removesuffix(path.suffix))
-        for each, path in result.items()
+        str(path).removesuffix(path.suffix).endswith(name.removesuffix(path.suffix))
+        for name, path in result.items()
     )
 
 

@@ -99,7 +99,7 @@ def test_chosen_labels_make_the_stimulus(folder):
     # lupo saw person 1 three times: two fronts and a left
     of_lupo = array.values[:, 1][array["stimulus_id"].values == "1"]
     assert of_lupo.tolist() == [3, 1, 6]
-    # what differs within a stimulus does not describe it
+    # a label that differs within a stimulus does not describe it
     assert table.columns.tolist() == ["person"]
     array, table = read_rasters([folder], window=(1, 11), stimulus_labels=["view", "person"])
     assert table.index.tolist() == ["front_1", "front_2", "left_1"]

@@ -85,7 +85,7 @@ class Session(RecordingReader):
 
 @pytest.fixture
 def register(monkeypatch):
-    """A registry that forgets after the test what the test registers."""
+    """A function that registers a reader for the time of the test."""
     fresh = registry.Registry("reader", "neuroalign.readers")
     for module in ("neuroalign.datasets.formats.detect.readers", "neuroalign.names.registry.readers"):
         monkeypatch.setattr(module, fresh)

@@ -136,7 +136,7 @@ def test_packed_values_are_unpacked(file, tmp_path):
         assert array.values[1, 1].tolist() == [2, 20, 200]
 
 
-# --- what the file says of neurons
+# --- labels of neurons in the file
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_files_side_by_side_are_further_neurons(tmp_path):
         "d", responses=[tmp_path / "a.npy", tmp_path / "b.npy"], axes="neuroid,stimulus"
     )
     assert imported.responses.values.tolist() == MEANS.T.tolist()
-    assert [each["name"] for each in imported.metadata["files"]] == ["a.npy", "b.npy"]
+    assert [file["name"] for file in imported.metadata["files"]] == ["a.npy", "b.npy"]
     np.save(tmp_path / "b.npy", MEANS[2:, :3])
     with pytest.raises(
         DatasetError, match=r"must have the same stimuli in the same order; .*a\.npy has 4 and .*b\.npy has 3"

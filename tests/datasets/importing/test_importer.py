@@ -84,7 +84,7 @@ def test_nothing_is_overwritten_without_force():
     assert load_dataset("d").responses.values.tolist() == MEANS.T.tolist()
     import_dataset("d", responses=MEANS + 1, axes="neuroid,stimulus", force=True)
     assert load_dataset("d").responses.values.tolist() == (MEANS + 1).T.tolist()
-    assert [each.name for each in datasets_folder().iterdir()] == ["d"]
+    assert [path.name for path in datasets_folder().iterdir()] == ["d"]
 
 
 def test_a_failing_replacement_keeps_the_old(faces):
@@ -95,7 +95,7 @@ def test_a_failing_replacement_keeps_the_old(faces):
     imported = load_dataset("d")
     assert imported.responses.values.tolist() == MEANS.T.tolist()
     assert len(imported.stimuli.pixels()) == 4
-    assert [each.name for each in datasets_folder().iterdir()] == ["d"]
+    assert [path.name for path in datasets_folder().iterdir()] == ["d"]
 
 
 def test_hostile_images_leave_nothing_behind(nothing_is_left, tmp_path):

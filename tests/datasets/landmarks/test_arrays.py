@@ -120,7 +120,7 @@ def test_mirrored_sets_mirror_and_swap():
     x, y = one.points(20).sel(stimulus="a", landmark="eye_a").values
     row, column = np.argwhere(one.pixels()[0] == 1)[0]
     assert (x, y / 2) == (column + 0.5, row + 0.5)
-    # What is stored stays as it is.
+    # The stored landmarks do not change.
     np.testing.assert_array_equal(stimuli.training().landmarks, stimuli.landmarks)
 
 
@@ -131,7 +131,7 @@ def test_the_digest_is_of_landmarks_alone():
     assert stimuli.landmarks_hash == image_set("abc", array[::-1]).landmarks_hash
     assert image_set("abc", None).landmarks_hash is None
     others = [array + 1e-9, array[:2], array.assign_coords(landmark=NAMES[::-1])]
-    assert len({stimuli.landmarks_hash, *(image_set("abc", each).landmarks_hash for each in others)}) == 4
+    assert len({stimuli.landmarks_hash, *(image_set("abc", other).landmarks_hash for other in others)}) == 4
     assert stimuli.select(["a"]).landmarks_hash != stimuli.landmarks_hash
 
 

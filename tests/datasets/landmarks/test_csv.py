@@ -59,7 +59,10 @@ def test_what_is_written_is_read_to_the_last_bit(tmp_path):
         (HEADER + "a,1,2,3,,5,6\n", "landmark nose of stimulus 'a' has no finite position"),
         (HEADER + "a,1,2,3,inf,5,6\n", "landmark nose of stimulus 'a' has no finite position"),
         (HEADER + "a,1,2,3,4,5,6\na,1,2,3,4,5,6\n", "landmarks repeat along stimulus: a"),
-        ("stimulus_id,eye_x,eye_y,nose_x,nose_y\na,1,2,3,4\n", "must be at least three for each stimulus, got 2"),
+        (
+            "stimulus_id,eye_x,eye_y,nose_x,nose_y\na,1,2,3,4\n",
+            "must be at least three for each stimulus, got 2",
+        ),
     ],
 )
 def test_what_is_refused(read, text, message):

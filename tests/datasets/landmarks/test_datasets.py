@@ -44,7 +44,7 @@ def file(tmp_path):
 @pytest.fixture
 def run():
     def call(*args):
-        result = CliRunner().invoke(data, [str(each) for each in args])
+        result = CliRunner().invoke(data, [str(arg) for arg in args])
         if result.exception is not None and not isinstance(result.exception, SystemExit | NeuroalignError):
             raise result.exception
         return result
@@ -58,30 +58,32 @@ def added(faces):
 
 
 def test_import_with_landmarks(faces, file):
-    found = import_dataset(
+    imported = import_dataset(
         "cells", responses=MEANS, axes="neuroid,stimulus", images=faces, landmarks=file(*ROWS)
     )
-    assert found.stimuli.landmarks.sel(stimulus="b", landmark="left").values.tolist() == [3, 4]
-    assert {each["role"] for each in found.metadata["files"]} == {"images", "landmarks"}
-    assert load_dataset("cells").stimuli.landmarks_hash == found.stimuli.landmarks_hash
+    assert imported.stimuli.landmarks.sel(stimulus="b", landmark="left").values.tolist() == [3, 4]
+    assert {file["role"] for file in imported.metadata["files"]} == {"images", "landmarks"}
+    assert load_dataset("cells").stimuli.landmarks_hash == imported.stimuli.landmarks_hash
 
 
 def test_faces_without_landmarks_and_landmarks_without_face_are_told(faces, file):
-    found = import_dataset(
+    imported = import_dataset(
         "cells",
         responses=MEANS,
         axes="neuroid,stimulus",
         images=faces,
         landmarks=file(ROWS[1], ROWS[3], "z,1,2,3,4,5,6"),
     )
-    assert found.stimuli.landmarks["stimulus"].values.tolist() == ["a", "b"]
-    assert "2 of 4 stimuli have no landmarks: c, d." in found.metadata["notes"]
-    assert "The landmarks of 1 images belong to no stimulus and were left out." in found.metadata["notes"]
+    assert imported.stimuli.landmarks["stimulus"].values.tolist() == ["a", "b"]
+    assert "2 of 4 stimuli have no landmarks: c, d." in imported.metadata["notes"]
+    assert "The landmarks of 1 images belong to no stimulus and were left out." in imported.metadata["notes"]
 
 
 def test_an_import_with_bad_landmarks_leaves_nothing(faces, file):
     options = {"responses": MEANS, "axes": "neuroid,stimulus"}
-    with pytest.raises(DatasetError, match=r"no stimulus in .*marks\.csv is in the set 'cells': the file has z"):
+    with pytest.raises(
+        DatasetError, match=r"no stimulus in .*marks\.csv is in the set 'cells': the file has z"
+    ):
         import_dataset("cells", images=faces, landmarks=file("z,1,2,3,4,5,6"), **options)
     with pytest.raises(DatasetError, match=r"landmark chin of stimulus 'a' lies at \(9, 90\), far outside"):
         import_dataset("cells", images=faces, landmarks=file("a,4,4,14,4,9,90"), **options)
@@ -95,9 +97,9 @@ def test_landmarks_are_added_later_and_replaced_only_if_asked(run, added, file):
     result = run("landmarks", "cells", "--file", file(*ROWS[:3]))
     assert result.stdout == "cells: 3 landmarks on 3 images\n"
     assert result.stderr == "neuroalign: note: 1 of 4 stimuli have no landmarks: a.\n"
-    found = load_dataset("cells")
-    assert found.content_hash == before
-    assert found.metadata["landmarks_from"].startswith("marks.csv, SHA-256 ")
+    imported = load_dataset("cells")
+    assert imported.content_hash == before
+    assert imported.metadata["landmarks_from"].startswith("marks.csv, SHA-256 ")
     result = run("landmarks", "cells", "--file", file(*ROWS))
     assert isinstance(result.exception, DatasetError)
     assert str(result.exception) == "cells has landmarks already; replace them with --force"
@@ -151,7 +153,7 @@ def test_the_stand_ins_landmarks_are_on_its_faces():
     stimuli = am_faces_sim().stimuli
     landmarks = stimuli.landmarks
     assert landmarks.sizes["stimulus"] == len(stimuli)
-    expect_near_images(landmarks, {each: stimuli.image_size(each) for each in stimuli.ids})
+    expect_near_images(landmarks, {name: stimuli.image_size(name) for name in stimuli.ids})
     # Sides are named in the stand-in, so that partners found by position can be checked.
     names = landmarks["landmark"].values
     partners = names[mirror_partners(landmarks)]
@@ -161,8 +163,8 @@ def test_the_stand_ins_landmarks_are_on_its_faces():
 
 
 def test_detection_needs_its_extra(run, added, monkeypatch):
-    found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "dlib" else found(name))
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "dlib" else find_spec(name))
     result = run("landmarks", "cells")
     assert isinstance(result.exception, DatasetError)
     assert str(result.exception) == (
@@ -188,27 +190,27 @@ def test_detection_on_real_faces(run, recordings, tmp_path):
     )
     result = run("landmarks", "att")
     stimuli = load_dataset("att").stimuli
-    found = stimuli.landmarks
-    assert found.sizes["landmark"] == 68
-    assert found.sizes["stimulus"] >= 385
-    assert f"no face was found in {400 - found.sizes['stimulus']} of 400 images: " in result.stderr
+    stored = stimuli.landmarks
+    assert stored.sizes["landmark"] == 68
+    assert stored.sizes["stimulus"] >= 385
+    assert f"no face was found in {400 - stored.sizes['stimulus']} of 400 images: " in result.stderr
     # Eyes left and right of the nose, mouth below it, in each face.
-    x, y = (found.sel(axis=axis).to_pandas() for axis in "xy")
+    x, y = (stored.sel(axis=axis).to_pandas() for axis in "xy")
     assert (x["left_eye_01"] < x["nose_ridge_04"]).mean() > 0.98
     assert (x["right_eye_04"] > x["nose_ridge_04"]).mean() > 0.98
     assert (y["outer_lips_04"] > y["nose_ridge_04"]).all()
-    # A detector does not know sides: what it finds in a mirror is the mirror image, with the names swapped.
+    # A detector does not know sides: in a mirrored image it finds the mirrored landmarks, with the names swapped.
     from neuroalign.datasets.landmarks.detection import detect_landmarks
     from neuroalign.datasets.stimuli import StimulusSet
 
-    some = found["stimulus"].values[:20]
-    flipped = {each: np.asarray(stimuli.open(each))[:, ::-1] for each in some}
+    some = stored["stimulus"].values[:20]
+    flipped = {name: np.asarray(stimuli.open(name))[:, ::-1] for name in some}
     detected = detect_landmarks(StimulusSet("flipped", stimuli.select(some).table, flipped))
     mirrored = StimulusSet(
         "mirrored",
         stimuli.select(some).table,
-        {each: np.asarray(stimuli.open(each)) for each in some},
-        landmarks=found,
+        {name: np.asarray(stimuli.open(name)) for name in some},
+        landmarks=stored,
         mirrored=True,
     ).points(100)
     both = np.intersect1d(detected["stimulus"], some)
@@ -218,7 +220,7 @@ def test_detection_on_real_faces(run, recordings, tmp_path):
     assert np.median(np.abs(difference)) < 1.5
     model = load_model("aam[n=40]", dataset=load_dataset("att"))
     latents = model.latents(stimuli)
-    assert latents.sizes["stimulus"] == found.sizes["stimulus"]
+    assert latents.sizes["stimulus"] == stored.sizes["stimulus"]
     truth = stimuli.select(latents["stimulus"].values).pixels(64)
     decoded = model.decode(latents)
     r = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(decoded, truth, strict=True)]

@@ -46,8 +46,8 @@ def test_each_shape_is_turned_as_scipy_turns_it():
     rng = np.random.default_rng(2)
     points = TEMPLATE + 0.2 * rng.standard_normal((5, 7, 2))
     mean = mean_shape(points)
-    for shape, each in zip(place_on(mean, points).shapes, points, strict=True):
-        _, fitted, disparity = procrustes(mean, each)
+    for shape, face in zip(place_on(mean, points).shapes, points, strict=True):
+        _, fitted, disparity = procrustes(mean, face)
         # scipy scales the shape to fit best; ours keeps size 1: the cosine between them is the same.
         np.testing.assert_allclose((shape * mean).sum() ** 2, 1 - disparity)
         np.testing.assert_allclose(shape, fitted / np.sqrt((fitted**2).sum()), atol=1e-9)

@@ -54,7 +54,7 @@ def test_shipped_pictures_are_the_rendered_ones(table):
     assert shipped.shape == (3, 200, 200)
     drawn = np.stack([render(face) for face in stimuli.table[list(FACTORS)].to_numpy()]) * 255
     difference = np.abs(shipped - drawn)
-    assert difference.mean() < 1.2  # what the lossy encoding changes
+    assert difference.mean() < 1.2  # the lossy encoding changes this much
     assert np.quantile(difference, 0.999) < 10
 
 
@@ -148,7 +148,7 @@ def test_energy_table(table):
     assert shipped["nats"].between(20, 150).all()
     assert shipped["nats"].max() / shipped["nats"].min() < 7
     assert (shipped["largest_cosine"].abs() < 0.12).all()
-    # Principal axes of the local derivative are the factors, so that they can be told apart.
+    # The principal axes of the local derivative are the factors, so that a β-VAE can separate them.
     assert (shipped["axis_share"] > 0.85).all()
     again = pixel_energy(n_faces=8, seed=1)
     np.testing.assert_allclose(again["nats"], shipped["nats"], rtol=0.4)
