@@ -20,7 +20,8 @@ from neuroalign.datasets.folder import (
 )
 from neuroalign.errors import NeuroalignWarning
 
-_BUNDLED = Path(str(files("neuroalign.datasets.simulation"))) / "bundled"
+#: Folder of the datasets that neuroalign comes with.
+BUNDLED = Path(str(files("neuroalign.datasets.simulation"))) / "bundled"
 
 
 def am_faces() -> Dataset:
@@ -37,13 +38,13 @@ def am_faces() -> Dataset:
 @cache
 def am_faces_sim() -> Dataset:
     """Return 159 simulated neurons, most of which are tuned to one generative factor of 2,100 rendered faces."""
-    return read_folder(_BUNDLED / "AM-faces-sim")
+    return read_folder(BUNDLED / "AM-faces-sim")
 
 
 @cache
 def am_faces_sim_mixed() -> Dataset:
     """Return 159 simulated neurons that are tuned to random mixtures of the factors of the same faces."""
-    folder = _BUNDLED / "AM-faces-sim-mixed"
+    folder = BUNDLED / "AM-faces-sim-mixed"
     metadata = read_metadata(folder)
     return Dataset(
         identifier=str(metadata["identifier"]),

@@ -10,6 +10,7 @@ from neuroalign.datasets.folder import read_folder, write_folder
 from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.datasets.inspecting import validate
 from neuroalign.datasets.stimuli import StimulusSet
+from neuroalign.datasets.variants import VariantTable
 from neuroalign.errors import DatasetError, StimulusMismatchError
 
 
@@ -156,3 +157,15 @@ def test_an_import_reads_originals_as_text_and_says_how_many(tmp_path):
             axes="stimulus,neuroid",
             stimuli=tmp_path / "stimuli.csv",
         )
+
+
+def test_the_column_and_equal_images_join_originals_together():
+    table = pd.DataFrame({"original": ["a", "a", None, None]}, index=list("abcd"))
+    grey = np.arange(4, dtype=np.uint8).reshape(2, 2)
+    images = {"a": grey, "b": grey + 1, "c": grey + 1, "d": grey + 9}
+    originals = VariantTable(table, images).originals(np.array(list("abcd")))
+    assert originals.labels.tolist() == [0, 0, 0, 1]
+    assert (originals.n, originals.n_identical) == (2, 2)
+    without = VariantTable(table, None).originals(np.array(list("dcba")))
+    assert without.labels.tolist() == [2, 1, 0, 0]
+    assert without.n_identical == 0

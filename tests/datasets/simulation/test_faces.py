@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neuroalign.datasets.am_faces import _BUNDLED, am_faces_sim
+from neuroalign.datasets.am_faces import BUNDLED, am_faces_sim
 from neuroalign.datasets.simulation.energy import pixel_energy
 from neuroalign.datasets.simulation.factors import FACTORS, draw_factors, stimulus_table
 from neuroalign.datasets.simulation.landmarks import LANDMARKS, landmarks
 from neuroalign.datasets.simulation.renderer import BACKGROUND, render
 
-FOLDER = _BUNDLED / "AM-faces-sim"
+FOLDER = BUNDLED / "AM-faces-sim"
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,7 @@ def test_energy_table(table):
 
 
 def test_files_are_small_and_anonymous():
-    files = [path for path in _BUNDLED.rglob("*") if path.is_file()]
+    files = [path for path in BUNDLED.rglob("*") if path.is_file()]
     sizes = [path.stat().st_size for path in files]
     assert sum(sizes) < 14e6
     assert max(sizes) < 3e6
