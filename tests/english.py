@@ -49,7 +49,7 @@ PHRASES = {
 }
 #: Names of variables and arguments that say nothing; a variable is named after the thing in it.
 NAMES = "each of found known them told it those these what whose whom other_one which that"
-#: First words of a module's docstring that do not begin a noun phrase.
+#: First words of a module's docstring that do not begin a noun phrase, unless a word of AFTER_NOUNS follows.
 NOT_NOUNS = (
     "what how whether which where who whose why when is are do does "
     "add adds ask asks bring brings build builds check checks choose chooses compare compares compute computes "
@@ -59,10 +59,11 @@ NOT_NOUNS = (
     "rank ranks read reads render renders return returns run runs say says score select selects send show shows "
     "simulate simulates take takes tell tells test tests train trains turn turns write writes yield yields"
 )
+AFTER_NOUNS = "of for from by and between over with that"
 #: Packages with a public interface: functions and classes in their ``__all__`` document every parameter and result.
 PUBLIC = ("", "arrays", "comparison", "metrics", "reporting/figures", "stats")
 
-_NAMES, _NOT_NOUNS = frozenset(NAMES.split()), frozenset(NOT_NOUNS.split())
+_NAMES, _NOT_NOUNS, _AFTER_NOUNS = (frozenset(words.split()) for words in (NAMES, NOT_NOUNS, AFTER_NOUNS))
 _PHRASES = [(re.compile(phrase, re.IGNORECASE), remedy) for phrase, remedy in PHRASES.items()]
 # A description that begins with "Of": a whole text, or the first row below a parameter.
 _BARE_OF = re.compile(r"(?:\A\s*|^( *)[^\s].*\n\1 +)(Of) [a-z`]", re.MULTILINE)
@@ -109,9 +110,9 @@ def check_module(source: str, public: Collection[str] = ()) -> Iterator[tuple[in
         Functions and classes with a docstring that must document every parameter and result.
     """
     tree = ast.parse(source)
-    first = (ast.get_docstring(tree) or "x").split(maxsplit=1)[0].strip(".,:;?").lower()
-    if first in _NOT_NOUNS:
-        yield 1, f"the docstring of a module is a noun phrase, and does not start with {first!r}"
+    first, second = [*(ast.get_docstring(tree) or "").lower().split(maxsplit=2), "", ""][:2]
+    if first.strip(",:") in _NOT_NOUNS and second not in _AFTER_NOUNS:
+        yield 1, f"the docstring of a module is a noun phrase, and does not start with '{first} {second}'"
     elif "?" in (ast.get_docstring(tree) or "").split("\n\n")[0].split("``")[0]:
         yield 1, "the docstring of a module is a noun phrase, not a question"
     nodes = [*ast.walk(tree)]
