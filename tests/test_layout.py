@@ -89,7 +89,8 @@ def _imports_of(
 ) -> Iterator[Import]:
     package = module if modules[module].name == "__init__.py" else module.rpartition(".")[0]
     aliases = {}
-    for node in ast.walk(tree):
+    nodes = [*ast.walk(tree)]
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield Import(module, node.lineno, alias.name)
@@ -107,12 +108,15 @@ def _imports_of(
                     # A name of the public interface is imported from the module that defines it.
                     origin = public.get(alias.name, source) if source == "neuroalign" else source
                     yield Import(module, node.lineno, origin, target)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+        elif isinstance(node, ast.Call) and "import_module" in (
+            getattr(node.func, "attr", ""),
+            getattr(node.func, "id", ""),
+        ):
             name = node.args[0].value if isinstance(node.args[0], ast.Constant) else ""
             yield Import(module, node.lineno, str(name))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and (source := aliases.get(ast.unparse(node.value))):
-            yield Import(module, node.lineno, source, f"{source}.{node.attr}")
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in aliases:
+            yield Import(module, node.lineno, aliases[node.value.id], f"{aliases[node.value.id]}.{node.attr}")
 
 
 def _public_names(tree: ast.Module) -> dict[str, str]:
