@@ -59,7 +59,7 @@ NOT_NOUNS = (
     "rank ranks read reads render renders return returns run runs say says score select selects send show shows "
     "simulate simulates take takes tell tells test tests train trains turn turns write writes yield yields"
 )
-AFTER_NOUNS = "of for from by and between over with that"
+AFTER_NOUNS = "of for from by and as at between in on over under with without that"
 #: Packages with a public interface: functions and classes in their ``__all__`` document every parameter and result.
 PUBLIC = ("", "arrays", "comparison", "metrics", "reporting/figures", "stats")
 
@@ -119,7 +119,7 @@ def check_module(source: str, public: Collection[str] = ()) -> Iterator[tuple[in
     joined = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in nodes:
         if isinstance(node, ast.JoinedStr):
-            text = "".join(p.value if isinstance(p, ast.Constant) else "…" for p in node.values)
+            text = "".join(str(p.value) if isinstance(p, ast.Constant) else "…" for p in node.values)
             yield from _check_at(text, node.lineno)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in joined:
             yield from _check_at(_CODE.sub(lambda m: _blank(m.group()), node.value), node.lineno)
@@ -225,13 +225,13 @@ def list_public_names() -> dict[Path, set[str]]:
     names: dict[Path, set[str]] = {}
     for package in PUBLIC:
         tree = ast.parse((ROOT / "neuroalign" / package / "__init__.py").read_text(encoding="utf-8"))
-        modules = {}
+        modules: dict[str, str] = {}
         exported: set[str] = set()
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module:
                 modules |= {alias.asname or alias.name: node.module for alias in node.names}
             elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-                exported |= {c.value for c in ast.walk(node.value) if isinstance(c, ast.Constant)}
+                exported |= {str(c.value) for c in ast.walk(node.value) if isinstance(c, ast.Constant)}
             elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_PUBLIC":
                 modules |= ast.literal_eval(node.value)
                 exported |= {*ast.literal_eval(node.value)}
