@@ -28,6 +28,7 @@ class Dataset:
     Parameters
     ----------
     identifier : str
+        Name of the dataset.
     recording : xarray.DataArray
         Responses with the dimensions presentation and neuroid; see :func:`neuroalign.arrays.recording`. Averages have
         one presentation for each stimulus and ``averaged=True``.

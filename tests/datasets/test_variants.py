@@ -89,7 +89,7 @@ def test_equal_images_are_one_original(tmp_path):
     # Equal images join the variants of both: b is a variant of a, and c of the equal d.
     joined = stimuli("abcd", [None, "a", "d", None], pixels).originals(list("abcd"))
     assert (joined.labels.tolist(), joined.n_identical) == ([0, 0, 0, 0], 2)
-    # Of variants that are said to be variants nothing needs to be noted.
+    # Images of stimuli that the column marks as variants need no note.
     assert stimuli("abcd", [None, None, None, "a"], pixels).originals(list("abcd")).n_identical == 0
     paths = {name: tmp_path / f"{name}.bin" for name in "abcd"}
     for name, path in paths.items():

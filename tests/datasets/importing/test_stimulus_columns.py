@@ -1,4 +1,4 @@
-"""Which column of a stimulus table names the images: a neuron that is the brightness of its image tells."""
+"""Columns of a stimulus table that name the images, checked by neurons that respond to the brightness of their image."""
 
 import numpy as np
 import pandas as pd
