@@ -1,10 +1,11 @@
 """Registered readers, and recognition of the format of a file."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from neuroalign.datasets.formats.reader import ArrayReader, Reader, RecordingReader
-from neuroalign.errors import DatasetError, NeuroalignError, UsageError, unknown_name
+from neuroalign.errors import DatasetError, NeuroalignError, NeuroalignWarning, UsageError, unknown_name
 from neuroalign.names.registry import readers
 
 #: Number of bytes at the start of a file that signatures are compared with.
@@ -31,8 +32,14 @@ def get_reader(format: str) -> ArrayReader | RecordingReader:
 
 
 def all_readers() -> dict[str, ArrayReader | RecordingReader]:
-    """Return every registered reader that can be imported, by the name of its format; the others warn."""
-    return {name: _instance(name, registered) for name, registered in readers.items()}
+    """Return every registered reader by the name of its format; a broken reader is skipped with a warning."""
+    instances = {}
+    for name, registered in readers.items():
+        try:
+            instances[name] = _instance(name, registered)
+        except UsageError as error:
+            warnings.warn(f"skipped: {error}", NeuroalignWarning, stacklevel=2)
+    return instances
 
 
 def detect_format(paths: Sequence[Path], stated: str | None = None) -> str:
@@ -102,10 +109,12 @@ def _recognises(name: str, reader: Reader, path: Path) -> bool:
     except (NeuroalignError, OSError):
         raise
     except Exception as error:  # the code of a plug-in
-        raise UsageError(
-            f"the reader {name!r} failed to look at {path}: {type(error).__name__}: {error}; name the format "
-            "with --format"
-        ) from error
+        warnings.warn(
+            f"the reader {name!r} failed to look at {path}, so it is skipped: {type(error).__name__}: {error}",
+            NeuroalignWarning,
+            stacklevel=2,
+        )
+        return False
 
 
 def _instance(name: str, registered: object) -> ArrayReader | RecordingReader:

@@ -24,7 +24,7 @@ from neuroalign.datasets.formats.reader import (
 )
 from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.datasets.landmarks.arrays import landmarks
-from neuroalign.errors import DatasetError, NeuroalignError, UnknownNameError, UsageError
+from neuroalign.errors import DatasetError, NeuroalignWarning, UnknownNameError, UsageError
 from neuroalign.names import registry
 from neuroalign.names.registry import readers as registered_readers
 
@@ -249,15 +249,20 @@ def broken(kind):
     return type("Broken", (Spikes,), {kind: fail, "signatures": ()})
 
 
-def test_faults_of_a_reader_are_one_line(register, tmp_path):
+def test_a_reader_that_fails_to_look_at_a_file_is_skipped(register, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("1,2\n4,3\n")
+    register("broken", broken("recognises"))
+    message = f"the reader 'broken' failed to look at {path}, so it is skipped: ValueError: no luck"
+    with pytest.warns(NeuroalignWarning) as caught:
+        imported = import_dataset("d", responses=path, axes="neuroid,stimulus")
+    assert [str(warning.message) for warning in caught] == [message]
+    assert imported.responses.values.tolist() == [[1, 4], [2, 3]]
+
+
+def test_a_fault_while_reading_is_one_line(register, tmp_path):
     path = tmp_path / "x.spk"
     path.write_text("rubbish")
-    register("broken", broken("recognises"))
-    with pytest.raises(UsageError) as caught:
-        import_dataset("d", responses=path, axes="neuroid,stimulus")
-    assert str(caught.value) == (
-        f"the reader 'broken' failed to look at {path}: ValueError: no luck; name the format with --format"
-    )
     register("unreadable", broken("read"))
     with pytest.raises(DatasetError) as caught:
         import_dataset("d", responses=path, axes="neuroid,stimulus", format="unreadable")
@@ -271,11 +276,12 @@ def test_faults_of_a_reader_are_one_line(register, tmp_path):
         (type("Empty", (ArrayReader,), {"title": "x"}), "the reader 'odd' cannot be made: "),
     ],
 )
-def test_objects_that_are_not_readers_are_refused(register, spikes, reader, message):
+def test_objects_that_are_not_readers_are_skipped_or_refused(register, spikes, reader, message):
     register("odd", reader)
-    with pytest.raises(NeuroalignError) as caught:
-        import_dataset("d", responses=spikes, axes="neuroid,stimulus", format="odd")
-    assert str(caught.value).startswith(message)
+    with pytest.warns(NeuroalignWarning, match=f"^skipped: {message}"):
+        assert import_dataset("d", responses=spikes, axes="neuroid,stimulus").averaged
+    with pytest.raises(UsageError, match=f"^{message}"):
+        import_dataset("e", responses=spikes, axes="neuroid,stimulus", format="odd")
 
 
 def test_results_of_a_reader_are_checked(register, session, spikes):

@@ -1,4 +1,4 @@
-"""Columns of a stimulus table that name the images, checked by neurons that respond to the brightness of their image."""
+"""Columns of a stimulus table that name the images; the neurons respond to the brightness of their image."""
 
 import numpy as np
 import pandas as pd
