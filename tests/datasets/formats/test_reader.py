@@ -2,6 +2,7 @@
 
 import ast
 import json
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
@@ -337,3 +338,25 @@ def test_no_module_outside_the_formats_names_a_reader():
 def test_the_page_on_recordings_describes_every_format(name):
     page = Path(__file__).parents[3] / "docs" / "recordings.md"
     assert f"| `{name}` |" in page.read_text(encoding="utf-8")
+
+
+def test_an_installed_package_registers_a_reader_as_an_entry_point(tmp_path, monkeypatch):
+    (tmp_path / "my_formats.py").write_text(
+        "import numpy as np\n"
+        "from neuroalign.datasets.formats.bare import BareArray\n"
+        "from neuroalign.datasets.formats.reader import ArrayReader\n"
+        "class Words(ArrayReader):\n"
+        "    title = 'numbers as words'\n"
+        "    suffixes = ('.words',)\n"
+        "    def read(self, path, options):\n"
+        "        return BareArray(np.array([[1.0, 2.0], [4.0, 3.0]]))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    point = EntryPoint("words", "my_formats:Words", "neuroalign.readers")
+    installed = list(registry.entry_points(group="neuroalign.readers"))
+    monkeypatch.setattr(registry, "entry_points", lambda group: [*installed, point])
+    fresh = registry.Registry("reader", "neuroalign.readers")
+    monkeypatch.setattr("neuroalign.datasets.formats.detect.readers", fresh)
+    (tmp_path / "x.words").write_text("one two\nfour three\n")
+    imported = import_dataset("d", responses=tmp_path / "x.words", axes="neuroid,stimulus")
+    assert imported.responses.values.tolist() == [[1, 4], [2, 3]]
