@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
-from neuroalign.model_zoo.adapters.torch import TorchModel, name_network
+from neuroalign.model_zoo.adapters.torch import name_network
+from neuroalign.model_zoo.adapters.torch_model import TorchModel
 from neuroalign.model_zoo.adapters.weights import (
     draw_network,
     expect_fit,

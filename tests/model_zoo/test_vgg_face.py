@@ -16,9 +16,9 @@ from neuroalign.cli import run
 from neuroalign.datasets.folder import write_folder
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, NeuroalignWarning, UnknownNameError, UsageError
-from neuroalign.model_zoo import vgg_face
 from neuroalign.model_zoo.adapters.weights import hash_file
 from neuroalign.model_zoo.neurons import NeuronModel
+from neuroalign.model_zoo.vgg import weights as vgg_weights
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.loading import load_model
 from neuroalign.models.model import ModelFamily
@@ -26,18 +26,20 @@ from neuroalign.models.model import ModelFamily
 # A VGG-16 with all its layers, but few channels and classes.
 CHANNELS = (4, 4, "M", 5, 5, "M", 6, 6, 6, "M", 7, 7, 7, "M", 8, 8, 8, "M")
 N_CLASSES = 3
-CONVOLUTIONS = vgg_face._NAMES
+CONVOLUTIONS = vgg_weights.CONVOLUTIONS
 
 
 @pytest.fixture
 def small(monkeypatch):
     """Let the network be small; return its weights by their original names, without dots."""
-    monkeypatch.setattr(vgg_face, "N_CLASSES", N_CLASSES)
-    monkeypatch.setattr(vgg_face, "_empty", lambda: VGG(CHANNELS, num_classes=N_CLASSES, mlp_ratio=0.005))
-    for kept in (vgg_face._drawn, vgg_face._loaded, hash_file):
+    monkeypatch.setattr(vgg_weights, "N_CLASSES", N_CLASSES)
+    monkeypatch.setattr(
+        vgg_weights, "empty_network", lambda: VGG(CHANNELS, num_classes=N_CLASSES, mlp_ratio=0.005)
+    )
+    for kept in (vgg_weights.random_network, vgg_weights.read_network, hash_file):
         kept.cache_clear()
     yield original_weights(seed=1)
-    for kept in (vgg_face._drawn, vgg_face._loaded):
+    for kept in (vgg_weights.random_network, vgg_weights.read_network):
         kept.cache_clear()
 
 
@@ -158,13 +160,13 @@ def test_names_and_shapes_of_the_network_of_full_size():
         ours = timm.create_model("vgg16", num_classes=2622).state_dict()
         theirs = torchvision.models.vgg16(num_classes=2622).state_dict()
     shapes = {name: tuple(value.shape) for name, value in ours.items()}
-    found = vgg_face.name_as_timm(theirs, shapes)
+    found = vgg_weights.name_as_timm(theirs, shapes)
     assert {name: tuple(value.shape) for name, value in found.items()} == shapes
     assert sum(value.numel() for value in ours.values()) == 145_002_878
-    assert len(vgg_face._LAYERS) == 2 * 13 + 2 * 3
-    assert {f"{layer}.{kind}" for layer in vgg_face._LAYERS.values() for kind in ("weight", "bias")} == set(
-        ours
-    )
+    for convolution in ("conv", "conv_"):
+        layers = [*(f"{convolution}{name}" for name in CONVOLUTIONS), "fc6", "fc7", "fc8"]
+        original = {f"{layer}.{kind}": torch.zeros(1) for layer in layers for kind in ("weight", "bias")}
+        assert set(vgg_weights.name_as_timm(original, {})) == set(ours)
 
 
 def test_random_weights_are_named_and_follow_their_seed(small, stimuli):
