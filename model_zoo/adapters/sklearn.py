@@ -8,7 +8,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuroalign import arrays
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError
 from neuroalign.files.digests import digest
@@ -16,7 +15,7 @@ from neuroalign.masked import as_numbers
 from neuroalign.model_zoo.adapters.checks import comes_from, refuse_unknown
 from neuroalign.models.fingerprints import behaviour_digest, name_by_digest
 from neuroalign.models.latents_file import gather_latents
-from neuroalign.models.repeatability import check_rows
+from neuroalign.models.rows import latents_of_batches
 
 #: Raised when the same transformer would give other latents.
 VERSION = 1
@@ -93,21 +92,18 @@ class TransformerModel:
 
     def latent_batches(self, stimuli: StimulusSet) -> Iterator[xr.DataArray]:
         """Yield the latents of one batch of images after another; see :meth:`latents`."""
-        start = 0
-        for batch in stimuli.batches(self.batch_size, size=self.image_size, channels=self.channels):
-            values = self._transform(batch)
-            if values.ndim == 0 or len(values) != len(batch):
-                raise ModelError(
-                    f"{self.identifier} returned shape {values.shape} for {len(batch)} images; "
-                    "it must return one row of unit values for each image"
-                )
-            if start == 0 and check_rows(
-                self._transform, batch, values, identifier=self.identifier, batch_size=self.batch_size
-            ):
-                self._is_random = True
-            stop = start + len(batch)
-            yield arrays.latents(values.reshape(len(batch), -1), stimulus=stimuli.ids[start:stop])
-            start = stop
+        return latents_of_batches(
+            self._transform,
+            stimuli,
+            identifier=self.identifier,
+            image_size=self.image_size,
+            channels=self.channels,
+            batch_size=self.batch_size,
+            note_random=self._note_random,
+        )
+
+    def _note_random(self) -> None:
+        self._is_random = True
 
     def _transform(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
         return _dense(self.transformer.transform(images.reshape(len(images), -1)))

@@ -10,11 +10,6 @@ from typing import Any
 from neuroalign.errors import UsageError, name_some, unknown_name
 
 
-def grid_names(family: str) -> list[str]:
-    """Return the names of the grids that come with neuroalign for a family, sorted."""
-    return sorted(_of_family(_shipped(), family))
-
-
 #: Settings by name; one may be a list, of which each value is trained.
 Settings = dict[str, Any]
 

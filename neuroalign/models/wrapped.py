@@ -12,10 +12,9 @@ from neuroalign import arrays
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, StimulusMismatchError, name_some
 from neuroalign.files.digests import digest
-from neuroalign.masked import as_numbers
 from neuroalign.models.fingerprints import behaviour_digest, name_by_digest
 from neuroalign.models.latents_file import gather_latents
-from neuroalign.models.repeatability import check_rows
+from neuroalign.models.rows import latents_of_batches
 
 
 class PrecomputedModel:
@@ -100,21 +99,18 @@ class FunctionModel:
 
     def latent_batches(self, stimuli: StimulusSet) -> Iterator[xr.DataArray]:
         """Yield the latents of one batch of images after another."""
-        ids, start = stimuli.ids, 0
-        for pixels in stimuli.batches(self.batch_size, size=self.image_size, channels=self.channels):
-            values = as_numbers(self.function(pixels), np.float64)
-            if values.ndim == 0 or len(values) != len(pixels):
-                raise ModelError(
-                    f"{self.identifier} returned shape {values.shape} for {len(pixels)} images; "
-                    "it must return one row of unit values for each image"
-                )
-            if start == 0 and check_rows(
-                self.function, pixels, values, identifier=self.identifier, batch_size=self.batch_size
-            ):
-                self.fingerprint = None
-            stop = start + len(pixels)
-            yield arrays.latents(values.reshape(len(pixels), -1), stimulus=ids[start:stop])
-            start = stop
+        return latents_of_batches(
+            self.function,
+            stimuli,
+            identifier=self.identifier,
+            image_size=self.image_size,
+            channels=self.channels,
+            batch_size=self.batch_size,
+            note_random=self._forget_fingerprint,
+        )
+
+    def _forget_fingerprint(self) -> None:
+        self.fingerprint = None
 
 
 def name_latents(latents: xr.DataArray) -> str:

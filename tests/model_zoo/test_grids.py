@@ -6,7 +6,7 @@ from neuroalign.errors import UnknownNameError, UsageError
 from neuroalign.model_zoo.autoencoder import AutoencoderRecipe
 from neuroalign.model_zoo.beta_vae import BetaVAE, BetaVAERecipe
 from neuroalign.model_zoo.classifier import ClassifierRecipe
-from neuroalign.model_zoo.training.grids import grid_names, load_grid
+from neuroalign.model_zoo.training.grids import load_grid
 from neuroalign.model_zoo.training.recipe import sweep
 from neuroalign.model_zoo.vae import VAE, VAERecipe
 
@@ -19,9 +19,10 @@ def recipes_of(family, grid):
 
 @pytest.mark.parametrize("family", RECIPES)
 def test_grids_that_every_family_has(family):
-    assert grid_names(family) == ["bundled", "paper", "small"]
-    for grid in grid_names(family):
+    for grid in ("bundled", "paper", "small"):
         assert recipes_of(family, grid)
+    with pytest.raises(UnknownNameError, match="there are: bundled, paper, small$"):
+        load_grid(family, "zzzzzz")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from neuroalign.errors import ModelError
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
 
 #: Raised when what is written changes.
-FORMAT = "3"
+FORMAT = "4"
 
 
 def write_checkpoint(

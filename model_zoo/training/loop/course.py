@@ -125,7 +125,7 @@ class Course:
         if self._validation_is_due():
             loss, numbers = self.objective.validate(self.network)
             self.validated = {"validated_step": self.step, **numbers}
-            if self.stopping is not None and self.stopping.update(self.step, loss):
+            if self.stopping is not None and self.stopping.update(loss):
                 self.best = {name: value.clone() for name, value in self.network.state_dict().items()}
         return self._log_entry() if self._entry_is_due() or self.is_over() else None
 
