@@ -1,8 +1,8 @@
 """Active appearance models: principal components of the shape and of the shape-free appearance of faces."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -28,9 +28,6 @@ from neuroalign.progress import progress
 PAPER_SIZES = tuple(range(10, 51, 2))
 
 _BATCH = 256
-# All instances for one stimulus set share an entry of some megabytes.
-_MOST_KEPT = 4
-_kept: dict[tuple[str, str | None, int], "Appearance"] = {}
 
 
 @dataclass(frozen=True)
@@ -115,6 +112,52 @@ class Appearance:
     texture_everything: Matrix
 
 
+@dataclass(frozen=True)
+class AppearanceRequest:
+    """Arguments of :func:`fit_appearance`. Two requests are equal if images and landmarks have the same content.
+
+    Parameters
+    ----------
+    content_hash : str
+        Content hash of the stimuli.
+    landmarks_hash : str or None
+        Digest of the landmarks.
+    image_size : int
+        Side of the images in pixels.
+    n_shape, n_texture : int
+        Numbers of components.
+    stimuli : StimulusSet
+    """
+
+    content_hash: str
+    landmarks_hash: str | None
+    image_size: int
+    n_shape: int
+    n_texture: int
+    stimuli: StimulusSet = field(compare=False, repr=False)
+
+
+# All instances for one stimulus set share an entry of some megabytes.
+@lru_cache(maxsize=4)
+def fit_appearance(request: AppearanceRequest) -> Appearance:
+    """Fit shape and appearance to the training faces, and compute the coordinates of all faces."""
+    size, stimuli, training = request.image_size, request.stimuli, request.stimuli.training()
+    points = training.points(size)
+    frame = Frame.of(points.values, size)
+    shape = principal_components(frame.shapes(place_on(frame.mean, points.values)), request.n_shape)
+    texture = principal_components(_shape_free(training, frame), request.n_texture)
+    everything = stimuli.points(size)
+    placed = place_on(frame.mean, everything.values)
+    return Appearance(
+        frame,
+        shape,
+        texture,
+        everything["stimulus"].values,
+        shape.project(frame.shapes(placed)),
+        texture.project(_shape_free(stimuli, frame)),
+    )
+
+
 class ActiveAppearanceModel(FittedModel):
     """The first n/2 components of shape, then the first n/2 of shape-free appearance.
 
@@ -175,21 +218,9 @@ class ActiveAppearanceModel(FittedModel):
         return images
 
     def _appearance(self, stimuli: StimulusSet) -> Appearance:
-        key = (stimuli.content_hash, stimuli.landmarks_hash, self.image_size)
-        known = _kept.get(key)
-        if known is None or self.n // 2 > min(len(known.shape.axes), len(known.texture.axes)):
-            known = self._fit(stimuli)
-            _kept.pop(key, None)
-            _kept[key] = known
-            for oldest in list(_kept)[:-_MOST_KEPT]:
-                del _kept[oldest]
-        return known
-
-    def _fit(self, stimuli: StimulusSet) -> Appearance:
-        training = stimuli.training()
-        points = training.points(self.image_size)
+        points = stimuli.training().points(self.image_size)
         n_faces, n_landmarks, _ = points.shape
-        limits = [most_components(n_faces, 2 * n_landmarks), most_components(n_faces, self.image_size**2)]
+        limits = (most_components(n_faces, 2 * n_landmarks), most_components(n_faces, self.image_size**2))
         if self.n // 2 > min(limits):
             raise ModelError(
                 f"{self.identifier} needs more faces, landmarks or pixels: {n_faces} training faces with "
@@ -197,19 +228,9 @@ class ActiveAppearanceModel(FittedModel):
                 f"of shape and {limits[1]} of appearance; choose n ≤ {2 * min(limits)}"
             )
         most = max(self.n, PAPER_SIZES[-1]) // 2
-        frame = Frame.of(points.values, self.image_size)
-        shape = principal_components(frame.shapes(place_on(frame.mean, points.values)), min(limits[0], most))
-        texture = principal_components(_shape_free(training, frame), min(limits[1], most))
-        everything = stimuli.points(self.image_size)
-        placed = place_on(frame.mean, everything.values)
-        return Appearance(
-            frame,
-            shape,
-            texture,
-            everything["stimulus"].values,
-            shape.project(frame.shapes(placed)),
-            texture.project(_shape_free(stimuli, frame)),
-        )
+        n_shape, n_texture = (min(limit, most) for limit in limits)
+        key = (stimuli.content_hash, stimuli.landmarks_hash)
+        return fit_appearance(AppearanceRequest(*key, self.image_size, n_shape, n_texture, stimuli))
 
 
 class AAM(FittedFamily):

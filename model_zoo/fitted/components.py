@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_limits
 
 Matrix = NDArray[np.float64]
 
-# Numbers that are taken out of a matrix at once.
-_BLOCK = 10_000_000
+#: Number of entries of a matrix that are in memory at once.
+BLOCK = 10_000_000
 
 
 class Rows(Protocol):
@@ -139,7 +139,7 @@ def _many_rows(rows: Rows) -> tuple[Matrix, Matrix]:
 
 def _parts(n: int, length: int) -> Iterator[slice]:
     """Cut n rows or columns of this length into parts of which one fits into memory."""
-    step = max(1, _BLOCK // max(1, length))
+    step = max(1, BLOCK // max(1, length))
     for start in range(0, n, step):
         yield slice(start, start + step)
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from neuroalign.errors import UsageError, name_some, unknown_name
 
-
 #: Settings by name; one may be a list, of which each value is trained.
 Settings = dict[str, Any]
 

@@ -102,7 +102,7 @@ class TrainedModel:
 
         from neuroalign.model_zoo.training.loop.devices import one_thread
 
-        network = self._network()
+        network = self.network()
         size = self._trained.recipe.image_size
         in_order = stimuli.select(np.sort(stimuli.ids))
         encoded = []
@@ -120,7 +120,14 @@ class TrainedModel:
         attrs = {"identifier": self.identifier, "trained_on": self.trained_on}
         return arrays.latents(units[rank], stimulus=stimuli.ids, attrs=attrs, **coordinates)
 
-    def _network(self) -> Any:
+    def network(self) -> Any:
+        """Return the torch module with its trained weights, which are read once.
+
+        Raises
+        ------
+        ModelError
+            If the weights are missing, damaged, or those of another architecture.
+        """
         if self._loaded is None:
             import torch
 
@@ -175,7 +182,7 @@ class GenerativeModel(TrainedModel):
             raise ModelError(
                 f"{self.identifier} decodes {recipe.n_latents} units, not {latents.sizes['unit']}"
             )
-        network = self._network()
+        network = self.network()
         values = np.asarray(latents.values, dtype=np.float32)
         images = np.empty((len(values), recipe.image_size, recipe.image_size), dtype=np.float32)
         with one_thread(), torch.inference_mode():

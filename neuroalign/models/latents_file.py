@@ -22,8 +22,8 @@ from neuroalign.files.netcdf import open_netcdf
 MEMORY_VARIABLE = "NEUROALIGN_LATENTS_MEMORY"
 
 _BYTES = np.dtype(np.float64).itemsize
-# Of what is read at once from latents that stay in their file.
-_BLOCK = 64_000_000
+#: Bytes that are read at once from latents that stay in their file.
+BLOCK = 64_000_000
 
 
 def latents_folder() -> Path:
@@ -148,7 +148,7 @@ def read_latents(path: Path) -> xr.DataArray:
 
 def row_blocks(latents: xr.DataArray) -> Iterator[xr.DataArray]:
     """Yield latents some rows at a time, in memory, however large the whole is."""
-    n_rows = max(1, _BLOCK // (_BYTES * max(1, latents.sizes["unit"])))
+    n_rows = max(1, BLOCK // (_BYTES * max(1, latents.sizes["unit"])))
     for start in range(0, latents.sizes["stimulus"], n_rows):
         yield latents.isel(stimulus=slice(start, start + n_rows)).load()
 

@@ -11,6 +11,7 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import MissingLandmarksError, ModelError, StimulusMismatchError, UsageError
 from neuroalign.model_zoo import aam
 from neuroalign.model_zoo.aam import AAM
+from neuroalign.model_zoo.fitted.mesh import Mesh
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.loading import load_model
 from neuroalign.scoring.evaluate import score, score_all
@@ -25,8 +26,8 @@ PARTNERS = [1, 0, 3, 2, 4, 6, 5, 7, 9, 8]
 
 
 @pytest.fixture(autouse=True)
-def nothing_kept(monkeypatch):
-    monkeypatch.setattr(aam, "_kept", {})
+def nothing_kept():
+    aam.fit_appearance.cache_clear()
 
 
 def drawn(points, brightness):
@@ -158,25 +159,25 @@ def test_training_faces_are_mirrored_and_their_landmarks_change_sides():
     assert np.abs(plain.values - found.values).max() > 0.1
 
 
-def test_landmarks_and_stimuli_pair_by_id(stimuli, monkeypatch):
+def test_landmarks_and_stimuli_pair_by_id(stimuli):
     order = np.random.default_rng(0).permutation(60)
     shuffled = stimuli.with_landmarks(stimuli.landmarks[order]).select(stimuli.ids[order[::-1]])
     straight, kept = named(6).latents(stimuli), named(6).latents(shuffled)
-    monkeypatch.setattr(aam, "_kept", {})
-    anew = named(6).latents(shuffled)
-    for other in (kept, anew):
+    aam.fit_appearance.cache_clear()
+    again = named(6).latents(shuffled)
+    for other in (kept, again):
         assert other["stimulus"].values.tolist() == shuffled.ids.tolist()
         np.testing.assert_array_equal(other.sortby("stimulus"), straight.sortby("stimulus"))
 
 
 def test_faces_are_warped_once_for_all_instances(stimuli, monkeypatch):
     calls = []
-    original = aam._shape_free
-    monkeypatch.setattr(aam, "_shape_free", lambda *args: calls.append(len(args[0])) or original(*args))
+    original = Mesh.to_reference
+    monkeypatch.setattr(Mesh, "to_reference", lambda *args: calls.append(1) or original(*args))
     for n in (4, 10, 20):
         model = named(n)
         model.decode(model.latents(stimuli)[:2])
-    assert calls == [40, 60]
+    assert len(calls) == 40 + 60
 
 
 def test_stimuli_without_landmarks_get_no_latents():

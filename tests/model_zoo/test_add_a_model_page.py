@@ -113,7 +113,7 @@ def test_adapter(scored, monkeypatch):
     namespace = {}
     exec(FILES["my_package/adapters.py"], namespace)
     assert namespace["adapt"](3) is None
-    monkeypatch.setitem(adapters._objects, "onnxruntime", namespace["adapt"])
+    monkeypatch.setattr(adapters, "items", lambda: [("onnxruntime", namespace["adapt"])])
     model = na.as_model(Session(), identifier="colours", image_size=8)
     assert model.identifier == "colours"
     pixels = dataset.stimuli.pixels(8, channels=3)

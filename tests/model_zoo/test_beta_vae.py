@@ -109,7 +109,7 @@ def test_records_that_cannot_be_read_are_reported_and_left_out(dataset, own):
 
 def test_latents_are_the_means_of_the_posterior(dataset, model):
     latents = model.latents(dataset.stimuli)
-    network = model._network()
+    network = model.network()
     pixels = torch.from_numpy(dataset.stimuli.pixels(32))[:, None]
     with torch.no_grad():
         mean, log_variance = network.encode(pixels)
@@ -163,7 +163,7 @@ def test_decoded_images(dataset, model):
     assert images.min() >= 0
     assert images.max() <= 1
     with torch.no_grad():
-        logits = model._network().decode(torch.from_numpy(latents.values.astype(np.float32)))
+        logits = model.network().decode(torch.from_numpy(latents.values.astype(np.float32)))
     np.testing.assert_allclose(images, 1 / (1 + np.exp(-logits.numpy()[:, 0])), atol=1e-6)
     with pytest.raises(ModelError, match="decodes 3 units, not 2"):
         model.decode(latents.isel(unit=[0, 1]))

@@ -8,10 +8,10 @@ from neuroalign.model_zoo.fitted import components
 from neuroalign.model_zoo.fitted.components import most_components, principal_components, signs
 
 
-@pytest.mark.parametrize("block", [components._BLOCK, 450])
+@pytest.mark.parametrize("block", [components.BLOCK, 450])
 @pytest.mark.parametrize("shape", [(30, 200), (200, 30), (40, 40)])
 def test_against_scikit_learn(shape, block, monkeypatch):
-    monkeypatch.setattr(components, "_BLOCK", block)
+    monkeypatch.setattr(components, "BLOCK", block)
     rows = np.random.default_rng(0).standard_normal(shape) @ np.diag(np.linspace(3, 0.1, shape[1])) + 5.0
     found = principal_components(rows, 12)
     reference = PCA(12, svd_solver="full").fit(rows)

@@ -134,7 +134,10 @@ def test_sizes_that_a_small_recording_does_not_allow_are_replaced(dataset, datas
     ):
         fitting = family.available(wanted, dataset)
     assert [options["n"] for options in fitting] == [7, 7, 8, 8, 9, 9, 10, 10, 11, 11]
-    subsets = [frozenset(family.instance(dataset, **options)._neuroids) for options in fitting]
+    subsets = [
+        frozenset(family.instance(dataset, **options).latents(dataset.stimuli)["neuroid"].values)
+        for options in fitting
+    ]
     assert len(set(subsets)) == 10
     with pytest.warns(NeuroalignWarning, match="subsets of 2 stand in for these"):
         few = family.available(wanted, dataset_factory(n_neurons=3))

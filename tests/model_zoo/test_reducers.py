@@ -73,7 +73,7 @@ def test_pca_marks_components_without_variance(dataset):
 
 
 def test_latents_that_stay_in_a_file_are_reduced_to_the_same_bytes(dataset, model, monkeypatch):
-    monkeypatch.setattr(components, "_BLOCK", 500)
+    monkeypatch.setattr(components, "BLOCK", 500)
     for reducer in (pca(6), subsample(5)):
         expected = reducer(model).latents(dataset.stimuli)
         monkeypatch.setenv("NEUROALIGN_LATENTS_MEMORY", "0.001")

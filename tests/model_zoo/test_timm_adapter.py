@@ -12,7 +12,6 @@ from timm.data.transforms_factory import create_transform
 
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UnknownNameError, UsageError
-from neuroalign.model_zoo.adapters import timm as adapter
 from neuroalign.models.loading import load_model
 
 
@@ -109,9 +108,9 @@ def test_mean_of_patches_wherever_the_channels_are(stimuli):
     found = load_model("timm:test_mambaout@forward_features[weights=random,pool=mean]").latents(stimuli)
     np.testing.assert_allclose(found.values, maps.mean(axis=(1, 2)), atol=1e-5)
     first = torch.rand(2, 3, 5, 5)
-    for layout, last in ((first, True), (first.permute(0, 2, 3, 1), False)):
-        mean = adapter._mean_of_patches(layout, n_prefix=0, n_patches=None, channels_last=last)
-        torch.testing.assert_close(mean, first.mean((2, 3)))
+    for layout, name in ((first, "test_mambaout"), (first.permute(0, 2, 3, 1), "test_resnet")):
+        pool = load_model(f"timm:{name}[weights=random,pool=mean]").pool
+        torch.testing.assert_close(pool(layout), first.mean((2, 3)))
 
 
 def test_random_weights_follow_the_seed_and_leave_the_generator(stimuli):

@@ -130,7 +130,7 @@ def test_latents_are_what_the_network_computes(family, trained, stimuli):
     assert model.identifier.startswith(f"{family}[")
     latents = model.latents(stimuli)
     with torch.no_grad():
-        outputs = model._network().encoder(torch.from_numpy(stimuli.pixels())[:, None])
+        outputs = model.network().encoder(torch.from_numpy(stimuli.pixels())[:, None])
     np.testing.assert_allclose(latents.values, outputs[:, :3].numpy(), atol=1e-5)
     assert latents.attrs["trained_on"] == "blocks"
     assert ("kl" in latents.coords) == (family in ("beta_vae", "vae"))
@@ -140,7 +140,7 @@ def test_latents_are_what_the_network_computes(family, trained, stimuli):
 def test_units_without_a_prior_are_informative_unless_exactly_constant(family, trained, stimuli):
     model = MODELS[family](trained[family])
     with torch.no_grad():
-        model._network().encoder.output.weight[1] = 0
+        model.network().encoder.output.weight[1] = 0
     latents = model.latents(stimuli)
     assert latents["informative"].values.tolist() == [True, False, True]
 
@@ -151,7 +151,7 @@ def test_autoencoders_decode_grey_values(trained, stimuli):
     images = model.decode(latents)
     assert images.shape == (10, 32, 32)
     with torch.no_grad():
-        logits, _ = model._network()(torch.from_numpy(stimuli.pixels())[:, None])
+        logits, _ = model.network()(torch.from_numpy(stimuli.pixels())[:, None])
     np.testing.assert_allclose(images, torch.sigmoid(logits)[:, 0].numpy(), atol=1e-5)
     error = ((images - stimuli.pixels()) ** 2).sum(axis=(1, 2)).mean()
     assert error == pytest.approx(trained["autoencoder"].record["final"]["squared_error"], rel=1e-5)

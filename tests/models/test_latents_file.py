@@ -87,7 +87,7 @@ def test_parts_are_read_and_not_kept(stimuli, no_memory):
 
 
 def test_row_blocks(stimuli, no_memory, monkeypatch):
-    monkeypatch.setattr("neuroalign.models.latents_file._BLOCK", 8 * 100 * 20)
+    monkeypatch.setattr("neuroalign.models.latents_file.BLOCK", 8 * 100 * 20)
     blocks = list(row_blocks(compute_latents(model(), stimuli)))
     assert [each.sizes["stimulus"] for each in blocks] == [20, 20, 10]
     np.testing.assert_allclose(np.concatenate([each.values for each in blocks]), flat(stimuli.pixels()))
@@ -270,8 +270,8 @@ print(computed - before, reduced - before)
 @pytest.mark.slow
 def test_memory_grows_with_the_batch_and_not_with_the_whole(monkeypatch):
     monkeypatch.setenv("NEUROALIGN_LATENTS_MEMORY", "1")
-    monkeypatch.setattr(components, "_BLOCK", 100_000)
-    monkeypatch.setattr("neuroalign.models.latents_file._BLOCK", 800_000)
+    monkeypatch.setattr(components, "BLOCK", 100_000)
+    monkeypatch.setattr("neuroalign.models.latents_file.BLOCK", 800_000)
     stimuli = StimulusSet.from_arrays(np.random.default_rng(0).integers(0, 256, (800, 4, 4), dtype=np.uint8))
     weights = np.random.default_rng(1).standard_normal((16, 10_000))
     wide = as_model(
