@@ -208,7 +208,7 @@ def test_leaderboard_of_nothing(added, capsys):
         (["score", "pca", "/nowhere/at/all"], "/nowhere/at/all is not a dataset folder"),
         (["score", "nothing.py:model", "toy"], "there is no file nothing.py"),
         (["score", "nothing.py", "toy"], "say which model in nothing.py: nothing.py:NAME"),
-        (["score", "timm:", "toy"], "'timm:' lacks what comes after the colon: timm:NAME"),
+        (["score", "timm:", "toy"], "'timm:' must have a name after the colon: timm:NAME"),
         (["score", "pca"], "Missing argument 'DATASET'"),
         (["score", "pca", "AM-faces-sim", "--jobs", "0"], "--jobs must be a positive number"),
         (["info", "algnment"], "did you mean alignment?"),

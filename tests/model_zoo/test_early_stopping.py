@@ -7,11 +7,11 @@ def follow(losses, *, patience):
     """Return which losses were new minima, the number of measurements until training stopped, and the state."""
     stopping = EarlyStopping(every=10, patience=patience)
     better = []
-    for number, loss in enumerate(losses, start=1):
+    for loss in losses:
         better.append(stopping.update(loss))
         if stopping.exhausted:
             break
-    return better, number, stopping
+    return better, len(better), stopping
 
 
 def test_training_stops_after_a_number_of_measurements_without_a_minimum():

@@ -345,7 +345,7 @@ def test_other_mistakes_are_explained(small):
 
 
 def test_a_model_that_needs_no_weights_takes_none(dataset):
-    with pytest.raises(UsageError, match="what is a model already takes no options; got weights"):
+    with pytest.raises(UsageError, match="an object that is a model already takes no options; got weights"):
         load_model(NeuronModel(dataset, "neurons:single"), weights="random")
 
 

@@ -80,7 +80,7 @@ def test_a_function_of_a_module_keeps_its_name():
 
 def test_what_cannot_be_seen_through_needs_a_name():
     generator = np.random.default_rng(0)
-    message = "^lambda needs a name: its values and code are not all visible, .*; give identifier=$"
+    message = "^lambda needs a name: its values and code cannot all be inspected .*; give identifier=$"
     with pytest.raises(ModelError, match=message):
         as_model(lambda pixels: generator.permuted(pixels.reshape(len(pixels), -1)))
     scripted = torch.jit.script(torch.nn.Linear(2, 2))

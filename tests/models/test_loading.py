@@ -81,7 +81,7 @@ def test_load_model_by_name_options_and_file(tmp_path, dataset):
     assert load_model(f"{file}:brightness").latents(dataset.stimuli).shape == (120, 1)
     with pytest.raises(UnknownNameError, match="did you mean brightness"):
         load_model(f"{file}:brightnes")
-    with pytest.raises(ModelError, match="there is no file"):
+    with pytest.raises(ModelError, match=r"the file .*absent\.py does not exist"):
         load_model(f"{tmp_path}/absent.py:model")
 
 
