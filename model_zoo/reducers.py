@@ -190,7 +190,7 @@ def subsample(n: int, seed: int = 0) -> Callable[[Model], Subsample]:
     Raises
     ------
     UsageError
-        If n is no positive integer or the seed is negative.
+        If n is not a positive integer or the seed is negative.
     """
     _expect_integer("subsample", "n", n, least=1)
     _expect_integer("subsample", "seed", seed, least=0)

@@ -206,7 +206,7 @@ def test_leaderboard_of_nothing(added, capsys):
             "n_folds must be one of int, not 'many'",
         ),
         (["score", "pca", "/nowhere/at/all"], "/nowhere/at/all is not a dataset folder"),
-        (["score", "nothing.py:model", "toy"], "there is no file nothing.py"),
+        (["score", "nothing.py:model", "toy"], "the file nothing.py does not exist"),
         (["score", "nothing.py", "toy"], "say which model in nothing.py: nothing.py:NAME"),
         (["score", "timm:", "toy"], "'timm:' must have a name after the colon: timm:NAME"),
         (["score", "pca"], "Missing argument 'DATASET'"),

@@ -59,7 +59,7 @@ def adapt(
 
 
 def name_network(name: str, layer: str | Sequence[str] | None, options: Mapping[str, Any]) -> str:
-    """Name a network with its layers and its options, without options that are None.
+    """Name a network with its layers and its options; options with the value None are left out.
 
     Parameters
     ----------

@@ -71,7 +71,7 @@ def find_source(
     Raises
     ------
     UsageError
-        If there are no weights, with the address at which they are published, or a seed beside a file.
+        If `weights` is missing, with the address at which weights are published, or if a seed is given with a file.
     """
     if weights is None:
         raise UsageError(
@@ -88,7 +88,7 @@ def find_source(
 
 
 def file_stamp(file: Path) -> tuple[int, int] | None:
-    """Return time of change in nanoseconds and size in bytes of a file; None if there is no such file."""
+    """Return time of change in nanoseconds and size in bytes of a file; None if the file does not exist."""
     if not file.is_file():
         return None
     status = file.stat()

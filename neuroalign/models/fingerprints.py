@@ -1,7 +1,7 @@
 """Digests of the values and the code that determine the results of an object.
 
-A wrong digest would return stale latents from the cache. If one part of the object cannot
-be inspected, there is no digest (None), and latents are computed every time. Objects of well-known libraries enter the digest by
+A wrong digest would return stale latents from the cache. An object with a part that cannot be
+inspected has no digest, and its latents are computed every time. Objects of well-known libraries enter the digest by
 their names and the version of the library. The code of other classes and functions enters it as bytecode, together
 with everything that the code refers to.
 """
@@ -102,7 +102,7 @@ def name_by_digest(name: str, fingerprint: str | None) -> str:
     Raises
     ------
     ModelError
-        If `fingerprint` is None.
+        If the model has no fingerprint.
     """
     if fingerprint is None:
         raise ModelError(

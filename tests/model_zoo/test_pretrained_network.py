@@ -67,6 +67,6 @@ def test_in_place_activations_are_not_taken_for_the_layer_before_them(network, p
 
 def test_weights_of_another_project_do_not_pass_for_timms(weights):
     with pytest.raises(
-        ValueError, match=r"are not those of timm's mobilenetv2_100: it lacks conv_stem\.weight"
+        ValueError, match=r"do not fit timm's mobilenetv2_100: it lacks conv_stem\.weight"
     ):
         load_model(f"timm:mobilenetv2_100[weights={weights}]")

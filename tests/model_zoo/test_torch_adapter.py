@@ -165,7 +165,7 @@ def test_layers_with_several_outputs(batch):
     assert torch.equal(captured["recurrent"], captured["recurrent#0"])
     pair = nn.Sequential(nn.Conv2d(1, 2, 3), Returns(lambda x: (x, x + 1)))
     assert torch.equal(capture(pair, batch, ["1#1"])["1#1"], capture(pair, batch, ["0"])["0"] + 1)
-    with pytest.raises(ModelError, match="'1' is no single tensor but list; choose one of 1#0, 1#1"):
+    with pytest.raises(ModelError, match="'1' is not a single tensor but list; choose one of 1#0, 1#1"):
         capture(pair, batch, ["1"])
     with pytest.raises(ModelError, match="has no tensor '7'"):
         capture(module, batch, ["recurrent#7"])
@@ -173,13 +173,13 @@ def test_layers_with_several_outputs(batch):
         capture(module, batch, ["unused"])
     named = Returns(lambda x: {"logits": x.mean((2, 3)), "maps": x, "note": "text"})
     torch.testing.assert_close(capture(named, batch, ["#maps"])["#maps"], batch)
-    with pytest.raises(ModelError, match=r"the module's output is no single tensor .* #logits, #maps"):
+    with pytest.raises(ModelError, match=r"the module's output is not a single tensor .* #logits, #maps"):
         capture(named, batch, [""])
     one = Returns(lambda x: (x, None))
     torch.testing.assert_close(capture(one, batch, [""])[""], batch)
     with pytest.raises(ModelError, match="a single number for the whole batch"):
         capture(Returns(torch.mean), batch, [""])
-    with pytest.raises(ModelError, match="is no single tensor but str"):
+    with pytest.raises(ModelError, match="is not a single tensor but str"):
         capture(Returns(str), batch, [""])
 
 

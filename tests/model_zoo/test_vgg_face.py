@@ -301,7 +301,7 @@ def test_files_that_do_not_serve(small, tmp_path):
     refused({"code": torch.nn.Linear(2, 2)}, "holds nothing but weights")
     refused({**right, "epoch": 3}, "wrong.pth holds more than weights: epoch")
     lacking = {name: value for name, value in right.items() if name != "features.5.bias"}
-    refused(lacking, r"are not those of VGG-Face: it lacks features\.5\.bias$")
+    refused(lacking, r"do not fit VGG-Face: it lacks features\.5\.bias$")
     refused({**right, "extra": torch.zeros(2)}, "it has too many extra$")
     refused({**right, "features.0.bias": torch.zeros(5)}, r"of another shape are features\.0\.bias$")
     refused(
@@ -316,7 +316,7 @@ def test_files_that_do_not_serve(small, tmp_path):
     (tmp_path / "VGG_FACE.t7").write_bytes(b"\x04\x00\x00\x00lua")
     with pytest.raises(ModelError, match=r"cannot read weights from .*VGG_FACE\.t7 .* expected safetensors"):
         load_model("vgg_face", weights=str(tmp_path / "VGG_FACE.t7"))
-    with pytest.raises(UsageError, match=r"there is no file .*absent\.pth"):
+    with pytest.raises(UsageError, match=r"the file .*absent\.pth does not exist"):
         load_model("vgg_face", weights=str(tmp_path / "absent.pth"))
 
 
