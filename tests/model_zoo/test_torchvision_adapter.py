@@ -116,7 +116,7 @@ def test_mistakes_are_explained(tmp_path):
         load_model("torchvision:resnet81[weights=random]")
     with pytest.raises(UnknownNameError, match=r"no layer of SqueezeNet is called 'features\.33'; did you"):
         load_model("torchvision:squeezenet1_1@features.33[weights=random]")
-    with pytest.raises(UsageError, match="the file IMAGENET1K.* does not exist"):
+    with pytest.raises(UsageError, match="the file IMAGENET1K does not exist"):
         load_model("torchvision:squeezenet1_1[weights=IMAGENET1K]")
     with pytest.raises(UsageError, match="seed= is for weights=random only"):
         load_model("torchvision:squeezenet1_1[seed=1]")
