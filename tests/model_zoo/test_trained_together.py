@@ -428,7 +428,7 @@ def test_command_trains_together_and_says_so(faces, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--together", "0"], "--together must be a positive number, not 0"),
+        (["--together", "0"], "--together must be a positive number, got 0"),
         pytest.param(
             ["--device", "cuda"],
             "torch finds no cuda device here",
