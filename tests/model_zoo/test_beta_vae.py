@@ -50,16 +50,16 @@ def rewrite(trained, change):
 def test_family_and_instances_are_what_the_core_asks_for(dataset, own):
     family = BetaVAE()
     assert isinstance(family, ModelFamily)
-    assert all(isinstance(each, Model) for each in family.instances(dataset))
+    assert all(isinstance(model, Model) for model in family.instances(dataset))
 
 
 def test_instances_trained_on_the_datasets_own_images_come_first(dataset, dataset_factory, own):
     family = BetaVAE()
-    assert [each.identifier for each in family.instances(dataset)] == [
+    assert [model.identifier for model in family.instances(dataset)] == [
         "beta_vae[beta=1,n_latents=3,image_size=32,seed=0,trained_on=toy]",
         "beta_vae[beta=2.5,n_latents=3,image_size=32,seed=0,trained_on=toy]",
     ]
-    assert {each.trained_on for each in family.instances(dataset)} == {"toy"}
+    assert {model.trained_on for model in family.instances(dataset)} == {"toy"}
     # The same name and ids, but other images.
     other = dataset_factory(seed=1)
     assert other.stimuli.identifier == dataset.stimuli.identifier
@@ -70,14 +70,14 @@ def test_instances_trained_on_the_datasets_own_images_come_first(dataset, datase
 def test_instances_in_the_grid_are_found_by_their_options_and_names(dataset, own):
     family = BetaVAE()
     for options in family.grid(dataset):
-        found = family.instance(dataset, **options)
-        assert family.instance_identifier(**options) == found.identifier
-        assert load_model(found.identifier, dataset=dataset).fingerprint == found.fingerprint
+        model = family.instance(dataset, **options)
+        assert family.instance_identifier(**options) == model.identifier
+        assert load_model(model.identifier, dataset=dataset).fingerprint == model.fingerprint
 
 
 def test_options_may_be_left_out_where_the_rest_leaves_one(own):
-    found = BetaVAE().instance(beta=2.5, trained_on="toy")
-    assert found.identifier == "beta_vae[beta=2.5,n_latents=3,image_size=32,seed=0,trained_on=toy]"
+    model = BetaVAE().instance(beta=2.5, trained_on="toy")
+    assert model.identifier == "beta_vae[beta=2.5,n_latents=3,image_size=32,seed=0,trained_on=toy]"
     with pytest.raises(UsageError, match=r"could be any of: .*beta=1,.*, .*beta=2\.5,"):
         BetaVAE().instance(trained_on="toy")
 
@@ -170,7 +170,7 @@ def test_decoded_images(dataset, model):
 
 
 def test_fingerprint_follows_the_weights_and_not_the_name(own, dataset):
-    first, second = (BetaVAEModel(each.trained) for each in own)
+    first, second = (BetaVAEModel(outcome.trained) for outcome in own)
     assert first.fingerprint == BetaVAEModel(own[0].trained, identifier="other").fingerprint
     assert first.fingerprint != second.fingerprint
     changed = rewrite(own[0].trained, lambda arrays: arrays["encoder.output.bias"].__iadd__(1))
@@ -212,7 +212,7 @@ def test_files_that_are_no_weights(own, dataset, content):
 
 
 def test_truncated_swapped_and_missing_files(own, dataset):
-    first, second = (each.trained for each in own)
+    first, second = (outcome.trained for outcome in own)
     whole = first.path.read_bytes()
     first.path.write_bytes(whole[:-100])
     with pytest.raises(ModelError, match="are damaged"):

@@ -101,7 +101,7 @@ def test_traced_modules_of_other_code_differ():
         def forward(self, x):
             return self.linear(x) + 1
 
-    digests = {behaviour_digest(torch.fx.symbolic_trace(each())) for each in (Scaled, Other, Again)}
+    digests = {behaviour_digest(torch.fx.symbolic_trace(module())) for module in (Scaled, Other, Again)}
     assert len(digests - {None}) == 3
 
 
@@ -116,7 +116,7 @@ def test_what_cannot_be_seen_through_has_no_digest():
         {1: iter([1])},
         torch.eye(2).to_sparse(),
     ]
-    assert [behaviour_digest(each) for each in opaque] == [None] * len(opaque)
+    assert [behaviour_digest(value) for value in opaque] == [None] * len(opaque)
 
 
 def test_values_and_containers():
@@ -147,7 +147,7 @@ def test_another_process_finds_the_same():
         "    def forward(self, x):\n        return self.one(x)[0] if 'a' in {'a', 'b', 'c'} else x\n"
         "print(behaviour_digest(Net(), lambda x: x in {'p', 'q'}))\n"
     )
-    found = {
+    digests = {
         subprocess.run(
             [sys.executable, "-c", program],
             capture_output=True,
@@ -157,5 +157,5 @@ def test_another_process_finds_the_same():
         ).stdout.strip()
         for seed in ("1", "2")
     }
-    assert len(found) == 1
-    assert len(found.pop()) == 64
+    assert len(digests) == 1
+    assert len(digests.pop()) == 64

@@ -70,7 +70,7 @@ def test_the_papers_fifty_subsets(dataset_factory):
     assert sizes[0] >= 10
     assert sizes[-1] <= 50
     assert [options["seed"] for options in grid] == list(range(10)) * 5
-    subsets = [each.latents(dataset.stimuli)["neuroid"].values for each in family.instances(dataset)]
+    subsets = [model.latents(dataset.stimuli)["neuroid"].values for model in family.instances(dataset)]
     assert [len(set(subset)) for subset in subsets] == [options["n"] for options in grid]
     assert len({tuple(subset) for subset in subsets}) == 50
     # Independent draws: no subset lies within a larger one.

@@ -118,7 +118,7 @@ def test_ica_recovers_independent_sources():
 
     assert best_match("ica[n=4,image_size=8]").min() > 0.98
     assert best_match("pca[n=4,image_size=8]").min() < 0.9
-    # A pixel that a unit moves gets brighter as the unit grows, whatever FastICA returned.
+    # The pixel that a unit changes most becomes brighter with larger values, for any sign from FastICA.
     latents = load_model("ica[n=4,image_size=8,seed=5]").latents(stimuli).values
     correlations = np.corrcoef(latents.T, sources.T)[:4, 4:]
     assert (correlations.max(axis=0) > 0.98).all()
@@ -163,7 +163,7 @@ GOLDEN = {
 
 
 def test_families_and_their_names(dataset):
-    assert [each.identifier for each in PCA().instances()] == [f"pca[n={n}]" for n in (10, 20, 30, 40, 50)]
+    assert [model.identifier for model in PCA().instances()] == [f"pca[n={n}]" for n in (10, 20, 30, 40, 50)]
     assert len(PCA(sizes=pixels.PAPER_SIZES).grid()) == 41
     assert len(ICA(seeds=range(10)).grid()) == 50
     assert ICA(sizes=(10,)).instances()[1].identifier == "ica[n=10,seed=1]"
@@ -177,8 +177,8 @@ def test_instances_share_one_decomposition(stimuli, monkeypatch):
         pixels, "principal_components", lambda *args: calls.append(args[1]) or original(*args)
     )
     for family in (PCA(sizes=(3, 5, 50)), ICA(sizes=(4,), seeds=(0,))):
-        for each in family.instances():
-            each.latents(stimuli)
+        for model in family.instances():
+            model.latents(stimuli)
     assert calls == [50]
     load_model("pca[n=55]").latents(stimuli)
     assert calls == [50, 55]

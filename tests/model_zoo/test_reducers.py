@@ -126,7 +126,7 @@ def test_names_and_fingerprints(model):
     assert reduced.identifier == "halves+pca[n=5]+subsample[n=3,seed=4]"
     assert reduced.fingerprint is not None
     others = [pca(5)(model), pca(6)(model), subsample(5)(model), subsample(5, 1)(model), model, reduced]
-    assert len({each.fingerprint for each in others}) == 6
+    assert len({model.fingerprint for model in others}) == 6
     assert pca(5)(as_model(halves)).fingerprint is None
     assert pca(5)(as_model(halves, fingerprint="halves-2")).fingerprint != pca(5)(model).fingerprint
 

@@ -17,7 +17,7 @@ from neuroalign.models.loading import as_model
 
 
 class Small(nn.Module):
-    """A convolution whose output an in-place ReLU overwrites, and every kind of output."""
+    """A convolution with an output that an in-place ReLU overwrites, and every kind of output."""
 
     def __init__(self, channels=1):
         super().__init__()
@@ -37,7 +37,7 @@ class Small(nn.Module):
 
 
 class Returns(nn.Module):
-    """Returns what a function makes of the images."""
+    """Applies a function to the images."""
 
     def __init__(self, function):
         super().__init__()
@@ -90,36 +90,36 @@ def test_several_layers_take_one_pass(batch):
     captured = list(extract(module, [batch, batch[:2]], ["conv", "head", "", "norm"]))
     # Three passes over one or two images find the axis that holds the images.
     assert len(passes) == 3 + 2
-    assert [len(each["norm"]) for each in captured] == [5, 2]
+    assert [len(outputs["norm"]) for outputs in captured] == [5, 2]
     torch.testing.assert_close(captured[0]["head"], captured[0][""])
 
 
 def n_hooks(module):
-    return sum(len(each._forward_hooks) for each in module.modules())
+    return sum(len(submodule._forward_hooks) for submodule in module.modules())
 
 
 def test_modes_and_hooks_are_as_before(batch):
     module = Small().train()
     module.norm.eval()
-    before = [each.training for each in module.modules()]
+    before = [submodule.training for submodule in module.modules()]
     running = module.norm.running_mean.clone()
     outputs = extract(module, [batch, batch], ["conv", "drop"])
     next(outputs)
     # Also while a caller holds an unfinished extraction.
-    assert [each.training for each in module.modules()] == before
+    assert [submodule.training for submodule in module.modules()] == before
     assert n_hooks(module) == 0
     list(outputs)
-    assert [each.training for each in module.modules()] == before
+    assert [submodule.training for submodule in module.modules()] == before
     assert torch.equal(module.norm.running_mean, running)
 
 
 def test_modes_and_hooks_are_as_before_after_an_error(batch):
     module = Small().train()
     module.norm.eval()
-    before = [each.training for each in module.modules()]
+    before = [submodule.training for submodule in module.modules()]
     with pytest.raises(ModelError, match=r"fails on a batch of shape \(5, 3, 8, 8\): RuntimeError"):
         capture(module, batch.repeat(1, 3, 1, 1), ["conv", "head"])
-    assert [each.training for each in module.modules()] == before
+    assert [submodule.training for submodule in module.modules()] == before
     assert n_hooks(module) == 0
     with pytest.raises(UnknownNameError):
         capture(module, batch, ["conv", "absent"])
@@ -299,7 +299,7 @@ def test_fingerprint(stimuli):
         make(preprocess=transforms.Compose([transforms.Resize(6), transforms.ToTensor()])),
         make(preprocess=transforms.Compose([transforms.Resize(7), transforms.ToTensor()])),
     ]
-    fingerprints = [each.fingerprint for each in different]
+    fingerprints = [model.fingerprint for model in different]
     assert None not in fingerprints
     assert len(set(fingerprints)) == len(different)
     assert make().fingerprint == fingerprints[0]

@@ -1,4 +1,4 @@
-"""Instances that are trained as one batched network: the same as alone, whatever happens to their company."""
+"""Tests of instances that are trained as one batched network, compared with instances that are trained alone."""
 
 import json
 import signal
@@ -73,7 +73,7 @@ def bytes_of(outcomes):
 
 
 def assert_close(outcome, other, atol):
-    weights, others = (load(each.trained.path.read_bytes()) for each in (outcome, other))
+    weights, others = (load(ended.trained.path.read_bytes()) for ended in (outcome, other))
     assert weights.keys() == others.keys()
     for name, value in weights.items():
         np.testing.assert_allclose(value, others[name], atol=atol)
@@ -88,24 +88,24 @@ def test_steps_are_those_of_each_instance_alone(family, images):
 
     def prepare(recipes):
         networks = [build(lambda r=r: r.network(10), seed=r.seed).double() for r in recipes]
-        return [each.objective(pixels) for each in recipes], networks
+        return [recipe.objective(pixels) for recipe in recipes], networks
 
     # Double precision is slow, so only a few images.
-    recipes = [type(each)(**{**each.to_mapping(), "batch_size": 2}) for each in RECIPES[family]]
-    together, alone = Together(*prepare(recipes)), [Alone(*prepare([each])) for each in recipes]
+    recipes = [type(recipe)(**{**recipe.to_mapping(), "batch_size": 2}) for recipe in RECIPES[family]]
+    together, alone = Together(*prepare(recipes)), [Alone(*prepare([recipe])) for recipe in recipes]
     # Each is at a step of its own.
     for first in range(2):
         steps = [first, first + 2, first + 5]
-        for each, step in zip(alone, steps, strict=True):
-            each.load(0, each.state(0), step)
+        for single, step in zip(alone, steps, strict=True):
+            single.load(0, single.state(0), step)
         values, means = together.step(steps)
-        for index, each in enumerate(alone):
-            [value], mean = each.step([steps[index]])
+        for index, single in enumerate(alone):
+            [value], mean = single.step([steps[index]])
             torch.testing.assert_close(values[index], value, rtol=1e-9, atol=1e-9)
             for name, [expected] in mean.items():
                 torch.testing.assert_close(means[name][index], expected, rtol=1e-9, atol=1e-9)
-    for index, each in enumerate(alone):
-        expected = each.state(0)
+    for index, single in enumerate(alone):
+        expected = single.state(0)
         for name, value in together.state(index).items():
             torch.testing.assert_close(value, expected[name], rtol=1e-6, atol=1e-9)
         for name, parameter in together.networks[index].named_parameters():
@@ -127,9 +127,9 @@ def test_instances_end_as_if_each_had_been_alone(family, images, tmp_path):
         assert record["steps"] == expected["steps"]
         assert (record["trained_together"], expected["trained_together"]) == (3, 1)
         assert record["device"] == expected["device"] == "cpu"
-        logs = [json.loads(log_path(tmp_path / each, recipe).read_text()) for each in ("together", "alone")]
+        logs = [json.loads(log_path(tmp_path / name, recipe).read_text()) for name in ("together", "alone")]
         assert logs[0]["recipe"] == logs[1]["recipe"] == recipe.to_mapping()
-        for entry, other in zip(*(each["entries"] for each in logs), strict=True):
+        for entry, other in zip(*(log["entries"] for log in logs), strict=True):
             assert entry.keys() == other.keys()
             for name in entry.keys() - {"seconds", "images_per_second"}:
                 assert entry[name] == pytest.approx(other[name], rel=1e-3, abs=1e-3)
@@ -138,7 +138,7 @@ def test_instances_end_as_if_each_had_been_alone(family, images, tmp_path):
 
 def test_each_classifier_stops_early_by_itself(images, tmp_path, monkeypatch):
     losses = {0: [5.0, 2.0, 4.0, 3.0], 1: [5.0, 4.0, 3.0, 2.0, 1.0]}
-    given = {seed: iter(each) for seed, each in losses.items()}
+    given = {seed: iter(values) for seed, values in losses.items()}
     monkeypatch.setattr(
         ClassifierObjective, "validate", lambda self, _: (next(given[self.recipe.seed], 9.0), {})
     )
@@ -191,7 +191,7 @@ def test_interrupted_runs_end_with_the_weights_of_uninterrupted_ones(family, sti
             if next(left, None) is None:
                 stop.set()
 
-        unfinished = [each for each in recipes if not (folder / f"{stem(each)}.json").exists()]
+        unfinished = [recipe for recipe in recipes if not (folder / f"{stem(recipe)}.json").exists()]
         with pytest.raises(Interrupted):
             train_together(
                 unfinished,
@@ -204,8 +204,8 @@ def test_interrupted_runs_end_with_the_weights_of_uninterrupted_ones(family, sti
     assert len(list(folder.glob("*.json"))) == 1
     resumed = train(recipes, stimuli, folder, together=3)
     assert bytes_of(resumed) == bytes_of(whole)
-    assert [each.trained.record["final"] for each in resumed] == [
-        each.trained.record["final"] for each in whole
+    assert [outcome.trained.record["final"] for outcome in resumed] == [
+        outcome.trained.record["final"] for outcome in whole
     ]
     assert list((folder / "checkpoints").iterdir()) == []
 
@@ -280,8 +280,8 @@ def test_killed_processes_end_with_the_weights_of_an_undisturbed_one(tmp_path):
 
 def groups_of(recipes, folder, images, **options):
     options = {"device": "cpu", "together": 3, "jobs": 1, **options}
-    found = group(recipes, options.pop("finished", ()), {32: images, 64: images}, folder, **options)
-    return [[recipes.index(each) for each in one.recipes] for one in found]
+    groups = group(recipes, options.pop("finished", ()), {32: images, 64: images}, folder, **options)
+    return [[recipes.index(recipe) for recipe in one.recipes] for one in groups]
 
 
 def test_groups_are_of_networks_of_one_shape_and_batches_of_one_size(images, tmp_path):
@@ -304,7 +304,7 @@ def test_groups_are_of_networks_of_one_shape_and_batches_of_one_size(images, tmp
 def test_groups_are_of_equal_size_and_as_many_as_jobs(images, tmp_path):
     recipes = [VAERecipe(**SMALL, seed=seed) for seed in range(8)]
     sizes = {
-        (together, jobs): [len(each) for each in groups_of(recipes, tmp_path, images, **options)]
+        (together, jobs): [len(members) for members in groups_of(recipes, tmp_path, images, **options)]
         for together, jobs in ((3, 1), (8, 1), (8, 2), (None, 1), (100, 16))
         for options in [{"together": together, "jobs": jobs}]
     }
@@ -361,7 +361,7 @@ def test_groups_in_processes_are_the_same(stimuli, tmp_path):
     recipes = [VAERecipe(**SMALL, seed=seed, steps=4) for seed in range(4)]
     one, two = (train(recipes, stimuli, tmp_path / str(jobs), together=2, jobs=jobs) for jobs in (1, 2))
     assert bytes_of(one) == bytes_of(two)
-    assert {each.trained.record["trained_together"] for each in two} == {2}
+    assert {outcome.trained.record["trained_together"] for outcome in two} == {2}
 
 
 # --- devices ---
@@ -421,8 +421,8 @@ def test_command_trains_together_and_says_so(faces, tmp_path):
     result = CliRunner().invoke(train_command, ["beta_vae", faces, *settings, "--seeds", "3", *where])
     assert result.exit_code == 0, result.output
     instances = json.loads(result.stdout)["instances"]
-    assert sorted(each["trained_together"] for each in instances) == [1, 2, 2]
-    assert {each["device"] for each in instances} == {"cpu"}
+    assert sorted(instance["trained_together"] for instance in instances) == [1, 2, 2]
+    assert {instance["device"] for instance in instances} == {"cpu"}
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def images(stimuli):
 
 def test_sweep_is_the_product_of_the_choices():
     recipes = sweep(BetaVAERecipe, {"beta": [1, 2.5], "seed": [0, 7], "steps": 5})
-    assert [(each.beta, each.seed, each.steps) for each in recipes] == [
+    assert [(recipe.beta, recipe.seed, recipe.steps) for recipe in recipes] == [
         (1, 0, 5),
         (1, 7, 5),
         (2.5, 0, 5),
@@ -179,7 +179,7 @@ def test_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(images, t
     assert resumed.record["final"] == whole.record["final"]
     assert not checkpoint_path(folder, recipe).exists()
     logs = [
-        json.loads(log_path(each, recipe).read_text())["entries"] for each in (folder, tmp_path / "whole")
+        json.loads(log_path(place, recipe).read_text())["entries"] for place in (folder, tmp_path / "whole")
     ]
     for entry in (*logs[0], *logs[1]):
         del entry["seconds"], entry["images_per_second"]
@@ -239,7 +239,7 @@ def test_divergence_stops_one_instance_and_leaves_the_rest(stimuli, tmp_path):
     assert [outcome.failure is None for outcome in outcomes] == [True, False, True]
     assert "diverged at step" in outcomes[1].failure
     assert "try a learning rate below 1e+06" in outcomes[1].failure
-    assert [each.recipe.beta for each in find_trained(tmp_path, BetaVAERecipe)] == [1, 3]
+    assert [trained.recipe.beta for trained in find_trained(tmp_path, BetaVAERecipe)] == [1, 3]
     log = json.loads(log_path(tmp_path, recipes[1]).read_text())
     assert log["stopped"] == outcomes[1].failure
 
@@ -298,7 +298,7 @@ def test_mirrored_sets_are_trained_on_mirrored_images(dataset, tmp_path):
     settings = {**SMALL, "steps": 2}
     [outcome] = train([BetaVAERecipe(**settings)], stimuli, tmp_path / "set")
     training = stimuli.table.index[stimuli.table["training"]]
-    pixels = np.stack([np.asarray(stimuli.open(each).resize((32, 32), 3)) for each in training]) / np.float32(
+    pixels = np.stack([np.asarray(stimuli.open(name).resize((32, 32), 3)) for name in training]) / np.float32(
         255
     )
     mirrored = TrainingImages("toy", "h", np.ascontiguousarray(pixels[:, :, ::-1], dtype=np.float32))
@@ -362,14 +362,14 @@ def test_command_trains_on_a_folder_of_images(picture_folder, neuroalign_home):
     )
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
-    assert [each["instance"] for each in document["instances"]] == [
+    assert [instance["instance"] for instance in document["instances"]] == [
         f"beta_vae[beta={beta},n_latents=3,image_size=32,seed={seed}]" for beta in (1, 2) for seed in (0, 1)
     ]
     folder = neuroalign_home / "models" / "beta_vae" / "My-faces"
     assert document["folder"] == str(folder)
     assert len(list(folder.glob("*.safetensors"))) == 4
     assert document["failures"] == []
-    assert all(each["stimulus_set"]["n_images"] == 6 for each in document["instances"])
+    assert all(instance["stimulus_set"]["n_images"] == 6 for instance in document["instances"])
 
 
 def test_command_trains_on_an_archive_as_on_its_folder(picture_folder, tmp_path):
@@ -381,9 +381,9 @@ def test_command_trains_on_an_archive_as_on_its_folder(picture_folder, tmp_path)
         result = CliRunner().invoke(train_command, arguments)
         assert result.exit_code == 0, result.output
         assert "beta_vae[beta=4,n_latents=3,image_size=32,seed=0]" in result.stdout
-    [a], [b] = ((tmp_path / each).glob("*.safetensors") for each in "ab")
+    [a], [b] = ((tmp_path / name).glob("*.safetensors") for name in "ab")
     assert a.read_bytes() == b.read_bytes()
-    records = [read_trained(each, BetaVAERecipe) for each in (a, b)]
+    records = [read_trained(path, BetaVAERecipe) for path in (a, b)]
     assert records[0].stimulus_set_hash == records[1].stimulus_set_hash
 
 
@@ -412,7 +412,7 @@ def test_command_reports_divergence_and_exits_with_1(picture_folder):
 )
 def test_wrong_calls_are_one_line_and_exit_with_2(arguments, message, capsys, tmp_path):
     (tmp_path / "empty").mkdir()
-    arguments = [str(tmp_path / "empty") if each == "EMPTY" else each for each in arguments]
+    arguments = [str(tmp_path / "empty") if argument == "EMPTY" else argument for argument in arguments]
     assert run_cli(["train", *arguments]) == 2
     printed = capsys.readouterr().err
     assert message in printed

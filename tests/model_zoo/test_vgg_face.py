@@ -46,7 +46,7 @@ def small(monkeypatch):
 def original_weights(seed):
     rng = torch.Generator().manual_seed(seed)
     weights, before = {}, 3
-    for name, channels in zip(CONVOLUTIONS, [each for each in CHANNELS if each != "M"], strict=True):
+    for name, channels in zip(CONVOLUTIONS, [channel for channel in CHANNELS if channel != "M"], strict=True):
         shape = (channels, before, 3, 3)
         weights[f"conv{name}.weight"] = torch.randn(shape, generator=rng) * np.sqrt(2 / (9 * before))
         weights[f"conv{name}.bias"] = torch.randn(channels, generator=rng) * 0.1
@@ -58,7 +58,7 @@ def original_weights(seed):
 
 
 def renamed(weights, style):
-    """The same weights as another program names and shapes them."""
+    """Return the weights with the names and shapes of another program."""
     if style == "original":
         return weights
     if style == "underscores":
@@ -68,7 +68,7 @@ def renamed(weights, style):
         "torchvision": {"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"},
         "timm": {"fc6": "pre_logits.fc1", "fc7": "pre_logits.fc2", "fc8": "head.fc"},
     }[style]
-    found = {}
+    state = {}
     for name, value in weights.items():
         layer, kind = name.split(".")
         if style == "timm" and name == "fc6.weight":
@@ -76,15 +76,15 @@ def renamed(weights, style):
         if style == "timm" and name == "fc7.weight":
             value = value[:, :, None, None]
         layer = heads.get(layer) or f"features.{indices[layer.removeprefix('conv')]}"
-        found[f"{layer}.{kind}"] = value.contiguous()
-    return found
+        state[f"{layer}.{kind}"] = value.contiguous()
+    return state
 
 
 def by_hand(weights, stimuli, *, order="bgr"):
-    """What the network computes, written out: preprocessing, convolutions, two hidden layers."""
+    """Compute the latents step by step: preprocessing, convolutions, two hidden layers."""
     images = []
-    for each in stimuli.ids:
-        image = stimuli.open(each).convert("RGB").resize((224, 224), Image.Resampling.BICUBIC)
+    for name in stimuli.ids:
+        image = stimuli.open(name).convert("RGB").resize((224, 224), Image.Resampling.BICUBIC)
         pixels = np.asarray(image, dtype=np.float64) - [129.1863, 104.7624, 93.5940]
         images.append(pixels[:, :, ::-1] if order == "bgr" else pixels)
     x = torch.from_numpy(np.stack(images).transpose(0, 3, 1, 2).astype(np.float32))
@@ -160,8 +160,8 @@ def test_names_and_shapes_of_the_network_of_full_size():
         ours = timm.create_model("vgg16", num_classes=2622).state_dict()
         theirs = torchvision.models.vgg16(num_classes=2622).state_dict()
     shapes = {name: tuple(value.shape) for name, value in ours.items()}
-    found = vgg_weights.name_as_timm(theirs, shapes)
-    assert {name: tuple(value.shape) for name, value in found.items()} == shapes
+    state = vgg_weights.name_as_timm(theirs, shapes)
+    assert {name: tuple(value.shape) for name, value in state.items()} == shapes
     assert sum(value.numel() for value in ours.values()) == 145_002_878
     for convolution in ("conv", "conv_"):
         layers = [*(f"{convolution}{name}" for name in CONVOLUTIONS), "fc6", "fc7", "fc8"]
@@ -209,19 +209,19 @@ def test_other_layers(small, stimuli):
 def test_families_are_those_of_the_paper(small):
     pca, raw = load_model("vgg_face_pca[weights=random]"), load_model("vgg_face_raw[weights=random]")
     assert pca.identifier == "vgg_face_pca[weights=random,weights_seed=0]"
-    assert [each["n"] for each in pca.grid()] == list(range(10, 51))
+    assert [options["n"] for options in pca.grid()] == list(range(10, 51))
     assert pca.instances()[3].identifier == "vgg_face_pca[n=13,weights=random,weights_seed=0]"
-    sizes = sorted({each["n"] for each in raw.grid()})
+    sizes = sorted({options["n"] for options in raw.grid()})
     assert len(sizes) == 5
     assert 10 <= sizes[0] <= sizes[-1] <= 50
     assert raw.grid() == [{"n": n, "seed": seed} for n in sizes for seed in range(10)]
     first = raw.instances()[0].identifier
     assert first == f"vgg_face_raw[n={sizes[0]},seed=0,weights=random,weights_seed=0]"
-    for each in (pca, raw):
-        names = [instance.identifier for instance in each.instances()]
+    for family in (pca, raw):
+        names = [instance.identifier for instance in family.instances()]
         assert len(set(names)) == len(names)
         assert [load_model(name).identifier for name in (names[0], names[-1])] == [names[0], names[-1]]
-        assert len({instance.fingerprint for instance in each.instances()}) == len(names)
+        assert len({instance.fingerprint for instance in family.instances()}) == len(names)
 
 
 def test_reductions_are_of_the_last_hidden_layer(small, dataset):

@@ -68,9 +68,9 @@ def test_latents_in_a_file_are_those_in_memory(stimuli, monkeypatch):
         xr.testing.assert_identical(latents.load(), expected)
     assert expected["informative"].values.tolist() == [False] + 99 * [True]
     monkeypatch.delenv("NEUROALIGN_LATENTS_MEMORY")
-    found = compute_latents(as_model(lambda pixels: 1 / 0, fingerprint="flat-1"), stimuli)
-    assert in_memory(found)
-    xr.testing.assert_identical(found, expected)
+    latents = compute_latents(as_model(lambda pixels: 1 / 0, fingerprint="flat-1"), stimuli)
+    assert in_memory(latents)
+    xr.testing.assert_identical(latents, expected)
 
 
 def test_what_a_model_of_its_own_returns_is_as_large_as_it_is(stimuli, no_memory):
@@ -89,8 +89,8 @@ def test_parts_are_read_and_not_kept(stimuli, no_memory):
 def test_row_blocks(stimuli, no_memory, monkeypatch):
     monkeypatch.setattr("neuroalign.models.latents_file.BLOCK", 8 * 100 * 20)
     blocks = list(row_blocks(compute_latents(model(), stimuli)))
-    assert [each.sizes["stimulus"] for each in blocks] == [20, 20, 10]
-    np.testing.assert_allclose(np.concatenate([each.values for each in blocks]), flat(stimuli.pixels()))
+    assert [block.sizes["stimulus"] for block in blocks] == [20, 20, 10]
+    np.testing.assert_allclose(np.concatenate([block.values for block in blocks]), flat(stimuli.pixels()))
 
 
 @pytest.mark.parametrize("make", [model, lambda: load_model("timm:test_vit@blocks.0:logits[weights=random]")])
@@ -128,12 +128,12 @@ def test_what_is_interrupted_leaves_nothing(stimuli, monkeypatch, error, megabyt
 def test_what_a_killed_process_leaves_is_not_read(stimuli, no_memory):
     compute_latents(model(), stimuli)
     [file] = files()
-    # Killed while it was written: half a file, under the name that a file has until it is whole.
+    # A process killed while writing leaves half a file, under the name of an incomplete file.
     left = file.with_name(f"{TEMPORARY_PREFIX}half.nc")
     left.write_bytes(file.read_bytes()[:20_000])
     file.unlink()
     np.testing.assert_allclose(compute_latents(model(), stimuli).values, flat(stimuli.pixels()))
-    # Half a file under the name of a whole one is no latents either.
+    # Half a file under the name of a complete file is ignored as well.
     file.write_bytes(left.read_bytes())
     with pytest.warns(NeuroalignWarning, match="ignored unreadable cached latents"):
         again = compute_latents(model(), stimuli)
@@ -168,9 +168,10 @@ def test_latents_in_a_file_are_scored(dataset, no_memory):
         fingerprint="factors",
         identifier="factors",
     )
-    known = xr.DataArray(factors, dims=("stimulus", "unit"), coords={"stimulus": dataset.stimuli.ids})
+    precomputed = xr.DataArray(factors, dims=("stimulus", "unit"), coords={"stimulus": dataset.stimuli.ids})
     first, second = (
-        score(each, dataset, "alignment").value for each in (from_file, as_model(known, identifier="known"))
+        score(source, dataset, "alignment").value
+        for source in (from_file, as_model(precomputed, identifier="known"))
     )
     assert not in_memory(compute_latents(from_file, dataset.stimuli))
     assert first == second
@@ -188,7 +189,7 @@ def test_budget(monkeypatch):
 
 
 def test_mistakes_are_explained(stimuli):
-    with pytest.raises(ModelError, match="there are no stimuli"):
+    with pytest.raises(ModelError, match="latents need at least one stimulus, got an empty stimulus set"):
         as_model(flat).latents(stimuli.select([]))
     batches = [arrays.latents(np.zeros((1, n)), stimulus=[str(n)]) for n in (2, 3)]
     with pytest.raises(ModelError, match="2 units for some stimuli and 3 for others"):
@@ -209,7 +210,7 @@ class Yields:
 
     def latent_batches(self, stimuli):
         for ids in self.chosen:
-            yield arrays.latents([[float(each), 1.0] for each in ids], stimulus=ids)
+            yield arrays.latents([[float(name), 1.0] for name in ids], stimulus=ids)
 
 
 @pytest.mark.parametrize("megabytes", ["0.0001", "100"])
@@ -290,7 +291,7 @@ def test_memory_grows_with_the_batch_and_not_with_the_whole(monkeypatch):
     assert peak(lambda: compute_latents(wide, stimuli)) < 25
     assert peak(lambda: pca(5)(wide).latents(stimuli)) < 25
     assert peak(lambda: subsample(5)(wide).latents(stimuli)) < 25
-    assert max(each.stat().st_size for each in files()) > 64e6
+    assert max(path.stat().st_size for path in files()) > 64e6
 
 
 @pytest.mark.slow
@@ -304,4 +305,4 @@ def test_memory_stays_within_a_budget(tmp_path):
     computed, reduced = map(float, done.stdout.split())
     assert computed < 150
     assert reduced < 450
-    assert max(each.stat().st_size for each in (tmp_path / "latents").iterdir()) > 560e6
+    assert max(path.stat().st_size for path in (tmp_path / "latents").iterdir()) > 560e6

@@ -117,7 +117,7 @@ def test_families_and_classes_in_a_file(tmp_path, dataset):
         "powers = Powers()\n"
         "def brightness(pixels):\n    return pixels.mean(axis=(1, 2))\n"
     )
-    assert [each.identifier for each in load_model(f"{file}:Powers").instances()] == [
+    assert [model.identifier for model in load_model(f"{file}:Powers").instances()] == [
         "powers[power=1]",
         "powers[power=2]",
     ]
@@ -150,6 +150,6 @@ class FakeModel:
 def test_family_members_by_index(dataset):
     members = [as_model(lambda p: p.mean((1, 2)), identifier=f"m{index}") for index in range(3)]
     family = FixedFamily("trio", members)
-    assert [each.identifier for each in family.instances(dataset)] == ["m0", "m1", "m2"]
+    assert [model.identifier for model in family.instances(dataset)] == ["m0", "m1", "m2"]
     with pytest.raises(UsageError, match="index=0 to index=2"):
         family.instance(index=3)
