@@ -92,7 +92,7 @@ def test_shape_units_are_numpys_svd_of_the_normalised_landmarks(stimuli):
     np.testing.assert_allclose(latents, expected * signs, atol=1e-8)
 
 
-def test_units_follow_what_was_varied():
+def test_units_follow_the_varied_properties():
     rng = np.random.default_rng(0)
     mouth, light = rng.uniform(-1, 1, (2, 80))
     points = np.tile(TEMPLATE, (80, 1, 1))
@@ -211,7 +211,7 @@ def test_workers_and_their_number_change_nothing(dataset_factory):
     assert hashes[0] == hashes[1]
 
 
-def test_cached_latents_are_those_of_the_landmarks(stimuli):
+def test_cache_distinguishes_landmarks(stimuli):
     first = compute_latents(named(4), stimuli)
     np.testing.assert_array_equal(compute_latents(named(4), stimuli), first)
     other = stimuli.with_landmarks(stimuli.landmarks + 0.3 * np.sin(np.arange(20)).reshape(10, 2))

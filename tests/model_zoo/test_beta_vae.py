@@ -47,7 +47,7 @@ def rewrite(trained, change):
 # --- which instances there are ---
 
 
-def test_family_and_instances_are_what_the_core_asks_for(dataset, own):
+def test_family_and_instances_implement_the_interfaces(dataset, own):
     family = BetaVAE()
     assert isinstance(family, ModelFamily)
     assert all(isinstance(model, Model) for model in family.instances(dataset))
@@ -205,7 +205,7 @@ def test_models_travel_to_other_processes(dataset, model):
     [b"", b"\xff" * 100, b"\x00" * 8, b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00\x8c\x07builtins"],
     ids=["empty", "absurd header", "no header", "pickle"],
 )
-def test_files_that_are_no_weights(own, dataset, content):
+def test_files_without_weights_are_refused(own, dataset, content):
     own[0].trained.path.write_bytes(content)
     with pytest.raises(ModelError, match=r"the weights .* are damaged: .*; train them again"):
         BetaVAEModel(own[0].trained).latents(dataset.stimuli)

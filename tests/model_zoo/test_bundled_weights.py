@@ -22,7 +22,7 @@ def instances(dataset):
     return load_model("beta_vae").instances(dataset)
 
 
-def test_they_are_what_the_recorded_recipe_trains_on_the_shipped_images(dataset):
+def test_the_recorded_recipe_and_the_shipped_images_give_the_bundled_weights(dataset):
     bundled = [trained for _, trained in BetaVAE().bundled()]
     assert {trained.recipe for trained in bundled} == set(BetaVAE().recipes({}, grid="bundled"))
     for trained in bundled:
@@ -61,7 +61,7 @@ def test_more_beta_costs_nats(dataset, instances):
 
 
 @pytest.mark.slow
-def test_units_are_factors_more_than_those_of_linear_models(dataset, instances):
+def test_units_match_factors_better_than_units_of_linear_models(dataset, instances):
     factors = dataset.factors.to_numpy()
 
     def scores(model):

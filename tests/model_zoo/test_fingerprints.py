@@ -49,7 +49,7 @@ def with_other_weight(module):
         lambda module: module.half(),
     ],
 )
-def test_what_changes_a_module_changes_its_digest(change):
+def test_changes_of_a_module_change_its_digest(change):
     module = Scaled()
     before = behaviour_digest(module)
     change(module)
@@ -57,7 +57,7 @@ def test_what_changes_a_module_changes_its_digest(change):
     assert behaviour_digest(module) not in (before, None)
 
 
-def test_what_changes_nothing_leaves_the_digest():
+def test_changes_without_effect_keep_the_digest():
     before = behaviour_digest(Scaled())
     module = Scaled()
     module.eval()
@@ -67,7 +67,7 @@ def test_what_changes_nothing_leaves_the_digest():
     assert behaviour_digest(module) == before
 
 
-def test_code_and_what_it_refers_to_count(monkeypatch):
+def test_code_and_its_references_change_the_digest(monkeypatch):
     before = behaviour_digest(Scaled(), scale)
     with monkeypatch.context() as patch:
         patch.setitem(globals(), "SCALE", 3.0)
@@ -105,7 +105,7 @@ def test_traced_modules_of_other_code_differ():
     assert len(digests - {None}) == 3
 
 
-def test_what_cannot_be_seen_through_has_no_digest():
+def test_objects_that_cannot_be_inspected_have_no_digest():
     pixels = np.random.default_rng(0).random((20, 4))
     opaque = [
         torch.Generator(),

@@ -37,7 +37,7 @@ def capture(module, batch, layers):
     return captured
 
 
-def test_nodes_are_what_they_were_before_anything_wrote_over_them(batch):
+def test_nodes_have_their_values_before_operations_in_place(batch):
     module = Residual()
     with torch.no_grad():
         conv = module.conv(batch)

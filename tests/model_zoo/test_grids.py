@@ -50,7 +50,7 @@ def test_sizes_and_seeds_of_the_paper():
         }
 
 
-def test_bundled_instances_differ_in_what_their_family_is_about():
+def test_bundled_instances_differ_in_the_main_setting_of_their_family():
     beta_vae = recipes_of("beta_vae", "bundled")
     assert len(beta_vae) >= 5
     assert len({recipe.beta for recipe in beta_vae}) >= 3

@@ -74,7 +74,7 @@ def test_likelihood_of_black_and_white_images_is_the_one_of_torch():
     torch.testing.assert_close(bernoulli_log_likelihood(images, logits), expected)
 
 
-def test_likelihood_of_grey_images_is_between_those_of_black_and_white():
+def test_likelihood_of_grey_is_between_black_and_white():
     logits = torch.tensor([[[[0.7, -2.0]]]], dtype=torch.float64)
     ends = [bernoulli_log_likelihood(torch.full_like(logits, grey), logits) for grey in (0.0, 1.0)]
     grey = bernoulli_log_likelihood(torch.full_like(logits, 0.25), logits)
@@ -120,7 +120,7 @@ def test_objective_of_the_beta_vae(pixels, beta):
     torch.testing.assert_close(objective.value(means), (likelihood - beta * divergence).mean())
 
 
-def test_objective_of_the_vae_is_that_of_the_beta_vae_with_beta_1(pixels):
+def test_objective_of_the_vae_equals_the_beta_vae_with_beta_1(pixels):
     vae, network = prepare(VAERecipe(**SMALL), pixels)
     beta_vae, same_network = prepare(BetaVAERecipe(**SMALL, beta=1), pixels)
     values = [
@@ -177,7 +177,7 @@ def test_an_untrained_network_has_not_diverged(pixels, recipe):
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.family)
-def test_measuring_many_batches_is_measuring_each_image(pixels, recipe):
+def test_measurements_of_batches_equal_measurements_of_single_images(pixels, recipe):
     objective, network = prepare(recipe, np.concatenate([pixels] * 12))
     batches = list(objective.evaluation_inputs())
     assert len(batches) > 1

@@ -36,7 +36,7 @@ def values_and_gradients(layer, values):
     return [result, *torch.autograd.grad((weights * result.sin()).sum(), [values, *layer.parameters()])]
 
 
-def test_values_and_gradients_are_those_of_torchs_layers(pair):
+def test_values_and_gradients_equal_the_layers_of_torch(pair):
     ours, theirs = pair
     values = images(ours)
     for result, expected in zip(
@@ -45,7 +45,7 @@ def test_values_and_gradients_are_those_of_torchs_layers(pair):
         torch.testing.assert_close(result, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_gradients_are_those_of_finite_differences():
+def test_gradients_equal_finite_differences():
     layer = Upsampling(2, 1).double()
     assert torch.autograd.gradcheck(layer, (images(layer, n=1, height=2, width=3),))
 
@@ -64,7 +64,7 @@ def test_layers_with_weights_of_their_own_are_computed_at_once(pair):
         )
 
 
-def test_layers_are_in_the_precision_of_what_they_are_given(pair):
+def test_layers_compute_in_the_precision_of_their_input(pair):
     ours, theirs = pair
     values = images(ours).detach()
     result = ours(values.bfloat16())

@@ -63,7 +63,7 @@ def capture(module, batch, layers, **options):
     return captured
 
 
-def test_in_place_operations_do_not_corrupt_what_was_captured(batch):
+def test_in_place_operations_do_not_change_captured_outputs(batch):
     module = Small()
     captured = capture(module, batch, ["conv", "norm", "relu"])
     module.eval()
@@ -262,7 +262,7 @@ def test_default_preprocessing(stimuli):
     np.testing.assert_allclose(colour, expected, atol=1e-6)
 
 
-def test_preprocess_of_ones_own(stimuli):
+def test_preprocess_function_of_the_user(stimuli):
     compose = transforms.Compose([transforms.CenterCrop(4), transforms.ToTensor()])
     latents = as_model(Returns(lambda x: x), preprocess=compose, channels=1, batch_size=5).latents(stimuli)
     np.testing.assert_allclose(latents.values, stimuli.pixels()[:, 2:6, 2:6].reshape(23, -1), atol=1e-6)

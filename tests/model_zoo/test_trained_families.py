@@ -124,7 +124,7 @@ def test_golden(family, trained, stimuli):
 
 
 @pytest.mark.parametrize("family", RECIPES)
-def test_latents_are_what_the_network_computes(family, trained, stimuli):
+def test_latents_equal_the_outputs_of_the_encoder(family, trained, stimuli):
     model = MODELS[family](trained[family])
     assert isinstance(model, Model)
     assert model.identifier.startswith(f"{family}[")
@@ -164,7 +164,7 @@ def test_classifiers_cannot_decode(trained, stimuli):
         latent_traversals(model, stimuli)
 
 
-def test_weights_of_one_family_are_not_those_of_another(trained):
+def test_weights_of_another_family_are_refused(trained):
     with pytest.raises(ModelError, match="of the family vae; expected format 1 of autoencoder"):
         AutoencoderModel(trained["vae"].path)
 

@@ -83,7 +83,7 @@ def assert_close(outcome, other, atol):
 
 
 @pytest.mark.parametrize("family", RECIPES)
-def test_steps_are_those_of_each_instance_alone(family, images):
+def test_steps_together_equal_the_steps_of_each_instance_alone(family, images):
     pixels = torch.from_numpy(images.pixels).double()
 
     def prepare(recipes):
@@ -113,7 +113,7 @@ def test_steps_are_those_of_each_instance_alone(family, images):
 
 
 @pytest.mark.parametrize("family", RECIPES)
-def test_instances_end_as_if_each_had_been_alone(family, images, tmp_path):
+def test_instances_end_with_the_weights_that_they_have_alone(family, images, tmp_path):
     recipes = RECIPES[family]
     outcomes = train_together(recipes, images, tmp_path / "together")
     assert [outcome.recipe for outcome in outcomes] == recipes
@@ -347,7 +347,7 @@ def test_unfinished_runs_of_another_recipe_are_replaced_only_when_asked_to(stimu
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
 
-def test_damaged_checkpoint_is_reported_and_all_start_anew(stimuli, tmp_path):
+def test_damaged_checkpoint_is_reported_and_all_instances_start_again(stimuli, tmp_path):
     whole = train(THREE, stimuli, tmp_path / "whole", together=3)
     path = checkpoint_path(tmp_path / "damaged", *THREE)
     path.parent.mkdir(parents=True)
@@ -394,7 +394,7 @@ def test_as_many_as_half_of_the_memory_holds(monkeypatch):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpu_gives_what_the_cpu_gives(images, tmp_path):
+def test_gpu_and_cpu_give_the_same_weights(images, tmp_path):
     on_cpu = train_together(THREE, images, tmp_path / "cpu")
     on_gpu = train_together(THREE, images, tmp_path / "gpu", device="cuda")
     for one, other in zip(on_cpu, on_gpu, strict=True):

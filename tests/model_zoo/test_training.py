@@ -147,7 +147,7 @@ def test_training_learns(tmp_path):
 
 
 @pytest.mark.slow
-def test_same_seed_same_bytes_whatever_the_jobs(stimuli, tmp_path):
+def test_same_seed_gives_the_same_bytes_for_any_number_of_jobs(stimuli, tmp_path):
     recipes = sweep(BetaVAERecipe, {**SMALL, "beta": [1, 4], "seed": [0, 1]})
     one = train(recipes, stimuli, tmp_path / "one")
     four = train(recipes, stimuli, tmp_path / "four", jobs=4)
@@ -207,7 +207,7 @@ def test_killed_run_goes_on_from_its_last_checkpoint(images, tmp_path):
     assert resumed.path.read_bytes() == whole.path.read_bytes()
 
 
-def test_damaged_checkpoint_is_reported_and_training_starts_anew(images, tmp_path):
+def test_damaged_checkpoint_is_reported_and_training_starts_again(images, tmp_path):
     recipe = BetaVAERecipe(**SMALL)
     whole = train_instance(recipe, images, tmp_path / "whole").trained
     path = checkpoint_path(tmp_path / "damaged", recipe)

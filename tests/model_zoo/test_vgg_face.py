@@ -206,7 +206,7 @@ def test_other_layers(small, stimuli):
         load_model("vgg_face[weights=random,layer=features.99]")
 
 
-def test_families_are_those_of_the_paper(small):
+def test_families_have_the_instances_of_the_paper(small):
     pca, raw = load_model("vgg_face_pca[weights=random]"), load_model("vgg_face_raw[weights=random]")
     assert pca.identifier == "vgg_face_pca[weights=random,weights_seed=0]"
     assert [options["n"] for options in pca.grid()] == list(range(10, 51))
@@ -344,7 +344,7 @@ def test_other_mistakes_are_explained(small):
         family.instance(m=3)
 
 
-def test_a_model_that_needs_no_weights_takes_none(dataset):
+def test_models_without_weights_refuse_the_option(dataset):
     with pytest.raises(UsageError, match="an object that is a model already takes no options; got weights"):
         load_model(NeuronModel(dataset, "neurons:single"), weights="random")
 

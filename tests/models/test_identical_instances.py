@@ -86,7 +86,7 @@ def test_instances_of_one_name_are_refused(dataset):
         score_all(FixedFamily("two", members), dataset, [RATIO])
 
 
-def test_compare_without_cache_writes_none(dataset, neuroalign_home):
+def test_compare_without_cache_writes_no_files(dataset, neuroalign_home):
     factors = dataset.stimuli.table[[f"factor_{index}" for index in range(4)]].to_numpy()
     of_image = {image.tobytes(): row for image, row in zip(dataset.stimuli.pixels(), factors, strict=True)}
 

@@ -73,7 +73,7 @@ def test_latents_in_a_file_are_those_in_memory(stimuli, monkeypatch):
     xr.testing.assert_identical(latents, expected)
 
 
-def test_what_a_model_of_its_own_returns_is_as_large_as_it_is(stimuli, no_memory):
+def test_models_without_batches_keep_their_latents_in_memory(stimuli, no_memory):
     whole = as_model(as_model(flat).latents(stimuli).load(), identifier="whole")
     assert in_memory(compute_latents(whole, stimuli))
 
@@ -108,7 +108,7 @@ def test_two_runs_write_the_same_bytes(stimuli, monkeypatch, megabytes, tmp_path
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
 @pytest.mark.parametrize("megabytes", ["0.001", "100"])
-def test_what_is_interrupted_leaves_nothing(stimuli, monkeypatch, error, megabytes):
+def test_interrupted_computation_leaves_no_file(stimuli, monkeypatch, error, megabytes):
     monkeypatch.setenv("NEUROALIGN_LATENTS_MEMORY", megabytes)
     seen = []
 
@@ -125,7 +125,7 @@ def test_what_is_interrupted_leaves_nothing(stimuli, monkeypatch, error, megabyt
     assert compute_latents(stopped, stimuli).sizes["stimulus"] == 50
 
 
-def test_what_a_killed_process_leaves_is_not_read(stimuli, no_memory):
+def test_file_of_a_killed_process_is_not_read(stimuli, no_memory):
     compute_latents(model(), stimuli)
     [file] = files()
     # A process killed while writing leaves half a file, under the name of an incomplete file.
@@ -140,7 +140,7 @@ def test_what_a_killed_process_leaves_is_not_read(stimuli, no_memory):
     np.testing.assert_allclose(again.values, flat(stimuli.pixels()))
 
 
-def test_files_of_what_has_no_fingerprint_go_with_the_array(stimuli, no_memory):
+def test_files_of_models_without_fingerprint_are_deleted_with_the_array(stimuli, no_memory):
     for use_cache, named in ((True, as_model(flat)), (False, model())):
         latents = compute_latents(named, stimuli, use_cache=use_cache)
         [file] = files()
@@ -151,7 +151,7 @@ def test_files_of_what_has_no_fingerprint_go_with_the_array(stimuli, no_memory):
         assert files() == []
 
 
-def test_models_within_models_keep_to_what_was_said_of_the_cache(dataset):
+def test_models_within_models_follow_use_cache(dataset):
     reduced = load_model("pca[n=6,image_size=16]+subsample[n=3]")
     compute_latents(reduced, dataset.stimuli, use_cache=False)
     assert files() == []

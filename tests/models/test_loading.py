@@ -65,7 +65,7 @@ def test_precomputed_latents(dataset):
         model.latents(StimulusSet.from_arrays(np.zeros((2, 4, 4)), identifier="elsewhere"))
 
 
-def test_what_cannot_be_a_model():
+def test_objects_that_cannot_be_a_model_are_refused():
     with pytest.raises(ModelError, match="cannot make a model of int"):
         as_model(3)
     with pytest.raises(ModelError, match="dimensions"):

@@ -200,7 +200,7 @@ ROWS = st.lists(
 
 @settings(max_examples=100, deadline=None)
 @given(rows=ROWS, n=st.integers(1, 5), seed=st.integers(0, 10**6))
-def test_each_instance_is_kept_or_dropped_with_a_reason_whatever_the_order(rows, n, seed):
+def test_every_instance_is_kept_or_dropped_with_a_reason_in_any_order(rows, n, seed):
     table = pd.DataFrame(rows, columns=["family", "n_units", "score", "variance_explained"])
     table = table.astype({"score": float, "variance_explained": float})
     table["instance"] = [f"m{index}" for index in range(len(table))]
