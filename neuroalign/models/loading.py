@@ -112,6 +112,7 @@ def load_model(
     Returns
     -------
     Model or ModelFamily
+        A family for the name of a family; a model for all other names.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which axis holds the images, random numbers, and layers that depend on the batch."""
+"""Tests of batches of images in torch modules: axis of the images, random numbers, independence of images."""
 
 import random
 import re

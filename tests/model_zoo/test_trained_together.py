@@ -326,10 +326,10 @@ def test_those_who_began_together_go_on_together(images, tmp_path):
     with pytest.raises(Interrupted):
         train_together(begun, images, tmp_path, stop=stop)
     assert groups_of(recipes, tmp_path, images, together=1) == [[1, 3], [0], [2], [4]]
-    # Others of the same name are not those who began.
+    # Instances of the same name with other settings do not continue from the checkpoint.
     longer = [VAERecipe(**SMALL, seed=seed, steps=7) for seed in range(5)]
     assert groups_of(longer, tmp_path, images, together=5) == [[0, 1, 2, 3, 4]]
-    # A checkpoint of whom nobody is left to train is a leftover.
+    # A checkpoint of finished instances is deleted.
     assert groups_of(recipes, tmp_path, images, together=1, finished=begun) == [[0], [2], [4]]
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
