@@ -225,7 +225,7 @@ def test_checkpoint_of_other_images_is_not_resumed(images, tmp_path):
     with pytest.raises(Interrupted):
         train_instance(recipe, images, tmp_path, stop=stop)
     other = TrainingImages("other", "another hash", images.pixels)
-    with pytest.warns(NeuroalignWarning, match="of another recipe or other images"):
+    with pytest.warns(NeuroalignWarning, match="has another recipe or other images"):
         train_instance(recipe, other, tmp_path)
 
 
@@ -402,7 +402,7 @@ def test_command_reports_divergence_and_exits_with_1(picture_folder):
         (["beta_vae", ".", "--grid", "papers"], "did you mean paper"),
         (["classifier", ".", "--set", "beta=4"], "no setting of classifier is called 'beta'"),
         (["beta_vae", ".", "--set", "bta=4"], "did you mean beta"),
-        (["beta_vae", ".", "--set", "beta"], "--set takes KEY=VALUE"),
+        (["beta_vae", ".", "--set", "beta"], "--set must be KEY=VALUE"),
         (["beta_vae", ".", "--seeds", "x"], "--seeds must be a number of seeds"),
         (["beta_vae", ".", "--seeds", "0"], "--seeds must be a number of seeds"),
         (["beta_vae", ".", "--jobs", "0"], "--jobs must be a positive number"),
