@@ -196,7 +196,7 @@ class ActiveAppearanceModel(FittedModel):
     ) -> None:
         super().__init__(identifier, n=n, image_size=image_size, dataset=dataset)
         if n % 2:
-            raise UsageError(f"{identifier}: n must be even, half for shape and half for appearance, not {n}")
+            raise UsageError(f"{identifier}: n must be even, half for shape and half for appearance, got {n}")
 
     def _encode(self, stimuli: StimulusSet) -> xr.DataArray:
         appearance = self._appearance(stimuli)

@@ -52,7 +52,7 @@ class PixelICA(LinearPixelModel):
     ) -> None:
         super().__init__(identifier, n=n, image_size=image_size, dataset=dataset)
         if not isinstance(seed, int) or seed < 0:
-            raise UsageError(f"{identifier}: seed must be an integer from 0 up, not {seed!r}")
+            raise UsageError(f"{identifier}: seed must be an integer from 0 up, got {seed!r}")
         self.seed = seed
 
     def options(self) -> dict[str, Any]:

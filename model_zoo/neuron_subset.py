@@ -77,9 +77,9 @@ class NeuronSubset(ModelFamily):
         neuroids = _neuroids(dataset)
         n, seed = options.get("n"), options.get("seed", 0)
         if not isinstance(n, int) or not 1 <= n <= len(neuroids):
-            raise UsageError(f"{self.identifier} needs n from 1 to {len(neuroids)} neurons, not {n!r}")
+            raise UsageError(f"{self.identifier} needs n from 1 to {len(neuroids)} neurons, got {n!r}")
         if not isinstance(seed, int) or seed < 0:
-            raise UsageError(f"{self.identifier}: seed must be an integer from 0 up, not {seed!r}")
+            raise UsageError(f"{self.identifier}: seed must be an integer from 0 up, got {seed!r}")
         drawn = _draw(len(neuroids), n, seed)
         notes = []
         if len(neuroids) <= self.largest:

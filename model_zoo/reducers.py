@@ -199,4 +199,4 @@ def subsample(n: int, seed: int = 0) -> Callable[[Model], Subsample]:
 
 def _expect_integer(reducer: str, option: str, value: object, *, least: int) -> None:
     if not isinstance(value, int) or value < least:
-        raise UsageError(f"{reducer} needs {option} as an integer from {least} up, not {value!r}")
+        raise UsageError(f"{reducer} needs {option} as an integer from {least} up, got {value!r}")

@@ -162,7 +162,7 @@ class _Reductions(ModelFamily):
         for option, least in (("n", 1), ("seed", 0)):
             value = options.get(option, None if option == "n" else 0)
             if not isinstance(value, int) or value < least:
-                raise UsageError(f"{self.name} needs {option} as an integer from {least} up, not {value!r}")
+                raise UsageError(f"{self.name} needs {option} as an integer from {least} up, got {value!r}")
 
 
 class VGGFacePCA(_Reductions):

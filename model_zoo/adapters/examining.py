@@ -275,7 +275,7 @@ def _explain(extractor: Extractor, small: "torch.Tensor", large: "torch.Tensor",
 def _asked(batch_axis: int | Mapping[str, int] | None, layer: str) -> int | None:
     asked = batch_axis.get(layer) if isinstance(batch_axis, Mapping) else batch_axis
     if asked is not None and (isinstance(asked, bool) or not isinstance(asked, int) or asked < 0):
-        raise UsageError(f"batch_axis must be the number of an axis from 0 up, not {asked!r}")
+        raise UsageError(f"batch_axis must be the number of an axis from 0 up, got {asked!r}")
     return asked
 
 

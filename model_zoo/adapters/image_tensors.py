@@ -170,7 +170,7 @@ class ImageTensors:
             ) from error
         if tensor.ndim != 3:
             raise ModelError(
-                f"preprocess must return a tensor of shape (channels, height, width), not {tuple(tensor.shape)}"
+                f"preprocess must return a tensor of shape (channels, height, width), got {tuple(tensor.shape)}"
             )
         return tensor
 
@@ -184,7 +184,7 @@ def _for_each_channel(
     if given.shape not in ((1,), (channels,)) or (name == "std" and not (given > 0).all()):
         raise UsageError(
             f"{identifier}: {name} must be one number{' above 0' if name == 'std' else ''}, "
-            f"or one for each of the {channels} channels, not {values!r}"
+            f"or one for each of the {channels} channels, got {values!r}"
         )
     return [float(value) for value in given]
 

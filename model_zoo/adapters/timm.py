@@ -121,7 +121,7 @@ class TimmModel(TorchModel):
                 raise UsageError(f"{self.identifier}: {self.name} has no class token; use pool=mean")
             return partial(_class_token, n_prefix=n_prefix, n_patches=n_patches)
         if pool not in POOLS:
-            raise UsageError(f"{self.identifier}: pool must be none, mean or token, not {pool!r}")
+            raise UsageError(f"{self.identifier}: pool must be none, mean or token, got {pool!r}")
         return POOLS[pool]
 
 
@@ -302,6 +302,6 @@ def _class_token(output: "torch.Tensor", *, n_prefix: int, n_patches: int | None
         return output
     if output.ndim != 3 or output.shape[1] == n_patches or output.shape[1] <= n_prefix:
         raise ModelError(
-            f"pool=token needs a layer of tokens with the class token among them, not {tuple(output.shape[1:])}"
+            f"pool=token needs a layer of tokens with the class token among them, got {tuple(output.shape[1:])}"
         )
     return output[:, 0]

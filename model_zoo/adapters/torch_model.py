@@ -230,7 +230,7 @@ class TorchModel:
 
     def _pool_named(self, pool: str | None) -> Pool:
         if pool not in POOLS:
-            raise UsageError(f"{self.identifier}: pool must be none or mean, not {pool!r}")
+            raise UsageError(f"{self.identifier}: pool must be none or mean, got {pool!r}")
         return POOLS[pool]
 
     def _unit_names(self, widths: Sequence[int]) -> list[str]:

@@ -41,7 +41,7 @@ class FittedModel(ABC):
     ) -> None:
         for name, value in (("n", n), ("image_size", image_size)):
             if not isinstance(value, int) or value < 1:
-                raise UsageError(f"{identifier}: {name} must be a positive integer, not {value!r}")
+                raise UsageError(f"{identifier}: {name} must be a positive integer, got {value!r}")
         self.identifier = identifier
         self.n = n
         self.image_size = image_size
@@ -97,7 +97,7 @@ class FittedModel(ABC):
                 "or load the model for a dataset"
             )
         if latents.sizes["unit"] != self.n:
-            raise ModelError(f"{self.identifier} decodes {self.n} units, not {latents.sizes['unit']}")
+            raise ModelError(f"{self.identifier} decodes {self.n} units, got {latents.sizes['unit']}")
         images = self._decode(self._stimuli, np.asarray(latents.values, dtype=np.float64))
         return np.clip(images, 0, 1).astype(np.float32)
 

@@ -180,7 +180,7 @@ class GenerativeModel(TrainedModel):
         recipe = self._trained.recipe
         if latents.sizes["unit"] != recipe.n_latents:
             raise ModelError(
-                f"{self.identifier} decodes {recipe.n_latents} units, not {latents.sizes['unit']}"
+                f"{self.identifier} decodes {recipe.n_latents} units, got {latents.sizes['unit']}"
             )
         network = self.network()
         values = np.asarray(latents.values, dtype=np.float32)

@@ -64,9 +64,9 @@ class VGGFaceModel:
         pool: str | None = None,
     ) -> None:
         if order not in (None, BGR, RGB):
-            raise UsageError(f"{identifier}: order must be {BGR} or {RGB}, not {order!r}")
+            raise UsageError(f"{identifier}: order must be {BGR} or {RGB}, got {order!r}")
         if not isinstance(seed, int) or seed < 0:
-            raise UsageError(f"{identifier}: seed must be an integer from 0 up, not {seed!r}")
+            raise UsageError(f"{identifier}: seed must be an integer from 0 up, got {seed!r}")
         self.identifier = identifier
         self._weights = weights
         self._seed = seed

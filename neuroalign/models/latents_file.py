@@ -52,7 +52,7 @@ def memory_budget() -> int:
         except ValueError:
             megabytes = 0.0
         if not 0 < megabytes < float("inf"):
-            raise UsageError(f"{MEMORY_VARIABLE} must be a number of megabytes above 0, not {named!r}")
+            raise UsageError(f"{MEMORY_VARIABLE} must be a number of megabytes above 0, got {named!r}")
         return int(megabytes * 1e6)
     import psutil
 

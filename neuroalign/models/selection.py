@@ -122,10 +122,12 @@ def best_udr(table: pd.DataFrame, *, n: int | None = None, share: float | None =
     """
     _check(table, "udr")
     if (n is None) == (share is None):
-        raise UsageError(f"best_udr takes n or share, one of the two: not n = {n} and share = {share}")
+        raise UsageError(
+            f"best_udr must have n or share, got n = {n} and share = {share}; give one of the two"
+        )
     if share is not None:
         if not 0 < share <= 1:
-            raise UsageError(f"share must be above 0 and at most 1, not {share}")
+            raise UsageError(f"share must be above 0 and at most 1, got {share}")
         n = round(share * len(table))
     return _split(table, _not_among_best(table, "udr", _at_least_one(n)))
 
@@ -318,7 +320,7 @@ def _not_among_best(table: pd.DataFrame, column: str, n: int, among: str = "") -
 
 def _at_least_one(n: Any) -> int:
     if not isinstance(n, Integral) or n < 1:
-        raise UsageError(f"one instance at least must be kept, not {n}")
+        raise UsageError(f"the number of kept instances must be at least one, got {n}")
     return int(n)
 
 

@@ -242,7 +242,7 @@ def test_family():
 
 
 def test_mistakes_are_explained(stimuli):
-    with pytest.raises(UsageError, match="n must be even, half for shape and half for appearance, not 5"):
+    with pytest.raises(UsageError, match="n must be even, half for shape and half for appearance, got 5"):
         named(5)
     with pytest.raises(
         ModelError,

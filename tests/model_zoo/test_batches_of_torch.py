@@ -102,7 +102,7 @@ def test_layers_without_one_axis_of_images_are_refused(stimuli):
         latents("similarity")
     with pytest.raises(ModelError, match=r"'block' .* so batch_axis=0 has not one entry for each image"):
         latents("block", batch_axis=0)
-    with pytest.raises(UsageError, match="batch_axis must be the number of an axis from 0 up, not -1"):
+    with pytest.raises(UsageError, match="batch_axis must be the number of an axis from 0 up, got -1"):
         latents("block", batch_axis=-1)
     with pytest.raises(UsageError, match=r"batch_axis= names 'head', which is not among the layers"):
         latents("block", batch_axis={"head": 1})

@@ -165,7 +165,7 @@ def test_decoded_images(dataset, model):
     with torch.no_grad():
         logits = model.network().decode(torch.from_numpy(latents.values.astype(np.float32)))
     np.testing.assert_allclose(images, 1 / (1 + np.exp(-logits.numpy()[:, 0])), atol=1e-6)
-    with pytest.raises(ModelError, match="decodes 3 units, not 2"):
+    with pytest.raises(ModelError, match="decodes 3 units, got 2"):
         model.decode(latents.isel(unit=[0, 1]))
 
 

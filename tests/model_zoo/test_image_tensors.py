@@ -64,8 +64,8 @@ def test_preprocessing_without_random_numbers(stimuli):
     ("options", "message"),
     [
         ({"preprocess": abs, "mean": 0.5}, "^net: preprocess= takes care of size and scale; leave out"),
-        ({"std": 0}, "^net: std must be one number above 0, or one for each of the 3 channels, not 0$"),
-        ({"mean": [0.1, 0.2]}, r"^net: mean must be one number, .* not \[0.1, 0.2\]$"),
+        ({"std": 0}, "^net: std must be one number above 0, or one for each of the 3 channels, got 0$"),
+        ({"mean": [0.1, 0.2]}, r"^net: mean must be one number, .* got \[0.1, 0.2\]$"),
     ],
 )
 def test_wrong_options(options, message):
@@ -77,7 +77,7 @@ def test_wrong_options(options, message):
     ("preprocess", "message"),
     [
         (lambda image: 1 / 0, "^preprocess fails on the image of stimulus '0': ZeroDivisionError"),
-        (lambda image: torch.zeros(2), r"^preprocess must return a tensor of shape .* not \(2,\)$"),
+        (lambda image: torch.zeros(2), r"^preprocess must return a tensor of shape .* got \(2,\)$"),
     ],
 )
 def test_faulty_preprocessing(stimuli, preprocess, message):

@@ -115,9 +115,9 @@ def test_mistakes_are_explained(dataset, dataset_factory):
         load_model("neuron_subset").instances()
     with pytest.raises(UsageError, match="give the dataset"):
         load_model("neuron_subset[n=3]")
-    with pytest.raises(UsageError, match="needs n from 1 to 12 neurons, not 13"):
+    with pytest.raises(UsageError, match="needs n from 1 to 12 neurons, got 13"):
         load_model("neuron_subset[n=13]", dataset=dataset)
-    with pytest.raises(UsageError, match="needs n from 1 to 12 neurons, not None"):
+    with pytest.raises(UsageError, match="needs n from 1 to 12 neurons, got None"):
         load_model("neuron_subset[seed=1]", dataset=dataset)
     with pytest.raises(UnknownNameError, match="did you mean seed"):
         load_model("neuron_subset[n=3,sede=1]", dataset=dataset)

@@ -197,7 +197,7 @@ def test_decode_of_cached_latents_needs_the_dataset(dataset):
         load_model("pca[n=5,image_size=16]").decode(latents)
     for_dataset = load_model("pca[n=5,image_size=16]", dataset=dataset)
     np.testing.assert_array_equal(for_dataset.decode(latents), first.decode(latents))
-    with pytest.raises(ModelError, match="decodes 5 units, not 2"):
+    with pytest.raises(ModelError, match="decodes 5 units, got 2"):
         for_dataset.decode(latents.isel(unit=[0, 1]))
 
 
@@ -210,9 +210,9 @@ def test_mistakes_are_explained(stimuli):
         load_model("pca[image_size=32]")
     with pytest.raises(UnknownNameError, match="did you mean seed"):
         load_model("ica[n=3,sed=1]")
-    with pytest.raises(UsageError, match=r"n must be a positive integer, not 2\.5"):
+    with pytest.raises(UsageError, match=r"n must be a positive integer, got 2\.5"):
         load_model("pca[n=2.5]")
-    with pytest.raises(UsageError, match="seed must be an integer from 0 up, not -1"):
+    with pytest.raises(UsageError, match="seed must be an integer from 0 up, got -1"):
         load_model("ica[n=2,seed=-1]")
     with pytest.raises(MissingImagesError):
         load_model("pca[n=2]").latents(StimulusSet("bare", stimuli.table))

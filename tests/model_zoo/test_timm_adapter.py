@@ -95,7 +95,7 @@ def test_prefix_tokens(stimuli):
     assert everything.sizes["unit"] == 101 * 64
     with pytest.raises(UsageError, match="test_resnet has no class token; use pool=mean"):
         load_model("timm:test_resnet[weights=random,pool=token]")
-    with pytest.raises(ModelError, match="class token among them, not"):
+    with pytest.raises(ModelError, match="class token among them, got"):
         load_model("timm:test_vit@patch_embed[weights=random,pool=token]").latents(stimuli)
 
 
@@ -239,7 +239,7 @@ def test_other_mistakes_are_explained():
         ModelError, match="timm has no pretrained weights of test_maxvit; use timm:test_maxvit"
     ):
         load_model("timm:test_maxvit")
-    with pytest.raises(UsageError, match="pool must be none, mean or token, not 'max'"):
+    with pytest.raises(UsageError, match="pool must be none, mean or token, got 'max'"):
         load_model("timm:test_resnet[weights=random,pool=max]")
     with pytest.raises(UsageError, match="seed= is for weights=random only"):
         load_model("timm:test_resnet[seed=1]")

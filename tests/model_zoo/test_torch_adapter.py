@@ -354,7 +354,7 @@ def test_mistakes_are_explained(stimuli):
         as_model(Small(), preprocess=transforms.ToTensor(), image_size=8)
     with pytest.raises(UsageError, match="layer= is empty"):
         as_model(Small(), layer=[])
-    with pytest.raises(UsageError, match="pool must be none or mean, not 'max'"):
+    with pytest.raises(UsageError, match="pool must be none or mean, got 'max'"):
         as_model(Small(), pool="max")
     with pytest.raises(UsageError, match="mean must be one number, or one for each of the 3 channels"):
         as_model(Small(3), mean=[0.5, 0.5])
@@ -364,7 +364,7 @@ def test_mistakes_are_explained(stimuli):
         as_model(Small()).latents(stimuli)
     with pytest.raises(ModelError, match="preprocess fails on the image of stimulus '0': KeyError"):
         as_model(Small(), preprocess=lambda image: {}["x"]).latents(stimuli)
-    with pytest.raises(ModelError, match=r"of shape \(channels, height, width\), not \(8, 8\)"):
+    with pytest.raises(ModelError, match=r"of shape \(channels, height, width\), got \(8, 8\)"):
         as_model(Small(), preprocess=lambda image: np.asarray(image), channels=1).latents(stimuli)
     with pytest.raises(MissingImagesError):
         as_model(Small()).latents(StimulusSet("bare", stimuli.table))

@@ -368,7 +368,7 @@ def test_groups_in_processes_are_the_same(stimuli, tmp_path):
 
 
 def test_devices_that_are_not_there():
-    with pytest.raises(UsageError, match="device must be one of auto, cpu, cuda, mps, not 'gpu'"):
+    with pytest.raises(UsageError, match="device must be one of auto, cpu, cuda, mps, got 'gpu'"):
         choose_device("gpu")
     if not torch.cuda.is_available():
         with pytest.raises(UsageError, match=r"torch finds no cuda device here; there is .*cpu"):

@@ -184,7 +184,7 @@ def test_budget(monkeypatch):
     assert memory_budget() == 2_500_000
     for wrong in ("2 GB", "0", "-1", "nan", "inf"):
         monkeypatch.setenv("NEUROALIGN_LATENTS_MEMORY", wrong)
-        with pytest.raises(UsageError, match="must be a number of megabytes above 0, not"):
+        with pytest.raises(UsageError, match="must be a number of megabytes above 0, got"):
             memory_budget()
 
 

@@ -317,14 +317,20 @@ def test_latents_that_cannot_be_compared(second, error, message):
             lambda: best_udr(table_of("urd", [1.0]), n=1),
             "no column of the table is called 'udr'; did you mean urd",
         ),
-        (lambda: best_udr(table_of("udr", [1.0])), "best_udr takes n or share, one of the two"),
+        (lambda: best_udr(table_of("udr", [1.0])), "best_udr must have n or share, got"),
         (
             lambda: best_udr(table_of("udr", [1.0]), n=1, share=0.5),
-            "best_udr takes n or share, one of the two",
+            "best_udr must have n or share, got",
         ),
-        (lambda: best_udr(table_of("udr", [1.0]), share=15), "share must be above 0 and at most 1, not 15"),
-        (lambda: best_udr(table_of("udr", [1.0]), share=0.1), "one instance at least must be kept, not 0"),
-        (lambda: best_objective(table_of("objective", [1.0], n_units=1), n=0), "one instance at least"),
+        (lambda: best_udr(table_of("udr", [1.0]), share=15), "share must be above 0 and at most 1, got 15"),
+        (
+            lambda: best_udr(table_of("udr", [1.0]), share=0.1),
+            "the number of kept instances must be at least one, got 0",
+        ),
+        (
+            lambda: best_objective(table_of("objective", [1.0], n_units=1), n=0),
+            "the number of kept instances must be at least one, got 0",
+        ),
         (lambda: best_udr(table_of("udr", ["high"]), n=1), "the column udr must hold numbers"),
         (
             lambda: explaining(pd.DataFrame({"instance": ["a", "a"], "variance_explained": 1})),

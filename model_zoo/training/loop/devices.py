@@ -33,7 +33,7 @@ def choose_device(wanted: Device = "auto") -> torch.device:
         If the device is not available.
     """
     if wanted not in get_args(Device):
-        raise UsageError(f"device must be one of {', '.join(get_args(Device))}, not {wanted!r}")
+        raise UsageError(f"device must be one of {', '.join(get_args(Device))}, got {wanted!r}")
     available = [
         name
         for name, is_there in (

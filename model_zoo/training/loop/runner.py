@@ -81,9 +81,9 @@ def train(
         After an interruption, when the checkpoints are written.
     """
     if jobs < 1:
-        raise UsageError(f"jobs must be a positive number, not {jobs}")
+        raise UsageError(f"jobs must be a positive number, got {jobs}")
     if together is not None and together < 1:
-        raise UsageError(f"together must be a positive number, not {together}")
+        raise UsageError(f"together must be a positive number, got {together}")
     choose_device(device)  # fails early if the device is not available
     training = stimuli.training()
     # Sorted, so that the order of the table does not influence the training.
