@@ -65,10 +65,13 @@ def descend(
     Fills the weights as :func:`follow` does.
     """
     n_grids, n_lambdas = lambdas.shape
-    position = np.zeros(n_grids, dtype=np.int64)
-    gradient, active = np.empty_like(c), np.zeros_like(allowed)
+    position = np.empty(n_grids, dtype=np.int64)
+    for grid in range(n_grids):
+        position[grid] = 0
+    gradient, active = np.empty(c.size), np.empty(c.size, dtype=np.bool_)
     before = weights[0, 0]
-    before[:] = 0.0
+    for d in range(c.size):
+        before[d], active[d] = 0.0, False
     converged = True
     for _ in range(n_grids * n_lambdas):
         # The next λ is the largest that any grid has left. It starts from the weights of the one before.
@@ -80,7 +83,8 @@ def descend(
                 grid = each
         lambda_, w = lambdas[grid, position[grid]], weights[grid, position[grid]]
         position[grid] += 1
-        w[:] = before
+        for d in range(c.size):
+            w[d] = before[d]
         before = w
         # Updated many times, the gradient drifts: each λ starts from a fresh one.
         write_residual(G, c, w, gradient)

@@ -156,7 +156,7 @@ def _predict_block(
             sets.gram(index),
             covariance[index],
             sets.varies[index],
-            lambdas[:, [i, j]],
+            np.ascontiguousarray(lambdas[:, [i, j]]),
             excluded,
             weights,
             how,
@@ -169,7 +169,7 @@ def _predict_block(
     weights = np.empty((block.size, 1, problem.n_lambdas, problem.usable.size))
     for fold, index in enumerate(of_fold):
         chosen, _, _ = choose_lambda(errors[fold], np.delete(units.sizes, fold), problem.rule)
-        grid = lambdas[:, [fold]]
+        grid = lambdas[:, fold, None]
         ending = np.maximum(grid, grid[np.arange(block.size), :, chosen, None])
         compute_paths(sets.gram(index), covariance[index], sets.varies[index], ending, excluded, weights, how)
         rows = units.rows[fold]

@@ -126,7 +126,8 @@ def step(M: Floats, P: Floats, Q: Floats, sign: Floats, n: int, event: int, row:
 @compiled
 def write_residual(G: Floats, c: Floats, weights: Floats, residual: Floats) -> None:
     """Write the correlations (D,) of the units with what the weights leave of the neuron."""
-    residual[:] = c
+    for d in range(c.size):
+        residual[d] = c[d]
     for k in range(weights.size):
         weight = weights[k]
         if weight != 0.0:
@@ -174,11 +175,12 @@ def follow(
     """
     n = G.shape[0]
     n_grids, n_lambdas = lambdas.shape
-    M[:] = G
-    P[:] = c
-    Q[:] = 0.0
-    sign[:] = 0.0
-    position[:] = 0
+    for i in range(n):
+        for k in range(i + 1):
+            M[i, k] = G[i, k]
+        P[i], Q[i], sign[i] = c[i], 0.0, 0.0
+    for grid in range(n_grids):
+        position[grid] = 0
     current = np.inf
     for _ in range(8 * n + 64):
         event, following = next_event(M, P, Q, sign, allowed, n, current)
@@ -194,7 +196,10 @@ def follow(
             position[grid] = index
             is_over = is_over and index == n_lambdas
         if is_over:
-            lowest = lambdas[:, -1].argmin()
+            lowest = 0
+            for grid in range(1, n_grids):
+                if lambdas[grid, -1] < lambdas[lowest, -1]:
+                    lowest = grid
             write_residual(G, c, weights[lowest, -1], row)
             return is_optimal(allowed, lambdas[lowest, -1], weights[lowest, -1], row)
         current = following

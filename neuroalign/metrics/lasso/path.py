@@ -60,10 +60,14 @@ def compute_paths(
     may = np.empty(n_units, dtype=np.bool_)
     position = np.empty(n_grids, dtype=np.int64)
     for j in range(lambdas.shape[0]):
-        may[:] = allowed
-        if excluded[j] >= 0:
-            may[excluded[j]] = False
-        if n_units > _FEW and lambdas[j].min() > _DEEP * np.abs(C[j]).max():
+        strongest, lowest = 0.0, np.inf
+        for d in range(n_units):
+            may[d] = allowed[d] and d != excluded[j]
+            strongest = max(strongest, abs(C[j, d]))
+        for grid in range(n_grids):
+            for index in range(lambdas.shape[2]):
+                lowest = min(lowest, lambdas[j, grid, index])
+        if n_units > _FEW and lowest > _DEEP * strongest:
             is_sound = follow_screened(G, C[j], may, lambdas[j], weights[j])
         else:
             is_sound = follow(G, C[j], may, lambdas[j], M, P, Q, sign, row, position, weights[j])

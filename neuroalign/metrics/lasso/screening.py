@@ -50,21 +50,20 @@ def _empty(n: int) -> _Tableau:
 def _copy(source: _Tableau, n: int, target: _Tableau) -> None:
     """Copy n rows."""
     for i in range(n):
-        target.M[i, : i + 1] = source.M[i, : i + 1]
-    target.P[:n] = source.P[:n]
-    target.Q[:n] = source.Q[:n]
-    target.sign[:n] = source.sign[:n]
-    target.unit[:n] = source.unit[:n]
+        for k in range(i + 1):
+            target.M[i, k] = source.M[i, k]
+        target.P[i], target.Q[i] = source.P[i], source.Q[i]
+        target.sign[i], target.unit[i] = source.sign[i], source.unit[i]
 
 
 @compiled
 def _admit(G: Floats, c: Floats, unit: int, tableau: _Tableau, n: int) -> None:
     """Add a unit, inactive, to a tableau of n rows."""
     M, P, Q, sign, units = tableau
-    of_unit, new, active = G[unit], M[n], np.zeros(n)
+    of_unit, new, active = G[unit], M[n], np.empty(n)
     any_active = False
     for k in range(n):
-        new[k] = 0.0
+        new[k], active[k] = 0.0, 0.0
         if sign[k] != 0.0:
             active[k] = of_unit[units[k]]
             any_active = True
@@ -93,7 +92,9 @@ def _admit(G: Floats, c: Floats, unit: int, tableau: _Tableau, n: int) -> None:
 def _walk(tableau: _Tableau, n: int, current: float, target: float, most: int) -> int:
     """Go down the path of n units from one λ to another; return how many knots were met, or NOWHERE."""
     M, P, Q, sign, _ = tableau
-    every, row = np.ones(n, dtype=np.bool_), np.empty(n)
+    every, row = np.empty(n, dtype=np.bool_), np.empty(n)
+    for k in range(n):
+        every[k] = True
     for n_knots in range(most):
         event, following = next_event(M, P, Q, sign, every, n, current)
         if event == NOWHERE:
@@ -120,14 +121,18 @@ def _next_lambda(lambdas: Floats, position: Ints) -> float:
 def follow_screened(G: Floats, c: Floats, allowed: Mask, lambdas: Floats, weights: Floats) -> bool:
     """Follow the path as :func:`.homotopy.follow` does."""
     n_units, (n_grids, n_lambdas) = G.shape[0], lambdas.shape
-    outside, residual = allowed.copy(), c.copy()
-    position = np.zeros(n_grids, dtype=np.int64)
+    outside, residual = np.empty(n_units, dtype=np.bool_), np.empty(n_units)
+    position = np.empty(n_grids, dtype=np.int64)
+    for grid in range(n_grids):
+        position[grid] = 0
     strongest = 0.0
     for d in range(n_units):
+        outside[d], residual[d] = allowed[d], c[d]
         if allowed[d]:
             strongest = max(strongest, abs(c[d]))
     tableau, saved = _empty(_ROWS), _empty(_ROWS)
-    n, n_knots = 0, 0
+    # Not the constant 0, for which each function would be compiled once more.
+    n, n_knots = np.int64(0), 0
     current, target, at = np.inf, _next_lambda(lambdas, position), weights[0, 0]
     # Units whose correlation with the residual is no less than this are let in.
     limit = 2.0 * target - strongest
@@ -149,7 +154,8 @@ def follow_screened(G: Floats, c: Floats, allowed: Mask, lambdas: Floats, weight
         for grid in range(n_grids):
             if position[grid] < n_lambdas and lambdas[grid, position[grid]] == target:
                 at = weights[grid, position[grid]]
-                at[:] = 0.0
+                for d in range(n_units):
+                    at[d] = 0.0
                 for i in range(n):
                     if tableau.sign[i] != 0.0:
                         at[tableau.unit[i]] = tableau.P[i] - target * tableau.Q[i]
