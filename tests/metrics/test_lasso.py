@@ -11,26 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
-from neuroalign.metrics import lasso_cv, mixing_matrix
+from neuroalign.metrics import lasso_cv
 from neuroalign.metrics.inputs import standardise
-from neuroalign.metrics.lasso import (
-    cv as lasso,
-)
-from neuroalign.metrics.lasso import (
-    descent,
-    homotopy,
-    screening,
-    threads,
-)
-from neuroalign.metrics.lasso import (
-    fold_sums as moments,
-)
-from neuroalign.metrics.lasso import (
-    path as lasso_path,
-)
-from neuroalign.metrics.lasso import (
-    problem as cross_validation,
-)
+from neuroalign.metrics.lasso import descent, fold_sums, homotopy, path, problem, screening
+from neuroalign.metrics.lasso.threads import available_threads
 
 
 def data(n, d, j, *, seed=0, correlated=0.0, noise=1.0, density=0.3):
@@ -106,13 +90,13 @@ def test_fewer_stimuli_than_units(assert_same):
 def statuses(monkeypatch):
     """What each neuron's fits ended with."""
     seen = []
-    original = lasso_path.compute_paths
+    original = path.compute_paths
 
     def spy(*args):
         original(*args)
         seen.extend(args[-1].tolist())
 
-    monkeypatch.setattr(lasso_path, "compute_paths", spy)
+    monkeypatch.setattr(path, "compute_paths", spy)
     return seen
 
 
@@ -123,7 +107,7 @@ def test_duplicated_units_share_nothing_and_the_first_is_used(statuses):
     np.testing.assert_allclose(fit.weights[:6], alone.weights, rtol=0, atol=1e-9)
     np.testing.assert_array_equal(fit.weights[6:], 0.0)
     np.testing.assert_allclose(fit.cv_mean, alone.cv_mean, rtol=0, atol=1e-9)
-    assert set(statuses) == {lasso_path.HOMOTOPY}
+    assert set(statuses) == {path.HOMOTOPY}
 
 
 def test_units_that_are_sums_of_others(plain_lasso_cv):
@@ -188,44 +172,13 @@ def test_excluded_units_have_no_weight_and_set_no_grid():
             assert fit.weights[unit, neuron] == 0.0
 
 
-@pytest.mark.parametrize("kind", ["abs_gaussian", "orthogonal"])
-def test_mixtures_come_from_the_sums_of_their_neurons(kind):
-    Z, Y = data(150, 12, 30, correlated=0.5)
-    Y = 3.0 + Y * np.random.default_rng(8).gamma(2.0, size=30)
-    Y[:, 4] = 2.0
-    mixing = np.hstack(
-        [np.eye(30), mixing_matrix(30, kind=kind, seed=1), mixing_matrix(30, kind=kind, seed=2)]
-    )
-    folds = np.random.default_rng(1).choice([-3, 0, 7, 8], size=150, p=[0.1, 0.2, 0.3, 0.4])
-    exclude = np.random.default_rng(2).integers(-1, 12, 90)
-    options = {"folds": folds, "exclude": exclude}
-    fit = lasso_cv(Z, Y, mixing=mixing, **options)
-    formed = lasso_cv(Z, standardise(Y) @ mixing, **options)
-    for name in ("weights", "lambda_", "lambdas", "cv_mean", "cv_se"):
-        np.testing.assert_allclose(
-            getattr(fit, name), getattr(formed, name), rtol=0, atol=1e-10, err_msg=name
-        )
-    assert np.isnan(fit.lambda_[4])
-    native = lasso_cv(Z, Y, folds=folds, exclude=exclude[:30])
-    np.testing.assert_allclose(fit.weights[:, :30], native.weights, rtol=0, atol=1e-10)
-    np.testing.assert_array_equal(lasso_cv(Z, Y, mixing=mixing, n_threads=3, **options).weights, fit.weights)
-
-
-def test_mixtures_of_neurons_that_cancel_each_other_are_marked_not_fitted():
-    Z, Y = data(100, 4, 2)
-    Y[:, 1] = 7.0 - 2.0 * Y[:, 0]
-    fit = lasso_cv(Z, Y, mixing=[[1.0, 1.0, 0.0], [1.0, -1.0, 0.0]])
-    np.testing.assert_array_equal(np.isnan(fit.lambda_), [True, False, True])
-    np.testing.assert_array_equal(fit.weights[:, [0, 2]], 0.0)
-
-
 def test_order_of_events_at_one_lambda(statuses):
     # Orthogonal units with equal correlations all enter at the same λ.
     Z = np.tile([[1, 1, 1], [-1, 1, -1], [1, -1, -1], [-1, -1, 1]], (20, 1))
     fit = lasso_cv(Z, Z.sum(axis=1, keepdims=True), folds=np.arange(80) // 4 % 4, rule="min")
     # With y = (z₁ + z₂ + z₃)/√3 and no noise, each weight is 1/√3 less the smallest λ.
     np.testing.assert_allclose(fit.weights[:, 0], (1 - 1e-4) / np.sqrt(3), rtol=1e-12)
-    assert set(statuses) <= {lasso_path.HOMOTOPY, lasso_path.DESCENT}
+    assert set(statuses) <= {path.HOMOTOPY, path.DESCENT}
 
 
 @pytest.mark.parametrize("distance", [1e-3, 1e-5, 1e-6, 1e-7, 1e-9])
@@ -234,7 +187,7 @@ def test_units_that_nearly_repeat_others(distance, statuses, plain_lasso_cv):
     near = Z[:, :2] + distance * np.random.default_rng(9).standard_normal((120, 2))
     Z = np.hstack([Z, near])
     fit = lasso_cv(Z, Y, n_folds=4)
-    assert lasso_path.UNCONVERGED not in statuses
+    assert path.UNCONVERGED not in statuses
     # The plain solver, which goes one unit at a time, would take days to tell them apart.
     without = plain_lasso_cv(Z[:, :4], Y, fit.folds)
     np.testing.assert_allclose(fit.cv_mean, without[3], atol=20 * distance)
@@ -249,18 +202,18 @@ def test_a_path_that_cannot_be_trusted_is_computed_again(monkeypatch, assert_sam
         followed.append(None)
         return False
 
-    uncompiled = lasso_path.compute_paths.py_func
+    uncompiled = path.compute_paths.py_func
 
     def compute_paths(*args):
         uncompiled(*args)
         statuses.extend(args[-1].tolist())
 
-    monkeypatch.setattr(lasso_path, "follow", follow)
-    monkeypatch.setattr(lasso_path, "compute_paths", compute_paths)
+    monkeypatch.setattr(path, "follow", follow)
+    monkeypatch.setattr(path, "compute_paths", compute_paths)
     Z, Y = data(100, 10, 3, correlated=0.5)
     assert_same(Z, Y, np.arange(100) % 4)
     assert len(followed) == 3 * 5
-    assert set(statuses) == {lasso_path.DESCENT}
+    assert set(statuses) == {path.DESCENT}
 
 
 def test_homotopy_knows_when_it_cannot_be_trusted():
@@ -270,9 +223,9 @@ def test_homotopy_knows_when_it_cannot_be_trusted():
     scratch = [np.empty((3, 3)), *(np.empty(3) for _ in range(4)), np.empty(2, dtype=int)]
     weights, allowed = np.empty((2, 20, 3)), np.ones(3, dtype=bool)
     lambdas = np.array([np.geomspace(0.5, 1e-4, 20), np.geomspace(0.4, 2e-4, 20)])
-    assert not lasso_path.follow(G, c, allowed, lambdas, *scratch, weights)
+    assert not path.follow(G, c, allowed, lambdas, *scratch, weights)
     sound = np.array([[1.0, 0.5, 0.0], [0.5, 1.0, 0.5], [0.0, 0.5, 1.0]])
-    assert lasso_path.follow(sound, c, allowed, lambdas, *scratch, weights)
+    assert path.follow(sound, c, allowed, lambdas, *scratch, weights)
     np.testing.assert_array_equal(weights[0, 0], 0.0)
     for grid, last in zip(weights, lambdas[:, -1], strict=True):
         expected = np.linalg.solve(sound, c - last * np.sign(grid[-1]))
@@ -283,13 +236,13 @@ def test_homotopy_knows_when_it_cannot_be_trusted():
 
 
 def test_what_does_not_converge_is_said(monkeypatch):
-    original = lasso_path.compute_paths
+    original = path.compute_paths
 
     def give_up(*args):
         original(*args)
-        args[-1][:] = lasso_path.UNCONVERGED
+        args[-1][:] = path.UNCONVERGED
 
-    monkeypatch.setattr(lasso_path, "compute_paths", give_up)
+    monkeypatch.setattr(path, "compute_paths", give_up)
     with pytest.warns(NeuroalignWarning, match="the Lasso of 3 of 3 neurons did not converge"):
         lasso_cv(*data(60, 4, 3))
 
@@ -341,9 +294,9 @@ def test_calls_from_several_threads_at_once():
 
 def test_workers_of_joblib_share_the_processors(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert threads.available_threads() == 1
+    assert available_threads() == 1
     monkeypatch.setenv("OMP_NUM_THREADS", "not a number")
-    assert threads.available_threads() >= 1
+    assert available_threads() >= 1
 
 
 def test_interruption_stops_at_once(monkeypatch):
@@ -354,7 +307,7 @@ def test_interruption_stops_at_once(monkeypatch):
         time.sleep(0.05)  # a block takes a while; if it took none, threads could do all before one is stopped
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(lasso, "_fit_block", interrupted)
+    monkeypatch.setattr(path, "compute_paths", interrupted)
     with pytest.raises(KeyboardInterrupt):
         lasso_cv(*data(50, 3, 32 * 40), n_threads=2)
     assert len(begun) < 40
@@ -392,13 +345,6 @@ def test_folds_are_seeded_and_kept():
             "two labels at least",
         ),
         ((np.ones((20, 2)), np.ones((20, 1))), {"folds": np.zeros(20)}, ArrayError, "folds must be integers"),
-        (
-            (np.ones((20, 2)), np.ones((20, 1))),
-            {"mixing": np.ones((2, 3))},
-            ArrayError,
-            r"a row for each of the 1 neurons, not shape \(2, 3\)",
-        ),
-        ((np.ones((20, 2)), np.ones((20, 1))), {"mixing": [[np.nan]]}, ArrayError, "mixing must be finite"),
         ((np.ones((20, 2)), np.ones((20, 1))), {"exclude": [2]}, ArrayError, "exclude must be from -1 to 1"),
     ],
 )
@@ -467,14 +413,14 @@ def test_screening_knows_when_it_cannot_be_trusted():
 def test_many_more_units_than_stimuli(assert_same, statuses):
     Z, Y = data(60, 700, 2, density=0.005)
     assert_same(Z, Y, np.arange(60) % 3)
-    assert set(statuses) == {lasso_path.HOMOTOPY}
+    assert set(statuses) == {path.HOMOTOPY}
 
 
 def test_products_of_the_used_units_alone(monkeypatch):
     Z, Y = data(80, 30, 5)
     Y[:, 4] = 1.0
     dense = lasso_cv(Z, Y)
-    monkeypatch.setattr(cross_validation, "_DENSE", 0)
+    monkeypatch.setattr(problem, "DENSE_UNITS", 0)
     sparse = lasso_cv(Z, Y)
     np.testing.assert_allclose(sparse.cv_mean, dense.cv_mean, rtol=1e-12, atol=1e-14)
     np.testing.assert_array_equal(sparse.lambda_, dense.lambda_)
@@ -483,7 +429,7 @@ def test_products_of_the_used_units_alone(monkeypatch):
 def test_correlations_that_are_not_kept_are_the_same(monkeypatch):
     Z, Y = data(80, 30, 5)
     kept = lasso_cv(Z, Y)
-    monkeypatch.setattr(moments, "_KEPT", 0)
+    monkeypatch.setattr(fold_sums, "KEPT_BYTES", 0)
     np.testing.assert_array_equal(lasso_cv(Z, Y).weights, kept.weights)
 
 

@@ -114,7 +114,7 @@ def test_wide_scikit_learn(benchmark, wide_layer_and_responses):
 @pytest.mark.parametrize("compiled", [False, True], ids=["after installation", "later"])
 def test_first_call(benchmark, compiled, tmp_path):
     code = (
-        "import numpy as np, time\n"
+        "import numpy as np\n"
         "from neuroalign.metrics import lasso_cv\n"
         "rng = np.random.default_rng(0)\n"
         "lasso_cv(rng.standard_normal((60, 4)), rng.standard_normal((60, 3)))\n"

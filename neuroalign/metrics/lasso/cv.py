@@ -7,11 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.metrics.inputs import constant_columns, standardise
 from neuroalign.metrics.lasso.fold_sums import (
-    NeuronSums,
     TrainingSets,
     covariances,
     held_out,
-    mixtures_of,
     neuron_sums,
     training_sets,
 )
@@ -56,7 +54,6 @@ def lasso_cv(
     rule: Rule = "1se",
     seed: int = 0,
     exclude: ArrayLike | None = None,
-    mixing: ArrayLike | None = None,
     n_threads: int | None = None,
 ) -> LassoCV:
     """Fit each neuron from all units by Lasso, with λ by cross-validation.
@@ -86,10 +83,6 @@ def lasso_cv(
         Of the folds.
     exclude : array of int, shape (J,), optional
         For each neuron the unit that it may not use, such as itself; -1 for none.
-    mixing : array of shape (J, M), optional
-        Fit M mixtures of the standardised neurons in place of the neurons: ``standardise(Y) @ mixing``, without
-        forming them. `exclude` and all results then have M entries for J. It takes n_folds · J² numbers of memory, and
-        pays where there are many stimuli; see :func:`mixing_matrix`.
     n_threads : int, optional
         By default one for each processor that this process may use. The result does not depend on it.
 
@@ -140,7 +133,6 @@ def lasso_cv(
         rule=rule,
         seed=seed,
         exclude=exclude,
-        mixing=mixing,
         n_threads=n_threads,
     )
     n_neurons = problem.excluded.size
@@ -155,28 +147,18 @@ def lasso_cv(
     neurons = problem.neurons
     # The last set is all stimuli.
     sets = training_sets(problem.sums, [*((fold,) for fold in range(problem.n_folds)), ()])
-    if problem.mixing is None:
-        varies = ~constant_columns(neurons)
-
-        def sums_of(block: NDArray[np.int64]) -> NeuronSums:
-            return neuron_sums(problem.sums, standardise(neurons[:, block]))
-
-    else:
-        mixtures = mixtures_of(problem.sums, standardise(neurons), problem.mixing)
-        varies, sums_of = mixtures.varies, mixtures.of
     problem.fit_blocks(
-        lambda block: _fit_block(problem, sets, sums_of(block), block, result), np.flatnonzero(varies)
+        lambda block: _fit_block(problem, sets, block, result), np.flatnonzero(~constant_columns(neurons))
     )
     return result
 
 
-def _fit_block(
-    problem: Problem, sets: TrainingSets, neurons: NeuronSums, block: NDArray[np.int64], result: LassoCV
-) -> int:
+def _fit_block(problem: Problem, sets: TrainingSets, block: NDArray[np.int64], result: LassoCV) -> int:
     """Fit a block of neurons, write their columns of `result`, return how many did not converge."""
     from neuroalign.metrics.lasso.path import UNCONVERGED, compute_paths
 
     excluded = problem.excluded[block]
+    neurons = neuron_sums(problem.sums, standardise(problem.neurons[:, block]))
     covariance, mean = covariances(problem.sums, neurons, sets)
     lambdas = strongest(covariance[-1], excluded)[:, None] * problem.powers(len(problem.neurons))
     grid = lambdas[:, None]

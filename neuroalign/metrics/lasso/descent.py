@@ -7,13 +7,8 @@ Friedman, Hastie & Tibshirani (2010), J. Stat. Softw. 33:1 (coordinate descent o
 
 import numpy as np
 
-from neuroalign.metrics.lasso.homotopy import (
-    Floats,
-    Mask,
-    compiled,
-    is_optimal,
-    write_residual,
-)
+from neuroalign.metrics.lasso.compiling import Floats, Mask, compiled
+from neuroalign.metrics.lasso.homotopy import is_optimal, write_residual
 
 #: Coordinate descent rests when no weight moves by more than this, or after so many sweeps at one λ.
 _AT_REST = 1e-11
@@ -23,17 +18,16 @@ _MOST_SWEEPS = 2000
 @compiled
 def _sweep(
     G: Floats,
-    allowed: Mask,
+    among: Mask,
     lambda_: float,
     weights: Floats,
     gradient: Floats,
     active: Mask,
-    only_active: bool,
 ) -> float:
-    """Minimise over each weight in turn; return how far the farthest moved."""
+    """Minimise over each weight of a set of units in turn; return the largest change of a weight."""
     farthest = 0.0
     for d in range(G.shape[0]):
-        if not allowed[d] or (only_active and not active[d]):
+        if not among[d]:
             continue
         pull = gradient[d] + weights[d] * G[d, d]
         new = 0.0
@@ -92,11 +86,11 @@ def descend(
         sweeps = 0
         while sweeps < _MOST_SWEEPS:
             sweeps += 1
-            if _sweep(G, allowed, lambda_, w, gradient, active, False) < _AT_REST:
+            if _sweep(G, allowed, lambda_, w, gradient, active) < _AT_REST:
                 break
             while sweeps < _MOST_SWEEPS:
                 sweeps += 1
-                if _sweep(G, allowed, lambda_, w, gradient, active, True) < _AT_REST:
+                if _sweep(G, active, lambda_, w, gradient, active) < _AT_REST:
                     break
         write_residual(G, c, w, gradient)
         if not is_optimal(allowed, lambda_, w, gradient):

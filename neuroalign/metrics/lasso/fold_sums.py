@@ -24,10 +24,8 @@ from neuroalign.metrics.inputs import no_variance, standardise
 
 # A smaller share of a unit's variance over all stimuli is rounding: one held-out stimulus makes up the rest.
 _ROUNDING = 1e-26
-# Correlations of all training sets are kept if they take no more bytes, else computed each time.
-_KEPT = 1 << 28
-# A smaller variance of a mixture, where its neurons have 1 and its weights sum to 1, is rounding: they cancel out.
-_CANCELLED = 1e-13
+#: Correlations of all training sets stay in memory up to this size; beyond it each is computed again for each block.
+KEPT_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -61,28 +59,6 @@ class NeuronSums:
     squares: NDArray[np.float64]
     #: Products with the units, both around their means, (n_folds, J, D).
     products: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class MixtureSums:
-    """Sums of neurons that give those of mixtures: they are linear or quadratic in the neurons."""
-
-    neurons: NeuronSums
-    #: Products of neurons around their means, (n_folds, J, J).
-    scatter: NDArray[np.float64]
-    #: Weights that give each mixture a variance of 1, (J, M); zero where it has none.
-    mixing: NDArray[np.float64]
-    #: Mixtures that vary, (M,).
-    varies: NDArray[np.bool_]
-
-    def of(self, block: NDArray[np.int64]) -> NeuronSums:
-        """Return the sums of some mixtures, standardised over all stimuli."""
-        mixing = self.mixing[:, block]
-        return NeuronSums(
-            self.neurons.mean @ mixing,
-            squares=np.einsum("fjm,jm->fm", self.scatter @ mixing, mixing),
-            products=mixing.T @ self.neurons.products,
-        )
 
 
 @dataclass(frozen=True)
@@ -183,33 +159,6 @@ def neuron_sums(units: UnitSums, neurons: NDArray[np.float64]) -> NeuronSums:
     )
 
 
-def mixtures_of(units: UnitSums, neurons: NDArray[np.float64], mixing: NDArray[np.float64]) -> MixtureSums:
-    """Sum neurons by fold once, for mixtures of them.
-
-    Parameters
-    ----------
-    units : UnitSums
-    neurons : array of float64, shape (N, J)
-        As in :func:`neuron_sums`.
-    mixing : array of float64, shape (J, M)
-        Weight of each neuron in each mixture.
-
-    Returns
-    -------
-    MixtureSums
-    """
-    sums = neuron_sums(units, neurons)
-    centred = neurons[units.order]
-    for rows, mean in zip(units.rows, sums.mean, strict=True):
-        centred[rows] -= mean
-    scatter = np.array([centred[rows].T @ centred[rows] for rows in units.rows])
-    second = scatter.sum(axis=0) + (units.sizes[:, None] * sums.mean).T @ sums.mean
-    variance = np.einsum("jm,jm->m", second @ mixing, mixing) / units.sizes.sum()
-    varies = variance > _CANCELLED * np.abs(mixing).sum(axis=0) ** 2
-    scale = np.where(varies, 1.0 / np.sqrt(np.where(varies, variance, 1.0)), 0.0)
-    return MixtureSums(sums, scatter, mixing * scale, varies)
-
-
 def training_sets(units: UnitSums, without: Sequence[tuple[int, ...]]) -> TrainingSets:
     """Add up the folds of training sets.
 
@@ -237,7 +186,7 @@ def training_sets(units: UnitSums, without: Sequence[tuple[int, ...]]) -> Traini
     varies &= variance > _ROUNDING
     deviation = np.sqrt(np.where(varies, variance, 1.0))
     grams = None
-    if len(without) * units.scatter[0].nbytes <= _KEPT:
+    if len(without) * units.scatter[0].nbytes <= KEPT_BYTES:
         grams = np.array(
             [_gram(units, *of_set) for of_set in zip(members, mean, deviation, varies, strict=True)]
         )

@@ -24,12 +24,8 @@ Goodnight (1979), Am. Stat. 33:149 (the exchange, or sweep).
 """
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
+from neuroalign.metrics.lasso.compiling import Floats, Ints, Mask, compiled
 
 #: Optimality conditions hold to this, on the scale of correlations.
 TOLERANCE = 1e-7
@@ -37,9 +33,6 @@ TOLERANCE = 1e-7
 NOTHING, NOWHERE = -1, -2
 #: A unit whose part outside the span of the active ones has less than this share of its variance is singular.
 _SINGULAR = 1e-13
-
-# Sums may be regrouped (vector instructions) and products fused; NaN and infinity keep their meaning.
-compiled = njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
 
 
 @compiled

@@ -8,14 +8,9 @@ trusted it is computed by cyclic coordinate descent on the same Gram matrix, whi
 
 import numpy as np
 
+from neuroalign.metrics.lasso.compiling import Floats, Ints, Mask, compiled
 from neuroalign.metrics.lasso.descent import descend
-from neuroalign.metrics.lasso.homotopy import (
-    Floats,
-    Ints,
-    Mask,
-    compiled,
-    follow,
-)
+from neuroalign.metrics.lasso.homotopy import follow
 from neuroalign.metrics.lasso.screening import follow_screened
 
 #: How a path was computed.

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
 from neuroalign.masked import as_labels
 from neuroalign.metrics.folds import fold_labels
-from neuroalign.metrics.inputs import as_excluded, as_matrix, as_pair, constant_columns
+from neuroalign.metrics.inputs import as_excluded, as_pair, constant_columns
 from neuroalign.metrics.lasso.fold_sums import HeldOut, UnitSums, unit_sums
 from neuroalign.metrics.lasso.threads import available_threads, in_threads
 from neuroalign.progress import progress
@@ -22,8 +22,8 @@ Rule = Literal["1se", "min"]
 # Neurons that a thread takes at a time: enough for the matrix products, few enough to share out evenly and to stop
 # promptly.
 _BLOCK = 20
-# Of more units than this each neuron uses few, and products leave out the others.
-_DENSE = 640
+#: With more units than this each neuron uses few of them, and products leave out the others.
+DENSE_UNITS = 640
 # So many bytes are there on any machine.
 _SMALL = 1e9
 
@@ -34,15 +34,13 @@ class Problem:
 
     #: (N, J).
     neurons: NDArray[np.float64]
-    #: Weights of the mixtures that are fitted in their place, (J, M), if any are.
-    mixing: NDArray[np.float64] | None
     #: Sums of the units that vary.
     sums: UnitSums
     #: Which units those are, (n_usable,): the others have no weight, and without them the fit is faster.
     usable: NDArray[np.int64]
     #: Number of units, those without variance included.
     n_units: int
-    #: For each neuron, or each mixture, the usable unit that it may not use, -1 for none, (J,) or (M,).
+    #: Usable unit that each neuron may not use, -1 for no unit, (J,).
     excluded: NDArray[np.int64]
     #: Fold of each stimulus as the caller names it, (N,).
     labels: NDArray[np.int64]
@@ -87,7 +85,6 @@ def check_problem(
     exclude: ArrayLike | None,
     n_threads: int | None,
     lambda_min_ratio: float | None = None,
-    mixing: ArrayLike | None = None,
 ) -> Problem:
     """Check what a user asks to fit, and sum the units by fold.
 
@@ -100,12 +97,7 @@ def check_problem(
     """
     units, neurons = as_pair(Z, Y)
     n_stimuli, n_units = units.shape
-    matrix = None if mixing is None else as_matrix(mixing, "mixing")
-    if matrix is not None and len(matrix) != neurons.shape[1]:
-        raise ArrayError(
-            f"mixing must have a row for each of the {neurons.shape[1]} neurons, not shape {matrix.shape}"
-        )
-    excluded = as_excluded(exclude, n_units, (neurons if matrix is None else matrix).shape[1])
+    excluded = as_excluded(exclude, n_units, neurons.shape[1])
     labels = _check_folds(folds, n_stimuli, n_folds, seed)
     if n_lambdas < 1:
         raise UsageError(f"n_lambdas must be at least 1, not {n_lambdas}")
@@ -121,7 +113,6 @@ def check_problem(
     of_usable[usable] = np.arange(usable.size)
     return Problem(
         neurons,
-        matrix,
         unit_sums(units[:, usable], np.unique(labels, return_inverse=True)[1]),
         usable,
         n_units,
@@ -145,7 +136,7 @@ def strongest(covariance: NDArray[np.float64], excluded: NDArray[np.int64]) -> N
 def held_out_errors(weights: NDArray[np.float64], sums: HeldOut) -> NDArray[np.float64]:
     """Return Σ(y − Zw)² over a held-out fold for the weights (J, L, D) of each neuron and λ, (J, L)."""
     # yᵀy − 2hᵀw + wᵀHw.
-    if weights.shape[2] <= _DENSE:
+    if weights.shape[2] <= DENSE_UNITS:
         # One product of matrices for all neurons and λ.
         along = weights @ sums.units
         along -= 2.0 * sums.products[:, None]

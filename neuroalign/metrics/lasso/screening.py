@@ -13,13 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neuroalign.metrics.lasso.compiling import Floats, Ints, Mask, compiled
 from neuroalign.metrics.lasso.homotopy import (
     NOWHERE,
     TOLERANCE,
-    Floats,
-    Ints,
-    Mask,
-    compiled,
     is_optimal,
     next_event,
     step,
@@ -130,9 +127,9 @@ def follow_screened(G: Floats, c: Floats, allowed: Mask, lambdas: Floats, weight
         outside[d], residual[d] = allowed[d], c[d]
         if allowed[d]:
             strongest = max(strongest, abs(c[d]))
-    tableau, saved = _empty(_ROWS), _empty(_ROWS)
-    # Not the constant 0, for which each function would be compiled once more.
-    n, n_knots = np.int64(0), 0
+    # Not literals: numba compiles a function again for each literal that it is called with.
+    room, n, n_knots = np.int64(_ROWS), np.int64(0), 0
+    tableau, saved = _empty(room), _empty(room)
     current, target, at = np.inf, _next_lambda(lambdas, position), weights[0, 0]
     # Units whose correlation with the residual is no less than this are let in.
     limit = 2.0 * target - strongest
