@@ -1,4 +1,4 @@
-"""Masked and missing values among the inputs: NumPy forgets a mask wherever an array is converted."""
+"""Conversion of arrays with masked and missing values, which ``numpy.asarray`` would unmask."""
 
 from typing import Any
 
@@ -17,12 +17,12 @@ def as_numbers(values: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any
     values : array_like
         A masked array, a sequence of masked arrays, or anything that :func:`numpy.asarray` takes.
     dtype : dtype, optional
-        A floating dtype; by default the dtype of the values, and float64 for masked integers.
+        Floating dtype; by default the dtype of the values, or float64 for masked integers.
 
     Raises
     ------
     ArrayError
-        If values are masked that cannot be NaN, such as text.
+        If masked values cannot become NaN, such as text.
     """
     values = _joined(values)
     if not np.ma.is_masked(values):
@@ -36,14 +36,16 @@ def as_numbers(values: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any
 
 
 def as_labels(values: ArrayLike, name: str, dtype: DTypeLike | None = None) -> NDArray[Any]:
-    """Return an array of ids, marks or indices, of which none may be masked.
+    """Return an array of ids, marks or indices, without masked or missing entries.
 
     Parameters
     ----------
     values : array_like
+        Ids, marks or indices.
     name : str
-        The name of the array in the message.
+        Name of the array in the message.
     dtype : dtype, optional
+        By default the dtype of the values.
 
     Raises
     ------

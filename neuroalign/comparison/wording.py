@@ -5,13 +5,14 @@ from typing import Literal
 
 import numpy as np
 
-from neuroalign.comparison.axes import describe_chance, format_p, is_above_chance, read_axes
+from neuroalign.comparison.axes import describe_chance, is_above_chance, read_axes
 from neuroalign.comparison.inference import Inference
 from neuroalign.comparison.samples import Sample, instances_of
 from neuroalign.results.cautions import cautions, is_readable
 from neuroalign.results.labels import join_words
 from neuroalign.results.score import Score
 from neuroalign.scoring.resampling import AXIS_INDEX, Statistic
+from neuroalign.wording import format_p
 
 #: A test calls two models different below it.
 ALPHA = 0.05

@@ -1,4 +1,4 @@
-"""What every metric expects of its arrays."""
+"""Checks and standardisation of the arrays that metrics take."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def as_pair(Z: ArrayLike, Y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np
 
 
 def as_excluded(exclude: ArrayLike | None, n_units: int, n_neurons: int) -> NDArray[np.int64]:
-    """Return for each neuron the unit that it may not be compared with; -1 for none.
+    """Return the unit that each neuron may not be compared with; -1 for no unit.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def as_excluded(exclude: ArrayLike | None, n_units: int, n_neurons: int) -> NDAr
 
 
 def as_informative(informative: ArrayLike | None, varies: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which units count: those marked, or by default those that vary.
+    """Return a mask of the informative units: the given mask, or by default the units that vary.
 
     Raises
     ------
@@ -84,14 +84,14 @@ def as_informative(informative: ArrayLike | None, varies: NDArray[np.bool_]) -> 
 
 
 def constant_columns(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which columns have no variance beyond rounding, shape (n_columns,)."""
+    """Return a mask of the columns without variance beyond rounding, shape (n_columns,)."""
     if not len(values):
         return np.ones(values.shape[1], dtype=bool)
     return no_variance(values.min(axis=0), values.max(axis=0))
 
 
 def no_variance(smallest: NDArray[Any], largest: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return where the smallest and the largest of some values differ by rounding only."""
+    """Return a mask of the entries where minimum and maximum differ by rounding only."""
     magnitude = np.maximum(np.abs(smallest), np.abs(largest))
     return largest - smallest <= 8 * np.finfo(np.float64).eps * magnitude
 

@@ -1,4 +1,4 @@
-"""p-values of several tests at once."""
+"""Correction of p-values for several tests."""
 
 from typing import Literal, get_args
 
@@ -17,7 +17,7 @@ def adjust_p_values(p: ArrayLike, *, method: Correction = "holm") -> NDArray[np.
     Parameters
     ----------
     p : array of float, any shape
-        In [0, 1]. NaN marks a test that was not made: it stays NaN and does not count.
+        P-values in [0, 1]. NaN marks a missing test; it stays NaN and does not count.
     method : {"holm", "bh"}
         "holm" bounds the chance of any false positive (Holm 1979), "bh" the expected share of
         false positives among the positives (Benjamini & Hochberg 1995).

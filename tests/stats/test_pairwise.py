@@ -7,11 +7,7 @@ from scipy import stats
 from neuroalign.errors import UsageError
 from neuroalign.stats import (
     adjust_p_values,
-    bootstrap_weighted_difference,
-    bootstrap_weighted_means,
     compact_letters,
-    crossed_test,
-    pairwise_crossed,
     pairwise_matrix,
     pairwise_welch,
     welch,
@@ -117,41 +113,3 @@ def test_swapping_a_pair_turns_the_difference_round():
     assert there["difference"][0] == -back["difference"][0]
     assert there["p"][0] == back["p"][0]
     assert not math.isnan(there["p"][0])
-
-
-def neurons(seed, n_instances, mean):
-    rng = np.random.default_rng(seed)
-    return mean + 0.1 * rng.standard_normal((n_instances, 40)), rng.random((n_instances, 40))
-
-
-def test_over_neurons_as_well_every_pair_is_the_crossed_test_of_the_paired_bootstrap():
-    terms = {"vae": neurons(1, 5, 0.6), "pca": neurons(2, 4, 0.55), "ica": neurons(3, 6, 0.4)}
-    of = {name: np.average(each[0], axis=1, weights=each[1]) for name, each in terms.items()}
-    pairs = pairwise_welch(of)
-    means = bootstrap_weighted_means(list(terms.values()), n_resamples=500, seed=7)
-    crossed = pairwise_crossed(pairs, dict(zip(terms, means, strict=True)), 39)
-    for row, found in zip(pairs.itertuples(), crossed.itertuples(), strict=True):
-        drawn = bootstrap_weighted_difference(*terms[row.a], *terms[row.b], n_resamples=500, seed=7)
-        test = welch(of[row.a], of[row.b])
-        expected = crossed_test(test.difference, [test.standard_error, drawn.standard_error], [test.df, 39])
-        assert found.p_raw == pytest.approx(expected.p)
-        assert (found.ci_low, found.ci_high) == pytest.approx((expected.ci_low, expected.ci_high))
-        # Wider than over instances alone, and about the same difference.
-        assert found.standard_error > row.standard_error
-        assert (found.ci_low + found.ci_high) / 2 == pytest.approx(row.difference)
-    np.testing.assert_allclose(crossed["p"], adjust_p_values(crossed["p_raw"]))
-
-
-def test_pairs_that_cannot_be_crossed_have_no_number_and_do_not_count():
-    of = groups()
-    pairs = pairwise_welch(of)
-    rng = np.random.default_rng(0)
-    constant = np.full(100, 0.4) + 1e-18 * rng.standard_normal(100)
-    drawn = {"vae": rng.normal(0.6, 0.01, 100), "pca": constant, "ica": constant, "one": rng.random(100)}
-    crossed = pairwise_crossed(pairs, drawn, 10)
-    # Of pca and ica nothing varies; one instance has no test over instances.
-    assert crossed["p"].notna().tolist() == [True, True, False, False, False, False]
-    assert crossed["p"].min() == pytest.approx(2 * crossed["p_raw"].min())
-    without = pairwise_crossed(pairs, {}, -1)
-    assert without.isna().all(axis=None)
-    assert len(pairwise_crossed(pairwise_welch({}), {}, -1)) == 0

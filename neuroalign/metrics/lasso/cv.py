@@ -28,7 +28,7 @@ from neuroalign.metrics.lasso.threads import one_blas_thread
 class LassoCV:
     """Result of :func:`lasso_cv`; units and neurons are standardised, ddof 0."""
 
-    #: (D, J); zero for neurons and units without variance.
+    #: Weights, (D, J); zero for neurons and units without variance.
     weights: NDArray[np.float64]
     #: The λ that the rule chose, (J,); NaN for neurons without variance.
     lambda_: NDArray[np.float64]
@@ -69,22 +69,24 @@ def lasso_cv(
     Y : array of shape (N, J)
         Responses averaged over trials, the same stimuli in rows.
     n_lambdas : int
+        Number of λ in a grid.
     n_folds : int
-        Ignored where `folds` is given.
+        Number of folds; ignored where `folds` is given.
     folds : array of int, shape (N,), optional
         Fold of each stimulus, any labels; by default a seeded permutation. Variants of one image belong in one fold:
         see `groups` of :func:`neuroalign.metrics.fold_labels`.
     lambda_min_ratio : float, optional
-        Last λ as a share of the first; by default 1e-4, or 1e-2 with fewer stimuli than units.
+        Last λ of a grid divided by the first; by default 1e-4, or 1e-2 with fewer stimuli than units.
     rule : {"1se", "min"}
-        "1se": the largest λ whose error is within one standard error of the smallest error. "min":
+        "1se": the largest λ with an error within one standard error of the smallest error. "min":
         the λ of the smallest error.
     seed : int
-        Of the folds.
+        Seed of the folds.
     exclude : array of int, shape (J,), optional
-        For each neuron the unit that it may not use, such as itself; -1 for none.
+        Unit that each neuron may not use, such as the neuron itself; -1 for no unit.
     n_threads : int, optional
-        By default one for each processor that this process may use. The result does not depend on it.
+        Number of threads, by default one for each processor that this process may use. The result does not depend on
+        it.
 
     Returns
     -------
@@ -104,10 +106,11 @@ def lasso_cv(
 
     Notes
     -----
-    The rule is that of R's ``cv.glmnet`` (``lambda.1se``): cvm is the mean of the folds' errors weighted by their
-    sizes, cvsd = sqrt(weighted mean of (error − cvm)² / (K − 1)). Folds of fewer than three stimuli stay folds here,
-    where ``cv.glmnet`` takes the standard error over single stimuli (``grouped = FALSE``). Fits are exact: see
-    :mod:`neuroalign.metrics.lasso.path`.
+    The rule is ``lambda.1se`` of R's ``cv.glmnet``: cvm is the mean of the folds' errors weighted by their
+    sizes, cvsd = sqrt(weighted mean of (error − cvm)² / (K − 1)). With fewer than three stimuli in a fold,
+    ``cv.glmnet`` takes the standard error over single stimuli (``grouped = FALSE``);
+    neuroalign still takes it over folds.
+    Fits are exact: see :mod:`neuroalign.metrics.lasso.path`.
 
     References
     ----------

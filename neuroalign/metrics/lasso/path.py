@@ -1,9 +1,8 @@
 """The Lasso paths of neurons on Gram matrices: the compiled kernel of :mod:`.cv`.
 
 Minimise ``½ wᵀGw − cᵀw + λ‖w‖₁`` for all λ, where G = ZᵀZ/n and c = Zᵀy/n are of standardised units. The path is
-followed from λ = max|c| down, exactly (:mod:`.homotopy`, with many units :mod:`.screening`). Where that cannot be
-trusted it is computed by cyclic coordinate descent on the same Gram matrix, which needs no inverse.
-
+followed from λ = max|c| down, exactly (:mod:`.homotopy`, with many units :mod:`.screening`). A path that cannot
+be trusted is computed again by cyclic coordinate descent on the same Gram matrix, which needs no inverse.
 """
 
 import numpy as np
@@ -13,11 +12,11 @@ from neuroalign.metrics.lasso.descent import descend
 from neuroalign.metrics.lasso.homotopy import follow
 from neuroalign.metrics.lasso.screening import follow_screened
 
-#: How a path was computed.
+#: Method that computed a path.
 HOMOTOPY, DESCENT, UNCONVERGED = 0, 1, 2
 
 
-# More units than this are screened, unless λ falls below that share of its first: then most of them become active.
+# More units than _FEW are screened, unless λ falls below the share _DEEP of its first: then most units become active.
 _FEW, _DEEP = 640, 1e-3
 
 
@@ -38,13 +37,13 @@ def compute_paths(
     G : array of float64, shape (D, D)
         Gram matrix of the units.
     C : array of float64, shape (J, D)
-        Covariances of each neuron with them.
+        Covariances of each neuron with the units.
     allowed : array of bool, shape (D,)
-        Units that vary among those stimuli.
+        Mask of the units that vary among those stimuli.
     lambdas : array of float64, shape (J, n_grids, L)
         Grids of λ, each descending.
     excluded : array of int64, shape (J,)
-        The unit that a neuron may not use; -1 for none.
+        Unit that each neuron may not use; -1 for no unit.
     weights : array of float64, shape (J, n_grids, L, D), out
     how : array of int64, shape (J,), in and out
         Raised to HOMOTOPY, DESCENT or UNCONVERGED where it is less.

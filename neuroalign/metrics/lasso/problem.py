@@ -1,4 +1,4 @@
-"""What the cross-validated Lasso and its nested form have in common."""
+"""Checked inputs, blocks of neurons and the choice of λ, for the cross-validated Lasso and its nested form."""
 
 import warnings
 from collections.abc import Callable
@@ -19,12 +19,12 @@ from neuroalign.progress import progress
 
 Rule = Literal["1se", "min"]
 
-# Neurons that a thread takes at a time: enough for the matrix products, few enough to share out evenly and to stop
-# promptly.
+# Neurons that a thread fits at a time: enough for efficient products of matrices, few enough to share evenly among
+# threads and to stop promptly.
 _BLOCK = 20
 #: With more units than this each neuron uses few of them, and products leave out the others.
 DENSE_UNITS = 640
-# So many bytes are there on any machine.
+# Any machine has this many bytes.
 _SMALL = 1e9
 
 
@@ -32,11 +32,11 @@ _SMALL = 1e9
 class Problem:
     """Units and neurons to fit, checked."""
 
-    #: (N, J).
+    #: Responses, (N, J).
     neurons: NDArray[np.float64]
     #: Sums of the units that vary.
     sums: UnitSums
-    #: Which units those are, (n_usable,): the others have no weight, and without them the fit is faster.
+    #: Indices of the units that vary, (n_usable,); only these are fitted, the others have no weight.
     usable: NDArray[np.int64]
     #: Number of units, those without variance included.
     n_units: int
@@ -55,12 +55,12 @@ class Problem:
         return len(self.sums.rows)
 
     def powers(self, n_stimuli: int) -> NDArray[np.float64]:
-        """Return the grid of λ for a fit to so many stimuli, as shares of its first, (n_lambdas,)."""
+        """Return the grid of λ for a fit to this many stimuli, divided by its first λ, (n_lambdas,)."""
         ratio = self.lambda_min_ratio or (1e-4 if n_stimuli >= self.n_units else 1e-2)
         return ratio ** (np.arange(self.n_lambdas) / max(self.n_lambdas - 1, 1))
 
     def fit_blocks(self, fit: Callable[[NDArray[np.int64]], int], neurons: NDArray[np.int64]) -> None:
-        """Call `fit` with blocks of neurons, in threads; it returns how many of them did not converge."""
+        """Call `fit` with blocks of neurons in threads; it returns the number of neurons that did not converge."""
         blocks = [neurons[start : start + _BLOCK] for start in range(0, neurons.size, _BLOCK)]
         results = in_threads(fit, blocks, self.n_threads)
         unconverged = sum(progress(results, description="Lasso", total=len(blocks)))
@@ -86,7 +86,7 @@ def check_problem(
     n_threads: int | None,
     lambda_min_ratio: float | None = None,
 ) -> Problem:
-    """Check what a user asks to fit, and sum the units by fold.
+    """Check arrays and options, and sum the units by fold.
 
     Raises
     ------
@@ -109,14 +109,14 @@ def check_problem(
         raise UsageError(f"rule must be '1se' or 'min', not {rule!r}")
     usable = np.flatnonzero(~constant_columns(units))
     _check_memory(usable.size, np.unique(labels).size, n_threads)
-    of_usable = np.full(n_units + 1, -1, dtype=np.int64)
-    of_usable[usable] = np.arange(usable.size)
+    usable_index = np.full(n_units + 1, -1, dtype=np.int64)
+    usable_index[usable] = np.arange(usable.size)
     return Problem(
         neurons,
         unit_sums(units[:, usable], np.unique(labels, return_inverse=True)[1]),
         usable,
         n_units,
-        of_usable[excluded],
+        usable_index[excluded],
         labels,
         n_lambdas,
         lambda_min_ratio,
@@ -142,9 +142,9 @@ def held_out_errors(weights: NDArray[np.float64], sums: HeldOut) -> NDArray[np.f
         along -= 2.0 * sums.products[:, None]
         return np.maximum(sums.squares[:, None] + np.einsum("jld,jld->jl", along, weights), 0.0)
     errors = np.empty(weights.shape[:2])
-    for of_neuron, products, squares, error in zip(weights, sums.products, sums.squares, errors, strict=True):
-        used = np.flatnonzero(of_neuron.any(axis=0))
-        some = of_neuron[:, used]
+    for path, products, squares, error in zip(weights, sums.products, sums.squares, errors, strict=True):
+        used = np.flatnonzero(path.any(axis=0))
+        some = path[:, used]
         along = some @ sums.units[np.ix_(used, used)] - 2.0 * products[used]
         error[:] = np.maximum(squares + np.einsum("ld,ld->l", along, some), 0.0)
     return errors
@@ -168,7 +168,7 @@ def choose_lambda(
     chosen : array of int64, shape (J,)
         Index of the λ.
     mean, standard_error : arrays of float64, shape (J, L)
-        Of the squared error, folds weighted by their size.
+        Mean of the squared error over folds weighted by their size, and its standard error.
     """
     mean = errors.sum(axis=0) / sizes.sum()
     by_fold = errors / sizes[:, None, None]
@@ -183,8 +183,8 @@ def choose_lambda(
 
 
 def _check_memory(n_units: int, n_folds: int, n_threads: int | None) -> None:
-    """Refuse what would end in the system's killing the process, or in a day of swapping."""
-    # Products of units in each fold, and in each thread a training set's with what it is put together from.
+    """Raise an error if the fit needs more memory than the machine has free."""
+    # Each fold has a matrix of units × units, and each thread three: the matrix of a training set and two summands.
     needed = 8 * n_units**2 * (n_folds + 3 * (n_threads or available_threads()))
     if needed > _SMALL and needed > (available := psutil.virtual_memory().available):
         raise UsageError(

@@ -1,8 +1,8 @@
-"""The homotopy of the Lasso with many units: a tableau of those alone that may be active by the next λ.
+"""The homotopy of the Lasso with many units, on a tableau of the units that may be active by the next λ.
 
 Once the path has reached λ, a unit is left out until λ' if its correlation with the residual is less than 2λ' − λ (the
-sequential strong rule). That rule can err, so at each λ' the optimality conditions of the units that were left out are
-checked, and where one should have entered the path goes back to λ and on with it.
+sequential strong rule). That rule can err, so at each λ' the optimality conditions of the units outside the tableau are
+checked. Where such a unit should have entered, the path returns to λ and continues with it.
 
 References
 ----------
@@ -23,12 +23,12 @@ from neuroalign.metrics.lasso.homotopy import (
     write_residual,
 )
 
-# Rows of a tableau to begin with; it doubles as it fills.
+# Rows of a new tableau; their number doubles when it is full.
 _ROWS = 256
 
 
 class _Tableau(NamedTuple):
-    """As in :mod:`.homotopy`, with room for rows to come; and which unit each row is."""
+    """Tableau of :mod:`.homotopy` with the unit of each row, and room for more rows."""
 
     M: Floats
     P: Floats
@@ -57,37 +57,37 @@ def _copy(source: _Tableau, n: int, target: _Tableau) -> None:
 def _admit(G: Floats, c: Floats, unit: int, tableau: _Tableau, n: int) -> None:
     """Add a unit, inactive, to a tableau of n rows."""
     M, P, Q, sign, units = tableau
-    of_unit, new, active = G[unit], M[n], np.empty(n)
+    correlations, new, active = G[unit], M[n], np.empty(n)
     any_active = False
     for k in range(n):
         new[k], active[k] = 0.0, 0.0
         if sign[k] != 0.0:
-            active[k] = of_unit[units[k]]
+            active[k] = correlations[units[k]]
             any_active = True
     # Σ_a G_da M_ak over active a: the product with G_AA⁻¹ for an active k, with G_AA⁻¹G_Ak for another.
     for i in range(n if any_active else 0):
-        of_row, along = M[i], 0.0
+        entries, along = M[i], 0.0
         for k in range(i):
-            along += active[k] * of_row[k]
+            along += active[k] * entries[k]
         if sign[i] != 0.0:
             factor = active[i]
             for k in range(i):
-                new[k] += factor * of_row[k]
-            new[i] += along + factor * of_row[i]
+                new[k] += factor * entries[k]
+            new[i] += along + factor * entries[i]
         else:
             new[i] -= along
-    p, q, pivot = c[unit], 0.0, of_unit[unit]
+    p, q, pivot = c[unit], 0.0, correlations[unit]
     for k in range(n):
         p -= active[k] * P[k]
         q -= active[k] * Q[k]
         pivot -= active[k] * new[k]
-        new[k] = -new[k] if sign[k] != 0.0 else of_unit[units[k]] - new[k]
+        new[k] = -new[k] if sign[k] != 0.0 else correlations[units[k]] - new[k]
     P[n], Q[n], new[n], sign[n], units[n] = p, q, pivot, 0.0, unit
 
 
 @compiled
 def _walk(tableau: _Tableau, n: int, current: float, target: float, most: int) -> int:
-    """Go down the path of n units from one λ to another; return how many knots were met, or NOWHERE."""
+    """Follow the path of n units from one λ down to another; return the number of knots, or NOWHERE."""
     M, P, Q, sign, _ = tableau
     every, row = np.empty(n, dtype=np.bool_), np.empty(n)
     for k in range(n):
@@ -106,7 +106,7 @@ def _walk(tableau: _Tableau, n: int, current: float, target: float, most: int) -
 
 @compiled
 def _next_lambda(lambdas: Floats, position: Ints) -> float:
-    """Return the largest λ at which weights are still to be filled in; -1 if there is none."""
+    """Return the largest λ at which weights are still missing; -1 where all weights are filled in."""
     largest = -1.0
     for grid in range(lambdas.shape[0]):
         if position[grid] < lambdas.shape[1]:
@@ -131,7 +131,7 @@ def follow_screened(G: Floats, c: Floats, allowed: Mask, lambdas: Floats, weight
     room, n, n_knots = np.int64(_ROWS), np.int64(0), 0
     tableau, saved = _empty(room), _empty(room)
     current, target, at = np.inf, _next_lambda(lambdas, position), weights[0, 0]
-    # Units whose correlation with the residual is no less than this are let in.
+    # Units with at least this correlation with the residual enter the tableau.
     limit = 2.0 * target - strongest
     while True:
         for d in range(n_units):
@@ -162,7 +162,7 @@ def follow_screened(G: Floats, c: Floats, allowed: Mask, lambdas: Floats, weight
             if outside[d]:
                 missed = max(missed, abs(residual[d]))
         if missed > target + TOLERANCE:
-            # What was left out had to enter: back to where the units are as they were, and on with it.
+            # A unit outside should have entered: return to the saved tableau and continue with that unit.
             _copy(saved, n, tableau)
             limit = target
             continue
