@@ -29,7 +29,7 @@ def as_numbers(values: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any
         return np.asarray(values, dtype=dtype)
     assert isinstance(values, np.ma.MaskedArray)
     if values.dtype.kind not in "fiub":
-        raise ArrayError(f"masked values must be real numbers, not {values.dtype}; fill them in first")
+        raise ArrayError(f"masked values must be real numbers, got {values.dtype}; fill them in first")
     if dtype is None:
         dtype = values.dtype if values.dtype.kind == "f" else np.float64
     return np.ma.filled(values.astype(dtype), np.nan)
@@ -60,7 +60,7 @@ def as_labels(values: ArrayLike, name: str, dtype: DTypeLike | None = None) -> N
     missing = pd.isna(array) if array.dtype.kind in "fcOmM" else np.zeros(array.shape, dtype=bool)
     if missing.any():
         raise ArrayError(
-            f"{name} must not be missing; entry {int(np.argmax(missing))} is {array[missing][0]}"
+            f"{name} must not be missing, got {array[missing][0]} at entry {int(np.argmax(missing))}"
         )
     return np.asarray(array, dtype=dtype)
 

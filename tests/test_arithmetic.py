@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -13,7 +13,7 @@ from neuroalign.arithmetic import divide
 columns = arrays.arrays(np.float64, (3, 4), elements=st.floats(-1e6, 1e6))
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(columns, columns, st.sampled_from([0.0, 1.0, np.nan]))
 def test_positive_denominators_divide_and_all_others_give_the_given_value(numerator, denominator, otherwise):
     with warnings.catch_warnings():

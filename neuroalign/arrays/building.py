@@ -202,7 +202,7 @@ def _as_matrix(values: ArrayLike, name: str, dims: tuple[str, str]) -> NDArray[n
     except (TypeError, ValueError) as error:
         raise ArrayError(f"{name} must be numbers: {error}") from error
     if matrix.ndim != 2:
-        raise ArrayError(f"{name} must have two dimensions ({', '.join(dims)}), not shape {matrix.shape}")
+        raise ArrayError(f"{name} must have two dimensions ({', '.join(dims)}), got shape {matrix.shape}")
     return matrix
 
 

@@ -38,7 +38,7 @@ def align(
         If a recorded stimulus has no latents, or no stimulus is shared.
     """
     if join not in ("exact", "intersection"):
-        raise ArrayError(f"join must be 'exact' or 'intersection', not {join!r}")
+        raise ArrayError(f"join must be 'exact' or 'intersection', got {join!r}")
     recorded = np.sort(neural_responses["stimulus"].values.astype(str))
     available = np.sort(model_latents["stimulus"].values.astype(str))
     shared = np.intersect1d(recorded, available)

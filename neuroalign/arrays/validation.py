@@ -81,9 +81,9 @@ def _expect_dims(
     array: xr.DataArray, kind: str, dims: tuple[str, ...], optional: tuple[str, ...] = ()
 ) -> None:
     if not isinstance(array, xr.DataArray):
-        raise ArrayError(f"{kind} must be an xarray.DataArray, not {type(array).__name__}")
+        raise ArrayError(f"{kind} must be an xarray.DataArray, got {type(array).__name__}")
     if array.dims[: len(dims)] != dims or array.dims[len(dims) :] not in ((), optional):
-        raise ArrayError(f"{kind} must have dimensions {dims}, not {array.dims}")
+        raise ArrayError(f"{kind} must have dimensions {dims}, got {array.dims}")
 
 
 def _expect_ids(array: xr.DataArray, dims: tuple[str, ...]) -> None:
@@ -114,7 +114,7 @@ def _expect_not_infinite(
     array: xr.DataArray, rows: str, row_ids: NDArray[Any], column_ids: NDArray[Any]
 ) -> None:
     if not np.issubdtype(array.dtype, np.number):
-        raise ArrayError(f"a recording must hold numbers, not {array.dtype}")
+        raise ArrayError(f"a recording must hold numbers, got {array.dtype}")
     infinite = np.isinf(array.values)
     if infinite.any():
         by_neuroid = infinite.any(axis=tuple(axis for axis in range(infinite.ndim) if axis != 1))

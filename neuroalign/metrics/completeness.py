@@ -80,7 +80,7 @@ def completeness(
     """
     strength = np.abs(as_matrix(weights, "weights"))
     if not strength.size:
-        raise ArrayError(f"weights need one unit and one neuron at least, not shape {strength.shape}")
+        raise ArrayError(f"weights need one unit and one neuron at least, got shape {strength.shape}")
     mask = as_informative(informative, strength.max(axis=1) > 0)
     if n_units == "all":
         base = strength.shape[0]
@@ -89,11 +89,11 @@ def completeness(
     elif isinstance(n_units, Integral) and not isinstance(n_units, bool):
         base = int(n_units)
     else:
-        raise UsageError(f"n_units must be 'all', 'informative' or a number, not {n_units!r}")
+        raise UsageError(f"n_units must be 'all', 'informative' or a number, got {n_units!r}")
     used = int((strength > 0).sum(axis=0).max())
     if base < 2 and (used or n_units != "informative"):
         raise UsageError(
-            f"alignment needs two units at least, not {base}: one unit carries all that it predicts by definition"
+            f"alignment needs two units at least, got {base}: one unit carries all that it predicts by definition"
         )
     if used > base:
         raise UsageError(
@@ -151,5 +151,5 @@ def completeness_at(score: float, n_units: int, common: int) -> float:
     0.823
     """
     if n_units < 2 or common < 2:
-        raise UsageError(f"alignment needs two units at least, not {min(n_units, common)}")
+        raise UsageError(f"alignment needs two units at least, got {min(n_units, common)}")
     return float(1.0 - (1.0 - score) * np.log(n_units) / np.log(common))

@@ -96,11 +96,11 @@ def correlation_ratio(
     mask = as_informative(informative, ~constant_columns(units))
     if mask.sum() < 2:
         raise UsageError(
-            f"the correlation ratio needs two informative units at least, not {int(mask.sum())}: "
+            f"the correlation ratio needs two informative units at least, got {int(mask.sum())}: "
             "with one, it is 1 by definition"
         )
     if aggregate not in ("unit_mean", "unit_max", "neuron_mean"):
-        raise UsageError(f"aggregate must be 'unit_mean', 'unit_max' or 'neuron_mean', not {aggregate!r}")
+        raise UsageError(f"aggregate must be 'unit_mean', 'unit_max' or 'neuron_mean', got {aggregate!r}")
     excluded = as_excluded(exclude, units.shape[1], neurons.shape[1])
     strength = np.abs(correlations(units, neurons))
     strength[~mask] = 0.0

@@ -58,7 +58,7 @@ def disentanglement(weights: ArrayLike) -> Disentanglement:
     """
     matrix = as_matrix(weights, "weights")
     if matrix.shape[1] < 2:
-        raise UsageError(f"disentanglement needs two factors at least, not {matrix.shape[1]}")
+        raise UsageError(f"disentanglement needs two factors at least, got {matrix.shape[1]}")
     exchanged = completeness(matrix.T)
     return Disentanglement(
         score=exchanged.score,

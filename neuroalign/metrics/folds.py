@@ -37,10 +37,10 @@ def fold_labels(
     else:
         labels = as_labels(groups, "groups")
         if labels.shape != (n_stimuli,):
-            raise UsageError(f"groups must have shape ({n_stimuli},), not {labels.shape}")
+            raise UsageError(f"groups must have shape ({n_stimuli},), got {labels.shape}")
         members = np.unique(labels, return_inverse=True)[1]
     if seed < 0:
-        raise UsageError(f"seed must not be negative, not {seed}")
+        raise UsageError(f"seed must not be negative, got {seed}")
     n_groups = int(members.max(initial=-1)) + 1
     if not 2 <= n_folds <= n_groups:
         kind, remedy = "stimuli", f"choose n_folds={n_groups} or fewer"
@@ -51,7 +51,7 @@ def fold_labels(
         if n_folds < 2:
             remedy = "choose 2 or more"
         raise UsageError(
-            f"n_folds must be from 2 to the number of {kind}, {n_groups}, not {n_folds}; {remedy}"
+            f"n_folds must be from 2 to the number of {kind}, {n_groups}, got {n_folds}; {remedy}"
         )
     of_group = np.empty(n_groups, dtype=np.int64)
     of_group[np.random.default_rng(seed).permutation(n_groups)] = np.arange(n_groups) % n_folds

@@ -19,7 +19,7 @@ def as_matrix(values: ArrayLike, name: str) -> NDArray[np.float64]:
     """
     matrix = as_numbers(values, np.float64)
     if matrix.ndim != 2:
-        raise ArrayError(f"{name} must have two dimensions, not shape {matrix.shape}")
+        raise ArrayError(f"{name} must have two dimensions, got shape {matrix.shape}")
     finite = np.isfinite(matrix)
     if not finite.all():
         row, column = np.argwhere(~finite)[0]
@@ -37,10 +37,10 @@ def as_pair(Z: ArrayLike, Y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np
     """
     units, neurons = as_matrix(Z, "Z"), as_matrix(Y, "Y")
     if len(units) != len(neurons):
-        raise ArrayError(f"Z and Y must have the same stimuli in rows: {len(units)} and {len(neurons)}")
+        raise ArrayError(f"Z and Y must have the same stimuli in rows, got {len(units)} and {len(neurons)}")
     if len(units) < 2 or not units.shape[1] or not neurons.shape[1]:
         raise ArrayError(
-            f"Z and Y need two stimuli, one unit and one neuron at least: {units.shape} and {neurons.shape}"
+            f"Z and Y need two stimuli, one unit and one neuron at least, got {units.shape} and {neurons.shape}"
         )
     return units, neurons
 
@@ -57,10 +57,10 @@ def as_excluded(exclude: ArrayLike | None, n_units: int, n_neurons: int) -> NDAr
         return np.full(n_neurons, -1, dtype=np.int64)
     excluded = as_labels(exclude, "exclude")
     if excluded.shape != (n_neurons,) or excluded.dtype.kind not in "iu":
-        raise ArrayError(f"exclude must be integers of shape ({n_neurons},), not {excluded.shape}")
+        raise ArrayError(f"exclude must be integers of shape ({n_neurons},), got {excluded.shape}")
     if excluded.size and (excluded.min() < -1 or excluded.max() >= n_units):
         raise ArrayError(
-            f"exclude must be from -1 to {n_units - 1}, not {excluded.min()} to {excluded.max()}"
+            f"exclude must be from -1 to {n_units - 1}, got {excluded.min()} to {excluded.max()}"
         )
     return excluded.astype(np.int64)
 
@@ -78,7 +78,7 @@ def as_informative(informative: ArrayLike | None, varies: NDArray[np.bool_]) -> 
     mask = as_labels(informative, "informative")
     if mask.dtype != bool or mask.shape != varies.shape:
         raise ArrayError(
-            f"informative must be booleans of shape {varies.shape}, not {mask.dtype} {mask.shape}"
+            f"informative must be booleans of shape {varies.shape}, got {mask.dtype} {mask.shape}"
         )
     return mask
 

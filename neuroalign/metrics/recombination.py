@@ -75,4 +75,4 @@ def mixing_matrix(n_neurons: int, *, kind: Kind = "abs_gaussian", seed: int = 0)
         from scipy.stats import ortho_group
 
         return ortho_group.rvs(n_neurons, random_state=rng) if n_neurons > 1 else np.eye(1)
-    raise UsageError(f"kind must be 'abs_gaussian' or 'orthogonal', not {kind!r}")
+    raise UsageError(f"kind must be 'abs_gaussian' or 'orthogonal', got {kind!r}")

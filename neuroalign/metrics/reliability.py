@@ -59,7 +59,7 @@ def reliability(trials: ArrayLike, *, n_splits: int = 20, seed: int = 0) -> Reli
     """
     values, present = _as_trials(trials)
     if n_splits < 1:
-        raise UsageError(f"n_splits must be at least 1, not {n_splits}")
+        raise UsageError(f"n_splits must be at least 1, got {n_splits}")
     counts = present.sum(axis=1)
     halves = counts // 2
     usable = halves > 0
@@ -135,7 +135,7 @@ def noise_corrected_r2(
     predicted = as_matrix(prediction, "prediction")
     if predicted.shape != (values.shape[0], values.shape[2]):
         raise ArrayError(
-            f"prediction must have shape {(values.shape[0], values.shape[2])}, as the trials, not {predicted.shape}"
+            f"prediction must have shape {(values.shape[0], values.shape[2])}, as the trials, got {predicted.shape}"
         )
     counts = present.sum(axis=1)
     shown = counts > 0
@@ -153,14 +153,14 @@ def noise_corrected_r2(
     total = (y**2).sum(axis=0)
     varies = np.ptp(np.where(shown, predicted, predicted.mean(axis=0)), axis=0) > 0
     usable = np.isfinite(noise) & varies & (total > 0) & (signal > min_reliability * total)
-    return divide(numerator, np.where(usable, power * signal, 0.0), otherwise=np.nan)
+    return np.where(usable, numerator / np.where(usable, power * signal, 1.0), np.nan)
 
 
 def _as_trials(trials: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return the trials with zeros for missing trials, and a mask of the trials that are present."""
     values = as_numbers(trials, np.float64)
     if values.ndim != 3:
-        raise ArrayError(f"trials must have shape (stimuli, repetitions, neurons), not {values.shape}")
+        raise ArrayError(f"trials must have shape (stimuli, repetitions, neurons), got {values.shape}")
     if np.isinf(values).any():
         raise ArrayError("trials must not be infinite; NaN marks a trial that is missing")
     present = ~np.isnan(values)

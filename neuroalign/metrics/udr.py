@@ -62,7 +62,9 @@ def relative_strength(
         else (as_labels(mask, "informative", bool) for mask in informative)
     )
     if (rows.size, columns.size) != similarity.shape:
-        raise ArrayError(f"informative must fit M of shape {similarity.shape}: {(rows.size, columns.size)}")
+        raise ArrayError(
+            f"informative must fit M of shape {similarity.shape}, got {(rows.size, columns.size)}"
+        )
     if not rows.any() or not columns.any():
         return 0.0
     if pooling == "paper":
@@ -72,7 +74,7 @@ def relative_strength(
     if pooling == "disentanglement_lib":
         similarity = similarity[np.ix_(rows, columns)]
         return float((_strength(similarity, axis=1).mean() + _strength(similarity, axis=0).mean()) / 2)
-    raise UsageError(f"pooling must be 'paper' or 'disentanglement_lib', not {pooling!r}")
+    raise UsageError(f"pooling must be 'paper' or 'disentanglement_lib', got {pooling!r}")
 
 
 def udr(
@@ -112,15 +114,15 @@ def udr(
     """
     models = [as_matrix(values, f"latents[{index}]") for index, values in enumerate(latents)]
     if len(models) < 2:
-        raise UsageError(f"UDR compares two models at least, not {len(models)}")
+        raise UsageError(f"UDR compares two models at least, got {len(models)}")
     if len(kls) != len(models):
-        raise ArrayError(f"{len(models)} models need as many arrays of kl, not {len(kls)}")
+        raise ArrayError(f"{len(models)} models need as many arrays of kl, got {len(kls)}")
     divergences = [as_numbers(kl, np.float64) for kl in kls]
     for index, (values, kl) in enumerate(zip(models, divergences, strict=True)):
         if len(values) != len(models[0]):
             raise ArrayError(f"latents[{index}] has {len(values)} stimuli, latents[0] has {len(models[0])}")
         if kl.shape != values.shape[1:]:
-            raise ArrayError(f"kls[{index}] must have shape {values.shape[1:]}, not {kl.shape}")
+            raise ArrayError(f"kls[{index}] must have shape {values.shape[1:]}, got {kl.shape}")
         if not np.isfinite(kl).all():
             unit = int((~np.isfinite(kl)).argmax())
             raise ArrayError(f"kls[{index}] must be finite; [{unit}] is {kl[unit]}: leave that model out")
@@ -133,7 +135,7 @@ def udr(
             stacklevel=2,
         )
     if correlation not in ("spearman", "lasso"):
-        raise UsageError(f"correlation must be 'spearman' or 'lasso', not {correlation!r}")
+        raise UsageError(f"correlation must be 'spearman' or 'lasso', got {correlation!r}")
     of_spearman = correlation == "spearman"
     similarities = _rank_correlations(models) if of_spearman else _lasso_weights(models, informative)
     pairwise = np.full((len(models), len(models)), np.nan)

@@ -32,7 +32,7 @@ def variance_explained(Y_true: ArrayLike, Y_predicted: ArrayLike) -> NDArray[np.
     true, predicted = as_matrix(Y_true, "Y_true"), as_matrix(Y_predicted, "Y_predicted")
     if true.shape != predicted.shape:
         raise ArrayError(
-            f"Y_true and Y_predicted must have one shape, not {true.shape} and {predicted.shape}"
+            f"Y_true and Y_predicted must have one shape, got {true.shape} and {predicted.shape}"
         )
     residual = ((true - predicted) ** 2).sum(axis=0)
     total = ((true - true.mean(axis=0)) ** 2).sum(axis=0)

@@ -137,7 +137,7 @@ def bootstrap_weighted_difference(
     a, b = weighted_mean(values_a, weights_a), weighted_mean(values_b, weights_b)
     n = np.shape(values_a)[-1]
     if np.shape(values_b)[-1] != n:
-        raise ArrayError(f"a and b must be of the same neurons, not {n} and {np.shape(values_b)[-1]}")
+        raise ArrayError(f"a and b must be of the same neurons, got {n} and {np.shape(values_b)[-1]}")
     result = bootstrap_neurons(
         lambda neurons: a(neurons) - b(neurons), n, method, confidence, n_resamples, seed
     )
@@ -220,7 +220,7 @@ def _of_counts(values: ArrayLike, weights: ArrayLike) -> Callable[[NDArray[np.fl
     if given.ndim != 2 or np.shape(weights) != np.shape(values):
         raise ArrayError(
             "values and weights must have one shape (n,) or (n_instances, n), "
-            f"not {np.shape(values)} and {np.shape(weights)}"
+            f"got {np.shape(values)} and {np.shape(weights)}"
         )
     unusable = ~((given >= 0) & np.isfinite(given) & ((given == 0) | np.isfinite(terms)))
     if unusable.any():
@@ -247,7 +247,7 @@ def bootstrap_neurons(
     from scipy import stats
 
     if method not in ("bca", "percentile"):
-        raise UsageError(f"method must be 'bca' or 'percentile', not {method!r}")
+        raise UsageError(f"method must be 'bca' or 'percentile', got {method!r}")
     check_options(confidence, n_resamples, seed)
     estimate = float(of_neurons(np.arange(n)[None])[0])
     if n < 2:
@@ -299,8 +299,8 @@ def _varies(values: ArrayLike, weights: ArrayLike) -> bool:
 def check_options(confidence: float, n_resamples: int, seed: int) -> None:
     """Raise an error for options of a bootstrap that are out of range."""
     if not 0 < confidence < 1:
-        raise UsageError(f"confidence must be between 0 and 1, not {confidence}")
+        raise UsageError(f"confidence must be between 0 and 1, got {confidence}")
     if n_resamples < 2 or seed < 0:
         raise UsageError(
-            f"n_resamples must be 2 at least and seed not negative, not {n_resamples} and {seed}"
+            f"n_resamples must be 2 at least and seed not negative, got {n_resamples} and {seed}"
         )

@@ -84,8 +84,8 @@ def dual_bootstrap(
     Notes
     -----
     **The correction.** The variance of a bootstrap over both contains the variance of noise and of the interaction
-    three times: by neurons, by stimuli and by both. With the variances v of the three bootstraps and J neurons and N stimuli
-    the corrected variance is ::
+    three times: by neurons, by stimuli and by both. With the variances v of the three bootstraps, J neurons
+    and N stimuli, the corrected variance is ::
 
         J/(J−1) v_neurons + N/(N−1) v_stimuli − JN/((J−1)(N−1)) (v_both − v_neurons − v_stimuli)
 
@@ -105,7 +105,7 @@ def dual_bootstrap(
     check_options(confidence, n_resamples, seed)
     if n_stimuli < 2 or n_neurons < 2:
         raise UsageError(
-            f"a bootstrap needs two stimuli and two neurons at least, not {n_stimuli} and {n_neurons}"
+            f"a bootstrap needs two stimuli and two neurons at least, got {n_stimuli} and {n_neurons}"
         )
     labels = np.arange(n_stimuli) if groups is None else np.asarray(groups)
     if labels.shape != (n_stimuli,):

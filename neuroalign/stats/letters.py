@@ -73,12 +73,12 @@ def compact_letters(
         raise UsageError(f"names must all be different; {repeated!r} is there twice")
     if values.shape != (n,) or p.shape != (n, n):
         raise ArrayError(
-            f"means and p-values of {n} groups must have shapes ({n},) and ({n}, {n}), not {values.shape} and {p.shape}"
+            f"means and p-values of {n} groups must have shapes ({n},) and ({n}, {n}), got {values.shape} and {p.shape}"
         )
     if not np.array_equal(p[~np.eye(n, dtype=bool)], p.T[~np.eye(n, dtype=bool)], equal_nan=True):
         raise ArrayError("the matrix of p-values must be symmetric")
     if not 0 < alpha < 1:
-        raise UsageError(f"alpha must be between 0 and 1, not {alpha}")
+        raise UsageError(f"alpha must be between 0 and 1, got {alpha}")
     order = np.argsort(-values if higher_is_better else values, kind="stable")
     differs = p[np.ix_(order, order)] < alpha
     np.fill_diagonal(differs, False)

@@ -42,7 +42,7 @@ def adjust_p_values(p: ArrayLike, *, method: Correction = "holm") -> NDArray[np.
     [0.02, nan, 0.04]
     """
     if method not in get_args(Correction):
-        raise UsageError(f"method must be one of {', '.join(get_args(Correction))}, not {method!r}")
+        raise UsageError(f"method must be one of {', '.join(get_args(Correction))}, got {method!r}")
     raw = as_numbers(p, np.float64)
     made = ~np.isnan(raw)
     outside = raw[made][(raw[made] < 0) | (raw[made] > 1)]

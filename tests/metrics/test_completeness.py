@@ -62,7 +62,7 @@ def test_base_of_the_logarithm():
 @pytest.mark.parametrize(
     ("weights", "options", "error", "message"),
     [
-        (np.ones((1, 3)), {}, UsageError, "two units at least, not 1"),
+        (np.ones((1, 3)), {}, UsageError, "two units at least, got 1"),
         (
             np.ones((4, 3)),
             {"n_units": 3},
@@ -106,5 +106,5 @@ def test_conversion_to_another_base_is_a_new_computation(common):
 
 
 def test_conversion_needs_two_units():
-    with pytest.raises(UsageError, match="alignment needs two units at least, not 1"):
+    with pytest.raises(UsageError, match="alignment needs two units at least, got 1"):
         completeness_at(0.5, 10, 1)

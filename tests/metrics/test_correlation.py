@@ -86,7 +86,7 @@ def test_chance_falls_with_the_number_of_units(n_units, chance):
 
 def test_wrong_calls():
     Z, Y = orthonormal(20, 3), np.random.default_rng(0).standard_normal((20, 2))
-    with pytest.raises(UsageError, match="two informative units at least, not 1: with one, it is 1"):
+    with pytest.raises(UsageError, match="two informative units at least, got 1: with one, it is 1"):
         correlation_ratio(Z[:, :1], Y)
     with pytest.raises(UsageError, match="aggregate must be 'unit_mean'"):
         correlation_ratio(Z, Y, aggregate="mean")

@@ -24,9 +24,9 @@ def groups(seed=0):
     }
 
 
-def test_numbers_are_scipys():
-    of = groups()
-    pairs = pairwise_welch(of)
+def test_numbers_of_scipy():
+    values = groups()
+    pairs = pairwise_welch(values)
     assert list(zip(pairs["a"], pairs["b"], strict=True)) == [
         ("vae", "pca"),
         ("vae", "ica"),
@@ -36,25 +36,25 @@ def test_numbers_are_scipys():
         ("ica", "one"),
     ]
     for row in pairs[pairs["reason"] == ""].itertuples():
-        theirs = stats.ttest_ind(of[row.a], of[row.b], equal_var=False)
-        expected = (theirs.statistic, theirs.df, theirs.pvalue, *theirs.confidence_interval(0.95))
+        test = stats.ttest_ind(values[row.a], values[row.b], equal_var=False)
+        expected = (test.statistic, test.df, test.pvalue, *test.confidence_interval(0.95))
         assert (row.t, row.df, row.p_raw, row.ci_low, row.ci_high) == pytest.approx(expected, rel=1e-10)
-        assert row.difference == of[row.a].mean() - of[row.b].mean()
-        assert (row.n_a, row.n_b) == (of[row.a].size, of[row.b].size)
+        assert row.difference == values[row.a].mean() - values[row.b].mean()
+        assert (row.n_a, row.n_b) == (values[row.a].size, values[row.b].size)
 
 
-def test_all_pairs_at_once_are_the_pairs_one_by_one():
-    of = {
+def test_all_pairs_at_once_equal_single_tests():
+    values = {
         **groups(),
         "same": [0.5, 0.5, 0.5],
         "equal": [0.5, 0.5],
         "empty": [np.nan],
         "wide": [0.1, np.inf, 0.9],
     }
-    pairs = pairwise_welch(of)
+    pairs = pairwise_welch(values)
     assert len(pairs) == 28
     for row in pairs.itertuples():
-        alone = welch(of[row.a], of[row.b])
+        alone = welch(values[row.a], values[row.b])
         assert row.reason == (alone.reason or "")
         for name in ("t", "df", "hedges_g", "ci_low", "ci_high", "standard_error", "difference"):
             assert getattr(row, name) == pytest.approx(getattr(alone, name), rel=1e-10, nan_ok=True)
@@ -92,23 +92,23 @@ def test_matrix_and_letters():
     assert given == {"one": "ab", "ica": "b", "pca": "b", "vae": "a"}
 
 
-def test_one_group_or_none_has_no_pairs():
-    for of in ({}, {"vae": [0.5, 0.6]}):
-        pairs = pairwise_welch(of)
+def test_fewer_than_two_groups_have_no_pairs():
+    for values in ({}, {"vae": [0.5, 0.6]}):
+        pairs = pairwise_welch(values)
         assert pairs.empty
         assert "p_raw" in pairs
 
 
 def test_unknown_correction():
-    with pytest.raises(UsageError, match="method must be one of holm, bh, not 'tukey'"):
+    with pytest.raises(UsageError, match="method must be one of holm, bh, got 'tukey'"):
         pairwise_welch({"a": [1.0, 2.0], "b": [1.0, 3.0]}, correction="tukey")
 
 
-def test_swapping_a_pair_turns_the_difference_round():
-    of = groups()
+def test_swapping_a_pair_changes_the_sign_of_the_difference():
+    values = groups()
     there, back = (
-        pairwise_welch({"a": of["vae"], "b": of["pca"]}),
-        pairwise_welch({"b": of["pca"], "a": of["vae"]}),
+        pairwise_welch({"a": values["vae"], "b": values["pca"]}),
+        pairwise_welch({"b": values["pca"], "a": values["vae"]}),
     )
     assert there["difference"][0] == -back["difference"][0]
     assert there["p"][0] == back["p"][0]

@@ -100,13 +100,13 @@ def check_problem(
     excluded = as_excluded(exclude, n_units, neurons.shape[1])
     labels = _check_folds(folds, n_stimuli, n_folds, seed)
     if n_lambdas < 1:
-        raise UsageError(f"n_lambdas must be at least 1, not {n_lambdas}")
+        raise UsageError(f"n_lambdas must be at least 1, got {n_lambdas}")
     if lambda_min_ratio is not None and not 0 < lambda_min_ratio < 1:
-        raise UsageError(f"lambda_min_ratio must be between 0 and 1, not {lambda_min_ratio}")
+        raise UsageError(f"lambda_min_ratio must be between 0 and 1, got {lambda_min_ratio}")
     if n_threads is not None and n_threads < 1:
-        raise UsageError(f"n_threads must be at least 1, not {n_threads}")
+        raise UsageError(f"n_threads must be at least 1, got {n_threads}")
     if rule not in ("1se", "min"):
-        raise UsageError(f"rule must be '1se' or 'min', not {rule!r}")
+        raise UsageError(f"rule must be '1se' or 'min', got {rule!r}")
     usable = np.flatnonzero(~constant_columns(units))
     _check_memory(usable.size, np.unique(labels).size, n_threads)
     usable_index = np.full(n_units + 1, -1, dtype=np.int64)
@@ -198,7 +198,7 @@ def _check_folds(folds: ArrayLike | None, n_stimuli: int, n_folds: int, seed: in
         return fold_labels(n_stimuli, n_folds, seed=seed)
     labels = as_labels(folds, "folds")
     if labels.shape != (n_stimuli,) or labels.dtype.kind not in "iu":
-        raise ArrayError(f"folds must be integers of shape ({n_stimuli},), not {labels.dtype} {labels.shape}")
+        raise ArrayError(f"folds must be integers of shape ({n_stimuli},), got {labels.dtype} {labels.shape}")
     sizes = np.unique(labels, return_counts=True)[1]
     if sizes.size < 2 or n_stimuli - sizes.max() < 2:
         raise UsageError("folds must have two labels at least, and leave two stimuli to fit on")
