@@ -1,4 +1,4 @@
-"""Reading netCDF-4 files that may be damaged."""
+"""Readers of netCDF-4 files that may be damaged."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ def read_netcdf(path: Path) -> xr.Dataset:
 
 
 def read_arrays(path: Path) -> xr.Dataset:
-    """Read numbers and texts of a netCDF-4 file by xarray, without attributes and many times faster than xarray.
+    """Read numbers and texts of a netCDF-4 file that xarray wrote, many times faster than xarray, without attributes.
 
     Parameters
     ----------

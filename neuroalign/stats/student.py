@@ -32,8 +32,9 @@ def t_interval(
     """
     from scipy.special import stdtrit
 
-    half = np.asarray(standard_error, dtype=np.float64) * stdtrit(df, 0.5 + confidence / 2)
-    return (estimate - half)[()], (estimate + half)[()]
+    middle, error = np.asarray(estimate, dtype=np.float64), np.asarray(standard_error, dtype=np.float64)
+    half = error * stdtrit(np.asarray(df, dtype=np.float64), 0.5 + confidence / 2)
+    return (middle - half)[()], (middle + half)[()]
 
 
 def t_p_value(t: ArrayLike, df: ArrayLike) -> Any:
@@ -56,4 +57,4 @@ def t_p_value(t: ArrayLike, df: ArrayLike) -> Any:
     """
     from scipy.special import stdtr
 
-    return 2 * stdtr(df, -np.abs(t))
+    return 2 * stdtr(np.asarray(df, dtype=np.float64), -np.abs(np.asarray(t, dtype=np.float64)))

@@ -19,16 +19,17 @@ SECONDS = 10
 # Sums may be regrouped (vector instructions) and products fused; NaN and infinity keep their meaning.
 # To compile quickly, each function has one type of each argument, and compiled functions have loops in place of array
 # expressions and assignments to slices: numba compiles a function of its own for each of those.
-compiled = njit(
-    cache=True,
-    nogil=True,
-    fastmath={"reassoc", "contract", "nsz"},
-    error_model="numpy",
-    no_cfunc_wrapper=True,
-)
+_OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "nogil": True,
+    "fastmath": {"reassoc", "contract", "nsz"},
+    "error_model": "numpy",
+    "no_cfunc_wrapper": True,
+}
+compiled = njit(**_OPTIONS)
 
 
-class Announcement(event.Listener):  # type: ignore[misc]
+class Announcement(event.Listener):
     """Listener of numba that says once in a process that the engine is compiled."""
 
     def __init__(self) -> None:
