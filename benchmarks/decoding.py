@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from neuroalign.arithmetic import divide
 from neuroalign.arrays import Join
 from neuroalign.benchmarks.predictive_power import NO_POWER, predict
 from neuroalign.benchmarks.turned_control import check_turns, regenerate
@@ -319,4 +320,4 @@ def _standardise(
 def _cosine_distance(predicted: NDArray[np.float64], real: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return 1 - cosine of each row, (n,); NaN for a row of zeros."""
     norms = np.linalg.norm(predicted, axis=1) * np.linalg.norm(real, axis=1)
-    return 1.0 - np.where(norms > 0, (predicted * real).sum(axis=1) / np.where(norms > 0, norms, 1.0), np.nan)
+    return 1.0 - divide((predicted * real).sum(axis=1), norms, otherwise=np.nan)
