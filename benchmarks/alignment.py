@@ -20,6 +20,7 @@ from neuroalign.models.model import Model
 from neuroalign.results.score import Score
 from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.stats import weighted_mean_standard_error
+from neuroalign.validation import NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +60,8 @@ class Alignment(LassoBenchmark):
     version: ClassVar[int] = 2
     asks_about_single_units: ClassVar[bool] = True
 
-    n_units: Literal["all", "informative"] | int = "all"
-    turns: int = 20
+    n_units: Literal["all", "informative"] | NonNegative = "all"
+    turns: NonNegative = 20
     predictive_power: bool = True
 
     def __post_init__(self) -> None:

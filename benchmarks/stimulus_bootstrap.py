@@ -15,6 +15,7 @@ from neuroalign.models.model import Model
 from neuroalign.results.score import Score
 from neuroalign.scoring.resampling import NeuronStatistic
 from neuroalign.stats import draw_stimuli_and_neurons
+from neuroalign.validation import NonNegative
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class StimulusBootstrap(WrappingBenchmark):
     version: ClassVar[int] = 2
     on_request: ClassVar[bool] = True
 
-    n_draws: int = 50
-    seed: int = 0
+    n_draws: NonNegative = 50
+    seed: NonNegative = 0
     statistic: str = "value"
 
     def __post_init__(self) -> None:
