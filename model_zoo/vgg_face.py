@@ -27,6 +27,7 @@ from neuroalign.model_zoo.fitted.pixels import PAPER_SIZES
 from neuroalign.model_zoo.reducers import ReducedByPCA, Subsample
 from neuroalign.models.model import Model, ModelFamily
 from neuroalign.names.syntax import format_spec
+from neuroalign.validation import NonNegative, Positive, check_value
 
 if TYPE_CHECKING:
     import torch
@@ -93,8 +94,7 @@ class VGGFaceModel:
     ) -> None:
         if order not in (None, BGR, RGB):
             raise UsageError(f"{identifier}: order must be {BGR} or {RGB}, not {order!r}")
-        if not isinstance(seed, int) or seed < 0:
-            raise UsageError(f"{identifier}: seed must be an integer from 0 up, not {seed!r}")
+        check_value(seed, NonNegative, "seed", owner=identifier)
         self.identifier = identifier
         self._weights = weights
         self._seed = seed
@@ -310,10 +310,9 @@ class _Reductions(ModelFamily):
         for option in options:
             if option not in self.option_names:
                 raise unknown_name(f"option of {self.name}", option, self.option_names)
-        for option, least in (("n", 1), ("seed", 0)):
+        for option, declared in (("n", Positive), ("seed", NonNegative)):
             value = options.get(option, None if option == "n" else 0)
-            if not isinstance(value, int) or value < least:
-                raise UsageError(f"{self.name} needs {option} as an integer from {least} up, not {value!r}")
+            check_value(value, declared, option, owner=self.name)
 
 
 class VGGFacePCA(_Reductions):
