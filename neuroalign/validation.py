@@ -8,7 +8,7 @@ this module finds the part that does not fit and words the error.
 import difflib
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from types import NoneType, UnionType
@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
-from neuroalign.errors import UsageError, unknown_name
+from neuroalign.errors import UsageError, count_noun, unknown_name
 
 Target = TypeVar("Target")
 
@@ -94,7 +94,12 @@ def check_fields(instance: Any, owner: str) -> None:
 
 
 def check_arguments(
-    function: Callable[..., Any], arguments: Mapping[str, Any], owner: str, *, kind: str = "option"
+    function: Callable[..., Any],
+    arguments: Mapping[str, Any],
+    owner: str,
+    *,
+    kind: str = "option",
+    n_positional: int = 0,
 ) -> dict[str, Any]:
     """Convert keyword arguments to the types that a function declares for them.
 
@@ -107,6 +112,8 @@ def check_arguments(
         Name of the function for the message.
     kind : str
         Noun for a parameter in the message.
+    n_positional : int
+        Number of leading parameters that the caller fills by position.
 
     Returns
     -------
@@ -121,8 +128,13 @@ def check_arguments(
     """
     parameters = inspect.signature(function).parameters
     by_name = [name for name, parameter in parameters.items() if parameter.kind in _BY_NAME]
+    by_name = [name for name in by_name if name not in list(parameters)[:n_positional]]
     takes_any = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
-    declared = _declared_arguments(function)
+    declared = {
+        name: hint
+        for name, hint in _declared_arguments(function).items()
+        if hint is not inspect.Parameter.empty
+    }
     checked = {}
     for name, value in arguments.items():
         if name not in by_name and not takes_any:
@@ -158,6 +170,7 @@ def describe_type(declared: Any) -> str:
 
 
 _BY_NAME = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_LISTS = (list, tuple, Sequence)
 _NOUNS = {
     int: "a whole number",
     float: "a number",
@@ -166,6 +179,7 @@ _NOUNS = {
     NoneType: "none",
     list: "a list",
     tuple: "a list",
+    Sequence: "a list",
     dict: "a table",
 }
 _PLURALS = {"a whole number": "whole numbers", "a number": "numbers", "text": "texts", "a table": "tables"}
@@ -241,7 +255,7 @@ def _parts(value: Any, declared: Any, name: str) -> Iterator[tuple[Any, Any, str
             for key, item in value.items():
                 yield key, arguments[0], f"each name in {name}"
                 yield item, arguments[1], _join(key, name)
-        elif origin in (list, tuple) and isinstance(value, list | tuple) and arguments:
+        elif origin in _LISTS and isinstance(value, list | tuple) and arguments:
             for number, item in enumerate(value, start=1):
                 yield item, arguments[0], f"item {number} of {name}"
 
@@ -277,7 +291,7 @@ def _words(declared: Any) -> Iterator[str]:
         yield from map(str, arguments)
     elif origin is Annotated:
         yield describe_type(arguments[0]) + "".join(_constraints(arguments))
-    elif origin in (list, tuple) and arguments:
+    elif origin in _LISTS and arguments:
         item = describe_type(arguments[0])
         yield f"a list of {_PLURALS.get(item, item)}"
     elif _is_struct(declared):
@@ -305,12 +319,13 @@ def _constraints(arguments: tuple[Any, ...]) -> Iterator[str]:
                 if bound not in (None, _LARGEST)
             )
         if meta.min_length is not None or meta.max_length is not None:
+            noun = "character" if _bare(arguments[0]) is str else "item"
             bounds = [
-                f"{words} {bound:,}"
-                for words, bound in (("at least", meta.min_length), ("at most", meta.max_length))
+                f"at {words} {count_noun(bound, noun)}"
+                for words, bound in (("least", meta.min_length), ("most", meta.max_length))
                 if bound is not None
             ]
-            yield f" with {' and '.join(bounds)} {'characters' if _bare(arguments[0]) is str else 'items'}"
+            yield f" with {' and '.join(bounds)}"
         if meta.pattern is not None:
             yield f" that matches {meta.pattern}"
 
@@ -342,5 +357,6 @@ def _declared_arguments(function: Callable[..., Any]) -> dict[str, Any]:
     try:
         return get_type_hints(target, include_extras=True)
     except (NameError, TypeError):
-        # Names that are imported for type checkers only; no value is checked against them.
-        return {}
+        # Annotations in quotes may name classes that only type checkers import; those parameters are not checked.
+        parameters = inspect.signature(function).parameters.values()
+        return {p.name: Any if isinstance(p.annotation, str) else p.annotation for p in parameters}

@@ -249,7 +249,7 @@ def _with_options(kind: str, name: str, factory: Any, options: Mapping[str, Any]
         raise UsageError(
             f"the {kind} {name} cannot take these options ({error}); it takes {', '.join(accepted) or 'none'}"
         ) from error
-    return factory(*args, **check_arguments(factory, options, name))
+    return factory(*args, **check_arguments(factory, options, name, n_positional=len(args)))
 
 
 def _refuse_options(what: str, options: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Syntax of names with options, layers and reducers: ``beta_vae[beta=4,seed=0]+pca[n=10]``.
+r"""Syntax of names with options, layers and reducers: ``beta_vae[beta=4,seed=0]+pca[n=10]``.
 
 The grammar, where ``|`` separates alternatives and ``( … )*`` means any number of repetitions::
 
@@ -13,7 +13,7 @@ The grammar, where ``|`` separates alternatives and ``( … )*`` means any numbe
     layer   = quoted | text without [ ] +
     key     = quoted | text without [ ] , =
     quoted  = text in single or double quotes; a backslash escapes a quote or a backslash,
-              and writes other characters as Python does: \\n, \\t, \\xNN, \\uNNNN
+              and writes other characters as Python does: \n, \t, \xNN, \uNNNN
 
 A quote opens quoted text only at the start of a name, key or value; inside a word it is an apostrophe.
 A bare value is None, a truth value or a number where it reads as one, else text. Text that the parser would read
