@@ -50,7 +50,7 @@ def export_results(
     store = store or ResultsStore()
     if path.exists():
         raise UsageError(f"{path} exists already; choose another name")
-    items = [(key, each) for key, each in store.items() if dataset is None or each.dataset == dataset]
+    items = list(store.items() if dataset is None else store.items(dataset=dataset))
     if not items:
         of = f" of {dataset}" if dataset else ""
         raise NeuroalignError(f"there is no score{of} in {store.folder}")
