@@ -16,8 +16,8 @@ The grammar, where ``|`` separates alternatives and ``( … )*`` means any numbe
               and writes other characters as Python does: \n, \t, \xNN, \uNNNN
 
 A quote opens quoted text only at the start of a name, key or value; inside a word it is an apostrophe.
-A bare value is None, a truth value or a number where it reads as one, else text. Text that the parser would read
-differently is written in quotes, so :func:`parse_spec` and :func:`format_spec` are inverses.
+A bare value stands for None, a truth value or a number where it reads as one, else for text. Text that the
+parser would read differently is written in quotes, so :func:`parse_spec` and :func:`format_spec` are inverses.
 """
 
 import re

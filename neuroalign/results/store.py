@@ -1,4 +1,4 @@
-"""The store of scores: one small JSON record and one netCDF with its arrays for each score."""
+"""Store of scores in a folder: a JSON record and a netCDF file with its arrays for each score."""
 
 import json
 import os
@@ -19,29 +19,30 @@ from neuroalign.results.index import SELECTABLE, Entry, select
 from neuroalign.results.score import Score
 from neuroalign.validation import check_names
 
-#: Raised when the layout of the records changes.
+#: Version of the layout of the records.
 SCHEMA = 1
 
 
 class ResultsStore:
     """Scores in a folder, each under the digest of everything that determines it.
 
-    Records are written whole or not at all, the JSON last: a record without its arrays does not
-    exist. Two folders merge by copying one into the other.
+    A record is written whole or not at all, its JSON file last, so that every record has its arrays. To merge two
+    folders, copy one into the other. An index beside the records (see :mod:`neuroalign.results.index`) makes
+    queries fast.
 
     Parameters
     ----------
     folder : Path, optional
-        By default ``results`` in the neuroalign folder.
+        Folder of the records; by default ``results`` in the neuroalign folder.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = home() / "results" if folder is None else Path(folder)
 
     def save(self, key: str, score: Score) -> None:
-        """Write a score under its key, in place of one that may be there."""
+        """Write a score under its key; an earlier score under the key is replaced."""
         path = self._path(key)
-        # A process that is killed between the two must not leave arrays beside numbers that they do not belong to.
+        # A process that is killed between the two writes must not leave new arrays beside an old record.
         path.unlink(missing_ok=True)
         with atomic_path(path.with_suffix(".nc")) as temporary:
             score.data.to_netcdf(temporary, engine="h5netcdf")
@@ -50,7 +51,7 @@ class ResultsStore:
             temporary.write_text(json.dumps(record, indent=1, default=str, allow_nan=False), encoding="utf-8")
 
     def load(self, key: str) -> Score | None:
-        """Return the score under this key; None where there is none that can be read."""
+        """Return the score under this key with its arrays; None if it is missing or cannot be read."""
         path = self._path(key)
         if not path.is_file():
             return None
@@ -66,7 +67,7 @@ class ResultsStore:
         Raises
         ------
         ArrayError
-            If there are none that can be read.
+            If the arrays are missing or cannot be read.
         """
         path = self._path(key).with_suffix(".nc")
         try:
@@ -179,7 +180,7 @@ def _read_entry(path: str) -> Entry:
 
 def _created(record: Mapping[str, Any], path: str) -> float:
     """Return when a score was computed, in seconds since 1970."""
-    # Earlier versions did not record it; a file's time is that of its last copy.
+    # Records of earlier versions have no time; the time of a file is the time of its last copy.
     try:
         return datetime.fromisoformat(record["provenance"]["created"]).timestamp()
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -187,7 +188,7 @@ def _created(record: Mapping[str, Any], path: str) -> float:
 
 
 def now() -> str:
-    """Return the time, as provenance has it: UTC, ISO 8601."""
+    """Return the present time in the format of provenance: UTC, ISO 8601."""
     return datetime.now(UTC).isoformat()
 
 
@@ -195,7 +196,7 @@ def _warn_unreadable(unreadable: Sequence[tuple[str | Path, Exception]], folder:
     if not unreadable:
         return
     path, error = unreadable[0]
-    reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+    reason = f"its field {error} is missing" if isinstance(error, KeyError) else error
     if len(unreadable) == 1:
         message = f"ignored an unreadable record {path}: {reason}"
     else:

@@ -75,5 +75,5 @@ def _check_draws(claim: str, scoring: Scoring, stimuli: Scoring) -> None:
         )
     if stimuli.benchmark.options()["benchmark"] != wanted:
         raise UsageError(
-            f"stimuli of the claim {claim} must draw those of {wanted}, as {scoring.name} is scored"
+            f"stimuli of the claim {claim} must draw stimuli for {wanted}, as {scoring.name} is scored"
         )

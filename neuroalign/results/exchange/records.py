@@ -8,7 +8,7 @@ from neuroalign.results.record import check_record
 from neuroalign.results.score import Score
 from neuroalign.results.store import SCHEMA, score_key
 
-#: A record with more bytes than this, or nested deeper, is refused.
+#: Largest number of bytes of a record, and of levels of nesting.
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 12
 
