@@ -86,7 +86,7 @@ def check_fields(instance: Any, owner: str) -> None:
     UsageError
         If a value does not fit its type.
     """
-    declared = _declared_types(type(instance))
+    declared = get_type_hints(type(instance), include_extras=True)
     for option in fields(instance):
         value = getattr(instance, option.name)
         checked = check_value(value, declared[option.name], option.name, owner=owner)
@@ -298,7 +298,7 @@ def _words(declared: Any) -> Iterator[str]:
         yield "a table"
     else:
         bare = origin or declared
-        yield _NOUNS.get(bare) or getattr(bare, "__name__", str(bare))
+        yield _NOUNS.get(bare) or str(getattr(bare, "__name__", bare))
 
 
 def _constraints(arguments: tuple[Any, ...]) -> Iterator[str]:
@@ -347,13 +347,10 @@ def _show(value: Any) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
-@cache
-def _declared_types(cls: type) -> dict[str, Any]:
-    return get_type_hints(cls, include_extras=True)
-
-
 def _declared_arguments(function: Callable[..., Any]) -> dict[str, Any]:
-    target = function.__init__ if isinstance(function, type) else function
+    target: Any = function
+    if isinstance(function, type):
+        target = target.__init__
     try:
         return get_type_hints(target, include_extras=True)
     except (NameError, TypeError):

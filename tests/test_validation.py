@@ -1,4 +1,4 @@
-"""Values are converted to declared types, or refused in one line."""
+"""Tests of the validation of values against declared types."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -283,7 +283,7 @@ class _Parser:
 
     def _quoted(self) -> str:
         start, quote = self._at, self._text[self._at]
-        characters = []
+        characters: list[str] = []
         self._at += 1
         while self._at < len(self._text):
             character = self._text[self._at]

@@ -100,13 +100,14 @@ def select(
             unreadable = _update(connection, folder, states, read, errors)
             return [(key, parse(content)) for key, content in _query(connection, equal)], unreadable
 
+    damage: tuple[type[Exception], ...] = (sqlite3.DatabaseError, *errors)
     for _ in range(2):
         try:
             return run(path)
         except sqlite3.OperationalError:
             # The index is locked, or on a disk that cannot be written.
             break
-        except (sqlite3.DatabaseError, *errors):
+        except damage:
             with suppress(OSError):
                 path.unlink()
     return run(":memory:")

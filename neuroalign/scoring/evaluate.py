@@ -106,16 +106,9 @@ def score(
     wanted = [load_benchmark(benchmark)]
     loaded_dataset = load_dataset(dataset)
     loaded = load_model(model, dataset=loaded_dataset)
+    shuffles = (n_permutations, permutation_seed)
     scores, failures = _score_loaded(
-        loaded,
-        loaded_dataset,
-        wanted,
-        join=join,
-        n_jobs=n_jobs,
-        use_cache=use_cache,
-        n_permutations=n_permutations,
-        permutation_seed=permutation_seed,
-        store=ResultsStore(),
+        loaded, loaded_dataset, wanted, join, n_jobs, use_cache, shuffles, ResultsStore()
     )
     if failures:
         raise failures[0].reason
@@ -154,16 +147,10 @@ def score_all(
     """
     wanted = [load_benchmark(benchmark) for benchmark in benchmarks]
     loaded_dataset = load_dataset(dataset)
+    loaded = load_model(model, dataset=loaded_dataset)
+    shuffles = (n_permutations, permutation_seed)
     return _score_loaded(
-        load_model(model, dataset=loaded_dataset),
-        loaded_dataset,
-        wanted,
-        join=join,
-        n_jobs=n_jobs,
-        use_cache=use_cache,
-        n_permutations=n_permutations,
-        permutation_seed=permutation_seed,
-        store=store or ResultsStore(),
+        loaded, loaded_dataset, wanted, join, n_jobs, use_cache, shuffles, store or ResultsStore()
     )
 
 
@@ -171,21 +158,17 @@ def _score_loaded(
     loaded: Model | ModelFamily,
     loaded_dataset: Dataset,
     wanted: Sequence[Benchmark],
-    *,
     join: Join,
     n_jobs: int,
     use_cache: bool,
-    n_permutations: int,
-    permutation_seed: int,
+    shuffles: tuple[int, int],
     store: ResultsStore,
 ) -> tuple[list[Score], list[Failure]]:
     import joblib
 
-    if n_permutations < 0 or permutation_seed < 0:
-        raise UsageError(
-            f"the number of permutations and their seed must not be negative, "
-            f"not {n_permutations} and {permutation_seed}"
-        )
+    n_permutations, permutation_seed = shuffles
+    if min(shuffles) < 0:
+        raise UsageError(f"n_permutations and permutation_seed must not be negative, got {shuffles}")
     is_family = isinstance(loaded, ModelFamily)
     instances = loaded.instances(loaded_dataset) if isinstance(loaded, ModelFamily) else [loaded]
     if not instances:

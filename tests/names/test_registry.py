@@ -1,4 +1,4 @@
-"""Names are registered, found and imported at first use."""
+"""Tests of the registry of names."""
 
 import warnings
 from importlib.metadata import EntryPoint

@@ -1,4 +1,4 @@
-"""Names with options are read and written without loss."""
+"""Tests of the syntax of names with options: each is read as it was written."""
 
 import re
 from dataclasses import fields

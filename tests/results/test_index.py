@@ -1,4 +1,4 @@
-"""Queries of a results folder are right with any index: fresh, stale, damaged, or none that can be written."""
+"""Tests of queries of a results folder with a fresh, stale, damaged, locked or missing index."""
 
 import os
 import shutil
@@ -123,7 +123,7 @@ def test_a_folder_that_was_merged_by_copying_is_found(store, tmp_path):
     other.save("bb03", make_score(8.0, dataset="d"))
     assert values(store) == [1.0, 2.0, 3.0]
     assert values(other) == [8.0, 9.0]
-    # The index of the other folder comes along, and takes the place of ours.
+    # The index of the other folder comes along, and replaces our index.
     shutil.copytree(other.folder, store.folder, dirs_exist_ok=True)
     assert values(store) == [1.0, 2.0, 8.0, 9.0]
     assert values(store, dataset="d") == [1.0, 2.0, 8.0, 9.0]

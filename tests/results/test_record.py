@@ -1,4 +1,4 @@
-"""The typed record of a score and its JSON schema say the same."""
+"""Tests of the typed record of a score and of its JSON schema."""
 
 import json
 from importlib.resources import files

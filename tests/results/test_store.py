@@ -1,4 +1,4 @@
-"""Scores are stored, read and averaged without loss."""
+"""Tests of scores and of their store."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Study files are read into typed studies, and each mistake in one costs one line."""
+"""Tests of study files and of the messages for their mistakes."""
 
 import re
 from importlib.resources import files

@@ -1,4 +1,4 @@
-"""Imports merge good records, refuse the others in one line, and do no harm."""
+"""Tests of imports: good records are merged, others are refused in one line, and none does harm."""
 
 import hashlib
 import json
