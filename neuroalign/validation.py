@@ -9,7 +9,7 @@ import difflib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -210,9 +210,11 @@ def _fits(value: Any, declared: Any) -> bool:
 
 @cache
 def _is_class(declared: Any) -> bool:
-    """Whether msgspec only checks that values are instances of this class."""
+    """Whether values must be instances of this class, which no conversion makes."""
     if not isinstance(declared, type):
         return False
+    if is_dataclass(declared):
+        return True
     try:
         return isinstance(msgspec.inspect.type_info(declared), msgspec.inspect.CustomType)
     except TypeError:

@@ -27,6 +27,16 @@ class Thing:
     """A class that msgspec knows nothing about."""
 
 
+@dataclass(frozen=True)
+class Base:
+    n: int = 0
+
+
+@dataclass(frozen=True)
+class Derived(Base):
+    m: int = 0
+
+
 THING = Thing()
 
 
@@ -57,6 +67,9 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ("a", str | Thing, "a"),
         (THING, str | Thing, THING),
         (THING, Thing | None, THING),
+        (Derived(), Base, Derived()),
+        (Derived(), str | Base, Derived()),
+        ("a", str | Base, "a"),
         (abs, Callable[[int], int], abs),
         (THING, Any, THING),
         (THING, "NameThatOnlyTypeCheckersImport", THING),
@@ -98,6 +111,8 @@ def test_values_that_fit(value, declared, expected):
         ([1, "x"], tuple[int, ...], "owner: item 2 of option must be a whole number, got 'x'"),
         ("ab", Sequence[str], "owner: option must be a list of texts, got 'ab'"),
         (3, str | Thing, "owner: option must be text or Thing, got 3"),
+        (3, str | Base, "owner: option must be text or Base, got 3"),
+        ({"n": 1}, Base, "owner: option must be Base, got {'n': 1}"),
         (
             [],
             Annotated[list[int], Meta(min_length=1)],
