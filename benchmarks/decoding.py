@@ -26,6 +26,7 @@ from neuroalign.scoring.declared import AXIS_NUMBERS, INFORMATIVE_UNITS, PREDICT
 from neuroalign.scoring.resampling import AXIS_INDEX, Resampling, Statistic
 from neuroalign.stats import grouped_standard_error, permute_stimuli
 from neuroalign.stats.standard_errors import standard_error
+from neuroalign.validation import NonNegative
 
 #: Fewer held-out stimuli, or originals, are refused, and below the second number a note doubts the score.
 MIN_HELD_OUT, FEW_HELD_OUT = 3, 10
@@ -84,10 +85,10 @@ class Decoding(Benchmark):
     absolute: bool = False
     held_out: float = 0.1
     self_pairs: Literal["exclude", "include"] = "exclude"
-    turns: int = 20
+    turns: NonNegative = 20
     predictive_power: bool = True
-    n_permutations: int = 100
-    seed: int = 0
+    n_permutations: NonNegative = 100
+    seed: NonNegative = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -203,7 +203,7 @@ def test_leaderboard_of_nothing(added, capsys):
         ),
         (
             ["score", "pca", "AM-faces-sim", "-b", "alignment[n_folds=many]"],
-            "n_folds must be one of int, not 'many'",
+            "alignment: n_folds must be a whole number of at least 0, got 'many'",
         ),
         (["score", "pca", "/nowhere/at/all"], "/nowhere/at/all is not a dataset folder"),
         (["score", "nothing.py:model", "toy"], "the file nothing.py does not exist"),

@@ -328,11 +328,11 @@ def test_other_mistakes_are_explained(small):
             load_model(name)
     with pytest.raises(UsageError, match="order must be bgr or rgb, got 'gbr'"):
         load_model("vgg_face[weights=random,order=gbr]")
-    with pytest.raises(UsageError, match="seed must be an integer from 0 up, got -1"):
+    with pytest.raises(UsageError, match="seed must be a whole number of at least 0, got -1"):
         load_model("vgg_face[weights=random,seed=-1]")
-    with pytest.raises(UsageError, match="vgg_face_pca needs n as an integer from 1 up, got 0"):
+    with pytest.raises(UsageError, match="vgg_face_pca: n must be a whole number of at least 1, got 0"):
         load_model("vgg_face_pca[weights=random,n=0]")
-    with pytest.raises(UsageError, match="vgg_face_raw needs n as an integer from 1 up, got None"):
+    with pytest.raises(UsageError, match="vgg_face_raw: n must be a whole number of at least 1, got None"):
         load_model("vgg_face_raw[weights=random,seed=0]")
     with pytest.raises(UsageError, match="it takes n, weights, weights_seed, order"):
         load_model("vgg_face_pca[weights=random,seed=1]")

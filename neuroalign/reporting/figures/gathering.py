@@ -99,7 +99,11 @@ def gather_figures(
     store = store or ResultsStore()
     named: list[str | Benchmark] = [*benchmarks] or [name for name, _ in registered_benchmarks.items()]
     wanted = [load_benchmark(benchmark) for benchmark in named]
-    groups = [each for each in group_scores(store.items(), dataset, wanted) if each.families]
+    groups = [
+        each
+        for each in group_scores(store.items(dataset=dataset.identifier), dataset, wanted)
+        if each.families
+    ]
     if not groups:
         by = f" by {', '.join(map(_name, benchmarks))}" if benchmarks else ""
         raise NeuroalignError(
