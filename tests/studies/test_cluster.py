@@ -14,9 +14,8 @@ import pytest
 from neuroalign.cli import run as run_cli
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.errors import UsageError
+from neuroalign.model_zoo.beta_vae import BetaVAE
 from neuroalign.results.store import ResultsStore
-from neuroalign.studies import cluster as module
-from neuroalign.studies import run as running
 from neuroalign.studies.cluster import cluster
 from neuroalign.studies.run import plan_study, run_study
 
@@ -128,7 +127,7 @@ def test_an_extra_that_is_missing_is_named(study, backend, package, monkeypatch,
 
 def test_an_address_that_does_not_answer_is_told(study, monkeypatch, capsys):
     pytest.importorskip("distributed")
-    monkeypatch.setattr(module, "_PATIENCE", 1)
+    monkeypatch.setattr("neuroalign.studies.cluster.SECONDS_TO_WAIT", 1)
     assert run_cli(["reproduce", str(study), "--backend", "dask", "--address", "tcp://127.0.0.1:1"]) == 2
     told = capsys.readouterr().err
     assert "no Dask scheduler answers at tcp://127.0.0.1:1" in told
@@ -212,10 +211,13 @@ def test_instances_are_trained_as_jobs_of_their_own(tmp_path, dataset, monkeypat
     path = tmp_path / "training.toml"
     path.write_text(text, encoding="utf-8")
     submitted = []
-    train = running._train
-    monkeypatch.setattr(
-        running, "_train", lambda *arguments: submitted.append(len(arguments[2])) or train(*arguments)
-    )
+    train = BetaVAE.train
+
+    def record(family, dataset, recipes, **options):
+        submitted.append(len(recipes))
+        return train(family, dataset, recipes, **options)
+
+    monkeypatch.setattr(BetaVAE, "train", record)
     run = plan_study(path, dataset=dataset, folder=tmp_path / "out", on_cluster=True)
     outcomes = run_study(run)
     assert submitted == [1, 1]

@@ -91,7 +91,7 @@ def test_a_killed_run_goes_on():
     ("names", "told"),
     [
         ([("a", ("b",)), ("b", ())], "'a' must come after 'b'"),
-        ([("a", ()), ("a", ())], "two steps are called 'a'"),
+        ([("a", ()), ("a", ())], "name of its own, got two steps called 'a'"),
     ],
 )
 def test_the_order_is_checked(names, told):

@@ -163,8 +163,8 @@ def test_the_primary_analysis_may_be_of_another_kind(tmp_path):
 @pytest.mark.parametrize(
     ("n_folds", "stimuli", "told"),
     [
-        ("options = { n_folds = 5 }", "drawn", "must draw those of alignment["),
-        ("", "alignment", "must be a scoring by stimulus_bootstrap, not alignment"),
+        ("options = { n_folds = 5 }", "drawn", "must draw stimuli for alignment["),
+        ("", "alignment", "must be a scoring that draws stimuli, got alignment by alignment"),
         ("", "drown", "no scoring of the study is called 'drown'; did you mean drawn?"),
     ],
 )
