@@ -1,4 +1,4 @@
-"""Rank correlation of UDR and score over the instances of a family, for claims and figures."""
+"""UDR and score of the instances of a family, with their rank correlation, for claims and figures."""
 
 from dataclasses import dataclass
 
