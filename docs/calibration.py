@@ -33,8 +33,8 @@ from neuroalign.stats import (
 
 FOLDER = Path(__file__).parent
 N_INSTANCES, N_NEURONS, N_STIMULI = (3, 10, 50), (30, 159, 1000), 200
-#: Standard deviations of the effects of an instance, a neuron, a stimulus, and a pair of neuron and stimulus on the score
-#: of a family. Alignment on AM-faces-sim has effects of this size.
+#: Standard deviations of the effects of an instance, a neuron, a stimulus, and a pair of neuron and stimulus on the
+#: score of a family. Alignment on AM-faces-sim has effects of this size.
 SD = {"instance": 0.03, "neuron": 0.1, "stimulus": 0.03, "rest": 0.7}
 TESTS = ("welch", "neurons", "stimuli", "both", "instances and neurons", "all three")
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroalign import comparison
+from neuroalign.comparison import Sample as TestedSample
+from neuroalign.comparison import make_sample
 from neuroalign.comparison.samples import has_seeds
 from neuroalign.errors import NeuroalignError, unknown_name
 from neuroalign.results.score import Score
@@ -51,7 +52,7 @@ class Sample:
     """
 
     values: NDArray[np.float64]
-    tested: comparison.Sample | None = None
+    tested: TestedSample | None = None
     held_out: NDArray[np.float64] | None = None
     stimuli: tuple[str, ...] = ()
     n_originals: int = 0
@@ -162,7 +163,7 @@ def _sample(
     values = np.array([upward.read(score) for score in scores], dtype=np.float64)
     sample = Sample(
         values,
-        comparison.make_sample(scores, upward, name=name, bootstraps=drawn or None),
+        make_sample(scores, upward, name=name, bootstraps=drawn or None),
         sign=-1.0 if read != ABOVE_CHANCE and not statistic.higher_is_better else 1.0,
         has_seeds=has_seeds(scores),
         label="" if read == "value" else ABOVE_CHANCE if read == ABOVE_CHANCE else statistic.label,
