@@ -44,7 +44,7 @@ def test_measured_seconds_are_scaled_by_neurons_and_stimuli(store, alignment, da
     estimates = Estimates(store, other)
     # Twice the stimuli and three times the neurons: 36 s for the score in the middle, and 6 s of latents.
     assert estimates.scoring("pca", ["pca[n=2]", "pca[n=4]"], [alignment]) == pytest.approx(2 * 42)
-    # Another family takes as long, but for its latents.
+    # Another family has the same rate of scores, and latents that were never timed.
     latents = SECONDS_OF_LATENTS * 240 / 2_100
     assert estimates.scoring("ica", ["ica[n=2]"], [alignment]) == pytest.approx(36 + latents)
 
@@ -66,7 +66,7 @@ def test_scores_say_how_long_they_took(dataset, alignment, tmp_path):
 def test_training_goes_by_the_rate_of_bundled_instances(dataset, tmp_path):
     family = BetaVAE()
     recipes = family.recipes({"steps": [100], "batch_size": [16], "seed": [0, 1]})
-    rates = sorted(each.record["images_per_second"] for _, each in family.bundled())
+    rates = sorted(weights.record["images_per_second"] for _, weights in family.bundled())
     seconds = Estimates(ResultsStore(tmp_path), dataset).training(family, recipes)
     assert seconds == pytest.approx(2 * 1_600 / rates[len(rates) // 2])
     assert Estimates(ResultsStore(tmp_path), dataset).trained(family) == {}

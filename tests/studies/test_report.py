@@ -58,12 +58,12 @@ def test_positions_are_shares_of_one_axis():
     drawn = forest(finding(compared("b", 0.3, 0.1, 0.5), compared("c", -0.2, -0.5, 0.1, "open"), margin=0.1))
     # From -0.5 to 0.5, with 4 % of that free on either side: 1.08 in all.
     assert drawn.zero == pytest.approx(50.0)
-    assert [each.at for each in drawn.rows] == pytest.approx([100 * 0.84 / 1.08, 100 * 0.34 / 1.08], abs=0.01)
+    assert [row.at for row in drawn.rows] == pytest.approx([100 * 0.84 / 1.08, 100 * 0.34 / 1.08], abs=0.01)
     first = drawn.rows[0]
     assert (first.start, first.length) == pytest.approx((100 * 0.64 / 1.08, 100 * 0.4 / 1.08), abs=0.02)
     assert drawn.band_start == pytest.approx(100 * 0.44 / 1.08, abs=0.01)
     assert drawn.band_length == pytest.approx(100 * 0.2 / 1.08, abs=0.02)
-    assert [each.shown for each in drawn.rows] == ["above", "open"]
+    assert [row.shown for row in drawn.rows] == ["above", "open"]
 
 
 def test_zero_is_always_on_the_axis():
@@ -135,8 +135,10 @@ def test_sections_begin_with_wide_figures(tmp_path):
         "scores_alignment",
         "neurons_alignment",
     ]
-    found = in_sections([*(Picture(name, tmp_path) for name in names), Picture("udr_vae", reason="no seeds")])
-    assert {section: [each.name for each in of] for section, of in found.items()} == {
+    sections = in_sections(
+        [*(Picture(name, tmp_path) for name in names), Picture("udr_vae", reason="no seeds")]
+    )
+    assert {section: [picture.name for picture in pictures] for section, pictures in sections.items()} == {
         "Scores": ["scores_alignment", "neurons_alignment"],
         "Units and neurons": ["units_by_neurons_vae"],
         "Faces": ["decoded_faces", "traversals_vae"],

@@ -38,14 +38,14 @@ def written(tmp_path, text):
 def test_the_paper_has_its_instances_rules_and_claims():
     assert study_names() == ["higgins2020"]
     study = load_study("higgins2020")
-    paper = {name: each.grids["paper"] for name, each in study.families.items()}
+    paper = {name: family.grids["paper"] for name, family in study.families.items()}
     assert len(paper["PCA"].options["n"]) == 41
     assert len(paper["AAM"].options["n"]) == 21
     assert len(paper["ICA"].options["n"]) * len(paper["ICA"].options["seed"]) == 50
     assert (paper["β-VAE"].train, paper["β-VAE"].rule) == ("paper", "best_udr")
     assert paper["β-VAE"].rule_options == {"n": 51}
     assert paper["Classifier"].rule_options == {"above": 0.95}
-    assert [each.kind for each in study.claims] == [
+    assert [claim.kind for claim in study.claims] == [
         "best",
         "meets",
         "drops",
@@ -54,7 +54,7 @@ def test_the_paper_has_its_instances_rules_and_claims():
         "best",
         "best",
     ]
-    assert [name for name, each in study.families.items() if each.is_ceiling] == ["Neuron subsets"]
+    assert [name for name, family in study.families.items() if family.is_ceiling] == ["Neuron subsets"]
     # The control of the paper, not the default of the benchmark.
     assert study.scorings["recombination"].benchmark.options()["kind"] == "abs_gaussian"
     primary = {claim.name: claim.primary for claim in study.claims}
@@ -86,7 +86,7 @@ def test_a_copy_of_the_paper_is_the_same_study(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("[families.pca]", "[families.pac]", "no model is called 'pac'; did you mean pca?"),
         (
@@ -111,14 +111,14 @@ def test_a_copy_of_the_paper_is_the_same_study(tmp_path):
         ('name = "mine"', 'name = "mine"\nseed = 1', "no key of the study is called 'seed'"),
     ],
 )
-def test_a_misspelt_name_is_told_with_the_nearest_ones(tmp_path, old, new, told):
-    with pytest.raises(UsageError, match=re.escape(told)) as caught:
+def test_a_misspelt_name_is_reported_with_the_nearest_ones(tmp_path, old, new, message):
+    with pytest.raises(UsageError, match=re.escape(message)) as caught:
         load_study(written(tmp_path, MINIMAL.replace(old, new, 1)))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ('subject = "pca"', "subject = 3", "subject of the claim pca is best cannot be 3"),
         (', subject = "pca"', "", "the claim pca is best lacks subject, which claims of the kind best need"),
@@ -129,8 +129,8 @@ def test_a_misspelt_name_is_told_with_the_nearest_ones(tmp_path, old, new, told)
         ("[[claims]]", "[[claims]]\nname =", "cannot read the study"),
     ],
 )
-def test_a_mistake_is_told_in_one_line(tmp_path, old, new, told):
-    with pytest.raises(UsageError, match=re.escape(told)) as caught:
+def test_a_mistake_is_reported_in_one_line(tmp_path, old, new, message):
+    with pytest.raises(UsageError, match=re.escape(message)) as caught:
         load_study(written(tmp_path, MINIMAL.replace(old, new, 1)))
     assert "\n" not in str(caught.value)
 
@@ -161,22 +161,22 @@ def test_the_primary_analysis_may_be_of_another_kind(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("n_folds", "stimuli", "told"),
+    ("n_folds", "stimuli", "message"),
     [
         ("options = { n_folds = 5 }", "drawn", "must draw stimuli for alignment["),
         ("", "alignment", "must be a scoring that draws stimuli, got alignment by alignment"),
         ("", "drown", "no scoring of the study is called 'drown'; did you mean drawn?"),
     ],
 )
-def test_draws_of_stimuli_must_be_of_what_is_claimed(tmp_path, n_folds, stimuli, told):
+def test_draws_of_stimuli_must_fit_the_benchmark_of_the_claim(tmp_path, n_folds, stimuli, message):
     text = MINIMAL.replace("options = { n_folds = 5 }", n_folds).replace("[[claims]]", f"{DRAWS}[[claims]]")
     study = load_study(written(tmp_path, text + "corrected = { neurons = true }\n"))
     assert study.shown == ["alignment", "decoding", "drawn"]
-    with pytest.raises(UsageError, match=re.escape(told)):
+    with pytest.raises(UsageError, match=re.escape(message)):
         load_study(written(tmp_path, text + f"corrected = {{ stimuli = '{stimuli}' }}\n"))
 
 
-def test_draws_of_stimuli_are_no_results_by_themselves(tmp_path):
+def test_draws_of_stimuli_are_not_shown_as_results(tmp_path):
     text = MINIMAL.replace("options = { n_folds = 5 }", "").replace("[[claims]]", f"{DRAWS}[[claims]]")
     study = load_study(written(tmp_path, text + "corrected = { stimuli = 'drawn' }\n"))
     assert study.shown == ["alignment", "decoding"]
