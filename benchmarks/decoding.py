@@ -17,7 +17,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.variants import Originals
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.metrics import cosine_distance, decode_held_out
-from neuroalign.models.model import Model
+from neuroalign.models.model import Decodes, Model
 from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
 from neuroalign.scoring.benchmark import Benchmark, self_pairs
@@ -27,6 +27,7 @@ from neuroalign.scoring.declared import AXIS_NUMBERS, INFORMATIVE_UNITS, PREDICT
 from neuroalign.scoring.resampling import AXIS_INDEX, Resampling, Statistic
 from neuroalign.stats import grouped_standard_error, permute_stimuli
 from neuroalign.stats.standard_errors import standard_error
+from neuroalign.validation import NonNegative
 
 #: A note says that the distance is unreliable where fewer held-out stimuli, or originals, are decoded.
 FEW_HELD_OUT = 10
@@ -86,10 +87,10 @@ class Decoding(Benchmark):
     absolute: bool = False
     held_out: float = 0.1
     self_pairs: Literal["exclude", "include"] = "exclude"
-    turns: int = 20
+    turns: NonNegative = 20
     predictive_power: bool = True
-    n_permutations: int = 100
-    seed: int = 0
+    n_permutations: NonNegative = 100
+    seed: NonNegative = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -263,7 +264,7 @@ def reconstruct(model: Model, score: Score) -> NDArray[np.float32]:
     ModelError
         If the model has no decoder.
     """
-    if not hasattr(model, "decode"):
+    if not isinstance(model, Decodes):
         raise ModelError(f"{model.identifier} has no decoder, so it cannot reconstruct images")
     images: NDArray[np.float32] = model.decode(score.data["predicted_latents"])
     return images

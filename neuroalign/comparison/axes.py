@@ -9,6 +9,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.metrics import is_special, reliability
 from neuroalign.results.score import Score
 from neuroalign.scoring.resampling import AXIS_INDEX, Statistic
+from neuroalign.wording import format_p
 
 #: A score is above chance, and an instance passes the test against turned tuning, up to this p-value.
 ALPHA = 0.05
@@ -106,13 +107,6 @@ def describe_chance(score: Score, statistic: Statistic) -> str:
     if known and len(known) == len(stored):
         return f"{score.value:.3f}, p of chance = {format_p(float(np.median(known)))}"
     return f"{score.value:.3f} where chance is {score.null:.3f}"
-
-
-def format_p(value: float) -> str:
-    """Write a p-value."""
-    if np.isnan(value):
-        return "unknown"
-    return f"{value:.1e}" if value < 0.001 else f"{value:.3f}"
 
 
 def median_reliability(dataset: Dataset) -> float:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from neuroalign.comparison.samples import Sample, draw_together
 from neuroalign.errors import UsageError
-from neuroalign.stats import Equivalence, adjust_p_values, crossed_test, dual_variance
+from neuroalign.stats import Equivalence, adjust_p_values, crossed_test, dual_variance, t_interval
 from neuroalign.stats.multiplicity import Correction
 from neuroalign.stats.welch import varies
 
@@ -237,11 +237,9 @@ def _infer(signed: _Signed, over: Over, confidence: float, n_resamples: int, see
     error, df = float(test.standard_error), float(test.df)
     if not np.isfinite(error):
         return Inference(over, n, "", estimate, reason="nothing varies")
-    from scipy.special import stdtrit
-
-    half = error * float(stdtrit(df, 0.5 + confidence / 2))
+    low, high = map(float, t_interval(estimate, error, df, confidence=confidence))
     p = max(float(test.p), sources.least_p)
-    return Inference(over, n, method, estimate, error, df, estimate - half, estimate + half, p)
+    return Inference(over, n, method, estimate, error, df, low, high, p)
 
 
 def _describe(over: Over, sources: _Sources) -> str:

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from neuroalign.comparison.axes import describe_chance, format_p, is_above_chance, read_axes
+from neuroalign.comparison.axes import describe_chance, is_above_chance, read_axes
 from neuroalign.comparison.inference import Inference
 from neuroalign.comparison.samples import Sample, instances_of
 from neuroalign.results.numbers import join_words
@@ -13,6 +13,7 @@ from neuroalign.results.score import Score
 from neuroalign.scoring.cautions import cautions, is_readable
 from neuroalign.scoring.declared import effect_of_noise, name_score
 from neuroalign.scoring.resampling import AXIS_INDEX, Statistic
+from neuroalign.wording import format_p
 
 #: A test calls two models different below it.
 ALPHA = 0.05

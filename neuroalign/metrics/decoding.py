@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuroalign.arithmetic import divide
 from neuroalign.errors import ArrayError
 from neuroalign.masked import as_labels
 from neuroalign.metrics.inputs import as_pair, constant_columns
@@ -156,9 +157,7 @@ def cosine_distance(predicted: FloatArray, actual: FloatArray) -> FloatArray:
     [0.0, 1.0]
     """
     norms = np.linalg.norm(predicted, axis=1) * np.linalg.norm(actual, axis=1)
-    return 1.0 - np.where(
-        norms > 0, (predicted * actual).sum(axis=1) / np.where(norms > 0, norms, 1.0), np.nan
-    )
+    return 1.0 - divide((predicted * actual).sum(axis=1), norms, otherwise=np.nan)
 
 
 def index_of_distances(distances: FloatArray, counts: FloatArray) -> FloatArray:

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuroalign.arithmetic import divide
 from neuroalign.errors import ArrayError
 from neuroalign.metrics.correlation import Aggregate, aggregate_ratios
 
@@ -120,7 +121,7 @@ def index_of_ratios(total: FloatArray, weighted: FloatArray) -> FloatArray:
         :math:`\kappa = (\bar x_0 - \bar x_{turned}) / (1 - \bar x_{turned})`; 0, the level of chance, for a draw
         without weights or with turned neurons at the largest ratio.
     """
-    means = np.divide(weighted, total, out=np.zeros_like(weighted), where=total > 0)
+    means = divide(weighted, total, otherwise=0.0)
     level = means[:, 1:].mean(axis=1)
     room = 1.0 - level
     is_defined = (total[:, 0] > 0) & (room > LEAST_ROOM)

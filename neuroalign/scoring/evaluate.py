@@ -66,17 +66,12 @@ def score(
     NeuroalignError
         If a name is unknown, or the benchmark cannot score the model on the dataset.
     """
+    loaded_benchmark = load_benchmark(benchmark)
     loaded_dataset = load_dataset(dataset)
     loaded = load_model(model, dataset=loaded_dataset)
-    scores, failures = score_all(
-        loaded,
-        loaded_dataset,
-        [benchmark],
-        join=join,
-        n_jobs=n_jobs,
-        use_cache=use_cache,
-        n_permutations=n_permutations,
-        permutation_seed=permutation_seed,
+    shuffles = (n_permutations, permutation_seed)
+    scores, failures = _score_loaded(
+        loaded, loaded_dataset, [loaded_benchmark], join, n_jobs, use_cache, shuffles, ResultsStore()
     )
     if failures:
         raise failures[0].reason
@@ -113,21 +108,35 @@ def score_all(
     failures : list of Failure
         Benchmarks that could not score an instance.
     """
-    import joblib
-
-    if n_permutations < 0 or permutation_seed < 0:
-        raise UsageError(
-            f"the number of permutations and their seed must not be negative, got {n_permutations} and "
-            f"{permutation_seed}"
-        )
     loaded_benchmarks = [load_benchmark(benchmark) for benchmark in benchmarks]
     loaded_dataset = load_dataset(dataset)
     loaded = load_model(model, dataset=loaded_dataset)
+    shuffles = (n_permutations, permutation_seed)
+    return _score_loaded(
+        loaded, loaded_dataset, loaded_benchmarks, join, n_jobs, use_cache, shuffles, store or ResultsStore()
+    )
+
+
+def _score_loaded(
+    loaded: Model | ModelFamily,
+    dataset: Dataset,
+    benchmarks: Sequence[Benchmark],
+    join: Join,
+    n_jobs: int,
+    use_cache: bool,
+    shuffles: tuple[int, int],
+    store: ResultsStore,
+) -> tuple[list[Score], list[Failure]]:
+    """Score loaded instances in jobs of joblib."""
+    import joblib
+
+    if min(shuffles) < 0:
+        raise UsageError(f"n_permutations and permutation_seed must not be negative, got {shuffles}")
     is_family = isinstance(loaded, ModelFamily)
-    instances = loaded.instances(loaded_dataset) if isinstance(loaded, ModelFamily) else [loaded]
+    instances = loaded.instances(dataset) if isinstance(loaded, ModelFamily) else [loaded]
     if not instances:
         raise ModelError(
-            f"{loaded.identifier} has no instance for {loaded_dataset.identifier}; "
+            f"{loaded.identifier} has no instance for {dataset.identifier}; "
             f"see neuroalign info {loaded.identifier} for its instances"
         )
     family = loaded.identifier
@@ -139,16 +148,16 @@ def score_all(
             f"{repeated[0]}"
         )
     batch = Batch(
-        dataset=loaded_dataset,
-        benchmarks=loaded_benchmarks,
+        dataset=dataset,
+        benchmarks=benchmarks,
         family=family,
         is_sample=loaded.is_sample if isinstance(loaded, ModelFamily) else None,
         join=join,
         use_cache=use_cache,
-        store=store or ResultsStore(),
+        store=store,
         created=now(),
-        n_permutations=n_permutations,
-        permutation_seed=permutation_seed,
+        n_permutations=shuffles[0],
+        permutation_seed=shuffles[1],
     )
     jobs: Iterable[Any] = (joblib.delayed(score_instance)(instance, batch) for instance in instances)
     # Both calls keep the order of the instances, so the output does not depend on the number of workers.
@@ -186,7 +195,7 @@ def _count_once(family: str, scores: Sequence[Score]) -> list[Score]:
         f"{len(repeated)} of {n_instances} instances of {family} have the same latents as another instance "
         f"and are left out: {name_some(list(repeated))}",
         NeuroalignWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
     return [
         replace(score, notes=(*score.notes, notes[score.model])) if score.model in notes else score

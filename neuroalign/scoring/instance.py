@@ -13,7 +13,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import NeuroalignError
 from neuroalign.models.latents_cache import compute_latents
-from neuroalign.models.model import Model
+from neuroalign.models.model import Decodes, Model, fingerprint_of
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark
@@ -81,7 +81,7 @@ class _Prepared:
         self.identifier = model.identifier
         self._use_cache = use_cache
         self._model, self._stimuli, self._latents = model, stimuli, latents
-        if hasattr(model, "decode"):
+        if isinstance(model, Decodes):
             self.decode = model.decode
 
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
@@ -147,7 +147,7 @@ def _score_by(
         **library_versions(),
         "dataset_hash": batch.dataset.content_hash,
         "latents_hash": latents_hash,
-        "model_fingerprint": getattr(model, "fingerprint", None),
+        "model_fingerprint": fingerprint_of(model),
         "simulated": batch.dataset.simulated,
         "join": batch.join,
         **({} if batch.is_sample is None else {"is_sample": batch.is_sample}),

@@ -12,7 +12,7 @@ from neuroalign.arrays import Join
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.files.digests import digest
-from neuroalign.models.model import Model
+from neuroalign.models.model import Decodes, Model, Noted, Trained, TrainedOnHash, fingerprint_of
 from neuroalign.results.score import TRAINED_ON, Score, describe_trained_on
 from neuroalign.results.store import score_key
 from neuroalign.scoring.benchmark import Benchmark
@@ -49,8 +49,8 @@ def key_of_score(
         None for a score that depends on a decoder without a fingerprint, which cannot be stored.
     """
     decoder = None
-    if benchmark.uses_decoder and hasattr(model, "decode"):
-        decoder = getattr(model, "fingerprint", None)
+    if benchmark.uses_decoder and isinstance(model, Decodes):
+        decoder = fingerprint_of(model)
         if decoder is None:
             return None
     return score_key(
@@ -69,9 +69,9 @@ def key_of_score(
 
 def add_notes_of_model(score: Score, model: Model, dataset: Dataset) -> Score:
     """Add the notes of a model, and its training stimuli with a note if the dataset has other stimuli."""
-    notes = [note for note in getattr(model, "notes", ()) if note not in score.notes]
+    notes = [note for note in (model.notes if isinstance(model, Noted) else ()) if note not in score.notes]
     score = replace(score, notes=(*score.notes, *notes)) if notes else score
-    trained_on = getattr(model, "trained_on", None)
+    trained_on = model.trained_on if isinstance(model, Trained) else None
     if trained_on is None:
         return score
     notes = [note for note in score.notes if not note.startswith(TRAINED_ON)]
@@ -82,7 +82,7 @@ def add_notes_of_model(score: Score, model: Model, dataset: Dataset) -> Score:
 
 def _is_trained_on(model: Model, trained_on: str, dataset: Dataset) -> bool:
     """Return whether the training stimuli of a model are the training stimuli of the dataset."""
-    expected = getattr(model, "trained_on_hash", None)
+    expected = model.trained_on_hash if isinstance(model, TrainedOnHash) else None
     if expected is None or not dataset.stimuli.has_images:
         return trained_on in (dataset.identifier, dataset.stimuli.identifier)
     return bool(expected == _training_hash(dataset.stimuli))

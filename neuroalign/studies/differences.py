@@ -11,6 +11,7 @@ from neuroalign.errors import unknown_name
 from neuroalign.results.score import Score
 from neuroalign.stats import crossed_test, welch
 from neuroalign.stats.standard_errors import standard_error
+from neuroalign.stats.student import t_interval
 from neuroalign.studies.samples import Sample
 
 _NAN = float("nan")
@@ -168,12 +169,10 @@ _Error = tuple[float, float]
 
 def _crossed(estimate: float, errors: Sequence[_Error], confidence: float) -> Difference:
     """Test an estimate with the sum of the variances of its independent errors."""
-    from scipy import stats
-
     test = crossed_test(estimate, [error for error, _ in errors], [max(df, 1.0) for _, df in errors])
     if not np.isfinite(test.p):
         return Difference(estimate, reason="the scores vary neither over instances nor over stimuli")
-    low, high = stats.t.interval(confidence, test.df, loc=estimate, scale=test.standard_error)
+    low, high = t_interval(estimate, test.standard_error, test.df, confidence=confidence)
     return Difference(
         estimate, float(low), float(high), float(test.p), float(test.standard_error), float(test.df)
     )

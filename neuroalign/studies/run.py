@@ -20,7 +20,7 @@ from neuroalign.studies.gaps import list_left_out
 from neuroalign.studies.planning import SECONDS_OF_A_STEP, estimate_steps
 from neuroalign.studies.report import ClaimResult, write_report
 from neuroalign.studies.scored import Scored, explain_unsupported, score_family
-from neuroalign.studies.selected import Selected, select
+from neuroalign.studies.selected import Selected, record_of, select
 from neuroalign.studies.steps import Outcome, Step, run_steps
 from neuroalign.studies.study import Family, Study, load_study
 from neuroalign.studies.training import train_family
@@ -187,7 +187,7 @@ def find_other_images(scored: Mapping[str, Scored], dataset: Dataset) -> dict[st
     own = dataset.stimuli.training().content_hash
     for family, members in scored.items():
         for model in members.models:
-            stimuli = getattr(model, "record", {}).get("stimulus_set", {})
+            stimuli = record_of(model).get("stimulus_set", {})
             if stimuli.get("content_hash", own) != own:
                 others[family] = str(stimuli.get("name"))
     return others

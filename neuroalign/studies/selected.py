@@ -10,7 +10,7 @@ import xarray as xr
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError
 from neuroalign.models.latents_cache import compute_latents
-from neuroalign.models.model import Model
+from neuroalign.models.model import Model, Recorded
 from neuroalign.models.selection import Rule, add_udr, select_instances
 from neuroalign.names.syntax import parse_spec
 from neuroalign.studies.scored import Scored
@@ -84,7 +84,7 @@ def describe_instance(model: Model) -> dict[str, Any]:
     """
     options = parse_spec(model.identifier).options
     row: dict[str, Any] = {"instance": model.identifier}
-    record = getattr(model, "record", {})
+    record = record_of(model)
     recipe = record.get("recipe", {})
     n_units = recipe.get("n_latents", options.get("n_latents", options.get("n")))
     row |= {} if n_units is None else {"n_units": n_units}
@@ -92,6 +92,11 @@ def describe_instance(model: Model) -> dict[str, Any]:
     final = record.get("final", {})
     row |= {name: final[name] for name in TRAINED_NUMBERS if name in final}
     return row
+
+
+def record_of(model: Model) -> Mapping[str, Any]:
+    """Return the record of the training of a model; an empty mapping for a model without a record."""
+    return model.record if isinstance(model, Recorded) else {}
 
 
 def _add_udr(

@@ -6,10 +6,11 @@ from typing import Any
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.models.loading import load_model
+from neuroalign.models.model import TrainableFamily
 from neuroalign.studies.study import Family
 
 
-def load_trainable(family: Family) -> Any:
+def load_trainable(family: Family) -> TrainableFamily:
     """Load a family that can be trained.
 
     Raises
@@ -18,7 +19,7 @@ def load_trainable(family: Family) -> Any:
         If the family cannot be trained.
     """
     loaded = load_model(family.model)
-    if not (hasattr(loaded, "train") and hasattr(loaded, "recipes")):
+    if not isinstance(loaded, TrainableFamily):
         raise UsageError(
             f"{family.name} must be a family with a training, got {family.model}; leave out train"
         )
@@ -66,7 +67,7 @@ def train_family(
 
 
 def _train_instances(
-    trainable: Any, dataset: Dataset, recipes: Sequence[Any], n_jobs: int
+    trainable: TrainableFamily, dataset: Dataset, recipes: Sequence[Any], n_jobs: int
 ) -> list[dict[str, Any] | str]:
     """Train instances; return the options of each trained instance, or the failure of its training."""
     folder, results = trainable.train(dataset, recipes, jobs=n_jobs)

@@ -153,7 +153,8 @@ def test_families_that_were_trained_on_other_images_are_found(dataset):
     own = dataset.stimuli.training().content_hash
 
     def trained_on(name, content):
-        return SimpleNamespace(record={"stimulus_set": {"name": name, "content_hash": content}})
+        record = {"stimulus_set": {"name": name, "content_hash": content}}
+        return SimpleNamespace(identifier=name, latents=lambda stimuli: None, record=record)
 
     scored = {
         "here": Scored([trained_on("faces", own)], {}, []),

@@ -171,6 +171,9 @@ def test_classifiers_are_selected_by_their_accuracy_on_the_test_set():
             }
         )
 
+        def latents(self, stimuli):
+            raise NotImplementedError
+
     assert describe_instance(Classifier()) == {
         "instance": "classifier[n_latents=10,seed=0]",
         "n_units": 10,

@@ -1,3 +1,5 @@
+"""Tests of study files and of the messages for their mistakes."""
+
 import re
 from importlib.resources import files
 
@@ -107,7 +109,7 @@ def test_a_copy_of_the_paper_is_the_same_study(tmp_path):
         ('kind = "best"', 'kind = "bests"', "no kind of claim is called 'bests'; did you mean best"),
         ('scoring = "alignment"', 'scoring = "align"', "no scoring of the study is called 'align'"),
         ('subject = "pca"', 'subjet = "pca"', "no setting of the claim pca is best is called 'subjet'"),
-        ("title =", "titel =", "the study lacks title"),
+        ("title =", "titel =", "no key of the study is called 'titel'; did you mean title?"),
         ('name = "mine"', 'name = "mine"\nseed = 1', "no key of the study is called 'seed'"),
     ],
 )
@@ -120,13 +122,42 @@ def test_a_misspelt_name_is_reported_with_the_nearest_ones(tmp_path, old, new, m
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('subject = "pca"', "subject = 3", "subject of the claim pca is best cannot be 3"),
-        (', subject = "pca"', "", "the claim pca is best lacks subject, which claims of the kind best need"),
-        ('grids = ["small"]', 'grids = "small"', "grids of the study must be a list of texts, not 'small'"),
-        ('grids = ["small"]', "grids = []", "must name one size at least"),
-        ('select = { rule = "best_udr", ', "select = { ", "needs a rule"),
-        ("options = { n = [10, 20], seed = [0] }", 'options = { n = 10 }\ntrain = "paper"', "not both"),
+        ('subject = "pca"', "subject = 3", "the claim pca is best: subject must be text, got 3"),
+        (
+            ', subject = "pca"',
+            "",
+            "the claim pca is best needs subject, as every claim of the kind best does",
+        ),
+        (
+            'grids = ["small"]',
+            'grids = "small"',
+            "grids of the study must be a list of texts with at least 1 item, got 'small'",
+        ),
+        (
+            'grids = ["small"]',
+            "grids = []",
+            "grids of the study must be a list of texts with at least 1 item, got []",
+        ),
+        ('select = { rule = "best_udr", ', "select = { ", "select of small of ica needs a rule"),
+        (
+            "options = { n = [10, 20], seed = [0] }",
+            'options = { n = 10 }\ntrain = "paper"',
+            "small of ica must have options or train, got both",
+        ),
         ("[[claims]]", "[[claims]]\nname =", "cannot read the study"),
+        ('title = "A study of mine"\n', "", "title of the study is missing; it must be text"),
+        ("share = 0.5", 'share = "half"', "best_udr: share must be a number or none, got 'half'"),
+        (
+            "[families.pca]",
+            "[families.pca]\nis_ceiling = 1",
+            "is_ceiling of pca of families of the study must be true",
+        ),
+        (
+            'statement = "PCA',
+            'statement = 3 # "PCA',
+            "statement of item 1 of claims of the study must be text, got 3",
+        ),
+        ("n_folds = 5", "n_folds = -5", "alignment: n_folds must be a whole number of at least 0, got -5"),
     ],
 )
 def test_a_mistake_is_reported_in_one_line(tmp_path, old, new, message):
@@ -137,7 +168,7 @@ def test_a_mistake_is_reported_in_one_line(tmp_path, old, new, message):
 
 def test_two_claims_of_one_name(tmp_path):
     claim = MINIMAL[MINIMAL.index("[[claims]]") :]
-    with pytest.raises(UsageError, match="'pca is best' names several"):
+    with pytest.raises(UsageError, match="must have a name of its own, got 2 claims named 'pca is best'"):
         load_study(written(tmp_path, MINIMAL + claim))
 
 
@@ -154,7 +185,7 @@ def test_the_primary_analysis_may_be_of_another_kind(tmp_path):
     assert claim.tested == ("best", {"scoring": "alignment", "subject": "pca"})
     assert claim.primary == ("special", {"scoring": "alignment", "families": ["pca"]})
     lacking = "corrected = { kind = 'special', scoring = 'alignment' }\n"
-    with pytest.raises(UsageError, match="lacks families, which claims of the kind special need"):
+    with pytest.raises(UsageError, match="needs families, as every claim of the kind special does"):
         load_study(written(tmp_path, MINIMAL + lacking))
     with pytest.raises(UsageError, match="no kind of claim is called 'specal'; did you mean special"):
         load_study(written(tmp_path, MINIMAL + special.replace("special", "specal")))

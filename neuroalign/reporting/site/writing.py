@@ -75,7 +75,9 @@ def write_site(
     loaded = load_dataset(dataset)
     store = store or ResultsStore()
     wanted = None if benchmarks is None else [load_benchmark(each) for each in benchmarks]
-    groups = [each for each in group_scores(store.items(), loaded, wanted) if each.families]
+    groups = [
+        each for each in group_scores(store.items(dataset=loaded.identifier), loaded, wanted) if each.families
+    ]
     if not groups:
         raise NeuroalignError(f"nothing has been scored on {loaded.identifier} yet")
     reliability = median_reliability(loaded)
