@@ -109,7 +109,7 @@ def test_turns_of_the_axis_index(added, factors_file, capsys):
         ),
         (
             ["-b", "alignment", "--turns", "1"],
-            "turns must be 0 or 2 at least, got 1: a single turn has no spread",
+            "turns must be 0 or at least 2, got 1: a single turn has no spread",
         ),
     ],
 )

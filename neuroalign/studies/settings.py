@@ -1,4 +1,4 @@
-"""Checks of the settings of a claim, before anything is scored."""
+"""Checks of the settings of a claim, before scoring."""
 
 import inspect
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from neuroalign.validation import check_arguments, check_names
 
 
 class Scoring(Protocol):
-    """A benchmark with its name in a study."""
+    """Benchmark with its name in a study."""
 
     @property
     def name(self) -> str:
@@ -67,13 +67,15 @@ def check_settings(
 
 
 def _check_draws(claim: str, scoring: Scoring, stimuli: Scoring) -> None:
-    """Refuse draws of stimuli that another benchmark was fitted to than the one that a claim is about."""
+    """Refuse a scoring that does not fit the benchmark of the claim to drawn stimuli."""
     wanted = format_spec(scoring.benchmark.identifier, scoring.benchmark.options())
-    if stimuli.benchmark.identifier != "stimulus_bootstrap":
+    if not stimuli.benchmark.draws_stimuli:
         raise UsageError(
-            f"stimuli of the claim {claim} must be a scoring by stimulus_bootstrap, not {stimuli.name}"
+            f"stimuli of the claim {claim} must be a scoring that draws stimuli, got {stimuli.name} by "
+            f"{stimuli.benchmark.identifier}; see neuroalign list benchmarks"
         )
-    if stimuli.benchmark.options()["benchmark"] != wanted:
+    drawn = stimuli.benchmark.options()["benchmark"]
+    if drawn != wanted:
         raise UsageError(
-            f"stimuli of the claim {claim} must draw stimuli for {wanted}, as {scoring.name} is scored"
+            f"stimuli of the claim {claim} must draw stimuli for {wanted}, like {scoring.name}, got {drawn}"
         )

@@ -1,4 +1,4 @@
-"""The description of a study, as a TOML file holds it."""
+"""Description of a study, and its TOML file."""
 
 import os
 import tomllib
@@ -22,9 +22,9 @@ from neuroalign.studies.claims import KINDS
 from neuroalign.studies.settings import check_settings
 from neuroalign.validation import check_arguments, check_names, check_value
 
-#: Rules by which the instances of one family are selected; see :mod:`neuroalign.models.selection`.
+#: Rules that select the instances of one family; see :mod:`neuroalign.models.selection`.
 RULES: Mapping[str, Callable[..., selection.Selection]] = {
-    each.__name__: each for each in (selection.best_udr, selection.best_objective, selection.accurate)
+    rule.__name__: rule for rule in (selection.best_udr, selection.best_objective, selection.accurate)
 }
 
 #: Parts of a dataset that a scoring may need; the empty text stands for no need.
@@ -35,20 +35,19 @@ _ENDING = ".toml"
 
 @dataclass(frozen=True)
 class Instances:
-    """Which instances of a family a grid of the study has.
+    """Instances of a family in one grid of the study.
 
     Parameters
     ----------
     options : mapping
-        Of the instances; a list means that there is one with each of its values, and two lists every combination.
-        Of a model with reducers they are options of the last one. Without any, the instances that the family has for
-        the dataset.
+        Options of the instances; lists of values stand for all their combinations. The options of a model with reducers
+        belong to the last reducer. Without options, the study has all instances that the family has for the dataset.
     train : str
-        The grid by which they are trained, unless they are there already; empty where nothing is trained.
+        Grid of the training of instances that do not exist yet; empty for a family that is not trained.
     rule : str
-        By which instances are selected, one of :data:`RULES`; empty where all are kept.
+        Rule of selection, one of :data:`RULES`; empty if all instances are kept.
     rule_options : mapping
-        Of the rule.
+        Options of the rule.
     """
 
     options: Mapping[str, Any]
@@ -59,18 +58,18 @@ class Instances:
 
 @dataclass(frozen=True)
 class Family:
-    """A family of models.
+    """Family of models in a study.
 
     Parameters
     ----------
     name : str
-        In the study.
+        Name in the study.
     model : str
-        As :func:`neuroalign.load_model` takes it.
+        Name of the model or family; see :func:`neuroalign.load_model`.
     is_ceiling : bool
-        Whether it is no model, but what models are compared with: all its instances are kept.
+        Whether the family is a ceiling that models are compared with: all its instances are kept.
     grids : mapping of str to Instances
-        One for each grid of the study.
+        Instances in each grid of the study.
     """
 
     name: str
@@ -81,15 +80,15 @@ class Family:
 
 @dataclass(frozen=True)
 class Scoring:
-    """A benchmark with its options.
+    """Benchmark with its options in a study.
 
     Parameters
     ----------
     name : str
-        In the study.
+        Name in the study.
     benchmark : Benchmark
     families : tuple of str
-        That are scored by it.
+        Families that the benchmark scores.
     needs : str
         Part of a dataset that the scoring needs, one of :data:`Need`.
     """
@@ -102,23 +101,23 @@ class Scoring:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim that the study tests.
+    """Claim that a study tests.
 
     Parameters
     ----------
     name : str
     kind : str
-        How it is tested: one of :data:`neuroalign.studies.claims.KINDS`.
+        Kind of the test, one of :data:`neuroalign.studies.claims.KINDS`.
     statement, figure, reported : str
-        What was claimed, where it is shown, and what was reported for it.
+        Statement of the claim, figure of the paper that shows it, and numbers that the paper reported for it.
     settings : mapping
-        What is tested: keyword arguments of the kind.
+        Keyword arguments of the kind.
     corrected : mapping
-        Settings of the primary analysis, without the confounds, in place of those; empty where both are the same.
+        Settings that differ in the primary analysis, which removes confounds; empty if no setting differs.
     corrected_kind : str
-        How the primary analysis tests the claim, where that is another kind: `corrected` are then all its settings.
+        Kind of the primary analysis, where it differs from `kind`: `corrected` then holds all its settings.
     confound : str
-        What the primary analysis leaves out, or why both are the same.
+        Confounds that the primary analysis removes, or the reason why it is the same as the test of the paper.
     """
 
     name: str
@@ -133,7 +132,7 @@ class Claim:
 
     @property
     def tested(self) -> tuple[str, Mapping[str, Any]]:
-        """Kind and settings of the test as in the paper."""
+        """Kind and settings of the test of the paper."""
         return self.kind, self.settings
 
     @property
@@ -146,18 +145,19 @@ class Claim:
 
 @dataclass(frozen=True)
 class Study:
-    """What is compared with what, and what is claimed of it.
+    """Families, scorings and claims of a study.
 
     Parameters
     ----------
     name, title, source : str
-        What it is called, in words, and whose it is.
+        Short name, title, and source such as the reference of a paper.
     dataset : str
-        That is used unless another one is named.
+        Default dataset.
     grids : tuple of str
-        Sizes in which the study can be run; the first is the default.
+        Sizes in which the study can be run; the first size is the default.
     variance_explained : str
-        The scoring by whose value instances are dropped in the end; see :func:`neuroalign.models.selection.explaining`.
+        Scoring with the variance explained, which drops instances at the end of the selection; see
+        :func:`neuroalign.models.selection.explaining`.
     families : mapping of str to Family
     scorings : mapping of str to Scoring
     claims : tuple of Claim
@@ -175,7 +175,7 @@ class Study:
 
     @property
     def shown(self) -> list[str]:
-        """The scorings that are results by themselves, and not only draws of stimuli behind an interval."""
+        """Scorings that are results by themselves; draws of stimuli behind intervals are left out."""
         behind = {
             settings.get("stimuli") for claim in self.claims for _, settings in (claim.tested, claim.primary)
         }
@@ -185,7 +185,8 @@ class Study:
 def study_names() -> list[str]:
     """Return the names of the studies that come with neuroalign, sorted."""
     folder = files("neuroalign.studies")
-    return sorted(each.name.removesuffix(_ENDING) for each in folder.iterdir() if each.name.endswith(_ENDING))
+    names = [file.name for file in folder.iterdir()]
+    return sorted(name.removesuffix(_ENDING) for name in names if name.endswith(_ENDING))
 
 
 def load_study(study: "str | os.PathLike[str]") -> Study:
@@ -194,7 +195,7 @@ def load_study(study: "str | os.PathLike[str]") -> Study:
     Parameters
     ----------
     study : str or path
-        The name of one that comes with neuroalign, or a TOML file; ``higgins2020.toml`` shows all that it may hold.
+        Name of a study that comes with neuroalign, or a TOML file; ``higgins2020.toml`` shows all possible entries.
 
     Returns
     -------
@@ -203,9 +204,9 @@ def load_study(study: "str | os.PathLike[str]") -> Study:
     Raises
     ------
     UnknownNameError
-        If the study, or a name in it, is unknown; it tells the nearest ones.
+        If the study, or a name in it, is unknown; the message names the nearest ones.
     UsageError
-        If the file cannot be read, or something in it is missing or of the wrong kind.
+        If the file cannot be read, or an entry is missing or of the wrong type.
     """
     text = os.fspath(study)
     if text in study_names():

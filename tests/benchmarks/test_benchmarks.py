@@ -165,7 +165,7 @@ def test_recombination_rotates_by_default_and_knows_no_chance_of_positive_mixtur
     mixed = score(model, dataset, "linear_recombination[n_draws=1,kind=abs_gaussian]", use_cache=False)
     assert np.isnan(mixed.null)
     assert mixed.notes[1].startswith(
-        "no level of chance: mixing with positive weights lowers alignment by itself"
+        "level of chance unknown: mixing with positive weights lowers alignment by itself"
     )
 
 
@@ -189,7 +189,7 @@ def test_mixtures_that_no_unit_predicts_give_no_drop(dataset, monkeypatch):
     gone = score(model, dataset, name)
     assert np.isnan([gone.value, gone.beside["recombined"]]).all()
     assert gone.notes[1] == (
-        "no unit predicts any mixture in 2 of 2 sets of mixtures: there is no drop to measure"
+        "no unit predicts any mixture in 2 of 2 sets of mixtures: the drop cannot be measured"
     )
     # The record holds no NaN, which JSON lacks.
     assert gone.provenance["recombined"] == [None, None]
@@ -202,7 +202,7 @@ def test_mixtures_that_no_unit_predicts_give_no_drop(dataset, monkeypatch):
     lost = {1}
     native = score(model, dataset, name, use_cache=False)
     assert np.isnan(native.value)
-    assert native.notes[1] == "no unit predicts any neuron, so there is no score to drop"
+    assert native.notes[1] == "no unit predicts any neuron, so the score cannot drop"
 
 
 def test_alignment_has_the_unweighted_mean_beside_it(dataset):
@@ -265,7 +265,7 @@ def test_a_neuron_does_not_predict_itself(dataset):
     assert included.value > excluded.value
     assert included.value > 0.9
     recombined = score(as_model(Neurons()), dataset, "linear_recombination[n_draws=1]", use_cache=False)
-    assert any("the model's own units" in note for note in recombined.notes)
+    assert any("units of the model" in note for note in recombined.notes)
     assert not score(factors_of(dataset), dataset, "linear_recombination[n_draws=1]").notes[1:]
     ratio = score(as_model(Neurons()), dataset, "correlation_ratio", use_cache=False)
     assert (ratio.data["best_unit"].values.astype(int) != np.arange(12)).all()
@@ -275,7 +275,9 @@ def test_decoding_says_why_it_held_out_others_than_the_dataset_marks(dataset, da
     training = dataset.stimuli.table["training"].to_numpy()
     latents = factors_of(dataset).latents(dataset.stimuli).isel(stimulus=training)
     result = score(PrecomputedModel(latents, "m"), dataset, "decoding", join="intersection", use_cache=False)
-    assert result.notes[1].startswith("there are no latents and responses of the held-out stimuli")
+    assert result.notes[1].startswith(
+        "the held-out stimuli that the dataset marks have no latents and responses"
+    )
     unmarked = dataset_factory()
     unmarked.stimuli.table["training"] = True
     result = score(factors_of(unmarked), unmarked, "decoding", use_cache=False)
@@ -317,7 +319,7 @@ def test_a_neuron_without_variance_has_no_best_unit(dataset):
     result = score(model, constant_later, "correlation_ratio", join="intersection", use_cache=False)
     assert result.data["best_unit"].values[3] == ""
     assert (result.data["best_unit"].values[:3] == ["0", "1", "2"]).all()
-    assert result.notes[0].startswith("1 neurons are left out: without variance")
+    assert result.notes[0].startswith("1 neurons are left out: they have no variance")
 
 
 def test_options_are_checked():

@@ -113,7 +113,7 @@ def test_a_copy_of_the_paper_is_the_same_study(tmp_path):
         ('name = "mine"', 'name = "mine"\nseed = 1', "no key of the study is called 'seed'"),
     ],
 )
-def test_a_misspelt_name_is_refused_with_the_nearest_names(tmp_path, old, new, message):
+def test_a_misspelt_name_is_reported_with_the_nearest_ones(tmp_path, old, new, message):
     with pytest.raises(UsageError, match=re.escape(message)) as caught:
         load_study(written(tmp_path, MINIMAL.replace(old, new, 1)))
     assert "\n" not in str(caught.value)
@@ -160,7 +160,7 @@ def test_a_misspelt_name_is_refused_with_the_nearest_names(tmp_path, old, new, m
         ("n_folds = 5", "n_folds = -5", "alignment: n_folds must be a whole number of at least 0, got -5"),
     ],
 )
-def test_a_mistake_is_refused_in_one_line(tmp_path, old, new, message):
+def test_a_mistake_is_reported_in_one_line(tmp_path, old, new, message):
     with pytest.raises(UsageError, match=re.escape(message)) as caught:
         load_study(written(tmp_path, MINIMAL.replace(old, new, 1)))
     assert "\n" not in str(caught.value)
@@ -195,11 +195,11 @@ def test_the_primary_analysis_may_be_of_another_kind(tmp_path):
     ("n_folds", "stimuli", "message"),
     [
         ("options = { n_folds = 5 }", "drawn", "must draw stimuli for alignment["),
-        ("", "alignment", "must be a scoring by stimulus_bootstrap, not alignment"),
+        ("", "alignment", "must be a scoring that draws stimuli, got alignment by alignment"),
         ("", "drown", "no scoring of the study is called 'drown'; did you mean drawn?"),
     ],
 )
-def test_draws_of_stimuli_must_have_the_benchmark_of_the_claim(tmp_path, n_folds, stimuli, message):
+def test_draws_of_stimuli_must_fit_the_benchmark_of_the_claim(tmp_path, n_folds, stimuli, message):
     text = MINIMAL.replace("options = { n_folds = 5 }", n_folds).replace("[[claims]]", f"{DRAWS}[[claims]]")
     study = load_study(written(tmp_path, text + "corrected = { neurons = true }\n"))
     assert study.shown == ["alignment", "decoding", "drawn"]
@@ -207,7 +207,7 @@ def test_draws_of_stimuli_must_have_the_benchmark_of_the_claim(tmp_path, n_folds
         load_study(written(tmp_path, text + f"corrected = {{ stimuli = '{stimuli}' }}\n"))
 
 
-def test_draws_of_stimuli_are_no_results_by_themselves(tmp_path):
+def test_draws_of_stimuli_are_not_shown_as_results(tmp_path):
     text = MINIMAL.replace("options = { n_folds = 5 }", "").replace("[[claims]]", f"{DRAWS}[[claims]]")
     study = load_study(written(tmp_path, text + "corrected = { stimuli = 'drawn' }\n"))
     assert study.shown == ["alignment", "decoding"]
