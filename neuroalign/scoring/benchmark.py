@@ -50,6 +50,9 @@ class Benchmark(ABC):
     #: Numbers beside the score, in the order of tables. Keys of ``Score.beside`` that are not declared keep their
     #: identifier as their label.
     numbers: ClassVar[tuple[Number, ...]] = ()
+    #: Arrays in ``Score.data`` that figures draw, with their dimensions: ``weights`` (unit, neuroid) of a model of each
+    #: neuron, ``predicted_latents`` (stimulus, unit) of held-out stimuli, ``variance_explained`` (neuroid).
+    arrays: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     #: Requirements besides latents and responses.
     needs: ClassVar[frozenset[Need]] = frozenset()
     #: Transformations of the units that leave the score as it is, up to rounding.

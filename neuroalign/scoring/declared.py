@@ -90,6 +90,20 @@ def has_ceiling(benchmark: str) -> bool:
     return registered is None or registered.has_ceiling
 
 
+def has_array(benchmark: str, name: str) -> bool:
+    """Return whether a benchmark declares an array of its scores; False where it is not installed.
+
+    Parameters
+    ----------
+    benchmark : str
+        Identifier of the benchmark.
+    name : str
+        Name of the array in ``Score.data``; see :attr:`neuroalign.scoring.benchmark.Benchmark.arrays`.
+    """
+    registered = _registered(benchmark)
+    return registered is not None and name in registered.arrays
+
+
 def installed_benchmark(name: str, version: int, options: Mapping[str, Any]) -> Benchmark | None:
     """Return the installed benchmark with the options of a score.
 
