@@ -30,6 +30,7 @@ class NeuronSubset(ModelFamily):
     """
 
     identifier = "neuron_subset"
+    is_ceiling: ClassVar[bool] = True
 
     #: How many sizes, between which bounds, from which seed, and how many subsets of each.
     n_sizes: ClassVar[int] = 5

@@ -13,7 +13,7 @@ from neuroalign.errors import ModelError, UsageError
 from neuroalign.files.digests import digest
 from neuroalign.model_zoo.fitted.components import Matrix, most_components, principal_components
 from neuroalign.models.latents_cache import compute_latents
-from neuroalign.models.model import Model
+from neuroalign.models.model import Model, Trained, TrainedOnHash, fingerprint_of
 from neuroalign.names.syntax import format_spec
 
 #: Raised when the same latents would be reduced to others.
@@ -31,18 +31,18 @@ class _Reduced:
     @property
     def fingerprint(self) -> str | None:
         """Digest of the reduced model's own fingerprint and of the options; None where it has none."""
-        inner = getattr(self.model, "fingerprint", None)
+        inner = fingerprint_of(self.model)
         return None if inner is None else digest(inner, self._key)
 
     @property
     def trained_on(self) -> str | None:
         """Name of the stimuli that the reduced model was trained on; None where it does not say."""
-        return getattr(self.model, "trained_on", None)
+        return self.model.trained_on if isinstance(self.model, Trained) else None
 
     @property
     def trained_on_hash(self) -> str | None:
         """Digest of those stimuli; None where the reduced model does not say."""
-        return getattr(self.model, "trained_on_hash", None)
+        return self.model.trained_on_hash if isinstance(self.model, TrainedOnHash) else None
 
 
 class _Rows:

@@ -1,12 +1,13 @@
 """The command ``neuroalign train``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from neuroalign.model_zoo.training.loop.course import Outcome
+    from neuroalign.models.model import TrainableFamily, TrainingOutcome
 
 
 @click.command(
@@ -100,15 +101,21 @@ def train(
     return 1 if any(outcome.failure for outcome in outcomes) else 0
 
 
-def _load_family(name: str) -> Any:
-    """Return a family that can be trained: one with ``recipes`` and ``train``, whoever wrote it."""
+def _load_family(name: str) -> "TrainableFamily":
+    """Return the registered family with this name, which must declare that it can be trained."""
     from neuroalign.errors import unknown_name
+    from neuroalign.models.model import ModelFamily, TrainableFamily
     from neuroalign.names.registry import models
 
-    if name in models and hasattr(registered := models.get(name), "train"):
-        return registered()
-    trainable = [known for known, registered in models.items() if hasattr(registered, "train")]
-    raise unknown_name("family that can be trained", name, trainable)
+    def trainable(registered: Any) -> TrainableFamily | None:
+        is_class = isinstance(registered, type) and issubclass(registered, ModelFamily)
+        family = registered() if is_class else registered
+        return family if isinstance(family, TrainableFamily) else None
+
+    if name in models and (family := trainable(models.get(name))) is not None:
+        return family
+    names = [other for other, registered in models.items() if trainable(registered) is not None]
+    raise unknown_name("family that can be trained", name, names)
 
 
 def _parse_setting(text: str) -> tuple[str, Any]:
@@ -134,13 +141,13 @@ def _parse_seeds(text: str) -> list[int]:
     return numbers if "," in text else list(range(numbers[0]))
 
 
-def _name(family: str, outcome: "Outcome") -> str:
+def _name(family: str, outcome: "TrainingOutcome") -> str:
     from neuroalign.names.syntax import format_spec
 
     return format_spec(family, outcome.recipe.options())
 
 
-def _print_outcomes(outcomes: "list[Outcome]", family: str, folder: Path, *, as_json: bool) -> None:
+def _print_outcomes(outcomes: "Sequence[TrainingOutcome]", family: str, folder: Path, *, as_json: bool) -> None:
     finished = [(_name(family, each), each.trained) for each in outcomes if each.trained is not None]
     if as_json:
         import json

@@ -17,7 +17,7 @@ from neuroalign.models.latents_file import (
     read_latents,
     save_latents,
 )
-from neuroalign.models.model import Model
+from neuroalign.models.model import Batched, Model, fingerprint_of
 
 #: Raised when what is written changes.
 FORMAT = 2
@@ -46,7 +46,7 @@ def compute_latents(model: Model, stimuli: StimulusSet, *, use_cache: bool = Tru
     use_cache = use_cache and _allowed.get()
     token = _allowed.set(use_cache)
     try:
-        fingerprint = getattr(model, "fingerprint", None) if use_cache else None
+        fingerprint = fingerprint_of(model) if use_cache else None
         if fingerprint is None:
             return _compute(model, stimuli, None)
         key = digest(FORMAT, fingerprint, stimuli.content_hash, stimuli.landmarks_hash)
@@ -58,21 +58,20 @@ def compute_latents(model: Model, stimuli: StimulusSet, *, use_cache: bool = Tru
 
 
 def _compute(model: Model, stimuli: StimulusSet, path: Path | None) -> xr.DataArray:
-    batches = getattr(model, "latent_batches", None)
-    if batches is None:
+    if not isinstance(model, Batched):
         computed = validate_latents(model.latents(stimuli))
         kept = _lasting(model, path)
         if kept is not None:
             save_latents(kept, computed)
         return computed
-    yielded = iter(batches(stimuli))
+    yielded = iter(model.latent_batches(stimuli))
     first = list(islice(yielded, 1))
     return gather_latents(chain(first, yielded), stimuli.ids, path=_lasting(model, path))
 
 
 def _lasting(model: Model, path: Path | None) -> Path | None:
     """Return where latents are kept: nowhere if the model found out while it ran that it draws random numbers."""
-    return None if getattr(model, "fingerprint", None) is None else path
+    return None if fingerprint_of(model) is None else path
 
 
 def _read(path: Path) -> xr.DataArray | None:

@@ -1,36 +1,18 @@
 """What each unit of a generative model does to an image."""
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError, name_some
-
-
-@runtime_checkable
-class Decodable(Protocol):
-    """A model that can turn latents into images."""
-
-    @property
-    def identifier(self) -> str:
-        """Name of the model."""
-        ...
-
-    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
-        """Compute the value of each unit for each stimulus."""
-        ...
-
-    def decode(self, latents: xr.DataArray) -> NDArray[np.float32]:
-        """Reconstruct images."""
-        ...
+from neuroalign.models.model import Decodes, Model
 
 
 def latent_traversals(
-    model: Decodable,
+    model: Model,
     stimuli: StimulusSet,
     *,
     units: Sequence[str] | None = None,
@@ -66,7 +48,7 @@ def latent_traversals(
     UsageError
         If a unit or the stimulus is unknown.
     """
-    if not hasattr(model, "decode"):
+    if not isinstance(model, Decodes):
         raise ModelError(f"{model.identifier} cannot decode, so it has no traversals")
     latents = model.latents(stimuli)
     known = [str(each) for each in latents["unit"].values]
