@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from neuroalign.comparison.groups import group_samples
-from neuroalign.comparison.leaderboard import WHAT_THE_CROSSED_TEST_COVERS, rank
+from neuroalign.comparison.leaderboard import SCOPE_OF_CROSSED_TEST, rank
 from neuroalign.comparison.leaderboard_findings import describe_cautions
 from neuroalign.comparison.score_groups import ScoreGroup
 from neuroalign.datasets.dataset import Dataset
@@ -139,7 +139,7 @@ def write_report(
         cautions=[*_cautions(families, trained_elsewhere), *_unreadable(tables)],
         tables=tables,
         mark=MARK,
-        covers=WHAT_THE_CROSSED_TEST_COVERS,
+        covers=SCOPE_OF_CROSSED_TEST,
         dropped=dropped[["family", "instance", "step", "reason"]].to_dict("records"),
         pictures=in_sections(pictures),
         left_out=_grouped(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from neuroalign.cli import run
-from neuroalign.comparison.leaderboard import WHAT_THE_TEST_COVERS, leaderboard, leaderboards
+from neuroalign.comparison.leaderboard import SCOPE_OF_WELCH, leaderboard, leaderboards
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.folder import write_folder
 from neuroalign.reporting.text.leaderboard import format_leaderboards
@@ -70,7 +70,7 @@ def test_simulated_neurons_are_called_so_on_every_table(tables, style):
 @pytest.mark.parametrize("style", ["table", "markdown", "latex", "json"])
 def test_what_the_test_does_not_cover_and_what_is_left_out_is_said(tables, style):
     text = format_leaderboards(tables, style)
-    assert WHAT_THE_TEST_COVERS in text
+    assert SCOPE_OF_WELCH in text
     assert "of another version of the benchmark" in text
 
 

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from neuroalign.cli import run
-from neuroalign.comparison.leaderboard import WHAT_THE_TEST_COVERS, leaderboard
+from neuroalign.comparison.leaderboard import SCOPE_OF_WELCH, leaderboard
 from neuroalign.datasets.folder import write_folder
 from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.reporting.site import contents, write_site
@@ -96,7 +96,7 @@ def test_the_numbers_are_those_of_the_leaderboard(site, store, dataset):
     assert found == list(table["mean"])
     letters = table[["letters", "welch_letters"]].to_numpy().ravel().tolist()
     assert re.findall(r'<td class="letters">(\w*)</td>', section) == letters
-    assert WHAT_THE_TEST_COVERS in section
+    assert SCOPE_OF_WELCH in section
     assert all(f"{each:.3f}" in section for each in table["ci_low"].dropna())
 
 

@@ -15,8 +15,8 @@ from neuroalign.comparison import median_reliability
 from neuroalign.comparison.groups import read_group
 from neuroalign.comparison.leaderboard import (
     ALPHA,
-    WHAT_THE_CROSSED_TEST_COVERS,
-    WHAT_THE_TEST_COVERS,
+    SCOPE_OF_CROSSED_TEST,
+    SCOPE_OF_WELCH,
     Correction,
     rank,
 )
@@ -139,8 +139,8 @@ class _Pages:
             "simulated": dataset.simulated,
             "correction": {"holm": "Holm", "bh": "Benjamini–Hochberg"}[correction],
             "alpha": ALPHA,
-            "covers": WHAT_THE_TEST_COVERS,
-            "crossed_covers": WHAT_THE_CROSSED_TEST_COVERS,
+            "covers": SCOPE_OF_WELCH,
+            "crossed_covers": SCOPE_OF_CROSSED_TEST,
             "version": version("neuroalign"),
         }
 

@@ -14,10 +14,10 @@ from tabulate import tabulate
 from neuroalign.comparison.leaderboard import (
     ALPHA,
     BESIDE,
-    WHAT_THE_CROSSED_TEST_COVERS,
-    WHAT_THE_TEST_COVERS,
+    SCOPE_OF_CROSSED_TEST,
+    SCOPE_OF_WELCH,
 )
-from neuroalign.comparison.leaderboard_findings import describe_cautions, describe_findings
+from neuroalign.comparison.leaderboard_findings import describe_cautions, describe_findings, describe_left_out
 from neuroalign.results.numbers import write_number
 from neuroalign.scoring.cautions import MARK
 from neuroalign.scoring.declared import number_of, symbol_of
@@ -60,8 +60,8 @@ def _json(tables: Sequence[pd.DataFrame]) -> str:
     boards = [
         {
             **each.attrs,
-            "covers": WHAT_THE_TEST_COVERS,
-            "crossed_covers": WHAT_THE_CROSSED_TEST_COVERS,
+            "covers": SCOPE_OF_WELCH,
+            "crossed_covers": SCOPE_OF_CROSSED_TEST,
             "pairs": _records(pd.DataFrame(each.attrs["pairs"])),
             "rows": _records(each),
         }
@@ -252,10 +252,10 @@ def _notes(table: pd.DataFrame) -> list[str]:
         notes += [
             "Tests are against the best family. Families that share a letter are not shown to differ over instances "
             f"and neurons (every pair, {correction}, p < {ALPHA:g}).",
-            WHAT_THE_CROSSED_TEST_COVERS,
+            SCOPE_OF_CROSSED_TEST,
         ]
     if table["welch_p"].notna().any():
-        notes.append(WHAT_THE_TEST_COVERS)
+        notes.append(SCOPE_OF_WELCH)
     return notes
 
 
