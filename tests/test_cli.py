@@ -180,7 +180,7 @@ def test_leaderboard_where_one_of_two_is_empty(added, factors_file, capsys):
 def test_leaderboard_of_nothing(added, capsys):
     assert run(["leaderboard", added]) == 1
     assert (
-        "nothing has been scored on single yet; try: neuroalign score beta_vae toy" in capsys.readouterr().err
+        "nothing has been scored on single yet; try: neuroalign score MODEL toy" in capsys.readouterr().err
     )
     assert run(["leaderboard", added, "-b", "alignment"]) == 1
     assert "nothing has been scored on single by alignment yet" in capsys.readouterr().err

@@ -147,7 +147,9 @@ def _name(family: str, outcome: "TrainingOutcome") -> str:
     return format_spec(family, outcome.recipe.options())
 
 
-def _print_outcomes(outcomes: "Sequence[TrainingOutcome]", family: str, folder: Path, *, as_json: bool) -> None:
+def _print_outcomes(
+    outcomes: "Sequence[TrainingOutcome]", family: str, folder: Path, *, as_json: bool
+) -> None:
     finished = [(_name(family, each), each.trained) for each in outcomes if each.trained is not None]
     if as_json:
         import json

@@ -38,7 +38,7 @@ def number_of(benchmark: str, identifier: str) -> Number:
     Parameters
     ----------
     benchmark : str
-        Identifier of the benchmark.
+        Identifier of the benchmark, with or without options in brackets.
     identifier : str
         Key of ``Score.beside``.
 
@@ -47,7 +47,7 @@ def number_of(benchmark: str, identifier: str) -> Number:
     Number
         Where the benchmark is not installed or does not declare the number, its identifier serves as the label.
     """
-    registered = _registered(benchmark)
+    registered = _registered(benchmark.partition("[")[0])
     declared = {number.identifier: number for number in registered.numbers} if registered is not None else {}
     return declared.get(identifier) or undeclared_number(identifier)
 

@@ -14,9 +14,9 @@ from neuroalign.files.home import TEMPORARY_PREFIX
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Give a new folder beside `path`, and put it in place of `path` only if the block succeeds.
 
-    The old folder is moved aside, the new one takes its name, and only then is the old one deleted. If a step fails, the
-    old folder gets its name back. If the process is killed between the two renames, the old folder remains complete under
-    the name of :func:`previous_folder`, and the next call gives it its name back.
+    The old folder is renamed, the new one takes its name, and only then is the old one deleted. If a step fails, the
+    old folder gets its name back. If the process is killed between the two renames, the old folder remains complete
+    under the name of :func:`previous_folder`, and the next call gives it its name back.
 
     Parameters
     ----------
