@@ -157,7 +157,7 @@ def _declare(group: ScoreGroup) -> tuple[Resampling, Resampling | None, bool]:
 
 
 def resample_on_common_terms(benchmark: Benchmark, scores: Sequence[Score]) -> Resampling:
-    """Return the resampling of the score itself, with a quantity made the same for all models where models differ in it.
+    """Return the resampling of the score itself, on common terms of all models where the benchmark has such terms.
 
     Parameters
     ----------

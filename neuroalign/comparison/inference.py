@@ -1,8 +1,8 @@
 """Means and differences of samples, with intervals and tests over instances, neurons and stimuli.
 
 Every test is ``estimate ± t · standard error``. The variance is the sum of up to two independent variances: over the
-instances of families that are samples of instances, and of a bootstrap over the neurons (and stimuli) that all instances
-share. The test over instances alone is Welch's.
+instances of families that are samples of instances, and of a bootstrap over the neurons (and stimuli) that all
+instances share. The test over instances alone is Welch's.
 """
 
 from collections.abc import Sequence

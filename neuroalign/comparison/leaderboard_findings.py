@@ -129,7 +129,7 @@ def describe_missing(tables: Sequence[pd.DataFrame]) -> list[str]:
         )
     if no_ceiling and ceiling is not None:
         notes.append(
-            f"no ceiling for {', '.join(no_ceiling)}; neuroalign score {ceiling} … computes the scores that neurons reach"
+            f"no ceiling for {', '.join(no_ceiling)}; neuroalign score {ceiling} … computes the ceiling of neurons"
         )
     if any((table["n"] == 1).any() and len(table) > 1 for table in ranked):
         notes.append(

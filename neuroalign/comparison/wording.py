@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from neuroalign.comparison.axes import describe_chance, write_p, is_above_chance, read_axes
+from neuroalign.comparison.axes import describe_chance, is_above_chance, read_axes, write_p
 from neuroalign.comparison.inference import Inference
 from neuroalign.comparison.samples import Sample, instances_of
 from neuroalign.results.numbers import join_words

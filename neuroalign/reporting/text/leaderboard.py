@@ -52,7 +52,7 @@ def _write_json(tables: Sequence[pd.DataFrame]) -> str:
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table with None for NaN."""
+    """Return the rows of a table; NaN becomes None."""
     return [
         {
             str(name): None if isinstance(value, float) and math.isnan(value) else value

@@ -8,9 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from neuroalign.comparison.leaderboard import BESIDE, CORRECTIONS
+from neuroalign.comparison.leaderboard import BESIDE, CORRECTIONS, SCOPE_OF_CROSSED_TEST, SCOPE_OF_WELCH
 from neuroalign.comparison.leaderboard_findings import describe_left_out
-from neuroalign.comparison.leaderboard import SCOPE_OF_CROSSED_TEST, SCOPE_OF_WELCH
 from neuroalign.comparison.pairs import ALPHA
 from neuroalign.results.numbers import write_number
 from neuroalign.scoring.cautions import MARK
