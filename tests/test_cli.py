@@ -216,11 +216,11 @@ def test_leaderboard_of_nothing(added, capsys):
         (["list", "layers"], "Missing argument 'MODEL'"),
         (
             ["list", "layers", "pca[n=3]"],
-            "pca[n=3] has no layers to choose from; networks have, such as timm:",
+            "pca[n=3] has no layers to choose from; name a network, such as timm:",
         ),
         (
             ["list", "layers", "neuron_subset", "--dataset", "toy"],
-            ",seed=0] has no layers to choose from; networks have",
+            ",seed=0] has no layers to choose from; name a network",
         ),
     ],
 )

@@ -172,7 +172,8 @@ def test_models_that_are_asked_for(scored):
         "units_by_neurons_painter",
     }
     assert left_out == {
-        "decoded_faces": "no stored score has predicted latents; neuroalign score MODEL DATASET -b decoding computes them"
+        "decoded_faces": "no stored score has predicted latents; neuroalign score MODEL DATASET -b decoding computes "
+        "them"
     }
     with pytest.raises(UnknownNameError, match="no scored model is called 'paintre'; did you mean painter"):
         gathered(scored, benchmarks=BENCHMARKS[:1], models=["paintre"])

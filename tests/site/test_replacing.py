@@ -35,9 +35,13 @@ def test_a_folder_is_made_and_replaced(tmp_path):
 
 
 def test_a_block_that_fails_leaves_the_old_folder(site):
-    with pytest.raises(Crash), atomic_folder(site) as new:
-        (new / "page").write_text("half")
-        raise Crash
+    def crash():
+        with atomic_folder(site) as new:
+            (new / "page").write_text("half")
+            raise Crash
+
+    with pytest.raises(Crash):
+        crash()
     assert (site / "page").read_text() == "old"
     assert [entry.name for entry in site.parent.iterdir()] == ["site"]
 
@@ -74,9 +78,13 @@ def test_a_deletion_that_fails_leaves_the_new_folder(site, monkeypatch):
 
 
 def test_a_process_killed_between_the_renames_leaves_the_old_folder_for_the_next_call(site):
+    def crash():
+        with atomic_folder(site):
+            assert (site / "page").read_text() == "old"
+            raise Crash
+
     os.rename(site, previous_folder(site))
-    with pytest.raises(Crash), atomic_folder(site):
-        assert (site / "page").read_text() == "old"
-        raise Crash
+    with pytest.raises(Crash):
+        crash()
     assert (site / "page").read_text() == "old"
     assert [entry.name for entry in site.parent.iterdir()] == ["site"]

@@ -66,7 +66,7 @@ def unit_shares(score: Score, variance_explained: Score | None = None) -> xr.Dat
         one, other = score, variance_explained
         if (one.model, one.dataset) != (other.model, other.dataset) or VARIANCE_EXPLAINED not in other.data:
             raise UsageError(
-                f"shares of {one.model} on {one.dataset} need its own variance explained, with arrays, got the score of "
+                f"shares of {one.model} on {one.dataset} need its own variance explained with arrays, got the score of "
                 f"{other.model} on {other.dataset} by {other.benchmark}"
             )
         explained = other.data[VARIANCE_EXPLAINED].reindex(neuroid=shares["neuroid"].values)
