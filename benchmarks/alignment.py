@@ -23,6 +23,7 @@ from neuroalign.scoring.benchmark import Invariance
 from neuroalign.scoring.declared import AXIS_NUMBERS, NEURONS_WITHOUT_WEIGHT, PREDICTION_NUMBERS
 from neuroalign.scoring.resampling import AXIS_INDEX, NeuronStatistic, Resampling, Statistic
 from neuroalign.stats import weighted_mean_standard_error
+from neuroalign.validation import NonNegative
 
 #: Seconds of a fit, of each turn of the tuning and of the held-out predictions, on one core, for the recording that
 #: :attr:`neuroalign.Benchmark.seconds` is measured on.
@@ -81,8 +82,8 @@ class Alignment(LassoBenchmark):
         {"order of stimuli", "order of neurons", "sign of units", "scale of units", "order of units"}
     )
 
-    n_units: Literal["all", "informative"] | int = "all"
-    turns: int = 20
+    n_units: Literal["all", "informative"] | NonNegative = "all"
+    turns: NonNegative = 20
     predictive_power: bool = True
 
     def __post_init__(self) -> None:

@@ -22,6 +22,7 @@ from neuroalign.scoring.chance import can_shuffle, notes_on_shuffles
 from neuroalign.scoring.declared import AXIS_NUMBERS, INFORMATIVE_UNITS, PREDICTION_NUMBERS
 from neuroalign.scoring.resampling import AXIS_INDEX, NeuronStatistic, Resampling, Statistic
 from neuroalign.stats import jackknife_standard_error, permute_stimuli
+from neuroalign.validation import NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +70,10 @@ class CorrelationRatio(Benchmark):
 
     aggregate: Literal["unit_mean", "unit_max", "neuron_mean"] = "unit_mean"
     self_pairs: Literal["exclude", "include"] = "exclude"
-    turns: int = 20
+    turns: NonNegative = 20
     predictive_power: bool = True
-    n_permutations: int = 20
-    seed: int = 0
+    n_permutations: NonNegative = 20
+    seed: NonNegative = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from neuroalign.arithmetic import divide
 from neuroalign.arrays import Join
 from neuroalign.benchmarks.predictive_power import NO_POWER, predict
 from neuroalign.benchmarks.turned_control import check_turns, regenerate
@@ -25,6 +26,7 @@ from neuroalign.scoring.declared import AXIS_NUMBERS, INFORMATIVE_UNITS, PREDICT
 from neuroalign.scoring.resampling import AXIS_INDEX, Resampling, Statistic
 from neuroalign.stats import grouped_standard_error, permute_stimuli
 from neuroalign.stats.standard_errors import standard_error
+from neuroalign.validation import NonNegative
 
 #: Fewer held-out stimuli, or originals, are refused, and below the second number a note doubts the score.
 MIN_HELD_OUT, FEW_HELD_OUT = 3, 10
@@ -84,10 +86,10 @@ class Decoding(Benchmark):
     absolute: bool = False
     held_out: float = 0.1
     self_pairs: Literal["exclude", "include"] = "exclude"
-    turns: int = 20
+    turns: NonNegative = 20
     predictive_power: bool = True
-    n_permutations: int = 100
-    seed: int = 0
+    n_permutations: NonNegative = 100
+    seed: NonNegative = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -320,4 +322,4 @@ def _standardise(
 def _cosine_distance(predicted: NDArray[np.float64], real: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return 1 - cosine of each row, (n,); NaN for a row of zeros."""
     norms = np.linalg.norm(predicted, axis=1) * np.linalg.norm(real, axis=1)
-    return 1.0 - np.where(norms > 0, (predicted * real).sum(axis=1) / np.where(norms > 0, norms, 1.0), np.nan)
+    return 1.0 - divide((predicted * real).sum(axis=1), norms, otherwise=np.nan)

@@ -11,6 +11,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.variants import Originals
 from neuroalign.metrics.folds import fold_labels
 from neuroalign.scoring.benchmark import Benchmark, self_pairs
+from neuroalign.validation import NonNegative
 
 #: With fewer stimuli the standard error over folds is so large that the 1-SE rule leaves few weights.
 FEW_STIMULI = 50
@@ -30,12 +31,12 @@ class LassoBenchmark(Benchmark):
         Whether a neuron that is one of the model's units may predict itself.
     """
 
-    n_folds: int = 10
-    n_lambdas: int = 100
+    n_folds: NonNegative = 10
+    n_lambdas: NonNegative = 100
     rule: Literal["1se", "min"] = "1se"
     zero_uninformative: bool = True
     self_pairs: Literal["exclude", "include"] = "exclude"
-    seed: int = 0
+    seed: NonNegative = 0
 
     def fit_arguments(
         self, latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, stimuli: NDArray[np.int64]

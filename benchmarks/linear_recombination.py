@@ -19,6 +19,7 @@ from neuroalign.results.score import Score
 from neuroalign.scoring.benchmark import self_pairs
 from neuroalign.scoring.resampling import Resampling, Statistic
 from neuroalign.stats.standard_errors import standard_error
+from neuroalign.validation import NonNegative
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class LinearRecombination(WrappingBenchmark):
     )
 
     kind: Literal["orthogonal", "abs_gaussian"] = "orthogonal"
-    n_draws: int = 5
-    seed: int = 0
+    n_draws: NonNegative = 5
+    seed: NonNegative = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

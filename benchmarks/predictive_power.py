@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from neuroalign.arithmetic import divide
 from neuroalign.benchmarks.held_out import explain
 from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
 from neuroalign.benchmarks.variance_explained import VarianceExplained
@@ -145,7 +146,7 @@ def _above_chance(responses: FloatArray, added: FloatArray, n_originals: int) ->
     centred = [values - values.mean(axis=0) for values in (responses, added)]
     norms = np.sqrt((centred[0] ** 2).sum(axis=0) * (centred[1] ** 2).sum(axis=0))
     product = (centred[0] * centred[1]).sum(axis=0)
-    r = np.clip(np.divide(product, norms, out=np.zeros_like(norms), where=norms > 0), -1.0, 1.0)
+    r = np.clip(divide(product, norms, otherwise=0.0), -1.0, 1.0)
     freedom = max(n_originals - 2, 1)
     with np.errstate(divide="ignore"):
         t = r * np.sqrt(freedom / (1.0 - r**2))

@@ -16,6 +16,7 @@ from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
 from neuroalign.scoring.resampling import NeuronStatistic
 from neuroalign.stats import draw_stimuli_and_neurons
+from neuroalign.validation import NonNegative
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class StimulusBootstrap(WrappingBenchmark):
         Number("mean_of_draws", "mean over draws of stimuli", "mean of\ndraws"),
     )
 
-    n_draws: int = 50
-    seed: int = 0
+    n_draws: NonNegative = 50
+    seed: NonNegative = 0
     statistic: str = "value"
 
     def __post_init__(self) -> None:

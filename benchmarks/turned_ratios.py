@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroalign.arithmetic import divide
 from neuroalign.benchmarks.turned_control import describe, undefined
 from neuroalign.metrics import aggregate_ratios, axis_index
 from neuroalign.metrics.correlation import Aggregate
@@ -104,7 +105,7 @@ def _statistic(
 
     def combine(sums: FloatArray) -> FloatArray:
         total, weighted = sums[:, :n_sets], sums[:, n_sets:]
-        means = np.divide(weighted, total, out=np.zeros_like(weighted), where=total > 0)
+        means = divide(weighted, total, otherwise=0.0)
         level = means[:, 1:].mean(axis=1)
         room = 1.0 - level
         # A draw that leaves the index undefined counts as the level of chance.

@@ -305,15 +305,10 @@ def test_pairs_that_differ_by_welch_alone_are_named(dataset):
     assert describe_welch_only(table) == ""
 
 
-def test_many_arrays_are_read_only_when_asked_for(dataset, monkeypatch):
+def test_arrays_are_not_read_where_the_call_says_so(dataset):
     with_arrays(ResultsStore(), dataset)
-    monkeypatch.setattr("neuroalign.comparison.groups.MOST_ARRAYS", 42)
     table = leaderboard(dataset, "variance_explained")
-    assert table["crossed_p"].isna().all()
-    assert table.attrs["no_neurons"] == "the arrays of 43 scores were not read; --over-neurons reads them"
-    assert table.attrs["welch_only"] == []
-    asked = leaderboard(dataset, "variance_explained", over_neurons=True)
-    assert asked["crossed_p"].notna().sum() == 2
+    assert table["crossed_p"].notna().sum() == 2
     refused = leaderboard(dataset, "variance_explained", over_neurons=False)
     assert refused["crossed_p"].isna().all()
     assert refused.attrs["no_neurons"] == ""

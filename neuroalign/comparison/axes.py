@@ -7,9 +7,9 @@ import numpy as np
 from neuroalign.comparison.samples import instances_of
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.metrics import is_special, reliability
-from neuroalign.results.numbers import write_number
 from neuroalign.results.score import Score
 from neuroalign.scoring.resampling import AXIS_INDEX, Statistic
+from neuroalign.wording import format_p
 
 #: Largest p-value of a score above chance, and of an instance that passes the test against turned tuning.
 ALPHA = 0.05
@@ -101,10 +101,10 @@ def describe_chance(score: Score, statistic: Statistic) -> str:
     """Write the numbers behind :func:`is_above_chance`."""
     axes = read_axes(score) if statistic.identifier == AXIS_INDEX else None
     if axes is not None:
-        return f"κ = {axes.index:.3f}, p = {write_p(axes.p)}"
+        return f"κ = {axes.index:.3f}, p = {format_p(axes.p)}"
     p_values = shuffle_p_values(score)
     if p_values:
-        return f"{score.value:.3f}, p of chance = {write_p(float(np.median(p_values)))}"
+        return f"{score.value:.3f}, p of chance = {format_p(float(np.median(p_values)))}"
     return f"{score.value:.3f} where chance is {score.null:.3f}"
 
 
@@ -113,11 +113,6 @@ def shuffle_p_values(score: Score) -> list[float]:
     stored = [instance.provenance.get("permutation_p") for instance in instances_of([score])]
     p_values = [float(p) for p in stored if p is not None]
     return p_values if len(p_values) == len(stored) else []
-
-
-def write_p(value: float) -> str:
-    """Write a p-value in a sentence; "unknown" for NaN."""
-    return "unknown" if np.isnan(value) else write_number(value, "p")
 
 
 def median_reliability(dataset: Dataset) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 
 from neuroalign.comparison.samples import Sample
 from neuroalign.errors import UsageError
-from neuroalign.stats import Equivalence, crossed_test, dual_variance
+from neuroalign.stats import Equivalence, crossed_test, dual_variance, t_interval
 from neuroalign.stats.welch import varies
 
 #: Sampled things that a test generalises over.
@@ -168,11 +168,9 @@ def _infer(signed: _Signed, over: Over, confidence: float, n_resamples: int, see
     error, df = float(test.standard_error), float(test.df)
     if not np.isfinite(error):
         return Inference(over, n, "", estimate, reason="nothing varies")
-    from scipy.special import stdtrit
-
-    half = error * float(stdtrit(df, 0.5 + confidence / 2))
+    low, high = map(float, t_interval(estimate, error, df, confidence=confidence))
     p = max(float(test.p), sources.least_p)
-    return Inference(over, n, method, estimate, error, df, estimate - half, estimate + half, p)
+    return Inference(over, n, method, estimate, error, df, low, high, p)
 
 
 def _describe(over: Over, sources: _Sources) -> str:

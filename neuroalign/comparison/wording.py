@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from neuroalign.comparison.axes import describe_chance, is_above_chance, read_axes, write_p
+from neuroalign.comparison.axes import describe_chance, is_above_chance, read_axes
 from neuroalign.comparison.inference import Inference
 from neuroalign.comparison.samples import Sample, instances_of
 from neuroalign.results.numbers import join_words
@@ -13,6 +13,7 @@ from neuroalign.results.score import Score
 from neuroalign.scoring.cautions import cautions, is_readable
 from neuroalign.scoring.declared import NEURONS_WITHOUT_WEIGHT, effect_of_noise, name_score
 from neuroalign.scoring.resampling import AXIS_INDEX, Statistic
+from neuroalign.wording import format_p
 
 #: Smallest p-value of a test that does not call two models different.
 ALPHA = 0.05
@@ -122,7 +123,7 @@ def _describe_tests(tests: Sequence[Inference]) -> tuple[bool, str]:
     if joint:
         shown = bool(joint[-1].p < ALPHA)
         outcome = "holds" if shown else "is not shown to hold"
-        parts.append(f"{outcome} over {joint[-1].over} taken together (p = {write_p(joint[-1].p)})")
+        parts.append(f"{outcome} over {joint[-1].over} taken together (p = {format_p(joint[-1].p)})")
     return shown, "; it ".join(parts)
 
 
@@ -163,7 +164,7 @@ def explain(
         test = (
             f"not tested: {matched.reason}"
             if matched.reason
-            else (f"{matched.ci_low:+.3f} to {matched.ci_high:+.3f}, p = {write_p(matched.p)}")
+            else (f"{matched.ci_low:+.3f} to {matched.ci_high:+.3f}, p = {format_p(matched.p)}")
         )
         sentences.append(
             f"Matched neurons: at the {n_matched:,} neurons that both predict above chance the difference is "
@@ -193,7 +194,7 @@ def _describe_axes(score: Score) -> str:
     turned = f"{axes.turned:.3f}" + (f" ± {axes.turned_sd:.3f}" if np.isfinite(axes.turned_sd) else "")
     name = name_score(score.benchmark)
     return (
-        f"Axes: the axes of {score.model} {verdict} (κ = {axes.index:.3f}{error}, {median} = {write_p(axes.p)}"
+        f"Axes: the axes of {score.model} {verdict} (κ = {axes.index:.3f}{error}, {median} = {format_p(axes.p)}"
         f"{passing}); {name} is {axes.native:.3f}, with neurons regenerated from linear tuning {axes.regenerated:.3f}, "
         f"and with this tuning turned {turned}."
     )
@@ -239,7 +240,7 @@ def describe_difference(statistic: Statistic, means: Mapping[str, float], test: 
     test_in_words = (
         f"not tested: {test.reason}"
         if test.reason
-        else f"95 % interval over {test.over} {test.ci_low:+.3f} to {test.ci_high:+.3f}, p = {write_p(test.p)}"
+        else f"95 % interval over {test.over} {test.ci_low:+.3f} to {test.ci_high:+.3f}, p = {format_p(test.p)}"
     )
     numbers = " against ".join(f"{mean:.3f}" for mean in means.values())
     return f"{statistic.label}: {numbers}, difference {test.estimate:+.3f} ({test_in_words})"

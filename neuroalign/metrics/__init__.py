@@ -1,4 +1,4 @@
-"""The arithmetic behind every number: NumPy in, NumPy out, stimuli in rows."""
+"""Metrics as pure functions of NumPy arrays with stimuli in rows."""
 
 from neuroalign.metrics.axis_index import AxisIndex, axis_index, is_special
 from neuroalign.metrics.completeness import Completeness, completeness, completeness_at

@@ -305,7 +305,7 @@ class ModelFamily(ABC):
         Raises
         ------
         UsageError
-            If there is no such instance. The message names the instances that exist.
+            If the family has no instance with these options. The message names its instances.
         """
 
     def available(

@@ -2,9 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from types import UnionType
-from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
+from dataclasses import MISSING, dataclass, fields, replace
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,7 @@ from neuroalign.names.syntax import parse_spec
 from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
 from neuroalign.scoring.resampling import Resampling, Statistic
+from neuroalign.validation import check_fields, check_names
 
 #: What a benchmark can require besides latents and responses.
 Need = Literal["images", "decoder", "held-out stimuli", "single trials"]
@@ -77,17 +77,8 @@ class Benchmark(ABC):
     on_request: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        """Check the options against their types: names on a command line come as text."""
-        hints = get_type_hints(type(self))
-        for name, value in ((each.name, getattr(self, each.name)) for each in fields(self)):
-            allowed = _alternatives(hints[name])
-            if not any(_fits(value, each) for each in allowed):
-                expected = ", ".join(
-                    each.__name__ if isinstance(each, type) else repr(each) for each in allowed
-                )
-                raise UsageError(f"{self.identifier}: {name} must be one of {expected}, not {value!r}")
-            if type(value) is int and value < 0:
-                raise UsageError(f"{self.identifier}: {name} must not be negative, not {value}")
+        """Check the options against their declared types: names on a command line come as text."""
+        check_fields(self, self.identifier)
 
     @abstractmethod
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
@@ -209,27 +200,6 @@ class Benchmark(ABC):
         )
 
 
-def _alternatives(hint: Any) -> list[Any]:
-    """Flatten a type hint into the values and plain types that it allows."""
-    if get_origin(hint) is Literal:
-        return list(get_args(hint))
-    if get_origin(hint) in (Union, UnionType):
-        return [each for part in get_args(hint) for each in _alternatives(part)]
-    return [hint]
-
-
-def _fits(value: Any, allowed: Any) -> bool:
-    """Whether a value is what one alternative of a type hint allows; what cannot be checked is allowed."""
-    if get_origin(allowed) is not None or allowed is Any:
-        return True
-    if not isinstance(allowed, type):
-        return bool(value == allowed)
-    if issubclass(allowed, Benchmark):
-        return isinstance(value, allowed)
-    # A bool is no int here.
-    return type(value) is allowed or (allowed is float and type(value) is int)
-
-
 def self_pairs(latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset) -> NDArray[np.int64]:
     """Find the neurons that are units of the model themselves.
 
@@ -278,17 +248,48 @@ def load_benchmark(spec: str | Benchmark) -> Benchmark:
 
 
 def make_benchmark(name: str, registered: Any, options: Mapping[str, Any]) -> Benchmark:
-    """Make a benchmark of what is registered, a class or an instance, with options."""
+    """Make a benchmark from a registered class or instance, with options.
+
+    Parameters
+    ----------
+    name : str
+        Registered name.
+    registered : type of Benchmark or Benchmark
+        The options of an instance are the defaults.
+    options : mapping of str to object
+        Options of the class. Entries that the benchmark itself adds to its :meth:`Benchmark.options`, such as the
+        version of a wrapped benchmark, are accepted where they are equal, so that the name of a score can be loaded.
+
+    Raises
+    ------
+    UnknownNameError
+        If the benchmark has no such option; the message names the nearest option.
+    UsageError
+        If a value does not fit the type of its option, an option without a default is missing, or no benchmark is
+        registered under the name.
+    """
     if isinstance(registered, Benchmark):
-        given = {each.name: getattr(registered, each.name) for each in fields(registered)}
-        options = {**given, **options}
+        defaults = {field.name: getattr(registered, field.name) for field in fields(registered)}
+        options = {**defaults, **options}
         registered = type(registered)
     if not (isinstance(registered, type) and issubclass(registered, Benchmark)):
         raise UsageError(
-            f"{name!r} is registered as {registered!r}, which is no subclass of neuroalign.Benchmark"
+            f"{name!r} must be registered as a subclass of neuroalign.Benchmark, got {registered!r}"
         )
-    known = [each.name for each in fields(registered)]
-    for option in options:
-        if option not in known:
-            raise unknown_name(f"option of {name}", option, known)
-    return registered(**options)
+    names = [field.name for field in fields(registered)]
+    missing = [
+        field.name
+        for field in fields(registered)
+        if field.default is MISSING and field.default_factory is MISSING and field.name not in options
+    ]
+    if missing:
+        raise UsageError(f"{name} needs the option {missing[0]}; write {name}[{missing[0]}=…]")
+    benchmark = registered(**{option: value for option, value in options.items() if option in names})
+    reported = benchmark.options()
+    for option, value in options.items():
+        if option in names:
+            continue
+        check_names([option], reported, f"option of {name}")
+        if value != reported[option]:
+            raise UsageError(f"{name}: {option} must be {reported[option]}, got {value!r}; leave it out")
+    return benchmark

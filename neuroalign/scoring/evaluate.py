@@ -111,17 +111,12 @@ def score(
     NeuroalignError
         If a name is unknown, or the benchmark cannot score this model on this dataset.
     """
+    wanted = [load_benchmark(benchmark)]
     loaded_dataset = load_dataset(dataset)
     loaded = load_model(model, dataset=loaded_dataset)
-    scores, failures = score_all(
-        loaded,
-        loaded_dataset,
-        [benchmark],
-        join=join,
-        n_jobs=n_jobs,
-        use_cache=use_cache,
-        n_permutations=n_permutations,
-        permutation_seed=permutation_seed,
+    shuffles = (n_permutations, permutation_seed)
+    scores, failures = _score_loaded(
+        loaded, loaded_dataset, wanted, join, n_jobs, use_cache, shuffles, ResultsStore()
     )
     if failures:
         raise failures[0].reason
@@ -158,16 +153,30 @@ def score_all(
         Instance by instance, in the order of `benchmarks`.
     failures : list of Failure
     """
-    import joblib
-
-    if n_permutations < 0 or permutation_seed < 0:
-        raise UsageError(
-            f"the number of permutations and their seed must not be negative, "
-            f"not {n_permutations} and {permutation_seed}"
-        )
-    wanted = [load_benchmark(each) for each in benchmarks]
+    wanted = [load_benchmark(benchmark) for benchmark in benchmarks]
     loaded_dataset = load_dataset(dataset)
     loaded = load_model(model, dataset=loaded_dataset)
+    shuffles = (n_permutations, permutation_seed)
+    return _score_loaded(
+        loaded, loaded_dataset, wanted, join, n_jobs, use_cache, shuffles, store or ResultsStore()
+    )
+
+
+def _score_loaded(
+    loaded: Model | ModelFamily,
+    loaded_dataset: Dataset,
+    wanted: Sequence[Benchmark],
+    join: Join,
+    n_jobs: int,
+    use_cache: bool,
+    shuffles: tuple[int, int],
+    store: ResultsStore,
+) -> tuple[list[Score], list[Failure]]:
+    import joblib
+
+    n_permutations, permutation_seed = shuffles
+    if min(shuffles) < 0:
+        raise UsageError(f"n_permutations and permutation_seed must not be negative, got {shuffles}")
     is_family = isinstance(loaded, ModelFamily)
     instances = loaded.instances(loaded_dataset) if isinstance(loaded, ModelFamily) else [loaded]
     if not instances:
@@ -184,7 +193,6 @@ def score_all(
             f"{names[repeated[0]]} instances of {family} have the same name {repeated[0]}; give each instance a name "
             "of its own"
         )
-    store = store or ResultsStore()
     created = now()
     jobs: Iterable[Any] = (
         joblib.delayed(_score_instance)(
@@ -235,7 +243,7 @@ def _count_once(family: str, scores: Sequence[Score]) -> list[Score]:
         f"{len(repeated)} of {n_instances} instances of {family} have the same latents as another instance "
         f"and are left out: {name_some(list(repeated))}",
         NeuroalignWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
     return [
         replace(score, notes=(*score.notes, notes[score.model])) if score.model in notes else score

@@ -1,5 +1,6 @@
 """What every benchmark must do, on neurons whose tuning is known."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -320,28 +321,39 @@ def test_a_neuron_without_variance_has_no_best_unit(dataset):
 
 
 def test_options_are_checked():
-    with pytest.raises(UsageError, match="rule must be one of '1se', 'min', not 'max'"):
+    with pytest.raises(UsageError, match=r"^alignment: rule must be 1se or min, got 'max'$"):
         load_benchmark("alignment[rule=max]")
     with pytest.raises(UnknownNameError, match="did you mean n_lambdas"):
         load_benchmark("alignment[n_lambda=3]")
-    with pytest.raises(UsageError, match="correlation_ratio: n_permutations must not be negative, not -3"):
+    with pytest.raises(UsageError, match="n_permutations must be a whole number of at least 0, got -3"):
         load_benchmark("correlation_ratio[n_permutations=-3]")
     assert load_benchmark("alignment[n_units=12]").n_units == 12
 
 
-def test_options_of_other_types_are_left_to_the_benchmark():
+def test_options_of_a_registered_class_have_its_declared_types():
     @dataclass(frozen=True, kw_only=True)
     class Third(Benchmark):
         identifier: ClassVar[str] = "third"
         windows: tuple[int, ...] = (1, 2)
         scale: float = 0.5
+        offset: int = 0
+        transform: Callable[[float], float] | None = None
+        area: str
 
         def score(self, model, dataset, *, join="exact"):
             return None
 
-    assert Third(windows=(3,), scale=2).windows == (3,)
-    with pytest.raises(UsageError, match="scale must be one of float, not 'wide'"):
-        Third(scale="wide")
+    assert make_benchmark("third", Third, {"area": "IT", "windows": [3], "offset": -2}) == Third(
+        area="IT", windows=(3,), offset=-2
+    )
+    assert isinstance(Third(area="IT", scale=2).scale, float)
+    assert Third(area="IT", transform=abs).transform is abs
+    with pytest.raises(UsageError, match=r"^third: item 2 of windows must be a whole number, got 'x'$"):
+        Third(area="IT", windows=(1, "x"))
+    with pytest.raises(UsageError, match=r"^third needs the option area; write third\[area=…\]$"):
+        make_benchmark("third", Third, {})
+    with pytest.raises(UsageError, match="scale must be a number, got 'wide'"):
+        Third(area="IT", scale="wide")
 
 
 def test_dead_units_raise_the_paper_score_but_not_the_informative_one(dataset):

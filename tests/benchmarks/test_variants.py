@@ -135,7 +135,7 @@ def test_too_few_originals_for_the_folds_are_an_error_that_says_what_to_do():
     with pytest.raises(UsageError) as caught:
         score(model, dataset, use_cache=False)
     assert str(caught.value) == (
-        "n_folds must be from 2 to the number of groups of stimuli, 7, not 10; variants of one original form one "
+        "n_folds must be from 2 to the number of groups of stimuli, 7, got 10; variants of one original form one "
         "group: choose n_folds=7 or fewer"
     )
     assert np.isfinite(score(model, dataset, "alignment[n_folds=7]", use_cache=False).value)

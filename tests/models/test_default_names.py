@@ -78,9 +78,9 @@ def test_a_function_of_a_module_keeps_its_name():
     assert as_model(precomputed(0.0).assign_attrs(identifier="mine")).identifier == "mine"
 
 
-def test_what_cannot_be_seen_through_needs_a_name():
+def test_objects_that_cannot_be_inspected_need_a_name():
     generator = np.random.default_rng(0)
-    message = "^lambda needs a name: its values and code are not all visible, .*; give identifier=$"
+    message = "^lambda needs a name: its values and code cannot all be inspected .*; give identifier=$"
     with pytest.raises(ModelError, match=message):
         as_model(lambda pixels: generator.permuted(pixels.reshape(len(pixels), -1)))
     scripted = torch.jit.script(torch.nn.Linear(2, 2))

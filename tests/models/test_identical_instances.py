@@ -50,7 +50,7 @@ def test_identical_instances_count_once(dataset):
         r"out: projections\[seed=2\], projections\[seed=3\]$",
     ):
         scores, failures = score_all(family, dataset, [RATIO])
-    assert [each.model for each in scores] == ["projections[seed=0]", "projections[seed=1]"]
+    assert [result.model for result in scores] == ["projections[seed=0]", "projections[seed=1]"]
     assert failures == []
     repeats = "projections[seed=2], projections[seed=3]"
     note = f"its latents are identical to the latents of {repeats}, so that they count once"
@@ -58,7 +58,7 @@ def test_identical_instances_count_once(dataset):
     assert note not in scores[1].notes
     with pytest.warns(NeuroalignWarning, match="2 of 4 instances"):
         whole = score(family, dataset, RATIO)
-    assert whole.value == np.mean([each.value for each in scores])
+    assert whole.value == np.mean([result.value for result in scores])
     assert len(whole.instances) == 2
     # Each instance is stored, and a leaderboard counts those that differ.
     assert sum(1 for _ in ResultsStore().scores()) == 4
@@ -86,7 +86,7 @@ def test_instances_of_one_name_are_refused(dataset):
         score_all(FixedFamily("two", members), dataset, [RATIO])
 
 
-def test_compare_without_cache_writes_none(dataset, neuroalign_home):
+def test_compare_without_cache_writes_no_files(dataset, neuroalign_home):
     factors = dataset.stimuli.table[[f"factor_{index}" for index in range(4)]].to_numpy()
     of_image = {image.tobytes(): row for image, row in zip(dataset.stimuli.pixels(), factors, strict=True)}
 
@@ -102,13 +102,13 @@ def test_compare_without_cache_writes_none(dataset, neuroalign_home):
     compared = compare(
         *models, dataset, ceiling=None, n_resamples=20, n_stimulus_resamples=2, use_cache=False
     )
-    assert "stimuli" in [each.over for each in compared.generalisations if not each.reason]
+    assert "stimuli" in [inference.over for inference in compared.generalisations if not inference.reason]
     assert not latents_folder().is_dir()
     assert [path for path in neuroalign_home.rglob("*") if path.is_file()] == []
 
 
 class Trained:
-    """A model that says what it was trained on."""
+    """A model that states its training stimuli."""
 
     def __init__(self, trained_on, trained_on_hash=None):
         self.identifier = f"trained on {trained_on}"
@@ -132,9 +132,9 @@ def test_scores_say_where_a_model_was_trained_on_other_images(dataset):
         Trained("elsewhere", dataset.stimuli.training().content_hash),
     ]
     for model in own:
-        found = score(model, dataset, RATIO)
-        assert found.provenance["trained_on"] == model.trained_on
-        assert NOTE not in found.notes
+        result = score(model, dataset, RATIO)
+        assert result.provenance["trained_on"] == model.trained_on
+        assert NOTE not in result.notes
     other = Trained("toy", "0" * 64)
     assert "trained on the images of toy, not on the images of single" in score(other, dataset, RATIO).notes
     assert "trained_on" not in score(load_model("pca[n=2]"), dataset, RATIO).provenance

@@ -68,12 +68,12 @@ def test_latents_in_a_file_are_those_in_memory(stimuli, monkeypatch):
         xr.testing.assert_identical(latents.load(), expected)
     assert expected["informative"].values.tolist() == [False] + 99 * [True]
     monkeypatch.delenv("NEUROALIGN_LATENTS_MEMORY")
-    found = compute_latents(as_model(lambda pixels: 1 / 0, fingerprint="flat-1"), stimuli)
-    assert in_memory(found)
-    xr.testing.assert_identical(found, expected)
+    latents = compute_latents(as_model(lambda pixels: 1 / 0, fingerprint="flat-1"), stimuli)
+    assert in_memory(latents)
+    xr.testing.assert_identical(latents, expected)
 
 
-def test_what_a_model_of_its_own_returns_is_as_large_as_it_is(stimuli, no_memory):
+def test_models_without_batches_keep_their_latents_in_memory(stimuli, no_memory):
     whole = as_model(as_model(flat).latents(stimuli).load(), identifier="whole")
     assert in_memory(compute_latents(whole, stimuli))
 
@@ -87,10 +87,10 @@ def test_parts_are_read_and_not_kept(stimuli, no_memory):
 
 
 def test_row_blocks(stimuli, no_memory, monkeypatch):
-    monkeypatch.setattr("neuroalign.models.latents_file._BLOCK", 8 * 100 * 20)
+    monkeypatch.setattr("neuroalign.models.latents_file.BLOCK", 8 * 100 * 20)
     blocks = list(row_blocks(compute_latents(model(), stimuli)))
-    assert [each.sizes["stimulus"] for each in blocks] == [20, 20, 10]
-    np.testing.assert_allclose(np.concatenate([each.values for each in blocks]), flat(stimuli.pixels()))
+    assert [block.sizes["stimulus"] for block in blocks] == [20, 20, 10]
+    np.testing.assert_allclose(np.concatenate([block.values for block in blocks]), flat(stimuli.pixels()))
 
 
 @pytest.mark.parametrize("make", [model, lambda: load_model("timm:test_vit@blocks.0:logits[weights=random]")])
@@ -108,7 +108,7 @@ def test_two_runs_write_the_same_bytes(stimuli, monkeypatch, megabytes, tmp_path
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
 @pytest.mark.parametrize("megabytes", ["0.001", "100"])
-def test_what_is_interrupted_leaves_nothing(stimuli, monkeypatch, error, megabytes):
+def test_interrupted_computation_leaves_no_file(stimuli, monkeypatch, error, megabytes):
     monkeypatch.setenv("NEUROALIGN_LATENTS_MEMORY", megabytes)
     seen = []
 
@@ -125,22 +125,22 @@ def test_what_is_interrupted_leaves_nothing(stimuli, monkeypatch, error, megabyt
     assert compute_latents(stopped, stimuli).sizes["stimulus"] == 50
 
 
-def test_what_a_killed_process_leaves_is_not_read(stimuli, no_memory):
+def test_file_of_a_killed_process_is_not_read(stimuli, no_memory):
     compute_latents(model(), stimuli)
     [file] = files()
-    # Killed while it was written: half a file, under the name that a file has until it is whole.
+    # A process killed while writing leaves half a file, under the name of an incomplete file.
     left = file.with_name(f"{TEMPORARY_PREFIX}half.nc")
     left.write_bytes(file.read_bytes()[:20_000])
     file.unlink()
     np.testing.assert_allclose(compute_latents(model(), stimuli).values, flat(stimuli.pixels()))
-    # Half a file under the name of a whole one is no latents either.
+    # Half a file under the name of a complete file is ignored as well.
     file.write_bytes(left.read_bytes())
     with pytest.warns(NeuroalignWarning, match="ignored unreadable cached latents"):
         again = compute_latents(model(), stimuli)
     np.testing.assert_allclose(again.values, flat(stimuli.pixels()))
 
 
-def test_files_of_what_has_no_fingerprint_go_with_the_array(stimuli, no_memory):
+def test_files_of_models_without_fingerprint_are_deleted_with_the_array(stimuli, no_memory):
     for use_cache, named in ((True, as_model(flat)), (False, model())):
         latents = compute_latents(named, stimuli, use_cache=use_cache)
         [file] = files()
@@ -151,7 +151,7 @@ def test_files_of_what_has_no_fingerprint_go_with_the_array(stimuli, no_memory):
         assert files() == []
 
 
-def test_models_within_models_keep_to_what_was_said_of_the_cache(dataset):
+def test_models_within_models_follow_use_cache(dataset):
     reduced = load_model("pca[n=6,image_size=16]+subsample[n=3]")
     compute_latents(reduced, dataset.stimuli, use_cache=False)
     assert files() == []
@@ -168,9 +168,10 @@ def test_latents_in_a_file_are_scored(dataset, no_memory):
         fingerprint="factors",
         identifier="factors",
     )
-    known = xr.DataArray(factors, dims=("stimulus", "unit"), coords={"stimulus": dataset.stimuli.ids})
+    precomputed = xr.DataArray(factors, dims=("stimulus", "unit"), coords={"stimulus": dataset.stimuli.ids})
     first, second = (
-        score(each, dataset, "alignment").value for each in (from_file, as_model(known, identifier="known"))
+        score(source, dataset, "alignment").value
+        for source in (from_file, as_model(precomputed, identifier="known"))
     )
     assert not in_memory(compute_latents(from_file, dataset.stimuli))
     assert first == second
@@ -183,12 +184,12 @@ def test_budget(monkeypatch):
     assert memory_budget() == 2_500_000
     for wrong in ("2 GB", "0", "-1", "nan", "inf"):
         monkeypatch.setenv("NEUROALIGN_LATENTS_MEMORY", wrong)
-        with pytest.raises(UsageError, match="must be a number of megabytes above 0, not"):
+        with pytest.raises(UsageError, match="must be a number of megabytes above 0, got"):
             memory_budget()
 
 
 def test_mistakes_are_explained(stimuli):
-    with pytest.raises(ModelError, match="there are no stimuli"):
+    with pytest.raises(ModelError, match="latents need at least one stimulus, got an empty stimulus set"):
         as_model(flat).latents(stimuli.select([]))
     batches = [arrays.latents(np.zeros((1, n)), stimulus=[str(n)]) for n in (2, 3)]
     with pytest.raises(ModelError, match="2 units for some stimuli and 3 for others"):
@@ -209,7 +210,7 @@ class Yields:
 
     def latent_batches(self, stimuli):
         for ids in self.chosen:
-            yield arrays.latents([[float(each), 1.0] for each in ids], stimulus=ids)
+            yield arrays.latents([[float(name), 1.0] for name in ids], stimulus=ids)
 
 
 @pytest.mark.parametrize("megabytes", ["0.0001", "100"])
@@ -270,8 +271,8 @@ print(computed - before, reduced - before)
 @pytest.mark.slow
 def test_memory_grows_with_the_batch_and_not_with_the_whole(monkeypatch):
     monkeypatch.setenv("NEUROALIGN_LATENTS_MEMORY", "1")
-    monkeypatch.setattr(components, "_BLOCK", 100_000)
-    monkeypatch.setattr("neuroalign.models.latents_file._BLOCK", 800_000)
+    monkeypatch.setattr(components, "BLOCK", 100_000)
+    monkeypatch.setattr("neuroalign.models.latents_file.BLOCK", 800_000)
     stimuli = StimulusSet.from_arrays(np.random.default_rng(0).integers(0, 256, (800, 4, 4), dtype=np.uint8))
     weights = np.random.default_rng(1).standard_normal((16, 10_000))
     wide = as_model(
@@ -290,7 +291,7 @@ def test_memory_grows_with_the_batch_and_not_with_the_whole(monkeypatch):
     assert peak(lambda: compute_latents(wide, stimuli)) < 25
     assert peak(lambda: pca(5)(wide).latents(stimuli)) < 25
     assert peak(lambda: subsample(5)(wide).latents(stimuli)) < 25
-    assert max(each.stat().st_size for each in files()) > 64e6
+    assert max(path.stat().st_size for path in files()) > 64e6
 
 
 @pytest.mark.slow
@@ -304,4 +305,4 @@ def test_memory_stays_within_a_budget(tmp_path):
     computed, reduced = map(float, done.stdout.split())
     assert computed < 150
     assert reduced < 450
-    assert max(each.stat().st_size for each in (tmp_path / "latents").iterdir()) > 560e6
+    assert max(path.stat().st_size for path in (tmp_path / "latents").iterdir()) > 560e6

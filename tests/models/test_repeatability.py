@@ -23,7 +23,7 @@ def test_draws_of_every_global_generator_are_seen():
     assert not observe(lambda: np.arange(3.0)).is_random
 
 
-def test_a_generator_that_appears_meanwhile_is_no_draw(monkeypatch):
+def test_a_generator_that_appears_during_the_run_is_not_a_draw(monkeypatch):
     monkeypatch.delitem(sys.modules, "torch")
     seen = observe(lambda: sys.modules.setdefault("torch", torch) and 1.0)
     assert not seen.is_random

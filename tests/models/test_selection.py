@@ -1,4 +1,4 @@
-"""The selection of instances, by hand and as properties of any table."""
+"""Tests of the selection of instances: tables computed by hand, and properties of any table."""
 
 from functools import partial
 
@@ -13,7 +13,6 @@ from neuroalign import arrays
 from neuroalign.errors import ArrayError, NeuroalignWarning, StimulusMismatchError, UsageError
 from neuroalign.metrics import udr
 from neuroalign.models.selection import (
-    PAPER_RULES,
     accurate,
     add_udr,
     best_objective,
@@ -21,6 +20,16 @@ from neuroalign.models.selection import (
     explaining,
     select_instances,
 )
+from neuroalign.studies.study import RULES, load_study
+
+
+def paper_rules():
+    """Return the rules of the paper, which the study of the paper declares, by family."""
+    families = load_study("higgins2020").families.values()
+    grids = {family.model: family.grids["paper"] for family in families if "paper" in family.grids}
+    return {
+        model: partial(RULES[grid.rule], **grid.rule_options) for model, grid in grids.items() if grid.rule
+    }
 
 
 def table_of(column, scores, **columns):
@@ -55,7 +64,7 @@ def test_a_share_is_of_all_instances(share, n):
 def test_the_papers_share_of_400_is_60_not_its_51():
     table = table_of("udr", np.linspace(0, 1, 400))
     assert len(best_udr(table, share=0.15).kept) == 60
-    assert len(PAPER_RULES["beta_vae"](table).kept) == 51
+    assert len(paper_rules()["beta_vae"](table).kept) == 51
 
 
 def test_more_than_there_are_keeps_all():
@@ -115,7 +124,7 @@ def test_equal_instances_are_all_kept(n):
 
 
 def trained():
-    """Two families with rules and one without; what is dropped first no longer counts in the last step."""
+    """Two families with rules and one without; dropped instances do not count in the last step."""
     return pd.DataFrame(
         {
             "family": ["vae"] * 3 + ["classifier"] * 2 + ["pca"] * 3,
@@ -131,7 +140,7 @@ def trained():
 
 
 def test_families_first_then_explained_variance():
-    rules = {**PAPER_RULES, "vae": partial(best_objective, n=2)}
+    rules = {"vae": partial(best_objective, n=2), "classifier": accurate}
     selection = select_instances(trained(), rules)
     assert selection.kept["instance"].tolist() == [
         "vae[seed=0]",
@@ -166,7 +175,7 @@ def test_the_papers_numbers():
     table = pd.concat(parts, ignore_index=True)
     table["instance"] = [f"{family}-{index}" for index, family in enumerate(table["family"])]
     table["variance_explained"] = 0.3
-    kept = select_instances(table).kept
+    kept = select_instances(table, paper_rules()).kept
     assert kept["family"].value_counts().to_dict() == {
         "beta_vae": 51,
         "vae": 50,
@@ -191,7 +200,7 @@ ROWS = st.lists(
 
 @settings(max_examples=100, deadline=None)
 @given(rows=ROWS, n=st.integers(1, 5), seed=st.integers(0, 10**6))
-def test_each_instance_is_kept_or_dropped_with_a_reason_whatever_the_order(rows, n, seed):
+def test_every_instance_is_kept_or_dropped_with_a_reason_in_any_order(rows, n, seed):
     table = pd.DataFrame(rows, columns=["family", "n_units", "score", "variance_explained"])
     table = table.astype({"score": float, "variance_explained": float})
     table["instance"] = [f"m{index}" for index in range(len(table))]
@@ -253,7 +262,7 @@ def test_udr_is_among_the_seeds_of_the_same_settings():
     # Stimuli in another order are the same stimuli.
     latents["c"] = latents_of(2, order=shuffled)
     result = add_udr(table, latents)["udr"]
-    expected = udr([each.values for each in in_order], [np.ones(4)] * 3)
+    expected = udr([array.values for array in in_order], [np.ones(4)] * 3)
     np.testing.assert_allclose(result[[0, 2, 4]], expected, rtol=0, atol=1e-14)
     pair = udr([latents["b"].values, latents["d"].values], [np.ones(4)] * 2)
     np.testing.assert_allclose(result[[1, 3]], pair, rtol=0, atol=1e-14)
@@ -262,7 +271,7 @@ def test_udr_is_among_the_seeds_of_the_same_settings():
     assert "udr" not in table
     lasso = add_udr(table, latents, correlation="lasso", pooling="disentanglement_lib")["udr"]
     expected = udr(
-        [each.values for each in in_order],
+        [array.values for array in in_order],
         [np.ones(4)] * 3,
         correlation="lasso",
         pooling="disentanglement_lib",
@@ -308,22 +317,28 @@ def test_latents_that_cannot_be_compared(second, error, message):
             lambda: best_udr(table_of("urd", [1.0]), n=1),
             "no column of the table is called 'udr'; did you mean urd",
         ),
-        (lambda: best_udr(table_of("udr", [1.0])), "best_udr takes n or share, one of the two"),
+        (lambda: best_udr(table_of("udr", [1.0])), "best_udr must have n or share, got"),
         (
             lambda: best_udr(table_of("udr", [1.0]), n=1, share=0.5),
-            "best_udr takes n or share, one of the two",
+            "best_udr must have n or share, got",
         ),
-        (lambda: best_udr(table_of("udr", [1.0]), share=15), "share must be above 0 and at most 1, not 15"),
-        (lambda: best_udr(table_of("udr", [1.0]), share=0.1), "one instance at least must be kept, not 0"),
-        (lambda: best_objective(table_of("objective", [1.0], n_units=1), n=0), "one instance at least"),
+        (lambda: best_udr(table_of("udr", [1.0]), share=15), "share must be above 0 and at most 1, got 15"),
+        (
+            lambda: best_udr(table_of("udr", [1.0]), share=0.1),
+            "the number of kept instances must be at least one, got 0",
+        ),
+        (
+            lambda: best_objective(table_of("objective", [1.0], n_units=1), n=0),
+            "the number of kept instances must be at least one, got 0",
+        ),
         (lambda: best_udr(table_of("udr", ["high"]), n=1), "the column udr must hold numbers"),
         (
             lambda: explaining(pd.DataFrame({"instance": ["a", "a"], "variance_explained": 1})),
             "'a' has several",
         ),
-        (lambda: select_instances(table_of("udr", [1.0])), "no column of the table is called 'family'"),
+        (lambda: select_instances(table_of("udr", [1.0]), {}), "no column of the table is called 'family'"),
         (
-            lambda: select_instances(trained().drop(columns="accuracy")),
+            lambda: select_instances(trained().drop(columns="accuracy"), {"classifier": accurate}),
             "no column of the table is called 'accuracy'",
         ),
     ],

@@ -70,7 +70,8 @@ def gather_figures(
     store = store or ResultsStore()
     named: list[str | Benchmark] = [*benchmarks] or [name for name, _ in registered_benchmarks.items()]
     wanted = [load_benchmark(benchmark) for benchmark in named]
-    groups = [group for group in group_scores(store.items(), dataset, wanted) if group.families]
+    items = store.items(dataset=dataset.identifier)
+    groups = [group for group in group_scores(items, dataset, wanted) if group.families]
     if not groups:
         by = f" by {', '.join(map(_name, benchmarks))}" if benchmarks else ""
         raise NeuroalignError(

@@ -78,7 +78,8 @@ def write_site(
     loaded = load_dataset(dataset)
     store = store or ResultsStore()
     wanted = None if benchmarks is None else [load_benchmark(benchmark) for benchmark in benchmarks]
-    groups = [group for group in group_scores(store.items(), loaded, wanted) if group.families]
+    items = store.items(dataset=loaded.identifier)
+    groups = [group for group in group_scores(items, loaded, wanted) if group.families]
     if not groups:
         raise NeuroalignError(f"nothing has been scored on {loaded.identifier} yet")
     reliability = median_reliability(loaded)

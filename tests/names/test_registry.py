@@ -1,0 +1,87 @@
+"""Tests of the registry of names."""
+
+import warnings
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from neuroalign.errors import NeuroalignWarning, UnknownNameError, UsageError
+from neuroalign.names import registry
+from neuroalign.names.registry import Registry
+
+
+@pytest.fixture
+def entry_points(monkeypatch):
+    points: list[EntryPoint] = []
+    monkeypatch.setattr(
+        registry, "entry_points", lambda group: [point for point in points if point.group == group]
+    )
+    return points
+
+
+def test_register_and_get():
+    models = Registry("model", "test.models")
+
+    @models.register("mine")
+    def mine():
+        return 1
+
+    assert models.get("mine") is mine
+    assert models.names() == ["mine"]
+    assert "mine" in models
+
+
+def test_unknown_name_suggests_the_nearest():
+    models = Registry("model", "test.models")
+    models.register("beta_vae")(object())
+    with pytest.raises(UnknownNameError, match=r"^no model is called 'betavae'; did you mean beta_vae\?$"):
+        models.get("betavae")
+    with pytest.raises(UnknownNameError, match=r"^no model is called 'zzz'; there are: beta_vae$"):
+        models.get("zzz")
+
+
+def test_near_names_come_nearest_first():
+    datasets = Registry("dataset", "test.datasets")
+    for name in ("AM-faces", "AM-faces-sim", "AM-faces-sim-mixed"):
+        datasets.register(name)(object())
+    with pytest.raises(
+        UnknownNameError, match=r"did you mean AM-faces-sim or AM-faces or AM-faces-sim-mixed\?$"
+    ):
+        datasets.get("am-face-sim")
+
+
+def test_a_name_is_taken_once():
+    models = Registry("model", "test.models")
+    models.register("a")(1)
+    with pytest.raises(UsageError, match="registered already"):
+        models.register("a")(2)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a[1]", "a+b", "a,b", "a'b", 'a"b', "a=b"])
+def test_names_that_a_spec_could_not_hold(name):
+    with pytest.raises(UsageError, match=r"^the name of a model must be text without spaces, quotes and"):
+        Registry("model", "test.models").register(name)
+
+
+def test_broken_plugin_warns_once_and_is_skipped(entry_points):
+    entry_points.append(EntryPoint("broken", "no_such_package_at_all:model", "test.models"))
+    entry_points.append(EntryPoint("fine", "math:pi", "test.models"))
+    models = Registry("model", "test.models")
+    assert models.names() == ["broken", "fine"]
+    with pytest.warns(
+        NeuroalignWarning, match=r"skipped: the model 'broken' comes from 'no_such_package_at_all:model'"
+    ):
+        assert [name for name, _ in models.items()] == ["fine"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert [name for name, _ in models.items()] == ["fine"]
+    with pytest.raises(UsageError, match="fails to import: ModuleNotFoundError"):
+        models.get("broken")
+
+
+def test_installed_plugin_cannot_take_over_our_names(entry_points):
+    entry_points.append(EntryPoint("pca", "math:pi", "test.models"))
+    entry_points.append(EntryPoint("pca", "neuroalign.names.syntax:Spec", "test.models"))
+    models = Registry("model", "test.models")
+    with pytest.warns(NeuroalignWarning, match="two plug-ins register the model 'pca'"):
+        assert models.get("pca").__name__ == "Spec"
