@@ -174,7 +174,6 @@ def _score_loaded(
 ) -> tuple[list[Score], list[Failure]]:
     import joblib
 
-    n_permutations, permutation_seed = shuffles
     if min(shuffles) < 0:
         raise UsageError(f"n_permutations and permutation_seed must not be negative, got {shuffles}")
     is_family = isinstance(loaded, ModelFamily)
@@ -196,19 +195,9 @@ def _score_loaded(
     created = now()
     jobs: Iterable[Any] = (
         joblib.delayed(_score_instance)(
-            each,
-            loaded_dataset,
-            wanted,
-            family,
-            join,
-            use_cache,
-            store,
-            created,
-            n_permutations,
-            permutation_seed,
-            is_sample,
+            instance, loaded_dataset, wanted, family, join, use_cache, store, created, *shuffles, is_sample
         )
-        for each in instances
+        for instance in instances
     )
     # Either keeps the order of the instances, so the output does not depend on the workers.
     try:
