@@ -1,6 +1,6 @@
 """Leaderboards: families of models in order of their scores, with a test of every two families."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -259,7 +259,7 @@ _AGAINST_BEST = [
 ]
 
 
-def _attributes_of_scores(families: Mapping[str, Sequence[Score]], names: Sequence[str]) -> dict[str, Any]:
+def _attributes_of_scores(families: Mapping[str, Sequence[Score]], names: Sequence[str]) -> dict[Hashable, Any]:
     """Return the attributes of a leaderboard that come from the scores themselves."""
     return {
         "error_over": " or ".join(

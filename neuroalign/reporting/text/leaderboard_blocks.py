@@ -112,7 +112,7 @@ def _block(columns: Sequence[str], texts: Sequence[Mapping[str, str]], headings:
     return Block({name: headings.get(name, name) for name in filled}, rows)
 
 
-def _headings(attrs: Mapping[str, Any], beside: Sequence[str]) -> dict[str, str]:
+def _headings(attrs: Mapping[Any, Any], beside: Sequence[str]) -> dict[str, str]:
     over, correction = attrs["error_over"], CORRECTIONS[attrs["correction"]]
     statistic = attrs["statistic"]
     is_value = statistic["identifier"] == "value"
@@ -137,7 +137,7 @@ def _headings(attrs: Mapping[str, Any], beside: Sequence[str]) -> dict[str, str]
     }
 
 
-def _texts_of(row: Mapping[Any, Any], beside: Sequence[str], attrs: Mapping[str, Any]) -> dict[str, str]:
+def _texts_of(row: Mapping[Any, Any], beside: Sequence[str], attrs: Mapping[Any, Any]) -> dict[str, str]:
     """Write the values of a row; missing numbers are empty."""
     family = row["family"]
     return {

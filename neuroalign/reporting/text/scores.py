@@ -258,7 +258,7 @@ def describe_failures(failures: Sequence[Failure]) -> list[str]:
     for (benchmark, reason), names in models.items():
         benchmarks.setdefault((reason, tuple(names)), []).append(benchmark)
     lines = []
-    for (reason, names), without in benchmarks.items():
-        subject = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    for (reason, failed), without in benchmarks.items():
+        subject = failed[0] if len(failed) == 1 else f"{failed[0]} and {len(failed) - 1} more"
         lines.append(f"no {', '.join(without)} for {subject}: {reason}")
     return lines
