@@ -17,9 +17,16 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.metrics import TurnedAlignment, completeness, completeness_at, lasso_cv, turned_alignment
 from neuroalign.models.model import Model
+from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
-from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
+from neuroalign.scoring.benchmark import Invariance
+from neuroalign.scoring.declared import AXIS_NUMBERS, NEURONS_WITHOUT_WEIGHT, PREDICTION_NUMBERS
+from neuroalign.scoring.resampling import AXIS_INDEX, NeuronStatistic, Resampling, Statistic
 from neuroalign.stats import weighted_mean_standard_error
+
+#: Seconds of a fit, of each turn of the tuning and of the held-out predictions, on one core, for the recording that
+#: :attr:`neuroalign.Benchmark.seconds` is measured on.
+SECONDS_OF_A_FIT, SECONDS_OF_A_TURN, SECONDS_OF_PREDICTION = 0.11, 0.15, 1.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +64,21 @@ class Alignment(LassoBenchmark):
 
     identifier: ClassVar[str] = "alignment"
     version: ClassVar[int] = 2
+    symbol: ClassVar[str] = "C"
+    numbers: ClassVar[tuple[Number, ...]] = (
+        *AXIS_NUMBERS,
+        *PREDICTION_NUMBERS,
+        Number("predicted_alignment", "C over the predicted neurons", "C of\npred."),
+        NEURONS_WITHOUT_WEIGHT,
+        Number("D", "units in the base of the logarithm (D)", "D", "count"),
+        Number("unweighted_mean", "C without weights, mean over neurons", "C un-\nweighted"),
+        Number("effective_units", "effective units of the median neuron", "eff.\nunits"),
+    )
+    control: ClassVar[str] = AXIS_INDEX
     asks_about_single_units: ClassVar[bool] = True
+    invariances: ClassVar[frozenset[Invariance]] = frozenset(
+        {"order of stimuli", "order of neurons", "sign of units", "scale of units", "order of units"}
+    )
 
     n_units: Literal["all", "informative"] | int = "all"
     turns: int = 20
@@ -105,9 +126,9 @@ class Alignment(LassoBenchmark):
             data=data,
             beside={
                 "D": result.n_units,
-                "unweighted mean": result.mean,
-                "effective units": _median(result.effective_units),
-                "neurons without weight": result.n_zero_neurons,
+                "unweighted_mean": result.mean,
+                "effective_units": _median(result.effective_units),
+                "neurons_without_weight": result.n_zero_neurons,
                 **turned.beside(responses["neuroid"].values, self.seed),
                 **power.beside,
                 **(
@@ -187,6 +208,22 @@ class Alignment(LassoBenchmark):
             terms_of="value",
         )
 
+    def expected_seconds(self, n_stimuli: int, n_neurons: int) -> float:
+        """Estimate the time of a fit, of the fits to turned neurons, and of the held-out predictions."""
+        seconds = (
+            SECONDS_OF_A_FIT + SECONDS_OF_A_TURN * self.turns + SECONDS_OF_PREDICTION * self.predictive_power
+        )
+        return seconds * super().expected_seconds(n_stimuli, n_neurons)
+
+    def effect_of_noise(self) -> str:
+        """Noise leaves fewer weights, on which C is higher."""
+        if self.rule == "min":
+            return "lowers variance explained, and hardly changes C by rule=min"
+        return (
+            "raises C, for it leaves fewer weights, and lowers variance explained. alignment[rule=min] is nearly free "
+            "of this: compare recordings, areas and animals by it, with κ"
+        )
+
     def _turned(
         self, latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, rows: NDArray[np.int64]
     ) -> "TurnedWeights":
@@ -253,7 +290,7 @@ def _convert(values: NDArray[np.float64], n_units: int, common: int) -> NDArray[
 
 def _at(score: Score, common: int) -> float:
     """Return alignment at another D; 0 stays where no unit predicts any neuron, NaN where D is not known."""
-    if score.beside.get("neurons without weight", np.nan) == score.provenance.get("n_neurons"):
+    if score.beside.get("neurons_without_weight", np.nan) == score.provenance.get("n_neurons"):
         return 0.0
     n_units = score.beside.get("D", np.nan)
     return completeness_at(score.value, int(n_units), common) if n_units >= 2 else float("nan")

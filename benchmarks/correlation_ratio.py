@@ -15,10 +15,12 @@ from neuroalign.benchmarks.turned_ratios import TurnedRatios, index_of_score, un
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.metrics import aggregate_ratios, correlation_ratio
 from neuroalign.models.model import Model
+from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
-from neuroalign.scoring.benchmark import Benchmark, self_pairs
+from neuroalign.scoring.benchmark import Benchmark, Invariance, self_pairs
 from neuroalign.scoring.chance import can_shuffle, notes_on_shuffles
-from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
+from neuroalign.scoring.declared import AXIS_NUMBERS, INFORMATIVE_UNITS, PREDICTION_NUMBERS
+from neuroalign.scoring.resampling import AXIS_INDEX, NeuronStatistic, Resampling, Statistic
 from neuroalign.stats import jackknife_standard_error, permute_stimuli
 
 
@@ -50,6 +52,18 @@ class CorrelationRatio(Benchmark):
 
     identifier: ClassVar[str] = "correlation_ratio"
     version: ClassVar[int] = 3
+    numbers: ClassVar[tuple[Number, ...]] = (
+        *AXIS_NUMBERS,
+        *PREDICTION_NUMBERS,
+        INFORMATIVE_UNITS,
+        Number("unit_proportion", "share of units that are best for a neuron", "unit pro-\nportion"),
+        Number("corrected_for_1_D", "score above 1/D: (x − 1/D)/(1 − 1/D)", "above\n1/D"),
+    )
+    control: ClassVar[str] = AXIS_INDEX
+    seconds: ClassVar[float] = 1.8
+    invariances: ClassVar[frozenset[Invariance]] = frozenset(
+        {"order of stimuli", "order of neurons", "sign of units", "scale of units", "order of units"}
+    )
     asks_about_single_units: ClassVar[bool] = True
     depends_on_n_units: ClassVar[bool] = True
 
@@ -121,9 +135,9 @@ class CorrelationRatio(Benchmark):
                 *(notes_on_shuffles(originals) if self.n_permutations else []),
             ],
             beside={
-                "informative units": int(informative.sum()),
-                "unit proportion": result.unit_proportion,
-                "corrected for 1/D": result.chance_corrected,
+                "informative_units": int(informative.sum()),
+                "unit_proportion": result.unit_proportion,
+                "corrected_for_1_D": result.chance_corrected,
                 **turned.beside(self.seed),
                 **power.beside,
             },
@@ -171,7 +185,7 @@ class CorrelationRatio(Benchmark):
         if chosen.identifier == "unit_proportion":
             return Resampling(
                 chosen,
-                read=lambda score: score.beside.get("unit proportion", np.nan),
+                read=lambda score: score.beside.get("unit_proportion", np.nan),
                 from_score=_unit_proportion,
                 reason=refit,
             )
@@ -195,7 +209,7 @@ class CorrelationRatio(Benchmark):
 
     def confounds(self, a: Score, b: Score) -> list[str]:
         """Compare what is above chance, which is higher with few units."""
-        units = [of.beside["informative units"] for of in (a, b)]
+        units = [of.beside["informative_units"] for of in (a, b)]
         above = [of.value - of.null for of in (a, b)]
         raw = a.value - b.value
         told = f"{a.model} has {units[0]:g} informative units, {b.model} {units[1]:g}"
@@ -229,7 +243,7 @@ def _unit_mean(score: Score) -> NeuronStatistic:
 
 def _unit_proportion(score: Score) -> NeuronStatistic:
     """Return the share of the informative units that are best of a drawn neuron as a function of neurons."""
-    n_informative = score.beside["informative units"]
+    n_informative = score.beside["informative_units"]
     return NeuronStatistic(
         _names(score), _best_units(score), lambda sums: (sums > 0).sum(axis=1) / n_informative
     )

@@ -17,10 +17,12 @@ from neuroalign.errors import ModelError, UsageError
 from neuroalign.metrics import match_one_to_one
 from neuroalign.metrics.inputs import constant_columns
 from neuroalign.models.model import Model
+from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
-from neuroalign.scoring.benchmark import Benchmark, self_pairs
+from neuroalign.scoring.benchmark import Benchmark, Invariance, Need, self_pairs
 from neuroalign.scoring.chance import can_shuffle, notes_on_shuffles
-from neuroalign.scoring.resampling import Resampling, Statistic
+from neuroalign.scoring.declared import AXIS_NUMBERS, INFORMATIVE_UNITS, PREDICTION_NUMBERS
+from neuroalign.scoring.resampling import AXIS_INDEX, Resampling, Statistic
 from neuroalign.stats import grouped_standard_error, permute_stimuli
 from neuroalign.stats.standard_errors import standard_error
 
@@ -63,6 +65,18 @@ class Decoding(Benchmark):
     identifier: ClassVar[str] = "decoding"
     version: ClassVar[int] = 2
     higher_is_better: ClassVar[bool] = False
+    numbers: ClassVar[tuple[Number, ...]] = (
+        *AXIS_NUMBERS,
+        *PREDICTION_NUMBERS,
+        INFORMATIVE_UNITS,
+        Number("median_r_of_matched_pairs", "median r of matched units and neurons", "median r\nof pairs"),
+    )
+    needs: ClassVar[frozenset[Need]] = frozenset({"held-out stimuli"})
+    control: ClassVar[str] = AXIS_INDEX
+    seconds: ClassVar[float] = 0.9
+    invariances: ClassVar[frozenset[Invariance]] = frozenset(
+        {"order of stimuli", "order of neurons", "scale of units"}
+    )
     asks_about_single_units: ClassVar[bool] = True
     depends_on_n_units: ClassVar[bool] = True
 
@@ -159,8 +173,8 @@ class Decoding(Benchmark):
             error_over="originals" if decoded.has_variants else "stimuli",
             null=float(np.mean(shuffled)) if shuffled else float("nan"),
             beside={
-                "informative units": int(informative.sum()),
-                "median r of matched pairs": float(np.median(matched.correlation)),
+                "informative_units": int(informative.sum()),
+                "median_r_of_matched_pairs": float(np.median(matched.correlation)),
                 **turned.beside(decoded.labels, self.seed),
                 **power.beside,
             },

@@ -14,6 +14,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.metrics import recombine
 from neuroalign.models.model import Model
+from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
 from neuroalign.scoring.benchmark import self_pairs
 from neuroalign.scoring.resampling import Resampling, Statistic
@@ -50,6 +51,13 @@ class LinearRecombination(WrappingBenchmark):
     identifier: ClassVar[str] = "linear_recombination"
     version: ClassVar[int] = 2
     is_control: ClassVar[bool] = True
+    has_ceiling: ClassVar[bool] = False
+    has_chance: ClassVar[bool] = False
+    seconds: ClassVar[float] = 0.12
+    numbers: ClassVar[tuple[Number, ...]] = (
+        Number("native", "score of the neurons themselves", "native"),
+        Number("recombined", "score of recombined neurons, mean over draws", "recom-\nbined"),
+    )
 
     kind: Literal["orthogonal", "abs_gaussian"] = "orthogonal"
     n_draws: int = 5
@@ -61,6 +69,10 @@ class LinearRecombination(WrappingBenchmark):
             raise UsageError(f"n_draws must be at least 1, not {self.n_draws}")
         if isinstance(self.wrapped, LinearRecombination):
             raise UsageError("linear_recombination cannot wrap itself; name another benchmark")
+
+    def expected_seconds(self, n_stimuli: int, n_neurons: int) -> float:
+        """Estimate the time of the score of the neurons and of each set of mixtures."""
+        return (1 + self.n_draws) * super().expected_seconds(n_stimuli, n_neurons)
 
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Score the neurons, then each set of mixtures."""
@@ -151,4 +163,4 @@ class LinearRecombination(WrappingBenchmark):
 
 def _lacks_weight(score: Score) -> bool:
     """Whether a score of weights has none at all: it is then 0 by definition, or undefined."""
-    return score.beside.get("neurons without weight", np.nan) == score.provenance.get("n_neurons")
+    return score.beside.get("neurons_without_weight", np.nan) == score.provenance.get("n_neurons")

@@ -12,6 +12,7 @@ from neuroalign.benchmarks.wrapping import WrappingBenchmark
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.models.model import Model
+from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
 from neuroalign.scoring.resampling import NeuronStatistic
 from neuroalign.stats import draw_stimuli_and_neurons
@@ -44,6 +45,10 @@ class StimulusBootstrap(WrappingBenchmark):
     identifier: ClassVar[str] = "stimulus_bootstrap"
     version: ClassVar[int] = 2
     on_request: ClassVar[bool] = True
+    seconds: ClassVar[float] = 0.1
+    numbers: ClassVar[tuple[Number, ...]] = (
+        Number("mean_of_draws", "mean over draws of stimuli", "mean of\ndraws"),
+    )
 
     n_draws: int = 50
     seed: int = 0
@@ -58,6 +63,10 @@ class StimulusBootstrap(WrappingBenchmark):
             raise UsageError(
                 "statistic=at_common_d needs the scores of all models; the terms of statistic=value serve both"
             )
+
+    def expected_seconds(self, n_stimuli: int, n_neurons: int) -> float:
+        """Estimate the time of the score and of each draw."""
+        return (1 + self.n_draws) * super().expected_seconds(n_stimuli, n_neurons)
 
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Fit all stimuli, then each draw of them."""
@@ -96,7 +105,7 @@ class StimulusBootstrap(WrappingBenchmark):
                 },
                 coords={"draw": np.arange(self.n_draws), "neuroid": responses["neuroid"].values},
             ),
-            beside={"mean of draws": float(scores.mean())},
+            beside={"mean_of_draws": float(scores.mean())},
             notes=[f"of {wrapped.identifier}", *originals.notes("draws and folds")],
             provenance={"n_stimuli": n_stimuli, **originals.provenance, "n_neurons": n_neurons},
         )

@@ -18,7 +18,9 @@ from neuroalign.metrics import (
     reliability,
 )
 from neuroalign.models.model import Model
+from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
+from neuroalign.scoring.benchmark import Invariance
 from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.stats.standard_errors import standard_error
 
@@ -46,6 +48,13 @@ class VarianceExplained(LassoBenchmark):
 
     identifier: ClassVar[str] = "variance_explained"
     version: ClassVar[int] = 3
+    seconds: ClassVar[float] = 1.3
+    numbers: ClassVar[tuple[Number, ...]] = (
+        Number("median_noise_corrected_r2", "noise-corrected r² of the median neuron", "corrected\nr²"),
+    )
+    invariances: ClassVar[frozenset[Invariance]] = frozenset(
+        {"order of stimuli", "order of neurons", "sign of units", "scale of units", "order of units"}
+    )
 
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Predict each neuron on images that the fit has not seen."""
@@ -72,7 +81,7 @@ class VarianceExplained(LassoBenchmark):
             variables["noise_corrected_r2"] = ("neuroid", corrected)
             ceiling = float(np.nanmean(split_half))
             if np.isfinite(corrected).any():
-                beside["median noise-corrected r²"] = float(np.nanmedian(corrected))
+                beside["median_noise_corrected_r2"] = float(np.nanmedian(corrected))
                 notes.append(
                     f"noise-corrected r² is over the {np.isfinite(corrected).sum()} neurons that are reliable enough"
                 )

@@ -29,7 +29,7 @@ def measure(model: na.Model, dataset: na.Dataset) -> dict[str, float]:
         "informative": int(latents["informative"].sum()),
         "disentanglement": disentanglement(fit.weights).score,
         "completeness": complete.score,
-        "effective units": float(np.nanmedian(complete.effective_units)),
+        "effective_units": float(np.nanmedian(complete.effective_units)),
         "best |r|": float(np.abs(correlations(units, factors)).max(axis=0).mean()),
         "R²": 1 - float(np.mean(np.min(fit.cv_mean, axis=1))),
     }

@@ -22,13 +22,16 @@ PHRASES = {
     r"\bwhose\b": "write 'with', 'where' or a second sentence in place of 'whose'",
     r"\banew\b": "write 'again'",
     r"\bwhatever\b": "write 'any' or 'every'",
-    r"\b(is|are|was|were) no\b(?! (longer|more|matter|fewer|less|greater|larger|smaller|higher|lower|better|worse))": "write 'is not a' or 'has no'",
+    r"\b(is|are|was|were) no\b"
+    r"(?! (longer|more|matter|fewer|less|greater|larger|smaller|higher|lower|better|worse))": (
+        "write 'is not a' or 'has no'"
+    ),
     r"\bcan(not)? be had\b": "write 'is available'",
     r"\b(is|are|was|were|be|been) told\b": "name the subject that says it",
     r"\b(has|have|had|takes?|needs?|is|are|gives?|with) none\b": "repeat the noun after 'no'",
     r"\bthat is none\b": "repeat the noun",
     r"\black for\b": "write 'are missing because'",
-    r"\bmust needs\b|\bsave for\b|\bbut for\b|\bnought\b|\bthereof\b|\btherein\b|\bwherein\b|\bhitherto\b": "use a modern phrase",
+    r"\b(must needs|save for|but for|nought|thereof|therein|wherein|hitherto)\b": "use a modern phrase",
 }
 #: Names of variables that say nothing; a variable is named after the thing in it.
 NAMES = frozenset(

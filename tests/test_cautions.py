@@ -5,19 +5,19 @@ from dataclasses import replace
 
 import pytest
 
-from neuroalign.results.cautions import (
+from neuroalign.results.score import Score, summarise
+from neuroalign.scoring.cautions import (
     cautions,
     cautions_of_instances,
     is_readable,
     merge_cautions,
 )
-from neuroalign.results.score import Score, summarise
 
 SOUND = {
     "variance_explained": 0.5,
     "explained_share": 0.8,
     "predicted_neurons": 30.0,
-    "neurons without weight": 3.0,
+    "neurons_without_weight": 3.0,
     "axis_index": 0.2,
     "regenerated": 0.5,
     "turned": 0.4,
@@ -26,7 +26,7 @@ SOUND = {
 
 def make(model="pca", value=0.5, benchmark="alignment", n_neurons=33, **beside):
     provenance = {} if n_neurons is None else {"n_neurons": n_neurons}
-    names = {"without": "neurons without weight"}
+    names = {"without": "neurons_without_weight"}
     numbers = {names.get(name, name): number for name, number in beside.items()}
     return Score(
         value=value,

@@ -16,15 +16,15 @@ from neuroalign.cli import run
 from neuroalign.cli.compare import screen
 from neuroalign.comparison import Sample, generalise, make_sample
 from neuroalign.comparison.axes import read_axes
-from neuroalign.comparison.groups import installed_benchmark
 from neuroalign.comparison.wording import conclude, explain
 from neuroalign.errors import UnknownNameError, UsageError
 from neuroalign.metrics import aggregate_ratios, completeness, completeness_at
 from neuroalign.metrics import reliability as split_half
 from neuroalign.models.model import FixedFamily
-from neuroalign.results.cautions import cautions
 from neuroalign.results.score import Score, summarise
 from neuroalign.scoring.benchmark import load_benchmark
+from neuroalign.scoring.cautions import cautions
+from neuroalign.scoring.declared import installed_benchmark
 from neuroalign.scoring.resampling import Resampling, Statistic
 from neuroalign.stats import bootstrap_weighted_difference
 
@@ -266,7 +266,7 @@ def test_alignment_at_a_common_d_is_that_of_the_weights_at_this_d(dataset):
     counts = np.array([np.ones(12), np.eye(12)[0], np.zeros(12)])
     one = completeness(small.data["weights"].values[:, :1], n_units=10).score
     np.testing.assert_allclose(statistic(counts), [at_ten, one, 0.0], atol=1e-12)
-    zero = replace(small, value=0.0, beside={**small.beside, "neurons without weight": 12})
+    zero = replace(small, value=0.0, beside={**small.beside, "neurons_without_weight": 12})
     assert common.read(zero) == 0.0
     with pytest.raises(UsageError, match="at_common_d needs the scores of all models"):
         QUICK.resampling("at_common_d")
@@ -549,7 +549,7 @@ def test_other_explanations_are_named(dataset, pair):
         )
         instances = [
             replace(
-                one, data=data, provenance={"trained_on": trained}, beside={"neurons without weight": 2.0}
+                one, data=data, provenance={"trained_on": trained}, beside={"neurons_without_weight": 2.0}
             )
             for one in score.instances
         ]

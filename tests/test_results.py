@@ -215,11 +215,11 @@ def test_family_keeps_what_belongs_beside_its_score():
     provenance = {"simulated": True, "join": "exact", "latents_hash": "of one instance"}
     members = [
         make_score(0.5, beside={"D": 10}, provenance=provenance),
-        make_score(0.7, beside={"D": 20, "effective units": float("nan")}, provenance=provenance),
+        make_score(0.7, beside={"D": 20, "effective_units": float("nan")}, provenance=provenance),
     ]
     family = summarise(members, family="f")
     assert family.beside["D"] == 15
-    assert np.isnan(family.beside["effective units"])
+    assert np.isnan(family.beside["effective_units"])
     assert family.provenance == {"simulated": True, "join": "exact"}
 
 

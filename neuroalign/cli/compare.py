@@ -128,7 +128,7 @@ def screen(result: "Comparison") -> str:
     from tabulate import tabulate
 
     from neuroalign.comparison.wording import describe_difference
-    from neuroalign.results.cautions import MARK, is_readable
+    from neuroalign.scoring.cautions import MARK, is_readable
 
     a, b = result.a, result.b
     kind = "simulated neurons" if result.simulated else "recorded neurons"

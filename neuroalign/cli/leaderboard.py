@@ -113,25 +113,20 @@ def leaderboard(
 
 def _what_is_missing(tables: "Sequence[pd.DataFrame]") -> list[str]:
     """Say which leaderboards have no level of chance, no ceiling or no tests, and how to get them."""
-    from neuroalign.names.registry import benchmarks
+    from neuroalign.scoring.declared import has_ceiling, has_chance
 
     ranked = [each for each in tables if len(each)]
     no_chance = [
         table.attrs["name"]
         for table in ranked
-        if table["null"].isna().all()
-        # Shuffled stimuli say nothing of the drop that a control measures.
-        and not (
-            table.attrs["benchmark"] in benchmarks and benchmarks.get(table.attrs["benchmark"]).is_control
-        )
+        if table["null"].isna().all() and has_chance(table.attrs["benchmark"])
     ]
     no_ceiling = [
         each.attrs["name"]
         for each in ranked
         if each["ceiling"].isna().all()
         and "neuron_subset" not in set(each["family"])
-        # Of a control there is none.
-        and not (each.attrs["benchmark"] in benchmarks and benchmarks.get(each.attrs["benchmark"]).is_control)
+        and has_ceiling(each.attrs["benchmark"])
     ]
     notes = []
     if no_chance:

@@ -90,8 +90,8 @@ def score(
     from neuroalign.models.loading import load_model
     from neuroalign.models.model import ModelFamily
     from neuroalign.names.registry import benchmarks as registered
-    from neuroalign.results.cautions import cautions
     from neuroalign.scoring.benchmark import load_benchmark
+    from neuroalign.scoring.cautions import cautions
     from neuroalign.scoring.evaluate import score_all
 
     if jobs == 0 or jobs < -1:

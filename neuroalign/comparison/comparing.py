@@ -27,10 +27,10 @@ from neuroalign.errors import NeuroalignError, NeuroalignWarning, UsageError
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.loading import load_model
 from neuroalign.models.model import Model, ModelFamily
-from neuroalign.results.cautions import cautions
 from neuroalign.results.score import Score, summarise
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark, load_benchmark
+from neuroalign.scoring.cautions import cautions
 from neuroalign.scoring.evaluate import score_all
 from neuroalign.scoring.resampling import AXIS_INDEX, Resampling, Statistic
 from neuroalign.stats import Equivalence
@@ -131,7 +131,7 @@ def compare(
     a, b = (summary(model, n_permutations) for model in loaded)
     if ceiling == "auto":
         ceiling = None if chosen.identifier == AXIS_INDEX else "neuron_subset"
-    top = None if ceiling is None or by.is_control else _ceiling(ceiling, loaded_dataset, summary)
+    top = None if ceiling is None or not by.has_ceiling else _ceiling(ceiling, loaded_dataset, summary)
     declared = [getattr(model, "is_sample", None) for model in loaded]
     samples = _samples(by, chosen.identifier, (a, b), declared)
     if n_stimulus_resamples:

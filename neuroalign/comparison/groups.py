@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from neuroalign.comparison.samples import Sample, make_sample
 from neuroalign.comparison.score_groups import ScoreGroup
 from neuroalign.errors import NeuroalignError
-from neuroalign.names.registry import benchmarks
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
-from neuroalign.scoring.benchmark import Benchmark, make_benchmark
+from neuroalign.scoring.benchmark import Benchmark
+from neuroalign.scoring.declared import installed_benchmark
 from neuroalign.scoring.resampling import Resampling, Statistic
 
 #: The arrays of so many scores by one benchmark are read without being asked for, which takes about two seconds.
@@ -163,31 +162,3 @@ def _at_common_d(benchmark: Benchmark, scores: list[Score]) -> Resampling:
     bases = {base for base in bases if base >= 2}
     has_d = any(statistic.identifier == "at_common_d" for statistic in benchmark.statistics)
     return benchmark.resampling("at_common_d" if has_d and len(bases) > 1 else "value", scores)
-
-
-def installed_benchmark(name: str, version: int, options: Mapping[str, Any]) -> Benchmark | None:
-    """Return the installed benchmark with the options of a score.
-
-    Parameters
-    ----------
-    name : str
-        Identifier.
-    version : int
-    options : mapping
-        As a score records them: a benchmark of benchmarks adds the version of the wrapped one.
-
-    Returns
-    -------
-    Benchmark or None
-        None where the benchmark, or the one that it wraps, is missing or has another version.
-    """
-    if name not in benchmarks:
-        return None
-    given = {option: value for option, value in options.items() if option != "benchmark_version"}
-    try:
-        benchmark = make_benchmark(name, benchmarks.get(name), given)
-    except NeuroalignError:
-        return None
-    wrapped = benchmark.options().get("benchmark_version")
-    same = benchmark.version == version and options.get("benchmark_version") == wrapped
-    return benchmark if same else None

@@ -19,10 +19,10 @@ from neuroalign.comparison.samples import draw_together
 from neuroalign.comparison.score_groups import ScoreGroup, group_scores
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.results.cautions import cautions_of_instances, is_readable
 from neuroalign.results.score import TRAINED_ON, Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark, load_benchmark
+from neuroalign.scoring.cautions import cautions_of_instances, is_readable
 from neuroalign.scoring.resampling import Statistic
 from neuroalign.stats.standard_errors import standard_error
 
@@ -171,7 +171,7 @@ def rank(
         ``value_``), ``n_neurons`` that were drawn and ``no_neurons``, why for some or all families there were none,
         ``no_sample`` (why some families are tested over neurons only), ``welch_only`` (pairs that differ by Welch's
         test, but are not shown to over instances and neurons), ``reliability``, ``left_out``,
-        ``cautions`` (for each family, see :mod:`neuroalign.results.cautions`), ``unreadable`` (families that
+        ``cautions`` (for each family, see :mod:`neuroalign.scoring.cautions`), ``unreadable`` (families that
         must not be
         interpreted) and ``trained_on`` (for families that were trained on the images of another dataset, notes that
         say so).

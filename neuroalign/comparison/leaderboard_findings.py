@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from neuroalign.results.cautions import MARK
+from neuroalign.scoring.cautions import MARK
 
 
 def describe_findings(table: pd.DataFrame) -> list[str]:

@@ -61,7 +61,7 @@ class Comparison:
     reliability : float
         Median split-half reliability of the neurons; NaN without trials.
     cautions : mapping of str to sequence of str
-        For a and b, which of their numbers must not be read, and why; see :func:`neuroalign.results.cautions.cautions`.
+        For a and b, which of their numbers must not be read, and why; see :func:`neuroalign.scoring.cautions.cautions`.
     confounds : sequence of str
         What else could explain the difference.
     verdict : {"a", "b", "neither"}

@@ -8,9 +8,10 @@ import numpy as np
 from neuroalign.comparison.axes import describe_chance, format_p, is_above_chance, read_axes
 from neuroalign.comparison.inference import Inference
 from neuroalign.comparison.samples import Sample, instances_of
-from neuroalign.results.cautions import cautions, is_readable
-from neuroalign.results.labels import join_words
+from neuroalign.results.numbers import join_words
 from neuroalign.results.score import Score
+from neuroalign.scoring.cautions import cautions, is_readable
+from neuroalign.scoring.declared import effect_of_noise, name_score
 from neuroalign.scoring.resampling import AXIS_INDEX, Statistic
 
 #: A test calls two models different below it.
@@ -170,7 +171,7 @@ def explain(
         )
     elif n_matched:
         sentences.append(f"Matched neurons: both models predict only {n_matched} neurons above chance.")
-    without = [score.beside.get("neurons without weight", float("nan")) for score in both]
+    without = [score.beside.get("neurons_without_weight", float("nan")) for score in both]
     if np.isfinite(without).all() and max(without) > 0:
         sentences.append(
             f"Neurons without weight: {without[0]:g} for {a.model}, {without[1]:g} for {b.model}; they do not "
@@ -190,7 +191,7 @@ def _describe_axes(score: Score) -> str:
     median = "median p" if axes.n > 1 else "p"
     verdict = "are special" if axes.special else "are not special"
     turned = f"{axes.turned:.3f}" + (f" ± {axes.turned_sd:.3f}" if np.isfinite(axes.turned_sd) else "")
-    name = "C" if score.benchmark == "alignment" else f"the {score.benchmark.replace('_', ' ')}"
+    name = name_score(score.benchmark)
     return (
         f"Axes: the axes of {score.model} {verdict} (κ = {axes.index:.3f}{error}, {median} = {format_p(axes.p)}"
         f"{passing}); {name} is {axes.native:.3f}, with neurons regenerated from linear tuning {axes.regenerated:.3f}, "
@@ -205,14 +206,7 @@ def _describe_reliability(score: Score, reliability: float) -> str:
         if np.isfinite(reliability)
         else "it is not known without single trials"
     )
-    if score.benchmark != "alignment":
-        return f"Reliability: {known}; noise lowers variance explained."
-    if score.options.get("rule") == "min":
-        return f"Reliability: {known}; noise lowers variance explained, and hardly changes C by rule=min."
-    return (
-        f"Reliability: {known}; noise raises C, for it leaves fewer weights, and lowers variance explained. "
-        "alignment[rule=min] is nearly free of this: compare recordings, areas and animals by it, with κ."
-    )
+    return f"Reliability: {known}; noise {effect_of_noise(score) or 'lowers variance explained'}."
 
 
 def _describe_training(a: Score, b: Score) -> list[str]:

@@ -17,8 +17,19 @@ from neuroalign.errors import UsageError, unknown_name
 from neuroalign.models.model import Model
 from neuroalign.names.registry import benchmarks
 from neuroalign.names.syntax import parse_spec
+from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
 from neuroalign.scoring.resampling import Resampling, Statistic
+
+#: What a benchmark can require besides latents and responses.
+Need = Literal["images", "decoder", "held-out stimuli", "single trials"]
+#: Transformations of stimuli, neurons or units under which a benchmark can claim the same score.
+Invariance = Literal[
+    "order of stimuli", "order of neurons", "sign of units", "scale of units", "order of units"
+]
+
+#: Size of the recording that :attr:`Benchmark.seconds` is measured on.
+TIMED_STIMULI, TIMED_NEURONS = 2_100, 159
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,15 +45,32 @@ class Benchmark(ABC):
     #: Raised when the same input would give another number.
     version: ClassVar[int] = 1
     higher_is_better: ClassVar[bool] = True
-    #: Whether the number depends on the model's decoder as well as on its latents.
+    #: Symbol of the score in tables and sentences, such as "C"; by default the identifier in words.
+    symbol: ClassVar[str] = ""
+    #: Numbers beside the score, in the order of tables. Keys of ``Score.beside`` that are not declared keep their
+    #: identifier as their label.
+    numbers: ClassVar[tuple[Number, ...]] = ()
+    #: Requirements besides latents and responses.
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    #: Transformations of the units that leave the score as it is, up to rounding.
+    invariances: ClassVar[frozenset[Invariance]] = frozenset({"order of stimuli"})
+    #: Whether the score depends on the model's decoder as well as on its latents.
     uses_decoder: ClassVar[bool] = False
-    #: Whether it compares a score with another one, so that subsets of neurons are no ceiling of it.
+    #: Whether the benchmark is a control: it compares a score with another one and ranks no models.
     is_control: ClassVar[bool] = False
-    #: Whether it asks about single units, so that a number means little where the model predicts no neuron.
+    #: Whether subsets of the recorded neurons, as a model, bound the score.
+    has_ceiling: ClassVar[bool] = True
+    #: Whether shuffled stimuli give a level of chance.
+    has_chance: ClassVar[bool] = True
+    #: Identifier of the number that tells special axes from others; empty for a benchmark without such a control.
+    control: ClassVar[str] = ""
+    #: Whether the benchmark asks about single units: its score means little where the model predicts no neuron.
     asks_about_single_units: ClassVar[bool] = False
-    #: Whether scores depend on the number of informative units, so that models are compared at a matched number.
+    #: Whether scores depend on the number of informative units: models are compared at a matched number, too.
     depends_on_n_units: ClassVar[bool] = False
-    #: Whether models are scored by it only where it is named, since it takes many times as long as others.
+    #: Seconds for one score of 2,100 stimuli, 159 neurons and 50 units, measured on one core.
+    seconds: ClassVar[float] = 1.0
+    #: Whether a model is scored by the benchmark only on request, because a score takes many times as long as others.
     on_request: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -75,6 +103,25 @@ class Benchmark(ABC):
     ) -> tuple[xr.DataArray, xr.DataArray]:
         """Return the model's latents and the dataset's responses, paired by stimulus id in sorted order."""
         return align(model.latents(dataset.stimuli), dataset.responses, join=join)
+
+    def expected_seconds(self, n_stimuli: int, n_neurons: int) -> float:
+        """Estimate how long one score takes on one core, before any score has been timed.
+
+        Parameters
+        ----------
+        n_stimuli, n_neurons : int
+            Size of the recording.
+
+        Returns
+        -------
+        float
+            Seconds; by default :attr:`seconds` in proportion to the size of the recording.
+        """
+        return self.seconds * n_stimuli * n_neurons / (TIMED_STIMULI * TIMED_NEURONS)
+
+    def effect_of_noise(self) -> str:
+        """Say in a clause how noise of the neurons changes the score, after "noise ..."; empty where unknown."""
+        return ""
 
     def confounds(self, a: Score, b: Score) -> list[str]:
         """Say in sentences what other than the neurons could explain the difference of two families or models.

@@ -18,9 +18,9 @@ from neuroalign.comparison.leaderboard_findings import describe_cautions
 from neuroalign.comparison.score_groups import ScoreGroup
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.files.home import atomic_path
-from neuroalign.results.cautions import LEAST_VARIANCE, MARK
-from neuroalign.results.labels import join_words
+from neuroalign.results.numbers import join_words
 from neuroalign.results.score import Score
+from neuroalign.scoring.cautions import LEAST_VARIANCE, MARK
 from neuroalign.studies.evidence import Evidence
 from neuroalign.studies.figures import Picture, in_sections
 from neuroalign.studies.findings import Finding, Verdict

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroalign import comparison
-from neuroalign.comparison.groups import installed_benchmark
 from neuroalign.comparison.samples import has_seeds
 from neuroalign.errors import NeuroalignError, unknown_name
 from neuroalign.results.score import Score
+from neuroalign.scoring.declared import installed_benchmark
 from neuroalign.scoring.resampling import (
     AXIS_INDEX,
     NeuronStatistic,

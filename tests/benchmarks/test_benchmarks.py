@@ -94,14 +94,14 @@ def test_numbers_without_which_a_score_misleads(dataset):
     model = factors_of(dataset)
     alignment = score(model, dataset, "alignment", use_cache=False)
     assert alignment.beside["D"] == 4
-    assert alignment.beside["effective units"] == pytest.approx(1.0, abs=0.05)
-    assert alignment.beside["neurons without weight"] == 0
+    assert alignment.beside["effective_units"] == pytest.approx(1.0, abs=0.05)
+    assert alignment.beside["neurons_without_weight"] == 0
     ratio = score(model, dataset, "correlation_ratio[turns=0,predictive_power=False]", use_cache=False)
     corrected = (ratio.value - 1 / 4) / (1 - 1 / 4)
     assert ratio.beside == {
-        "informative units": 4,
-        "unit proportion": 1.0,
-        "corrected for 1/D": pytest.approx(corrected),
+        "informative_units": 4,
+        "unit_proportion": 1.0,
+        "corrected_for_1_D": pytest.approx(corrected),
     }
     assert set(score(model, dataset, "correlation_ratio[turns=2]", use_cache=False).beside) == {
         *ratio.beside,
@@ -112,7 +112,7 @@ def test_numbers_without_which_a_score_misleads(dataset):
     recombined = score(model, dataset, "linear_recombination[n_draws=2]", use_cache=False)
     assert recombined.value == pytest.approx(recombined.beside["native"] - recombined.beside["recombined"])
     explained = score(model, dataset, "variance_explained", use_cache=False)
-    assert explained.beside["median noise-corrected r²"] == pytest.approx(1.0, abs=0.05)
+    assert explained.beside["median_noise_corrected_r2"] == pytest.approx(1.0, abs=0.05)
 
 
 @pytest.mark.parametrize("name", ["alignment[turns=0]", "correlation_ratio[turns=0]"])
@@ -178,7 +178,7 @@ def test_mixtures_that_no_unit_predicts_give_no_drop(dataset, monkeypatch):
         made = whole(self, model, dataset, **options)
         calls.append(made)
         if len(calls) in lost:
-            beside = {**made.beside, "neurons without weight": dataset.responses.sizes["neuroid"]}
+            beside = {**made.beside, "neurons_without_weight": dataset.responses.sizes["neuroid"]}
             return replace(made, value=0.0, beside=beside)
         return made
 
@@ -206,7 +206,7 @@ def test_mixtures_that_no_unit_predicts_give_no_drop(dataset, monkeypatch):
 
 def test_alignment_has_the_unweighted_mean_beside_it(dataset):
     result = score(factors_of(dataset), dataset, "alignment", use_cache=False)
-    assert result.beside["unweighted mean"] == pytest.approx(float(result.data["alignment"].mean()))
+    assert result.beside["unweighted_mean"] == pytest.approx(float(result.data["alignment"].mean()))
     strength = np.abs(result.data["weights"].values).sum(axis=0)
     assert result.value == pytest.approx(np.average(result.data["alignment"].values, weights=strength))
 
@@ -362,5 +362,5 @@ def test_dead_units_raise_the_paper_score_but_not_the_informative_one(dataset):
 def test_noise_explains_nothing_however_few_the_stimuli(dataset_factory):
     dataset = dataset_factory(n_stimuli=40)
     result = score(noise(dataset, n_units=3), dataset, "variance_explained", use_cache=False)
-    assert abs(result.beside["median noise-corrected r²"]) < 0.05
+    assert abs(result.beside["median_noise_corrected_r2"]) < 0.05
     assert np.isfinite(result.data["noise_corrected_r2"]).all()

@@ -98,7 +98,7 @@ def test_pure_noise_scores_near_chance(single):
     alignment = score(model, single, "alignment[turns=0]", use_cache=False)
     # The one-standard-error rule leaves neurons that no unit predicts without any weight.
     assert alignment.value < 0.05
-    assert alignment.beside["neurons without weight"] > 150
+    assert alignment.beside["neurons_without_weight"] > 150
     assert alignment.beside["variance_explained"] == explained.value
     assert alignment.beside["predicted_neurons"] < 0.1 * 159
     ratio = score(model, single, "correlation_ratio[turns=0]", use_cache=False)

@@ -10,9 +10,9 @@ from neuroalign.results.score import Score
 
 BESIDE = {
     "D": 50.0,
-    "unweighted mean": 0.6,
-    "effective units": 4.9,
-    "neurons without weight": 24.0,
+    "unweighted_mean": 0.6,
+    "effective_units": 4.9,
+    "neurons_without_weight": 24.0,
     "axis_index": 0.61,
     "axis_index_error": 0.03,
     "axis_index_p": 1 / 21,

@@ -27,7 +27,7 @@ def make_score(value=0.5, model="m[seed=0]", **fields):
         "benchmark": "b",
         "benchmark_version": 1,
         "options": {"n": 3, "rule": "1se", "scale": 1.0, "grid": (1, 2), "none": None},
-        "beside": {"D": 2.0, "effective units": float("nan")},
+        "beside": {"D": 2.0, "effective_units": float("nan")},
         "notes": ("one",),
         "data": arrays,
     }

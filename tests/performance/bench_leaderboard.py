@@ -81,7 +81,7 @@ def template(name, dataset):
         benchmark_version=loaded.version,
         options=loaded.options(),
         higher_is_better=loaded.higher_is_better,
-        beside={"D": 50.0, "effective units": 1.5},
+        beside={"D": 50.0, "effective_units": 1.5},
         provenance={"created": "2026-01-01T00:00:00+00:00", "dataset_hash": dataset.content_hash},
     )
 

@@ -89,7 +89,7 @@ def test_correlation_ratio_over_unit_proportion(score, drawn):
             family,
             "correlation_ratio",
             null=null,
-            beside={"unit proportion": share},
+            beside={"unit_proportion": share},
         )
         for family, n, value, null, share in [
             ("pca", 10, 0.3, 0.24, 1.0),

@@ -37,7 +37,7 @@ def site(dataset, tmp_path):
                 beside={
                     "variance_explained": explained,
                     "explained_share": explained / 0.8,
-                    "neurons without weight": 5.0,
+                    "neurons_without_weight": 5.0,
                     "axis_index_p": 0.0004,
                 },
                 provenance={"dataset_hash": dataset.content_hash, "n_neurons": 12, "simulated": True},

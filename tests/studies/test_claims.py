@@ -252,7 +252,7 @@ class TestReading:
     def test_no_weights_stay_zero_at_every_d(self):
         dead = with_neurons("dead", [0.5, 0.5], [1.0, 1.0], d=10)
         data = dead.data.assign(weights=0 * dead.data["weights"], alignment=dead.data["alignment"] * np.nan)
-        beside = {"D": 10, "neurons without weight": 2}
+        beside = {"D": 10, "neurons_without_weight": 2}
         zero = score("dead", 0.0, data=data, beside=beside, provenance={"n_neurons": 2})
         given = evidence(dead=[zero], many=[score("many", 0.5, beside={"D": 50})])
         assert samples(given, "alignment", read="common D")["dead"].values.tolist() == [0.0]
@@ -268,8 +268,8 @@ class TestReading:
         )
 
     def test_a_number_beside_the_value(self):
-        given = evidence(a=[score("a", 0.4, beside={"unit proportion": 0.7})])
-        assert samples(given, "alignment", read="unit proportion")["a"].values.tolist() == [0.7]
+        given = evidence(a=[score("a", 0.4, beside={"unit_proportion": 0.7})])
+        assert samples(given, "alignment", read="unit_proportion")["a"].values.tolist() == [0.7]
         with pytest.raises(NeuroalignError, match="did you mean unit proportion"):
             samples(given, "alignment", read="unit proportions")
 
@@ -655,7 +655,7 @@ class TestOptions:
                 benchmark="correlation_ratio",
                 options={"aggregate": aggregate},
                 data=data,
-                beside={"informative units": 2, "unit proportion": 1.0},
+                beside={"informative_units": 2, "unit_proportion": 1.0},
             )
             for seed in range(2)
         ]

@@ -223,7 +223,7 @@ class _Gathering:
             yield Gathered(name, reason="the arrays of the scores cannot be read")
         elif all(group.benchmark in each.data for each in whole):
             yield _drawn(name, neurons_in_order, whole, styles=self.styles)
-        if all("unit proportion" in each.beside for each in scores):
+        if all("unit_proportion" in each.beside for each in scores):
             yield _drawn(
                 f"unit_proportion_{group.name}",
                 correlation_ratio_against_unit_proportion,

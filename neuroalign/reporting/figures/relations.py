@@ -163,11 +163,11 @@ def correlation_ratio_against_unit_proportion(
     handles = []
     chance = False
     for family, of in families.items():
-        if any("unit proportion" not in each.beside for each in of):
+        if any("unit_proportion" not in each.beside for each in of):
             raise UsageError(
                 f"the scores of {family} by {of[0].benchmark} have no unit proportion; give scores by correlation_ratio"
             )
-        proportion = np.array([each.beside["unit proportion"] for each in of])
+        proportion = np.array([each.beside["unit_proportion"] for each in of])
         style = look[family]
         nulls = np.array([each.null for each in of])
         chance |= bool(np.isfinite(nulls).any())

@@ -32,8 +32,8 @@ from neuroalign.reporting.figures.style import (
     new_axes,
     shown,
 )
-from neuroalign.results.cautions import MARK, cautions_of_instances, is_readable
 from neuroalign.results.score import Score
+from neuroalign.scoring.cautions import MARK, cautions_of_instances, is_readable
 from neuroalign.scoring.resampling import AXIS_INDEX, Statistic
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def scores_by_family(
         for a single instance), a band over each row from the lowest to the highest chance level of its instances, and
         one over all rows for the ceiling: the 95 % interval of its mean. An open bar spans the scores of the neurons
         with turned tuning, where scores have them. Scores that are NaN are counted beside the family's name. Families
-        that must not be interpreted (:func:`neuroalign.results.cautions.is_readable`) are hatched and have a
+        that must not be interpreted (:func:`neuroalign.scoring.cautions.is_readable`) are hatched and have a
         mark; the cautions of all families are below the figure.
 
     Raises

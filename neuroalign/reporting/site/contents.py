@@ -15,10 +15,11 @@ from neuroalign.comparison.score_groups import ScoreGroup
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.metrics import reliability
 from neuroalign.reporting.site.names import anchor, page_name
-from neuroalign.results.cautions import cautions
-from neuroalign.results.labels import label_of, write_number
+from neuroalign.results.numbers import write_number
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
+from neuroalign.scoring.cautions import cautions
+from neuroalign.scoring.declared import number_of, symbol_of
 from neuroalign.stats import pairwise_matrix
 
 # Dimensions along which arrays are drawn, and what one point of them is.
@@ -81,7 +82,8 @@ def board(group: ScoreGroup, table: pd.DataFrame) -> dict[str, Any]:
         "is_control": table.attrs["is_control"],
         "statistic": statistic["label"],
         "is_value": is_value,
-        "value_label": "C" if group.benchmark == "alignment" else group.benchmark.replace("_", " "),
+        "benchmark": group.benchmark,
+        "value_label": symbol_of(group.benchmark),
         "value_statistic": (table.attrs["value_statistic"] or {}).get("label", ""),
         "beside": [name.removeprefix(BESIDE) for name in beside],
         "findings": describe_findings(table),
@@ -271,15 +273,15 @@ def _sortable(value: float | None) -> str:
     return "" if value is None or not math.isfinite(value) else repr(float(value))
 
 
-def _beside(value: float, name: str) -> str:
+def _beside(value: float, name: str, benchmark: str) -> str:
     """Write a number beside a score."""
-    kind = label_of(name).kind
+    kind = number_of(benchmark, name).kind
     return _p(value) if kind == "p" else write_number(value, kind).replace("-", "−")
 
 
-def _label(name: str) -> str:
+def _label(name: str, benchmark: str) -> str:
     """Name a number beside a score."""
-    return label_of(name).text
+    return number_of(benchmark, name).label
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

@@ -18,8 +18,9 @@ from neuroalign.comparison.leaderboard import (
     WHAT_THE_TEST_COVERS,
 )
 from neuroalign.comparison.leaderboard_findings import describe_cautions, describe_findings
-from neuroalign.results.cautions import MARK
-from neuroalign.results.labels import label_of, write_number
+from neuroalign.results.numbers import write_number
+from neuroalign.scoring.cautions import MARK
+from neuroalign.scoring.declared import number_of, symbol_of
 
 CORRECTIONS = {"holm": "Holm", "bh": "BH"}
 
@@ -151,7 +152,7 @@ def _blocks(
     over, correction = table.attrs["error_over"], CORRECTIONS[table.attrs["correction"]]
     statistic = table.attrs["statistic"]
     is_value = statistic["identifier"] == "value"
-    value = "C" if table.attrs["benchmark"] == "alignment" else table.attrs["benchmark"].replace("_", " ")
+    value = symbol_of(table.attrs["benchmark"])
     headings = {
         "mean": "mean" if is_value else textwrap.fill(statistic["label"], 14),
         "interval": "95 % interval",
@@ -175,12 +176,19 @@ def _blocks(
         {
             **{name: number(str(name), value) if name not in _TEXT else value for name, value in row.items()},
             **{name: _interval(row, bounds, number) for name, bounds in _INTERVALS.items()},
-            **{name: "" if math.isnan(row[name]) else _number_beside(name, row[name]) for name in beside},
+            **{
+                name: ""
+                if math.isnan(row[name])
+                else _number_beside(table.attrs["benchmark"], name, row[name])
+                for name in beside
+            },
             "family": f"{row['family']} {MARK}" if row["family"] in unreadable else row["family"],
         }
         for row in table.to_dict("records")
     ]
-    headings |= {name: label_of(name.removeprefix(BESIDE)).heading for name in beside}
+    headings |= {
+        name: number_of(table.attrs["benchmark"], name.removeprefix(BESIDE)).heading for name in beside
+    }
     # Where families are ranked by the score, its column would say the same twice.
     scores = [name for name in _SCORES if not (is_value and name == "value")]
     columns_beside = [name for name in [*_BESIDE[1:], *beside] if any(text[name] for text in texts)]
@@ -210,8 +218,10 @@ def _blocks(
     return laid_out
 
 
-def _number_beside(name: str, value: float) -> str:
-    return write_number(value, label_of(name.removeprefix(BESIDE)).kind)
+def _number_beside(benchmark: str, name: str, value: float) -> str:
+    if math.isnan(value):
+        return ""
+    return write_number(value, number_of(benchmark, name.removeprefix(BESIDE)).kind)
 
 
 def _in_width(columns: Sequence[str]) -> list[list[str]]:

@@ -10,9 +10,10 @@ from typing import Any
 from tabulate import tabulate
 
 from neuroalign.names.syntax import format_spec
-from neuroalign.results.cautions import MARK, is_readable, merge_cautions_of_instances
-from neuroalign.results.labels import label_of, write_number
+from neuroalign.results.numbers import write_number
 from neuroalign.results.score import Score
+from neuroalign.scoring.cautions import MARK, is_readable, merge_cautions_of_instances
+from neuroalign.scoring.declared import number_of, symbol_of
 from neuroalign.stats.standard_errors import standard_error
 
 #: What the p-value of ``--permutations`` tests.
@@ -29,7 +30,7 @@ _SE = "SE of the mean"
 _MOST_ROWS = 20
 
 # Keys of ``Score.beside`` that come first, and keys that stand elsewhere: in the column of κ and in the title.
-_FIRST = ("axis_index_p", "turned", "variance_explained", "explained_share", "neurons without weight")
+_FIRST = ("axis_index_p", "turned", "variance_explained", "explained_share", "neurons_without_weight")
 _SPECIAL = "axis_index_special"
 _ELSEWHERE = ("axis_index", "axis_index_error", "reliability")
 
@@ -217,13 +218,14 @@ def _lay_out(headings: Sequence[str], rows: Sequence[Sequence[str]], named: int)
 
 def _columns(scores: Sequence[Score]) -> list[_Column]:
     """Return the numbers of the scores of all instances, those without which the score misleads first."""
-    name = "C" if scores[0].benchmark.startswith("alignment") else "score"
+    benchmark = scores[0].benchmark
+    name = symbol_of(benchmark, "score")
     columns = [_pairs(name, name, [(score.value, score.error) for score in scores])]
     keys = list(dict.fromkeys(key for score in scores for key in score.beside))
     if "axis_index" in keys:
         numbers = [(_beside(score, "axis_index"), _beside(score, "axis_index_error")) for score in scores]
-        label = label_of("axis_index")
-        columns.append(_pairs(label.text, label.heading, numbers))
+        index = number_of(benchmark, "axis_index")
+        columns.append(_pairs(index.label, index.heading, numbers))
     first = [key for key in _FIRST if key in keys]
     last = [key for key in keys if key not in (*_FIRST, *_ELSEWHERE)]
     # The line of the axes says as much where all instances are alike.
@@ -264,11 +266,11 @@ def _pairs(text: str, heading: str, numbers: Sequence[tuple[float, float]]) -> _
 
 
 def _of_key(key: str, scores: Sequence[Score]) -> _Column:
-    label = label_of(key)
+    number = number_of(scores[0].benchmark, key)
     values = [_beside(score, key) for score in scores]
     # The line of the axes and the p-values of the instances say more than a mean.
-    mean = "" if label.kind in ("p", "flag") else write_number(_mean(values), label.kind)
-    return _Column(label.text, label.heading, [write_number(value, label.kind) for value in values], mean)
+    mean = "" if number.kind in ("p", "flag") else write_number(_mean(values), number.kind)
+    return _Column(number.label, number.heading, [write_number(value, number.kind) for value in values], mean)
 
 
 def _beside(score: Score, key: str) -> float:

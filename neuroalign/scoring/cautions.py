@@ -3,8 +3,9 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from neuroalign.results.labels import join_words, name_benchmark
+from neuroalign.results.numbers import join_words, name_benchmark
 from neuroalign.results.score import Score
+from neuroalign.scoring.declared import name_score
 
 #: A model that explains a smaller share of the explainable variance than this is not interpreted: nine tenths of what
 #: the neurons say about the stimuli is then outside the model, and its weights follow the choice of λ and the noise.
@@ -169,7 +170,7 @@ def _findings(score: Score) -> dict[str, _Numbers]:
     predicted = _number(score, "predicted_neurons")
     if predicted < LEAST_PREDICTED or predicted < LEAST_PREDICTED_SHARE * n_neurons - _ROUNDING:
         found["few predicted"] = (predicted,)
-    without = _number(score, "neurons without weight")
+    without = _number(score, "neurons_without_weight")
     if without > MOST_WITHOUT_WEIGHT * n_neurons + _ROUNDING:
         found["many without weight"] = (without,)
     elif without > 0:
@@ -217,7 +218,7 @@ def _range(numbers: Sequence[_Numbers], column: int, write: Callable[[float], st
 
 
 def _name_score(score: Score) -> str:
-    return "C" if score.benchmark.startswith("alignment") else f"the {name_benchmark(score.benchmark)}"
+    return name_score(score.benchmark)
 
 
 _LINEAR = "κ describes the linear part only"

@@ -1,0 +1,141 @@
+"""Declarations of installed benchmarks, looked up for a stored score, and the numbers that several of them share."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from neuroalign.errors import NeuroalignError
+from neuroalign.names.registry import benchmarks
+from neuroalign.results.numbers import Number, name_benchmark, undeclared_number
+from neuroalign.results.score import Score
+from neuroalign.scoring.benchmark import Benchmark, make_benchmark
+
+#: Numbers of the axis index κ, the control of turned tuning; see :func:`neuroalign.metrics.axis_index`.
+AXIS_NUMBERS = (
+    Number("axis_index", "axis index κ", "κ"),
+    Number("axis_index_error", "SE of κ over neurons", "SE of κ"),
+    Number("axis_index_p", "p of κ against turned tuning", "p of κ", "p"),
+    Number("axis_index_special", "axes are special", "special", "flag"),
+    Number("regenerated", "score of neurons regenerated from linear tuning", "regen-\nerated"),
+    Number("turned", "score with turned tuning, mean over turns", "turned"),
+    Number("turned_sd", "SD over turns", "SD over\nturns"),
+)
+#: Numbers of the prediction of held-out responses from all units.
+PREDICTION_NUMBERS = (
+    Number("variance_explained", "variance explained, mean over neurons", "VE"),
+    Number("explained_share", "share of the explainable variance", "VE of\nceiling", "percent"),
+    Number("predicted_neurons", "neurons predicted above chance", "pre-\ndicted", "count"),
+    Number("reliability", "reliability of the median neuron (split halves)", "reli-\nability"),
+)
+#: Number of neurons that a sparse fit gives no weight.
+NEURONS_WITHOUT_WEIGHT = Number("neurons_without_weight", "neurons without weight", "no\nweight", "count")
+#: Number of informative units of a model.
+INFORMATIVE_UNITS = Number("informative_units", "informative units", "informative\nunits", "count")
+
+
+def number_of(benchmark: str, identifier: str) -> Number:
+    """Return the declaration of a number beside a score.
+
+    Parameters
+    ----------
+    benchmark : str
+        Identifier of the benchmark.
+    identifier : str
+        Key of ``Score.beside``.
+
+    Returns
+    -------
+    Number
+        Where the benchmark is not installed or does not declare the number, its identifier serves as the label.
+    """
+    registered = _registered(benchmark)
+    declared = {number.identifier: number for number in registered.numbers} if registered is not None else {}
+    return declared.get(identifier) or undeclared_number(identifier)
+
+
+def symbol_of(benchmark: str, default: str = "") -> str:
+    """Return the symbol of a benchmark's score, such as "C".
+
+    Parameters
+    ----------
+    benchmark : str
+        Identifier of the benchmark, with or without options in brackets.
+    default : str
+        Symbol of a score without one; by default the name of the benchmark in words.
+    """
+    registered = _registered(benchmark.partition("[")[0])
+    return (registered.symbol if registered is not None else "") or default or name_benchmark(benchmark)
+
+
+def name_score(benchmark: str) -> str:
+    """Name a score in a sentence: by its symbol, or as "the decoding"."""
+    symbol = symbol_of(benchmark)
+    return f"the {symbol}" if symbol == name_benchmark(benchmark) else symbol
+
+
+def is_control(benchmark: str) -> bool:
+    """Return whether a benchmark is a control, which ranks no models; False where it is not installed."""
+    registered = _registered(benchmark)
+    return registered is not None and registered.is_control
+
+
+def has_chance(benchmark: str) -> bool:
+    """Return whether shuffled stimuli give a benchmark a level of chance; True where it is not installed."""
+    registered = _registered(benchmark)
+    return registered is None or registered.has_chance
+
+
+def has_ceiling(benchmark: str) -> bool:
+    """Return whether subsets of the neurons bound a benchmark's score; True where it is not installed."""
+    registered = _registered(benchmark)
+    return registered is None or registered.has_ceiling
+
+
+def installed_benchmark(name: str, version: int, options: Mapping[str, Any]) -> Benchmark | None:
+    """Return the installed benchmark with the options of a score.
+
+    Parameters
+    ----------
+    name : str
+        Identifier.
+    version : int
+    options : mapping
+        Options as a score records them: a benchmark of benchmarks adds the version of the wrapped one.
+
+    Returns
+    -------
+    Benchmark or None
+        None where the benchmark, or the one that it wraps, is missing or has another version.
+    """
+    if name not in benchmarks:
+        return None
+    given = {option: value for option, value in options.items() if option != "benchmark_version"}
+    try:
+        benchmark = make_benchmark(name, benchmarks.get(name), given)
+    except NeuroalignError:
+        return None
+    wrapped = benchmark.options().get("benchmark_version")
+    same = benchmark.version == version and options.get("benchmark_version") == wrapped
+    return benchmark if same else None
+
+
+def effect_of_noise(score: Score) -> str:
+    """Say in a clause how noise changes a score, by the score's options; empty where the benchmark does not say."""
+    options = {name: value for name, value in score.options.items() if name != "benchmark_version"}
+    if score.benchmark not in benchmarks:
+        return ""
+    try:
+        return make_benchmark(score.benchmark, benchmarks.get(score.benchmark), options).effect_of_noise()
+    except NeuroalignError:
+        return ""
+
+
+def _registered(name: str) -> type[Benchmark] | Benchmark | None:
+    """Return the registered class, or an instance of it; None where the benchmark is not installed or fails."""
+    if name not in benchmarks:
+        return None
+    try:
+        registered: Any = benchmarks.get(name)
+    except NeuroalignError:
+        return None
+    is_class = isinstance(registered, type) and issubclass(registered, Benchmark)
+    return registered if is_class or isinstance(registered, Benchmark) else None
