@@ -3,7 +3,7 @@
 Nothing here needs pytest, and no other part of neuroalign imports it.
 """
 
-from neuroalign.testing.benchmark_checks import BENCHMARK_CHECKS, INVARIANCES, check_benchmark
+from neuroalign.testing.benchmark_checks import BENCHMARK_CHECKS, check_benchmark
 from neuroalign.testing.checking import CheckError
 from neuroalign.testing.datasets import make_dataset
 from neuroalign.testing.model_checks import MODEL_CHECKS, check_model
@@ -11,7 +11,6 @@ from neuroalign.testing.scores import make_score
 
 __all__ = [
     "BENCHMARK_CHECKS",
-    "INVARIANCES",
     "MODEL_CHECKS",
     "CheckError",
     "check_benchmark",

@@ -146,21 +146,19 @@ def arrays_are_labelled(benchmark: Benchmark, model: Model, dataset: Dataset) ->
 
 
 def numbers_are_declared(benchmark: Benchmark, model: Model, dataset: Dataset) -> None:
-    """Check that every statistic of the benchmark can be read from its score."""
+    """Check that numbers beside the score are declared, and that every statistic can be read from the score."""
     score = benchmark.score(model, dataset)
     for name, number in score.beside.items():
         expect(
             isinstance(name, str) and isinstance(number, (int, float, np.number)),
             f"beside must map text to numbers, got {name!r}: {number!r}",
         )
-    declared = getattr(benchmark, "numbers", None)
-    if declared is not None:
-        names = {getattr(entry, "identifier", entry) for entry in declared}
-        stray = [name for name in score.beside if name not in names]
-        expect(
-            not stray,
-            f"numbers beside a score must be declared, got {name_some(stray)}; add them to the class variable numbers",
-        )
+    declared = {number.identifier for number in benchmark.numbers}
+    stray = [name for name in score.beside if name not in declared]
+    expect(
+        not stray,
+        f"numbers beside a score must be declared, got {name_some(stray)}; add them to the class variable numbers",
+    )
     for statistic in benchmark.statistics:
         value = benchmark.resampling(statistic.identifier, [score]).read(score)
         expect(
