@@ -1,6 +1,7 @@
 """Verdicts on made-up scores whose answer is known."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -328,10 +329,10 @@ class TestNeurons:
         assert "the arrays of a[seed=0] are not arrays of alignment" in found.why
 
 
-def with_draws(model, score, *, of_stimuli, of_neurons=0.0, seed=0):
+def with_draws(model, score, *, of_stimuli, of_neurons=0.0, n_draws=400, seed=0):
     """Fits of a score to drawn stimuli that move all neurons together, and each by itself."""
     rng = np.random.default_rng(seed)
-    values, n_draws = score.data["alignment"].values, 400
+    values = score.data["alignment"].values
     moved = of_stimuli * rng.standard_normal((n_draws, 1))
     moved = moved + of_neurons * rng.standard_normal((n_draws, len(values)))
     data = xr.Dataset(
@@ -343,24 +344,31 @@ def with_draws(model, score, *, of_stimuli, of_neurons=0.0, seed=0):
     return score_of_draws(model, score.value, data)
 
 
+@cache
+def families_with_draws(**options):
+    """Scores of two families of five instances, and their fits to drawn stimuli."""
+    neurons = np.random.default_rng(4).uniform(0, 1, 100)
+    scores, draws = {}, {}
+    for name, level, order, seed in (("a", 0.3, 1, 1), ("b", 0.0, -1, 2)):
+        scores[name] = [
+            with_neurons(f"{name}[seed={s}]", neurons[::order] + level + x, np.ones(100), d=10)
+            for s, x in enumerate(0.001 * SPREAD)
+        ]
+        draws[name] = [
+            with_draws(score.model, score, seed=seed, **options)
+            for score in scores[name]
+        ]
+    return scores, draws
+
+
 def score_of_draws(model, value, data):
     return score(model, value, benchmark="stimulus_bootstrap", data=data, provenance={"n_stimuli": 1_000})
 
 
 class TestStimuli:
     def kept(self, **options):
-        neurons = np.random.default_rng(4).uniform(0, 1, 100)
-        kept = {"alignment": {}, "drawn": {}}
-        for name, level, order in (("a", 0.3, 1), ("b", 0.0, -1)):
-            of = [
-                with_neurons(f"{name}[seed={s}]", neurons[::order] + level + x, np.ones(100), d=10)
-                for s, x in enumerate(0.001 * SPREAD)
-            ]
-            kept["alignment"][name] = of
-            kept["drawn"][name] = [
-                with_draws(each.model, each, seed=1 if name == "a" else 2, **options) for each in of
-            ]
-        return kept
+        scores, draws = families_with_draws(**options)
+        return {"alignment": dict(scores), "drawn": dict(draws)}
 
     def error(self, of):
         """Half of a 95 % interval, as the standard error that it would have with many degrees of freedom."""
@@ -390,7 +398,7 @@ class TestStimuli:
         assert "instances, neurons and stimuli" in found.test
 
     def test_at_a_common_d_the_draws_are_at_it_as_well(self):
-        kept = self.kept(of_stimuli=0.05)
+        kept = self.kept(of_stimuli=0.05, n_draws=20)
         kept["alignment"]["b"] = [replace(each, beside={"D": 100}) for each in kept["alignment"]["b"]]
         known = samples(Evidence(kept), "alignment", read="common D", stimuli="drawn")
         as_it_was = samples(Evidence(kept), "alignment", read="value", stimuli="drawn")
@@ -403,7 +411,7 @@ class TestStimuli:
         np.testing.assert_allclose(now["b"], before["b"])
 
     def test_neurons_of_draws_pair_by_name(self):
-        kept = self.kept(of_stimuli=0.05)
+        kept = self.kept(of_stimuli=0.05, n_draws=20)
         straight = samples(Evidence(kept), "alignment", read="value", stimuli="drawn")["a"]
         kept["drawn"]["a"] = [
             replace(each, data=each.data.isel(neuroid=slice(None, None, -1))) for each in kept["drawn"]["a"]
@@ -414,7 +422,7 @@ class TestStimuli:
         )
 
     def test_an_instance_without_draws_cannot_tell(self):
-        kept = self.kept(of_stimuli=0.05)
+        kept = self.kept(of_stimuli=0.05, n_draws=20)
         kept["drawn"]["b"] = kept["drawn"]["b"][1:]
         found = best(Evidence(kept), scoring="alignment", subject="a", stimuli="drawn").ours
         assert found.verdict == "cannot tell"

@@ -169,10 +169,10 @@ def fake_ray(monkeypatch):
     return ray
 
 
-def test_ray_gets_the_folder_and_the_jobs(study, tmp_path, fake_ray, neuroalign_home):
+def test_ray_gets_the_folder_and_the_jobs(study, tmp_path, dataset, fake_ray, neuroalign_home):
     text = study.read_text(encoding="utf-8").replace("[10, 12, 14, 16, 18, 20]", "[10, 12]")
     study.write_text(text.replace("n_draws = 3", "n_draws = 2"), encoding="utf-8")
-    run = plan_study(study, folder=tmp_path / "there", on_cluster=True)
+    run = plan_study(study, dataset=dataset, folder=tmp_path / "there", on_cluster=True)
     with socket.create_server(("127.0.0.1", 0)) as head:
         address = f"127.0.0.1:{head.getsockname()[1]}"
         with cluster("ray", address, run.dataset):
@@ -180,7 +180,7 @@ def test_ray_gets_the_folder_and_the_jobs(study, tmp_path, fake_ray, neuroalign_
             outcomes = run_study(run)
     assert outcomes["report"].state == "done"
     assert fake_ray.done == [("init", {"NEUROALIGN_HOME": str(neuroalign_home)}), "shutdown"]
-    run_study(plan_study(study, folder=tmp_path / "here"))
+    run_study(plan_study(study, dataset=dataset, folder=tmp_path / "here"))
     there, here = (tmp_path / each / "report.html" for each in ("there", "here"))
     assert there.read_bytes() == here.read_bytes()
 

@@ -50,7 +50,7 @@ class Killed(BaseException):
     pass
 
 
-def test_a_killed_study_goes_on_to_the_same_report(study, tmp_path, monkeypatch):
+def test_a_killed_study_goes_on_to_the_same_report(study, tmp_path, dataset, monkeypatch):
     monkeypatch.setenv("NEUROALIGN_HOME", str(tmp_path / "home"))
     told = []
 
@@ -59,12 +59,12 @@ def test_a_killed_study_goes_on_to_the_same_report(study, tmp_path, monkeypatch)
         raise Killed
 
     with pytest.raises(Killed):
-        run_study(plan_study(study, folder=tmp_path / "killed"), tell=kill)
+        run_study(plan_study(study, dataset=dataset, folder=tmp_path / "killed"), tell=kill)
     assert told == ["score pca: done"]
     assert not (tmp_path / "killed" / "report.html").exists()
-    outcomes = run_study(plan_study(study, folder=tmp_path / "killed"))
+    outcomes = run_study(plan_study(study, dataset=dataset, folder=tmp_path / "killed"))
     assert (outcomes["report"].state, outcomes["score ghost"].state) == ("done", "left out")
-    run_study(plan_study(study, folder=tmp_path / "whole"))
+    run_study(plan_study(study, dataset=dataset, folder=tmp_path / "whole"))
     report = (tmp_path / "killed" / "report.html").read_bytes()
     assert report == (tmp_path / "whole" / "report.html").read_bytes()
     text = report.decode()
