@@ -1,4 +1,4 @@
-"""Configuration of the documentation's build."""
+"""Configuration of the Sphinx documentation."""
 
 project = "neuroalign"
 author = "The neuroalign developers"
