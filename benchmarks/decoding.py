@@ -16,7 +16,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.metrics import match_one_to_one
 from neuroalign.metrics.inputs import constant_columns
-from neuroalign.models.model import Model
+from neuroalign.models.model import Decodes, Model
 from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
 from neuroalign.scoring.benchmark import Benchmark, Invariance, Need, self_pairs
@@ -297,7 +297,7 @@ def reconstruct(model: Model, score: Score) -> NDArray[np.float32]:
     ModelError
         If the model has no decoder.
     """
-    if not hasattr(model, "decode"):
+    if not isinstance(model, Decodes):
         raise ModelError(f"{model.identifier} has no decoder, so it cannot reconstruct images")
     images: NDArray[np.float32] = model.decode(score.data["predicted_latents"])
     return images

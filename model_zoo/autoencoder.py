@@ -1,4 +1,4 @@
-"""Autoencoders: networks that are trained to reconstruct images from a few units, and nothing else."""
+"""Autoencoders: networks that are trained to reconstruct images from a few units, without noise or prior."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AutoencoderRecipe(Recipe):
-    """Everything but the images that determines the weights of an autoencoder; see :class:`Recipe`."""
+    """Settings that, together with the images, determine the weights of an autoencoder; see :class:`Recipe`."""
 
     family: ClassVar[str] = "autoencoder"
 
     def network(self, n_images: int) -> "nn.Module":
-        """Make an encoder to a code, and a decoder."""
+        """Make a network with an encoder to a code, and a decoder."""
         from neuroalign.model_zoo.training.networks.architectures import Autoencoder
 
         return Autoencoder(self.n_latents, image_size=self.image_size)
@@ -39,8 +39,8 @@ class AutoencoderObjective(Objective[AutoencoderRecipe]):
 
     Notes
     -----
-    f(x) is the sigmoid of what the decoder returns, as in the other families: the network is the same,
-    only the objective differs, and images lie between 0 and 1. The paper does not say.
+    f(x) is the sigmoid of the decoder's output, as in the other families: the network is the same, only the objective
+    differs, and images lie between 0 and 1. The paper does not specify f.
 
     References
     ----------
@@ -49,12 +49,12 @@ class AutoencoderObjective(Objective[AutoencoderRecipe]):
 
     @cached_property
     def worst(self) -> float:
-        """Twice what constant mid-grey images cost, and at least 0.01 a pixel."""
+        """Twice the objective of constant mid-grey images, and at most −0.01 for each pixel."""
         grey = (self.images - 0.5).square().mean().item()
         return -max(0.01, 2 * grey) * self.images[0].numel()
 
     def measure(self, network: "nn.Module", *inputs: "Tensor") -> dict[str, "Tensor"]:
-        """Return ``squared_error`` (n,) and the code, ``units`` (n, n_latents)."""
+        """Return the ``squared_error`` (n,) and the code ``units`` (n, n_latents)."""
         from neuroalign.model_zoo.training.objectives.terms import squared_error
 
         (images,) = inputs
@@ -63,7 +63,7 @@ class AutoencoderObjective(Objective[AutoencoderRecipe]):
 
     @property
     def weights(self) -> dict[str, float]:
-        """What the squared error counts: −1."""
+        """Weight of the squared error: −1."""
         return {"squared_error": -1.0}
 
     def summary(self, means: Mapping[str, "Tensor"]) -> dict[str, float]:
@@ -71,7 +71,7 @@ class AutoencoderObjective(Objective[AutoencoderRecipe]):
         return {"objective": self.value(means).item(), "squared_error": means["squared_error"].item()}
 
     def evaluate(self, network: "nn.Module") -> dict[str, Any]:
-        """Return the summary over all images, and how many units vary."""
+        """Return the summary over all images, and the number of units that vary."""
         measured = self.measure_all(network, self.evaluation_inputs())
         return {
             "final": {
@@ -87,7 +87,7 @@ class AutoencoderModel(GenerativeModel):
     Parameters
     ----------
     trained : Trained or path
-        The weights, or the path of their file.
+        Weights, or the path of their file.
     identifier : str, optional
         By default ``autoencoder[n_latents=…,seed=…]``.
     """
@@ -96,13 +96,13 @@ class AutoencoderModel(GenerativeModel):
 
 
 class Autoencoder(TrainedFamily):
-    """The autoencoders that come with neuroalign, and those that you train.
+    """The bundled autoencoders, and the autoencoders that you train.
 
-    They are trained to reconstruct images with the least squared error, without noise or prior. Nothing
-    but their number of latents and their seed tells them apart.
+    They are trained to reconstruct images with the least squared error, without noise or prior. Instances differ in
+    the number of latents and the seed.
 
-    The instances for a dataset are those that were trained on its own training images, by
-    ``neuroalign train autoencoder DATASET``, if there are any; otherwise the bundled ones.
+    For a dataset, the family has the instances that were trained on its training images with
+    ``neuroalign train autoencoder DATASET``. If none were trained, it has the bundled instances.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""β-VAEs: variational autoencoders that are pressed to keep few, independent latent units."""
+"""β-VAEs: variational autoencoders with a weight β on the divergence, for few and independent latent units."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,12 +9,12 @@ from neuroalign.model_zoo.variational import VariationalModel, VariationalRecipe
 
 @dataclass(frozen=True)
 class BetaVAERecipe(VariationalRecipe):
-    """Everything but the images that determines the weights of a β-VAE.
+    """Settings that, together with the images, determine the weights of a β-VAE.
 
     Parameters
     ----------
     beta : float
-        Weight of the divergence from the prior; at least 0.
+        Weight of the divergence from the prior, at least 0.
     **settings
         See :class:`neuroalign.model_zoo.training.recipe.Recipe`.
     """
@@ -30,7 +30,7 @@ class BetaVAERecipe(VariationalRecipe):
 
     @property
     def kl_weight(self) -> float:
-        """β."""
+        """Weight of the divergence: β."""
         return self.beta
 
 
@@ -40,7 +40,7 @@ class BetaVAEModel(VariationalModel):
     Parameters
     ----------
     trained : Trained or path
-        The weights, or the path of their file.
+        Weights, or the path of their file.
     identifier : str, optional
         By default ``beta_vae[beta=…,seed=…]``.
     """
@@ -49,12 +49,12 @@ class BetaVAEModel(VariationalModel):
 
 
 class BetaVAE(TrainedFamily):
-    """The β-VAEs that come with neuroalign, and those that you train.
+    """The bundled β-VAEs, and the β-VAEs that you train.
 
-    The instances for a dataset are those that were trained on its own training images, by
-    ``neuroalign train beta_vae DATASET``, if there are any; otherwise the bundled ones, which were
-    trained on the rendered faces of ``AM-faces-sim``, as their scores say. Names of your own say what they
-    were trained on: ``beta_vae[beta=4,seed=0,trained_on=my-faces]``.
+    For a dataset, the family has the instances that were trained on its training images with
+    ``neuroalign train beta_vae DATASET``. If none were trained, it has the bundled instances, which were trained on the
+    rendered faces of ``AM-faces-sim``; a note on their scores reports this. The names of your own instances name their
+    training images: ``beta_vae[beta=4,seed=0,trained_on=my-faces]``.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Classifiers: networks that are trained to tell the training faces from each other."""
+"""Classifiers: networks that are trained to distinguish the training faces."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ClassifierRecipe(Recipe):
-    """Everything but the images that determines the weights of a classifier.
+    """Settings that, together with the images, determine the weights of a classifier.
 
     Parameters
     ----------
     validate_every : int
         Steps between measurements on the validation set.
     patience : int
-        After how many measurements in a row without a lower cross-entropy training stops. The weights
-        are those of the lowest.
+        Number of measurements in a row without a lower cross-entropy after which training stops. The weights with the
+        lowest cross-entropy are kept.
     **settings
-        See :class:`neuroalign.model_zoo.training.recipe.Recipe`. ``steps`` is the most that is trained;
-        the seed also decides which images are for training, validation and test. At the learning rate of
-        the other families, thousands of faces are not learnt at all.
+        See :class:`neuroalign.model_zoo.training.recipe.Recipe`. ``steps`` is the largest number of steps. The seed
+        also divides the images into training, validation and test. The learning rate is lower than in the other
+        families, because a classifier of thousands of faces learns nothing at theirs.
     """
 
     family: ClassVar[str] = "classifier"
@@ -57,7 +57,7 @@ class ClassifierRecipe(Recipe):
         self._check_whole("patience", low=1)
 
     def network(self, n_images: int) -> "nn.Module":
-        """Make an encoder to a few linear units, and a logit for each training image."""
+        """Make a network with an encoder to a few linear units, and one logit for each training image."""
         from neuroalign.model_zoo.training.networks.architectures import Classifier
 
         return Classifier(self.n_latents, n_images, image_size=self.image_size)
@@ -68,9 +68,9 @@ class ClassifierRecipe(Recipe):
 
 
 class ClassifierObjective(Objective[ClassifierRecipe]):
-    """The log-probability of the right face (the negative cross-entropy), in nats.
+    """Log-probability of the correct face (the negative cross-entropy), in nats.
 
-    Each training image is a face of its own, in 25 positions that are split 80/10/10; see
+    Each training image is one class, in 25 positions that are split 80/10/10; see
     :mod:`neuroalign.model_zoo.training.images.translations`.
 
     References
@@ -85,11 +85,11 @@ class ClassifierObjective(Objective[ClassifierRecipe]):
 
     @property
     def worst(self) -> float:
-        """Ten times what a guess costs, and at least 10 nats."""
+        """Ten times the objective of a guess, and at most −10 nats."""
         return float(-10 * max(1, np.log(len(self.images))))
 
     def draw(self, step: int) -> tuple["Tensor", ...]:
-        """Return which examples make the batch."""
+        """Return the numbers of the examples in the batch."""
         import torch
 
         from neuroalign.model_zoo.training.images.draws import batch_indices
@@ -99,12 +99,12 @@ class ClassifierObjective(Objective[ClassifierRecipe]):
         return (torch.from_numpy(training[indices]),)
 
     def gather(self, *drawn: "Tensor") -> tuple["Tensor", ...]:
-        """Return shifted images, and which faces they are of."""
+        """Return shifted images, and the numbers of their faces."""
         (examples,) = drawn
         return self._examples(examples.numpy())
 
     def evaluation_inputs(self) -> Iterator[tuple["Tensor", ...]]:
-        """Yield all shifted images that are for training, and which faces they are of."""
+        """Yield all shifted images for training, and the numbers of their faces."""
         return self._batches(self.split.training)
 
     def measure(self, network: "nn.Module", *inputs: "Tensor") -> dict[str, "Tensor"]:
@@ -121,15 +121,15 @@ class ClassifierObjective(Objective[ClassifierRecipe]):
 
     @property
     def weights(self) -> dict[str, float]:
-        """What the cross-entropy counts: −1."""
+        """Weight of the cross-entropy: −1."""
         return {"cross_entropy": -1.0}
 
     def summary(self, means: Mapping[str, "Tensor"]) -> dict[str, float]:
-        """Return the objective and the accuracy on images that are for training."""
+        """Return the objective and the accuracy on the images for training."""
         return {"objective": self.value(means).item(), "training_accuracy": means["accuracy"].item()}
 
     def early_stopping(self) -> EarlyStopping:
-        """Return the rule that the recipe sets."""
+        """Return the rule with the settings of the recipe."""
         return EarlyStopping(self.recipe.validate_every, self.recipe.patience)
 
     def validate(self, network: "nn.Module") -> tuple[float, dict[str, float]]:
@@ -139,9 +139,9 @@ class ClassifierObjective(Objective[ClassifierRecipe]):
         return loss, {"validation_cross_entropy": loss, "validation_accuracy": means["accuracy"].item()}
 
     def evaluate(self, network: "nn.Module") -> dict[str, Any]:
-        """Return the summary over the training images, and losses and accuracies on the others.
+        """Return the summary over the images for training, and losses and accuracies on validation and test.
 
-        ``accuracy`` and ``cross_entropy`` are on the test set, which training has never seen.
+        ``accuracy`` and ``cross_entropy`` are measured on the test set, which training does not use.
         """
         measured = self.measure_all(network, self.evaluation_inputs())
         test = means_of(self.measure_all(network, self._batches(self.split.test)))
@@ -174,12 +174,12 @@ class ClassifierObjective(Objective[ClassifierRecipe]):
 
 
 class ClassifierModel(TrainedModel):
-    """A trained classifier; its units are what the logits are computed from.
+    """A trained classifier; its units are the inputs of the layer of logits.
 
     Parameters
     ----------
     trained : Trained or path
-        The weights, or the path of their file.
+        Weights, or the path of their file.
     identifier : str, optional
         By default ``classifier[n_latents=…,seed=…]``.
     """
@@ -188,14 +188,14 @@ class ClassifierModel(TrainedModel):
 
 
 class Classifier(TrainedFamily):
-    """The classifiers that come with neuroalign, and those that you train.
+    """The bundled classifiers, and the classifiers that you train.
 
-    They are trained to tell all training images from each other: the encoder of the other families leads
-    to a few linear units, and these to one logit for each face. It cannot decode. Nothing but their
-    number of units and their seed tells instances apart.
+    They are trained to distinguish all training images: the encoder of the other families leads to a few linear units,
+    and the units lead to one logit for each face. Classifiers cannot decode. Instances differ in the number of units
+    and the seed.
 
-    The instances for a dataset are those that were trained on its own training images, by
-    ``neuroalign train classifier DATASET``, if there are any; otherwise the bundled ones.
+    For a dataset, the family has the instances that were trained on its training images with
+    ``neuroalign train classifier DATASET``. If none were trained, it has the bundled instances.
 
     References
     ----------

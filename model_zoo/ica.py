@@ -20,9 +20,9 @@ _TOLERANCE = 1e-4
 class PixelICA(LinearPixelModel):
     """Independent components in the space of the first n principal components.
 
-    The training images are whitened there, and FastICA (parallel, log cosh) turns them so that the
-    units are as independent as can be. Each unit has unit variance over the training images, and the
-    pixel that it moves most becomes brighter as it grows.
+    The training images are whitened in this space, and FastICA (parallel, log cosh) finds the rotation that makes the
+    units as independent as possible. Each unit has unit variance over the training images. Its sign is chosen so that
+    the pixel that it changes most becomes brighter with larger values.
 
     Parameters
     ----------
@@ -30,11 +30,11 @@ class PixelICA(LinearPixelModel):
     n : int
         Number of units.
     seed : int
-        Of the matrix that FastICA starts from.
+        Seed of the initial matrix of FastICA.
     image_size : int
         Images are resampled to image_size × image_size grey pixels.
     dataset : Dataset, optional
-        As for :class:`LinearPixelModel`.
+        See :class:`LinearPixelModel`.
 
     References
     ----------
@@ -52,11 +52,11 @@ class PixelICA(LinearPixelModel):
     ) -> None:
         super().__init__(identifier, n=n, image_size=image_size, dataset=dataset)
         if not isinstance(seed, int) or seed < 0:
-            raise UsageError(f"{identifier}: seed must be an integer from 0 up, not {seed!r}")
+            raise UsageError(f"{identifier}: seed must be an integer from 0 up, got {seed!r}")
         self.seed = seed
 
     def options(self) -> dict[str, Any]:
-        """Return what distinguishes this instance from others of its family."""
+        """Return the options that distinguish this instance from other instances of its family."""
         return {**super().options(), "seed": self.seed}
 
     def _unmixing(self, decomposition: Decomposition) -> Matrix:
@@ -82,7 +82,7 @@ class PixelICA(LinearPixelModel):
                 NeuroalignWarning,
                 stacklevel=3,
             )
-        # components_ is orthogonal, so that its rows are also the patterns in the whitened space.
+        # components_ is orthogonal, so its rows are also the patterns in the whitened space.
         patterns = (ica.components_ * scale[varies]) @ decomposition.components.axes[: self.n][varies]
         rotation = ica.components_ * signs(patterns)[:, np.newaxis]
         unmixing[:n, varies] = rotation / scale[varies]
@@ -93,9 +93,8 @@ class ICA(FittedFamily):
     """Independent components of pixels, fitted to the training images by FastICA.
 
     Higgins et al. (2020) have five sizes with ten seeds each (50 in all):
-    ``ICA(seeds=range(10))``. By default there are two seeds for n = 10, 20, …, 50, so that a score
-    takes a moment. Any other can be had by name: ``ica[n=11,seed=7]``. All instances share one
-    decomposition.
+    ``ICA(seeds=range(10))``. By default there are two seeds for n = 10, 20, …, 50, so that scoring takes little time.
+    Any other instance is available by name: ``ica[n=11,seed=7]``. All instances share one decomposition.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Random subsets of the scored neurons themselves: the ceiling of Higgins et al. (2020)."""
+"""Random subsets of the recorded neurons: the ceiling of Higgins et al. (2020)."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,13 +16,13 @@ from neuroalign.models.model import ModelFamily
 
 
 class NeuronSubset(ModelFamily):
-    """Random subsets of the neurons of the dataset that is scored.
+    """Random subsets of the neurons of the scored dataset.
 
     Five sizes are drawn without replacement from 10 to 50, and ten subsets of each size: 50 instances,
-    ``neuron_subset[n=23,seed=0]`` and so on. With 50 neurons or fewer, sizes stop at one less than all of
-    them; with fewer than 15, they start at 2. Subsets of one size are all different, so there may be
-    fewer than ten where few exist. Subsets of different sizes are drawn independently. Scores say where the
-    sizes are other ones for want of neurons, and sizes that a study asks for are replaced; see :meth:`available`.
+    ``neuron_subset[n=23,seed=0]`` and so on. With 50 neurons or fewer, the largest size is the number of neurons
+    minus one; with fewer than 15, the smallest size is 2. Subsets of one size are all different, so there are fewer
+    than ten where fewer exist. Subsets of different sizes are drawn independently. A note on the scores reports sizes
+    that a small recording changes; :meth:`available` replaces the sizes that a study asks for.
 
     References
     ----------
@@ -30,8 +30,9 @@ class NeuronSubset(ModelFamily):
     """
 
     identifier = "neuron_subset"
+    is_ceiling: ClassVar[bool] = True
 
-    #: How many sizes, between which bounds, from which seed, and how many subsets of each.
+    #: Number of sizes, their bounds, the seed that draws them, and the number of subsets of each size.
     n_sizes: ClassVar[int] = 5
     smallest: ClassVar[int] = 10
     largest: ClassVar[int] = 50
@@ -44,12 +45,12 @@ class NeuronSubset(ModelFamily):
         Parameters
         ----------
         dataset : Dataset
-            What is to be scored.
+            Dataset to be scored.
 
         Raises
         ------
         UsageError
-            Without a dataset, or with one of fewer than three neurons.
+            Without a dataset, or if the dataset has fewer than three neurons.
         """
         n_neurons = len(_neuroids(self._require(dataset)))
         return [{"n": n, "seed": seed} for n in self._sizes(n_neurons) for seed in self._seeds(n_neurons, n)]
@@ -60,14 +61,14 @@ class NeuronSubset(ModelFamily):
         Parameters
         ----------
         dataset : Dataset
-            What is to be scored.
+            Dataset to be scored.
         **options
-            n, the number of neurons, is required; seed.
+            ``n``, the number of neurons, is required; ``seed`` is optional.
 
         Raises
         ------
         UsageError
-            Without a dataset or n, or if n is more than there are neurons.
+            Without a dataset or n, or if n is larger than the number of neurons.
         """
         for option in options:
             if option not in ("n", "seed"):
@@ -76,9 +77,9 @@ class NeuronSubset(ModelFamily):
         neuroids = _neuroids(dataset)
         n, seed = options.get("n"), options.get("seed", 0)
         if not isinstance(n, int) or not 1 <= n <= len(neuroids):
-            raise UsageError(f"{self.identifier} needs n from 1 to {len(neuroids)} neurons, not {n!r}")
+            raise UsageError(f"{self.identifier} needs n from 1 to {len(neuroids)} neurons, got {n!r}")
         if not isinstance(seed, int) or seed < 0:
-            raise UsageError(f"{self.identifier}: seed must be an integer from 0 up, not {seed!r}")
+            raise UsageError(f"{self.identifier}: seed must be an integer from 0 up, got {seed!r}")
         drawn = _draw(len(neuroids), n, seed)
         notes = []
         if len(neuroids) <= self.largest:
@@ -94,26 +95,26 @@ class NeuronSubset(ModelFamily):
     def available(
         self, wanted: Sequence[Mapping[str, Any]], dataset: Dataset | None = None
     ) -> Sequence[Mapping[str, Any]]:
-        """Return the sizes and seeds of subsets that a dataset allows, in place of those that somebody wants.
+        """Return sizes and seeds of subsets that a dataset allows, in place of the wanted ones.
 
         Parameters
         ----------
         wanted : sequence of mapping
-            With n, the number of neurons, and maybe a seed.
+            Options ``n``, the number of neurons, and optionally ``seed``.
         dataset : Dataset
-            What is to be scored.
+            Dataset to be scored.
 
         Returns
         -------
         sequence of mapping
-            Subsets leave out one neuron at least: larger sizes are replaced by as many of the largest sizes, from two
-            neurons up, that nobody wanted, with a warning. They have the first seeds whose subsets differ, as many as
-            the size that they replace.
+            A subset leaves out at least one neuron. Larger sizes are replaced, with a warning, by the same number of
+            the largest possible sizes, from two neurons up, that are not among the wanted ones. Each new size has as
+            many seeds as the size that it replaces: the first seeds with subsets that differ.
 
         Raises
         ------
         UsageError
-            Without a dataset, or with one of fewer than three neurons.
+            Without a dataset, or if the dataset has fewer than three neurons.
         """
         dataset = self._require(dataset)
         n_neurons = len(_neuroids(dataset))
@@ -159,7 +160,7 @@ class NeuronSubset(ModelFamily):
         return np.arange(smallest, largest + 1)
 
     def _seeds(self, n_neurons: int, n: int) -> Iterator[int]:
-        """Yield seeds, from 0 up, whose subsets differ."""
+        """Yield seeds with subsets that differ, from 0 up."""
         wanted = min(self.n_subsets, comb(n_neurons, n))
         seen: set[tuple[int, ...]] = set()
         for seed in count():
@@ -181,5 +182,5 @@ def _neuroids(dataset: Dataset) -> NDArray[np.str_]:
 
 
 def _draw(n_neurons: int, n: int, seed: int) -> NDArray[np.int64]:
-    # The size is part of the seed: otherwise small subsets would lie within large ones.
+    # The size is part of the seed: otherwise small subsets would be parts of large ones.
     return np.sort(np.random.default_rng([seed, n]).choice(n_neurons, n, replace=False))

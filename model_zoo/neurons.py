@@ -14,18 +14,18 @@ from neuroalign.errors import StimulusMismatchError, name_some
 
 
 class NeuronModel:
-    """Neurons as units: the averaged responses of one dataset, for the stimuli that it shares.
+    """Neurons as units: the averaged responses of a dataset to the stimuli that it shares with another one.
 
-    The latents carry the coordinate ``neuroid`` and the attribute ``neuroids_of``, the content hash
-    of the dataset, so that a benchmark can keep a neuron from predicting itself. No images are needed.
-    There is no fingerprint: an average is computed as quickly as it is read from the cache.
+    The latents carry the coordinate ``neuroid`` and the attribute ``neuroids_of``, the content hash of the dataset, so
+    that a benchmark can keep a neuron from predicting itself. Images are not needed. The model has no fingerprint,
+    because computing an average takes no longer than reading it from the cache.
 
     Parameters
     ----------
     dataset : Dataset
     identifier : str
     neuroids : array of str, optional
-        The neurons to take; by default all.
+        Ids of the neurons; by default all neurons.
     notes : sequence of str
         Notes for a reader of the model's scores.
     """
@@ -44,12 +44,12 @@ class NeuronModel:
         self._neuroids = None if neuroids is None else np.asarray(neuroids).astype(str)
 
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
-        """Return the responses to those stimuli that there are responses to.
+        """Return the responses to the stimuli that the dataset has responses to.
 
         Raises
         ------
         StimulusMismatchError
-            If there are responses to none of the stimuli.
+            If the dataset has no response to any of the stimuli.
         """
         responses = self._dataset.responses
         shared = np.intersect1d(stimuli.ids, responses["stimulus"].values)
@@ -82,12 +82,12 @@ def neurons(dataset: str) -> NeuronModel:
     Returns
     -------
     NeuronModel
-        Named after the dataset that was loaded, so that a stand-in never passes for recordings.
+        Its name has the name of the loaded dataset, so that a stand-in is never mistaken for recordings.
 
     Raises
     ------
     UnknownNameError
-        Naming the nearest datasets.
+        If the dataset is unknown. The message has the nearest names.
     """
     loaded = load_dataset(dataset)
     return NeuronModel(loaded, f"neurons:{loaded.identifier}")

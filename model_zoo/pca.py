@@ -23,7 +23,7 @@ class PCA(FittedFamily):
 
     Higgins et al. (2020) have one instance for each n from 10 to 50 (41 in all):
     ``PCA(sizes=PAPER_SIZES)``, with :data:`neuroalign.model_zoo.fitted.pixels.PAPER_SIZES`. By default there
-    are five of them, n = 10, 20, …, 50, so that a score takes a moment. Any other can be had by name:
+    are five instances, n = 10, 20, …, 50, so that scoring takes little time. Any other instance is available by name:
     ``pca[n=11]``, ``pca[n=50,image_size=32]``. All instances share one decomposition.
 
     Parameters

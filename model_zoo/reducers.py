@@ -1,4 +1,4 @@
-"""Reducers: fewer units out of a model's many, as a model of their own."""
+"""Reducers: models with few units made from models with many units."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,15 +13,15 @@ from neuroalign.errors import ModelError, UsageError
 from neuroalign.files.digests import digest
 from neuroalign.model_zoo.fitted.components import Matrix, most_components, principal_components
 from neuroalign.models.latents_cache import compute_latents
-from neuroalign.models.model import Model
+from neuroalign.models.model import Model, Trained, TrainedOnHash, fingerprint_of
 from neuroalign.names.syntax import format_spec
 
-#: Raised when the same latents would be reduced to others.
+#: Version of the computation; it is raised when the same latents give other reduced latents.
 VERSION = 1
 
 
 class _Reduced:
-    """A model on top of another one, named and cached after it."""
+    """A model that reduces the latents of another model."""
 
     def __init__(self, model: Model, name: str, identifier: str | None, **options: int) -> None:
         self.model = model
@@ -30,23 +30,23 @@ class _Reduced:
 
     @property
     def fingerprint(self) -> str | None:
-        """Digest of the reduced model's own fingerprint and of the options; None where it has none."""
-        inner = getattr(self.model, "fingerprint", None)
+        """Digest of the options and the fingerprint of the other model; None if that model has no fingerprint."""
+        inner = fingerprint_of(self.model)
         return None if inner is None else digest(inner, self._key)
 
     @property
     def trained_on(self) -> str | None:
-        """Name of the stimuli that the reduced model was trained on; None where it does not say."""
-        return getattr(self.model, "trained_on", None)
+        """Name of the stimuli that the other model was trained on; None if unknown."""
+        return self.model.trained_on if isinstance(self.model, Trained) else None
 
     @property
     def trained_on_hash(self) -> str | None:
-        """Digest of those stimuli; None where the reduced model does not say."""
-        return getattr(self.model, "trained_on_hash", None)
+        """Content hash of the stimuli that the other model was trained on; None if unknown."""
+        return self.model.trained_on_hash if isinstance(self.model, TrainedOnHash) else None
 
 
 class _Rows:
-    """Latents of some stimuli, those that there are, by rows and columns; read only where they are used."""
+    """Latents of some stimuli as a matrix, of which only the used rows and columns are read."""
 
     def __init__(self, latents: xr.DataArray, stimulus: NDArray[np.str_]) -> None:
         # Sorted by id: rounding must not depend on the order of the stimuli.
@@ -69,9 +69,9 @@ class ReducedByPCA(_Reduced):
     n : int
         Number of components.
     identifier : str, optional
-        By default the model's, with ``+pca[n=…]``.
+        By default the name of the model with ``+pca[n=…]``.
     mirrored : bool
-        Whether components are fitted to mirrored training images where the set asks for it.
+        Whether components are fitted to mirrored training images where the stimulus set asks for them.
     """
 
     def __init__(self, model: Model, n: int, *, identifier: str | None = None, mirrored: bool = True) -> None:
@@ -84,13 +84,13 @@ class ReducedByPCA(_Reduced):
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
         """Fit to the latents of the training stimuli, and project the latents of all stimuli.
 
-        Where a set asks for mirrored training images, those are encoded too. Models that know stimuli
-        by id only, such as neurons and precomputed latents, return the same latents for both.
+        Where a stimulus set asks for mirrored training images, they are encoded as well. Models that identify stimuli
+        by id, such as neurons and precomputed latents, return the same latents for an image and its mirror image.
 
         Raises
         ------
         ModelError
-            If n is more than the units and training stimuli allow.
+            If n is larger than the number of units and training stimuli allows.
         """
         latents = compute_latents(self.model, stimuli)
         training = stimuli.training()
@@ -118,7 +118,7 @@ class Subsample(_Reduced):
         Number of units.
     seed : int
     identifier : str, optional
-        By default the model's, with ``+subsample[n=…,seed=…]``.
+        By default the name of the model with ``+subsample[n=…,seed=…]``.
     """
 
     def __init__(self, model: Model, n: int, seed: int, *, identifier: str | None = None) -> None:
@@ -132,7 +132,7 @@ class Subsample(_Reduced):
         Raises
         ------
         ModelError
-            If n is more than there are units.
+            If n is larger than the number of units.
         """
         latents = compute_latents(self.model, stimuli)
         n_units = latents.sizes["unit"]
@@ -140,17 +140,17 @@ class Subsample(_Reduced):
             raise ModelError(
                 f"{self.identifier} cannot draw {self.n} of {n_units} units; choose n ≤ {n_units}"
             )
-        # The size is part of the seed: otherwise small samples would lie within large ones.
+        # The size is part of the seed: otherwise small samples would be parts of large ones.
         drawn = np.random.default_rng([self.seed, self.n]).choice(n_units, self.n, replace=False)
         return latents.isel(unit=np.sort(drawn)).load()
 
 
 def pca(n: int) -> Callable[[Model], ReducedByPCA]:
-    """Reduce a model's units to their first principal components.
+    """Return a reducer to the first principal components of a model's units.
 
-    Components are fitted to the latents of the training stimuli only, exactly, in double precision;
-    in each, the unit with the largest absolute weight has a positive one. Components without variance
-    are 0 and count as uninformative.
+    Components are fitted to the latents of the training stimuli alone, exactly, in double precision. The unit with the
+    largest absolute weight in a component has a positive weight. Components without variance are 0 and count as
+    uninformative.
 
     Parameters
     ----------
@@ -160,37 +160,37 @@ def pca(n: int) -> Callable[[Model], ReducedByPCA]:
     Returns
     -------
     callable
-        Makes a model of a model: ``pca(50)(model)``, or ``MODEL+pca[n=50]`` by name.
+        Function from model to reduced model: ``pca(50)(model)``, or ``MODEL+pca[n=50]`` by name.
 
     Raises
     ------
     UsageError
-        If n is no positive integer.
+        If n is not a positive integer.
     """
     _expect_integer("pca", "n", n, least=1)
     return lambda model: ReducedByPCA(model, n)
 
 
 def subsample(n: int, seed: int = 0) -> Callable[[Model], Subsample]:
-    """Reduce a model to some of its units, drawn at random.
+    """Return a reducer to some of a model's units, drawn at random.
 
     Parameters
     ----------
     n : int
         Number of units.
     seed : int
-        Which are drawn depends on the seed, on n and on how many there are.
+        The drawn units depend on the seed, on n and on the number of units.
 
     Returns
     -------
     callable
-        Makes a model of a model: ``subsample(50, seed=3)(model)``, or ``MODEL+subsample[n=50,seed=3]``
-        by name.
+        Function from model to reduced model: ``subsample(50, seed=3)(model)``, or
+        ``MODEL+subsample[n=50,seed=3]`` by name.
 
     Raises
     ------
     UsageError
-        If n is no positive integer or the seed is negative.
+        If n is not a positive integer or the seed is negative.
     """
     _expect_integer("subsample", "n", n, least=1)
     _expect_integer("subsample", "seed", seed, least=0)
@@ -199,4 +199,4 @@ def subsample(n: int, seed: int = 0) -> Callable[[Model], Subsample]:
 
 def _expect_integer(reducer: str, option: str, value: object, *, least: int) -> None:
     if not isinstance(value, int) or value < least:
-        raise UsageError(f"{reducer} needs {option} as an integer from {least} up, not {value!r}")
+        raise UsageError(f"{reducer} needs {option} as an integer from {least} up, got {value!r}")

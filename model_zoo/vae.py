@@ -9,7 +9,7 @@ from neuroalign.model_zoo.variational import VariationalModel, VariationalRecipe
 
 @dataclass(frozen=True)
 class VAERecipe(VariationalRecipe):
-    """Everything but the images that determines the weights of a VAE; see :class:`VariationalRecipe`."""
+    """Settings that, together with the images, determine the weights of a VAE; see :class:`VariationalRecipe`."""
 
     family: ClassVar[str] = "vae"
     kl_weight: ClassVar[float] = 1.0
@@ -21,7 +21,7 @@ class VAEModel(VariationalModel):
     Parameters
     ----------
     trained : Trained or path
-        The weights, or the path of their file.
+        Weights, or the path of their file.
     identifier : str, optional
         By default ``vae[n_latents=…,seed=…]``.
     """
@@ -30,13 +30,13 @@ class VAEModel(VariationalModel):
 
 
 class VAE(TrainedFamily):
-    """The VAEs that come with neuroalign, and those that you train.
+    """The bundled VAEs, and the VAEs that you train.
 
     They are trained for the evidence lower bound, log p(x|z) − KL(q(z|x)‖p(z)), which is the objective of
-    the β-VAE with β = 1. Nothing but their number of latents and their seed tells them apart.
+    the β-VAE with β = 1. Instances differ in the number of latents and the seed.
 
-    The instances for a dataset are those that were trained on its own training images, by
-    ``neuroalign train vae DATASET``, if there are any; otherwise the bundled ones.
+    For a dataset, the family has the instances that were trained on its training images with
+    ``neuroalign train vae DATASET``. If none were trained, it has the bundled instances.
 
     References
     ----------

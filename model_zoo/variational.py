@@ -1,4 +1,4 @@
-"""What the families share whose units are the means of a Gaussian posterior."""
+"""Variational families: recipe, objective and model of networks with a Gaussian posterior."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
@@ -16,12 +16,12 @@ from neuroalign.model_zoo.training.recipe import Recipe
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-#: A unit is informative if its mean divergence from the prior is above this, in nats.
+#: Threshold of the mean divergence from the prior above which a unit is informative, in nats.
 INFORMATIVE = 0.01
 
 
 class VariationalRecipe(Recipe):
-    """What determines a network that is trained for :class:`VariationalObjective`."""
+    """Settings of a network that is trained for :class:`VariationalObjective`."""
 
     @property
     @abstractmethod
@@ -29,7 +29,7 @@ class VariationalRecipe(Recipe):
         """Weight of the divergence from the prior."""
 
     def network(self, n_images: int) -> "nn.Module":
-        """Make an encoder to the mean and log-variance of each latent, and a decoder."""
+        """Make a network with an encoder to the mean and log-variance of each latent, and a decoder."""
         from neuroalign.model_zoo.training.networks.architectures import VariationalAutoencoder
 
         return VariationalAutoencoder(self.n_latents, image_size=self.image_size)
@@ -49,11 +49,11 @@ class VariationalObjective(Objective[VariationalRecipe]):
 
     @property
     def worst(self) -> float:
-        """Ten times what a constant grey image costs: log 2 a pixel."""
+        """Ten times the objective of a constant grey image, which is −log 2 for each pixel."""
         return float(-10 * np.log(2) * self.images[0].numel())
 
     def draw(self, step: int) -> tuple["Tensor", ...]:
-        """Return which images make the batch, and noise."""
+        """Return the indices of the images in the batch, and noise."""
         from neuroalign.model_zoo.training.images.draws import step_noise
 
         recipe = self.recipe
@@ -80,11 +80,11 @@ class VariationalObjective(Objective[VariationalRecipe]):
 
     @property
     def weights(self) -> dict[str, float]:
-        """What the divergence counts: −β."""
+        """Weights of the log-likelihood, 1, and of the divergence, −β."""
         return {"log_likelihood": 1.0, "kl": -self.recipe.kl_weight}
 
     def summary(self, means: Mapping[str, "Tensor"]) -> dict[str, float]:
-        """Return the objective, its parts, and how many units are informative."""
+        """Return the objective, its terms, and the number of informative units."""
         return {
             "objective": self.value(means).item(),
             "log_likelihood": means["log_likelihood"].item(),
@@ -99,7 +99,7 @@ class VariationalObjective(Objective[VariationalRecipe]):
 
 
 class VariationalModel(GenerativeModel):
-    """A trained network whose units are the means of a Gaussian posterior."""
+    """A trained network with the means of a Gaussian posterior as units."""
 
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
         """Encode stimuli.
@@ -111,8 +111,8 @@ class VariationalModel(GenerativeModel):
         Returns
         -------
         latents of shape (n_stimuli, n_latents)
-            The means of the posterior. ``kl`` is each unit's divergence from the prior, averaged over
-            the stimuli; where it is above 0.01 nats the unit is ``informative``.
+            Means of the posterior. ``kl`` is the divergence of each unit from the prior in nats, averaged over the
+            stimuli. A unit with more than 0.01 nats is ``informative``.
 
         Raises
         ------
@@ -123,7 +123,7 @@ class VariationalModel(GenerativeModel):
 
         References
         ----------
-        Duan et al. (2020), arXiv:1905.12614, section 4, for the threshold.
+        The threshold is the one of Duan et al. (2020), arXiv:1905.12614, section 4.
         """
         encoded = self._encode_all(stimuli)
         kl = encoded["kl"].mean(axis=0, dtype=np.float64)

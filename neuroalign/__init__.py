@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from neuroalign.names.registry import register_benchmark as register_benchmark
     from neuroalign.names.registry import register_dataset as register_dataset
     from neuroalign.names.registry import register_model as register_model
+    from neuroalign.names.registry import register_reader as register_reader
     from neuroalign.results.score import Score as Score
     from neuroalign.scoring.benchmark import Benchmark as Benchmark
     from neuroalign.scoring.benchmark import load_benchmark as load_benchmark
@@ -57,6 +58,7 @@ _PUBLIC = {
     "register_benchmark": "neuroalign.names.registry",
     "register_dataset": "neuroalign.names.registry",
     "register_model": "neuroalign.names.registry",
+    "register_reader": "neuroalign.names.registry",
     "score": "neuroalign.scoring.evaluate",
 }
 

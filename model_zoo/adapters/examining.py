@@ -1,4 +1,4 @@
-"""Which axis of an output holds the images, whether it is random, and whether each image is treated alone."""
+"""Examination of a network with two batches: axis of the images, random numbers, independence of images."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,9 @@ from neuroalign.models.repeatability import TOLERANCE, differ, observe
 if TYPE_CHECKING:
     import torch
 
-# Numbers of images that a network is examined with. One image alone is best, but some networks need more.
+# Numbers of images in the two batches. One image alone is best, but some networks need more.
 _SIZES = ((1, 2), (2, 3))
-# Rounding of networks that compute with fewer digits than float32 on a CPU.
+# Tolerances for rounding in networks that compute less exactly than float32 on a CPU.
 _TOLERANCES = {"torch.float16": 1e-2, "torch.bfloat16": 5e-2}
 _CUDA_TOLERANCE = 5e-3
 
@@ -47,7 +47,7 @@ class Examination:
     is_seedable : bool
         Whether seeding the global random generators makes its outputs repeat.
     small : tensor, optional
-        Images of the smaller of the two runs; None where the network takes one number of images only.
+        Images of the smaller of the two runs; None if the network accepts a single number of images only.
     outputs : mapping of str to tensor
         Output of each layer in the smaller run.
     """
@@ -68,18 +68,18 @@ def examine(
 ) -> Examination:
     """Run a network with two numbers of images.
 
-    An axis whose length follows the number of images holds them, also where another axis happens to be as long as
-    a batch.
+    The images are on the axis with a length that follows the number of images. So another axis may have the length of
+    the batch by chance.
 
     Parameters
     ----------
     extractor : Extractor
     batch : tensor, shape (n, …)
-        Images; where two runs need more, darker copies of the first are added.
+        Images; if the two runs need more images, darker copies of the first one are added.
     batch_axis : int or mapping of str to int, optional
-        The axis that holds the images, where the caller knows it.
+        Axis that holds the images, if the caller specifies it.
     treats_alone : bool
-        Whether to refuse a network whose outputs for one image depend on the other images of a batch.
+        Whether to refuse a network if its outputs for one image depend on the other images of a batch.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def examine(
     Raises
     ------
     ModelError
-        If no axis, or several, can hold the images, or images are not treated alone.
+        If no axis or several axes can hold the images, or the outputs for an image depend on other images.
     """
     tolerance = _tolerance(extractor.module)
     for n_small, n_large in _SIZES:
@@ -116,40 +116,40 @@ def examine(
                 NeuroalignWarning,
                 stacklevel=2,
             )
-    found = Examination(axes, seen.is_random, seen.is_seedable, small, seen.value)
+    examined = Examination(axes, seen.is_random, seen.is_seedable, small, seen.value)
     if treats_alone:
-        expect_alone(extractor, found, large, outputs)
-    return found
+        expect_alone(extractor, examined, large, outputs)
+    return examined
 
 
 def expect_alone(
-    extractor: Extractor, found: Examination, batch: "torch.Tensor", outputs: "Mapping[str, torch.Tensor]"
+    extractor: Extractor, examined: Examination, batch: "torch.Tensor", outputs: "Mapping[str, torch.Tensor]"
 ) -> None:
-    """Refuse a network whose outputs for the first image depend on the other images of a batch.
+    """Refuse a network if its outputs for the first image depend on the other images of a batch.
 
     Parameters
     ----------
     extractor : Extractor
-    found : Examination
+    examined : Examination
     batch : tensor, shape (n, …)
-        Begins with the images that the network was examined with.
+        Images, starting with the images that the network was examined with.
     outputs : mapping of str to tensor
-        Outputs for the batch, the images on the axes of `found`.
+        Outputs for the batch, with the images on the axes of `examined`.
 
     Raises
     ------
     ModelError
-        Naming the first layer whose values depend on the batch.
+        With the first layer that depends on the batch.
     """
-    if found.is_random or found.small is None:
+    if examined.is_random or examined.small is None:
         return
     tolerance = _tolerance(extractor.module)
-    for layer, axis in found.axes.items():
-        if differ(found.outputs[layer].select(axis, 0), outputs[layer].select(axis, 0), tolerance):
+    for layer, axis in examined.axes.items():
+        if differ(examined.outputs[layer].select(axis, 0), outputs[layer].select(axis, 0), tolerance):
             break
     else:
         return
-    reason = _explain(extractor, found.small, batch, tolerance)
+    reason = _explain(extractor, examined.small, batch, tolerance)
     raise ModelError(
         f"the values of {name_layer(layer)} for an image depend on the other images of its batch; {reason}, or give "
         "batch_size=1, which runs each image alone"
@@ -162,18 +162,18 @@ def images_first(layer: str, output: "torch.Tensor", axis: int, n_images: int) -
     Raises
     ------
     ModelError
-        If the axis has not one entry for each image.
+        If the axis does not have one entry for each image.
     """
     if output.ndim <= axis or output.shape[axis] != n_images:
         raise ModelError(
-            f"{name_layer(layer)} puts out shape {tuple(output.shape)} for {_count(n_images)}, whose axis {axis} must "
-            "have one entry for each image; choose another layer, or say which axis holds the images with batch_axis="
+            f"{name_layer(layer)} puts out shape {tuple(output.shape)} for {_count(n_images)}; axis {axis} must "
+            "have one entry for each image: choose another layer, or say which axis holds the images with batch_axis="
         )
     return output.movedim(axis, 0)
 
 
 def axes_that_follow(small: Sequence[int], large: Sequence[int], sizes: tuple[int, int]) -> list[int]:
-    """Return the axes that are as long as the number of images in both of two shapes."""
+    """Return the axes with the length of the number of images in both of two shapes."""
     if len(small) != len(large):
         return []
     return [
@@ -223,7 +223,7 @@ def _axis(
 def _unexamined(
     extractor: Extractor, batch: "torch.Tensor", batch_axis: int | Mapping[str, int] | None
 ) -> Examination:
-    """Take the caller's word for a network that takes one number of images only."""
+    """Use the axes that the caller specifies, for a network that accepts a single number of images only."""
     outputs = extractor.capture(batch, seed=0)  # raises the error of a network that fails on any batch
     fixed = f"the network runs on a batch of {len(batch)} images, but not on one of 1, 2 or 3"
     axes = {}
@@ -244,7 +244,7 @@ def _unexamined(
 
 
 def _explain(extractor: Extractor, small: "torch.Tensor", large: "torch.Tensor", tolerance: float) -> str:
-    """Find the first module whose values depend on the batch, and say what to do about it."""
+    """Return a sentence about the first module that depends on the batch, with advice."""
     from torch.nn.modules.batchnorm import _BatchNorm
 
     try:
@@ -275,7 +275,7 @@ def _explain(extractor: Extractor, small: "torch.Tensor", large: "torch.Tensor",
 def _asked(batch_axis: int | Mapping[str, int] | None, layer: str) -> int | None:
     asked = batch_axis.get(layer) if isinstance(batch_axis, Mapping) else batch_axis
     if asked is not None and (isinstance(asked, bool) or not isinstance(asked, int) or asked < 0):
-        raise UsageError(f"batch_axis must be the number of an axis from 0 up, not {asked!r}")
+        raise UsageError(f"batch_axis must be the number of an axis from 0 up, got {asked!r}")
     return asked
 
 

@@ -1,4 +1,4 @@
-"""Outputs of layers of a torch module for batches of images, captured safely, with the images on the first axis.
+"""Extraction of the outputs of layers of a torch module for batches of images, with the images on the first axis.
 
 Nothing here imports torch until there is a module to run.
 """
@@ -18,15 +18,15 @@ from neuroalign.models.repeatability import seeded
 if TYPE_CHECKING:
     import torch
 
-#: The layer that is the module's own output.
+#: Name of the layer for the module's own output.
 OUTPUT = ""
 
-#: Separates the layer from the key or index of one of its outputs, where it has several.
+#: Separator between a layer and the key or index of one of its outputs, for layers with several outputs.
 SELECTOR = "#"
 
 
 class Layers:
-    """Layers of a module that can be run.
+    """Layers of a module, ready to run.
 
     Parameters
     ----------
@@ -34,12 +34,12 @@ class Layers:
     layers : sequence of str
         See :func:`extract`.
     forward : callable, optional
-        What to run with each batch; by default the module itself.
+        Function to run with each batch; by default the module itself.
 
     Raises
     ------
     UnknownNameError
-        Naming the nearest layers.
+        If a layer is unknown. The message has the nearest names.
     """
 
     def __init__(
@@ -59,13 +59,13 @@ class Layers:
         self._targets, self._graph = find_layers(module, layers)
 
     def capture(self, batch: "torch.Tensor", *, seed: str | int | None) -> "dict[str, torch.Tensor]":
-        """Run the module on a batch, and return the output of each layer as it is.
+        """Run the module on a batch, and return the unchanged output of each layer.
 
         Parameters
         ----------
         batch : tensor
         seed : str or int, optional
-            Seed of the global random generators; None leaves them as they are.
+            Seed of the global random generators; None leaves them unchanged.
         """
         names = {target for target, _ in self._targets}
         captured = _run(self.module, batch, names, forward=self._forward, graph=self._graph, seed=seed)
@@ -75,7 +75,7 @@ class Layers:
         }
 
     def capture_modules(self, batch: "torch.Tensor", *, seed: str | int | None) -> "dict[str, torch.Tensor]":
-        """Run the module on a batch, and return the first tensor that each of its modules puts out.
+        """Run the module on a batch, and return the first output tensor of each of its submodules.
 
         Returns
         -------
@@ -97,32 +97,31 @@ def extract(
     batch_axis: int | Mapping[str, int] | None = None,
     seeds: Iterable[str | int] | None = None,
 ) -> "Iterator[dict[str, torch.Tensor]]":
-    """Run a module over batches, and yield what some of its layers put out.
+    """Run a module over batches, and yield the outputs of some of its layers.
 
-    All modules are captured in one pass, and all nodes in another. Outputs are copied when they appear,
-    so that an in-place operation after a layer does not change them. The module runs without gradients in
-    evaluation mode, and between batches it is as it was: the mode of every submodule restored, no hook
-    left, also after an error. Its device is kept; batches are moved there and to the type of its
-    parameters. Random numbers that it draws are the same in every run, and leave the global generator
-    untouched.
+    One pass captures all modules, and another pass all nodes. Outputs are copied as soon as they are computed, so that
+    an in-place operation after a layer does not change them. The module runs without gradients in evaluation mode.
+    Between batches and after an error, every submodule has its own mode again, and no hook is left. The module stays on
+    its device; batches are moved to the device and the dtype of its parameters. Random numbers that the module draws
+    are the same in every run, and do not change the global generator.
 
     Parameters
     ----------
     module : torch.nn.Module
     batches : iterable of tensor
-        Each of shape (n, …), as `forward` takes them.
+        Batches of shape (n, …), in the form that `forward` accepts.
     layers : sequence of str
-        Names of submodules, as in ``module.named_modules()``; "" is the module's own output. A
-        submodule that runs several times in one pass gives its last output. Other names are those of
-        nodes of the module's graph, such as ``layer1.0.add``; see :mod:`neuroalign.model_zoo.adapters.graph`. Where a
-        layer puts out a tuple or dictionary, ``name#key`` is one of its tensors.
+        Names of submodules, as in ``module.named_modules()``, or of nodes of the module's graph, such as
+        ``layer1.0.add``; see :mod:`neuroalign.model_zoo.adapters.graph`. "" is the module's own output. A submodule
+        that runs several times in one pass gives its last output. If a layer returns a tuple or a dictionary,
+        ``name#key`` is one of its tensors.
     forward : callable, optional
-        What to run with each batch; by default the module itself.
+        Function to run with each batch; by default the module itself.
     batch_axis : int or mapping of str to int, optional
-        The axis of the outputs, or of the output of each layer, that holds the images. By default the axis whose
-        length follows the number of images in two runs on the first batch.
+        Axis of the outputs that holds the images, or the axis for each layer. By default the axis with a length that
+        follows the number of images in two runs on the first batch.
     seeds : iterable of str or int, optional
-        Seed of the random numbers of each batch; by default its number.
+        Seed of the random numbers of each batch; by default the number of the batch.
 
     Yields
     ------
@@ -132,16 +131,15 @@ def extract(
     Raises
     ------
     UnknownNameError
-        Naming the nearest layers.
+        If a layer is unknown. The message has the nearest names.
     ModelError
-        If the module fails, or a layer does not run, puts out no single tensor, or has not one axis with an entry
-        for each image.
+        If the module fails, or a layer does not run, does not return a single tensor, or does not have exactly one
+        axis with an entry for each image.
 
     Notes
     -----
-    Two runs on one machine with the same number of threads give the same bytes. With another number of
-    threads, batch size, device or version of torch, sums may be taken in another order, and the last
-    bits of float32 differ.
+    Two runs on one machine with the same number of threads give the same bytes. With another number of threads, batch
+    size, device or version of torch, sums may have another order, so that the last bits of float32 differ.
     """
     captured = Layers(module, layers, forward=forward)
     axes = dict(batch_axis) if isinstance(batch_axis, Mapping) else {}
@@ -165,23 +163,23 @@ def list_layers(
     ----------
     module : torch.nn.Module
     example : tensor
-        A batch of images, as the module takes them.
+        A batch of images, in the form that the module accepts.
     forward : callable, optional
-        As in :func:`extract`.
+        See :func:`extract`.
     nodes : bool
-        Whether to list also the nodes of its graph that are no modules.
+        Whether to list also the nodes of its graph that are not modules.
 
     Returns
     -------
     dict of str to tuple of int
-        For each name that a layer can be given by, the shape of its output for one image: modules in the
-        order of ``module.named_modules()``, then nodes in the order in which they run. Layers that do
-        not run are left out, and so are those whose output has not one axis with an entry for each image.
+        Shape of the output for one image by name of the layer: modules in the order of ``module.named_modules()``,
+        then nodes in the order in which they run. Layers that do not run are left out, as are layers without exactly
+        one axis with an entry for each image.
 
     Raises
     ------
     ModelError
-        If the module fails, or its graph is asked for and cannot be traced.
+        If the module fails, or `nodes` is true and its graph cannot be traced.
     """
     names = [name for name, _ in module.named_modules()]
     graph = trace(module) if nodes else None
@@ -219,7 +217,7 @@ def _run(
     graph: Graph | None,
     seed: str | int | None,
 ) -> dict[str, Any]:
-    """Run one batch, and return a copy of the whole output of each target that ran."""
+    """Run one batch, and return a copy of the complete output of each target that ran."""
     modules = targets & {name for name, _ in module.named_modules()}
     nodes = targets - modules
     captured: dict[str, Any] = {}
@@ -281,14 +279,16 @@ def _reproducible(module: "torch.nn.Module", seed: str | int | None) -> Iterator
 
 
 def _place(batch: "torch.Tensor", module: "torch.nn.Module") -> "torch.Tensor":
-    own = next((each for each in (*module.parameters(), *module.buffers()) if each.is_floating_point()), None)
+    own = next(
+        (value for value in (*module.parameters(), *module.buffers()) if value.is_floating_point()), None
+    )
     if own is None:
         return batch
     return batch.to(device=own.device, dtype=own.dtype if batch.is_floating_point() else batch.dtype)
 
 
 def _copy(output: Any) -> Any:
-    """Copy the tensors of an output to the CPU; a view or the tensor itself may be written to later."""
+    """Copy the tensors of an output to the CPU, because later operations may write to them in place."""
     import torch
 
     if isinstance(output, torch.Tensor):
@@ -324,10 +324,10 @@ def _select(captured: Mapping[str, Any], target: str, key: str | None) -> "torch
     elif key in tensors:
         tensor = tensors[key]
     else:
-        found = [f"{target}{SELECTOR}{each}" for each in tensors if each is not None]
-        advice = f"; choose one of {', '.join(found)}" if found else ""
-        asked = "is no single tensor" if key is None else f"has no tensor {key!r}"
-        raise ModelError(f"{named} {asked} but {type(captured[target]).__name__}{advice}")
+        names = [f"{target}{SELECTOR}{index}" for index in tensors if index is not None]
+        advice = f"; choose one of {', '.join(names)}" if names else ""
+        fault = "is not a single tensor" if key is None else f"has no tensor {key!r}"
+        raise ModelError(f"{named} {fault} but {type(captured[target]).__name__}{advice}")
     if tensor.ndim == 0:
         raise ModelError(f"{named} is a single number for the whole batch; it must have a row for each image")
     return tensor
@@ -336,7 +336,26 @@ def _select(captured: Mapping[str, Any], target: str, key: str | None) -> "torch
 def find_layers(
     module: "torch.nn.Module", layers: Iterable[str]
 ) -> tuple[list[tuple[str, str | None]], Graph | None]:
-    """Split layers into names that there are and the keys of their outputs; trace the graph if it is needed."""
+    """Split the names of layers into modules or nodes and the keys of their outputs.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    layers : iterable of str
+        See :func:`extract`.
+
+    Returns
+    -------
+    targets : list of tuple
+        Name of the module or node, and key of its output or None, for each layer.
+    graph : Graph or None
+        Traced graph of the module, if a layer is not a module.
+
+    Raises
+    ------
+    UnknownNameError
+        If a layer is unknown. The message has the nearest names.
+    """
     targets = []
     for layer in layers:
         name, selects, key = layer.partition(SELECTOR)
@@ -348,10 +367,8 @@ def find_layers(
     graph = None
     with suppress(ModelError):
         graph = trace(module)
-    known = [*modules, *(graph.names if graph else ())]
+    names = [*modules, *(graph.names if graph else ())]
     for name in others:
-        if name not in known:
-            raise unknown_among_many(
-                f"layer of {type(module).__name__}", name, [each for each in known if each]
-            )
+        if name not in names:
+            raise unknown_among_many(f"layer of {type(module).__name__}", name, list(filter(None, names)))
     return targets, graph

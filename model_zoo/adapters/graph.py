@@ -1,4 +1,4 @@
-"""The graph of a torch module: every operation of its forward pass, by name, also those that are no modules."""
+"""Graph of a torch module: all operations of its forward pass by name, including operations outside modules."""
 
 import math
 from collections.abc import Callable, Iterator, Set
@@ -15,25 +15,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Graph:
-    """The operations of a module.
+    """Operations of a module.
 
     Parameters
     ----------
     module : torch.fx.GraphModule
-        It shares the weights of the module that was traced.
+        Module with the weights of the traced module.
     names : dict of str to str
-        Names of the operations, in the order in which they run, each with the name that torch.fx has
-        for it. An operation is named after the module that it is in and what it does, with a number from
-        the second on: ``layer1.0.add``, ``layer1.0.relu_1``.
+        Names of the operations, in the order in which they run, each with its name in torch.fx. An operation is named
+        after its module and its function, with a number from the second one on: ``layer1.0.add``,
+        ``layer1.0.relu_1``.
     """
 
     module: "torch.fx.GraphModule"
     names: dict[str, str]
 
     def run(self, batch: "torch.Tensor", *, nodes: Set[str], keep: Callable[[str, Any], None]) -> Any:
-        """Run the module on a batch, and hand each of some nodes' outputs over as soon as it is there.
+        """Run the module on a batch, and pass the outputs of some nodes to a function.
 
-        An operation that writes in place would change it later.
+        Parameters
+        ----------
+        batch : tensor
+        nodes : set of str
+            Names of nodes.
+        keep : callable
+            Called with the name and the output of each node as soon as the node has run, before an operation in place
+            can change the output.
+
+        Returns
+        -------
+        object
+            Output of the module.
         """
         from torch.fx import Interpreter
 
@@ -50,15 +62,15 @@ class Graph:
 
 
 def trace(module: "torch.nn.Module") -> Graph:
-    """Find the operations of a module in evaluation mode.
+    """Trace the operations of a module in evaluation mode.
 
-    Names are those of torchvision's feature extraction; modules that timm says cannot be traced count as
-    one operation.
+    Operations have the names of torchvision's feature extraction. A module that timm declares untraceable is one
+    operation.
 
     Raises
     ------
     ModelError
-        If the module's forward pass depends on its input's values, or takes something else than a batch.
+        If the forward pass depends on the values of its input, or needs other arguments than a batch.
     """
     import torchvision
     from timm.models import get_notrace_functions, get_notrace_modules
@@ -83,15 +95,15 @@ def trace(module: "torch.nn.Module") -> Graph:
 
 @contextmanager
 def evaluating(module: "torch.nn.Module") -> Iterator[None]:
-    """Put a module into evaluation mode, and each submodule back into its own mode after."""
-    modes = [(each, each.training) for each in module.modules()]
+    """Put a module into evaluation mode, and afterwards each submodule back into its own mode."""
+    modes = [(submodule, submodule.training) for submodule in module.modules()]
     try:
         try:
             module.eval()
         except NotImplementedError:  # exported programs refuse it
-            for each, _ in modes:
-                each.training = False
+            for submodule, _ in modes:
+                submodule.training = False
         yield
     finally:
-        for each, training in modes:
-            each.training = training
+        for submodule, training in modes:
+            submodule.training = training

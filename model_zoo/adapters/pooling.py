@@ -1,4 +1,4 @@
-"""How a layer with positions becomes units: every value one, or the mean over positions."""
+"""Pooling of a layer with positions into units: every value, or the mean over positions."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING

@@ -8,7 +8,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuroalign import arrays
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError
 from neuroalign.files.digests import digest
@@ -16,38 +15,38 @@ from neuroalign.masked import as_numbers
 from neuroalign.model_zoo.adapters.checks import comes_from, refuse_unknown
 from neuroalign.models.fingerprints import behaviour_digest, name_by_digest
 from neuroalign.models.latents_file import gather_latents
-from neuroalign.models.repeatability import check_rows
+from neuroalign.models.rows import latents_of_batches
 
-#: Raised when the same transformer would give other latents.
+#: Version of the computation; it is raised when the same transformer gives other latents.
 VERSION = 1
-#: Side of the images that a transformer gets if it does not say, in pixels.
+#: Default side of the images for transformers that do not record their number of features, in pixels.
 IMAGE_SIZE = 64
 
 
 class TransformerModel:
-    """A fitted transformer of pixels.
+    """A fitted transformer of pixels as a model.
 
     Parameters
     ----------
     transformer : fitted scikit-learn transformer
-        Its ``transform`` gets float32 pixels in [0, 1], an image a row: rows of the image from top to
-        bottom, each from left to right, with ``channels=3`` red, green, blue for each pixel.
+        Transformer with a method ``transform`` that takes float32 pixels in [0, 1], one image in a row: the rows of
+        the image from top to bottom, each from left to right, with ``channels=3`` red, green and blue for each pixel.
     identifier : str
     image_size : int, optional
-        Images are resampled to image_size × image_size. By default the size that the transformer was
-        fitted to, or 64 if it does not say.
+        Images are resampled to image_size × image_size pixels. By default the size that the transformer was fitted to,
+        or 64 if the transformer does not record it.
     channels : {1, 3}
         Grey or RGB.
     batch_size : int
-        How many images the transformer gets at once.
+        Number of images in a batch.
     fingerprint : str, optional
-        See :class:`neuroalign.Model`. By default a digest of everything fitted. None for transformers that
-        cannot be seen through, or draw random numbers.
+        See :class:`neuroalign.models.model.Fingerprinted`. By default a digest of all fitted values. None for
+        transformers that cannot be inspected, or that draw random numbers.
 
     Raises
     ------
     ModelError
-        If it is not fitted, or fitted to images of another size.
+        If the transformer is fitted to images of another size.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class TransformerModel:
         return self._fingerprint if self._fingerprint is not None else self.behaviour()
 
     def behaviour(self) -> str | None:
-        """Return the digest of the fitted transformer and the size of its images; None if it cannot be seen through."""
+        """Return the digest of the fitted transformer and the size of its images; None if it cannot be inspected."""
         behaviour = behaviour_digest(self.transformer)
         return behaviour and digest("sklearn", VERSION, behaviour, self.image_size, self.channels)
 
@@ -93,21 +92,18 @@ class TransformerModel:
 
     def latent_batches(self, stimuli: StimulusSet) -> Iterator[xr.DataArray]:
         """Yield the latents of one batch of images after another; see :meth:`latents`."""
-        start = 0
-        for batch in stimuli.batches(self.batch_size, size=self.image_size, channels=self.channels):
-            values = self._transform(batch)
-            if values.ndim == 0 or len(values) != len(batch):
-                raise ModelError(
-                    f"{self.identifier} returned shape {values.shape} for {len(batch)} images; "
-                    "it must return one row of unit values for each image"
-                )
-            if start == 0 and check_rows(
-                self._transform, batch, values, identifier=self.identifier, batch_size=self.batch_size
-            ):
-                self._is_random = True
-            stop = start + len(batch)
-            yield arrays.latents(values.reshape(len(batch), -1), stimulus=stimuli.ids[start:stop])
-            start = stop
+        return latents_of_batches(
+            self._transform,
+            stimuli,
+            identifier=self.identifier,
+            image_size=self.image_size,
+            channels=self.channels,
+            batch_size=self.batch_size,
+            note_random=self._note_random,
+        )
+
+    def _note_random(self) -> None:
+        self._is_random = True
 
     def _transform(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
         return _dense(self.transformer.transform(images.reshape(len(images), -1)))
@@ -139,15 +135,15 @@ def adapt(obj: Any, *, identifier: str | None = None, **options: Any) -> Transfo
     ----------
     obj : object
     identifier : str, optional
-        By default the name of its class with a digest of everything fitted, such as ``PCA-1f0c3a9b``.
+        By default the name of its class with a digest of all fitted values, such as ``PCA-1f0c3a9b``.
     **options
         ``image_size``, ``channels``, ``batch_size``, ``fingerprint``; see :class:`TransformerModel`.
 
     Returns
     -------
     TransformerModel or None
-        None for objects of other kinds. With ``decode`` where the transformer of grey images has
-        ``inverse_transform``.
+        None for other objects than scikit-learn transformers. A transformer of grey images with
+        ``inverse_transform`` gives a model with ``decode``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Any network that timm knows, with the preprocessing that it was made for: ``timm:NAME[@LAYER]``."""
+"""Networks of timm with their own preprocessing: ``timm:NAME[@LAYER]``."""
 
 import sys
 from collections.abc import Sequence
@@ -11,7 +11,8 @@ from neuroalign.errors import ModelError, UsageError
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
 from neuroalign.model_zoo.adapters.extraction import SELECTOR
 from neuroalign.model_zoo.adapters.pooling import POOLS, Pool, mean_over_space
-from neuroalign.model_zoo.adapters.torch import TorchModel, name_network
+from neuroalign.model_zoo.adapters.torch import name_network
+from neuroalign.model_zoo.adapters.torch_model import TorchModel
 from neuroalign.model_zoo.adapters.weights import (
     draw_network,
     expect_fit,
@@ -38,12 +39,12 @@ class TimmModel(TorchModel):
     Parameters
     ----------
     network : torch.nn.Module
-        As ``timm.create_model`` returns it.
+        Network from ``timm.create_model``.
     name : str
-        What it is called in timm.
+        Name of the network in timm.
     identifier : str
     layer : str or sequence of str
-        Stages and names of modules.
+        Names of stages and modules.
     pool : {None, "mean", "token"}
     batch_size : int
     batch_axis : int, optional
@@ -64,7 +65,7 @@ class TimmModel(TorchModel):
         from timm.data.transforms_factory import create_transform
 
         self.name = name
-        # Needed by what the base class asks for while it is made.
+        # The constructor of the base class calls methods that need these attributes.
         self.module = network
         self.identifier = identifier
         config = resolve_model_data_config(network)
@@ -87,7 +88,7 @@ class TimmModel(TorchModel):
     def _forward(self, batch: "torch.Tensor") -> "dict[str, torch.Tensor]":
         network: Any = self.module
         features = network.forward_features(batch)
-        # The head may write to what it is given.
+        # The head may write to its input.
         return {
             "forward_features": features,
             "pre_logits": network.forward_head(features.clone(), pre_logits=True),
@@ -102,7 +103,7 @@ class TimmModel(TorchModel):
             return self.module
         import timm
 
-        # Not the module itself: it remembers the folder that its weights were cached in.
+        # Not the module itself: it stores the folder of its cached weights.
         return ["timm", timm.__version__, self.name, dict(self.module.state_dict())]
 
     def _pool_named(self, pool: str | None) -> Pool:
@@ -110,7 +111,7 @@ class TimmModel(TorchModel):
         n_prefix = getattr(network, "num_prefix_tokens", 0)
         n_patches = getattr(getattr(network, "patch_embed", None), "num_patches", None)
         if pool == "mean":
-            # Some networks put channels last, but not in all of their modules.
+            # Some networks have channels last, but not in all of their modules.
             channels_last = str(getattr(network, "output_fmt", "")).endswith("NHWC")
             return partial(
                 _mean_of_patches, n_prefix=n_prefix, n_patches=n_patches, channels_last=channels_last
@@ -120,7 +121,7 @@ class TimmModel(TorchModel):
                 raise UsageError(f"{self.identifier}: {self.name} has no class token; use pool=mean")
             return partial(_class_token, n_prefix=n_prefix, n_patches=n_patches)
         if pool not in POOLS:
-            raise UsageError(f"{self.identifier}: pool must be none, mean or token, not {pool!r}")
+            raise UsageError(f"{self.identifier}: pool must be none, mean or token, got {pool!r}")
         return POOLS[pool]
 
 
@@ -138,41 +139,41 @@ def timm_model(
     Parameters
     ----------
     name : str
-        A name that timm knows, such as ``resnet18`` or ``vit_small_patch14_dinov2.lvd142m``, also
-        ``local-dir:FOLDER`` and ``hf-hub:REPOSITORY``. After an @ the layer: ``forward_features``,
-        ``pre_logits`` (the default: what the classifier gets), ``logits``, or the name of a module;
-        several are separated by colons, as in ``resnet18@layer2:layer3``.
+        Name of a network in timm, such as ``resnet18`` or ``vit_small_patch14_dinov2.lvd142m``, or
+        ``local-dir:FOLDER`` or ``hf-hub:REPOSITORY``. The layer follows after an @: ``forward_features``,
+        ``pre_logits`` (the default: the input of the classifier), ``logits``, or the name of a module or node. Several
+        layers are separated by colons, as in ``resnet18@layer2:layer3``.
     weights : str
-        "pretrained" (needs the network once, unless they are cached), "random", or a checkpoint file:
-        safetensors, or one of torch that holds nothing but weights.
+        "pretrained" (downloaded once), "random", or a checkpoint file: safetensors, or a torch file that holds nothing
+        but weights.
     seed : int
-        Of random weights.
+        Seed of random weights.
     pool : {None, "mean", "token"}
-        How a layer with positions becomes units: every value one, the mean over positions without class
-        and register tokens, or the class token.
+        Units of a layer with positions: every value, the mean over positions without class and register tokens, or the
+        class token.
     batch_size : int
-        How many images the network gets at once.
+        Number of images in a batch.
     batch_axis : int, optional
-        The axis of the layer's output that holds the images; by default the one whose length follows the number of
+        Axis of the layer's output that holds the images; by default the axis with a length that follows the number of
         images.
 
     Returns
     -------
     TimmModel
-        Images are preprocessed as the network's own configuration says. Its identifier names the layer,
-        and the weights where they are not the pretrained ones: a file with a digest of its content.
+        Images are preprocessed by the network's own configuration. The identifier has the layer and, if they are not
+        the pretrained ones, the weights: a file with a digest of its content.
 
     Raises
     ------
     UnknownNameError
-        Naming the nearest networks or layers.
+        If the network or a layer is unknown. The message has the nearest names.
     ModelError
-        If weights cannot be had, or do not fit the network.
+        If the weights are not available, or do not fit the network.
 
     Notes
     -----
-    timm starts the last normalisation of residual blocks at zero, so that in many networks with random
-    weights each block passes on its input.
+    timm initialises the last normalisation of residual blocks at zero, so that in many networks with random weights
+    each block returns its input.
     """
     name, _, layers = name.rpartition("@") if "@" in name else (name, "", "")
     layer = layers.split(":") if layers else ["pre_logits"]
@@ -244,7 +245,7 @@ def _from_file(name: str, file: Path) -> "torch.nn.Module":
 
     state: Any = read_weights(file, f"timm:{name}")
     network: Any = timm.create_model(name, pretrained=False)
-    # As timm does with the weights that it publishes, where their names are another project's.
+    # timm converts weights with the names of another project in the same way.
     convert = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
     if convert is not None and set(state) != set(network.state_dict()):
         state = convert(state, network)
@@ -258,12 +259,12 @@ def _from_file(name: str, file: Path) -> "torch.nn.Module":
 
 
 def _cached(repository: str, filename: str | None) -> str | None:
-    """Return the path of weights that were downloaded before."""
+    """Return the path of weights in the cache of downloads; None if they were never downloaded."""
     from huggingface_hub import try_to_load_from_cache
 
     repository, _, revision = repository.partition("@")
-    for each in (filename,) if filename else _HUB_FILES:
-        path = try_to_load_from_cache(repository, each, revision=revision or None)
+    for name in (filename,) if filename else _HUB_FILES:
+        path = try_to_load_from_cache(repository, name, revision=revision or None)
         if isinstance(path, str):
             return path
     return None
@@ -288,7 +289,7 @@ def _mean_of_patches(
 ) -> "torch.Tensor":
     if output.ndim == 4:
         first, middle, last = output.shape[1:]
-        # Positions form a square, which tells where the channels are unless there are as many of them.
+        # Positions form a square, which shows the axis of the channels unless it has the same length.
         if first == middle != last or (channels_last and not middle == last != first):
             return output.mean(dim=(1, 2))
     if output.ndim == 3 and output.shape[1] != n_patches:
@@ -301,6 +302,6 @@ def _class_token(output: "torch.Tensor", *, n_prefix: int, n_patches: int | None
         return output
     if output.ndim != 3 or output.shape[1] == n_patches or output.shape[1] <= n_prefix:
         raise ModelError(
-            f"pool=token needs a layer of tokens with the class token among them, not {tuple(output.shape[1:])}"
+            f"pool=token needs a layer of tokens with the class token among them, got {tuple(output.shape[1:])}"
         )
     return output[:, 0]

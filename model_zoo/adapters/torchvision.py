@@ -1,4 +1,4 @@
-"""Any network that torchvision knows, with the preprocessing of its published weights: ``torchvision:NAME[@LAYER]``."""
+"""Networks of torchvision with the preprocessing of their published weights: ``torchvision:NAME[@LAYER]``."""
 
 import inspect
 import os
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
-from neuroalign.model_zoo.adapters.torch import TorchModel, name_network
+from neuroalign.model_zoo.adapters.torch import name_network
+from neuroalign.model_zoo.adapters.torch_model import TorchModel
 from neuroalign.model_zoo.adapters.weights import (
     draw_network,
     expect_fit,
@@ -37,35 +38,34 @@ def torchvision_model(
     Parameters
     ----------
     name : str
-        A name that torchvision knows, such as ``resnet18``. After an @ the name of a module or of a node
-        of the network's graph; several are separated by colons, as in ``resnet18@layer2:layer3``. By
-        default the network's output.
+        Name of a network in torchvision, such as ``resnet18``. The layer follows after an @: the name of a module or
+        of a node of the network's graph. Several layers are separated by colons, as in ``resnet18@layer2:layer3``. The
+        default is the network's output.
     weights : str
-        "pretrained" (the best published ones; needs the network once), the name of published ones, such
-        as ``IMAGENET1K_V1``, "random", or a checkpoint file: safetensors, or one of torch that holds
-        nothing but weights.
+        "pretrained" (the best published weights; downloaded once), the name of published weights, such as
+        ``IMAGENET1K_V1``, "random", or a checkpoint file: safetensors, or a torch file that holds nothing but weights.
     seed : int
-        Of random weights.
+        Seed of random weights.
     pool : {None, "mean"}
-        How a layer with positions becomes units: every value one, or the mean over positions.
+        Units of a layer with positions: every value, or the mean over positions.
     batch_size : int
-        How many images the network gets at once.
+        Number of images in a batch.
     batch_axis : int, optional
-        The axis of the layer's output that holds the images; by default the one whose length follows the number of
+        Axis of the layer's output that holds the images; by default the axis with a length that follows the number of
         images.
 
     Returns
     -------
     TorchModel
-        Images are preprocessed as the published weights demand. Its identifier names the layer, and the
-        weights where they are not the pretrained ones.
+        Images are preprocessed as the published weights require. The identifier has the layer and, if they are not the
+        pretrained ones, the weights.
 
     Raises
     ------
     UnknownNameError
-        Naming the nearest networks or layers.
+        If the network or a layer is unknown. The message has the nearest names.
     ModelError
-        If weights cannot be had, or do not fit the network.
+        If the weights are not available, or do not fit the network.
     """
     from torchvision.models import get_model, get_model_weights, list_models
 
@@ -106,11 +106,11 @@ def torchvision_model(
 
 
 def _no_weights(name: str) -> dict[str, None]:
-    """Return the arguments with which a network comes without any weights, also of a part of it."""
+    """Return the arguments that make a network, including its backbone, without pretrained weights."""
     from torchvision.models import get_model_builder
 
     taken = inspect.signature(get_model_builder(name)).parameters
-    return {each: None for each in ("weights", "weights_backbone") if each in taken}
+    return {name: None for name in ("weights", "weights_backbone") if name in taken}
 
 
 def _pretrained(name: str, weights: Any) -> "torch.nn.Module":
@@ -124,7 +124,7 @@ def _pretrained(name: str, weights: Any) -> "torch.nn.Module":
     if not (Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name).is_file():
         expect_reachable(name, weights.url, advice)
     try:
-        # Through the weights' own name, since some networks are built otherwise with them.
+        # By the weights themselves, since some networks have other layers with pretrained weights.
         with _nothing_but_weights():
             return get_model(name, **{**_no_weights(name), "weights": weights, "progress": False})
     except Exception as error:
@@ -135,7 +135,7 @@ def _pretrained(name: str, weights: Any) -> "torch.nn.Module":
 
 @contextmanager
 def _nothing_but_weights() -> Iterator[None]:
-    """Let torch read files that can run no code only; torchvision itself does not ask for that."""
+    """Let torch refuse files that can run code, which torchvision does not request itself."""
     variable = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
     before = os.environ.get(variable)
     os.environ[variable] = "1"

@@ -1,4 +1,4 @@
-"""Weights of networks: drawn at random, read from a file that can run no code, or published."""
+"""Weights of networks: random, read from a file that cannot run code, or published."""
 
 import hashlib
 import re
@@ -21,7 +21,7 @@ _NAMED = re.compile(r"(?P<file>.+)#(?P<digest>[0-9a-f]{8})")
 
 
 def draw_network(make: "Callable[[], torch.nn.Module]", seed: int) -> "torch.nn.Module":
-    """Make a network whose random weights follow a seed; the global generator stays as it is."""
+    """Make a network with random weights that depend on a seed; the global generator stays unchanged."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
@@ -30,7 +30,7 @@ def draw_network(make: "Callable[[], torch.nn.Module]", seed: int) -> "torch.nn.
 
 
 def find_weights(weights: str, model: str) -> Path:
-    """Return the file of weights that an option names: a path, or a name that :func:`name_weights` made.
+    """Return the file of weights from its path, or from a name that :func:`name_weights` made.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def find_weights(weights: str, model: str) -> Path:
     Raises
     ------
     ModelError
-        If the file has another content than the name says.
+        If the digest in the name is not the digest of the file.
     """
     match = _NAMED.fullmatch(weights)
     if match is None or Path(weights).is_file():
@@ -56,12 +56,12 @@ def find_weights(weights: str, model: str) -> Path:
 
 
 def name_weights(file: Path, name: str | None = None) -> str:
-    """Name a file of weights by its path and its content: ``resnet.pth#1f0c3a9b``.
+    """Name a file of weights by its path and a digest of its content: ``resnet.pth#1f0c3a9b``.
 
     Parameters
     ----------
     file : Path
-        Without such a file its path is the whole name.
+        If the file does not exist, its path is the whole name.
     name : str, optional
         Name in place of the path.
     """
@@ -76,13 +76,13 @@ def _digest(file: Path) -> str:
 
 @lru_cache(maxsize=8)
 def hash_file(file: Path, stamp: tuple[int, int]) -> str:
-    """Return the SHA-256 of a file, which is read once for each stamp.
+    """Return the SHA-256 of a file; the file is read once for each stamp.
 
     Parameters
     ----------
     file : Path
     stamp : tuple of int
-        Time of its last change in nanoseconds, and its size in bytes.
+        Time of the last change of the file in nanoseconds, and its size in bytes.
     """
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
@@ -94,10 +94,10 @@ def read_weights(file: Path, model: str) -> "dict[str, torch.Tensor]":
     Parameters
     ----------
     file : Path
-        Safetensors, or a torch file that holds nothing but weights, bare or under ``state_dict`` or
+        Safetensors, or a torch file that holds nothing but weights, at the top or under the key ``state_dict`` or
         ``model``.
     model : str
-        Whose weights they should be, for messages.
+        Name of the model with these weights, for messages.
 
     Returns
     -------
@@ -106,16 +106,16 @@ def read_weights(file: Path, model: str) -> "dict[str, torch.Tensor]":
     Raises
     ------
     UsageError
-        If there is no such file.
+        If the file does not exist.
     ModelError
-        If it is damaged, of another kind, or holds what could run code.
+        If the file is damaged, has another format, or holds objects that could run code.
     """
     from timm.models import load_state_dict
 
     if not file.is_file():
         raise UsageError(
             f"{model}: weights must be random, a checkpoint file, or for some networks pretrained; "
-            f"there is no file {file}"
+            f"the file {file} does not exist"
         )
     try:
         state: Any = load_state_dict(str(file), weights_only=True)
@@ -133,12 +133,12 @@ def read_weights(file: Path, model: str) -> "dict[str, torch.Tensor]":
 def expect_fit(
     model: str, file: Path, wanted: "Mapping[str, torch.Tensor]", given: "Mapping[str, torch.Tensor]"
 ) -> None:
-    """Raise an error unless the weights in a file have the names and shapes of a network's.
+    """Raise an error unless the weights in a file have the names and shapes of the weights of a network.
 
     Raises
     ------
     ModelError
-        Saying what is missing, what is too much, and what has another shape.
+        With the names of missing and surplus weights, and of weights with another shape.
     """
     problems = {
         "it lacks": [key for key in wanted if key not in given],
@@ -147,23 +147,23 @@ def expect_fit(
             key for key in wanted if key in given and wanted[key].shape != given[key].shape
         ],
     }
-    found = [f"{what} {name_some(keys)}" for what, keys in problems.items() if keys]
-    if found:
-        raise ModelError(f"the weights in {file} are not those of {model}: {'; '.join(found)}")
+    differences = [f"{problem} {name_some(keys)}" for problem, keys in problems.items() if keys]
+    if differences:
+        raise ModelError(f"the weights in {file} do not fit {model}: {'; '.join(differences)}")
 
 
 def expect_reachable(name: str, address: str, advice: str) -> None:
-    """Find out at once what a library finds out after minutes of trying to download again.
+    """Raise an error if a server cannot be reached, which a library reports after minutes of repeated downloads only.
 
     Raises
     ------
     ModelError
-        If nobody answers at the address, with some advice.
+        If no server answers at the address, with some advice.
     """
     try:
         urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=_PATIENCE).close()
     except urllib.error.HTTPError:
-        return  # somebody answered
+        return  # the server answered
     except OSError as error:
         if isinstance(getattr(error, "reason", None), ssl.SSLError):
             return  # the library may have certificates of its own
@@ -171,5 +171,5 @@ def expect_reachable(name: str, address: str, advice: str) -> None:
 
 
 def missing_weights(name: str, reason: str, advice: str) -> ModelError:
-    """Make the error for published weights that cannot be had."""
+    """Return the error for published weights that are not available."""
     return ModelError(f"the pretrained weights of {name} are not on this machine, and {reason}; {advice}")

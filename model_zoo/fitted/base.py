@@ -1,4 +1,4 @@
-"""What models share that are fitted to the training images of whatever stimuli they meet."""
+"""Base classes of models that are fitted to the training images of the scored dataset."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ IMAGE_SIZE = 64
 
 
 class FittedModel(ABC):
-    """A model without weights of its own: its stimuli determine its units.
+    """A model that is fitted to the training images among the stimuli, so that the stimuli determine its units.
 
     Parameters
     ----------
@@ -30,10 +30,10 @@ class FittedModel(ABC):
     image_size : int
         Images are resampled to image_size × image_size grey pixels.
     dataset : Dataset, optional
-        Its stimuli are what :meth:`decode` is fitted to until :meth:`latents` is called with others.
+        Dataset with the stimuli that :meth:`decode` is fitted to until :meth:`latents` is called with other stimuli.
     """
 
-    #: Raised when the same images would give other latents.
+    #: Version of the computation; it is raised when the same images give other latents.
     version: ClassVar[int] = 1
 
     def __init__(
@@ -41,7 +41,7 @@ class FittedModel(ABC):
     ) -> None:
         for name, value in (("n", n), ("image_size", image_size)):
             if not isinstance(value, int) or value < 1:
-                raise UsageError(f"{identifier}: {name} must be a positive integer, not {value!r}")
+                raise UsageError(f"{identifier}: {name} must be a positive integer, got {value!r}")
         self.identifier = identifier
         self.n = n
         self.image_size = image_size
@@ -53,11 +53,11 @@ class FittedModel(ABC):
         return digest(type(self).__name__, self.version, self.options())
 
     def options(self) -> dict[str, Any]:
-        """Return what distinguishes this instance from others of its family."""
+        """Return the options that distinguish this instance from other instances of its family."""
         return {"n": self.n, "image_size": self.image_size}
 
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
-        """Fit to ``stimuli.training()``, mirrored where the set says so, and encode all stimuli.
+        """Fit to ``stimuli.training()``, mirrored where the stimulus set asks for it, and encode all stimuli.
 
         Parameters
         ----------
@@ -70,7 +70,7 @@ class FittedModel(ABC):
         Raises
         ------
         ModelError
-            If there are too few training images or features for n units.
+            If the training images or features are too few for n units.
         """
         self._stimuli = stimuli
         return self._encode(stimuli)
@@ -80,8 +80,7 @@ class FittedModel(ABC):
 
         Parameters
         ----------
-        latents : latents
-            Dimensions stimulus, unit.
+        latents : xarray.DataArray, dimensions (stimulus, unit)
 
         Returns
         -------
@@ -90,7 +89,7 @@ class FittedModel(ABC):
         Raises
         ------
         ModelError
-            If the model has no stimuli to be fitted to yet, or the number of units is not its own.
+            If the model was not given stimuli to fit to, or the number of units is wrong.
         """
         if self._stimuli is None:
             raise ModelError(
@@ -98,7 +97,7 @@ class FittedModel(ABC):
                 "or load the model for a dataset"
             )
         if latents.sizes["unit"] != self.n:
-            raise ModelError(f"{self.identifier} decodes {self.n} units, not {latents.sizes['unit']}")
+            raise ModelError(f"{self.identifier} decodes {self.n} units, got {latents.sizes['unit']}")
         images = self._decode(self._stimuli, np.asarray(latents.values, dtype=np.float64))
         return np.clip(images, 0, 1).astype(np.float32)
 
@@ -112,24 +111,24 @@ class FittedModel(ABC):
 
 
 class FittedFamily(ModelFamily):
-    """Instances of one such model, by their options.
+    """A family of fitted models that differ in their options.
 
-    Their grids have n, the number of units, and possibly more.
+    Every set of options in the grid has n, the number of units.
     """
 
-    #: What an instance is, and the options that it takes.
+    #: Class of the instances, and the names of their options.
     model: ClassVar[type[FittedModel]]
     option_names: ClassVar[Sequence[str]]
 
     def instance(self, dataset: Dataset | None = None, **options: Any) -> FittedModel:
-        """Return the instance with these options, of which n is required.
+        """Return the instance with these options; n is required.
 
         Parameters
         ----------
         dataset : Dataset, optional
-            Lets the instance decode without having computed latents first.
+            Dataset to fit the decoder to, so that the instance can decode before it computes latents.
         **options
-            As in :meth:`grid`; any n, image_size and, where there is one, seed will do.
+            Options named as in :meth:`grid`, with any values, and ``image_size``.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Principal components, exact and with signs that do not depend on chance."""
+"""Principal components, computed exactly and with reproducible signs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from threadpoolctl import threadpool_limits
 
 Matrix = NDArray[np.float64]
 
-# Numbers that are taken out of a matrix at once.
-_BLOCK = 10_000_000
+#: Number of entries of a matrix that are in memory at once.
+BLOCK = 10_000_000
 
 
 class Rows(Protocol):
-    """An array of shape (n_rows, n_features), or what can be read like one where it does not fit into memory."""
+    """A matrix of shape (n_rows, n_features): an array, or an object that reads parts of a larger one from a file."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -30,15 +30,15 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class PrincipalComponents:
-    """The first principal components of a matrix with one row for each stimulus.
+    """First principal components of a matrix with one row for each stimulus.
 
     Parameters
     ----------
     mean : array of shape (n_features,)
     axes : array of shape (n_components, n_features)
-        Orthonormal rows; in each, the entry with the largest absolute value is positive.
+        Orthonormal rows. The entry with the largest absolute value of each row is positive.
     scale : array of shape (n_components,)
-        Standard deviation of the rows along each axis (ddof 0), descending; 0 where there is none.
+        Standard deviation of the rows along each axis (ddof 0), descending; 0 for axes without variance.
     """
 
     mean: Matrix
@@ -64,21 +64,20 @@ class PrincipalComponents:
 
 
 def most_components(n_rows: int, n_features: int) -> int:
-    """Return how many principal components a matrix of this shape can have once it is centred."""
+    """Return the largest number of principal components of a centred matrix of this shape."""
     return max(0, min(n_rows - 1, n_features))
 
 
 def principal_components(rows: Rows, n: int) -> PrincipalComponents:
     """Find the first `n` principal components.
 
-    The eigenvectors of the smaller of the two Gram matrices are computed exactly, so a few thousand
-    stimuli with any number of units, or few units with any number of stimuli, are quick.
+    The eigenvectors of the smaller of the two Gram matrices are computed exactly. This is fast for a few thousand
+    stimuli with any number of units, and for few units with any number of stimuli.
 
     Parameters
     ----------
     rows : array of shape (n_rows, n_features)
-        Or what can be read like one: it is taken in parts, so that only these and the smaller Gram matrix
-        need memory.
+        The matrix is read in parts, so that only one part and the smaller Gram matrix are in memory.
     n : int
         At most ``most_components(n_rows, n_features)``.
 
@@ -88,9 +87,9 @@ def principal_components(rows: Rows, n: int) -> PrincipalComponents:
 
     Notes
     -----
-    The Gram matrix squares the singular values, so components whose standard deviation is below
-    1e-7 of the largest cannot be told from rounding errors; they count as without variance. One
-    thread is used: the last bits would otherwise depend on the number of threads.
+    The Gram matrix squares the singular values, so a component with a standard deviation below 1e-7 of the largest one
+    is indistinguishable from rounding errors; it counts as a component without variance. One thread computes, because
+    the last bits would depend on the number of threads.
     """
     n_rows, n_features = rows.shape
     with threadpool_limits(limits=1, user_api="blas"):
@@ -113,7 +112,7 @@ def principal_components(rows: Rows, n: int) -> PrincipalComponents:
 
 
 def _few_rows(rows: Rows) -> tuple[Matrix, Matrix]:
-    """Return the mean, and the products of all pairs of centred rows."""
+    """Return the mean of the rows, and the products of all pairs of centred rows."""
     n_rows, n_features = rows.shape
     mean, gram = np.empty(n_features), np.zeros((n_rows, n_rows))
     for part in _parts(n_features, n_rows):
@@ -125,7 +124,7 @@ def _few_rows(rows: Rows) -> tuple[Matrix, Matrix]:
 
 
 def _many_rows(rows: Rows) -> tuple[Matrix, Matrix]:
-    """Return the mean, and the products of all pairs of centred columns."""
+    """Return the mean of the rows, and the products of all pairs of centred columns."""
     n_rows, n_features = rows.shape
     mean, gram = np.zeros(n_features), np.zeros((n_features, n_features))
     for part in _parts(n_rows, n_features):
@@ -138,8 +137,8 @@ def _many_rows(rows: Rows) -> tuple[Matrix, Matrix]:
 
 
 def _parts(n: int, length: int) -> Iterator[slice]:
-    """Cut n rows or columns of this length into parts of which one fits into memory."""
-    step = max(1, _BLOCK // max(1, length))
+    """Divide n rows or columns of this length into parts that fit into memory."""
+    step = max(1, BLOCK // max(1, length))
     for start in range(0, n, step):
         yield slice(start, start + step)
 

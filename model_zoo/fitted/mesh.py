@@ -1,4 +1,4 @@
-"""Piecewise affine warps: carry images from one arrangement of points to another and back."""
+"""Piecewise affine warps of images from one arrangement of points to another, and back."""
 
 from typing import Final
 
@@ -9,21 +9,21 @@ from scipy.spatial import Delaunay
 
 from neuroalign.model_zoo.fitted.components import Matrix
 
-# Of the splines between pixels: cubic ones keep more of the detail than linear ones where an image is warped twice.
+# Order of the splines between pixels: an image that is warped twice keeps more detail with cubic than with linear ones.
 _ORDER: Final = 3
 
 
 class Mesh:
-    """Triangles between reference points, in which images are warped.
+    """Triangles between reference points, within which images are warped.
 
-    The triangles are those of Delaunay for the reference points, whatever points an image has, so that a
-    warp and its inverse are made of the same triangles and cancel but for interpolation.
+    The Delaunay triangulation of the reference points is used for the points of every image. So a warp and its inverse
+    have the same triangles, and cancel each other except for interpolation.
 
     Parameters
     ----------
     points : array of shape (n_points, 2)
-        x, y of the reference points in pixels; the middle of the first pixel is at 0.5. The image must
-        lie within their convex hull.
+        x, y of the reference points in pixels; the middle of the first pixel is at 0.5. The image must lie within the
+        convex hull of the points.
     size : int
         Side of the images in pixels.
 
@@ -34,14 +34,14 @@ class Mesh:
 
     def __init__(self, points: Matrix, size: int) -> None:
         middle = np.arange(size) + 0.5
-        self._x, self._y = (each.ravel() for each in np.meshgrid(middle, middle))
+        self._x, self._y = (grid.ravel() for grid in np.meshgrid(middle, middle))
         self._points = points
         self._size = size
         triangulation = Delaunay(points)
         self._corners = triangulation.simplices
         pixels = np.stack([self._x, self._y], axis=1)
         triangle = triangulation.find_simplex(pixels)
-        # Barycentric coordinates of the pixels do not depend on the image, so that they are computed once.
+        # Barycentric coordinates of the pixels do not depend on the image, so they are computed once.
         affine = triangulation.transform[triangle]
         first = np.einsum("pij,pj->pi", affine[:, :2], pixels - affine[:, 2])
         self._weights = np.column_stack([first, 1 - first.sum(axis=1)])
@@ -54,7 +54,7 @@ class Mesh:
         ----------
         image : array of shape (size, size)
         points : array of shape (n_points, 2)
-            x, y in this image. Beyond its edges its outermost pixels go on.
+            x, y in this image. Its outermost pixels continue beyond its edges.
 
         Returns
         -------
@@ -65,8 +65,7 @@ class Mesh:
     def from_reference(self, image: Matrix, points: Matrix) -> Matrix:
         """Warp an image so that its reference points come to lie at other points.
 
-        Where triangles overlap or leave a gap, a pixel belongs to the one that it lies deepest in, or
-        least far from.
+        Where triangles overlap, a pixel belongs to the triangle that it lies deepest in; in a gap, to the nearest one.
 
         Parameters
         ----------

@@ -1,8 +1,9 @@
-"""What the linear models of pixels share: one decomposition of the training images for all of them."""
+"""Linear models of pixels, which share one decomposition of the training images."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import xarray as xr
@@ -20,18 +21,15 @@ from neuroalign.model_zoo.fitted.components import (
 
 #: Sizes of the families in Higgins et al. (2020).
 PAPER_SIZES = tuple(range(10, 51))
-#: Some of them, so that a family is scored while one waits.
+#: Default sizes: fewer, so that scoring a family takes little time.
 SIZES = (10, 20, 30, 40, 50)
 
 _BATCH = 256
-# All instances for one stimulus set share an entry of some megabytes.
-_MOST_KEPT = 4
-_kept: dict[tuple[str, int], "Decomposition"] = {}
 
 
 @dataclass(frozen=True)
 class Decomposition:
-    """The principal components of the training images, and where the images lie on them.
+    """Principal components of the training images, and the coordinates of all images on them.
 
     Parameters
     ----------
@@ -45,6 +43,38 @@ class Decomposition:
     components: PrincipalComponents
     training: Matrix
     everything: Matrix
+
+
+@dataclass(frozen=True)
+class DecompositionRequest:
+    """Arguments of :func:`decompose`. Two requests are equal if their images have the same content.
+
+    Parameters
+    ----------
+    content_hash : str
+        Content hash of the stimuli.
+    image_size : int
+        Side of the images in pixels.
+    n_components : int
+    stimuli : StimulusSet
+    """
+
+    content_hash: str
+    image_size: int
+    n_components: int
+    stimuli: StimulusSet = field(compare=False, repr=False)
+
+
+# All instances for one stimulus set share an entry of some megabytes.
+@lru_cache(maxsize=4)
+def decompose(request: DecompositionRequest) -> Decomposition:
+    """Compute the principal components of the training images, and the coordinates of all images."""
+    # Sorted by id: neither the cache nor rounding may depend on the order of the stimuli.
+    stimuli = request.stimuli.select(np.sort(request.stimuli.ids))
+    pixels = np.concatenate(list(_rows(stimuli.training(), request.image_size)))
+    components = principal_components(pixels, request.n_components)
+    everything = [components.project(batch) for batch in _rows(stimuli, request.image_size)]
+    return Decomposition(components, components.project(pixels), np.concatenate(everything))
 
 
 class LinearPixelModel(FittedModel):
@@ -67,31 +97,15 @@ class LinearPixelModel(FittedModel):
         """Return the (n, n) matrix that turns the first n principal coordinates into units."""
 
     def _decompose(self, stimuli: StimulusSet) -> Decomposition:
-        key = (stimuli.content_hash, self.image_size)
-        known = _kept.get(key)
-        if known is None or self.n > len(known.components.axes):
-            known = self._decompose_anew(stimuli)
-            _kept.pop(key, None)
-            _kept[key] = known
-            for oldest in list(_kept)[:-_MOST_KEPT]:
-                del _kept[oldest]
-        return known
-
-    def _decompose_anew(self, stimuli: StimulusSet) -> Decomposition:
-        # Sorted by id: neither the key nor rounding may depend on the order of the stimuli.
-        stimuli = stimuli.select(np.sort(stimuli.ids))
-        training = stimuli.training()
-        size = self.image_size
-        limit = most_components(len(training), size * size)
+        n_training, size = len(stimuli.training()), self.image_size
+        limit = most_components(n_training, size * size)
         if self.n > limit:
             raise ModelError(
-                f"{self.identifier} needs more images or pixels: {len(training)} training images of "
+                f"{self.identifier} needs more images or pixels: {n_training} training images of "
                 f"{size}×{size} pixels have {limit} principal components; choose n ≤ {limit}"
             )
-        pixels = np.concatenate(list(_rows(training, size)))
-        components = principal_components(pixels, min(limit, max(self.n, PAPER_SIZES[-1])))
-        everything = [components.project(batch) for batch in _rows(stimuli, size)]
-        return Decomposition(components, components.project(pixels), np.concatenate(everything))
+        n_components = min(limit, max(self.n, PAPER_SIZES[-1]))
+        return decompose(DecompositionRequest(stimuli.content_hash, size, n_components, stimuli))
 
 
 def _rows(stimuli: StimulusSet, size: int) -> Iterator[Matrix]:

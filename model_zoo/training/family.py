@@ -1,4 +1,4 @@
-"""Families of trained models: which instances there are, and how more are trained."""
+"""Families of trained models: their bundled instances, and instances that users train."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
     from neuroalign.model_zoo.training.loop.course import Outcome
     from neuroalign.model_zoo.training.loop.devices import Device
 
-#: The options that name an instance, and its weights.
+#: Options in the name of an instance, and its weights.
 Instance = tuple[dict[str, Any], Trained]
 
 
 class TrainedFamily(ModelFamily):
-    """Instances that come with neuroalign, and those that you train.
+    """Instances that come with neuroalign, and instances that you train.
 
-    The instances for a dataset are those that were trained on its own training images, by
-    ``neuroalign train FAMILY DATASET``, if there are any; otherwise the bundled ones, whose scores say
-    which images they were trained on. Names of your own
-    say what they were trained on: ``beta_vae[beta=4,seed=0,trained_on=my-faces]``.
+    For a dataset, the family has the instances that were trained on its training images with
+    ``neuroalign train FAMILY DATASET``. If none were trained, it has the bundled instances; a note on their scores
+    names the images that they were trained on. The names of your own instances name their training images:
+    ``beta_vae[beta=4,seed=0,trained_on=my-faces]``.
     """
 
-    #: What an instance is; its recipes are those of the family.
+    #: Class of the instances.
     model: ClassVar[type[TrainedModel]]
 
     @property
     def recipe(self) -> type[Recipe]:
-        """The recipes of the family."""
+        """Class of the recipes of the family."""
         return self.model.recipe
 
     def grid(self, dataset: Dataset | None = None) -> Sequence[Mapping[str, Any]]:
@@ -48,21 +48,23 @@ class TrainedFamily(ModelFamily):
         Raises
         ------
         UsageError
-            If no instance comes with neuroalign, and none was trained on the images of the dataset.
+            If the family has no bundled instances, and no instance was trained on the images of the dataset.
         """
-        found = self.bundled()
+        instances = self.bundled()
         if dataset is not None and dataset.stimuli.has_images:
             own = self.own()
             if own:
                 wanted = dataset.stimuli.training().content_hash
-                found = [each for each in own if each[1].stimulus_set_hash == wanted] or found
-        if not found:
+                instances = [
+                    (options, weights) for options, weights in own if weights.stimulus_set_hash == wanted
+                ] or instances
+        if not instances:
             on = "DATASET" if dataset is None else dataset.identifier
             raise UsageError(
                 f"no {self.identifier} comes with neuroalign, and none was trained on the images of {on}; "
                 f"train some with neuroalign train {self.identifier} {on}"
             )
-        return [names for names, _ in found]
+        return [options for options, _ in instances]
 
     def instance(self, dataset: Dataset | None = None, **options: Any) -> TrainedModel:
         """Return the instance with these options.
@@ -70,50 +72,50 @@ class TrainedFamily(ModelFamily):
         Parameters
         ----------
         dataset : Dataset, optional
-            Not needed: the options say all.
+            The dataset has no influence: the options determine the instance.
         **options
-            The settings in the names of instances and, for instances of your own, ``trained_on``. An
-            option may be left out if the rest leaves only one instance.
+            Settings in the names of instances and, for your own instances, ``trained_on``. An option may be left out
+            if the other options determine the instance.
 
         Raises
         ------
         UsageError
-            If there is no such instance, or several, naming those that there are.
+            If no instance or several instances have these options. The message names the instances.
         """
-        known = (*self.recipe.setting_names(), "trained_on")
+        accepted = (*self.recipe.setting_names(), "trained_on")
         for option in options:
-            if option not in known:
-                raise unknown_name(f"option of {self.identifier}", option, known)
+            if option not in accepted:
+                raise unknown_name(f"option of {self.identifier}", option, accepted)
         available = self.own() if "trained_on" in options else self.bundled()
-        fitting = [each for each in available if _fits(*each, options)]
+        fitting = [instance for instance in available if _fits(*instance, options)]
         if len(fitting) != 1:
             several = fitting or [*self.bundled(), *self.own()]
-            names = [self.instance_identifier(**each) for each, _ in several]
+            names = [self.instance_identifier(**names) for names, _ in several]
             raise UsageError(
                 f"{self.instance_identifier(**options)} "
                 f"{'could be any of' if fitting else 'is not among the trained instances'}: "
-                f"{name_some(names, most=12) if names else 'there are none'}"
+                f"{name_some(names, most=12) if names else 'no instance is trained'}"
                 f"{'' if fitting else f'; train more with neuroalign train {self.identifier} DATASET'}"
             )
-        [(found, trained)] = fitting
-        return self.model(trained, identifier=self.instance_identifier(**found))
+        [(own_options, trained)] = fitting
+        return self.model(trained, identifier=self.instance_identifier(**own_options))
 
     def bundled(self) -> list[Instance]:
         """Return the instances that come with neuroalign."""
         folder = Path(str(files("neuroalign.model_zoo"))) / "weights" / self.identifier
-        return [(each.recipe.options(), each) for each in find_trained(folder, self.recipe)]
+        return [(trained.recipe.options(), trained) for trained in find_trained(folder, self.recipe)]
 
     def own_folder(self) -> Path:
-        """Return the folder in which the instances that you train are kept, a folder for each stimulus set."""
+        """Return the folder of the instances that you train, with one subfolder for each stimulus set."""
         return home() / "models" / self.identifier
 
     def own(self) -> list[Instance]:
         """Return the instances that you trained."""
         folder = self.own_folder()
         return [
-            ({**each.recipe.options(), "trained_on": path.name}, each)
+            ({**trained.recipe.options(), "trained_on": path.name}, trained)
             for path in (sorted(folder.iterdir()) if folder.is_dir() else [])
-            for each in find_trained(path, self.recipe)
+            for trained in find_trained(path, self.recipe)
         ]
 
     def recipes(
@@ -124,7 +126,7 @@ class TrainedFamily(ModelFamily):
         Parameters
         ----------
         settings : mapping of name to value, or to a list of values
-            They take the place of those of the grid, in each of its sweeps.
+            Settings by name, which replace the settings of every sweep of the grid.
         grid : str or path, optional
             See :func:`neuroalign.model_zoo.training.grids.load_grid`.
 
@@ -138,7 +140,7 @@ class TrainedFamily(ModelFamily):
             If a setting or the grid is unknown, or a value is out of range.
         """
         sweeps = [{}] if grid is None else load_grid(self.identifier, grid)
-        recipes = [recipe for each in sweeps for recipe in sweep(self.recipe, {**each, **settings})]
+        recipes = [made for own in sweeps for made in sweep(self.recipe, {**own, **settings})]
         return list(dict.fromkeys(recipes))
 
     def train(
@@ -152,7 +154,7 @@ class TrainedFamily(ModelFamily):
         jobs: int = 1,
         overwrite: bool = False,
     ) -> "tuple[Path, list[Outcome]]":
-        """Train instances; afterwards they are the family's for the dataset.
+        """Train instances, which the family then has for the dataset.
 
         Parameters
         ----------
@@ -161,13 +163,14 @@ class TrainedFamily(ModelFamily):
         recipes : sequence of Recipe
             See :meth:`recipes`.
         folder : Path, optional
-            For the weights; by default one in neuroalign's own folder.
+            Folder for the weights; by default a subfolder of :meth:`own_folder`.
         device, together, jobs, overwrite
             See :func:`neuroalign.model_zoo.training.loop.runner.train`.
 
         Returns
         -------
         folder : Path
+            Folder of the weights.
         outcomes : list of Outcome
             In the order of `recipes`.
         """
@@ -183,7 +186,7 @@ class TrainedFamily(ModelFamily):
 
 def _fits(names: Mapping[str, Any], trained: Trained, options: Mapping[str, Any]) -> bool:
     settings = {**trained.recipe.to_mapping(), **names}
-    # The name of a set such as "2023" is read as a number where it stands among options.
+    # Among options, the name of a stimulus set such as "2023" is read as a number.
     return all(
         str(settings[name]) == str(value) if name == "trained_on" else settings[name] == value
         for name, value in options.items()

@@ -1,4 +1,4 @@
-"""Whole sweeps by name: those that come with neuroalign, and those in a TOML file of yours."""
+"""Grids: named sweeps of settings, bundled with neuroalign or in a TOML file of the user."""
 
 import os
 import tomllib
@@ -9,44 +9,39 @@ from typing import Any
 
 from neuroalign.errors import UsageError, name_some, unknown_name
 
-
-def grid_names(family: str) -> list[str]:
-    """Return the names of the grids that come with neuroalign for a family, sorted."""
-    return sorted(_of_family(_shipped(), family))
-
-
-#: Settings by name; one may be a list, of which each value is trained.
+#: Settings by name; a list stands for one instance for each of its values.
 Settings = dict[str, Any]
 
 
 def load_grid(family: str, grid: str | os.PathLike[str]) -> list[Settings]:
-    """Return the settings of a grid, which is one sweep or the union of several.
+    """Return the settings of a grid: of one sweep, or of several sweeps.
 
     Parameters
     ----------
     family : str
     grid : str or path
-        A name, or a TOML file that has a table ``[FAMILY.NAME]``, or several ``[[FAMILY.NAME]]``. If it
-        has several grids of the family, ``FILE:NAME`` says which.
+        Name of a bundled grid, or path of a TOML file with a table ``[FAMILY.NAME]``, or with several tables
+        ``[[FAMILY.NAME]]``. ``FILE:NAME`` chooses one of several grids of the family in a file.
 
     Returns
     -------
-    list of dict of name to value, or to a list of values, of which each is trained
+    list of dict
+        Settings of each sweep, by name: a value, or a list of values.
 
     Raises
     ------
     UnknownNameError
-        Naming the nearest grids.
+        If the grid is unknown. The message has the nearest names.
     UsageError
-        If the file cannot be read, or does not say which grid of the family is meant.
+        If the file cannot be read, or has several grids of the family and none is chosen.
     """
-    known = _of_family(_shipped(), family)
+    bundled = _of_family(_bundled(), family)
     text = os.fspath(grid)
-    if text in known:
-        return known[text]
+    if text in bundled:
+        return bundled[text]
     path, wanted = _split(text)
     if path is None:
-        raise unknown_name(f"grid of {family}, and no TOML file,", text, known)
+        raise unknown_name(f"grid of {family}, and no TOML file,", text, bundled)
     grids = _of_family(_read(path), family)
     if wanted is None and len(grids) == 1:
         return next(iter(grids.values()))
@@ -62,7 +57,7 @@ def load_grid(family: str, grid: str | os.PathLike[str]) -> list[Settings]:
 
 
 def _split(text: str) -> tuple[Path | None, str | None]:
-    """Tell the file from the name of the grid in it; a colon may also be a part of the path."""
+    """Split FILE:NAME into the file and the name of the grid; a colon may also be a part of the path."""
     whole = Path(text).expanduser()
     if whole.is_file() or text.endswith(".toml"):
         return whole, None
@@ -71,7 +66,7 @@ def _split(text: str) -> tuple[Path | None, str | None]:
     return (path, name) if colon and (path.is_file() or start.endswith(".toml")) else (None, None)
 
 
-def _shipped() -> dict[str, Any]:
+def _bundled() -> dict[str, Any]:
     return _read(files("neuroalign.model_zoo.training") / "grids.toml")
 
 
@@ -86,7 +81,7 @@ def _read(path: Path | Traversable) -> dict[str, Any]:
 def _of_family(content: dict[str, Any], family: str) -> dict[str, list[Settings]]:
     named = content.get(family, {})
     grids = named.items() if isinstance(named, dict) else [("", named)]
-    sweeps = {name: each if isinstance(each, list) else [each] for name, each in grids}
-    if not all(name and isinstance(each, dict) for name, tables in sweeps.items() for each in tables):
+    sweeps = {name: tables if isinstance(tables, list) else [tables] for name, tables in grids}
+    if not all(name and isinstance(table, dict) for name, tables in sweeps.items() for table in tables):
         raise UsageError(f"settings of {family} must stand in a table with a name: [{family}.NAME]")
     return sweeps

@@ -1,4 +1,4 @@
-"""Models with trained weights: what they encode and decode."""
+"""Models with trained weights: encoding of images, and decoding of units."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -20,24 +20,24 @@ from neuroalign.names.syntax import format_spec
 if TYPE_CHECKING:
     from torch import Tensor
 
-# One size for every call: kernels may round differently for batches of different sizes.
+# The batch size is fixed, because kernels may round differently for batches of different sizes.
 _BATCH = 64
 
 
 class TrainedModel:
-    """A trained network; its units are the outputs of the encoder.
+    """A trained network with the outputs of its encoder as units.
 
     Parameters
     ----------
     trained : Trained or path
-        The weights, or the path of their file.
+        Weights, or the path of their file.
     identifier : str, optional
         By default the name of the family with the options of the instance.
     """
 
-    #: The recipes of the family.
+    #: Class of the recipes of the family.
     recipe: ClassVar[type[Recipe]]
-    #: Raised when the same weights and images would give other latents.
+    #: Version of the computation; it is raised when the same weights and images give other latents.
     version: ClassVar[int] = 1
 
     def __init__(self, trained: Trained | Path, *, identifier: str | None = None) -> None:
@@ -55,12 +55,12 @@ class TrainedModel:
 
     @property
     def trained_on_hash(self) -> str:
-        """Digest of the stimulus set that the model was trained on."""
+        """Content hash of the stimulus set that the model was trained on."""
         return self._trained.stimulus_set_hash
 
     @property
     def record(self) -> Mapping[str, Any]:
-        """Where the weights come from: recipe, stimulus set, versions, losses."""
+        """Record of the training: recipe, stimulus set, versions and losses."""
         return self._trained.record
 
     @property
@@ -81,7 +81,7 @@ class TrainedModel:
         Returns
         -------
         latents of shape (n_stimuli, n_latents)
-            Units that vary at all are ``informative``.
+            Units that are not exactly constant are ``informative``.
 
         Raises
         ------
@@ -93,7 +93,7 @@ class TrainedModel:
         return self._label(stimuli, self._encode_all(stimuli)["units"])
 
     def _encode(self, network: Any, images: "Tensor") -> dict[str, "Tensor"]:
-        """Return what is computed of each image: ``units``, shape (n, n_latents), and anything else."""
+        """Return arrays by name, each with one row for each image: ``units`` (n, n_latents), and others."""
         return {"units": network.encoder(images)}
 
     def _encode_all(self, stimuli: StimulusSet) -> dict[str, NDArray[np.float32]]:
@@ -102,7 +102,7 @@ class TrainedModel:
 
         from neuroalign.model_zoo.training.loop.devices import one_thread
 
-        network = self._network()
+        network = self.network()
         size = self._trained.recipe.image_size
         in_order = stimuli.select(np.sort(stimuli.ids))
         encoded = []
@@ -112,15 +112,22 @@ class TrainedModel:
                 batch[: len(pixels), 0] = pixels
                 values = self._encode(network, torch.from_numpy(batch))
                 encoded.append({name: value[: len(pixels)].numpy() for name, value in values.items()})
-        return {name: np.concatenate([each[name] for each in encoded]) for name in encoded[0]}
+        return {name: np.concatenate([batch[name] for batch in encoded]) for name in encoded[0]}
 
     def _label(self, stimuli: StimulusSet, units: NDArray[np.float32], **coordinates: Any) -> xr.DataArray:
-        """Label what :meth:`_encode_all` returned."""
+        """Return the arrays of :meth:`_encode_all` as labelled latents."""
         rank = np.argsort(np.argsort(stimuli.ids))
         attrs = {"identifier": self.identifier, "trained_on": self.trained_on}
         return arrays.latents(units[rank], stimulus=stimuli.ids, attrs=attrs, **coordinates)
 
-    def _network(self) -> Any:
+    def network(self) -> Any:
+        """Return the torch module with its trained weights, which are read once.
+
+        Raises
+        ------
+        ModelError
+            If the weights are missing, damaged, or belong to another architecture.
+        """
         if self._loaded is None:
             import torch
 
@@ -142,20 +149,20 @@ class TrainedModel:
         return self._loaded
 
     def __getstate__(self) -> dict[str, Any]:
-        # Workers read the weights themselves.
+        # Other processes read the weights from their file.
         return {**self.__dict__, "_loaded": None}
 
 
 class GenerativeModel(TrainedModel):
-    """A trained network that also turns units into images."""
+    """A trained network with a decoder from units to images."""
 
     def decode(self, latents: xr.DataArray) -> NDArray[np.float32]:
         """Reconstruct images.
 
         Parameters
         ----------
-        latents : latents
-            Dimensions stimulus, unit; all units of the model, in their order.
+        latents : xarray.DataArray, dimensions (stimulus, unit)
+            Values of all units of the model, in the order of the units.
 
         Returns
         -------
@@ -164,7 +171,7 @@ class GenerativeModel(TrainedModel):
         Raises
         ------
         ModelError
-            If the number of units is not the model's own, or the weights are damaged.
+            If the number of units is wrong, or the weights are damaged.
         """
         import torch
 
@@ -173,9 +180,9 @@ class GenerativeModel(TrainedModel):
         recipe = self._trained.recipe
         if latents.sizes["unit"] != recipe.n_latents:
             raise ModelError(
-                f"{self.identifier} decodes {recipe.n_latents} units, not {latents.sizes['unit']}"
+                f"{self.identifier} decodes {recipe.n_latents} units, got {latents.sizes['unit']}"
             )
-        network = self._network()
+        network = self.network()
         values = np.asarray(latents.values, dtype=np.float32)
         images = np.empty((len(values), recipe.image_size, recipe.image_size), dtype=np.float32)
         with one_thread(), torch.inference_mode():

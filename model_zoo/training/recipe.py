@@ -1,4 +1,4 @@
-"""What determines a trained network."""
+"""Recipes: the settings that, together with the images, determine a trained network."""
 
 import itertools
 import math
@@ -23,34 +23,37 @@ Precision = Literal["float32", "bfloat16"]
 
 @dataclass(frozen=True)
 class Recipe(ABC):
-    """Everything but the images that determines the weights of one instance; each family adds its own settings.
+    """Settings that, together with the images, determine the weights of one instance. Families add their own settings.
 
     Parameters
     ----------
     n_latents : int
+        Number of units.
     seed : int
-        Of initial weights, order of the images and noise.
+        Seed of initial weights, order of the images and noise.
     image_size : int
-        A power of two, at least 32.
+        Side of the images in pixels: a power of two, at least 32.
     steps : int
+        Number of training steps.
     batch_size : int
+        Number of images in a step.
     learning_rate : float
-        Of Adam, with its usual decay rates 0.9 and 0.999.
+        Learning rate of Adam, with the decay rates 0.9 and 0.999.
     warmup : float
-        The share of the steps, at the start, over which the learning rate rises linearly from zero. Without
-        it, the first steps can leave a variational network that never learns more than the mean image.
+        Share of the steps, at the start, over which the learning rate rises linearly from zero. Without a warm-up, the
+        first steps can leave a variational network in a state where it never learns more than the mean image.
     cooldown : float
-        The share of the steps, at the end, over which the learning rate falls linearly towards zero.
+        Share of the steps, at the end, over which the learning rate falls linearly towards zero.
     precision : {"float32", "bfloat16"}
-        Of the convolutions in training, but for the last of the decoder. All else is in float32: weights,
-        latents, logits, what is measured in the end, and the model that scores.
+        Precision of the convolutions in training, except for the last one of the decoder. Weights, latents, logits, the
+        final measurements and the model that is scored have float32.
     storage : {"float32", "float16"}
         Precision of the final weights.
     """
 
-    #: The family that is trained.
+    #: Name of the family.
     family: ClassVar[str]
-    #: The settings that the name of an instance always has, beside the seed.
+    #: Settings that the name of every instance has, in addition to the seed.
     named_by: ClassVar[tuple[str, ...]] = ("n_latents",)
 
     n_latents: int = 50
@@ -80,31 +83,32 @@ class Recipe(ABC):
 
     @abstractmethod
     def network(self, n_images: int) -> "nn.Module":
-        """Make the family's network, see :mod:`neuroalign.model_zoo.training.networks.architectures`.
+        """Make the network of the family; see :mod:`neuroalign.model_zoo.training.networks.architectures`.
 
         Parameters
         ----------
         n_images : int
-            How many images it is trained on.
+            Number of training images.
         """
 
     @abstractmethod
     def objective(self, pixels: "NDArray[np.float32] | Tensor") -> "Objective[Any]":
-        """Make what the network is trained for.
+        """Make the objective that the network is trained for.
 
         Parameters
         ----------
         pixels : array or tensor of float32 in [0, 1], shape (n_images, image_size, image_size)
+            Training images.
         """
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Self:
-        """Make a recipe of named values.
+        """Make a recipe from settings by name.
 
         Raises
         ------
         UnknownNameError
-            If the family has no such setting, naming the nearest.
+            If a setting is unknown. The message has the nearest name.
         UsageError
             If a value is out of range.
         """
@@ -116,14 +120,14 @@ class Recipe(ABC):
     @classmethod
     def setting_names(cls) -> list[str]:
         """Return the names of all settings."""
-        return [each.name for each in fields(cls)]
+        return [setting.name for setting in fields(cls)]
 
     def to_mapping(self) -> dict[str, Any]:
         """Return all settings by name."""
         return asdict(self)
 
     def options(self) -> dict[str, Any]:
-        """Return what tells this instance from others: its name's settings, what is unusual, and the seed."""
+        """Return the options in the name of the instance: its naming settings, unusual sizes, and the seed."""
         unusual = [
             name
             for name in ("n_latents", "image_size")
@@ -132,7 +136,7 @@ class Recipe(ABC):
         return {name: getattr(self, name) for name in (*self.named_by, *unusual, "seed")}
 
     def learning_rate_at(self, step: int) -> float:
-        """Return the learning rate of a step, counted from 0."""
+        """Return the learning rate of a step; steps are counted from 0."""
         warming, cooling = (round(share * self.steps) for share in (self.warmup, self.cooldown))
         up, down = (step + 1) / (warming + 1), (self.steps - step) / (cooling + 1)
         return self.learning_rate * min(1.0, up, down)
@@ -153,19 +157,19 @@ class Recipe(ABC):
 
 
 def sweep(recipe: type[Recipe], settings: Mapping[str, Any]) -> list[Recipe]:
-    """Make a recipe for each combination of the values of all settings.
+    """Make one recipe for each combination of the values of all settings.
 
     Parameters
     ----------
     recipe : type of Recipe
-        The family's.
+        Class of the recipes of the family.
     settings : mapping of name to value, or to a list of values
-        What is not named is as in `recipe`.
+        Settings by name; other settings have the defaults of `recipe`.
 
     Returns
     -------
     list of Recipe
-        The last setting in the mapping varies fastest.
+        Recipes in the order of nested loops, in which the last setting of the mapping varies fastest.
 
     Raises
     ------
@@ -181,8 +185,8 @@ def sweep(recipe: type[Recipe], settings: Mapping[str, Any]) -> list[Recipe]:
         for values in itertools.product(*choices.values())
     ]
     seen: set[Recipe] = set()
-    for each in recipes:
-        if each in seen:
-            raise UsageError(f"{each.options()} is asked for twice")
-        seen.add(each)
+    for made in recipes:
+        if made in seen:
+            raise UsageError(f"{made.options()} is asked for twice")
+        seen.add(made)
     return recipes

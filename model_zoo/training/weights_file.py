@@ -1,6 +1,6 @@
-"""Trained weights on disk: a safetensors file and a JSON record beside it that says where they come from.
+"""Trained weights on disk: a safetensors file, and a JSON record of the training beside it.
 
-Nothing here imports torch, so that finding and naming instances is quick.
+Nothing here imports torch, so that finding and naming instances is fast.
 """
 
 import hashlib
@@ -31,12 +31,11 @@ class Trained:
     Parameters
     ----------
     path : Path
-        Its weights; the record has the same name with the ending ``.json``.
+        File of the weights; the record has the same name with the ending ``.json``.
     recipe : Recipe
     record : mapping
-        Everything that the record says: family, architecture, recipe, stimulus_set (name,
-        content_hash, n_images), versions, final (named numbers, see the family), weights_sha256 and
-        what else the family records.
+        Content of the record: family, architecture, recipe, stimulus_set (name, content_hash, n_images), versions,
+        final (numbers by name; see the family), weights_sha256, and further entries of the family.
     """
 
     path: Path
@@ -45,22 +44,22 @@ class Trained:
 
     @property
     def stimulus_set(self) -> str:
-        """Name of the stimulus set that it was trained on."""
+        """Name of the stimulus set that the instance was trained on."""
         return str(self.record["stimulus_set"]["name"])
 
     @property
     def stimulus_set_hash(self) -> str:
-        """Digest of the images that it was trained on."""
+        """Content hash of the images that the instance was trained on."""
         return str(self.record["stimulus_set"]["content_hash"])
 
     @property
     def n_images(self) -> int:
-        """How many images it was trained on."""
+        """Number of images that the instance was trained on."""
         return operator.index(self.record["stimulus_set"]["n_images"])
 
     @cached_property
     def weights_sha256(self) -> str:
-        """SHA-256 of the file of weights as it is now.
+        """SHA-256 of the present file of weights.
 
         Raises
         ------
@@ -75,6 +74,7 @@ class Trained:
         Parameters
         ----------
         expected : mapping of name to shape
+            Shapes of the weights of the network.
 
         Returns
         -------
@@ -83,7 +83,7 @@ class Trained:
         Raises
         ------
         ModelError
-            If the file is missing, damaged, or has other arrays than expected.
+            If the file is missing or damaged, or has other arrays than expected.
         """
         from safetensors import SafetensorError
         from safetensors.numpy import load
@@ -119,8 +119,8 @@ class Trained:
 
 
 def stem(recipe: Recipe) -> str:
-    """Return the file name, without ending, of an instance: ``beta-4_seed-0``."""
-    # One format for whole and fractional numbers, as in the names of instances.
+    """Return the file name of an instance without its ending: ``beta-4_seed-0``."""
+    # Whole and fractional numbers have one format, as in the names of instances.
     return "_".join(f"{name}-{value:g}" for name, value in recipe.options().items())
 
 
@@ -130,9 +130,9 @@ def read_trained(path: Path, recipe: type[Recipe]) -> Trained:
     Parameters
     ----------
     path : Path
-        Of the weights or of the record.
+        Path of the weights or of the record.
     recipe : type of Recipe
-        The family's.
+        Class of the recipes of the family.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def read_trained(path: Path, recipe: type[Recipe]) -> Trained:
     Raises
     ------
     ModelError
-        If the record is missing, damaged or of another family.
+        If the record is missing or damaged, or belongs to another family.
     """
     path, family = with_ending(path, ".json"), recipe.family
     try:
@@ -168,22 +168,22 @@ def find_trained(folder: Path, recipe: type[Recipe]) -> list[Trained]:
     Parameters
     ----------
     folder : Path
-        Need not exist.
+        Folder, which need not exist.
     recipe : type of Recipe
-        The family's.
+        Class of the recipes of the family.
 
     Returns
     -------
     list of Trained
-        In the order of their options. Records that cannot be read are left out, with a warning.
+        Instances in the order of their options. Records that cannot be read are left out, with a warning.
     """
-    found = []
+    instances = []
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
         try:
-            found.append(read_trained(path, recipe))
+            instances.append(read_trained(path, recipe))
         except NeuroalignError as error:
             warnings.warn(f"ignored {error}", NeuroalignWarning, stacklevel=2)
-    return sorted(found, key=lambda each: tuple(each.recipe.options().items()))
+    return sorted(instances, key=lambda trained: tuple(trained.recipe.options().items()))
 
 
 def write_trained(
@@ -191,7 +191,7 @@ def write_trained(
 ) -> Trained:
     """Write trained weights and their record.
 
-    The record is written last, so that an instance without a record is one that is not finished.
+    The record is written last, so that an instance without a record is unfinished.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def write_trained(
     recipe : Recipe
     weights : mapping of name to array
     record : mapping
-        Without format, recipe and weights_sha256, which are added.
+        Record without format, recipe and weights_sha256, which are added.
 
     Returns
     -------
@@ -223,14 +223,14 @@ def write_trained(
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file, whole or not at all."""
+    """Write a JSON file completely or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def with_ending(path: Path, ending: str) -> Path:
-    """Replace the ending of a trained instance's file; the dot of ``beta-0.5`` is not one."""
+    """Replace the ending of the file of an instance; the part after the dot of ``beta-0.5`` is not an ending."""
     name = path.name
-    for known in (".safetensors", ".json"):
-        name = name.removesuffix(known)
+    for suffix in (".safetensors", ".json"):
+        name = name.removesuffix(suffix)
     return path.with_name(name + ending)

@@ -10,13 +10,13 @@ _KINDS = ("latents", "results")
 
 @click.group()
 def cache() -> None:
-    """Show or clear latents and scores that were computed before."""
+    """Show or clear cached latents and stored scores."""
 
 
 @cache.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def info(as_json: bool) -> None:
-    """Show where the caches are and how large."""
+    """Show folders and sizes of the caches."""
     from neuroalign.files.home import home
 
     sizes = {kind: _size(home() / kind) for kind in _KINDS}
@@ -37,11 +37,11 @@ Examples:
 """,
 )
 @click.argument("kinds", nargs=-1, type=click.Choice(_KINDS))
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Delete without a question.")
 def clear(kinds: tuple[str, ...], yes: bool) -> None:
-    """Delete cached latents, stored results, or (without an argument) latents only.
+    """Delete cached latents, stored results, or both; without an argument, latents.
 
-    Latents can be computed again; results are what leaderboards are made of.
+    Deleted latents are computed again when they are needed. Deleted results disappear from leaderboards.
     """
     import shutil
 

@@ -101,19 +101,19 @@ def _layers(
     from neuroalign.datasets.catalogue import load_dataset
     from neuroalign.errors import UsageError
     from neuroalign.models.loading import load_model
-    from neuroalign.models.model import ModelFamily
+    from neuroalign.models.model import HasLayers, ModelFamily
 
     loaded_dataset = load_dataset(dataset)
     given = {} if weights is None else {"weights": weights}
-    loaded: Any = load_model(model, dataset=loaded_dataset, **given)
+    loaded = load_model(model, dataset=loaded_dataset, **given)
     if isinstance(loaded, ModelFamily):
         loaded = loaded.instance(loaded_dataset, **loaded.grid(loaded_dataset)[0])
-    if not hasattr(loaded, "layer_shapes"):
+    if not isinstance(loaded, HasLayers):
         raise UsageError(
             f"{loaded.identifier} has no layers to choose from; networks have, such as timm:resnet18, "
             "or a torch module in FILE.py:NAME"
         )
-    return loaded.identifier, loaded.layer_shapes(loaded_dataset.stimuli, nodes=nodes)
+    return loaded.identifier, dict(loaded.layer_shapes(loaded_dataset.stimuli, nodes=nodes))
 
 
 @click.command(

@@ -1,12 +1,13 @@
 """The command ``neuroalign train``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from neuroalign.model_zoo.training.loop.course import Outcome
+    from neuroalign.models.model import TrainableFamily, TrainingOutcome
 
 
 @click.command(
@@ -22,7 +23,7 @@ Examples:
 @click.argument("family")
 @click.argument("dataset")
 @click.option(
-    "--grid", metavar="NAME|FILE", help="A whole sweep: small, bundled, paper, or a TOML file of yours."
+    "--grid", metavar="NAME|FILE", help="Named sweep (small, bundled or paper), or a TOML file with a sweep."
 )
 @click.option(
     "--set",
@@ -30,28 +31,32 @@ Examples:
     "settings",
     multiple=True,
     metavar="KEY=VALUE[,VALUE]",
-    help="A setting of the recipe, such as beta=4; with several values each is trained. Repeat for more.",
+    help="Setting of the recipe, such as beta=4. Several values train one instance each. May be repeated.",
 )
-@click.option("--seeds", metavar="N|LIST", help="How many seeds (from 0), or which: 0,3,7.")
-@click.option("--steps", type=int, help="Training steps.")
-@click.option("--batch-size", type=int, help="Images in a step.")
+@click.option("--seeds", metavar="N|LIST", help="Number of seeds, from 0, or a list of seeds: 0,3,7.")
+@click.option("--steps", type=int, help="Number of training steps.")
+@click.option("--batch-size", type=int, help="Number of images in a step.")
 @click.option("--learning-rate", type=float, help="Learning rate of Adam.")
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), help="Folder for the weights.")
-@click.option("--jobs", "-j", default=1, show_default=True, help="Processes at once, a core each.")
+@click.option(
+    "--jobs", "-j", default=1, show_default=True, help="Number of parallel processes, each on one core."
+)
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda", "mps"]),
     default="auto",
     show_default=True,
-    help="Where to train; by default on a GPU if there is one.",
+    help="Device for training; auto uses a GPU if one is available.",
 )
 @click.option(
     "--together",
     type=int,
-    help="Instances of one shape trained as one batched network; by default 1 on the CPU, and as many as "
+    help="Largest number of instances that are trained as one batched network. Default: 1 on a CPU; the number that "
     "memory holds on a GPU.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace instances that were trained differently.")
+@click.option(
+    "--overwrite", is_flag=True, help="Replace instances with the same name and other settings or images."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def train(
     family: str,
@@ -69,26 +74,28 @@ def train(
     overwrite: bool,
     as_json: bool,
 ) -> int:
-    """Train FAMILY (beta_vae, vae, autoencoder, classifier) on the training images of DATASET.
+    """Train instances of FAMILY on the training images of DATASET.
 
-    DATASET is the name of a dataset, a dataset folder, or a folder or ZIP archive of images; a name goes before a
-    folder of the same name, which is ./DATASET. A run that was stopped
-    goes on when the same command is given again. Afterwards, scoring the family on a dataset of these
-    images uses the new instances.
+    FAMILY is beta_vae, vae, autoencoder, classifier, or another family that can be trained. DATASET is the name of a
+    dataset, the path of a dataset folder, or the path of a folder or ZIP archive of images. If a dataset and a folder
+    have the same name, ./DATASET is the folder.
+
+    The same command continues an interrupted run. Scores of the family on a dataset with these images use the new
+    instances.
     """
     from neuroalign.errors import UsageError
 
     trainable = _load_family(family)
-    chosen = dict(_parse_setting(each) for each in settings)
+    chosen = dict(_parse_setting(setting) for setting in settings)
     if seeds is not None:
         chosen["seed"] = _parse_seeds(seeds)
     flags = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate}
     chosen |= {name: value for name, value in flags.items() if value is not None}
     recipes = trainable.recipes(chosen, grid=grid)
     if jobs < 1:
-        raise UsageError(f"--jobs must be a positive number, not {jobs}")
+        raise UsageError(f"--jobs must be a positive number, got {jobs}")
     if together is not None and together < 1:
-        raise UsageError(f"--together must be a positive number, not {together}")
+        raise UsageError(f"--together must be a positive number, got {together}")
     folder, outcomes = trainable.train(
         dataset, recipes, folder=output, device=device, together=together, jobs=jobs, overwrite=overwrite
     )
@@ -100,25 +107,31 @@ def train(
     return 1 if any(outcome.failure for outcome in outcomes) else 0
 
 
-def _load_family(name: str) -> Any:
-    """Return a family that can be trained: one with ``recipes`` and ``train``, whoever wrote it."""
+def _load_family(name: str) -> "TrainableFamily":
+    """Return the registered family with this name, which must declare that it can be trained."""
     from neuroalign.errors import unknown_name
+    from neuroalign.models.model import ModelFamily, TrainableFamily
     from neuroalign.names.registry import models
 
-    if name in models and hasattr(registered := models.get(name), "train"):
-        return registered()
-    trainable = [known for known, registered in models.items() if hasattr(registered, "train")]
-    raise unknown_name("family that can be trained", name, trainable)
+    def trainable(registered: Any) -> TrainableFamily | None:
+        is_class = isinstance(registered, type) and issubclass(registered, ModelFamily)
+        family = registered() if is_class else registered
+        return family if isinstance(family, TrainableFamily) else None
+
+    if name in models and (family := trainable(models.get(name))) is not None:
+        return family
+    names = [other for other, registered in models.items() if trainable(registered) is not None]
+    raise unknown_name("family that can be trained", name, names)
 
 
 def _parse_setting(text: str) -> tuple[str, Any]:
     from neuroalign.errors import UsageError
     from neuroalign.names.syntax import parse_spec
 
-    key, equals, value = (each.strip() for each in text.partition("="))
+    key, equals, value = (part.strip() for part in text.partition("="))
     if not (key and equals and value):
-        raise UsageError(f"--set takes KEY=VALUE, such as beta=4, not {text!r}")
-    values = [parse_spec(f"setting[{key}={each}]").options[key] for each in value.split(",")]
+        raise UsageError(f"--set must be KEY=VALUE, such as beta=4, got {text!r}")
+    values = [parse_spec(f"setting[{key}={one}]").options[key] for one in value.split(",")]
     return key.replace("-", "_"), values[0] if len(values) == 1 else values
 
 
@@ -126,22 +139,28 @@ def _parse_seeds(text: str) -> list[int]:
     from neuroalign.errors import UsageError
 
     try:
-        numbers = [int(each) for each in text.split(",") if each.strip()]
+        numbers = [int(number) for number in text.split(",") if number.strip()]
     except ValueError:
         numbers = []
     if not numbers or min(numbers) < 0 or ("," not in text and numbers == [0]):
-        raise UsageError(f"--seeds takes how many (3) or which (0,3,7; a single one as 3,), not {text!r}")
+        raise UsageError(
+            f"--seeds must be a number of seeds (3) or a list of seeds (0,3,7; a single seed as 3,), got {text!r}"
+        )
     return numbers if "," in text else list(range(numbers[0]))
 
 
-def _name(family: str, outcome: "Outcome") -> str:
+def _name(family: str, outcome: "TrainingOutcome") -> str:
     from neuroalign.names.syntax import format_spec
 
     return format_spec(family, outcome.recipe.options())
 
 
-def _print_outcomes(outcomes: "list[Outcome]", family: str, folder: Path, *, as_json: bool) -> None:
-    finished = [(_name(family, each), each.trained) for each in outcomes if each.trained is not None]
+def _print_outcomes(
+    outcomes: "Sequence[TrainingOutcome]", family: str, folder: Path, *, as_json: bool
+) -> None:
+    finished = [
+        (_name(family, outcome), outcome.trained) for outcome in outcomes if outcome.trained is not None
+    ]
     if as_json:
         import json
 
@@ -152,9 +171,9 @@ def _print_outcomes(outcomes: "list[Outcome]", family: str, folder: Path, *, as_
                 for name, trained in finished
             ],
             "failures": [
-                {"instance": _name(family, each), "reason": each.failure}
-                for each in outcomes
-                if each.failure is not None
+                {"instance": _name(family, outcome), "reason": outcome.failure}
+                for outcome in outcomes
+                if outcome.failure is not None
             ],
         }
         click.echo(json.dumps(document, indent=1, allow_nan=False))
@@ -163,11 +182,11 @@ def _print_outcomes(outcomes: "list[Outcome]", family: str, folder: Path, *, as_
         from tabulate import tabulate
 
         numbers = list(finished[0][1].record["final"])
-        columns = ("instance", *(each.replace("_", " ") for each in numbers), "seconds", "images/s")
+        columns = ("instance", *(number.replace("_", " ") for number in numbers), "seconds", "images/s")
         rows = [
             (
                 name,
-                *(f"{trained.record['final'][each]:.5g}" for each in numbers),
+                *(f"{trained.record['final'][number]:.5g}" for number in numbers),
                 f"{trained.record['training_seconds']:.0f}",
                 f"{trained.record['images_per_second']:.0f}",
             )

@@ -132,7 +132,7 @@ def compare(
     if ceiling == "auto":
         ceiling = None if chosen.identifier == AXIS_INDEX else "neuron_subset"
     top = None if ceiling is None or not by.has_ceiling else _ceiling(ceiling, loaded_dataset, summary)
-    declared = [getattr(model, "is_sample", None) for model in loaded]
+    declared = [model.is_sample if isinstance(model, ModelFamily) else None for model in loaded]
     samples = _samples(by, chosen.identifier, (a, b), declared)
     if n_stimulus_resamples:
         samples = _with_stimuli(

@@ -1,1 +1,1 @@
-"""Datasets: recordings, their stimuli, and the formats that they come in."""
+"""Datasets: recordings, their stimuli, and their file formats."""

@@ -1,8 +1,7 @@
 """The face-patch AM recordings of Higgins et al. (2020), and the simulated stand-in for them.
 
-The recordings can be had only on request from their authors. Once they are added under the name
-``AM-faces`` they are found there; until then the name resolves to the stand-in, which never passes
-for the recordings: its identifier is ``AM-faces-sim`` everywhere.
+The recordings are available only on request from their authors. After a user adds them under the name ``AM-faces``,
+this name denotes the recordings. Before, the name denotes the stand-in, which every result names ``AM-faces-sim``.
 """
 
 import warnings
@@ -21,11 +20,12 @@ from neuroalign.datasets.folder import (
 )
 from neuroalign.errors import NeuroalignWarning
 
-_BUNDLED = Path(str(files("neuroalign.datasets.simulation"))) / "bundled"
+#: Folder of the datasets that neuroalign comes with.
+BUNDLED = Path(str(files("neuroalign.datasets.simulation"))) / "bundled"
 
 
 def am_faces() -> Dataset:
-    """The recordings of Higgins et al. (2020) once they are added; until then AM-faces-sim."""
+    """Return AM-faces-sim with a warning, for a user who has not added the recordings of Higgins et al. (2020)."""
     warnings.warn(
         "AM-faces has not been added (its recordings are available from the authors on request, see "
         "neuroalign data add --help); using the simulated stand-in AM-faces-sim",
@@ -37,14 +37,14 @@ def am_faces() -> Dataset:
 
 @cache
 def am_faces_sim() -> Dataset:
-    """159 simulated neurons, most tuned to one generative factor of 2,100 rendered faces."""
-    return read_folder(_BUNDLED / "AM-faces-sim")
+    """Return 159 simulated neurons, most of which are tuned to one generative factor of 2,100 rendered faces."""
+    return read_folder(BUNDLED / "AM-faces-sim")
 
 
 @cache
 def am_faces_sim_mixed() -> Dataset:
-    """159 simulated neurons tuned to random mixtures of the same factors, for the same faces."""
-    folder = _BUNDLED / "AM-faces-sim-mixed"
+    """Return 159 simulated neurons that are tuned to random mixtures of the factors of the same faces."""
+    folder = BUNDLED / "AM-faces-sim-mixed"
     metadata = read_metadata(folder)
     return Dataset(
         identifier=str(metadata["identifier"]),

@@ -1,4 +1,4 @@
-"""Where datasets are found: a path, the user's own folder, then the registered ones."""
+"""Search for datasets: by path, in the user's folder, and among registered names."""
 
 import os
 import re
@@ -30,7 +30,7 @@ def added_names() -> list[str]:
 
 
 def dataset_names() -> list[str]:
-    """Return all names that :func:`load_dataset` knows, sorted."""
+    """Return all names that :func:`load_dataset` accepts, sorted."""
     return sorted({*datasets.names(), *added_names()})
 
 
@@ -46,7 +46,7 @@ def expect_free_name(name: str, *, force: bool = False) -> None:
     Raises
     ------
     DatasetError
-        If the name could leave the folder of datasets, or is taken.
+        If the name could leave the folder of datasets, or a dataset has this name.
     """
     if not _NAME.fullmatch(name) or len(name) > 100:
         raise DatasetError(
@@ -65,19 +65,19 @@ def expect_added(name: str) -> None:
     Raises
     ------
     UnknownNameError
-        Naming the nearest ones.
+        If the user added no dataset of this name; the message names the most similar names.
     """
     if name not in added_names():
         raise unknown_name("added dataset", name, added_names())
 
 
 def folder_of(name: str) -> Path:
-    """Return the folder of a dataset that the user added, or that is given by its path.
+    """Return the folder of a dataset that the user added, or that the user gives by its path.
 
     Raises
     ------
     UnknownNameError
-        Naming the nearest added ones.
+        If the user added no dataset of this name; the message names the most similar names.
     """
     if not names_dataset(name) and is_dataset_folder(Path(name).expanduser()):
         return Path(name).expanduser()
@@ -100,19 +100,20 @@ def remove_dataset(name: str) -> None:
 def names_dataset(source: "str | os.PathLike[str]") -> bool:
     """Return whether a source is the name of a dataset, and not the path of a folder or file.
 
-    A string that is the name of a dataset that was added or is registered is that name, also where a folder or file
-    has the same name; a note says so. Every other source is a path.
+    A string is a name if a dataset of this name was added or is registered. This holds, with a note, also where a
+    folder or file has the same name. Every other source is a path.
 
     Parameters
     ----------
     source : str or path
+        Name or path, as the user gave it.
     """
     if not isinstance(source, str) or (source not in added_names() and source not in datasets):
         return False
     if Path(source).exists():
         warnings.warn(
             f"{source} names both a dataset and a {'folder' if Path(source).is_dir() else 'file'} here; the dataset is "
-            f"taken, and .{os.sep}{source} would be the other",
+            f"used; write .{os.sep}{source} for the {'folder' if Path(source).is_dir() else 'file'}",
             NeuroalignWarning,
             stacklevel=3,
         )
@@ -125,8 +126,8 @@ def load_dataset(dataset: "str | os.PathLike[str] | Dataset") -> Dataset:
     Parameters
     ----------
     dataset : str, path or Dataset
-        The name of a dataset that was added or is registered, or the path of a dataset folder; see
-        :func:`names_dataset`. A Dataset is returned as it is.
+        Name of a dataset that was added or is registered, or path of a dataset folder; see :func:`names_dataset`. A
+        Dataset is returned unchanged.
 
     Returns
     -------
@@ -135,7 +136,7 @@ def load_dataset(dataset: "str | os.PathLike[str] | Dataset") -> Dataset:
     Raises
     ------
     UnknownNameError
-        Naming the nearest known names.
+        If no dataset has this name; the message names the most similar names.
     DatasetError
         If the folder is not a dataset, or is damaged.
     """
@@ -152,5 +153,5 @@ def load_dataset(dataset: "str | os.PathLike[str] | Dataset") -> Dataset:
     made = datasets.get(name)
     made = made() if callable(made) else made
     if not isinstance(made, Dataset):
-        raise DatasetError(f"the dataset {name!r} is registered as {type(made).__name__}, not as a Dataset")
+        raise DatasetError(f"the dataset {name!r} must be registered as a Dataset, got {type(made).__name__}")
     return made

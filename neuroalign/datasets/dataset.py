@@ -1,4 +1,4 @@
-"""A dataset: recorded neurons and the stimuli that they responded to."""
+"""Datasets: recorded neurons and their stimuli."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -28,19 +28,20 @@ class Dataset:
     Parameters
     ----------
     identifier : str
+        Name of the dataset.
     recording : xarray.DataArray
-        Dimensions presentation, neuroid; see :func:`neuroalign.arrays.recording`. Where only averages
-        are known, one presentation for each stimulus and ``averaged=True``.
+        Responses with the dimensions presentation and neuroid; see :func:`neuroalign.arrays.recording`. Averages have
+        one presentation for each stimulus and ``averaged=True``.
     stimuli : StimulusSet
-        At least the recorded stimuli.
+        Recorded stimuli, and possibly further stimuli.
     averaged : bool
-        Whether the values are means over trials, so that nothing can be said of reliability.
+        Whether the values are means over trials, which do not show the reliability of neurons.
     simulated : bool
-        Whether the neurons are simulated. Such scores never share a leaderboard with recorded ones.
+        Whether the neurons are simulated. Scores of simulated and of recorded neurons never share a leaderboard.
     metadata : mapping
         Description, source, licence, citation, checksums.
     truth : pandas.DataFrame, optional
-        For simulated neurons: the weight of each generative factor (column) for each neuroid (row).
+        Weight of each generative factor (column) for each neuroid (row) of simulated neurons.
     """
 
     identifier: str
@@ -75,8 +76,7 @@ class Dataset:
     def trials(self) -> NDArray[np.float64] | None:
         """Single trials, shape (n_stimuli, n_repetitions, n_neuroids), NaN where missing.
 
-        Stimuli are in the order of :attr:`responses`. None where no stimulus was repeated or only
-        averages are known.
+        Stimuli are in the order of :attr:`responses`. None if no stimulus was repeated or the values are averages.
         """
         if self.averaged:
             return None
@@ -85,15 +85,15 @@ class Dataset:
 
     @cached_property
     def factors(self) -> pd.DataFrame | None:
-        """Generative factors of a simulated dataset, stimuli × factors; None where unknown."""
+        """Generative factors of a simulated dataset, stimuli × factors; None for recorded neurons."""
         return None if self.truth is None else self.stimuli.table[list(self.truth.columns)]
 
     @cached_property
     def content_hash(self) -> str:
-        """Digest of what was recorded, of the stimuli and of their originals, whatever the dataset is called."""
+        """Digest of the responses, the stimuli and their originals; independent of the name of the dataset."""
         array = self.recording
         originals = self.stimuli.originals(np.unique(array["stimulus_id"].values.astype(str)))
-        # Scores depend on the originals; without variants the digest stays as it was before there were any.
+        # Scores depend on the originals. Without variants the digest equals the one of versions without originals.
         variants = (originals.labels,) if originals.has_variants else ()
         return digest(
             array["stimulus_id"].values,
@@ -111,8 +111,9 @@ class Dataset:
         Parameters
         ----------
         responses : responses
-            Of stimuli of this dataset; the neurons may be others, such as linear recombinations.
+            Responses to stimuli of this dataset. The neurons may be others, such as linear recombinations.
         identifier : str, optional
+            Name of the new dataset; by default the name of this dataset.
         """
         validate_responses(responses)
         recording = xr.DataArray(

@@ -1,4 +1,4 @@
-"""The folder in which a dataset lives on disk.
+"""Folder of a dataset on disk.
 
 ::
 
@@ -42,7 +42,7 @@ TRUTH = "truth.csv"
 
 
 def is_dataset_folder(path: Path) -> bool:
-    """Whether `path` is a folder with a dataset in it."""
+    """Return whether `path` is the folder of a dataset."""
     return (path / METADATA).is_file()
 
 
@@ -56,7 +56,7 @@ def read_folder(path: Path) -> Dataset:
     Returns
     -------
     Dataset
-        Images stay on disk until they are needed.
+        Dataset with images that stay on disk until they are needed.
 
     Raises
     ------
@@ -79,14 +79,15 @@ def read_folder(path: Path) -> Dataset:
 
 
 def write_folder(dataset: Dataset, path: Path, *, replace: bool = False) -> None:
-    """Write a dataset as a folder: whole, or not at all.
+    """Write a dataset as a folder, completely or not at all.
 
     Parameters
     ----------
     dataset : Dataset
     path : Path
+        Folder to write.
     replace : bool
-        Whether a dataset that is there already gives way to the new one, once that is complete.
+        Whether the new dataset replaces an existing one, once the new dataset is complete.
 
     Raises
     ------
@@ -103,7 +104,7 @@ def write_folder(dataset: Dataset, path: Path, *, replace: bool = False) -> None
         new, old = scratch / "new", scratch / "old"
         new.mkdir()
         _write_files(dataset, new)
-        read_folder(new)  # what cannot be read back must not take the place of anything
+        read_folder(new)  # an unreadable dataset must not replace a readable one
         if path.exists():
             path.rename(old)
         try:
@@ -116,9 +117,9 @@ def write_folder(dataset: Dataset, path: Path, *, replace: bool = False) -> None
 
 @contextmanager
 def scratch_folder(beside: Path) -> Iterator[Path]:
-    """Give an empty folder inside `beside`, so on the same disk, and delete it afterwards.
+    """Provide an empty folder inside `beside`, and so on the same disk, and delete it afterwards.
 
-    What a killed process leaves of it has a name that starts with a dot and is not taken for a dataset.
+    If the process is killed, a folder remains. Its name starts with a dot, so that no dataset has it.
     """
     beside.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=beside, ignore_cleanup_errors=True) as name:
@@ -135,11 +136,11 @@ def _write_files(dataset: Dataset, path: Path) -> None:
         names = _file_names(stimuli)
         for stimulus_id, name in names.items():
             (path / IMAGES / name).write_bytes(stimuli.image_bytes(stimulus_id))
-        table["filename"] = [names[each] for each in table.index]
+        table["filename"] = [names[stimulus_id] for stimulus_id in table.index]
     else:
         table = table.drop(columns="filename", errors="ignore")
     text = table.to_csv(lineterminator="\n")
-    if "\r" in text:  # a lone carriage return is not quoted by itself, and would end the row
+    if "\r" in text:  # pandas does not quote a lone carriage return, which would end the row
         text = table.to_csv(lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     (path / STIMULI).write_text(text, encoding="utf-8", newline="")
     if stimuli.landmarks is not None:
@@ -159,14 +160,15 @@ def _write_files(dataset: Dataset, path: Path) -> None:
 
 
 def replace_landmarks(path: Path, landmarks: xr.DataArray, *, origin: str) -> None:
-    """Give a dataset folder landmarks, in place of those that it may have.
+    """Write landmarks into a dataset folder; they replace the landmarks that it has.
 
     Parameters
     ----------
     path : Path
+        Folder of the dataset.
     landmarks : landmarks
     origin : str
-        Where they are from; kept in ``dataset.toml`` as ``landmarks_from``.
+        Origin of the landmarks; ``dataset.toml`` stores it as ``landmarks_from``.
     """
     import tomli_w
 
@@ -254,25 +256,25 @@ def write_recording(array: xr.DataArray, file: Path) -> None:
 
 
 def read_truth(file: Path) -> pd.DataFrame | None:
-    """Read the weights of simulated neurons; None where there is no such file."""
+    """Read the weights of simulated neurons; None if the file does not exist."""
     if not file.is_file():
         return None
     return pd.read_csv(file, dtype={"neuroid_id": str}, index_col="neuroid_id")
 
 
 def remove_folder(path: Path) -> None:
-    """Delete a dataset folder, and refuse anything that is not one."""
+    """Delete a dataset folder, and refuse every other folder."""
     if not is_dataset_folder(path):
         raise DatasetError(f"{path} is not a dataset folder: it has no {METADATA}")
     shutil.rmtree(path)
 
 
 def _as_bool(column: pd.Series, name: str, file: Path) -> pd.Series:
-    known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    values = column.astype(str).str.lower().map(known)
+    flags = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    values = column.astype(str).str.lower().map(flags)
     if values.isna().any():
         raise DatasetError(
-            f"column {name} of {file} must hold true or false, not {column[values.isna()].iloc[0]!r}"
+            f"column {name} of {file} must hold true or false, got {column[values.isna()].iloc[0]!r}"
         )
     return values.astype(bool)
 
@@ -290,7 +292,7 @@ def _image_path(folder: Path, name: str) -> Path:
 
 
 def _file_names(stimuli: StimulusSet) -> dict[str, str]:
-    """Name each image after its stimulus id where that is a plain name, else by number."""
+    """Name each image after its stimulus id if the id is a plain name, else by number."""
     names = {}
     for number, stimulus_id in enumerate(stimuli.ids):
         plain = stimulus_id.replace("-", "").replace("_", "").isalnum() and len(stimulus_id) < 100
@@ -298,8 +300,8 @@ def _file_names(stimuli: StimulusSet) -> dict[str, str]:
         names[stimulus_id] = stem + stimuli.image_suffix(stimulus_id).lower()
     if len({name.lower() for name in names.values()}) < len(names):
         names = {
-            each: f"{number:05d}{stimuli.image_suffix(each).lower()}"
-            for number, each in enumerate(stimuli.ids)
+            stimulus_id: f"{number:05d}{stimuli.image_suffix(stimulus_id).lower()}"
+            for number, stimulus_id in enumerate(stimuli.ids)
         }
     return names
 

@@ -1,5 +1,6 @@
-"""One image, from a file or from an array in memory."""
+"""Images in files or in memory: pixels, sizes and bytes."""
 
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -8,8 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from neuroalign.datasets.picture_faults import picture_fault
-from neuroalign.errors import DatasetError
+from neuroalign.errors import DatasetError, name_some
 from neuroalign.masked import as_numbers
+
+#: Ends of the names of image files.
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 
 #: A file, or pixels of shape (height, width[, 3]).
 ImageSource = Path | NDArray[np.uint8]
@@ -25,18 +29,18 @@ def as_pixels(images: ArrayLike) -> NDArray[np.uint8]:
     """
     pixels = as_numbers(images)
     if pixels.ndim not in (3, 4) or (pixels.ndim == 4 and pixels.shape[-1] != 3):
-        raise DatasetError(f"images must be (n, height, width[, 3]), not {pixels.shape}")
+        raise DatasetError(f"images must be (n, height, width[, 3]), got {pixels.shape}")
     if pixels.dtype != np.uint8:
         inside = (pixels >= 0) & (pixels <= 1)
         if pixels.dtype.kind != "f" or not inside.all():
             spread = f" from {pixels.min():g} to {pixels.max():g}" if pixels.size else ""
-            raise DatasetError(f"images must be uint8, or floats in [0, 1]; these are {pixels.dtype}{spread}")
+            raise DatasetError(f"images must be uint8, or floats in [0, 1], got {pixels.dtype}{spread}")
         pixels = np.rint(pixels * 255).astype(np.uint8)
     return pixels
 
 
 def open_image(source: ImageSource, stimulus_id: str, *, mirrored: bool = False) -> Image.Image:
-    """Read an image, mirrored left to right if asked; `stimulus_id` names it in errors.
+    """Read an image, mirrored left to right if `mirrored`; messages name it by `stimulus_id`.
 
     Raises
     ------
@@ -51,6 +55,55 @@ def open_image(source: ImageSource, stimulus_id: str, *, mirrored: bool = False)
             return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else image
     except Exception as error:  # the decoders raise nearly anything on a damaged file
         raise _unreadable(stimulus_id, error) from error
+
+
+def read_batch(
+    sources: Mapping[str, ImageSource],
+    ids: Sequence[str],
+    *,
+    channels: int = 1,
+    size: int | None = None,
+    mirrored: bool = False,
+) -> NDArray[np.float32]:
+    """Read images into one array.
+
+    Parameters
+    ----------
+    sources : mapping of stimulus id to path, or to array of uint8
+    ids : sequence of str, length n
+        Stimulus ids of the images, in the order of the result.
+    channels : {1, 3}
+        Grey or RGB.
+    size : int, optional
+        Side of the square to which images are resampled (antialiased); by default the size of the images.
+    mirrored : bool
+        Whether to mirror the images left to right.
+
+    Returns
+    -------
+    array of float32 in [0, 1], shape (n, height, width) or (n, height, width, 3)
+
+    Raises
+    ------
+    DatasetError
+        If an argument is not permitted, an image cannot be read, or images differ in size and `size` is not given.
+    """
+    mode = {1: "L", 3: "RGB"}.get(channels)
+    if mode is None:
+        raise DatasetError(f"channels must be 1 (grey) or 3 (RGB), got {channels!r}")
+    if size is not None and size < 1:
+        raise DatasetError(f"size must be at least 1 pixel, got {size}")
+    arrays = []
+    for stimulus_id in ids:
+        image = open_image(sources[stimulus_id], stimulus_id, mirrored=mirrored).convert(mode)
+        if size is not None and image.size != (size, size):
+            # Pillow widens the kernel when it shrinks an image, so enlarging and shrinking are both antialiased.
+            image = image.resize((size, size), Image.Resampling.BICUBIC)
+        arrays.append(np.asarray(image))
+    shapes = {array.shape for array in arrays}
+    if len(shapes) > 1:
+        raise DatasetError(f"images must have one size, got {name_some(sorted(shapes))}; give a size")
+    return np.stack(arrays).astype(np.float32) / np.float32(255)
 
 
 def size_of(source: ImageSource, stimulus_id: str) -> tuple[int, int]:
@@ -71,7 +124,7 @@ def size_of(source: ImageSource, stimulus_id: str) -> tuple[int, int]:
 
 
 def bytes_of(source: ImageSource, stimulus_id: str) -> bytes:
-    """Return the file of an image as bytes, of an array as PNG.
+    """Return the bytes of an image file, or of an array as PNG.
 
     Raises
     ------
@@ -89,12 +142,12 @@ def bytes_of(source: ImageSource, stimulus_id: str) -> bytes:
 
 
 def length_of(source: ImageSource, stimulus_id: str) -> str:
-    """Return the length of a file, or the shape of an array, as text: images that differ in it differ.
+    """Return the length of a file, or the shape of an array, as text; equal images have equal text.
 
     Raises
     ------
     DatasetError
-        If there is no such file.
+        If the file does not exist.
     """
     if not isinstance(source, Path):
         return f"array {source.shape}"

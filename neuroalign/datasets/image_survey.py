@@ -1,4 +1,4 @@
-"""Images of a stimulus set that are the same or nearly so, or that differ in shape."""
+"""Equal and nearly equal images of a stimulus set, and shapes of images."""
 
 import hashlib
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ _COARSE, _FINE = 16, 96
 #: Root mean square difference of standardised fingerprints up to which images are nearly the same.
 _COARSE_LIMIT, _FINE_LIMIT = 0.05, 0.1
 
-#: Grey levels by which their means may differ, and the ratio of their contrasts.
+#: Largest difference of the means of nearly equal images in grey levels, and largest ratio of their contrasts.
 _MEAN_LIMIT, _CONTRAST_LIMIT = 8.0, 1.1
 
 #: Images with less contrast (standard deviation in grey levels) are compared pixel for pixel only.
@@ -25,7 +25,7 @@ _NEIGHBOURS = 5
 
 
 class ImageSurvey:
-    """Small fingerprints of images, gathered while each image is open for other reasons.
+    """Small fingerprints of images, gathered while each image is open.
 
     Images are nearly the same if colour fingerprints of 16 × 16 pixels and grey ones of 96 × 96 pixels agree after
     each is standardised, and brightness and contrast agree too: copies that were compressed, resized or got a
@@ -63,7 +63,7 @@ class ImageSurvey:
         return [[self._ids[first[index]] for index in group] for group in groups]
 
     def shapes(self) -> list[tuple[int, int]]:
-        """Return the sizes (width, height) of one image for each ratio of width to height that there is."""
+        """Return the size (width, height) of one image for each ratio of width to height."""
         by_ratio: dict[float, tuple[int, int]] = {}
         for width, height in self._sizes:
             by_ratio.setdefault(round(float(np.log(width / height)), 2), (width, height))
@@ -114,13 +114,13 @@ class ImageSurvey:
 
 
 def notes_on_images(survey: ImageSurvey, table: pd.DataFrame) -> list[str]:
-    """Name images that are the same, nearly the same, or of several shapes, and give advice.
+    """Return notes with advice on images that are equal, nearly equal, or of several shapes.
 
     Parameters
     ----------
     survey : ImageSurvey
     table : pandas.DataFrame
-        Indexed by stimulus id. Variants that the column ``original`` marks are not named.
+        Table of the stimuli, indexed by stimulus id. Notes leave out variants that the column ``original`` marks.
     """
     notes = []
     advice = (
@@ -146,7 +146,7 @@ def notes_on_images(survey: ImageSurvey, table: pd.DataFrame) -> list[str]:
 
 
 def unmarked(groups: Iterable[list[str]], table: pd.DataFrame) -> list[list[str]]:
-    """Return those groups that the column ``original`` of a stimulus table does not mark as variants."""
+    """Return the groups of stimuli that the column ``original`` of a stimulus table does not mark as variants."""
     if "original" not in table:
         return list(groups)
     marks = table["original"]
@@ -170,18 +170,15 @@ def _distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 
 def _connected(n: int, pairs: list[tuple[int, int]]) -> list[list[int]]:
     """Return the groups that pairs connect, smallest indices first."""
-    parent = list(range(n))
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
-
-    for a, b in pairs:
-        low, high = sorted((root(a), root(b)))
-        parent[high] = low
+    if not pairs:
+        return []
+    first, second = np.array(pairs).T
+    links = coo_array((np.ones(len(pairs)), (first, second)), shape=(n, n))
+    labels = connected_components(links, directed=False)[1]
     groups: dict[int, list[int]] = {}
-    for index in sorted({index for pair in pairs for index in pair}):
-        groups.setdefault(root(index), []).append(index)
+    for index in np.unique([first, second]).tolist():
+        groups.setdefault(int(labels[index]), []).append(index)
     return list(groups.values())

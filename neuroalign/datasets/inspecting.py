@@ -1,4 +1,4 @@
-"""What is in a dataset, and what is wrong with it."""
+"""Description and validation of a dataset."""
 
 from io import BytesIO
 from typing import Any
@@ -19,12 +19,12 @@ from neuroalign.progress import progress
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:
-    """Summarise a dataset; nothing is computed that takes long.
+    """Summarise a dataset without long computations.
 
     Returns
     -------
     dict
-        Of what JSON can hold.
+        Summary of values that JSON can hold.
     """
     recording, stimuli = dataset.recording, dataset.stimuli
     repeats = pd.Series(recording["stimulus_id"].values).value_counts()
@@ -54,16 +54,16 @@ def describe(dataset: Dataset) -> dict[str, Any]:
 
 
 def validate(dataset: Dataset) -> dict[str, Any]:
-    """Check everything about a dataset, down to each image.
+    """Check all parts of a dataset, including each image.
 
     Returns
     -------
     dict
-        As :func:`describe`, with ``trials_per_neuron_and_stimulus``, ``missing_trials``,
+        Summary of :func:`describe`, with ``trials_per_neuron_and_stimulus``, ``missing_trials``,
         ``constant_neurons``, ``duplicate_neurons`` (pairs that are one neuron twice), ``reliability``,
         ``images_readable``, ``identical_images`` and ``similar_images`` (groups of stimuli that the column
-        ``original`` does not mark as variants), and ``problems``: a sentence for each thing that keeps the dataset
-        from being scored. Where some stimuli are variants, also ``originals`` and ``stimuli_with_equal_images``.
+        ``original`` does not mark as variants), and ``problems``: a sentence for each fault that prevents scores on
+        the dataset. If some stimuli are variants, also ``originals`` and ``stimuli_with_equal_images``.
     """
     report = describe(dataset)
     problems: list[str] = []
@@ -100,7 +100,7 @@ def _check_trials(dataset: Dataset, problems: list[str]) -> dict[str, Any]:
     neuroids = array["neuroid_id"].values.astype(str)
     constant = constant_neuroids(array)
     missing = int(np.isnan(values).sum())
-    found: dict[str, Any] = {
+    report: dict[str, Any] = {
         "trials_per_neuron_and_stimulus": _spread(counts),
         "missing_trials": missing,
         "missing_trials_percent": round(100 * missing / max(values.size, 1), 2),
@@ -117,20 +117,20 @@ def _check_trials(dataset: Dataset, problems: list[str]) -> dict[str, Any]:
     if len(constant):
         problems.append(f"{len(constant)} neurons respond to all stimuli alike: {name_some(constant)}.")
     if len(stimuli) < 2:
-        problems.append("There are fewer than two stimuli.")
+        problems.append("The recording has fewer than two stimuli.")
     if not problems and dataset.trials is not None:
-        found["reliability"] = _reliability(dataset.trials)
-    return found
+        report["reliability"] = _reliability(dataset.trials)
+    return report
 
 
 def _same(means: NDArray[np.float64], neuroids: NDArray[np.str_]) -> list[str]:
-    """Name the pairs of neurons whose mean responses are the same but for scale: a ceiling of neurons is none then."""
-    known = np.isfinite(means).all(axis=0) & (np.ptp(means, axis=0) > 0)
-    if known.sum() < 2 or len(means) < 10:
+    """Return the pairs of neurons with proportional mean responses, which make a ceiling from neurons too high."""
+    usable = np.isfinite(means).all(axis=0) & (np.ptp(means, axis=0) > 0)
+    if usable.sum() < 2 or len(means) < 10:
         return []
-    # Noise keeps two neurons further apart, and the same spikes, sorted twice, hardly do.
-    first, second = np.nonzero(np.triu(np.corrcoef(means[:, known].T) > 0.999, 1))
-    return [f"{a} = {b}" for a, b in zip(neuroids[known][first], neuroids[known][second], strict=True)]
+    # Noise makes two neurons differ more than this; the same spikes, sorted twice, differ less.
+    first, second = np.nonzero(np.triu(np.corrcoef(means[:, usable].T) > 0.999, 1))
+    return [f"{a} = {b}" for a, b in zip(neuroids[usable][first], neuroids[usable][second], strict=True)]
 
 
 def _reliability(trials: NDArray[np.float64]) -> dict[str, Any]:
@@ -138,11 +138,11 @@ def _reliability(trials: NDArray[np.float64]) -> dict[str, Any]:
     from neuroalign.metrics import reliability
 
     per_neuron = reliability(trials).per_neuron
-    known = per_neuron[np.isfinite(per_neuron)]
-    if known.size == 0:
+    finite = per_neuron[np.isfinite(per_neuron)]
+    if finite.size == 0:
         return {"neurons": 0}
-    lower, median, upper = (round(float(each), 4) for each in np.quantile(known, [0.25, 0.5, 0.75]))
-    return {"median": median, "lower_quartile": lower, "upper_quartile": upper, "neurons": int(known.size)}
+    lower, median, upper = (round(float(quartile), 4) for quartile in np.quantile(finite, [0.25, 0.5, 0.75]))
+    return {"median": median, "lower_quartile": lower, "upper_quartile": upper, "neurons": int(finite.size)}
 
 
 def _check_images(dataset: Dataset, problems: list[str], notes: list[str]) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def _check_images(dataset: Dataset, problems: list[str], notes: list[str]) -> di
     if faults:
         first, fault = next(iter(faults.items()))
         problems.append(f"{len(faults)} images cannot be used: {name_some(list(faults))}; {first}: {fault}.")
-    # A note that the import left says the same.
+    # The import may have stored the same note.
     notes += [note for note in notes_on_images(survey, stimuli.table) if note not in notes]
     return {
         "images_readable": len(stimuli) - len(faults),
@@ -172,7 +172,7 @@ def _check_landmarks(dataset: Dataset, problems: list[str]) -> None:
         return
     try:
         ids = stimuli.landmarks["stimulus"].values
-        expect_near_images(stimuli.landmarks, {each: stimuli.image_size(each) for each in ids})
+        expect_near_images(stimuli.landmarks, {stimulus: stimuli.image_size(stimulus) for stimulus in ids})
         if stimuli.mirror_training:
             mirror_partners(stimuli.landmarks)
     except DatasetError as error:

@@ -1,4 +1,4 @@
-"""What makes the pixels of an image file ambiguous, so that reading it would be a guess."""
+"""Faults of image files that make the pixels of the stimulus uncertain."""
 
 from PIL import Image
 
@@ -6,12 +6,12 @@ _ORIENTATION = 0x0112
 
 
 def picture_fault(image: Image.Image) -> str | None:
-    """Say why the pixels that were shown cannot be told from a loaded image; None if they can.
+    """Return the reason why a loaded image does not show the pixels of the stimulus; None if it does.
 
     Parameters
     ----------
     image : PIL.Image.Image
-        Loaded, as its file has it.
+        Loaded image, without any conversion.
     """
     if image.mode.startswith("I") or image.mode == "F":
         return "it has more than 8 bits a channel, which would be cut off; convert it to 8 bits"

@@ -1,4 +1,4 @@
-"""Stimulus sets: ids, a table of what is known of each stimulus, the images, and landmarks on them."""
+"""Stimulus sets: ids, properties, images and landmarks of stimuli."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -15,9 +15,10 @@ from neuroalign.datasets.image_sources import (
     as_pixels,
     bytes_of,
     open_image,
+    read_batch,
     size_of,
 )
-from neuroalign.datasets.landmarks.arrays import mirror_partners, validate_landmarks
+from neuroalign.datasets.landmarks.arrays import mirror_partners, resample_landmarks, validate_landmarks
 from neuroalign.datasets.variants import Originals, VariantTable
 from neuroalign.errors import (
     DatasetError,
@@ -29,28 +30,27 @@ from neuroalign.errors import (
 from neuroalign.files.digests import digest
 from neuroalign.masked import as_labels
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
-
 
 class StimulusSet:
-    """Stimuli, by id.
+    """Stimuli with their properties and, where available, images and landmarks.
 
     Parameters
     ----------
     identifier : str
+        Name of the set.
     table : pandas.DataFrame
-        One row for each stimulus, indexed by unique stimulus ids (str). Columns are free; three have
-        a meaning: ``presented`` and ``training`` (bool) say which stimuli the animals saw and which
-        models may be trained on; ``original`` names the stimulus of which this one is a variant; see
-        :meth:`originals`.
+        One row for each stimulus, indexed by unique stimulus ids (str). Three columns have a meaning: ``presented``
+        and ``training`` (bool) mark the stimuli that the animals saw and that models may be trained on, and
+        ``original`` names the stimulus of which a stimulus is a variant (see :meth:`originals`).
     images : mapping of stimulus id to path, or to array of uint8 (height, width[, 3]), optional
-        None for a set whose images are not available.
+        Image of each stimulus; None if the images are not available.
     mirror_training : bool
         Whether models are trained on mirror images of the stimuli, as in Higgins et al. (2020).
     mirrored : bool
         Whether the pixels and landmarks of this set are mirrored left to right when they are read.
     landmarks : landmarks, optional
-        See :mod:`neuroalign.datasets.landmarks.arrays`. Some stimuli may have none; those of others are left out.
+        Landmarks of some or all stimuli; see :mod:`neuroalign.datasets.landmarks.arrays`. Landmarks of stimuli outside
+        the set are ignored.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class StimulusSet:
             repeated = table.index[table.index.duplicated()].unique()
             raise DatasetError(f"stimulus ids must be unique; repeated: {name_some(repeated.tolist())}")
         if images is not None:
-            without = [each for each in table.index if each not in images]
+            without = [stimulus_id for stimulus_id in table.index if stimulus_id not in images]
             if without:
                 raise DatasetError(f"{len(without)} stimuli have no image: {name_some(without)}")
         self.identifier = identifier
@@ -89,11 +89,21 @@ class StimulusSet:
         ----------
         images : array of uint8, or of float in [0, 1], shape (n, height, width) or (n, height, width, 3)
         ids : sequence of str, optional
-            By default "0", "1", ….
+            Stimulus ids; by default "0", "1", ….
         identifier : str
+            Name of the set.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> stimuli = StimulusSet.from_arrays(np.zeros((2, 8, 8), dtype=np.uint8), ids=["a", "b"])
+        >>> stimuli.ids.tolist()
+        ['a', 'b']
+        >>> stimuli.pixels().shape
+        (2, 8, 8)
         """
         pixels = as_pixels(images)
-        names = [str(i) for i in range(len(pixels))] if ids is None else [str(each) for each in ids]
+        names = [str(i) for i in range(len(pixels))] if ids is None else [str(name) for name in ids]
         if len(names) != len(pixels):
             raise DatasetError(f"{len(names)} ids were given for {len(pixels)} images")
         table = pd.DataFrame(index=pd.Index(names))
@@ -118,10 +128,10 @@ class StimulusSet:
 
     @property
     def landmarks(self) -> xr.DataArray | None:
-        """Landmarks of those stimuli that have them, sorted by id; None if there are none.
+        """Landmarks of the stimuli that have landmarks, sorted by id; None if no stimulus has landmarks.
 
-        In pixels of the images as they are stored, whether or not the set is mirrored; what fits
-        :meth:`pixels` is :meth:`points`.
+        Values are in pixels of the stored images, also in a mirrored set. :meth:`points` returns the landmarks on the
+        images of :meth:`pixels`.
         """
         if self._landmarks is None:
             return None
@@ -129,9 +139,12 @@ class StimulusSet:
         return self._landmarks.sel(stimulus=own) if own.size else None
 
     def with_landmarks(self, landmarks: xr.DataArray) -> "StimulusSet":
-        """Return the set with these landmarks in place of its own.
+        """Return the set with other landmarks.
 
-        See :func:`neuroalign.datasets.landmarks.arrays.landmarks`.
+        Parameters
+        ----------
+        landmarks : landmarks
+            Landmarks by :func:`neuroalign.datasets.landmarks.arrays.landmarks`.
         """
         return StimulusSet(
             self.identifier,
@@ -143,20 +156,20 @@ class StimulusSet:
         )
 
     def select(self, ids: ArrayLike) -> "StimulusSet":
-        """Return the set restricted to `ids`, in that order.
+        """Return the set restricted to `ids`, in the order of `ids`.
 
         Raises
         ------
         StimulusMismatchError
-            Naming ids that are not in the set.
+            If ids are not in the set; the message names them.
         """
         return self._with(table=self.table.loc[pd.Index(self._expect_known(ids))])
 
     def originals(self, ids: ArrayLike) -> Originals:
-        """Return the original of each of some stimuli, the unit that folds, draws and shuffles keep together.
+        """Return the original of each stimulus; folds, draws and shuffles keep the variants of one original together.
 
-        Stimuli with one value in the column ``original`` are variants of one original, and so are stimuli whose
-        images are equal byte for byte. A stimulus without a value is its own original.
+        Stimuli with the same value in the column ``original`` are variants of one original, and so are stimuli with
+        images that are equal byte for byte. A stimulus without a value is its own original.
 
         Parameters
         ----------
@@ -166,12 +179,12 @@ class StimulusSet:
         Returns
         -------
         Originals
-            Its ``labels`` are those of :meth:`groups`.
+            Originals; their ``labels`` are the result of :meth:`groups`.
 
         Raises
         ------
         StimulusMismatchError
-            Naming ids that are not in the set.
+            If ids are not in the set; the message names them.
         DatasetError
             If the column ``original`` holds flags, if an original is a variant itself, or if an image cannot be read.
         """
@@ -180,14 +193,14 @@ class StimulusSet:
     def groups(self, ids: ArrayLike) -> NDArray[np.int64]:
         """Return labels of the originals of some stimuli, int64 of shape (n,); see :meth:`originals`.
 
-        They run from 0 to n_originals - 1, in the order of the smallest stimulus id of each original.
+        Labels run from 0 to n_originals - 1, in the order of the smallest stimulus id of each original.
         """
         return self.originals(ids).labels
 
     def training(self) -> "StimulusSet":
-        """Return the stimuli that models may be fitted to, mirrored where the set asks for it.
+        """Return the stimuli that models may be fitted to, mirrored if the set has ``mirror_training``.
 
-        These are the ones marked in the column ``training``; without that column, all of them.
+        The column ``training`` marks these stimuli; without this column, all stimuli are returned.
         """
         marked = self._marked("training")
         return self._with(
@@ -196,7 +209,7 @@ class StimulusSet:
         )
 
     def held_out(self) -> "StimulusSet | None":
-        """Return the presented stimuli that no model was trained on; None if the set does not say."""
+        """Return the presented stimuli that are not for training; None without the column ``training``."""
         marked = self._marked("training")
         if marked is None:
             return None
@@ -209,7 +222,7 @@ class StimulusSet:
         Parameters
         ----------
         size : int, optional
-            Resample to size × size pixels (antialiased); by default the images' own size.
+            Side of the square to which images are resampled (antialiased); by default the size of the images.
         channels : {1, 3}
             Grey or RGB.
 
@@ -230,33 +243,13 @@ class StimulusSet:
     def batches(
         self, batch_size: int, *, size: int | None = None, channels: int = 1
     ) -> Iterator[NDArray[np.float32]]:
-        """Read the images a batch at a time; see :meth:`pixels`."""
-        mode = {1: "L", 3: "RGB"}.get(channels)
-        if mode is None:
-            raise DatasetError(f"channels must be 1 (grey) or 3 (RGB), not {channels!r}")
-
-        if size is not None and size < 1:
-            raise DatasetError(f"size must be at least 1 pixel, not {size}")
-
-        def read(stimulus_id: str) -> NDArray[np.uint8]:
-            image = self.open(stimulus_id).convert(mode)
-            if size is not None and image.size != (size, size):
-                # Pillow widens the kernel when it shrinks an image, so this is antialiased both ways.
-                image = image.resize((size, size), Image.Resampling.BICUBIC)
-            return np.asarray(image)
-
+        """Read the images in batches; see :meth:`pixels`."""
         for start in range(0, len(self), batch_size):
-            ids = self.ids[start : start + batch_size]
-            arrays = [read(each) for each in ids]
-            shapes = {array.shape for array in arrays}
-            if len(shapes) > 1:
-                raise DatasetError(
-                    f"the images of {self.identifier!r} differ in size ({name_some(sorted(shapes))}); give a size"
-                )
-            yield np.stack(arrays).astype(np.float32) / np.float32(255)
+            ids = self.ids[start : start + batch_size].tolist()
+            yield read_batch(self._sources, ids, channels=channels, size=size, mirrored=self.mirrored)
 
     def open(self, stimulus_id: str) -> Image.Image:
-        """Read one image as PIL image, mirrored if the set is.
+        """Read one image as PIL image, mirrored if the set is mirrored.
 
         Raises
         ------
@@ -270,19 +263,19 @@ class StimulusSet:
     def points(self, size: int) -> xr.DataArray:
         """Return the landmarks on the images that :meth:`pixels` returns for this size.
 
-        In a mirrored set each landmark bears the name of the one whose place it takes; see
-        :func:`neuroalign.datasets.landmarks.arrays.mirror_partners`, which looks at all faces that the set
-        was made with.
+        In a mirrored set, each landmark has the name of its partner on the other side of the face; see
+        :func:`neuroalign.datasets.landmarks.arrays.mirror_partners`. The partners follow from all landmarks with which
+        the set was made.
 
         Parameters
         ----------
         size : int
-            Images are resampled to size × size pixels.
+            Side of the square to which images are resampled, in pixels.
 
         Returns
         -------
         landmarks
-            Of those stimuli that have them, sorted by id.
+            Landmarks of the stimuli that have landmarks, sorted by id.
 
         Raises
         ------
@@ -293,21 +286,18 @@ class StimulusSet:
         DatasetError
             If the set is mirrored and its landmarks are not symmetric.
         """
-        found = self.landmarks
-        if self._landmarks is None or found is None:
+        own = self.landmarks
+        if self._landmarks is None or own is None:
             raise MissingLandmarksError(
                 f"the stimulus set {self.identifier!r} has no landmarks, and this model needs them; import them "
                 "(neuroalign data landmarks DATASET --file FILE.csv) or detect them (neuroalign data landmarks DATASET)"
             )
-        sizes = np.array([self.image_size(each) for each in found["stimulus"].values], dtype=np.float64)
-        relative = found.values / sizes[:, np.newaxis]
-        if self.mirrored:
-            relative = relative[:, mirror_partners(self._landmarks)]
-            relative[..., 0] = 1 - relative[..., 0]
-        return found.copy(data=relative * size)
+        sizes = {name: self.image_size(name) for name in own["stimulus"].values.tolist()}
+        partners = mirror_partners(self._landmarks) if self.mirrored else None
+        return resample_landmarks(own, sizes, size, partners=partners)
 
     def image_size(self, stimulus_id: str) -> tuple[int, int]:
-        """Return the width and height of one image as it is stored, in pixels.
+        """Return the width and height of one stored image, in pixels.
 
         Raises
         ------
@@ -331,7 +321,7 @@ class StimulusSet:
         return bytes_of(self._sources[stimulus_id], stimulus_id)
 
     def image_suffix(self, stimulus_id: str) -> str:
-        """Return the file name ending of one image, with its dot."""
+        """Return the suffix of the file name of one image, with its dot."""
         source = self._sources[stimulus_id]
         return source.suffix if isinstance(source, Path) else ".png"
 
@@ -339,7 +329,7 @@ class StimulusSet:
     def content_hash(self) -> str:
         """Digest of ids, training marks, mirroring and image bytes; independent of order and name.
 
-        Landmarks have a digest of their own: models that do not look at them stay valid when a set gets some.
+        Landmarks have their own digest, so that models without landmarks stay valid when landmarks are added.
         """
         marked = self._marked("training")
         order = np.argsort(self.ids)
@@ -353,11 +343,11 @@ class StimulusSet:
 
     @cached_property
     def landmarks_hash(self) -> str | None:
-        """Digest of the landmarks, with their names and whose they are; None if there are none."""
-        found = self.landmarks
-        if found is None:
+        """Digest of the landmarks, their names and their stimuli; None if no stimulus has landmarks."""
+        own = self.landmarks
+        if own is None:
             return None
-        return digest(found["stimulus"].values, found["landmark"].values, found.values)
+        return digest(own["stimulus"].values, own["landmark"].values, own.values)
 
     @cached_property
     def _variants(self) -> VariantTable:
@@ -377,7 +367,7 @@ class StimulusSet:
         if self._images is None:
             raise MissingImagesError(
                 f"the stimulus set {self.identifier!r} has no images, and this model needs them; "
-                "use a model that needs none, such as neurons:DATASET or neuron_subset"
+                "use a model without images, such as neurons:DATASET or neuron_subset"
             )
         return self._images
 

@@ -1,4 +1,4 @@
-"""Variants of one image: the stimuli that stay together where stimuli are split, drawn or shuffled."""
+"""Variants of one image, which stay together in folds, draws and shuffles of stimuli."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ _FLAGS = {"true", "false", "yes", "no"}
 
 @dataclass(frozen=True, eq=False)
 class Originals:
-    """The originals of some stimuli.
+    """Originals of some stimuli.
 
     Parameters
     ----------
     labels : array of int64, shape (n_stimuli,)
         Original of each stimulus, 0 to n_originals - 1, in the order of the smallest stimulus id of each original.
     n_identical : int
-        Number of stimuli whose image equals, byte for byte, the image of a stimulus with another original.
+        Number of stimuli with an image that equals, byte for byte, the image of a stimulus with another original.
     """
 
     labels: NDArray[np.int64]
@@ -68,7 +68,7 @@ class Originals:
 
 
 class VariantTable:
-    """The originals of all stimuli of a set.
+    """Originals of all stimuli of a set.
 
     Parameters
     ----------

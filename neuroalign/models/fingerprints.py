@@ -1,9 +1,9 @@
-"""Digests of what objects compute with: their values and their code, where both can be known.
+"""Digests of the values and the code that determine the results of an object.
 
-A wrong digest would let stale latents out of the cache, so whatever cannot be seen through makes the
-whole digest None, and latents are then computed every time. Objects of well-known libraries count by
-their names and the library's version; the code of other classes and functions counts by its bytecode,
-together with everything that it refers to.
+A wrong digest would return stale latents from the cache. An object with a part that cannot be
+inspected has no digest, and its latents are computed every time. Objects of well-known libraries enter the digest by
+their names and the version of the library. The code of other classes and functions enters it as bytecode, together
+with everything that the code refers to.
 """
 
 import dis
@@ -22,7 +22,7 @@ import numpy as np
 from neuroalign.errors import ModelError
 from neuroalign.files.digests import digest
 
-#: Libraries whose code is known by their version.
+#: Libraries with code that their version identifies.
 LIBRARIES = ("PIL", "einops", "numpy", "scipy", "sklearn", "timm", "torch", "torchvision", "transformers")
 
 _NOT_BEHAVIOUR = {
@@ -47,7 +47,7 @@ _NOT_BEHAVIOUR = {
     "_abc_impl",
 }
 
-# Whose repr says everything.
+# Types with a repr that holds the whole value.
 _READABLE = (
     enum.Enum,
     np.dtype,
@@ -60,7 +60,7 @@ _READABLE = (
 
 
 class _Unknowable(Exception):
-    """What an object computes with cannot be seen."""
+    """Values or code of an object cannot be inspected."""
 
 
 def behaviour_digest(*objects: Any) -> str | None:
@@ -75,8 +75,8 @@ def behaviour_digest(*objects: Any) -> str | None:
     Returns
     -------
     str or None
-        The same for the same behaviour in another process; None if something cannot be seen through,
-        such as an object of a compiled extension.
+        Equal for equal behaviour, also in another process; None if a part cannot be inspected, such as an object of a
+        compiled extension.
     """
     try:
         return digest(platform.python_version(), *_Describer().describe_all(objects))
@@ -85,7 +85,7 @@ def behaviour_digest(*objects: Any) -> str | None:
 
 
 def name_by_digest(name: str, fingerprint: str | None) -> str:
-    """Name a model that has no name of its own, so that other models of the same kind have other names.
+    """Name a model after its kind and a digest, so that two models of one kind have different names.
 
     Parameters
     ----------
@@ -102,21 +102,21 @@ def name_by_digest(name: str, fingerprint: str | None) -> str:
     Raises
     ------
     ModelError
-        Without a fingerprint.
+        If the model has no fingerprint.
     """
     if fingerprint is None:
         raise ModelError(
-            f"{name} needs a name: its values and code are not all visible, so nothing tells it from another "
+            f"{name} needs a name: its values and code cannot all be inspected to distinguish it from another "
             f"{name}; give identifier="
         )
     return f"{name}-{digest(fingerprint)[:8]}"
 
 
 class _Describer:
-    """Turns objects into what JSON can hold; an object met again is named by its number."""
+    """Describes objects by values that JSON can hold; an object that occurs again is described by its number."""
 
     def __init__(self) -> None:
-        # The objects are kept, so that no other object gets the id of one that is gone.
+        # The objects stay alive, so that no new object gets the id of a deleted one.
         self._met: dict[int, tuple[int, Any]] = {}
 
     def describe_all(self, values: Iterable[Any]) -> list[Any]:
@@ -193,7 +193,7 @@ class _Describer:
     def _container(self, value: Any) -> list[Any]:
         kind = [self.describe(type(value)), self.describe(getattr(value, "__dict__", None))]
         if isinstance(value, dict):
-            return [*kind, [[self.describe(key), self.describe(each)] for key, each in value.items()]]
+            return [*kind, [[self.describe(key), self.describe(entry)] for key, entry in value.items()]]
         described = self.describe_all(value)
         return [*kind, sorted(described, key=str) if isinstance(value, set | frozenset) else described]
 
@@ -224,7 +224,7 @@ class _Describer:
         name = self._name_if_library(cls)
         if name is not None:
             return name
-        # Methods of a compiled class are none of the functions known here, so it is unknowable.
+        # Methods of a compiled class are of other types than Python functions, so describing them fails.
         members = {
             name: value
             for name, value in vars(cls).items()
@@ -239,15 +239,16 @@ class _Describer:
             return name
         names = set(_names(function.__code__))
         referred: list[Any] = []
-        for each in sorted(names):
-            if each in function.__globals__:
-                value = function.__globals__[each]
+        for global_name in sorted(names):
+            if global_name in function.__globals__:
+                value = function.__globals__[global_name]
                 if isinstance(value, types.ModuleType) and _library(value.__name__) is None:
-                    # What it takes from a module of somebody's own.
+                    # A module of the user: only the attributes that the function uses.
                     used = sorted(name for name in names if hasattr(value, name))
-                    referred.append([each, [[name, self.describe(getattr(value, name))] for name in used]])
+                    attributes = [[name, self.describe(getattr(value, name))] for name in used]
+                    referred.append([global_name, attributes])
                 else:
-                    referred.append([each, self.describe(value)])
+                    referred.append([global_name, self.describe(value)])
         for imported in _imports(function.__code__):
             library = _library(imported)
             if library is None:
@@ -263,8 +264,8 @@ class _Describer:
 
     def _code(self, code: types.CodeType) -> Any:
         constants = [
-            self._code(each) if isinstance(each, types.CodeType) else self.describe(each)
-            for each in code.co_consts
+            self._code(constant) if isinstance(constant, types.CodeType) else self.describe(constant)
+            for constant in code.co_consts
         ]
         return ["code", digest(code.co_code), constants, code.co_names, code.co_varnames]
 
@@ -282,18 +283,18 @@ class _Describer:
         raise _Unknowable(repr(value))
 
     def _name_if_library(self, value: Any) -> Any:
-        """Name a class or function of a library; None if it is somebody's own or made on the fly."""
+        """Name a class or function of a library; None for code of the user and for objects made at run time."""
         library = _library(value.__module__ or "")
         if library is None:
             return None
-        found: Any = sys.modules.get(value.__module__)
+        named: Any = sys.modules.get(value.__module__)
         for part in value.__qualname__.split("."):
-            found = getattr(found, part, None)
-        return [value.__module__, value.__qualname__, library] if found is value else None
+            named = getattr(named, part, None)
+        return [value.__module__, value.__qualname__, library] if named is value else None
 
 
 def _library(module: str) -> str | None:
-    """Return the version of the library that a module is part of; None if it is none of those known."""
+    """Return the name and version of the well-known library that a module is part of; None for other modules."""
     top = module.partition(".")[0]
     if top in sys.stdlib_module_names:
         return "python"

@@ -1,4 +1,4 @@
-"""Latents on disk, found again by content: what the model computes with, and the stimuli's bytes."""
+"""Cache of latents on disk, keyed by the fingerprint of the model and the content of the stimuli."""
 
 import warnings
 from contextvars import ContextVar
@@ -17,36 +17,36 @@ from neuroalign.models.latents_file import (
     read_latents,
     save_latents,
 )
-from neuroalign.models.model import Model
+from neuroalign.models.model import Batched, Model, fingerprint_of
 
-#: Raised when what is written changes.
+#: Version of the files; it is raised when their content changes.
 FORMAT = 2
 
-# Whether a model within a model, such as one that is reduced, may use the cache.
+# Whether models inside a model, such as a reduced model, may use the cache.
 _allowed: ContextVar[bool] = ContextVar("allowed", default=True)
 
 
 def compute_latents(model: Model, stimuli: StimulusSet, *, use_cache: bool = True) -> xr.DataArray:
-    """Return the latents of a model, from the cache where they are there.
+    """Return the latents of a model, from the cache if it has them.
 
     Parameters
     ----------
     model : Model
-        Without a ``fingerprint`` its latents are computed every time: a name is no key.
+        The latents of a model without a fingerprint are computed every time: its name does not identify them.
     stimuli : StimulusSet
     use_cache : bool
-        Whether to read and write cached latents, also those of models that this one is made of.
+        Whether to read and write cached latents, including the latents of models inside this model.
 
     Returns
     -------
-    latents
-        Those that do not fit into memory stay in their file; see
+    latents : xarray.DataArray, dimensions (stimulus, unit)
+        Latents larger than the available memory stay in their file; see
         :func:`neuroalign.models.latents_file.gather_latents`.
     """
     use_cache = use_cache and _allowed.get()
     token = _allowed.set(use_cache)
     try:
-        fingerprint = getattr(model, "fingerprint", None) if use_cache else None
+        fingerprint = fingerprint_of(model) if use_cache else None
         if fingerprint is None:
             return _compute(model, stimuli, None)
         key = digest(FORMAT, fingerprint, stimuli.content_hash, stimuli.landmarks_hash)
@@ -58,21 +58,20 @@ def compute_latents(model: Model, stimuli: StimulusSet, *, use_cache: bool = Tru
 
 
 def _compute(model: Model, stimuli: StimulusSet, path: Path | None) -> xr.DataArray:
-    batches = getattr(model, "latent_batches", None)
-    if batches is None:
+    if not isinstance(model, Batched):
         computed = validate_latents(model.latents(stimuli))
-        kept = _lasting(model, path)
-        if kept is not None:
-            save_latents(kept, computed)
+        file = _lasting(model, path)
+        if file is not None:
+            save_latents(file, computed)
         return computed
-    yielded = iter(batches(stimuli))
+    yielded = iter(model.latent_batches(stimuli))
     first = list(islice(yielded, 1))
     return gather_latents(chain(first, yielded), stimuli.ids, path=_lasting(model, path))
 
 
 def _lasting(model: Model, path: Path | None) -> Path | None:
-    """Return where latents are kept: nowhere if the model found out while it ran that it draws random numbers."""
-    return None if getattr(model, "fingerprint", None) is None else path
+    """Return the file for the latents; None if the model found out while it ran that it draws random numbers."""
+    return None if fingerprint_of(model) is None else path
 
 
 def _read(path: Path) -> xr.DataArray | None:

@@ -1,4 +1,4 @@
-"""Latents too many for memory: put together a batch at a time, kept in a file, and read where they are needed."""
+"""Files of latents, for the cache and for latents larger than memory."""
 
 import os
 import uuid
@@ -18,12 +18,12 @@ from neuroalign.errors import ModelError, UsageError, name_some
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path, home
 from neuroalign.files.netcdf import open_netcdf
 
-#: Environment variable: how many megabytes the latents of one model may take in memory.
+#: Environment variable with the largest size in memory of the latents of one model, in megabytes.
 MEMORY_VARIABLE = "NEUROALIGN_LATENTS_MEMORY"
 
 _BYTES = np.dtype(np.float64).itemsize
-# Of what is read at once from latents that stay in their file.
-_BLOCK = 64_000_000
+#: Bytes that are read at once from latents that stay in their file.
+BLOCK = 64_000_000
 
 
 def latents_folder() -> Path:
@@ -32,18 +32,18 @@ def latents_folder() -> Path:
 
 
 def memory_budget() -> int:
-    """Return how many bytes the latents of one model may take in memory.
+    """Return the largest number of bytes that the latents of one model may take in memory.
 
     Returns
     -------
     int
-        A quarter of the memory that is available now, or what the environment variable
-        NEUROALIGN_LATENTS_MEMORY says, in megabytes.
+        A quarter of the available memory, or the value of the environment variable NEUROALIGN_LATENTS_MEMORY,
+        which is in megabytes.
 
     Raises
     ------
     UsageError
-        If the variable is no number above 0.
+        If the variable is not a number above 0.
     """
     named = os.environ.get(MEMORY_VARIABLE)
     if named:
@@ -52,7 +52,7 @@ def memory_budget() -> int:
         except ValueError:
             megabytes = 0.0
         if not 0 < megabytes < float("inf"):
-            raise UsageError(f"{MEMORY_VARIABLE} must be a number of megabytes above 0, not {named!r}")
+            raise UsageError(f"{MEMORY_VARIABLE} must be a number of megabytes above 0, got {named!r}")
         return int(megabytes * 1e6)
     import psutil
 
@@ -62,33 +62,33 @@ def memory_budget() -> int:
 def gather_latents(
     batches: Iterable[xr.DataArray], stimulus: NDArray[np.str_], *, path: Path | None = None
 ) -> xr.DataArray:
-    """Put batches of latents together: in memory if they fit there, otherwise in a file.
+    """Join batches of latents: in memory if they fit, otherwise in a file.
 
     Parameters
     ----------
     batches : iterable of latents
-        All with the same units, in any order of the stimuli. Only one is held at a time.
+        Batches with the same units, and with the stimuli in any order. One batch is in memory at a time.
     stimulus : array of str, shape (n_stimuli,)
-        The ids of all stimuli, in the order of the rows that are returned.
+        Ids of all stimuli, in the order of the rows of the result.
     path : Path, optional
-        The file in which they are kept, which appears when all are there. Without it latents that do
-        not fit into memory are in a file that is deleted with the array that is returned.
+        File for the latents. It appears when it is complete. Without a path, latents that do not fit into memory are
+        in a temporary file, which is deleted together with the returned array.
 
     Returns
     -------
     latents
-        In memory if they take no more than :func:`memory_budget`; otherwise every use reads from the
-        file what it needs, so take parts of them, never ``.values`` of the whole.
+        In memory if they take at most :func:`memory_budget`. Otherwise every access reads the file, so take parts of
+        the array, never ``.values`` of the whole.
 
     Raises
     ------
     ModelError
-        If there are no batches, or they differ in their units.
+        If no batch is given, or two batches have different units.
     """
     batches = iter(batches)
     first = next(batches, None)
     if first is None:
-        raise ModelError("there are no stimuli to compute latents of")
+        raise ModelError("latents need at least one stimulus, got an empty stimulus set")
     batches = chain([first], batches)
     units = first["unit"].values
     shape = (len(stimulus), len(units))
@@ -101,27 +101,27 @@ def gather_latents(
         return gathered
     import h5netcdf
 
-    kept = path or latents_folder() / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}.nc"
-    with atomic_path(kept) as temporary:
+    file_path = path or latents_folder() / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}.nc"
+    with atomic_path(file_path) as temporary:
         with h5netcdf.File(temporary, "w") as file:
             file.dimensions = {"stimulus": shape[0], "unit": shape[1]}
             variable = file.create_variable("latents", ("stimulus", "unit"), np.float64, fillvalue=np.nan)
             varies = _fill(variable, batches, stimulus, units)
         labels = {"stimulus": stimulus, "unit": units, "informative": ("unit", varies)}
         xr.Dataset(coords=labels).to_netcdf(temporary, mode="a", engine="h5netcdf")
-    opened = _open(kept)
+    opened = _open(file_path)
     if path is None:
-        weakref.finalize(opened, kept.unlink, missing_ok=True)
+        weakref.finalize(opened, file_path.unlink, missing_ok=True)
     return opened
 
 
 def save_latents(path: Path, latents: xr.DataArray) -> None:
-    """Write latents that are in memory to a file, which appears when it is whole."""
-    kept = latents.drop_attrs()
-    # Without it, neurons that are units would not be known for themselves the second time.
-    kept.attrs = {name: each for name, each in latents.attrs.items() if name == "neuroids_of"}
+    """Write latents from memory to a file, which appears when it is complete."""
+    saved = latents.drop_attrs()
+    # Benchmarks recognise by this attribute that a unit is one of the scored neurons.
+    saved.attrs = {name: value for name, value in latents.attrs.items() if name == "neuroids_of"}
     with atomic_path(path) as temporary:
-        kept.to_dataset(name="latents").to_netcdf(temporary, engine="h5netcdf")
+        saved.to_dataset(name="latents").to_netcdf(temporary, engine="h5netcdf")
 
 
 def read_latents(path: Path) -> xr.DataArray:
@@ -130,12 +130,12 @@ def read_latents(path: Path) -> xr.DataArray:
     Returns
     -------
     latents
-        In memory or not, as :func:`gather_latents` returns them.
+        In memory or in the file, as :func:`gather_latents` returns them.
 
     Raises
     ------
     OSError, ValueError, KeyError, ArrayError
-        If there is no such file, or it is damaged.
+        If the file does not exist, or is damaged.
     """
     opened = _open(path)
     if opened.size * _BYTES <= memory_budget():
@@ -147,8 +147,8 @@ def read_latents(path: Path) -> xr.DataArray:
 
 
 def row_blocks(latents: xr.DataArray) -> Iterator[xr.DataArray]:
-    """Yield latents some rows at a time, in memory, however large the whole is."""
-    n_rows = max(1, _BLOCK // (_BYTES * max(1, latents.sizes["unit"])))
+    """Yield blocks of rows in memory, for latents of any size."""
+    n_rows = max(1, BLOCK // (_BYTES * max(1, latents.sizes["unit"])))
     for start in range(0, latents.sizes["stimulus"], n_rows):
         yield latents.isel(stimulus=slice(start, start + n_rows)).load()
 
@@ -165,7 +165,7 @@ def _open(path: Path) -> xr.DataArray:
 def _fill(
     target: Any, batches: Iterable[xr.DataArray], stimulus: NDArray[np.str_], units: NDArray[np.str_]
 ) -> NDArray[np.bool_]:
-    """Write each row of the batches to the row of its stimulus, and return which units vary.
+    """Write each row of the batches to the row of its stimulus, and return a mask of the units that vary.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def _fill(
     Raises
     ------
     ModelError
-        Unless the batches hold each stimulus exactly once, and all the same units.
+        If a stimulus is missing or occurs twice, or batches differ in their units.
     """
     rows = {name: row for row, name in enumerate(np.asarray(stimulus).astype(str).tolist())}
     is_filled = np.zeros(len(rows), dtype=bool)
@@ -201,7 +201,7 @@ def _fill(
         is_filled[at] = True
         order = np.argsort(at)
         values, at = np.asarray(batch.values)[order], at[order]
-        # A file takes rows that follow each other at once.
+        # Consecutive rows are written in one operation, which is faster in a file.
         for run in np.split(np.arange(len(at)), np.flatnonzero(np.diff(at) != 1) + 1):
             target[at[run[0]] : at[run[-1]] + 1] = values[run]
         lowest = np.minimum(lowest, values.min(axis=0))

@@ -1,4 +1,4 @@
-"""Models and families by name, file or adapter."""
+"""Loading of models and families by name, from a file, or from an object of another library."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from neuroalign.errors import ModelError, UsageError, unknown_name
+from neuroalign.models.model import FixedFamily, Model, ModelFamily
 from neuroalign.models.wrapped import (
     FunctionModel,
     PrecomputedModel,
@@ -18,7 +19,6 @@ from neuroalign.names.syntax import Spec, format_spec, parse_spec
 
 if TYPE_CHECKING:
     from neuroalign.datasets.dataset import Dataset
-from neuroalign.models.model import FixedFamily, Model, ModelFamily
 
 
 def as_model(
@@ -29,23 +29,23 @@ def as_model(
     preprocess: Any = None,
     **options: Any,
 ) -> Model:
-    """Make a model of almost anything.
+    """Make a model from a function, a network, a fitted transformer, an array of latents, or a name.
 
     Parameters
     ----------
     obj : Model, DataArray, function, fitted scikit-learn transformer, torch module, or str
         A string is the name of a model, as in :func:`load_model`.
     identifier : str, optional
-        Name of the model in scores. By default the name of a function at the top of a module; for lambdas, networks,
-        transformers and latents that were computed elsewhere their kind with a digest of their values and code, so
-        that different models have different names.
+        Name of the model in scores. By default, a function at the top of a module gives its own name. Lambdas,
+        networks, transformers and precomputed latents give their kind with a digest of their values and code, so that
+        different models have different names.
     layer : str or sequence of str, optional
-        For networks: the module whose output is taken; several are concatenated.
-    preprocess : optional
-        For networks: a callable from PIL image to tensor.
+        For networks: name of the module that provides the units. Several layers are concatenated.
+    preprocess : callable, optional
+        For networks: function from PIL image to tensor.
     **options
-        Passed to the adapter, such as ``image_size=``, ``channels=``, ``batch_size=``,
-        ``fingerprint=`` for functions.
+        Options of the adapter, such as ``image_size=``, ``channels=``, ``batch_size=`` and ``fingerprint=`` for
+        functions.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def as_model(
     Raises
     ------
     ModelError
-        If there is no adapter for this kind of object.
+        If no adapter accepts the object.
     """
     if preprocess is not None:
         options["preprocess"] = preprocess
@@ -100,28 +100,29 @@ def load_model(
     Parameters
     ----------
     spec : str
-        A family (``beta_vae``), an instance (``beta_vae[beta=6,seed=0]``), a scheme
-        (``timm:resnet18@layer3``, ``neurons:DATASET``, ``FILE.py:OBJECT``), each with reducers if need
-        be (``timm:resnet18@layer3+pca[n=50]``). A model or family is returned as it is.
+        Name of a family (``beta_vae``), of an instance (``beta_vae[beta=6,seed=0]``), or of a scheme
+        (``timm:resnet18@layer3``, ``neurons:DATASET``, ``FILE.py:OBJECT``), optionally followed by reducers
+        (``timm:resnet18@layer3+pca[n=50]``). A model or a family is returned unchanged.
     dataset : Dataset, optional
-        What is to be scored; families such as ``neuron_subset`` depend on it.
+        Dataset to be scored, for families that depend on it, such as subsets of its neurons.
     **options
-        As if they were in square brackets, also those that cannot be written there:
+        Options as in square brackets. Here they may have values that square brackets cannot hold:
         ``load_model("vgg_face", weights="weights, final.safetensors")``.
 
     Returns
     -------
     Model or ModelFamily
+        A family for the name of a family; a model for all other names.
 
     Raises
     ------
     UnknownNameError
-        Naming the nearest known names.
+        If the name is unknown. The message has the nearest names.
     UsageError
-        If an option is given twice or not taken.
+        If an option is given twice or is unknown.
     """
     if not isinstance(spec, str):
-        _refuse_options("what is a model already", options)
+        _refuse_options("an object that is a model already", options)
         return spec if isinstance(spec, ModelFamily) else as_model(spec)
     parsed = parse_spec(spec)
     for option in options.keys() & parsed.options.keys():
@@ -131,7 +132,7 @@ def load_model(
     for wrapper in parsed.wrappers:
         reducer = _with_options("reducer", wrapper.name, reducers.get(wrapper.name), wrapper.options)
         if isinstance(loaded, ModelFamily):
-            members = [reducer(each) for each in loaded.instances(dataset)]
+            members = [reducer(instance) for instance in loaded.instances(dataset)]
             loaded = FixedFamily(
                 f"{loaded.identifier}+{format_spec(wrapper.name, wrapper.options)}",
                 members,
@@ -147,10 +148,10 @@ def _given(identifier: str | None, options: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _at_layer(name: str, layer: str | Sequence[str] | None) -> str:
-    """Put layers into a name, before its options and reducers: ``timm:resnet18@layer2:layer3[…]+pca[…]``."""
+    """Insert layers into a name, before its options and reducers: ``timm:resnet18@layer2:layer3[…]+pca[…]``."""
     if layer is None:
         return name
-    end = min((name.index(each) for each in "[+" if each in name), default=len(name))
+    end = min((name.index(mark) for mark in "[+" if mark in name), default=len(name))
     layers = layer if isinstance(layer, str) else ":".join(layer)
     return f"{name[:end]}@{layers}{name[end:]}"
 
@@ -162,7 +163,7 @@ def _load_part(spec: Spec, dataset: "Dataset | None") -> "Model | ModelFamily":
     if not colon and spec.name.endswith(".py"):
         raise ModelError(f"say which model in {spec.name}: {spec.name}:NAME")
     if colon and not rest:
-        raise ModelError(f"{spec.name!r} lacks what comes after the colon: {spec.name}NAME")
+        raise ModelError(f"{spec.name!r} must have a name after the colon: {spec.name}NAME")
     if colon and f"{scheme}:" in models:
         registered = models.get(f"{scheme}:")
         return as_model_or_family(
@@ -174,7 +175,7 @@ def _load_part(spec: Spec, dataset: "Dataset | None") -> "Model | ModelFamily":
 
 
 def _make(registered: Any, spec: Spec, dataset: "Dataset | None") -> "Model | ModelFamily":
-    """Make what a name stands for: an instance of a family, a model, or what a factory returns."""
+    """Make an instance of a registered family, or call a registered factory, or return a registered model."""
     if isinstance(registered, type) and issubclass(registered, ModelFamily):
         registered = registered()
     if isinstance(registered, ModelFamily):
@@ -186,15 +187,15 @@ def _make(registered: Any, spec: Spec, dataset: "Dataset | None") -> "Model | Mo
 
 
 def _full_name(spec: Spec) -> str:
-    # Two sets of options are two models, also where what is registered does not name itself.
+    # Models with different options need different names, also if the factory returns an object without a name.
     return format_spec(spec.name, spec.options)
 
 
 def as_model_or_family(obj: Any, name: str) -> "Model | ModelFamily":
-    """Accept what a registered factory returned: a family, or anything that becomes a model."""
+    """Return the family that a registered factory returned, or make a model or family from its return value."""
     if isinstance(obj, ModelFamily):
         return obj
-    if isinstance(obj, list | tuple) and obj and all(isinstance(each, Model) for each in obj):
+    if isinstance(obj, list | tuple) and obj and all(isinstance(member, Model) for member in obj):
         return FixedFamily(name, obj)
     return as_model(obj) if isinstance(obj, Model) else as_model(obj, identifier=name)
 
@@ -208,7 +209,9 @@ def _load_from_file(
 
     path = Path(file)
     if not path.is_file():
-        raise ModelError(f"there is no file {file}; expected FILE.py:NAME with a model called NAME in it")
+        raise ModelError(
+            f"the file {file} does not exist; give FILE.py:NAME with a model called NAME in the file"
+        )
     module_spec = importlib.util.spec_from_file_location(path.stem, path)
     if module_spec is None or module_spec.loader is None:
         raise ModelError(f"{file} is not a Python file")
@@ -217,21 +220,21 @@ def _load_from_file(
         module_spec.loader.exec_module(module)
     except Exception as error:
         raise ModelError(f"{file} fails to run: {type(error).__name__}: {error}") from error
-    known = [
-        name for name, each in vars(module).items() if not (name.startswith("_") or inspect.ismodule(each))
+    names = [
+        name for name, value in vars(module).items() if not (name.startswith("_") or inspect.ismodule(value))
     ]
-    if attribute not in known:
-        raise unknown_name(f"object in {file}", attribute, known)
-    found = getattr(module, attribute)
-    if isinstance(found, type | ModelFamily):
-        return _make(found, Spec(attribute, spec.options), dataset)
-    # A function in a file is the model itself, not what makes one.
+    if attribute not in names:
+        raise unknown_name(f"object in {file}", attribute, names)
+    obj = getattr(module, attribute)
+    if isinstance(obj, type | ModelFamily):
+        return _make(obj, Spec(attribute, spec.options), dataset)
+    # A function in a file is the model itself, not a factory of models.
     _refuse_options(f"{attribute} in {file}", dict(spec.options))
-    return as_model_or_family(found, attribute)
+    return as_model_or_family(obj, attribute)
 
 
 def _with_options(kind: str, name: str, factory: Any, options: Mapping[str, Any], *args: Any) -> Any:
-    """Call a registered factory with options from a spec, and explain options that it does not take."""
+    """Call a registered factory with options from a name, and explain unknown options."""
     import inspect
 
     if not callable(factory):
@@ -241,9 +244,9 @@ def _with_options(kind: str, name: str, factory: Any, options: Mapping[str, Any]
         inspect.signature(factory).bind(*args, **options)
     except TypeError as error:
         accepted = [
-            each.name
-            for each in inspect.signature(factory).parameters.values()
-            if each.kind == each.KEYWORD_ONLY
+            parameter.name
+            for parameter in inspect.signature(factory).parameters.values()
+            if parameter.kind == parameter.KEYWORD_ONLY
         ] or list(inspect.signature(factory).parameters)[len(args) :]
         raise UsageError(
             f"the {kind} {name} cannot take these options ({error}); it takes {', '.join(accepted) or 'none'}"
@@ -251,6 +254,6 @@ def _with_options(kind: str, name: str, factory: Any, options: Mapping[str, Any]
     return factory(*args, **options)
 
 
-def _refuse_options(what: str, options: Mapping[str, Any]) -> None:
+def _refuse_options(owner: str, options: Mapping[str, Any]) -> None:
     if options:
-        raise UsageError(f"{what} takes no options; got {', '.join(options)}")
+        raise UsageError(f"{owner} takes no options; got {', '.join(options)}")

@@ -1,10 +1,18 @@
-"""The interfaces of a model and of a family of models."""
+"""Interfaces of models, of families of models, and of the optional capabilities that both can declare.
+
+A model has two members: `identifier` and `latents`. Every further member is a capability with a protocol of its own.
+neuroalign asks ``isinstance(model, Decodes)``, and a model declares a capability by having the members of its
+protocol; it need not inherit from the protocol.
+"""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import UsageError
@@ -16,28 +24,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Model(Protocol):
-    """Anything that turns stimuli into latents.
-
-    More is used where a model has it:
-
-    ``decode(latents: xr.DataArray) -> array of float32 in [0, 1], (n, height, width)``
-        Reconstruct images from latents.
-    ``fingerprint: str``
-        Digest of everything that determines the latents of a given image: weights, layer,
-        preprocessing, version of the code. With it latents are kept in the cache; without it they are
-        computed every time.
-    ``latent_batches(stimuli) -> iterator of latents``
-        Yield the latents of some stimuli after others, of each stimulus once: those that do not fit into memory
-        are then written to a file as they come; see :func:`neuroalign.models.latents_file.gather_latents`.
-    ``trained_on: str or None``, ``trained_on_hash: str or None``
-        Identifier of the stimuli that the model was trained on, and the content hash of that stimulus set. Scores
-        record the first, and say where a dataset has other training images: by the hash, or without one by the
-        identifier of the dataset or of its stimuli.
-    ``notes: sequence of str``
-        Notes for a reader of the model's scores, which carry them.
-    ``layer_shapes(stimuli) -> mapping of str to tuple of int``
-        The layers that a network has, with the shape of their output for one stimulus.
-    """
+    """An object that turns stimuli into latents."""
 
     @property
     def identifier(self) -> str:
@@ -50,11 +37,239 @@ class Model(Protocol):
         Parameters
         ----------
         stimuli : StimulusSet
-            All stimuli of a dataset, with its marks of what may be used for fitting.
+            All stimuli of a dataset; `stimuli.training()` are the ones that a model may be fitted to.
 
         Returns
         -------
-        latents : dimensions stimulus, unit; see :func:`neuroalign.arrays.latents`
+        latents : xarray.DataArray of float64, dimensions (stimulus, unit)
+            See :func:`neuroalign.arrays.latents`.
+        """
+        ...
+
+
+@runtime_checkable
+class Decodes(Model, Protocol):
+    """A model that reconstructs images from latents."""
+
+    def decode(self, latents: xr.DataArray) -> NDArray[np.float32]:
+        """Reconstruct images from latents.
+
+        Parameters
+        ----------
+        latents : xarray.DataArray, dimensions (stimulus, unit)
+            Values of all units of the model, in the order of the units.
+
+        Returns
+        -------
+        array of float32 in [0, 1], shape (n_stimuli, height, width)
+        """
+        ...
+
+
+@runtime_checkable
+class Fingerprinted(Model, Protocol):
+    """A model with a digest of everything that determines its latents.
+
+    The latents of such a model are kept in the cache. The latents of other models are computed every time.
+    """
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Digest of weights, layer, preprocessing and version of the code.
+
+        None if the model finds out that no digest can identify its latents, for example because it draws random
+        numbers. The digest may change while the object is used: when its weights are trained further, for example.
+        """
+        ...
+
+
+def fingerprint_of(model: Model) -> str | None:
+    """Return the fingerprint of a model; None if the model does not declare one."""
+    return model.fingerprint if isinstance(model, Fingerprinted) else None
+
+
+@runtime_checkable
+class Batched(Model, Protocol):
+    """A model that yields latents in batches, so that latents larger than memory are written to a file."""
+
+    def latent_batches(self, stimuli: StimulusSet) -> Iterator[xr.DataArray]:
+        """Yield the latents of the stimuli, one batch of stimuli after another.
+
+        Parameters
+        ----------
+        stimuli : StimulusSet
+
+        Yields
+        ------
+        latents : xarray.DataArray, dimensions (stimulus, unit)
+            Every batch has the same units, and every stimulus is in exactly one batch. The order of the stimuli is
+            free; see :func:`neuroalign.models.latents_file.gather_latents`.
+        """
+        ...
+
+
+@runtime_checkable
+class HasLayers(Model, Protocol):
+    """A network with layers to choose from, which ``neuroalign list layers`` lists."""
+
+    def layer_shapes(self, stimuli: StimulusSet, *, nodes: bool = False) -> Mapping[str, tuple[int, ...]]:
+        """Return the layers by name, each with the shape of its output for one stimulus.
+
+        Parameters
+        ----------
+        stimuli : StimulusSet
+            The first stimulus is run through the network.
+        nodes : bool
+            Whether to list also the operations of the network's graph that are not modules.
+        """
+        ...
+
+
+@runtime_checkable
+class Trained(Model, Protocol):
+    """A model that states which stimuli it was trained on.
+
+    Scores record the name, and carry a note if the scored dataset has other training stimuli.
+    """
+
+    @property
+    def trained_on(self) -> str | None:
+        """Identifier of the dataset or stimulus set that the model was trained on; None if unknown."""
+        ...
+
+
+@runtime_checkable
+class TrainedOnHash(Trained, Protocol):
+    """A trained model that identifies its training stimuli by content, for datasets that may be renamed."""
+
+    @property
+    def trained_on_hash(self) -> str | None:
+        """Content hash of the training stimuli; None if unknown. The hash decides in place of the name."""
+        ...
+
+
+@runtime_checkable
+class Recorded(Model, Protocol):
+    """A trained model with the record of its training, which studies use to select instances."""
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """The record, like JSON.
+
+        ``stimulus_set`` has the ``name`` and the ``content_hash`` of the training stimuli, ``recipe`` the settings
+        of the training, and ``final`` the values at its end, such as ``objective`` or ``accuracy``. Each of the
+        three may be missing.
+        """
+        ...
+
+
+@runtime_checkable
+class Noted(Model, Protocol):
+    """A model with notes for the reader of its scores."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Sentences that every score of the model carries."""
+        ...
+
+
+class TrainedInstance(Protocol):
+    """Weights of one trained instance."""
+
+    @property
+    def path(self) -> Path:
+        """File of the weights."""
+        ...
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """Record of the training; see :attr:`Recorded.record`."""
+        ...
+
+
+class TrainingRecipe(Protocol):
+    """Settings of the training of one instance."""
+
+    def options(self) -> Mapping[str, Any]:
+        """Return the options in the name of the instance."""
+        ...
+
+
+class TrainingOutcome(Protocol):
+    """End of the training of one instance: weights, or the reason for a failure."""
+
+    @property
+    def recipe(self) -> TrainingRecipe:
+        """Settings of the training."""
+        ...
+
+    @property
+    def trained(self) -> TrainedInstance | None:
+        """Weights of the instance; None if its training failed."""
+        ...
+
+    @property
+    def failure(self) -> str | None:
+        """Reason for the failure; None if there are weights."""
+        ...
+
+
+@runtime_checkable
+class TrainableFamily(Protocol):
+    """A family of models with instances that ``neuroalign train`` and studies can train."""
+
+    @property
+    def identifier(self) -> str:
+        """Name of the family."""
+        ...
+
+    def recipes(self, settings: Mapping[str, Any], *, grid: str | None = None) -> Sequence[Any]:
+        """Return one recipe for each instance of a sweep.
+
+        Parameters
+        ----------
+        settings : mapping of str to value, or to a list of values
+            Settings by name. A list stands for one instance for each of its values.
+        grid : str, optional
+            Name of a sweep, or path of a file with one. `settings` replace the settings of the sweep.
+        """
+        ...
+
+    def train(
+        self,
+        source: Any,
+        recipes: Sequence[Any],
+        *,
+        folder: Path | None = None,
+        device: Any = "auto",
+        together: int | None = None,
+        jobs: int = 1,
+        overwrite: bool = False,
+    ) -> tuple[Path, Sequence[TrainingOutcome]]:
+        """Train instances on the training images of a dataset.
+
+        Parameters
+        ----------
+        source : str, path, Dataset or StimulusSet
+            Images to train on.
+        recipes : sequence
+            Recipes from :meth:`recipes`.
+        folder : Path, optional
+            Folder for the weights.
+        device : {"auto", "cpu", "cuda", "mps"}
+        together : int, optional
+            Largest number of instances that are trained as one batched network.
+        jobs : int
+            Number of processes.
+        overwrite : bool
+            Whether to replace instances of the same name with other settings.
+
+        Returns
+        -------
+        folder : Path
+            Folder of the weights.
+        outcomes : sequence of TrainingOutcome
+            One for each recipe, in the order of `recipes`.
         """
         ...
 
@@ -64,9 +279,14 @@ class ModelFamily(ABC):
 
     identifier: str
 
-    #: Whether the instances are a random sample of what the family could give, as those of several seeds are. None:
-    #: they are one if their names have an option ``seed``. Other families are tested over neurons only.
+    #: Whether the instances are a random sample of the models that the family could give, as instances of several
+    #: seeds are. None: they are a sample if their names have an option ``seed``. Comparisons of families without a
+    #: sample of instances generalise over neurons only.
     is_sample: bool | None = None
+
+    #: Whether the units of the instances are the recorded neurons themselves, so that the scores of the family are
+    #: the ceiling of other models; see :func:`neuroalign.models.ceiling.ceiling_family`.
+    is_ceiling: ClassVar[bool] = False
 
     @abstractmethod
     def grid(self, dataset: "Dataset | None" = None) -> Sequence[Mapping[str, Any]]:
@@ -75,7 +295,7 @@ class ModelFamily(ABC):
         Parameters
         ----------
         dataset : Dataset, optional
-            What is to be scored, for families whose instances depend on it.
+            Dataset to be scored, for families with instances that depend on it.
         """
 
     @abstractmethod
@@ -85,26 +305,26 @@ class ModelFamily(ABC):
         Raises
         ------
         UsageError
-            If there is no such instance, naming those that there are.
+            If the family has no instance with these options. The message names its instances.
         """
 
     def available(
         self, wanted: Sequence[Mapping[str, Any]], dataset: "Dataset | None" = None
     ) -> Sequence[Mapping[str, Any]]:
-        """Return the options of the instances that a dataset allows, in place of those that somebody wants.
+        """Return the options of instances that a dataset allows, in place of the wanted ones.
 
         Parameters
         ----------
         wanted : sequence of mapping
             Options of instances.
         dataset : Dataset, optional
-            What is to be scored.
+            Dataset to be scored.
 
         Returns
         -------
         sequence of mapping
-            By default the same options. Families with sizes that depend on the dataset return other options where the
-            dataset does not allow these, with a warning.
+            By default `wanted`. A family with sizes that depend on the dataset replaces the options that the dataset
+            does not allow, with a warning.
         """
         return wanted
 
@@ -113,7 +333,7 @@ class ModelFamily(ABC):
         return [self.instance(dataset, **options) for options in self.grid(dataset)]
 
     def instance_identifier(self, **options: Any) -> str:
-        """Name an instance: the family's name and the options."""
+        """Return the name of an instance: the family's name and the options."""
         return format_spec(self.identifier, options)
 
 

@@ -1,4 +1,4 @@
-"""Whether a computation repeats: which random numbers it draws, and whether rows of a batch depend on each other."""
+"""Repeatability of a computation: its random numbers, and the independence of the rows of a batch."""
 
 import random
 import sys
@@ -17,7 +17,7 @@ from neuroalign.masked import as_numbers
 
 T = TypeVar("T")
 
-#: Two runs whose values differ by less than this part of the largest value are the same but for rounding.
+#: Largest difference between two runs that counts as rounding, as a fraction of the largest absolute value.
 TOLERANCE = 1e-4
 
 
@@ -47,7 +47,7 @@ def seeded(*key: Hashable) -> Iterator[None]:
     Parameters
     ----------
     *key : str or int
-        Everything that the seed depends on.
+        Values that determine the seed.
     """
     seed = int(digest(*key)[:8], 16)
     torch = sys.modules.get("torch")
@@ -70,12 +70,12 @@ def seeded(*key: Hashable) -> Iterator[None]:
 
 
 def observe(compute: Callable[[], T], *, tolerance: float = TOLERANCE) -> Observation[T]:
-    """Run a computation two or three times under known seeds, and say whether its result is random.
+    """Run a computation two or three times with fixed seeds, and observe whether its result is random.
 
     Parameters
     ----------
     compute : callable
-        Returns an image, an array, a tensor, or containers of them.
+        Function that returns an image, an array, a tensor, or containers of these.
     tolerance : float
         See :func:`differ`.
 
@@ -87,7 +87,7 @@ def observe(compute: Callable[[], T], *, tolerance: float = TOLERANCE) -> Observ
         before = _states()
         first = compute()
         after = _states()
-        # A generator may appear in between, such as the generator of CUDA; it says nothing.
+        # A generator that appears during the run, such as the generator of CUDA, has no state to compare with.
         drew = any(after[name] != state for name, state in before.items())
     with seeded("observed", 1):
         second = compute()
@@ -99,13 +99,13 @@ def observe(compute: Callable[[], T], *, tolerance: float = TOLERANCE) -> Observ
 
 
 def differ(first: Any, second: Any, tolerance: float = TOLERANCE) -> bool:
-    """Return whether two results differ by more than rounding does.
+    """Return whether two results differ by more than rounding.
 
     Parameters
     ----------
-    first, second : image, array, tensor, or containers of them
+    first, second : image, array, tensor, or containers of these
     tolerance : float
-        Largest absolute difference that counts as rounding, as a part of the largest absolute value.
+        Largest absolute difference that counts as rounding, as a fraction of the largest absolute value.
     """
     if isinstance(first, dict) and isinstance(second, dict):
         return first.keys() != second.keys() or any(
@@ -135,24 +135,24 @@ def check_rows(
     identifier: str,
     batch_size: int,
 ) -> bool:
-    """Check a function of images on its first batch: whether it is random, and treats each image alone.
+    """Check on the first batch whether a function is random, and that it treats every image independently.
 
     Parameters
     ----------
     run : callable
-        Returns a row for each image.
+        Function that returns a row for each image.
     images : array, shape (n, …)
     values : array, shape (n, …)
         Rows that `run` returned for `images`.
     identifier : str
         Name of the model, for messages.
     batch_size : int
-        Number of images that `run` gets at once.
+        Number of images in a batch.
 
     Returns
     -------
     bool
-        Whether the values are random; a warning says so.
+        Whether the values are random. If they are, a warning is issued.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def check_rows(
 
 
 def _states() -> dict[str, Any]:
-    """Return the states of the global random generators that exist by now."""
+    """Return the states of the global random generators that exist at present."""
     torch = sys.modules.get("torch")
     numpy_state: Any = np.random.get_state()  # noqa: NPY002
     states: dict[str, Any] = {
@@ -201,7 +201,7 @@ def _states() -> dict[str, Any]:
 
 
 def _array(value: Any) -> NDArray[np.float64] | None:
-    """Return the numbers of an image, array or tensor; None where there are none."""
+    """Return the numbers of an image, array or tensor; None for other objects."""
     torch = sys.modules.get("torch")
     if torch and isinstance(value, torch.Tensor):
         value = value.detach().cpu().double().numpy()

@@ -1,15 +1,13 @@
-"""Which trained instances enter a comparison: the selection of Higgins et al. (2020) on a table of instances.
+"""Selection of trained instances for a comparison, by rules on a table of instances.
 
-A table has one row an instance. Every function returns what is kept and what is dropped, each dropped instance with
-the reason. Nothing is random: among equal scores the instance comes first whose name does.
+The table has one row for each instance. Every function divides the rows into kept and dropped instances, and gives a
+reason for every dropped one. Nothing is random: instances with equal scores are ranked by their names.
 """
 
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from numbers import Integral
-from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -22,14 +20,20 @@ from neuroalign.metrics.udr import Pooling, udr
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """The outcome of a rule: each row of the table is in one of the two, in the order of the table."""
+    """Kept and dropped instances: every row of the table is in one of them, in the order of the table.
+
+    Parameters
+    ----------
+    kept : pandas.DataFrame
+    dropped : pandas.DataFrame
+        It has the column ``reason`` and, after :func:`select_instances`, the column ``step``.
+    """
 
     kept: pd.DataFrame
-    #: With the column ``reason``, and after :func:`select_instances` with ``step``.
     dropped: pd.DataFrame
 
 
-#: What selects the instances of one family.
+#: Function that divides the rows of one family into kept and dropped instances.
 Rule = Callable[[pd.DataFrame], Selection]
 
 
@@ -40,23 +44,23 @@ def add_udr(
     correlation: Literal["spearman", "lasso"] = "spearman",
     pooling: Pooling = "paper",
 ) -> pd.DataFrame:
-    """Rank instances by UDR among those that differ in nothing but their seed.
+    """Add the UDR (unsupervised disentanglement ranking) of each instance among the other seeds of its settings.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        With ``instance`` and ``family``; instances are compared that have these in common: ``family`` and, where
-        the table has them, ``n_units`` and ``beta``.
+        Table with the columns ``instance`` and ``family``. Instances are compared if they have the same ``family``
+        and, where the table has these columns, the same ``n_units`` and ``beta``.
     latents : mapping of str to latents
-        Of each instance, for the same stimuli in any order, with the coordinate ``kl``. Each is looked up once, one
-        group after another, so that the mapping may load them.
+        Latents by instance, for the same stimuli in any order, with the coordinate ``kl``. Every instance is looked
+        up once, one group after another, so that the mapping may compute latents when they are looked up.
     correlation, pooling
         See :func:`neuroalign.metrics.udr`.
 
     Returns
     -------
     pandas.DataFrame
-        The table with the column ``udr``. It is NaN for instances without latents, and for those without another
+        The table with the column ``udr``. It is NaN for instances without latents, and for instances without another
         seed to compare with.
 
     Raises
@@ -64,9 +68,9 @@ def add_udr(
     UsageError
         If a column is missing or an instance repeats.
     ArrayError
-        If latents have no divergences from a prior, or some that are not finite.
+        If latents have no divergences from a prior, or divergences that are not finite.
     StimulusMismatchError
-        If two instances have other stimuli.
+        If two instances have different stimuli.
 
     Warns
     -----
@@ -82,13 +86,13 @@ def add_udr(
     scores = np.full(len(table), np.nan)
     for rows in table.groupby(same, dropna=False, sort=False).indices.values():
         names = table["instance"].iloc[rows].tolist()
-        found = [(row, name) for row, name in zip(rows, names, strict=True) if name in latents]
-        if len(found) < 2:
+        compared = [(row, name) for row, name in zip(rows, names, strict=True) if name in latents]
+        if len(compared) < 2:
             continue
-        arrays = _paired({name: latents[name] for _, name in found})
-        scores[[row for row, _ in found]] = udr(
-            [each.values for each in arrays],
-            [each["kl"].values for each in arrays],
+        arrays = _paired({name: latents[name] for _, name in compared})
+        scores[[row for row, _ in compared]] = udr(
+            [array.values for array in arrays],
+            [array["kl"].values for array in arrays],
             correlation=correlation,
             pooling=pooling,
         )
@@ -96,16 +100,16 @@ def add_udr(
 
 
 def best_udr(table: pd.DataFrame, *, n: int | None = None, share: float | None = None) -> Selection:
-    """Keep the instances of the highest UDR.
+    """Keep the instances with the highest UDR.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        With ``instance`` and ``udr``.
+        Table with the columns ``instance`` and ``udr``.
     n : int, optional
-        How many. Give this or `share`.
+        Number of instances to keep. Give either `n` or `share`.
     share : float, optional
-        What share of all instances in the table, from 0 to 1, rounded to a whole number.
+        Share of all instances in the table to keep, above 0 and at most 1; the number is rounded.
 
     Returns
     -------
@@ -114,28 +118,30 @@ def best_udr(table: pd.DataFrame, *, n: int | None = None, share: float | None =
     Raises
     ------
     UsageError
-        If a column is missing, an instance repeats, or not one of the two options is given.
+        If a column is missing, an instance repeats, or both or neither of the two options are given.
     """
     _check(table, "udr")
     if (n is None) == (share is None):
-        raise UsageError(f"best_udr takes n or share, one of the two: not n = {n} and share = {share}")
+        raise UsageError(
+            f"best_udr must have n or share, got n = {n} and share = {share}; give one of the two"
+        )
     if share is not None:
         if not 0 < share <= 1:
-            raise UsageError(f"share must be above 0 and at most 1, not {share}")
+            raise UsageError(f"share must be above 0 and at most 1, got {share}")
         n = round(share * len(table))
     return _split(table, _not_among_best(table, "udr", _at_least_one(n)))
 
 
 def best_objective(table: pd.DataFrame, *, n: int = 10) -> Selection:
-    """Keep of each number of units the instances of the highest training objective.
+    """Keep the instances with the highest training objective among the instances with the same number of units.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        With ``instance``, ``n_units`` and ``objective``, which training maximises: the evidence lower bound of a VAE,
-        minus the squared error of an autoencoder.
+        Table with the columns ``instance``, ``n_units`` and ``objective``. The objective is the value that training
+        maximises: the evidence lower bound of a VAE, or minus the squared error of an autoencoder.
     n : int
-        How many of each number of units.
+        Number of instances to keep for each number of units.
 
     Returns
     -------
@@ -154,14 +160,14 @@ def best_objective(table: pd.DataFrame, *, n: int = 10) -> Selection:
 
 
 def accurate(table: pd.DataFrame, *, above: float = 0.95) -> Selection:
-    """Keep the instances that classify better than a threshold.
+    """Keep the instances with an accuracy above a threshold.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        With ``instance`` and ``accuracy``, from 0 to 1.
+        Table with the columns ``instance`` and ``accuracy``, from 0 to 1.
     above : float
-        An instance of exactly this accuracy is dropped.
+        Threshold; an instance with exactly this accuracy is dropped.
 
     Returns
     -------
@@ -182,15 +188,15 @@ def accurate(table: pd.DataFrame, *, above: float = 0.95) -> Selection:
 
 
 def explaining(table: pd.DataFrame) -> Selection:
-    """Drop the instances that explain less variance than the mean less one standard deviation of all of them.
+    """Drop the instances that explain less variance than the mean minus one standard deviation of all instances.
 
-    Mean and standard deviation (ddof 1) are those of all families together, taken once: an instance that is dropped
-    counts in them. With one instance there is no standard deviation, and it is kept.
+    Mean and standard deviation (ddof 1) are computed once, over all families together and including the instances
+    that are then dropped. A single instance is kept.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        With ``instance`` and ``variance_explained``, averaged over neurons.
+        Table with the columns ``instance`` and ``variance_explained``, averaged over neurons.
 
     Returns
     -------
@@ -208,45 +214,35 @@ def explaining(table: pd.DataFrame) -> Selection:
     _check(table, "variance_explained")
     scores = _numbers(table, "variance_explained")
     reasons = _missing(scores, "variance_explained")
-    known = [explained for instance, explained in scores.items() if instance not in reasons]
-    if len(known) > 1:
-        # Exact, so that rounding drops none of several equal instances.
-        limit = statistics.mean(known) - statistics.stdev(known)
+    finite = [explained for instance, explained in scores.items() if instance not in reasons]
+    if len(finite) > 1:
+        # The statistics module computes exactly: rounding must not drop one of several equal instances.
+        limit = statistics.mean(finite) - statistics.stdev(finite)
         for instance, explained in scores.items():
             if explained < limit:
                 reasons[instance] = (
                     f"variance_explained {explained:.4g} is below {limit:.4g}, "
-                    f"the mean less one standard deviation of {len(known)} instances"
+                    f"the mean less one standard deviation of {len(finite)} instances"
                 )
     return _split(table, reasons)
 
 
-#: The paper's rule for each family; the instances of all others are kept.
-PAPER_RULES: Mapping[str, Rule] = MappingProxyType(
-    {
-        "beta_vae": partial(best_udr, n=51),
-        "vae": partial(best_objective, n=10),
-        "autoencoder": partial(best_objective, n=10),
-        "classifier": partial(accurate, above=0.95),
-    }
-)
-
-
-def select_instances(table: pd.DataFrame, rules: Mapping[str, Rule] = PAPER_RULES) -> Selection:
-    """Select instances as the paper does: by a rule for each family, then by the variance that they explain.
+def select_instances(table: pd.DataFrame, rules: Mapping[str, Rule]) -> Selection:
+    """Select instances by a rule for each family, and then by the variance that they explain.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        With ``instance``, ``family`` and ``variance_explained``, and what the rules look at.
+        Table with the columns ``instance``, ``family`` and ``variance_explained``, and the columns that the rules
+        need.
     rules : mapping of str to callable
-        The rule of each family, from its rows to a :class:`Selection`; by default the paper's,
-        :data:`PAPER_RULES`. All instances of a family without a rule are kept until the last step.
+        Rule by family, a function from the family's rows to a :class:`Selection`. Instances of a family without a
+        rule are selected by their explained variance alone; see :func:`explaining`.
 
     Returns
     -------
     Selection
-        ``dropped`` has the columns ``step``, "family" or "variance explained", and ``reason``.
+        ``dropped`` has the columns ``step`` ("family" or "variance explained") and ``reason``.
 
     Raises
     ------
@@ -259,6 +255,7 @@ def select_instances(table: pd.DataFrame, rules: Mapping[str, Rule] = PAPER_RULE
 
     Examples
     --------
+    >>> from functools import partial
     >>> table = pd.DataFrame({
     ...     "family": ["vae", "vae", "pca"], "instance": ["vae[seed=0]", "vae[seed=1]", "pca"],
     ...     "n_units": 10, "objective": [-9.0, -8.0, None], "variance_explained": [0.2, 0.3, 0.1],
@@ -286,14 +283,14 @@ def select_instances(table: pd.DataFrame, rules: Mapping[str, Rule] = PAPER_RULE
 def _check(table: pd.DataFrame, *columns: str) -> None:
     for column in ("instance", *columns):
         if column not in table:
-            raise unknown_name("column of the table", column, [str(each) for each in table.columns])
+            raise unknown_name("column of the table", column, [str(name) for name in table.columns])
     repeated = table["instance"][table["instance"].duplicated()]
     if len(repeated):
         raise UsageError(f"each instance must have one row; {repeated.iloc[0]!r} has several")
 
 
 def _numbers(table: pd.DataFrame, column: str) -> dict[str, float]:
-    """Return a column by instance, missing values as NaN."""
+    """Return the values of a column by instance, with NaN for missing values."""
     try:
         values = pd.to_numeric(table[column]).to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
@@ -310,7 +307,7 @@ def _missing(scores: Mapping[str, float], column: str) -> dict[str, str]:
 
 
 def _not_among_best(table: pd.DataFrame, column: str, n: int, among: str = "") -> dict[str, str]:
-    """Return why instances are not among the n of the highest score."""
+    """Return the reasons for dropping the instances that are not among the n with the highest score."""
     scores = _numbers(table, column)
     reasons = _missing(scores, column)
     ranked = sorted((-score, instance) for instance, score in scores.items() if instance not in reasons)
@@ -323,7 +320,7 @@ def _not_among_best(table: pd.DataFrame, column: str, n: int, among: str = "") -
 
 def _at_least_one(n: Any) -> int:
     if not isinstance(n, Integral) or n < 1:
-        raise UsageError(f"one instance at least must be kept, not {n}")
+        raise UsageError(f"the number of kept instances must be at least one, got {n}")
     return int(n)
 
 
@@ -334,8 +331,8 @@ def _split(table: pd.DataFrame, reasons: Mapping[str, str]) -> Selection:
 
 
 def _words(dropped: pd.DataFrame, words: Mapping[str, str]) -> "pd.Series[Any]":
-    # Words also where there are none.
-    return pd.Series([words[each] for each in dropped["instance"]], index=dropped.index, dtype=object)
+    # The dtype of an empty column must be for text as well.
+    return pd.Series([words[instance] for instance in dropped["instance"]], index=dropped.index, dtype=object)
 
 
 def _reasons(selection: Selection) -> dict[str, str]:
@@ -343,7 +340,7 @@ def _reasons(selection: Selection) -> dict[str, str]:
 
 
 def _paired(latents: Mapping[str, xr.DataArray]) -> list[xr.DataArray]:
-    """Return latents with the stimuli of all in the order of the first."""
+    """Return the latents of all instances with the stimuli in the order of the first instance."""
     (first_name, first), *_ = latents.items()
     paired = []
     for name, array in latents.items():

@@ -1,36 +1,18 @@
-"""What each unit of a generative model does to an image."""
+"""Latent traversals: images decoded while one unit moves and all other units stay."""
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError, name_some
-
-
-@runtime_checkable
-class Decodable(Protocol):
-    """A model that can turn latents into images."""
-
-    @property
-    def identifier(self) -> str:
-        """Name of the model."""
-        ...
-
-    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
-        """Compute the value of each unit for each stimulus."""
-        ...
-
-    def decode(self, latents: xr.DataArray) -> NDArray[np.float32]:
-        """Reconstruct images."""
-        ...
+from neuroalign.models.model import Decodes, Model
 
 
 def latent_traversals(
-    model: Decodable,
+    model: Model,
     stimuli: StimulusSet,
     *,
     units: Sequence[str] | None = None,
@@ -38,26 +20,28 @@ def latent_traversals(
     start: str | None = None,
     in_deviations: bool = False,
 ) -> xr.DataArray:
-    """Decode images while one unit after the other is moved and all others stay.
+    """Decode images while one unit moves and all other units stay, for one unit after another.
 
     Parameters
     ----------
-    model : Model with ``decode``
+    model : Decodes
+        Model with a decoder.
     stimuli : StimulusSet
     units : sequence of str, optional
-        By default the informative units, those with the greatest divergence from the prior first.
+        Units to move; by default the informative units, sorted from the greatest divergence from the prior.
     values : array of shape (n_values,)
-        What the unit is set to.
+        Values that the moving unit takes.
     start : str, optional
-        Stimulus whose latents the other units keep; by default each keeps its mean over the stimuli.
+        Stimulus that provides the values of the other units; by default every unit has its mean over the stimuli.
     in_deviations : bool
-        Whether values count standard deviations of the unit over the stimuli, from its mean on: what suits models
-        without a unit Gaussian as prior.
+        Whether `values` are numbers of standard deviations (ddof 0, over the stimuli) from the mean of the unit. Use
+        it for models without a unit Gaussian prior.
 
     Returns
     -------
     xarray.DataArray of float32 in [0, 1], dimensions unit, value, row, column
-        The attribute ``identifier`` names the model; ``values`` says what they count, if not what the model does.
+        The attribute ``identifier`` names the model. With `in_deviations`, the attribute ``values`` names the unit of
+        the values.
 
     Raises
     ------
@@ -66,18 +50,18 @@ def latent_traversals(
     UsageError
         If a unit or the stimulus is unknown.
     """
-    if not hasattr(model, "decode"):
+    if not isinstance(model, Decodes):
         raise ModelError(f"{model.identifier} cannot decode, so it has no traversals")
     latents = model.latents(stimuli)
-    known = [str(each) for each in latents["unit"].values]
+    names = [str(name) for name in latents["unit"].values]
     if units is None:
         informative = np.flatnonzero(latents["informative"].values)
         if "kl" in latents.coords:
             informative = informative[np.argsort(-latents["kl"].values[informative], kind="stable")]
-        units = [known[each] for each in informative]
-    unknown = [each for each in units if each not in known]
+        units = [names[index] for index in informative]
+    unknown = [unit for unit in units if unit not in names]
     if unknown:
-        raise UsageError(f"{model.identifier} has no unit {name_some(unknown)}; it has {name_some(known)}")
+        raise UsageError(f"{model.identifier} has no unit {name_some(unknown)}; it has {name_some(names)}")
     if start is None:
         centre = latents.values.mean(axis=0)
     elif start in latents["stimulus"].values:
@@ -87,13 +71,13 @@ def latent_traversals(
     steps = np.asarray(values, dtype=np.float64)
     rows = np.tile(centre, (len(units), len(steps), 1))
     for index, unit in enumerate(units):
-        column = latents.values[:, known.index(unit)]
+        column = latents.values[:, names.index(unit)]
         moved = column.mean() + steps * column.std() if in_deviations else steps
-        rows[index, :, known.index(unit)] = moved
+        rows[index, :, names.index(unit)] = moved
     flat = xr.DataArray(
-        rows.reshape(-1, len(known)),
+        rows.reshape(-1, len(names)),
         dims=("stimulus", "unit"),
-        coords={"stimulus": np.arange(len(units) * len(steps)).astype(str), "unit": known},
+        coords={"stimulus": np.arange(len(units) * len(steps)).astype(str), "unit": names},
     )
     images = model.decode(flat)
     return xr.DataArray(

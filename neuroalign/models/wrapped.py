@@ -1,4 +1,4 @@
-"""Models made of objects that are no models: latents that were computed elsewhere, and functions of pixels."""
+"""Models made of other objects: precomputed latents, and functions of pixels."""
 
 from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType
@@ -12,19 +12,18 @@ from neuroalign import arrays
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, StimulusMismatchError, name_some
 from neuroalign.files.digests import digest
-from neuroalign.masked import as_numbers
 from neuroalign.models.fingerprints import behaviour_digest, name_by_digest
 from neuroalign.models.latents_file import gather_latents
-from neuroalign.models.repeatability import check_rows
+from neuroalign.models.rows import latents_of_batches
 
 
 class PrecomputedModel:
-    """Latents that were computed elsewhere.
+    """Precomputed latents as a model.
 
     Parameters
     ----------
     latents : xarray.DataArray
-        Dimensions stimulus, unit; see :func:`neuroalign.arrays.latents`. Without the coordinate
+        Latents with the dimensions stimulus and unit; see :func:`neuroalign.arrays.latents`. Without the coordinate
         ``informative``, units that vary are informative.
     identifier : str
     """
@@ -43,7 +42,7 @@ class PrecomputedModel:
         self.identifier = identifier
 
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
-        """Return the latents of those stimuli that there are latents of."""
+        """Return the latents of the stimuli that the model has latents for."""
         shared = np.intersect1d(stimuli.ids, self._latents["stimulus"].values)
         if shared.size == 0:
             raise StimulusMismatchError(
@@ -54,27 +53,28 @@ class PrecomputedModel:
 
 
 class FunctionModel:
-    """A function of pixels.
+    """A function of pixels as a model.
 
     Parameters
     ----------
     function : callable
-        Takes float32 pixels in [0, 1] of shape (n, height, width), or (n, height, width, 3) with
-        ``channels=3``; returns (n, n_units), or any shape that starts with n.
+        Function that takes float32 pixels in [0, 1] of shape (n, height, width), or (n, height, width, 3) with
+        ``channels=3``, and returns an array of shape (n, n_units), or of any shape with first dimension n.
     identifier : str
     image_size : int, optional
-        Images are resampled to image_size × image_size; by default they keep their size.
+        Images are resampled to image_size × image_size pixels; by default they keep their size.
     channels : {1, 3}
+        Grey or RGB.
     batch_size : int
-        How many images the function gets at once.
+        Number of images in a batch.
     fingerprint : str, optional
-        Digest of what determines the function's values; see :class:`neuroalign.Model`. It becomes None when the
-        function turns out to draw random numbers.
+        Digest of everything that determines the function's values; see
+        :class:`neuroalign.models.model.Fingerprinted`. It becomes None if the function draws random numbers.
 
     Raises
     ------
     ModelError
-        When latents are computed, if those of one image depend on the other images of its batch.
+        When latents are computed, if the latents of an image depend on the other images of its batch.
     """
 
     def __init__(
@@ -100,25 +100,22 @@ class FunctionModel:
 
     def latent_batches(self, stimuli: StimulusSet) -> Iterator[xr.DataArray]:
         """Yield the latents of one batch of images after another."""
-        ids, start = stimuli.ids, 0
-        for pixels in stimuli.batches(self.batch_size, size=self.image_size, channels=self.channels):
-            values = as_numbers(self.function(pixels), np.float64)
-            if values.ndim == 0 or len(values) != len(pixels):
-                raise ModelError(
-                    f"{self.identifier} returned shape {values.shape} for {len(pixels)} images; "
-                    "it must return one row of unit values for each image"
-                )
-            if start == 0 and check_rows(
-                self.function, pixels, values, identifier=self.identifier, batch_size=self.batch_size
-            ):
-                self.fingerprint = None
-            stop = start + len(pixels)
-            yield arrays.latents(values.reshape(len(pixels), -1), stimulus=ids[start:stop])
-            start = stop
+        return latents_of_batches(
+            self.function,
+            stimuli,
+            identifier=self.identifier,
+            image_size=self.image_size,
+            channels=self.channels,
+            batch_size=self.batch_size,
+            note_random=self._forget_fingerprint,
+        )
+
+    def _forget_fingerprint(self) -> None:
+        self.fingerprint = None
 
 
 def name_latents(latents: xr.DataArray) -> str:
-    """Name latents without a name of their own: by their attribute ``identifier``, or by a digest of them.
+    """Name precomputed latents by their attribute ``identifier``, or by a digest of their values.
 
     Parameters
     ----------
@@ -131,7 +128,7 @@ def name_latents(latents: xr.DataArray) -> str:
 
 
 def name_function(function: Callable[..., Any], options: Mapping[str, Any]) -> str:
-    """Name a function that was given no name.
+    """Name a function after itself, or after its kind and a digest.
 
     Parameters
     ----------
@@ -142,13 +139,13 @@ def name_function(function: Callable[..., Any], options: Mapping[str, Any]) -> s
     Returns
     -------
     str
-        Name of a function that is defined at the top of a module. Lambdas, functions within functions and objects
-        may share their names with others, and get a digest of their values and code, such as ``lambda-1f0c3a9b``.
+        A function at the top of a module gives its own name. Lambdas, functions inside functions and callable objects
+        may share their names with others, so that they get a digest of their values and code: ``lambda-1f0c3a9b``.
 
     Raises
     ------
     ModelError
-        If they cannot be seen through.
+        If values or code of the function cannot be inspected.
     """
     name = str(getattr(function, "__name__", type(function).__name__))
     if isinstance(function, FunctionType) and function.__qualname__ == name != "<lambda>":

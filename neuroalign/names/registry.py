@@ -138,9 +138,11 @@ datasets = Registry("dataset", "neuroalign.datasets")
 benchmarks = Registry("benchmark", "neuroalign.benchmarks")
 reducers = Registry("reducer", "neuroalign.reducers")
 adapters = Registry("adapter", "neuroalign.adapters")
+readers = Registry("reader", "neuroalign.readers")
 
 register_model = models.register
 register_dataset = datasets.register
 register_benchmark = benchmarks.register
 register_reducer = reducers.register
 register_adapter = adapters.register
+register_reader = readers.register

@@ -24,7 +24,15 @@ from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning, Us
 from neuroalign.files.digests import digest
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.loading import load_model
-from neuroalign.models.model import Model, ModelFamily
+from neuroalign.models.model import (
+    Decodes,
+    Model,
+    ModelFamily,
+    Noted,
+    Trained,
+    TrainedOnHash,
+    fingerprint_of,
+)
 from neuroalign.progress import progress
 from neuroalign.results.score import (
     TRAINED_ON,
@@ -54,7 +62,7 @@ class _Prepared:
         self.identifier = model.identifier
         self._use_cache = use_cache
         self._model, self._stimuli, self._latents = model, stimuli, latents
-        if hasattr(model, "decode"):
+        if isinstance(model, Decodes):
             self.decode = model.decode
 
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
@@ -291,7 +299,7 @@ def _score_instance(
             **_versions(),
             "dataset_hash": dataset.content_hash,
             "latents_hash": latents_hash,
-            "model_fingerprint": getattr(model, "fingerprint", None),
+            "model_fingerprint": fingerprint_of(model),
             "simulated": dataset.simulated,
             "join": join,
             **({} if is_sample is None else {"is_sample": is_sample}),
@@ -310,9 +318,9 @@ def _score_instance(
 
 def _with_notes(score: Score, model: Model, dataset: Dataset) -> Score:
     """Add the notes of a model, and record its training stimuli, with a note where the dataset has others."""
-    own = [note for note in getattr(model, "notes", ()) if note not in score.notes]
+    own = [note for note in (model.notes if isinstance(model, Noted) else ()) if note not in score.notes]
     score = replace(score, notes=(*score.notes, *own)) if own else score
-    trained_on = getattr(model, "trained_on", None)
+    trained_on = model.trained_on if isinstance(model, Trained) else None
     if trained_on is None:
         return score
     notes = [note for note in score.notes if not note.startswith(TRAINED_ON)]
@@ -322,7 +330,7 @@ def _with_notes(score: Score, model: Model, dataset: Dataset) -> Score:
 
 
 def _is_trained_on(model: Model, trained_on: str, dataset: Dataset) -> bool:
-    expected = getattr(model, "trained_on_hash", None)
+    expected = model.trained_on_hash if isinstance(model, TrainedOnHash) else None
     if expected is None or not dataset.stimuli.has_images:
         return trained_on in (dataset.identifier, dataset.stimuli.identifier)
     return bool(expected == _training_hash(dataset.stimuli))
@@ -357,8 +365,8 @@ def _score_key(
     model: Model, latents_hash: str, dataset: Dataset, benchmark: Benchmark, join: Join, family: str
 ) -> str | None:
     decoder = None
-    if benchmark.uses_decoder and hasattr(model, "decode"):
-        decoder = getattr(model, "fingerprint", None)
+    if benchmark.uses_decoder and isinstance(model, Decodes):
+        decoder = fingerprint_of(model)
         if decoder is None:
             return None
     return score_key(

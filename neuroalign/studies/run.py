@@ -15,7 +15,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, UsageError, unknown_name
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.loading import load_model
-from neuroalign.models.model import Model
+from neuroalign.models.model import Model, Recorded, TrainableFamily
 from neuroalign.models.selection import Rule, add_udr, select_instances
 from neuroalign.names.syntax import parse_spec
 from neuroalign.results.score import Score
@@ -327,7 +327,7 @@ class Run:
         own = self.dataset.stimuli.training().content_hash
         for family, scored in self.scored(outcomes).items():
             for model in scored.models:
-                stimuli = getattr(model, "record", {}).get("stimulus_set", {})
+                stimuli = _record(model).get("stimulus_set", {})
                 if stimuli.get("content_hash", own) != own:
                     found[family] = str(stimuli.get("name"))
         return found
@@ -479,15 +479,15 @@ class _Latents(Mapping[str, xr.DataArray]):
         return name in self._models
 
 
-def _trainable(family: Family) -> Any:
+def _trainable(family: Family) -> TrainableFamily:
     loaded = load_model(family.model)
-    if not (hasattr(loaded, "train") and hasattr(loaded, "recipes")):
+    if not isinstance(loaded, TrainableFamily):
         raise UsageError(f"{family.model} cannot be trained; leave out train of {family.name}")
     return loaded
 
 
 def _train(
-    trainable: Any, dataset: Dataset, recipes: Sequence[Any], n_jobs: int
+    trainable: TrainableFamily, dataset: Dataset, recipes: Sequence[Any], n_jobs: int
 ) -> list[dict[str, Any] | str]:
     """Train instances; return the options of each, or why it could not be trained."""
     folder, trained = trainable.train(dataset, recipes, jobs=n_jobs)
@@ -497,11 +497,16 @@ def _train(
     ]
 
 
+def _record(model: Model) -> Mapping[str, Any]:
+    """Return the record of the training of a model; an empty mapping if the model has no record."""
+    return model.record if isinstance(model, Recorded) else {}
+
+
 def _describe(model: Model) -> dict[str, Any]:
     """Return what an instance is told from others by, and what the record of its training says."""
     options = parse_spec(model.identifier).options
     row: dict[str, Any] = {"instance": model.identifier}
-    record = getattr(model, "record", {})
+    record = _record(model)
     recipe = record.get("recipe", {})
     n_units = recipe.get("n_latents", options.get("n_latents", options.get("n")))
     row |= {} if n_units is None else {"n_units": n_units}

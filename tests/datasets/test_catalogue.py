@@ -9,7 +9,7 @@ from neuroalign.datasets.catalogue import (
 )
 from neuroalign.datasets.folder import write_folder
 from neuroalign.errors import DatasetError, UnknownNameError
-from neuroalign.names.registry import datasets
+from neuroalign.names.registry import Registry
 
 
 @pytest.fixture
@@ -38,16 +38,26 @@ def test_what_a_killed_import_left_is_no_dataset(added):
         load_dataset("single")
 
 
-def test_registered_datasets(monkeypatch, added):
-    monkeypatch.setitem(datasets._objects, "made", lambda: added)
-    monkeypatch.setitem(datasets._objects, "wrong", lambda: 3)
+@pytest.fixture
+def register(monkeypatch):
+    """A function that registers a dataset for the time of the test."""
+    fresh = Registry("dataset", "neuroalign.datasets")
+    monkeypatch.setattr("neuroalign.datasets.catalogue.datasets", fresh)
+    return lambda name, made: fresh.register(name)(made)
+
+
+def test_registered_datasets(register, added):
+    register("made", lambda: added)
+    register("object", added)
+    register("wrong", lambda: 3)
     assert load_dataset("made") is added
-    with pytest.raises(DatasetError, match="'wrong' is registered as int, not as a Dataset"):
+    assert load_dataset("object") is added
+    with pytest.raises(DatasetError, match="'wrong' must be registered as a Dataset, got int"):
         load_dataset("wrong")
 
 
-def test_added_datasets_come_before_registered_ones(monkeypatch, dataset_factory, added):
-    monkeypatch.setitem(datasets._objects, "single", lambda: dataset_factory(n_stimuli=5))
+def test_added_datasets_come_before_registered_ones(register, dataset_factory, added):
+    register("single", lambda: dataset_factory(n_stimuli=5))
     assert len(load_dataset("single").stimuli) == 120
 
 

@@ -40,9 +40,9 @@ def survey(**images):
 def test_equal_pixels_in_other_files_are_identical(tmp_path):
     blobs(0).save(tmp_path / "a.png")
     blobs(0).save(tmp_path / "b.bmp")
-    found = survey(a=Image.open(tmp_path / "a.png"), c=blobs(1), b=Image.open(tmp_path / "b.bmp"))
-    assert found.identical() == [["a", "b"]]
-    assert found.similar() == []
+    result = survey(a=Image.open(tmp_path / "a.png"), c=blobs(1), b=Image.open(tmp_path / "b.bmp"))
+    assert result.identical() == [["a", "b"]]
+    assert result.similar() == []
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_equal_pixels_in_other_files_are_identical(tmp_path):
     ids=["compressed", "noise", "resized"],
 )
 def test_copies_are_similar(change):
-    found = survey(a=blobs(0), other=blobs(1), b=change(blobs(0)))
-    assert found.identical() == []
-    assert found.similar() == [["a", "b"]]
+    result = survey(a=blobs(0), other=blobs(1), b=change(blobs(0)))
+    assert result.identical() == []
+    assert result.similar() == [["a", "b"]]
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,9 @@ def test_stimuli_that_share_all_but_a_fine_pattern_are_not():
 
 def test_chains_make_one_group_and_copies_stand_once():
     base = blobs(0)
-    found = survey(a=base, b=base.copy(), c=noisy(base, 3), d=compressed(base, 80))
-    assert found.identical() == [["a", "b"]]
-    assert found.similar() == [["a", "c", "d"]]
+    result = survey(a=base, b=base.copy(), c=noisy(base, 3), d=compressed(base, 80))
+    assert result.identical() == [["a", "b"]]
+    assert result.similar() == [["a", "c", "d"]]
 
 
 def test_marked_variants_are_not_named():
@@ -112,8 +112,8 @@ def test_marked_variants_are_not_named():
 
 
 def test_shapes_are_named():
-    found = survey(a=blobs(0, (160, 40)), b=blobs(1, (40, 40)), c=blobs(2, (80, 20)))
-    assert notes_on_images(found, pd.DataFrame(index=list("abc"))) == [
+    result = survey(a=blobs(0, (160, 40)), b=blobs(1, (40, 40)), c=blobs(2, (80, 20)))
+    assert notes_on_images(result, pd.DataFrame(index=list("abc"))) == [
         "Images differ in shape (width × height: 160 × 40, 40 × 40): models that take square images see them "
         "stretched by different factors; pad or crop them to one shape if that matters."
     ]
@@ -144,13 +144,13 @@ def test_import_and_validation_name_them(tmp_path):
     (folder / "c.png").rename(folder / "c.png.old")
     blobs(0).save(folder / "c.bmp")
     values = np.random.default_rng(0).random((5, 3))
-    found = import_dataset("d", responses=values, axes="stimulus,neuroid", images=folder)
+    result = import_dataset("d", responses=values, axes="stimulus,neuroid", images=folder)
     notes = [NOTE.format("the same pixels as", "a = c"), NOTE.format("nearly the same pixels as", "b ≈ d")]
-    assert found.metadata["notes"][1:] == notes
-    report = validate(found)
+    assert result.metadata["notes"][1:] == notes
+    report = validate(result)
     assert report["identical_images"] == ["a = c"]
     assert report["similar_images"] == ["b ≈ d"]
-    assert report["notes"] == found.metadata["notes"]
+    assert report["notes"] == result.metadata["notes"]
     assert report["problems"] == []
     table = pd.DataFrame({"stimulus_id": list("abcde"), "original": [None, None, "a", "b", None]})
     marked = import_dataset("m", responses=values, axes="stimulus,neuroid", images=folder, stimuli=table)

@@ -1,26 +1,14 @@
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-import neuroalign.metrics
 from neuroalign import arrays
 from neuroalign.datasets.folder import read_folder, write_folder
 from neuroalign.datasets.inspecting import describe, validate
-
-
-@pytest.fixture(autouse=True)
-def known_reliability(monkeypatch):
-    """Stand in for the metric, which has tests of its own."""
-
-    def reliability(trials):
-        assert trials.ndim == 3
-        return SimpleNamespace(per_neuron=np.linspace(0, 1, trials.shape[2]))
-
-    monkeypatch.setattr(neuroalign.metrics, "reliability", reliability, raising=False)
+from neuroalign.metrics import reliability
 
 
 def with_values(dataset, change):
@@ -45,12 +33,12 @@ def test_a_good_dataset_has_no_problems(dataset):
     assert report["problems"] == []
     assert report["missing_trials"] == 0
     assert report["trials_per_neuron_and_stimulus"] == {"min": 3, "median": 3.0, "max": 3}
-    assert report["reliability"] == {
-        "median": 0.5,
-        "lower_quartile": 0.25,
-        "upper_quartile": 0.75,
-        "neurons": 12,
-    }
+    quartiles = np.quantile(reliability(dataset.trials).per_neuron, [0.25, 0.5, 0.75])
+    names = ("lower_quartile", "median", "upper_quartile")
+    expected = {name: round(value, 4) for name, value in zip(names, quartiles.tolist(), strict=True)}
+    assert report["reliability"] == expected | {"neurons": 12}
+    # Signal 1 and noise 0.5 in three trials: 1 / (1 + 0.25 / 3)
+    assert report["reliability"]["median"] == pytest.approx(0.923, abs=0.02)
     assert report["images_readable"] == 120
     json.dumps(report, allow_nan=False)
 

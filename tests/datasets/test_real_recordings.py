@@ -63,35 +63,35 @@ def test_chang2017(add):
 
 
 def test_cowley2023_single_trials(add):
-    found = add("cowley2023-210325")
-    assert found.responses.shape == (640, 50)
-    assert found.trials.shape == (640, 10, 50)
-    assert found.recording.sizes["presentation"] == 4840
-    assert np.median(split_half(found.trials)) == pytest.approx(0.77, abs=0.005)
-    assert found.stimuli.pixels(channels=3).shape == (640, 112, 112, 3)
+    imported = add("cowley2023-210325")
+    assert imported.responses.shape == (640, 50)
+    assert imported.trials.shape == (640, 10, 50)
+    assert imported.recording.sizes["presentation"] == 4840
+    assert np.median(split_half(imported.trials)) == pytest.approx(0.77, abs=0.005)
+    assert imported.stimuli.pixels(channels=3).shape == (640, 112, 112, 3)
 
 
 def test_cowley2023_pairs_the_first_image_with_column_0(add, recordings):
-    found = add("cowley2023-201025")
+    imported = add("cowley2023-201025")
     values = np.load(recordings / "cowley2023" / "responses_mean_201025.npy")
-    assert found.responses.shape == (1200, 89)
-    assert found.averaged
-    np.testing.assert_array_equal(found.responses.sel(stimulus="image0001").values, values[:, 0])
-    np.testing.assert_array_equal(found.responses.sel(stimulus="image1200").values, values[:, 1199])
-    assert found.stimuli.table.loc["image0001", "filename"] == "image0001.jpg"
+    assert imported.responses.shape == (1200, 89)
+    assert imported.averaged
+    np.testing.assert_array_equal(imported.responses.sel(stimulus="image0001").values, values[:, 0])
+    np.testing.assert_array_equal(imported.responses.sel(stimulus="image1200").values, values[:, 1199])
+    assert imported.stimuli.table.loc["image0001", "filename"] == "image0001.jpg"
 
 
 def test_majajhong25(add, recordings, tmp_path, monkeypatch):
-    found = add("majajhong25")
-    assert found.responses.shape == (25, 296)
-    assert found.trials.shape == (25, 28, 296)
-    assert not np.isnan(found.trials).any()
-    regions, counts = np.unique(found.recording["region"].values, return_counts=True)
+    imported = add("majajhong25")
+    assert imported.responses.shape == (25, 296)
+    assert imported.trials.shape == (25, 28, 296)
+    assert not np.isnan(imported.trials).any()
+    regions, counts = np.unique(imported.recording["region"].values, return_counts=True)
     assert dict(zip(regions.tolist(), counts.tolist(), strict=True)) == {"IT": 168, "V4": 128}
-    assert set(found.recording["animal"].values.tolist()) == {"Chabo", "Tito"}
-    assert found.metadata["window_ms"] == [70, 170]
-    assert found.stimuli.table["category_name"].nunique() == 8
-    assert found.stimuli.pixels(64).shape == (25, 64, 64)
+    assert set(imported.recording["animal"].values.tolist()) == {"Chabo", "Tito"}
+    assert imported.metadata["window_ms"] == [70, 170]
+    assert imported.stimuli.table["category_name"].nunique() == 8
+    assert imported.stimuli.pixels(64).shape == (25, 64, 64)
     # Where no folder has the name of the dataset.
     monkeypatch.chdir(tmp_path)
     report = CliRunner().invoke(data, ["validate", "majajhong25", "--json"])
@@ -127,7 +127,7 @@ def test_freiwald2010(recordings):
 
 @pytest.mark.slow
 def test_freiwald2010_by_its_command(add):
-    found = add("freiwald2010-am")
-    assert found.responses.shape == (200, 187)
-    assert list(found.stimuli.table.columns[:3]) == ["stimID", "person", "orientation"]
-    assert found.stimuli.table.loc["10_back", "orientation"] == "back"
+    imported = add("freiwald2010-am")
+    assert imported.responses.shape == (200, 187)
+    assert list(imported.stimuli.table.columns[:3]) == ["stimID", "person", "orientation"]
+    assert imported.stimuli.table.loc["10_back", "orientation"] == "back"

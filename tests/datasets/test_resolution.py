@@ -1,4 +1,4 @@
-"""One rule says what a name is: for scoring, for training, and for changing a dataset."""
+"""One rule decides between a name and a path: for scoring, for training, and for changing a dataset."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from neuroalign.datasets.folder import write_folder
 from neuroalign.errors import NeuroalignWarning, UnknownNameError
 from neuroalign.model_zoo.training.images.sources import open_stimuli
 
-NOTE = "demo names both a dataset and a folder here; the dataset is taken, and ./demo would be the other"
+NOTE = "demo names both a dataset and a folder here; the dataset is used; write ./demo for the folder"
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import MissingLandmarksError, ModelError, StimulusMismatchError, UsageError
 from neuroalign.model_zoo import aam
 from neuroalign.model_zoo.aam import AAM
+from neuroalign.model_zoo.fitted.mesh import Mesh
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.loading import load_model
 from neuroalign.scoring.evaluate import score, score_all
@@ -25,8 +26,8 @@ PARTNERS = [1, 0, 3, 2, 4, 6, 5, 7, 9, 8]
 
 
 @pytest.fixture(autouse=True)
-def nothing_kept(monkeypatch):
-    monkeypatch.setattr(aam, "_kept", {})
+def nothing_kept():
+    aam.fit_appearance.cache_clear()
 
 
 def drawn(points, brightness):
@@ -50,7 +51,7 @@ def faces(n, *, seed=0, pose=True, deformation=0.8):
         size = np.sqrt(((TEMPLATE - centre) ** 2).sum())
         points = size * place_on(mean_shape(points), points).shapes + centre
     brightness = 0.2 + 0.08 * rng.standard_normal((n, len(TEMPLATE)))
-    return points, np.stack([drawn(*each) for each in zip(points, brightness, strict=True)])
+    return points, np.stack([drawn(*face) for face in zip(points, brightness, strict=True)])
 
 
 def stimulus_set(points, images, *, ids=None, marked=None, training=None, **options):
@@ -91,7 +92,7 @@ def test_shape_units_are_numpys_svd_of_the_normalised_landmarks(stimuli):
     np.testing.assert_allclose(latents, expected * signs, atol=1e-8)
 
 
-def test_units_follow_what_was_varied():
+def test_units_follow_the_varied_properties():
     rng = np.random.default_rng(0)
     mouth, light = rng.uniform(-1, 1, (2, 80))
     points = np.tile(TEMPLATE, (80, 1, 1))
@@ -100,7 +101,7 @@ def test_units_follow_what_was_varied():
     points += rng.normal(0, 1, (80, 1, 2))
     brightness = np.full((80, len(TEMPLATE)), 0.2)
     brightness[:, 4] += 0.3 * light
-    images = np.stack([drawn(*each) for each in zip(points, brightness, strict=True)])
+    images = np.stack([drawn(*face) for face in zip(points, brightness, strict=True)])
     latents = named(4).latents(stimulus_set(points, images)).values
     r = np.corrcoef(latents.T, [mouth, light])[:4, 4:]
     assert abs(r[0, 0]) > 0.99
@@ -149,34 +150,34 @@ def test_training_faces_are_mirrored_and_their_landmarks_change_sides():
     by_hand = stimulus_set(
         np.concatenate([points, flipped[training]]),
         np.concatenate([images, images[training][:, :, ::-1]]),
-        ids=[*ids, *(f"mirrored_{each}" for each in np.array(ids)[training])],
+        ids=[*ids, *(f"mirrored_{name}" for name in np.array(ids)[training])],
         training=np.arange(90) >= 50,
     )
-    found, expected = named(8).latents(asked), named(8).latents(by_hand).sel(stimulus=ids)
-    np.testing.assert_allclose(found.values, expected.values, atol=1e-8)
+    encoded, expected = named(8).latents(asked), named(8).latents(by_hand).sel(stimulus=ids)
+    np.testing.assert_allclose(encoded.values, expected.values, atol=1e-8)
     plain = named(8).latents(stimulus_set(points, images, training=training))
-    assert np.abs(plain.values - found.values).max() > 0.1
+    assert np.abs(plain.values - encoded.values).max() > 0.1
 
 
-def test_landmarks_and_stimuli_pair_by_id(stimuli, monkeypatch):
+def test_landmarks_and_stimuli_pair_by_id(stimuli):
     order = np.random.default_rng(0).permutation(60)
     shuffled = stimuli.with_landmarks(stimuli.landmarks[order]).select(stimuli.ids[order[::-1]])
     straight, kept = named(6).latents(stimuli), named(6).latents(shuffled)
-    monkeypatch.setattr(aam, "_kept", {})
-    anew = named(6).latents(shuffled)
-    for other in (kept, anew):
+    aam.fit_appearance.cache_clear()
+    again = named(6).latents(shuffled)
+    for other in (kept, again):
         assert other["stimulus"].values.tolist() == shuffled.ids.tolist()
         np.testing.assert_array_equal(other.sortby("stimulus"), straight.sortby("stimulus"))
 
 
 def test_faces_are_warped_once_for_all_instances(stimuli, monkeypatch):
     calls = []
-    original = aam._shape_free
-    monkeypatch.setattr(aam, "_shape_free", lambda *args: calls.append(len(args[0])) or original(*args))
+    original = Mesh.to_reference
+    monkeypatch.setattr(Mesh, "to_reference", lambda *args: calls.append(1) or original(*args))
     for n in (4, 10, 20):
         model = named(n)
         model.decode(model.latents(stimuli)[:2])
-    assert calls == [40, 60]
+    assert len(calls) == 40 + 60
 
 
 def test_stimuli_without_landmarks_get_no_latents():
@@ -196,8 +197,8 @@ def test_scores_of_stimuli_without_landmarks(dataset_factory):
     marked = replace(toy, stimuli=stimuli, truth=None)
     with pytest.raises(StimulusMismatchError, match="latents are missing for 5 recorded stimuli of 30"):
         score(f"aam[n=4,image_size={SIZE}]", marked)
-    found = score(f"aam[n=4,image_size={SIZE}]", marked, "correlation_ratio", join="intersection")
-    assert found.provenance["n_stimuli"] == 25
+    result = score(f"aam[n=4,image_size={SIZE}]", marked, "correlation_ratio", join="intersection")
+    assert result.provenance["n_stimuli"] == 25
 
 
 def test_workers_and_their_number_change_nothing(dataset_factory):
@@ -205,12 +206,12 @@ def test_workers_and_their_number_change_nothing(dataset_factory):
     toy = replace(dataset_factory(n_stimuli=30), stimuli=stimulus_set(points, images), truth=None)
     family = AAM(sizes=(2, 4))
     one, two = (score_all(family, toy, ["correlation_ratio"], n_jobs=n, use_cache=False)[0] for n in (1, 2))
-    assert [each.value for each in one] == [each.value for each in two]
-    hashes = [[each.provenance["latents_hash"] for each in scores] for scores in (one, two)]
+    assert [result.value for result in one] == [result.value for result in two]
+    hashes = [[result.provenance["latents_hash"] for result in scores] for scores in (one, two)]
     assert hashes[0] == hashes[1]
 
 
-def test_cached_latents_are_those_of_the_landmarks(stimuli):
+def test_cache_distinguishes_landmarks(stimuli):
     first = compute_latents(named(4), stimuli)
     np.testing.assert_array_equal(compute_latents(named(4), stimuli), first)
     other = stimuli.with_landmarks(stimuli.landmarks + 0.3 * np.sin(np.arange(20)).reshape(10, 2))
@@ -232,7 +233,7 @@ GOLDEN = {
 
 
 def test_family():
-    assert [each["n"] for each in AAM().grid()] == list(range(10, 51, 2))
+    assert [options["n"] for options in AAM().grid()] == list(range(10, 51, 2))
     assert len(AAM().instances()) == 21
     assert AAM().instances()[0].identifier == "aam[n=10]"
     assert load_model("aam").identifier == "aam"
@@ -241,7 +242,7 @@ def test_family():
 
 
 def test_mistakes_are_explained(stimuli):
-    with pytest.raises(UsageError, match="n must be even, half for shape and half for appearance, not 5"):
+    with pytest.raises(UsageError, match="n must be even, half for shape and half for appearance, got 5"):
         named(5)
     with pytest.raises(
         ModelError,

@@ -1,4 +1,4 @@
-"""The page on adding models must run as it stands."""
+"""Tests of the programs and commands on the page about adding a model."""
 
 import re
 import shlex
@@ -30,7 +30,7 @@ COMMANDS = [
 
 
 def slow_if_large(words):
-    """Mark what runs a network of full size."""
+    """Mark programs and commands that run a network of full size as slow."""
     return [pytest.mark.slow] if "resnet18" in words or "vgg_face" in words else []
 
 
@@ -40,7 +40,7 @@ def first_instance(model, dataset):
 
 @pytest.fixture
 def scored(dataset_factory, monkeypatch):
-    """Compute latents where a score is asked for, on a small dataset."""
+    """Replace the computation of scores by the computation of latents on a small dataset."""
     dataset = dataset_factory(n_stimuli=72, image_size=64)
     latents = []
 
@@ -58,19 +58,25 @@ def scored(dataset_factory, monkeypatch):
 
 @pytest.mark.parametrize(
     "program",
-    [pytest.param(each, id=str(index), marks=slow_if_large(each)) for index, each in enumerate(PROGRAMS)],
+    [
+        pytest.param(program, id=str(index), marks=slow_if_large(program))
+        for index, program in enumerate(PROGRAMS)
+    ],
 )
 @pytest.mark.filterwarnings("ignore:Maximum number of iterations")
 def test_programs(scored, program):
     _, latents = scored
     assert len([line for line in program.splitlines() if line]) < 10
     exec(compile(program, str(PAGE), "exec"), {})
-    assert [each.sizes["stimulus"] for each in latents] == [72]
+    assert [array.sizes["stimulus"] for array in latents] == [72]
 
 
 @pytest.mark.parametrize(
     "command",
-    [pytest.param(each, id=" ".join(each), marks=slow_if_large(" ".join(each))) for each in COMMANDS],
+    [
+        pytest.param(command, id=" ".join(command), marks=slow_if_large(" ".join(command)))
+        for command in COMMANDS
+    ],
 )
 def test_commands(scored, command, tmp_path, monkeypatch, capsys):
     dataset, _ = scored
@@ -96,7 +102,7 @@ def test_reading_parts(scored):
 
 
 class Session:
-    """What the adapter uses of onnxruntime.InferenceSession, which calls itself by this module."""
+    """Stand-in for onnxruntime.InferenceSession, with its name of the module."""
 
     __module__ = "onnxruntime.capi.onnxruntime_inference_collection"
 
@@ -113,7 +119,7 @@ def test_adapter(scored, monkeypatch):
     namespace = {}
     exec(FILES["my_package/adapters.py"], namespace)
     assert namespace["adapt"](3) is None
-    monkeypatch.setitem(adapters._objects, "onnxruntime", namespace["adapt"])
+    monkeypatch.setattr(adapters, "items", lambda: [("onnxruntime", namespace["adapt"])])
     model = na.as_model(Session(), identifier="colours", image_size=8)
     assert model.identifier == "colours"
     pixels = dataset.stimuli.pixels(8, channels=3)

@@ -1,4 +1,4 @@
-"""Which axis holds the images, random numbers, and layers that depend on the batch."""
+"""Tests of batches of images in torch modules: axis of the images, random numbers, independence of images."""
 
 import random
 import re
@@ -60,15 +60,15 @@ def test_the_axis_of_the_images_is_found(stimuli, layer, axis, batch_size):
     # With a batch size of 16 there are as many images as tokens.
     options = {"image_size": 32, "identifier": "x", "batch_size": batch_size}
     with pytest.warns(NeuroalignWarning, match=f"axis {axis} of the layer '{layer}', which has shape"):
-        found = as_model(Tokens(), layer=layer, **options).latents(stimuli)
+        latents = as_model(Tokens(), layer=layer, **options).latents(stimuli)
     asked = as_model(Tokens(), layer=layer, batch_axis=axis, **options).latents(stimuli)
-    np.testing.assert_array_equal(found.values, asked.values)
+    np.testing.assert_array_equal(latents.values, asked.values)
     if layer == "gates#1":
         first_axis = as_model(Tokens(batch_first=True), layer=layer, batch_axis=1, **options)
     else:
         first_axis = as_model(Tokens(batch_first=True), layer=layer, **options)
-    np.testing.assert_allclose(found.values, first_axis.latents(stimuli).values, atol=1e-5)
-    assert len(np.unique(found.values, axis=0)) == len(stimuli)
+    np.testing.assert_allclose(latents.values, first_axis.latents(stimuli).values, atol=1e-5)
+    assert len(np.unique(latents.values, axis=0)) == len(stimuli)
 
 
 def test_each_row_is_its_own_image(stimuli):
@@ -102,7 +102,7 @@ def test_layers_without_one_axis_of_images_are_refused(stimuli):
         latents("similarity")
     with pytest.raises(ModelError, match=r"'block' .* so batch_axis=0 has not one entry for each image"):
         latents("block", batch_axis=0)
-    with pytest.raises(UsageError, match="batch_axis must be the number of an axis from 0 up, not -1"):
+    with pytest.raises(UsageError, match="batch_axis must be the number of an axis from 0 up, got -1"):
         latents("block", batch_axis=-1)
     with pytest.raises(UsageError, match=r"batch_axis= names 'head', which is not among the layers"):
         latents("block", batch_axis={"head": 1})
@@ -250,11 +250,11 @@ def test_random_preprocessing_is_seeded_by_stimulus_and_not_cached(stimuli, tran
 
 def test_the_seed_of_random_preprocessing(stimuli):
     crop = transforms.Compose([transforms.RandomCrop(24), transforms.ToTensor()])
-    found = []
+    latents = []
     for seed in (0, 1):
         with pytest.warns(NeuroalignWarning, match=f"from seed={seed}"):
-            found.append(as_model(flat(), preprocess=crop, seed=seed).latents(stimuli))
-    one, other = found
+            latents.append(as_model(flat(), preprocess=crop, seed=seed).latents(stimuli))
+    one, other = latents
     assert np.abs(one.values - other.values).max() > 0.01
 
 

@@ -47,19 +47,19 @@ def rewrite(trained, change):
 # --- which instances there are ---
 
 
-def test_family_and_instances_are_what_the_core_asks_for(dataset, own):
+def test_family_and_instances_implement_the_interfaces(dataset, own):
     family = BetaVAE()
     assert isinstance(family, ModelFamily)
-    assert all(isinstance(each, Model) for each in family.instances(dataset))
+    assert all(isinstance(model, Model) for model in family.instances(dataset))
 
 
 def test_instances_trained_on_the_datasets_own_images_come_first(dataset, dataset_factory, own):
     family = BetaVAE()
-    assert [each.identifier for each in family.instances(dataset)] == [
+    assert [model.identifier for model in family.instances(dataset)] == [
         "beta_vae[beta=1,n_latents=3,image_size=32,seed=0,trained_on=toy]",
         "beta_vae[beta=2.5,n_latents=3,image_size=32,seed=0,trained_on=toy]",
     ]
-    assert {each.trained_on for each in family.instances(dataset)} == {"toy"}
+    assert {model.trained_on for model in family.instances(dataset)} == {"toy"}
     # The same name and ids, but other images.
     other = dataset_factory(seed=1)
     assert other.stimuli.identifier == dataset.stimuli.identifier
@@ -70,14 +70,14 @@ def test_instances_trained_on_the_datasets_own_images_come_first(dataset, datase
 def test_instances_in_the_grid_are_found_by_their_options_and_names(dataset, own):
     family = BetaVAE()
     for options in family.grid(dataset):
-        found = family.instance(dataset, **options)
-        assert family.instance_identifier(**options) == found.identifier
-        assert load_model(found.identifier, dataset=dataset).fingerprint == found.fingerprint
+        model = family.instance(dataset, **options)
+        assert family.instance_identifier(**options) == model.identifier
+        assert load_model(model.identifier, dataset=dataset).fingerprint == model.fingerprint
 
 
 def test_options_may_be_left_out_where_the_rest_leaves_one(own):
-    found = BetaVAE().instance(beta=2.5, trained_on="toy")
-    assert found.identifier == "beta_vae[beta=2.5,n_latents=3,image_size=32,seed=0,trained_on=toy]"
+    model = BetaVAE().instance(beta=2.5, trained_on="toy")
+    assert model.identifier == "beta_vae[beta=2.5,n_latents=3,image_size=32,seed=0,trained_on=toy]"
     with pytest.raises(UsageError, match=r"could be any of: .*beta=1,.*, .*beta=2\.5,"):
         BetaVAE().instance(trained_on="toy")
 
@@ -109,7 +109,7 @@ def test_records_that_cannot_be_read_are_reported_and_left_out(dataset, own):
 
 def test_latents_are_the_means_of_the_posterior(dataset, model):
     latents = model.latents(dataset.stimuli)
-    network = model._network()
+    network = model.network()
     pixels = torch.from_numpy(dataset.stimuli.pixels(32))[:, None]
     with torch.no_grad():
         mean, log_variance = network.encode(pixels)
@@ -163,14 +163,14 @@ def test_decoded_images(dataset, model):
     assert images.min() >= 0
     assert images.max() <= 1
     with torch.no_grad():
-        logits = model._network().decode(torch.from_numpy(latents.values.astype(np.float32)))
+        logits = model.network().decode(torch.from_numpy(latents.values.astype(np.float32)))
     np.testing.assert_allclose(images, 1 / (1 + np.exp(-logits.numpy()[:, 0])), atol=1e-6)
-    with pytest.raises(ModelError, match="decodes 3 units, not 2"):
+    with pytest.raises(ModelError, match="decodes 3 units, got 2"):
         model.decode(latents.isel(unit=[0, 1]))
 
 
 def test_fingerprint_follows_the_weights_and_not_the_name(own, dataset):
-    first, second = (BetaVAEModel(each.trained) for each in own)
+    first, second = (BetaVAEModel(outcome.trained) for outcome in own)
     assert first.fingerprint == BetaVAEModel(own[0].trained, identifier="other").fingerprint
     assert first.fingerprint != second.fingerprint
     changed = rewrite(own[0].trained, lambda arrays: arrays["encoder.output.bias"].__iadd__(1))
@@ -205,14 +205,14 @@ def test_models_travel_to_other_processes(dataset, model):
     [b"", b"\xff" * 100, b"\x00" * 8, b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00\x8c\x07builtins"],
     ids=["empty", "absurd header", "no header", "pickle"],
 )
-def test_files_that_are_no_weights(own, dataset, content):
+def test_files_without_weights_are_refused(own, dataset, content):
     own[0].trained.path.write_bytes(content)
     with pytest.raises(ModelError, match=r"the weights .* are damaged: .*; train them again"):
         BetaVAEModel(own[0].trained).latents(dataset.stimuli)
 
 
 def test_truncated_swapped_and_missing_files(own, dataset):
-    first, second = (each.trained for each in own)
+    first, second = (outcome.trained for outcome in own)
     whole = first.path.read_bytes()
     first.path.write_bytes(whole[:-100])
     with pytest.raises(ModelError, match="are damaged"):

@@ -1,4 +1,4 @@
-"""The β-VAEs that come with neuroalign: where they are from, and what they can do."""
+"""Tests of the bundled β-VAEs: their training, their reconstructions and their units."""
 
 import itertools
 
@@ -22,13 +22,13 @@ def instances(dataset):
     return load_model("beta_vae").instances(dataset)
 
 
-def test_they_are_what_the_recorded_recipe_trains_on_the_shipped_images(dataset):
+def test_the_recorded_recipe_and_the_shipped_images_give_the_bundled_weights(dataset):
     bundled = [trained for _, trained in BetaVAE().bundled()]
-    assert {each.recipe for each in bundled} == set(BetaVAE().recipes({}, grid="bundled"))
-    for each in bundled:
-        assert each.stimulus_set == "AM-faces-sim"
-        assert each.stimulus_set_hash == dataset.stimuli.training().content_hash
-        assert np.isfinite(each.record["final"]["objective"])
+    assert {trained.recipe for trained in bundled} == set(BetaVAE().recipes({}, grid="bundled"))
+    for trained in bundled:
+        assert trained.stimulus_set == "AM-faces-sim"
+        assert trained.stimulus_set_hash == dataset.stimuli.training().content_hash
+        assert np.isfinite(trained.record["final"]["objective"])
 
 
 def test_divergence_from_the_prior_is_as_recorded(dataset, instances):
@@ -42,7 +42,7 @@ def test_faces_that_no_model_has_seen_are_reconstructed(dataset, instances):
     held_out = dataset.stimuli.held_out()
     faces = held_out.pixels(64)
     mean_face = dataset.stimuli.training().pixels(64).mean(axis=0)
-    # The mean training face is mirrored; the factors are symmetric, so it is its own mirror image but for chance.
+    # The training faces are mirrored and their factors symmetric, so the mean face is nearly its own mirror image.
     baseline = ((faces - mean_face) ** 2).mean()
     for model in instances:
         reconstructed = model.decode(model.latents(held_out))
@@ -61,7 +61,7 @@ def test_more_beta_costs_nats(dataset, instances):
 
 
 @pytest.mark.slow
-def test_units_are_factors_more_than_those_of_linear_models(dataset, instances):
+def test_units_match_factors_better_than_units_of_linear_models(dataset, instances):
     factors = dataset.factors.to_numpy()
 
     def scores(model):
@@ -70,12 +70,12 @@ def test_units_are_factors_more_than_those_of_linear_models(dataset, instances):
         weights = lasso_cv(units, factors).weights
         return completeness(weights).score, disentanglement(weights).score
 
-    found = np.array([scores(model) for model in instances])
+    results = np.array([scores(model) for model in instances])
     # ICA is at its best where it has about as many components as there are factors.
     pca, ica = (np.array(scores(load_model(name))) for name in ("pca[n=50]", "ica[n=10,seed=0]"))
-    assert (found > pca + 0.15).all()
-    assert (found.max(axis=0) > ica).all()
-    assert found[:, 0].mean() > ica[0]
+    assert (results > pca + 0.15).all()
+    assert (results.max(axis=0) > ica).all()
+    assert results[:, 0].mean() > ica[0]
 
 
 def test_moving_an_informative_unit_moves_the_image(dataset, instances):

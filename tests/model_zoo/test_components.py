@@ -8,36 +8,36 @@ from neuroalign.model_zoo.fitted import components
 from neuroalign.model_zoo.fitted.components import most_components, principal_components, signs
 
 
-@pytest.mark.parametrize("block", [components._BLOCK, 450])
+@pytest.mark.parametrize("block", [components.BLOCK, 450])
 @pytest.mark.parametrize("shape", [(30, 200), (200, 30), (40, 40)])
 def test_against_scikit_learn(shape, block, monkeypatch):
-    monkeypatch.setattr(components, "_BLOCK", block)
+    monkeypatch.setattr(components, "BLOCK", block)
     rows = np.random.default_rng(0).standard_normal(shape) @ np.diag(np.linspace(3, 0.1, shape[1])) + 5.0
-    found = principal_components(rows, 12)
+    result = principal_components(rows, 12)
     reference = PCA(12, svd_solver="full").fit(rows)
-    np.testing.assert_allclose(found.mean, reference.mean_, rtol=1e-12)
-    np.testing.assert_allclose(found.axes, reference.components_, atol=1e-9)
+    np.testing.assert_allclose(result.mean, reference.mean_, rtol=1e-12)
+    np.testing.assert_allclose(result.axes, reference.components_, atol=1e-9)
     np.testing.assert_allclose(
-        found.scale, np.sqrt(reference.explained_variance_ * (shape[0] - 1) / shape[0])
+        result.scale, np.sqrt(reference.explained_variance_ * (shape[0] - 1) / shape[0])
     )
-    np.testing.assert_allclose(found.project(rows), reference.transform(rows), atol=1e-9)
+    np.testing.assert_allclose(result.project(rows), reference.transform(rows), atol=1e-9)
 
 
 def test_all_components_reconstruct_exactly():
     rows = np.random.default_rng(1).standard_normal((9, 20))
-    found = principal_components(rows, most_components(9, 20))
-    assert found.axes.shape == (8, 20)
-    np.testing.assert_allclose(found.reconstruct(found.project(rows)), rows, atol=1e-10)
+    result = principal_components(rows, most_components(9, 20))
+    assert result.axes.shape == (8, 20)
+    np.testing.assert_allclose(result.reconstruct(result.project(rows)), rows, atol=1e-10)
 
 
 @pytest.mark.parametrize("shape", [(50, 8), (8, 50)])
 def test_components_without_variance_are_zero(shape):
     rng = np.random.default_rng(2)
     rows = rng.standard_normal((shape[0], 2)) @ rng.standard_normal((2, shape[1]))
-    found = principal_components(rows, 5)
-    assert (found.scale > 0).tolist() == [True, True, False, False, False]
-    assert (found.project(rows)[:, 2:] == 0).all()
-    np.testing.assert_allclose(found.reconstruct(found.project(rows)), rows, atol=1e-10)
+    result = principal_components(rows, 5)
+    assert (result.scale > 0).tolist() == [True, True, False, False, False]
+    assert (result.project(rows)[:, 2:] == 0).all()
+    np.testing.assert_allclose(result.reconstruct(result.project(rows)), rows, atol=1e-10)
 
 
 @settings(max_examples=25, deadline=None)
@@ -50,10 +50,10 @@ def test_components_without_variance_are_zero(shape):
 def test_axes_are_orthonormal_and_signed(n_rows, n_features, seed, offset):
     rows = np.random.default_rng(seed).standard_normal((n_rows, n_features)) + offset
     n = most_components(n_rows, n_features)
-    found = principal_components(rows, n)
-    np.testing.assert_allclose(found.axes @ found.axes.T, np.eye(n), atol=1e-6)
-    assert (signs(found.axes) == 1).all()
-    assert (np.diff(found.scale) <= 0).all()
+    result = principal_components(rows, n)
+    np.testing.assert_allclose(result.axes @ result.axes.T, np.eye(n), atol=1e-6)
+    assert (signs(result.axes) == 1).all()
+    assert (np.diff(result.scale) <= 0).all()
 
 
 def test_how_many_there_can_be():

@@ -49,7 +49,7 @@ def with_other_weight(module):
         lambda module: module.half(),
     ],
 )
-def test_what_changes_a_module_changes_its_digest(change):
+def test_changes_of_a_module_change_its_digest(change):
     module = Scaled()
     before = behaviour_digest(module)
     change(module)
@@ -57,7 +57,7 @@ def test_what_changes_a_module_changes_its_digest(change):
     assert behaviour_digest(module) not in (before, None)
 
 
-def test_what_changes_nothing_leaves_the_digest():
+def test_changes_without_effect_keep_the_digest():
     before = behaviour_digest(Scaled())
     module = Scaled()
     module.eval()
@@ -67,7 +67,7 @@ def test_what_changes_nothing_leaves_the_digest():
     assert behaviour_digest(module) == before
 
 
-def test_code_and_what_it_refers_to_count(monkeypatch):
+def test_code_and_its_references_change_the_digest(monkeypatch):
     before = behaviour_digest(Scaled(), scale)
     with monkeypatch.context() as patch:
         patch.setitem(globals(), "SCALE", 3.0)
@@ -101,11 +101,11 @@ def test_traced_modules_of_other_code_differ():
         def forward(self, x):
             return self.linear(x) + 1
 
-    digests = {behaviour_digest(torch.fx.symbolic_trace(each())) for each in (Scaled, Other, Again)}
+    digests = {behaviour_digest(torch.fx.symbolic_trace(module())) for module in (Scaled, Other, Again)}
     assert len(digests - {None}) == 3
 
 
-def test_what_cannot_be_seen_through_has_no_digest():
+def test_objects_that_cannot_be_inspected_have_no_digest():
     pixels = np.random.default_rng(0).random((20, 4))
     opaque = [
         torch.Generator(),
@@ -116,7 +116,7 @@ def test_what_cannot_be_seen_through_has_no_digest():
         {1: iter([1])},
         torch.eye(2).to_sparse(),
     ]
-    assert [behaviour_digest(each) for each in opaque] == [None] * len(opaque)
+    assert [behaviour_digest(value) for value in opaque] == [None] * len(opaque)
 
 
 def test_values_and_containers():
@@ -147,7 +147,7 @@ def test_another_process_finds_the_same():
         "    def forward(self, x):\n        return self.one(x)[0] if 'a' in {'a', 'b', 'c'} else x\n"
         "print(behaviour_digest(Net(), lambda x: x in {'p', 'q'}))\n"
     )
-    found = {
+    digests = {
         subprocess.run(
             [sys.executable, "-c", program],
             capture_output=True,
@@ -157,5 +157,5 @@ def test_another_process_finds_the_same():
         ).stdout.strip()
         for seed in ("1", "2")
     }
-    assert len(found) == 1
-    assert len(found.pop()) == 64
+    assert len(digests) == 1
+    assert len(digests.pop()) == 64

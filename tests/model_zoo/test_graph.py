@@ -13,7 +13,7 @@ from neuroalign.models.loading import as_model, load_model
 
 
 class Residual(nn.Module):
-    """A sum that is no module, and that an in-place activation writes over."""
+    """A sum outside modules, which an in-place activation overwrites."""
 
     def __init__(self):
         super().__init__()
@@ -37,7 +37,7 @@ def capture(module, batch, layers):
     return captured
 
 
-def test_nodes_are_what_they_were_before_anything_wrote_over_them(batch):
+def test_nodes_have_their_values_before_operations_in_place(batch):
     module = Residual()
     with torch.no_grad():
         conv = module.conv(batch)
@@ -77,14 +77,14 @@ def test_graphs_of_timm_networks(name):
     stimuli = StimulusSet.from_arrays(np.random.default_rng(0).random((2, 20, 20)))
     shapes = load_model(f"timm:{name}[weights=random]").layer_shapes(stimuli, nodes=True)
     modules = [*dict(timm.create_model(name).named_modules()), "forward_features", "pre_logits", "logits"]
-    nodes = [each for each in shapes if each not in modules]
+    nodes = [name for name in shapes if name not in modules]
     assert nodes
     latents = load_model(f"timm:{name}@{nodes[-1]}:logits[weights=random]").latents(stimuli)
     assert latents.sizes["unit"] == np.prod(shapes[nodes[-1]]) + 1000
 
 
 def test_a_node_is_part_of_the_fingerprint(batch):
-    prints = {as_model(Residual(), layer=each).fingerprint for each in ("sub", "mul", None)}
+    prints = {as_model(Residual(), layer=layer).fingerprint for layer in ("sub", "mul", None)}
     assert len(prints | {None}) == 4
 
 

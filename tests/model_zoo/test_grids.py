@@ -1,4 +1,4 @@
-"""Grids: the paper's sweeps, and files of the user's."""
+"""Tests of grids: the sweeps of the paper, and files of users."""
 
 import pytest
 
@@ -6,22 +6,25 @@ from neuroalign.errors import UnknownNameError, UsageError
 from neuroalign.model_zoo.autoencoder import AutoencoderRecipe
 from neuroalign.model_zoo.beta_vae import BetaVAE, BetaVAERecipe
 from neuroalign.model_zoo.classifier import ClassifierRecipe
-from neuroalign.model_zoo.training.grids import grid_names, load_grid
+from neuroalign.model_zoo.training.grids import load_grid
 from neuroalign.model_zoo.training.recipe import sweep
 from neuroalign.model_zoo.vae import VAE, VAERecipe
 
-RECIPES = {each.family: each for each in (BetaVAERecipe, VAERecipe, AutoencoderRecipe, ClassifierRecipe)}
+RECIPES = {
+    recipe.family: recipe for recipe in (BetaVAERecipe, VAERecipe, AutoencoderRecipe, ClassifierRecipe)
+}
 
 
 def recipes_of(family, grid):
-    return [recipe for each in load_grid(family, grid) for recipe in sweep(RECIPES[family], each)]
+    return [recipe for settings in load_grid(family, grid) for recipe in sweep(RECIPES[family], settings)]
 
 
 @pytest.mark.parametrize("family", RECIPES)
 def test_grids_that_every_family_has(family):
-    assert grid_names(family) == ["bundled", "paper", "small"]
-    for grid in grid_names(family):
+    for grid in ("bundled", "paper", "small"):
         assert recipes_of(family, grid)
+    with pytest.raises(UnknownNameError, match=r"there are: bundled, paper, small$"):
+        load_grid(family, "zzzzzz")
 
 
 @pytest.mark.parametrize(
@@ -37,22 +40,22 @@ def test_optimiser_batch_and_schedule_of_the_paper(family, n):
 
 def test_sizes_and_seeds_of_the_paper():
     beta_vae = recipes_of("beta_vae", "paper")
-    assert {(each.beta, each.seed) for each in beta_vae} == {
+    assert {(recipe.beta, recipe.seed) for recipe in beta_vae} == {
         (0.5 * step, seed) for step in range(1, 41) for seed in range(10)
     }
-    assert {each.n_latents for each in beta_vae} == {50}
+    assert {recipe.n_latents for recipe in beta_vae} == {50}
     for family, n_seeds in (("vae", 20), ("autoencoder", 20), ("classifier", 50)):
-        assert {(each.n_latents, each.seed) for each in recipes_of(family, "paper")} == {
+        assert {(recipe.n_latents, recipe.seed) for recipe in recipes_of(family, "paper")} == {
             (size, seed) for size in (10, 20, 30, 40, 50) for seed in range(n_seeds)
         }
 
 
-def test_bundled_instances_differ_in_what_their_family_is_about():
+def test_bundled_instances_differ_in_the_main_setting_of_their_family():
     beta_vae = recipes_of("beta_vae", "bundled")
     assert len(beta_vae) >= 5
-    assert len({each.beta for each in beta_vae}) >= 3
+    assert len({recipe.beta for recipe in beta_vae}) >= 3
     for family in ("vae", "autoencoder", "classifier"):
-        assert len({each.n_latents for each in recipes_of(family, "bundled")}) >= 3
+        assert len({recipe.n_latents for recipe in recipes_of(family, "bundled")}) >= 3
 
 
 def test_a_file_of_the_users(tmp_path):
@@ -63,9 +66,9 @@ def test_a_file_of_the_users(tmp_path):
     assert load_grid("vae", path) == [{"n_latents": [5, 6], "steps": 7}]
     assert load_grid("vae", f"{path}:wide") == [{"n_latents": [5, 6], "steps": 7}]
     assert load_grid("beta_vae", f"{path}:b") == [{"beta": 3}]
-    # What is given beside a grid takes the place of what it says.
+    # Settings given with a grid replace the settings of the grid.
     recipes = VAE().recipes({"steps": 9, "seed": [0, 1]}, grid=path)
-    assert [(each.n_latents, each.seed, each.steps) for each in recipes] == [
+    assert [(recipe.n_latents, recipe.seed, recipe.steps) for recipe in recipes] == [
         (5, 0, 9),
         (5, 1, 9),
         (6, 0, 9),
@@ -79,9 +82,16 @@ def test_a_grid_of_several_sweeps(tmp_path):
         "[[beta_vae.two]]\nbeta = [4, 8]\nsteps = 7\n[[beta_vae.two]]\nbeta = 8\nseed = 1\nsteps = 7\n"
     )
     recipes = BetaVAE().recipes({}, grid=path)
-    assert [(each.beta, each.seed, each.steps) for each in recipes] == [(4, 0, 7), (8, 0, 7), (8, 1, 7)]
-    # What is given beside it holds in each, and nothing is trained twice.
-    assert [(each.beta, each.seed) for each in BetaVAE().recipes({"seed": 5}, grid=path)] == [(4, 5), (8, 5)]
+    assert [(recipe.beta, recipe.seed, recipe.steps) for recipe in recipes] == [
+        (4, 0, 7),
+        (8, 0, 7),
+        (8, 1, 7),
+    ]
+    # Settings given with a grid hold in all of its sweeps, and no instance is trained twice.
+    assert [(recipe.beta, recipe.seed) for recipe in BetaVAE().recipes({"seed": 5}, grid=path)] == [
+        (4, 5),
+        (8, 5),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_number_of_parameters(image_size, n):
     assert n_parameters(Decoder(n, image_size=image_size)) == decoder
 
 
-def test_encoder_and_decoder_are_what_is_published():
+def test_encoder_and_decoder_have_the_published_layers():
     network = build(lambda: VariationalAutoencoder(5), seed=3)
     weights = network.state_dict()
     images, latents = torch.rand(2, 1, 64, 64), torch.randn(2, 5)

@@ -70,7 +70,7 @@ def test_the_papers_fifty_subsets(dataset_factory):
     assert sizes[0] >= 10
     assert sizes[-1] <= 50
     assert [options["seed"] for options in grid] == list(range(10)) * 5
-    subsets = [each.latents(dataset.stimuli)["neuroid"].values for each in family.instances(dataset)]
+    subsets = [model.latents(dataset.stimuli)["neuroid"].values for model in family.instances(dataset)]
     assert [len(set(subset)) for subset in subsets] == [options["n"] for options in grid]
     assert len({tuple(subset) for subset in subsets}) == 50
     # Independent draws: no subset lies within a larger one.
@@ -115,9 +115,9 @@ def test_mistakes_are_explained(dataset, dataset_factory):
         load_model("neuron_subset").instances()
     with pytest.raises(UsageError, match="give the dataset"):
         load_model("neuron_subset[n=3]")
-    with pytest.raises(UsageError, match="needs n from 1 to 12 neurons, not 13"):
+    with pytest.raises(UsageError, match="needs n from 1 to 12 neurons, got 13"):
         load_model("neuron_subset[n=13]", dataset=dataset)
-    with pytest.raises(UsageError, match="needs n from 1 to 12 neurons, not None"):
+    with pytest.raises(UsageError, match="needs n from 1 to 12 neurons, got None"):
         load_model("neuron_subset[seed=1]", dataset=dataset)
     with pytest.raises(UnknownNameError, match="did you mean seed"):
         load_model("neuron_subset[n=3,sede=1]", dataset=dataset)
@@ -134,7 +134,10 @@ def test_sizes_that_a_small_recording_does_not_allow_are_replaced(dataset, datas
     ):
         fitting = family.available(wanted, dataset)
     assert [options["n"] for options in fitting] == [7, 7, 8, 8, 9, 9, 10, 10, 11, 11]
-    subsets = [frozenset(family.instance(dataset, **options)._neuroids) for options in fitting]
+    subsets = [
+        frozenset(family.instance(dataset, **options).latents(dataset.stimuli)["neuroid"].values)
+        for options in fitting
+    ]
     assert len(set(subsets)) == 10
     with pytest.warns(NeuroalignWarning, match="subsets of 2 stand in for these"):
         few = family.available(wanted, dataset_factory(n_neurons=3))

@@ -1,4 +1,4 @@
-"""What the trained families are trained for: closed forms, and torch's own distributions."""
+"""Tests of the training objectives against closed forms and torch's own distributions."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def prepare(recipe, pixels):
 def means_at(objective, network, step):
     with torch.no_grad():
         measured = objective.measure(network, *objective.inputs(step))
-    return measured, {name: each.mean(dim=0) for name, each in measured.items()}
+    return measured, {name: values.mean(dim=0) for name, values in measured.items()}
 
 
 # --- terms ---
@@ -74,9 +74,9 @@ def test_likelihood_of_black_and_white_images_is_the_one_of_torch():
     torch.testing.assert_close(bernoulli_log_likelihood(images, logits), expected)
 
 
-def test_likelihood_of_grey_images_is_between_those_of_black_and_white():
+def test_likelihood_of_grey_is_between_black_and_white():
     logits = torch.tensor([[[[0.7, -2.0]]]], dtype=torch.float64)
-    ends = [bernoulli_log_likelihood(torch.full_like(logits, each), logits) for each in (0.0, 1.0)]
+    ends = [bernoulli_log_likelihood(torch.full_like(logits, grey), logits) for grey in (0.0, 1.0)]
     grey = bernoulli_log_likelihood(torch.full_like(logits, 0.25), logits)
     torch.testing.assert_close(grey, 0.75 * ends[0] + 0.25 * ends[1])
 
@@ -95,7 +95,7 @@ def test_objective_is_the_hand_computation():
     logits = torch.log(torch.tensor([[[[0.2, 0.9]]], [[[0.5, 0.5]]]], dtype=torch.float64))
     logits = logits - torch.log1p(-torch.exp(logits))
     likelihood = bernoulli_log_likelihood(pixels, logits)
-    # log .8 + log .9; a grey pixel predicted as ½ costs log 2 whatever its value.
+    # log .8 + log .9; every grey pixel that is predicted as ½ costs log 2.
     np.testing.assert_allclose(likelihood, [np.log(0.8) + np.log(0.9), -2 * np.log(2)])
     kl = torch.tensor([[0.5, 1.5], [0.0, 1.0]], dtype=torch.float64)
     expected = (np.log(0.8) + np.log(0.9) - 4 * 2.0 - 2 * np.log(2) - 4 * 1.0) / 2
@@ -120,12 +120,12 @@ def test_objective_of_the_beta_vae(pixels, beta):
     torch.testing.assert_close(objective.value(means), (likelihood - beta * divergence).mean())
 
 
-def test_objective_of_the_vae_is_that_of_the_beta_vae_with_beta_1(pixels):
+def test_objective_of_the_vae_equals_the_beta_vae_with_beta_1(pixels):
     vae, network = prepare(VAERecipe(**SMALL), pixels)
     beta_vae, same_network = prepare(BetaVAERecipe(**SMALL, beta=1), pixels)
     values = [
-        objective.value(means_at(objective, each, 2)[1])
-        for objective, each in ((vae, network), (beta_vae, same_network))
+        objective.value(means_at(objective, own_network, 2)[1])
+        for objective, own_network in ((vae, network), (beta_vae, same_network))
     ]
     assert values[0] == values[1]
 
@@ -165,25 +165,25 @@ def test_classifier_is_trained_and_tested_on_different_images_of_the_same_faces(
     evaluated = objective.evaluate(network)
     assert evaluated["split"] == {"training": 120, "validation": 15, "test": 15}
     assert evaluated["translations"] == {"shifts": [-2, -1, 0, 1, 2], "edge": "repeated"}
-    tested = torch.cat([images for images, _ in objective._batches(objective.split.test)]).flatten(1).numpy()
+    tested = objective.translations.take(objective.split.test).reshape(15, -1)
     assert len(np.unique(np.concatenate([seen, tested]), axis=0)) == 20 * 6 + 15
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda each: each.family)
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.family)
 def test_an_untrained_network_has_not_diverged(pixels, recipe):
     objective, network = prepare(recipe, pixels)
     value = objective.value(means_at(objective, network, 0)[1]).item()
     assert objective.worst < value < 0
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda each: each.family)
-def test_measuring_many_batches_is_measuring_each_image(pixels, recipe):
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.family)
+def test_measurements_of_batches_equal_measurements_of_single_images(pixels, recipe):
     objective, network = prepare(recipe, np.concatenate([pixels] * 12))
     batches = list(objective.evaluation_inputs())
     assert len(batches) > 1
     together = means_of(objective.measure_all(network, iter(batches)))
     with torch.no_grad():
-        one = [objective.measure(network, *(each[:1] for each in batch)) for batch in batches[:1]]
+        one = [objective.measure(network, *(values[:1] for values in batch)) for batch in batches[:1]]
     first = objective.measure_all(network, iter(batches[:1]))
     for name, value in one[0].items():
         np.testing.assert_allclose(first[name][:1], value.numpy(), rtol=1e-4, atol=1e-5)
@@ -192,7 +192,7 @@ def test_measuring_many_batches_is_measuring_each_image(pixels, recipe):
     )
 
 
-@pytest.mark.parametrize("recipe", RECIPES[2:], ids=lambda each: each.family)
+@pytest.mark.parametrize("recipe", RECIPES[2:], ids=lambda recipe: recipe.family)
 def test_only_constant_units_are_not_informative(pixels, recipe):
     objective, network = prepare(recipe, pixels)
     assert objective.evaluate(network)["final"]["informative_units"] == 3

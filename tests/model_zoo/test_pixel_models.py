@@ -14,8 +14,8 @@ from neuroalign.models.loading import load_model
 
 
 @pytest.fixture(autouse=True)
-def nothing_kept(monkeypatch):
-    monkeypatch.setattr(pixels, "_kept", {})
+def nothing_kept():
+    pixels.decompose.cache_clear()
 
 
 def smooth_images(n, size=16, seed=0):
@@ -69,14 +69,14 @@ def test_training_images_are_mirrored_where_the_set_says_so():
     assert np.abs(model.latents(plain).values - expected).max() > 0.1
 
 
-def test_order_of_the_stimuli_changes_nothing(stimuli, monkeypatch):
+def test_order_of_the_stimuli_changes_nothing(stimuli):
     shuffled = stimuli.select(np.random.default_rng(0).permutation(stimuli.ids))
     for name in ("pca[n=4,image_size=16]", "ica[n=4,image_size=16]"):
         model = load_model(name)
         straight, kept = model.latents(stimuli), model.latents(shuffled)
-        monkeypatch.setattr(pixels, "_kept", {})
-        anew = model.latents(shuffled)
-        for other in (kept, anew):
+        pixels.decompose.cache_clear()
+        again = model.latents(shuffled)
+        for other in (kept, again):
             assert other["stimulus"].values.tolist() == shuffled.ids.tolist()
             np.testing.assert_array_equal(other.sortby("stimulus"), straight.sortby("stimulus"))
 
@@ -118,7 +118,7 @@ def test_ica_recovers_independent_sources():
 
     assert best_match("ica[n=4,image_size=8]").min() > 0.98
     assert best_match("pca[n=4,image_size=8]").min() < 0.9
-    # A pixel that a unit moves gets brighter as the unit grows, whatever FastICA returned.
+    # The pixel that a unit changes most becomes brighter with larger values, for any sign from FastICA.
     latents = load_model("ica[n=4,image_size=8,seed=5]").latents(stimuli).values
     correlations = np.corrcoef(latents.T, sources.T)[:4, 4:]
     assert (correlations.max(axis=0) > 0.98).all()
@@ -163,7 +163,7 @@ GOLDEN = {
 
 
 def test_families_and_their_names(dataset):
-    assert [each.identifier for each in PCA().instances()] == [f"pca[n={n}]" for n in (10, 20, 30, 40, 50)]
+    assert [model.identifier for model in PCA().instances()] == [f"pca[n={n}]" for n in (10, 20, 30, 40, 50)]
     assert len(PCA(sizes=pixels.PAPER_SIZES).grid()) == 41
     assert len(ICA(seeds=range(10)).grid()) == 50
     assert ICA(sizes=(10,)).instances()[1].identifier == "ica[n=10,seed=1]"
@@ -177,8 +177,8 @@ def test_instances_share_one_decomposition(stimuli, monkeypatch):
         pixels, "principal_components", lambda *args: calls.append(args[1]) or original(*args)
     )
     for family in (PCA(sizes=(3, 5, 50)), ICA(sizes=(4,), seeds=(0,))):
-        for each in family.instances():
-            each.latents(stimuli)
+        for model in family.instances():
+            model.latents(stimuli)
     assert calls == [50]
     load_model("pca[n=55]").latents(stimuli)
     assert calls == [50, 55]
@@ -197,7 +197,7 @@ def test_decode_of_cached_latents_needs_the_dataset(dataset):
         load_model("pca[n=5,image_size=16]").decode(latents)
     for_dataset = load_model("pca[n=5,image_size=16]", dataset=dataset)
     np.testing.assert_array_equal(for_dataset.decode(latents), first.decode(latents))
-    with pytest.raises(ModelError, match="decodes 5 units, not 2"):
+    with pytest.raises(ModelError, match="decodes 5 units, got 2"):
         for_dataset.decode(latents.isel(unit=[0, 1]))
 
 
@@ -210,9 +210,9 @@ def test_mistakes_are_explained(stimuli):
         load_model("pca[image_size=32]")
     with pytest.raises(UnknownNameError, match="did you mean seed"):
         load_model("ica[n=3,sed=1]")
-    with pytest.raises(UsageError, match=r"n must be a positive integer, not 2\.5"):
+    with pytest.raises(UsageError, match=r"n must be a positive integer, got 2\.5"):
         load_model("pca[n=2.5]")
-    with pytest.raises(UsageError, match="seed must be an integer from 0 up, not -1"):
+    with pytest.raises(UsageError, match="seed must be an integer from 0 up, got -1"):
         load_model("ica[n=2,seed=-1]")
     with pytest.raises(MissingImagesError):
         load_model("pca[n=2]").latents(StimulusSet("bare", stimuli.table))

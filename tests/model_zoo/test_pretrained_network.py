@@ -38,7 +38,7 @@ def network(weights):
 def photographs(recordings):
     archive = recordings / "cowley2023" / "images_201025.zip"
     if not archive.is_file():
-        pytest.skip(f"there is no {archive}")
+        pytest.skip(f"{archive} does not exist")
     with ZipFile(archive) as opened:
         images = {
             Path(name).stem: np.asarray(Image.open(BytesIO(opened.read(name))).convert("RGB"))
@@ -48,7 +48,7 @@ def photographs(recordings):
     return StimulusSet("photographs", pd.DataFrame(index=sorted(images)), images)
 
 
-# What a person sees in some of the photographs.
+# Objects in some of the photographs.
 SHOWS = {"image0121": "alp", "image0301": "valley", "image0901": "diaper", "image1141": "basketball"}
 
 
@@ -66,7 +66,5 @@ def test_in_place_activations_are_not_taken_for_the_layer_before_them(network, p
 
 
 def test_weights_of_another_project_do_not_pass_for_timms(weights):
-    with pytest.raises(
-        ValueError, match=r"are not those of timm's mobilenetv2_100: it lacks conv_stem\.weight"
-    ):
+    with pytest.raises(ValueError, match=r"do not fit timm's mobilenetv2_100: it lacks conv_stem\.weight"):
         load_model(f"timm:mobilenetv2_100[weights={weights}]")

@@ -73,7 +73,7 @@ def test_pca_marks_components_without_variance(dataset):
 
 
 def test_latents_that_stay_in_a_file_are_reduced_to_the_same_bytes(dataset, model, monkeypatch):
-    monkeypatch.setattr(components, "_BLOCK", 500)
+    monkeypatch.setattr(components, "BLOCK", 500)
     for reducer in (pca(6), subsample(5)):
         expected = reducer(model).latents(dataset.stimuli)
         monkeypatch.setenv("NEUROALIGN_LATENTS_MEMORY", "0.001")
@@ -126,7 +126,7 @@ def test_names_and_fingerprints(model):
     assert reduced.identifier == "halves+pca[n=5]+subsample[n=3,seed=4]"
     assert reduced.fingerprint is not None
     others = [pca(5)(model), pca(6)(model), subsample(5)(model), subsample(5, 1)(model), model, reduced]
-    assert len({each.fingerprint for each in others}) == 6
+    assert len({model.fingerprint for model in others}) == 6
     assert pca(5)(as_model(halves)).fingerprint is None
     assert pca(5)(as_model(halves, fingerprint="halves-2")).fingerprint != pca(5)(model).fingerprint
 
@@ -145,9 +145,9 @@ def test_mistakes_are_explained(dataset, model):
         pca(43)(model).latents(dataset.stimuli)
     with pytest.raises(ModelError, match="cannot draw 43 of 42 units"):
         subsample(43)(model).latents(dataset.stimuli)
-    with pytest.raises(UsageError, match="pca needs n as an integer from 1 up, not 0"):
+    with pytest.raises(UsageError, match="pca needs n as an integer from 1 up, got 0"):
         pca(0)
-    with pytest.raises(UsageError, match="subsample needs seed as an integer from 0 up, not 'a'"):
+    with pytest.raises(UsageError, match="subsample needs seed as an integer from 0 up, got 'a'"):
         subsample(2, "a")
     with pytest.raises(UsageError, match="the reducer pca cannot take these options"):
         load_model("pca[n=3]+pca")

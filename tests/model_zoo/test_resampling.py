@@ -19,7 +19,7 @@ PAIRS = [
 @pytest.fixture(params=PAIRS, ids=["1→32", "3→5", "32→1", "5→3"])
 def pair(request):
     """One of our layers and torch's, with the same weights in double precision."""
-    ours, theirs = (each.double() for each in request.param)
+    ours, theirs = (layer.double() for layer in request.param)
     theirs.load_state_dict(ours.state_dict())
     return ours, theirs
 
@@ -36,16 +36,16 @@ def values_and_gradients(layer, values):
     return [result, *torch.autograd.grad((weights * result.sin()).sum(), [values, *layer.parameters()])]
 
 
-def test_values_and_gradients_are_those_of_torchs_layers(pair):
+def test_values_and_gradients_equal_the_layers_of_torch(pair):
     ours, theirs = pair
     values = images(ours)
-    for found, expected in zip(
+    for result, expected in zip(
         values_and_gradients(ours, values), values_and_gradients(theirs, values), strict=True
     ):
-        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(result, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_gradients_are_those_of_finite_differences():
+def test_gradients_equal_finite_differences():
     layer = Upsampling(2, 1).double()
     assert torch.autograd.gradcheck(layer, (images(layer, n=1, height=2, width=3),))
 
@@ -53,22 +53,24 @@ def test_gradients_are_those_of_finite_differences():
 def test_layers_with_weights_of_their_own_are_computed_at_once(pair):
     ours, _ = pair
     values = torch.stack([images(ours).detach() for _ in range(3)])
-    parameters = {name: torch.randn(3, *each.shape).double() for name, each in ours.named_parameters()}
-    found = vmap(lambda own, each: functional_call(ours, own, (each,)))(parameters, values)
+    parameters = {
+        name: torch.randn(3, *parameter.shape).double() for name, parameter in ours.named_parameters()
+    }
+    results = vmap(lambda own, image: functional_call(ours, own, (image,)))(parameters, values)
     for index in range(3):
-        own = {name: each[index] for name, each in parameters.items()}
+        own = {name: values[index] for name, values in parameters.items()}
         torch.testing.assert_close(
-            found[index], functional_call(ours, own, (values[index],)), rtol=1e-12, atol=1e-12
+            results[index], functional_call(ours, own, (values[index],)), rtol=1e-12, atol=1e-12
         )
 
 
-def test_layers_are_in_the_precision_of_what_they_are_given(pair):
+def test_layers_compute_in_the_precision_of_their_input(pair):
     ours, theirs = pair
     values = images(ours).detach()
-    found = ours(values.bfloat16())
-    assert found.dtype == torch.bfloat16
+    result = ours(values.bfloat16())
+    assert result.dtype == torch.bfloat16
     # Eight bits, rounded a few times.
-    error = (found.double() - theirs(values)).abs().max()
+    error = (result.double() - theirs(values)).abs().max()
     assert 0 < error < 2**-6 * theirs(values).abs().max()
 
 
@@ -78,11 +80,11 @@ def test_only_the_convolutions_are_in_the_precision_asked_for():
     full = network(pixels, noise)
     convolve_in(network, torch.bfloat16)
     half = network(pixels, noise)
-    assert {each.dtype for each in half} == {torch.float32}
-    assert {each.dtype for each in network.parameters()} == {torch.float32}
-    for found, expected in zip(half, full, strict=True):
-        error = (found - expected).abs().max() / expected.abs().max()
+    assert {result.dtype for result in half} == {torch.float32}
+    assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
+    for result, expected in zip(half, full, strict=True):
+        error = (result - expected).abs().max() / expected.abs().max()
         assert 1e-6 < error < 2e-2
     convolve_in(network, torch.float32)
-    for found, expected in zip(network(pixels, noise), full, strict=True):
-        assert torch.equal(found, expected)
+    for result, expected in zip(network(pixels, noise), full, strict=True):
+        assert torch.equal(result, expected)

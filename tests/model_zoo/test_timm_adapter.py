@@ -12,7 +12,6 @@ from timm.data.transforms_factory import create_transform
 
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UnknownNameError, UsageError
-from neuroalign.model_zoo.adapters import timm as adapter
 from neuroalign.models.loading import load_model
 
 
@@ -32,9 +31,9 @@ def nowhere(monkeypatch, tmp_path):
 
 
 def by_hand(network, stimuli, forward):
-    """What timm itself computes, from a network and a function of both."""
+    """Compute latents with timm alone: a network, and a function of the network and the images."""
     transform = create_transform(**resolve_model_data_config(network), is_training=False)
-    images = torch.stack([transform(stimuli.open(each).convert("RGB")) for each in stimuli.ids])
+    images = torch.stack([transform(stimuli.open(name).convert("RGB")) for name in stimuli.ids])
     network.eval()
     with torch.no_grad():
         return forward(network, images).numpy()
@@ -96,22 +95,22 @@ def test_prefix_tokens(stimuli):
     assert everything.sizes["unit"] == 101 * 64
     with pytest.raises(UsageError, match="test_resnet has no class token; use pool=mean"):
         load_model("timm:test_resnet[weights=random,pool=token]")
-    with pytest.raises(ModelError, match="class token among them, not"):
+    with pytest.raises(ModelError, match="class token among them, got"):
         load_model("timm:test_vit@patch_embed[weights=random,pool=token]").latents(stimuli)
 
 
 def test_mean_of_patches_wherever_the_channels_are(stimuli):
     # Patches before the class token joins them, channels last; then a network with channels last.
     patches = by_hand(random_network("test_vit", 0), stimuli, lambda net, x: net.patch_embed(x))
-    found = load_model("timm:test_vit@patch_embed[weights=random,pool=mean]").latents(stimuli)
-    np.testing.assert_allclose(found.values, patches.reshape(6, -1, 64).mean(axis=1), atol=1e-5)
+    latents = load_model("timm:test_vit@patch_embed[weights=random,pool=mean]").latents(stimuli)
+    np.testing.assert_allclose(latents.values, patches.reshape(6, -1, 64).mean(axis=1), atol=1e-5)
     maps = by_hand(random_network("test_mambaout", 0), stimuli, lambda net, x: net.forward_features(x))
-    found = load_model("timm:test_mambaout@forward_features[weights=random,pool=mean]").latents(stimuli)
-    np.testing.assert_allclose(found.values, maps.mean(axis=(1, 2)), atol=1e-5)
+    latents = load_model("timm:test_mambaout@forward_features[weights=random,pool=mean]").latents(stimuli)
+    np.testing.assert_allclose(latents.values, maps.mean(axis=(1, 2)), atol=1e-5)
     first = torch.rand(2, 3, 5, 5)
-    for layout, last in ((first, True), (first.permute(0, 2, 3, 1), False)):
-        mean = adapter._mean_of_patches(layout, n_prefix=0, n_patches=None, channels_last=last)
-        torch.testing.assert_close(mean, first.mean((2, 3)))
+    for layout, name in ((first, "test_mambaout"), (first.permute(0, 2, 3, 1), "test_resnet")):
+        pool = load_model(f"timm:{name}[weights=random,pool=mean]").pool
+        torch.testing.assert_close(pool(layout), first.mean((2, 3)))
 
 
 def test_random_weights_follow_the_seed_and_leave_the_generator(stimuli):
@@ -157,7 +156,7 @@ def test_checkpoint_files(tmp_path, stimuli, suffix):
 def test_checkpoint_files_that_do_not_serve(tmp_path):
     with pytest.raises(
         UsageError,
-        match="weights must be random, a checkpoint file, or for some networks pretrained; there is no",
+        match="weights must be random, a checkpoint file, or for some networks pretrained; the file",
     ):
         load_model("timm:test_vit[weights=randon]")
     damaged = tmp_path / "damaged.safetensors"
@@ -240,7 +239,7 @@ def test_other_mistakes_are_explained():
         ModelError, match="timm has no pretrained weights of test_maxvit; use timm:test_maxvit"
     ):
         load_model("timm:test_maxvit")
-    with pytest.raises(UsageError, match="pool must be none, mean or token, not 'max'"):
+    with pytest.raises(UsageError, match="pool must be none, mean or token, got 'max'"):
         load_model("timm:test_resnet[weights=random,pool=max]")
     with pytest.raises(UsageError, match="seed= is for weights=random only"):
         load_model("timm:test_resnet[seed=1]")

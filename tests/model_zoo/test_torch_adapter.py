@@ -17,7 +17,7 @@ from neuroalign.models.loading import as_model
 
 
 class Small(nn.Module):
-    """A convolution whose output an in-place ReLU overwrites, and every kind of output."""
+    """A convolution with an output that an in-place ReLU overwrites, and every kind of output."""
 
     def __init__(self, channels=1):
         super().__init__()
@@ -37,7 +37,7 @@ class Small(nn.Module):
 
 
 class Returns(nn.Module):
-    """Returns what a function makes of the images."""
+    """Applies a function to the images."""
 
     def __init__(self, function):
         super().__init__()
@@ -63,7 +63,7 @@ def capture(module, batch, layers, **options):
     return captured
 
 
-def test_in_place_operations_do_not_corrupt_what_was_captured(batch):
+def test_in_place_operations_do_not_change_captured_outputs(batch):
     module = Small()
     captured = capture(module, batch, ["conv", "norm", "relu"])
     module.eval()
@@ -90,36 +90,36 @@ def test_several_layers_take_one_pass(batch):
     captured = list(extract(module, [batch, batch[:2]], ["conv", "head", "", "norm"]))
     # Three passes over one or two images find the axis that holds the images.
     assert len(passes) == 3 + 2
-    assert [len(each["norm"]) for each in captured] == [5, 2]
+    assert [len(outputs["norm"]) for outputs in captured] == [5, 2]
     torch.testing.assert_close(captured[0]["head"], captured[0][""])
 
 
 def n_hooks(module):
-    return sum(len(each._forward_hooks) for each in module.modules())
+    return sum(len(submodule._forward_hooks) for submodule in module.modules())
 
 
 def test_modes_and_hooks_are_as_before(batch):
     module = Small().train()
     module.norm.eval()
-    before = [each.training for each in module.modules()]
+    before = [submodule.training for submodule in module.modules()]
     running = module.norm.running_mean.clone()
     outputs = extract(module, [batch, batch], ["conv", "drop"])
     next(outputs)
     # Also while a caller holds an unfinished extraction.
-    assert [each.training for each in module.modules()] == before
+    assert [submodule.training for submodule in module.modules()] == before
     assert n_hooks(module) == 0
     list(outputs)
-    assert [each.training for each in module.modules()] == before
+    assert [submodule.training for submodule in module.modules()] == before
     assert torch.equal(module.norm.running_mean, running)
 
 
 def test_modes_and_hooks_are_as_before_after_an_error(batch):
     module = Small().train()
     module.norm.eval()
-    before = [each.training for each in module.modules()]
+    before = [submodule.training for submodule in module.modules()]
     with pytest.raises(ModelError, match=r"fails on a batch of shape \(5, 3, 8, 8\): RuntimeError"):
         capture(module, batch.repeat(1, 3, 1, 1), ["conv", "head"])
-    assert [each.training for each in module.modules()] == before
+    assert [submodule.training for submodule in module.modules()] == before
     assert n_hooks(module) == 0
     with pytest.raises(UnknownNameError):
         capture(module, batch, ["conv", "absent"])
@@ -165,7 +165,7 @@ def test_layers_with_several_outputs(batch):
     assert torch.equal(captured["recurrent"], captured["recurrent#0"])
     pair = nn.Sequential(nn.Conv2d(1, 2, 3), Returns(lambda x: (x, x + 1)))
     assert torch.equal(capture(pair, batch, ["1#1"])["1#1"], capture(pair, batch, ["0"])["0"] + 1)
-    with pytest.raises(ModelError, match="'1' is no single tensor but list; choose one of 1#0, 1#1"):
+    with pytest.raises(ModelError, match="'1' is not a single tensor but list; choose one of 1#0, 1#1"):
         capture(pair, batch, ["1"])
     with pytest.raises(ModelError, match="has no tensor '7'"):
         capture(module, batch, ["recurrent#7"])
@@ -173,13 +173,13 @@ def test_layers_with_several_outputs(batch):
         capture(module, batch, ["unused"])
     named = Returns(lambda x: {"logits": x.mean((2, 3)), "maps": x, "note": "text"})
     torch.testing.assert_close(capture(named, batch, ["#maps"])["#maps"], batch)
-    with pytest.raises(ModelError, match=r"the module's output is no single tensor .* #logits, #maps"):
+    with pytest.raises(ModelError, match=r"the module's output is not a single tensor .* #logits, #maps"):
         capture(named, batch, [""])
     one = Returns(lambda x: (x, None))
     torch.testing.assert_close(capture(one, batch, [""])[""], batch)
     with pytest.raises(ModelError, match="a single number for the whole batch"):
         capture(Returns(torch.mean), batch, [""])
-    with pytest.raises(ModelError, match="is no single tensor but str"):
+    with pytest.raises(ModelError, match="is not a single tensor but str"):
         capture(Returns(str), batch, [""])
 
 
@@ -262,7 +262,7 @@ def test_default_preprocessing(stimuli):
     np.testing.assert_allclose(colour, expected, atol=1e-6)
 
 
-def test_preprocess_of_ones_own(stimuli):
+def test_preprocess_function_of_the_user(stimuli):
     compose = transforms.Compose([transforms.CenterCrop(4), transforms.ToTensor()])
     latents = as_model(Returns(lambda x: x), preprocess=compose, channels=1, batch_size=5).latents(stimuli)
     np.testing.assert_allclose(latents.values, stimuli.pixels()[:, 2:6, 2:6].reshape(23, -1), atol=1e-6)
@@ -299,7 +299,7 @@ def test_fingerprint(stimuli):
         make(preprocess=transforms.Compose([transforms.Resize(6), transforms.ToTensor()])),
         make(preprocess=transforms.Compose([transforms.Resize(7), transforms.ToTensor()])),
     ]
-    fingerprints = [each.fingerprint for each in different]
+    fingerprints = [model.fingerprint for model in different]
     assert None not in fingerprints
     assert len(set(fingerprints)) == len(different)
     assert make().fingerprint == fingerprints[0]
@@ -354,7 +354,7 @@ def test_mistakes_are_explained(stimuli):
         as_model(Small(), preprocess=transforms.ToTensor(), image_size=8)
     with pytest.raises(UsageError, match="layer= is empty"):
         as_model(Small(), layer=[])
-    with pytest.raises(UsageError, match="pool must be none or mean, not 'max'"):
+    with pytest.raises(UsageError, match="pool must be none or mean, got 'max'"):
         as_model(Small(), pool="max")
     with pytest.raises(UsageError, match="mean must be one number, or one for each of the 3 channels"):
         as_model(Small(3), mean=[0.5, 0.5])
@@ -364,7 +364,7 @@ def test_mistakes_are_explained(stimuli):
         as_model(Small()).latents(stimuli)
     with pytest.raises(ModelError, match="preprocess fails on the image of stimulus '0': KeyError"):
         as_model(Small(), preprocess=lambda image: {}["x"]).latents(stimuli)
-    with pytest.raises(ModelError, match=r"of shape \(channels, height, width\), not \(8, 8\)"):
+    with pytest.raises(ModelError, match=r"of shape \(channels, height, width\), got \(8, 8\)"):
         as_model(Small(), preprocess=lambda image: np.asarray(image), channels=1).latents(stimuli)
     with pytest.raises(MissingImagesError):
         as_model(Small()).latents(StimulusSet("bare", stimuli.table))

@@ -1,4 +1,4 @@
-"""VAEs, autoencoders and classifiers: what they are after a few steps, their latents and images, the commands."""
+"""Tests of VAEs, autoencoders and classifiers: training of a few steps, latents, images, and commands."""
 
 import json
 import signal
@@ -23,7 +23,7 @@ from neuroalign.model_zoo.training.loop.runner import train
 from neuroalign.model_zoo.training.loop.trainer import Interrupted, checkpoint_path, train_instance
 from neuroalign.model_zoo.vae import VAE, VAEModel, VAERecipe
 from neuroalign.models.loading import load_model
-from neuroalign.models.model import Model
+from neuroalign.models.model import Decodes, Model
 from neuroalign.models.traversals import latent_traversals
 
 SMALL = {"n_latents": 3, "image_size": 32, "steps": 12, "batch_size": 4, "warmup": 0}
@@ -67,7 +67,7 @@ def trained(images, tmp_path_factory):
 # --- the same numbers as when this was written ---
 
 
-#: Latents and part of a row of the reconstruction of the first image, and what the record says.
+#: Latents and part of a row of the reconstruction of the first image, and the final numbers in the record.
 GOLDEN = {
     "beta_vae": {
         "latents": [-0.072517, -0.012784, -0.038308],
@@ -124,13 +124,13 @@ def test_golden(family, trained, stimuli):
 
 
 @pytest.mark.parametrize("family", RECIPES)
-def test_latents_are_what_the_network_computes(family, trained, stimuli):
+def test_latents_equal_the_outputs_of_the_encoder(family, trained, stimuli):
     model = MODELS[family](trained[family])
     assert isinstance(model, Model)
     assert model.identifier.startswith(f"{family}[")
     latents = model.latents(stimuli)
     with torch.no_grad():
-        outputs = model._network().encoder(torch.from_numpy(stimuli.pixels())[:, None])
+        outputs = model.network().encoder(torch.from_numpy(stimuli.pixels())[:, None])
     np.testing.assert_allclose(latents.values, outputs[:, :3].numpy(), atol=1e-5)
     assert latents.attrs["trained_on"] == "blocks"
     assert ("kl" in latents.coords) == (family in ("beta_vae", "vae"))
@@ -140,7 +140,7 @@ def test_latents_are_what_the_network_computes(family, trained, stimuli):
 def test_units_without_a_prior_are_informative_unless_exactly_constant(family, trained, stimuli):
     model = MODELS[family](trained[family])
     with torch.no_grad():
-        model._network().encoder.output.weight[1] = 0
+        model.network().encoder.output.weight[1] = 0
     latents = model.latents(stimuli)
     assert latents["informative"].values.tolist() == [True, False, True]
 
@@ -151,7 +151,7 @@ def test_autoencoders_decode_grey_values(trained, stimuli):
     images = model.decode(latents)
     assert images.shape == (10, 32, 32)
     with torch.no_grad():
-        logits, _ = model._network()(torch.from_numpy(stimuli.pixels())[:, None])
+        logits, _ = model.network()(torch.from_numpy(stimuli.pixels())[:, None])
     np.testing.assert_allclose(images, torch.sigmoid(logits)[:, 0].numpy(), atol=1e-5)
     error = ((images - stimuli.pixels()) ** 2).sum(axis=(1, 2)).mean()
     assert error == pytest.approx(trained["autoencoder"].record["final"]["squared_error"], rel=1e-5)
@@ -159,12 +159,12 @@ def test_autoencoders_decode_grey_values(trained, stimuli):
 
 def test_classifiers_cannot_decode(trained, stimuli):
     model = ClassifierModel(trained["classifier"])
-    assert not hasattr(model, "decode")
+    assert not isinstance(model, Decodes)
     with pytest.raises(ModelError, match=r"classifier\[.*\] cannot decode"):
         latent_traversals(model, stimuli)
 
 
-def test_weights_of_one_family_are_not_those_of_another(trained):
+def test_weights_of_another_family_are_refused(trained):
     with pytest.raises(ModelError, match="of the family vae; expected format 1 of autoencoder"):
         AutoencoderModel(trained["vae"].path)
 
@@ -200,8 +200,8 @@ def test_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(family, t
     assert resumed.path.read_bytes() == trained[family].path.read_bytes()
     assert resumed.record["final"] == trained[family].record["final"]
     logs = [
-        json.loads(log_path(each, recipe).read_text())["entries"]
-        for each in (tmp_path, trained[family].path.parent)
+        json.loads(log_path(folder, recipe).read_text())["entries"]
+        for folder in (tmp_path, trained[family].path.parent)
     ]
     for entry in (*logs[0], *logs[1]):
         del entry["seconds"], entry["images_per_second"]
@@ -254,7 +254,9 @@ def test_killed_processes_end_with_the_weights_of_an_undisturbed_one(tmp_path):
     assert n_killed > 0
     subprocess.run([*command, str(folder), "150"], check=True)
     for family in RECIPES:
-        [whole], [resumed] = ((each / family).glob("*.safetensors") for each in (tmp_path / "whole", folder))
+        [whole], [resumed] = (
+            (place / family).glob("*.safetensors") for place in (tmp_path / "whole", folder)
+        )
         assert resumed.read_bytes() == whole.read_bytes()
 
 
@@ -336,6 +338,6 @@ def test_trained_on_a_folder_and_scored(family, dataset, tmp_path, capsys):
     assert reported in printed.splitlines()[0]
     assert run_cli(["score", family, str(folder), "--benchmark", "alignment", "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)["scores"]
-    assert [each["model"].split("[")[0] for each in scores] == [family, family]
-    assert all("trained_on=toy" in each["model"] for each in scores)
-    assert all(np.isfinite(each["value"]) for each in scores)
+    assert [result["model"].split("[")[0] for result in scores] == [family, family]
+    assert all("trained_on=toy" in result["model"] for result in scores)
+    assert all(np.isfinite(result["value"]) for result in scores)

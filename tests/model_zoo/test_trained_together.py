@@ -1,4 +1,4 @@
-"""Instances that are trained as one batched network: the same as alone, whatever happens to their company."""
+"""Tests of instances that are trained as one batched network, compared with instances that are trained alone."""
 
 import json
 import signal
@@ -73,7 +73,7 @@ def bytes_of(outcomes):
 
 
 def assert_close(outcome, other, atol):
-    weights, others = (load(each.trained.path.read_bytes()) for each in (outcome, other))
+    weights, others = (load(ended.trained.path.read_bytes()) for ended in (outcome, other))
     assert weights.keys() == others.keys()
     for name, value in weights.items():
         np.testing.assert_allclose(value, others[name], atol=atol)
@@ -83,29 +83,29 @@ def assert_close(outcome, other, atol):
 
 
 @pytest.mark.parametrize("family", RECIPES)
-def test_steps_are_those_of_each_instance_alone(family, images):
+def test_steps_together_equal_the_steps_of_each_instance_alone(family, images):
     pixels = torch.from_numpy(images.pixels).double()
 
     def prepare(recipes):
         networks = [build(lambda r=r: r.network(10), seed=r.seed).double() for r in recipes]
-        return [each.objective(pixels) for each in recipes], networks
+        return [recipe.objective(pixels) for recipe in recipes], networks
 
     # Double precision is slow, so only a few images.
-    recipes = [type(each)(**{**each.to_mapping(), "batch_size": 2}) for each in RECIPES[family]]
-    together, alone = Together(*prepare(recipes)), [Alone(*prepare([each])) for each in recipes]
+    recipes = [type(recipe)(**{**recipe.to_mapping(), "batch_size": 2}) for recipe in RECIPES[family]]
+    together, alone = Together(*prepare(recipes)), [Alone(*prepare([recipe])) for recipe in recipes]
     # Each is at a step of its own.
     for first in range(2):
         steps = [first, first + 2, first + 5]
-        for each, step in zip(alone, steps, strict=True):
-            each.load(0, each.state(0), step)
+        for single, step in zip(alone, steps, strict=True):
+            single.load(0, single.state(0), step)
         values, means = together.step(steps)
-        for index, each in enumerate(alone):
-            [value], mean = each.step([steps[index]])
+        for index, single in enumerate(alone):
+            [value], mean = single.step([steps[index]])
             torch.testing.assert_close(values[index], value, rtol=1e-9, atol=1e-9)
             for name, [expected] in mean.items():
                 torch.testing.assert_close(means[name][index], expected, rtol=1e-9, atol=1e-9)
-    for index, each in enumerate(alone):
-        expected = each.state(0)
+    for index, single in enumerate(alone):
+        expected = single.state(0)
         for name, value in together.state(index).items():
             torch.testing.assert_close(value, expected[name], rtol=1e-6, atol=1e-9)
         for name, parameter in together.networks[index].named_parameters():
@@ -113,7 +113,7 @@ def test_steps_are_those_of_each_instance_alone(family, images):
 
 
 @pytest.mark.parametrize("family", RECIPES)
-def test_instances_end_as_if_each_had_been_alone(family, images, tmp_path):
+def test_instances_end_with_the_weights_that_they_have_alone(family, images, tmp_path):
     recipes = RECIPES[family]
     outcomes = train_together(recipes, images, tmp_path / "together")
     assert [outcome.recipe for outcome in outcomes] == recipes
@@ -127,9 +127,9 @@ def test_instances_end_as_if_each_had_been_alone(family, images, tmp_path):
         assert record["steps"] == expected["steps"]
         assert (record["trained_together"], expected["trained_together"]) == (3, 1)
         assert record["device"] == expected["device"] == "cpu"
-        logs = [json.loads(log_path(tmp_path / each, recipe).read_text()) for each in ("together", "alone")]
+        logs = [json.loads(log_path(tmp_path / name, recipe).read_text()) for name in ("together", "alone")]
         assert logs[0]["recipe"] == logs[1]["recipe"] == recipe.to_mapping()
-        for entry, other in zip(*(each["entries"] for each in logs), strict=True):
+        for entry, other in zip(*(log["entries"] for log in logs), strict=True):
             assert entry.keys() == other.keys()
             for name in entry.keys() - {"seconds", "images_per_second"}:
                 assert entry[name] == pytest.approx(other[name], rel=1e-3, abs=1e-3)
@@ -138,7 +138,7 @@ def test_instances_end_as_if_each_had_been_alone(family, images, tmp_path):
 
 def test_each_classifier_stops_early_by_itself(images, tmp_path, monkeypatch):
     losses = {0: [5.0, 2.0, 4.0, 3.0], 1: [5.0, 4.0, 3.0, 2.0, 1.0]}
-    given = {seed: iter(each) for seed, each in losses.items()}
+    given = {seed: iter(values) for seed, values in losses.items()}
     monkeypatch.setattr(
         ClassifierObjective, "validate", lambda self, _: (next(given[self.recipe.seed], 9.0), {})
     )
@@ -191,7 +191,7 @@ def test_interrupted_runs_end_with_the_weights_of_uninterrupted_ones(family, sti
             if next(left, None) is None:
                 stop.set()
 
-        unfinished = [each for each in recipes if not (folder / f"{stem(each)}.json").exists()]
+        unfinished = [recipe for recipe in recipes if not (folder / f"{stem(recipe)}.json").exists()]
         with pytest.raises(Interrupted):
             train_together(
                 unfinished,
@@ -204,8 +204,8 @@ def test_interrupted_runs_end_with_the_weights_of_uninterrupted_ones(family, sti
     assert len(list(folder.glob("*.json"))) == 1
     resumed = train(recipes, stimuli, folder, together=3)
     assert bytes_of(resumed) == bytes_of(whole)
-    assert [each.trained.record["final"] for each in resumed] == [
-        each.trained.record["final"] for each in whole
+    assert [outcome.trained.record["final"] for outcome in resumed] == [
+        outcome.trained.record["final"] for outcome in whole
     ]
     assert list((folder / "checkpoints").iterdir()) == []
 
@@ -280,8 +280,8 @@ def test_killed_processes_end_with_the_weights_of_an_undisturbed_one(tmp_path):
 
 def groups_of(recipes, folder, images, **options):
     options = {"device": "cpu", "together": 3, "jobs": 1, **options}
-    found = group(recipes, options.pop("finished", ()), {32: images, 64: images}, folder, **options)
-    return [[recipes.index(each) for each in one.recipes] for one in found]
+    groups = group(recipes, options.pop("finished", ()), {32: images, 64: images}, folder, **options)
+    return [[recipes.index(recipe) for recipe in one.recipes] for one in groups]
 
 
 def test_groups_are_of_networks_of_one_shape_and_batches_of_one_size(images, tmp_path):
@@ -304,7 +304,7 @@ def test_groups_are_of_networks_of_one_shape_and_batches_of_one_size(images, tmp
 def test_groups_are_of_equal_size_and_as_many_as_jobs(images, tmp_path):
     recipes = [VAERecipe(**SMALL, seed=seed) for seed in range(8)]
     sizes = {
-        (together, jobs): [len(each) for each in groups_of(recipes, tmp_path, images, **options)]
+        (together, jobs): [len(members) for members in groups_of(recipes, tmp_path, images, **options)]
         for together, jobs in ((3, 1), (8, 1), (8, 2), (None, 1), (100, 16))
         for options in [{"together": together, "jobs": jobs}]
     }
@@ -326,10 +326,10 @@ def test_those_who_began_together_go_on_together(images, tmp_path):
     with pytest.raises(Interrupted):
         train_together(begun, images, tmp_path, stop=stop)
     assert groups_of(recipes, tmp_path, images, together=1) == [[1, 3], [0], [2], [4]]
-    # Others of the same name are not those who began.
+    # Instances of the same name with other settings do not continue from the checkpoint.
     longer = [VAERecipe(**SMALL, seed=seed, steps=7) for seed in range(5)]
     assert groups_of(longer, tmp_path, images, together=5) == [[0, 1, 2, 3, 4]]
-    # A checkpoint of whom nobody is left to train is a leftover.
+    # A checkpoint of finished instances is deleted.
     assert groups_of(recipes, tmp_path, images, together=1, finished=begun) == [[0], [2], [4]]
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
@@ -347,7 +347,7 @@ def test_unfinished_runs_of_another_recipe_are_replaced_only_when_asked_to(stimu
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
 
-def test_damaged_checkpoint_is_reported_and_all_start_anew(stimuli, tmp_path):
+def test_damaged_checkpoint_is_reported_and_all_instances_start_again(stimuli, tmp_path):
     whole = train(THREE, stimuli, tmp_path / "whole", together=3)
     path = checkpoint_path(tmp_path / "damaged", *THREE)
     path.parent.mkdir(parents=True)
@@ -361,14 +361,14 @@ def test_groups_in_processes_are_the_same(stimuli, tmp_path):
     recipes = [VAERecipe(**SMALL, seed=seed, steps=4) for seed in range(4)]
     one, two = (train(recipes, stimuli, tmp_path / str(jobs), together=2, jobs=jobs) for jobs in (1, 2))
     assert bytes_of(one) == bytes_of(two)
-    assert {each.trained.record["trained_together"] for each in two} == {2}
+    assert {outcome.trained.record["trained_together"] for outcome in two} == {2}
 
 
 # --- devices ---
 
 
 def test_devices_that_are_not_there():
-    with pytest.raises(UsageError, match="device must be one of auto, cpu, cuda, mps, not 'gpu'"):
+    with pytest.raises(UsageError, match="device must be one of auto, cpu, cuda, mps, got 'gpu'"):
         choose_device("gpu")
     if not torch.cuda.is_available():
         with pytest.raises(UsageError, match=r"torch finds no cuda device here; there is .*cpu"):
@@ -394,7 +394,7 @@ def test_as_many_as_half_of_the_memory_holds(monkeypatch):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpu_gives_what_the_cpu_gives(images, tmp_path):
+def test_gpu_and_cpu_give_the_same_weights(images, tmp_path):
     on_cpu = train_together(THREE, images, tmp_path / "cpu")
     on_gpu = train_together(THREE, images, tmp_path / "gpu", device="cuda")
     for one, other in zip(on_cpu, on_gpu, strict=True):
@@ -421,14 +421,14 @@ def test_command_trains_together_and_says_so(faces, tmp_path):
     result = CliRunner().invoke(train_command, ["beta_vae", faces, *settings, "--seeds", "3", *where])
     assert result.exit_code == 0, result.output
     instances = json.loads(result.stdout)["instances"]
-    assert sorted(each["trained_together"] for each in instances) == [1, 2, 2]
-    assert {each["device"] for each in instances} == {"cpu"}
+    assert sorted(instance["trained_together"] for instance in instances) == [1, 2, 2]
+    assert {instance["device"] for instance in instances} == {"cpu"}
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--together", "0"], "--together must be a positive number, not 0"),
+        (["--together", "0"], "--together must be a positive number, got 0"),
         pytest.param(
             ["--device", "cuda"],
             "torch finds no cuda device here",

@@ -48,7 +48,7 @@ def images(stimuli):
 
 def test_sweep_is_the_product_of_the_choices():
     recipes = sweep(BetaVAERecipe, {"beta": [1, 2.5], "seed": [0, 7], "steps": 5})
-    assert [(each.beta, each.seed, each.steps) for each in recipes] == [
+    assert [(recipe.beta, recipe.seed, recipe.steps) for recipe in recipes] == [
         (1, 0, 5),
         (1, 7, 5),
         (2.5, 0, 5),
@@ -147,7 +147,7 @@ def test_training_learns(tmp_path):
 
 
 @pytest.mark.slow
-def test_same_seed_same_bytes_whatever_the_jobs(stimuli, tmp_path):
+def test_same_seed_gives_the_same_bytes_for_any_number_of_jobs(stimuli, tmp_path):
     recipes = sweep(BetaVAERecipe, {**SMALL, "beta": [1, 4], "seed": [0, 1]})
     one = train(recipes, stimuli, tmp_path / "one")
     four = train(recipes, stimuli, tmp_path / "four", jobs=4)
@@ -179,7 +179,7 @@ def test_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(images, t
     assert resumed.record["final"] == whole.record["final"]
     assert not checkpoint_path(folder, recipe).exists()
     logs = [
-        json.loads(log_path(each, recipe).read_text())["entries"] for each in (folder, tmp_path / "whole")
+        json.loads(log_path(place, recipe).read_text())["entries"] for place in (folder, tmp_path / "whole")
     ]
     for entry in (*logs[0], *logs[1]):
         del entry["seconds"], entry["images_per_second"]
@@ -207,7 +207,7 @@ def test_killed_run_goes_on_from_its_last_checkpoint(images, tmp_path):
     assert resumed.path.read_bytes() == whole.path.read_bytes()
 
 
-def test_damaged_checkpoint_is_reported_and_training_starts_anew(images, tmp_path):
+def test_damaged_checkpoint_is_reported_and_training_starts_again(images, tmp_path):
     recipe = BetaVAERecipe(**SMALL)
     whole = train_instance(recipe, images, tmp_path / "whole").trained
     path = checkpoint_path(tmp_path / "damaged", recipe)
@@ -225,7 +225,7 @@ def test_checkpoint_of_other_images_is_not_resumed(images, tmp_path):
     with pytest.raises(Interrupted):
         train_instance(recipe, images, tmp_path, stop=stop)
     other = TrainingImages("other", "another hash", images.pixels)
-    with pytest.warns(NeuroalignWarning, match="of another recipe or other images"):
+    with pytest.warns(NeuroalignWarning, match="has another recipe or other images"):
         train_instance(recipe, other, tmp_path)
 
 
@@ -239,7 +239,7 @@ def test_divergence_stops_one_instance_and_leaves_the_rest(stimuli, tmp_path):
     assert [outcome.failure is None for outcome in outcomes] == [True, False, True]
     assert "diverged at step" in outcomes[1].failure
     assert "try a learning rate below 1e+06" in outcomes[1].failure
-    assert [each.recipe.beta for each in find_trained(tmp_path, BetaVAERecipe)] == [1, 3]
+    assert [trained.recipe.beta for trained in find_trained(tmp_path, BetaVAERecipe)] == [1, 3]
     log = json.loads(log_path(tmp_path, recipes[1]).read_text())
     assert log["stopped"] == outcomes[1].failure
 
@@ -298,7 +298,7 @@ def test_mirrored_sets_are_trained_on_mirrored_images(dataset, tmp_path):
     settings = {**SMALL, "steps": 2}
     [outcome] = train([BetaVAERecipe(**settings)], stimuli, tmp_path / "set")
     training = stimuli.table.index[stimuli.table["training"]]
-    pixels = np.stack([np.asarray(stimuli.open(each).resize((32, 32), 3)) for each in training]) / np.float32(
+    pixels = np.stack([np.asarray(stimuli.open(name).resize((32, 32), 3)) for name in training]) / np.float32(
         255
     )
     mirrored = TrainingImages("toy", "h", np.ascontiguousarray(pixels[:, :, ::-1], dtype=np.float32))
@@ -362,14 +362,14 @@ def test_command_trains_on_a_folder_of_images(picture_folder, neuroalign_home):
     )
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
-    assert [each["instance"] for each in document["instances"]] == [
+    assert [instance["instance"] for instance in document["instances"]] == [
         f"beta_vae[beta={beta},n_latents=3,image_size=32,seed={seed}]" for beta in (1, 2) for seed in (0, 1)
     ]
     folder = neuroalign_home / "models" / "beta_vae" / "My-faces"
     assert document["folder"] == str(folder)
     assert len(list(folder.glob("*.safetensors"))) == 4
     assert document["failures"] == []
-    assert all(each["stimulus_set"]["n_images"] == 6 for each in document["instances"])
+    assert all(instance["stimulus_set"]["n_images"] == 6 for instance in document["instances"])
 
 
 def test_command_trains_on_an_archive_as_on_its_folder(picture_folder, tmp_path):
@@ -381,9 +381,9 @@ def test_command_trains_on_an_archive_as_on_its_folder(picture_folder, tmp_path)
         result = CliRunner().invoke(train_command, arguments)
         assert result.exit_code == 0, result.output
         assert "beta_vae[beta=4,n_latents=3,image_size=32,seed=0]" in result.stdout
-    [a], [b] = ((tmp_path / each).glob("*.safetensors") for each in "ab")
+    [a], [b] = ((tmp_path / name).glob("*.safetensors") for name in "ab")
     assert a.read_bytes() == b.read_bytes()
-    records = [read_trained(each, BetaVAERecipe) for each in (a, b)]
+    records = [read_trained(path, BetaVAERecipe) for path in (a, b)]
     assert records[0].stimulus_set_hash == records[1].stimulus_set_hash
 
 
@@ -402,9 +402,9 @@ def test_command_reports_divergence_and_exits_with_1(picture_folder):
         (["beta_vae", ".", "--grid", "papers"], "did you mean paper"),
         (["classifier", ".", "--set", "beta=4"], "no setting of classifier is called 'beta'"),
         (["beta_vae", ".", "--set", "bta=4"], "did you mean beta"),
-        (["beta_vae", ".", "--set", "beta"], "--set takes KEY=VALUE"),
-        (["beta_vae", ".", "--seeds", "x"], "--seeds takes how many"),
-        (["beta_vae", ".", "--seeds", "0"], "--seeds takes how many"),
+        (["beta_vae", ".", "--set", "beta"], "--set must be KEY=VALUE"),
+        (["beta_vae", ".", "--seeds", "x"], "--seeds must be a number of seeds"),
+        (["beta_vae", ".", "--seeds", "0"], "--seeds must be a number of seeds"),
         (["beta_vae", ".", "--jobs", "0"], "--jobs must be a positive number"),
         (["beta_vae", "no-such-dataset"], "no dataset is called 'no-such-dataset'"),
         (["beta_vae", "EMPTY"], "holds no images"),
@@ -412,7 +412,7 @@ def test_command_reports_divergence_and_exits_with_1(picture_folder):
 )
 def test_wrong_calls_are_one_line_and_exit_with_2(arguments, message, capsys, tmp_path):
     (tmp_path / "empty").mkdir()
-    arguments = [str(tmp_path / "empty") if each == "EMPTY" else each for each in arguments]
+    arguments = [str(tmp_path / "empty") if argument == "EMPTY" else argument for argument in arguments]
     assert run_cli(["train", *arguments]) == 2
     printed = capsys.readouterr().err
     assert message in printed

@@ -1,4 +1,4 @@
-"""The classifier's images: which shifts there are, what comes in at the edge, and the split of each face."""
+"""Tests of the images of classifiers: shifts, edges, and the parts of each face."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def test_every_pair_of_shifts_from_two_pixels_back_to_two_on():
     translations = Translations(spot)
     assert len(translations) == 25
     images = translations.take(np.arange(25))
-    places = [tuple(int(each) for each in np.argwhere(image)[0]) for image in images]
+    places = [tuple(int(place) for place in np.argwhere(image)[0]) for image in images]
     assert places == [(4 + down, 4 + right) for down in SHIFTS for right in SHIFTS]
     assert (images.sum(axis=(1, 2)) == 1).all()
 
@@ -53,7 +53,7 @@ def test_split_is_disjoint_covers_all_and_has_every_face_in_every_part(n_faces):
 
 def test_split_is_eighty_ten_ten():
     parts = split(2100, seed=3)
-    assert [len(each) for each in (parts.training, parts.validation, parts.test)] == [42_000, 5_250, 5_250]
+    assert [len(part) for part in (parts.training, parts.validation, parts.test)] == [42_000, 5_250, 5_250]
     # Each of the 25 shifts is for training about equally often, and no two faces need be alike.
     often = np.bincount(parts.training % 25, minlength=25)
     assert np.abs(often - 0.8 * 2100).max() < 5 * np.sqrt(2100 * 0.8 * 0.2)

@@ -16,9 +16,9 @@ from neuroalign.cli import run
 from neuroalign.datasets.folder import write_folder
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, NeuroalignWarning, UnknownNameError, UsageError
-from neuroalign.model_zoo import vgg_face
 from neuroalign.model_zoo.adapters.weights import hash_file
 from neuroalign.model_zoo.neurons import NeuronModel
+from neuroalign.model_zoo.vgg import weights as vgg_weights
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.loading import load_model
 from neuroalign.models.model import ModelFamily
@@ -26,25 +26,27 @@ from neuroalign.models.model import ModelFamily
 # A VGG-16 with all its layers, but few channels and classes.
 CHANNELS = (4, 4, "M", 5, 5, "M", 6, 6, 6, "M", 7, 7, 7, "M", 8, 8, 8, "M")
 N_CLASSES = 3
-CONVOLUTIONS = vgg_face._NAMES
+CONVOLUTIONS = vgg_weights.CONVOLUTIONS
 
 
 @pytest.fixture
 def small(monkeypatch):
     """Let the network be small; return its weights by their original names, without dots."""
-    monkeypatch.setattr(vgg_face, "N_CLASSES", N_CLASSES)
-    monkeypatch.setattr(vgg_face, "_empty", lambda: VGG(CHANNELS, num_classes=N_CLASSES, mlp_ratio=0.005))
-    for kept in (vgg_face._drawn, vgg_face._loaded, hash_file):
+    monkeypatch.setattr(vgg_weights, "N_CLASSES", N_CLASSES)
+    monkeypatch.setattr(
+        vgg_weights, "empty_network", lambda: VGG(CHANNELS, num_classes=N_CLASSES, mlp_ratio=0.005)
+    )
+    for kept in (vgg_weights.random_network, vgg_weights.read_network, hash_file):
         kept.cache_clear()
     yield original_weights(seed=1)
-    for kept in (vgg_face._drawn, vgg_face._loaded):
+    for kept in (vgg_weights.random_network, vgg_weights.read_network):
         kept.cache_clear()
 
 
 def original_weights(seed):
     rng = torch.Generator().manual_seed(seed)
     weights, before = {}, 3
-    for name, channels in zip(CONVOLUTIONS, [each for each in CHANNELS if each != "M"], strict=True):
+    for name, channels in zip(CONVOLUTIONS, [channel for channel in CHANNELS if channel != "M"], strict=True):
         shape = (channels, before, 3, 3)
         weights[f"conv{name}.weight"] = torch.randn(shape, generator=rng) * np.sqrt(2 / (9 * before))
         weights[f"conv{name}.bias"] = torch.randn(channels, generator=rng) * 0.1
@@ -56,7 +58,7 @@ def original_weights(seed):
 
 
 def renamed(weights, style):
-    """The same weights as another program names and shapes them."""
+    """Return the weights with the names and shapes of another program."""
     if style == "original":
         return weights
     if style == "underscores":
@@ -66,7 +68,7 @@ def renamed(weights, style):
         "torchvision": {"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"},
         "timm": {"fc6": "pre_logits.fc1", "fc7": "pre_logits.fc2", "fc8": "head.fc"},
     }[style]
-    found = {}
+    state = {}
     for name, value in weights.items():
         layer, kind = name.split(".")
         if style == "timm" and name == "fc6.weight":
@@ -74,15 +76,15 @@ def renamed(weights, style):
         if style == "timm" and name == "fc7.weight":
             value = value[:, :, None, None]
         layer = heads.get(layer) or f"features.{indices[layer.removeprefix('conv')]}"
-        found[f"{layer}.{kind}"] = value.contiguous()
-    return found
+        state[f"{layer}.{kind}"] = value.contiguous()
+    return state
 
 
 def by_hand(weights, stimuli, *, order="bgr"):
-    """What the network computes, written out: preprocessing, convolutions, two hidden layers."""
+    """Compute the latents step by step: preprocessing, convolutions, two hidden layers."""
     images = []
-    for each in stimuli.ids:
-        image = stimuli.open(each).convert("RGB").resize((224, 224), Image.Resampling.BICUBIC)
+    for name in stimuli.ids:
+        image = stimuli.open(name).convert("RGB").resize((224, 224), Image.Resampling.BICUBIC)
         pixels = np.asarray(image, dtype=np.float64) - [129.1863, 104.7624, 93.5940]
         images.append(pixels[:, :, ::-1] if order == "bgr" else pixels)
     x = torch.from_numpy(np.stack(images).transpose(0, 3, 1, 2).astype(np.float32))
@@ -158,13 +160,13 @@ def test_names_and_shapes_of_the_network_of_full_size():
         ours = timm.create_model("vgg16", num_classes=2622).state_dict()
         theirs = torchvision.models.vgg16(num_classes=2622).state_dict()
     shapes = {name: tuple(value.shape) for name, value in ours.items()}
-    found = vgg_face.name_as_timm(theirs, shapes)
-    assert {name: tuple(value.shape) for name, value in found.items()} == shapes
+    state = vgg_weights.name_as_timm(theirs, shapes)
+    assert {name: tuple(value.shape) for name, value in state.items()} == shapes
     assert sum(value.numel() for value in ours.values()) == 145_002_878
-    assert len(vgg_face._LAYERS) == 2 * 13 + 2 * 3
-    assert {f"{layer}.{kind}" for layer in vgg_face._LAYERS.values() for kind in ("weight", "bias")} == set(
-        ours
-    )
+    for convolution in ("conv", "conv_"):
+        layers = [*(f"{convolution}{name}" for name in CONVOLUTIONS), "fc6", "fc7", "fc8"]
+        original = {f"{layer}.{kind}": torch.zeros(1) for layer in layers for kind in ("weight", "bias")}
+        assert set(vgg_weights.name_as_timm(original, {})) == set(ours)
 
 
 def test_random_weights_are_named_and_follow_their_seed(small, stimuli):
@@ -204,22 +206,22 @@ def test_other_layers(small, stimuli):
         load_model("vgg_face[weights=random,layer=features.99]")
 
 
-def test_families_are_those_of_the_paper(small):
+def test_families_have_the_instances_of_the_paper(small):
     pca, raw = load_model("vgg_face_pca[weights=random]"), load_model("vgg_face_raw[weights=random]")
     assert pca.identifier == "vgg_face_pca[weights=random,weights_seed=0]"
-    assert [each["n"] for each in pca.grid()] == list(range(10, 51))
+    assert [options["n"] for options in pca.grid()] == list(range(10, 51))
     assert pca.instances()[3].identifier == "vgg_face_pca[n=13,weights=random,weights_seed=0]"
-    sizes = sorted({each["n"] for each in raw.grid()})
+    sizes = sorted({options["n"] for options in raw.grid()})
     assert len(sizes) == 5
     assert 10 <= sizes[0] <= sizes[-1] <= 50
     assert raw.grid() == [{"n": n, "seed": seed} for n in sizes for seed in range(10)]
     first = raw.instances()[0].identifier
     assert first == f"vgg_face_raw[n={sizes[0]},seed=0,weights=random,weights_seed=0]"
-    for each in (pca, raw):
-        names = [instance.identifier for instance in each.instances()]
+    for family in (pca, raw):
+        names = [instance.identifier for instance in family.instances()]
         assert len(set(names)) == len(names)
         assert [load_model(name).identifier for name in (names[0], names[-1])] == [names[0], names[-1]]
-        assert len({instance.fingerprint for instance in each.instances()}) == len(names)
+        assert len({instance.fingerprint for instance in family.instances()}) == len(names)
 
 
 def test_reductions_are_of_the_last_hidden_layer(small, dataset):
@@ -299,7 +301,7 @@ def test_files_that_do_not_serve(small, tmp_path):
     refused({"code": torch.nn.Linear(2, 2)}, "holds nothing but weights")
     refused({**right, "epoch": 3}, "wrong.pth holds more than weights: epoch")
     lacking = {name: value for name, value in right.items() if name != "features.5.bias"}
-    refused(lacking, r"are not those of VGG-Face: it lacks features\.5\.bias$")
+    refused(lacking, r"do not fit VGG-Face: it lacks features\.5\.bias$")
     refused({**right, "extra": torch.zeros(2)}, "it has too many extra$")
     refused({**right, "features.0.bias": torch.zeros(5)}, r"of another shape are features\.0\.bias$")
     refused(
@@ -314,7 +316,7 @@ def test_files_that_do_not_serve(small, tmp_path):
     (tmp_path / "VGG_FACE.t7").write_bytes(b"\x04\x00\x00\x00lua")
     with pytest.raises(ModelError, match=r"cannot read weights from .*VGG_FACE\.t7 .* expected safetensors"):
         load_model("vgg_face", weights=str(tmp_path / "VGG_FACE.t7"))
-    with pytest.raises(UsageError, match=r"there is no file .*absent\.pth"):
+    with pytest.raises(UsageError, match=r"the file .*absent\.pth does not exist"):
         load_model("vgg_face", weights=str(tmp_path / "absent.pth"))
 
 
@@ -324,13 +326,13 @@ def test_other_mistakes_are_explained(small):
             UsageError, match=r"needs weights, which are published at https://www\.robots\.ox"
         ):
             load_model(name)
-    with pytest.raises(UsageError, match="order must be bgr or rgb, not 'gbr'"):
+    with pytest.raises(UsageError, match="order must be bgr or rgb, got 'gbr'"):
         load_model("vgg_face[weights=random,order=gbr]")
-    with pytest.raises(UsageError, match="seed must be an integer from 0 up, not -1"):
+    with pytest.raises(UsageError, match="seed must be an integer from 0 up, got -1"):
         load_model("vgg_face[weights=random,seed=-1]")
-    with pytest.raises(UsageError, match="vgg_face_pca needs n as an integer from 1 up, not 0"):
+    with pytest.raises(UsageError, match="vgg_face_pca needs n as an integer from 1 up, got 0"):
         load_model("vgg_face_pca[weights=random,n=0]")
-    with pytest.raises(UsageError, match="vgg_face_raw needs n as an integer from 1 up, not None"):
+    with pytest.raises(UsageError, match="vgg_face_raw needs n as an integer from 1 up, got None"):
         load_model("vgg_face_raw[weights=random,seed=0]")
     with pytest.raises(UsageError, match="it takes n, weights, weights_seed, order"):
         load_model("vgg_face_pca[weights=random,seed=1]")
@@ -342,8 +344,8 @@ def test_other_mistakes_are_explained(small):
         family.instance(m=3)
 
 
-def test_a_model_that_needs_no_weights_takes_none(dataset):
-    with pytest.raises(UsageError, match="what is a model already takes no options; got weights"):
+def test_models_without_weights_refuse_the_option(dataset):
+    with pytest.raises(UsageError, match="an object that is a model already takes no options; got weights"):
         load_model(NeuronModel(dataset, "neurons:single"), weights="random")
 
 

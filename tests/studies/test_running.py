@@ -167,6 +167,9 @@ def test_classifiers_are_selected_by_their_accuracy_on_the_test_set():
             }
         )
 
+        def latents(self, stimuli):
+            raise NotImplementedError
+
     assert running._describe(Classifier()) == {
         "instance": "classifier[n_latents=10,seed=0]",
         "n_units": 10,
@@ -210,7 +213,7 @@ options = { n_permutations = 0, turns = 0, predictive_power = false }
 
 
 def test_a_family_without_a_possible_instance_says_why(dataset_factory):
-    with pytest.raises(UsageError, match="needs n from 1 to 12 neurons, not 30"):
+    with pytest.raises(UsageError, match="needs n from 1 to 12 neurons, got 30"):
         members._possible([{"n": 30}], [lambda: NeuronSubset().instance(dataset_factory(), n=30)])
 
 

@@ -1,4 +1,4 @@
-"""What is drawn at random for a step; it depends on the seed and the number of the step alone.
+"""Random numbers of a training step, which depend only on the seed and the number of the step.
 
 Importing this module imports torch.
 """
@@ -12,9 +12,9 @@ from torch import Tensor
 
 
 def batch_indices(seed: int, step: int, n_examples: int, batch_size: int) -> NDArray[np.int64]:
-    """Return which examples make the batch of a step.
+    """Return the indices of the examples in the batch of a step.
 
-    Each pass through the examples has an order of its own; a batch may lie across two passes.
+    Every pass through the examples has its own order. A batch may lie across two passes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Where training images come from: a dataset, or a folder or ZIP archive of nothing but images."""
+"""Sources of training images: a dataset, or a folder or ZIP archive of images."""
 
 import os
 import re
@@ -18,26 +18,26 @@ from neuroalign.datasets.stimuli import StimulusSet
 
 @contextmanager
 def open_stimuli(source: str | os.PathLike[str] | Dataset | StimulusSet) -> Iterator[StimulusSet]:
-    """Give the stimuli of a dataset, or the images in a folder or a ZIP archive.
+    """Open the stimuli of a dataset, or the images in a folder or a ZIP archive.
 
     Parameters
     ----------
     source : str, path, Dataset or StimulusSet
-        A name or path by the rule of :func:`neuroalign.datasets.catalogue.names_dataset`; a path
-        may also be that of a folder of images, which
-        are searched in its subfolders too, or of a ZIP archive of images. All of them are for training.
+        Name or path of a dataset, which :func:`neuroalign.datasets.catalogue.names_dataset` distinguishes, or path of
+        a folder of images (with its subfolders) or of a ZIP archive of images. All images of a folder or an archive are
+        for training.
 
     Yields
     ------
     StimulusSet
-        An archive's images exist only within the context.
+        The images of an archive exist only inside the context.
 
     Raises
     ------
     DatasetError
-        If there are no images, or some cannot be read.
+        If the source has no images, or an image cannot be read.
     ArchiveError
-        If the archive could do harm.
+        If the archive is unsafe to unpack.
     """
     if isinstance(source, StimulusSet):
         yield source
@@ -58,5 +58,5 @@ def open_stimuli(source: str | os.PathLike[str] | Dataset | StimulusSet) -> Iter
 
 
 def folder_name(stimulus_set: str) -> str:
-    """Return the name of a stimulus set as the name of a folder and in names of instances."""
+    """Return the name of a stimulus set in a form that names a folder, and an option of instances."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stimulus_set).strip(".-") or "stimuli"

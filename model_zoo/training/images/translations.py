@@ -1,4 +1,4 @@
-"""Faces shifted by a few pixels, so that a classifier has several images of each, some of them not trained on."""
+"""Translations of faces by a few pixels, which give a classifier several images of each face."""
 
 from dataclasses import dataclass
 
@@ -6,14 +6,14 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-#: By how many pixels a face is shifted, down and to the right; 0 leaves it where it is.
+#: Shifts of a face in pixels, down and to the right.
 SHIFTS = (-2, -1, 0, 1, 2)
-#: Images of each face: every pair of a vertical and a horizontal shift.
+#: Number of images of each face: one for every pair of a vertical and a horizontal shift.
 N_TRANSLATIONS = len(SHIFTS) ** 2
 
 
 class Translations:
-    """All images of all faces. Pixels that come in from outside repeat the edge.
+    """All translations of all faces. Pixels from outside an image repeat its edge.
 
     Example ``25 f + 5 i + j`` is face f, shifted down by ``SHIFTS[i]`` and to the right by ``SHIFTS[j]``.
 
@@ -23,14 +23,14 @@ class Translations:
 
     References
     ----------
-    Higgins et al. (2020), arXiv:2006.14304, Methods, "Dataset": a 5×5 grid, of which the paper says no
-    more. Here it is centred on the face as it is, in steps of one pixel of what the network sees.
+    Higgins et al. (2020), arXiv:2006.14304, Methods, "Dataset", describes a 5×5 grid without further details. Here
+    the grid is centred on the original face and has steps of one pixel of the network's input.
     """
 
     def __init__(self, pixels: NDArray[np.float32]) -> None:
         most = max(SHIFTS)
         padded = np.pad(pixels, ((0, 0), (most, most), (most, most)), mode="edge")
-        # Views, not copies. A window that starts further down shows the face further up.
+        # Views, not copies. A window that starts lower shows the face higher.
         windows = sliding_window_view(padded, pixels.shape[1:], axis=(1, 2))
         self._windows = windows[:, ::-1, ::-1]
 
@@ -45,12 +45,12 @@ class Translations:
 
 @dataclass(frozen=True)
 class Split:
-    """Which images are for what; of each face, some are in every part.
+    """Division of the images into parts; every face has images in every part.
 
     Parameters
     ----------
     training, validation, test : arrays of int64
-        Examples, see :class:`Translations`, in ascending order.
+        Numbers of examples (see :class:`Translations`), ascending.
     """
 
     training: NDArray[np.int64]
@@ -61,13 +61,16 @@ class Split:
 def split(n_faces: int, *, seed: int) -> Split:
     """Split the images of each face 80/10/10.
 
-    Of the 25 images of a face, drawn at random, 20 are for training. Five are left, so one half of the
-    faces has two for validation and three for the test, the other half three and two.
+    For each face, 20 of the 25 images, drawn at random, are for training. Of the other five images, a random half of
+    the faces has three for validation and two for the test; the other half has two for validation and three for the
+    test.
 
     Parameters
     ----------
     n_faces : int
+        Number of faces.
     seed : int
+        Seed of the draws.
 
     Returns
     -------
@@ -78,7 +81,7 @@ def split(n_faces: int, *, seed: int) -> Split:
     examples = order + N_TRANSLATIONS * np.arange(n_faces)[:, np.newaxis]
     n_training = N_TRANSLATIONS * 8 // 10
     middle = n_training + (N_TRANSLATIONS - n_training) // 2
-    # The middle one of the five is for validation in a random half of the faces.
+    # The third of the five images is for validation in a random half of the faces.
     to_validation = rng.permutation(n_faces) < n_faces // 2
     return Split(
         np.sort(examples[:, :n_training], axis=None),

@@ -1,4 +1,4 @@
-"""Tells the C library to keep memory that is freed, for the next step to use."""
+"""Setting of the C library to reuse freed memory in the next training step."""
 
 import ctypes
 import sys
@@ -10,16 +10,16 @@ _M_ARENA_MAX = -8
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what is freed, rather than give it back to the system; elsewhere do nothing.
+    """Let glibc keep freed memory instead of returning it to the system; with other C libraries do nothing.
 
-    Every step of training allocates the same activations, of up to some MB. By default each comes fresh
-    from the system, and faulting its pages in takes about a sixth of a step.
+    Every training step allocates the same activations, of up to several MB. By default the system provides new pages
+    each time, which takes about a sixth of a step.
     """
     if sys.platform != "linux":
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, 32 * 2**20)  # the largest that it takes
+        mallopt(_M_MMAP_THRESHOLD, 32 * 2**20)  # the largest accepted value
         mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
-        # The pools of other threads know no threshold.
+        # The thresholds do not apply to the memory pools of other threads.
         mallopt(_M_ARENA_MAX, 1)

@@ -1,9 +1,9 @@
-"""The state of runs that are not finished: those that are trained together are in one safetensors file.
+"""Checkpoints of unfinished runs: one safetensors file for runs that are trained together.
 
-One file is replaced whole or not at all, so runs that share it are always at steps that belong together.
+A file is replaced completely or not at all, so the runs in it are always at matching steps.
 
-A run draws its order of images and its noise afresh for every step from its seed and the number of the
-step, so the number of the step is all that there is to keep of random generators.
+A run draws its order of images and its noise for every step from its seed and the number of the step, so the number of
+the step is the only state of random generators in a checkpoint.
 """
 
 import json
@@ -17,23 +17,23 @@ from torch import Tensor
 from neuroalign.errors import ModelError
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
 
-#: Raised when what is written changes.
-FORMAT = "3"
+#: Version of the files; it is raised when their content changes.
+FORMAT = "4"
 
 
 def write_checkpoint(
     path: Path, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]
 ) -> None:
-    """Write a checkpoint, whole or not at all.
+    """Write a checkpoint completely or not at all.
 
     Parameters
     ----------
     path : Path
     tensors : mapping of run to mapping of name to tensor
-        Runs go by the names of their files.
+        Tensors of each run, by the name of its file.
     state : mapping
-        JSON-like: ``trained_together``, how many runs began together, and ``runs``, which holds of each run the
-        number of the step, the log, and what identifies it.
+        State like JSON: ``trained_together``, the number of runs that began together, and ``runs``, with the number of
+        the step, the log and the identity of each run.
     """
     from safetensors.torch import save_file
 
@@ -47,7 +47,7 @@ def write_checkpoint(
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """Read what a checkpoint says of its runs, without its tensors.
+    """Read the state in a checkpoint, without its tensors.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def read_state(path: Path) -> dict[str, Any]:
 
 
 def read_tensors(path: Path, run: str) -> dict[str, Tensor]:
-    """Read the tensors of one run, to the memory of the host.
+    """Read the tensors of one run into the memory of the host.
 
     Raises
     ------
@@ -91,18 +91,19 @@ def read_tensors(path: Path, run: str) -> dict[str, Tensor]:
 
 
 def find_checkpoints(folder: Path) -> dict[Path, dict[str, Any]]:
-    """Read what all checkpoints in a folder say; damaged ones are left out.
+    """Read the states of all checkpoints in a folder; damaged files are left out.
 
     Returns
     -------
-    dict of path to what :func:`read_state` returns
+    dict of path to dict
+        State of each checkpoint; see :func:`read_state`.
     """
-    found = {}
+    states = {}
     for path in sorted(folder.glob("*.safetensors")):
         if path.name.startswith(TEMPORARY_PREFIX):
             continue
         try:
-            found[path] = read_state(path)
+            states[path] = read_state(path)
         except ModelError:
-            continue  # the trainer reports it, and starts anew
-    return found
+            continue  # the trainer reports it, and starts again
+    return states

@@ -1,4 +1,4 @@
-"""The course of one instance's training: how far it is, what was measured, and what is written in the end.
+"""Course of the training of one instance: its step, its measurements, and its weights, record and log.
 
 Importing this module imports torch.
 """
@@ -31,14 +31,14 @@ _LOG_ENTRIES = 200
 
 @dataclass(frozen=True)
 class TrainingImages:
-    """The images that networks are trained on, in memory.
+    """Training images in memory.
 
     Parameters
     ----------
     name : str
-        Of the stimulus set.
+        Name of the stimulus set.
     content_hash : str
-        Of the training stimuli, see :attr:`neuroalign.datasets.stimuli.StimulusSet.content_hash`.
+        Content hash of the training stimuli; see :attr:`neuroalign.datasets.stimuli.StimulusSet.content_hash`.
     pixels : array of float32 in [0, 1], shape (n, image_size, image_size)
     """
 
@@ -49,7 +49,7 @@ class TrainingImages:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the training of one instance ended: with weights, or with the reason why not."""
+    """End of the training of one instance: its weights, or the reason for a failure."""
 
     recipe: Recipe
     trained: Trained | None = None
@@ -57,12 +57,12 @@ class Outcome:
 
 
 def log_path(folder: Path, recipe: Recipe) -> Path:
-    """Return where the log of an instance is."""
+    """Return the path of the log of an instance."""
     return folder / "logs" / f"{stem(recipe)}.json"
 
 
 def identity(recipe: Recipe, images: TrainingImages) -> dict[str, Any]:
-    """Return what must be the same for two runs to be the same."""
+    """Return the values that are equal if and only if two runs are the same."""
     return {
         "family": recipe.family,
         "architecture": ARCHITECTURE,
@@ -76,16 +76,16 @@ def identity(recipe: Recipe, images: TrainingImages) -> dict[str, Any]:
 
 
 class Course:
-    """What there is of one instance beside the steps of its optimiser.
+    """Training of one instance, without the steps of its optimiser.
 
     Parameters
     ----------
     recipe : Recipe
     images : TrainingImages
     pixels : tensor of float32, shape (n, image_size, image_size)
-        Those of `images`, on the device on which to train.
+        Pixels of `images`, on the device of the training.
     folder : Path
-        For the weights and the log.
+        Folder for the weights and the log.
     """
 
     def __init__(self, recipe: Recipe, images: TrainingImages, pixels: Tensor, folder: Path) -> None:
@@ -95,9 +95,9 @@ class Course:
         self.network = build(partial(recipe.network, len(pixels)), seed=recipe.seed).to(pixels.device)
         convolve_in(self.network, getattr(torch, recipe.precision))
         self.stopping = self.objective.early_stopping()
-        # Weights after the step that did best on the validation set, where there is one.
+        # Weights with the lowest validation loss, for objectives with a validation set.
         self.best: dict[str, Tensor] = {}
-        # Sums of what was measured since the last entry of the log, and what the last validation found.
+        # Sums of the measurements since the last entry of the log, and numbers of the last validation.
         self.totals: dict[str, Tensor] = {}
         self.steps_in_totals = 0
         self.validated: dict[str, float] = {}
@@ -107,25 +107,25 @@ class Course:
         self.log: list[dict[str, Any]] = []
 
     def is_over(self) -> bool:
-        """Whether there is no step left, or the validation loss falls no more."""
+        """Return whether training has reached its last step, or stops early."""
         return self.step >= self.recipe.steps or (self.stopping is not None and self.stopping.exhausted)
 
     def is_due(self) -> bool:
-        """Whether it is time to measure the network on the validation set, or for an entry in the log."""
+        """Return whether the step requires a validation or an entry in the log."""
         return self._validation_is_due() or self._entry_is_due()
 
     def count_step(self, seconds: float) -> None:
-        """Take note of a step that is done, and how long it took."""
+        """Count a finished step and its duration."""
         self.step += 1
         self.steps_in_totals += 1
         self.seconds += seconds
 
     def measure(self) -> dict[str, Any] | None:
-        """Do what is due; return the entry in the log, if there is one."""
+        """Validate and write to the log if they are due; return the new entry of the log, or None."""
         if self._validation_is_due():
             loss, numbers = self.objective.validate(self.network)
             self.validated = {"validated_step": self.step, **numbers}
-            if self.stopping is not None and self.stopping.update(self.step, loss):
+            if self.stopping is not None and self.stopping.update(loss):
                 self.best = {name: value.clone() for name, value in self.network.state_dict().items()}
         return self._log_entry() if self._entry_is_due() or self.is_over() else None
 
@@ -135,7 +135,7 @@ class Course:
         Parameters
         ----------
         **facts
-            What else the record is to say.
+            Further entries of the record.
         """
         recipe = self.recipe
         if self.best:
@@ -148,7 +148,7 @@ class Course:
         if not all(np.isfinite(value).all() for value in weights.values()):
             return self.fail(f"the weights are not all finite in {recipe.storage}")
         with torch.no_grad():
-            # What is measured is what is kept.
+            # The measurements must describe the weights with the precision of the file.
             for name, value in self.network.state_dict().items():
                 value.copy_(torch.from_numpy(weights[name]))
         convolve_in(self.network, torch.float32)
@@ -169,18 +169,18 @@ class Course:
         return Outcome(recipe, trained=trained)
 
     def fail(self, reason: str) -> Outcome:
-        """Write the log, with the reason why training cannot go on."""
+        """Write the log with the reason for a failure, and return the failure."""
         failure = f"{reason}; try a learning rate below {self.recipe.learning_rate:g}"
         self.write_log(stopped=failure)
         return Outcome(self.recipe, failure=failure)
 
     def write_log(self, *, stopped: str | None = None) -> None:
-        """Write the log: what was measured every now and then during training."""
+        """Write the log: the measurements in the course of the training."""
         content = {**self.identity, "stopped": stopped, "entries": self.log}
         write_json(log_path(self.folder, self.recipe), content)
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint says of the instance, but for tensors."""
+        """Return the state of the instance for a checkpoint, without tensors."""
         return {
             **self.identity,
             "step": self.step,
@@ -192,19 +192,19 @@ class Course:
         }
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the tensors that go with it."""
+        """Return the tensors that belong to the state."""
         groups = {"total": self.totals, "best": self.best}
         return {
             f"{group}.{name}": value for group, values in groups.items() for name, value in values.items()
         }
 
     def load(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what :meth:`state` and :meth:`tensors` returned.
+        """Continue from the results of :meth:`state` and :meth:`tensors`.
 
         Raises
         ------
         KeyError, TypeError, ValueError
-            If something is missing.
+            If a part is missing or malformed.
         """
         device = self.objective.images.device
         self.totals, self.best = (

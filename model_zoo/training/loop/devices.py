@@ -1,4 +1,4 @@
-"""Where networks are trained, and how many at a time.
+"""Devices for training, and the number of networks that fit on them.
 
 Importing this module imports torch.
 """
@@ -14,26 +14,26 @@ from neuroalign.model_zoo.training.recipe import Recipe
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
-# Numbers in memory for each instance that is trained with others: for each of its parameters, and for each
-# pixel of its batch. On a CPU 8 and 31 were measured; a GPU may want room to work in.
+# Numbers in memory for each instance that is trained with others: for each of its parameters, and for each pixel of
+# its batch. On a CPU 8 and 31 were measured; a GPU may need additional work space.
 _PER_PARAMETER, _PER_PIXEL = 10, 60
 
 
 def choose_device(wanted: Device = "auto") -> torch.device:
-    """Return where to train.
+    """Return the device for training.
 
     Parameters
     ----------
     wanted : {"auto", "cpu", "cuda", "mps"}
-        By default a GPU if there is one.
+        By default a GPU if one is available.
 
     Raises
     ------
     UsageError
-        If there is no such device.
+        If the device is not available.
     """
     if wanted not in get_args(Device):
-        raise UsageError(f"device must be one of {', '.join(get_args(Device))}, not {wanted!r}")
+        raise UsageError(f"device must be one of {', '.join(get_args(Device))}, got {wanted!r}")
     available = [
         name
         for name, is_there in (
@@ -51,25 +51,25 @@ def choose_device(wanted: Device = "auto") -> torch.device:
 
 
 def describe(device: torch.device) -> str:
-    """Return a device as records have it, with the name of the GPU."""
+    """Return the description of a device for records, with the name of the GPU."""
     return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else device.type
 
 
 def fitting_together(device: torch.device, recipe: Recipe, n_parameters: int) -> int:
-    """Return how many instances to train as one batched network.
+    """Return the number of instances to train as one batched network.
 
     Parameters
     ----------
     device : torch.device
     recipe : Recipe
     n_parameters : int
-        Of its network.
+        Number of parameters of its network.
 
     Returns
     -------
     int
-        On the CPU 1: a batch of one instance keeps a core busy. On a GPU as many as fill half of the
-        memory that is free.
+        1 on a CPU, where the batch of one instance uses a core fully. On a GPU, the number of instances that fill half
+        of the free memory.
     """
     if device.type == "cpu":
         return 1
@@ -80,7 +80,7 @@ def fitting_together(device: torch.device, recipe: Recipe, n_parameters: int) ->
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch compute with one thread in this thread of the program."""
+    """Let torch compute with one thread inside the context."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -91,6 +91,6 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def repeatable() -> Iterator[None]:
-    """Let torch compute the same numbers each time: with one thread, and on a GPU in full single precision."""
+    """Let torch compute repeatable numbers: with one thread, and on a GPU in full single precision."""
     with one_thread(), torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
         yield

@@ -1,4 +1,4 @@
-"""Which instances are trained together.
+"""Groups of instances that are trained together.
 
 Importing this module imports torch.
 """
@@ -22,7 +22,7 @@ from neuroalign.model_zoo.training.weights_file import stem
 
 @dataclass(frozen=True)
 class Group:
-    """Instances that are trained as one batched network, and where their checkpoint is."""
+    """Instances that are trained as one batched network, and the path of their checkpoint."""
 
     recipes: tuple[Recipe, ...]
     checkpoint: Path
@@ -38,36 +38,36 @@ def group(
     together: int | None,
     jobs: int,
 ) -> list[Group]:
-    """Decide which instances are trained together.
+    """Divide instances into groups that are trained together.
 
-    Those that have begun together go on together. Of the others, those can be together whose networks have
-    the same shape and whose batches have the same size.
+    Instances that have begun together stay together. Other instances can be in one group if their networks have the
+    same shape and their batches the same size.
 
     Parameters
     ----------
     recipes : sequence of Recipe
     finished : collection of Recipe
-        Those among them that need no training.
+        Recipes among `recipes` that need no training.
     images : mapping of image size to TrainingImages
     folder : Path
-        Where checkpoints are.
+        Folder with the checkpoints.
     device : {"auto", "cpu", "cuda", "mps"}
     together : int, optional
-        How many at most; by default :func:`neuroalign.model_zoo.training.loop.devices.fitting_together`.
+        Largest size of a group; by default :func:`neuroalign.model_zoo.training.loop.devices.fitting_together`.
     jobs : int
-        How many groups are trained at once, so that there should be as many.
+        Number of groups that are trained at the same time; at least as many groups are made, if possible.
 
     Returns
     -------
     list of Group
     """
     begun = _begun(recipes, finished, images, folder)
-    taken = {recipe for each in begun for recipe in each.recipes}
+    taken = {recipe for begun_group in begun for recipe in begun_group.recipes}
     alike: dict[Any, list[Recipe]] = {}
     for recipe in recipes:
         if recipe not in finished and recipe not in taken:
             network = empty(partial(recipe.network, len(images[recipe.image_size].pixels)))
-            shapes = tuple((name, tuple(each.shape)) for name, each in network.named_parameters())
+            shapes = tuple((name, tuple(value.shape)) for name, value in network.named_parameters())
             kind = (type(recipe), recipe.image_size, recipe.batch_size, shapes)
             alike.setdefault(kind, []).append(recipe)
     new = []
@@ -98,8 +98,8 @@ def _begun(
             for recipe in recipes
             if recipe not in taken and _is_of(recipe, images[recipe.image_size], state["runs"])
         )
-        # One that was killed right after it wrote its weights is still in the checkpoint, and as long as
-        # others go on from there it keeps them company.
+        # An instance that was killed after writing its weights is still in the checkpoint. It stays in the group as
+        # long as other instances continue from this checkpoint.
         if not set(members) <= set(finished):
             groups.append(Group(members, path))
             taken.update(members)
@@ -109,5 +109,5 @@ def _begun(
 
 
 def _is_of(recipe: Recipe, images: TrainingImages, runs: Mapping[str, Any]) -> bool:
-    found, wanted = runs.get(stem(recipe), {}), identity(recipe, images)
-    return {name: found.get(name) for name in wanted} == wanted
+    run, wanted = runs.get(stem(recipe), {}), identity(recipe, images)
+    return {name: run.get(name) for name in wanted} == wanted

@@ -1,8 +1,8 @@
-"""Steps of Adam on the objective: of one network, or of several that are computed as one.
+"""Optimisation steps of Adam for one network, or for several networks that are computed as one.
 
-A batch of 16 small images cannot fill a GPU. So networks of one shape are stacked: every layer becomes one
-batched matrix product or one grouped convolution, with a group for each instance. No instance depends on
-its company, except that sums are rounded in another order.
+A batch of 16 small images does not use a GPU fully. So networks of one shape are stacked: every layer becomes one
+batched matrix product or one grouped convolution, with a group for each instance. Instances do not influence each
+other, except that sums are rounded in another order.
 
 Importing this module imports torch.
 """
@@ -18,21 +18,21 @@ from torch.func import functional_call, vmap
 
 from neuroalign.model_zoo.training.objectives.base import Objective
 
-# Of torch's Adam, by default.
+# Defaults of torch's Adam.
 _DECAY, _SQUARE_DECAY = 0.9, 0.999
 _EPSILON = 1e-8
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 class Optimisation(ABC):
-    """What trains one or several instances, a step at a time.
+    """Optimisation of one or several instances, a step at a time.
 
     Parameters
     ----------
     objectives : sequence of Objective
-        One for each instance, on the same images.
+        Objective of each instance, on the same images.
     networks : sequence of torch.nn.Module
-        One for each instance, on the device of the images. Training changes their parameters in place.
+        Network of each instance, on the device of the images. Training changes their parameters in place.
     """
 
     def __init__(self, objectives: Sequence[Objective[Any]], networks: Sequence[nn.Module]) -> None:
@@ -45,19 +45,19 @@ class Optimisation(ABC):
         Parameters
         ----------
         steps : sequence of int
-            The number of the step, counted from 0, of each instance.
+            Number of the step of each instance, counted from 0.
 
         Returns
         -------
         values : tensor of shape (n_instances,)
-            Of the objectives, before the step.
+            Values of the objectives before the step.
         means : dict of name to tensor of shape (n_instances, …)
-            What was measured, averaged over the batch.
+            Measurements averaged over the batch.
         """
 
     @abstractmethod
     def state(self, instance: int) -> dict[str, Tensor]:
-        """Return what is needed to go on with an instance; it shares memory with what is trained.
+        """Return the tensors from which an instance can continue; they share memory with the trained network.
 
         Returns
         -------
@@ -67,37 +67,41 @@ class Optimisation(ABC):
 
     @abstractmethod
     def load(self, instance: int, state: Mapping[str, Tensor], step: int) -> None:
-        """Go on from what :meth:`state` returned.
+        """Continue from the result of :meth:`state`.
 
         Parameters
         ----------
         instance : int
+            Index of the instance.
         state : mapping of name to tensor
-            Of this or of the other class, on any device.
+            State from this or the other class, on any device.
         step : int
-            How many steps the instance has done.
+            Number of finished steps of the instance.
 
         Raises
         ------
         KeyError, RuntimeError
-            If it is of another network.
+            If the state belongs to another network.
         """
 
     def _rates(self, steps: Sequence[int]) -> list[float]:
-        return [each.recipe.learning_rate_at(step) for each, step in zip(self.objectives, steps, strict=True)]
+        return [
+            objective.recipe.learning_rate_at(step)
+            for objective, step in zip(self.objectives, steps, strict=True)
+        ]
 
     def _values(self, means: Mapping[str, Tensor]) -> Tensor:
         """Return the value of each objective, shape (n_instances,)."""
-        weights = [each.weights for each in self.objectives]
+        weights = [objective.weights for objective in self.objectives]
         weighted = []
         for name in weights[0]:
             mean = means[name].flatten(1).sum(dim=1) if means[name].dim() > 1 else means[name]
-            weighted.append(_tensor([each[name] for each in weights], mean) * mean)
+            weighted.append(_tensor([own[name] for own in weights], mean) * mean)
         return torch.stack(weighted).sum(dim=0)
 
 
 class Alone(Optimisation):
-    """One instance, by torch's own fused Adam."""
+    """Optimisation of one instance by torch's fused Adam."""
 
     def __init__(self, objectives: Sequence[Objective[Any]], networks: Sequence[nn.Module]) -> None:
         super().__init__(objectives, networks)
@@ -111,7 +115,7 @@ class Alone(Optimisation):
             group["lr"] = rate
         self._adam.zero_grad(set_to_none=True)
         measured = self._objective.measure(self._network, *self._objective.inputs(step))
-        means = {name: each.mean(dim=0, keepdim=True) for name, each in measured.items()}
+        means = {name: values.mean(dim=0, keepdim=True) for name, values in measured.items()}
         values = self._values(means)
         (-values).sum().backward()
         self._adam.step()
@@ -128,11 +132,11 @@ class Alone(Optimisation):
         return state
 
     def load(self, instance: int, state: Mapping[str, Tensor], step: int) -> None:
-        """Go on from what :meth:`state` returned."""
+        """Continue from the result of :meth:`state`."""
         with torch.no_grad():
             for name, parameter in self._network.named_parameters():
                 parameter.copy_(state[f"network.{name}"])
-                # The fused optimiser walks through memory, so moments need the parameter's layout.
+                # The fused optimiser reads memory in order, so moments need the layout of the parameter.
                 self._adam.state[parameter] = {
                     "step": torch.tensor(float(step), device=parameter.device),
                     **{
@@ -143,27 +147,30 @@ class Alone(Optimisation):
 
 
 class Together(Optimisation):
-    """Several instances as one batched network, with Adam element by element on all of their parameters."""
+    """Optimisation of several instances as one batched network, with Adam on all of their parameters."""
 
     def __init__(self, objectives: Sequence[Objective[Any]], networks: Sequence[nn.Module]) -> None:
         super().__init__(objectives, networks)
         first = dict(self.networks[0].named_parameters())
-        self._shapes = {name: each.shape for name, each in first.items()}
-        # A row for each instance, in which all of its parameters lie one after another.
-        rows = [torch.cat([each.detach().flatten() for each in n.parameters()]) for n in self.networks]
+        self._shapes = {name: parameter.shape for name, parameter in first.items()}
+        # One row for each instance with all of its parameters, one after another.
+        rows = [
+            torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+            for network in self.networks
+        ]
         self._parameters = torch.stack(rows)
         self._moments = {name: torch.zeros_like(self._parameters) for name in _MOMENTS}
         stacked = self._unflatten(self._parameters)
         for index, network in enumerate(self.networks):
             for name, parameter in network.named_parameters():
                 parameter.data = stacked[name][index]
-        self._stacked = {f"network.{name}": each.requires_grad_() for name, each in stacked.items()}
+        self._stacked = {f"network.{name}": value.requires_grad_() for name, value in stacked.items()}
         self._measured = _Measured(self.objectives[0], self.networks[0])
 
     def step(self, steps: Sequence[int]) -> tuple[Tensor, dict[str, Tensor]]:
         """Train each instance on its next batch."""
-        drawn = [each.draw(step) for each, step in zip(self.objectives, steps, strict=True)]
-        inputs = self.objectives[0].gather(*(torch.stack(each) for each in zip(*drawn, strict=True)))
+        drawn = [objective.draw(step) for objective, step in zip(self.objectives, steps, strict=True)]
+        inputs = self.objectives[0].gather(*(torch.stack(tensors) for tensors in zip(*drawn, strict=True)))
 
         def measure(parameters: dict[str, Tensor], *inputs: Tensor) -> Any:
             return functional_call(self._measured, parameters, inputs)
@@ -171,12 +178,12 @@ class Together(Optimisation):
         means: dict[str, Tensor] = vmap(measure)(self._stacked, *inputs)
         values = self._values(means)
         gradients = torch.autograd.grad((-values).sum(), list(self._stacked.values()))
-        self._adam(torch.cat([each.flatten(1) for each in gradients], dim=1), steps)
+        self._adam(torch.cat([gradient.flatten(1) for gradient in gradients], dim=1), steps)
         return values.detach(), _detached(means)
 
     @torch.no_grad()
     def _adam(self, gradients: Tensor, steps: Sequence[int]) -> None:
-        """Follow Kingma & Ba (2015), algorithm 1, each row with its own learning rate and count of steps."""
+        """Do algorithm 1 of Kingma & Ba (2015), with its own learning rate and number of steps for each row."""
         mean, square = self._moments.values()
         mean.lerp_(gradients, 1 - _DECAY)
         square.mul_(_SQUARE_DECAY).addcmul_(gradients, gradients, value=1 - _SQUARE_DECAY)
@@ -195,7 +202,7 @@ class Together(Optimisation):
         }
 
     def load(self, instance: int, state: Mapping[str, Tensor], step: int) -> None:
-        """Go on from what :meth:`state` returned."""
+        """Continue from the result of :meth:`state`."""
         for name, value in self.state(instance).items():
             value.copy_(state[name])
 
@@ -210,7 +217,7 @@ class Together(Optimisation):
 
 
 class _Measured(nn.Module):
-    """What an objective measures with a network, averaged over the batch, as one module."""
+    """Measurements of an objective with a network, averaged over the batch, as one module."""
 
     def __init__(self, objective: Objective[Any], network: nn.Module) -> None:
         super().__init__()
@@ -218,7 +225,7 @@ class _Measured(nn.Module):
 
     def forward(self, *inputs: Tensor) -> dict[str, Tensor]:
         measured = self.objective.measure(self.network, *inputs)
-        return {name: each.mean(dim=0) for name, each in measured.items()}
+        return {name: values.mean(dim=0) for name, values in measured.items()}
 
 
 def _tensor(numbers: Any, like: Tensor) -> Tensor:
@@ -226,4 +233,4 @@ def _tensor(numbers: Any, like: Tensor) -> Tensor:
 
 
 def _detached(means: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: each.detach() for name, each in means.items()}
+    return {name: mean.detach() for name, mean in means.items()}

@@ -1,4 +1,4 @@
-"""Train several instances side by side, with a progress bar.
+"""Training of several instances in parallel, with a progress bar.
 
 Importing this module imports torch.
 """
@@ -43,51 +43,50 @@ def train(
 ) -> list[Outcome]:
     """Train instances on the training images of a stimulus set.
 
-    Instances that are finished already are left as they are, unfinished ones go on from their
-    checkpoints, on any device and in the company in which they began. The weights of instances that are
-    trained alone do not depend on `jobs`; in company sums are rounded differently.
+    Finished instances are not trained again. Unfinished instances continue from their checkpoints, on any device and in
+    the group in which they began. The weights of instances that are trained alone do not depend on `jobs`. In a group,
+    sums are rounded differently.
 
     Parameters
     ----------
     recipes : sequence of Recipe
     stimuli : StimulusSet
-        Trained on are ``stimuli.training()``: mirrored where the set says so.
+        Stimuli; ``stimuli.training()`` are used, mirrored where the stimulus set asks for it.
     folder : Path
-        See :func:`neuroalign.model_zoo.training.loop.trainer.train_together`.
+        Folder for weights, records, logs and checkpoints.
     device : {"auto", "cpu", "cuda", "mps"}
-        By default a GPU if there is one.
+        By default a GPU if one is available.
     together : int, optional
-        How many instances are trained as one batched network, at most. By default one on the CPU, and as
-        many as half of the free memory holds on a GPU.
+        Largest number of instances that are trained as one batched network. By default 1 on a CPU; on a GPU, the
+        number that fills half of the free memory.
     jobs : int
-        How many instances, or batched networks, are trained at once, each in a process of its own with
-        one thread.
+        Number of instances, or batched networks, that are trained at the same time, each in its own process with one
+        thread.
     overwrite : bool
-        Whether instances of the same name that were trained by another recipe or on other images may
-        be replaced.
+        Whether to replace instances of the same name that were trained by another recipe or on other images.
 
     Returns
     -------
     list of Outcome
-        In the order of `recipes`. An instance that diverged does not stop the others.
+        Outcomes in the order of `recipes`. A diverging instance does not stop the other instances.
 
     Raises
     ------
     UsageError
-        If two recipes are of instances of the same name, or one would replace an instance; if there is no
-        such device.
+        If two recipes have instances of the same name, if an instance would be replaced, or if the device is not
+        available.
     MissingImagesError
         If the images are not available.
     KeyboardInterrupt
-        After checkpoints have been written.
+        After an interruption, when the checkpoints are written.
     """
     if jobs < 1:
-        raise UsageError(f"jobs must be a positive number, not {jobs}")
+        raise UsageError(f"jobs must be a positive number, got {jobs}")
     if together is not None and together < 1:
-        raise UsageError(f"together must be a positive number, not {together}")
-    choose_device(device)  # before anything takes time
+        raise UsageError(f"together must be a positive number, got {together}")
+    choose_device(device)  # fails early if the device is not available
     training = stimuli.training()
-    # Sorted: the order of the table must not decide the order of training.
+    # Sorted, so that the order of the table does not influence the training.
     training = training.select(np.sort(training.ids))
     if not len(training):
         raise UsageError(f"the stimulus set {stimuli.identifier!r} marks no stimulus as for training")
@@ -106,23 +105,25 @@ def train(
         size: TrainingImages(stimuli.identifier, content_hash, training.pixels(size))
         for size in {recipe.image_size for recipe in recipes}
     }
-    found = {recipe: _finished(folder, recipe) for recipe in recipes}
-    done = {recipe: outcome for recipe, outcome in found.items() if outcome is not None}
+    finished = {recipe: _finished(folder, recipe) for recipe in recipes}
+    done = {recipe: outcome for recipe, outcome in finished.items() if outcome is not None}
     groups = group(recipes, done, images, folder, device=device, together=together, jobs=jobs)
     with _Bar(recipes) as bar:
-        for recipe in set(done).difference(*(each.recipes for each in groups)):
+        for recipe in set(done).difference(*(unfinished.recipes for unfinished in groups)):
             bar.report(recipe, recipe.steps, None)
         n_workers = min(jobs, len(groups))
         workers = _in_processes if n_workers > 1 else _in_this_process
         with workers(n_workers, bar.report) as (submit, stop):
-            futures = [submit(each, images[each.recipes[0].image_size], folder, device) for each in groups]
-            for each, future in zip(groups, futures, strict=True):
-                future.add_done_callback(partial(bar.end, each.recipes))
+            futures = [
+                submit(members, images[members.recipes[0].image_size], folder, device) for members in groups
+            ]
+            for members, future in zip(groups, futures, strict=True):
+                future.add_done_callback(partial(bar.end, members.recipes))
             try:
                 for future in futures:
                     done.update((outcome.recipe, outcome) for outcome in future.result())
             except BaseException as error:
-                # Whoever is in the middle of training is asked to write a checkpoint and leave.
+                # Running groups write a checkpoint and stop.
                 stop()
                 for future in futures:
                     future.cancel()
@@ -132,13 +133,13 @@ def train(
     return [done[recipe] for recipe in recipes]
 
 
-#: Starts the training of instances: which, images, folder, device.
+#: Function that starts the training of a group with its images, its folder and its device.
 Submit = Callable[[Group, TrainingImages, Path, Device], "Future[list[Outcome]]"]
 
 
 @contextmanager
 def _in_this_process(n_workers: int, report: Report) -> Iterator[tuple[Submit, Callable[[], None]]]:
-    """Train one group after the other, in a thread, so that an interruption need not be in the middle of a step."""
+    """Train one group after the other in a thread, so that an interruption waits for the end of a step."""
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:
 
@@ -161,7 +162,7 @@ def _in_this_process(n_workers: int, report: Report) -> Iterator[tuple[Submit, C
 
 @contextmanager
 def _in_processes(n_workers: int, report: Report) -> Iterator[tuple[Submit, Callable[[], None]]]:
-    """Train groups in processes of their own: threads of one process would wait for each other at every step."""
+    """Train every group in its own process, because threads of one process would wait for each other at every step."""
     context = multiprocessing.get_context("spawn")
     stop, messages = context.Event(), context.SimpleQueue()
 
@@ -190,12 +191,12 @@ def _in_processes(n_workers: int, report: Report) -> Iterator[tuple[Submit, Call
         listener.join()
 
 
-# What a worker process shares with the one that started it.
+# Objects that a worker process shares with the main process.
 _shared: dict[str, Any] = {}
 
 
 def _begin_worker(stop: Any, messages: Any) -> None:
-    # Ctrl-C reaches every process of a terminal; only the first decides what it means.
+    # Ctrl-C reaches every process of a terminal; the main process alone handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _shared.update(stop=stop, messages=messages)
 
@@ -220,9 +221,9 @@ def _train_in_worker(group: Group, images: TrainingImages, folder: Path, device:
                 stop=_shared["stop"],
             )
         finally:
-            for each in caught:
-                if issubclass(each.category, NeuroalignWarning):
-                    messages.put(str(each.message))
+            for warning in caught:
+                if issubclass(warning.category, NeuroalignWarning):
+                    messages.put(str(warning.message))
 
 
 def _finished(folder: Path, recipe: Recipe) -> Outcome | None:
@@ -233,11 +234,11 @@ def _finished(folder: Path, recipe: Recipe) -> Outcome | None:
     return Outcome(recipe, trained=trained) if trained.path.is_file() else None
 
 
-def _difference(recipe: Recipe, content_hash: str, found: Mapping[str, Any]) -> str | None:
-    """Say how what was found differs from what is to be trained."""
-    if found["stimulus_set"]["content_hash"] != content_hash:
-        return f"other images (of {found['stimulus_set']['name']!r})"
-    wanted, had = recipe.to_mapping(), dict(found["recipe"])
+def _difference(recipe: Recipe, content_hash: str, record: Mapping[str, Any]) -> str | None:
+    """Describe the difference between an existing record and a recipe; return None if they are equal."""
+    if record["stimulus_set"]["content_hash"] != content_hash:
+        return f"other images (of {record['stimulus_set']['name']!r})"
+    wanted, had = recipe.to_mapping(), dict(record["recipe"])
     differing = [
         f"{name}={had.get(name)}, not {wanted[name]}" for name in wanted if wanted[name] != had.get(name)
     ]
@@ -245,7 +246,7 @@ def _difference(recipe: Recipe, content_hash: str, found: Mapping[str, Any]) -> 
 
 
 def _others(folder: Path, recipes: Sequence[Recipe], content_hash: str) -> Iterator[tuple[Path, str]]:
-    """Find finished and unfinished instances of the same names that are not the ones to be trained."""
+    """Yield files of finished and unfinished instances with the same name and another recipe or other images."""
     for recipe in recipes:
         record = folder / f"{stem(recipe)}.json"
         if record.is_file():
@@ -276,7 +277,7 @@ def _remove_others(folder: Path, recipes: Sequence[Recipe], content_hash: str) -
 
 
 class _Bar:
-    """A progress bar over all images of all instances, where somebody can see it."""
+    """A progress bar over all images of all instances, shown in a terminal."""
 
     def __init__(self, recipes: Sequence[Recipe]) -> None:
         from tqdm import tqdm
@@ -301,7 +302,7 @@ class _Bar:
         self._bar.close()
 
     def end(self, recipes: Sequence[Recipe], _: "Future[list[Outcome]]") -> None:
-        """Expect no more of instances, which may have ended before their last step."""
+        """Remove the remaining steps of instances, which may have ended before their last step."""
         with self._lock:
             for recipe in recipes:
                 self._expected -= (recipe.steps - self._seen.get(recipe, 0)) * recipe.batch_size
@@ -309,7 +310,7 @@ class _Bar:
             self._bar.total = self._expected
 
     def report(self, recipe: Recipe, step: int, entry: Mapping[str, Any] | None) -> None:
-        """Count the steps of an instance, and show its newest log entry."""
+        """Count the steps of an instance, and show its newest entry in the log."""
         with self._lock:
             seen = self._seen.get(recipe, 0)
             self._bar.update(max(0, step - seen) * recipe.batch_size)

@@ -1,4 +1,4 @@
-"""Train instances: from their recipes and the images to weights, records and logs.
+"""Training of instances as one batched network, with checkpoints.
 
 Importing this module imports torch.
 """
@@ -32,22 +32,22 @@ from neuroalign.model_zoo.training.weights_file import stem
 #: Seconds between checkpoints.
 CHECKPOINT_SECONDS = 30.0
 
-# Writing checkpoints may take this share of the time; those of many instances are large.
+# Largest share of the time for writing checkpoints, which are large for many instances.
 _CHECKPOINT_SHARE = 0.05
-# Steps between looks at whether an instance diverged. Looking makes a GPU wait.
+# Steps between checks for divergence. A check makes a GPU wait.
 _LOOK_EVERY = {"cpu": 1, "cuda": 50, "mps": 50}
 
-#: Called after every step with the recipe, the number of steps done and, now and then, a log entry.
+#: Function called after every step with the recipe, the number of finished steps, and a new log entry or None.
 Report = Callable[[Recipe, int, Mapping[str, Any] | None], None]
 
 
 class Interrupted(Exception):
-    """Training was asked to stop; what it had reached is in the checkpoint."""
+    """Training was interrupted; its state is in the checkpoint."""
 
 
 def checkpoint_path(folder: Path, *recipes: Recipe) -> Path:
-    """Return where the checkpoint of an unfinished instance is, or of several that are trained together."""
-    names = [stem(each) for each in recipes]
+    """Return the path of the checkpoint of an unfinished instance, or of several that are trained together."""
+    names = [stem(recipe) for recipe in recipes]
     name = names[0] if len(names) == 1 else f"together-{digest(*names)[:12]}"
     return folder / "checkpoints" / f"{name}.safetensors"
 
@@ -86,39 +86,39 @@ def train_together(
     stop: threading.Event | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> list[Outcome]:
-    """Train instances as one batched network, going on from their checkpoint if there is one.
+    """Train instances as one batched network, from their checkpoint if it exists.
 
-    One thread computes, so the weights do not depend on the number of cores; they are the same to the
-    last bit whether or not the run was interrupted. In company they are the same as alone but for the
-    rounding of sums.
+    One thread computes, so the weights do not depend on the number of cores. They are the same to the last bit with and
+    without an interruption. Weights of instances that are trained together differ from weights of instances that are
+    trained alone by the rounding of sums.
 
     Parameters
     ----------
     recipes : sequence of Recipe
-        Of one family, and of networks of one shape.
+        Recipes of one family with networks of one shape.
     images : TrainingImages
     folder : Path
-        Receives the weights with their records, ``logs/`` and, until they are finished, ``checkpoints/``.
+        Folder for the weights and their records, ``logs/`` and, until all are finished, ``checkpoints/``.
     checkpoint : Path, optional
-        By default :func:`checkpoint_path` of the recipes.
+        Path of the checkpoint; by default :func:`checkpoint_path` of the recipes.
     device : {"auto", "cpu", "cuda", "mps"}
     report : callable, optional
         See :data:`Report`.
     stop : threading.Event, optional
-        When it is set, a checkpoint is written and training stops.
+        Event that makes training write a checkpoint and stop.
     checkpoint_seconds : float
-        Time between checkpoints, or more where they are large; 0 for one after each step.
+        Least time between checkpoints in seconds; large checkpoints are rarer. 0 for a checkpoint after each step.
 
     Returns
     -------
     list of Outcome
-        In the order of `recipes`; with the reason where the values ceased to be finite or the objective
-        diverged. The other instances go on.
+        Outcomes in the order of `recipes`. An instance fails if its objective diverges or is not finite; the other
+        instances continue.
 
     Raises
     ------
     UsageError
-        If there is no such device.
+        If the device is not available.
     Interrupted
         If `stop` was set.
     """
@@ -157,18 +157,20 @@ class _Run:
         self.courses: list[Course] = self._make()
         self.trained_together = len(self.courses)
         self.optimisation = self._optimisation()
-        # Sums of what was measured, a row for each course: its totals.
+        # Sums of the measurements, with one row for each course, its totals.
         self.totals: dict[str, Tensor] = {}
-        # The objectives' values at each step since they were last looked at.
+        # Values of the objectives at each step since the last check.
         self.values: list[Tensor] = []
 
     def _optimisation(self) -> Optimisation:
-        # Those that began together stay so, to the last one: alone its sums would be rounded differently.
+        # The last instance of a group stays a group: alone, its sums would be rounded differently.
         kind = Alone if self.trained_together == 1 else Together
-        return kind([each.objective for each in self.courses], [each.network for each in self.courses])
+        return kind(
+            [course.objective for course in self.courses], [course.network for course in self.courses]
+        )
 
     def advance(self, report: Report, stop: threading.Event, checkpoint_seconds: float) -> None:
-        """Train all to their ends."""
+        """Train all instances to their ends."""
         now = saved = time.perf_counter()
         pause = checkpoint_seconds
         while self.courses:
@@ -180,10 +182,12 @@ class _Run:
             before, now = now, time.perf_counter()
             for course in self.courses:
                 course.count_step(now - before)
-            if len(self.values) >= _LOOK_EVERY[self.device.type] or any(e.is_due() for e in self.courses):
+            if len(self.values) >= _LOOK_EVERY[self.device.type] or any(
+                course.is_due() for course in self.courses
+            ):
                 self._look()
-            measured = [(each, each.measure() if each.is_due() else None) for each in self.courses]
-            ended = [each for each in self.courses if each.is_over()]
+            measured = [(course, course.measure() if course.is_due() else None) for course in self.courses]
+            ended = [course for course in self.courses if course.is_over()]
             for course in ended:
                 facts = {"device": describe(self.device), "trained_together": self.trained_together}
                 self.outcomes[course.recipe] = course.finish(**facts)
@@ -198,7 +202,7 @@ class _Run:
                 report(course.recipe, course.step, entry)
 
     def _train_step(self) -> None:
-        values, means = self.optimisation.step([each.step for each in self.courses])
+        values, means = self.optimisation.step([course.step for course in self.courses])
         self.values.append(values)
         if not self.totals:
             self._gather_totals(means)
@@ -206,20 +210,20 @@ class _Run:
             self.totals[name] += mean
 
     def _gather_totals(self, means: Mapping[str, Tensor]) -> None:
-        """Put the totals of all courses one below another, so that adding to them is one operation."""
-        # A GPU of Apple's has no double precision.
+        """Stack the totals of all courses, so that one operation adds to all of them."""
+        # GPUs of Apple do not support double precision.
         dtype = torch.float32 if self.device.type == "mps" else torch.float64
         for name, mean in means.items():
             rows = [
-                each.totals.get(name, torch.zeros_like(row, dtype=dtype))
-                for each, row in zip(self.courses, mean, strict=True)
+                course.totals.get(name, torch.zeros_like(row, dtype=dtype))
+                for course, row in zip(self.courses, mean, strict=True)
             ]
             self.totals[name] = torch.stack(rows)
         for index, course in enumerate(self.courses):
             course.totals = {name: total[index] for name, total in self.totals.items()}
 
     def _look(self) -> None:
-        """Stop instances whose objective was not a number, or below the worst, since the last look."""
+        """Stop instances with an objective that was NaN or below the worst value since the last check."""
         if not self.values:
             return
         values = torch.stack(self.values).cpu().numpy()
@@ -237,7 +241,7 @@ class _Run:
         self._leave(failed)
 
     def _leave(self, ended: Sequence[Course]) -> None:
-        """Go on without some instances."""
+        """Continue without some instances."""
         if not ended:
             return
         if len(ended) == len(self.courses):
@@ -254,7 +258,7 @@ class _Run:
         self.optimisation = self._optimisation()
         for index, (course, tensors) in enumerate(state):
             self.optimisation.load(index, tensors, course.step)
-        # Whoever goes on from the checkpoint goes on in the same company.
+        # A run that continues from the checkpoint must have the same group.
         self._save()
 
     def _save(self) -> None:
@@ -274,9 +278,9 @@ class _Run:
         path = self.checkpoint
         state = read_state(path)
         for course in self.courses:
-            found = state["runs"].get(stem(course.recipe), {})
-            if {name: found.get(name) for name in course.identity} != course.identity:
-                raise ModelError(f"the checkpoint {path} is of another recipe or other images")
+            run = state["runs"].get(stem(course.recipe), {})
+            if {name: run.get(name) for name in course.identity} != course.identity:
+                raise ModelError(f"the checkpoint {path} has another recipe or other images")
         try:
             self.trained_together = int(state["trained_together"])
             self.optimisation = self._optimisation()

@@ -1,4 +1,4 @@
-"""The convolutional networks that the trained families share; they differ only in their objective.
+"""Convolutional networks of the trained families, which share encoder and decoder.
 
 Importing this module imports torch.
 """
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from neuroalign.model_zoo.training.networks.resampling import Downsampling, Upsampling
 
-#: Raised when the same weights would give other values.
+#: Version of the architecture; it changes when the same weights give other values.
 ARCHITECTURE = "convolutional-1"
 #: Filters of the four convolutions; each halves height and width.
 FILTERS = (32, 32, 64, 64)
@@ -22,7 +22,7 @@ HIDDEN = 256
 
 
 class Encoder(nn.Module):
-    """Grey images to a vector: four 4×4 convolutions of stride 2, one hidden layer, one linear layer.
+    """Encoder from grey images to a vector: four 4×4 convolutions of stride 2, a hidden layer, and a linear layer.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Encoder(nn.Module):
     Higgins et al. (2020), arXiv:2006.14304, Methods, "β-VAE model"; Fig. 7a.
     """
 
-    #: Of the convolutions; by default, as all else, that of the images.
+    #: Precision of the convolutions; by default the precision of the images.
     precision: torch.dtype | None = None
 
     def __init__(self, n_outputs: int, *, image_size: int = 64) -> None:
@@ -52,12 +52,12 @@ class Encoder(nn.Module):
         values = images.to(self.precision or images.dtype)
         for convolution in self.convolutions:
             values = convolution(values).relu_()
-        # The view as (n, channels, height, width) has one meaning, whatever the layout in memory.
+        # flatten reads the values as (n, channels, height, width), independent of their layout in memory.
         return self.output(self.hidden(values.flatten(1).to(images.dtype)).relu_())
 
 
 class Decoder(nn.Module):
-    """The mirror image of :class:`Encoder`: a vector to the logits of grey images.
+    """Decoder from a vector to the logits of grey images: the mirror image of :class:`Encoder`.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class Decoder(nn.Module):
         A multiple of 16.
     """
 
-    #: Of all convolutions but the last; by default, as all else, that of the latents.
+    #: Precision of all convolutions except the last; by default the precision of the latents.
     precision: torch.dtype | None = None
 
     def __init__(self, n_inputs: int, *, image_size: int = 64) -> None:
@@ -83,8 +83,8 @@ class Decoder(nn.Module):
         """Map latents (n, n_inputs) to logits (n, 1, image_size, image_size)."""
         values = self.spread(self.hidden(latents).relu_()).relu_()
         values = values.reshape(-1, FILTERS[-1], self.side, self.side)
-        # Channels last is about a third faster on a CPU; the weights are kept so as well.
-        # It is written as a permutation because vmap knows no layout by name.
+        # Channels last is about a third faster on a CPU; the weights have the same layout.
+        # The layout is written as a permutation because vmap does not support memory formats.
         values = values.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
         values = values.to(self.precision or latents.dtype)
         for convolution in self.convolutions[:-1]:
@@ -182,7 +182,7 @@ class Classifier(nn.Module):
 
 
 def convolve_in(network: nn.Module, precision: torch.dtype) -> None:
-    """Let encoder and decoder of a network convolve in a precision, with weights that stay in float32."""
+    """Set the precision of the convolutions of a network; its weights stay in float32."""
     for module in network.modules():
         if isinstance(module, Encoder | Decoder):
             module.precision = precision
@@ -192,16 +192,15 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def build(make: Callable[[], Network], *, seed: int = 0) -> Network:
-    """Make a network whose weights depend on the seed alone.
+    """Make a network with initial weights that depend on the seed alone.
 
-    The generator that torch shares between all its users is neither read nor changed, so networks can
-    be made side by side. Weights and biases are uniform within ±1/√(inputs of the layer), which is
-    torch's own rule.
+    The global generator of torch is neither read nor changed, so networks can be made in parallel. Weights and biases
+    are uniform within ±1/√(inputs of the layer), which is torch's default.
 
     Parameters
     ----------
     make : callable
-        Makes the network, with any weights.
+        Function that makes the network, with any weights.
     seed : int
 
     Returns
@@ -211,7 +210,7 @@ def build(make: Callable[[], Network], *, seed: int = 0) -> Network:
     network = empty(make)
     rng = np.random.default_rng([seed, 0])
     with torch.no_grad():
-        # Each layer has its weights first and its biases second.
+        # The weights of each layer precede its biases.
         for name, parameter in network.named_parameters():
             if name.endswith("weight"):
                 bound = 1 / np.sqrt(parameter[0].numel())
@@ -221,12 +220,12 @@ def build(make: Callable[[], Network], *, seed: int = 0) -> Network:
 
 
 def empty(make: Callable[[], Network]) -> Network:
-    """Make a network whose weights are still to be filled in.
+    """Make a network with uninitialised weights.
 
     Parameters
     ----------
     make : callable
-        Makes the network, with any weights.
+        Function that makes the network, with any weights.
 
     Returns
     -------

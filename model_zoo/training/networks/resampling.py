@@ -1,4 +1,4 @@
-"""The convolutions that halve and double the size of images: torch's, in any precision, and faster on a CPU.
+"""Convolutions that halve and double the size of images, in any precision, and faster on a CPU than in torch.
 
 Importing this module imports torch.
 """
@@ -14,12 +14,12 @@ _BACKWARDS = torch.ops.aten.convolution_backward
 
 
 class Downsampling(nn.Conv2d):
-    """A 4×4 convolution of stride 2, in the precision of what it is given: halves height and width.
+    """A 4×4 convolution of stride 2, in the precision of its input: it halves height and width.
 
     Parameters
     ----------
     n_inputs, n_outputs : int
-        Channels.
+        Numbers of channels.
     """
 
     def __init__(self, n_inputs: int, n_outputs: int) -> None:
@@ -31,17 +31,17 @@ class Downsampling(nn.Conv2d):
 
 
 class Upsampling(nn.ConvTranspose2d):
-    """A transposed 4×4 convolution of stride 2, in the precision of what it is given: doubles height and width.
+    """A transposed 4×4 convolution of stride 2, in the precision of its input: it doubles height and width.
 
-    It has the weights of torch's layer, and its values and gradients but for rounding. On a CPU it takes
-    faster ways to them than torch: to a single output channel, a matrix product whose columns are folded
-    into the image, in a third of the time; to the gradients, the kernels of the convolution of which this
-    is the transpose, in bfloat16 in half of the time.
+    Weights, values and gradients are the same as in torch's layer, except for rounding. Two computations are faster on
+    a CPU. A single output channel is computed by a matrix product and by folding its columns into the image, in a third
+    of the time. Gradients are computed by the kernels of the corresponding convolution, in bfloat16 in half of the
+    time.
 
     Parameters
     ----------
     n_inputs, n_outputs : int
-        Channels.
+        Numbers of channels.
     """
 
     def __init__(self, n_inputs: int, n_outputs: int) -> None:
@@ -78,7 +78,7 @@ class _Upsampled(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
         values, weight = ctx.saved_tensors
-        # Input and output change places in the convolution of which this is the transpose.
+        # Input and output are exchanged in the convolution that this layer transposes.
         geometry = [[_STRIDE] * 2, [_PADDING] * 2, [1, 1], False, [0, 0], 1]
         of_weight = _BACKWARDS(values, gradient, weight, None, *geometry, [False, True, False])[1]
         of_values = conv2d(gradient, weight, stride=_STRIDE, padding=_PADDING)

@@ -1,6 +1,6 @@
-"""What a family trains its network for: all in which families differ, in one place.
+"""Base class of training objectives, in which the trained families differ.
 
-Nothing here imports torch until an objective is made, so that families can be named without it.
+Nothing here imports torch until an objective is made, so that families can be listed without torch.
 """
 
 from abc import ABC, abstractmethod
@@ -18,22 +18,23 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Recipe)
 
-#: Images measured at once.
+#: Number of images in a batch of the evaluation.
 EVALUATION_BATCH = 64
 
 
 class Objective(ABC, Generic[R]):
-    """What the network of one instance is trained for, and on what.
+    """Training objective of one instance on its training images.
 
     Parameters
     ----------
     recipe : Recipe
     pixels : array or tensor of float32 in [0, 1], shape (n_images, image_size, image_size)
-        A tensor is not copied; it says on which device everything is.
+        Training images. A tensor is not copied; its device is the device of the training.
 
     Attributes
     ----------
     images : tensor of float32, shape (n_images, 1, image_size, image_size)
+        Training images.
     """
 
     def __init__(self, recipe: R, pixels: "NDArray[np.float32] | Tensor") -> None:
@@ -47,15 +48,15 @@ class Objective(ABC, Generic[R]):
     @property
     @abstractmethod
     def worst(self) -> float:
-        """The value of the objective below which training has diverged."""
+        """Value of the objective below which training has diverged."""
 
     def draw(self, step: int) -> tuple["Tensor", ...]:
-        """Return what is drawn at random for a step, counted from 0: by default which images make the batch.
+        """Draw the random numbers of a step (counted from 0): by default the indices of the images in the batch.
 
         Returns
         -------
         tuple of tensor
-            In the memory of the host, each of shape (batch_size, …).
+            Tensors in the memory of the host, each of shape (batch_size, …).
         """
         import torch
 
@@ -65,27 +66,27 @@ class Objective(ABC, Generic[R]):
         return (torch.from_numpy(indices),)
 
     def gather(self, *drawn: "Tensor") -> tuple["Tensor", ...]:
-        """Return what :meth:`measure` takes for what was drawn: by default the images, and all else as it is.
+        """Return the inputs of :meth:`measure` for drawn numbers: by default the images, and further tensors unchanged.
 
         Parameters
         ----------
         *drawn : tensor
-            See :meth:`draw`. There may be a leading dimension, of instances that are trained together.
+            Tensors from :meth:`draw`, optionally with a leading dimension for instances that are trained together.
 
         Returns
         -------
         tuple of tensor
-            On the device of the images.
+            Inputs on the device of the images.
         """
-        indices, *rest = (each.to(self.images.device) for each in drawn)
+        indices, *rest = (tensor.to(self.images.device) for tensor in drawn)
         return self.images[indices], *rest
 
     def inputs(self, step: int) -> tuple["Tensor", ...]:
-        """Return what :meth:`measure` takes at a step, counted from 0."""
+        """Return the inputs of :meth:`measure` at a step, counted from 0."""
         return self.gather(*self.draw(step))
 
     def evaluation_inputs(self) -> Iterator[tuple["Tensor", ...]]:
-        """Yield what :meth:`measure` takes for all that is trained on, a batch at a time."""
+        """Yield the inputs of :meth:`measure` for all training images, a batch at a time."""
         for images in self.images.split(EVALUATION_BATCH):
             yield (images,)
 
@@ -93,33 +94,33 @@ class Objective(ABC, Generic[R]):
     def measure(self, network: "nn.Module", *inputs: "Tensor") -> dict[str, "Tensor"]:
         """Apply the network to a batch.
 
-        Instances that are trained together are measured by the objective of one of them, so what is
-        measured must not depend on the recipe's settings.
+        Instances that are trained together share the objective of one of them, so the measurements must not depend on
+        the settings of the recipe.
 
         Parameters
         ----------
         network : torch.nn.Module
         *inputs : tensor
-            See :meth:`inputs`.
+            Inputs from :meth:`inputs`.
 
         Returns
         -------
         dict of name to tensor of shape (n,) or (n, n_latents)
-            What is measured of each image.
+            Measurements of each image.
         """
 
     @property
     @abstractmethod
     def weights(self) -> dict[str, float]:
-        """The objective, as the weight of each mean in it; the names are among those that are measured."""
+        """Weight of each measurement in the objective, by the names in :meth:`measure`."""
 
     def value(self, means: Mapping[str, "Tensor"]) -> "Tensor":
-        """Return the objective, which training maximises.
+        """Return the value of the objective, which training maximises.
 
         Parameters
         ----------
         means : mapping of name to tensor
-            What :meth:`measure` returns, averaged over images.
+            Measurements averaged over images.
 
         Returns
         -------
@@ -131,7 +132,7 @@ class Objective(ABC, Generic[R]):
 
     @abstractmethod
     def summary(self, means: Mapping[str, "Tensor"]) -> dict[str, float]:
-        """Return the named numbers that logs and progress show of such means."""
+        """Return the numbers, by name, that logs and the progress bar show, from measurements averaged over images."""
 
     @abstractmethod
     def evaluate(self, network: "nn.Module") -> dict[str, Any]:
@@ -140,36 +141,38 @@ class Objective(ABC, Generic[R]):
         Returns
         -------
         dict
-            What the record says of it: ``final``, the named numbers that instances are selected by,
-            and whatever else the family records.
+            Entries of the record: ``final``, the numbers by which instances are selected, and further entries of the
+            family.
         """
 
     def early_stopping(self) -> EarlyStopping | None:
-        """Return the rule by which training stops before its last step; None if it does not."""
+        """Return the rule by which training stops before its last step; None if it never does."""
         return None
 
     def validate(self, network: "nn.Module") -> tuple[float, dict[str, float]]:
-        """Return the loss on the validation set, and named numbers for the log."""
+        """Return the loss on the validation set, and numbers by name for the log."""
         raise NotImplementedError(f"{self.recipe.family} has no validation set")
 
     def measure_all(
         self, network: "nn.Module", batches: Iterator[tuple["Tensor", ...]]
     ) -> dict[str, NDArray[np.float32]]:
-        """Return what :meth:`measure` returns for many batches, as arrays of shape (n,) or (n, n_latents)."""
+        """Return the measurements of many batches as arrays of shape (n,) or (n, n_latents)."""
         import torch
 
         with torch.inference_mode():
             measured = [self.measure(network, *inputs) for inputs in batches]
-        return {name: np.concatenate([each[name].cpu().numpy() for each in measured]) for name in measured[0]}
+        return {
+            name: np.concatenate([batch[name].cpu().numpy() for batch in measured]) for name in measured[0]
+        }
 
 
 def means_of(measured: Mapping[str, NDArray[np.float32]]) -> dict[str, "Tensor"]:
-    """Average over images, in double precision."""
+    """Average measurements over images, in double precision."""
     import torch
 
     return {name: torch.as_tensor(values.mean(axis=0, dtype=np.float64)) for name, values in measured.items()}
 
 
 def n_varying(units: NDArray[np.float32]) -> int:
-    """Return how many units, shape (n, n_units), are not exactly constant."""
+    """Return the number of units that are not exactly constant, from their values of shape (n, n_units)."""
     return int((np.ptp(units, axis=0) > 0).sum())

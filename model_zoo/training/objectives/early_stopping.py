@@ -1,37 +1,34 @@
-"""When to stop training before the last step: once the loss on other images falls no more."""
+"""Early stopping: the end of training once the validation loss no longer falls."""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class EarlyStopping:
-    """Watches the loss on a validation set.
+    """State of early stopping.
 
     Parameters
     ----------
     every : int
-        Steps between measurements.
+        Steps between measurements of the validation loss.
     patience : int
-        How many measurements in a row may bring no new minimum; then training stops.
+        Number of measurements in a row without a new minimum after which training stops.
     best_loss : float, optional
-        The least loss so far.
-    best_step : int
-        When it was measured: after this step the weights were best.
+        Minimum of the loss so far.
     waited : int
-        Measurements since then.
+        Number of measurements since the minimum.
     """
 
     every: int
     patience: int
     best_loss: float | None = None
-    best_step: int = 0
     waited: int = 0
 
-    def update(self, step: int, loss: float) -> bool:
-        """Take note of a measurement, and say whether the loss was never so low."""
+    def update(self, loss: float) -> bool:
+        """Count a measurement, and return whether the loss is a new minimum."""
         better = self.best_loss is None or loss < self.best_loss
         if better:
-            self.best_loss, self.best_step, self.waited = loss, step, 0
+            self.best_loss, self.waited = loss, 0
         else:
             self.waited += 1
         return better

@@ -1,4 +1,4 @@
-"""The terms of what networks are trained for, for each image.
+"""Terms of the training objectives, for each image.
 
 Importing this module imports torch.
 """

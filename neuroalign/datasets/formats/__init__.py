@@ -1,1 +1,1 @@
-"""Readers and writers, one module a file format."""
+"""Readers of file formats, one module for each format, and the parts that they share."""

@@ -1,6 +1,6 @@
-"""Bare arrays: what MATLAB, NumPy and CSV files hold, before anybody says what the axes are."""
+"""Arrays without names of their axes, and the choice of one array in a file with several."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,22 +8,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroalign.errors import DatasetError, unknown_name
+from neuroalign.errors import DatasetError, UsageError, unknown_name
+
+#: Names that the axes of an array can have.
+AXES = ("neuroid", "stimulus", "repetition")
 
 
 @dataclass(frozen=True)
 class BareArray:
-    """An array as its file holds it.
+    """Array as its file holds it, without names of its axes.
 
     Parameters
     ----------
-    values : array of numbers, of any shape
+    values : array of real numbers, of any shape
+        NaN stands for a missing trial.
     labels : mapping of axis number to array of str
-        The labels that the file gives along an axis, such as the header of a CSV.
+        Labels that the file gives along an axis, such as the header of a CSV.
     drops_trailing_ones : bool
-        Whether the program that wrote it leaves out trailing axes of length one, as MATLAB does.
+        Whether the program that wrote the file leaves out trailing axes of length one, as MATLAB does.
     note : str, optional
-        A sentence for the user on the choice of the array.
+        Sentence for the user on the choice of the array.
     """
 
     values: NDArray[Any]
@@ -34,16 +38,16 @@ class BareArray:
 
 @dataclass(frozen=True)
 class Variables:
-    """The names in a file that can hold several arrays.
+    """Variables of a file that can hold several arrays.
 
     Parameters
     ----------
     shapes : mapping of name to shape
-        The arrays of real numbers or truth values.
+        Shapes of the arrays of real numbers or truth values.
     unreadable : mapping of name to str
-        Variables that may hold responses in a form that is not read, and a description of each.
+        Descriptions of variables that may hold responses in a form that the reader does not support.
     idle : mapping of name to str
-        Variables that cannot hold responses, such as text, and a description of each.
+        Descriptions of variables that cannot hold responses, such as text.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -52,32 +56,32 @@ class Variables:
 
 
 def choose_variable(variables: Variables, wanted: str | None, path: Path) -> tuple[str, str]:
-    """Choose the variable to read from a file that can hold several.
+    """Choose the variable of a file that holds the responses.
 
     Parameters
     ----------
     variables : Variables
     wanted : str, optional
-        The name that the user gave.
+        Name that the user gave.
     path : Path
 
     Returns
     -------
     name : str
-        `wanted`, else the only array that has at least two axes longer than one, in a file without anything else
-        that may hold responses.
+        `wanted` if it is given. Otherwise the only array with at least two axes longer than one, provided that no
+        other variable may hold responses.
     note : str
-        A sentence that names the variable and those that were passed over.
+        Sentence that names this variable and the variables that were ignored.
 
     Raises
     ------
     UnknownNameError
-        If there is no variable `wanted`.
+        If the file does not have the variable `wanted`.
     DatasetError
-        If several could be meant, or the one that is meant is not an array of numbers.
+        If several variables may hold the responses, or the variable is not an array of numbers.
     """
     shapes, unreadable = variables.shapes, variables.unreadable
-    described = {name: _size(shape) for name, shape in shapes.items()} | dict(unreadable)
+    descriptions = {name: _size(shape) for name, shape in shapes.items()} | dict(unreadable)
     if wanted is not None:
         if wanted in shapes:
             return wanted, f"Responses are the variable {wanted} ({_size(shapes[wanted])}) of {path.name}."
@@ -95,12 +99,12 @@ def choose_variable(variables: Variables, wanted: str | None, path: Path) -> tup
         raise DatasetError(f"{path} holds no array of numbers{rest}")
     if len(candidates) != 1 or unreadable:
         raise DatasetError(
-            f"{path} holds several arrays: {_listed(described)}; choose one with --variable NAME"
+            f"{path} holds several arrays: {_listed(descriptions)}; choose one with --variable NAME"
         )
     chosen = candidates[0]
-    passed = {name: text for name, text in described.items() if name != chosen} | dict(variables.idle)
-    note = f"Responses are the variable {chosen} ({described[chosen]}) of {path.name}"
-    return chosen, f"{note}; passed over: {_listed(passed)}." if passed else f"{note}."
+    ignored = {name: text for name, text in descriptions.items() if name != chosen} | dict(variables.idle)
+    note = f"Responses are the variable {chosen} ({descriptions[chosen]}) of {path.name}"
+    return chosen, f"{note}; ignored: {_listed(ignored)}." if ignored else f"{note}."
 
 
 _CONVERT = "responses must be a numeric or logical array (stimuli, neurons and repetitions along its axes)"
@@ -110,20 +114,45 @@ def _size(shape: tuple[int, ...]) -> str:
     return " × ".join(map(str, shape)) or "one number"
 
 
-def _listed(described: Mapping[str, str], most: int = 12) -> str:
-    shown = [f"{name} ({text})" for name, text in list(described.items())[:most]]
-    more = len(described) - len(shown)
+def _listed(descriptions: Mapping[str, str], most: int = 12) -> str:
+    shown = [f"{name} ({text})" for name, text in list(descriptions.items())[:most]]
+    more = len(descriptions) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
-def expect_numbers(values: NDArray[Any], what: str) -> NDArray[Any]:
-    """Return `values` if they are real numbers.
+def expect_numbers(values: NDArray[Any], source: str) -> NDArray[Any]:
+    """Return an array if it holds real numbers.
+
+    Parameters
+    ----------
+    values : array
+    source : str
+        Name of the array in messages.
 
     Raises
     ------
     DatasetError
-        Naming `what` and the type that it has instead.
+        If the values are of another type, which the message names.
     """
     if values.dtype.kind not in "fiub":
-        raise DatasetError(f"{what} must hold real numbers, not {values.dtype}")
+        raise DatasetError(f"{source} must hold real numbers, got {values.dtype}")
     return values
+
+
+def parse_axes(axes: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the names of axes from a sequence, or from text with commas in between.
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown, repeats or is missing.
+    """
+    names = tuple(name.strip() for name in (axes.split(",") if isinstance(axes, str) else axes))
+    for name in names:
+        if name not in AXES:
+            raise unknown_name("axis", name, AXES)
+    if len(set(names)) != len(names) or not {"neuroid", "stimulus"} <= set(names):
+        raise UsageError(
+            f"--axes must name neuroid and stimulus, and may name repetition, each once; got {','.join(names)}"
+        )
+    return names

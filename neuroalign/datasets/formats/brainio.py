@@ -1,13 +1,13 @@
-"""Brain-Score's file format (BrainIO data assemblies): one netCDF file, one data variable.
+"""BrainIO data assemblies, the file format of Brain-Score: one netCDF file with one data variable.
 
-What is read is wider than what is written, because files of many years are about: any name of the
-data variable, any order of the dimensions, ``image_id`` for ``stimulus_id``, and a coordinate that is
-alone on its dimension saved as ``presentation_`` or ``neuroid_`` by older versions of xarray. Files
-are written with flat coordinates, at least two a dimension, and the global attributes ``identifier``
-and ``stimulus_set_identifier``, as the BrainIO specification asks.
+The reader accepts the variants that files of several years have: any name of the data variable, any order of the
+dimensions, ``image_id`` for ``stimulus_id``, and a coordinate that is alone on its dimension under the name
+``presentation_`` or ``neuroid_``, which older versions of xarray gave it. The writer follows the BrainIO
+specification: flat coordinates, at least two for each dimension, and the global attributes ``identifier`` and
+``stimulus_set_identifier``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from neuroalign.arrays import recording
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.formats.hdf5 import is_hdf5, writer_of
+from neuroalign.datasets.formats.reader import RecordingParts, RecordingReader
+from neuroalign.datasets.formats.shared_options import WINDOW
 from neuroalign.datasets.formats.time_bins import Window, bins_of_window
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
 from neuroalign.errors import DatasetError, UsageError, name_some
@@ -41,15 +44,15 @@ def read_brainio(path: Path) -> tuple[xr.DataArray, pd.DataFrame]:
     Returns
     -------
     recording : xarray.DataArray
-        With ``identifier`` and ``stimulus_set`` in its attrs where the file gives them, and
-        ``averaged``: whether each stimulus was presented once and no repetitions are numbered.
+        Its attrs have ``identifier`` and ``stimulus_set`` where the file gives them, and ``averaged``: whether each
+        stimulus was presented once and the file does not number repetitions.
     stimuli : pandas.DataFrame
-        What the file says of each stimulus, indexed by stimulus id.
+        Coordinates that describe the stimuli, indexed by stimulus id.
 
     Raises
     ------
     DatasetError
-        If the file is damaged or lacks a dimension or its ids.
+        If the file is damaged, or lacks a dimension or the ids of one.
     """
     opened = _open(path)
     if len(opened.data_vars) != 1:
@@ -70,7 +73,7 @@ def read_brainio(path: Path) -> tuple[xr.DataArray, pd.DataFrame]:
             coords[str(coordinate.dims[0])][str(name)] = _decoded(coordinate.values)
         units = str(coordinate.attrs.get("units", "ms"))
         if name in _TIME_BIN and units.lower() not in _MILLISECONDS:
-            raise DatasetError(f"{name} of {path} must be in milliseconds, not in {units}")
+            raise DatasetError(f"{name} of {path} must be in milliseconds, got {units}")
     on_presentation, on_neuroid = coords["presentation"], coords["neuroid"]
     stimulus_id = _take(on_presentation, _STIMULUS, "stimulus", path)
     neuroid_id = _take(on_neuroid, _NEUROID, "neuroid", path)
@@ -84,10 +87,10 @@ def read_brainio(path: Path) -> tuple[xr.DataArray, pd.DataFrame]:
         animal=_words(on_neuroid.pop("animal", np.array("unknown"))),
         time_bin=_time_bins(coords["time_bin"], array.sizes["time_bin"]) if optional else None,
     )
-    table, of_trials = describe_each_stimulus(pd.DataFrame(on_presentation, index=pd.Index(stimulus_id)))
+    table, varying = describe_each_stimulus(pd.DataFrame(on_presentation, index=pd.Index(stimulus_id)))
     result = result.assign_coords(
         {name: ("neuroid", values) for name, values in on_neuroid.items()}
-        | {name: ("presentation", on_presentation[name]) for name in of_trials}
+        | {name: ("presentation", on_presentation[name]) for name in varying}
     )
     attrs = {**opened.attrs, **array.attrs}
     stimulus_set = attrs.get("stimulus_set_identifier", attrs.get("stimulus_set_name"))
@@ -103,31 +106,33 @@ def read_brainio(path: Path) -> tuple[xr.DataArray, pd.DataFrame]:
 def average_window(
     array: xr.DataArray, window: Window | None, path: Path
 ) -> tuple[xr.DataArray, Window | None, list[str]]:
-    """Average the time bins that make up a window, weighted by their length.
+    """Average the time bins that cover a window, weighted by their length.
 
     Parameters
     ----------
     array : recording
-        As :func:`read_brainio` returns it.
+        Recording as :func:`read_brainio` returns it.
     window : (float, float), optional
-        In milliseconds; needed if there are several time bins.
+        Start and end in milliseconds; needed if the recording has several time bins.
     path : Path
-        The file of the recording, for messages.
+        File of the recording, for messages.
 
     Returns
     -------
     recording : xarray.DataArray
-        Without time bins.
+        Recording without time bins.
     window : (float, float) or None
-        The window that the values are from; None if the file does not say.
+        Window of the values; None if the file does not give times.
     notes : list of str
+        Sentences for the user.
 
     Raises
     ------
     DatasetError
-        If the window does not start and end at edges of time bins, or there are several bins and no window.
+        If the window does not start and end at edges of time bins, or the recording has several bins and `window` is
+        None.
     UsageError
-        If a window is given and the file does not say when its time bins start and end.
+        If a window is given and the file does not give the times of its bins.
     """
     try:
         start, end = (np.asarray(array.coords.get(name, []), dtype=np.float64) for name in _TIME_BIN)
@@ -135,10 +140,10 @@ def average_window(
         raise DatasetError(f"the time bins of {path} must be numbers in milliseconds: {error}") from error
     if "time_bin" not in array.dims or len(start) == 0 or len(end) == 0:
         if array.sizes.get("time_bin", 1) > 1:
-            raise DatasetError(f"{path} has several time bins and does not say when they start and end")
+            raise DatasetError(f"{path} has several time bins and does not give their start and end")
         if window is not None:
             raise UsageError(
-                f"{path} does not say when its responses were recorded, so --window cannot be followed; leave it out"
+                f"{path} does not give the times of its responses, so --window has no effect; leave it out"
             )
         return (array.isel(time_bin=0, drop=True) if "time_bin" in array.dims else array), None, []
     if window is None:
@@ -166,14 +171,14 @@ def average_window(
 def write_brainio(dataset: Dataset, path: Path) -> None:
     """Write the recording of a dataset as a BrainIO data assembly.
 
-    The stimulus set goes with it as the dataset's own ``stimuli.csv`` and ``images``, which have
-    the columns that brainio's ``StimulusSet`` loader reads.
+    The stimulus set is not written: the dataset's own ``stimuli.csv`` and ``images`` have the columns that brainio's
+    ``StimulusSet`` loader reads.
 
     Parameters
     ----------
     dataset : Dataset
     path : Path
-        Replaced if it exists.
+        File to write; an existing file is replaced.
     """
     array = dataset.recording
     window = dataset.metadata.get("window_ms")
@@ -196,7 +201,7 @@ def write_brainio(dataset: Dataset, path: Path) -> None:
         coords={name: (coordinate.dims, coordinate.values) for name, coordinate in coords.items()},
         name="data",
     )
-    # The specification has the attributes on the file; older loaders look at the variable alone.
+    # The specification puts the attributes on the file; older loaders read only those on the variable.
     attrs = {"identifier": dataset.identifier, "stimulus_set_identifier": dataset.stimuli.identifier}
     for key in ("source", "licence", "citation"):
         if dataset.metadata.get(key):
@@ -223,9 +228,9 @@ def _open(path: Path) -> xr.Dataset:
 def _decoded(values: NDArray[Any]) -> NDArray[Any]:
     """Return text for the bytes that some writers store."""
     if values.dtype.kind == "S" or (
-        values.dtype.kind == "O" and any(isinstance(each, bytes) for each in values)
+        values.dtype.kind == "O" and any(isinstance(value, bytes) for value in values)
     ):
-        return np.array([each.decode() if isinstance(each, bytes) else str(each) for each in values])
+        return np.array([value.decode() if isinstance(value, bytes) else str(value) for value in values])
     return np.where(pd.isna(values), "", values.astype(str)) if values.dtype.kind == "O" else values
 
 
@@ -233,19 +238,19 @@ def _words(labels: NDArray[Any]) -> NDArray[np.str_]:
     return np.where(pd.isna(labels) | (labels.astype(str) == ""), "unknown", labels.astype(str))
 
 
-def _take(coords: dict[str, NDArray[Any]], names: Iterable[str], what: str, path: Path) -> NDArray[np.str_]:
-    """Take the ids of one dimension out of its coordinates."""
+def _take(coords: dict[str, NDArray[Any]], names: Iterable[str], noun: str, path: Path) -> NDArray[np.str_]:
+    """Remove the ids of one dimension from its coordinates and return them."""
     for name in names:
         if name in coords:
             return as_labels(coords.pop(name), f"{name} of {path}").astype(str)
     raise DatasetError(
-        f"{path} does not name its {what} ids: expected one of the coordinates {', '.join(names)}; "
+        f"{path} does not have {noun} ids: expected one of the coordinates {', '.join(names)}; "
         f"it has {name_some(sorted(coords)) or 'none'}"
     )
 
 
 def _repetition(stimulus_id: NDArray[np.str_], numbered: NDArray[Any] | None) -> NDArray[np.int64] | None:
-    """Return the file's repetition numbers if they are numbers and tell the trials of a stimulus apart."""
+    """Return the repetitions of the file if they are numbers and differ between the trials of a stimulus."""
     if numbered is None or numbered.dtype.kind not in "iuf" or not np.isfinite(numbered).all():
         return None
     numbers = numbered.astype(np.int64)
@@ -255,3 +260,26 @@ def _repetition(stimulus_id: NDArray[np.str_], numbered: NDArray[Any] | None) ->
 def _time_bins(coords: dict[str, NDArray[Any]], n: int) -> dict[str, NDArray[Any]]:
     lone = coords.pop("time_bin_", None)
     return coords or {"time_bin_start": np.arange(n) if lone is None else lone}
+
+
+class BrainioReader(RecordingReader):
+    """Reader of BrainIO data assemblies."""
+
+    title = "BrainIO netCDF, as of Brain-Score"
+    suffixes = (".nc",)
+    signatures = (b"CDF",)
+    options = (WINDOW,)
+    gives = ("recording", "stimuli")
+
+    def recognises(self, path: Path) -> bool:
+        """Return whether the file is netCDF-4."""
+        return is_hdf5(path) and writer_of(path) == "netcdf"
+
+    def read(self, paths: Sequence[Path], options: Mapping[str, Any]) -> RecordingParts:
+        """Read an assembly and average its time bins; see :func:`read_brainio` and :func:`average_window`."""
+        if len(paths) > 1:
+            raise UsageError(f"--responses must be one BrainIO file, got {len(paths)}")
+        array, stimuli = read_brainio(paths[0])
+        averaged = bool(array.attrs["averaged"])
+        mean, window, notes = average_window(array, options["window"], paths[0])
+        return RecordingParts(mean, averaged, stimuli, window=window, notes=tuple(notes))

@@ -1,85 +1,130 @@
-"""Which format a file of responses is in, told from its content."""
+"""Registered readers, and recognition of the format of a file."""
 
-import zipfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, get_args
 
-from neuroalign.datasets.formats.hdf5 import is_hdf5, writer_of
-from neuroalign.datasets.formats.matrix_csv import first_line
-from neuroalign.datasets.formats.rasters import is_raster_header
-from neuroalign.errors import DatasetError, unknown_name
+from neuroalign.datasets.formats.reader import ArrayReader, Reader, RecordingReader
+from neuroalign.errors import DatasetError, NeuroalignError, NeuroalignWarning, UsageError, unknown_name
+from neuroalign.names.registry import readers
 
-Format = Literal["matlab", "npy", "npz", "csv", "hdf5", "brainio", "rasters"]
-FORMATS: tuple[Format, ...] = get_args(Format)
+#: Number of bytes at the start of a file that signatures are compared with.
+_START = 128
 
 
-def detect_format(paths: Sequence[Path], stated: str | None = None) -> Format:
-    """Tell the format of one or several files, which must all be of the same.
+def get_reader(format: str) -> ArrayReader | RecordingReader:
+    """Return the reader that is registered for a format.
+
+    Parameters
+    ----------
+    format : str
+
+    Raises
+    ------
+    UnknownNameError
+        If no reader is registered under this name.
+    UsageError
+        If the reader cannot be imported or made, or is of another type.
+    """
+    if format not in readers:
+        raise unknown_name("format", format, readers.names())
+    return _instance(format, readers.get(format))
+
+
+def all_readers() -> dict[str, ArrayReader | RecordingReader]:
+    """Return every registered reader by the name of its format; a broken reader is skipped with a warning."""
+    instances = {}
+    for name, registered in readers.items():
+        try:
+            instances[name] = _instance(name, registered)
+        except UsageError as error:
+            warnings.warn(f"skipped: {error}", NeuroalignWarning, stacklevel=2)
+    return instances
+
+
+def detect_format(paths: Sequence[Path], stated: str | None = None) -> str:
+    """Return the name of the format of one or several files, which must all have the same format.
 
     Parameters
     ----------
     paths : sequence of Path
     stated : str, optional
-        The format that the user gave, which is then believed.
+        Name that the user gave; the content is then not looked at.
 
     Raises
     ------
     UnknownNameError
-        If the format stated is none of :data:`FORMATS`.
+        If no reader is registered under the stated name.
     DatasetError
-        If a file is missing or of no known format, or files are of different formats.
+        If a file does not exist, no reader or several recognise it, or files have different formats.
     """
     for path in paths:
         if not path.exists():
             raise DatasetError(f"{path} does not exist")
     if stated is not None:
-        for known in FORMATS:
-            if stated == known:
-                return known
-        raise unknown_name("format", stated, FORMATS)
-    found = {path: _detect(path) for path in paths}
-    if len(set(found.values())) > 1:
-        (first, a), (second, b) = list({kind: (path, kind) for path, kind in found.items()}.values())[:2]
+        get_reader(stated)
+        return stated
+    registered = all_readers()
+    path_of: dict[str, Path] = {}
+    for path in paths:
+        path_of.setdefault(_detect(path, registered), path)
+    if len(path_of) > 1:
+        (a, first), (b, second) = list(path_of.items())[:2]
         raise DatasetError(f"all responses must be in one format: {first} is {a}, {second} is {b}")
-    return found[paths[0]]
+    return next(iter(path_of))
 
 
-def _detect(path: Path) -> Format:
-    if path.is_dir():
-        return "rasters"
+def _detect(path: Path, registered: dict[str, ArrayReader | RecordingReader]) -> str:
+    start = b""
+    if not path.is_dir():
+        with path.open("rb") as file:
+            start = file.read(_START)
+        if not start:
+            raise DatasetError(f"{path} is empty")
     suffix = path.suffix.lower()
-    with path.open("rb") as file:
-        start = file.read(128)
-    if not start:
-        raise DatasetError(f"{path} is empty")
-    if start.startswith(b"\x93NUMPY"):
-        return "npy"
-    if start.startswith(b"MATLAB 5.0"):
-        return "matlab"
-    if is_hdf5(path):
-        return _detect_hdf5(path)
-    if suffix == ".mat":
-        return "matlab"
-    if start.startswith(b"CDF"):
-        return "brainio"
-    if zipfile.is_zipfile(path):
-        return "npz" if suffix == ".npz" else "rasters"
-    if suffix in (".csv", ".tsv", ".txt"):
-        return "rasters" if is_raster_header(first_line(path)) else "csv"
-    by_name: dict[str, Format] = {".npy": "npy", ".npz": "npz", ".nc": "brainio", ".zip": "rasters"}
-    if suffix in by_name:  # damaged: let its reader say how
-        return by_name[suffix]
-    raise DatasetError(
-        f"cannot tell the format of {path}; name it with --format {'|'.join(FORMATS)}, if it is one of these"
-    )
-
-
-def _detect_hdf5(path: Path) -> Format:
-    writer = writer_of(path)
-    if writer == "unknown":
+    names = [name for name, reader in registered.items() if start.startswith(reader.signatures)]
+    names = names or [name for name, reader in registered.items() if _recognises(name, reader, path)]
+    names = names or [
+        name for name, reader in registered.items() if suffix in reader.suffixes and not reader.must_be_named
+    ]
+    if not names:
         raise DatasetError(
-            f"{path} is plain HDF5, which does not say in which order its axes are; give --format hdf5, and --axes "
-            "in the order in which h5py shows the array (h5read of MATLAB and Julia shows the reverse)"
+            f"cannot recognise the format of {path}; name it with --format {'|'.join(registered)}, if it is one of "
+            "these"
         )
-    return "matlab" if writer == "matlab" else "brainio"
+    names = [name for name in names if not registered[name].must_be_named] or names
+    if len(names) > 1:
+        raise DatasetError(
+            f"{path} could be in the formats {' and '.join(names)}; name one with --format {'|'.join(names)}"
+        )
+    reader = registered[names[0]]
+    if reader.must_be_named:
+        raise DatasetError(f"{path} is {reader.title}, which {reader.must_be_named}")
+    return names[0]
+
+
+def _recognises(name: str, reader: Reader, path: Path) -> bool:
+    try:
+        return reader.recognises(path)
+    except (NeuroalignError, OSError):
+        raise
+    except Exception as error:  # the code of a plug-in
+        warnings.warn(
+            f"the reader {name!r} failed to look at {path}, so it is skipped: {type(error).__name__}: {error}",
+            NeuroalignWarning,
+            stacklevel=2,
+        )
+        return False
+
+
+def _instance(name: str, registered: object) -> ArrayReader | RecordingReader:
+    try:
+        reader = registered() if isinstance(registered, type) else registered
+    except TypeError as error:  # an abstract method that the class does not define
+        raise UsageError(f"the reader {name!r} cannot be made: {error}") from error
+    if not isinstance(reader, ArrayReader | RecordingReader):
+        raise UsageError(
+            f"the reader {name!r} must be an ArrayReader or a RecordingReader of neuroalign, got "
+            f"{type(reader).__name__}"
+        )
+    return reader

@@ -1,11 +1,14 @@
-"""HDF5 files: which program wrote one, and the arrays in those that no program marked."""
+"""Plain HDF5 files, and the program that wrote an HDF5 file."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from neuroalign.datasets.formats.bare import BareArray, Variables, choose_variable
+from neuroalign.datasets.formats.reader import ArrayReader
+from neuroalign.datasets.formats.shared_options import VARIABLE
 from neuroalign.errors import DatasetError, NeuroalignError
 
 Writer = Literal["matlab", "netcdf", "unknown"]
@@ -15,14 +18,16 @@ _NETCDF_MARKS = ("_NCProperties", "_Netcdf4Dimid", "_Netcdf4Coordinates", "DIMEN
 
 
 def is_hdf5(path: Path) -> bool:
-    """Whether a file is HDF5, with or without the 512 bytes that MATLAB writes in front."""
+    """Return whether a path is an HDF5 file, with or without the 512 bytes that MATLAB writes in front."""
+    if path.is_dir():
+        return False
     with path.open("rb") as file:
         start = file.read(520)
     return start.startswith(_SIGNATURE) or start[512:].startswith(_SIGNATURE)
 
 
 def writer_of(path: Path) -> Writer:
-    """Tell which program's conventions an HDF5 file follows.
+    """Return the program that wrote an HDF5 file, by the attributes that it leaves.
 
     Raises
     ------
@@ -34,14 +39,14 @@ def writer_of(path: Path) -> Writer:
     with path.open("rb") as file:
         if file.read(10) == b"MATLAB 7.3":
             return "matlab"
-    found: list[Writer] = []
+    writers: list[Writer] = []
 
     def visit(_: str, node: Any) -> Writer | None:
         if "MATLAB_class" in node.attrs:
-            found.append("matlab")
+            writers.append("matlab")
         elif any(mark in node.attrs for mark in _NETCDF_MARKS):
-            found.append("netcdf")
-        return found[0] if found else None
+            writers.append("netcdf")
+        return writers[0] if writers else None
 
     try:
         with h5py.File(path, "r") as opened:
@@ -49,7 +54,7 @@ def writer_of(path: Path) -> Writer:
                 opened.visititems(visit)
     except Exception as error:  # the library raises nearly anything on a damaged file
         raise DatasetError(f"cannot read the HDF5 file {path}: {error or type(error).__name__}") from error
-    return found[0] if found else "unknown"
+    return writers[0] if writers else "unknown"
 
 
 def read_hdf5(path: Path, variable: str | None = None) -> BareArray:
@@ -59,14 +64,14 @@ def read_hdf5(path: Path, variable: str | None = None) -> BareArray:
     ----------
     path : Path
     variable : str, optional
-        The name of the array, with a dot between the groups that it lies in and itself. By default the only array.
+        Name of the array, with dots between its groups and its own name. By default the only array.
 
     Raises
     ------
     UnknownNameError
-        If there is no such array.
+        If the file does not have this array.
     DatasetError
-        If the file is damaged, or several arrays could be meant.
+        If the file is damaged, or several arrays may hold the responses.
     """
     import h5py
 
@@ -78,7 +83,7 @@ def read_hdf5(path: Path, variable: str | None = None) -> BareArray:
         if not isinstance(node, h5py.Dataset):
             return
         name = name.replace("/", ".")
-        if elsewhere(node):
+        if is_stored_elsewhere(node):
             unreadable[name] = "data in another file"
         elif node.dtype.kind in "fiub" and node.shape is not None:
             nodes[name] = node
@@ -100,6 +105,26 @@ def read_hdf5(path: Path, variable: str | None = None) -> BareArray:
     return BareArray(values, note=f"{note[:-1]}, with its axes in the order in which h5py shows them.")
 
 
-def elsewhere(node: Any) -> bool:
-    """Whether an HDF5 dataset takes its values from other files."""
+def is_stored_elsewhere(node: Any) -> bool:
+    """Return whether an HDF5 dataset takes its values from other files."""
     return bool(node.external) or bool(node.is_virtual)
+
+
+class Hdf5Reader(ArrayReader):
+    """Reader of HDF5 files without the marks of a program."""
+
+    title = "plain HDF5"
+    suffixes = (".h5", ".hdf5")
+    options = (VARIABLE,)
+    must_be_named = (
+        "does not say in which order its axes are; give --format hdf5, and --axes in the order in which h5py shows "
+        "the array (h5read of MATLAB and Julia shows the reverse)"
+    )
+
+    def recognises(self, path: Path) -> bool:
+        """Return whether the file is HDF5 of an unknown program."""
+        return is_hdf5(path) and writer_of(path) == "unknown"
+
+    def read(self, path: Path, options: Mapping[str, Any]) -> BareArray:
+        """Read one array; see :func:`read_hdf5`."""
+        return read_hdf5(path, options["variable"])

@@ -1,4 +1,4 @@
-"""Images as users have them: a folder or a ZIP archive of picture files."""
+"""Image files in a folder or a ZIP archive, and their stimuli."""
 
 import re
 import warnings
@@ -9,16 +9,16 @@ from typing import Literal, get_args
 
 from PIL import Image, UnidentifiedImageError
 
+from neuroalign.datasets.image_sources import IMAGE_SUFFIXES, ImageSource, bytes_of
 from neuroalign.datasets.image_survey import ImageSurvey
 from neuroalign.datasets.picture_faults import picture_fault
-from neuroalign.datasets.stimuli import IMAGE_SUFFIXES
 from neuroalign.errors import DatasetError, UsageError, name_some
 from neuroalign.files.archives import is_hidden, unpack_files
 from neuroalign.progress import progress
 
 Order = Literal["name", "number"]
 
-#: The only decoders that may see a user's files.
+#: Formats of Pillow that may decode a user's files.
 _DECODERS = ("PNG", "JPEG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
 
 
@@ -29,34 +29,34 @@ def collect_images(source: Path, scratch: Path) -> dict[str, Path]:
     ----------
     source : Path
     scratch : Path
-        An existing, empty folder to which an archive is unpacked.
+        Existing, empty folder into which an archive is unpacked.
 
     Returns
     -------
     dict of str to Path
-        Names relative to the source, with forward slashes, sorted.
+        Paths by name relative to the source with forward slashes, sorted by name.
 
     Raises
     ------
     ArchiveError
         If a member of the archive could do harm.
     DatasetError
-        If there are no images.
+        If the source has no images.
     """
     if source.is_dir():
-        found = {
+        names = {
             path.relative_to(source).as_posix(): path
             for path in source.rglob("*")
             if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
         }
-        found = {name: path for name, path in found.items() if not is_hidden(PurePosixPath(name))}
+        images = {name: path for name, path in names.items() if not is_hidden(PurePosixPath(name))}
     elif source.is_file():
-        found = unpack_files(source, scratch, IMAGE_SUFFIXES)
+        images = unpack_files(source, scratch, IMAGE_SUFFIXES)
     else:
         raise DatasetError(f"{source} does not exist; --images takes a folder or a ZIP archive")
-    if not found:
+    if not images:
         raise DatasetError(f"{source} holds no images ({' '.join(IMAGE_SUFFIXES)})")
-    return dict(sorted(found.items()))
+    return dict(sorted(images.items()))
 
 
 def ids_of_images(names: Sequence[str], order: Order | None = None) -> list[str]:
@@ -71,22 +71,21 @@ def ids_of_images(names: Sequence[str], order: Order | None = None) -> list[str]
     Returns
     -------
     list of str
-        File names without ending; with their folders where the names alone are not unique.
+        File names without suffix; with their folders where the names alone are not unique.
 
     Raises
     ------
     DatasetError
-        If the two orders differ and `order` does not say which is meant: then the pairing of images
-        and responses would be a guess.
+        If the two orders differ and `order` is not given: the pairing of images and responses would be a guess.
     """
     if order is not None and order not in get_args(Order):
-        raise UsageError(f"images are ordered by name or by number, not by {order!r}")
+        raise UsageError(f"--image-order must be name or number, got {order!r}")
     ids = stems(names)
     by_name, by_number = sorted(ids), sorted(ids, key=_natural)
     if order is None and by_name != by_number:
         raise DatasetError(
             f"the images sort one way by name ({name_some(by_name, most=3)}) and another by number "
-            f"({name_some(by_number, most=3)}); say which order the responses have with "
+            f"({name_some(by_number, most=3)}); give the order of the responses with "
             "--image-order name|number, or list the stimuli in a CSV and give --stimuli"
         )
     return by_number if order == "number" else by_name
@@ -102,16 +101,17 @@ def match_images(
     ids : sequence of str
     images : mapping of relative file name to Path
     filenames : sequence of str, optional
-        The file of each stimulus, with or without its folders; by default the one named after the id.
+        File of each stimulus, with or without its folders; by default the file named after the id.
 
     Returns
     -------
     dict of str to Path
+        Image of each stimulus id.
 
     Raises
     ------
     DatasetError
-        Naming the stimuli that have no image, or several.
+        If stimuli have no image or several; the message names them.
     """
     exact: dict[str, set[Path]] = {}
     loose: dict[str, set[Path]] = {}
@@ -122,26 +122,26 @@ def match_images(
         for key in (pure.name, pure.stem, str(pure.with_suffix(""))):
             loose.setdefault(key, set()).add(path)
     wanted = dict(zip(ids, ids if filenames is None else filenames, strict=True))
-    # A name that is an image's own comes before one that it shares with images in other folders.
-    found = {
+    # The full name of one image comes before a name that images in several folders share.
+    matches = {
         name: exact.get(name) or loose.get(name) or _by_tail(name, loose | exact) for name in wanted.values()
     }
-    without = [name for name, paths in found.items() if not paths]
+    without = [name for name, paths in matches.items() if not paths]
     if without:
         raise DatasetError(
             f"{len(without)} of {len(wanted)} images are missing: {name_some(without)}; "
-            f"there are {name_some(list(images), most=3)}"
+            f"the images are {name_some(list(images), most=3)}"
         )
-    several = [name for name, paths in found.items() if len(paths) > 1]
+    several = [name for name, paths in matches.items() if len(paths) > 1]
     if several:
         raise DatasetError(
             f"several images are called {name_some(several)}; give their folders in the column filename of --stimuli"
         )
-    return {each: next(iter(found[name])) for each, name in wanted.items()}
+    return {stimulus_id: next(iter(matches[name])) for stimulus_id, name in wanted.items()}
 
 
 def _by_tail(name: str, images: Mapping[str, set[Path]]) -> set[Path]:
-    """Find the image at the end of an absolute path of another machine, such as in a table of brainio's."""
+    """Find the image at the end of an absolute path of another machine, as brainio's tables have them."""
     windows = PureWindowsPath(name)
     pure = windows if windows.drive or "\\" in name else PurePosixPath(name)
     if not pure.is_absolute():
@@ -150,26 +150,26 @@ def _by_tail(name: str, images: Mapping[str, set[Path]]) -> set[Path]:
     return next((images[tail] for tail in tails if tail in images), set())
 
 
-def check_images(images: Mapping[str, Path], survey: ImageSurvey | None = None) -> None:
+def check_images(images: Mapping[str, ImageSource], survey: ImageSurvey | None = None) -> None:
     """Decode every image once.
 
     Parameters
     ----------
-    images : mapping of stimulus id to Path
+    images : mapping of stimulus id to Path, or to array of uint8
     survey : ImageSurvey, optional
-        Gathers the fingerprint of each image.
+        Receives the fingerprint of each image.
 
     Raises
     ------
     DatasetError
-        Naming the images that cannot be read.
+        If images cannot be read; the message names them.
     """
     faults = {
         stimulus_id: fault
-        for stimulus_id, path in progress(
+        for stimulus_id, source in progress(
             images.items(), description="checking images", unit="image", total=len(images)
         )
-        if (fault := image_fault(path, stimulus_id, survey)) is not None
+        if (fault := image_fault(_file(source, stimulus_id), stimulus_id, survey)) is not None
     }
     if faults:
         first, fault = next(iter(faults.items()))
@@ -178,18 +178,23 @@ def check_images(images: Mapping[str, Path], survey: ImageSurvey | None = None) 
         )
 
 
+def _file(source: ImageSource, stimulus_id: str) -> Path | BytesIO:
+    return source if isinstance(source, Path) else BytesIO(bytes_of(source, stimulus_id))
+
+
 def image_fault(
     source: Path | BytesIO, stimulus_id: str = "", survey: ImageSurvey | None = None
 ) -> str | None:
-    """Say why an image, a file or its bytes, cannot be used; None if it can.
+    """Return the reason why an image cannot be used; None if it can be used.
 
     Parameters
     ----------
     source : Path or BytesIO
+        File of the image, or its bytes.
     stimulus_id : str
-        The id under which the survey knows the image.
+        Id of the image in the survey.
     survey : ImageSurvey, optional
-        Takes the fingerprint of an image that can be used.
+        Receives the fingerprint of an image that can be used.
     """
     try:
         with warnings.catch_warnings():
@@ -200,14 +205,14 @@ def image_fault(
                 if fault is None and survey is not None:
                     survey.add(stimulus_id, image)
     except UnidentifiedImageError:
-        return "it is not an image, or of an unknown kind"
+        return "it is not an image, or an image of an unknown format"
     except Exception as error:  # the decoders raise nearly anything on a damaged file
         return str(error) or type(error).__name__
     return fault
 
 
 def stems(names: Sequence[str]) -> list[str]:
-    """Return file names without ending; with those folders that tell them apart where they must be."""
+    """Return file names without suffix; with the folders that distinguish them where names repeat."""
     paths = [PurePosixPath(name) for name in names]
     short = [path.stem for path in paths]
     if len(set(short)) == len(short):
@@ -219,7 +224,7 @@ def stems(names: Sequence[str]) -> list[str]:
 
 
 def _natural(text: str) -> list[tuple[int, int, str]]:
-    """Sort key in which runs of digits count as numbers."""
+    """Return a sort key in which runs of digits count as numbers."""
     return [
         (0, int(part), part) if part.isdecimal() else (1, 0, part)
         for part in re.split(r"(\d+)", text)

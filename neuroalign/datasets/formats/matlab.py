@@ -1,9 +1,11 @@
-"""MATLAB's ``.mat`` files: version 5 (and 4), and version 7.3, which is HDF5.
+"""MATLAB's ``.mat`` files of versions 4, 5 and 7.3 (which is HDF5).
 
-Numeric and logical arrays are read, full or sparse, also those in the fields of a structure. Cells, structure
-arrays, tables and other objects, and complex numbers have no axes of real numbers; they are named, never read.
+The reader supports numeric and logical arrays, full or sparse, also in the fields of a structure. Cells, structure
+arrays, tables and other objects, and complex numbers are not arrays of real numbers: messages name them, and they are
+not read.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroalign.datasets.formats.bare import BareArray, Variables, choose_variable
-from neuroalign.datasets.formats.hdf5 import elsewhere, is_hdf5, writer_of
+from neuroalign.datasets.formats.hdf5 import is_hdf5, is_stored_elsewhere, writer_of
+from neuroalign.datasets.formats.reader import ArrayReader
+from neuroalign.datasets.formats.shared_options import VARIABLE
 from neuroalign.errors import DatasetError, NeuroalignError
 
 _NUMERIC = {
@@ -24,7 +28,7 @@ _NUMERIC = {
 #: Classes that cannot hold responses.
 _IDLE = {"char", "string", "function_handle", "categorical", "datetime", "duration", "calendarDuration"}
 
-#: A sparse matrix with more elements than this, zeros included, is refused.
+#: Largest number of elements, zeros included, of a sparse matrix that is read.
 _MOST_ELEMENTS = 1 << 29
 
 
@@ -35,20 +39,20 @@ def read_matlab(path: Path, variable: str | None = None) -> BareArray:
     ----------
     path : Path
     variable : str, optional
-        Its name; a field of a structure is ``structure.field``. By default the only array.
+        Name of the array; a field of a structure is ``structure.field``. By default the only array.
 
     Returns
     -------
     BareArray
-        With MATLAB's order of axes: ``size(x)`` in MATLAB is ``values.shape`` here.
+        Array with MATLAB's order of axes: ``size(x)`` in MATLAB is ``values.shape`` here.
 
     Raises
     ------
     UnknownNameError
-        If there is no such variable.
+        If the file does not have this variable.
     DatasetError
-        If the file is damaged, several variables could be meant, the variable is of another class, or the file is
-        HDF5 that MATLAB did not write.
+        If the file is damaged, several variables may hold the responses, the variable is of another class, or the
+        file is HDF5 that MATLAB did not write.
     """
     try:
         if not is_hdf5(path):
@@ -147,7 +151,7 @@ def _read_hdf5(path: Path, variable: str | None) -> BareArray:
                     closed.append(f"{path_inside}/")
                 return
             size = " × ".join(map(str, node.shape[::-1] if node.shape else ()))
-            if elsewhere(node):
+            if is_stored_elsewhere(node):
                 unreadable[name] = "data in another file"
             elif h5py.check_ref_dtype(node.dtype) is not None and not matlab_class:
                 unreadable[name] = f"a structure array of {size}"
@@ -181,14 +185,14 @@ def _class_of(node: Any) -> str:
 def _set_aside(
     name: str, matlab_class: str, size: str, unreadable: dict[str, str], idle: dict[str, str]
 ) -> None:
-    described = {
+    descriptions = {
         "": "data without a MATLAB class",
         "char": "text",
         "cell": f"a cell array of {size}",
         "struct": f"a structure array of {size}",
         "function_handle": "a function handle",
     }
-    text = described.get(matlab_class, f"an object of class {matlab_class}")
+    text = descriptions.get(matlab_class, f"an object of class {matlab_class}")
     (idle if matlab_class in _IDLE else unreadable)[name] = text
 
 
@@ -201,7 +205,7 @@ def _hdf5_shape(node: Any) -> tuple[int, ...]:
 
 
 def _dense(group: Any, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Return a sparse matrix of a version 7.3 file, which is stored column by column, with its zeros."""
+    """Return a sparse matrix of a version 7.3 file, which stores it column by column, as a full matrix."""
     from scipy.sparse import csc_array
 
     if "data" not in group:
@@ -215,5 +219,22 @@ def _dense(group: Any, shape: tuple[int, ...]) -> NDArray[Any]:
 def _expect_memory(shape: tuple[int, ...], name: str) -> None:
     if np.prod([float(n) for n in shape]) > _MOST_ELEMENTS:
         raise DatasetError(
-            f"{name} is a sparse matrix of {shape[0]} × {shape[1]}, which is too large as a full one"
+            f"{name} is a sparse matrix of {shape[0]} × {shape[1]}, which is too large as a full matrix"
         )
+
+
+class MatlabReader(ArrayReader):
+    """Reader of MATLAB's ``.mat`` files."""
+
+    title = "MATLAB, versions 4, 5 and 7.3"
+    suffixes = (".mat",)
+    signatures = (b"MATLAB 5.0",)
+    options = (VARIABLE,)
+
+    def recognises(self, path: Path) -> bool:
+        """Return whether the file is HDF5 that MATLAB wrote."""
+        return is_hdf5(path) and writer_of(path) == "matlab"
+
+    def read(self, path: Path, options: Mapping[str, Any]) -> BareArray:
+        """Read one array; see :func:`read_matlab`."""
+        return read_matlab(path, options["variable"])

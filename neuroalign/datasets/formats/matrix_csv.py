@@ -1,22 +1,25 @@
-"""A matrix of responses as CSV, with or without labels in its first row and column."""
+"""Matrices of responses as CSV, with or without labels in the first row and column."""
 
 import csv
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from neuroalign.datasets.formats.bare import BareArray
+from neuroalign.datasets.formats.delimited_text import delimiter_of
+from neuroalign.datasets.formats.reader import ArrayReader, ReaderOption
 from neuroalign.errors import DatasetError, UsageError, name_some
 
 CsvLabels = Literal["none", "header", "index", "both"]
 
 _MISSING = {"": "nan", "NA": "nan", "N/A": "nan", "n/a": "nan", "#N/A": "nan", "null": "nan", "None": "nan"}
 
-#: What programs and people write where a value is missing; those beside NaN and _MISSING are never read as NaN.
+#: Marks of missing values that programs and people write. The reader takes only NaN and _MISSING for NaN.
 _MISSING_MARKS = {
     "",
     "na",
@@ -42,7 +45,7 @@ _INDEX_NAMES |= {"neuroid", "neuroid_id", "neuron", "unit", "unnamed: 0"}
 _LONG_NAMES = _INDEX_NAMES - {"", "unnamed: 0"} | {"neuron_id", "unit_id", "cell_id", "stim_id", "image_nr"}
 _LONG_NAMES |= {"repetition", "rep", "trial", "trial_id", "presentation", "session", "time", "time_bin"}
 
-#: Words in the name of a column of ids.
+#: Words that occur in the name of a column of ids.
 _ID_WORD = re.compile(
     r"(^|[^a-z])(id|ids|nr|no|num|number|index|idx|image|img|picture|pic|stim|stimulus|trial|frame|name|file)"
     r"($|[^a-z])"
@@ -56,33 +59,34 @@ def read_matrix_csv(path: Path, labels: CsvLabels | None = None) -> BareArray:
     ----------
     path : Path
     labels : {"none", "header", "index", "both"}, optional
-        Whether the first row and the first column are labels. By default they are if they hold
-        text alone; a line with numbers and text, and numbers that may be ids, are an error.
+        Whether the first row (header) and the first column (index) are labels. By default each is if it holds only
+        text; a line with numbers and text, or with numbers that may be ids, is an error.
 
     Returns
     -------
     BareArray
-        float64; NaN for empty cells, NaN and NA. Labels of axis 0 are the first column, of axis 1
-        the first row.
+        Values in float64; NaN for empty cells, NaN and NA. The first column holds the labels of axis 0, the first
+        row the labels of axis 1.
 
     Raises
     ------
     DatasetError
-        Naming the row and column of a value that is not a number, or if labels cannot be told from values.
+        If a value is not a number (the message names its row and column), or if the first row or column could be
+        labels or values.
     """
     if labels is not None and labels not in get_args(CsvLabels):
-        raise UsageError(f"csv labels must be one of {', '.join(get_args(CsvLabels))}, not {labels!r}")
+        raise UsageError(f"--csv-labels must be one of {', '.join(get_args(CsvLabels))}, got {labels!r}")
     cells = _read_cells(path)
     if labels is None:
         _expect_wide(cells, path)
     header, index = _find_labels(cells, path) if labels is None else _stated(labels)
     body = cells[int(header) :, int(index) :]
-    found = {}
+    labels_of = {}
     if index:
-        found[0] = cells[int(header) :, 0].astype(str)
+        labels_of[0] = cells[int(header) :, 0].astype(str)
     if header:
-        found[1] = cells[0, int(index) :].astype(str)
-    for axis, names in found.items():
+        labels_of[1] = cells[0, int(index) :].astype(str)
+    for axis, names in labels_of.items():
         if "" in names:
             place = (
                 f"{'column' if axis else 'row'} {list(names).index('') + 1 + int(index if axis else header)}"
@@ -90,28 +94,7 @@ def read_matrix_csv(path: Path, labels: CsvLabels | None = None) -> BareArray:
             raise DatasetError(f"the label of {place} of {path} is empty")
     if body.size == 0:
         raise DatasetError(f"{path} has no values")
-    return BareArray(_as_numbers(body, path, int(header), int(index)), found)
-
-
-def delimiter_of(path: Path) -> str:
-    """Return the character between the values of a text file: comma, semicolon or tab."""
-    first = first_line(path)
-    return max(",;\t", key=first.count)
-
-
-def first_line(path: Path) -> str:
-    """Return the first line of a text file.
-
-    Raises
-    ------
-    DatasetError
-        If the file is not UTF-8 text.
-    """
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            return file.readline().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"cannot read {path} as text: {error}") from error
+    return BareArray(_as_numbers(body, path, int(header), int(index)), labels_of)
 
 
 def _read_cells(path: Path) -> NDArray[np.object_]:
@@ -126,7 +109,7 @@ def _read_cells(path: Path) -> NDArray[np.object_]:
         if len(row) != len(rows[0]):
             raise DatasetError(
                 f"row {number} of {path} has {len(row)} cells, the first has {len(rows[0])}; "
-                "a matrix needs as many in each row"
+                "each row of a matrix must have the same number of cells"
             )
     return np.array([[cell.strip() for cell in row] for row in rows], dtype=object)
 
@@ -136,7 +119,7 @@ def _stated(labels: CsvLabels) -> tuple[bool, bool]:
 
 
 def _find_labels(cells: NDArray[np.object_], path: Path) -> tuple[bool, bool]:
-    """Tell whether the first row and the first column are labels, where the cells leave no doubt."""
+    """Return whether the first row and the first column are labels; an error where the cells leave a doubt."""
     corner = str(cells[0, 0])
     row, column = cells[0, 1:], cells[1:, 0]
     if corner != "" and corner.lower() in _INDEX_NAMES and len(cells) > 1:
@@ -174,7 +157,7 @@ def _unclear(line: str, path: Path, why: str) -> DatasetError:
 
 
 def _kind(cells: NDArray[np.object_]) -> Literal["numbers", "missing", "words", "mixed"]:
-    """Classify a line by its cells; marks of missing values may stand among numbers and words."""
+    """Classify a line by its cells; numbers and words may include marks of missing values."""
     sure = [cell for cell in cells if cell.strip().lower() not in _MISSING_MARKS]
     numbers = sum(_is_number(cell) for cell in sure)
     if not sure:
@@ -188,7 +171,7 @@ def _kind(cells: NDArray[np.object_]) -> Literal["numbers", "missing", "words", 
 
 
 def _may_be_ids(cells: NDArray[np.object_]) -> bool:
-    """Whether a first column of numbers below a word may be ids: by its name, or as whole numbers that differ."""
+    """Return whether a first column of numbers below a word may be ids: by its name, or as distinct whole numbers."""
     if _ID_WORD.search(str(cells[0, 0]).lower()):
         return True
     whole = [_is_whole(cells[1:, column]) for column in range(cells.shape[1])]
@@ -200,18 +183,18 @@ def _is_whole(cells: NDArray[np.object_]) -> bool:
 
 
 def _expect_wide(cells: NDArray[np.object_], path: Path) -> None:
-    """Refuse a table with one row for each value, and columns of ids among the values.
+    """Refuse a table with one row for each value, and a table with a column of ids among the values.
 
     Raises
     ------
     DatasetError
-        Naming the columns of ids.
+        If the header names columns of ids; the message names them.
     """
     names = [str(cell).lower().replace(" ", "_") for cell in cells[0]]
     ids = [str(cell) for cell, name in zip(cells[0], names, strict=True) if name in _LONG_NAMES]
     if len(ids) > 1:
         raise DatasetError(
-            f"{path} looks like a long table, with one row a value: its columns {name_some(ids)} are ids; "
+            f"{path} looks like a long table, with one row for each value: its columns {name_some(ids)} are ids; "
             "make it a matrix (in pandas: pivot) with stimuli along one axis and neurons along the other"
         )
     if any(name in _LONG_NAMES for name in names[1:]):
@@ -230,7 +213,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _is_count(cells: NDArray[np.object_]) -> bool:
-    """Whether cells count 0, 1, 2, … or 1, 2, 3, …, as labels do and values do not."""
+    """Return whether cells count 0, 1, 2, … or 1, 2, 3, …, which only labels do."""
     if len(cells) < 3:
         return False
     return any(all(cell == str(start + i) for i, cell in enumerate(cells)) for start in (0, 1))
@@ -250,3 +233,22 @@ def _as_numbers(
             f"row {row + first_row + 1}, column {column + first_column + 1} of {path} holds "
             f"{body[row, column]!r}, which is not a number"
         ) from None
+
+
+class CsvReader(ArrayReader):
+    """Reader of a matrix in a text file."""
+
+    title = "matrix as text with commas, semicolons or tabs"
+    suffixes = (".csv", ".tsv", ".txt")
+    options = (
+        ReaderOption(
+            "csv_labels",
+            "Whether the first row (header) and the first column (index) are labels. By default each is if it holds "
+            "only text.",
+            choices=get_args(CsvLabels),
+        ),
+    )
+
+    def read(self, path: Path, options: Mapping[str, Any]) -> BareArray:
+        """Read the matrix; see :func:`read_matrix_csv`."""
+        return read_matrix_csv(path, options["csv_labels"])

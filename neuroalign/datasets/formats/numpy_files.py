@@ -1,10 +1,14 @@
 """NumPy's ``.npy`` and ``.npz`` files."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from neuroalign.datasets.formats.bare import BareArray, Variables, choose_variable, expect_numbers
+from neuroalign.datasets.formats.reader import ArrayReader, names_in_zip
+from neuroalign.datasets.formats.shared_options import VARIABLE
 from neuroalign.errors import DatasetError
 from neuroalign.files.archives import open_archive
 
@@ -31,14 +35,14 @@ def read_npz(path: Path, variable: str | None = None) -> BareArray:
     ----------
     path : Path
     variable : str, optional
-        Its name; by default the only array.
+        Name of the array; by default the only array.
 
     Raises
     ------
     UnknownNameError
-        If there is no such array.
+        If the archive does not have this array.
     DatasetError
-        If the file is damaged, holds Python objects, or several arrays could be meant.
+        If the file is damaged, holds Python objects, or several arrays may hold the responses.
     """
     with open_archive(path):
         pass
@@ -62,3 +66,32 @@ def read_npz(path: Path, variable: str | None = None) -> BareArray:
     shapes = {name: array.shape for name, array in arrays.items()}
     chosen, note = choose_variable(Variables(shapes, unreadable, idle), variable, path)
     return BareArray(arrays[chosen], note=note)
+
+
+class NpyReader(ArrayReader):
+    """Reader of NumPy's ``.npy`` files."""
+
+    title = "NumPy array"
+    suffixes = (".npy",)
+    signatures = (b"\x93NUMPY",)
+
+    def read(self, path: Path, options: Mapping[str, Any]) -> BareArray:
+        """Read the array; see :func:`read_npy`."""
+        return read_npy(path)
+
+
+class NpzReader(ArrayReader):
+    """Reader of NumPy's ``.npz`` archives."""
+
+    title = "NumPy archive of arrays"
+    suffixes = (".npz",)
+    options = (VARIABLE,)
+
+    def recognises(self, path: Path) -> bool:
+        """Return whether the file is a ZIP archive of ``.npy`` files alone."""
+        names = names_in_zip(path)
+        return bool(names) and all(name.endswith(".npy") for name in names)
+
+    def read(self, path: Path, options: Mapping[str, Any]) -> BareArray:
+        """Read one array; see :func:`read_npz`."""
+        return read_npz(path, options["variable"])

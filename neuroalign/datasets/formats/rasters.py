@@ -1,7 +1,7 @@
-"""Spike rasters in the format of the Neural Decoding Toolbox: a folder or ZIP, one CSV a recorded site.
+"""Spike rasters of the Neural Decoding Toolbox: a folder or ZIP archive with one CSV for each recorded site.
 
-Each row of a file is a trial. Columns ``site_info.*`` describe the site, columns ``labels.*`` say what
-was shown, and columns ``time.START_END`` hold the spikes in each time bin, in milliseconds [1]_.
+Each row of a file is a trial. Columns ``site_info.*`` describe the site, columns ``labels.*`` describe the stimulus,
+and columns ``time.START_END`` hold the spikes in each time bin, in milliseconds [1]_.
 
 References
 ----------
@@ -9,12 +9,12 @@ References
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.arrays import recording
+from neuroalign.datasets.formats.delimited_text import first_line
+from neuroalign.datasets.formats.reader import (
+    ReaderOption,
+    RecordingParts,
+    RecordingReader,
+    names_in_zip,
+    split_names,
+)
+from neuroalign.datasets.formats.shared_options import WINDOW
 from neuroalign.datasets.formats.time_bins import Window, bins_of_window
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
 from neuroalign.errors import DatasetError, name_some, unknown_name
@@ -36,7 +45,7 @@ _REGION = ("region", "brain_area", "area")
 
 @dataclass(frozen=True)
 class _Site:
-    """What one file says."""
+    """Content of one file."""
 
     neuroid: str
     info: dict[str, str]
@@ -52,26 +61,26 @@ def read_rasters(
     Parameters
     ----------
     sources : sequence of Path
-        CSV files, folders of CSV files, or ZIP archives of them.
+        CSV files, folders of CSV files, or ZIP archives of CSV files.
     window : (float, float)
-        Count the spikes from the first to before the second, in milliseconds.
+        Start and end of the count in milliseconds; spikes at the end are not counted.
     stimulus_labels : sequence of str, optional
-        The labels (without ``labels.``) whose values together make a stimulus. By default all of
-        them; the first label that differs between all stimuli is then their id.
+        Labels, without ``labels.``, that together identify a stimulus. By default all labels; the first label with a
+        different value for each stimulus is then the stimulus id.
 
     Returns
     -------
     recording : xarray.DataArray
-        Presentations are pairs (stimulus, repetition): the trials of a site count from 0 for each
-        stimulus, and NaN stands where a site has no such trial. Sites were not recorded together,
-        so equal repetition numbers of two sites mean nothing.
+        Presentations are pairs (stimulus, repetition): the trials of a site count from 0 for each stimulus, and NaN
+        stands for a trial that a site lacks. Sites were not recorded together, so equal repetition numbers of two
+        sites do not denote one presentation.
     stimuli : pandas.DataFrame
-        The labels of each stimulus, indexed by stimulus id.
+        Labels of each stimulus, indexed by stimulus id.
 
     Raises
     ------
     DatasetError
-        Naming the file and what is wrong in it.
+        If a file is damaged or is not a raster, or the window does not fit it; the message names the file.
     """
     sites = [_read_site(name, file, window) for name, file in _open_all(sources)]
     if not sites:
@@ -106,9 +115,9 @@ def read_rasters(
 
 
 def is_raster_header(line: str) -> bool:
-    """Whether a CSV that starts with this line is a raster."""
+    """Return whether a CSV that starts with this line is a raster."""
     columns = [cell.strip().strip('"') for cell in line.split(",")]
-    return any(each.startswith("labels.") for each in columns) and any(map(_TIME.fullmatch, columns))
+    return any(column.startswith("labels.") for column in columns) and any(map(_TIME.fullmatch, columns))
 
 
 def _open_all(sources: Sequence[Path]) -> Iterator[tuple[str, IO[bytes]]]:
@@ -116,7 +125,7 @@ def _open_all(sources: Sequence[Path]) -> Iterator[tuple[str, IO[bytes]]]:
     with ExitStack() as stack:
         for source in sources:
             if source.is_dir():
-                files = sorted(each for each in source.rglob("*.csv") if not each.name.startswith("."))
+                files = sorted(path for path in source.rglob("*.csv") if not path.name.startswith("."))
                 for path in progress(files, description=f"reading {source.name}", unit="site"):
                     with path.open("rb") as file:
                         yield path.name, file
@@ -135,9 +144,9 @@ def _read_site(name: str, file: IO[bytes], window: Window | None) -> _Site:
         header = pd.read_csv(file, nrows=0).columns
         file.seek(0)
         bins = _bins_within(header, window, name)
-        described = [each for each in header if each.startswith(("site_info.", "labels."))]
-        if not any(each.startswith("labels.") for each in described):
-            raise DatasetError(f"{name} has no column labels.*, so nothing says what was shown")
+        described = [column for column in header if column.startswith(("site_info.", "labels."))]
+        if not any(column.startswith("labels.") for column in described):
+            raise DatasetError(f"{name} has no column labels.*, so the stimulus of its trials is unknown")
         types = dict.fromkeys(described, str) | dict.fromkeys(bins, np.float64)
         table = pd.read_csv(
             file,
@@ -153,28 +162,28 @@ def _read_site(name: str, file: IO[bytes], window: Window | None) -> _Site:
     if table.empty:
         raise DatasetError(f"the raster {name} has no trials")
     info = {}
-    for column in (each for each in described if each.startswith("site_info.")):
+    for column in (column for column in described if column.startswith("site_info.")):
         values = table[column].unique()
         if len(values) > 1:
             raise DatasetError(f"{column} of {name} must be the same in all rows, not {name_some(values)}")
         info[column.removeprefix("site_info.")] = str(values[0])
-    labels = table[[each for each in described if each.startswith("labels.")]]
+    labels = table[[column for column in described if column.startswith("labels.")]]
     counts = table[bins].to_numpy().sum(axis=1)
     if not np.isfinite(counts).all():
         raise DatasetError(
             f"the raster {name} has an empty or infinite cell in row {int(np.argmin(np.isfinite(counts))) + 2}"
         )
-    return _Site(
-        Path(name).stem, info, labels.rename(columns=lambda each: each.removeprefix("labels.")), counts
-    )
+    labels = labels.rename(columns=lambda column: column.removeprefix("labels."))
+    return _Site(Path(name).stem, info, labels, counts)
 
 
 def _bins_within(header: pd.Index, window: Window | None, name: str) -> list[str]:
     """Return the columns of the time bins that lie in the window."""
-    bins = {each: tuple(map(float, found.groups())) for each in header if (found := _TIME.fullmatch(each))}
+    matches = ((column, _TIME.fullmatch(column)) for column in header)
+    bins = {column: tuple(map(float, match.groups())) for column, match in matches if match is not None}
     if not bins:
         raise DatasetError(f"{name} is not a raster: it has no columns time.START_END")
-    edges = sorted({edge for each in bins.values() for edge in each})
+    edges = sorted({edge for pair in bins.values() for edge in pair})
     covered = f"{name} covers {edges[0]:g} to {edges[-1]:g} ms"
     if window is None:
         raise DatasetError(
@@ -183,7 +192,7 @@ def _bins_within(header: pd.Index, window: Window | None, name: str) -> list[str
     start, end = window
     for edge in window:
         if edge not in edges:
-            nearest = min(edges, key=lambda each: abs(each - edge))
+            nearest = min(edges, key=lambda other: abs(other - edge))
             raise DatasetError(
                 f"the window {start:g},{end:g} does not start and end at time bins: {covered}, "
                 f"and the edge nearest to {edge:g} is {nearest:g}"
@@ -194,17 +203,17 @@ def _bins_within(header: pd.Index, window: Window | None, name: str) -> list[str
 
 def _stimulus_ids(trials: pd.DataFrame, chosen: Sequence[str] | None) -> pd.Series:
     """Name the stimulus of each trial after its labels."""
-    known = list(trials.columns)
+    labels = list(trials.columns)
     if chosen is not None:
         for name in chosen:
-            if name not in known:
-                raise unknown_name("label", name, known)
-    absent = trials[list(chosen or known)].isna().any()
+            if name not in labels:
+                raise unknown_name("label", name, labels)
+    absent = trials[list(chosen or labels)].isna().any()
     if absent.any():
         raise DatasetError(f"not all rasters have the label {name_some(list(absent.index[absent]))}")
     if chosen is None:
         stimuli = trials.drop_duplicates()
-        naming = next(([each] for each in known if stimuli[each].is_unique), known)
+        naming = next(([label] for label in labels if stimuli[label].is_unique), labels)
     else:
         naming = list(chosen)
     return trials[naming].astype(str).agg("_".join, axis=1)
@@ -222,10 +231,44 @@ def _stimulus_table(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def _strip_common_prefix(names: list[str]) -> list[str]:
-    """Leave out "raster_data_", which the toolbox puts before the name of every site."""
+    """Remove "raster_data_", which the toolbox writes before the name of every site."""
     prefix = "raster_data_"
     return (
         [name.removeprefix(prefix) for name in names]
         if all(map(str.startswith, names, [prefix] * len(names)))
         else names
     )
+
+
+class RasterReader(RecordingReader):
+    """Reader of the rasters of the Neural Decoding Toolbox."""
+
+    title = "rasters of the Neural Decoding Toolbox: folder, archive or files"
+    suffixes = (".zip",)
+    options = (
+        WINDOW,
+        ReaderOption(
+            "stimulus_labels",
+            'Labels, without "labels.", that together identify a stimulus. By default all labels.',
+            metavar="LABEL[,LABEL]",
+            convert=split_names,
+        ),
+    )
+    gives = ("recording", "stimuli")
+
+    def recognises(self, path: Path) -> bool:
+        """Return whether a folder or archive holds CSV files, or a text file has the header of a raster."""
+        if path.is_dir():
+            return next(path.rglob("*.csv"), None) is not None
+        if path.suffix.lower() in (".csv", ".tsv", ".txt"):
+            try:
+                return is_raster_header(first_line(path))
+            except DatasetError:
+                return False
+        return any(name.lower().endswith(".csv") for name in names_in_zip(path))
+
+    def read(self, paths: Sequence[Path], options: Mapping[str, Any]) -> RecordingParts:
+        """Count spikes in the window; see :func:`read_rasters`."""
+        window, labels = options["window"], options["stimulus_labels"]
+        array, stimuli = read_rasters(paths, window=window, stimulus_labels=labels)
+        return RecordingParts(array, averaged=False, stimuli=stimuli, window=window)

@@ -1,4 +1,4 @@
-"""The time bins that make up a window."""
+"""Time windows, and the time bins that cover a window."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,49 +8,56 @@ from neuroalign.errors import DatasetError, UsageError, name_some
 Window = tuple[float, float]
 
 
-def expect_window(window: Window) -> Window:
+def expect_window(window: Window | str) -> Window:
     """Return a window as two finite numbers, the first below the second.
+
+    Parameters
+    ----------
+    window : (float, float) or str
+        Start and end in milliseconds; text has a comma in between.
 
     Raises
     ------
     UsageError
-        If `window` is anything else.
+        If `window` is not a window.
     """
     try:
-        start, end = (float(edge) for edge in window)
+        start, end = (float(edge) for edge in (window.split(",") if isinstance(window, str) else window))
     except (TypeError, ValueError):
         raise UsageError(
-            f"the window must be two numbers START,END in milliseconds, not {window!r}"
+            f"the window must be two numbers START,END in milliseconds, such as 100,400; got {window!r}"
         ) from None
     if not (np.isfinite([start, end]).all() and start < end):
         raise UsageError(f"the window {start:g},{end:g} must start before it ends, both in milliseconds")
     return start, end
 
 
-def bins_of_window(starts: ArrayLike, ends: ArrayLike, window: Window, what: str) -> NDArray[np.int64]:
+def bins_of_window(starts: ArrayLike, ends: ArrayLike, window: Window, source: str) -> NDArray[np.int64]:
     """Find the time bins that cover a window exactly, in the order of time.
 
     Parameters
     ----------
     starts, ends : array of float, shape (n_bins,)
-        The edges of each bin, in milliseconds.
+        Edges of each bin in milliseconds.
     window : (float, float)
-    what : str
-        The name of the recording in messages.
+        Start and end in milliseconds.
+    source : str
+        Name of the recording in messages.
 
     Returns
     -------
     array of int, shape (n_chosen,)
+        Indices of the bins.
 
     Raises
     ------
     DatasetError
-        If no bin starts or ends where the window does, or if bins within the window overlap or leave gaps;
-        the message names the edges.
+        If no bin starts where the window starts or ends where it ends, or if bins within the window overlap or
+        leave gaps. The message names the edges.
     """
     starts, ends = np.asarray(starts, dtype=np.float64), np.asarray(ends, dtype=np.float64)
     if not (starts < ends).all():
-        raise DatasetError(f"{what} has a time bin that does not start before it ends")
+        raise DatasetError(f"{source} has a time bin that does not start before it ends")
     for edge, edges, verb in ((window[0], starts, "starts"), (window[1], ends, "ends")):
         if not np.isclose(edges, edge).any():
             choices = np.unique(edges)
@@ -59,7 +66,7 @@ def bins_of_window(starts: ArrayLike, ends: ArrayLike, window: Window, what: str
                 listed = f"{name_some([f'{value:g}' for value in choices], most=4)}, the last {choices[-1]:g}"
             raise DatasetError(
                 f"the window {window[0]:g},{window[1]:g} must start and end at edges of time bins: no bin of "
-                f"{what} {verb} at {edge:g} ms; bins {verb[:-1]} at {listed} ms"
+                f"{source} {verb} at {edge:g} ms; bins {verb[:-1]} at {listed} ms"
             )
     slack = 1e-6 * (window[1] - window[0])
     inside = np.flatnonzero((starts >= window[0] - slack) & (ends <= window[1] + slack))
@@ -69,14 +76,14 @@ def bins_of_window(starts: ArrayLike, ends: ArrayLike, window: Window, what: str
         if not np.isclose(starts[index], reached):
             fault = "overlap" if starts[index] < reached else "leave a gap"
             raise DatasetError(
-                f"the time bins of {what} {fault} between {min(starts[index], reached):g} and "
+                f"the time bins of {source} {fault} between {min(starts[index], reached):g} and "
                 f"{max(starts[index], reached):g} ms, so they do not add up to the window "
                 f"{window[0]:g},{window[1]:g}; choose a window that bins cover once"
             )
         reached = ends[index]
     if not np.isclose(reached, window[1]):
         raise DatasetError(
-            f"the time bins of {what} leave a gap between {reached:g} and {window[1]:g} ms; "
+            f"the time bins of {source} leave a gap between {reached:g} and {window[1]:g} ms; "
             "choose a window that bins cover once"
         )
     return inside

@@ -1,4 +1,4 @@
-"""Tables with one row a trial: what in them describes the stimulus, and what only the trial."""
+"""Tables with one row for each trial: the columns that describe the stimulus and the columns that vary."""
 
 import pandas as pd
 
@@ -9,14 +9,14 @@ def describe_each_stimulus(trials: pd.DataFrame) -> tuple[pd.DataFrame, list[str
     Parameters
     ----------
     trials : pandas.DataFrame
-        Indexed by stimulus ids, which may repeat.
+        One row for each trial, indexed by stimulus id, which may repeat.
 
     Returns
     -------
     stimuli : pandas.DataFrame
-        One row a stimulus, in order of first appearance, under the index name ``stimulus_id``.
+        One row for each stimulus, in order of first appearance, under the index name ``stimulus_id``.
     varying : list of str
-        The columns that are left out because they differ within a stimulus.
+        Columns that are left out because they vary between the rows of one stimulus.
     """
     trials = trials.rename_axis("stimulus_id")
     trials.index = trials.index.astype(str)

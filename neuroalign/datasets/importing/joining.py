@@ -1,4 +1,4 @@
-"""Join files of further neurons: by the labels of their stimuli where they have some, else by position."""
+"""Join of files with further neurons: by the labels of their stimuli, or by position without labels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from neuroalign.errors import DatasetError, name_some
 
 @dataclass(frozen=True)
 class Session:
-    """The responses in one file.
+    """Responses in one file.
 
     Parameters
     ----------
     values : array of shape (n_stimuli, n_repetitions, n_neuroids)
     stimulus, neuroid : array of str, optional
-        The labels in the file. A stimulus that repeats has further repetitions in its rows.
+        Labels in the file. Rows with the same stimulus label are repetitions of one stimulus.
     """
 
     values: NDArray[Any]
@@ -34,54 +34,55 @@ def join_sessions(sessions: Mapping[str, Session], name: str) -> tuple[Session, 
     ----------
     sessions : mapping of file name to Session
     name : str
-        The dataset's name, after which neurons without labels are called.
+        Name of the dataset, after which neurons without labels are named.
 
     Returns
     -------
     session : Session
-        Stimuli in the order of the first file, then those that later files add. NaN where a neuron has no
-        response to a stimulus.
+        All neurons. Stimuli are in the order of the first file, followed by further stimuli of later files. NaN
+        stands for a stimulus without a response of a neuron.
     notes : list of str
+        Sentences for the user.
 
     Raises
     ------
     DatasetError
         If only some files label their stimuli, if files without labels have different numbers of stimuli, or if
-        two files have a neuron of one name.
+        two files have a neuron with the same name.
     """
     notes: list[str] = []
     first = next(iter(sessions))
-    labels = {what: session.stimulus for what, session in sessions.items() if session.stimulus is not None}
+    labels = {file: session.stimulus for file, session in sessions.items() if session.stimulus is not None}
     if labels and len(labels) < len(sessions):
         without = next(file for file, session in sessions.items() if session.stimulus is None)
         raise DatasetError(
-            f"{without} does not label its stimuli and {next(iter(labels))} does, so nothing says which belong "
-            "together; label the stimuli of all files, or of none"
+            f"{without} does not label its stimuli and {next(iter(labels))} does, so the stimuli cannot be matched; "
+            "label the stimuli of all files or of no file"
         )
     neuroid = _neuroids(sessions, name)
     if not labels:
-        for what, session in sessions.items():
+        for file, session in sessions.items():
             if len(session.values) != len(sessions[first].values):
                 raise DatasetError(
                     "files without labels must have the same stimuli in the same order; "
-                    f"{first} has {len(sessions[first].values)} and {what} has {len(session.values)}"
+                    f"{first} has {len(sessions[first].values)} and {file} has {len(session.values)}"
                 )
         if len(sessions) > 1:
             notes.append(
-                f"{len(sessions)} files were joined by position, since none labels its stimuli: "
+                f"{len(sessions)} files were joined by position, because no file labels its stimuli: "
                 "stimulus n of each file is taken to be the same."
             )
         return Session(_side_by_side([session.values for session in sessions.values()]), None, neuroid), notes
     if len(sessions) == 1:
         return Session(sessions[first].values, sessions[first].stimulus, neuroid), notes
-    keys = {what: _numbered(stimulus) for what, stimulus in labels.items()}
+    keys = {file: _numbered(stimulus) for file, stimulus in labels.items()}
     joined = keys[first]
     for key in keys.values():
         joined = joined.append(key.difference(joined, sort=False))
     placed = []
-    for what, session in sessions.items():
+    for file, session in sessions.items():
         cube = np.full((len(joined), *session.values.shape[1:]), np.nan)
-        cube[joined.get_indexer(keys[what])] = session.values
+        cube[joined.get_indexer(keys[file])] = session.values
         placed.append(cube)
     if any(not keys[first].equals(key) for key in keys.values()):
         everywhere = joined
@@ -94,34 +95,34 @@ def join_sessions(sessions: Mapping[str, Session], name: str) -> tuple[Session, 
 
 
 def _neuroids(sessions: Mapping[str, Session], name: str) -> NDArray[np.str_]:
-    """Return the labels of all neurons, and the dataset's name with a number for those without."""
+    """Return the labels of all neurons; a neuron without a label gets the name of the dataset with a number."""
     n_neuroids = sum(session.values.shape[2] for session in sessions.values())
-    # The dataset's name makes them unique: equal ids of two datasets would mean one neuron.
+    # The name of the dataset makes ids unique: equal ids in two datasets would denote one neuron.
     width = len(str(n_neuroids - 1))
     ids: list[str] = []
     owner: dict[str, str] = {}
-    for what, session in sessions.items():
+    for file, session in sessions.items():
         start = len(ids)
         own = [f"{name}-{start + i:0{width}d}" for i in range(session.values.shape[2])]
         own = own if session.neuroid is None else session.neuroid.tolist()
-        shared = [neuroid for neuroid in own if owner.get(neuroid, what) != what]
+        shared = [neuroid for neuroid in own if owner.get(neuroid, file) != file]
         if shared:
             raise DatasetError(
-                f"{owner[shared[0]]} and {what} both have neurons called {name_some(shared)}; "
-                "files are further neurons, so give each neuron a name of its own"
+                f"{owner[shared[0]]} and {file} both have neurons called {name_some(shared)}; "
+                "files hold further neurons, so give each neuron a name of its own"
             )
-        owner |= dict.fromkeys(own, what)
+        owner |= dict.fromkeys(own, file)
         ids += own
     return np.array(ids)
 
 
 def _numbered(stimulus: NDArray[np.str_]) -> pd.MultiIndex:
-    """Tell the rows of one stimulus apart by counting them."""
+    """Number the rows of each stimulus, so that all rows differ."""
     return pd.MultiIndex.from_arrays([stimulus, pd.Series(stimulus).groupby(stimulus).cumcount()])
 
 
 def _side_by_side(cubes: list[NDArray[Any]]) -> NDArray[Any]:
-    """Join arrays (n_stimuli, n_repetitions, n_neuroids) along neuroids; fewer repetitions end in NaN."""
+    """Join arrays (n_stimuli, n_repetitions, n_neuroids) along neuroids; NaN fills missing repetitions."""
     if len(cubes) == 1:
         return cubes[0]
     most = max(cube.shape[1] for cube in cubes)

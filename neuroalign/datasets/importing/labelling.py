@@ -1,4 +1,4 @@
-"""From a bare array to a recording: what its axes are, and which presentations took place."""
+"""Conversion of an array to a recording: order of the axes, presentations, labels, unusable neurons and stimuli."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,34 +12,14 @@ from neuroalign.arrays import average_trials, recording, trial_means
 from neuroalign.datasets.formats.bare import BareArray
 from neuroalign.errors import DatasetError, UsageError, name_some, unknown_name
 
-AXES = ("neuroid", "stimulus", "repetition")
-#: Labels that say nothing.
+#: Labels of unknown regions and animals.
 _UNKNOWN = ("", "unknown", "nan", "none")
 
 DROPS = ("incomplete-neuroids", "incomplete-stimuli", "constant-neuroids")
 
 
-def parse_axes(axes: str | Sequence[str]) -> tuple[str, ...]:
-    """Read the names of axes: a sequence, or text with commas.
-
-    Raises
-    ------
-    UsageError
-        If a name is unknown, is there twice or is missing.
-    """
-    names = tuple(each.strip() for each in (axes.split(",") if isinstance(axes, str) else axes))
-    for name in names:
-        if name not in AXES:
-            raise unknown_name("axis", name, AXES)
-    if len(set(names)) != len(names) or not {"neuroid", "stimulus"} <= set(names):
-        raise UsageError(
-            f"the axes must be neuroid, stimulus and, if any, repetition, each once, not {','.join(names)}"
-        )
-    return names
-
-
 def arrange(
-    array: BareArray, axes: tuple[str, ...], what: str
+    array: BareArray, axes: tuple[str, ...], source: str
 ) -> tuple[NDArray[Any], dict[str, NDArray[np.str_]], list[str]]:
     """Bring a bare array into the order stimulus, repetition, neuroid.
 
@@ -47,16 +27,16 @@ def arrange(
     ----------
     array : BareArray
     axes : tuple of str
-        The name of each axis; see :func:`parse_axes`.
-    what : str
-        What to call the array in messages.
+        Name of each axis; see :func:`neuroalign.datasets.formats.bare.parse_axes`.
+    source : str
+        Name of the array in messages.
 
     Returns
     -------
     values : array of shape (n_stimuli, n_repetitions, n_neuroids)
     labels : dict of axis name to array of str
     notes : list of str
-        What was assumed.
+        Sentences for the user on every assumption.
 
     Raises
     ------
@@ -67,17 +47,17 @@ def arrange(
     notes = []
     if array.drops_trailing_ones and values.ndim < len(axes):
         notes.append(
-            f"{what} holds {' × '.join(map(str, values.shape))}; MATLAB leaves out last axes of length one, so the "
+            f"{source} holds {' × '.join(map(str, values.shape))}; MATLAB leaves out last axes of length one, so the "
             f"length of {' and '.join(axes[values.ndim :])} is taken as one."
         )
         values = values.reshape(values.shape + (1,) * (len(axes) - values.ndim))
     if values.ndim != len(axes):
         raise DatasetError(
-            f"{what} has {values.ndim} axes ({' × '.join(map(str, values.shape))}), "
+            f"{source} has {values.ndim} axes ({' × '.join(map(str, values.shape))}), "
             f"and --axes names {len(axes)}: {','.join(axes)}"
         )
     if values.size == 0:
-        raise DatasetError(f"{what} is empty ({' × '.join(map(str, values.shape))})")
+        raise DatasetError(f"{source} is empty ({' × '.join(map(str, values.shape))})")
     labels = {axes[axis]: names for axis, names in array.labels.items()}
     order = [axes.index(name) for name in ("stimulus", "repetition", "neuroid") if name in axes]
     values = values.transpose(order)
@@ -85,7 +65,7 @@ def arrange(
 
 
 def doubtful_values(values: NDArray[Any]) -> list[str]:
-    """Name values that often stand for missing trials; they are taken as responses.
+    """Return notes on values that often stand for missing trials, and that the import takes as responses.
 
     Parameters
     ----------
@@ -94,8 +74,8 @@ def doubtful_values(values: NDArray[Any]) -> list[str]:
     Returns
     -------
     list of str
-        A sentence for the user on a negative number among counts, and on trials in which all neurons are silent
-        although none would be by chance.
+        Sentences for the user: on a negative number among counts, and on trials in which all neurons are silent
+        where chance predicts no such trial.
     """
     notes = []
     present = ~np.isnan(values)
@@ -103,7 +83,7 @@ def doubtful_values(values: NDArray[Any]) -> list[str]:
     whole = bool((values[present] == np.round(values[present])).all())
     if len(negative) == 1 and whole and values.dtype.kind != "b":
         notes.append(
-            f"{negative[0]:g} is there {int((values == negative[0]).sum())} times as the one negative value, and is "
+            f"{negative[0]:g} occurs {int((values == negative[0]).sum())} times as the only negative value, and is "
             "taken as a response; write NaN where a trial is missing."
         )
     n_repetitions, n_neuroids = values.shape[1:]
@@ -124,15 +104,16 @@ def recording_from_cube(
     stimulus_id: NDArray[np.str_],
     neuroid_id: NDArray[np.str_],
 ) -> xr.DataArray:
-    """Make a recording of single trials or averages; a presentation that nobody recorded is left out.
+    """Make a recording of single trials or averages; a presentation without any response is left out.
 
     Parameters
     ----------
     values : array of shape (n_stimuli, n_repetitions, n_neuroids)
-        NaN where there was no trial.
+        Responses; NaN stands for a missing trial.
     stimulus_id : array of str, shape (n_stimuli,)
-        Where an id repeats, its rows are further repetitions of one stimulus.
+        Stimulus ids; rows with the same id are repetitions of one stimulus.
     neuroid_id : array of str, shape (n_neuroids,)
+        Neuron ids.
     """
     n_stimuli, n_repetitions, n_neuroids = values.shape
     trials = np.asarray(values).reshape(-1, n_neuroids)
@@ -140,10 +121,10 @@ def recording_from_cube(
         trials = trials.astype(np.float64)
     ids = np.repeat(stimulus_id, n_repetitions)
     took_place = ~np.isnan(trials).all(axis=1)
-    # A stimulus without any trial stays, so that it can be named.
+    # A stimulus without any trial stays, so that messages can name it.
     present = set(ids[took_place])
     first = ~pd.Series(ids).duplicated().to_numpy()
-    keep = took_place | (first & np.array([each not in present for each in ids]))
+    keep = took_place | (first & np.array([stimulus not in present for stimulus in ids]))
     repetition = np.tile(np.arange(n_repetitions), n_stimuli)[keep]
     numbered = pd.MultiIndex.from_arrays([ids[keep], repetition])
     return recording(
@@ -165,7 +146,7 @@ def state_labels(array: xr.DataArray, *, region: str | None, animal: str | None)
     Raises
     ------
     UsageError
-        If the files label neurons otherwise; capital letters make no difference.
+        If the files give neurons another label; upper and lower case are equal.
     """
     for name, stated in (("region", region), ("animal", animal)):
         if stated is None:
@@ -190,23 +171,27 @@ def leave_out_unusable(array: xr.DataArray, drop: Sequence[str]) -> tuple[xr.Dat
     ----------
     array : recording
     drop : sequence of {"incomplete-neuroids", "incomplete-stimuli", "constant-neuroids"}
-        What may be left out: neurons that lack every trial of some stimulus, stimuli of which some
-        neuron lacks every trial, neurons whose mean response is the same for all stimuli.
+        Parts to leave out: neurons that lack every trial of some stimulus, stimuli of which some neuron lacks every
+        trial, and neurons with the same mean response to all stimuli.
 
     Returns
     -------
-    recording, dict of "neuroids" and "stimuli" to the ids that were left out
+    recording : recording
+    dropped : dict of str to list of str
+        Ids that were left out, under the keys "neuroids" and "stimuli".
 
     Raises
     ------
     DatasetError
-        Naming neurons and stimuli that cannot be used and were not asked to be left out.
+        If neurons or stimuli cannot be used and `drop` does not include them; the message names them.
     """
     for name in drop:
         if name not in DROPS:
             raise unknown_name("choice of --drop", name, DROPS)
     if {"incomplete-neuroids", "incomplete-stimuli"} <= set(drop):
-        raise UsageError("drop incomplete-neuroids or incomplete-stimuli: either mends the other")
+        raise UsageError(
+            "--drop must be incomplete-neuroids or incomplete-stimuli, not both: either is enough"
+        )
     dropped: dict[str, list[str]] = {"neuroids": [], "stimuli": []}
     _, counts, stimuli = trial_means(array)
     lacks = counts == 0
@@ -222,11 +207,12 @@ def leave_out_unusable(array: xr.DataArray, drop: Sequence[str]) -> tuple[xr.Dat
             n_stimuli, n_neuroids = lacks.shape
             raise DatasetError(
                 f"{bad_neuroids.sum()} of {n_neuroids} neurons have no trial of some stimuli: neurons "
-                f"{name_some(neuroids[bad_neuroids])}; stimuli {name_some(stimuli[bad_stimuli])}; leave out either: "
+                f"{name_some(neuroids[bad_neuroids])}; stimuli {name_some(stimuli[bad_stimuli])}; "
+                "leave out the neurons or the stimuli: "
                 f"--drop incomplete-neuroids keeps {(~bad_neuroids).sum()} neurons × {n_stimuli} stimuli, "
                 f"--drop incomplete-stimuli keeps {n_neuroids} × {(~bad_stimuli).sum()}"
             )
-        _expect_some(array, "no trials are missing")
+        _expect_some(array, "all neurons have trials of all stimuli")
         took_place = ~np.isnan(array.values).all(axis=tuple(range(1, array.ndim)))
         array = array.isel(presentation=took_place)
     constant = constant_neuroids(array)
@@ -238,26 +224,27 @@ def leave_out_unusable(array: xr.DataArray, drop: Sequence[str]) -> tuple[xr.Dat
             )
         array = array.isel(neuroid=~np.isin(array["neuroid_id"].values.astype(str), constant))
         dropped["neuroids"] += list(constant)
-        _expect_some(array, "responses vary")
+        _expect_some(array, "responses vary between stimuli")
     average_trials(array)
     return array, dropped
 
 
 def constant_neuroids(array: xr.DataArray) -> NDArray[np.str_]:
-    """Return the ids of neurons whose mean response is the same for all stimuli.
+    """Return the ids of neurons with the same mean response to all stimuli.
 
     Parameters
     ----------
-    array : recording, without or with one time bin
+    array : recording
+        Recording without time bins or with one.
     """
     means = trial_means(array)[0]
     if len(means) < 2:
         return np.array([], dtype=str)
-    # fmin and fmax pass over NaN, where a neuron has no trial of a stimulus.
+    # fmin and fmax ignore NaN, which stands for a neuron without a trial of a stimulus.
     same = np.fmax.reduce(means, axis=0) == np.fmin.reduce(means, axis=0)
     return array["neuroid_id"].values.astype(str)[same]
 
 
-def _expect_some(array: xr.DataArray, wish: str) -> None:
+def _expect_some(array: xr.DataArray, condition: str) -> None:
     if array.sizes["neuroid"] == 0 or array.sizes["presentation"] == 0:
-        raise DatasetError(f"nothing is left: there are no neurons and stimuli of which {wish}")
+        raise DatasetError(f"nothing is left: no neurons and stimuli remain for which {condition}")

@@ -1,4 +1,4 @@
-"""Checksums of the files that a dataset was made of."""
+"""Checksums of the files from which a dataset was made."""
 
 import hashlib
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def checksums(**paths: Sequence[Path | None]) -> list[dict[str, str]]:
-    """Return the role, name and SHA-256 of files, by role; None stands for a file that was not given."""
+    """Return the role, name and SHA-256 of files, which are given by role; None is a file that was not given."""
     return [
         {"role": role, "name": path.name, "sha256": sha256(path)}
         for role, several in paths.items()

@@ -1,4 +1,4 @@
-"""The columns of a stimulus table: which one names the stimuli, which one the images."""
+"""Columns of a stimulus table that name the stimuli and their images."""
 
 import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from neuroalign.datasets.formats.images import stems
-from neuroalign.datasets.stimuli import IMAGE_SUFFIXES
+from neuroalign.datasets.image_sources import IMAGE_SUFFIXES
 from neuroalign.errors import DatasetError, StimulusMismatchError, name_some
 
-#: Names of columns, without capitals and all but letters and digits, in the order in which they are looked for.
+#: Names of columns in lower case with only letters and digits, the preferred name first.
 ID_NAMES = ("stimulusid", "imageid", "stimid")
 FILE_NAMES = (
     "filename",
@@ -29,36 +29,36 @@ _MEANINGFUL = ("training", "presented", "original")
 
 
 def plain_name(column: Hashable) -> str:
-    """Return a column name without capitals and all but letters and digits."""
+    """Return a column name in lower case with only its letters and digits."""
     return re.sub(r"[^a-z0-9]", "", str(column).lower())
 
 
 def canonical_columns(
-    table: pd.DataFrame, what: str, *, first_row: int = 1
+    table: pd.DataFrame, source: str, *, first_row: int = 1
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Name the columns of a stimulus table as neuroalign does.
+    """Rename the columns of a stimulus table to the names that neuroalign uses.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Stimulus ids may be its index, if that has a name.
-    what : str
-        The name of the table in messages.
+        Table of the stimuli. Its index may hold the stimulus ids, if the index has a name.
+    source : str
+        Name of the table in messages.
     first_row : int
-        The number of the first row in messages.
+        Number of the first row in messages.
 
     Returns
     -------
     table : pandas.DataFrame
-        With ``stimulus_id`` and ``filename`` as text, and ``training``, ``presented`` and ``original``, where
-        columns of these names or of brainio's are there, in small letters or capitals.
+        Table with the columns ``stimulus_id`` and ``filename`` as text, and ``training``, ``presented`` and
+        ``original``, as far as the user's table has columns with these names or brainio's names, in any case.
     renamed : dict of str to str
-        The user's name for each column that was renamed.
+        The user's name of each column that was renamed.
 
     Raises
     ------
     DatasetError
-        If a row lacks an id or a file name, or two columns differ in letters alone.
+        If a row lacks an id or a file name, or two columns have the same meaning.
     """
     name = table.index.name
     if name is None and table.index.dtype.kind not in "iu":
@@ -66,12 +66,12 @@ def canonical_columns(
     meaningful = name is not None and (plain_name(name) in (*ID_NAMES, *FILE_NAMES) or name not in table)
     table = table.reset_index(drop=not meaningful)
     if table.empty:
-        raise DatasetError(f"{what} has no rows")
+        raise DatasetError(f"{source} has no rows")
     renamed: dict[str, str] = {}
     wanted: list[tuple[str, Sequence[str]]] = [("stimulus_id", ID_NAMES), ("filename", FILE_NAMES)]
     wanted += [(name, (name,)) for name in _MEANINGFUL]
     for canonical, names in wanted:
-        column = _column(table, canonical, names, what)
+        column = _column(table, canonical, names, source)
         if column is None:
             continue
         if column != canonical:
@@ -82,7 +82,7 @@ def canonical_columns(
             missing = table[canonical].isna() | (table[canonical].astype(str).str.strip() == "")
             if missing.any():
                 row = int(missing.to_numpy().argmax()) + first_row
-                raise DatasetError(f"row {row} of {what} has no {renamed.get(canonical, canonical)}")
+                raise DatasetError(f"row {row} of {source} has no {renamed.get(canonical, canonical)}")
             table[canonical] = table[canonical].astype(str)
     if "filename" in table:  # paths of Windows
         table["filename"] = table["filename"].str.replace("\\", "/", regex=False)
@@ -92,23 +92,23 @@ def canonical_columns(
 def expect_assumed_order(
     table: pd.DataFrame, n: int, image_names: Sequence[str] | None, ids: Sequence[str] | None
 ) -> None:
-    """Refuse a table without ids if one of its columns names the images otherwise than is assumed.
+    """Refuse a table without ids if one of its columns contradicts the assumed order of the images.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Without the columns ``stimulus_id`` and ``filename``; one row for each stimulus.
+        Table without the columns ``stimulus_id`` and ``filename``, with one row for each stimulus.
     n : int
-        The number of recorded stimuli.
+        Number of recorded stimuli.
     image_names : sequence of str, optional
-        The images' names relative to their folder.
+        Names of the images relative to their folder.
     ids : sequence of str, optional
-        The ids of all images in the order that is assumed, which are their names without ending.
+        Names of all images without suffix, in the assumed order.
 
     Raises
     ------
     StimulusMismatchError
-        Naming the column.
+        If a column names the images in another order; the message names the column.
     """
     for column in table:
         if column == "original":
@@ -138,20 +138,20 @@ def expect_assumed_order(
 def expect_same_images(
     table: pd.DataFrame, row_ids: Iterable[str], images: Mapping[str, Any], image_of: Mapping[str, Any]
 ) -> None:
-    """Refuse a table in which a column of image files names others than those that the stimuli got.
+    """Refuse a table in which a column of image files names another image than the one a stimulus has.
 
     Parameters
     ----------
     table : pandas.DataFrame
     row_ids : iterable of str
-        The stimulus id of each row.
+        Stimulus id of each row.
     images : mapping of relative file name to image
     image_of : mapping of stimulus id to image
 
     Raises
     ------
     StimulusMismatchError
-        Naming the column and a stimulus.
+        If a column names another image; the message names the column and a stimulus.
     """
     ids = list(row_ids)
     for column in table:
@@ -164,31 +164,31 @@ def expect_same_images(
             if name is not None and stimulus_id in image_of and images[name] != image_of[stimulus_id]:
                 raise StimulusMismatchError(
                     f"column {column!r} of the stimulus table names the image {name} for stimulus {stimulus_id}, "
-                    "which got another by its id or filename; correct the table, or leave the column out"
+                    "which has another image by its id or filename; correct the table, or leave the column out"
                 )
 
 
 def named_images(values: pd.Series, image_names: Sequence[str]) -> list[str | None]:
-    """Find the image that each value names, with or without folders and ending; None where there is none.
+    """Find the image that each value names, with or without folders and suffix; None for a value without an image.
 
-    Numbers name images that are called by these numbers, with or without zeros in front.
+    Numbers name images with these numbers as names, with or without leading zeros.
     """
     keys: dict[str, set[str]] = {}
     for name, stem in zip(image_names, stems(list(image_names)), strict=True):
         pure = PurePosixPath(name)
         for key in {name, stem, pure.name, pure.stem, str(pure.with_suffix(""))}:
             keys.setdefault(_key(key), set()).add(name)
-    found: list[str | None] = []
+    named: list[str | None] = []
     for value in values:
         text = "" if pd.isna(value) else str(value).strip()
         text = text.removesuffix(".0") if isinstance(value, float) else text
         candidates = keys.get(_key(text)) or keys.get(_key(file_name(text)), set())
-        found.append(next(iter(candidates)) if len(candidates) == 1 else None)
-    return found
+        named.append(next(iter(candidates)) if len(candidates) == 1 else None)
+    return named
 
 
 def file_name(path: str) -> str:
-    """Return the last part of a path of any system."""
+    """Return the last part of a path of any operating system."""
     return PureWindowsPath(path).name if "\\" in path else PurePosixPath(path).name
 
 
@@ -197,14 +197,14 @@ def _key(text: str) -> str:
     return folded.lstrip("0") or "0" if folded.isdecimal() else folded
 
 
-def _column(table: pd.DataFrame, canonical: str, names: Sequence[str], what: str) -> Hashable | None:
+def _column(table: pd.DataFrame, canonical: str, names: Sequence[str], source: str) -> Hashable | None:
     if canonical in table:
         return canonical
     for name in names:
         columns = [column for column in table if plain_name(column) == name]
         if len(columns) > 1:
             raise DatasetError(
-                f"{what} has the columns {name_some(columns)}, which mean the same; leave one out"
+                f"{source} has the columns {name_some(columns)}, which have the same meaning; leave one out"
             )
         if columns:
             return columns[0]
@@ -212,13 +212,13 @@ def _column(table: pd.DataFrame, canonical: str, names: Sequence[str], what: str
 
 
 def _are_files(values: pd.Series) -> bool:
-    """Whether all values are names of image files, and not all the same one."""
+    """Return whether all values are names of image files, and at least two differ."""
     texts = values.dropna().astype(str)
     files = texts.str.strip().str.lower().str.endswith(IMAGE_SUFFIXES)
     return len(set(texts)) > 1 and bool(files.all())
 
 
 def _is_column_of_images(named: Sequence[str | None], n_images: int) -> bool:
-    """Whether nearly all rows of a column name images, and these are not just a few, as categories may be."""
+    """Return whether nearly all rows of a column name images, and more images than categories would."""
     sure = [name for name in named if name is not None]
     return len(sure) >= max(2, 0.9 * len(named)) and len(set(sure)) >= max(2, 0.5 * min(n_images, len(named)))

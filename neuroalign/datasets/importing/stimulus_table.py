@@ -1,4 +1,4 @@
-"""The stimulus table of an import: which stimulus stands where, what is known of it, its image."""
+"""Stimulus table of an import: names, properties and images of the stimuli."""
 
 import warnings
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from neuroalign.datasets.formats.delimited_text import delimiter_of
 from neuroalign.datasets.formats.images import Order, ids_of_images, match_images, stems
-from neuroalign.datasets.formats.matrix_csv import delimiter_of
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
 from neuroalign.datasets.importing.stimulus_columns import (
     FILE_NAMES,
@@ -26,7 +26,7 @@ from neuroalign.errors import DatasetError, StimulusMismatchError, name_some
 
 @dataclass(frozen=True)
 class NamedStimuli:
-    """The ids along the stimulus axis, and how they came about (a sentence for the user)."""
+    """Ids along the stimulus axis, and their origin (a phrase for a note to the user)."""
 
     ids: NDArray[np.str_]
     origin: str
@@ -38,7 +38,7 @@ def read_stimulus_csv(path: Path) -> tuple[pd.DataFrame, list[str]]:
     Parameters
     ----------
     path : Path
-        A CSV with a header; see :func:`as_stimulus_table`.
+        CSV with a header; see :func:`as_stimulus_table`.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def read_stimulus_csv(path: Path) -> tuple[pd.DataFrame, list[str]]:
 
 
 def as_stimulus_table(
-    table: pd.DataFrame, what: str = "the stimulus table", *, first_row: int = 1
+    table: pd.DataFrame, source: str = "the stimulus table", *, first_row: int = 1
 ) -> tuple[pd.DataFrame, list[str]]:
     """Find the columns that have a meaning in a table of stimuli.
 
@@ -73,27 +73,27 @@ def as_stimulus_table(
     ----------
     table : pandas.DataFrame
         One column may name the stimuli (``stimulus_id``, ``image_id``) and one their images (``filename``,
-        ``image_file_name``, ``stimulus_path`` and the like), in small letters or capitals; all others are kept.
-    what : str
-        The name of the table in messages.
+        ``image_file_name``, ``stimulus_path`` and the like), in any case; all other columns are kept.
+    source : str
+        Name of the table in messages.
     first_row : int
-        The number of the first row in messages.
+        Number of the first row in messages.
 
     Returns
     -------
     table : pandas.DataFrame
     notes : list of str
-        Which columns were taken for which.
+        Sentences for the user on the columns that were renamed.
 
     Raises
     ------
     DatasetError
-        If there are no rows, or one lacks an id.
+        If the table has no rows, or a row lacks an id.
     """
-    table, renamed = canonical_columns(table, what, first_row=first_row)
+    table, renamed = canonical_columns(table, source, first_row=first_row)
     return table, [
-        f"Column {theirs} of the stimulus table is taken as {canonical}."
-        for canonical, theirs in renamed.items()
+        f"Column {column} of the stimulus table is taken as {canonical}."
+        for canonical, column in renamed.items()
     ]
 
 
@@ -106,16 +106,31 @@ def name_stimuli(
     image_order: Order | None = None,
     shape: str = "",
 ) -> NamedStimuli:
-    """Name the stimuli along an axis of length `n` by the best that is known of them.
+    """Name the stimuli along an axis.
 
-    In this order: the labels in the file of responses, the column of ids of the stimulus table (its
-    rows are then in the order of the axis), the file names in it, the file names of the images in
-    sorted order, and running numbers.
+    The first source of names that is available counts: the labels in the file of responses, the ids in the stimulus
+    table (its rows are then in the order of the axis), the file names in the stimulus table, the file names of the
+    images in sorted order, and consecutive numbers.
+
+    Parameters
+    ----------
+    n : int
+        Length of the stimulus axis.
+    labels : array of str, shape (n,), optional
+        Labels in the file of responses.
+    table : pandas.DataFrame, optional
+        The user's stimulus table.
+    image_names : sequence of str, optional
+        Names of the user's image files.
+    image_order : {"name", "number"}, optional
+        Order of the image files.
+    shape : str
+        Shape of the array and names of its axes, for messages.
 
     Raises
     ------
     StimulusMismatchError
-        If the table or the images are not as many as the stimuli.
+        If the number of rows or images differs from the number of stimuli.
     """
     if labels is not None:
         return NamedStimuli(labels, "the labels in the file of responses")
@@ -125,8 +140,8 @@ def name_stimuli(
             return NamedStimuli(table["stimulus_id"].to_numpy().astype(str), "the ids in the stimulus table")
         if "filename" in table:
             files = list(dict.fromkeys(table["filename"]))
-            of_file = dict(zip(files, stems(files), strict=True))
-            ids = np.array([of_file[each] for each in table["filename"]])
+            stem_of = dict(zip(files, stems(files), strict=True))
+            ids = np.array([stem_of[name] for name in table["filename"]])
             return NamedStimuli(ids, "the file names in the stimulus table")
     if image_names is not None:
         names = ids_of_images(image_names, image_order)
@@ -149,31 +164,33 @@ def describe_stimuli(
     recorded: NDArray[np.str_],
     ids: NDArray[np.str_] | None,
     table: pd.DataFrame | None,
-    known: pd.DataFrame | None,
+    from_file: pd.DataFrame | None,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Make the table of a stimulus set: one row a stimulus.
+    """Make the table of a stimulus set, with one row for each stimulus.
 
     Parameters
     ----------
     recorded : array of str
-        The ids of the recorded stimuli, in any order and number.
+        Stimulus id of each presentation, in any order.
     ids : array of str, optional
-        The id of each row of `table`; by default its column ``stimulus_id``.
+        Stimulus id of each row of `table`; by default its column ``stimulus_id``.
     table : pandas.DataFrame, optional
-        The user's stimulus table. It may have more stimuli than were recorded.
-    known : pandas.DataFrame, optional
-        What the file of responses says of the stimuli, by id.
+        The user's stimulus table. It may have more stimuli than the recording.
+    from_file : pandas.DataFrame, optional
+        Properties of the stimuli in the file of responses, indexed by stimulus id.
 
     Returns
     -------
-    table : pandas.DataFrame, indexed by stimulus id
+    table : pandas.DataFrame
+        Properties of the stimuli, indexed by stimulus id.
     left_out : list of str
-        Columns that differ between the rows of one stimulus and so describe none.
+        Columns that differ between the rows of one stimulus, and therefore do not describe it.
 
     Raises
     ------
     StimulusMismatchError
-        Naming recorded stimuli that the table lacks.
+        If recorded stimuli are missing from the table (the message names them), or the table contradicts the file of
+        responses.
     """
     index = pd.Index(dict.fromkeys(recorded), name="stimulus_id")
     left_out: list[str] = []
@@ -190,17 +207,17 @@ def describe_stimuli(
             files = rows["filename"].groupby(rows.index.astype(str)).nunique()
             raise StimulusMismatchError(
                 f"the stimulus table gives {(files > 1).sum()} stimuli several file names: "
-                f"{name_some(files.index[files > 1].tolist())}; a stimulus id must mean one image"
+                f"{name_some(files.index[files > 1].tolist())}; a stimulus id must denote one image"
             )
         missing = index.difference(described.index)
         if len(missing):
             raise StimulusMismatchError(
                 f"{len(missing)} recorded stimuli are not in the stimulus table: {name_some(missing)}"
             )
-    if known is not None:
-        _expect_agreement(described, known)
-        added = [name for name in known if name not in described]
-        described = described.join(known[added])
+    if from_file is not None:
+        _expect_agreement(described, from_file)
+        added = [name for name in from_file if name not in described]
+        described = described.join(from_file[added])
     return described, left_out
 
 
@@ -215,29 +232,30 @@ def images_of(
     Parameters
     ----------
     described : pandas.DataFrame
-        One row a stimulus, indexed by its id.
+        One row for each stimulus, indexed by its id.
     images : dict of relative file name to Path, optional
+        The user's images.
     table : pandas.DataFrame, optional
-        The user's stimulus table, of which no column may name other images.
+        The user's stimulus table; an error if one of its columns names other images.
     row_ids : array of str, optional
-        The stimulus id of each row of `table`; by default its column ``stimulus_id``.
+        Stimulus id of each row of `table`; by default its column ``stimulus_id``.
     """
     if images is None:
         return None
     filenames = described["filename"].astype(str).tolist() if "filename" in described else None
-    found = match_images(described.index.astype(str).tolist(), images, filenames)
+    matches = match_images(described.index.astype(str).tolist(), images, filenames)
     if table is not None:
-        expect_same_images(table, table["stimulus_id"] if row_ids is None else row_ids, images, found)
-    return found
+        expect_same_images(table, table["stimulus_id"] if row_ids is None else row_ids, images, matches)
+    return matches
 
 
-def _expect_agreement(described: pd.DataFrame, known: pd.DataFrame) -> None:
+def _expect_agreement(described: pd.DataFrame, from_file: pd.DataFrame) -> None:
     """Refuse a stimulus table that contradicts the columns of the file of responses."""
-    shared = described.index.intersection(known.index)
-    for column in described.columns.intersection(known.columns):
+    shared = described.index.intersection(from_file.index)
+    for column in described.columns.intersection(from_file.columns):
         if plain_name(column) in (*FILE_NAMES, "training", "presented", "original"):
             continue
-        ours, theirs = described.loc[shared, column], known.loc[shared, column]
+        ours, theirs = described.loc[shared, column], from_file.loc[shared, column]
         numbers = pd.to_numeric(ours, errors="coerce"), pd.to_numeric(theirs, errors="coerce")
         same = np.isclose(numbers[0].astype(np.float64), numbers[1].astype(np.float64))
         same |= (ours.astype(str).str.strip() == theirs.astype(str).str.strip()).to_numpy()
@@ -250,8 +268,8 @@ def _expect_agreement(described: pd.DataFrame, known: pd.DataFrame) -> None:
             )
 
 
-def _expect_count(found: int, n: int, what: str, shape: str) -> None:
-    if found != n:
+def _expect_count(count: int, n: int, clause: str, shape: str) -> None:
+    if count != n:
         raise StimulusMismatchError(
-            f"{what.format(found)}, but the responses have {n} stimuli ({shape}); is --axes right?"
+            f"{clause.format(count)}, but the responses have {n} stimuli ({shape}); is --axes right?"
         )

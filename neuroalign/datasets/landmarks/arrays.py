@@ -1,9 +1,9 @@
-"""Landmarks: named points on the images of a stimulus set, and which of them a mirror swaps.
+"""Landmarks: named points on the images of a stimulus set, and their mirror partners.
 
-An array of landmarks is a plain :class:`xarray.DataArray` with the dimensions stimulus, landmark and
-axis (x, y), whose coordinates are the stimulus ids and the landmarks' names. Values are pixels from the
-upper left corner of the image as it is stored, y downwards; the middle of the first pixel is at 0.5.
-Stimuli without landmarks are not in it.
+An array of landmarks is a plain :class:`xarray.DataArray` with the dimensions stimulus, landmark and axis (x, y). The
+coordinates of the first two are the stimulus ids and the names of the landmarks. Values are pixels from the upper left
+corner of the stored image, y downwards; the middle of the first pixel is at 0.5. The array has only stimuli with
+landmarks.
 """
 
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ from neuroalign.masked import as_labels, as_numbers
 
 DIMENSIONS = ("stimulus", "landmark", "axis")
 
-#: How far outside its image a landmark may lie, as a share of the image's width or height.
+#: Largest distance of a landmark from its image, as a share of the width or height of the image.
 MARGIN = 0.5
 
-# How far a mirrored landmark may lie from its partner, as a share of the root mean squared distance of
-# the landmarks from their centroid.
+# Largest distance of a mirrored landmark from its partner, as a share of the root mean squared distance of the
+# landmarks from their centroid.
 _TOLERANCE = 0.25
 
 
@@ -32,10 +32,11 @@ def landmarks(points: ArrayLike, *, stimulus: ArrayLike, landmark: ArrayLike) ->
     Parameters
     ----------
     points : array of shape (n_stimuli, n_landmarks, 2)
-        x and y in pixels.
+        Positions (x, y) in pixels.
     stimulus : array of str, shape (n_stimuli,)
+        Stimulus ids.
     landmark : array of str, shape (n_landmarks,)
-        Names.
+        Names of the landmarks.
 
     Returns
     -------
@@ -44,28 +45,28 @@ def landmarks(points: ArrayLike, *, stimulus: ArrayLike, landmark: ArrayLike) ->
     Raises
     ------
     ArrayError
-        If a label repeats, a shape does not fit, a value is not finite, there are fewer than three
-        landmarks, or all those of a stimulus lie at one place.
+        If a label repeats, a shape does not fit, a value is not finite, the array has fewer than three landmarks, or
+        all landmarks of a stimulus lie at one place.
     """
     values = as_numbers(points, np.float64)
     if values.ndim != 3 or values.shape[-1] != 2:
-        raise ArrayError(f"landmarks must be (n_stimuli, n_landmarks, 2), not {values.shape}")
+        raise ArrayError(f"landmarks must be (n_stimuli, n_landmarks, 2), got {values.shape}")
     labels = {
         "stimulus": as_labels(stimulus, "stimulus").astype(str),
         "landmark": as_labels(landmark, "landmark").astype(str),
         "axis": np.array(["x", "y"]),
     }
-    for (name, each), length in zip(labels.items(), values.shape, strict=True):
-        if each.shape != (length,):
-            raise ArrayError(f"{each.size} labels were given for {length} along {name}")
+    for (name, names), length in zip(labels.items(), values.shape, strict=True):
+        if names.shape != (length,):
+            raise ArrayError(f"{names.size} labels were given for {length} along {name}")
     return validate_landmarks(xr.DataArray(values, dims=DIMENSIONS, coords=labels, name="landmarks"))
 
 
 def validate_landmarks(array: xr.DataArray) -> xr.DataArray:
-    """Check that an array is one of landmarks, and return it; see :func:`landmarks`."""
+    """Check that an array has the form of :func:`landmarks`, and return it."""
     if array.dims != DIMENSIONS or array.sizes["axis"] != 2:
         raise ArrayError(
-            f"landmarks have the dimensions stimulus, landmark and axis (x, y), not {array.dims}"
+            f"landmarks must have the dimensions stimulus, landmark and axis (x, y), got {array.dims}"
         )
     for name in ("stimulus", "landmark"):
         index = array.indexes[name]
@@ -73,7 +74,7 @@ def validate_landmarks(array: xr.DataArray) -> xr.DataArray:
             repeated = index[index.duplicated()].unique()
             raise ArrayError(f"landmarks repeat along {name}: {name_some(repeated.tolist())}")
     if array.sizes["landmark"] < 3:
-        raise ArrayError(f"there must be three landmarks at least, not {array.sizes['landmark']}")
+        raise ArrayError(f"landmarks must be at least three for each stimulus, got {array.sizes['landmark']}")
     finite = np.isfinite(array.values).all(axis=2)
     if not finite.all():
         row, column = np.argwhere(~finite)[0]
@@ -100,9 +101,11 @@ def expect_near_images(array: xr.DataArray, sizes: Mapping[str, tuple[int, int]]
     Raises
     ------
     DatasetError
-        If one lies further outside its image than :data:`MARGIN` of its width or height.
+        If a landmark lies further outside its image than :data:`MARGIN` of its width or height.
     """
-    size = np.array([sizes[str(each)] for each in array["stimulus"].values], dtype=np.float64).reshape(-1, 2)
+    size = np.array(
+        [sizes[str(stimulus)] for stimulus in array["stimulus"].values], dtype=np.float64
+    ).reshape(-1, 2)
     relative: NDArray[np.float64] = array.values / size[:, np.newaxis]
     far = np.argwhere(np.abs(relative - 0.5) > 0.5 + MARGIN)
     if len(far):
@@ -116,12 +119,35 @@ def expect_near_images(array: xr.DataArray, sizes: Mapping[str, tuple[int, int]]
         )
 
 
-def mirror_partners(array: xr.DataArray) -> NDArray[np.intp]:
-    """Find for each landmark the one whose place it takes in a mirror: its namesake on the other side.
+def resample_landmarks(
+    array: xr.DataArray, sizes: Mapping[str, tuple[int, int]], size: int, *, partners: ArrayLike | None = None
+) -> xr.DataArray:
+    """Return landmarks in pixels of images that are resampled to a square, and mirrored on request.
 
-    The mean shape of all faces is mirrored, and the landmarks are paired with their mirror images so that
-    the sum of squared distances is least; then the mirrored shape is turned to fit better, and so on
-    until the pairs stay. Names play no part. A landmark on the midline is its own partner.
+    Parameters
+    ----------
+    array : landmarks
+    sizes : mapping of stimulus id to (width, height) in pixels
+        Sizes of the stored images.
+    size : int
+        Side of the square in pixels.
+    partners : array of int, shape (n_landmarks,), optional
+        Partners of the landmarks, see :func:`mirror_partners`; the images are then mirrored left to right.
+    """
+    stored = np.array([sizes[str(name)] for name in array["stimulus"].values], dtype=np.float64)
+    relative = array.values / stored[:, np.newaxis]
+    if partners is not None:
+        relative = relative[:, np.asarray(partners)]
+        relative[..., 0] = 1 - relative[..., 0]
+    return array.copy(data=relative * size)
+
+
+def mirror_partners(array: xr.DataArray) -> NDArray[np.intp]:
+    """Find the partner of each landmark on the other side of the face, with which a mirror swaps it.
+
+    The mean shape of all faces is mirrored, and the landmarks are paired with their mirror images so that the sum of
+    squared distances is smallest. The mirrored shape is then turned to fit better. Both steps repeat until the pairs
+    no longer change. Names are not used. A landmark on the midline is its own partner.
 
     Parameters
     ----------
@@ -144,10 +170,10 @@ def mirror_partners(array: xr.DataArray) -> NDArray[np.intp]:
     mirrored = mean * [-1, 1]
     partners = np.arange(len(mean))
     for _ in range(len(mean)):
-        _, found = linear_sum_assignment(cdist(mean, mirrored, "sqeuclidean"))
-        if np.array_equal(found, partners):
+        _, assigned = linear_sum_assignment(cdist(mean, mirrored, "sqeuclidean"))
+        if np.array_equal(assigned, partners):
             break
-        partners = found
+        partners = assigned
         fitted = place_on(mean, mirrored[partners][np.newaxis]).shapes[0]
         mirrored[partners] = fitted
     distance = np.linalg.norm(mean - mirrored[partners], axis=1)

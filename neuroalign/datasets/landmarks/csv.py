@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from neuroalign.datasets.formats.matrix_csv import delimiter_of
+from neuroalign.datasets.formats.delimited_text import delimiter_of
 from neuroalign.datasets.landmarks.arrays import expect_near_images, landmarks
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ArrayError, DatasetError, name_some
@@ -21,9 +21,9 @@ def read_landmark_csv(path: Path) -> xr.DataArray:
     Parameters
     ----------
     path : Path
-        A column ``stimulus_id``, and columns ``NAME_x`` and ``NAME_y`` in pixels from the upper left
-        corner of the image, y downwards; the middle of the first pixel is at 0.5. A row whose landmarks
-        are all empty stands for a stimulus that has none.
+        CSV with a column ``stimulus_id``, and columns ``NAME_x`` and ``NAME_y`` in pixels from the upper left corner
+        of the image, y downwards; the middle of the first pixel is at 0.5. A row with only empty cells after the id
+        is a stimulus without landmarks.
 
     Returns
     -------
@@ -32,11 +32,11 @@ def read_landmark_csv(path: Path) -> xr.DataArray:
     Raises
     ------
     DatasetError
-        Naming the column or the stimulus that is wrong.
+        If the file cannot be read, or a column or row is wrong; the message names it.
     """
     try:
         with warnings.catch_warnings():
-            # Rows with more cells than the header, of which pandas would take the first for an index.
+            # If a row has more cells than the header, pandas takes its first cell for an index.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             table = pd.read_csv(
                 path, sep=delimiter_of(path), dtype={_ID: str}, encoding="utf-8-sig", index_col=False
@@ -54,12 +54,12 @@ def read_landmark_csv(path: Path) -> xr.DataArray:
     if odd or not names:
         raise DatasetError(
             f"{path} must have two columns, NAME_x and NAME_y, for each landmark beside {_ID}; "
-            f"{name_some(odd) or 'there is nothing'} does not pair up"
+            f"columns without a partner: {name_some(odd) or 'none'}"
         )
     points = table[expected]
     words = [column for column in expected if points[column].dtype.kind not in "iuf"]
     if words:
-        raise DatasetError(f"{path} must hold numbers; {name_some(words)} does not")
+        raise DatasetError(f"{path} must hold numbers; columns of text: {name_some(words)}")
     points = points.dropna(how="all")
     values = points.to_numpy(dtype=np.float64).reshape(len(points), len(names), 2)
     try:
@@ -77,18 +77,18 @@ def write_landmark_csv(array: xr.DataArray, path: Path) -> None:
 
 
 def with_landmarks(stimuli: StimulusSet, path: Path) -> tuple[StimulusSet, list[str]]:
-    """Give a stimulus set the landmarks in a file, and name the stimuli and landmarks that do not pair."""
+    """Return a stimulus set with the landmarks in a file, and notes on stimuli and landmarks without a partner."""
     read = read_landmark_csv(path)
     without = np.setdiff1d(stimuli.ids, read["stimulus"].values)
     if len(without) == len(stimuli):
         raise DatasetError(
-            f"no stimulus in {path} is one of {stimuli.identifier!r}: it has {name_some(read['stimulus'].values)}, "
-            f"the stimuli are {name_some(stimuli.ids)}"
+            f"no stimulus in {path} is in the set {stimuli.identifier!r}: the file has "
+            f"{name_some(read['stimulus'].values)}, the set has {name_some(stimuli.ids)}"
         )
-    found = stimuli.with_landmarks(read)
-    own = found.landmarks
+    result = stimuli.with_landmarks(read)
+    own = result.landmarks
     assert own is not None
-    expect_near_images(own, {each: stimuli.image_size(each) for each in own["stimulus"].values})
+    expect_near_images(own, {stimulus: stimuli.image_size(stimulus) for stimulus in own["stimulus"].values})
     notes = []
     if len(without):
         notes.append(
@@ -97,4 +97,4 @@ def with_landmarks(stimuli: StimulusSet, path: Path) -> tuple[StimulusSet, list[
     idle = read.sizes["stimulus"] - own.sizes["stimulus"]
     if idle:
         notes.append(f"The landmarks of {idle} images belong to no stimulus and were left out.")
-    return found, notes
+    return result, notes

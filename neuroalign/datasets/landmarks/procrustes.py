@@ -1,4 +1,4 @@
-"""Shapes: what is left of a set of points once it is freed of position, size and orientation."""
+"""Shapes: sets of points without their position, size and orientation (Procrustes analysis)."""
 
 from dataclasses import dataclass
 
@@ -13,18 +13,18 @@ _TOLERANCE = 1e-12
 
 @dataclass(frozen=True)
 class Placed:
-    """Shapes, and how each lies in its image.
+    """Shapes, with the position, size and orientation of each in its image.
 
     Parameters
     ----------
     shapes : array of float64, shape (n, n_points, 2)
-        Each with its centroid at 0, centroid size 1, and turned to the mean shape.
+        Shapes with centroid 0 and centroid size 1, turned to the mean shape.
     centroid : array of float64, shape (n, 2)
         Mean of the points.
     size : array of float64, shape (n,)
         Centroid size: the root of the sum of squared distances of the points from their centroid.
     turn : array of complex128, shape (n,)
-        The rotation from the shape to the points as a complex number of modulus 1.
+        Rotation from the shape to the points, as a complex number of modulus 1.
     """
 
     shapes: Points
@@ -33,11 +33,12 @@ class Placed:
     turn: NDArray[np.complex128]
 
     def place(self, points: Points) -> Points:
-        """Carry points that lie about the mean shape to where they lie about each of the n shapes.
+        """Move points from the mean shape to the corresponding places in each of the n images.
 
         Parameters
         ----------
         points : array of shape (m, 2)
+            Points in the coordinates of the mean shape.
 
         Returns
         -------
@@ -50,10 +51,9 @@ class Placed:
 def mean_shape(points: Points) -> Points:
     """Find the mean shape of several sets of points by generalised Procrustes analysis.
 
-    Each set is moved to centroid 0 and scaled to centroid size 1. All are then turned, by the least sum
-    of squared distances, to their mean, and the mean is taken again and scaled to size 1, until it no
-    longer moves. Mirror images are never taken for one another. The mean is turned as the sets are on
-    average.
+    Each set is moved to centroid 0 and scaled to centroid size 1. All sets are then turned to their mean, by the
+    smallest sum of squared distances, and the mean is computed again and scaled to size 1, until it no longer
+    changes. Rotations never include reflections. The orientation of the mean is the average orientation of the sets.
 
     Parameters
     ----------
@@ -81,12 +81,12 @@ def mean_shape(points: Points) -> Points:
 
 
 def place_on(mean: Points, points: Points) -> Placed:
-    """Free sets of points of position and size, and turn each to a mean shape.
+    """Remove position and size from sets of points, and turn each set to a mean shape.
 
     Parameters
     ----------
     mean : array of shape (n_points, 2)
-        Of :func:`mean_shape`.
+        Mean shape by :func:`mean_shape`.
     points : array of shape (n, n_points, 2)
         The points of one set must not all be the same.
     """
@@ -107,7 +107,7 @@ def _centred(
 
 def _turn(mean: NDArray[np.complex128], shapes: NDArray[np.complex128]) -> NDArray[np.complex128]:
     """Return the rotations that bring the mean nearest to each shape."""
-    # Not a matrix product, whose last bits would depend on the number of threads.
+    # The last bits of a matrix product would depend on the number of threads.
     product = (shapes * mean.conj()).sum(axis=1)
     length = np.abs(product)
     return np.where(length > 0, product / np.where(length > 0, length, 1), 1)

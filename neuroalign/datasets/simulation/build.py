@@ -1,4 +1,4 @@
-"""Makes the bundled data sets anew: ``python -m neuroalign.datasets.simulation.build [FOLDER]``."""
+"""Program that makes the bundled datasets: ``python -m neuroalign.datasets.simulation.build [FOLDER]``."""
 
 import sys
 import tempfile
@@ -45,12 +45,12 @@ _SIMULATED = (
 
 
 def build(folder: Path) -> None:
-    """Render the faces, simulate the neurons and write both data sets.
+    """Render the faces, simulate the neurons and write both datasets.
 
     Parameters
     ----------
     folder : Path
-        Receives AM-faces-sim and AM-faces-sim-mixed; what is there of them is replaced.
+        Folder for AM-faces-sim and AM-faces-sim-mixed; existing datasets of these names are replaced.
     """
     table = stimulus_table()
     factors = table[list(FACTORS)].to_numpy()
@@ -83,9 +83,9 @@ def simulate(stimuli: StimulusSet, *, mixed: bool) -> Dataset:
     Parameters
     ----------
     stimuli : StimulusSet
-        With the columns presented and those of the factors.
+        Stimuli with the column ``presented`` and a column for each factor.
     mixed : bool
-        See :func:`neuroalign.datasets.simulation.neurons.population`.
+        Whether neurons follow mixtures of factors; see :func:`neuroalign.datasets.simulation.neurons.population`.
 
     Returns
     -------
@@ -97,10 +97,10 @@ def simulate(stimuli: StimulusSet, *, mixed: bool) -> Dataset:
         neurons, shown[list(FACTORS)].to_numpy(), shown.index.to_numpy().astype(str), mixed=mixed
     )
     tuning = (
-        f"The tuned ones of the {N_NEURONS} neurons follow random directions through all factors; "
-        f"the faces are those of {NAME}."
+        f"The tuned neurons of the {N_NEURONS} follow random directions through all factors; "
+        f"the faces come from {NAME}."
         if mixed
-        else f"Of the {N_NEURONS} neurons most follow one factor, some two or three, some none."
+        else f"Most of the {N_NEURONS} neurons follow one factor, some follow two or three, and some follow no factor."
     )
     metadata: Mapping[str, Any] = {"description": _SIMULATED + tuning, **_PROVENANCE}
     return Dataset(
@@ -118,7 +118,7 @@ def simulate(stimuli: StimulusSet, *, mixed: bool) -> Dataset:
 def write_image(image: NDArray[np.float32], path: Path) -> None:
     """Write an image of values in [0, 1] as grey WebP.
 
-    Its decoder is specified to the bit, so the shipped files give the same pixels everywhere. Lossless
+    The WebP decoder is specified to the bit, so the shipped files give the same pixels on every machine. Lossless
     files would be three times as large.
     """
     Image.fromarray(np.rint(image * 255).astype(np.uint8)).save(path, quality=_QUALITY, method=6)

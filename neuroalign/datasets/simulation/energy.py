@@ -1,9 +1,9 @@
-"""How many nats each factor is worth to a model that is paid for pixels, and whether it can be told from others.
+"""Pixel energy of each generative factor, and its separability from the other factors.
 
-A β-VAE sums a Bernoulli log-likelihood over pixels and pays β nats for each nat of KL, so it learns a
-factor only if that moves pixels enough. It turns its latents towards the principal axes of the decoder's
-local derivative, so it tells factors apart if those axes are the factors' own: if factors move different
-pixels, and are of different strength where they do not.
+A β-VAE sums a Bernoulli log-likelihood over pixels and pays β nats for each nat of KL, so it learns a factor only if
+the factor changes enough pixels. It turns its latents towards the principal axes of the local derivative of the
+decoder. It therefore separates factors if these axes are the factors: if factors change different pixels, or have
+different strength where they change the same pixels.
 """
 
 import numpy as np
@@ -22,22 +22,23 @@ _STEP = 0.35
 
 
 def pixel_energy(*, n_faces: int = 40, seed: int = _SEED) -> pd.DataFrame:
-    """Measure the pixel energy of every factor, how much it overlaps with others, and its share of an axis.
+    """Measure the pixel energy of every factor, its overlap with other factors, and its share of an axis.
 
     Parameters
     ----------
     n_faces : int
-        Random faces over which all are averaged.
+        Number of random faces over which the values are averaged.
     seed : int
+        Seed of the random faces.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by factor; columns nats (Σ over 64 × 64 pixels of the variance over the factor's range
-        over 2p(1 − p), p the mean pixel within [.02, .98]), largest_cosine (of its mean difference
-        image with that of another factor, the one of largest absolute value), with_factor, and
-        axis_share (squared component along the factor of the principal axis of the local derivative
-        that is assigned to it, in units of nats; 1 if the axis is the factor's own).
+        One row for each factor. Columns: ``nats`` (sum over 64 × 64 pixels of the variance over the range of the
+        factor divided by 2p(1 − p), where p is the mean pixel within [.02, .98]); ``largest_cosine`` (cosine between
+        the mean difference images of this and another factor, the largest in absolute value); ``with_factor`` (the
+        other factor); and ``axis_share`` (squared component along the factor of the principal axis of the local
+        derivative that is assigned to it, in units of nats; 1 if the axis is the factor).
 
     References
     ----------
@@ -78,7 +79,7 @@ def sweep(face: NDArray[np.float64], number: int) -> NDArray[np.float64]:
 def axis_shares(face: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return for each factor its share of a local principal axis around a face, shape (n_factors,)."""
     steps = _STEP * np.eye(len(FACTORS))
-    # Within the range of all factors, whatever the face.
+    # Steps from this centre stay within the range of all factors for every face.
     centre = face * (1 - _STEP)
     mean = np.clip(_draw(centre[None])[0], 0.02, 0.98)
     derivative = (_draw(centre + steps) - _draw(centre - steps)) / np.sqrt(2 * mean * (1 - mean))
@@ -89,11 +90,11 @@ def axis_shares(face: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _draw(faces: NDArray[np.float64]) -> NDArray[np.float64]:
-    images = [render(each, size=SIZE, supersampling=3).ravel() for each in faces]
+    images = [render(face, size=SIZE, supersampling=3).ravel() for face in faces]
     return np.stack(images).astype(np.float64)
 
 
 def _levels() -> NDArray[np.float64]:
-    # Midpoints of equal parts, stretched so that their variance is that of the uniform distribution.
+    # Midpoints of equal parts, stretched to the variance of the uniform distribution.
     middle = (np.arange(_LEVELS) + 0.5) / _LEVELS * 2 - 1
     return middle / np.sqrt(3 * np.mean(middle**2))

@@ -1,4 +1,4 @@
-"""From factors to the shape of a face: every measure that the renderer and the landmarks share.
+"""Geometry of a face from its factors: the measures that the renderer and the landmarks share.
 
 Lengths are in half widths of the image divided by ZOOM; x runs to the right, y downwards, and the face
 lies about (0, CENTRE_Y), which is the middle of the image.
@@ -14,7 +14,7 @@ from neuroalign.datasets.simulation.factors import FACTORS
 
 Array = NDArray[Any]
 
-#: Scale of the face, and what lies in the middle of the image.
+#: Scale of the face, and height of the middle of the image.
 ZOOM = 1.42
 CENTRE_Y = 0.11
 #: Height of the line through the eyes, and of the widest part of the head.
@@ -28,7 +28,7 @@ PIVOT_Y = 0.35
 
 @dataclass(frozen=True)
 class Geometry:
-    """The measures of one face; see :func:`geometry`."""
+    """Measures of one face; see :func:`geometry`."""
 
     half_width: float
     jaw: float  # exponent of the lower outline: the higher, the squarer
@@ -42,15 +42,15 @@ class Geometry:
     eye_half_height: float
     brow_y: float  # lower edge
     brow_half_width: float
-    brow_shift: float  # how far its middle is inwards of that of the eye
+    brow_shift: float  # distance of its middle from the middle of the eye, inwards
     brow_thickness: float
     brow_shadow: float
     nose_y: float  # height of the tip
     nose_half_width: float
-    nose_height: float  # how far it comes forward
+    nose_height: float  # distance of the tip from the face, forwards
     mouth_y: float
     mouth_half_width: float
-    mouth_curve: float  # how far the corners are above the middle
+    mouth_curve: float  # height of the corners above the middle
     mouth_opening: float
     lips: float  # thickness of the lower lip
     neck_half_width: float
@@ -95,18 +95,18 @@ class Geometry:
         return upper - bow, upper, lower, lower + self.lips * taper
 
     def tilted(self, points: Array) -> Array:
-        """Move points, shape (n, 2), from where they are on an upright head to where they are on this one."""
+        """Move points on an upright head, shape (n, 2), to their places on this head."""
         cosine, sine = np.cos(self.tilt), np.sin(self.tilt)
         return (points - [0, PIVOT_Y]) @ np.array([[cosine, sine], [-sine, cosine]]) + [0, PIVOT_Y]
 
 
 def geometry(factors: ArrayLike) -> Geometry:
-    """Return the measures of the face that has these factors.
+    """Return the measures of the face with these factors.
 
     Parameters
     ----------
     factors : array of shape (n_factors,)
-        In the order of :data:`neuroalign.datasets.simulation.factors.FACTORS`.
+        Factors in the order of :data:`neuroalign.datasets.simulation.factors.FACTORS`.
 
     Returns
     -------

@@ -1,11 +1,11 @@
-"""Landmarks of a face, computed from the same measures as its picture."""
+"""Landmarks of a rendered face, from the measures of its image."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.datasets.simulation.geometry import CENTRE_Y, EYES_Y, HEAD_Y, ZOOM, Geometry, geometry
 
-#: Points of each part, in this order. Pairs of parts run from the outer to the inner corner.
+#: Number of points of each part, in this order. Pairs of parts run from the outer to the inner corner.
 PARTS = {
     "outline": 19,
     "left_brow": 6,
@@ -23,7 +23,7 @@ LANDMARKS = tuple(f"{part}_{number:02d}" for part, n in PARTS.items() for number
 
 
 def landmarks(factors: ArrayLike, *, size: int = 200) -> NDArray[np.float64]:
-    """Return where the landmarks of a face are.
+    """Return the positions of the landmarks of a face.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def landmarks(factors: ArrayLike, *, size: int = 200) -> NDArray[np.float64]:
     -------
     array of shape (80, 2), float64
         x and y in pixels from the upper left corner of the image; the middle of the first pixel is at 0.5.
-        Left and right are those of the image.
+        Left and right are sides of the image.
     """
     g = geometry(factors)
     points = np.concatenate(

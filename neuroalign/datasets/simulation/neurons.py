@@ -5,7 +5,7 @@ Neuron j has for image i the expected spike count
     μ_ij = b_j + g_j · ln(1 + exp(s_ij)),   s_ij = Σ_k w_jk · f_ik,
 
 with the factors f standardised (a uniform variable on [-1, 1] times √3): a ramp along one direction
-of the factors that flattens where the rate cannot fall further. Counts of single presentations are
+of the factors that flattens where the rate approaches the baseline. Counts of single presentations are
 Poisson. Baselines b and gains g are log-normal.
 """
 
@@ -19,10 +19,10 @@ from neuroalign import arrays
 from neuroalign.datasets.simulation.factors import FACTORS, SEED
 
 N_NEURONS = 159
-#: How many neurons follow one factor, and two or three; the others follow none.
+#: Numbers of neurons that follow one factor, and two or three factors; the others follow no factor.
 N_SINGLE = 95
 N_FEW = 40
-#: Repeats of each image: every image has its own number of them.
+#: Possible numbers of repeats of an image.
 REPEATS = (3, 4, 5)
 
 _BASELINE = (1.6, 0.5)  # median of the log-normal in spikes, and standard deviation of its logarithm
@@ -36,9 +36,9 @@ class Population:
     Parameters
     ----------
     weights : array of shape (n_neurons, n_factors), float64
-        Of unit length; zeros for neurons that follow nothing.
+        Weights of the factors, of unit length; zeros for neurons that follow no factor.
     baselines, gains : arrays of shape (n_neurons,), float64
-        Spikes in the counting window.
+        Baselines and gains in spikes in the counting window.
     """
 
     weights: NDArray[np.float64]
@@ -56,7 +56,7 @@ class Population:
         Parameters
         ----------
         factors : array of shape (n_faces, n_factors)
-            In [-1, 1].
+            Factors in [-1, 1].
 
         Returns
         -------
@@ -72,8 +72,8 @@ def population(*, mixed: bool = False, seed: int = SEED) -> Population:
     Parameters
     ----------
     mixed : bool
-        Whether every tuned neuron follows a random direction through all factors, in place of one to
-        three factors. Baselines and gains are the same either way.
+        Whether every tuned neuron follows a random direction through all factors, in place of one to three factors.
+        Baselines and gains are the same in both cases.
     seed : int
 
     Returns
@@ -90,7 +90,7 @@ def population(*, mixed: bool = False, seed: int = SEED) -> Population:
     if mixed:
         weights[tuned] = rng.standard_normal((len(tuned), len(FACTORS)))
     else:
-        # Turn by turn through all factors in random order, so that none is preferred.
+        # Each round goes through all factors in random order, so that all factors have as many neurons.
         turns = [rng.permutation(len(FACTORS)) for _ in range(N_NEURONS)]
         queue = np.concatenate(turns)
         for neuron, factor in zip(order[:N_SINGLE], queue, strict=False):
@@ -117,16 +117,16 @@ def record(
     ----------
     neurons : Population
     factors : array of shape (n_faces, n_factors)
-        Of the presented faces.
+        Factors of the presented faces.
     stimulus_id : array of str, shape (n_faces,)
     mixed : bool
-        Another draw of the noise; the repeats stay the same.
+        Whether the neurons are mixed, which changes the draw of the noise but not the repeats.
     seed : int
 
     Returns
     -------
     recording
-        Spike counts as uint8; all neurons are recorded together.
+        Spike counts as uint8; all neurons are recorded at the same time.
     """
     repeats = np.random.default_rng([seed, 4]).choice(REPEATS, len(factors))
     face = np.repeat(np.arange(len(factors)), repeats)

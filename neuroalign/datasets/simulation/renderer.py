@@ -1,6 +1,6 @@
-"""Draws faces: a height field for head and features, lit from above, over an albedo map.
+"""Renderer of faces: a height field of head and features, lit from above, over an albedo map.
 
-Everything is a function of the factors; nothing is random.
+Every pixel is a function of the factors, without randomness.
 """
 
 import numpy as np
@@ -18,13 +18,13 @@ from neuroalign.datasets.simulation.geometry import (
     geometry,
 )
 
-#: Raised when the same factors would give other pixels.
+#: Version of the renderer; increase it when the same factors give other pixels.
 VERSION = 2
 
 BACKGROUND = 0.95
 SKIN = 0.82
 HAIR = 0.08
-#: How deep wrinkles are, from 0 to 1.
+#: Depth of wrinkles, from 0 to 1.
 FOLDS = 0.25
 NOSE_SHADOW = 0.5
 
@@ -38,7 +38,7 @@ def render(factors: ArrayLike, *, size: int = 200, supersampling: int = 2) -> ND
     size : int
         Side of the image in pixels.
     supersampling : int
-        Points along each side of a pixel, over which it is averaged.
+        Number of points along each side of a pixel, over which the pixel is averaged.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def _ramp(x: Array, low: float, high: float) -> Array:
 
 
 class _Canvas:
-    """One face on one grid: x (1, n), y (n, 1), both float32.
+    """Drawing of one face on a grid x (1, n), y (n, 1), both float32.
 
     The neck is upright; everything else is drawn in the coordinates of the tilted head.
     """
@@ -96,20 +96,20 @@ class _Canvas:
     # --- tools -------------------------------------------------------------------------------
 
     def inside(self, distance: Array, soft: float = 0.0) -> Array:
-        """Coverage of the region where the signed distance is negative."""
+        """Return the coverage of the region where the signed distance is negative."""
         width = max(float(self.pixel), soft)
         t = np.clip(0.5 - distance / width, 0, 1)
         return t * t * (3 - 2 * t)
 
     @staticmethod
     def over(below: Array, mask: Array, colour: Array | float) -> Array:
-        """Paint `colour` on `below` where `mask` says so."""
+        """Paint `colour` on `below`, weighted by `mask`."""
         return below + mask * (colour - below)
 
     def shade(self, height: Array, *, ambient: float, wrap: float = 0.35) -> Array:
         """Light a height field: Lambert's law, wrapped around so that shadows stay soft."""
         dy, dx = np.gradient(height, self.spacing)
-        lx, ly, lz = (np.float32(each) for each in self.light)
+        lx, ly, lz = (np.float32(component) for component in self.light)
         cosine = (lz - dx * lx - dy * ly) / np.sqrt(1 + dx * dx + dy * dy)
         lit = np.clip((cosine + wrap) / (1 + wrap), 0, None)
         return ambient + (1 - ambient) * lit
@@ -145,7 +145,7 @@ class _Canvas:
         )
 
     def hair_outer(self) -> Array:
-        """Signed distance of the outer outline of the hair."""
+        """Return the signed distance from the outer outline of the hair."""
         g, x, y = self.g, self.x, self.y
         y0 = -0.2
         up = np.sqrt((x / g.hair_half_width) ** 2 + (np.minimum(y - y0, 0) / (g.hair_top - y0)) ** 2)
@@ -154,7 +154,7 @@ class _Canvas:
         return np.where(y < y0, crown, self.ax - flare).astype(np.float32)
 
     def strands(self) -> Array:
-        """A deterministic grain along the hair, about ±1."""
+        """Return a deterministic grain along the hair, about ±1."""
         x, y = self.x, self.y
         flow = np.arctan2(x + 0.06, 0.95 + np.minimum(y, 0)) + 0.25 * x * np.clip(y, 0, None)
         return (
@@ -172,7 +172,7 @@ class _Canvas:
         return self.inside(self.hair_outer()) * self.hair_length_mask()
 
     def hair(self) -> tuple[Array, Array]:
-        """Fringe and sides, in front of the face, and the colour of all hair."""
+        """Return the fringe and sides in front of the face, and the colour of all hair."""
         g, x, y = self.g, self.x, self.y
         outer = self.inside(self.hair_outer())
         edge = g.fringe_edge(x)
@@ -188,7 +188,7 @@ class _Canvas:
         return mask, colour.astype(np.float32)
 
     def face(self) -> Array:
-        """The skin with everything on it, lit."""
+        """Return the lit skin with all features."""
         g, x, y, ax = self.g, self.x, self.y, self.ax
         below = y > HEAD_Y
         v = np.abs(y - HEAD_Y) / np.where(below, g.chin_y - HEAD_Y, CRANIUM)

@@ -15,9 +15,9 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, unknown_name
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.loading import load_model
-from neuroalign.models.model import Model, ModelFamily
+from neuroalign.models.model import Decodes, Model, ModelFamily, fingerprint_of
 from neuroalign.models.selection import add_udr
-from neuroalign.models.traversals import Decodable, latent_traversals
+from neuroalign.models.traversals import latent_traversals
 from neuroalign.names.registry import benchmarks as registered_benchmarks
 from neuroalign.names.registry import models as registered_models
 from neuroalign.names.syntax import format_spec, parse_spec
@@ -295,7 +295,7 @@ class _Gathering:
             shares, model=best.model, dataset=self.dataset.identifier, simulated=self.dataset.simulated
         )
 
-    def _decoded(self, model: Decodable, score: Score) -> dict[str, xr.DataArray]:
+    def _decoded(self, model: Decodes, score: Score) -> dict[str, xr.DataArray]:
         predicted = score.data["predicted_latents"].sortby("stimulus")[:_N_FACES]
         ids = predicted["stimulus"].values
         real = compute_latents(model, self.dataset.stimuli).sel(stimulus=ids)
@@ -305,7 +305,7 @@ class _Gathering:
             f"{model.identifier}\nfrom {n} neurons": _pictures(model.decode(predicted), ids),
         }
 
-    def _traversals(self, model: Decodable, score: Score) -> "Axes":
+    def _traversals(self, model: Decodes, score: Score) -> "Axes":
         latents = compute_latents(model, self.dataset.stimuli)
         # Units with a unit Gaussian as prior are moved on their own scale, as in the paper.
         images = latent_traversals(model, self.dataset.stimuli, in_deviations="kl" not in latents.coords)
@@ -338,9 +338,9 @@ class _Gathering:
         *_, key = _ranked(group, family)[0]
         return self.store.load(key)
 
-    def _decoder(self, score: Score) -> Decodable:
+    def _decoder(self, score: Score) -> Decodes:
         model = self._model(score)
-        if not isinstance(model, Decodable):
+        if not isinstance(model, Decodes):
             raise NeuroalignError(f"{score.model} has no decoder")
         return model
 
@@ -350,7 +350,7 @@ class _Gathering:
             raise NeuroalignError(f"{score.model} is no registered model, so it is not loaded from a record")
         model = load_model(score.model, dataset=self.dataset)
         fingerprint = score.provenance.get("model_fingerprint")
-        if isinstance(model, ModelFamily) or getattr(model, "fingerprint", None) != fingerprint:
+        if isinstance(model, ModelFamily) or fingerprint_of(model) != fingerprint:
             raise NeuroalignError(
                 f"{score.model} is not the model that was scored under this name; score it anew"
             )

@@ -197,7 +197,7 @@ def test_only_wanted_and_visible_members_are_taken(zipped, folder):
     unpacked = unpack_files(path, folder, SUFFIXES)
     assert list(unpacked) == ["faces/b.PNG", "good.png"]
     assert unpacked["faces/b.PNG"].read_bytes() == png(1)
-    assert sorted(each.name for each in folder.iterdir()) == ["000000.png", "000001.png"]
+    assert sorted(path.name for path in folder.iterdir()) == ["000000.png", "000001.png"]
 
 
 def test_sparse_rasters_are_not_taken_for_bombs(zipped, folder):

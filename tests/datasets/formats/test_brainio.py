@@ -1,8 +1,8 @@
-"""Files of brainio's own making open here; files of ours open by the steps of brainio's loader.
+"""Files that brainio wrote open here, and files that neuroalign wrote open by the steps of brainio's loader.
 
-The three files in ``brainio_files`` were written by brainio 1.1.0 under xarray 2022.3, whose loader
-also opened the files that ``write_brainio`` writes of all four real recording sets. brainio needs an
-xarray too old to stand beside ours, so the tests follow its loader's steps with today's xarray.
+brainio 1.1.0 wrote the three files in ``brainio_files`` under xarray 2022.3. Its loader also opened the files that
+``write_brainio`` writes for all four real recordings. brainio needs an older xarray than neuroalign, so the tests
+follow the steps of its loader with the present xarray.
 """
 
 from pathlib import Path
@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from neuroalign import arrays
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.brainio import read_brainio, write_brainio
+from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.datasets.stimuli import StimulusSet
-from neuroalign.errors import DatasetError
+from neuroalign.errors import DatasetError, UsageError
 
 FILES = Path(__file__).parent / "brainio_files"
 
@@ -109,9 +110,9 @@ def test_classic_netcdf(tmp_path):
 
 def test_faults(tmp_path):
     path = tmp_path / "x.nc"
-    with pytest.raises(DatasetError, match="does not name its neuroid ids: expected one of the coordinates"):
+    with pytest.raises(DatasetError, match="does not have neuroid ids: expected one of the coordinates"):
         read_brainio(write_any(path, coords={"stimulus_id": STIMULI}))
-    with pytest.raises(DatasetError, match="does not name its stimulus ids"):
+    with pytest.raises(DatasetError, match="does not have stimulus ids"):
         read_brainio(write_any(path, coords={"neuroid_id": NEUROIDS}))
     with pytest.raises(
         DatasetError, match=r"must have dimensions presentation, neuroid .* it has event, neuroid"
@@ -193,7 +194,49 @@ def recordings_of_any_kind(draw):
 def test_round_trip(tmp_path_factory, array):
     path = tmp_path_factory.mktemp("brainio") / "x.nc"
     write_brainio(as_dataset(array), path)
-    found, _ = read_brainio(path)
-    xr.testing.assert_identical(found.drop_attrs(), array.drop_attrs())
-    assert found.dtype == array.dtype
+    imported, _ = read_brainio(path)
+    xr.testing.assert_identical(imported.drop_attrs(), array.drop_attrs())
+    assert imported.dtype == array.dtype
     load_as_brainio_does(path)
+
+
+@pytest.fixture
+def assembly(dataset, tmp_path):
+    write_brainio(dataset, tmp_path / "x.nc")
+    return tmp_path / "x.nc"
+
+
+def test_brainio(assembly, dataset):
+    imported = import_dataset("d", responses=assembly)
+    np.testing.assert_array_equal(imported.trials, dataset.trials)
+    assert imported.responses["neuroid"].values.tolist() == dataset.responses["neuroid"].values.tolist()
+    assert imported.stimuli.identifier == "toy"
+    with pytest.raises(
+        UsageError, match="--region IT contradicts the responses: 12 of 12 neurons have the region AM"
+    ):
+        import_dataset("e", responses=assembly, region="IT")
+    assert set(import_dataset("e", responses=assembly, region="am").recording["region"].values) == {"am"}
+    with pytest.raises(UsageError, match="--axes has no effect on responses in the format brainio"):
+        import_dataset("f", responses=assembly, axes="neuroid,stimulus")
+    with pytest.raises(UsageError, match="--responses must be one BrainIO file, got 2"):
+        import_dataset("f", responses=[assembly, assembly])
+
+
+def test_brainio_time_bins(dataset, tmp_path):
+    from dataclasses import replace
+
+    base = dataset.recording
+    bins = {"time_bin_start": ("time_bin", [0, 50, 100]), "time_bin_end": ("time_bin", [50, 100, 150])}
+    array = base.expand_dims(time_bin=3, axis=2).copy().assign_coords(bins)
+    array.values[...] = base.values[..., None] * np.array([1.0, 10.0, 20.0])
+    write_brainio(replace(dataset, recording=array), tmp_path / "x.nc")
+    with pytest.raises(
+        DatasetError, match="has 3 time bins from 0 to 150 ms; average some of them with --window"
+    ):
+        import_dataset("d", responses=tmp_path / "x.nc")
+    with pytest.raises(DatasetError, match=r"no bin of .* starts at 10 ms; bins start at 0, 50, 100 ms"):
+        import_dataset("d", responses=tmp_path / "x.nc", window=(10, 60))
+    imported = import_dataset("d", responses=tmp_path / "x.nc", window=(50, 150))
+    np.testing.assert_allclose(imported.recording.values, 15 * base.values, rtol=1e-12)
+    assert imported.metadata["window_ms"] == [50, 150]
+    assert imported.recording.dims == ("presentation", "neuroid")

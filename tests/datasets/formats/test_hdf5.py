@@ -24,15 +24,15 @@ def test_an_order_is_never_assumed(file):
         import_dataset("d", responses=file, axes="stimulus,neuroid")
     with pytest.raises(DatasetError, match="MATLAB did not write"):
         import_dataset("d", responses=file, axes="stimulus,neuroid", format="matlab")
-    with pytest.raises(UsageError, match=r"is 4 × 4: say what its axes are, for example --axes"):
+    with pytest.raises(UsageError, match=r"is 4 × 4: name its axes, for example --axes"):
         import_dataset("d", responses=file, format="hdf5")
 
 
 @pytest.mark.parametrize(("axes", "expected"), [("stimulus,neuroid", SQUARE), ("neuroid,stimulus", SQUARE.T)])
 def test_a_stated_order_is_that_of_h5py(file, axes, expected):
-    found = import_dataset("d", responses=file, axes=axes, format="hdf5")
-    np.testing.assert_array_equal(found.responses.values, expected)
-    assert found.metadata["notes"][1] == (
+    imported = import_dataset("d", responses=file, axes=axes, format="hdf5")
+    np.testing.assert_array_equal(imported.responses.values, expected)
+    assert imported.metadata["notes"][1] == (
         f"Responses are the variable responses (4 × 4) of {file.name}, with its axes in the order in which h5py "
         "shows them."
     )
@@ -42,7 +42,7 @@ def test_groups_text_and_other_arrays(tmp_path):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["session/spikes"] = SQUARE
         file["session/names"] = ["a", "b"]
-    assert "passed over: session.names (text)" in read_hdf5(tmp_path / "x.h5").note
+    assert "ignored: session.names (text)" in read_hdf5(tmp_path / "x.h5").note
     with h5py.File(tmp_path / "x.h5", "r+") as file:
         file["lfp"] = SQUARE.astype(complex)
     with pytest.raises(

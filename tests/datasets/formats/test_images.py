@@ -32,9 +32,9 @@ def test_archive(tmp_path):
         archive.write(tmp_path / "b.png", "faces/b.png")
         archive.writestr("faces/notes.txt", "x")
     (tmp_path / "scratch").mkdir()
-    found = collect_images(tmp_path / "x.zip", tmp_path / "scratch")
-    assert list(found) == ["faces/b.png"]
-    assert found["faces/b.png"].read_bytes() == (tmp_path / "b.png").read_bytes()
+    result = collect_images(tmp_path / "x.zip", tmp_path / "scratch")
+    assert list(result) == ["faces/b.png"]
+    assert result["faces/b.png"].read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
 def test_nothing_to_find(tmp_path):
@@ -60,7 +60,7 @@ def test_an_order_that_depends_on_the_reader_is_asked_for():
         ids_of_images(names)
     assert ids_of_images(names, "name") == ["image1", "image10", "image2"]
     assert ids_of_images(names, "number") == ["image1", "image2", "image10"]
-    with pytest.raises(UsageError, match="by name or by number"):
+    with pytest.raises(UsageError, match="must be name or number, got"):
         ids_of_images(names, "size")
 
 
@@ -78,11 +78,11 @@ def test_ids_are_unique_and_find_their_images(tmp_path_factory, names):
     ids = ids_of_images(names, "name")
     assert len(set(ids)) == len(names)
     assert sorted(ids) == ids
-    found = match_images(ids, images)
-    assert sorted(found.values()) == sorted(images.values())
+    result = match_images(ids, images)
+    assert sorted(result.values()) == sorted(images.values())
     assert all(
-        str(path).removesuffix(path.suffix).endswith(each.removesuffix(path.suffix))
-        for each, path in found.items()
+        str(path).removesuffix(path.suffix).endswith(name.removesuffix(path.suffix))
+        for name, path in result.items()
     )
 
 
@@ -108,7 +108,7 @@ def test_an_image_in_no_folder_is_found_beside_a_namesake_in_one(tmp_path):
 
 def test_images_that_are_missing_or_ambiguous_are_named(tmp_path):
     images = {name: tmp_path / name for name in ("s1/1.png", "s2/1.png")}
-    with pytest.raises(DatasetError, match=r"2 of 3 images are missing: x, y; there are s1/1\.png"):
+    with pytest.raises(DatasetError, match=r"2 of 3 images are missing: x, y; the images are s1/1\.png"):
         match_images(["s1/1", "x", "y"], images)
     with pytest.raises(DatasetError, match="several images are called 1"):
         match_images(["1"], images)
@@ -140,5 +140,5 @@ def test_decompression_bombs_are_refused(tmp_path, monkeypatch):
 def test_only_picture_decoders_see_the_files(tmp_path):
     path = tmp_path / "evil.png"
     Image.fromarray(np.zeros((4, 4), dtype=np.uint8)).save(path, format="EPS")
-    with pytest.raises(DatasetError, match="not an image, or of an unknown kind"):
+    with pytest.raises(DatasetError, match="not an image, or an image of an unknown format"):
         check_images({"evil": path})

@@ -36,10 +36,10 @@ def save(request):
 
 
 def test_axes_are_in_the_order_of_matlab(save, tmp_path):
-    found = read_matlab(save(tmp_path / "x.mat", response=CUBE))
-    assert found.values.shape == (2, 3, 4)
-    np.testing.assert_array_equal(found.values, CUBE)
-    assert found.drops_trailing_ones
+    result = read_matlab(save(tmp_path / "x.mat", response=CUBE))
+    assert result.values.shape == (2, 3, 4)
+    np.testing.assert_array_equal(result.values, CUBE)
+    assert result.drops_trailing_ones
 
 
 def test_variables_are_chosen_by_name(save, tmp_path):
@@ -164,12 +164,12 @@ def test_cells_are_never_read(tmp_path):
     np.testing.assert_array_equal(read_matlab(path, "order").values, CUBE[0])
 
 
-def test_text_beside_an_array_is_passed_over_and_named(tmp_path):
+def test_text_beside_an_array_is_ignored_and_named(tmp_path):
     path = save_v5(tmp_path / "x.mat", resp=CUBE[0], names=cells("a", "b"), title="am", rate=30.0)
-    found = read_matlab(path)
-    np.testing.assert_array_equal(found.values, CUBE[0])
-    assert found.note == (
-        "Responses are the variable resp (3 × 4) of x.mat; passed over: rate (1 × 1), "
+    result = read_matlab(path)
+    np.testing.assert_array_equal(result.values, CUBE[0])
+    assert result.note == (
+        "Responses are the variable resp (3 × 4) of x.mat; ignored: rate (1 × 1), "
         "names (a cell array of 1 × 2, text), title (text)."
     )
     assert read_matlab(path, "resp").note == "Responses are the variable resp (3 × 4) of x.mat."
@@ -210,7 +210,7 @@ def test_objects_of_version_7_3_are_never_read(tmp_path):
     with h5py.File(path, "r+") as file:
         opaque(file, "names", "string")
     assert read_matlab(path).note == (
-        "Responses are the variable resp (3 × 4) of both.mat; passed over: names (an object of class string)."
+        "Responses are the variable resp (3 × 4) of both.mat; ignored: names (an object of class string)."
     )
     with h5py.File(path, "r+") as file:
         opaque(file, "T", "table")
@@ -262,7 +262,7 @@ def test_sparse_matrices_of_version_7_3(tmp_path):
     np.testing.assert_array_equal(read_matlab(path).values, full)
     with h5py.File(path, "r+") as file:
         file["resp"].attrs["MATLAB_sparse"] = np.uint64(1 << 40)
-    assert "which is too large as a full one" in refusal(path)
+    assert "which is too large as a full matrix" in refusal(path)
     with h5py.File(path, "r+") as file:
         file["resp"].attrs["MATLAB_sparse"] = np.uint64(1)
     assert refusal(path).startswith("cannot read the MATLAB file x.mat")
@@ -288,9 +288,9 @@ def test_hdf5_that_matlab_did_not_write_has_no_order_of_axes(tmp_path):
 
 def test_a_last_axis_of_one_is_named(tmp_path):
     path = save_v5(tmp_path / "x.mat", r=CUBE[0])
-    found = import_dataset("d", responses=path, axes="neuroid,stimulus,repetition")
-    assert found.responses.values.tolist() == CUBE[0].T.tolist()
-    assert found.metadata["notes"] == [
+    result = import_dataset("d", responses=path, axes="neuroid,stimulus,repetition")
+    assert result.responses.values.tolist() == CUBE[0].T.tolist()
+    assert result.metadata["notes"] == [
         "Stimulus ids are their position, numbered from 0.",
         "Responses are the variable r (3 × 4) of x.mat.",
         f"{path} holds 3 × 4; MATLAB leaves out last axes of length one, so the length of repetition is taken as one.",

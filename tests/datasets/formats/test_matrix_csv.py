@@ -24,31 +24,31 @@ def written(tmp_path):
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_bare_matrix(written, delimiter):
     text = "\n".join(delimiter.join(map(str, row)) for row in MATRIX)
-    found = read_matrix_csv(written(text))
-    np.testing.assert_array_equal(found.values, MATRIX)
-    assert found.labels == {}
+    result = read_matrix_csv(written(text))
+    np.testing.assert_array_equal(result.values, MATRIX)
+    assert result.labels == {}
 
 
 def test_header(written):
-    found = read_matrix_csv(written("n1,n2\n1.5,2\n3,-4e-3\n5,6\n"))
-    np.testing.assert_array_equal(found.values, MATRIX)
-    assert found.labels[1].tolist() == ["n1", "n2"]
-    assert 0 not in found.labels
+    result = read_matrix_csv(written("n1,n2\n1.5,2\n3,-4e-3\n5,6\n"))
+    np.testing.assert_array_equal(result.values, MATRIX)
+    assert result.labels[1].tolist() == ["n1", "n2"]
+    assert 0 not in result.labels
 
 
 def test_index(written):
-    found = read_matrix_csv(written("a,1.5,2\nb,3,-4e-3\nc,5,6\n"))
-    np.testing.assert_array_equal(found.values, MATRIX)
-    assert found.labels[0].tolist() == ["a", "b", "c"]
-    assert 1 not in found.labels
+    result = read_matrix_csv(written("a,1.5,2\nb,3,-4e-3\nc,5,6\n"))
+    np.testing.assert_array_equal(result.values, MATRIX)
+    assert result.labels[0].tolist() == ["a", "b", "c"]
+    assert 1 not in result.labels
 
 
 @pytest.mark.parametrize("corner", ["", "stimulus_id", "stimulus", "Neuroid"])
 def test_both(written, corner):
-    found = read_matrix_csv(written(f"{corner},n1,n2\na,1.5,2\nb,3,-4e-3\nc,5,6\n"))
-    np.testing.assert_array_equal(found.values, MATRIX)
-    assert found.labels[0].tolist() == ["a", "b", "c"]
-    assert found.labels[1].tolist() == ["n1", "n2"]
+    result = read_matrix_csv(written(f"{corner},n1,n2\na,1.5,2\nb,3,-4e-3\nc,5,6\n"))
+    np.testing.assert_array_equal(result.values, MATRIX)
+    assert result.labels[0].tolist() == ["a", "b", "c"]
+    assert result.labels[1].tolist() == ["n1", "n2"]
 
 
 def test_one_neuron_or_one_stimulus(written):
@@ -57,10 +57,10 @@ def test_one_neuron_or_one_stimulus(written):
 
 
 def test_numbers_as_labels_under_a_named_corner(written):
-    found = read_matrix_csv(written("stimulus_id,10,20\n7,1.5,2\n8,3,-4e-3\n9,5,6\n"))
-    np.testing.assert_array_equal(found.values, MATRIX)
-    assert found.labels[0].tolist() == ["7", "8", "9"]
-    assert found.labels[1].tolist() == ["10", "20"]
+    result = read_matrix_csv(written("stimulus_id,10,20\n7,1.5,2\n8,3,-4e-3\n9,5,6\n"))
+    np.testing.assert_array_equal(result.values, MATRIX)
+    assert result.labels[0].tolist() == ["7", "8", "9"]
+    assert result.labels[1].tolist() == ["10", "20"]
 
 
 def test_numbers_that_could_be_labels_are_asked_about(written):
@@ -77,8 +77,8 @@ def test_numbers_that_could_be_labels_are_asked_about(written):
 
 
 def test_missing_values(written):
-    found = read_matrix_csv(written("1,,3\nNA,nan,6\nNaN,null,9\n")).values
-    assert np.isnan(found).tolist() == [[False, True, False], [True, True, False], [True, True, False]]
+    result = read_matrix_csv(written("1,,3\nNA,nan,6\nNaN,null,9\n")).values
+    assert np.isnan(result).tolist() == [[False, True, False], [True, True, False], [True, True, False]]
 
 
 def test_faults_are_located(written):
@@ -139,9 +139,9 @@ def test_text_among_numbers_is_not_taken_for_labels(written, mark, row, column):
 def test_marks_of_missing_values_stay_values(written, mark, row, column):
     cells = [["3.5", "1.25", "2.25"], ["4.5", "1.5", "0.75"], ["1.5", "2.5", "5.0"], ["2.0", "3.0", "4.0"]]
     cells[row][column] = mark
-    found = read_matrix_csv(written("\n".join(",".join(line) for line in cells)))
-    assert found.labels == {}
-    assert np.argwhere(np.isnan(found.values)).tolist() == [[row, column]]
+    result = read_matrix_csv(written("\n".join(",".join(line) for line in cells)))
+    assert result.labels == {}
+    assert np.argwhere(np.isnan(result.values)).tolist() == [[row, column]]
 
 
 @pytest.mark.parametrize(
@@ -165,21 +165,21 @@ def test_a_doubtful_first_line_is_asked_about(written, text, why):
 
 def test_the_answer_is_followed(written):
     path = written("image_nr,n1,n2\n12,3.0,4.0\n7,2.0,1.0\n30,5.0,2.0\n")
-    found = read_matrix_csv(path, "both")
-    assert found.labels[0].tolist() == ["12", "7", "30"]
-    assert found.labels[1].tolist() == ["n1", "n2"]
+    result = read_matrix_csv(path, "both")
+    assert result.labels[0].tolist() == ["12", "7", "30"]
+    assert result.labels[1].tolist() == ["n1", "n2"]
     assert read_matrix_csv(path, "header").labels[1].tolist() == ["image_nr", "n1", "n2"]
 
 
 def test_counts_of_spikes_below_names_are_values(written):
-    found = read_matrix_csv(written("n1,n2\n3,4\n7,1\n5,2\n"))
-    assert found.values.tolist() == [[3, 4], [7, 1], [5, 2]]
+    result = read_matrix_csv(written("n1,n2\n3,4\n7,1\n5,2\n"))
+    assert result.values.tolist() == [[3, 4], [7, 1], [5, 2]]
 
 
 def test_the_running_numbers_of_pandas_are_labels(written):
-    found = read_matrix_csv(written(",0,1,2\n0,5,6,7\n1,5,6,7\n2,1,1,1\n"))
-    assert found.values.tolist() == [[5, 6, 7], [5, 6, 7], [1, 1, 1]]
-    assert found.labels[0].tolist() == found.labels[1].tolist() == ["0", "1", "2"]
+    result = read_matrix_csv(written(",0,1,2\n0,5,6,7\n1,5,6,7\n2,1,1,1\n"))
+    assert result.values.tolist() == [[5, 6, 7], [5, 6, 7], [1, 1, 1]]
+    assert result.labels[0].tolist() == result.labels[1].tolist() == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_the_running_numbers_of_pandas_are_labels(written):
 def test_long_tables_are_refused(written, header, ids):
     rows = "\n".join(",".join(map(str, [row, row % 3, *[1.5] * (header.count(",") - 1)])) for row in range(9))
     with pytest.raises(
-        DatasetError, match=f"looks like a long table, with one row a value: its columns {ids} are ids"
+        DatasetError, match=f"looks like a long table, with one row for each value: its columns {ids} are ids"
     ):
         read_matrix_csv(written(f"{header}\n{rows}\n"))
 

@@ -41,7 +41,7 @@ def test_pickles_are_never_loaded(tmp_path, capsys):
 @pytest.mark.parametrize("values", [MATRIX.astype(complex), MATRIX.astype(str)])
 def test_only_real_numbers(tmp_path, values):
     np.save(tmp_path / "x.npy", values)
-    with pytest.raises(DatasetError, match=f"must hold real numbers, not {values.dtype}"):
+    with pytest.raises(DatasetError, match=f"must hold real numbers, got {values.dtype}"):
         read_npy(tmp_path / "x.npy")
 
 

@@ -55,7 +55,7 @@ def check(array, table):
     assert array["neuroid_id"].values.tolist() == ["bert_site02", "lupo_site01"]
     assert array["animal"].values.tolist() == ["bert", "lupo"]
     assert array["region"].values.tolist() == ["am", "am"]
-    found = {
+    result = {
         (stimulus, repetition): values.tolist()
         for stimulus, repetition, values in zip(
             array["stimulus_id"].values, array["repetition"].values, array.values, strict=True
@@ -63,7 +63,7 @@ def check(array, table):
     }
     nan = pytest.approx(np.nan, nan_ok=True)
     # spikes from 4 to before 7 ms: the bins 4_5, 5_6 and 6_7
-    assert found == {("1", 0): [1, 2], ("1", 1): [nan, 1], ("2", 0): [nan, 0], ("3", 0): [1, 2]}
+    assert result == {("1", 0): [1, 2], ("1", 1): [nan, 1], ("2", 0): [nan, 0], ("3", 0): [1, 2]}
     assert table.loc["3"].to_dict() == {"stimID": 3, "person": 1, "view": "left"}
     assert table.index.tolist() == ["1", "2", "3"]
 
@@ -99,7 +99,7 @@ def test_chosen_labels_make_the_stimulus(folder):
     # lupo saw person 1 three times: two fronts and a left
     of_lupo = array.values[:, 1][array["stimulus_id"].values == "1"]
     assert of_lupo.tolist() == [3, 1, 6]
-    # what differs within a stimulus does not describe it
+    # a label that differs within a stimulus does not describe it
     assert table.columns.tolist() == ["person"]
     array, table = read_rasters([folder], window=(1, 11), stimulus_labels=["view", "person"])
     assert table.index.tolist() == ["front_1", "front_2", "left_1"]

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neuroalign.datasets.am_faces import _BUNDLED, am_faces_sim
+from neuroalign.datasets.am_faces import BUNDLED, am_faces_sim
 from neuroalign.datasets.simulation.energy import pixel_energy
 from neuroalign.datasets.simulation.factors import FACTORS, draw_factors, stimulus_table
 from neuroalign.datasets.simulation.landmarks import LANDMARKS, landmarks
 from neuroalign.datasets.simulation.renderer import BACKGROUND, render
 
-FOLDER = _BUNDLED / "AM-faces-sim"
+FOLDER = BUNDLED / "AM-faces-sim"
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_shipped_pictures_are_the_rendered_ones(table):
     assert shipped.shape == (3, 200, 200)
     drawn = np.stack([render(face) for face in stimuli.table[list(FACTORS)].to_numpy()]) * 255
     difference = np.abs(shipped - drawn)
-    assert difference.mean() < 1.2  # what the lossy encoding changes
+    assert difference.mean() < 1.2  # the lossy encoding changes this much
     assert np.quantile(difference, 0.999) < 10
 
 
@@ -148,14 +148,14 @@ def test_energy_table(table):
     assert shipped["nats"].between(20, 150).all()
     assert shipped["nats"].max() / shipped["nats"].min() < 7
     assert (shipped["largest_cosine"].abs() < 0.12).all()
-    # Principal axes of the local derivative are the factors, so that they can be told apart.
+    # The principal axes of the local derivative are the factors, so that a β-VAE can separate them.
     assert (shipped["axis_share"] > 0.85).all()
     again = pixel_energy(n_faces=8, seed=1)
     np.testing.assert_allclose(again["nats"], shipped["nats"], rtol=0.4)
 
 
 def test_files_are_small_and_anonymous():
-    files = [path for path in _BUNDLED.rglob("*") if path.is_file()]
+    files = [path for path in BUNDLED.rglob("*") if path.is_file()]
     sizes = [path.stat().st_size for path in files]
     assert sum(sizes) < 14e6
     assert max(sizes) < 3e6

@@ -1,0 +1,243 @@
+"""Torch modules as models: the outputs of any of their layers as units.
+
+Nothing here imports torch until there is a module to run.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from neuroalign import arrays
+from neuroalign.datasets.stimuli import StimulusSet
+from neuroalign.errors import ModelError, UsageError
+from neuroalign.files.digests import digest
+from neuroalign.model_zoo.adapters.checks import warn_of_random_numbers
+from neuroalign.model_zoo.adapters.examining import examine, expect_alone, images_first
+from neuroalign.model_zoo.adapters.extraction import (
+    OUTPUT,
+    Layers,
+    find_layers,
+    list_layers,
+)
+from neuroalign.model_zoo.adapters.image_tensors import ImageTensors
+from neuroalign.model_zoo.adapters.pooling import POOLS, Pool
+from neuroalign.models.fingerprints import behaviour_digest
+from neuroalign.models.latents_file import gather_latents
+from neuroalign.progress import progress
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+#: Version of the computation; it is raised when the same module gives other latents.
+VERSION = 1
+
+
+class TorchModel:
+    """Layers of a torch module as units.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module stays unchanged: same device, same modes, no hooks.
+    identifier : str
+    layer : str or sequence of str, optional
+        Layers as in :func:`neuroalign.model_zoo.adapters.extraction.extract`; by default the module's own output.
+        Several layers are concatenated.
+    preprocess : callable, optional
+        Function from PIL image to tensor of shape (channels, height, width), such as a torchvision transform.
+        It replaces `image_size`, `mean` and `std`.
+    image_size : int, optional
+        Images are resampled to image_size × image_size pixels; by default they keep their size.
+    channels : {1, 3}
+        Grey or RGB.
+    mean, std : float or sequence of float, optional
+        The mean is subtracted from the pixels in [0, 1], and the result is divided by `std`: one number, or one for
+        each channel.
+    pool : {None, "mean"}
+        Units of a layer with positions: every value, or the mean over positions; see
+        :func:`neuroalign.model_zoo.adapters.pooling.mean_over_space`. A Lasso over few units is faster.
+    batch_size : int
+        Number of images in a batch.
+    batch_axis : int or mapping of str to int, optional
+        Axis of the layer's output that holds the images, such as 1 for (tokens, images, channels), or the axis
+        for each layer. By default the axis with a length that follows the number of images.
+    seed : int
+        Seed of random numbers that the preprocessing or the module draws; every stimulus has random numbers of its
+        own.
+    fingerprint : str, optional
+        See :class:`neuroalign.models.model.Fingerprinted`. By default a digest of the weights, the code, the layers
+        and the preprocessing. None where no digest can describe one of them, or one draws random numbers.
+    """
+
+    def __init__(
+        self,
+        module: "torch.nn.Module",
+        identifier: str,
+        *,
+        layer: str | Sequence[str] | None = None,
+        preprocess: "Callable[[Image.Image], torch.Tensor] | None" = None,
+        image_size: int | None = None,
+        channels: int = 3,
+        mean: ArrayLike | None = None,
+        std: ArrayLike | None = None,
+        pool: str | None = None,
+        batch_size: int = 64,
+        batch_axis: int | Mapping[str, int] | None = None,
+        seed: int = 0,
+        fingerprint: str | None = None,
+    ) -> None:
+        self.images = ImageTensors(
+            identifier,
+            preprocess=preprocess,
+            image_size=image_size,
+            channels=channels,
+            mean=mean,
+            std=std,
+            seed=seed,
+        )
+        self.module = module
+        self.identifier = identifier
+        self.layers = [layer or OUTPUT] if isinstance(layer, str | None) else list(layer)
+        self.pool = self._pool_named(pool)
+        self.batch_size = batch_size
+        self.batch_axis = batch_axis
+        self.seed = seed
+        self._fingerprint = fingerprint
+        self._is_random = False
+        if not self.layers:
+            raise UsageError(f"{identifier}: layer= is empty; leave it out for the module's output")
+        find_layers(module, [self._internal_name(name) for name in self.layers])
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Digest of the present weights, code, layers and preprocessing; None if one of them is random."""
+        if self.images.is_random or self._is_random:
+            return None
+        if self._fingerprint is not None:
+            return self._fingerprint
+        return self.behaviour()
+
+    def behaviour(self) -> str | None:
+        """Return the digest of weights, code, layers and preprocessing; None if no digest can describe them."""
+        images = self.images
+        behaviour = behaviour_digest(
+            self._network_behaviour(),
+            self.layers,
+            self.pool,
+            images.preprocess,
+            [images.image_size, images.channels, images.mean, images.std, self.batch_axis],
+        )
+        return behaviour and digest("torch", VERSION, behaviour)
+
+    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        """Run the images through the module, a batch at a time, and return the units of its layers.
+
+        Raises
+        ------
+        ModelError
+            If the preprocessing or the module fails, with the stimulus or the shape.
+        """
+        return gather_latents(self.latent_batches(stimuli), stimuli.ids)
+
+    def latent_batches(self, stimuli: StimulusSet) -> Iterator[xr.DataArray]:
+        """Yield the units of the layers for one batch of images after another; see :meth:`latents`."""
+        try:
+            widths: list[int] = []
+            for ids, values in self._values(stimuli):
+                widths = widths or [value.shape[1] for value in values]
+                for layer, width, value in zip(self.layers, widths, values, strict=True):
+                    if value.shape[1] != width:
+                        raise ModelError(
+                            f"the layer {layer!r} has {width} units for some images and {value.shape[1]} for "
+                            "others, which have another size; give image_size=, or pool=mean"
+                        )
+                yield arrays.latents(
+                    np.concatenate(values, axis=1), stimulus=ids, unit=self._unit_names(widths)
+                )
+        except ModelError as error:
+            raise ModelError(f"{self.identifier}: {error}") from error
+
+    def layer_shapes(self, stimuli: StimulusSet, *, nodes: bool = False) -> dict[str, tuple[int, ...]]:
+        """List all layers with the shape of their output for the first of some stimuli.
+
+        Parameters
+        ----------
+        stimuli : StimulusSet
+        nodes : bool
+            Whether to list also the nodes of the network's graph that are not modules.
+
+        Raises
+        ------
+        ModelError
+            If the network fails, or `nodes` is true and its graph cannot be traced.
+        """
+        first = next(iter(self._batches(stimuli.select(stimuli.ids[:1]))))
+        return list_layers(self.module, first, forward=self._forward, nodes=nodes)
+
+    def _values(self, stimuli: StimulusSet) -> "Iterator[tuple[np.ndarray, list[np.ndarray]]]":
+        """Yield the ids of a batch of stimuli and the units of each layer, one batch after another."""
+        names = [self._internal_name(layer) for layer in self.layers]
+        layers = Layers(self.module, names, forward=self._forward)
+        batches = self._batches(stimuli)
+        first = next(batches, None)
+        if first is None:
+            return
+        examined = examine(
+            layers, first, batch_axis=self._internal_batch_axis(), treats_alone=self.batch_size > 1
+        )
+        self._is_random = examined.is_random
+        if examined.is_random:
+            warn_of_random_numbers(self.identifier, "the network", self.seed, examined.is_seedable)
+        # Each image gets random numbers of its own, so that they do not depend on the other images.
+        size = 1 if examined.is_random else self.batch_size
+        ids = [stimuli.ids[start : start + size] for start in range(0, len(stimuli), size)]
+        given: Iterator[torch.Tensor] = chain([first], batches)
+        if examined.is_random:
+            given = (image for batch in given for image in batch.split(1))
+        shown = progress(given, description=self.identifier, total=len(ids), unit="batch")
+        for number, (batch_ids, batch) in enumerate(zip(ids, shown, strict=True)):
+            seed = f"{self.seed} {batch_ids[0]}" if examined.is_random else number
+            outputs = layers.capture(batch, seed=seed)
+            if number == 0 and size > 1:
+                expect_alone(layers, examined, batch, outputs)
+            rows = [images_first(name, outputs[name], examined.axes[name], len(batch)) for name in names]
+            yield batch_ids, [self.pool(row.float()).numpy() for row in rows]
+
+    def _batches(self, stimuli: StimulusSet) -> "Iterator[torch.Tensor]":
+        return self.images.batches(stimuli, self.batch_size, identifier=self.identifier)
+
+    def _forward(self, batch: "torch.Tensor") -> Any:
+        return self.module(batch)
+
+    def _internal_name(self, layer: str) -> str:
+        return layer
+
+    def _internal_batch_axis(self) -> int | dict[str, int] | None:
+        if not isinstance(self.batch_axis, Mapping):
+            return self.batch_axis
+        for layer in self.batch_axis:
+            if layer not in self.layers:
+                raise UsageError(f"batch_axis= names {layer!r}, which is not among the layers {self.layers}")
+        return {self._internal_name(layer): axis for layer, axis in self.batch_axis.items()}
+
+    def _network_behaviour(self) -> Any:
+        return self.module
+
+    def _pool_named(self, pool: str | None) -> Pool:
+        if pool not in POOLS:
+            raise UsageError(f"{self.identifier}: pool must be none or mean, got {pool!r}")
+        return POOLS[pool]
+
+    def _unit_names(self, widths: Sequence[int]) -> list[str]:
+        if len(widths) == 1:
+            return [str(index) for index in range(widths[0])]
+        return [
+            f"{layer or 'output'}.{index}"
+            for layer, width in zip(self.layers, widths, strict=True)
+            for index in range(width)
+        ]

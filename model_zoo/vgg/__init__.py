@@ -1,0 +1,1 @@
+"""VGG-Face: its weights and its model."""

@@ -1,0 +1,216 @@
+"""The command ``neuroalign data add``: import of a recording."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from neuroalign.cli.data_text import one_line
+
+if TYPE_CHECKING:
+    from neuroalign.datasets.formats.reader import ReaderOption
+
+_DROPS = ("incomplete-neuroids", "incomplete-stimuli", "constant-neuroids")
+
+
+class _Add(click.Command):
+    """A command that takes the options of all registered readers, and several files after ``--responses``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Repeat ``--responses`` before each file that follows it, as a shell expands wildcards."""
+        spread: list[str] = []
+        following = False
+        for arg in args:
+            if arg.startswith("-") and arg != "-":
+                following = False
+            elif following and spread[-1] != "--responses":
+                spread.append("--responses")
+            spread.append(arg)
+            following = following or arg == "--responses"
+        return super().parse_args(ctx, spread)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the options of the command and of the readers."""
+        return [*self.params_of_readers(ctx), *super().get_params(ctx)]
+
+    def params_of_readers(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return ``--format`` and the options of the registered readers, made once for each call of the command."""
+        params: list[click.Parameter] | None = ctx.meta.get("neuroalign.params_of_readers")
+        if params is None:
+            params = ctx.meta["neuroalign.params_of_readers"] = self._make_params()
+        return params
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options of the command, then the options that depend on the format."""
+        sections = {"Options": super().get_params(ctx), "Options for the format": self.params_of_readers(ctx)}
+        for title, params in sections.items():
+            records = [param.get_help_record(ctx) for param in params if isinstance(param, click.Option)]
+            with formatter.section(title):
+                formatter.write_dl([record for record in records if record is not None])
+
+    def _make_params(self) -> list[click.Parameter]:
+        from neuroalign.datasets.formats.detect import all_readers
+        from neuroalign.errors import UsageError
+
+        own = {param.name for param in self.params}
+        readers = all_readers()
+        takers: dict[str, list[str]] = {}
+        options: dict[str, ReaderOption] = {}
+        for name, reader in readers.items():
+            for option in reader.options:
+                if option.name in own:
+                    raise UsageError(
+                        f"the reader {name!r} declares the option {option.name!r}, which every import has; rename it"
+                    )
+                options.setdefault(option.name, option)
+                takers.setdefault(option.name, []).append(name)
+        params: list[click.Parameter] = [
+            click.Option(
+                ["--format"],
+                type=click.Choice(list(readers)),
+                help="Format of the responses, where the content of the files does not show it.",
+            )
+        ]
+        for name, option in options.items():
+            params.append(
+                click.Option(
+                    [option.flag, name],
+                    metavar=f"[{'|'.join(option.choices)}]" if option.choices else option.metavar,
+                    help=f"{option.help} Formats: {', '.join(takers[name])}.",
+                )
+            )
+        return params
+
+
+@click.command(
+    cls=_Add,
+    short_help="Add a recording as a dataset.",
+    epilog="""\b
+Examples:
+  neuroalign data add my-cells --responses cells.mat \\
+      --axes neuroid,stimulus,repetition --images faces.zip
+  neuroalign data add my-cells --responses cells.npy \\
+      --axes stimulus,neuroid --stimuli stimuli.csv --images faces/
+  neuroalign data add my-sites --responses rasters.zip \\
+      --window 100,400 --stimulus-labels person,orientation
+  neuroalign data add my-v4 --responses assembly.nc \\
+      --images images/ --stimuli stimuli.csv
+""",
+)
+@click.argument("name")
+@click.option(
+    "--responses",
+    multiple=True,
+    required=True,
+    metavar="FILE...",
+    help="Files of the recording; 'neuroalign data formats' lists the formats. Several files with arrays hold further "
+    "neurons. They join by the labels of their stimuli, or by position if no file has labels.",
+)
+@click.option(
+    "--axes",
+    metavar="AXIS,AXIS[,AXIS]",
+    help="Names of the axes of an array, in order: neuroid, stimulus and, for single trials, repetition (NaN where a "
+    "trial is missing). Needed unless the files name their stimuli and neurons.",
+)
+@click.option(
+    "--images",
+    type=click.Path(),
+    metavar="DIR|ZIP",
+    help="Images that were shown. Without images, models that need images cannot be scored.",
+)
+@click.option(
+    "--stimuli",
+    type=click.Path(),
+    metavar="CSV",
+    help="Table of the stimuli in the order of the stimulus axis. The columns stimulus_id and filename (both "
+    "optional; also image_id, image_file_name, …) name the stimuli and their images; all other columns are kept. "
+    "Without ids, stimuli are named after the image files in sorted order; without images, they are numbered.",
+)
+@click.option(
+    "--landmarks",
+    type=click.Path(),
+    metavar="CSV",
+    help="Landmarks on the images: stimulus_id, then NAME_x and NAME_y in pixels from the upper left corner. "
+    "Active appearance models need landmarks; 'neuroalign data landmarks' adds or detects them later.",
+)
+@click.option(
+    "--image-order",
+    type=click.Choice(("name", "number")),
+    help="Sorting of the images where it gives the order of the stimuli: image10 before image2 (name) or after it "
+    "(number).",
+)
+@click.option("--stimulus-set", metavar="NAME", help="Name of the stimulus set. By default NAME.")
+@click.option(
+    "--region",
+    help="Brain region of all neurons; it may not contradict the files. By default as in the files.",
+)
+@click.option(
+    "--animal",
+    help="Animal of all neurons; it may not contradict the files. By default as in the files.",
+)
+@click.option(
+    "--averaged/--trials",
+    default=None,
+    help="Whether responses without a repetition axis are means over trials (the default) or single trials.",
+)
+@click.option(
+    "--drop",
+    type=click.Choice(_DROPS),
+    multiple=True,
+    help="Neurons or stimuli to leave out, which are otherwise an error: neurons without a trial of some stimulus, "
+    "stimuli without a trial of some neuron, or neurons with the same response to all stimuli. May be repeated.",
+)
+@click.option("--source", help="Origin of the recording; stored with the dataset.")
+@click.option("--licence", "--license", help="Licence of the recording; stored with the dataset.")
+@click.option("--citation", help="Reference to cite; stored with the dataset.")
+@click.option("--description", help="One line on the recording; stored with the dataset.")
+@click.option("--force", is_flag=True, help="Replace a dataset of this name.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def add(name: str, responses: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Add a recording as the dataset NAME.
+
+    The dataset appears only after all files are read and checked; an import that fails leaves nothing behind.
+    """
+    from neuroalign.datasets.importing.importer import import_dataset
+    from neuroalign.datasets.inspecting import describe
+
+    described = describe(import_dataset(name, responses=responses, **options))
+    for note in described.get("notes", []):
+        click.echo(f"neuroalign: note: {note}", err=True)
+    for noun in ("neuroids", "stimuli"):
+        dropped = described.get(f"dropped_{noun}")
+        if dropped:
+            click.echo(f"neuroalign: note: {len(dropped)} {noun} left out: {', '.join(dropped)}.", err=True)
+    click.echo(json.dumps(described, indent=1) if as_json else f"Added {one_line(described)}")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def formats(as_json: bool) -> None:
+    """List the file formats that 'data add' can read.
+
+    Plug-ins can add formats.
+    """
+    from neuroalign.datasets.formats.detect import all_readers
+
+    readers = all_readers()
+    if as_json:
+        rows = [
+            {
+                "format": name,
+                "title": reader.title,
+                "suffixes": list(reader.suffixes),
+                "options": [option.name for option in reader.options],
+                "gives": list(reader.gives),
+            }
+            for name, reader in readers.items()
+        ]
+        click.echo(json.dumps(rows, indent=1))
+        return
+    width = max(map(len, readers))
+    for name, reader in readers.items():
+        flags = " ".join(option.flag for option in reader.options)
+        suffixes = ", ".join(reader.suffixes)
+        click.echo(f"{name:<{width}}  {reader.title}{f' ({suffixes})' if suffixes else ''}")
+        if flags:
+            click.echo(f"{'':<{width}}  {flags}")

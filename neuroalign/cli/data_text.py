@@ -1,0 +1,73 @@
+"""Text of the commands ``neuroalign data …``: lines and reports on datasets."""
+
+import json
+from typing import Any
+
+import click
+
+
+def one_line(row: dict[str, Any]) -> str:
+    """Return a line on a dataset.
+
+    Parameters
+    ----------
+    row : dict
+        Description by :func:`neuroalign.datasets.inspecting.describe`.
+    """
+    kind = "simulated" if row["simulated"] else "recorded"
+    trials = (
+        "averaged" if row["averaged"] else f"{_spread(row['presentations_per_stimulus'])} presentations each"
+    )
+    images = "with images" if row["images"] else "no images"
+    return f"{row['name']}: {row['neurons']} {kind} neurons × {row['stimuli']} stimuli, {trials}, {images}"
+
+
+def print_report(report: dict[str, Any], as_json: bool) -> None:
+    """Print a description of a dataset, with its problems where it was checked.
+
+    Parameters
+    ----------
+    report : dict
+        Description by :func:`neuroalign.datasets.inspecting.describe` or ``validate``.
+    as_json : bool
+        Whether to print one JSON document.
+    """
+    if as_json:
+        click.echo(json.dumps(report, indent=1, allow_nan=False))
+        return
+    width = max(map(len, report))
+    for key, value in report.items():
+        if key not in ("problems", "notes", "files"):
+            click.echo(f"{key.replace('_', ' '):<{width}}  {_shown(value)}")
+    for file in report.get("files", []):
+        click.echo(f"{file['role']:<{width}}  {file['name']}, SHA-256 {file['sha256']}")
+    for note in report.get("notes", []):
+        click.echo(f"{'note':<{width}}  {note}")
+    for problem in report.get("problems", []):
+        click.echo(f"{'PROBLEM':<{width}}  {problem}")
+    if report.get("problems") == []:
+        click.echo(f"{'problems':<{width}}  none")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return "unknown"
+    if isinstance(value, dict):
+        if set(value) == {"min", "median", "max"}:
+            return _spread(value)
+        return ", ".join(f"{key.replace('_', ' ')} {item}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value)) if value else "none"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)
+
+
+def _spread(counts: dict[str, float]) -> str:
+    if not counts:
+        return "none"
+    if counts["min"] == counts["max"]:
+        return f"{counts['min']:g}"
+    return f"{counts['min']:g} to {counts['max']:g} (median {counts['median']:g})"

@@ -1,0 +1,18 @@
+"""Options that the readers of several formats take."""
+
+from neuroalign.datasets.formats.reader import ReaderOption
+from neuroalign.datasets.formats.time_bins import expect_window
+
+VARIABLE = ReaderOption(
+    "variable",
+    "Name of the array that holds the responses, in a file with several arrays.",
+    metavar="NAME",
+)
+
+WINDOW = ReaderOption(
+    "window",
+    "Time window of the responses in milliseconds: from START to before END, which must be edges of time bins. "
+    "Spikes are counted; rates in several time bins are averaged, weighted by the length of the bins.",
+    metavar="START,END",
+    convert=expect_window,
+)

@@ -1,0 +1,37 @@
+"""Landmarks from a CSV for a dataset that was added before."""
+
+import os
+from pathlib import Path
+
+from neuroalign.datasets.catalogue import folder_of, load_dataset
+from neuroalign.datasets.folder import replace_landmarks
+from neuroalign.datasets.importing.provenance import sha256
+from neuroalign.datasets.landmarks.csv import with_landmarks
+
+
+def import_landmarks(dataset: str, file: str | os.PathLike[str]) -> list[str]:
+    """Give a dataset the landmarks in a CSV; they replace the landmarks that it has.
+
+    Parameters
+    ----------
+    dataset : str
+        Name of a dataset that was added, or path of a dataset folder.
+    file : path
+        Table of landmarks; see :func:`neuroalign.datasets.landmarks.csv.read_landmark_csv`.
+
+    Returns
+    -------
+    list of str
+        Notes for the user on stimuli without landmarks and landmarks without a stimulus.
+
+    Raises
+    ------
+    DatasetError
+        If the file cannot be read or does not fit the images; the dataset then stays as it was.
+    """
+    folder = folder_of(dataset)
+    path = Path(file).expanduser()
+    stimuli, notes = with_landmarks(load_dataset(folder).stimuli, path)
+    assert stimuli.landmarks is not None
+    replace_landmarks(folder, stimuli.landmarks, origin=f"{path.name}, SHA-256 {sha256(path)}")
+    return notes

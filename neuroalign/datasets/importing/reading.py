@@ -1,0 +1,232 @@
+"""Recordings from files of any registered format, and from arrays in memory."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from neuroalign.datasets.formats.bare import BareArray, expect_numbers, parse_axes
+from neuroalign.datasets.formats.detect import all_readers, detect_format, get_reader
+from neuroalign.datasets.formats.images import Order
+from neuroalign.datasets.formats.reader import (
+    ArrayReader,
+    RecordingParts,
+    RecordingReader,
+    option_without_effect,
+    parse_options,
+)
+from neuroalign.datasets.importing.joining import Session, join_sessions
+from neuroalign.datasets.importing.labelling import arrange, doubtful_values, recording_from_cube
+from neuroalign.datasets.importing.stimulus_table import name_stimuli
+from neuroalign.errors import DatasetError, NeuroalignError, UsageError
+from neuroalign.masked import as_numbers
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A recording with the rest of its files.
+
+    Parameters
+    ----------
+    parts : RecordingParts
+        Recording, and everything else in the files.
+    row_ids : array of str, optional
+        Stimulus id of each row of the user's stimulus table, where the import named the stimuli by that table.
+    """
+
+    parts: RecordingParts
+    row_ids: NDArray[np.str_] | None = None
+
+
+class Source:
+    """Responses to import: files of one format, or an array in memory.
+
+    Parameters
+    ----------
+    responses : array, or sequence of Path
+    format : str, optional
+        Name of the format; by default the content of the files decides.
+    axes : str or sequence of str, optional
+        Names of the axes of an array.
+    options : mapping of str to object
+        Options of the reader.
+
+    Raises
+    ------
+    UnknownNameError
+        If no reader has the format or one of the options.
+    UsageError
+        If the format does not take one of the options.
+    DatasetError
+        If the format cannot be recognised.
+    """
+
+    def __init__(
+        self,
+        responses: Sequence[Path] | NDArray[Any],
+        *,
+        format: str | None,
+        axes: str | Sequence[str] | None,
+        options: Mapping[str, Any],
+    ) -> None:
+        self.responses = responses
+        self.axes = axes
+        self.reader: ArrayReader | RecordingReader | None = None
+        self.format = "array"
+        if not isinstance(responses, np.ndarray):
+            self.format = detect_format(responses, format)
+            self.reader = get_reader(self.format)
+        self.gives = ("recording",) if self.reader is None else self.reader.gives
+        declared = () if self.reader is None else self.reader.options
+        elsewhere = [option.name for reader in all_readers().values() for option in reader.options]
+        self.options = parse_options(self.format, declared, options, elsewhere)
+        if axes is not None and isinstance(self.reader, RecordingReader):
+            raise option_without_effect("axes", self.format)
+
+    def read(
+        self,
+        name: str,
+        *,
+        table: pd.DataFrame | None,
+        image_names: Sequence[str] | None,
+        image_order: Order | None,
+    ) -> Reading:
+        """Read the responses and name their neurons and stimuli.
+
+        Parameters
+        ----------
+        name : str
+            Name of the dataset; neurons without labels are named after it.
+        table : pandas.DataFrame, optional
+            The user's stimulus table.
+        image_names : sequence of str, optional
+            Names of the user's image files.
+        image_order : {"name", "number"}, optional
+            Order of the image files where they name the stimuli.
+        """
+        if isinstance(self.reader, RecordingReader):
+            return Reading(self._read_recording(self.reader))
+        return _name_axes(
+            name,
+            self._read_arrays(),
+            self.axes,
+            table=table,
+            image_names=image_names,
+            image_order=image_order,
+        )
+
+    def _read_recording(self, reader: RecordingReader) -> RecordingParts:
+        paths = cast("Sequence[Path]", self.responses)
+        parts = self._guarded(paths[0], reader.read, paths)
+        if not isinstance(parts, RecordingParts):
+            raise UsageError(
+                f"the reader of the format {self.format} must return RecordingParts, got {type(parts).__name__}"
+            )
+        for part in ("stimuli", "images", "landmarks"):
+            if getattr(parts, part) is not None and part not in reader.gives:
+                raise UsageError(
+                    f"the reader of the format {self.format} returned {part}, which it does not declare in 'gives'"
+                )
+        return parts
+
+    def _read_arrays(self) -> dict[str, BareArray]:
+        if not isinstance(self.reader, ArrayReader):
+            values = as_numbers(cast("NDArray[Any]", self.responses))
+            return {"the array": BareArray(expect_numbers(values, "the array"))}
+        paths = cast("Sequence[Path]", self.responses)
+        repeated = [path for path in paths if paths.count(path) > 1]
+        if repeated:
+            raise UsageError(f"{repeated[0]} is given twice; several files hold further neurons")
+        reader = self.reader
+        arrays: dict[str, BareArray] = {}
+        for path in paths:
+            array = self._guarded(path, reader.read, path)
+            if not isinstance(array, BareArray):
+                raise UsageError(
+                    f"the reader of the format {self.format} must return a BareArray, got {type(array).__name__}"
+                )
+            arrays[str(path)] = array
+        return arrays
+
+    def _guarded(self, path: Path, read: Callable[..., object], files: object) -> object:
+        """Call a reader, and name the reader and the file if its code fails."""
+        try:
+            return read(files, self.options)
+        except (NeuroalignError, OSError, MemoryError):
+            raise
+        except Exception as error:  # the code of a plug-in
+            raise DatasetError(
+                f"the reader of the format {self.format} failed on {path}: {type(error).__name__}: {error}"
+            ) from error
+
+
+def _name_axes(
+    name: str,
+    arrays: Mapping[str, BareArray],
+    axes: str | Sequence[str] | None,
+    *,
+    table: pd.DataFrame | None,
+    image_names: Sequence[str] | None,
+    image_order: Order | None,
+) -> Reading:
+    """Make a recording from arrays with axes that the user names; each array holds further neurons."""
+    if axes is None:
+        source, first = next(iter(arrays.items()))
+        raise UsageError(
+            f"{source} is {' × '.join(map(str, first.values.shape))}: name its axes, "
+            "for example --axes neuroid,stimulus or --axes neuroid,stimulus,repetition"
+        )
+    names = parse_axes(axes)
+    sessions, notes = {}, []
+    for source, bare in arrays.items():
+        values, labels, assumed = arrange(bare, names, source)
+        sessions[source] = Session(values, labels.get("stimulus"), labels.get("neuroid"))
+        notes += [*([] if bare.note is None else [bare.note]), *assumed]
+    joined, of_joining = join_sessions(sessions, name)
+    cube, stimulus_labels = joined.values, joined.stimulus
+    assert joined.neuroid is not None
+    shape = " × ".join(map(str, next(iter(arrays.values())).values.shape))
+    named = name_stimuli(
+        cube.shape[0],
+        labels=stimulus_labels,
+        table=table,
+        image_names=image_names,
+        image_order=image_order,
+        shape=f"{shape} read as {','.join(names)}",
+    )
+    array = recording_from_cube(cube, stimulus_id=named.ids, neuroid_id=joined.neuroid)
+    repeated = len(np.unique(named.ids)) < len(named.ids)
+    notes = [f"Stimulus ids are {named.origin}.", *notes, *of_joining, *doubtful_values(cube)]
+    if repeated:
+        notes.append("Stimulus ids repeat: equal ids are taken as repetitions of one stimulus.")
+    parts = RecordingParts(array, averaged="repetition" not in names and not repeated, notes=tuple(notes))
+    return Reading(parts, None if stimulus_labels is not None or table is None else named.ids)
+
+
+def expect_averaged(recording: xr.DataArray, averaged: bool, stated: bool | None) -> bool:
+    """Return whether responses are means over trials, by the user's statement where there is one.
+
+    Parameters
+    ----------
+    recording : recording
+    averaged : bool
+        Whether the files suggest means.
+    stated : bool, optional
+        Statement of the user.
+
+    Raises
+    ------
+    UsageError
+        If the user states means and some stimulus has several trials.
+    """
+    most = int(pd.Series(recording["stimulus_id"].values).value_counts().max())
+    if stated and most > 1:
+        raise UsageError(
+            f"--averaged contradicts the responses, which have up to {most} trials of a stimulus"
+        )
+    return averaged if stated is None else stated
