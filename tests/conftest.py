@@ -27,7 +27,7 @@ def pytest_xdist_auto_num_workers(config):
 
 
 def pytest_collection_finish():
-    """Take what is loaded by now out of garbage collection, which statsmodels asks for at every Holm correction."""
+    """Take the loaded modules out of garbage collection, which statsmodels asks for at every Holm correction."""
     gc.collect()
     gc.freeze()
 
