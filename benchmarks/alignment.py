@@ -1,6 +1,6 @@
-"""Alignment: does one unit carry all that the model explains of a neuron?"""
+"""Alignment: completeness of the Lasso weights from the units of a model to neurons."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
@@ -19,10 +19,11 @@ from neuroalign.metrics import TurnedAlignment, completeness, completeness_at, l
 from neuroalign.models.model import Model
 from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
-from neuroalign.scoring.benchmark import Invariance
+from neuroalign.scoring.declarations import Invariance
 from neuroalign.scoring.declared import AXIS_NUMBERS, NEURONS_WITHOUT_WEIGHT, PREDICTION_NUMBERS
 from neuroalign.scoring.resampling import AXIS_INDEX, NeuronStatistic, Resampling, Statistic
 from neuroalign.stats import weighted_mean_standard_error
+from neuroalign.validation import NonNegative
 
 #: Seconds of a fit, of each turn of the tuning and of the held-out predictions, on one core, for the recording that
 #: :attr:`neuroalign.Benchmark.seconds` is measured on.
@@ -36,26 +37,25 @@ class Alignment(LassoBenchmark):
     Parameters
     ----------
     n_units : {"all", "informative"} or int
-        D, the base of the entropy's logarithm. "all" counts dead units too, as the paper did: the
-        more of them, the higher the score of the same weights.
+        D, the base of the logarithm in the entropy. "all" counts dead units too, as the paper did: the same weights
+        score higher with more dead units.
     n_folds, n_lambdas, rule, seed
-        Of the cross-validated Lasso; see :func:`neuroalign.metrics.lasso_cv`.
+        Options of the cross-validated Lasso; see :func:`neuroalign.metrics.lasso_cv`.
     zero_uninformative : bool
         Whether units that are not informative are set to zero before the fit.
     self_pairs : {"exclude", "include"}
         Whether a neuron that is one of the model's units may predict itself.
     turns : int
-        Random turns of the neurons' tuning behind the axis index κ; 0 for a score without it. See
+        Number of random turns of the neurons' tuning behind the axis index κ; 0 for a score without the index. See
         :func:`neuroalign.metrics.turned_tuning`.
     predictive_power : bool
-        Whether to compute the variance explained, and the neurons that are predicted above chance, beside the score.
+        Whether to compute the variance explained and the number of neurons that are predicted above chance.
 
     Notes
     -----
-    C rewards few informative units, dead units and noise. κ compares the neurons with neurons that have the same
-    signal and the same noise along other axes: 0 where the axes are no better than turned axes, 1 for one unit for
-    each neuron.
-    Models are ranked and tested by κ.
+    C rises with few informative units, with dead units and with noise. κ compares the neurons with neurons that have
+    the same signal and the same noise along other axes: κ is 0 where the axes are no better than turned axes, and 1
+    where one unit predicts each neuron. Models are ranked and tested by κ.
 
     References
     ----------
@@ -74,14 +74,15 @@ class Alignment(LassoBenchmark):
         Number("unweighted_mean", "C without weights, mean over neurons", "C un-\nweighted"),
         Number("effective_units", "effective units of the median neuron", "eff.\nunits"),
     )
+    arrays: ClassVar[Mapping[str, tuple[str, ...]]] = {"weights": ("unit", "neuroid")}
     control: ClassVar[str] = AXIS_INDEX
     asks_about_single_units: ClassVar[bool] = True
     invariances: ClassVar[frozenset[Invariance]] = frozenset(
         {"order of stimuli", "order of neurons", "sign of units", "scale of units", "order of units"}
     )
 
-    n_units: Literal["all", "informative"] | int = "all"
-    turns: int = 20
+    n_units: Literal["all", "informative"] | NonNegative = "all"
+    turns: NonNegative = 20
     predictive_power: bool = True
 
     def __post_init__(self) -> None:
@@ -89,7 +90,7 @@ class Alignment(LassoBenchmark):
         check_turns(self.turns)
 
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
-        """Fit the weights, and measure how far each neuron's weights sit on one unit."""
+        """Fit the weights, and measure for each neuron how far its weights concentrate on one unit."""
         latents, responses = self.align(model, dataset, join=join)
         informative = latents["informative"].values
         originals = dataset.stimuli.originals(responses["stimulus"].values)
@@ -151,8 +152,11 @@ class Alignment(LassoBenchmark):
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:
-        """The axis index κ, alignment C, and C at a D that all models of a comparison share."""
-        by_value = (Statistic("value", "alignment C"), Statistic("at_common_d", "alignment C at a common D"))
+        """Axis index κ, alignment C, and C at a D that all models of a comparison share."""
+        by_value = (
+            Statistic("value", "alignment C"),
+            Statistic("at_common_d", "alignment C at a common D", equalises="D"),
+        )
         return (Statistic("axis_index", "axis index κ"), *by_value) if self.turns else by_value
 
     def resampling(self, statistic: str = "", scores: Sequence[Score] = ()) -> Resampling:
@@ -163,12 +167,12 @@ class Alignment(LassoBenchmark):
         statistic : str
             "axis_index", "value" or "at_common_d".
         scores : sequence of Score
-            Scores of all models of a comparison, whose largest D is the common one.
+            Scores of all models of a comparison; their largest D is the common D.
 
         Raises
         ------
         UsageError
-            If "at_common_d" is asked for and no score has a D of two at least.
+            If `statistic` is "at_common_d" and no score has a D of at least two.
         """
         chosen = self.find_statistic(statistic)
         if chosen.identifier == "value":
@@ -189,7 +193,7 @@ class Alignment(LassoBenchmark):
         def convert(terms: NeuronStatistic, n_units: int) -> NeuronStatistic:
             def combine(sums: NDArray[np.float64]) -> NDArray[np.float64]:
                 own = terms.combine(sums)
-                # Without any weight C is 0 at every D.
+                # C without any weight is 0 at every D.
                 return np.where(sums[:, 1] > 0, _convert(own, n_units, common), 0.0)
 
             return replace(terms, combine=combine)
@@ -209,14 +213,14 @@ class Alignment(LassoBenchmark):
         )
 
     def expected_seconds(self, n_stimuli: int, n_neurons: int) -> float:
-        """Estimate the time of a fit, of the fits to turned neurons, and of the held-out predictions."""
+        """Estimate the time of the fit, of the fits to turned neurons, and of the held-out predictions."""
         seconds = (
             SECONDS_OF_A_FIT + SECONDS_OF_A_TURN * self.turns + SECONDS_OF_PREDICTION * self.predictive_power
         )
         return seconds * super().expected_seconds(n_stimuli, n_neurons)
 
     def effect_of_noise(self) -> str:
-        """Noise leaves fewer weights, on which C is higher."""
+        """Say that noise leaves fewer weights, so that C is higher."""
         if self.rule == "min":
             return "lowers variance explained, and hardly changes C by rule=min"
         return (
@@ -227,14 +231,14 @@ class Alignment(LassoBenchmark):
     def _turned(
         self, latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, rows: NDArray[np.int64]
     ) -> "TurnedWeights":
-        """Fit the Lasso to the regenerated neurons; the units' sums are computed once for all turns."""
+        """Fit the Lasso to the regenerated neurons of all turns."""
         control = regenerate(latents, responses, dataset, n_turns=self.turns, seed=self.seed, rows=rows)
         if control is None:
             return TurnedWeights(None, asked=self.turns > 0)
         arguments = self.fit_arguments(latents, responses, dataset, rows)
         options = {name: arguments[name] for name in ("folds", "n_lambdas", "rule")}
         fitted = turned_alignment(arguments["Z"], control.model, n_turns=self.turns, **options)
-        # Neurons that are units of the model have no weight here.
+        # Neurons that are units of the model are not regenerated and keep zero weights.
         shape = (self.turns + 1, responses.sizes["neuroid"])
         strength, entropy = np.zeros(shape), np.zeros(shape)
         strength[:, control.neurons], entropy[:, control.neurons] = fitted.strength, fitted.entropy
@@ -289,7 +293,7 @@ def _convert(values: NDArray[np.float64], n_units: int, common: int) -> NDArray[
 
 
 def _at(score: Score, common: int) -> float:
-    """Return alignment at another D; 0 stays where no unit predicts any neuron, NaN where D is not known."""
+    """Return alignment at another D: 0 where no unit predicts any neuron, NaN where D is not known."""
     if score.beside.get("neurons_without_weight", np.nan) == score.provenance.get("n_neurons"):
         return 0.0
     n_units = score.beside.get("D", np.nan)

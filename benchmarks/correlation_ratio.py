@@ -1,4 +1,4 @@
-"""Correlation ratio: does one unit correlate with a neuron far more than the others do?"""
+"""Correlation ratio: share of the best unit in the correlations of a neuron with all units."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,22 +11,24 @@ from numpy.typing import NDArray
 from neuroalign.arrays import Join
 from neuroalign.benchmarks.predictive_power import NO_POWER, predict
 from neuroalign.benchmarks.turned_control import check_turns, regenerate
-from neuroalign.benchmarks.turned_ratios import TurnedRatios, index_of_score, unit_shares
+from neuroalign.benchmarks.turned_ratios import TurnedRatios, index_of_score
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.metrics import aggregate_ratios, correlation_ratio
+from neuroalign.metrics import correlation_ratio, leave_one_out_ratios, shares_of_best_units
 from neuroalign.models.model import Model
 from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
-from neuroalign.scoring.benchmark import Benchmark, Invariance, self_pairs
+from neuroalign.scoring.benchmark import Benchmark, self_pairs
 from neuroalign.scoring.chance import can_shuffle, notes_on_shuffles
+from neuroalign.scoring.declarations import Invariance
 from neuroalign.scoring.declared import AXIS_NUMBERS, INFORMATIVE_UNITS, PREDICTION_NUMBERS
 from neuroalign.scoring.resampling import AXIS_INDEX, NeuronStatistic, Resampling, Statistic
 from neuroalign.stats import jackknife_standard_error, permute_stimuli
+from neuroalign.validation import NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
 class CorrelationRatio(Benchmark):
-    """Average correlation ratio over the units that are some neuron's best, and unit proportion.
+    """Correlation ratio, averaged over the units that are best for a neuron, with the share of these units.
 
     Parameters
     ----------
@@ -35,13 +37,13 @@ class CorrelationRatio(Benchmark):
     self_pairs : {"exclude", "include"}
         Whether a neuron that is one of the model's units may correlate with itself.
     turns : int
-        Random turns of the neurons' tuning behind the axis index; 0 for a score without it. See
+        Number of random turns of the neurons' tuning behind the axis index; 0 for a score without the index. See
         :func:`neuroalign.metrics.turned_tuning`.
     predictive_power : bool
-        Whether to compute the variance explained, and the neurons that are predicted above chance, beside the score.
+        Whether to compute the variance explained and the number of neurons that are predicted above chance.
     n_permutations : int
-        Shuffles of the stimulus labels behind the chance level, which falls with the number of units. Variants of one
-        original move together; see :func:`neuroalign.stats.permute_stimuli`.
+        Number of shuffles of the stimuli behind the chance level, which falls with the number of units. Variants of
+        one original move together; see :func:`neuroalign.stats.permute_stimuli`.
     seed : int
         Seed of the turns and of the shuffles.
 
@@ -69,10 +71,10 @@ class CorrelationRatio(Benchmark):
 
     aggregate: Literal["unit_mean", "unit_max", "neuron_mean"] = "unit_mean"
     self_pairs: Literal["exclude", "include"] = "exclude"
-    turns: int = 20
+    turns: NonNegative = 20
     predictive_power: bool = True
-    n_permutations: int = 20
-    seed: int = 0
+    n_permutations: NonNegative = 20
+    seed: NonNegative = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -98,14 +100,8 @@ class CorrelationRatio(Benchmark):
             ).score
             for _ in range(self.n_permutations if can_shuffle(originals) else 0)
         ]
-        # The score is no mean over neurons, unless it is asked for.
-        defined = np.flatnonzero(result.best_unit >= 0)
-        without = [
-            aggregate_ratios(
-                np.delete(result.per_neuron, each), np.delete(result.best_unit, each), self.aggregate
-            )
-            for each in defined
-        ]
+        # A mean over best units is not a mean over neurons, so its error is from a jackknife.
+        without = leave_one_out_ratios(result.per_neuron, result.best_unit, self.aggregate)
         turned = self._turned(latents, responses, dataset)
         power = predict(latents, responses, dataset) if self.predictive_power else NO_POWER
         data = xr.Dataset(
@@ -150,7 +146,7 @@ class CorrelationRatio(Benchmark):
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:
-        """The axis index of the correlation ratio, the ratio itself, and the unit proportion."""
+        """Axis index of the correlation ratio, the ratio itself, and the unit proportion."""
         by_value = (
             Statistic("value", "correlation ratio"),
             Statistic("unit_proportion", "unit proportion"),
@@ -174,11 +170,11 @@ class CorrelationRatio(Benchmark):
         return TurnedRatios((ratios, best), neuroids, self.aggregate, asked)
 
     def resampling(self, statistic: str = "", scores: Sequence[Score] = ()) -> Resampling:
-        """Resample the correlation ratio, or the share of informative units that are some drawn neuron's best.
+        """Resample the correlation ratio, or the share of units that are best for a drawn neuron.
 
-        The mean over units is a mean over neurons, each weighted by its share of its best unit. The unit proportion of
-        a draw is lower than that of all neurons, since fewer distinct neurons have fewer best units; its spread is what
-        counts.
+        The mean over best units is a mean over neurons, each weighted by its share in its best unit. The unit
+        proportion of a draw is lower than the unit proportion of all neurons, because fewer distinct neurons have fewer
+        best units. Only the spread of the draws is used.
         """
         chosen = self.find_statistic(statistic)
         refit = f"{self.identifier} is not computed for drawn stimuli"
@@ -208,20 +204,44 @@ class CorrelationRatio(Benchmark):
         )
 
     def confounds(self, a: Score, b: Score) -> list[str]:
-        """Compare what is above chance, which is higher with few units."""
-        units = [of.beside["informative_units"] for of in (a, b)]
-        above = [of.value - of.null for of in (a, b)]
-        raw = a.value - b.value
-        told = f"{a.model} has {units[0]:g} informative units, {b.model} {units[1]:g}"
-        if not np.isfinite(above).all():
-            return [f"Chance at small D: {told}; without shuffles their levels of chance are not known."]
-        beyond = above[0] - above[1]
-        explains = "explains" if raw * beyond <= 0 else "explains most of"
-        verdict = "does not explain" if raw * beyond > 0 and abs(beyond) >= abs(raw) / 2 else explains
+        """Compare the scores above their levels of chance, which are higher with few units."""
+        units = [score.beside["informative_units"] for score in (a, b)]
+        counts = f"{a.model} has {units[0]:g} informative units, {b.model} {units[1]:g}"
+        role, beyond = role_of_chance(a, b)
+        if role == "is unknown for":
+            return [f"Chance at small D: {counts}; without shuffles their levels of chance are unknown."]
         return [
-            f"Chance at small D: {told}, and shuffled stimuli score {a.null:.3f} and {b.null:.3f}; above that the "
-            f"difference is {beyond:+.3f}: chance {verdict} it."
+            f"Chance at small D: {counts}, and shuffled stimuli score {a.null:.3f} and {b.null:.3f}; above chance the "
+            f"difference is {beyond:+.3f}: chance {role} the difference."
         ]
+
+
+RoleOfChance = Literal["explains", "explains most of", "does not explain", "is unknown for"]
+
+
+def role_of_chance(a: Score, b: Score) -> tuple[RoleOfChance, float]:
+    """Decide how much of the difference of two scores their levels of chance explain.
+
+    Parameters
+    ----------
+    a, b : Score
+        Scores with their level of chance, ``null``.
+
+    Returns
+    -------
+    role : {"explains", "explains most of", "does not explain", "is unknown for"}
+        "explains" where the difference above chance is zero or has the other sign; "explains most of" where it is
+        less than half of the difference of the scores; "is unknown for" without a level of chance.
+    beyond : float
+        Difference of the scores above their levels of chance; NaN where it is unknown.
+    """
+    difference = a.value - b.value
+    beyond = (a.value - a.null) - (b.value - b.null)
+    if not np.isfinite([a.value - a.null, b.value - b.null]).all():
+        return "is unknown for", float("nan")
+    if difference * beyond <= 0:
+        return "explains", beyond
+    return ("does not explain" if abs(beyond) >= abs(difference) / 2 else "explains most of"), beyond
 
 
 def _neuron_mean(score: Score) -> NeuronStatistic:
@@ -229,20 +249,22 @@ def _neuron_mean(score: Score) -> NeuronStatistic:
 
 
 def _unit_mean(score: Score) -> NeuronStatistic:
-    """Return the mean over best units as a mean over neurons, each weighted by its share of its best unit.
+    """Return the mean over best units as a mean over neurons, each weighted by its share in its best unit.
 
-    The weights stay as they are for drawn neurons: units counted again in each draw make the standard error too small;
-    the documentation's page on calibration has the numbers.
+    All draws have the weights of the recorded neurons. Weights from the best units of each draw would make the
+    standard error too small; the page on calibration in the documentation has the numbers.
     """
     return NeuronStatistic.weighted_mean(
         score.data["neuroid"].values,
         score.data["correlation_ratio"].values,
-        unit_shares(score.data["best_unit"].values.astype(str) != "", score.data["best_unit"].values),
+        shares_of_best_units(
+            score.data["best_unit"].values.astype(str) != "", score.data["best_unit"].values
+        ),
     )
 
 
 def _unit_proportion(score: Score) -> NeuronStatistic:
-    """Return the share of the informative units that are best of a drawn neuron as a function of neurons."""
+    """Return the share of the informative units that are best for a drawn neuron, as a function of neurons."""
     n_informative = score.beside["informative_units"]
     return NeuronStatistic(
         _names(score), _best_units(score), lambda sums: (sums > 0).sum(axis=1) / n_informative
@@ -250,7 +272,7 @@ def _unit_proportion(score: Score) -> NeuronStatistic:
 
 
 def _best_units(score: Score) -> NDArray[np.float64]:
-    """Return 1 where a unit is the best of a neuron, (n_neurons, n_units), for units that are best of any."""
+    """Return 1 where a unit is best for a neuron, (n_neurons, n_units), for all units that are best for a neuron."""
     best = score.data["best_unit"].values.astype(str)
     units = np.unique(best[(best != "") & np.isfinite(score.data["correlation_ratio"].values)])
     return (best[:, None] == units).astype(np.float64)
@@ -264,5 +286,5 @@ def _notes(n_undefined: int) -> list[str]:
     if not n_undefined:
         return []
     return [
-        f"{n_undefined} neurons are left out: without variance, or with a single unit to compare them with"
+        f"{n_undefined} neurons are left out: they have no variance, or only one unit to compare them with"
     ]

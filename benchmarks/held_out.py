@@ -1,4 +1,4 @@
-"""Held-out predictions of the Lasso, fitted once for all benchmarks of one model."""
+"""Held-out predictions of the Lasso, computed once for all benchmarks of one model."""
 
 from dataclasses import dataclass, field
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""What alignment and variance explained have in common: the Lasso from units to neurons, and its options."""
+"""Base class of benchmarks that fit the Lasso from units to neurons, with its options."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,6 +11,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.variants import Originals
 from neuroalign.metrics.folds import fold_labels
 from neuroalign.scoring.benchmark import Benchmark, self_pairs
+from neuroalign.validation import NonNegative
 
 #: With fewer stimuli the standard error over folds is so large that the 1-SE rule leaves few weights.
 FEW_STIMULI = 50
@@ -18,29 +19,29 @@ FEW_STIMULI = 50
 
 @dataclass(frozen=True, kw_only=True)
 class LassoBenchmark(Benchmark):
-    """A benchmark that fits neurons by the Lasso of :mod:`neuroalign.metrics`.
+    """Benchmark that fits neurons by the Lasso of :mod:`neuroalign.metrics`.
 
     Parameters
     ----------
     n_folds, n_lambdas, rule, seed
-        See :func:`neuroalign.metrics.lasso_cv`.
+        Options of the cross-validated Lasso; see :func:`neuroalign.metrics.lasso_cv`.
     zero_uninformative : bool
         Whether units that are not informative are set to zero before the fit.
     self_pairs : {"exclude", "include"}
         Whether a neuron that is one of the model's units may predict itself.
     """
 
-    n_folds: int = 10
-    n_lambdas: int = 100
+    n_folds: NonNegative = 10
+    n_lambdas: NonNegative = 100
     rule: Literal["1se", "min"] = "1se"
     zero_uninformative: bool = True
     self_pairs: Literal["exclude", "include"] = "exclude"
-    seed: int = 0
+    seed: NonNegative = 0
 
     def fit_arguments(
         self, latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, stimuli: NDArray[np.int64]
     ) -> dict[str, Any]:
-        """Return the arguments of a fit to some stimuli; variants of one original share a fold, and so do repeats."""
+        """Return the arguments of a fit to rows of stimuli; variants and repeats of one original share a fold."""
         units = latents.values
         if self.zero_uninformative:
             units = np.where(latents["informative"].values, units, 0.0)
@@ -56,12 +57,12 @@ class LassoBenchmark(Benchmark):
         }
 
     def notes_on_stimuli(self, originals: Originals) -> list[str]:
-        """Say what the originals mean for the folds, and that few of them leave few weights."""
+        """Return notes on the folds of variants, and on few originals, which leave few weights."""
         notes = originals.notes("folds")
         if self.rule == "1se" and originals.n < FEW_STIMULI:
-            what = "originals" if originals.has_variants else "stimuli"
+            counted = "originals" if originals.has_variants else "stimuli"
             notes.append(
-                f"only {originals.n} {what}: the one-standard-error rule leaves few weights; "
+                f"only {originals.n} {counted}: the one-standard-error rule leaves few weights; "
                 "compare rule=min (fits to single trials leave fewer still)"
             )
         return notes

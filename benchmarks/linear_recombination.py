@@ -1,4 +1,4 @@
-"""Linear recombination: is there anything special about single neurons, or would any axes do?"""
+"""Linear recombination: drop of a score when neurons are replaced by mixtures of neurons."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,29 +19,31 @@ from neuroalign.results.score import Score
 from neuroalign.scoring.benchmark import self_pairs
 from neuroalign.scoring.resampling import Resampling, Statistic
 from neuroalign.stats.standard_errors import standard_error
+from neuroalign.validation import NonNegative
 
 
 @dataclass(frozen=True)
 class LinearRecombination(WrappingBenchmark):
-    """The drop of another benchmark's score when neurons are replaced by mixtures of them.
+    """Drop of the score of another benchmark when neurons are replaced by mixtures of neurons.
 
     Parameters
     ----------
     benchmark : str or Benchmark
-        What is scored on the neurons themselves and on the mixtures.
+        Benchmark that scores the neurons and the mixtures.
     kind : {"orthogonal", "abs_gaussian"}
         "orthogonal": a random rotation, which keeps the spectrum of the covariance and changes only the axes.
-        "abs_gaussian": weights ``|N(0, 1)|`` with columns that sum to 1, as in the paper; all weights are
-        positive, so that even independent neurons come out correlated, and the drop has no known level of chance.
+        "abs_gaussian": weights ``|N(0, 1)|`` with columns that sum to 1, as in the paper. All weights are positive, so
+        mixtures even of independent neurons are correlated, and the level of chance of the drop is unknown.
     n_draws : int
         Number of random mixtures.
     seed : int
-        Of the first mixture; the others follow.
+        Seed of the first set of mixtures; the other sets have the following seeds.
 
     Notes
     -----
-    The score is NaN where no unit predicts any neuron, or any mixture of all draws: alignment is then 0 by
-    definition, and the difference from it is no drop. Draws of mixtures that no unit predicts are left out.
+    The score is NaN where no unit predicts any neuron, or no unit predicts any mixture in any draw: alignment is then
+    0 by definition, and a difference from this 0 does not measure a drop. Draws with mixtures that no unit predicts
+    are left out.
 
     References
     ----------
@@ -60,8 +62,8 @@ class LinearRecombination(WrappingBenchmark):
     )
 
     kind: Literal["orthogonal", "abs_gaussian"] = "orthogonal"
-    n_draws: int = 5
-    seed: int = 0
+    n_draws: NonNegative = 5
+    seed: NonNegative = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,7 +78,7 @@ class LinearRecombination(WrappingBenchmark):
 
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Score the neurons, then each set of mixtures."""
-        # The drop is one of the score; its axis index would take as long as twenty more scores of each mixture.
+        # The drop compares scores alone: the axis index of each mixture would take as long as twenty scores.
         wrapped = self.wrapped.alone()
         native = wrapped.score(model, dataset, join=join)
         responses = dataset.responses
@@ -92,30 +94,30 @@ class LinearRecombination(WrappingBenchmark):
         notes = [f"of {wrapped.identifier}"]
         without = int(np.isnan(recombined).sum())
         if _lacks_weight(native):
-            notes.append("no unit predicts any neuron, so there is no score to drop")
+            notes.append("no unit predicts any neuron, so the score cannot drop")
         elif without:
-            rest = "there is no drop to measure" if without == self.n_draws else "they are left out"
+            rest = "the drop cannot be measured" if without == self.n_draws else "they are left out"
             notes.append(
                 f"no unit predicts any mixture in {without} of {self.n_draws} sets of mixtures: {rest}"
             )
         if self.kind == "abs_gaussian":
             notes.append(
-                "no level of chance: mixing with positive weights lowers alignment by itself, by .135 for 30 principal "
-                "components of pixels where neurons have no special axes; compare kind=orthogonal"
+                "level of chance unknown: mixing with positive weights lowers alignment by itself, by .135 for 30 "
+                "principal components of pixels where neurons have no special axes; compare kind=orthogonal"
             )
         aligned = self.align(model, dataset, join=join)
         notes += dataset.stimuli.originals(aligned[1]["stimulus"].values).notes("both scores")
         if (self_pairs(*aligned, dataset) >= 0).any():
             notes.append(
-                "the mixtures contain neurons that are the model's own units, so the drop is confounded"
+                "the mixtures contain neurons that are units of the model, so the drop is confounded"
             )
         sign = 1.0 if wrapped.higher_is_better else -1.0
         drops = sign * ((float("nan") if _lacks_weight(native) else native.value) - np.array(recombined))
-        known = drops[np.isfinite(drops)]
+        finite = drops[np.isfinite(drops)]
         return self.make_score(
             model,
             dataset,
-            value=float(known.mean()) if known.size else float("nan"),
+            value=float(finite.mean()) if finite.size else float("nan"),
             error=standard_error(drops),
             error_over="draws",
             null=0.0 if self.kind == "orthogonal" else float("nan"),
@@ -141,26 +143,27 @@ class LinearRecombination(WrappingBenchmark):
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:
-        """The drop of the other benchmark's score, which has no perfect value."""
+        """Drop of the score of the other benchmark; a drop has no perfect value."""
         return (Statistic("value", f"drop of {self.wrapped.identifier}", perfect=float("nan")),)
 
     def resampling(self, statistic: str = "", scores: Sequence[Score] = ()) -> Resampling:
-        """Say why neurons cannot be drawn: each mixture is of all neurons."""
+        """Explain why neurons cannot be drawn: each mixture contains all neurons."""
         return replace(
             super().resampling(statistic, scores),
             reason="linear_recombination mixes all neurons, so drawn neurons need a new fit",
         )
 
     def confounds(self, a: Score, b: Score) -> list[str]:
-        """Say what the mixing does by itself."""
+        """Say how mixing with positive weights lowers a score by itself."""
         if self.kind == "orthogonal":
-            return ["All-positive recombination: not at issue, the mixtures are rotations."]
+            return ["All-positive recombination: does not apply, because the mixtures are rotations."]
         return [
-            "All-positive recombination: mixtures with positive weights alone correlate at 2/π even where neurons are "
-            "independent, so that a drop may come of that; compare linear_recombination[kind=orthogonal]."
+            "All-positive recombination: mixtures with positive weights correlate at 2/π even where neurons are "
+            "independent, and this correlation alone can lower the score; compare "
+            "linear_recombination[kind=orthogonal]."
         ]
 
 
 def _lacks_weight(score: Score) -> bool:
-    """Whether a score of weights has none at all: it is then 0 by definition, or undefined."""
+    """Return whether all weights behind a score are zero: the score is then 0 by definition, or undefined."""
     return score.beside.get("neurons_without_weight", np.nan) == score.provenance.get("n_neurons")

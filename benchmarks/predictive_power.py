@@ -1,4 +1,4 @@
-"""How well a model predicts the neurons, for benchmarks that ask about single units."""
+"""Predictive power of a model, beside the scores of benchmarks that ask about single units."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from neuroalign.arithmetic import divide
 from neuroalign.benchmarks.held_out import explain
 from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
 from neuroalign.benchmarks.variance_explained import VarianceExplained
@@ -35,7 +36,7 @@ class PredictivePower:
     reliability : float
         Median split-half reliability of the neurons; NaN without single trials.
     why_unknown : str
-        Why nothing was predicted; empty where something was, or nothing was asked for.
+        Reason why neurons were not predicted; empty where they were predicted, or no prediction was asked for.
     """
 
     per_neuron: FloatArray
@@ -46,7 +47,7 @@ class PredictivePower:
 
     @property
     def notes(self) -> list[str]:
-        """Why nothing was predicted, for the notes of a score."""
+        """Reason why neurons were not predicted, for the notes of a score."""
         return [self.why_unknown] if self.why_unknown else []
 
     @property
@@ -56,7 +57,7 @@ class PredictivePower:
 
     @property
     def beside(self) -> dict[str, float]:
-        """Numbers beside a score of single units; none of neurons that were not predicted."""
+        """Numbers beside a score of single units; empty where neurons were not predicted."""
         if not self.per_neuron.size:
             return {}
         return {
@@ -89,7 +90,7 @@ def predict(
     Parameters
     ----------
     latents, responses
-        As :meth:`neuroalign.scoring.benchmark.Benchmark.align` returns them.
+        Paired arrays from :meth:`neuroalign.scoring.benchmark.Benchmark.align`.
     dataset : Dataset
     lasso : LassoBenchmark, optional
         Benchmark with the options of the Lasso; by default the options of ``variance_explained``.
@@ -97,7 +98,7 @@ def predict(
     Returns
     -------
     PredictivePower
-        Empty, with the reason, where there are fewer originals than folds and no options were given.
+        Without arrays, but with the reason, where originals are fewer than folds and no options were given.
 
     Notes
     -----
@@ -127,14 +128,14 @@ def predict(
     if dataset.trials is not None:
         kept = np.isin(dataset.responses["stimulus"].values, responses["stimulus"].values)
         split_half = reliability(dataset.trials[kept]).per_neuron
-    known = split_half[np.isfinite(split_half)]
+    finite = split_half[np.isfinite(split_half)]
     return PredictivePower(
         explained.per_neuron,
         _above_chance(
             responses.values - explained.baseline, explained.predicted - explained.baseline, originals.n
         ),
-        float(known.mean()) if known.size else float("nan"),
-        float(np.median(known)) if known.size else float("nan"),
+        float(finite.mean()) if finite.size else float("nan"),
+        float(np.median(finite)) if finite.size else float("nan"),
     )
 
 
@@ -145,7 +146,7 @@ def _above_chance(responses: FloatArray, added: FloatArray, n_originals: int) ->
     centred = [values - values.mean(axis=0) for values in (responses, added)]
     norms = np.sqrt((centred[0] ** 2).sum(axis=0) * (centred[1] ** 2).sum(axis=0))
     product = (centred[0] * centred[1]).sum(axis=0)
-    r = np.clip(np.divide(product, norms, out=np.zeros_like(norms), where=norms > 0), -1.0, 1.0)
+    r = np.clip(divide(product, norms, otherwise=0.0), -1.0, 1.0)
     freedom = max(n_originals - 2, 1)
     with np.errstate(divide="ignore"):
         t = r * np.sqrt(freedom / (1.0 - r**2))

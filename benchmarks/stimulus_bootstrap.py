@@ -1,4 +1,4 @@
-"""Bootstrap over stimuli: what would other stimuli like these have given?"""
+"""Bootstrap over stimuli: error of the score of another benchmark from fits to drawn stimuli."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -16,42 +16,44 @@ from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
 from neuroalign.scoring.resampling import NeuronStatistic
 from neuroalign.stats import draw_stimuli_and_neurons
+from neuroalign.validation import NonNegative
 
 
 @dataclass(frozen=True)
 class StimulusBootstrap(WrappingBenchmark):
-    """Another benchmark's score with its error over stimuli, from fits to stimuli drawn with replacement.
+    """Score of another benchmark with its error over stimuli, from fits to stimuli drawn with replacement.
 
     Parameters
     ----------
     benchmark : str or Benchmark
-        One that can be fitted to drawn stimuli, such as alignment.
+        Benchmark that can be fitted to drawn stimuli, such as alignment.
     n_draws : int
-        Each takes as long as the score itself.
+        Number of draws; each draw takes as long as the score itself.
     seed : int
-        The same draws for all models, so that what they share cancels out of their differences.
+        Seed of the draws. All models have the same draws, so errors that they share cancel in their differences.
     statistic : str
-        The number of the other benchmark that is computed for each draw, by its identifier in
-        :attr:`neuroalign.scoring.benchmark.Benchmark.statistics`; "value" is the score itself.
+        Identifier of the statistic of the other benchmark that is computed for each draw; see
+        :attr:`neuroalign.scoring.benchmark.Benchmark.statistics`. "value" is the score itself.
 
     Notes
     -----
     Where stimuli are variants of one original, originals are drawn, each with all its variants.
 
-    A draw holds some 63 % of the stimuli, so that a fit to it differs systematically from one to all: the spread
-    of the draws is of use, not their mean. See :func:`neuroalign.stats.dual_bootstrap`.
+    A draw holds about 63 % of the stimuli, so a fit to a draw differs systematically from a fit to all stimuli: use
+    the spread of the draws, not their mean. See :func:`neuroalign.stats.dual_bootstrap`.
     """
 
     identifier: ClassVar[str] = "stimulus_bootstrap"
     version: ClassVar[int] = 2
     on_request: ClassVar[bool] = True
+    draws_stimuli: ClassVar[bool] = True
     seconds: ClassVar[float] = 0.1
     numbers: ClassVar[tuple[Number, ...]] = (
         Number("mean_of_draws", "mean over draws of stimuli", "mean of\ndraws"),
     )
 
-    n_draws: int = 50
-    seed: int = 0
+    n_draws: NonNegative = 50
+    seed: NonNegative = 0
     statistic: str = "value"
 
     def __post_init__(self) -> None:

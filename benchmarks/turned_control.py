@@ -1,4 +1,4 @@
-"""The control of turned tuning, for benchmarks that ask about single units."""
+"""Control of turned tuning, for benchmarks that ask about single units."""
 
 import warnings
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from neuroalign.scoring.benchmark import self_pairs
 
 FloatArray = NDArray[np.float64]
 
-#: Models with more informative units are told how long the control takes.
+#: A warning says how long the control takes for models with more informative units.
 MANY_UNITS = 500
 
 #: Numbers beside a score: κ, its standard error over neurons, its p-value, whether the axes are special (1 or 0), the
@@ -94,18 +94,19 @@ def regenerate(
     Parameters
     ----------
     latents, responses
-        As :meth:`neuroalign.scoring.benchmark.Benchmark.align` returns them.
+        Paired arrays from :meth:`neuroalign.scoring.benchmark.Benchmark.align`.
     dataset : Dataset
     n_turns : int
-        Turns of the tuning; fewer than two give None.
+        Number of turns of the tuning; fewer than two turns return None.
     seed : int
+        Seed of the turns.
     rows : array of int, optional
-        Rows of stimuli, such as drawn ones; all by default.
+        Rows of stimuli, such as rows of a bootstrap; all rows by default.
 
     Returns
     -------
     Regenerated or None
-        None where nothing can be turned: fewer than three neurons are tuned.
+        None if fewer than three neurons are tuned, so that the tuning cannot be turned.
     """
     if n_turns < 2:
         return None
@@ -118,7 +119,7 @@ def regenerate(
             stacklevel=3,
         )
     informative = latents["informative"].values
-    # By name, so that the same neurons in another order have the same rotations.
+    # Sorted by name, so that the rotations do not depend on the order of the neurons.
     order = np.argsort(responses["neuroid"].values.astype(str), kind="stable")
     neurons = order[self_pairs(latents, responses, dataset)[order] < 0]
     if neurons.size < 3 or informative.sum() < 2:
@@ -140,7 +141,7 @@ def check_turns(turns: int) -> None:
         If `turns` is 1.
     """
     if turns == 1:
-        raise UsageError("turns must be 0 or 2 at least, got 1: a single turn has no spread")
+        raise UsageError("turns must be 0 or at least 2, got 1: a single turn has no spread")
 
 
 def describe(index: AxisIndex, error: float) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The axis index of decoding, beside its score and in its arrays."""
+"""Axis index of decoding, beside its score and in its arrays."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroalign.benchmarks.turned_control import describe, undefined
-from neuroalign.metrics import axis_index
+from neuroalign.metrics import axis_index, index_of_distances
 from neuroalign.stats import count_neurons
 
 #: Draws of held-out stimuli behind the standard error.
@@ -20,7 +20,7 @@ class TurnedDistances:
     Parameters
     ----------
     distances : array of float64, shape (n_turns + 1, n_held_out), or None
-        The first row is the one without a turn. None where the tuning cannot be turned.
+        The first row belongs to the tuning without a turn. None where the tuning cannot be turned.
     asked : bool
         Whether turns were asked for.
     """
@@ -39,7 +39,7 @@ class TurnedDistances:
 
     @property
     def notes(self) -> list[str]:
-        """Why there is no axis index."""
+        """Reason why the axis index is missing."""
         if self.distances is None and self.asked:
             return ["no axis index: too few neurons are tuned, so no tuning can be turned"]
         return []
@@ -57,9 +57,5 @@ class TurnedDistances:
         if n < 2:
             return float("nan")
         drawn = np.random.default_rng(seed).integers(n, size=(N_RESAMPLES, n))
-        counts = count_neurons(drawn, n)[:, originals]
-        known = np.isfinite(self.distances)
-        total = counts @ np.where(known, self.distances, 0.0).T
-        means = total / np.maximum(counts @ known.T, 1.0)
-        level = means[:, 1:].mean(axis=1)
-        return float(np.std(1.0 - means[:, 0] / np.where(level > 0, level, 1.0), ddof=1))
+        index = index_of_distances(self.distances, count_neurons(drawn, n)[:, originals])
+        return float(np.std(index, ddof=1))

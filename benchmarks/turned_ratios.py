@@ -1,4 +1,4 @@
-"""The axis index of the correlation ratio, beside its score and in its arrays."""
+"""Axis index of the correlation ratio, beside its score and in its arrays."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroalign.benchmarks.turned_control import describe, undefined
-from neuroalign.metrics import aggregate_ratios, axis_index
+from neuroalign.metrics import aggregate_ratios, axis_index, index_of_ratios, ratio_weights
 from neuroalign.metrics.correlation import Aggregate
 from neuroalign.results.score import Score
 from neuroalign.scoring.resampling import NeuronStatistic
@@ -25,8 +25,8 @@ class TurnedRatios:
     Parameters
     ----------
     ratios : tuple of arrays of shape (n_turns + 1, n_neurons), or None
-        Ratio, and index of the best unit, -1 where there is none; the first row is the one without a turn. None where
-        the tuning cannot be turned.
+        Ratio, and index of the best unit or -1 where a neuron has no best unit. The first row belongs to the tuning
+        without a turn. None where the tuning cannot be turned.
     neuroids : array of str, shape (n_neurons,)
     aggregate : {"unit_mean", "unit_max", "neuron_mean"}
     asked : bool
@@ -53,7 +53,7 @@ class TurnedRatios:
 
     @property
     def notes(self) -> list[str]:
-        """Why there is no axis index."""
+        """Reason why the axis index is missing."""
         if self.ratios is None and self.asked:
             return [
                 "no axis index: a linear model predicts fewer than three neurons, so no tuning can be turned"
@@ -85,31 +85,13 @@ def index_of_score(score: Score, aggregate: Aggregate) -> NeuronStatistic:
     return _statistic(score.data["neuroid"].values, ratio, best, aggregate)
 
 
-def unit_shares(known: NDArray[np.bool_], best: NDArray[np.generic]) -> FloatArray:
-    """Return the share of each neuron in its best unit, 1/n of n neurons with that best unit; 0 where there is none."""
-    _, unit, number = np.unique(best, return_inverse=True, return_counts=True)
-    return np.where(known, 1.0 / number[unit], 0.0)
-
-
 def _statistic(
     neuroids: NDArray[np.str_], ratio: FloatArray, best: NDArray[np.int64], aggregate: Aggregate
 ) -> NeuronStatistic:
-    """Return the axis index as a function of neurons, with fixed weights, as the ratio itself is resampled."""
-    known = (best >= 0) & np.isfinite(ratio)
-    if aggregate == "unit_mean":
-        weights = np.stack([unit_shares(*row) for row in zip(known, best, strict=True)])
-    else:
-        weights = known.astype(np.float64)
+    """Return the axis index as a function of neurons, with the weights of the recorded neurons in all draws."""
+    weights = ratio_weights(ratio, best, aggregate)
     n_sets = len(ratio)
-
-    def combine(sums: FloatArray) -> FloatArray:
-        total, weighted = sums[:, :n_sets], sums[:, n_sets:]
-        means = np.divide(weighted, total, out=np.zeros_like(weighted), where=total > 0)
-        level = means[:, 1:].mean(axis=1)
-        room = 1.0 - level
-        # A draw that leaves the index undefined counts as the level of chance.
-        defined = (total[:, 0] > 0) & (room > 1e-9)
-        return np.where(defined, (means[:, 0] - level) / np.where(defined, room, 1.0), 0.0)
-
     terms = np.vstack([weights, weights * np.nan_to_num(ratio)]).T
-    return NeuronStatistic(tuple(map(str, neuroids)), terms, combine)
+    return NeuronStatistic(
+        tuple(map(str, neuroids)), terms, lambda sums: index_of_ratios(sums[:, :n_sets], sums[:, n_sets:])
+    )

@@ -1,4 +1,4 @@
-"""The axis index κ of alignment, beside its score and in its arrays."""
+"""Axis index κ of alignment, beside its score and in its arrays."""
 
 from dataclasses import dataclass
 
@@ -18,8 +18,8 @@ class TurnedWeights:
     Parameters
     ----------
     fitted : TurnedAlignment or None
-        For all neurons of the recording, with zeros for those that are units of the model. None where the tuning cannot
-        be turned.
+        Sums of weights for all neurons of the recording, zero for neurons that are units of the model. None where the
+        tuning cannot be turned.
     n_units : int
         D, for C(I) and C(Q); κ does not depend on it.
     asked : bool
@@ -45,7 +45,7 @@ class TurnedWeights:
 
     @property
     def notes(self) -> list[str]:
-        """Why there is no axis index."""
+        """Reason why the axis index is missing."""
         if self.fitted is None and self.asked:
             return [
                 "no axis index: a linear model predicts fewer than three neurons, so no tuning can be turned"

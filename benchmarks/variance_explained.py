@@ -1,6 +1,6 @@
-"""Variance explained: how much of a neuron's response do the model's units predict together?"""
+"""Variance explained: share of the variance of a neuron that all units predict together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,7 +20,7 @@ from neuroalign.metrics import (
 from neuroalign.models.model import Model
 from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
-from neuroalign.scoring.benchmark import Invariance
+from neuroalign.scoring.declarations import Invariance
 from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.stats.standard_errors import standard_error
 
@@ -32,9 +32,9 @@ class VarianceExplained(LassoBenchmark):
     Parameters
     ----------
     n_folds : int
-        Folds whose residuals are pooled; the Lasso that predicts one is cross-validated over the others.
+        Number of folds with pooled residuals. The Lasso that predicts one fold is cross-validated over the others.
     n_lambdas, rule, seed
-        Of that Lasso; see :func:`neuroalign.metrics.lasso_cv`.
+        Options of this Lasso; see :func:`neuroalign.metrics.lasso_cv`.
     zero_uninformative : bool
         Whether units that are not informative are set to zero before the fit.
     self_pairs : {"exclude", "include"}
@@ -49,6 +49,7 @@ class VarianceExplained(LassoBenchmark):
     identifier: ClassVar[str] = "variance_explained"
     version: ClassVar[int] = 3
     seconds: ClassVar[float] = 1.3
+    arrays: ClassVar[Mapping[str, tuple[str, ...]]] = {"variance_explained": ("neuroid",)}
     numbers: ClassVar[tuple[Number, ...]] = (
         Number("median_noise_corrected_r2", "noise-corrected r² of the median neuron", "corrected\nr²"),
     )
@@ -68,13 +69,15 @@ class VarianceExplained(LassoBenchmark):
         ceiling = float("nan")
         trials = dataset.trials
         if trials is None:
-            notes.append("only averages over trials are known: no ceiling and no noise correction")
+            notes.append(
+                "only averages over trials are known, so the ceiling and the noise correction are missing"
+            )
         else:
             trials = trials[np.isin(dataset.responses["stimulus"].values, responses["stimulus"].values)]
             split_half = reliability(trials).per_neuron
             added = explained.predicted - explained.baseline
             corrected = noise_corrected_r2(trials, added)
-            # A neuron that no unit predicts is explained by 0, if it is reliable enough to say so.
+            # A reliable neuron that no unit predicts has a corrected r² of 0.
             reliable = np.isfinite(noise_corrected_r2(trials, responses.values))
             corrected = np.where(reliable & (np.ptp(added, axis=0) == 0), 0.0, corrected)
             variables["reliability"] = ("neuroid", split_half)
@@ -108,11 +111,11 @@ class VarianceExplained(LassoBenchmark):
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:
-        """The mean variance explained."""
+        """Mean variance explained over neurons."""
         return (Statistic("value", "variance explained"),)
 
     def resampling(self, statistic: str = "", scores: Sequence[Score] = ()) -> Resampling:
-        """Resample the mean over neurons; those without variance do not count."""
+        """Resample the mean over neurons; neurons without variance are left out."""
         return Resampling(self.find_statistic(statistic), from_score=_mean_of_neurons, refit=self._refit)
 
     def _refit(

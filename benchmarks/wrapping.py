@@ -1,4 +1,4 @@
-"""Benchmarks of benchmarks: what they have in common."""
+"""Base class of benchmarks that score by another benchmark."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,24 +9,24 @@ from neuroalign.scoring.benchmark import Benchmark, load_benchmark
 
 @dataclass(frozen=True)
 class WrappingBenchmark(Benchmark):
-    """A benchmark that scores by another one.
+    """Benchmark that scores by another benchmark.
 
     Parameters
     ----------
     benchmark : str or Benchmark
-        The other one.
+        Other benchmark, by name or as an object.
     """
 
     benchmark: str | Benchmark = "alignment"
 
     @property
     def wrapped(self) -> Benchmark:
-        """The other benchmark."""
+        """Other benchmark, loaded."""
         return load_benchmark(self.benchmark)
 
     def options(self) -> dict[str, Any]:
-        """Return the options, the wrapped benchmark written out in full, and its version."""
-        # A new version of it gives other numbers here as well: they must not be taken for the same.
+        """Return the options, with the full name of the wrapped benchmark and its version."""
+        # A new version of the wrapped benchmark changes the scores of this benchmark, too.
         return {
             **super().options(),
             "benchmark": format_spec(self.wrapped.identifier, self.wrapped.options()),

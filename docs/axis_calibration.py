@@ -1,4 +1,4 @@
-"""How often are axes called special where no axis is special? ``python docs/axis_calibration.py [STEP]``.
+"""Error rate of the rule for special axes: ``python docs/axis_calibration.py [STEP]``.
 
 Simulates recordings of neurons over faces and scores them by alignment with its axis index κ. In "single" recordings
 each neuron follows one factor; in the others neurons follow mixtures of the factors, so that no axis is special.
@@ -27,7 +27,7 @@ from numpy.typing import NDArray  # noqa: E402
 FOLDER = Path(__file__).parent
 TABLE = FOLDER / "axis_calibration.csv"
 RELIABILITIES = (0.1, 0.2, 0.4, 0.6, 0.9, "drawn")
-#: Kinds of neurons whose axes are not special, and what each one tests.
+#: Kinds of neurons without special axes, with a description.
 MIXED = {
     "mixtures": "random directions in the space of standardised factors",
     "whitened": "random directions in the space of whitened factors",

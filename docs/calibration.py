@@ -1,4 +1,4 @@
-"""How often do the tests err where models are equal? ``python docs/calibration.py [OPTION]``.
+"""Error rates of the tests for families of equal quality: ``python docs/calibration.py [OPTION]``.
 
 Simulates pairs of families of equal quality, and counts how often each test calls them different at 5 % and how often
 each 95 % interval holds the true difference, which is 0. Writes ``docs/calibration.csv`` (and with ``--alignment``
@@ -15,7 +15,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from neuroalign.metrics import aggregate_ratios, completeness, correlation_ratio, lasso_cv
+from neuroalign.metrics import (
+    aggregate_ratios,
+    completeness,
+    correlation_ratio,
+    lasso_cv,
+    leave_one_out_ratios,
+)
 from neuroalign.stats import (
     crossed_test,
     dual_bootstrap,
@@ -27,8 +33,8 @@ from neuroalign.stats import (
 
 FOLDER = Path(__file__).parent
 N_INSTANCES, N_NEURONS, N_STIMULI = (3, 10, 50), (30, 159, 1000), 200
-#: Standard deviations of what a family gains or loses by an instance, by one neuron and by one stimulus, and of what
-#: is left for a neuron and a stimulus together: of the size that alignment on AM-faces-sim shows.
+#: Standard deviations of the effects of an instance, a neuron, a stimulus, and a pair of neuron and stimulus on the
+#: score of a family. Alignment on AM-faces-sim has effects of this size.
 SD = {"instance": 0.03, "neuron": 0.1, "stimulus": 0.03, "rest": 0.7}
 TESTS = ("welch", "neurons", "stimuli", "both", "instances and neurons", "all three")
 
@@ -36,12 +42,12 @@ TESTS = ("welch", "neurons", "stimuli", "both", "instances and neurons", "all th
 def simulate(
     n_instances: int, n_neurons: int, *, n_simulations: int = 1000, n_resamples: int = 200, seed: int = 0
 ) -> pd.DataFrame:
-    """Test two families of equal quality again and again; a table of errors over what is sampled anew.
+    """Count the errors of each test over simulated pairs of families of equal quality.
 
     Parameters
     ----------
     n_instances, n_neurons : int
-        Of each family; both families share the neurons and the stimuli.
+        Number of instances of each family, and number of neurons; both families share the neurons and the stimuli.
     n_simulations, n_resamples, seed : int
 
     Returns
@@ -51,15 +57,15 @@ def simulate(
 
     Notes
     -----
-    The score of an instance is the mean over neurons and stimuli of family-by-neuron, family-by-stimulus and instance
-    effects and what is left; all are drawn anew each time, so that equal quality is over all instances, neurons and
-    stimuli. A bootstrap of such a mean is a product with counts. It does for a fit what drawing does for a mean.
+    The score of an instance is the mean over neurons and stimuli of family-by-neuron, family-by-stimulus, instance and
+    residual effects. Each simulation draws all effects again, so the families are equal over all instances, neurons
+    and stimuli. A bootstrap of such a mean is a product with counts.
     """
     rng = np.random.default_rng([seed, n_instances, n_neurons])
     p = {test: np.empty(n_simulations) for test in TESTS}
     covered = np.empty(n_simulations, dtype=bool)
     for index in range(n_simulations):
-        # Differences between the families, which is all that a paired bootstrap sees.
+        # A paired bootstrap depends on the differences between the families alone.
         by_neuron = np.sqrt(2) * SD["neuron"] * rng.standard_normal(n_neurons)
         by_stimulus = np.sqrt(2) * SD["stimulus"] * rng.standard_normal(N_STIMULI)
         rest = np.sqrt(2) * SD["rest"] * rng.standard_normal((n_neurons, N_STIMULI))
@@ -97,10 +103,11 @@ def simulate(
 def simulate_alignment(
     n_instances: int, n_neurons: int, *, n_simulations: int, n_resamples: int = 40, seed: int = 0
 ) -> pd.DataFrame:
-    """As :func:`simulate`, with alignment: true Lasso fits of neurons to units that are equally good in both families.
+    """Count the errors of each test for alignment, by Lasso fits to units of equal quality; see :func:`simulate`.
 
-    Twelve factors drive the neurons, each neuron few of them. An instance is the factors rotated a little, at random,
-    with noise of its own; a family has a rotation of its own that favours some neurons. 300 stimuli.
+    Twelve factors drive the neurons, with few strong factors for each neuron. The units of an instance are the factors
+    after a small random rotation; a part of the rotation is common to a family and favours some neurons. There are 300
+    stimuli.
     """
     n_stimuli, n_factors = 300, 12
     p = {test: np.empty(n_simulations) for test in TESTS}
@@ -126,8 +133,8 @@ def simulate_alignment(
                 ]
                 of_families.append(
                     weighted_mean(
-                        np.stack([completeness(each).per_neuron for each in fits]),
-                        np.stack([np.abs(each).sum(axis=0) for each in fits]),
+                        np.stack([completeness(weights).per_neuron for weights in fits]),
+                        np.stack([np.abs(weights).sum(axis=0) for weights in fits]),
                     )
                 )
             return lambda neurons: of_families[0](neurons) - of_families[1](neurons)
@@ -152,17 +159,17 @@ def simulate_alignment(
         )
         covered[index] = drawn.neurons.low <= 0 <= drawn.neurons.high
         freedom = min(n_neurons, n_stimuli) - 1
-        for name, of, df in (
+        for name, bootstrap, df in (
             ("instances and neurons", drawn.neurons, n_neurons - 1),
             ("all three", drawn.both, freedom),
         ):
-            errors = [error, of.standard_error]
+            errors = [error, bootstrap.standard_error]
             p[name][index] = crossed_test(test.difference, errors, [test.df, df]).p
     return _table(p, covered, n_instances, n_neurons)
 
 
 def _rotations(n: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Yield rotations near one that is common to a family."""
+    """Yield rotations near a common rotation of a family."""
     common = 0.15 * rng.standard_normal((size, size))
     for _ in range(n):
         step = common + 0.1 * rng.standard_normal((size, size))
@@ -174,9 +181,9 @@ def simulate_correlation_ratio(
 ) -> dict[str, float]:
     """Compare standard errors of the correlation ratio over neurons with its spread over recordings.
 
-    The same units, of which some are favoured, and neurons that are drawn anew each time; 300 stimuli. Returns the
-    spread and the root mean squares of three standard errors: by a bootstrap that keeps the weights of neurons, by one
-    that aggregates each draw anew, and by the jackknife.
+    All recordings have the same units, some of them favoured, and 300 stimuli; each recording has new neurons. Returns
+    the spread and the root mean squares of three standard errors: from a bootstrap that keeps the weights of neurons,
+    from a bootstrap that aggregates the ratios of each draw, and from the jackknife.
     """
     rng = np.random.default_rng([seed, n_units, n_neurons])
     units, favour = rng.standard_normal((300, n_units)), rng.standard_normal(n_units) ** 2 + 0.2
@@ -188,19 +195,16 @@ def simulate_correlation_ratio(
         ratios, best = result.per_neuron, result.best_unit
         weights = 1 / np.bincount(best)[best]
         draws = rng.integers(n_neurons, size=(n_resamples, n_neurons))
-        anew = [aggregate_ratios(ratios[each], best[each], "unit_mean") for each in draws]
-        without = [
-            aggregate_ratios(np.delete(ratios, each), np.delete(best, each), "unit_mean")
-            for each in range(n_neurons)
-        ]
+        aggregated = [aggregate_ratios(ratios[draw], best[draw], "unit_mean") for draw in draws]
+        without = leave_one_out_ratios(ratios, best, "unit_mean")
         errors = (
             weighted_mean(ratios, weights)(draws).std(ddof=1),
-            np.std(anew, ddof=1),
+            np.std(aggregated, ddof=1),
             jackknife_standard_error(without),
         )
         scores.append(result.score)
         squares.append(np.square(errors))
-    kept, aggregated, jackknife = np.sqrt(np.mean(squares, axis=0))
+    kept, of_draws, jackknife = np.sqrt(np.mean(squares, axis=0))
     return {
         "n_units": n_units,
         "n_neurons": n_neurons,
@@ -208,13 +212,13 @@ def simulate_correlation_ratio(
         "score": float(np.mean(scores)),
         "spread": float(np.std(scores, ddof=1)),
         "weights kept": float(kept),
-        "aggregated anew": float(aggregated),
+        "aggregated by draw": float(of_draws),
         "jackknife": float(jackknife),
     }
 
 
 def _table(p: dict[str, np.ndarray], covered: np.ndarray, n_instances: int, n_neurons: int) -> pd.DataFrame:
-    """Count errors; but for that over neurons, an interval holds 0 where its own t-test does not reject it."""
+    """Count errors; all intervals except the bootstrap over neurons contain 0 where their t-test does not reject it."""
     return pd.DataFrame(
         [
             {
@@ -273,7 +277,7 @@ def draw_picture() -> None:
                 label=labels[test],
             )
         axis.set(xscale="log", xticks=N_INSTANCES, ylim=(0, 1), title=f"{n_neurons:,} neurons")
-        axis.set_xticks(N_INSTANCES, [str(each) for each in N_INSTANCES])
+        axis.set_xticks(N_INSTANCES, [str(n) for n in N_INSTANCES])
         axis.minorticks_off()
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("false positives at 5 %")
@@ -284,9 +288,11 @@ def draw_picture() -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--alignment", action="store_true", help="fit the Lasso; takes some ten minutes")
-    parser.add_argument("--correlation-ratio", action="store_true", help="its standard errors; half a minute")
-    parser.add_argument("--picture", action="store_true", help="only draw what is stored")
+    parser.add_argument("--alignment", action="store_true", help="fit the Lasso; takes about ten minutes")
+    parser.add_argument(
+        "--correlation-ratio", action="store_true", help="standard errors of the ratio; takes half a minute"
+    )
+    parser.add_argument("--picture", action="store_true", help="only draw the stored numbers")
     arguments = parser.parse_args()
     if arguments.picture:
         draw_picture()

@@ -1,4 +1,4 @@
-"""Print what models find of the true factors of AM-faces-sim: ``python docs/disentanglement_table.py [MODEL]…``."""
+"""Table of the true factors of AM-faces-sim in models: ``python docs/disentanglement_table.py [MODEL]…``."""
 
 import sys
 
@@ -41,7 +41,7 @@ if __name__ == "__main__":
     for name in sys.argv[1:] or MODELS:
         model = na.load_model(name, dataset=dataset)
         instances = model.instances(dataset) if isinstance(model, ModelFamily) else [model]
-        for each in instances:
-            rows.append({"model": each.identifier, **measure(each, dataset)})
-            print(each.identifier, file=sys.stderr)
+        for instance in instances:
+            rows.append({"model": instance.identifier, **measure(instance, dataset)})
+            print(instance.identifier, file=sys.stderr)
     print(tabulate(rows, headers="keys", tablefmt="github", floatfmt=".2f"))

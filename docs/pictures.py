@@ -1,4 +1,4 @@
-"""Make the pictures of the documentation: ``python docs/pictures.py``, after installing with the extra ``figures``."""
+"""Pictures of the documentation: ``python docs/pictures.py``, with the extra ``figures`` installed."""
 
 from pathlib import Path
 
@@ -82,7 +82,7 @@ def faces(rows: int = 4, columns: int = 10) -> None:
 
 
 def traversals(instance: str) -> None:
-    """Draw what each unit of one bundled β-VAE does to the mean face."""
+    """Draw the mean face with each unit of one bundled β-VAE moved over its range."""
     model = na.load_model(instance)
     dataset = na.load_dataset("AM-faces-sim")
     latents = model.latents(dataset.stimuli)
@@ -121,7 +121,7 @@ def reconstructions(instance: str, n: int = 10) -> None:
 
 
 def active_appearance(sizes: tuple[int, ...] = (10, 30, 50), n: int = 10) -> None:
-    """Draw held-out faces, their reconstructions by `aam`, and what its first units do to the mean face."""
+    """Draw held-out faces, their reconstructions by `aam`, and the mean face with single units moved."""
     dataset = na.load_dataset("AM-faces-sim")
     shown = dataset.stimuli.held_out().ids[:n]
     rows = [dataset.stimuli.select(shown).pixels(64)]
@@ -146,7 +146,7 @@ def active_appearance(sizes: tuple[int, ...] = (10, 30, 50), n: int = 10) -> Non
 
 
 def figures() -> None:
-    """Draw what ``neuroalign figures`` draws of the families that come with neuroalign; scoring them takes minutes."""
+    """Draw the output of ``neuroalign figures`` for bundled families; their scores take minutes."""
     dataset = na.load_dataset("AM-faces-sim")
     families = ["beta_vae", "vae", "ica", "pca"]
     for family in families:
@@ -169,13 +169,13 @@ def figures() -> None:
         "decoded_faces",
         "traversals_beta_vae",
     ]
-    for each in gather_figures(dataset, models=families):
-        if each.name in wanted and each.axes is not None:
-            save(each.axes, FOLDER / "figures" / f"{each.name}.png")
+    for figure in gather_figures(dataset, models=families):
+        if figure.name in wanted and figure.axes is not None:
+            save(figure.axes, FOLDER / "figures" / f"{figure.name}.png")
 
 
 def udr_of_turned_factors(seeds: int = 5) -> None:
-    """Draw UDR against alignment for models whose units are the true factors, turned more and more."""
+    """Draw UDR against alignment for models with the true factors as units, turned by increasing amounts."""
     dataset = na.load_dataset("AM-faces-sim")
     factors = dataset.factors.to_numpy()
     factors = (factors - factors.mean(axis=0)) / factors.std(axis=0)

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from neuroalign.model_zoo.training.family import TrainedFamily
 from neuroalign.model_zoo.variational import VariationalModel, VariationalRecipe
+from neuroalign.validation import NonNegativeFloat
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,7 @@ class BetaVAERecipe(VariationalRecipe):
     family: ClassVar[str] = "beta_vae"
     named_by: ClassVar[tuple[str, ...]] = ("beta",)
 
-    beta: float = 4.0
-
-    def __post_init__(self) -> None:
-        self._check_number("beta", low=0)
-        super().__post_init__()
+    beta: NonNegativeFloat = 4.0
 
     @property
     def kl_weight(self) -> float:

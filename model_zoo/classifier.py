@@ -23,6 +23,7 @@ from neuroalign.model_zoo.training.objectives.base import (
 )
 from neuroalign.model_zoo.training.objectives.early_stopping import EarlyStopping
 from neuroalign.model_zoo.training.recipe import Recipe
+from neuroalign.validation import Positive, PositiveFloat
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -47,14 +48,9 @@ class ClassifierRecipe(Recipe):
 
     family: ClassVar[str] = "classifier"
 
-    learning_rate: float = 3e-4
-    validate_every: int = 500
-    patience: int = 5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check_whole("validate_every", low=1)
-        self._check_whole("patience", low=1)
+    learning_rate: PositiveFloat = 3e-4
+    validate_every: Positive = 500
+    patience: Positive = 5
 
     def network(self, n_images: int) -> "nn.Module":
         """Make a network with an encoder to a few linear units, and one logit for each training image."""

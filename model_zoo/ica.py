@@ -8,10 +8,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import NeuroalignWarning, UsageError
+from neuroalign.errors import NeuroalignWarning
 from neuroalign.model_zoo.fitted.base import IMAGE_SIZE, FittedFamily
 from neuroalign.model_zoo.fitted.components import Matrix, signs
 from neuroalign.model_zoo.fitted.pixels import SIZES, Decomposition, LinearPixelModel
+from neuroalign.validation import NonNegative, check_value
 
 _MAX_ITERATIONS = 2000
 _TOLERANCE = 1e-4
@@ -51,8 +52,7 @@ class PixelICA(LinearPixelModel):
         dataset: Dataset | None = None,
     ) -> None:
         super().__init__(identifier, n=n, image_size=image_size, dataset=dataset)
-        if not isinstance(seed, int) or seed < 0:
-            raise UsageError(f"{identifier}: seed must be an integer from 0 up, got {seed!r}")
+        check_value(seed, NonNegative, "seed", owner=identifier)
         self.seed = seed
 
     def options(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignWarning, UsageError, unknown_name
 from neuroalign.model_zoo.neurons import NeuronModel
 from neuroalign.models.model import ModelFamily
+from neuroalign.validation import NonNegative, check_value
 
 
 class NeuronSubset(ModelFamily):
@@ -78,8 +79,7 @@ class NeuronSubset(ModelFamily):
         n, seed = options.get("n"), options.get("seed", 0)
         if not isinstance(n, int) or not 1 <= n <= len(neuroids):
             raise UsageError(f"{self.identifier} needs n from 1 to {len(neuroids)} neurons, got {n!r}")
-        if not isinstance(seed, int) or seed < 0:
-            raise UsageError(f"{self.identifier}: seed must be an integer from 0 up, got {seed!r}")
+        check_value(seed, NonNegative, "seed", owner=self.identifier)
         drawn = _draw(len(neuroids), n, seed)
         notes = []
         if len(neuroids) <= self.largest:

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from neuroalign import arrays
 from neuroalign.datasets.stimuli import StimulusSet
-from neuroalign.errors import ModelError, UsageError
+from neuroalign.errors import ModelError
 from neuroalign.files.digests import digest
 from neuroalign.model_zoo.fitted.components import Matrix, most_components, principal_components
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.model import Model, Trained, TrainedOnHash, fingerprint_of
 from neuroalign.names.syntax import format_spec
+from neuroalign.validation import NonNegative, Positive, check_value
 
 #: Version of the computation; it is raised when the same latents give other reduced latents.
 VERSION = 1
@@ -167,7 +168,7 @@ def pca(n: int) -> Callable[[Model], ReducedByPCA]:
     UsageError
         If n is not a positive integer.
     """
-    _expect_integer("pca", "n", n, least=1)
+    check_value(n, Positive, "n", owner="pca")
     return lambda model: ReducedByPCA(model, n)
 
 
@@ -192,11 +193,6 @@ def subsample(n: int, seed: int = 0) -> Callable[[Model], Subsample]:
     UsageError
         If n is not a positive integer or the seed is negative.
     """
-    _expect_integer("subsample", "n", n, least=1)
-    _expect_integer("subsample", "seed", seed, least=0)
+    check_value(n, Positive, "n", owner="subsample")
+    check_value(seed, NonNegative, "seed", owner="subsample")
     return lambda model: Subsample(model, n, seed)
-
-
-def _expect_integer(reducer: str, option: str, value: object, *, least: int) -> None:
-    if not isinstance(value, int) or value < least:
-        raise UsageError(f"{reducer} needs {option} as an integer from {least} up, got {value!r}")

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import UsageError, unknown_name
+from neuroalign.errors import unknown_name
 from neuroalign.model_zoo.fitted.pixels import PAPER_SIZES
 from neuroalign.model_zoo.reducers import ReducedByPCA, Subsample
 from neuroalign.model_zoo.vgg.model import VGGFaceModel
 from neuroalign.model_zoo.vgg.weights import find_source
 from neuroalign.models.model import Model, ModelFamily
 from neuroalign.names.syntax import format_spec
+from neuroalign.validation import NonNegative, Positive, check_value
 
 
 def vgg_face(
@@ -159,10 +160,9 @@ class _Reductions(ModelFamily):
         for option in options:
             if option not in self.option_names:
                 raise unknown_name(f"option of {self.name}", option, self.option_names)
-        for option, least in (("n", 1), ("seed", 0)):
+        for option, declared in (("n", Positive), ("seed", NonNegative)):
             value = options.get(option, None if option == "n" else 0)
-            if not isinstance(value, int) or value < least:
-                raise UsageError(f"{self.name} needs {option} as an integer from {least} up, got {value!r}")
+            check_value(value, declared, option, owner=self.name)
 
 
 class VGGFacePCA(_Reductions):

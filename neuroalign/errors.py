@@ -1,4 +1,4 @@
-"""Errors and warnings that neuroalign raises; each message is one line and names the fix."""
+"""Errors and warnings of neuroalign, and parts of their one-line messages."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -9,65 +9,65 @@ if TYPE_CHECKING:
 
 
 class NeuroalignError(Exception):
-    """Base of every error raised on purpose by neuroalign; the work failed (exit code 1)."""
+    """Base class of all errors of neuroalign (exit code 1)."""
 
     exit_code = 1
 
 
 class UsageError(NeuroalignError, ValueError):
-    """The call itself was wrong: an unknown name, a bad option, an unusable value (exit code 2)."""
+    """A wrong call: an unknown name, a wrong option or an unusable value (exit code 2)."""
 
     exit_code = 2
 
 
 class UnknownNameError(UsageError, LookupError):
-    """No model, dataset, benchmark or option has this name."""
+    """An unknown name of a model, dataset, benchmark or option."""
 
 
 class ArrayError(UsageError):
-    """An array does not have the shape, labels or values that it must have."""
+    """An array with a wrong shape, label or value."""
 
 
 class StimulusMismatchError(ArrayError):
-    """Two arrays that should describe the same stimuli do not."""
+    """Two arrays with different stimuli."""
 
 
 class DatasetError(UsageError):
-    """A dataset cannot be read, written or used as asked."""
+    """A dataset that cannot be read, written or used as requested."""
 
 
 class MissingImagesError(DatasetError):
-    """A model needs images, and the dataset has none."""
+    """A model that needs images, on a dataset without images."""
 
 
 class MissingLandmarksError(DatasetError):
-    """A model needs landmarks, and the dataset has none."""
+    """A model that needs landmarks, on a dataset without landmarks."""
 
 
 class ArchiveError(DatasetError):
-    """An archive is damaged, or holds members that could do harm when unpacked."""
+    """An archive that is damaged, or has members that could do harm when unpacked."""
 
 
 class ModelError(UsageError):
-    """A model cannot be loaded, wrapped or run."""
+    """A model that cannot be loaded, wrapped or run."""
 
 
 class NeuroalignWarning(UserWarning):
-    """Something worth knowing that did not stop the work."""
+    """A warning about a result or an input that did not stop the work."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
-    """Make the error for an unknown name: what is near it, nearest first, else what there is."""
-    known = sorted(set(known))
-    close = difflib.get_close_matches(name.lower(), {each.lower() for each in known}, n=3, cutoff=0.6)
-    near = [each for lower in close for each in known if each.lower() == lower]
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}"
+def unknown_name(kind: str, name: str, existing: Iterable[str]) -> UnknownNameError:
+    """Return the error for an unknown name, with the nearest existing names, else all of them."""
+    names = sorted(set(existing))
+    close = difflib.get_close_matches(name.lower(), {entry.lower() for entry in names}, n=3, cutoff=0.6)
+    near = [entry for lower in close for entry in names if entry.lower() == lower]
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(names) or 'none'}"
     return UnknownNameError(f"no {kind} is called {name!r}; {hint}")
 
 
 def name_some(ids: "Sequence[Any] | NDArray[Any]", *, most: int = 5) -> str:
-    """List the first few ids for a message, and say how many more there are."""
-    shown = ", ".join(str(each) for each in list(ids)[:most])
+    """List the first few ids for a message, with the number of the others."""
+    shown = ", ".join(str(label) for label in list(ids)[:most])
     return shown if len(ids) <= most else f"{shown} and {len(ids) - most} more"
 
 

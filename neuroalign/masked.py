@@ -1,4 +1,4 @@
-"""Masked and missing values among the inputs: NumPy forgets a mask wherever an array is converted."""
+"""Conversion of arrays with masked and missing values, which ``numpy.asarray`` would unmask."""
 
 from typing import Any
 
@@ -17,33 +17,35 @@ def as_numbers(values: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any
     values : array_like
         A masked array, a sequence of masked arrays, or anything that :func:`numpy.asarray` takes.
     dtype : dtype, optional
-        A floating dtype; by default the dtype of the values, and float64 for masked integers.
+        Floating dtype; by default the dtype of the values, or float64 for masked integers.
 
     Raises
     ------
     ArrayError
-        If values are masked that cannot be NaN, such as text.
+        If masked values cannot become NaN, such as text.
     """
     values = _joined(values)
     if not np.ma.is_masked(values):
         return np.asarray(values, dtype=dtype)
     assert isinstance(values, np.ma.MaskedArray)
     if values.dtype.kind not in "fiub":
-        raise ArrayError(f"masked values must be real numbers, not {values.dtype}; fill them in first")
+        raise ArrayError(f"masked values must be real numbers, got {values.dtype}; fill them in first")
     if dtype is None:
         dtype = values.dtype if values.dtype.kind == "f" else np.float64
     return np.ma.filled(values.astype(dtype), np.nan)
 
 
 def as_labels(values: ArrayLike, name: str, dtype: DTypeLike | None = None) -> NDArray[Any]:
-    """Return an array of ids, marks or indices, of which none may be masked.
+    """Return an array of ids, marks or indices, without masked or missing entries.
 
     Parameters
     ----------
     values : array_like
+        Ids, marks or indices.
     name : str
-        The name of the array in the message.
+        Name of the array in the message.
     dtype : dtype, optional
+        By default the dtype of the values.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def as_labels(values: ArrayLike, name: str, dtype: DTypeLike | None = None) -> N
     missing = pd.isna(array) if array.dtype.kind in "fcOmM" else np.zeros(array.shape, dtype=bool)
     if missing.any():
         raise ArrayError(
-            f"{name} must not be missing; entry {int(np.argmax(missing))} is {array[missing][0]}"
+            f"{name} must not be missing, got {array[missing][0]} at entry {int(np.argmax(missing))}"
         )
     return np.asarray(array, dtype=dtype)
 

@@ -116,7 +116,7 @@ def test_ids_of_numbers_become_text():
             {"values": changed(2, 1, np.inf)},
             "1 infinite value in the recording: neuroid n1; presentation of stimulus b",
         ),
-        ({"values": np.full((3, 2), "x")}, "a recording must hold numbers, not <U1"),
+        ({"values": np.full((3, 2), "x")}, "a recording must hold numbers, got <U1"),
     ],
 )
 def test_what_is_no_recording(options, message):
@@ -138,7 +138,7 @@ def test_a_recording_may_lack_trials():
     [
         (
             {"values": np.zeros((3, 2, 1))},
-            "responses must have two dimensions (stimulus, neuroid), not shape (3, 2, 1)",
+            "responses must have two dimensions (stimulus, neuroid), got shape (3, 2, 1)",
         ),
         ({"values": [["x"]]}, "responses must be numbers: could not convert string to float: 'x'"),
         ({"stimulus": ["a", "b"]}, "stimulus has shape (2,); the values have 3 along 'stimulus'"),
@@ -169,7 +169,7 @@ def test_a_single_stimulus_has_no_variance_to_lack():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"values": np.zeros(3)}, "latents must have two dimensions (stimulus, unit), not shape (3,)"),
+        ({"values": np.zeros(3)}, "latents must have two dimensions (stimulus, unit), got shape (3,)"),
         ({"stimulus": ["a", "b"]}, "stimulus has shape (2,); the values have 3 along 'stimulus'"),
         ({"unit": ["u"]}, "unit has shape (1,); the values have 2 along 'unit'"),
         ({"informative": [True]}, "informative has shape (1,); the values have 2 along 'unit'"),
@@ -189,11 +189,11 @@ def test_what_are_no_latents(options, message):
 @pytest.mark.parametrize(
     ("check", "array", "message"),
     [
-        (arrays.validate_recording, VALUES, "a recording must be an xarray.DataArray, not ndarray"),
+        (arrays.validate_recording, VALUES, "a recording must be an xarray.DataArray, got ndarray"),
         (
             arrays.validate_recording,
             a_recording().transpose(),
-            "a recording must have dimensions ('presentation', 'neuroid'), not ('neuroid', 'presentation')",
+            "a recording must have dimensions ('presentation', 'neuroid'), got ('neuroid', 'presentation')",
         ),
         (
             arrays.validate_recording,
@@ -203,7 +203,7 @@ def test_what_are_no_latents(options, message):
         (
             arrays.validate_responses,
             some_responses().rename(neuroid="unit"),
-            "responses must have dimensions ('stimulus', 'neuroid'), not ('stimulus', 'unit')",
+            "responses must have dimensions ('stimulus', 'neuroid'), got ('stimulus', 'unit')",
         ),
         (
             arrays.validate_responses,
@@ -305,7 +305,7 @@ def test_alignment_tells_what_is_missing():
         "no stimulus is shared: recorded are a, b, c, latents are of x, y, z", StimulusMismatchError
     ):
         align(some_latents(stimulus=["z", "y", "x"]), neural, join="intersection")
-    with refused("join must be 'exact' or 'intersection', not 'left'"):
+    with refused("join must be 'exact' or 'intersection', got 'left'"):
         align(some_latents(), neural, join="left")
 
 
@@ -316,8 +316,8 @@ def test_any_order_of_either_array_aligns_to_the_same(first, second):
     model = some_latents(rng.random((12, 3)), stimulus=ids)
     neural = some_responses(rng.random((12, 2)), stimulus=ids)
     expected = align(model, neural)
-    found = align(model.isel(stimulus=first), neural.isel(stimulus=second))
-    for ours, theirs in zip(found, expected, strict=True):
+    paired = align(model.isel(stimulus=first), neural.isel(stimulus=second))
+    for ours, theirs in zip(paired, expected, strict=True):
         xr.testing.assert_identical(ours, theirs)
 
 

@@ -48,7 +48,7 @@ def test_the_correlation_ratio_keeps_the_weights_of_neurons():
     assert len(stored) == 4
     # The spread of 500 scores has a standard error of 3 %.
     assert (stored["weights kept"] / stored["spread"]).between(0.9, 1.1).all()
-    assert (stored["aggregated anew"] < 0.95 * stored["weights kept"]).all()
+    assert (stored["aggregated by draw"] < 0.95 * stored["weights kept"]).all()
     assert (stored["jackknife"] > stored["spread"]).all()
     page = (DOCS / "calibration.md").read_text("utf-8")
     for row in stored.itertuples():

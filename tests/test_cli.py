@@ -109,7 +109,7 @@ def test_turns_of_the_axis_index(added, factors_file, capsys):
         ),
         (
             ["-b", "alignment", "--turns", "1"],
-            "turns must be 0 or 2 at least, got 1: a single turn has no spread",
+            "turns must be 0 or at least 2, got 1: a single turn has no spread",
         ),
     ],
 )
@@ -179,9 +179,7 @@ def test_leaderboard_where_one_of_two_is_empty(added, factors_file, capsys):
 
 def test_leaderboard_of_nothing(added, capsys):
     assert run(["leaderboard", added]) == 1
-    assert (
-        "nothing has been scored on single yet; try: neuroalign score beta_vae toy" in capsys.readouterr().err
-    )
+    assert "nothing has been scored on single yet; try: neuroalign score MODEL toy" in capsys.readouterr().err
     assert run(["leaderboard", added, "-b", "alignment"]) == 1
     assert "nothing has been scored on single by alignment yet" in capsys.readouterr().err
 
@@ -203,7 +201,7 @@ def test_leaderboard_of_nothing(added, capsys):
         ),
         (
             ["score", "pca", "AM-faces-sim", "-b", "alignment[n_folds=many]"],
-            "n_folds must be one of int, not 'many'",
+            "alignment: n_folds must be a whole number of at least 0, got 'many'",
         ),
         (["score", "pca", "/nowhere/at/all"], "/nowhere/at/all is not a dataset folder"),
         (["score", "nothing.py:model", "toy"], "the file nothing.py does not exist"),
@@ -216,11 +214,11 @@ def test_leaderboard_of_nothing(added, capsys):
         (["list", "layers"], "Missing argument 'MODEL'"),
         (
             ["list", "layers", "pca[n=3]"],
-            "pca[n=3] has no layers to choose from; networks have, such as timm:",
+            "pca[n=3] has no layers to choose from; name a network, such as timm:",
         ),
         (
             ["list", "layers", "neuron_subset", "--dataset", "toy"],
-            ",seed=0] has no layers to choose from; networks have",
+            ",seed=0] has no layers to choose from; name a network",
         ),
     ],
 )

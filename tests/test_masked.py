@@ -36,7 +36,7 @@ def test_arrays_without_masked_values_stay_as_they_are():
 
 
 def test_text_cannot_be_masked():
-    with pytest.raises(ArrayError, match="masked values must be real numbers, not <U1"):
+    with pytest.raises(ArrayError, match="masked values must be real numbers, got <U1"):
         as_numbers(np.ma.array(["a", "b"], mask=[True, False]))
 
 
@@ -44,8 +44,8 @@ def test_text_cannot_be_masked():
     ("values", "message"),
     [
         (np.ma.array(["a", "b"], mask=[True, False]), "ids must not be masked; 1 values are"),
-        (["a", None], "ids must not be missing; entry 1 is None"),
-        (np.array([1.0, np.nan]), "ids must not be missing; entry 1 is nan"),
+        (["a", None], "ids must not be missing, got None at entry 1"),
+        (np.array([1.0, np.nan]), "ids must not be missing, got nan at entry 1"),
     ],
 )
 def test_ids_are_neither_masked_nor_missing(values, message):
@@ -54,9 +54,9 @@ def test_ids_are_neither_masked_nor_missing(values, message):
 
 
 def test_masked_trials_are_missing_trials():
-    found = na.import_dataset("m", responses=TRIALS, axes="stimulus,neuroid,repetition")
-    np.testing.assert_allclose(found.responses.values, [[4.5, 2], [2, 13 / 3]], rtol=1e-15)
-    assert np.isnan(found.trials[0, 1, 0])
+    imported = na.import_dataset("m", responses=TRIALS, axes="stimulus,neuroid,repetition")
+    np.testing.assert_allclose(imported.responses.values, [[4.5, 2], [2, 13 / 3]], rtol=1e-15)
+    assert np.isnan(imported.trials[0, 1, 0])
 
 
 def test_masked_averages_are_refused():
@@ -80,7 +80,7 @@ def test_masked_ids_are_refused():
     ids = np.ma.array(["a", "b", "c"], mask=[False, True, False])
     with pytest.raises(ArrayError, match="stimulus must not be masked; 1 values are"):
         arrays.latents(np.eye(3), stimulus=ids)
-    with pytest.raises(ArrayError, match="stimulus_id must not be missing; entry 0 is nan"):
+    with pytest.raises(ArrayError, match="stimulus_id must not be missing, got nan at entry 0"):
         arrays.recording(np.eye(3), stimulus_id=[np.nan, 1.0, 2.0], neuroid_id=["x", "y", "z"])
     with pytest.raises(ArrayError, match="stimulus_id must not be empty; entry 1 is"):
         arrays.recording(np.eye(3), stimulus_id=["a", "", "b"], neuroid_id=["x", "y", "z"])

@@ -151,7 +151,6 @@ def test_a_benchmark_of_a_plugin_is_listed(finished):
     assert "Mean over neurons of the best unit's correlation" in finished["benchmarks"].stdout
 
 
-@pytest.mark.xfail(strict=True, reason="durations of studies do not read the declaration yet")
 def test_a_study_estimates_the_time_that_a_plugin_declares(finished):
     """Three scores of 40 × 12 of 2,100 × 159 values, at 7,200 s for all of them: 31 seconds, and the latents."""
     assert finished["duration"].returncode == 0, finished["duration"].stderr

@@ -22,13 +22,13 @@ def test_items_come_through_in_order():
     assert list(progress(iter("abc"), description="reading")) == ["a", "b", "c"]
 
 
-def test_nothing_is_shown_where_nobody_looks(impatient, capsys):
+def test_no_bar_without_a_terminal(impatient, capsys):
     list(progress(range(50), description="scoring", total=50))
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
 
 
-def test_a_terminal_sees_what_is_done_and_nothing_stays(impatient, monkeypatch):
+def test_a_terminal_shows_the_bar_and_clears_it_at_the_end(impatient, monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     list(progress(range(3), description="scoring pca", total=3, unit="model"))
@@ -56,6 +56,6 @@ def test_errors_of_the_work_go_through(impatient):
 
 def test_items_are_asked_for_one_at_a_time():
     asked = []
-    items = progress((asked.append(each) or each for each in range(5)), description="lazy")
+    items = progress((asked.append(item) or item for item in range(5)), description="lazy")
     assert next(items) == 0
     assert asked == [0]

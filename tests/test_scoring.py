@@ -403,7 +403,9 @@ def test_a_killed_process_leaves_nothing_half_written(start_scoring, stop_at):
 
 def test_a_family_without_instances_is_an_error(dataset):
     empty = FixedFamily("nobody", [])
-    with pytest.raises(ModelError, match="nobody has no instance for single; neuroalign info nobody says"):
+    with pytest.raises(
+        ModelError, match="nobody has no instance for single; see neuroalign info nobody for its instances"
+    ):
         score(empty, dataset)
 
 

@@ -14,6 +14,7 @@ from neuroalign.errors import ModelError, UsageError, unknown_name
 from neuroalign.files.digests import digest
 from neuroalign.model_zoo.fitted.components import Matrix
 from neuroalign.models.model import ModelFamily
+from neuroalign.validation import Positive, check_value
 
 #: Side of the images that models see, in pixels.
 IMAGE_SIZE = 64
@@ -40,8 +41,7 @@ class FittedModel(ABC):
         self, identifier: str, *, n: int, image_size: int = IMAGE_SIZE, dataset: Dataset | None = None
     ) -> None:
         for name, value in (("n", n), ("image_size", image_size)):
-            if not isinstance(value, int) or value < 1:
-                raise UsageError(f"{identifier}: {name} must be a positive integer, got {value!r}")
+            check_value(value, Positive, name, owner=identifier)
         self.identifier = identifier
         self.n = n
         self.image_size = image_size

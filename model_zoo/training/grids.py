@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neuroalign.errors import UsageError, name_some, unknown_name
+from neuroalign.validation import check_value
 
 #: Settings by name; a list stands for one instance for each of its values.
 Settings = dict[str, Any]
@@ -79,9 +80,8 @@ def _read(path: Path | Traversable) -> dict[str, Any]:
 
 
 def _of_family(content: dict[str, Any], family: str) -> dict[str, list[Settings]]:
-    named = content.get(family, {})
-    grids = named.items() if isinstance(named, dict) else [("", named)]
-    sweeps = {name: tables if isinstance(tables, list) else [tables] for name, tables in grids}
-    if not all(name and isinstance(table, dict) for name, tables in sweeps.items() for table in tables):
-        raise UsageError(f"settings of {family} must stand in a table with a name: [{family}.NAME]")
-    return sweeps
+    try:
+        grids = check_value(content.get(family, {}), dict[str, Settings | list[Settings]], family)
+    except UsageError as error:
+        raise UsageError(f"{error}; write settings in a table [{family}.NAME]") from None
+    return {name: table if isinstance(table, list) else [table] for name, table in grids.items()}

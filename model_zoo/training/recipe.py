@@ -1,16 +1,24 @@
 """Recipes: the settings that, together with the images, determine a trained network."""
 
 import itertools
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
-from neuroalign.errors import UsageError, unknown_name
+from neuroalign.errors import UsageError
+from neuroalign.validation import (
+    NonNegative,
+    Positive,
+    PositiveFloat,
+    Share,
+    check_fields,
+    check_names,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -56,30 +64,23 @@ class Recipe(ABC):
     #: Settings that the name of every instance has, in addition to the seed.
     named_by: ClassVar[tuple[str, ...]] = ("n_latents",)
 
-    n_latents: int = 50
-    seed: int = 0
-    image_size: int = 64
-    steps: int = 6000
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    warmup: float = 0.05
-    cooldown: float = 0.0
+    n_latents: Positive = 50
+    seed: NonNegative = 0
+    image_size: Annotated[int, Meta(ge=32)] = 64
+    steps: Positive = 6000
+    batch_size: Positive = 32
+    learning_rate: PositiveFloat = 1e-3
+    warmup: Share = 0.05
+    cooldown: Share = 0.0
     precision: Precision = "float32"
     storage: Storage = "float32"
 
     def __post_init__(self) -> None:
-        self._check_number("learning_rate", low=0)
-        self._check_number("warmup", low=0, high=1)
-        self._check_number("cooldown", low=0, high=1)
-        for name, low in (("seed", 0), ("n_latents", 1), ("image_size", 32), ("steps", 1), ("batch_size", 1)):
-            self._check_whole(name, low=low)
+        check_fields(self, self.family)
         if self.image_size & (self.image_size - 1):
-            raise UsageError(f"image_size must be a power of two of at least 32, not {self.image_size}")
-        if self.learning_rate == 0:
-            raise UsageError("learning_rate must be above 0")
-        for name, choices in (("precision", get_args(Precision)), ("storage", get_args(Storage))):
-            if getattr(self, name) not in choices:
-                raise UsageError(f"{name} must be {' or '.join(choices)}, not {getattr(self, name)!r}")
+            raise UsageError(
+                f"{self.family}: image_size must be a power of two of at least 32, got {self.image_size}"
+            )
 
     @abstractmethod
     def network(self, n_images: int) -> "nn.Module":
@@ -112,9 +113,7 @@ class Recipe(ABC):
         UsageError
             If a value is out of range.
         """
-        for name in values:
-            if name not in cls.setting_names():
-                raise unknown_name(f"setting of {cls.family}", name, cls.setting_names())
+        check_names(values, cls.setting_names(), f"setting of {cls.family}")
         return cls(**values)
 
     @classmethod
@@ -140,20 +139,6 @@ class Recipe(ABC):
         warming, cooling = (round(share * self.steps) for share in (self.warmup, self.cooldown))
         up, down = (step + 1) / (warming + 1), (self.steps - step) / (cooling + 1)
         return self.learning_rate * min(1.0, up, down)
-
-    def _check_whole(self, name: str, *, low: int) -> None:
-        value = getattr(self, name)
-        if not isinstance(value, int) or isinstance(value, bool) or value < low:
-            raise UsageError(f"{name} must be a whole number of at least {low}, not {value!r}")
-
-    def _check_number(self, name: str, *, low: float, high: float = math.inf) -> None:
-        value = getattr(self, name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise UsageError(f"{name} must be a number, not {value!r}")
-        if not low <= value <= high:
-            wanted = f"at least {low:g}" if high == math.inf else f"between {low:g} and {high:g}"
-            raise UsageError(f"{name} must be {wanted}, not {value!r}")
-        object.__setattr__(self, name, float(value))
 
 
 def sweep(recipe: type[Recipe], settings: Mapping[str, Any]) -> list[Recipe]:

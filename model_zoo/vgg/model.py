@@ -13,6 +13,7 @@ from neuroalign.files.digests import digest
 from neuroalign.model_zoo.adapters.torch_model import TorchModel
 from neuroalign.model_zoo.adapters.weights import hash_file
 from neuroalign.model_zoo.vgg.weights import BGR, RANDOM, RGB, file_stamp, random_network, read_network
+from neuroalign.validation import NonNegative, check_value
 
 if TYPE_CHECKING:
     import torch
@@ -65,8 +66,7 @@ class VGGFaceModel:
     ) -> None:
         if order not in (None, BGR, RGB):
             raise UsageError(f"{identifier}: order must be {BGR} or {RGB}, got {order!r}")
-        if not isinstance(seed, int) or seed < 0:
-            raise UsageError(f"{identifier}: seed must be an integer from 0 up, got {seed!r}")
+        check_value(seed, NonNegative, "seed", owner=identifier)
         self.identifier = identifier
         self._weights = weights
         self._seed = seed

@@ -1,4 +1,4 @@
-"""Labelled arrays: recordings, responses and latents.
+"""Labelled arrays of recordings, responses and latents.
 
 All three are plain :class:`xarray.DataArray` objects with flat coordinates:
 

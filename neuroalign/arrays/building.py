@@ -29,17 +29,19 @@ def recording(
     Parameters
     ----------
     values : array of shape (n_presentations, n_neuroids) or (n_presentations, n_neuroids, n_time_bins)
-        Spike counts or rates. NaN marks a presentation for which a neuroid has no trial.
+        Spike counts or rates. NaN marks a missing trial of a neuroid.
     stimulus_id : array of str, shape (n_presentations,)
+        Id of the stimulus of each presentation.
     neuroid_id : array of str, shape (n_neuroids,)
-        Unique.
+        Unique ids of the neuroids.
     repetition : array of int, shape (n_presentations,), optional
-        Counted from 0 for each stimulus. By default the order of appearance.
+        Number of the presentation of its stimulus, from 0; by default in the order of the rows.
     region, animal : str or array of str, shape (n_neuroids,)
+        Brain region and animal of each neuroid.
     time_bin : mapping of coordinate name to array of shape (n_time_bins,), optional
-        For example ``{"time_bin_start": [70], "time_bin_end": [170]}``, in milliseconds.
+        Coordinates of the time bins, for example ``{"time_bin_start": [70], "time_bin_end": [170]}``, in milliseconds.
     attrs : mapping, optional
-        ``identifier``, ``stimulus_set``, ``source``, ``licence``, ``citation``, ``sha256``, ``simulated``.
+        Attributes: ``identifier``, ``stimulus_set``, ``source``, ``licence``, ``citation``, ``sha256``, ``simulated``.
 
     Returns
     -------
@@ -103,7 +105,9 @@ def responses(
     neuroid : array of str, shape (n_neuroids,)
         Unique neuroid ids.
     region, animal : str or array of str, shape (n_neuroids,)
+        Brain region and animal of each neuroid.
     attrs : mapping, optional
+        Attributes of the array.
 
     Returns
     -------
@@ -154,12 +158,13 @@ def latents(
     unit : array of str, shape (n_units,), optional
         Unique unit ids; by default "0", "1", ….
     informative : array of bool, shape (n_units,), optional
-        Units that carry information; by default those that vary at all.
+        Units that carry information; by default the units that vary.
     kl : array of float, shape (n_units,), optional
         Mean divergence of each unit's posterior from the prior, in nats.
     neuroid : array of str, shape (n_units,), optional
-        Where units are recorded neurons: their ids, so that a neuron need never predict itself.
+        Ids of the neurons, for units that are recorded neurons, so that benchmarks can leave out a neuron itself.
     attrs : mapping, optional
+        Attributes of the array.
 
     Returns
     -------
@@ -191,13 +196,13 @@ def latents(
     return validate_latents(array)
 
 
-def _as_matrix(values: ArrayLike, what: str, dims: tuple[str, str]) -> NDArray[np.float64]:
+def _as_matrix(values: ArrayLike, name: str, dims: tuple[str, str]) -> NDArray[np.float64]:
     try:
         matrix = as_numbers(values, np.float64)
     except (TypeError, ValueError) as error:
-        raise ArrayError(f"{what} must be numbers: {error}") from error
+        raise ArrayError(f"{name} must be numbers: {error}") from error
     if matrix.ndim != 2:
-        raise ArrayError(f"{what} must have two dimensions ({', '.join(dims)}), not shape {matrix.shape}")
+        raise ArrayError(f"{name} must have two dimensions ({', '.join(dims)}), got shape {matrix.shape}")
     return matrix
 
 

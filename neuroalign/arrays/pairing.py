@@ -1,4 +1,4 @@
-"""Pairs of latents and responses, aligned by stimulus id."""
+"""Alignment of latents and responses by stimulus id."""
 
 from typing import Literal
 
@@ -15,28 +15,30 @@ def align(
 ) -> tuple[xr.DataArray, xr.DataArray]:
     """Pair latents and responses by stimulus id, in sorted order of the ids.
 
-    Sorting makes every later number independent of the order in which either array came.
-    Latents of stimuli that were not recorded are dropped: models see training stimuli too.
+    Sorting makes every result independent of the order of stimuli in the arrays. Latents of stimuli that were not
+    recorded, such as training stimuli, are dropped.
 
     Parameters
     ----------
-    model_latents : latents
-    neural_responses : responses
+    model_latents : xarray.DataArray
+        Latents; see :func:`neuroalign.arrays.latents`.
+    neural_responses : xarray.DataArray
+        Responses; see :func:`neuroalign.arrays.responses`.
     join : {"exact", "intersection"}
-        "exact" requires latents for every recorded stimulus; "intersection" keeps the shared ones.
+        "exact" requires latents for every recorded stimulus; "intersection" keeps the shared stimuli.
 
     Returns
     -------
     latents, responses
-        With identical stimulus coordinates.
+        Arrays with identical stimulus coordinates.
 
     Raises
     ------
     StimulusMismatchError
-        Naming recorded stimuli that have no latents, or if nothing is shared.
+        If a recorded stimulus has no latents, or no stimulus is shared.
     """
     if join not in ("exact", "intersection"):
-        raise ArrayError(f"join must be 'exact' or 'intersection', not {join!r}")
+        raise ArrayError(f"join must be 'exact' or 'intersection', got {join!r}")
     recorded = np.sort(neural_responses["stimulus"].values.astype(str))
     available = np.sort(model_latents["stimulus"].values.astype(str))
     shared = np.intersect1d(recorded, available)

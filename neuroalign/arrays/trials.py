@@ -14,16 +14,18 @@ def average_trials(array: xr.DataArray) -> xr.DataArray:
 
     Parameters
     ----------
-    array : recording, dimensions presentation, neuroid[, one time_bin]
+    array : xarray.DataArray
+        Recording with dimensions presentation, neuroid and at most one time bin.
 
     Returns
     -------
-    responses of shape (n_stimuli, n_neuroids), float64, stimuli in sorted order.
+    xarray.DataArray of float64, shape (n_stimuli, n_neuroids)
+        Responses, stimuli in sorted order.
 
     Raises
     ------
     ArrayError
-        If there are several time bins, or a neuron lacks every trial of some stimulus.
+        If there are several time bins, or a neuron has no trial of some stimulus.
     """
     means, counts, stimuli = trial_means(array)
     if (counts == 0).any():
@@ -46,24 +48,25 @@ def average_trials(array: xr.DataArray) -> xr.DataArray:
 def trial_means(
     array: xr.DataArray,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.str_]]:
-    """Average and count the trials of each stimulus and neuroid, complete or not.
+    """Average and count the trials of each stimulus and neuroid, some of which may be missing.
 
     Parameters
     ----------
-    array : recording, dimensions presentation, neuroid[, one time_bin]
+    array : xarray.DataArray
+        Recording with dimensions presentation, neuroid and at most one time bin.
 
     Returns
     -------
     means : array of shape (n_stimuli, n_neuroids), float64
-        NaN where there was no trial.
+        NaN for missing trials.
     counts : array of shape (n_stimuli, n_neuroids), int64
-        The number of trials.
+        Number of trials.
     stimuli : array of str, shape (n_stimuli,)
-        The stimulus ids in sorted order.
+        Stimulus ids in sorted order.
     """
     array = _single_time_bin(array)
     codes, stimuli = pd.factorize(array["stimulus_id"].values.astype(str), sort=True)
-    # Summed in the order of the repetitions, the means have the same bits however presentations come.
+    # Sums in the order of the repetitions have the same bits for any order of the presentations.
     order = np.lexsort((array["repetition"].values, codes))
     codes, values = codes[order], array.values[order].astype(np.float64)
     present = np.isfinite(values)
@@ -80,12 +83,13 @@ def trial_cube(array: xr.DataArray) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    array : recording
+    array : xarray.DataArray
+        Recording with at most one time bin.
 
     Returns
     -------
     array of shape (n_stimuli, max_repetitions, n_neuroids), float64
-        Stimuli in sorted order, as in :func:`average_trials`; NaN where there was no trial.
+        Stimuli in sorted order, as in :func:`average_trials`; NaN for missing trials.
     """
     array = _single_time_bin(array)
     stimulus_id = array["stimulus_id"].values.astype(str)

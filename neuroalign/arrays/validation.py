@@ -11,12 +11,12 @@ from neuroalign.errors import ArrayError, count_noun, name_some
 
 
 def validate_recording(array: xr.DataArray) -> xr.DataArray:
-    """Return `array` if it is a well-formed recording.
+    """Check that an array is a well-formed recording, and return it.
 
     Raises
     ------
     ArrayError
-        Naming the dimensions or ids at fault.
+        If dimensions or ids are wrong; the message names them.
     """
     _expect_dims(array, "a recording", ("presentation", "neuroid"), optional=("time_bin",))
     for name, dim in (
@@ -41,12 +41,12 @@ def validate_recording(array: xr.DataArray) -> xr.DataArray:
 
 
 def validate_responses(array: xr.DataArray) -> xr.DataArray:
-    """Return `array` if it is well-formed responses: finite, unique ids, every neuron varies.
+    """Check that responses are finite with unique ids and that every neuron varies, and return them.
 
     Raises
     ------
     ArrayError
-        Naming the dimensions or ids at fault.
+        If dimensions, ids or values are wrong; the message names them.
     """
     _expect_dims(array, "responses", ("stimulus", "neuroid"))
     _expect_ids(array, ("stimulus", "neuroid"))
@@ -62,12 +62,12 @@ def validate_responses(array: xr.DataArray) -> xr.DataArray:
 
 
 def validate_latents(array: xr.DataArray) -> xr.DataArray:
-    """Return `array` if it is well-formed latents: finite, unique ids, `informative` marked.
+    """Check that latents are finite with unique ids and the coordinate `informative`, and return them.
 
     Raises
     ------
     ArrayError
-        Naming the dimensions or ids at fault.
+        If dimensions, ids or values are wrong; the message names them.
     """
     _expect_dims(array, "latents", ("stimulus", "unit"))
     _expect_ids(array, ("stimulus", "unit"))
@@ -78,12 +78,12 @@ def validate_latents(array: xr.DataArray) -> xr.DataArray:
 
 
 def _expect_dims(
-    array: xr.DataArray, what: str, dims: tuple[str, ...], optional: tuple[str, ...] = ()
+    array: xr.DataArray, kind: str, dims: tuple[str, ...], optional: tuple[str, ...] = ()
 ) -> None:
     if not isinstance(array, xr.DataArray):
-        raise ArrayError(f"{what} must be an xarray.DataArray, not {type(array).__name__}")
+        raise ArrayError(f"{kind} must be an xarray.DataArray, got {type(array).__name__}")
     if array.dims[: len(dims)] != dims or array.dims[len(dims) :] not in ((), optional):
-        raise ArrayError(f"{what} must have dimensions {dims}, not {array.dims}")
+        raise ArrayError(f"{kind} must have dimensions {dims}, got {array.dims}")
 
 
 def _expect_ids(array: xr.DataArray, dims: tuple[str, ...]) -> None:
@@ -93,10 +93,10 @@ def _expect_ids(array: xr.DataArray, dims: tuple[str, ...]) -> None:
         _expect_unique(array[dim].values, f"{dim} ids")
 
 
-def _expect_unique(ids: NDArray[Any], what: str) -> None:
+def _expect_unique(ids: NDArray[Any], name: str) -> None:
     repeated = pd.Index(ids)[pd.Index(ids).duplicated()].unique()
     if len(repeated):
-        raise ArrayError(f"{what} must be unique; repeated: {name_some(repeated)}")
+        raise ArrayError(f"{name} must be unique; repeated: {name_some(repeated)}")
 
 
 def _expect_finite(array: xr.DataArray, rows: str, columns: str) -> None:
@@ -114,7 +114,7 @@ def _expect_not_infinite(
     array: xr.DataArray, rows: str, row_ids: NDArray[Any], column_ids: NDArray[Any]
 ) -> None:
     if not np.issubdtype(array.dtype, np.number):
-        raise ArrayError(f"a recording must hold numbers, not {array.dtype}")
+        raise ArrayError(f"a recording must hold numbers, got {array.dtype}")
     infinite = np.isinf(array.values)
     if infinite.any():
         by_neuroid = infinite.any(axis=tuple(axis for axis in range(infinite.ndim) if axis != 1))

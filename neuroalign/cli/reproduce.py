@@ -1,5 +1,7 @@
 """The command ``neuroalign reproduce``."""
 
+import shutil
+import textwrap
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,8 +24,8 @@ Examples:
 """
 )
 @click.argument("study")
-@click.option("--dataset", metavar="NAME", help="By default the study's own.")
-@click.option("--grid", default="", metavar="NAME", help="A size of the study; by default its first: small.")
+@click.option("--dataset", metavar="NAME", help="Dataset; by default the one that the study names.")
+@click.option("--grid", default="", metavar="NAME", help="Size of the study; by default its first size.")
 @click.option(
     "--output",
     "-o",
@@ -32,25 +34,25 @@ Examples:
     default=Path("study"),
     show_default=True,
     metavar="DIR",
-    help="For the report and its figures.",
+    help="Folder for the report and its figures.",
 )
 @click.option(
     "--jobs",
     default=1,
     show_default=True,
     metavar="N",
-    help="Instances at once; on a Dask cluster as many as its workers do.",
+    help="Number of instances at once; a Dask cluster runs as many as it has workers.",
 )
 @click.option(
     "--backend",
     type=click.Choice(["dask", "ray"]),
-    help="Let a cluster do the jobs. Its workers must see the same NEUROALIGN_HOME.",
+    help="Run the jobs on a cluster. Its workers must share the folder NEUROALIGN_HOME.",
 )
-@click.option("--address", default="", metavar="ADDRESS", help="Of the cluster's scheduler.")
+@click.option("--address", default="", metavar="ADDRESS", help="Address of the scheduler of the cluster.")
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="List the steps, and about how long each takes by what was measured before.",
+    help="List the steps with their estimated durations, without running them.",
 )
 def reproduce(
     study: str,
@@ -62,10 +64,10 @@ def reproduce(
     address: str,
     dry_run: bool,
 ) -> int:
-    """Run the STUDY, by name or as a TOML file, and write its report.
+    """Run STUDY, the name of a study or a TOML file, and write its report.
 
-    Whatever is finished is not done again: a run that was stopped goes on where it was. What cannot be done is named
-    with the reason, and loses nothing else.
+    Finished steps are not repeated, so a run that was stopped continues where it stopped. A step that cannot be done is
+    listed with its reason, and the other steps run all the same.
     """
     from neuroalign.studies.cluster import cluster
     from neuroalign.studies.run import plan_study, run_study
@@ -73,28 +75,39 @@ def reproduce(
     if address and backend is None:
         raise UsageError("--address needs --backend dask or --backend ray")
     if backend is not None and not address:
-        raise UsageError(f"--backend {backend} needs --address, that of a cluster that is running")
+        raise UsageError(f"--backend {backend} needs --address, the address of a running cluster")
     run = plan_study(
         study, dataset=dataset, grid=grid, folder=folder, n_jobs=jobs, on_cluster=backend is not None
     )
     if dry_run:
-        seconds = run.seconds()
-        for name, each in seconds.items():
-            if isinstance(each, str):
-                click.echo(f"{'–':>9}  {name}: left out ({each})")
+        durations = run.seconds()
+        for step, duration in durations.items():
+            if isinstance(duration, str):
+                click.echo(_wrap(f"{'–':>9}  {step}: left out ({duration})", indent=13))
             else:
-                click.echo(f"{_duration(each):>9}  {name}")
-        total = sum(each for each in seconds.values() if not isinstance(each, str))
-        click.echo(f"{_duration(total):>9}  in all")
+                click.echo(f"{_duration(duration):>9}  {step}")
+        total = sum(duration for duration in durations.values() if not isinstance(duration, str))
+        click.echo(f"{_duration(total):>9}  in total")
         return 0
     with nullcontext() if backend is None else cluster(backend, address, run.dataset):
-        outcomes = run_study(run, tell=lambda line: click.echo(line, err=True))
+        outcomes = run_study(run, tell=lambda line: click.echo(_wrap(line, indent=2), err=True))
     report = outcomes["report"]
     if report.state != "done":
-        click.echo(f"neuroalign: no report: {report.reason}", err=True)
+        click.echo(f"neuroalign: the report is missing: {report.reason}", err=True)
         return 1
     click.echo(report.value)
-    return 1 if any(each.state == "failed" for each in outcomes.values()) else 0
+    return 1 if any(outcome.state == "failed" for outcome in outcomes.values()) else 0
+
+
+def _wrap(line: str, indent: int) -> str:
+    """Wrap a line to the width of the terminal, 80 columns by default, with an indent after the first row."""
+    return textwrap.fill(
+        line,
+        max(shutil.get_terminal_size().columns, 40),
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _duration(seconds: float) -> str:

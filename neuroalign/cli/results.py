@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-# Of records that are listed one by one.
+# Number of records that are listed one by one.
 _SHOWN = 20
 
 
 @click.group()
 def results() -> None:
-    """Take in scores of other laboratories, and write yours for them."""
+    """Import scores of other laboratories, and export yours."""
 
 
 @results.command(
@@ -24,12 +24,16 @@ Examples:
 """,
 )
 @click.argument("source", metavar="FOLDER|FILE", type=click.Path(path_type=Path))
-@click.option("--replace", is_flag=True, help="Where one of yours has other content, take theirs.")
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Replace your record where an imported one has the same key and other content.",
+)
 def import_command(source: Path, replace: bool) -> int:
-    """Merge the scores in FOLDER, in a ZIP archive of one, or of one record (.json) into yours.
+    """Merge the scores in FOLDER, in a ZIP archive of a folder, or in one record (.json) into yours.
 
-    Every record is checked before it is taken in, whole or not at all. Where one of yours has the
-    same key and other content, yours is kept.
+    Every record is checked, and then imported whole or not at all. Where one of your records has the same key and
+    other content, yours is kept.
     """
     from neuroalign.results.exchange.importing import import_results
 
@@ -39,7 +43,7 @@ def import_command(source: Path, replace: bool) -> int:
     _list(f"conflict, {kept}", report.conflicts)
     total = len(report.imported) + len(report.duplicates) + len(report.conflicts) + len(report.refused)
     if not total:
-        click.echo(f"neuroalign: there is no record in {source}", err=True)
+        click.echo(f"neuroalign: {source} has no records (.json)", err=True)
         return 1
     click.echo(
         f"{len(report.imported):,} imported, {len(report.duplicates):,} here already, "
@@ -60,9 +64,9 @@ Examples:
 """,
 )
 @click.argument("target", metavar="FOLDER|FILE", type=click.Path(path_type=Path))
-@click.option("--dataset", metavar="NAME", help="Of this dataset only.")
+@click.option("--dataset", metavar="NAME", help="Export the scores on this dataset only.")
 def export(target: Path, dataset: str | None) -> int:
-    """Write scores to a new FOLDER that results import takes, or to one table (.csv, .parquet)."""
+    """Write scores to a new FOLDER, which "results import" reads, or to one table (.csv, .parquet)."""
     from neuroalign.results.exchange.exporting import export_results
 
     n = export_results(target, dataset=dataset)
@@ -70,9 +74,9 @@ def export(target: Path, dataset: str | None) -> int:
     return 0
 
 
-def _list(what: str, entries: Mapping[str, str]) -> None:
+def _list(outcome: str, entries: Mapping[str, str]) -> None:
     for name, reason in list(entries.items())[:_SHOWN]:
         shown = name if name.isprintable() else ascii(name)
-        click.echo(f"neuroalign: {what}: {shown}: {' '.join(reason.split())}", err=True)
+        click.echo(f"neuroalign: {outcome}: {shown}: {' '.join(reason.split())}", err=True)
     if len(entries) > _SHOWN:
-        click.echo(f"neuroalign: {what}: and {len(entries) - _SHOWN:,} more", err=True)
+        click.echo(f"neuroalign: {outcome}: and {len(entries) - _SHOWN:,} more", err=True)

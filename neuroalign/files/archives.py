@@ -1,4 +1,4 @@
-"""ZIP archives, which are never trusted: every member is judged before any is unpacked."""
+"""Safe unpacking of ZIP archives: all members are checked before the first is unpacked."""
 
 import stat
 import zipfile
@@ -15,7 +15,7 @@ MAX_MEMBER_BYTES = 1 << 30
 MAX_TOTAL_BYTES = 32 << 30
 
 #: A member that grows more than this many times when unpacked is refused. Rasters of sparse spikes grow
-#: some 200 times; deflate can reach 1,032. Small files, such as blank images, may grow as they like.
+#: some 200 times; deflate can reach 1,032. Small files, such as blank images, may grow more.
 MAX_RATIO = 500
 RATIO_COUNTS_FROM = 1 << 20
 
@@ -24,7 +24,7 @@ _ENCRYPTED = 0x1
 
 @contextmanager
 def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Open a ZIP archive after judging all of its members.
+    """Open a ZIP archive after a check of all of its members.
 
     Parameters
     ----------
@@ -41,19 +41,19 @@ def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            judge_members(archive, path)
+            check_members(archive, path)
             yield archive
     except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
         raise ArchiveError(f"cannot read the archive {path}: {error}") from error
 
 
-def judge_members(archive: zipfile.ZipFile, path: Path) -> None:
+def check_members(archive: zipfile.ZipFile, path: Path) -> None:
     """Refuse an archive if any member could do harm when unpacked.
 
     Raises
     ------
     ArchiveError
-        Naming the first such member and what is wrong with it.
+        If a member could do harm; the message names the member and its fault.
     """
     members = archive.infolist()
     if len(members) > MAX_MEMBERS:
@@ -83,7 +83,7 @@ def judge_members(archive: zipfile.ZipFile, path: Path) -> None:
 
 
 def visible_files(archive: zipfile.ZipFile, suffixes: tuple[str, ...]) -> list[zipfile.ZipInfo]:
-    """Return the files whose name ends in one of `suffixes`, without hidden ones, sorted by name."""
+    """Return the visible files with a name that ends in one of `suffixes`, sorted by name."""
     return sorted(
         (
             member
@@ -97,7 +97,7 @@ def visible_files(archive: zipfile.ZipFile, suffixes: tuple[str, ...]) -> list[z
 
 
 def is_hidden(name: PurePosixPath) -> bool:
-    """Whether a relative name is hidden, or one of the companion files that macOS adds."""
+    """Whether a relative name is hidden or belongs to the extra files of macOS."""
     return any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
 
 
@@ -108,19 +108,19 @@ def unpack_files(path: Path, folder: Path, suffixes: tuple[str, ...]) -> dict[st
     ----------
     path : Path
     folder : Path
-        An existing, empty folder. The files get numbers as names there, never those of the archive.
+        An existing, empty folder. The files are named by numbers, never by their names in the archive.
     suffixes : tuple of str
-        Name endings, lower case, with their dot; all else is left in the archive.
+        Name endings in lower case with their dot; files with other endings are not unpacked.
 
     Returns
     -------
     dict of str to Path
-        The name of each member, and where it lies.
+        Name of each member, and path of the unpacked file.
 
     Raises
     ------
     ArchiveError
-        Before anything is unpacked if a member could do harm; later if a member is damaged.
+        If a member could do harm, before the first is unpacked; or if a member is damaged.
     """
     unpacked: dict[str, Path] = {}
     with open_archive(path) as archive:
@@ -138,7 +138,7 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     Raises
     ------
     ArchiveError
-        If the member is damaged or is not of the size that the archive states.
+        If the member is damaged, or its size differs from the size in the archive.
     """
     try:
         with archive.open(member) as opened:
@@ -153,8 +153,8 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 
 def _fault(member: zipfile.ZipInfo) -> str | None:
-    """Say what is wrong with one member; None if nothing is."""
-    return next((fault for judge in _JUDGES if (fault := judge(member)) is not None), None)
+    """Return the fault of one member, or None."""
+    return next((fault for check in _CHECKS if (fault := check(member)) is not None), None)
 
 
 def _bad_name(member: zipfile.ZipInfo) -> str | None:
@@ -190,4 +190,4 @@ def _bad_size(member: zipfile.ZipInfo) -> str | None:
     return None
 
 
-_JUDGES: tuple[Callable[[zipfile.ZipInfo], str | None], ...] = (_bad_name, _bad_kind, _bad_size)
+_CHECKS: tuple[Callable[[zipfile.ZipInfo], str | None], ...] = (_bad_name, _bad_kind, _bad_size)

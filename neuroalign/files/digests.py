@@ -1,4 +1,4 @@
-"""Digests of content: what makes two inputs the same, whatever they are called."""
+"""Digests of contents, which identify inputs independently of their names."""
 
 import hashlib
 import json
@@ -12,19 +12,19 @@ def digest(*parts: Any) -> str:
 
     Parameters
     ----------
-    *parts : array, str, bytes, or anything that JSON can hold
+    *parts : array, str, bytes, or values that JSON can represent
 
     Returns
     -------
     str
-        SHA-256, 64 hexadecimal digits. Arrays count with shape and dtype; dictionaries do not
-        depend on the order of their keys.
+        SHA-256, 64 hexadecimal digits. The digest of an array includes shape and dtype; the digest of a
+        dictionary does not depend on the order of its keys.
     """
     sha = hashlib.sha256()
     for part in parts:
         if isinstance(part, np.ndarray):
             if part.dtype.kind in "OU":
-                part = [str(each) for each in part.ravel()]
+                part = [str(entry) for entry in part.ravel()]
             else:
                 little = np.ascontiguousarray(part.astype(part.dtype.newbyteorder("<"), copy=False))
                 sha.update(f"array:{little.dtype.str}:{little.shape}:".encode())

@@ -1,4 +1,4 @@
-"""The one folder in which neuroalign keeps datasets, latents, trained models and results."""
+"""The folder of datasets, latents, trained models and results, and safe writing of files."""
 
 import os
 import uuid
@@ -10,7 +10,7 @@ TEMPORARY_PREFIX = ".unfinished-"
 
 
 def home() -> Path:
-    """Return the folder named by the environment variable NEUROALIGN_HOME, else the platform's data folder."""
+    """Return the folder in the environment variable NEUROALIGN_HOME, else the data folder of the platform."""
     named = os.environ.get("NEUROALIGN_HOME")
     if named:
         return Path(named).expanduser()
@@ -21,13 +21,13 @@ def home() -> Path:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`, and rename it to `path` only if the block succeeds.
+    """Yield a temporary path beside `path`, and rename it to `path` only if the block succeeds.
 
-    Readers see the old file or the whole new one; a killed process leaves only a file whose name
-    starts with :data:`TEMPORARY_PREFIX`, which nothing reads.
+    Readers see either the old file or the complete new file. A killed process leaves only a file with a name that
+    starts with :data:`TEMPORARY_PREFIX`, which neuroalign never reads.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not mkstemp: it would leave the file readable by nobody else, whatever the umask.
+    # Not mkstemp, which ignores the umask and makes files that only their owner can read.
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}{path.suffix}")
     try:
         yield temporary

@@ -1,4 +1,4 @@
-"""Reading netCDF-4 files that may be damaged."""
+"""Readers of netCDF-4 files that may be damaged."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,21 +17,21 @@ def read_netcdf(path: Path) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        In memory; the file is closed.
+        Dataset in memory; the file is closed.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If it cannot be read, whatever is wrong with it.
+        If the file cannot be read for any other reason.
     """
     with open_netcdf(path) as opened, _damage():
         return opened.load()
 
 
 def read_arrays(path: Path) -> xr.Dataset:
-    """Read numbers and texts of a netCDF-4 file of xarray's, without attributes, many times faster than xarray does.
+    """Read numbers and texts of a netCDF-4 file that xarray wrote, many times faster than xarray, without attributes.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def read_arrays(path: Path) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        In memory; the file is closed. Truth values are integers.
+        Dataset in memory; the file is closed. Booleans become integers.
 
     Raises
     ------
@@ -51,17 +51,17 @@ def read_arrays(path: Path) -> xr.Dataset:
 
     with _damage(), h5py.File(path) as file:
         variables = {}
-        for name, of in file.items():
-            # A dimension without labels is no variable.
-            if of.attrs.get("NAME", b"").startswith(b"This is a netCDF dimension"):
+        for name, stored in file.items():
+            # A dimension without labels is not a variable.
+            if stored.attrs.get("NAME", b"").startswith(b"This is a netCDF dimension"):
                 continue
-            dimensions = [labels[0].name[1:] if len(labels) else name for labels in of.dims]
-            variables[name] = (dimensions, of.asstr()[()] if of.dtype.kind == "O" else of[()])
+            dimensions = [labels[0].name[1:] if len(labels) else name for labels in stored.dims]
+            variables[name] = (dimensions, stored.asstr()[()] if stored.dtype.kind == "O" else stored[()])
         return xr.Dataset(variables)
 
 
 def open_netcdf(path: Path) -> xr.Dataset:
-    """Open a netCDF-4 file, whose values are read where they are used and then not kept.
+    """Open a netCDF-4 file, and read its values on each use without keeping them.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def open_netcdf(path: Path) -> xr.Dataset:
     import h5py
 
     with _damage():
-        # h5netcdf leaves a traceback on stderr for a file whose root HDF5 itself cannot read.
+        # h5netcdf leaves a traceback on stderr for a file with a root that HDF5 cannot read.
         with h5py.File(path) as file:
             list(file.items())
         return xr.open_dataset(path, engine="h5netcdf", cache=False, decode_timedelta=False)

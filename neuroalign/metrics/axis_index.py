@@ -27,7 +27,7 @@ class AxisIndex:
 
 
 def axis_index(native: float, turned: ArrayLike, *, perfect: float = 1.0) -> AxisIndex:
-    """Place a score between its level with turned tuning and a perfect score.
+    """Place a score on the scale from 0 for turned tuning to 1 for a perfect score.
 
     κ = (S(I) − S̄(Q)) / (S_perfect − S̄(Q)) for a score S of regenerated neurons, where I leaves their tuning as it is
     and Q turns it at random; p = (1 + #{S(Q) as good as S(I)}) / (1 + B).
@@ -70,7 +70,7 @@ def axis_index(native: float, turned: ArrayLike, *, perfect: float = 1.0) -> Axi
         return AxisIndex(nan, nan, float(native), nan, nan, int(scores.size))
     mean, sd = float(scores.mean()), float(scores.std(ddof=1))
     room = perfect - mean
-    # Scores that are perfect but for rounding leave no room for an index.
+    # The index is undefined where turned neurons score perfectly, up to rounding.
     if abs(room) < 1e-9:
         return AxisIndex(nan, nan, float(native), mean, sd, int(scores.size))
     sign = np.sign(room)
@@ -96,16 +96,16 @@ def is_special(index: float, error: float, p: float) -> bool:
     index : float
         κ.
     error : float
-        Standard error of κ over neurons; NaN where it is unknown, which shows nothing.
+        Standard error of κ over neurons; NaN where it is unknown; the axes are then not special.
     p : float
         p-value of :func:`axis_index`.
 
     Returns
     -------
     bool
-        Whether p ≤ .05 and the one-sided 95 % bound of κ over neurons, ``κ − 1.645·error``, exceeds .10. By κ > .10
-        and p alone, noise and tuning with weights of one sign are called special in up to half of the recordings of
-        low reliability; see the calibration in the documentation.
+        Whether p ≤ .05 and the one-sided 95 % bound of κ over neurons, ``κ − 1.645·error``, exceeds .10. The bound is
+        needed: by p and κ > .10 alone, up to half of the recordings of low reliability with noise or with weights of
+        one sign would be called special; see the calibration in the documentation.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Alignment as DCI completeness: on how few units do the weights of each neuron sit?"""
+"""Alignment as DCI completeness: concentration of the weights of each neuron on few units."""
 
 from dataclasses import dataclass
 from numbers import Integral
@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuroalign.arithmetic import divide
 from neuroalign.errors import ArrayError, UsageError
 from neuroalign.metrics.inputs import as_informative, as_matrix
 
@@ -17,15 +18,15 @@ class Completeness:
 
     #: C, the mean of 1 - H weighted by ρ, from 0 to 1; 0 if no neuron has weight.
     score: float
-    #: Unweighted mean of 1 - H over the neurons that have weight; NaN if none has.
+    #: Unweighted mean of 1 - H over the neurons that have weight; NaN if no neuron has weight.
     mean: float
     #: 1 - H of each neuron, (J,); NaN for neurons without weight.
     per_neuron: NDArray[np.float64]
     #: ρ(1 - H) of each neuron, (J,); they sum to the score.
     weighted: NDArray[np.float64]
-    #: exp(entropy in nats): the number of units that carry a neuron, whatever D, (J,); NaN without weight.
+    #: exp(entropy in nats), (J,): the number of units that carry a neuron, for any D; NaN without weight.
     effective_units: NDArray[np.float64]
-    #: How many neurons have no weight.
+    #: Number of neurons without weight.
     n_zero_neurons: int
     #: D, the base of the logarithm.
     n_units: int
@@ -37,7 +38,7 @@ def completeness(
     n_units: Literal["all", "informative"] | int = "all",
     informative: ArrayLike | None = None,
 ) -> Completeness:
-    """Measure how far the weights of each neuron sit on a single unit.
+    """Measure how strongly the weights of each neuron concentrate on a single unit.
 
     With R = ``|W|``, p_dj = R_dj / Σ_d R_dj and H_j = -Σ_d p_dj log_D p_dj, the score is
     C = Σ_j ρ_j (1 - H_j), where ρ_j is the neuron's share of all weight.
@@ -47,8 +48,8 @@ def completeness(
     weights : array of shape (D, J)
         Weight of each unit for each neuron, on standardised units; signs do not matter.
     n_units : {"all", "informative"} or int
-        Base of the logarithm. "all": D, dead units included, as the paper. "informative": those
-        marked. A number: a D that is common to several models.
+        Base of the logarithm. "all": D, including dead units, as in the paper. "informative": the number of informative
+        units. A number: a D that several models have in common.
     informative : array of bool, shape (D,), optional
         By default the units with any weight.
 
@@ -79,7 +80,7 @@ def completeness(
     """
     strength = np.abs(as_matrix(weights, "weights"))
     if not strength.size:
-        raise ArrayError(f"weights need one unit and one neuron at least, not shape {strength.shape}")
+        raise ArrayError(f"weights need one unit and one neuron at least, got shape {strength.shape}")
     mask = as_informative(informative, strength.max(axis=1) > 0)
     if n_units == "all":
         base = strength.shape[0]
@@ -88,11 +89,11 @@ def completeness(
     elif isinstance(n_units, Integral) and not isinstance(n_units, bool):
         base = int(n_units)
     else:
-        raise UsageError(f"n_units must be 'all', 'informative' or a number, not {n_units!r}")
+        raise UsageError(f"n_units must be 'all', 'informative' or a number, got {n_units!r}")
     used = int((strength > 0).sum(axis=0).max())
     if base < 2 and (used or n_units != "informative"):
         raise UsageError(
-            f"alignment needs two units at least, not {base}: one unit carries all that it predicts by definition"
+            f"alignment needs two units at least, got {base}: one unit carries all that it predicts by definition"
         )
     if used > base:
         raise UsageError(
@@ -100,7 +101,7 @@ def completeness(
         )
     total = strength.sum(axis=0)
     has_weight = total > 0
-    share = strength / np.where(has_weight, total, 1.0)
+    share = divide(strength, total, otherwise=0.0)
     entropy = -np.sum(share * np.log(np.where(share > 0, share, 1.0)), axis=0)
     per_neuron = np.where(has_weight, 1.0 - entropy / np.log(max(base, 2)), np.nan)
     largest = total.max()
@@ -119,21 +120,22 @@ def completeness(
 
 
 def completeness_at(score: float, n_units: int, common: int) -> float:
-    """Convert completeness from one base of the logarithm to another, as to a D that is common to several models.
+    """Convert completeness from one base of the logarithm to another, such as a D that several models have in common.
 
     Parameters
     ----------
     score : float
         C, where some neuron has weight; without any weight C is 0 at every base.
     n_units : int
-        D that it was computed with.
+        D of the score.
     common : int
-        The other D.
+        D to convert to.
 
     Returns
     -------
     float
-        ``1 - (1 - C) ln D / ln common``: the same as a new computation, because C is one less an entropy over ln D.
+        ``1 - (1 - C) ln D / ln common``: equal to the completeness of the same weights among `common` units,
+        because C is 1 minus an entropy divided by ln D.
         Negative if `common` is less than the number of units that carry a neuron.
 
     Raises
@@ -149,5 +151,5 @@ def completeness_at(score: float, n_units: int, common: int) -> float:
     0.823
     """
     if n_units < 2 or common < 2:
-        raise UsageError(f"alignment needs two units at least, not {min(n_units, common)}")
+        raise UsageError(f"alignment needs two units at least, got {min(n_units, common)}")
     return float(1.0 - (1.0 - score) * np.log(n_units) / np.log(common))

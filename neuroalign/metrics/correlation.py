@@ -1,4 +1,4 @@
-"""Correlations of every unit with every neuron, and what follows from them alone."""
+"""Correlations of units with neurons, and the correlation ratio."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuroalign.arithmetic import divide
 from neuroalign.errors import UsageError
 from neuroalign.metrics.inputs import as_excluded, as_informative, as_pair, constant_columns, standardise
 
@@ -18,15 +19,15 @@ class CorrelationRatio:
 
     #: The aggregated ratio; NaN if no neuron correlates with any unit.
     score: float
-    #: The same of (ratio - 1/D)/(1 - 1/D), which is 0 where all D units correlate alike and 1 where only one does;
-    #: noise still scores above 0, unlike in comparison with shuffled stimuli.
+    #: Aggregate of (ratio - 1/D)/(1 - 1/D), which is 0 where all D units correlate equally and 1 where only one unit
+    #: correlates. Noise still scores above 0; shuffled stimuli give the level of noise.
     chance_corrected: float
-    #: max_d r_dj / Σ_d r_dj of each neuron, (J,); NaN for a neuron without variance, or one that is compared
+    #: max_d r_dj / Σ_d r_dj of each neuron, (J,); NaN for neurons without variance and for neurons that are compared
     #: with a single unit.
     per_neuron: NDArray[np.float64]
-    #: Share of the informative units that are some neuron's best.
+    #: Share of the informative units that are the best unit of some neuron.
     unit_proportion: float
-    #: The best unit of each neuron, (J,); -1 where there is none.
+    #: The best unit of each neuron, (J,); -1 for neurons without a ratio.
     best_unit: NDArray[np.int64]
 
 
@@ -55,7 +56,7 @@ def correlation_ratio(
     aggregate: Aggregate = "unit_mean",
     exclude: ArrayLike | None = None,
 ) -> CorrelationRatio:
-    """Measure how far the best unit of each neuron stands out, and how many units are some neuron's best.
+    """Measure how much the best unit of each neuron stands out, and how many units are the best unit of some neuron.
 
     With r_dj = ``|Pearson(z_d, y_j)|`` over informative units d, the ratio of neuron j is max_d r_dj / Σ_d r_dj.
 
@@ -69,7 +70,7 @@ def correlation_ratio(
         "unit_mean": the mean over the neurons that share a best unit, then over those units. "unit_max":
         the largest of each unit's neurons, then the mean over units. "neuron_mean": the mean over neurons.
     exclude : array of int, shape (J,), optional
-        For each neuron the unit that it is not compared with, such as itself; -1 for none.
+        Unit that each neuron is not compared with, such as the neuron itself; -1 for no unit.
 
     Returns
     -------
@@ -95,11 +96,11 @@ def correlation_ratio(
     mask = as_informative(informative, ~constant_columns(units))
     if mask.sum() < 2:
         raise UsageError(
-            f"the correlation ratio needs two informative units at least, not {int(mask.sum())}: "
+            f"the correlation ratio needs two informative units at least, got {int(mask.sum())}: "
             "with one, it is 1 by definition"
         )
     if aggregate not in ("unit_mean", "unit_max", "neuron_mean"):
-        raise UsageError(f"aggregate must be 'unit_mean', 'unit_max' or 'neuron_mean', not {aggregate!r}")
+        raise UsageError(f"aggregate must be 'unit_mean', 'unit_max' or 'neuron_mean', got {aggregate!r}")
     excluded = as_excluded(exclude, units.shape[1], neurons.shape[1])
     strength = np.abs(correlations(units, neurons))
     strength[~mask] = 0.0
@@ -107,7 +108,7 @@ def correlation_ratio(
     total = strength.sum(axis=0)
     of_units = np.where(excluded >= 0, mask.sum() - mask[excluded], mask.sum())
     defined = (total > 0) & (of_units > 1)
-    per_neuron = np.where(defined, strength.max(axis=0) / np.where(defined, total, 1.0), np.nan)
+    per_neuron = divide(strength.max(axis=0), np.where(defined, total, 0.0), otherwise=np.nan)
     best_unit = np.where(defined, strength.argmax(axis=0), -1)
     equal = 1.0 / np.maximum(of_units, 2)
     return CorrelationRatio(
@@ -122,7 +123,7 @@ def correlation_ratio(
 def aggregate_ratios(
     ratios: NDArray[np.float64], best_unit: NDArray[np.int64], aggregate: Aggregate = "unit_mean"
 ) -> float:
-    """Make one number of the ratios of neurons.
+    """Aggregate the ratios of neurons into one number.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""DCI disentanglement: of how few factors does each unit speak?"""
+"""DCI disentanglement: concentration of the weights of each unit on few factors."""
 
 from dataclasses import dataclass
 
@@ -18,22 +18,23 @@ class Disentanglement:
     score: float
     #: 1 - H of each unit, (D,); NaN for units without weight.
     per_unit: NDArray[np.float64]
-    #: exp(entropy in nats): the number of factors that a unit speaks of, (D,); NaN without weight.
+    #: exp(entropy in nats): the number of factors that a unit encodes, (D,); NaN without weight.
     effective_factors: NDArray[np.float64]
-    #: How many units have no weight.
+    #: Number of units without weight.
     n_zero_units: int
 
 
 def disentanglement(weights: ArrayLike) -> Disentanglement:
-    """Measure how far the weights of each unit sit on a single factor.
+    """Measure how strongly the weights of each unit concentrate on a single factor.
 
-    It is :func:`completeness` with units and factors exchanged: with R = ``|W|``, p_dk = R_dk / Σ_k R_dk and
-    H_d = -Σ_k p_dk log_K p_dk, the score is Σ_d ρ_d (1 - H_d), where ρ_d is the unit's share of all weight.
+    Disentanglement is :func:`completeness` with units and factors exchanged. With R = ``|W|``,
+    p_dk = R_dk / Σ_k R_dk and H_d = -Σ_k p_dk log_K p_dk, the score is Σ_d ρ_d (1 - H_d), where ρ_d is the
+    unit's share of all weight.
 
     Parameters
     ----------
     weights : array of shape (D, K)
-        Weight of each of D units for each of K factors, as of :func:`lasso_cv`; signs do not matter.
+        Weight of each of D units for each of K factors, such as the weights of :func:`lasso_cv`; signs do not matter.
 
     Returns
     -------
@@ -57,7 +58,7 @@ def disentanglement(weights: ArrayLike) -> Disentanglement:
     """
     matrix = as_matrix(weights, "weights")
     if matrix.shape[1] < 2:
-        raise UsageError(f"disentanglement needs two factors at least, not {matrix.shape[1]}")
+        raise UsageError(f"disentanglement needs two factors at least, got {matrix.shape[1]}")
     exchanged = completeness(matrix.T)
     return Disentanglement(
         score=exchanged.score,

@@ -10,14 +10,15 @@ from neuroalign.masked import as_labels
 def fold_labels(
     n_stimuli: int, n_folds: int, *, seed: int = 0, groups: ArrayLike | None = None
 ) -> NDArray[np.int64]:
-    """Assign each stimulus to a fold: a seeded permutation, fold sizes (in groups) differing by one at most.
+    """Assign each stimulus to a fold by a seeded permutation; sizes of folds, in groups, differ by at most one.
 
     Parameters
     ----------
     n_stimuli : int
     n_folds : int
-        From 2 to the number of stimuli (or groups).
+        Number of folds, from 2 to the number of stimuli (or groups).
     seed : int
+        Seed of the permutation, not negative.
     groups : array of shape (n_stimuli,), optional
         Stimuli of one group, such as variants of one image, share a fold.
 
@@ -29,28 +30,28 @@ def fold_labels(
     Raises
     ------
     UsageError
-        If there are fewer stimuli or groups than folds. The number of folds is never lowered silently.
+        If there are fewer stimuli or groups than folds. The number of folds is never reduced automatically.
     """
     if groups is None:
         members = np.arange(n_stimuli)
     else:
         labels = as_labels(groups, "groups")
         if labels.shape != (n_stimuli,):
-            raise UsageError(f"groups must have shape ({n_stimuli},), not {labels.shape}")
+            raise UsageError(f"groups must have shape ({n_stimuli},), got {labels.shape}")
         members = np.unique(labels, return_inverse=True)[1]
     if seed < 0:
-        raise UsageError(f"seed must not be negative, not {seed}")
+        raise UsageError(f"seed must not be negative, got {seed}")
     n_groups = int(members.max(initial=-1)) + 1
     if not 2 <= n_folds <= n_groups:
-        what, remedy = "stimuli", f"choose n_folds={n_groups} or fewer"
+        kind, remedy = "stimuli", f"choose n_folds={n_groups} or fewer"
         if n_groups < n_stimuli:
-            what, remedy = "groups of stimuli", f"variants of one original form one group: {remedy}"
+            kind, remedy = "groups of stimuli", f"variants of one original form one group: {remedy}"
         if n_groups < 2:
             remedy = "at least two groups of stimuli are needed"
         if n_folds < 2:
             remedy = "choose 2 or more"
         raise UsageError(
-            f"n_folds must be from 2 to the number of {what}, {n_groups}, not {n_folds}; {remedy}"
+            f"n_folds must be from 2 to the number of {kind}, {n_groups}, got {n_folds}; {remedy}"
         )
     of_group = np.empty(n_groups, dtype=np.int64)
     of_group[np.random.default_rng(seed).permutation(n_groups)] = np.arange(n_groups) % n_folds

@@ -1,4 +1,4 @@
-"""What every metric expects of its arrays."""
+"""Checks and standardisation of the arrays that metrics take."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def as_matrix(values: ArrayLike, name: str) -> NDArray[np.float64]:
     """
     matrix = as_numbers(values, np.float64)
     if matrix.ndim != 2:
-        raise ArrayError(f"{name} must have two dimensions, not shape {matrix.shape}")
+        raise ArrayError(f"{name} must have two dimensions, got shape {matrix.shape}")
     finite = np.isfinite(matrix)
     if not finite.all():
         row, column = np.argwhere(~finite)[0]
@@ -37,16 +37,16 @@ def as_pair(Z: ArrayLike, Y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np
     """
     units, neurons = as_matrix(Z, "Z"), as_matrix(Y, "Y")
     if len(units) != len(neurons):
-        raise ArrayError(f"Z and Y must have the same stimuli in rows: {len(units)} and {len(neurons)}")
+        raise ArrayError(f"Z and Y must have the same stimuli in rows, got {len(units)} and {len(neurons)}")
     if len(units) < 2 or not units.shape[1] or not neurons.shape[1]:
         raise ArrayError(
-            f"Z and Y need two stimuli, one unit and one neuron at least: {units.shape} and {neurons.shape}"
+            f"Z and Y need two stimuli, one unit and one neuron at least, got {units.shape} and {neurons.shape}"
         )
     return units, neurons
 
 
 def as_excluded(exclude: ArrayLike | None, n_units: int, n_neurons: int) -> NDArray[np.int64]:
-    """Return for each neuron the unit that it may not be compared with; -1 for none.
+    """Return the unit that each neuron may not be compared with; -1 for no unit.
 
     Raises
     ------
@@ -57,16 +57,16 @@ def as_excluded(exclude: ArrayLike | None, n_units: int, n_neurons: int) -> NDAr
         return np.full(n_neurons, -1, dtype=np.int64)
     excluded = as_labels(exclude, "exclude")
     if excluded.shape != (n_neurons,) or excluded.dtype.kind not in "iu":
-        raise ArrayError(f"exclude must be integers of shape ({n_neurons},), not {excluded.shape}")
+        raise ArrayError(f"exclude must be integers of shape ({n_neurons},), got {excluded.shape}")
     if excluded.size and (excluded.min() < -1 or excluded.max() >= n_units):
         raise ArrayError(
-            f"exclude must be from -1 to {n_units - 1}, not {excluded.min()} to {excluded.max()}"
+            f"exclude must be from -1 to {n_units - 1}, got {excluded.min()} to {excluded.max()}"
         )
     return excluded.astype(np.int64)
 
 
 def as_informative(informative: ArrayLike | None, varies: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which units count: those marked, or by default those that vary.
+    """Return a mask of the informative units: the given mask, or by default the units that vary.
 
     Raises
     ------
@@ -78,20 +78,20 @@ def as_informative(informative: ArrayLike | None, varies: NDArray[np.bool_]) -> 
     mask = as_labels(informative, "informative")
     if mask.dtype != bool or mask.shape != varies.shape:
         raise ArrayError(
-            f"informative must be booleans of shape {varies.shape}, not {mask.dtype} {mask.shape}"
+            f"informative must be booleans of shape {varies.shape}, got {mask.dtype} {mask.shape}"
         )
     return mask
 
 
 def constant_columns(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which columns have no variance beyond rounding, shape (n_columns,)."""
+    """Return a mask of the columns without variance beyond rounding, shape (n_columns,)."""
     if not len(values):
         return np.ones(values.shape[1], dtype=bool)
     return no_variance(values.min(axis=0), values.max(axis=0))
 
 
 def no_variance(smallest: NDArray[Any], largest: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return where the smallest and the largest of some values differ by rounding only."""
+    """Return a mask of the entries where minimum and maximum differ by rounding only."""
     magnitude = np.maximum(np.abs(smallest), np.abs(largest))
     return largest - smallest <= 8 * np.finfo(np.float64).eps * magnitude
 

@@ -14,9 +14,9 @@ from neuroalign.metrics.inputs import as_excluded
 class OneToOne:
     """Result of :func:`match_one_to_one`."""
 
-    #: 0 to D - 1, (D,).
+    #: Indices of the units, 0 to D - 1, (D,).
     unit: NDArray[np.int64]
-    #: The neuron of each unit, all different, (D,).
+    #: Neuron matched with each unit, all different, (D,).
     neuron: NDArray[np.int64]
     #: Pearson's r of each pair, signed, (D,).
     correlation: NDArray[np.float64]
@@ -25,17 +25,17 @@ class OneToOne:
 def match_one_to_one(
     Z: ArrayLike, Y: ArrayLike, *, absolute: bool = False, exclude: ArrayLike | None = None
 ) -> OneToOne:
-    """Give each unit a neuron of its own, so that the sum of their correlations is largest.
+    """Match each unit with a different neuron so that the sum of the correlations is largest.
 
     Parameters
     ----------
     Z : array of shape (N, D)
     Y : array of shape (N, J)
-        J ≥ D.
+        Responses of at least as many neurons as units, J ≥ D.
     absolute : bool
-        Whether a negative correlation is as good as a positive one.
+        Whether the absolute correlations are maximised, so that a negative correlation counts like a positive one.
     exclude : array of int, shape (J,), optional
-        For each neuron the unit that it is not given to, such as itself; -1 for none.
+        Unit that each neuron is not matched with, such as the neuron itself; -1 for no unit.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Random linear mixtures of neurons: the same information on other axes."""
+"""Random linear mixtures of neurons, which carry the same information on other axes."""
 
 from typing import Literal
 
@@ -17,7 +17,7 @@ def recombine(Y: ArrayLike, *, kind: Kind = "abs_gaussian", seed: int = 0) -> ND
     Parameters
     ----------
     Y : array of shape (N, J)
-        Standardised first, each neuron over stimuli.
+        Responses; the function standardises each neuron over stimuli.
     kind, seed
         See :func:`mixing_matrix`.
 
@@ -41,14 +41,14 @@ def recombine(Y: ArrayLike, *, kind: Kind = "abs_gaussian", seed: int = 0) -> ND
 
 
 def mixing_matrix(n_neurons: int, *, kind: Kind = "abs_gaussian", seed: int = 0) -> NDArray[np.float64]:
-    """Draw the weight of each neuron in each of as many mixtures.
+    """Draw a square matrix of random weights, one mixture of neurons in each column.
 
     Parameters
     ----------
     n_neurons : int
     kind : {"abs_gaussian", "orthogonal"}
-        "abs_gaussian": weights ``|N(0, 1)|``, those of a mixture summing to 1. They are all positive, so that
-        even mixtures of independent neurons correlate at 2/π. "orthogonal": a rotation drawn from the
+        "abs_gaussian": weights ``|N(0, 1)|``, scaled so that the weights of a mixture sum to 1. All weights are
+        positive, so that even mixtures of independent neurons correlate at 2/π. "orthogonal": a rotation drawn from the
         Haar measure, which keeps the spectrum of the covariance.
     seed : int
 
@@ -75,4 +75,4 @@ def mixing_matrix(n_neurons: int, *, kind: Kind = "abs_gaussian", seed: int = 0)
         from scipy.stats import ortho_group
 
         return ortho_group.rvs(n_neurons, random_state=rng) if n_neurons > 1 else np.eye(1)
-    raise UsageError(f"kind must be 'abs_gaussian' or 'orthogonal', not {kind!r}")
+    raise UsageError(f"kind must be 'abs_gaussian' or 'orthogonal', got {kind!r}")

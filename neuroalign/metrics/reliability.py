@@ -1,10 +1,11 @@
-"""How far a recording can be trusted: reliability over trials, and correlations freed of trial noise."""
+"""Reliability of neurons over trials, and correlations corrected for the noise of trials."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuroalign.arithmetic import divide
 from neuroalign.errors import ArrayError, UsageError
 from neuroalign.masked import as_numbers
 from neuroalign.metrics.inputs import as_matrix, constant_columns
@@ -14,9 +15,9 @@ from neuroalign.metrics.inputs import as_matrix, constant_columns
 class Reliability:
     """Result of :func:`reliability`."""
 
-    #: Reliability of the mean over trials, (J,): the largest variance explained of it that is to be expected.
+    #: Reliability of the mean over trials, (J,): the largest share of its variance that a model is expected to explain.
     per_neuron: NDArray[np.float64]
-    #: Variance of the signal over stimuli by variance of one trial's noise, (J,); never negative.
+    #: Ratio of the variance of the signal over stimuli to the variance of the noise of one trial, (J,); never negative.
     snr: NDArray[np.float64]
 
 
@@ -26,29 +27,31 @@ def reliability(trials: ArrayLike, *, n_splits: int = 20, seed: int = 0) -> Reli
     Parameters
     ----------
     trials : array of shape (N, R, J)
-        Single trials, NaN where there is none. Stimuli may have different numbers of trials.
+        Single trials, NaN for missing trials. Stimuli may have different numbers of trials.
     n_splits : int
-        Random halvings, over which the correlations are averaged.
+        Number of random halvings, over which the correlations are averaged.
     seed : int
-        Of the halvings.
+        Seed of the halvings.
 
     Returns
     -------
     Reliability
-        NaN for a neuron without variance or with fewer than three stimuli that have two trials.
+        NaN for neurons without variance, or with fewer than three stimuli that have two trials.
 
     Raises
     ------
     ArrayError
-        If there are not three dimensions, or a value is infinite.
+        If the array does not have three dimensions, or a value is infinite.
+    UsageError
+        If `n_splits` is less than 1.
 
     Notes
     -----
-    The halves of a stimulus with n trials have h = ⌊n/2⌋ each. Their correlation r is extended to all trials by the
-    Spearman-Brown formula k·r / (1 + (k - 1)·r). The noise of a mean goes with one by its number of trials, so k is the
-    mean of 1/h by the mean of 1/n over stimuli; for even and equal numbers of trials k = 2.
-    A negative r, which is chance, is extended as its absolute value is: the formula has a pole there, and with few
-    stimuli would give values of -20.
+    Each half of a stimulus with n trials has h = ⌊n/2⌋ trials. The Spearman-Brown formula k·r / (1 + (k - 1)·r) extends
+    the correlation r of the halves to all trials. The variance of the noise of a mean is inversely proportional to its
+    number of trials, so k is the mean of 1/h over stimuli divided by the mean of 1/n; with equal and even numbers of
+    trials k = 2. A negative r, which arises by chance, is extended as -(k·|r|) / (1 + (k - 1)·|r|): the formula itself
+    has a pole at negative r, and would give values of -20 with few stimuli.
 
     References
     ----------
@@ -56,13 +59,13 @@ def reliability(trials: ArrayLike, *, n_splits: int = 20, seed: int = 0) -> Reli
     """
     values, present = _as_trials(trials)
     if n_splits < 1:
-        raise UsageError(f"n_splits must be at least 1, not {n_splits}")
+        raise UsageError(f"n_splits must be at least 1, got {n_splits}")
     counts = present.sum(axis=1)
     halves = counts // 2
     usable = halves > 0
     enough = usable.sum(axis=0) > 2
     same_for_all = bool((present == present[:, :, :1]).all())
-    # Where all neurons miss the same trials, one neuron's halving serves all.
+    # Where all neurons miss the same trials, they share one halving.
     shown = present[:, :, :1] if same_for_all else present
     rng = np.random.default_rng(seed)
     total = np.zeros(values.shape[2])
@@ -77,7 +80,7 @@ def reliability(trials: ArrayLike, *, n_splits: int = 20, seed: int = 0) -> Reli
     n_usable = np.maximum(usable.sum(axis=0), 1)
     per_mean = np.where(usable, 1.0 / np.maximum(counts, 1), 0.0).sum(axis=0) / n_usable
     per_half = np.where(usable, 1.0 / np.maximum(halves, 1), 0.0).sum(axis=0) / n_usable
-    k = per_half / np.where(per_mean > 0, per_mean, 1.0)
+    k = divide(per_half, per_mean, otherwise=0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         extended = k * r / (1 + (k - 1) * np.abs(r))
     shown_stimuli = counts > 0
@@ -101,16 +104,16 @@ def noise_corrected_r2(
     Parameters
     ----------
     trials : array of shape (N, R, J)
-        Single trials, NaN where there is none.
+        Single trials, NaN for missing trials.
     prediction : array of shape (N, J)
-        Fitted to other trials or stimuli.
+        Predictions of a model that was fitted to other trials or stimuli.
     min_reliability : float
-        Neurons whose mean response has a smaller share of signal than this are NaN.
+        Smallest share of signal in the variance of the mean response; neurons below it are NaN.
 
     Returns
     -------
     array of float64, shape (J,)
-        Unbiased, hence not confined to [0, 1]. NaN also where the prediction is constant, or nothing was
+        Unbiased, hence not confined to [0, 1]. NaN also where the prediction is constant, or no stimulus was
         repeated.
 
     Raises
@@ -120,9 +123,9 @@ def noise_corrected_r2(
 
     Notes
     -----
-    r²_ER for unequal numbers of trials n_i: with σ̂² = ΣΣ(y_ir - ȳ_i)² / Σ(n_i - 1), and ~ for centred over stimuli,
-    ((Σ f̃ȳ̃)² - σ̂² Σ f̃²/n_i) / (Σ f̃² · (Σ ȳ̃² - σ̂² (1 - 1/N) Σ 1/n_i)). Equal n_i give the published estimator. Do
-    not divide r² by a squared split-half reliability instead: it over-corrects.
+    r²_ER for unequal numbers of trials n_i: with σ̂² = ΣΣ(y_ir - ȳ_i)² / Σ(n_i - 1), and ~ for values centred
+    over stimuli, ((Σ f̃ȳ̃)² - σ̂² Σ f̃²/n_i) / (Σ f̃² · (Σ ȳ̃² - σ̂² (1 - 1/N) Σ 1/n_i)). Equal n_i give the
+    published estimator. Dividing r² by a squared split-half reliability instead over-corrects.
 
     References
     ----------
@@ -132,7 +135,7 @@ def noise_corrected_r2(
     predicted = as_matrix(prediction, "prediction")
     if predicted.shape != (values.shape[0], values.shape[2]):
         raise ArrayError(
-            f"prediction must have shape {(values.shape[0], values.shape[2])}, as the trials, not {predicted.shape}"
+            f"prediction must have shape {(values.shape[0], values.shape[2])}, as the trials, got {predicted.shape}"
         )
     counts = present.sum(axis=1)
     shown = counts > 0
@@ -154,10 +157,10 @@ def noise_corrected_r2(
 
 
 def _as_trials(trials: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return the trials with zeros where there is none, and where there is one."""
+    """Return the trials with zeros for missing trials, and a mask of the trials that are present."""
     values = as_numbers(trials, np.float64)
     if values.ndim != 3:
-        raise ArrayError(f"trials must have shape (stimuli, repetitions, neurons), not {values.shape}")
+        raise ArrayError(f"trials must have shape (stimuli, repetitions, neurons), got {values.shape}")
     if np.isinf(values).any():
         raise ArrayError("trials must not be infinite; NaN marks a trial that is missing")
     present = ~np.isnan(values)
@@ -165,12 +168,12 @@ def _as_trials(trials: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_
 
 
 def _noise_variance(values: NDArray[np.float64], present: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the variance over trials of one stimulus, pooled over stimuli, (J,); NaN if nothing was repeated."""
+    """Return the variance over trials of one stimulus, pooled over stimuli, (J,); NaN without repeated stimuli."""
     counts = present.sum(axis=1)
     mean = values.sum(axis=1) / np.maximum(counts, 1)
     squares = np.where(present, (values - mean[:, None]) ** 2, 0.0).sum(axis=(0, 1))
     freedom = np.maximum(counts - 1, 0).sum(axis=0)
-    return np.where(freedom > 0, squares / np.maximum(freedom, 1), np.nan)
+    return divide(squares, freedom, otherwise=np.nan)
 
 
 def _masked_correlation(
@@ -186,5 +189,5 @@ def _masked_correlation(
         mean = np.where(usable, sums / np.maximum(size, 1), 0.0)
         centred = np.where(usable, mean - mean.sum(axis=0) / n_usable, 0.0)
         norm = np.sqrt((centred**2).sum(axis=0))
-        columns.append(centred / np.where(norm > 0, norm, 1.0))
+        columns.append(divide(centred, norm, otherwise=0.0))
     return (columns[0] * columns[1]).sum(axis=0)

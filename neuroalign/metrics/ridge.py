@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuroalign.arithmetic import divide
+
 FloatArray = NDArray[np.float64]
 
 #: Penalties, as shares of the number of stimuli; units have unit variance.
@@ -12,7 +14,7 @@ PENALTIES: FloatArray = np.logspace(-4, 3, 15)
 
 
 class Ridge:
-    """Spectral form of ridge regression on one set of units: any penalty costs a product, not a fit.
+    """Spectral form of ridge regression on one set of units: a new penalty costs one product instead of a fit.
 
     Parameters
     ----------
@@ -79,8 +81,7 @@ def held_out_r2(ridge: Ridge, neurons: FloatArray, *, groups: ArrayLike | None =
         else:
             held_out = _without_groups(ridge.basis, shrink, errors, np.asarray(groups))
         best = np.maximum(best, -(held_out**2).sum(axis=0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(total > 0, 1.0 + best / total, np.nan)
+    return 1.0 + divide(best, total, otherwise=np.nan)
 
 
 def _without_groups(

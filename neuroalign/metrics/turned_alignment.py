@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuroalign.arithmetic import divide
 from neuroalign.metrics.axis_index import AxisIndex, axis_index, is_special
 from neuroalign.metrics.completeness import completeness
 from neuroalign.metrics.lasso.cv import lasso_cv
@@ -14,8 +15,8 @@ from neuroalign.metrics.turned_tuning import TurnedTuning
 
 FloatArray = NDArray[np.float64]
 
-# Responses that are regenerated and fitted at a time: 240 MB.
-_BATCH = 3 * 10**7
+#: Responses that are regenerated and fitted at a time: 240 MB.
+BATCH = 3 * 10**7
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,7 @@ class TurnedAlignment:
         """Mean entropy in nats, weighted by the strength, (n_turns + 1,); NaN where no neuron has weight."""
         total = self.strength.sum(axis=1)
         weighted = (self.strength * self.entropy).sum(axis=1)
-        return np.divide(weighted, total, out=np.full_like(total, np.nan), where=total > 0)
+        return divide(weighted, total, otherwise=np.nan)
 
     def index(self, n_units: int) -> AxisIndex:
         """Return κ with C(I) and C(Q) for the base `n_units` of the logarithm; κ does not depend on it."""
@@ -51,7 +52,7 @@ class TurnedAlignment:
         Parameters
         ----------
         counts : array of float, shape (n_draws, J)
-            How often each neuron is drawn. A turned neuron goes with the neuron that has the same share of signal.
+            Number of draws of each neuron. A turned neuron goes with the neuron that has the same share of signal.
 
         Returns
         -------
@@ -88,10 +89,10 @@ def index_of_sums(strength: FloatArray, weighted: FloatArray) -> FloatArray:
     array of float64, shape (n_draws,)
         0 where κ is undefined.
     """
-    mean = np.divide(weighted, strength, out=np.zeros_like(weighted), where=strength > 0)
+    mean = divide(weighted, strength, otherwise=0.0)
     level = mean[:, 1:].mean(axis=1)
     defined = (level > 1e-9) & (strength[:, 0] > 0)
-    return np.where(defined, 1.0 - mean[:, 0] / np.where(defined, level, 1.0), 0.0)
+    return 1.0 - divide(mean[:, 0], np.where(defined, level, 0.0), otherwise=1.0)
 
 
 def turned_alignment(
@@ -104,11 +105,11 @@ def turned_alignment(
     Z : array of shape (N, D)
         Latents, stimuli in rows, as for :func:`lasso_cv`.
     model : TurnedTuning
-        Of these latents and the recorded neurons; see :func:`turned_tuning`.
+        Model of the recorded neurons on these latents; see :func:`turned_tuning`.
     n_turns : int
         Number of random turns.
     **lasso
-        Options of :func:`lasso_cv`: folds, rule, number of λ …
+        Options of :func:`lasso_cv`, such as folds, rule and number of λ.
 
     Returns
     -------
@@ -133,7 +134,7 @@ def turned_alignment(
     """
     native = model.native()
     sets = chain([native], model.turned(n_turns))
-    per_batch = max(1, _BATCH // max(native.size, 1))
+    per_batch = max(1, BATCH // max(native.size, 1))
     weights = []
     while batch := list(islice(sets, per_batch)):
         weights.append(lasso_cv(Z, np.hstack(batch), **lasso).weights)

@@ -1,4 +1,4 @@
-"""Neurons regenerated from a linear model of the data, with their tuning as it is or turned at random."""
+"""Neurons regenerated from a linear model of the data, with native or randomly turned tuning."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,7 +74,7 @@ class TurnedTuning:
             signal = self.signal @ rotation
             strength = signal.var(axis=0)
             total = strength + (noise @ rotation).var(axis=0)
-            # The strength of a neuron's tuning goes with its direction: shares follow the rank.
+            # Neurons with stronger tuning get larger shares of signal, in the order of their ranks.
             order = np.argsort(strength / total, kind="stable")
             place = np.empty_like(order)
             place[order] = np.argsort(shares, kind="stable")
@@ -92,10 +92,10 @@ class TurnedTuning:
 def turned_tuning(
     Z: ArrayLike, Y: ArrayLike, *, seed: int = 0, groups: ArrayLike | None = None
 ) -> TurnedTuning:
-    """Fit a linear model of the neurons whose tuning can be turned at random.
+    """Fit a linear model of the neurons with tuning that can be turned at random.
 
     The control for "are these axes special?": turned neurons have the same signal subspace, the same strength of
-    signal and the same noise as the recorded ones, and other axes.
+    signal and the same noise as the recorded neurons, but other axes.
 
     Parameters
     ----------

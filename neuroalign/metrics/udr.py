@@ -1,4 +1,4 @@
-"""Unsupervised disentanglement ranking: do models of other seeds find the same units?"""
+"""Unsupervised disentanglement ranking (UDR): agreement of units between models of different seeds."""
 
 import warnings
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuroalign.arithmetic import divide
 from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
 from neuroalign.masked import as_labels, as_numbers
 from neuroalign.metrics.inputs import as_matrix, constant_columns, standardise
@@ -25,7 +26,7 @@ def relative_strength(
     pooling: Pooling = "paper",
     informative: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> float:
-    """Measure how far each unit of one model stands out as the partner of one unit of another.
+    """Measure how strongly each unit of one model resembles a single unit of another model.
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ def relative_strength(
     pooling : {"paper", "disentanglement_lib"}
         With the strength max² / sum of each informative row and column: "paper" pools all of them,
         with sums over all units; "disentanglement_lib" averages the mean over rows and the mean over
-        columns, after the uninformative ones were left out.
+        columns, without uninformative rows and columns.
     informative : pair of arrays of bool, shapes (D_i,) and (D_j,), optional
         By default all units.
 
@@ -61,7 +62,9 @@ def relative_strength(
         else (as_labels(mask, "informative", bool) for mask in informative)
     )
     if (rows.size, columns.size) != similarity.shape:
-        raise ArrayError(f"informative must fit M of shape {similarity.shape}: {(rows.size, columns.size)}")
+        raise ArrayError(
+            f"informative must fit M of shape {similarity.shape}, got {(rows.size, columns.size)}"
+        )
     if not rows.any() or not columns.any():
         return 0.0
     if pooling == "paper":
@@ -71,7 +74,7 @@ def relative_strength(
     if pooling == "disentanglement_lib":
         similarity = similarity[np.ix_(rows, columns)]
         return float((_strength(similarity, axis=1).mean() + _strength(similarity, axis=0).mean()) / 2)
-    raise UsageError(f"pooling must be 'paper' or 'disentanglement_lib', not {pooling!r}")
+    raise UsageError(f"pooling must be 'paper' or 'disentanglement_lib', got {pooling!r}")
 
 
 def udr(
@@ -81,17 +84,17 @@ def udr(
     correlation: Literal["spearman", "lasso"] = "spearman",
     pooling: Pooling = "paper",
 ) -> NDArray[np.float64]:
-    """Rank models by how well models of other seeds agree with them, unit by unit.
+    """Rank models by the agreement of their units with models of other seeds.
 
     Parameters
     ----------
     latents : sequence of arrays of shape (N, D_i)
-        Of models with the same hyper-parameters, for the same stimuli.
+        Latents of models with the same hyper-parameters, for the same stimuli.
     kls : sequence of arrays of shape (D_i,)
         Mean divergence of each unit's posterior from the prior, in nats; units above 0.01 are informative.
     correlation : {"spearman", "lasso"}
-        Similarity of units: Spearman's ``|ρ|``, or the ``|weights|`` of a Lasso with α = 0.1 to the ranked model's
-        units from the informative ones of the other, all standardised.
+        Similarity of units: Spearman's ``|ρ|``, or the ``|weights|`` of a Lasso with α = 0.1 from the informative
+        units of the other model to the units of the ranked model, all standardised.
     pooling : {"paper", "disentanglement_lib"}
         See :func:`relative_strength`.
 
@@ -109,17 +112,17 @@ def udr(
     ----------
     Duan et al. (2020), arXiv 1905.12614.
     """
-    models = [as_matrix(each, f"latents[{index}]") for index, each in enumerate(latents)]
+    models = [as_matrix(values, f"latents[{index}]") for index, values in enumerate(latents)]
     if len(models) < 2:
-        raise UsageError(f"UDR compares two models at least, not {len(models)}")
+        raise UsageError(f"UDR compares two models at least, got {len(models)}")
     if len(kls) != len(models):
-        raise ArrayError(f"{len(models)} models need as many arrays of kl, not {len(kls)}")
+        raise ArrayError(f"{len(models)} models need as many arrays of kl, got {len(kls)}")
     divergences = [as_numbers(kl, np.float64) for kl in kls]
     for index, (values, kl) in enumerate(zip(models, divergences, strict=True)):
         if len(values) != len(models[0]):
             raise ArrayError(f"latents[{index}] has {len(values)} stimuli, latents[0] has {len(models[0])}")
         if kl.shape != values.shape[1:]:
-            raise ArrayError(f"kls[{index}] must have shape {values.shape[1:]}, not {kl.shape}")
+            raise ArrayError(f"kls[{index}] must have shape {values.shape[1:]}, got {kl.shape}")
         if not np.isfinite(kl).all():
             unit = int((~np.isfinite(kl)).argmax())
             raise ArrayError(f"kls[{index}] must be finite; [{unit}] is {kl[unit]}: leave that model out")
@@ -132,7 +135,7 @@ def udr(
             stacklevel=2,
         )
     if correlation not in ("spearman", "lasso"):
-        raise UsageError(f"correlation must be 'spearman' or 'lasso', not {correlation!r}")
+        raise UsageError(f"correlation must be 'spearman' or 'lasso', got {correlation!r}")
     of_spearman = correlation == "spearman"
     similarities = _rank_correlations(models) if of_spearman else _lasso_weights(models, informative)
     pairwise = np.full((len(models), len(models)), np.nan)
@@ -144,29 +147,29 @@ def udr(
 
 
 def _rank_correlations(models: list[NDArray[np.float64]]) -> list[list[NDArray[np.float64]]]:
-    """Return the absolute rank correlations of the units of each model with those of each other, (D_i, D_j)."""
+    """Return the absolute rank correlations of units between every two models, (D_i, D_j)."""
     from scipy.stats import rankdata
 
-    # Spearman's ρ is Pearson's r of the ranks. Rounding has ranks as well: constants are made exact.
-    exact = [np.where(constant_columns(each), 0.0, each) for each in models]
-    ranks = np.hstack([standardise(rankdata(each, axis=0)) for each in exact])
+    # Spearman's ρ is Pearson's r of the ranks. Constants are made exact, because rounding errors have ranks, too.
+    exact = [np.where(constant_columns(latents), 0.0, latents) for latents in models]
+    ranks = np.hstack([standardise(rankdata(latents, axis=0)) for latents in exact])
     correlation = np.clip(np.abs(ranks.T @ ranks) / len(ranks), 0.0, 1.0)
-    edges = np.cumsum([each.shape[1] for each in models])[:-1]
+    edges = np.cumsum([latents.shape[1] for latents in models])[:-1]
     return [np.split(rows, edges, axis=1) for rows in np.split(correlation, edges)]
 
 
 def _strength(similarity: NDArray[np.float64], *, axis: int) -> NDArray[np.float64]:
     total = similarity.sum(axis=axis)
-    return np.where(total > 0, similarity.max(axis=axis) ** 2 / np.where(total > 0, total, 1.0), 0.0)
+    return divide(similarity.max(axis=axis) ** 2, total, otherwise=0.0)
 
 
 def _lasso_weights(
     models: list[NDArray[np.float64]], informative: list[NDArray[np.bool_]]
 ) -> list[list[NDArray[np.float64]]]:
-    """Return |weights| of a Lasso to the units of each model from the informative ones of each other, (D_i, D_j)."""
+    """Return |weights| of a Lasso from the informative units of each model to the units of each other, (D_i, D_j)."""
     from sklearn.linear_model import Lasso
 
-    models = [standardise(each) for each in models]
+    models = [standardise(latents) for latents in models]
     weights = [[np.zeros((first.shape[1], second.shape[1])) for second in models] for first in models]
     for i, j in permutations(range(len(models)), 2):
         if informative[j].any():

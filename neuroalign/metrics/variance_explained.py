@@ -1,8 +1,9 @@
-"""Variance of the responses that a prediction explains, on stimuli that it was not fitted to."""
+"""Variance of responses explained by a prediction on held-out stimuli."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuroalign.arithmetic import divide
 from neuroalign.errors import ArrayError
 from neuroalign.metrics.inputs import as_matrix, constant_columns
 
@@ -31,9 +32,9 @@ def variance_explained(Y_true: ArrayLike, Y_predicted: ArrayLike) -> NDArray[np.
     true, predicted = as_matrix(Y_true, "Y_true"), as_matrix(Y_predicted, "Y_predicted")
     if true.shape != predicted.shape:
         raise ArrayError(
-            f"Y_true and Y_predicted must have one shape, not {true.shape} and {predicted.shape}"
+            f"Y_true and Y_predicted must have one shape, got {true.shape} and {predicted.shape}"
         )
     residual = ((true - predicted) ** 2).sum(axis=0)
     total = ((true - true.mean(axis=0)) ** 2).sum(axis=0)
     constant = constant_columns(true)
-    return np.where(constant, np.nan, 1.0 - residual / np.where(constant, 1.0, total))
+    return 1.0 - divide(residual, np.where(constant, 0.0, total), otherwise=np.nan)

@@ -16,6 +16,7 @@ from neuroalign.models.wrapped import (
 )
 from neuroalign.names.registry import adapters, models, reducers
 from neuroalign.names.syntax import Spec, format_spec, parse_spec
+from neuroalign.validation import check_arguments
 
 if TYPE_CHECKING:
     from neuroalign.datasets.dataset import Dataset
@@ -106,7 +107,7 @@ def load_model(
     dataset : Dataset, optional
         Dataset to be scored, for families that depend on it, such as subsets of its neurons.
     **options
-        Options as in square brackets. Here they may have values that square brackets cannot hold:
+        Options as in square brackets, without quotes around special characters:
         ``load_model("vgg_face", weights="weights, final.safetensors")``.
 
     Returns
@@ -151,9 +152,9 @@ def _at_layer(name: str, layer: str | Sequence[str] | None) -> str:
     """Insert layers into a name, before its options and reducers: ``timm:resnet18@layer2:layer3[…]+pca[…]``."""
     if layer is None:
         return name
-    end = min((name.index(mark) for mark in "[+" if mark in name), default=len(name))
+    spec = parse_spec(name)
     layers = layer if isinstance(layer, str) else ":".join(layer)
-    return f"{name[:end]}@{layers}{name[end:]}"
+    return format_spec(f"{spec.name}@{layers}", spec.options, spec.wrappers)
 
 
 def _load_part(spec: Spec, dataset: "Dataset | None") -> "Model | ModelFamily":
@@ -251,7 +252,7 @@ def _with_options(kind: str, name: str, factory: Any, options: Mapping[str, Any]
         raise UsageError(
             f"the {kind} {name} cannot take these options ({error}); it takes {', '.join(accepted) or 'none'}"
         ) from error
-    return factory(*args, **options)
+    return factory(*args, **check_arguments(factory, options, name, n_positional=len(args)))
 
 
 def _refuse_options(owner: str, options: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Names for models, datasets and benchmarks: decorators, entry points, and near misses.
+"""Registry of names: models, datasets, benchmarks, reducers and adapters.
 
 A third party registers in one of two ways. In its own code::
 
@@ -24,14 +24,14 @@ Registered = TypeVar("Registered")
 
 
 class Registry:
-    """The registered names of one kind of thing.
+    """Registered names of one kind of object.
 
     Parameters
     ----------
     kind : str
-        What is registered, in the singular: "model", "dataset", "benchmark".
+        Noun for the registered objects, in the singular: "model", "dataset", "benchmark".
     group : str
-        Entry-point group.
+        Group of entry points by which installed packages register objects.
     """
 
     def __init__(self, kind: str, group: str) -> None:
@@ -39,7 +39,7 @@ class Registry:
         self.group = group
         self._objects: dict[str, Any] = {}
         self._broken: set[str] = set()
-        self._found: dict[str, EntryPoint] | None = None
+        self._plugins: dict[str, EntryPoint] | None = None
 
     def register(self, name: str) -> Callable[[Registered], Registered]:
         """Register the decorated object as `name`.
@@ -47,10 +47,13 @@ class Registry:
         Raises
         ------
         UsageError
-            If the name is empty, has a character that a name cannot have, or is taken in this process.
+            If the name is empty, has a character with a meaning in :mod:`neuroalign.names.syntax`, or is registered
+            for another object in this process.
         """
-        if not name or set(name) & set("[]+,= \t\n"):
-            raise UsageError(f"{name!r} cannot name a {self.kind}: leave out spaces and [ ] + , =")
+        if not name or set(name) & set("[]+,='\" \t\n"):
+            raise UsageError(
+                f"the name of a {self.kind} must be text without spaces, quotes and [ ] + , =, got {name!r}"
+            )
 
         def add(registered: Registered) -> Registered:
             taken = self._objects.get(name)
@@ -69,12 +72,12 @@ class Registry:
         return name in self._objects or name in self._entry_points()
 
     def get(self, name: str) -> Any:
-        """Return what is registered as `name`, importing its plug-in if need be.
+        """Return the object that is registered as `name`; its plug-in is imported at first use.
 
         Raises
         ------
         UnknownNameError
-            Naming the nearest registered names.
+            If the name is not registered; the message names the nearest registered names.
         UsageError
             If the plug-in that provides it fails to import.
         """
@@ -93,7 +96,7 @@ class Registry:
         return self._objects[name]
 
     def items(self) -> Iterable[tuple[str, Any]]:
-        """Yield (name, object) for all that can be imported; the rest warn once and are skipped."""
+        """Yield name and object of every plug-in that can be imported; a warning names each of the others once."""
         for name in self.names():
             if name in self._broken:
                 continue
@@ -104,18 +107,18 @@ class Registry:
                 warnings.warn(f"skipped: {error}", NeuroalignWarning, stacklevel=2)
 
     def unknown(self, name: str, also: Iterable[str] = ()) -> UnknownNameError:
-        """Make the error for an unknown name, with the nearest known ones."""
+        """Make the error for an unknown name, which names the nearest registered names and those in `also`."""
         return unknown_name(self.kind, name, [*self.names(), *also])
 
     def _entry_points(self) -> dict[str, EntryPoint]:
-        if self._found is None:
-            self._found = {}
+        if self._plugins is None:
+            self._plugins = {}
             for entry_point in entry_points(group=self.group):
-                other = self._found.get(entry_point.name)
+                other = self._plugins.get(entry_point.name)
                 if other is not None and other.value != entry_point.value:
-                    # Ours keeps its name: a plug-in that is merely installed must not change what a name means.
+                    # An installed package must not change the meaning of a name that neuroalign registers.
                     keep, drop = sorted(
-                        (other, entry_point), key=lambda each: not each.value.startswith("neuroalign.")
+                        (other, entry_point), key=lambda plugin: not plugin.value.startswith("neuroalign.")
                     )
                     warnings.warn(
                         f"two plug-ins register the {self.kind} {entry_point.name!r}: "
@@ -124,13 +127,13 @@ class Registry:
                         stacklevel=3,
                     )
                     entry_point = keep
-                self._found[entry_point.name] = entry_point
-        return self._found
+                self._plugins[entry_point.name] = entry_point
+        return self._plugins
 
 
 def _is_reload(old: Any, new: Any) -> bool:
     same = ("__module__", "__qualname__")
-    return all(getattr(old, each, old) == getattr(new, each, new) for each in same)
+    return all(getattr(old, name, old) == getattr(new, name, new) for name in same)
 
 
 models = Registry("model", "neuroalign.models")

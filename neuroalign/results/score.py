@@ -1,4 +1,4 @@
-"""A score: one number, how sure it is, between which bounds it lies, and everything behind it."""
+"""Scores: a value with its error, its bounds, the numbers beside it, its arrays and its provenance."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neuroalign.results.numbers import identify_number
 from neuroalign.stats.standard_errors import standard_error
 
-# To make one takes longer than to read a record.
+# A new dataset takes longer to make than a record to read.
 _NO_ARRAYS = xr.Dataset()
 
-
-#: How a note begins that says which images a model was trained on.
+#: Start of the note that names the images that a model was trained on.
 TRAINED_ON = "trained on the images of"
 
 
@@ -24,33 +24,36 @@ class Score:
     Parameters
     ----------
     value : float
-        The score. NaN where it is undefined; `notes` say why.
+        Score; NaN where it is undefined, and `notes` give the reason.
     error : float
-        Standard error of `value` over what `error_over` names; NaN with fewer than two of them.
+        Standard error of `value` over the samples that `error_over` names; NaN with fewer than two samples.
     error_over : str
-        What the error is over: "neurons", "stimuli", "originals", "units", "draws" or "instances".
+        Samples of the standard error: "neurons", "stimuli", "originals", "units", "draws" or "instances".
     null : float
-        Value expected by chance, NaN where it was not computed.
+        Value expected by chance; NaN where it was not computed.
     ceiling : float
-        Value that a perfect model could reach with this recording, NaN where it was not computed.
+        Value that a perfect model could reach with this recording; NaN where it was not computed.
     model, dataset, benchmark : str
         Identifiers.
     benchmark_version : int
+        Version of the benchmark, which changes when the same input gives another number.
     family : str
-        The family that the model belongs to; leaderboards compare families.
-    options : mapping
+        Family of the model; leaderboards compare families.
+    options : mapping of str to object
         Options of the benchmark.
     higher_is_better : bool
+        Whether a higher value stands for a better model.
     beside : mapping of str to float
-        Numbers without which the value misleads, such as the effective number of units.
+        Numbers that a reader needs to judge the value, such as the effective number of units, by their identifiers
+        (see :class:`neuroalign.results.numbers.Number`).
     data : xarray.Dataset
-        Everything per neuron and per unit.
+        Arrays with the results of every neuron and unit.
     provenance : mapping
         Versions, content hashes, numbers of stimuli and neurons, whether neurons are simulated.
     notes : sequence of str
-        What a reader of the number should know, such as neurons without any weight.
+        Remarks for a reader of the number, such as the number of neurons without weight.
     instances : sequence of Score
-        For a family: the scores of its instances.
+        Scores of the instances of a family; empty for a single model.
     """
 
     value: float
@@ -96,17 +99,27 @@ class Score:
             "beside": {name: _finite_or_none(value) for name, value in self.beside.items()},
             "notes": list(self.notes),
             "provenance": dict(self.provenance),
-            **({"instances": [each.to_record() for each in self.instances]} if self.instances else {}),
+            **({"instances": [score.to_record() for score in self.instances]} if self.instances else {}),
         }
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], data: xr.Dataset | None = None) -> "Score":
-        """Make a score of what :meth:`to_record` returned.
+        """Make a score from a dictionary that :meth:`to_record` returned.
+
+        Parameters
+        ----------
+        record : mapping
+        data : xarray.Dataset, optional
+            Arrays of the score.
+
+        Returns
+        -------
+        Score
 
         Raises
         ------
         KeyError, TypeError, ValueError
-            If the record lacks a field or a field has the wrong type.
+            If a field of the record is missing or has the wrong type.
         """
         return cls(
             value=_nan_or_float(record["value"]),
@@ -121,29 +134,35 @@ class Score:
             higher_is_better=bool(record["higher_is_better"]),
             null=_nan_or_float(record["null"]),
             ceiling=_nan_or_float(record["ceiling"]),
-            beside={str(name): _nan_or_float(value) for name, value in record["beside"].items()},
+            # Records of earlier versions have names with spaces: "effective units".
+            beside={
+                name if name.isidentifier() and name.isascii() else identify_number(name): _nan_or_float(
+                    value
+                )
+                for name, value in record["beside"].items()
+            },
             data=_NO_ARRAYS if data is None else data,
             provenance=dict(record["provenance"]),
             notes=tuple(map(str, record["notes"])),
-            instances=tuple(cls.from_record(each) for each in record.get("instances", ())),
+            instances=tuple(cls.from_record(instance) for instance in record.get("instances", ())),
         )
 
 
 def describe_trained_on(trained_on: str, dataset: str) -> str:
-    """Say that a model was trained on other stimuli than those that it is scored on.
+    """Write the note of a model that was trained on the stimuli of another dataset.
 
     Parameters
     ----------
     trained_on : str
-        Identifier of the dataset or stimulus set that the model was trained on.
+        Identifier of the dataset or stimulus set of the training.
     dataset : str
-        Identifier of the dataset that it is scored on.
+        Identifier of the dataset of the score.
     """
     return f"{TRAINED_ON} {trained_on}, not on the images of {dataset}"
 
 
 def find_repeated(scores: Sequence[Score]) -> dict[str, str]:
-    """Find instances with the same latents as another instance of the family, which must not count again.
+    """Find instances with the same latents as another instance of the family: they count once.
 
     Parameters
     ----------
@@ -153,20 +172,20 @@ def find_repeated(scores: Sequence[Score]) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        For each instance that repeats another one, the instance that it repeats: the first of them in `scores`. Two
-        instances whose latents are identical but whose scores differ, as decoders may, are two.
+        For each instance that repeats another one, the first instance in `scores` with the same latents and scores.
+        Instances with the same latents and different scores count separately: their decoders may differ.
     """
     seen: dict[Any, str] = {}
     by_model: dict[str, list[Score]] = {}
     for score in scores:
         by_model.setdefault(score.model, []).append(score)
     repeated = {}
-    for model, of_model in by_model.items():
-        latents = {score.provenance.get("latents_hash") for score in of_model}
+    for model, model_scores in by_model.items():
+        latents = {score.provenance.get("latents_hash") for score in model_scores}
         if None in latents:
             continue
         values = sorted(
-            (score.benchmark, str(sorted(score.options.items())), repr(score.value)) for score in of_model
+            (score.benchmark, str(sorted(score.options.items())), repr(score.value)) for score in model_scores
         )
         first = seen.setdefault((tuple(sorted(map(str, latents))), tuple(values)), model)
         if first != model:
@@ -180,18 +199,18 @@ def summarise(scores: Sequence[Score], *, family: str) -> Score:
     Parameters
     ----------
     scores : sequence of Score
-        At least one.
+        Scores of the instances, at least one.
     family : str
         Identifier of the family.
 
     Returns
     -------
     Score
-        The mean over instances, also of what is beside the value; the error is the standard error over
-        instances. NaN instances are left out, and a note counts them. Notes that all instances share are kept.
+        Mean of the values and of the numbers beside them; the error is the standard error over instances. Instances
+        with the value NaN are left out, and a note counts them. Notes that all instances share are kept.
     """
     first = scores[0]
-    values = np.array([each.value for each in scores])
+    values = np.array([score.value for score in scores])
     finite = values[np.isfinite(values)]
     notes = [f"mean over {finite.size} instances"]
     for note in dict.fromkeys(
@@ -212,14 +231,14 @@ def summarise(scores: Sequence[Score], *, family: str) -> Score:
         benchmark_version=first.benchmark_version,
         options=first.options,
         higher_is_better=first.higher_is_better,
-        null=_mean_or_nan([each.null for each in scores]),
-        ceiling=_mean_or_nan([each.ceiling for each in scores]),
+        null=_mean_or_nan([score.null for score in scores]),
+        ceiling=_mean_or_nan([score.ceiling for score in scores]),
         beside={
-            name: _mean_or_nan([each.beside.get(name, float("nan")) for each in scores])
-            for name in dict.fromkeys(name for each in scores for name in each.beside)
+            name: _mean_or_nan([score.beside.get(name, float("nan")) for score in scores])
+            for name in dict.fromkeys(name for score in scores for name in score.beside)
         },
         data=xr.Dataset(
-            {"value": ("instance", values)}, coords={"instance": [each.model for each in scores]}
+            {"value": ("instance", values)}, coords={"instance": [score.model for score in scores]}
         ),
         provenance={
             key: value
@@ -233,7 +252,7 @@ def summarise(scores: Sequence[Score], *, family: str) -> Score:
 
 
 def _mean_or_nan(values: Sequence[float]) -> float:
-    finite = [each for each in values if np.isfinite(each)]
+    finite = [value for value in values if np.isfinite(value)]
     return float(np.mean(finite)) if finite else float("nan")
 
 

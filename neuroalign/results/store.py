@@ -1,45 +1,48 @@
-"""The store of scores: one small JSON record and one netCDF with its arrays for each score."""
+"""Store of scores in a folder: a JSON record and a netCDF file with its arrays for each score."""
 
 import json
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import xarray as xr
 
 from neuroalign.errors import ArrayError, NeuroalignWarning
 from neuroalign.files.digests import digest
-from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path, home
+from neuroalign.files.home import atomic_path, home
 from neuroalign.files.netcdf import read_arrays, read_netcdf
+from neuroalign.results.index import SELECTABLE, Entry, select
 from neuroalign.results.score import Score
+from neuroalign.validation import check_names
 
-#: Raised when the layout of the records changes.
+#: Version of the layout of the records.
 SCHEMA = 1
 
 
 class ResultsStore:
     """Scores in a folder, each under the digest of everything that determines it.
 
-    Records are written whole or not at all, the JSON last: a record without its arrays does not
-    exist. Two folders merge by copying one into the other.
+    A record is written whole or not at all, its JSON file last, so that every record has its arrays. To merge two
+    folders, copy one into the other. An index beside the records (see :mod:`neuroalign.results.index`) makes
+    queries fast.
 
     Parameters
     ----------
     folder : Path, optional
-        By default ``results`` in the neuroalign folder.
+        Folder of the records; by default ``results`` in the neuroalign folder.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = home() / "results" if folder is None else Path(folder)
 
     def save(self, key: str, score: Score) -> None:
-        """Write a score under its key, in place of one that may be there."""
+        """Write a score under its key; an earlier score under the key is replaced."""
         path = self._path(key)
-        # A process that is killed between the two must not leave arrays beside numbers that they do not belong to.
+        # A process that is killed between the two writes must not leave new arrays beside an old record.
         path.unlink(missing_ok=True)
         with atomic_path(path.with_suffix(".nc")) as temporary:
             score.data.to_netcdf(temporary, engine="h5netcdf")
@@ -48,12 +51,12 @@ class ResultsStore:
             temporary.write_text(json.dumps(record, indent=1, default=str, allow_nan=False), encoding="utf-8")
 
     def load(self, key: str) -> Score | None:
-        """Return the score under this key; None where there is none that can be read."""
+        """Return the score under this key with its arrays; None if it is missing or cannot be read."""
         path = self._path(key)
         if not path.is_file():
             return None
         try:
-            return Score.from_record(_read(path), read_netcdf(path.with_suffix(".nc")))
+            return Score.from_record(_parse(_read(path)), read_netcdf(path.with_suffix(".nc")))
         except _UNREADABLE as error:
             _warn_unreadable([(path, error)], self.folder)
             return None
@@ -64,7 +67,7 @@ class ResultsStore:
         Raises
         ------
         ArrayError
-            If there are none that can be read.
+            If the arrays are missing or cannot be read.
         """
         path = self._path(key).with_suffix(".nc")
         try:
@@ -72,40 +75,39 @@ class ResultsStore:
         except _UNREADABLE as error:
             raise ArrayError(f"the arrays in {path} cannot be read: {error}") from error
 
-    def items(self) -> Iterator[tuple[str, Score]]:
+    def items(self, **equal: str) -> Iterator[tuple[str, Score]]:
         """Yield key and score of every readable record, without its arrays, the newest first.
 
-        Newest by the time of its provenance, or by that of its file where that says nothing.
-        """
-        unreadable: list[tuple[str | Path, Exception]] = []
-        found: list[tuple[float, str, Score]] = []
-        for key, path in self._files():
-            try:
-                record = _read(path)
-                found.append((-_created(record, path), key, Score.from_record(record)))
-            except _UNREADABLE as error:
-                unreadable.append((path, error))
-        _warn_unreadable(unreadable, self.folder)
-        for _, key, score in sorted(found, key=lambda each: each[:2]):
-            yield key, score
+        Scores are ordered by the time in their provenance; by the time of the file where the provenance has no time.
 
-    def scores(self) -> Iterator[Score]:
-        """Yield every readable score, without its arrays, the newest first."""
-        for _, score in self.items():
+        Parameters
+        ----------
+        **equal : str
+            ``dataset``, ``benchmark``, ``model`` or ``family``: only scores with this name.
+
+        Raises
+        ------
+        UnknownNameError
+            If scores cannot be selected by such a name.
+        """
+        check_names(equal, SELECTABLE, "selection of scores")
+        records, unreadable = select(self.folder, _read_entry, _parse_score, _UNREADABLE, equal)
+        _warn_unreadable(unreadable, self.folder)
+        yield from records
+
+    def scores(self, **equal: str) -> Iterator[Score]:
+        """Yield every readable score, without its arrays, the newest first.
+
+        Parameters
+        ----------
+        **equal : str
+            As for :meth:`items`.
+        """
+        for _, score in self.items(**equal):
             yield score
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"
-
-    def _files(self) -> Iterator[tuple[str, str]]:
-        """Yield the key and the path of every record."""
-        # Not glob, nor a Path for each: they take as long as reading the records does.
-        with suppress(FileNotFoundError):
-            for folder in sorted(os.scandir(self.folder), key=lambda each: each.name):
-                if folder.is_dir():
-                    for name in sorted(os.listdir(folder.path)):
-                        if name.endswith(".json") and not name.startswith(TEMPORARY_PREFIX):
-                            yield name.removesuffix(".json"), os.path.join(folder.path, name)
 
 
 def score_key(
@@ -138,20 +140,47 @@ def score_key(
     )
 
 
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    msgspec.DecodeError,
+)
 
 
-def _read(path: str | Path) -> dict[str, Any]:
+def _read(path: str | Path) -> bytes:
     with open(path, "rb") as file:
-        record = json.loads(file.read())
+        return file.read()
+
+
+def _parse(content: bytes) -> dict[str, Any]:
+    record = msgspec.json.decode(content)
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         raise ValueError(f"not a record of schema {SCHEMA}")
     return record
 
 
+def _parse_score(content: bytes) -> Score:
+    return Score.from_record(_parse(content))
+
+
+def _read_entry(path: str) -> Entry:
+    content = _read(path)
+    record = _parse(content)
+    score = Score.from_record(record)
+    key = Path(path).stem
+    names = (score.dataset, score.benchmark, score.model, score.family)
+    # SQLite cannot hold half a character; a file or a name that has one is refused.
+    "".join((key, *names)).encode()
+    return Entry(key, _created(record, path), *names, content)
+
+
 def _created(record: Mapping[str, Any], path: str) -> float:
     """Return when a score was computed, in seconds since 1970."""
-    # Earlier versions did not record it; a file's time is that of its last copy.
+    # Records of earlier versions have no time; the time of a file is the time of its last copy.
     try:
         return datetime.fromisoformat(record["provenance"]["created"]).timestamp()
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -159,7 +188,7 @@ def _created(record: Mapping[str, Any], path: str) -> float:
 
 
 def now() -> str:
-    """Return the time, as provenance has it: UTC, ISO 8601."""
+    """Return the present time in the format of provenance: UTC, ISO 8601."""
     return datetime.now(UTC).isoformat()
 
 
@@ -167,7 +196,7 @@ def _warn_unreadable(unreadable: Sequence[tuple[str | Path, Exception]], folder:
     if not unreadable:
         return
     path, error = unreadable[0]
-    reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+    reason = f"its field {error} is missing" if isinstance(error, KeyError) else error
     if len(unreadable) == 1:
         message = f"ignored an unreadable record {path}: {reason}"
     else:

@@ -1,1 +1,1 @@
-"""Scores of models: the interface of a benchmark, evaluation, chance, resampling over neurons."""
+"""Scoring of models: interface of a benchmark, evaluation, level of chance, resampling and cautions."""

@@ -1,10 +1,9 @@
-"""What a benchmark must offer."""
+"""Interface of a benchmark, and loading of benchmarks by name."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from types import UnionType
-from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -13,78 +12,30 @@ from numpy.typing import NDArray
 
 from neuroalign.arrays import Join, align
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import UsageError, unknown_name
+from neuroalign.errors import UsageError
 from neuroalign.models.model import Model
 from neuroalign.names.registry import benchmarks
 from neuroalign.names.syntax import parse_spec
-from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
-from neuroalign.scoring.resampling import Resampling, Statistic
-
-#: What a benchmark can require besides latents and responses.
-Need = Literal["images", "decoder", "held-out stimuli", "single trials"]
-#: Transformations of stimuli, neurons or units under which a benchmark can claim the same score.
-Invariance = Literal[
-    "order of stimuli", "order of neurons", "sign of units", "scale of units", "order of units"
-]
-
-#: Size of the recording that :attr:`Benchmark.seconds` is measured on.
-TIMED_STIMULI, TIMED_NEURONS = 2_100, 159
+from neuroalign.scoring.declarations import Declarations
+from neuroalign.scoring.resampled import Resampled
+from neuroalign.validation import check_fields, check_names
 
 
 @dataclass(frozen=True, kw_only=True)
-class Benchmark(ABC):
-    """Scores any model on any dataset.
+class Benchmark(Declarations, Resampled, ABC):
+    """Base class of benchmarks: a benchmark scores any model on any dataset.
 
-    A subclass is a frozen dataclass whose fields are its options; `score` aligns the labels, calls a
-    pure function of :mod:`neuroalign.metrics` and labels what that returns.
+    A subclass needs an :attr:`identifier` and a :meth:`score`. It is a frozen dataclass with its options as fields.
+    `score` pairs latents and responses by :meth:`align`, calls a pure function of :mod:`neuroalign.metrics`, and labels
+    the result by :meth:`make_score`. All other members have defaults: the declarations of
+    :class:`neuroalign.scoring.declarations.Declarations`, and the statistics of
+    :class:`neuroalign.scoring.resampled.Resampled`.
     """
 
-    #: Name in scores and leaderboards.
-    identifier: ClassVar[str]
-    #: Raised when the same input would give another number.
-    version: ClassVar[int] = 1
-    higher_is_better: ClassVar[bool] = True
-    #: Symbol of the score in tables and sentences, such as "C"; by default the identifier in words.
-    symbol: ClassVar[str] = ""
-    #: Numbers beside the score, in the order of tables. Keys of ``Score.beside`` that are not declared keep their
-    #: identifier as their label.
-    numbers: ClassVar[tuple[Number, ...]] = ()
-    #: Requirements besides latents and responses.
-    needs: ClassVar[frozenset[Need]] = frozenset()
-    #: Transformations of the units that leave the score as it is, up to rounding.
-    invariances: ClassVar[frozenset[Invariance]] = frozenset({"order of stimuli"})
-    #: Whether the score depends on the model's decoder as well as on its latents.
-    uses_decoder: ClassVar[bool] = False
-    #: Whether the benchmark is a control: it compares a score with another one and ranks no models.
-    is_control: ClassVar[bool] = False
-    #: Whether subsets of the recorded neurons, as a model, bound the score.
-    has_ceiling: ClassVar[bool] = True
-    #: Whether shuffled stimuli give a level of chance.
-    has_chance: ClassVar[bool] = True
-    #: Identifier of the number that tells special axes from others; empty for a benchmark without such a control.
-    control: ClassVar[str] = ""
-    #: Whether the benchmark asks about single units: its score means little where the model predicts no neuron.
-    asks_about_single_units: ClassVar[bool] = False
-    #: Whether scores depend on the number of informative units: models are compared at a matched number, too.
-    depends_on_n_units: ClassVar[bool] = False
-    #: Seconds for one score of 2,100 stimuli, 159 neurons and 50 units, measured on one core.
-    seconds: ClassVar[float] = 1.0
-    #: Whether a model is scored by the benchmark only on request, because a score takes many times as long as others.
-    on_request: ClassVar[bool] = False
-
     def __post_init__(self) -> None:
-        """Check the options against their types: names on a command line come as text."""
-        hints = get_type_hints(type(self))
-        for name, value in ((each.name, getattr(self, each.name)) for each in fields(self)):
-            allowed = _alternatives(hints[name])
-            if not any(_fits(value, each) for each in allowed):
-                expected = ", ".join(
-                    each.__name__ if isinstance(each, type) else repr(each) for each in allowed
-                )
-                raise UsageError(f"{self.identifier}: {name} must be one of {expected}, not {value!r}")
-            if type(value) is int and value < 0:
-                raise UsageError(f"{self.identifier}: {name} must not be negative, not {value}")
+        """Check the options against their declared types: names on a command line come as text."""
+        check_fields(self, self.identifier)
 
     @abstractmethod
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
@@ -95,106 +46,42 @@ class Benchmark(ABC):
         model : Model
         dataset : Dataset
         join : {"exact", "intersection"}
-            Whether latents are required for every recorded stimulus.
+            "exact" if latents are required for every recorded stimulus, "intersection" to score the stimuli that have
+            both latents and responses.
         """
 
     def align(
         self, model: Model, dataset: Dataset, *, join: Join = "exact"
     ) -> tuple[xr.DataArray, xr.DataArray]:
-        """Return the model's latents and the dataset's responses, paired by stimulus id in sorted order."""
+        """Return the latents of the model and the responses of the dataset, paired by stimulus id in sorted order."""
         return align(model.latents(dataset.stimuli), dataset.responses, join=join)
 
-    def expected_seconds(self, n_stimuli: int, n_neurons: int) -> float:
-        """Estimate how long one score takes on one core, before any score has been timed.
-
-        Parameters
-        ----------
-        n_stimuli, n_neurons : int
-            Size of the recording.
-
-        Returns
-        -------
-        float
-            Seconds; by default :attr:`seconds` in proportion to the size of the recording.
-        """
-        return self.seconds * n_stimuli * n_neurons / (TIMED_STIMULI * TIMED_NEURONS)
-
-    def effect_of_noise(self) -> str:
-        """Say in a clause how noise of the neurons changes the score, after "noise ..."; empty where unknown."""
-        return ""
-
     def confounds(self, a: Score, b: Score) -> list[str]:
-        """Say in sentences what other than the neurons could explain the difference of two families or models.
+        """Return sentences about alternative explanations for the difference of two models or families.
 
         Parameters
         ----------
         a, b : Score
-            By this benchmark; of a family with its ``instances``.
+            Scores by this benchmark; the score of a family has its ``instances``.
         """
         return []
 
-    @property
-    def statistics(self) -> tuple[Statistic, ...]:
-        """Numbers of a score by which models can be ranked and tested; families are ranked by the first."""
-        return (Statistic("value", self.identifier, self.higher_is_better),)
-
-    def resampling(self, statistic: str = "", scores: Sequence[Score] = ()) -> Resampling:
-        """Say how a statistic of this benchmark is resampled over neurons and stimuli.
-
-        Parameters
-        ----------
-        statistic : str
-            Identifier of one of `statistics`; the first by default.
-        scores : sequence of Score
-            All scores of a comparison, for statistics that put them on common terms, such as one number of units.
-
-        Returns
-        -------
-        Resampling
-
-        Raises
-        ------
-        UnknownNameError
-            If the benchmark has no such statistic.
-        """
-        chosen = self.find_statistic(statistic)
-
-        def read(score: Score) -> float:
-            return (
-                score.value if chosen.identifier == "value" else score.beside.get(chosen.identifier, np.nan)
-            )
-
-        return Resampling(chosen, read, reason=f"{self.identifier} has no terms of single neurons")
-
-    def find_statistic(self, identifier: str = "") -> Statistic:
-        """Return one of `statistics` by its identifier, the first by default.
-
-        Raises
-        ------
-        UnknownNameError
-            If the benchmark has no such statistic.
-        """
-        known = {each.identifier: each for each in self.statistics}
-        if not identifier:
-            return self.statistics[0]
-        if identifier not in known:
-            raise unknown_name(f"statistic of {self.identifier}", identifier, list(known))
-        return known[identifier]
-
     def alone(self) -> Self:
-        """Return the benchmark that computes the score alone: without shuffles, turns and predictive power.
+        """Return this benchmark without shuffles, turns and predictive power.
 
-        Controls and levels of chance score many times, and take nothing but the score.
+        Controls and levels of chance compute the score many times and need the score alone.
         """
-        beside = {"n_permutations": 0, "turns": 0, "predictive_power": False}
-        return replace(self, **{name: value for name, value in beside.items() if name in self.options()})
+        switched_off = {"n_permutations": 0, "turns": 0, "predictive_power": False}
+        return replace(
+            self, **{name: value for name, value in switched_off.items() if name in self.options()}
+        )
 
     def options(self) -> dict[str, Any]:
         """Return the options as a dictionary."""
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def make_score(self, model: Model, dataset: Dataset, **values: Any) -> Score:
-        """Make a score that carries the identifiers, version and options of this benchmark."""
+        """Return a score with the identifiers, version and options of this benchmark."""
         return Score(
             model=model.identifier,
             dataset=dataset.identifier,
@@ -206,42 +93,21 @@ class Benchmark(ABC):
         )
 
 
-def _alternatives(hint: Any) -> list[Any]:
-    """Flatten a type hint into the values and plain types that it allows."""
-    if get_origin(hint) is Literal:
-        return list(get_args(hint))
-    if get_origin(hint) in (Union, UnionType):
-        return [each for part in get_args(hint) for each in _alternatives(part)]
-    return [hint]
-
-
-def _fits(value: Any, allowed: Any) -> bool:
-    """Whether a value is what one alternative of a type hint allows; what cannot be checked is allowed."""
-    if get_origin(allowed) is not None or allowed is Any:
-        return True
-    if not isinstance(allowed, type):
-        return bool(value == allowed)
-    if issubclass(allowed, Benchmark):
-        return isinstance(value, allowed)
-    # A bool is no int here.
-    return type(value) is allowed or (allowed is float and type(value) is int)
-
-
 def self_pairs(latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset) -> NDArray[np.int64]:
     """Find the neurons that are units of the model themselves.
 
     Parameters
     ----------
     latents : latents
-        With the coordinate ``neuroid`` and the attribute ``neuroids_of`` where units are neurons.
+        Latents, with the coordinate ``neuroid`` and the attribute ``neuroids_of`` where units are neurons.
     responses : responses
     dataset : Dataset
-        What the responses are of.
+        Dataset of the responses.
 
     Returns
     -------
     array of int, shape (n_neurons,)
-        Index of the unit that is the neuron itself; -1 where there is none.
+        Index of the unit that is the neuron itself; -1 for a neuron that is not a unit of the model.
     """
     none = np.full(responses.sizes["neuroid"], -1, dtype=np.int64)
     if "neuroid" not in latents.coords or latents.attrs.get("neuroids_of") != dataset.content_hash:
@@ -255,7 +121,7 @@ def load_benchmark(spec: str | Benchmark) -> Benchmark:
     Parameters
     ----------
     spec : str or Benchmark
-        A name, with options if need be: ``alignment``, ``alignment[n_units=informative]``.
+        Name, with or without options, such as ``alignment`` or ``alignment[n_units=informative]``.
 
     Returns
     -------
@@ -264,28 +130,63 @@ def load_benchmark(spec: str | Benchmark) -> Benchmark:
     Raises
     ------
     UnknownNameError
-        Naming the nearest benchmark or option.
+        If the benchmark or an option is unknown; the message names the nearest one.
+    UsageError
+        If the name has reducers, or a value does not fit its option.
     """
     if isinstance(spec, Benchmark):
         return spec
     parsed = parse_spec(spec)
     if parsed.wrappers:
-        raise UsageError(f"a benchmark takes no reducers: {spec!r}")
+        raise UsageError(
+            f"a benchmark must be named without reducers, got {spec!r}; leave out the part after +"
+        )
     return make_benchmark(parsed.name, benchmarks.get(parsed.name), parsed.options)
 
 
 def make_benchmark(name: str, registered: Any, options: Mapping[str, Any]) -> Benchmark:
-    """Make a benchmark of what is registered, a class or an instance, with options."""
+    """Make a benchmark from a registered class or instance, with options.
+
+    Parameters
+    ----------
+    name : str
+        Registered name.
+    registered : type of Benchmark or Benchmark
+        The options of an instance are the defaults.
+    options : mapping of str to object
+        Options of the class. Entries that the benchmark itself adds to its :meth:`Benchmark.options`, such as the
+        version of a wrapped benchmark, are accepted where they are equal, so that the name of a score can be loaded.
+
+    Raises
+    ------
+    UnknownNameError
+        If the benchmark has no such option; the message names the nearest option.
+    UsageError
+        If a value does not fit the type of its option, an option without a default is missing, or no benchmark is
+        registered under the name.
+    """
     if isinstance(registered, Benchmark):
-        given = {each.name: getattr(registered, each.name) for each in fields(registered)}
-        options = {**given, **options}
+        defaults = {field.name: getattr(registered, field.name) for field in fields(registered)}
+        options = {**defaults, **options}
         registered = type(registered)
     if not (isinstance(registered, type) and issubclass(registered, Benchmark)):
         raise UsageError(
-            f"{name!r} is registered as {registered!r}, which is no subclass of neuroalign.Benchmark"
+            f"{name!r} must be registered as a subclass of neuroalign.Benchmark, got {registered!r}"
         )
-    known = [each.name for each in fields(registered)]
-    for option in options:
-        if option not in known:
-            raise unknown_name(f"option of {name}", option, known)
-    return registered(**options)
+    names = [field.name for field in fields(registered)]
+    missing = [
+        field.name
+        for field in fields(registered)
+        if field.default is MISSING and field.default_factory is MISSING and field.name not in options
+    ]
+    if missing:
+        raise UsageError(f"{name} needs the option {missing[0]}; write {name}[{missing[0]}=…]")
+    benchmark = registered(**{option: value for option, value in options.items() if option in names})
+    reported = benchmark.options()
+    for option, value in options.items():
+        if option in names:
+            continue
+        check_names([option], reported, f"option of {name}")
+        if value != reported[option]:
+            raise UsageError(f"{name}: {option} must be {reported[option]}, got {value!r}; leave it out")
+    return benchmark

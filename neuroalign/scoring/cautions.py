@@ -1,4 +1,4 @@
-"""Which numbers must not be read, and why, in the same words in every output."""
+"""Cautions: numbers of a score that must not be interpreted, with the reasons in the same words in every output."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -7,144 +7,145 @@ from neuroalign.results.numbers import join_words, name_benchmark
 from neuroalign.results.score import Score
 from neuroalign.scoring.declared import name_score
 
-#: A model that explains a smaller share of the explainable variance than this is not interpreted: nine tenths of what
-#: the neurons say about the stimuli is then outside the model, and its weights follow the choice of λ and the noise.
+#: Smallest share of the explainable variance for a score to be interpreted. Below it, nine tenths of the signal of the
+#: neurons are outside the model, and the weights of the model follow the choice of λ and the noise.
 LEAST_SHARE = 0.10
-#: The same for the variance explained, where no single trials tell how much of the variance is explainable.
+#: Smallest variance explained for a score to be interpreted, where the explainable variance is unknown because the
+#: recording has no single trials.
 LEAST_VARIANCE = 0.05
-#: A model that predicts a smaller share of the neurons above chance than this is not interpreted: its score speaks of a
-#: small part of the recording ...
+#: Smallest share of neurons predicted above chance for a score to be interpreted. Below it, the score describes a small
+#: part of the recording.
 LEAST_PREDICTED_SHARE = 0.10
-#: ... nor is a model that predicts fewer neurons than this: the tuning of fewer cannot be turned, which leaves no
-#: control.
+#: Smallest number of neurons predicted above chance for a score to be interpreted: the tuning of fewer neurons cannot
+#: be turned, so the control is missing.
 LEAST_PREDICTED = 3
-#: Where a larger share of the neurons than this has no weight, C describes a minority of the recording.
+#: Largest share of neurons without weight for a score to be interpreted. Above it, C describes a minority of neurons.
 MOST_WITHOUT_WEIGHT = 0.60
-#: Where C of the neurons regenerated from linear tuning is farther than this from the measured C, the neurons are not
-#: what the control takes them to be.
+#: Largest distance between the score and the score of neurons regenerated from linear tuning. Above it, the linear
+#: model of the control does not describe the neurons.
 LARGEST_DEPARTURE = 0.10
 
-#: Stands behind the name of a model or a family whose score must not be interpreted.
+#: Mark behind the name of a model or family with a score that must not be interpreted.
 MARK = "!"
 
-# Differences of numbers that are equal but for rounding.
+# Largest difference of two numbers that are equal up to rounding.
 _ROUNDING = 1e-9
 
-#: The numbers of one kind of caution, for one instance.
+#: Numbers of one kind of caution, for one instance.
 _Numbers = tuple[float, ...]
 
 
 def cautions(score: Score) -> list[str]:
-    """Say of a score which of its numbers must not be read, and why.
+    """Return the cautions about a score: numbers that must not be interpreted, and why.
 
     Parameters
     ----------
     score : Score
-        Of a model, or of a family with its ``instances``. Only its value, the numbers beside it and its provenance
-        count, so that scores that were stored or imported have cautions, too.
+        Score of a model, or of a family with its ``instances``. Cautions use its value, the numbers beside it and its
+        provenance, so they are available for stored and imported scores, too.
 
     Returns
     -------
     list of str
-        Sentences without a stop: for a model one for all reasons not to interpret the score, for a family one for
-        each reason with the number of instances. A number that the score lacks gives no caution.
+        Sentences without a full stop. A model has one sentence with all reasons not to interpret its score; a family
+        has one sentence for each reason, with the number of instances. A missing number causes no caution.
     """
     return merge_cautions([score])
 
 
 def cautions_of_instances(instances: Sequence[Score]) -> list[str]:
-    """Say of the instances of one family which numbers must not be read, and why.
+    """Return the cautions about the instances of one family.
 
     Parameters
     ----------
     instances : sequence of Score
-        Of one family by one benchmark.
+        Scores of the instances by one benchmark.
 
     Returns
     -------
     list of str
-        As :func:`cautions`.
+        Sentences as :func:`cautions` returns them.
     """
     return merge_cautions_of_instances([instances])
 
 
 def merge_cautions(scores: Sequence[Score]) -> list[str]:
-    """Say of the scores of one model or family by several benchmarks which must not be read, each reason once.
+    """Return the cautions about the scores of one model or family by several benchmarks, each reason once.
 
     Parameters
     ----------
     scores : sequence of Score
-        Of one model or one family, each by another benchmark.
+        Scores of one model or family, each by another benchmark.
 
     Returns
     -------
     list of str
-        As :func:`cautions`.
+        Sentences as :func:`cautions` returns them.
     """
     return merge_cautions_of_instances([score.instances or (score,) for score in scores])
 
 
 def merge_cautions_of_instances(groups: Sequence[Sequence[Score]]) -> list[str]:
-    """Say of the instances of one family by several benchmarks which must not be read, each reason once.
+    """Return the cautions about the instances of one family by several benchmarks, each reason once.
 
     Parameters
     ----------
     groups : sequence of sequence of Score
-        For each benchmark the scores of the instances.
+        Scores of the instances, one sequence for each benchmark.
 
     Returns
     -------
     list of str
-        As :func:`cautions`.
+        Sentences as :func:`cautions` returns them.
     """
-    holds: dict[tuple[str, bool], list[str]] = {}
-    more: dict[tuple[str, bool], str] = {}
+    benchmarks: dict[tuple[str, bool], list[str]] = {}
+    additions: dict[tuple[str, bool], str] = {}
     for instances in groups:
         for text, addition, is_grave in _describe(instances):
-            names = holds.setdefault((text, is_grave), [])
+            names = benchmarks.setdefault((text, is_grave), [])
             if (name := name_benchmark(instances[0].benchmark)) not in names:
                 names.append(name)
-            more[text, is_grave] = more.get((text, is_grave)) or addition
+            additions[text, is_grave] = additions.get((text, is_grave)) or addition
     return [
-        f"{text}{more[text, is_grave]}: do not interpret {join_words(names)}" if is_grave else text
-        for (text, is_grave), names in holds.items()
+        f"{text}{additions[text, is_grave]}: do not interpret {join_words(names)}" if is_grave else text
+        for (text, is_grave), names in benchmarks.items()
     ]
 
 
 def is_readable(*scores: Score) -> bool:
-    """Say whether a score, or the scores of the instances of a family, may be interpreted.
+    """Return whether a score, or the scores of the instances of a family, may be interpreted.
 
     Parameters
     ----------
     *scores : Score
-        A model, a family with its ``instances``, or the instances.
+        Score of a model, score of a family with its ``instances``, or scores of the instances.
 
     Returns
     -------
     bool
-        False for a model with a caution that says not to interpret it, and for a family with such a caution for half
-        of its instances at least.
+        False for a model with a caution not to interpret its score, and for a family where at least half of the
+        instances have such a caution.
     """
     instances = [instance for score in scores for instance in (score.instances or (score,))]
     return 2 * sum(bool(_grave(_findings(instance))) for instance in instances) < len(instances)
 
 
 def _describe(instances: Sequence[Score]) -> list[tuple[str, str, bool]]:
-    """Return the cautions of a model or a family: a text, an addition to it, and whether it says not to interpret."""
+    """Return the cautions of a model or family: text, addition to the text, and whether the score is unreadable."""
     findings = [_findings(instance) for instance in instances]
     if len(instances) == 1:
-        (found,), (score,) = findings, instances
-        reasons = "; ".join(_ONE[kind](found[kind], score) for kind in _grave(found))
-        # Neurons without weight belong to any reason not to interpret C.
-        some = found.get("some without weight")
+        (kinds,), (score,) = findings, instances
+        reasons = "; ".join(_ONE[kind](kinds[kind], score) for kind in _grave(kinds))
+        # The number of neurons without weight follows any reason not to interpret C.
+        some = kinds.get("some without weight")
         addition = f"; {_ONE['some without weight'](some, score)}" if some else ""
         return [
             *([(reasons, addition, True)] if reasons else []),
-            *((_ONE[kind](found[kind], score), "", False) for kind in found if kind in _MILD),
+            *((_ONE[kind](kinds[kind], score), "", False) for kind in kinds if kind in _MILD),
         ]
     described = []
     for kind in (*_GRAVE, *_MILD):
-        numbers = [of_instance[kind] for of_instance in findings if kind in of_instance]
+        numbers = [kinds[kind] for kinds in findings if kind in kinds]
         if numbers:
             n = len(instances)
             count = f"all {n} instances" if len(numbers) == n else f"{len(numbers)} of {n} instances"
@@ -157,31 +158,31 @@ def _grave(findings: Mapping[str, _Numbers]) -> list[str]:
 
 
 def _findings(score: Score) -> dict[str, _Numbers]:
-    """Return the kinds of cautions that hold for one instance, with their numbers."""
-    found: dict[str, _Numbers] = {}
+    """Return the kinds of cautions about one instance, with their numbers."""
+    findings: dict[str, _Numbers] = {}
     explained, share = _number(score, "variance_explained"), _number(score, "explained_share")
     if explained <= 0:
-        found["no variance"] = (explained,)
+        findings["no variance"] = (explained,)
     elif explained > 0 and 0 < share < LEAST_SHARE:
-        found["little of the ceiling"] = (share, explained, explained / share)
+        findings["little of the ceiling"] = (share, explained, explained / share)
     elif math.isnan(share) and explained < LEAST_VARIANCE:
-        found["little variance"] = (explained,)
+        findings["little variance"] = (explained,)
     n_neurons = _count_neurons(score)
     predicted = _number(score, "predicted_neurons")
     if predicted < LEAST_PREDICTED or predicted < LEAST_PREDICTED_SHARE * n_neurons - _ROUNDING:
-        found["few predicted"] = (predicted,)
+        findings["few predicted"] = (predicted,)
     without = _number(score, "neurons_without_weight")
     if without > MOST_WITHOUT_WEIGHT * n_neurons + _ROUNDING:
-        found["many without weight"] = (without,)
+        findings["many without weight"] = (without,)
     elif without > 0:
-        found["some without weight"] = (without,)
+        findings["some without weight"] = (without,)
     regenerated = _number(score, "regenerated")
     if abs(regenerated - score.value) > LARGEST_DEPARTURE + _ROUNDING:
-        found["not linear"] = (score.value, regenerated)
+        findings["not linear"] = (score.value, regenerated)
     if "axis_index" in score.beside and math.isnan(score.beside["axis_index"]):
         turned = _number(score, "turned")
-        found["perfect when turned" if math.isfinite(turned) else "nothing to turn"] = (turned,)
-    return found
+        findings["perfect when turned" if math.isfinite(turned) else "nothing to turn"] = (turned,)
+    return findings
 
 
 def _number(score: Score, key: str) -> float:
@@ -199,7 +200,7 @@ def _of_neurons(score: Score) -> str:
 
 
 def _percent(share: float) -> str:
-    # Rounded down, so that a share below the limit does not read as the limit.
+    # Rounded down, so that a share below the limit is not shown as the limit.
     return f"{math.floor(1000 * share + 1e-6) / 10:.1f}"
 
 
@@ -212,7 +213,7 @@ def _whole(value: float) -> str:
 
 
 def _range(numbers: Sequence[_Numbers], column: int, write: Callable[[float], str]) -> str:
-    """Write the smallest and the largest of some numbers, once where they read the same."""
+    """Write the smallest and the largest number of a column, or one number where both are written alike."""
     low, high = (write(pick(row[column] for row in numbers)) for pick in (min, max))
     return low if low == high else f"{low} to {high}"
 
@@ -276,6 +277,6 @@ _MANY: Mapping[str, Callable[[str, Sequence[_Numbers], Score], str]] = {
     ),
 }
 
-# Kinds of cautions that say not to interpret the score, and others, in the order of the output.
+# Kinds of cautions not to interpret the score, and other kinds, in the order of the output.
 _GRAVE = ("no variance", "little of the ceiling", "little variance", "few predicted", "many without weight")
 _MILD = ("not linear", "nothing to turn", "perfect when turned")

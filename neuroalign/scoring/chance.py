@@ -1,4 +1,4 @@
-"""The level of chance of any benchmark: its scores where latents and responses belong to different stimuli."""
+"""Level of chance of a benchmark: scores with the latents shuffled over the stimuli."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ from neuroalign.stats import n_fixed, permutation_p_value, permute_stimuli
 
 
 class _Shuffled:
-    """A model whose latents of the recorded stimuli have changed places."""
+    """Model with the latents of the recorded stimuli in another order."""
 
     def __init__(self, model: Model, latents: xr.DataArray, order: NDArray[np.int64]) -> None:
         self.identifier = model.identifier
@@ -39,29 +39,30 @@ def permutation_null(
     seed: int = 0,
     join: Join = "exact",
 ) -> NDArray[np.float64]:
-    """Score a model whose latents are shuffled over the recorded stimuli.
+    """Score a model with its latents shuffled over the recorded stimuli.
 
-    Everything else stays: units keep their values and their correlations, neurons theirs, and the folds are the
-    same. So the scores are exchangeable with the model's own if it knows nothing of the neurons. Variants of one
-    original move together, in their order, to the place of an original with equally many variants; see
-    :func:`neuroalign.stats.permute_stimuli`.
+    The shuffle keeps the values and the correlations of units, the values and the correlations of neurons, and the
+    folds. So the score of a model that is independent of the neurons is exchangeable with its shuffled scores.
+    Variants of one original move together, in their order, to the place of an original with equally many variants;
+    see :func:`neuroalign.stats.permute_stimuli`.
 
     Parameters
     ----------
     benchmark : Benchmark
-        Any; shuffles of its own (its option ``n_permutations``) are left out.
+        Benchmark of the scores. Its own shuffles (its option ``n_permutations``) are switched off.
     model : Model
     dataset : Dataset
     n_permutations : int
-        How often, from 1; each takes as long as the score.
+        Number of shuffles, at least 1; each takes as long as the score.
     seed : int
-        Of the permutations.
+        Seed of the shuffles.
     join : {"exact", "intersection"}
-        As for :func:`neuroalign.score`.
+        See :func:`neuroalign.score`.
 
     Returns
     -------
     array of float64, shape (n_permutations,)
+        Score of each shuffle.
 
     Raises
     ------
@@ -70,18 +71,18 @@ def permutation_null(
     """
     if n_permutations < 1 or seed < 0:
         raise UsageError(
-            f"n_permutations must be 1 at least and seed not negative, not {n_permutations} and {seed}"
+            f"n_permutations must be at least 1 and seed not negative, got {n_permutations} and {seed}"
         )
-    # Shuffles give the level of chance of the score, not of its axis index.
+    # The level of chance belongs to the score alone, not to its axis index.
     benchmark = benchmark.alone()
     latents = model.latents(dataset.stimuli)
-    # In the order of the ids, so that a permutation does not depend on the order of the latents.
+    # Sorted by stimulus, so that a shuffle does not depend on the order of the latents.
     latents = latents[_recorded(latents, dataset)].sortby("stimulus")
     originals = dataset.stimuli.originals(latents["stimulus"].values)
     if not can_shuffle(originals):
         raise UsageError(
-            f"no two of the {originals.n} originals have equally many variants, so none can change places; "
-            "leave out variants so that originals have equally many, or ask for no permutations"
+            f"shuffles need originals with equally many variants, but the {originals.n} originals all differ in their "
+            "number of variants; leave out variants, or set n_permutations=0"
         )
     rng = np.random.default_rng(seed)
     orders = [permute_stimuli(originals.labels, rng) for _ in range(n_permutations)]
@@ -94,17 +95,17 @@ def permutation_null(
 
 
 def can_shuffle(originals: Originals) -> bool:
-    """Whether some original can take the place of another one; each stimulus can where none has variants."""
+    """Return whether some original can take the place of another one; True where stimuli have no variants."""
     return not originals.has_variants or n_fixed(originals.labels) < originals.n
 
 
 def notes_on_shuffles(originals: Originals) -> list[str]:
-    """Say how shuffles treat variants; empty where each stimulus is its own original."""
+    """Return notes on the variants in shuffles; empty where each stimulus is its own original."""
     if not originals.has_variants:
         return []
     if not can_shuffle(originals):
         return [
-            f"no two of the {originals.n:,} originals have equally many variants, so there is no shuffle: "
+            f"no two of the {originals.n:,} originals have equally many variants, so stimuli cannot be shuffled: "
             "the level of chance is not known"
         ]
     notes, fixed = originals.notes("shuffles"), n_fixed(originals.labels)
@@ -116,7 +117,7 @@ def notes_on_shuffles(originals: Originals) -> list[str]:
 
 
 def notes_on_null(model: Model, dataset: Dataset) -> list[str]:
-    """Return :func:`notes_on_shuffles` of the stimuli that :func:`permutation_null` shuffles."""
+    """Return :func:`notes_on_shuffles` for the stimuli that :func:`permutation_null` shuffles."""
     latents = model.latents(dataset.stimuli)
     return notes_on_shuffles(
         dataset.stimuli.originals(latents["stimulus"].values[_recorded(latents, dataset)])
@@ -128,30 +129,31 @@ def _recorded(latents: xr.DataArray, dataset: Dataset) -> NDArray[np.bool_]:
 
 
 def with_null(score: Score, shuffled: NDArray[np.float64], *, seed: int, notes: Sequence[str] = ()) -> Score:
-    """Put a score beside its scores by chance.
+    """Return a score with its level of chance.
 
     Parameters
     ----------
     score : Score
     shuffled : array of float64, shape (n_permutations,)
-        As :func:`permutation_null` returns them.
+        Shuffled scores from :func:`permutation_null`.
     seed : int
-        That they were drawn with.
+        Seed of the shuffles.
     notes : sequence of str
-        What :func:`notes_on_null` says; notes that the score has already are not repeated.
+        Notes from :func:`notes_on_null`; notes that the score already has are not repeated.
 
     Returns
     -------
     Score
-        ``null`` is their mean, ``data["shuffled"]`` holds them, and ``provenance`` their number, the seed and the
-        exact p-value (``n_permutations``, ``permutation_seed``, ``permutation_p``).
+        Score with the mean of the shuffled scores in ``null``, the shuffled scores in ``data["shuffled"]``, and their
+        number, seed and exact p-value in ``provenance`` (``n_permutations``, ``permutation_seed``,
+        ``permutation_p``).
     """
-    known = shuffled[np.isfinite(shuffled)]
+    finite = shuffled[np.isfinite(shuffled)]
     p = permutation_p_value(score.value, shuffled, higher_is_better=score.higher_is_better)
     return replace(
         score,
         notes=[*score.notes, *(note for note in notes if note not in score.notes)],
-        null=float(known.mean()) if known.size else float("nan"),
+        null=float(finite.mean()) if finite.size else float("nan"),
         data=score.data.drop_dims("permutation", errors="ignore").assign(shuffled=("permutation", shuffled)),
         provenance={
             **score.provenance,

@@ -1,4 +1,4 @@
-"""Declarations of installed benchmarks, looked up for a stored score, and the numbers that several of them share."""
+"""Declarations of installed benchmarks, looked up for stored scores, and numbers that several benchmarks share."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -38,16 +38,16 @@ def number_of(benchmark: str, identifier: str) -> Number:
     Parameters
     ----------
     benchmark : str
-        Identifier of the benchmark.
+        Identifier of the benchmark, with or without options in brackets.
     identifier : str
         Key of ``Score.beside``.
 
     Returns
     -------
     Number
-        Where the benchmark is not installed or does not declare the number, its identifier serves as the label.
+        For a number that is not declared, or a benchmark that is not installed, the identifier is the label.
     """
-    registered = _registered(benchmark)
+    registered = _registered(benchmark.partition("[")[0])
     declared = {number.identifier: number for number in registered.numbers} if registered is not None else {}
     return declared.get(identifier) or undeclared_number(identifier)
 
@@ -60,7 +60,7 @@ def symbol_of(benchmark: str, default: str = "") -> str:
     benchmark : str
         Identifier of the benchmark, with or without options in brackets.
     default : str
-        Symbol of a score without one; by default the name of the benchmark in words.
+        Symbol for a score without a declared symbol; by default the name of the benchmark in words.
     """
     registered = _registered(benchmark.partition("[")[0])
     return (registered.symbol if registered is not None else "") or default or name_benchmark(benchmark)
@@ -73,7 +73,7 @@ def name_score(benchmark: str) -> str:
 
 
 def is_control(benchmark: str) -> bool:
-    """Return whether a benchmark is a control, which ranks no models; False where it is not installed."""
+    """Return whether a benchmark is a control, which does not rank models; False where it is not installed."""
     registered = _registered(benchmark)
     return registered is not None and registered.is_control
 
@@ -90,6 +90,20 @@ def has_ceiling(benchmark: str) -> bool:
     return registered is None or registered.has_ceiling
 
 
+def has_array(benchmark: str, name: str) -> bool:
+    """Return whether a benchmark declares an array of its scores; False where it is not installed.
+
+    Parameters
+    ----------
+    benchmark : str
+        Identifier of the benchmark.
+    name : str
+        Name of the array in ``Score.data``; see :attr:`neuroalign.scoring.benchmark.Benchmark.arrays`.
+    """
+    registered = _registered(benchmark)
+    return registered is not None and name in registered.arrays
+
+
 def installed_benchmark(name: str, version: int, options: Mapping[str, Any]) -> Benchmark | None:
     """Return the installed benchmark with the options of a score.
 
@@ -99,12 +113,12 @@ def installed_benchmark(name: str, version: int, options: Mapping[str, Any]) -> 
         Identifier.
     version : int
     options : mapping
-        Options as a score records them: a benchmark of benchmarks adds the version of the wrapped one.
+        Options in the record of a score; a benchmark that wraps another one adds the version of the wrapped one.
 
     Returns
     -------
     Benchmark or None
-        None where the benchmark, or the one that it wraps, is missing or has another version.
+        None if the benchmark, or the benchmark that it wraps, is missing or has another version.
     """
     if name not in benchmarks:
         return None
@@ -119,7 +133,7 @@ def installed_benchmark(name: str, version: int, options: Mapping[str, Any]) -> 
 
 
 def effect_of_noise(score: Score) -> str:
-    """Say in a clause how noise changes a score, by the score's options; empty where the benchmark does not say."""
+    """Return a clause about the effect of noise on a score with its options; empty if the benchmark has no clause."""
     options = {name: value for name, value in score.options.items() if name != "benchmark_version"}
     if score.benchmark not in benchmarks:
         return ""

@@ -18,13 +18,13 @@ FloatArray = NDArray[np.float64]
 #: :func:`neuroalign.metrics.axis_index`.
 AXIS_INDEX = "axis_index"
 
-# Sums that are formed at a time.
+# Largest number of sums in memory at a time.
 _BATCH = 2**24
 
 
 @dataclass(frozen=True)
 class Statistic:
-    """A number of a score by which models can be ranked and tested.
+    """Number of a score by which models can be ranked and tested.
 
     Parameters
     ----------
@@ -34,21 +34,30 @@ class Statistic:
         Name in tables and figures.
     higher_is_better : bool
     perfect : float
-        Value of a perfect model; NaN where the statistic has no such bound.
+        Value of a perfect model; NaN for a statistic without such a bound.
+    equalises : str
+        Key in ``Score.beside`` of a quantity of models, such as their number of units, that the score depends on and
+        that this statistic makes the same for all compared models; empty for other statistics.
     """
 
     identifier: str
     label: str
     higher_is_better: bool = True
     perfect: float = 1.0
+    equalises: str = ""
+
+    @property
+    def is_score(self) -> bool:
+        """Whether the statistic is the score itself, as it is or with one quantity made the same for all models."""
+        return self.identifier == "value" or bool(self.equalises)
 
 
 @dataclass(frozen=True, eq=False)
 class NeuronStatistic:
-    """One number of one score as a function of how often each neuron is drawn.
+    """Statistic of one score as a function of how often each neuron is drawn.
 
-    Every statistic of neuroalign that can be resampled over neurons without a refit depends on the neurons through
-    sums alone: the number of a draw is ``combine(counts @ terms)``.
+    Every statistic that can be resampled over neurons without a refit depends on the neurons only through sums: its
+    value in a draw is ``combine(counts @ terms)``.
 
     Parameters
     ----------
@@ -60,7 +69,8 @@ class NeuronStatistic:
         Maps the sums of the terms over the drawn neurons, (n_draws, n_terms), to the statistic, (n_draws,). It must
         be defined where all sums are zero.
     parts : tuple of NeuronStatistic
-        Statistics with the same neurons whose mean this one is, in place of its terms; see :meth:`mean`.
+        Statistics of the same neurons, for a statistic that is their mean and has no terms of its own; see
+        :meth:`mean`.
     """
 
     neurons: tuple[str, ...]
@@ -77,7 +87,7 @@ class NeuronStatistic:
             raise ArrayError("terms of neurons must be finite, got NaN or infinity")
 
     def __call__(self, counts: ArrayLike) -> FloatArray:
-        """Return the statistic of each draw, (n_draws,), from counts of the neurons, (n_draws, n_neurons)."""
+        """Return the statistic of each draw, (n_draws,), from the counts of the neurons, (n_draws, n_neurons)."""
         draws = np.asarray(counts, dtype=np.float64)
         if self.parts:
             return np.mean([part(draws) for part in self.parts], axis=0)
@@ -90,12 +100,12 @@ class NeuronStatistic:
 
     @classmethod
     def mean(cls, parts: Sequence["NeuronStatistic"]) -> "NeuronStatistic":
-        """Return the mean of statistics of the same neurons in the same order, such as those of a family's instances.
+        """Return the mean of statistics of the same neurons, such as the statistics of the instances of a family.
 
         Raises
         ------
         ArrayError
-            If there is no statistic, or neurons differ.
+            If `parts` is empty, or the neurons differ in name or order.
         """
         if not parts or any(part.neurons != parts[0].neurons for part in parts):
             raise ArrayError("a mean of statistics needs statistics of the same neurons in the same order")
@@ -103,7 +113,7 @@ class NeuronStatistic:
         return cls(parts[0].neurons, empty, lambda sums: np.zeros(len(sums)), tuple(parts))
 
     def in_order(self, neurons: Sequence[str]) -> "NeuronStatistic":
-        """Return the same statistic with the neurons in another order, or of some of them only.
+        """Return the same statistic with the neurons in another order, or for some neurons only.
 
         Raises
         ------
@@ -146,11 +156,13 @@ class NeuronStatistic:
         empty : float
             Statistic of a draw without any weight.
         """
-        of = as_numbers(values, np.float64)
-        given = np.isfinite(of).astype(np.float64) if weights is None else as_numbers(weights, np.float64)
-        if not (given >= 0).all() or not np.isfinite(of[given > 0]).all():
+        numbers = as_numbers(values, np.float64)
+        given = (
+            np.isfinite(numbers).astype(np.float64) if weights is None else as_numbers(weights, np.float64)
+        )
+        if not (given >= 0).all() or not np.isfinite(numbers[given > 0]).all():
             raise ArrayError("values must be finite and weights not negative where neurons have weight")
-        terms = np.stack([np.where(given > 0, given * np.where(given > 0, of, 0.0), 0.0), given], axis=1)
+        terms = np.stack([np.where(given > 0, given * np.where(given > 0, numbers, 0.0), 0.0), given], axis=1)
 
         def combine(sums: FloatArray) -> FloatArray:
             total = sums[:, 1]
@@ -175,16 +187,16 @@ class Resampling:
     ----------
     statistic : Statistic
     read : callable
-        Returns the statistic of a score, NaN where the score lacks it.
+        Returns the statistic of a score; NaN if the score does not have it.
     from_score : callable or None
-        Resamples neurons from the stored per-neuron terms of a score; None where a score has no such terms.
+        Resamples neurons from the stored per-neuron terms of a score; None if scores do not store such terms.
     refit : callable or None
-        Fits the model to drawn stimuli; None where the benchmark cannot be fitted to drawn stimuli.
+        Fits the model to drawn stimuli; None if the benchmark cannot be fitted to drawn stimuli.
     reason : str
-        Why `from_score` or `refit` is missing; empty if both exist.
+        Reason why `from_score` or `refit` is missing; empty if both exist.
     terms_of : str
-        Identifier of the statistic whose terms `from_score` and `refit` return, where only `combine` differs from that
-        statistic's; by default the statistic's own.
+        Identifier of the statistic that shares its terms with this statistic, where the two differ only in `combine`;
+        by default the identifier of this statistic.
     """
 
     statistic: Statistic

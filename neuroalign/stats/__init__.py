@@ -1,4 +1,4 @@
-"""Statistical tests over scores: pure functions on arrays."""
+"""Statistical tests of scores, as pure functions of arrays."""
 
 from neuroalign.stats.bootstrap import (
     Bootstrap,
@@ -7,7 +7,6 @@ from neuroalign.stats.bootstrap import (
     bootstrap_neurons,
     bootstrap_weighted_difference,
     bootstrap_weighted_mean,
-    bootstrap_weighted_means,
     count_neurons,
     weighted_mean,
 )
@@ -18,14 +17,15 @@ from neuroalign.stats.dual_bootstrap import (
     dual_bootstrap,
     dual_variance,
 )
-from neuroalign.stats.equivalence import Equivalence, equivalence
+from neuroalign.stats.equivalence import Equivalence
 from neuroalign.stats.grouped import draw_stimuli, grouped_standard_error, n_fixed, permute_stimuli
 from neuroalign.stats.letters import compact_letters
 from neuroalign.stats.multiplicity import adjust_p_values
-from neuroalign.stats.pairwise import pairwise_crossed, pairwise_matrix, pairwise_welch
+from neuroalign.stats.pairwise import pairwise_matrix, pairwise_welch
 from neuroalign.stats.permutation import permutation_p_value
 from neuroalign.stats.rank_correlation import RankTest, rank_correlation_test
 from neuroalign.stats.standard_errors import jackknife_standard_error, weighted_mean_standard_error
+from neuroalign.stats.student import t_interval, t_p_value
 from neuroalign.stats.welch import WelchTest, welch
 
 __all__ = [
@@ -41,7 +41,6 @@ __all__ = [
     "bootstrap_neurons",
     "bootstrap_weighted_difference",
     "bootstrap_weighted_mean",
-    "bootstrap_weighted_means",
     "compact_letters",
     "count_neurons",
     "crossed_test",
@@ -49,16 +48,16 @@ __all__ = [
     "draw_stimuli_and_neurons",
     "dual_bootstrap",
     "dual_variance",
-    "equivalence",
     "grouped_standard_error",
     "jackknife_standard_error",
     "n_fixed",
-    "pairwise_crossed",
     "pairwise_matrix",
     "pairwise_welch",
     "permutation_p_value",
     "permute_stimuli",
     "rank_correlation_test",
+    "t_interval",
+    "t_p_value",
     "weighted_mean",
     "weighted_mean_standard_error",
     "welch",

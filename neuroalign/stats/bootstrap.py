@@ -1,4 +1,4 @@
-"""Bootstrap over neurons: weighted means, their differences, and any statistic of drawn neurons."""
+"""Bootstrap over neurons for weighted means, their differences, and other statistics of drawn neurons."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -8,15 +8,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuroalign.arithmetic import divide
 from neuroalign.errors import ArrayError, UsageError
 from neuroalign.masked import as_numbers
 
 #: A statistic of several resamples of neurons, given as indices (n_resamples, n_neurons).
 OfNeurons = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 
-# Numbers that are drawn at a time.
-_BATCH = 2**22
-#: A smaller spread, as a share of the value, is rounding.
+#: Indices of neurons that are drawn at a time.
+BATCH = 2**22
+#: A spread below this share of the value is rounding.
 ROUNDING = 1e-14
 _NAN = float("nan")
 
@@ -25,16 +26,16 @@ _NAN = float("nan")
 class Bootstrap:
     """Result of :func:`bootstrap_weighted_mean` and the others."""
 
-    #: Of the observations themselves.
+    #: Statistic of the original observations.
     estimate: float
     #: Bounds of the confidence interval.
     low: float
     high: float
-    #: Standard deviation of the distribution; for "both" of a :class:`DualBootstrap` the corrected one.
+    #: Standard deviation of the distribution; corrected for ``both`` of a :class:`DualBootstrap`.
     standard_error: float
-    #: The statistic of each resample, (n_resamples,).
+    #: Statistic of each resample, (n_resamples,).
     distribution: NDArray[np.float64]
-    #: Two-sided p-value of the statistic being 0, which is of use for a difference.
+    #: Two-sided p-value of the hypothesis that the statistic is 0, meant for differences.
     p: float
 
 
@@ -47,30 +48,32 @@ def bootstrap_weighted_mean(
     n_resamples: int = 10_000,
     seed: int = 0,
 ) -> Bootstrap:
-    """Bootstrap a weighted mean whose weights are drawn along with its values.
+    """Bootstrap a weighted mean, drawing the weights along with the values.
 
-    Alignment is such a mean, of 1 - H over neurons, each weighted by the sum of its ``|weights|``. So it is resampled
-    over neurons without a fit, from the weights of one.
+    Alignment is such a mean: 1 - H over neurons, where the sum of its ``|weights|`` weights each neuron. Resampling
+    neurons therefore needs no new fit.
 
     Parameters
     ----------
     values : array of float, shape (n,) or (n_instances, n)
-        Ignored where the weight is zero; may be NaN there. Of several instances the mean of their weighted means is
-        bootstrapped; they share the neurons that are drawn.
+        Ignored where the weight is zero; may be NaN there. For several instances the statistic is the mean of their
+        weighted means, and every draw takes the same neurons for all instances.
     weights : array of float, the shape of `values`
-        Not negative.
+        Weights, not negative.
     method : {"bca", "percentile"}
         "bca" corrects the percentiles for bias and for a standard error that changes with the statistic.
     confidence : float
-        Between 0 and 1.
+        Probability that the interval covers, between 0 and 1.
     n_resamples : int
+        Number of draws.
     seed : int
+        Seed of the draws.
 
     Returns
     -------
     Bootstrap
-        Resamples without any weight count as 0, as the alignment does of a model that predicts no neuron. The interval
-        and the standard error are NaN if fewer than two observations have weight, or all of those have one value.
+        Resamples without any weight count as 0, like the alignment of a model that predicts no neuron. The interval
+        and the standard error are NaN if fewer than two observations have weight, or if their values are all equal.
 
     Raises
     ------
@@ -109,22 +112,22 @@ def bootstrap_weighted_difference(
 ) -> Bootstrap:
     """Bootstrap the difference of two models' weighted means over the same neurons.
 
-    Each resample draws the same neurons for both, so that what the models share cancels out.
+    Each resample draws the same neurons for both models, so that variation that they share cancels out.
 
     Parameters
     ----------
     values_a, weights_a : arrays of float, shape (n,) or (n_instances, n)
-        Of one model or the instances of one family; see :func:`bootstrap_weighted_mean`.
+        Terms of one model, or of the instances of one family; see :func:`bootstrap_weighted_mean`.
     values_b, weights_b : arrays of float, shape (n,) or (m_instances, n)
-        Of the other, the same neurons in the same order.
+        Terms of the other model or family, for the same neurons in the same order.
     method, confidence, n_resamples, seed
         As for :func:`bootstrap_weighted_mean`.
 
     Returns
     -------
     Bootstrap
-        Of the mean of a less that of b. Its ``p`` is ``2 (1 + k)/(1 + n_resamples)``, one at most, where k counts the
-        differences on the rarer side of 0.
+        Bootstrap of the difference, mean of a minus mean of b. Its ``p`` is ``2 (1 + k)/(1 + n_resamples)``, at most
+        1, where k counts the differences on the rarer side of 0.
 
     Raises
     ------
@@ -134,42 +137,12 @@ def bootstrap_weighted_difference(
     a, b = weighted_mean(values_a, weights_a), weighted_mean(values_b, weights_b)
     n = np.shape(values_a)[-1]
     if np.shape(values_b)[-1] != n:
-        raise ArrayError(f"a and b must be of the same neurons, not {n} and {np.shape(values_b)[-1]}")
+        raise ArrayError(f"a and b must be of the same neurons, got {n} and {np.shape(values_b)[-1]}")
     result = bootstrap_neurons(
         lambda neurons: a(neurons) - b(neurons), n, method, confidence, n_resamples, seed
     )
     varies = _varies(values_a, weights_a) or _varies(values_b, weights_b)
     return result if varies else without_interval(result)
-
-
-def bootstrap_weighted_means(
-    groups: Sequence[tuple[ArrayLike, ArrayLike]], *, n_resamples: int = 10_000, seed: int = 0
-) -> NDArray[np.float64]:
-    """Bootstrap the weighted means of several models or families over the neurons that they share.
-
-    Parameters
-    ----------
-    groups : sequence of (values, weights)
-        Arrays of float, shape (n,) or (n_instances, n), of the same neurons in the same order; see
-        :func:`bootstrap_weighted_mean`.
-    n_resamples, seed : int
-
-    Returns
-    -------
-    array of float64, shape (n_groups, n_resamples)
-        Of the same neurons for all groups, those that :func:`bootstrap_weighted_difference` draws: the difference of
-        two rows is its distribution.
-
-    Raises
-    ------
-    ArrayError, UsageError
-        As :func:`bootstrap_weighted_difference`.
-    """
-    of_counts = [_of_counts(values, weights) for values, weights in groups]
-    sizes = {np.shape(values)[-1] for values, _ in groups}
-    if len(sizes) > 1:
-        raise ArrayError(f"all groups must be of the same neurons, not of {' and '.join(map(str, sizes))}")
-    return bootstrap_means(of_counts, max(sizes, default=0), n_resamples=n_resamples, seed=seed)
 
 
 def bootstrap_means(
@@ -184,14 +157,15 @@ def bootstrap_means(
     Parameters
     ----------
     of_counts : sequence of callable
-        Each maps counts of the neurons, (n_draws, n_neurons), to its statistic, (n_draws,), as a
-        :class:`neuroalign.scoring.resampling.NeuronStatistic` does.
+        Functions from counts of the neurons, (n_draws, n_neurons), to a statistic, (n_draws,), such as a
+        :class:`neuroalign.scoring.resampling.NeuronStatistic`.
     n_neurons, n_resamples, seed : int
 
     Returns
     -------
     array of float64, shape (n_statistics, n_resamples)
-        Of the same draws for all statistics: the difference of two rows is its distribution.
+        Values for the same draws of neurons in every row: the difference of two rows is the distribution of the
+        difference.
 
     Raises
     ------
@@ -200,7 +174,7 @@ def bootstrap_means(
     """
     check_options(0.95, n_resamples, seed)
     means, rng = np.empty((len(of_counts), n_resamples)), np.random.default_rng(seed)
-    batch = max(1, _BATCH // max(n_neurons, 1))
+    batch = max(1, BATCH // max(n_neurons, 1))
     for start in range(0, n_resamples if len(of_counts) else 0, batch):
         stop = min(start + batch, n_resamples)
         counts = count_neurons(rng.integers(0, n_neurons, size=(stop - start, n_neurons)), n_neurons)
@@ -210,17 +184,17 @@ def bootstrap_means(
 
 
 def weighted_mean(values: ArrayLike, weights: ArrayLike) -> OfNeurons:
-    """Return the weighted mean as a function of the neurons that are drawn, as :func:`dual_bootstrap` takes it.
+    """Return the weighted mean as a function of drawn neurons, for :func:`dual_bootstrap`.
 
     Parameters
     ----------
     values, weights : arrays of float, shape (n,) or (n_instances, n)
-        As for :func:`bootstrap_weighted_mean`.
+        Terms of the mean; see :func:`bootstrap_weighted_mean`.
 
     Returns
     -------
     callable
-        Takes indices of neurons (n_resamples, n_drawn), returns (n_resamples,).
+        Function that takes indices of neurons (n_resamples, n_drawn), returns (n_resamples,).
 
     Raises
     ------
@@ -232,7 +206,7 @@ def weighted_mean(values: ArrayLike, weights: ArrayLike) -> OfNeurons:
 
 
 def count_neurons(neurons: NDArray[np.int64], n: int) -> NDArray[np.float64]:
-    """Count how often each of n neurons was drawn, (n_resamples, n)."""
+    """Count the draws of each of n neurons, (n_resamples, n)."""
     number = len(neurons)
     rows = np.repeat(np.arange(number), neurons.shape[1])
     counted = np.bincount(rows * n + neurons.ravel(), minlength=number * n)
@@ -240,28 +214,28 @@ def count_neurons(neurons: NDArray[np.int64], n: int) -> NDArray[np.float64]:
 
 
 def _of_counts(values: ArrayLike, weights: ArrayLike) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    """Return the mean over instances of weighted means as a function of how often each neuron was drawn."""
+    """Return the mean over instances of weighted means as a function of counts of the neurons."""
     given = np.atleast_2d(as_numbers(weights, np.float64))
-    of_given = np.atleast_2d(as_numbers(values, np.float64))
+    terms = np.atleast_2d(as_numbers(values, np.float64))
     if given.ndim != 2 or np.shape(weights) != np.shape(values):
         raise ArrayError(
             "values and weights must have one shape (n,) or (n_instances, n), "
-            f"not {np.shape(values)} and {np.shape(weights)}"
+            f"got {np.shape(values)} and {np.shape(weights)}"
         )
-    unusable = ~((given >= 0) & np.isfinite(given) & ((given == 0) | np.isfinite(of_given)))
+    unusable = ~((given >= 0) & np.isfinite(given) & ((given == 0) | np.isfinite(terms)))
     if unusable.any():
         index = np.unravel_index(int(unusable.argmax()), given.shape)
-        where = ", ".join(str(int(each)) for each in index[2 - np.ndim(values) :])
+        where = ", ".join(str(int(number)) for number in index[2 - np.ndim(values) :])
         raise ArrayError(
-            f"values must be finite and weights not negative; [{where}] are {of_given[index]} and {given[index]}"
+            f"values must be finite and weights not negative; [{where}] are {terms[index]} and {given[index]}"
         )
-    weighted = np.where(given > 0, given * np.where(given > 0, of_given, 0.0), 0.0)
+    weighted = np.where(given > 0, given * np.where(given > 0, terms, 0.0), 0.0)
 
     def of_counts(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        # All instances are two products of matrices.
+        # Two products of matrices serve all instances.
         sums, total = counts @ weighted.T, counts @ given.T
-        means: NDArray[np.float64] = np.where(total > 0, sums / np.where(total > 0, total, 1.0), 0.0)
-        return means.mean(axis=1)
+        means: NDArray[np.float64] = divide(sums, total, otherwise=0.0).mean(axis=1)
+        return means
 
     return of_counts
 
@@ -273,7 +247,7 @@ def bootstrap_neurons(
     from scipy import stats
 
     if method not in ("bca", "percentile"):
-        raise UsageError(f"method must be 'bca' or 'percentile', not {method!r}")
+        raise UsageError(f"method must be 'bca' or 'percentile', got {method!r}")
     check_options(confidence, n_resamples, seed)
     estimate = float(of_neurons(np.arange(n)[None])[0])
     if n < 2:
@@ -288,7 +262,7 @@ def bootstrap_neurons(
             method="BCa" if method == "bca" else "percentile",
             confidence_level=confidence,
             n_resamples=n_resamples,
-            batch=max(1, _BATCH // n),
+            batch=max(1, BATCH // n),
             random_state=np.random.default_rng(seed),
         )
     distribution = result.bootstrap_distribution
@@ -310,23 +284,23 @@ def _p_by_counting(distribution: NDArray[np.float64]) -> float:
 
 
 def without_interval(result: Bootstrap) -> Bootstrap:
-    """Return a bootstrap whose statistic does not vary: its estimate alone."""
+    """Return the estimate alone, for a statistic that does not vary."""
     nothing = np.full(result.distribution.size, _NAN)
     return Bootstrap(result.estimate, _NAN, _NAN, _NAN, nothing, _NAN)
 
 
 def _varies(values: ArrayLike, weights: ArrayLike) -> bool:
-    """Whether the values that have weight differ, in one instance at least."""
-    of = np.atleast_2d(as_numbers(values, np.float64))
+    """Whether the values with weight differ in at least one instance."""
+    terms = np.atleast_2d(as_numbers(values, np.float64))
     given = np.atleast_2d(as_numbers(weights, np.float64))
-    return any(np.ptp(row[weight > 0]) > 0 for row, weight in zip(of, given, strict=True) if weight.any())
+    return any(np.ptp(row[weight > 0]) > 0 for row, weight in zip(terms, given, strict=True) if weight.any())
 
 
 def check_options(confidence: float, n_resamples: int, seed: int) -> None:
-    """Refuse options of a bootstrap that are out of range."""
+    """Raise an error for options of a bootstrap that are out of range."""
     if not 0 < confidence < 1:
-        raise UsageError(f"confidence must be between 0 and 1, not {confidence}")
+        raise UsageError(f"confidence must be between 0 and 1, got {confidence}")
     if n_resamples < 2 or seed < 0:
         raise UsageError(
-            f"n_resamples must be 2 at least and seed not negative, not {n_resamples} and {seed}"
+            f"n_resamples must be 2 at least and seed not negative, got {n_resamples} and {seed}"
         )

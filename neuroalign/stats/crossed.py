@@ -1,4 +1,4 @@
-"""One test over several sources of error that are independent of each other."""
+"""Test of a difference with several independent sources of error."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neuroalign.arithmetic import divide
 from neuroalign.masked import as_numbers
+from neuroalign.stats.student import t_interval, t_p_value
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class CrossedTest:
     Parameters
     ----------
     difference, standard_error : float or array of float
-        The shape of what was tested; so are all others.
+        Difference and its standard error; all fields have the shape of the difference.
     t, df, p : float or array of float
         Statistic, Welch-Satterthwaite degrees of freedom and two-sided p.
     ci_low, ci_high : float or array of float
@@ -36,23 +38,23 @@ class CrossedTest:
 def crossed_test(
     difference: ArrayLike, standard_errors: Sequence[ArrayLike], degrees_of_freedom: Sequence[ArrayLike]
 ) -> CrossedTest:
-    """Test a difference whose errors have several sources, such as instances and the neurons that they share.
+    """Test a difference with several sources of error, such as instances and the neurons that they share.
 
-    Welch's test over instances takes the neurons and the stimuli as given; a bootstrap over neurons takes the
-    instances as given. Where both were sampled, their variances add up.
+    Welch's test over instances treats the neurons and the stimuli as fixed; a bootstrap over neurons treats the
+    instances as fixed. Where both were sampled, their variances add up.
 
     Parameters
     ----------
     difference : float or array of float
     standard_errors : sequence of float or of arrays of float
-        One for each source, of the shape of `difference`; those of Welch's test and of a bootstrap, for instance.
+        Standard errors of the sources, such as Welch's test and a bootstrap, each with the shape of `difference`.
     degrees_of_freedom : sequence of float or of arrays of float
-        Of each.
+        Degrees of freedom of the standard errors.
 
     Returns
     -------
     CrossedTest
-        NaN where an error is NaN or all are 0.
+        NaN where an error is NaN or all errors are 0.
 
     References
     ----------
@@ -65,15 +67,13 @@ def crossed_test(
     >>> f"{test.standard_error:.2f} {test.df:.0f} {test.p:.3f}"
     '0.05 64 0.050'
     """
-    from scipy.special import stdtr, stdtrit
-
     given = as_numbers(difference, np.float64)
     total, shares = np.zeros(given.shape), np.zeros(given.shape)
-    for each, freedom in zip(standard_errors, degrees_of_freedom, strict=True):
-        variance = as_numbers(each, np.float64) ** 2
+    for error, freedom in zip(standard_errors, degrees_of_freedom, strict=True):
+        variance = as_numbers(error, np.float64) ** 2
         total, shares = total + variance, shares + variance**2 / as_numbers(freedom, np.float64)
     total = np.where(total > 0, total, np.nan)
-    error, df = np.sqrt(total), total**2 / np.where(shares > 0, shares, np.nan)
-    half, t = error * stdtrit(df, 0.975), given / error
-    found = (given, error, t, df, 2 * stdtr(df, -np.abs(t)), given - half, given + half)
-    return CrossedTest(*(each[()] for each in found))
+    error, df = np.sqrt(total), divide(total**2, shares, otherwise=np.nan)
+    t = given / error
+    numbers = (given, error, t, df, t_p_value(t, df), *t_interval(given, error, df))
+    return CrossedTest(*(np.asarray(number)[()] for number in numbers))

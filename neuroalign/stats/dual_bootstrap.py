@@ -17,6 +17,7 @@ from neuroalign.stats.bootstrap import (
     without_interval,
 )
 from neuroalign.stats.grouped import draw_stimuli
+from neuroalign.stats.student import t_interval, t_p_value
 
 _NAN = float("nan")
 
@@ -25,11 +26,11 @@ _NAN = float("nan")
 class DualBootstrap:
     """Result of :func:`dual_bootstrap`."""
 
-    #: Neurons drawn, stimuli as they are.
+    #: Neurons drawn, stimuli fixed.
     neurons: Bootstrap
-    #: Stimuli drawn, neurons as they are.
+    #: Stimuli drawn, neurons fixed.
     stimuli: Bootstrap
-    #: Both drawn; the distribution is wider than the standard error, which is corrected.
+    #: Neurons and stimuli drawn; the standard error is corrected, and less than the spread of the distribution.
     both: Bootstrap
 
 
@@ -44,32 +45,33 @@ def dual_bootstrap(
     n_neuron_resamples: int = 10_000,
     seed: int = 0,
 ) -> DualBootstrap:
-    """Bootstrap a statistic over neurons, over stimuli, and over both, from one fit for each draw of stimuli.
+    """Bootstrap a statistic over neurons, over stimuli, and over both, with one fit for each draw of stimuli.
 
     Parameters
     ----------
     fit : callable
-        Takes indices of stimuli, (n_drawn,), some of them repeated, and returns a function of indices of neurons,
-        (n, n_neurons), that gives the statistic of each row, (n,). The folds of its cross-validation must go with the
-        stimulus, ``folds[stimuli]``: a stimulus that is drawn twice must not be fitted and tested on.
+        Function of indices of stimuli, (n_drawn,), some of them repeated. It returns a function of indices of neurons,
+        (n, n_neurons), which returns the statistic of each row, (n,). Folds of cross-validation must belong to the
+        stimuli, ``folds[stimuli]``, so that no stimulus is in a training set and in its test set.
     n_stimuli, n_neurons : int
     groups : array of int, shape (n_stimuli,), optional
         Original of each stimulus, for stimuli that are variants: originals are drawn, each with all its variants, and
         their number takes the place of n_stimuli below. See :func:`neuroalign.stats.draw_stimuli`.
     confidence : float
-        Between 0 and 1.
+        Probability that the intervals cover, between 0 and 1.
     n_resamples : int
-        Draws of stimuli, each of which is fitted.
+        Number of draws of stimuli; each needs a fit.
     n_neuron_resamples : int
-        Draws of neurons alone, which need no fit.
+        Number of draws of neurons alone, which need no fit.
     seed : int
+        Seed of all draws.
 
     Returns
     -------
     DualBootstrap
-        Over neurons with a BCa interval and a p-value by counting. Over stimuli and over both, the interval is
-        ``estimate ± t · standard_error``, and p is that of the t-test, but not less than counting could give,
-        ``2/(1 + n_resamples)``. The degrees of freedom are one less than the smallest of `n_resamples`, n_stimuli
+        Over neurons, the interval is BCa and the p-value counts draws. Over stimuli and over both, the interval is
+        ``estimate ± t · standard_error``, and p comes from the t-test but is at least ``2/(1 + n_resamples)``, the
+        smallest p-value of counting. The degrees of freedom are one less than the smallest of `n_resamples`, n_stimuli
         and, for both, n_neurons.
 
     Raises
@@ -81,28 +83,29 @@ def dual_bootstrap(
 
     Notes
     -----
-    **The correction.** A bootstrap over both draws the variance of their interaction and of noise three times, once by
-    neurons, once by stimuli and once by both. With the variances v of the three bootstraps and J neurons and N stimuli
-    the corrected variance is ::
+    **The correction.** The variance of a bootstrap over both contains the variance of noise and of the interaction
+    three times: by neurons, by stimuli and by both. With the variances v of the three bootstraps, J neurons
+    and N stimuli, the corrected variance is ::
 
         J/(J−1) v_neurons + N/(N−1) v_stimuli − JN/((J−1)(N−1)) (v_both − v_neurons − v_stimuli)
 
-    which is 2 (v_neurons + v_stimuli) − v_both for many of both. It is kept between v_both and the larger of the first
-    two terms.
+    which is 2 (v_neurons + v_stimuli) − v_both for many neurons and stimuli. It is limited to the range from the larger
+    of the first two terms to v_both.
 
-    **Why t.** A resample holds some 63 % of the stimuli. A fit to it differs systematically from one to all of them,
-    so that the percentiles of the distribution lie beside the estimate; its spread is what is of use.
+    **Why t.** A resample holds some 63 % of the stimuli. A fit to a resample differs systematically
+    from a fit to all stimuli, so that percentiles of the distribution lie beside the estimate. Only the spread of the
+    distribution is used.
 
     References
     ----------
     Schütt, H. H., Kipnis, A. D., Diedrichsen, J. & Kriegeskorte, N. (2023). Statistical inference on representational
-    geometries. eLife 12:e82566, "Estimating the variance of model-performance estimates"; the small-sample form is
-    that of rsatoolbox 0.3.
+    geometries. eLife 12:e82566, "Estimating the variance of model-performance estimates"; the small-sample form
+    comes from rsatoolbox 0.3.
     """
     check_options(confidence, n_resamples, seed)
     if n_stimuli < 2 or n_neurons < 2:
         raise UsageError(
-            f"a bootstrap needs two stimuli and two neurons at least, not {n_stimuli} and {n_neurons}"
+            f"a bootstrap needs two stimuli and two neurons at least, got {n_stimuli} and {n_neurons}"
         )
     labels = np.arange(n_stimuli) if groups is None else np.asarray(groups)
     if labels.shape != (n_stimuli,):
@@ -135,9 +138,9 @@ def dual_variance(
     Parameters
     ----------
     v_neurons, v_stimuli, v_both : float
-        Variances of the bootstraps over one, the other, and both.
+        Variances of the bootstraps over neurons, over stimuli, and over both.
     n_neurons, n_stimuli : int
-        Two at least.
+        Numbers of neurons and stimuli, at least two.
 
     Returns
     -------
@@ -152,7 +155,7 @@ def dual_variance(
 def draw_stimuli_and_neurons(
     seed: int, index: int, groups: ArrayLike, n_neurons: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return one draw of a bootstrap over stimuli and neurons; the same in every module, so that draws pair.
+    """Return one draw of a bootstrap over stimuli and neurons, equal for all models so that draws pair.
 
     Parameters
     ----------
@@ -166,8 +169,9 @@ def draw_stimuli_and_neurons(
     Returns
     -------
     rows : array of int, shape (n_drawn,)
-        Independent of the number of neurons.
+        Rows of the drawn stimuli, independent of the number of neurons.
     neurons : array of int, shape (n_neurons,)
+        Indices of the drawn neurons.
     """
     rng = np.random.default_rng([seed, index])
     return draw_stimuli(groups, rng), rng.integers(n_neurons, size=n_neurons)
@@ -176,13 +180,11 @@ def draw_stimuli_and_neurons(
 def _by_t(
     estimate: float, variance: float, n: int, confidence: float, distribution: NDArray[np.float64]
 ) -> Bootstrap:
-    from scipy import stats
-
-    # The standard error is known no better than from so many draws.
+    # The number of draws limits the precision of the standard error.
     freedom = min(n, distribution.size) - 1
     error = float(np.sqrt(variance))
     if not error > ROUNDING * abs(estimate):
         return without_interval(Bootstrap(estimate, _NAN, _NAN, _NAN, distribution, _NAN))
-    low, high = stats.t.interval(confidence, freedom, loc=estimate, scale=error)
-    p = max(2 * stats.t.sf(abs(estimate) / error, freedom), 2 / (1 + distribution.size))
+    low, high = t_interval(estimate, error, freedom, confidence=confidence)
+    p = max(t_p_value(estimate / error, freedom), 2 / (1 + distribution.size))
     return Bootstrap(estimate, float(low), float(high), error, distribution, min(1.0, float(p)))

@@ -1,4 +1,4 @@
-"""Draws, permutations and standard errors of stimuli, some of which are variants of one original."""
+"""Draws, permutations and standard errors of stimuli where several stimuli may be variants of one original."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,7 +25,7 @@ def draw_stimuli(groups: ArrayLike, rng: np.random.Generator) -> NDArray[np.int6
     References
     ----------
     Davison, A. C. & Hinkley, D. V. (1997). Bootstrap Methods and their Application, section 3.8: draw the top level
-    with replacement and keep what is below it.
+    with replacement and keep the lower levels.
 
     Examples
     --------
@@ -38,12 +38,12 @@ def draw_stimuli(groups: ArrayLike, rng: np.random.Generator) -> NDArray[np.int6
 
 
 def permute_stimuli(groups: ArrayLike, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Permute originals among those with equally many variants; variants move together and keep their order.
+    """Permute originals with equal numbers of variants; variants move together and keep their order.
 
     Parameters
     ----------
     groups : array of int, shape (n_stimuli,)
-        As for :func:`draw_stimuli`.
+        Original of each stimulus; see :func:`draw_stimuli`.
     rng : numpy.random.Generator
 
     Returns
@@ -55,7 +55,7 @@ def permute_stimuli(groups: ArrayLike, rng: np.random.Generator) -> NDArray[np.i
     -----
     The k-th variant of one original takes the place of the k-th variant of the other, in the order of the rows. These
     permutations are closed under composition, so a p-value that counts them is exact if the originals are exchangeable;
-    variants of one original need not be. An original whose number of variants is unique keeps its place: see
+    variants of one original need not be exchangeable. An original with a unique number of variants keeps its place: see
     :func:`n_fixed`.
 
     References
@@ -78,11 +78,12 @@ def permute_stimuli(groups: ArrayLike, rng: np.random.Generator) -> NDArray[np.i
 
 
 def n_fixed(groups: ArrayLike) -> int:
-    """Count the originals that :func:`permute_stimuli` leaves in place: no other one has as many variants.
+    """Count the originals with a unique number of variants, which :func:`permute_stimuli` leaves in place.
 
     Parameters
     ----------
     groups : array of int, shape (n_stimuli,)
+        Original of each stimulus; see :func:`draw_stimuli`.
 
     Returns
     -------
@@ -93,12 +94,12 @@ def n_fixed(groups: ArrayLike) -> int:
 
 
 def grouped_standard_error(values: ArrayLike, groups: ArrayLike) -> float:
-    """Return the standard error of a mean over stimuli whose originals are the independent sample.
+    """Return the standard error of a mean over stimuli, with their originals as the independent sample.
 
     Parameters
     ----------
     values : array of float, shape (n_stimuli,)
-        NaN is left out.
+        Values of the stimuli; NaN values are dropped.
     groups : array of int, shape (n_stimuli,)
         Original of each stimulus.
 
@@ -106,7 +107,7 @@ def grouped_standard_error(values: ArrayLike, groups: ArrayLike) -> float:
     -------
     float
         ``sqrt(G/(G − 1) Σ_g (Σ_{i∈g} (v_i − v̄))²)/n`` for G originals and n values: the standard error of the mean of
-        the originals' means where all have equally many variants. NaN for fewer than two originals.
+        the originals' means if all originals have equal numbers of variants. NaN for fewer than two originals.
 
     References
     ----------

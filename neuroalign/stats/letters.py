@@ -1,4 +1,4 @@
-"""Compact letter display: who differs from whom, in letters."""
+"""Compact letter display of the groups that differ."""
 
 from collections.abc import Iterator, Sequence
 from itertools import count
@@ -19,20 +19,21 @@ def compact_letters(
     *,
     higher_is_better: bool = True,
 ) -> dict[str, str]:
-    """Give groups letters: two groups share one if, and only if, they are not shown to differ.
+    """Give groups letters so that two groups share a letter if, and only if, they are not shown to differ.
 
     Parameters
     ----------
     names : sequence of str
-        Of the groups, all different.
+        Names of the groups, all different.
     means : array of float, shape (n,)
-        Letters are handed out from the best mean on. They decide nothing else; NaN comes last.
+        Means of the groups, which set the order of the letters only: the best mean gets the first letter, NaN the last.
     p_adjusted_matrix : array of float, shape (n, n)
-        Symmetric p-values, corrected for the number of pairs. NaN is a pair that was not tested, and so not shown
-        to differ. The diagonal is ignored.
+        Symmetric p-values, corrected for the number of pairs. NaN marks a pair without a test,
+        which is not shown to differ. The diagonal is ignored.
     alpha : float
-        Groups differ where p is less.
+        Level of the tests: groups with a smaller p-value differ.
     higher_is_better : bool
+        Whether the best mean is the largest.
 
     Returns
     -------
@@ -49,9 +50,9 @@ def compact_letters(
     Notes
     -----
     Insert-and-absorb: all groups begin with one letter. Each pair that differs splits every letter that both have into
-    one without the first and one without the second; a letter whose groups all have another in common is absorbed. Then
-    letters go that no pair of groups needs (sweeping). Single entries of a letter that others make redundant are kept,
-    so that a letter is a run of groups wherever differences follow the means.
+    one without the first and one without the second; a letter is absorbed if its groups all have another letter in
+    common. Sweeping then removes the letters that no pair of groups needs. Redundant entries of single groups are kept,
+    so that a letter covers a run of groups where differences follow the means.
 
     References
     ----------
@@ -72,12 +73,12 @@ def compact_letters(
         raise UsageError(f"names must all be different; {repeated!r} is there twice")
     if values.shape != (n,) or p.shape != (n, n):
         raise ArrayError(
-            f"means and p-values of {n} groups must have shapes ({n},) and ({n}, {n}), not {values.shape} and {p.shape}"
+            f"means and p-values of {n} groups must have shapes ({n},) and ({n}, {n}), got {values.shape} and {p.shape}"
         )
     if not np.array_equal(p[~np.eye(n, dtype=bool)], p.T[~np.eye(n, dtype=bool)], equal_nan=True):
         raise ArrayError("the matrix of p-values must be symmetric")
     if not 0 < alpha < 1:
-        raise UsageError(f"alpha must be between 0 and 1, not {alpha}")
+        raise UsageError(f"alpha must be between 0 and 1, got {alpha}")
     order = np.argsort(-values if higher_is_better else values, kind="stable")
     differs = p[np.ix_(order, order)] < alpha
     np.fill_diagonal(differs, False)
@@ -92,7 +93,7 @@ def compact_letters(
 
 
 def _cover(differs: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return sets of groups, (n_sets, n), so that two groups are in one of them together where they do not differ."""
+    """Return sets of groups, (n_sets, n), such that two groups share a set if, and only if, they do not differ."""
     n = len(differs)
     # A set of groups is the bits of an integer.
     masks = [sum(1 << int(other) for other in np.flatnonzero(row)) for row in differs]
@@ -109,13 +110,13 @@ def _cover(differs: NDArray[np.bool_]) -> NDArray[np.bool_]:
                 kept.append(column)
         columns = kept
         if len(columns) > n:
-            # Sweeping on the way as well: without it, some patterns have a number of letters exponential in n.
+            # Sweeping at once, too: without it the number of letters can grow exponentially in n.
             columns = _sweep(columns, n)
     return _as_rows(_sweep(columns, n), n)
 
 
 def _sweep(columns: list[int], n: int) -> list[int]:
-    """Drop the sets whose pairs of groups are all together in another, small sets first."""
+    """Drop the sets where every pair of groups shares another set, small sets first."""
     columns = sorted(columns, key=int.bit_count)
     rows = _as_rows(columns, n)
     together = rows.T.astype(np.int64) @ rows.astype(np.int64)

@@ -1,4 +1,4 @@
-"""p-values of several tests at once."""
+"""Correction of p-values for several tests."""
 
 from typing import Literal, get_args
 
@@ -17,7 +17,7 @@ def adjust_p_values(p: ArrayLike, *, method: Correction = "holm") -> NDArray[np.
     Parameters
     ----------
     p : array of float, any shape
-        In [0, 1]. NaN marks a test that was not made: it stays NaN and does not count.
+        P-values in [0, 1]. NaN marks a missing test; it stays NaN and does not count.
     method : {"holm", "bh"}
         "holm" bounds the chance of any false positive (Holm 1979), "bh" the expected share of
         false positives among the positives (Benjamini & Hochberg 1995).
@@ -42,7 +42,7 @@ def adjust_p_values(p: ArrayLike, *, method: Correction = "holm") -> NDArray[np.
     [0.02, nan, 0.04]
     """
     if method not in get_args(Correction):
-        raise UsageError(f"method must be one of {', '.join(get_args(Correction))}, not {method!r}")
+        raise UsageError(f"method must be one of {', '.join(get_args(Correction))}, got {method!r}")
     raw = as_numbers(p, np.float64)
     made = ~np.isnan(raw)
     outside = raw[made][(raw[made] < 0) | (raw[made] > 1)]

@@ -1,4 +1,4 @@
-"""What a statistic comes to by chance, and how likely chance is to do as well."""
+"""P-value of a statistic by random permutations."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,17 +12,17 @@ def permutation_p_value(value: float, shuffled: ArrayLike, *, higher_is_better: 
     Parameters
     ----------
     value : float
-        Of the labels as they are.
+        Statistic with the original labels.
     shuffled : array of float, shape (B,)
-        Of random permutations; values that are NaN are left out.
+        Statistic of random permutations; NaN values are dropped.
     higher_is_better : bool
         Whether the better values are the larger ones.
 
     Returns
     -------
     float
-        ``(1 + k)/(1 + B)``, where k counts the shuffles that are as good or better; never 0. NaN where `value` is
-        NaN or there is no shuffle.
+        ``(1 + k)/(1 + B)``, where k counts the permutations with a value as good or better; never 0. NaN if
+        `value` is NaN or all permutations are NaN or missing.
 
     References
     ----------

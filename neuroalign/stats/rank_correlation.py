@@ -1,4 +1,4 @@
-"""Do two numbers of the same instances rise together, within groups of instances?"""
+"""Permutation test of a rank correlation within groups."""
 
 from dataclasses import dataclass
 from itertools import permutations
@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from neuroalign.errors import UsageError
+from neuroalign.wording import p_in_words
 
-# Groups up to this size are enumerated; larger groups, and supports with more pairs of values, are drawn from.
+# All permutations are counted for groups up to this size and supports up to this number of pairs of values.
 _LARGEST_GROUP, _MOST_PAIRS = 8, 4_000_000
 
 _NAN = float("nan")
@@ -28,18 +29,18 @@ class RankTest:
     rho : float
         Pooled within-group rank correlation, from -1 to 1; Spearman's ρ for a single group.
     p : float
-        Two-sided p-value; NaN where there is no test.
+        Two-sided p-value; NaN without a test.
     smallest_p : float
-        The p-value of the largest ``|ρ|`` that any pairing within the groups has: no data with these group sizes and
-        ties give a smaller p-value.
+        P-value of the largest ``|ρ|`` over all pairings within the groups, the smallest p-value that data with these
+        group sizes and ties can have.
     n : int
-        Pairs of finite numbers in groups where both numbers vary.
+        Number of pairs of finite numbers in groups where both numbers vary.
     n_groups : int
-        Groups where both numbers vary.
+        Number of groups where both numbers vary.
     method : {"exact", "Monte Carlo", ""}
-        Whether all permutations were counted or some were drawn; empty where there is no test.
+        "exact" if all permutations were counted, "Monte Carlo" if random permutations were drawn; empty without a test.
     reason : str
-        Why there is no test; empty if there is one.
+        Reason of a missing test, else empty.
     """
 
     rho: float
@@ -53,7 +54,7 @@ class RankTest:
     def __str__(self) -> str:
         if self.reason:
             return f"no correlation: {self.reason}"
-        return f"ρ = {self.rho:.2f}, p = {self.p:.3f}, n = {self.n}"
+        return f"ρ = {self.rho:.2f}, {p_in_words(self.p)}, n = {self.n}"
 
 
 def rank_correlation_test(
@@ -64,11 +65,11 @@ def rank_correlation_test(
     Parameters
     ----------
     x, y : array of float, shape (n,)
-        Pairs that are not finite are left out. Numbers that agree to twelve digits are ties.
+        Paired numbers; pairs that are not finite are dropped. Numbers that agree to twelve digits are ties.
     groups : array, shape (n,), optional
         Label of the group of each pair; by default there is one group.
     n_permutations : int
-        Random permutations, where there are too many to count all of them.
+        Number of random permutations, which are drawn where there are too many permutations to count all.
     seed : int
         Seed of the random permutations.
 
@@ -87,7 +88,7 @@ def rank_correlation_test(
     With the midranks r of x and s of y within each group g of n_g pairs, less their mean,
     ``ρ = Σ_g w_g Σ r s / sqrt(Σ_g w_g Σ r² · Σ_g w_g Σ s²)`` where ``w_g = 1/(n_g + 1)²`` makes a group count
     in proportion to its size (van Elteren 1960). The test is exact under exchangeability of y within each group,
-    whatever the sizes of the groups, ties included. All permutations are counted for groups of eight at most:
+    for groups of any sizes, with or without ties. All permutations are counted for groups of eight at most:
     ``p = #{|ρ*| ≥ |ρ|}/N``. Otherwise ``p = (1 + k)/(1 + B)`` for k of B random permutations.
 
     References

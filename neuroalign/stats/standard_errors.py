@@ -1,4 +1,4 @@
-"""Standard errors of means, and of statistics by the jackknife."""
+"""Standard errors of means and, by the jackknife, of other statistics."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +12,7 @@ def jackknife_standard_error(left_out: ArrayLike) -> float:
     Parameters
     ----------
     left_out : array of float, shape (n,)
-        The statistic of all observations but one.
+        Statistic without each observation in turn.
 
     Returns
     -------
@@ -29,14 +29,14 @@ def jackknife_standard_error(left_out: ArrayLike) -> float:
 
 
 def weighted_mean_standard_error(values: ArrayLike, weights: ArrayLike) -> float:
-    """Return the jackknife standard error of a weighted mean whose weights are random too.
+    """Return the jackknife standard error of a weighted mean with random weights.
 
     Parameters
     ----------
     values : array of float, shape (n,)
-        Ignored where the weight is zero; may be NaN there.
+        Values, ignored and possibly NaN where the weight is zero.
     weights : array of float, shape (n,)
-        Not negative.
+        Weights, not negative.
 
     Returns
     -------

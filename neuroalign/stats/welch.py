@@ -1,4 +1,4 @@
-"""Welch's test: do two groups of scores differ in their means, whatever their variances?"""
+"""Welch's test of the difference between the means of two groups."""
 
 import warnings
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ class WelchTest:
     Parameters
     ----------
     t, df, p : float
-        Statistic, Welch-Satterthwaite degrees of freedom and two-sided p; NaN where there is no test.
+        Statistic, Welch-Satterthwaite degrees of freedom and two-sided p; NaN without a test.
     hedges_g : float
-        The difference in units of the pooled standard deviation, freed of its small-sample bias.
+        The difference in units of the pooled standard deviation, corrected for its small-sample bias.
     ci_low, ci_high : float
         Confidence interval of `difference`, 95 % by default.
     standard_error : float
-        Of `difference`.
+        Standard error of `difference`.
     difference : float
-        ``mean(a) - mean(b)``; known also where there is no test, NaN only if a group is empty.
+        ``mean(a) - mean(b)``; also given without a test, NaN only if a group is empty.
     n_a, n_b : int
         Numbers of finite values.
     reason : str or None
-        Why there is no test, in words; None if there is one.
+        Reason of a missing test in words, else None.
     """
 
     t: float
@@ -56,13 +56,13 @@ def welch(a: ArrayLike, b: ArrayLike, *, confidence: float = 0.95) -> WelchTest:
     a, b : array of float, shapes (n_a,) and (n_b,)
         Values that are not finite are dropped.
     confidence : float
-        Of the interval, between 0 and 1.
+        Probability that the interval covers, between 0 and 1.
 
     Returns
     -------
     WelchTest
         All NaN but `difference`, with a `reason`, if a group has fewer than two finite values or
-        neither group has any variance: no evidence is not the same as p = 1.
+        neither group has any variance. NaN marks a missing test; p is not set to 1.
 
     Notes
     -----
@@ -89,7 +89,7 @@ def welch(a: ArrayLike, b: ArrayLike, *, confidence: float = 0.95) -> WelchTest:
     if reason:
         return WelchTest(_NAN, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, difference, a.size, b.size, reason)
     with warnings.catch_warnings():
-        # SciPy warns of lost precision where one group is constant; the other has variance enough.
+        # SciPy warns of lost precision where one group is constant; the variance of the other group is enough.
         warnings.filterwarnings("ignore", "Precision loss occurred", RuntimeWarning)
         test = stats.ttest_ind(a, b, equal_var=False)
     interval = test.confidence_interval(confidence)
@@ -119,7 +119,7 @@ def hedges_g(
 
 
 def why_untested(n_a: int, n_b: int, either_varies: bool) -> str | None:
-    """Say why two groups cannot be tested; None if they can."""
+    """Return the reason why two groups cannot be tested, or None."""
     if min(n_a, n_b) < 2:
         return f"fewer than two finite values in one group ({n_a} and {n_b})"
     return None if either_varies else "no variance in either group"
@@ -133,5 +133,5 @@ def finite(values: ArrayLike) -> NDArray[np.float64]:
 
 def varies(values: NDArray[np.float64]) -> bool:
     """Whether a group has any variance."""
-    # Equal numbers that were computed in two ways differ in their last bits; that is no variance.
+    # Differences in the last bits of equal numbers are rounding, not variance.
     return bool(values.size and np.ptp(values) > 16 * np.finfo(np.float64).eps * np.abs(values).max())

@@ -1,1 +1,1 @@
-"""Whole studies: what is compared with what, which claims are tested, and the report of it."""
+"""Studies: families of models, benchmarks and claims on one dataset, from training to a report."""

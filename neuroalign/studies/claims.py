@@ -1,7 +1,7 @@
-"""Kinds of claims, and how scores decide them: pure functions of scores.
+"""Kinds of claims, and their tests on scores.
 
-Each kind tests a claim twice: as the paper did, and so that the verdict holds for the number of comparisons, for
-equivalence where the claim is one, and, where asked for, for the neurons that instances share.
+Each kind tests a claim twice: by the test of the paper, and by a test with corrections for the number of comparisons,
+with equivalence tests for claims of equality and, where asked for, with an error over the neurons that instances share.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,33 +13,27 @@ import numpy as np
 from neuroalign.errors import NeuroalignError
 from neuroalign.metrics.axis_index import SPECIAL
 from neuroalign.scoring.resampling import AXIS_INDEX
+from neuroalign.studies.decisions import ALPHA, PAPER_ALPHA, sort_corrected, sort_like_paper
 from neuroalign.studies.differences import (
-    Difference,
     differ,
-    differ_as_the_paper,
+    differ_like_paper,
     lie_above,
     native_and_recombined,
     paired_drop,
 )
 from neuroalign.studies.evidence import Evidence, scores_of
 from neuroalign.studies.findings import (
-    ALPHA,
-    Compared,
     Finding,
     Result,
-    ahead,
-    axes_are_special,
-    dropped,
-    equivalent,
-    named,
-    not_different,
-    not_sampled,
-    over,
-    sort,
-    sort_as_the_paper,
+    find_axes,
+    find_ceiling,
+    find_drops,
+    find_lead,
+    find_relation,
 )
-from neuroalign.studies.relation import predicts
+from neuroalign.studies.relation import relate
 from neuroalign.studies.samples import Sample, fits_to_draws, read_scores, samples
+from neuroalign.studies.sentences import explain_common_ceiling, name_populations, name_unsampled
 
 
 def best(
@@ -54,7 +48,7 @@ def best(
     held_out: bool = False,
     ceiling: str = "",
 ) -> Result:
-    """Test that a family scores better than every other one.
+    """Test that a family scores better than every other family.
 
     Parameters
     ----------
@@ -62,56 +56,58 @@ def best(
     scoring, subject : str
         Names of a scoring and of a family in the study.
     read : str
-        See :func:`neuroalign.studies.samples.samples`.
+        Number of a score; see :func:`neuroalign.studies.samples.samples`.
     margin : float
-        An advantage that does not matter: the claim is wrong if that over some family is shown to lie below it.
+        Advantage that does not matter: the claim is wrong if the advantage over some family is shown to lie below it.
     neurons : bool
         Whether the error is also over neurons, which all instances share.
     stimuli : str
-        A scoring that fits drawn stimuli: the error is over neurons and stimuli, too.
+        Scoring that fits drawn stimuli, for an error over neurons and stimuli, too; empty for no such error.
     held_out : bool
-        Whether the error is also over the stimuli whose values the scores average.
+        Whether the error is also over the stimuli that the scores are means over.
     ceiling : str
-        A family that is no rival.
+        Family that is not a rival.
 
     Returns
     -------
     Result
-        Families without scores, or with seeds and fewer than two scores, are named: without them the claim holds
-        among those tested, at most.
+        Families without scores, or with seeds and fewer than two scores, are named: the claim then agrees at most
+        among the tested families.
 
     Raises
     ------
     NeuroalignError
         If the subject, or every rival, has no scores.
     """
-    known = samples(evidence, scoring, read=read, needed=[subject], ceiling=ceiling, stimuli=stimuli)
-    others = [*known, *(name for name in evidence.expected.get(scoring, ()) if name not in known)]
-    others = [name for name in others if name not in (subject, ceiling)]
+    families = samples(evidence, scoring, read=read, needed=[subject], ceiling=ceiling, stimuli=stimuli)
+    names = dict.fromkeys([*families, *evidence.expected.get(scoring, ())])
+    rivals = [name for name in names if name not in (subject, ceiling)]
 
-    def rivals(is_rival: Callable[[Sample], bool]) -> tuple[list[str], list[str]]:
-        tested = [name for name in others if name in known and is_rival(known[name])]
-        return tested, [name for name in others if name not in tested]
+    def divide(is_rival: Callable[[Sample], bool]) -> tuple[list[str], list[str]]:
+        tested = [name for name in rivals if name in families and is_rival(families[name])]
+        return tested, [name for name in rivals if name not in tested]
 
-    of_paper, untested_by_paper = rivals(lambda sample: sample.n > 1)
-    of_ours, untested = rivals(lambda sample: sample.is_comparable)
-    if not of_ours:
-        raise NeuroalignError("there is no other family with two instances to compare with")
-    wide = {
-        name: differ(known[subject], known[name], neurons=neurons, stimuli=bool(stimuli), held_out=held_out)
-        for name in of_ours
+    tested_by_paper, untested_by_paper = divide(lambda sample: sample.n > 1)
+    tested, untested = divide(lambda sample: sample.is_comparable)
+    if not tested:
+        raise NeuroalignError("the claim needs another family with two instances to compare with")
+    differences = {
+        name: differ(
+            families[subject], families[name], neurons=neurons, stimuli=bool(stimuli), held_out=held_out
+        )
+        for name in tested
     }
-    unsampled = [name for name in (subject, *of_ours) if not known[name].is_sample]
-    fixed = not_sampled(unsampled, stimuli, held_out=held_out)
-    test = f"Welch's test over {over(neurons, stimuli, held_out)}{fixed}, Holm's p < .05"
-    ours = ahead(subject, sort(wide, margin), test, untested, known, read)
-    if not of_paper:
-        return Result(Finding("cannot tell", "no other family has two instances"), ours)
-    plain = {name: differ_as_the_paper(known[subject], known[name]) for name in of_paper}
-    papers = ahead(
-        subject, sort_as_the_paper(plain), "Welch's t-test, p < .01", untested_by_paper, known, read
+    unsampled = [name for name in (subject, *tested) if not families[name].is_sample]
+    test = (
+        f"Welch's test over {name_populations(neurons, stimuli, held_out)}"
+        f"{name_unsampled(unsampled, stimuli, held_out=held_out)}, Holm's p < .05"
     )
-    return Result(papers, ours)
+    ours = find_lead(subject, sort_corrected(differences, margin), families, untested, test)
+    if not tested_by_paper:
+        return Result(Finding("cannot tell", "no other family has two instances"), ours)
+    plain = {name: differ_like_paper(families[subject], families[name]) for name in tested_by_paper}
+    paper = find_lead(subject, sort_like_paper(plain), families, untested_by_paper, "Welch's t-test, p < .01")
+    return Result(paper, ours)
 
 
 def meets(
@@ -126,7 +122,7 @@ def meets(
     neurons: bool = False,
     stimuli: str = "",
 ) -> Result:
-    """Test that a family scores as high as the ceiling.
+    """Test that a family scores as high as its ceiling.
 
     Parameters
     ----------
@@ -134,49 +130,44 @@ def meets(
     scoring, subject, ceiling : str
         Names of a scoring and of two families in the study.
     margin : float
-        The largest difference that does not matter.
+        Largest difference that does not matter.
     ceiling_scoring : str
-        Name of the scoring of the ceiling, if it is another one.
+        Scoring of the ceiling, if it differs from `scoring`.
     read, neurons, stimuli
-        As for :func:`best`.
+        See :func:`best`.
 
     Returns
     -------
     Result
-        Where the family is above the ceiling, that is none, and the verdict is "cannot tell". So it is where the axis
-        index is compared and the ceiling's own is not above :data:`neuroalign.metrics.axis_index.SPECIAL`.
+        The verdict is "cannot tell" where the family scores above the ceiling, which is then not an upper bound. It is
+        also "cannot tell" where the axis index is compared and the index of the ceiling is not above
+        :data:`neuroalign.metrics.axis_index.SPECIAL`.
 
     Raises
     ------
     NeuroalignError
-        If one of the two has no scores.
+        If one of the two families has no scores.
     """
-    by = ceiling_scoring or scoring
     scores = {
         subject: scores_of(evidence, scoring, subject),
-        ceiling: scores_of(evidence, by, ceiling),
+        ceiling: scores_of(evidence, ceiling_scoring or scoring, ceiling),
     }
-    known = read_scores(scores, read, fits_to_draws(evidence, stimuli))
-    family, top = known[subject], known[ceiling]
-    statistic = f"{named(read)}{subject} {family.mean:.3f}, {ceiling} {top.mean:.3f}"
-    plain = differ_as_the_paper(family, top)
+    families = read_scores(scores, read, fits_to_draws(evidence, stimuli))
+    family, top = families[subject], families[ceiling]
+
+    def require_special(finding: Finding) -> Finding:
+        if read != AXIS_INDEX or finding.verdict != "agrees" or top.mean > SPECIAL:
+            return finding
+        why = explain_common_ceiling(finding.why, ceiling, top.mean)
+        return replace(finding, verdict="cannot tell", why=why, p=float("nan"))
+
+    plain = differ_like_paper(family, top)
     wide = differ(family, top, neurons=neurons, stimuli=bool(stimuli), confidence=1 - 2 * ALPHA)
-
-    def drawn(finding: Finding, difference: Difference, limit: float) -> Finding:
-        axis = f"{subject}, above"
-        if read == AXIS_INDEX and finding.verdict == "agrees" and not top.mean > SPECIAL:
-            why = (
-                f"the axes of {ceiling} are not special (κ = {top.mean:.3f}): {finding.why}, but to reach such a "
-                "ceiling says nothing"
-            )
-            finding = replace(finding, verdict="cannot tell", why=why, p=float("nan"))
-        return replace(finding, axis=axis, compared=(Compared(ceiling, difference, "open"),), margin=limit)
-
-    fixed = not_sampled([name for name in known if not known[name].is_sample], stimuli)
-    test = f"two one-sided tests over {over(neurons, stimuli)}{fixed} within ±{margin:g}"
+    unsampled = name_unsampled([name for name in families if not families[name].is_sample], stimuli)
+    test = f"two one-sided tests over {name_populations(neurons, stimuli)}{unsampled} within ±{margin:g}"
     return Result(
-        drawn(not_different(plain, "Welch's t-test, p > .05", statistic), plain, 0.0),
-        drawn(equivalent(wide, margin, test, statistic), wide, margin),
+        require_special(find_ceiling(subject, ceiling, families, plain, "Welch's t-test, p > .05")),
+        require_special(find_ceiling(subject, ceiling, families, wide, test, margin=margin)),
     )
 
 
@@ -187,27 +178,27 @@ def drops(evidence: Evidence, *, scoring: str, families: Sequence[str], margin: 
     ----------
     evidence : Evidence
     scoring : str
-        A linear recombination: its value is the drop.
+        Scoring by a control with the drop as its value, and with ``native`` and ``recombined`` scores beside it.
     families : sequence of str
-        In each of which there is to be a drop.
+        Families that must all drop.
     margin : float
-        A drop that does not matter: the claim is wrong if that of some family is shown to lie below it.
-
-    Returns
-    -------
-    Result
+        Drop that does not matter: the claim is wrong if the drop of some family is shown to lie below it.
 
     Raises
     ------
     NeuroalignError
-        If a family has no scores.
+        If a family has no scores, or the scores have no ``native`` and ``recombined`` numbers.
     """
     scores = {name: scores_of(evidence, scoring, name) for name in families}
-    unpaired = {name: differ_as_the_paper(*native_and_recombined(each)) for name, each in scores.items()}
-    paired = {name: paired_drop(each) for name, each in scores.items()}
+    unpaired = {
+        name: differ_like_paper(*native_and_recombined(instances)) for name, instances in scores.items()
+    }
+    paired = {name: paired_drop(instances) for name, instances in scores.items()}
     return Result(
-        dropped(sort_as_the_paper(unpaired), "Welch's t-test of native and recombined, p < .01"),
-        dropped(sort(paired, margin), "paired t-test over instances and mixtures, Holm's p < .05"),
+        find_drops(sort_like_paper(unpaired), "Welch's t-test of native and recombined, p < .01"),
+        find_drops(
+            sort_corrected(paired, margin), "paired t-test over instances and mixtures, Holm's p < .05"
+        ),
     )
 
 
@@ -225,9 +216,9 @@ def special(
     ----------
     evidence : Evidence
     scoring : str
-        Name of a scoring whose scores have an axis index and the p-value of its turns.
+        Scoring with an axis index and the p-value of its turns.
     families : sequence of str
-        Families for each of which the axes must be special.
+        Families with axes that must all be special.
     margin : float
         Index that axes without special tuning may have.
     neurons : bool
@@ -237,8 +228,8 @@ def special(
     -------
     Result
         The same finding twice, since the paper has no such test. The claim agrees if the mean κ of every family is
-        shown to lie above the margin and the median p-value of its instances, by random turns of the tuning, is .05
-        at most; it disagrees if some mean is shown to lie below the margin.
+        shown to lie above the margin, and if the median p-value of the instances over random turns of the tuning is
+        at most .05. It disagrees if some mean is shown to lie below the margin.
 
     Raises
     ------
@@ -246,31 +237,59 @@ def special(
         If a family has no scores, or scores have no axis index.
     """
     scores = {name: scores_of(evidence, scoring, name) for name in families}
-    known = read_scores(scores, AXIS_INDEX)
-    p_values = {
-        name: np.array([score.beside.get(f"{AXIS_INDEX}_p", np.nan) for score in members])
-        for name, members in scores.items()
-    }
-    differences = {name: lie_above(sample, margin, neurons=neurons) for name, sample in known.items()}
-    fixed = not_sampled([name for name in families if not known[name].is_sample])
-    finding = axes_are_special(
-        sort(differences, 0.0),
-        {name: known[name].mean for name in families},
-        {name: float(np.median(p)) if np.isfinite(p).all() else float("nan") for name, p in p_values.items()},
+    indices = read_scores(scores, AXIS_INDEX)
+    p_of_turns = {name: _median_p(instances) for name, instances in scores.items()}
+    differences = {name: lie_above(sample, margin, neurons=neurons) for name, sample in indices.items()}
+    unsampled = name_unsampled([name for name in families if not indices[name].is_sample])
+    finding = find_axes(
+        sort_corrected(differences, 0.0),
+        {name: indices[name].mean for name in families},
+        p_of_turns,
         margin,
-        f"t-test over {over(neurons, '')}{fixed}, Holm's p < .05; turned tuning, median p ≤ .05",
+        f"t-test over {name_populations(neurons, '')}{unsampled}, Holm's p < .05; turned tuning, median p ≤ .05",
     )
     return Result(finding, finding)
 
 
-#: What a claim can be.
+def predicts(
+    evidence: Evidence, *, scoring: str, subject: str, read: str = "value", within: str = ""
+) -> Result:
+    """Test that instances with a higher UDR have a better score.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        All instances count, also instances that were not selected.
+    scoring, subject, read : str
+        See :func:`neuroalign.studies.relation.relate`.
+    within : str
+        Hyper-parameter: instances are compared with instances that have the same value of it.
+
+    Returns
+    -------
+    Result
+        "cannot tell" where no data of these group sizes could reach the level; the reason names the smallest p.
+
+    Raises
+    ------
+    NeuroalignError
+        If scores or UDR are missing, or do not vary.
+    """
+    test = relate(evidence, scoring=scoring, subject=subject, read=read, within=within).test
+    if test.reason:
+        among = f" within each {within}" if within else ""
+        raise NeuroalignError(f"UDR and score must both vary{among}, which they do not")
+    return Result(find_relation(test, within, PAPER_ALPHA), find_relation(test, within, ALPHA))
+
+
+#: Tests of the kinds of claims, by the name of the kind.
 KINDS: Mapping[str, Callable[..., Result]] = {
-    each.__name__: each for each in (best, meets, drops, predicts, special)
+    kind.__name__: kind for kind in (best, meets, drops, predicts, special)
 }
 
 
 def examine(kind: str, evidence: Evidence, settings: Mapping[str, Any]) -> Result:
-    """Test a claim; where that cannot be done, say why.
+    """Test a claim; the verdict is "cannot tell", with the reason, where the test is not possible.
 
     Parameters
     ----------
@@ -279,13 +298,15 @@ def examine(kind: str, evidence: Evidence, settings: Mapping[str, Any]) -> Resul
     evidence : Evidence
     settings : mapping
         Keyword arguments of the kind.
-
-    Returns
-    -------
-    Result
     """
     try:
         return KINDS[kind](evidence, **settings)
     except NeuroalignError as error:
         unknown = Finding("cannot tell", " ".join(str(error).split()))
         return Result(unknown, unknown)
+
+
+def _median_p(scores: Sequence[Any]) -> float:
+    """Return the median p-value of instances over turns; NaN where one is unknown."""
+    p_values = np.array([score.beside.get(f"{AXIS_INDEX}_p", np.nan) for score in scores])
+    return float(np.median(p_values)) if np.isfinite(p_values).all() else float("nan")

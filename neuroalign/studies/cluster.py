@@ -1,4 +1,4 @@
-"""Joblib's jobs on a cluster that is running already."""
+"""Jobs of joblib on a running cluster of Dask or Ray."""
 
 import logging
 import socket
@@ -15,36 +15,38 @@ from neuroalign.files.home import TEMPORARY_PREFIX, home
 
 Backend = Literal["dask", "ray"]
 
-# Seconds for a scheduler to answer.
-_PATIENCE = 10
+#: Seconds to wait for the answer of a scheduler.
+SECONDS_TO_WAIT = 10
 
 
 @contextmanager
 def cluster(backend: Backend, address: str, dataset: Dataset) -> Iterator[None]:
-    """Let a cluster do joblib's jobs within the block.
+    """Run the jobs of joblib on a cluster within a with block.
 
     Parameters
     ----------
     backend : {"dask", "ray"}
     address : str
-        Of Dask's scheduler, such as ``tcp://10.0.0.1:8786``, or of Ray's head node, such as ``10.0.0.1:6379``.
+        Address of the scheduler of Dask, such as ``tcp://10.0.0.1:8786``, or of the head node of Ray, such as
+        ``10.0.0.1:6379``.
     dataset : Dataset
-        Whose images workers must be able to read.
+        Dataset with images that the workers must be able to read.
 
     Raises
     ------
     UsageError
-        If there is no such backend, its package is not installed, nothing answers at the address, or the workers
-        lack something: this version of neuroalign, the folder of NEUROALIGN_HOME, or the images.
+        If the backend is unknown, its package is not installed, the address does not answer, or the workers do not
+        have this version of neuroalign, the folder of NEUROALIGN_HOME or the images.
 
     Notes
     -----
-    Dask gives the jobs of a worker that dies to others. Ray does not: the step fails, and the next run goes on.
+    Dask moves the jobs of a lost worker to other workers. Ray does not: the step fails, and the next run of the study
+    continues.
     """
     if backend not in get_args(Backend):
         raise unknown_name("backend", backend, get_args(Backend))
     if not address:
-        raise UsageError(f"the backend {backend} needs the address of a cluster that is running")
+        raise UsageError(f"the backend {backend} needs the address of a running cluster")
     with _joined[backend](address, dataset):
         yield
 
@@ -60,18 +62,18 @@ def _dask(address: str, dataset: Dataset) -> Iterator[None]:
             "the backend dask needs the package distributed: pip install 'neuroalign[dask]'"
         ) from error
     try:
-        client = Client(address, timeout=_PATIENCE, set_as_default=False)
+        client = Client(address, timeout=SECONDS_TO_WAIT, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(f"no Dask scheduler answers at {address}: {_words(error)}") from error
     with client:
         with _marked_home() as marker:
-            found = client.run(_lacks, home(), marker, _version(), dataset, on_error="return")
-        if not found:
+            problems = client.run(_find_problem, home(), marker, _version(), dataset, on_error="return")
+        if not problems:
             raise UsageError(
                 f"the Dask scheduler at {address} has no workers: start some with dask worker {address}"
             )
-        for worker, lack in found.items():
-            _expect_nothing(f"the Dask worker {worker}", lack)
+        for worker, problem in problems.items():
+            _refuse(f"the Dask worker {worker}", problem)
         with joblib.parallel_config(backend="dask", client=client):
             yield
 
@@ -97,8 +99,8 @@ def _ray(address: str, dataset: Dataset) -> Iterator[None]:
         raise UsageError(f"no Ray cluster answers at {address}: {_words(error)}") from error
     try:
         with _marked_home() as marker:
-            lack = ray.get(ray.remote(_lacks).remote(home(), marker, _version(), dataset))
-        _expect_nothing("a Ray worker", lack)
+            problem = ray.get(ray.remote(_find_problem).remote(home(), marker, _version(), dataset))
+        _refuse("a Ray worker", problem)
         register_ray()
         with joblib.parallel_config(backend="ray"):
             yield
@@ -107,10 +109,10 @@ def _ray(address: str, dataset: Dataset) -> Iterator[None]:
 
 
 def _expect_answer(address: str) -> None:
-    """Raise an error if nothing listens at HOST:PORT: Ray itself would try for minutes."""
+    """Raise an error if HOST:PORT does not answer; Ray itself would try for minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdigit():
-        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
+        socket.create_connection((host, int(port)), timeout=SECONDS_TO_WAIT).close()
 
 
 _joined = {"dask": _dask, "ray": _ray}
@@ -118,7 +120,7 @@ _joined = {"dask": _dask, "ray": _ray}
 
 @contextmanager
 def _marked_home() -> Iterator[str]:
-    """Put a file into the neuroalign folder, by which workers show that they see the same one."""
+    """Put a file into the neuroalign folder, so that workers can check that they see the same folder."""
     marker = home() / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
     marker.parent.mkdir(parents=True, exist_ok=True)
     marker.touch()
@@ -128,12 +130,12 @@ def _marked_home() -> Iterator[str]:
         marker.unlink(missing_ok=True)
 
 
-def _lacks(folder: Path, marker: str, wanted: str, dataset: Dataset) -> str:
-    """Say what a worker lacks; runs there."""
+def _find_problem(folder: Path, marker: str, wanted: str, dataset: Dataset) -> str:
+    """Return the problem of the worker that runs this function; empty without a problem."""
     if _version() != wanted:
-        return f"has neuroalign {_version() or 'not installed'}, not {wanted}"
+        return f"must have neuroalign {wanted}, got {_version() or 'no neuroalign'}"
     if home() != folder or not (folder / marker).is_file():
-        return f"does not share the folder {folder}: start it with NEUROALIGN_HOME={folder}, on a disk that all see"
+        return f"does not share the folder {folder}: start it with NEUROALIGN_HOME={folder}, on a shared disk"
     if dataset.stimuli.has_images:
         try:
             dataset.stimuli.select(dataset.stimuli.ids[:1]).pixels()
@@ -142,11 +144,11 @@ def _lacks(folder: Path, marker: str, wanted: str, dataset: Dataset) -> str:
     return ""
 
 
-def _expect_nothing(worker: str, lack: object) -> None:
-    if isinstance(lack, BaseException):
-        raise UsageError(f"{worker} cannot do the jobs: {_words(lack)}") from lack
-    if lack:
-        raise UsageError(f"{worker} {lack}")
+def _refuse(worker: str, problem: object) -> None:
+    if isinstance(problem, BaseException):
+        raise UsageError(f"{worker} cannot run jobs: {_words(problem)}") from problem
+    if problem:
+        raise UsageError(f"{worker} {problem}")
 
 
 def _version() -> str:

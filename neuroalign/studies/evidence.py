@@ -1,4 +1,4 @@
-"""What claims are tested with: the scores of instances."""
+"""Evidence for the claims of a study: scores of instances, by scoring and family."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,22 +11,23 @@ from neuroalign.results.score import Score
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """The scores that claims are tested with.
+    """Scores that claims are tested with.
 
     Parameters
     ----------
     kept : mapping of str to mapping of str to sequence of Score
-        For each scoring and family the scores, with arrays, of the instances that were selected.
+        Scores, with arrays, of the instances that were selected, by scoring and family.
     every : mapping of str to mapping of str to sequence of Score
-        Those of all instances.
+        Scores of all instances, by scoring and family.
     table : pandas.DataFrame
-        Of all instances, with ``instance``, ``family`` and, where there is any, ``udr`` and hyper-parameters.
+        One row for each instance, with the columns ``instance`` and ``family`` and, where known, ``udr`` and
+        hyper-parameters.
     expected : mapping of str to sequence of str
-        For each scoring the families that were to be scored.
+        Families that the study scores, by scoring.
     missing : mapping of str to str
-        Why families have no scores.
+        Reasons why families have no scores, by family.
     unsupported : mapping of str to str
-        Why scorings cannot be had of the dataset.
+        Reasons why the dataset does not support a scoring, by scoring.
     """
 
     kept: Mapping[str, Mapping[str, Sequence[Score]]]
@@ -38,15 +39,23 @@ class Evidence:
 
 
 def scores_of(evidence: Evidence, scoring: str, family: str, *, every: bool = False) -> Sequence[Score]:
-    """Return the scores of a family by one scoring: of the instances that were selected, or of every one.
+    """Return the scores of a family by one scoring.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    scoring, family : str
+        Names of a scoring and of a family in the study.
+    every : bool
+        Whether to return the scores of all instances, and not only of the selected ones.
 
     Raises
     ------
     NeuroalignError
-        If there are none, with the reason.
+        If the family has no scores; the message gives the reason.
     """
-    found = (evidence.every if every else evidence.kept).get(scoring, {}).get(family, ())
-    if not found:
+    scores = (evidence.every if every else evidence.kept).get(scoring, {}).get(family, ())
+    if not scores:
         reason = evidence.unsupported.get(scoring) or evidence.missing.get(family)
         raise NeuroalignError(f"{family} has no score by {scoring}" + (f": {reason}" if reason else ""))
-    return found
+    return scores

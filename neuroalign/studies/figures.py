@@ -1,4 +1,4 @@
-"""The figures of a study: drawn from its scores, each with a caption."""
+"""Figures of a study, drawn from its scores, each with a caption."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,79 +10,104 @@ from typing import Any
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError
 from neuroalign.scoring.benchmark import Benchmark
+from neuroalign.scoring.declared import is_control
 from neuroalign.studies.evidence import Evidence
 from neuroalign.studies.relation import relate
 from neuroalign.studies.study import Study
 
-# Of a file's name, without its number and ending.
+# Largest number of letters in the name of a file, without its number and ending.
 _LONGEST = 100
 
-# Beginnings of names with the section, the caption of what comes after, and whether a figure takes the whole width.
+
+@dataclass(frozen=True)
+class _FigureKind:
+    """Kind of figures with the same beginning of their names."""
+
+    beginning: str
+    section: str
+    #: Caption with a place for the subject, which is the rest of the name.
+    caption: str
+    #: Whether a figure takes the whole width of the report.
+    is_wide: bool = False
+
+
 _KINDS = (
-    ("native_and_recombined", "Scores", "Neurons and mixtures of them{of}", False),
-    ("unit_proportion", "Scores", "Correlation ratio and unit proportion", False),
-    ("scores", "Scores", "Every instance{of}", False),
-    ("neurons", "Scores", "Every neuron{of}", False),
-    ("udr", "Scores", "UDR and alignment{of}", False),
-    ("units_by_neurons", "Units and neurons", "What each unit explains of each neuron{of}", True),
-    ("decoded_faces", "Faces", "Held-out faces, decoded from single neurons", True),
-    ("traversals", "Faces", "Units moved one by one{of}", False),
+    _FigureKind("native_and_recombined", "Scores", "Neurons and mixtures of neurons{subject}"),
+    _FigureKind("unit_proportion", "Scores", "Correlation ratio and unit proportion"),
+    _FigureKind("scores", "Scores", "All instances{subject}"),
+    _FigureKind("neurons", "Scores", "All neurons{subject}"),
+    _FigureKind("udr", "Scores", "UDR and score{subject}"),
+    _FigureKind(
+        "units_by_neurons", "Units and neurons", "Share of each neuron that each unit explains{subject}", True
+    ),
+    _FigureKind("decoded_faces", "Faces", "Held-out faces, decoded from single neurons", True),
+    _FigureKind("traversals", "Faces", "Images of single units over their range{subject}"),
 )
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure that was drawn, or why there is none."""
+    """Figure of the report.
+
+    Parameters
+    ----------
+    name : str
+    path : Path or None
+        SVG file; None for a figure that was not drawn.
+    reason : str
+        Reason why the figure was not drawn; empty for a drawn figure.
+    """
 
     name: str
-    #: Of the SVG; None where there is none.
     path: Path | None = None
     reason: str = ""
 
     @property
     def section(self) -> str:
-        """Where it belongs in the report."""
-        return self._kind[1]
+        """Section of the report."""
+        return self._kind.section
 
     @property
     def caption(self) -> str:
-        """What it shows, in words."""
-        beginning, _, caption, _ = self._kind
-        of = self.name.removeprefix(beginning).strip("_").replace("linear_recombination", "").strip("_")
-        of = of.replace("_", " ").replace("[", " (").replace("]", ")").strip()
-        return caption.format(of=f": {of}" if of else "")
+        """Caption of the figure."""
+        subject = self.name.removeprefix(self._kind.beginning).strip("_")
+        # A control is known from the rest of the caption.
+        benchmark, bracket, options = subject.partition("[")
+        subject = f"{'' if is_control(benchmark) else benchmark}{bracket}{options}"
+        words = subject.replace("_", " ").replace("[", " (").replace("]", ")").strip()
+        return self._kind.caption.format(subject=f": {words}" if words else "")
 
     @property
     def is_wide(self) -> bool:
-        """Whether it takes the whole width."""
-        return self._kind[3]
+        """Whether the figure takes the whole width."""
+        return self._kind.is_wide
 
     @property
-    def _kind(self) -> tuple[str, str, str, bool]:
-        other = (self.name, "Others", self.name.replace("_", " "), True)
-        return next((each for each in _KINDS if self.name.startswith(each[0])), other)
+    def _kind(self) -> _FigureKind:
+        other = _FigureKind(self.name, "Others", self.name.replace("_", " "), True)
+        return next((kind for kind in _KINDS if self.name.startswith(kind.beginning)), other)
 
 
 def draw_figures(
     folder: Path, dataset: Dataset, evidence: Evidence, study: Study, store: Any
 ) -> list[Picture]:
-    """Draw what the scores of the instances that were selected support.
+    """Draw the figures that the scores of the selected instances support.
 
     Parameters
     ----------
     folder : Path
-        For the figures, each as PDF and SVG.
+        Folder for the figures, each as PDF and SVG.
     dataset : Dataset
     evidence : Evidence
     study : Study
     store : ResultsStore
-        With the scores of `evidence`.
+        Store with the scores of `evidence`.
 
     Returns
     -------
     list of Picture
     """
-    # Imported here: without the extra ``figures`` the report has none.
+    # Imported here, since the report works without the extra ``figures``.
     from neuroalign.reporting.figures.gathering import gather_figures
     from neuroalign.reporting.figures.style import save
 
@@ -94,7 +119,7 @@ def draw_figures(
     ceiling = next((family.model for family in study.families.values() if family.is_ceiling), "")
     names = sorted(set().union(*shown.values()))
     drawn = chain(
-        _related(study, evidence),
+        draw_relations(study, evidence),
         gather_figures(dataset, benchmarks=shown, models=names, with_udr=False, ceiling=ceiling, store=store),
     )
     pictures = []
@@ -108,20 +133,31 @@ def draw_figures(
     return pictures
 
 
-def _related(study: Study, evidence: Evidence) -> Iterator[Any]:
-    """Draw what claims about UDR test: the same instances, numbers and groups."""
+def draw_relations(study: Study, evidence: Evidence) -> Iterator[Any]:
+    """Yield the figures of the claims about UDR, with the instances, numbers and groups that the claims test.
+
+    Parameters
+    ----------
+    study : Study
+    evidence : Evidence
+
+    Yields
+    ------
+    Gathered
+        Figure, or the reason why it is missing.
+    """
     from neuroalign.reporting.figures.gathering import Gathered
     from neuroalign.reporting.figures.relations import udr_against_alignment
 
     for claim in study.claims:
-        seen: list[Mapping[str, Any]] = []
+        drawn: list[Mapping[str, Any]] = []
         for kind, settings in (claim.tested, claim.primary):
-            # Colours and the correlation within groups are added to the picture of all instances.
+            # The figure of all instances also shows the groups, by colour and by the correlation within groups.
             within = claim.primary[1].get("within", "")
             numbers = {name: value for name, value in settings.items() if name != "within"}
-            if kind != "predicts" or numbers in seen:
+            if kind != "predicts" or numbers in drawn:
                 continue
-            seen.append(numbers)
+            drawn.append(numbers)
             read = numbers.get("read", "value")
             name = "_".join(
                 ["udr", study.families[numbers["subject"]].model, *([read] if read != "value" else [])]
@@ -142,11 +178,10 @@ def _related(study: Study, evidence: Evidence) -> Iterator[Any]:
 
 
 def in_sections(pictures: Sequence[Picture]) -> dict[str, list[Picture]]:
-    """Return the pictures that there are, by their sections, wide ones first."""
-    found: dict[str, list[Picture]] = {}
-    for each in sorted(
-        (each for each in pictures if each.path is not None), key=lambda each: not each.is_wide
-    ):
-        found.setdefault(each.section, []).append(each)
-    order = [*dict.fromkeys(each[1] for each in _KINDS), "Others"]
-    return {name: found[name] for name in order if name in found}
+    """Return the drawn figures by section, wide figures first."""
+    drawn = [picture for picture in pictures if picture.path is not None]
+    sections: dict[str, list[Picture]] = {}
+    for picture in sorted(drawn, key=lambda picture: not picture.is_wide):
+        sections.setdefault(picture.section, []).append(picture)
+    order = [*dict.fromkeys(kind.section for kind in _KINDS), "Others"]
+    return {name: sections[name] for name in order if name in sections}

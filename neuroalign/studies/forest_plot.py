@@ -1,4 +1,4 @@
-"""A finding's comparisons as a forest plot: positions on one axis, for the report to draw."""
+"""Forest plot of the comparisons of a finding: positions on one axis, for the report to draw."""
 
 from dataclasses import dataclass
 
@@ -6,24 +6,26 @@ import numpy as np
 
 from neuroalign.studies.findings import Finding
 
-# Shares of the width that are left free on either side.
+# Share of the width that stays free on either side.
 _ROOM = 0.04
 
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison; positions are in per cent of the width.
+    """One comparison, with positions in per cent of the width.
 
     Parameters
     ----------
     name, shown : str
-        As in :class:`neuroalign.studies.claims.Compared`.
-    estimate, low, high : float
-    p : float
+        See :class:`neuroalign.studies.findings.Compared`.
+    estimate, low, high, p : float
+        Difference, limits of its interval, and p-value.
     reason : str
-        Why there is no interval.
-    at, start, length : float
-        Of the estimate and of its interval; NaN where there is none.
+        Reason why the interval is missing; empty with an interval.
+    at : float
+        Position of the estimate; NaN without an estimate.
+    start, length : float
+        Position and length of the interval; NaN without an interval.
     """
 
     name: str
@@ -40,16 +42,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Forest:
-    """All comparisons of a finding.
+    """Forest plot of all comparisons of a finding.
 
     Parameters
     ----------
     axis : str
+        Meaning of the differences.
     rows : tuple of Row
     zero : float
-        Where 0 is, in per cent.
+        Position of 0, in per cent.
     band_start, band_length : float
-        Of what does not matter; a length of 0 without a margin.
+        Position and length of the band of differences that do not matter; the length is 0 without a margin.
     """
 
     axis: str
@@ -60,20 +63,26 @@ class Forest:
 
 
 def forest(finding: Finding) -> Forest | None:
-    """Lay out a finding's comparisons; None where there is nothing to draw.
+    """Lay out the comparisons of a finding.
 
     Parameters
     ----------
     finding : Finding
+
+    Returns
+    -------
+    Forest or None
+        None for a finding without comparisons, or with differences that are all 0 or missing.
     """
     margin = finding.margin
+    differences = [compared.difference for compared in finding.compared]
     numbers = [0.0, margin, -margin]
     numbers += [
-        x
-        for each in finding.compared
-        for x in (each.difference.estimate, each.difference.low, each.difference.high)
+        number
+        for difference in differences
+        for number in (difference.estimate, difference.low, difference.high)
     ]
-    finite = [each for each in numbers if np.isfinite(each)]
+    finite = [number for number in numbers if np.isfinite(number)]
     low, high = min(finite), max(finite)
     if not finding.compared or low == high:
         return None
@@ -85,18 +94,19 @@ def forest(finding: Finding) -> Forest | None:
 
     rows = tuple(
         Row(
-            each.name,
-            each.shown,
-            of.estimate,
-            of.low,
-            of.high,
-            of.p,
-            of.reason,
-            place(of.estimate),
-            place(of.low),
-            round(place(of.high) - place(of.low), 2) if np.isfinite(of.low) else float("nan"),
+            compared.name,
+            compared.shown,
+            difference.estimate,
+            difference.low,
+            difference.high,
+            difference.p,
+            difference.reason,
+            place(difference.estimate),
+            place(difference.low),
+            round(place(difference.high) - place(difference.low), 2)
+            if np.isfinite(difference.low)
+            else float("nan"),
         )
-        for each in finding.compared
-        for of in [each.difference]
+        for compared, difference in zip(finding.compared, differences, strict=True)
     )
     return Forest(finding.axis, rows, place(0.0), place(-margin), round(place(margin) - place(-margin), 2))

@@ -1,4 +1,4 @@
-"""The instances of a family that a study names, on one dataset."""
+"""Instances of a family that a study names, on one dataset."""
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,28 +21,29 @@ def load_members(
     Parameters
     ----------
     model : str
-        As :func:`neuroalign.load_model` takes it.
+        Name of the model or family; see :func:`neuroalign.load_model`.
     options : mapping, or sequence of mappings
-        Options of the instances, whose values may be lists, for every combination of them; or the options of each
-        instance. Without any, the instances that the family has for the dataset.
+        Options of the instances. In a mapping, lists of values stand for all their combinations; a sequence has one
+        mapping for each instance. Without options, all instances that the family has for the dataset are loaded.
     dataset : Dataset
 
     Returns
     -------
     family : FixedFamily
-        The instances, with the identifier that scores have the family under and its declaration of a sample.
+        Instances, with the identifier of the family in scores and its declaration of a sample.
     impossible : dict of str to str
-        Instances that the dataset does not allow, such as subsets of more neurons than it has, and why.
+        Reasons why the dataset does not allow instances, by their options; for example subsets with more neurons than
+        the dataset has.
 
     Raises
     ------
     NeuroalignError
-        If no instance can be loaded: the reason of the first.
+        If no instance can be loaded; the message is the reason of the first instance.
     """
     wanted = list(_combinations(options)) if isinstance(options, Mapping) else list(options)
     spec = parse_spec(model)
     if spec.wrappers and wanted:
-        # The instances of a model that is reduced differ in how: neurons:DATASET+subsample[n=10,seed=0].
+        # The instances differ in the options of the last reducer, such as neurons:DATASET+subsample[n=10,seed=0].
         reduced = [partial(load_model, _reduced(spec, given), dataset=dataset) for given in wanted]
         members, impossible = _possible(wanted, reduced)
         models = [member for member in members if not isinstance(member, ModelFamily)]
@@ -50,7 +51,9 @@ def load_members(
     loaded = load_model(model, dataset=dataset)
     if not isinstance(loaded, ModelFamily):
         if wanted:
-            raise UsageError(f"{model} is one model, which has no instances with other options")
+            raise UsageError(
+                f"{model} must be a family of models to have options, got a single model; leave out options"
+            )
         return FixedFamily(loaded.identifier, [loaded]), {}
     if not wanted:
         members, impossible = list(loaded.instances(dataset)), {}
@@ -65,17 +68,18 @@ def load_members(
 def _available(
     family: ModelFamily, wanted: Sequence[Mapping[str, Any]], dataset: Dataset
 ) -> tuple[list[Mapping[str, Any]], dict[str, str]]:
-    """Return the options that a family has for a dataset, and why others of the wanted ones are not among them."""
+    """Return the wanted options that a family has for a dataset, and the reasons why others are missing."""
     with warnings.catch_warnings(record=True) as raised:
         warnings.simplefilter("always")
         available = list(family.available(wanted, dataset))
     for warning in raised:
-        # The terminal shows the note, too.
+        # Warn again, so that the terminal shows the note, too.
         warnings.warn(warning.message, stacklevel=3)
     reason = "; ".join(str(warning.message) for warning in raised)
     missing = [given for given in wanted if given not in available]
     return available, {
-        _named(given): reason or f"{family.identifier} has none on this dataset" for given in missing
+        _named(given): reason or f"{family.identifier} has no such instance on this dataset"
+        for given in missing
     }
 
 
@@ -86,12 +90,12 @@ def _named(options: Mapping[str, Any]) -> str:
 def _possible(
     options: Sequence[Mapping[str, Any]], load: Sequence[Callable[[], Any]]
 ) -> tuple[list[Any], dict[str, str]]:
-    """Load instances; return those that can be, and why the others cannot.
+    """Load instances; return the loaded ones, and the reasons why others cannot be loaded.
 
     Raises
     ------
     NeuroalignError
-        If none can be loaded: the reason of the first.
+        If no instance can be loaded; the message is the reason of the first instance.
     """
     members: dict[str, Any] = {}
     impossible: dict[str, str] = {}
@@ -105,7 +109,7 @@ def _possible(
             impossible[name] = " ".join(str(error).split())
             continue
         if member.identifier in members:
-            impossible[name] = f"it is {member.identifier} on this dataset, which another instance is already"
+            impossible[name] = f"on this dataset it is the same instance as another one, {member.identifier}"
         members.setdefault(member.identifier, member)
     if first is not None and not members:
         raise first
@@ -113,15 +117,15 @@ def _possible(
 
 
 def _combinations(options: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield every combination of options that may be lists; nothing where there are no options."""
+    """Yield every combination of the options with lists of values; nothing without options."""
     if not options:
         return
-    values = [each if isinstance(each, list) else [each] for each in options.values()]
+    values = [value if isinstance(value, list) else [value] for value in options.values()]
     for chosen in product(*values):
         yield dict(zip(options, chosen, strict=True))
 
 
 def _reduced(spec: Spec, options: Mapping[str, Any]) -> str:
-    """Name a model with these options of its last reducer."""
-    *others, last = [(spec.name, spec.options), *((each.name, each.options) for each in spec.wrappers)]
-    return "+".join(format_spec(*each) for each in (*others, (last[0], {**last[1], **options})))
+    """Return the name of a model with other options of its last reducer."""
+    *others, last = [(spec.name, spec.options), *((part.name, part.options) for part in spec.wrappers)]
+    return "+".join(format_spec(*part) for part in (*others, (last[0], {**last[1], **options})))

@@ -1,17 +1,18 @@
-"""Checks of the settings of a claim, before anything is scored."""
+"""Checks of the settings of a claim, before scoring."""
 
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, get_type_hints
+from typing import Any, Protocol
 
-from neuroalign.errors import UsageError, unknown_name
+from neuroalign.errors import UsageError
 from neuroalign.names.syntax import format_spec
 from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.studies.claims import KINDS
+from neuroalign.validation import check_arguments, check_names
 
 
 class Scoring(Protocol):
-    """A benchmark with its name in a study."""
+    """Benchmark with its name in a study."""
 
     @property
     def name(self) -> str:
@@ -29,50 +30,52 @@ def check_settings(
     families: Iterable[str],
     scorings: Mapping[str, Scoring],
 ) -> None:
-    """Refuse settings of a claim that its kind does not take, or names that the study lacks."""
-    parameters = inspect.signature(KINDS[kind]).parameters
-    allowed = [name for name, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
-    hints = get_type_hints(KINDS[kind])
+    """Refuse settings of a claim that do not fit its kind, or that name no part of the study.
+
+    Parameters
+    ----------
+    claim, kind : str
+        Name of the claim, and one of :data:`neuroalign.studies.claims.KINDS`.
+    given : mapping of str to object
+        Settings, by the names of the keyword arguments of the kind.
+    families : iterable of str
+        Names of the families of the study.
+    scorings : mapping of str to Scoring
+        Scorings of the study.
+
+    Raises
+    ------
+    UnknownNameError
+        If a setting, family or scoring is unknown; the message names the nearest names.
+    UsageError
+        If a setting is missing or of the wrong type.
+    """
+    owner = f"the claim {claim}"
+    check_arguments(KINDS[kind], given, owner, kind="setting", n_positional=1)
+    for setting, parameter in inspect.signature(KINDS[kind]).parameters.items():
+        is_required = parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty
+        if is_required and given.get(setting) in (None, []):
+            raise UsageError(f"{owner} needs {setting}, as every claim of the kind {kind} does")
     for setting, value in given.items():
-        expect_known(f"setting of the claim {claim}", setting, allowed)
-        if not _fits(value, hints[setting]):
-            raise UsageError(f"{setting} of the claim {claim} cannot be {value!r}")
-    for setting in allowed:
-        if parameters[setting].default is inspect.Parameter.empty and setting not in given:
-            raise UsageError(f"the claim {claim} lacks {setting}, which claims of the kind {kind} need")
-    for setting, value in given.items():
-        # An empty text takes back what the test of the paper has.
+        # An empty text removes the setting of the test of the paper.
         if setting in ("scoring", "ceiling_scoring", "stimuli") and value:
-            expect_known("scoring of the study", value, scorings)
+            check_names([value], scorings, "scoring of the study")
         named = value if setting == "families" else [value] if setting in ("subject", "ceiling") else []
-        for family in named:
-            expect_known("family of the study", family, families)
+        check_names(named, families, "family of the study")
     if given.get("stimuli"):
         _check_draws(claim, scorings[given["scoring"]], scorings[given["stimuli"]])
 
 
 def _check_draws(claim: str, scoring: Scoring, stimuli: Scoring) -> None:
-    """Refuse draws of stimuli that another benchmark was fitted to than the one that a claim is about."""
+    """Refuse a scoring that does not fit the benchmark of the claim to drawn stimuli."""
     wanted = format_spec(scoring.benchmark.identifier, scoring.benchmark.options())
-    if stimuli.benchmark.identifier != "stimulus_bootstrap":
+    if not stimuli.benchmark.draws_stimuli:
         raise UsageError(
-            f"stimuli of the claim {claim} must be a scoring by stimulus_bootstrap, not {stimuli.name}"
+            f"stimuli of the claim {claim} must be a scoring that draws stimuli, got {stimuli.name} by "
+            f"{stimuli.benchmark.identifier}; see neuroalign list benchmarks"
         )
-    if stimuli.benchmark.options()["benchmark"] != wanted:
+    drawn = stimuli.benchmark.options()["benchmark"]
+    if drawn != wanted:
         raise UsageError(
-            f"stimuli of the claim {claim} must draw those of {wanted}, as {scoring.name} is scored"
+            f"stimuli of the claim {claim} must draw stimuli for {wanted}, like {scoring.name}, got {drawn}"
         )
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if isinstance(hint, type):
-        return isinstance(value, hint)
-    return isinstance(value, list) and bool(value) and all(isinstance(each, str) for each in value)
-
-
-def expect_known(kind: str, name: Any, known: Iterable[str]) -> None:
-    """Refuse a name that is not among the known ones."""
-    if name not in (known := list(known)):
-        raise unknown_name(kind, str(name), known)

@@ -1,4 +1,4 @@
-"""Steps that depend on each other, done in order, each failure by itself."""
+"""Steps that depend on each other, run in order; a failed step does not stop independent steps."""
 
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,18 +13,18 @@ State = Literal["done", "left out", "failed"]
 
 @dataclass(frozen=True)
 class Step:
-    """Something to do, once others are done.
+    """Step of a study.
 
     Parameters
     ----------
     name : str
     run : callable
-        Takes the outcomes of all steps before it, by name, and returns its value. What takes long must keep its
-        results itself, by their content, so that it is quick when it is run again.
+        Takes the outcomes of all earlier steps, by name, and returns the value of the step. A step that takes long
+        must store its results itself, by their content, so that it is quick in the next run.
     needs : tuple of str
-        Steps without which it cannot be done.
+        Steps that must be done before this step can run.
     follows : tuple of str
-        Steps after which it is done, whatever came of them.
+        Steps that must come before this step, done or not.
     """
 
     name: str
@@ -35,17 +35,18 @@ class Step:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a step.
+    """Outcome of a step.
 
     Parameters
     ----------
     step : str
+        Name of the step.
     state : {"done", "left out", "failed"}
-        "left out": it does not apply, or lacks something; "failed": a mistake in some program.
+        "left out" if the step does not apply, or its input is missing; "failed" after an unexpected error.
     value : object
-        That it returned; None unless it is done.
+        Value that the step returned; None unless the step is done.
     reason : str
-        Why it is not done.
+        Reason why the step is not done; empty if it is done.
     """
 
     step: str
@@ -59,62 +60,62 @@ def run_steps(
     *,
     tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Outcome]:
-    """Do steps in order; one that cannot be done does not lose the others.
+    """Run steps in order; a step that cannot be done does not stop independent steps.
 
     Parameters
     ----------
     steps : sequence of Step
-        Each after those that it needs or follows.
+        Steps, each after the steps that it needs or follows.
     tell : callable
-        Gets a line on every step.
+        Receives one line for every finished step.
 
     Returns
     -------
     dict of str to Outcome
+        Outcomes by step.
 
     Raises
     ------
     UsageError
-        If the steps are not in order, or two have one name.
+        If the steps are not in order, or two steps have the same name.
     """
     check_order(steps)
     outcomes: dict[str, Outcome] = {}
     for step in steps:
-        lacking = [outcomes[name] for name in step.needs if outcomes[name].state != "done"]
-        if lacking:
-            outcome = Outcome(
-                step.name, "left out", reason=f"it needs {lacking[0].step}: {lacking[0].reason}"
-            )
+        missing = [outcomes[name] for name in step.needs if outcomes[name].state != "done"]
+        if missing:
+            reason = f"it needs {missing[0].step}: {missing[0].reason}"
+            outcome = Outcome(step.name, "left out", reason=reason)
         else:
-            outcome = _do(step, outcomes)
+            outcome = _run(step, outcomes)
         outcomes[step.name] = outcome
         tell(f"{step.name}: {outcome.state}{f' ({outcome.reason})' if outcome.reason else ''}")
     return outcomes
 
 
 def check_order(steps: Iterable[Step]) -> None:
-    """Refuse steps that come before one that they depend on, or share a name.
+    """Refuse steps that come before a step that they depend on, or that share a name.
 
     Raises
     ------
     UsageError
     """
-    known: set[str] = set()
+    earlier: set[str] = set()
     for step in steps:
         for other in (*step.needs, *step.follows):
-            if other not in known:
+            if other not in earlier:
                 raise UsageError(f"the step {step.name!r} must come after {other!r}")
-        if step.name in known:
-            raise UsageError(f"two steps are called {step.name!r}")
-        known.add(step.name)
+        if step.name in earlier:
+            raise UsageError(f"each step must have a name of its own, got two steps called {step.name!r}")
+        earlier.add(step.name)
 
 
-def _do(step: Step, outcomes: Mapping[str, Outcome]) -> Outcome:
+def _run(step: Step, outcomes: Mapping[str, Outcome]) -> Outcome:
     try:
         return Outcome(step.name, "done", step.run(outcomes))
     except NeuroalignError as error:
         return Outcome(step.name, "left out", reason=" ".join(str(error).split()))
-    except Exception as error:  # models and benchmarks of others raise anything
+    except Exception as error:  # plug-ins can raise any error
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}, line {place.lineno}"
         reason = f"{type(error).__name__}: {' '.join(str(error).split())} ({where})"

@@ -1,14 +1,17 @@
-"""The description of a study, as a TOML file holds it."""
+"""Description of a study, and its TOML file."""
 
-import inspect
 import os
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
 
 from neuroalign.errors import UsageError, unknown_name
 from neuroalign.models import selection
@@ -16,35 +19,35 @@ from neuroalign.names.registry import benchmarks, models
 from neuroalign.names.syntax import parse_spec
 from neuroalign.scoring.benchmark import Benchmark, make_benchmark
 from neuroalign.studies.claims import KINDS
-from neuroalign.studies.settings import check_settings, expect_known
+from neuroalign.studies.settings import check_settings
+from neuroalign.validation import check_arguments, check_names, check_value
 
-#: Rules by which the instances of one family are selected; see :mod:`neuroalign.models.selection`.
+#: Rules that select the instances of one family; see :mod:`neuroalign.models.selection`.
 RULES: Mapping[str, Callable[..., selection.Selection]] = {
-    each.__name__: each for each in (selection.best_udr, selection.best_objective, selection.accurate)
+    rule.__name__: rule for rule in (selection.best_udr, selection.best_objective, selection.accurate)
 }
 
-#: What a dataset may have to have for a benchmark.
-NEEDS = ("held-out stimuli",)
+#: Parts of a dataset that a scoring may need; the empty text stands for no need.
+Need = Literal["", "held-out stimuli"]
 
 _ENDING = ".toml"
 
 
 @dataclass(frozen=True)
 class Instances:
-    """Which instances of a family a grid of the study has.
+    """Instances of a family in one grid of the study.
 
     Parameters
     ----------
     options : mapping
-        Of the instances; a list means that there is one with each of its values, and two lists every combination.
-        Of a model with reducers they are options of the last one. Without any, the instances that the family has for
-        the dataset.
+        Options of the instances; lists of values stand for all their combinations. The options of a model with reducers
+        belong to the last reducer. Without options, the study has all instances that the family has for the dataset.
     train : str
-        The grid by which they are trained, unless they are there already; empty where nothing is trained.
+        Grid of the training of instances that do not exist yet; empty for a family that is not trained.
     rule : str
-        By which instances are selected, one of :data:`RULES`; empty where all are kept.
+        Rule of selection, one of :data:`RULES`; empty if all instances are kept.
     rule_options : mapping
-        Of the rule.
+        Options of the rule.
     """
 
     options: Mapping[str, Any]
@@ -55,18 +58,18 @@ class Instances:
 
 @dataclass(frozen=True)
 class Family:
-    """A family of models.
+    """Family of models in a study.
 
     Parameters
     ----------
     name : str
-        In the study.
+        Name in the study.
     model : str
-        As :func:`neuroalign.load_model` takes it.
+        Name of the model or family; see :func:`neuroalign.load_model`.
     is_ceiling : bool
-        Whether it is no model, but what models are compared with: all its instances are kept.
+        Whether the family is a ceiling that models are compared with: all its instances are kept.
     grids : mapping of str to Instances
-        One for each grid of the study.
+        Instances in each grid of the study.
     """
 
     name: str
@@ -77,17 +80,17 @@ class Family:
 
 @dataclass(frozen=True)
 class Scoring:
-    """A benchmark with its options.
+    """Benchmark with its options in a study.
 
     Parameters
     ----------
     name : str
-        In the study.
+        Name in the study.
     benchmark : Benchmark
     families : tuple of str
-        That are scored by it.
+        Families that the benchmark scores.
     needs : str
-        What a dataset must have, one of :data:`NEEDS`; empty if nothing.
+        Part of a dataset that the scoring needs, one of :data:`Need`.
     """
 
     name: str
@@ -98,23 +101,23 @@ class Scoring:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim that the study tests.
+    """Claim that a study tests.
 
     Parameters
     ----------
     name : str
     kind : str
-        How it is tested: one of :data:`neuroalign.studies.claims.KINDS`.
+        Kind of the test, one of :data:`neuroalign.studies.claims.KINDS`.
     statement, figure, reported : str
-        What was claimed, where it is shown, and what was reported for it.
+        Statement of the claim, figure of the paper that shows it, and numbers that the paper reported for it.
     settings : mapping
-        What is tested: keyword arguments of the kind.
+        Keyword arguments of the kind.
     corrected : mapping
-        Settings of the primary analysis, without the confounds, in place of those; empty where both are the same.
+        Settings that differ in the primary analysis, which removes confounds; empty if no setting differs.
     corrected_kind : str
-        How the primary analysis tests the claim, where that is another kind: `corrected` are then all its settings.
+        Kind of the primary analysis, where it differs from `kind`: `corrected` then holds all its settings.
     confound : str
-        What the primary analysis leaves out, or why both are the same.
+        Confounds that the primary analysis removes, or the reason why it is the same as the test of the paper.
     """
 
     name: str
@@ -129,7 +132,7 @@ class Claim:
 
     @property
     def tested(self) -> tuple[str, Mapping[str, Any]]:
-        """Kind and settings of the test as in the paper."""
+        """Kind and settings of the test of the paper."""
         return self.kind, self.settings
 
     @property
@@ -142,18 +145,19 @@ class Claim:
 
 @dataclass(frozen=True)
 class Study:
-    """What is compared with what, and what is claimed of it.
+    """Families, scorings and claims of a study.
 
     Parameters
     ----------
     name, title, source : str
-        What it is called, in words, and whose it is.
+        Short name, title, and source such as the reference of a paper.
     dataset : str
-        That is used unless another one is named.
+        Default dataset.
     grids : tuple of str
-        Sizes in which the study can be run; the first is the default.
+        Sizes in which the study can be run; the first size is the default.
     variance_explained : str
-        The scoring by whose value instances are dropped in the end; see :func:`neuroalign.models.selection.explaining`.
+        Scoring with the variance explained, which drops instances at the end of the selection; see
+        :func:`neuroalign.models.selection.explaining`.
     families : mapping of str to Family
     scorings : mapping of str to Scoring
     claims : tuple of Claim
@@ -171,7 +175,7 @@ class Study:
 
     @property
     def shown(self) -> list[str]:
-        """The scorings that are results by themselves, and not only draws of stimuli behind an interval."""
+        """Scorings that are results by themselves; draws of stimuli behind intervals are left out."""
         behind = {
             settings.get("stimuli") for claim in self.claims for _, settings in (claim.tested, claim.primary)
         }
@@ -181,7 +185,8 @@ class Study:
 def study_names() -> list[str]:
     """Return the names of the studies that come with neuroalign, sorted."""
     folder = files("neuroalign.studies")
-    return sorted(each.name.removesuffix(_ENDING) for each in folder.iterdir() if each.name.endswith(_ENDING))
+    names = [file.name for file in folder.iterdir()]
+    return sorted(name.removesuffix(_ENDING) for name in names if name.endswith(_ENDING))
 
 
 def load_study(study: "str | os.PathLike[str]") -> Study:
@@ -190,7 +195,7 @@ def load_study(study: "str | os.PathLike[str]") -> Study:
     Parameters
     ----------
     study : str or path
-        The name of one that comes with neuroalign, or a TOML file; ``higgins2020.toml`` shows all that it may hold.
+        Name of a study that comes with neuroalign, or a TOML file; ``higgins2020.toml`` shows all possible entries.
 
     Returns
     -------
@@ -199,9 +204,9 @@ def load_study(study: "str | os.PathLike[str]") -> Study:
     Raises
     ------
     UnknownNameError
-        If the study, or a name in it, is unknown; it tells the nearest ones.
+        If the study, or a name in it, is unknown; the message names the nearest ones.
     UsageError
-        If the file cannot be read, or something in it is missing or of the wrong kind.
+        If the file cannot be read, or an entry is missing or of the wrong type.
     """
     text = os.fspath(study)
     if text in study_names():
@@ -218,158 +223,130 @@ def load_study(study: "str | os.PathLike[str]") -> Study:
     return _study(content)
 
 
+class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Tables of the TOML file of a study."""
+
+    name: str
+    title: str
+    dataset: str
+    grids: Annotated[tuple[str, ...], Meta(min_length=1)]
+    variance_explained: str
+    source: str = ""
+    families: dict[str, "_FamilyTable"] = {}
+    scorings: dict[str, "_ScoringTable"] = {}
+    claims: tuple["_ClaimTable", ...] = ()
+
+
+class _FamilyTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    model: str = ""
+    is_ceiling: bool = False
+    grids: dict[str, "_InstancesTable"] = {}
+
+
+class _InstancesTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    options: dict[str, Any] = {}
+    train: str = ""
+    select: dict[str, Any] = {}
+
+
+class _ScoringTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    benchmark: str = ""
+    options: dict[str, Any] = {}
+    needs: Need = ""
+    families: tuple[str, ...] | None = None
+
+
+class _ClaimTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: str
+    kind: str
+    statement: str
+    figure: str = ""
+    reported: str = ""
+    test: dict[str, Any] = {}
+    corrected: dict[str, Any] = {}
+    confound: str = ""
+
+
 def _study(content: dict[str, Any]) -> Study:
-    table = _Table("the study", content)
-    grids = table.texts("grids")
-    if not grids:
-        raise UsageError("grids of the study must name one size at least, such as ['small']")
-    families = {name: _family(name, of, grids) for name, of in table.tables("families").items()}
-    scorings = {name: _scoring(name, of, families) for name, of in table.tables("scorings").items()}
-    claims = [_claim(each, families, scorings) for each in table.list_of_tables("claims")]
-    names = [each.name for each in claims]
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(f"each claim must have a name of its own; {name!r} names several")
-    study = Study(
-        name=table.text("name"),
-        title=table.text("title"),
-        source=table.text("source", ""),
-        dataset=table.text("dataset"),
-        grids=grids,
-        variance_explained=table.text("variance_explained"),
+    file: _File = check_value(content, _File, "the study")
+    families = {name: _family(name, table, file.grids) for name, table in file.families.items()}
+    scorings = {name: _scoring(name, table, families) for name, table in file.scorings.items()}
+    claims = [_claim(table, families, scorings) for table in file.claims]
+    names = Counter(claim.name for claim in claims)
+    for name, n in names.items():
+        if n > 1:
+            raise UsageError(f"each claim must have a name of its own, got {n} claims named {name!r}")
+    check_names([file.variance_explained], scorings, "scoring of the study")
+    return Study(
+        name=_one_line(file.name),
+        title=_one_line(file.title),
+        source=_one_line(file.source),
+        dataset=_one_line(file.dataset),
+        grids=file.grids,
+        variance_explained=file.variance_explained,
         families=families,
         scorings=scorings,
         claims=tuple(claims),
     )
-    table.expect_nothing_else()
-    expect_known("scoring of the study", study.variance_explained, scorings)
-    return study
 
 
-def _family(name: str, table: "_Table", grids: Iterable[str]) -> Family:
-    model = table.text("model", name)
-    known = parse_spec(model).name
-    if ":" not in known and known not in models:
-        raise models.unknown(known)
-    given = table.tables("grids")
-    for grid in given:
-        expect_known("grid of the study", grid, grids)
-    nothing = Instances({}, "", "", {})
-    family = Family(
+def _family(name: str, table: _FamilyTable, grids: Iterable[str]) -> Family:
+    model = _one_line(table.model) or name
+    registered = parse_spec(model).name
+    if ":" not in registered and registered not in models:
+        raise models.unknown(registered)
+    check_names(table.grids, grids, "grid of the study")
+    unchanged = _InstancesTable()
+    return Family(
         name,
         model,
-        table.flag("is_ceiling"),
-        {each: _instances(given[each]) if each in given else nothing for each in grids},
+        table.is_ceiling,
+        {grid: _instances(table.grids.get(grid, unchanged), f"{grid} of {name}") for grid in grids},
     )
-    table.expect_nothing_else()
-    return family
 
 
-def _instances(table: "_Table") -> Instances:
-    select = table.mapping("select")
-    rule = select.pop("rule", "")
-    if select and not rule:
-        raise UsageError(f"select of {table.name} needs a rule, such as rule = 'best_udr'")
+def _instances(table: _InstancesTable, name: str) -> Instances:
+    options = dict(table.select)
+    rule = options.pop("rule", "")
+    if options and not rule:
+        raise UsageError(f"select of {name} needs a rule, such as rule = 'best_udr'")
     if rule:
-        expect_known("rule of selection", rule, RULES)
-        known = [each for each in inspect.signature(RULES[rule]).parameters if each != "table"]
-        for option in select:
-            expect_known(f"option of {rule}", option, known)
-    instances = Instances(table.mapping("options"), table.text("train", ""), rule, select)
-    table.expect_nothing_else()
-    if instances.options and instances.train:
+        check_names([rule], RULES, "rule of selection")
+        options = check_arguments(RULES[rule], options, rule, n_positional=1)
+    if table.options and table.train:
         raise UsageError(
-            f"{table.name} takes options or train, not both: what is trained has its own options"
+            f"{name} must have options or train, got both: trained instances have their own options"
         )
-    return instances
+    return Instances(table.options, table.train, rule, options)
 
 
-def _scoring(name: str, table: "_Table", families: Iterable[str]) -> Scoring:
-    benchmark = table.text("benchmark", name)
-    options, needs = table.mapping("options"), table.text("needs", "")
-    chosen = table.texts("families", tuple(families))
-    for family in chosen:
-        expect_known("family of the study", family, families)
-    if needs:
-        expect_known("need of a benchmark", needs, NEEDS)
-    table.expect_nothing_else()
-    return Scoring(name, make_benchmark(benchmark, benchmarks.get(benchmark), options), chosen, needs)
+def _scoring(name: str, table: _ScoringTable, families: Iterable[str]) -> Scoring:
+    benchmark = table.benchmark or name
+    chosen = tuple(families) if table.families is None else table.families
+    check_names(chosen, families, "family of the study")
+    made = make_benchmark(benchmark, benchmarks.get(benchmark), table.options)
+    return Scoring(name, made, chosen, table.needs)
 
 
-def _claim(table: "_Table", families: Iterable[str], scorings: Mapping[str, Scoring]) -> Claim:
-    name, kind = table.text("name"), table.text("kind")
-    expect_known("kind of claim", kind, KINDS)
-    corrected = table.mapping("corrected")
+def _claim(table: _ClaimTable, families: Iterable[str], scorings: Mapping[str, Scoring]) -> Claim:
+    corrected = dict(table.corrected)
     corrected_kind = corrected.pop("kind", "")
-    if corrected_kind:
-        expect_known("kind of claim", corrected_kind, KINDS)
+    check_names([table.kind, *([corrected_kind] if corrected_kind else [])], KINDS, "kind of claim")
     claim = Claim(
-        name=name,
-        kind=kind,
-        statement=table.text("statement"),
-        figure=table.text("figure", ""),
-        reported=table.text("reported", ""),
-        settings=table.mapping("test"),
+        name=_one_line(table.name),
+        kind=table.kind,
+        statement=_one_line(table.statement),
+        figure=_one_line(table.figure),
+        reported=_one_line(table.reported),
+        settings=table.test,
         corrected=corrected,
-        confound=table.text("confound", ""),
+        confound=_one_line(table.confound),
         corrected_kind=corrected_kind,
     )
-    table.expect_nothing_else()
-    for analysis in (claim.tested, claim.primary):
-        check_settings(name, *analysis, families, scorings)
+    for kind, settings in (claim.tested, claim.primary):
+        check_settings(claim.name, kind, settings, families, scorings)
     return claim
 
 
-class _Table:
-    """A table of the file; what is taken out of it is checked, and what is left over is a mistake."""
-
-    def __init__(self, name: str, content: Any) -> None:
-        if not isinstance(content, dict):
-            raise UsageError(f"{name} must be a table, not {content!r}")
-        self.name = name
-        self._content = dict(content)
-        self._known: list[str] = []
-
-    def text(self, key: str, default: str | None = None) -> str:
-        value = self._take(key, default)
-        if not isinstance(value, str):
-            raise UsageError(f"{key} of {self.name} must be text, not {value!r}")
-        return " ".join(value.split())
-
-    def flag(self, key: str) -> bool:
-        value = self._take(key, False)
-        if not isinstance(value, bool):
-            raise UsageError(f"{key} of {self.name} must be true or false, not {value!r}")
-        return value
-
-    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
-        value = self._take(key, default)
-        if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
-            raise UsageError(f"{key} of {self.name} must be a list of texts, not {value!r}")
-        return tuple(value)
-
-    def mapping(self, key: str) -> dict[str, Any]:
-        value = self._take(key, {})
-        if not isinstance(value, dict):
-            raise UsageError(f"{key} of {self.name} must be a table, not {value!r}")
-        return dict(value)
-
-    def tables(self, key: str) -> "dict[str, _Table]":
-        return {name: _Table(f"{key}.{name}", each) for name, each in self.mapping(key).items()}
-
-    def list_of_tables(self, key: str) -> "list[_Table]":
-        value = self._take(key, [])
-        if not isinstance(value, list):
-            raise UsageError(f"{key} of {self.name} must be tables [[{key}]], not {value!r}")
-        return [_Table(f"number {number} of {key}", each) for number, each in enumerate(value, start=1)]
-
-    def expect_nothing_else(self) -> None:
-        for key in self._content:
-            raise unknown_name(f"key of {self.name}", key, self._known)
-
-    def _take(self, key: str, default: Any) -> Any:
-        self._known.append(key)
-        value = self._content.pop(key, default)
-        if value is None:
-            raise UsageError(f"{self.name} lacks {key}")
-        return value
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,5 +1,6 @@
 """What every benchmark must do, on neurons whose tuning is known."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -164,7 +165,7 @@ def test_recombination_rotates_by_default_and_knows_no_chance_of_positive_mixtur
     mixed = score(model, dataset, "linear_recombination[n_draws=1,kind=abs_gaussian]", use_cache=False)
     assert np.isnan(mixed.null)
     assert mixed.notes[1].startswith(
-        "no level of chance: mixing with positive weights lowers alignment by itself"
+        "level of chance unknown: mixing with positive weights lowers alignment by itself"
     )
 
 
@@ -188,7 +189,7 @@ def test_mixtures_that_no_unit_predicts_give_no_drop(dataset, monkeypatch):
     gone = score(model, dataset, name)
     assert np.isnan([gone.value, gone.beside["recombined"]]).all()
     assert gone.notes[1] == (
-        "no unit predicts any mixture in 2 of 2 sets of mixtures: there is no drop to measure"
+        "no unit predicts any mixture in 2 of 2 sets of mixtures: the drop cannot be measured"
     )
     # The record holds no NaN, which JSON lacks.
     assert gone.provenance["recombined"] == [None, None]
@@ -201,7 +202,7 @@ def test_mixtures_that_no_unit_predicts_give_no_drop(dataset, monkeypatch):
     lost = {1}
     native = score(model, dataset, name, use_cache=False)
     assert np.isnan(native.value)
-    assert native.notes[1] == "no unit predicts any neuron, so there is no score to drop"
+    assert native.notes[1] == "no unit predicts any neuron, so the score cannot drop"
 
 
 def test_alignment_has_the_unweighted_mean_beside_it(dataset):
@@ -264,7 +265,7 @@ def test_a_neuron_does_not_predict_itself(dataset):
     assert included.value > excluded.value
     assert included.value > 0.9
     recombined = score(as_model(Neurons()), dataset, "linear_recombination[n_draws=1]", use_cache=False)
-    assert any("the model's own units" in note for note in recombined.notes)
+    assert any("units of the model" in note for note in recombined.notes)
     assert not score(factors_of(dataset), dataset, "linear_recombination[n_draws=1]").notes[1:]
     ratio = score(as_model(Neurons()), dataset, "correlation_ratio", use_cache=False)
     assert (ratio.data["best_unit"].values.astype(int) != np.arange(12)).all()
@@ -274,7 +275,9 @@ def test_decoding_says_why_it_held_out_others_than_the_dataset_marks(dataset, da
     training = dataset.stimuli.table["training"].to_numpy()
     latents = factors_of(dataset).latents(dataset.stimuli).isel(stimulus=training)
     result = score(PrecomputedModel(latents, "m"), dataset, "decoding", join="intersection", use_cache=False)
-    assert result.notes[1].startswith("there are no latents and responses of the held-out stimuli")
+    assert result.notes[1].startswith(
+        "the held-out stimuli that the dataset marks have no latents and responses"
+    )
     unmarked = dataset_factory()
     unmarked.stimuli.table["training"] = True
     result = score(factors_of(unmarked), unmarked, "decoding", use_cache=False)
@@ -316,32 +319,43 @@ def test_a_neuron_without_variance_has_no_best_unit(dataset):
     result = score(model, constant_later, "correlation_ratio", join="intersection", use_cache=False)
     assert result.data["best_unit"].values[3] == ""
     assert (result.data["best_unit"].values[:3] == ["0", "1", "2"]).all()
-    assert result.notes[0].startswith("1 neurons are left out: without variance")
+    assert result.notes[0].startswith("1 neurons are left out: they have no variance")
 
 
 def test_options_are_checked():
-    with pytest.raises(UsageError, match="rule must be one of '1se', 'min', not 'max'"):
+    with pytest.raises(UsageError, match=r"^alignment: rule must be 1se or min, got 'max'$"):
         load_benchmark("alignment[rule=max]")
     with pytest.raises(UnknownNameError, match="did you mean n_lambdas"):
         load_benchmark("alignment[n_lambda=3]")
-    with pytest.raises(UsageError, match="correlation_ratio: n_permutations must not be negative, not -3"):
+    with pytest.raises(UsageError, match="n_permutations must be a whole number of at least 0, got -3"):
         load_benchmark("correlation_ratio[n_permutations=-3]")
     assert load_benchmark("alignment[n_units=12]").n_units == 12
 
 
-def test_options_of_other_types_are_left_to_the_benchmark():
+def test_options_of_a_registered_class_have_its_declared_types():
     @dataclass(frozen=True, kw_only=True)
     class Third(Benchmark):
         identifier: ClassVar[str] = "third"
         windows: tuple[int, ...] = (1, 2)
         scale: float = 0.5
+        offset: int = 0
+        transform: Callable[[float], float] | None = None
+        area: str
 
         def score(self, model, dataset, *, join="exact"):
             return None
 
-    assert Third(windows=(3,), scale=2).windows == (3,)
-    with pytest.raises(UsageError, match="scale must be one of float, not 'wide'"):
-        Third(scale="wide")
+    assert make_benchmark("third", Third, {"area": "IT", "windows": [3], "offset": -2}) == Third(
+        area="IT", windows=(3,), offset=-2
+    )
+    assert isinstance(Third(area="IT", scale=2).scale, float)
+    assert Third(area="IT", transform=abs).transform is abs
+    with pytest.raises(UsageError, match=r"^third: item 2 of windows must be a whole number, got 'x'$"):
+        Third(area="IT", windows=(1, "x"))
+    with pytest.raises(UsageError, match=r"^third needs the option area; write third\[area=…\]$"):
+        make_benchmark("third", Third, {})
+    with pytest.raises(UsageError, match="scale must be a number, got 'wide'"):
+        Third(area="IT", scale="wide")
 
 
 def test_dead_units_raise_the_paper_score_but_not_the_informative_one(dataset):

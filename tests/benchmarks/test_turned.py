@@ -149,7 +149,7 @@ def test_a_neuron_that_is_a_unit_is_not_regenerated(dataset):
 
 def test_one_turn_is_refused_and_many_units_are_told_of(dataset):
     for name in ("alignment", "correlation_ratio", "decoding"):
-        with pytest.raises(UsageError, match="turns must be 0 or 2 at least, got 1"):
+        with pytest.raises(UsageError, match="turns must be 0 or at least 2, got 1"):
             load_benchmark(f"{name}[turns=1]")
     by = load_benchmark("alignment[turns=2]")
     many = model_of(dataset, np.random.default_rng(0).standard_normal((120, MANY_UNITS + 1)))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 
 from neuroalign import arrays
-from neuroalign.benchmarks.decoding import Decoding
+from neuroalign.benchmarks.held_out_split import split_held_out
 from neuroalign.comparison import compare, make_sample
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.stimuli import StimulusSet
@@ -87,7 +87,7 @@ def test_noise_does_not_explain_variants():
     assert grouped.provenance["n_stimuli"] == 200
     assert grouped.provenance["n_originals"] == 40
     assert grouped.notes == [
-        "only averages over trials are known: no ceiling and no noise correction",
+        "only averages over trials are known, so the ceiling and the noise correction are missing",
         "folds keep the 40 originals together",
         FEW.format("40 originals"),
     ]
@@ -135,7 +135,7 @@ def test_too_few_originals_for_the_folds_are_an_error_that_says_what_to_do():
     with pytest.raises(UsageError) as caught:
         score(model, dataset, use_cache=False)
     assert str(caught.value) == (
-        "n_folds must be from 2 to the number of groups of stimuli, 7, not 10; variants of one original form one "
+        "n_folds must be from 2 to the number of groups of stimuli, 7, got 10; variants of one original form one "
         "group: choose n_folds=7 or fewer"
     )
     assert np.isfinite(score(model, dataset, "alignment[n_folds=7]", use_cache=False).value)
@@ -200,15 +200,13 @@ def test_decoding_leaves_out_marked_stimuli_that_have_variants_among_the_fitted(
     assert result.data["stimulus"].values.tolist() == [f"s{row:03d}" for row in decoded]
     assert "1 held-out stimuli are variants of stimuli that models are fitted to: left out" in result.notes
     fitted = np.delete(np.arange(300), [*decoded, 5])
-    split = Decoding()._split(dataset, dataset.responses["stimulus"].values)
+    split = split_held_out(dataset, dataset.responses["stimulus"].values)
     np.testing.assert_array_equal(np.flatnonzero(split.fitted), fitted)
     # A model may have been trained on variants that were not recorded.
     unrecorded = dataset.recording.isel(presentation=np.r_[0:60, 61:300])
     training[60] = True
     _, marked = make([5] * 60, training=training)
-    split = Decoding()._split(
-        replace(marked, recording=unrecorded), np.unique(unrecorded["stimulus_id"].values)
-    )
+    split = split_held_out(replace(marked, recording=unrecorded), np.unique(unrecorded["stimulus_id"].values))
     assert split.n_left_out == 1 + 4
     straddling = np.ones(300, dtype=bool)
     straddling[::5] = False
@@ -216,9 +214,9 @@ def test_decoding_leaves_out_marked_stimuli_that_have_variants_among_the_fitted(
     with pytest.raises(UsageError) as caught:
         score(model, leaking, "decoding", use_cache=False)
     assert str(caught.value) == (
-        "decoding needs three held-out originals and three other stimuli at least, not 0 and 240 (60 others are "
+        "decoding needs at least 3 held-out originals and 3 other stimuli, got 0 and 240 (60 others are "
         "variants of stimuli that models are fitted to: mark whole originals); mark others in the dataset, or "
-        "where none are marked choose another held_out"
+        "where no stimuli are marked choose another held_out"
     )
 
 
@@ -227,7 +225,7 @@ def test_decoding_of_few_stimuli_is_refused_or_doubted(n, doubt):
     model, dataset = make([1] * 100, training=np.arange(100) >= n)
     if doubt is None:
         with pytest.raises(
-            UsageError, match="three held-out stimuli and three other stimuli at least, not 2 and 98;"
+            UsageError, match="at least 3 held-out stimuli and 3 other stimuli, got 2 and 98;"
         ):
             score(model, dataset, "decoding", use_cache=False)
         return
@@ -284,11 +282,10 @@ def test_shuffles_say_which_originals_keep_their_place():
     assert "variance_explained" not in ratio.beside
     assert ratio.notes[0] == "no variance explained: 5 originals are too few for 10 folds"
     assert ratio.notes[-1] == (
-        "no two of the 5 originals have equally many variants, so there is no shuffle: the level of chance is not known"
+        "no two of the 5 originals have equally many variants, so stimuli cannot be shuffled: the level of chance is "
+        "not known"
     )
-    with pytest.raises(
-        UsageError, match="no two of the 5 originals have equally many variants, so none can change"
-    ):
+    with pytest.raises(UsageError, match="the 5 originals all differ in their number of variants"):
         score(model, dataset, "correlation_ratio", use_cache=False, n_permutations=2)
 
 

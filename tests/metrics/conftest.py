@@ -1,4 +1,4 @@
-"""The cross-validated Lasso written out plainly, fold by fold and neuron by neuron, on scikit-learn's solver."""
+"""Plain code of the cross-validated Lasso, fold by fold and neuron by neuron, on the solver of scikit-learn."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,11 @@ from sklearn.linear_model import lasso_path
 
 
 def solve(X, y, lambdas):
-    """Weights (D, L) of centred y on standardised X; a unit that does not vary gets none."""
+    """Return weights (D, L) of centred y on standardised X; a unit without variance gets no weight."""
     weights = np.zeros((X.shape[1], len(lambdas)))
     usable = X.std(axis=0) > 1e-12
     if usable.any() and np.abs(y).max() > 0:
-        # scikit-learn refuses λ = 0, which a neuron without any correlation would have.
+        # scikit-learn refuses λ = 0, the λ of a neuron without any correlation.
         _, path, _ = lasso_path(
             X[:, usable], y, alphas=np.maximum(lambdas, 1e-300), tol=1e-14, max_iter=1_000_000
         )
@@ -19,7 +19,7 @@ def solve(X, y, lambdas):
 
 
 def plain_lasso_cv(Z, Y, folds, *, n_lambdas=100, ratio=None, rule="1se"):
-    """Weights (D, J), index of the chosen λ, grids, cvm and cvsd (J, L)."""
+    """Return weights (D, J), index of the chosen λ, grids, cvm and cvsd (J, L)."""
     n, d = Z.shape
     ratio = ratio or (1e-4 if n >= d else 1e-2)
     deviation = Z.std(axis=0)
@@ -54,5 +54,5 @@ def plain_lasso_cv(Z, Y, folds, *, n_lambdas=100, ratio=None, rule="1se"):
 
 @pytest.fixture(name="plain_lasso_cv", scope="session")
 def plain_lasso_cv_fixture():
-    """The plain code, as a fixture: test modules cannot import each other."""
+    """Return the plain code, as a fixture because test modules cannot import each other."""
     return plain_lasso_cv

@@ -1,4 +1,4 @@
-"""The axis index κ, by hand."""
+"""The axis index κ against values by hand."""
 
 import numpy as np
 import pytest
@@ -8,24 +8,24 @@ from neuroalign.metrics import axis_index, is_special
 
 
 def test_kappa_lies_between_turned_and_perfect_scores():
-    found = axis_index(0.8, [0.5, 0.6, 0.4])
-    assert found.value == pytest.approx(0.3 / 0.5)
-    assert (found.native, found.turned, found.turned_sd) == pytest.approx((0.8, 0.5, 0.1))
-    assert (found.p, found.n_turns) == (0.25, 3)
+    result = axis_index(0.8, [0.5, 0.6, 0.4])
+    assert result.value == pytest.approx(0.3 / 0.5)
+    assert (result.native, result.turned, result.turned_sd) == pytest.approx((0.8, 0.5, 0.1))
+    assert (result.p, result.n_turns) == (0.25, 3)
     assert axis_index(1.0, [0.5, 0.6]).value == 1.0
     # Below the level of chance it is negative.
     assert axis_index(0.4, [0.5, 0.5]).value == pytest.approx(-0.2)
 
 
 def test_a_turned_score_that_is_the_native_one_gives_zero():
-    found = axis_index(0.5, [0.5, 0.5, 0.5])
-    assert (found.value, found.p) == (0.0, 1.0)
+    result = axis_index(0.5, [0.5, 0.5, 0.5])
+    assert (result.value, result.p) == (0.0, 1.0)
 
 
 def test_distances_improve_towards_zero():
-    found = axis_index(0.2, [0.5, 0.6, 0.1], perfect=0.0)
-    assert found.value == pytest.approx((0.2 - 0.4) / (0.0 - 0.4))
-    assert found.p == 0.5
+    result = axis_index(0.2, [0.5, 0.6, 0.1], perfect=0.0)
+    assert result.value == pytest.approx((0.2 - 0.4) / (0.0 - 0.4))
+    assert result.p == 0.5
 
 
 def test_p_lies_between_one_in_all_and_one():
@@ -39,11 +39,11 @@ def test_p_lies_between_one_in_all_and_one():
 @pytest.mark.parametrize(
     ("native", "turned"),
     [(0.5, [0.4]), (0.5, []), (np.nan, [0.4, 0.5]), (1.0, [1.0, 1.0]), (0.5, [0.4, np.nan])],
-    ids=["one turn", "none", "no native score", "no room", "one finite turn"],
+    ids=["one turn", "no turn", "no native score", "no room", "one finite turn"],
 )
 def test_an_index_that_is_undefined_is_nan(native, turned):
-    found = axis_index(native, turned)
-    assert np.isnan([found.value, found.p]).all()
+    result = axis_index(native, turned)
+    assert np.isnan([result.value, result.p]).all()
 
 
 def test_perfect_must_be_finite():

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -62,7 +62,7 @@ def test_base_of_the_logarithm():
 @pytest.mark.parametrize(
     ("weights", "options", "error", "message"),
     [
-        (np.ones((1, 3)), {}, UsageError, "two units at least, not 1"),
+        (np.ones((1, 3)), {}, UsageError, "two units at least, got 1"),
         (
             np.ones((4, 3)),
             {"n_units": 3},
@@ -81,6 +81,7 @@ def test_wrong_calls(weights, options, error, message):
         completeness(weights, **options)
 
 
+@settings(deadline=None)
 @given(WEIGHTS, st.randoms(use_true_random=False))
 def test_properties(weights, random):
     result = completeness(weights)
@@ -105,5 +106,5 @@ def test_conversion_to_another_base_is_a_new_computation(common):
 
 
 def test_conversion_needs_two_units():
-    with pytest.raises(UsageError, match="alignment needs two units at least, not 1"):
+    with pytest.raises(UsageError, match="alignment needs two units at least, got 1"):
         completeness_at(0.5, 10, 1)

@@ -29,12 +29,12 @@ def test_units_count_by_their_weight_as_defined_by_eastwood_and_williams():
     weights = np.random.default_rng(0).standard_normal((7, 4))
     strength = np.abs(weights)
     shares = strength / strength.sum(axis=1, keepdims=True)
-    per_unit = [1 - entropy(each, base=4) for each in shares]
+    per_unit = [1 - entropy(share, base=4) for share in shares]
     result = disentanglement(weights)
     np.testing.assert_allclose(result.per_unit, per_unit, rtol=1e-12)
     assert result.score == pytest.approx(np.average(per_unit, weights=strength.sum(axis=1)), rel=1e-12)
 
 
-def test_one_factor_cannot_be_told_from_others():
-    with pytest.raises(UsageError, match="two factors at least, not 1"):
+def test_a_single_factor_is_refused():
+    with pytest.raises(UsageError, match="two factors at least, got 1"):
         disentanglement(np.ones((5, 1)))

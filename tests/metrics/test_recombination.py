@@ -60,5 +60,5 @@ def test_recombined_neurons_are_standardised_ones_times_the_mixing_matrix(kind):
 
 
 def test_unknown_kind():
-    with pytest.raises(UsageError, match="kind must be 'abs_gaussian' or 'orthogonal', not 'haar'"):
+    with pytest.raises(UsageError, match="kind must be 'abs_gaussian' or 'orthogonal', got 'haar'"):
         recombine(NEURONS, kind="haar")

@@ -6,7 +6,7 @@ from neuroalign.metrics import noise_corrected_r2, reliability
 
 
 def trials(n_stimuli, n_trials, n_neurons, *, noise=1.0, seed=0):
-    """Signal of variance 1, noise, and n_trials: a number, or bounds of unequal numbers."""
+    """Return signal of variance 1, noisy trials and their numbers; n_trials is a number or a pair of bounds."""
     rng = np.random.default_rng(seed)
     signal = rng.standard_normal((n_stimuli, n_neurons))
     low, high = (n_trials, n_trials) if isinstance(n_trials, int) else n_trials
@@ -26,7 +26,7 @@ def test_reliability_of_the_mean_of_n_trials(n_trials, expected):
 def test_split_half_of_two_trials_is_the_spearman_brown_formula():
     values = trials(50, 2, 3)[1]
     r = [np.corrcoef(values[:, 0, neuron], values[:, 1, neuron])[0, 1] for neuron in range(3)]
-    # Exchanging the trials of a stimulus changes r a little: many halvings scatter around one.
+    # Exchanging the trials of a stimulus changes r a little, so the mean over many halvings is close to one halving.
     result = reliability(values, n_splits=200).per_neuron
     np.testing.assert_allclose(result, 2 * np.array(r) / (1 + np.array(r)), atol=0.05)
 
@@ -35,7 +35,7 @@ def test_unequal_numbers_of_trials():
     _, values, numbers = trials(4000, (3, 5), 6)
     result = reliability(values)
     np.testing.assert_allclose(result.per_neuron, 1 / (1 + np.mean(1 / numbers)), atol=0.02)
-    # Trials that are missing for one neuron only leave the others as they were.
+    # Missing trials of one neuron do not change the other neurons.
     some = values.copy()
     some[::2, 0, 1] = np.nan
     np.testing.assert_allclose(reliability(some).per_neuron[0], result.per_neuron[0], atol=0.02)
@@ -61,9 +61,9 @@ def test_pure_noise_and_nothing_repeated():
 
 def test_noise_of_few_stimuli_stays_within_bounds():
     noise = np.random.default_rng(0).standard_normal((3, 2, 500))
-    found = reliability(noise).per_neuron
-    assert (np.abs(found) <= 1).all()
-    assert found.mean() == pytest.approx(0, abs=0.05)
+    values = reliability(noise).per_neuron
+    assert (np.abs(values) <= 1).all()
+    assert values.mean() == pytest.approx(0, abs=0.05)
 
 
 def test_a_neuron_without_variance_has_no_reliability():
@@ -76,7 +76,7 @@ def test_a_neuron_without_variance_has_no_reliability():
 
 
 def published_r2_er(values, f):
-    """The estimator as Pospisil & Bair (2021) give it, for equal numbers of trials; one neuron."""
+    """Estimator of Pospisil & Bair (2021) for one neuron with equal numbers of trials."""
     m, n = values.shape
     mean = values.mean(axis=1)
     variance = values.var(axis=1, ddof=1).mean()
@@ -108,7 +108,7 @@ def test_unbiased_for_unequal_numbers_of_trials():
     assert np.mean(raw) < 0.35
 
 
-def test_not_a_number_where_nothing_can_be_said():
+def test_undefined_corrections_are_nan():
     signal, values, _ = trials(200, 3, 4)
     values[:, :, 1] = np.random.default_rng(0).standard_normal((200, 3))
     signal[:, 2] = 1.0

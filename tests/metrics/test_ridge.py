@@ -48,7 +48,7 @@ def test_leaving_one_out_in_closed_form_is_that_of_a_loop(d):
 @pytest.mark.parametrize("d", [5, 45], ids=["primal", "dual"])
 def test_leaving_groups_out_in_closed_form_is_that_of_a_loop(d):
     units, neurons = problem(d=d)
-    # Groups of unequal size, whose stimuli are not neighbours.
+    # Groups of unequal size, with stimuli that are not in neighbouring rows.
     groups = np.random.default_rng(1).permutation(np.repeat(np.arange(9), [1, 1, 2, 2, 3, 4, 5, 6, 6]))
     expected = left_out_r2(units, neurons, groups)
     np.testing.assert_allclose(held_out_r2(Ridge(units), neurons, groups=groups), expected, atol=1e-9)

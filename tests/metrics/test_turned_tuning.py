@@ -1,4 +1,4 @@
-"""Regenerated neurons: what a turn keeps, and what it changes."""
+"""Regenerated neurons with turned tuning: properties that a turn keeps, and properties that it changes."""
 
 import sys
 
@@ -69,7 +69,7 @@ def test_native_neurons_have_their_shares_of_signal(data, model):
     np.testing.assert_allclose(tuned - np.sqrt(1 - shares) * model.residual, model.signal, atol=1e-10)
     # Residuals come from other stimuli, so that the variances nearly add up to 1.
     np.testing.assert_allclose(tuned.var(axis=0), 1.0, atol=0.15)
-    # The mean tuning is that of the data.
+    # The mean tuning equals the mean tuning of the data.
     correlation = [np.corrcoef(tuned[:, j], data[1][:, j])[0, 1] for j in range(18)]
     assert np.mean(correlation) > 0.4
 
@@ -80,18 +80,18 @@ def test_turned_neurons_keep_shares_subspace_and_untuned_neurons(data, model):
     for turned in model.turned(3):
         np.testing.assert_array_equal(turned[:, ~model.tuned], model.untuned)
         tuned = turned[:, model.tuned]
-        found = []
+        results = []
         for share, neuron in zip(shares, tuned.T, strict=True):
-            # The residual of one of the neurons, which takes all that is outside the units' span.
+            # The residual of one neuron explains the part outside the span of the units.
             signals = neuron[:, None] - np.sqrt(1 - share) * model.residual
             left = np.abs(outside @ signals).max(axis=0)
             column = int(left.argmin())
-            found.append(column)
+            results.append(column)
             assert left[column] < 1e-9
             assert signals[:, column].var() == pytest.approx(share, rel=1e-9)
         # Each residual is used once.
-        assert sorted(found) == list(range(shares.size))
-        # The tuning is another one.
+        assert sorted(results) == list(range(shares.size))
+        # The tuning differs from the native tuning.
         assert np.abs(tuned - model.native()[:, model.tuned]).max() > 0.5
 
 
@@ -139,14 +139,14 @@ def test_groups_are_held_out_together():
 def test_kappa_is_high_only_where_neurons_follow_single_units(mixed):
     units, neurons = recording(mixed=mixed)
     fitted = turned_alignment(units, turned_tuning(units, neurons), n_turns=20)
-    found = fitted.index(4)
+    results = fitted.index(4)
     if mixed:
-        assert abs(found.value) < 0.1
-        assert found.p > 0.05
+        assert abs(results.value) < 0.1
+        assert results.p > 0.05
         assert not fitted.special()
     else:
-        assert found.value > 0.9
-        assert found.p == 1 / 21
+        assert results.value > 0.9
+        assert results.p == 1 / 21
         assert fitted.special()
 
 
@@ -175,7 +175,7 @@ def test_kappa_is_that_of_the_weighted_entropies(data, model):
 
 def test_a_lasso_of_one_set_at_a_time_gives_the_same(data, model, monkeypatch):
     whole = turned_alignment(data[0], model, n_turns=3)
-    monkeypatch.setattr(sys.modules["neuroalign.metrics.turned_alignment"], "_BATCH", 1)
+    monkeypatch.setattr(sys.modules["neuroalign.metrics.turned_alignment"], "BATCH", 1)
     parts = turned_alignment(data[0], model, n_turns=3)
     np.testing.assert_allclose(parts.strength, whole.strength, atol=1e-12)
     np.testing.assert_allclose(parts.entropy, whole.entropy, atol=1e-12)

@@ -7,16 +7,16 @@ from neuroalign.metrics import relative_strength, udr
 
 
 def models(n_models=4, n=500, d=5, *, rotated=False):
-    """Models that found the same units, in other orders and signs, or each a rotation of them."""
+    """Return models with the same units in different orders and signs, or with rotations of these units."""
     rng = np.random.default_rng(0)
     units = rng.uniform(-1, 1, (n, d))
-    found = []
+    latents = []
     for seed in range(n_models):
         if rotated:
-            found.append(units @ ortho_group.rvs(d, random_state=seed))
+            latents.append(units @ ortho_group.rvs(d, random_state=seed))
         else:
-            found.append(units[:, rng.permutation(d)] * rng.choice([-1, 1], d))
-    return found, [np.ones(d)] * n_models
+            latents.append(units[:, rng.permutation(d)] * rng.choice([-1, 1], d))
+    return latents, [np.ones(d)] * n_models
 
 
 @pytest.mark.parametrize("pooling", ["paper", "disentanglement_lib"])
@@ -60,9 +60,9 @@ def test_full_formula_against_scipy():
                 r.max(axis=1) ** 2 * a / r.sum(axis=1)
             ).sum()
             expected[i, j] = total / (a.sum() + b.sum())
-    found = udr(latents, kls)
+    scores = udr(latents, kls)
     for i in range(3):
-        assert found[i] == pytest.approx(np.median(np.delete(expected[i], i)))
+        assert scores[i] == pytest.approx(np.median(np.delete(expected[i], i)))
 
 
 def test_a_model_without_informative_units_scores_zero_and_is_named():
@@ -74,13 +74,13 @@ def test_a_model_without_informative_units_scores_zero_and_is_named():
     assert scores[1] == 0.0
 
 
-def test_units_that_differ_from_a_constant_by_rounding_agree_with_none():
+def test_units_that_differ_from_a_constant_by_rounding_correlate_with_no_unit():
     latents, kls = models(3)
     rng = np.random.default_rng(5)
-    for each in latents:
-        each[:, 2] = 0.3 + 1e-16 * rng.integers(0, 2, len(each))
-    without = [np.delete(each, 2, axis=1) for each in latents]
-    # They have no correlation with anything, and are the fifth part of what is pooled.
+    for values in latents:
+        values[:, 2] = 0.3 + 1e-16 * rng.integers(0, 2, len(values))
+    without = [np.delete(values, 2, axis=1) for values in latents]
+    # These units correlate with no other unit, and are one of five pooled units.
     np.testing.assert_allclose(udr(latents, kls) * 5 / 4, udr(without, [np.ones(4)] * 3), atol=1e-12)
 
 
@@ -88,15 +88,15 @@ def test_wrong_calls():
     latents, kls = models(2)
     with pytest.raises(ArrayError, match=r"kls\[1\] must be finite; \[3\] is nan: leave that model out"):
         udr(latents, [np.ones(5), np.array([1, 1, 1, np.nan, 1])])
-    with pytest.raises(UsageError, match="two models at least, not 1"):
+    with pytest.raises(UsageError, match="two models at least, got 1"):
         udr(latents[:1], kls[:1])
-    with pytest.raises(ArrayError, match="2 models need as many arrays of kl, not 1"):
+    with pytest.raises(ArrayError, match="2 models need as many arrays of kl, got 1"):
         udr(latents, kls[:1])
     with pytest.raises(ArrayError, match=r"latents\[1\] has 400 stimuli"):
         udr([latents[0], latents[1][:400]], kls)
     with pytest.raises(ArrayError, match=r"kls\[0\] must have shape \(5,\)"):
         udr(latents, [np.ones(4), np.ones(5)])
-    with pytest.raises(UsageError, match="correlation must be 'spearman' or 'lasso', not 'pearson'"):
+    with pytest.raises(UsageError, match="correlation must be 'spearman' or 'lasso', got 'pearson'"):
         udr(latents, kls, correlation="pearson")
     with pytest.raises(ArrayError, match="must not be negative"):
         relative_strength([[-1.0]])

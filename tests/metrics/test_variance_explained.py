@@ -4,7 +4,7 @@ from sklearn.metrics import r2_score
 
 from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
 from neuroalign.metrics import lasso_cv, lasso_variance_explained, variance_explained
-from neuroalign.metrics.lasso import path as lasso_path
+from neuroalign.metrics.lasso import path
 
 
 def test_is_r2_score():
@@ -31,7 +31,7 @@ def constant_units():
 
 
 def nearly_constant_units():
-    # One varies only where it is held out first, two hardly vary but for one stimulus.
+    # One unit varies only in the first fold, and two units vary almost only by one stimulus.
     Z, Y = data(120, 6, 5)
     Z[:, 0] = 7.0
     Z[::8, 0] = Y[::8, 0]
@@ -60,7 +60,7 @@ def unequal_folds():
 
 
 def sizes_on_both_sides_of_the_number_of_units():
-    # 50 stimuli are left without the last fold and 62 without others: their grids end at different shares.
+    # 50 stimuli remain without the last fold and 62 without the first, so their grids end at different ratios.
     return *data(70, 55, 3, density=0.05), {"folds": np.repeat([0, 1, 2, 3, 4, 5, 6], [8] * 5 + [10, 20])}
 
 
@@ -70,7 +70,7 @@ CASES = {
     "fifty units": lambda: (*data(300, 50, 4), {"n_folds": 5, "n_lambdas": 40}),
     "fewer stimuli than units": lambda: (*data(40, 60, 3, density=0.05), {"n_folds": 4}),
     "units and neurons on scales of their own": lambda: (
-        *(1e-6 * each + 1e3 for each in data(100, 6, 3)),
+        *(1e-6 * values + 1e3 for values in data(100, 6, 3)),
         {},
     ),
     "neurons that no unit predicts": lambda: (*data(100, 8, 6, density=0.0), {"seed": 2}),
@@ -125,13 +125,13 @@ def test_threads_do_not_change_a_bit():
 
 def test_each_pair_of_folds_has_one_path(monkeypatch):
     grids = []
-    original = lasso_path.compute_paths
+    original = path.compute_paths
 
     def count(*args):
         original(*args)
         grids.append(args[3].shape[1:])
 
-    monkeypatch.setattr(lasso_path, "compute_paths", count)
+    monkeypatch.setattr(path, "compute_paths", count)
     lasso_variance_explained(*data(70, 4, 3), n_folds=7, n_lambdas=30)
     assert sorted(grids) == [(1, 30)] * 7 + [(2, 30)] * (7 * 6 // 2)
 
@@ -139,19 +139,19 @@ def test_each_pair_of_folds_has_one_path(monkeypatch):
 def test_paths_that_cannot_be_trusted_are_computed_again(monkeypatch):
     Z, Y = data(60, 6, 3)
     expected = lasso_variance_explained(Z, Y, n_folds=4).predicted
-    monkeypatch.setattr(lasso_path, "follow", lambda *args: False)
-    monkeypatch.setattr(lasso_path, "compute_paths", lasso_path.compute_paths.py_func)
+    monkeypatch.setattr(path, "follow", lambda *args: False)
+    monkeypatch.setattr(path, "compute_paths", path.compute_paths.py_func)
     np.testing.assert_allclose(lasso_variance_explained(Z, Y, n_folds=4).predicted, expected, atol=1e-7)
 
 
-def test_what_does_not_converge_is_said(monkeypatch):
-    original = lasso_path.compute_paths
+def test_a_warning_counts_the_neurons_that_do_not_converge(monkeypatch):
+    original = path.compute_paths
 
     def give_up(*args):
         original(*args)
-        args[-1][:] = lasso_path.UNCONVERGED
+        args[-1][:] = path.UNCONVERGED
 
-    monkeypatch.setattr(lasso_path, "compute_paths", give_up)
+    monkeypatch.setattr(path, "compute_paths", give_up)
     with pytest.warns(NeuroalignWarning, match="the Lasso of 3 of 3 neurons did not converge"):
         lasso_variance_explained(*data(60, 4, 3))
 
@@ -174,18 +174,18 @@ def test_a_neuron_does_not_explain_itself():
 
 
 def test_wrong_calls():
-    with pytest.raises(ArrayError, match=r"must have one shape, not \(3, 2\) and \(3, 1\)"):
+    with pytest.raises(ArrayError, match=r"must have one shape, got \(3, 2\) and \(3, 1\)"):
         variance_explained(np.ones((3, 2)), np.ones((3, 1)))
     with pytest.raises(UsageError, match="three folds at least"):
         lasso_variance_explained(*data(60, 4, 3), n_folds=2)
-    with pytest.raises(UsageError, match="from 2 to the number of stimuli, 60, not 61"):
+    with pytest.raises(UsageError, match="from 2 to the number of stimuli, 60, got 61"):
         lasso_variance_explained(*data(60, 4, 3), n_folds=61)
     with pytest.raises(UsageError, match="rule must be"):
         lasso_variance_explained(*data(60, 4, 3), rule="2se")
 
 
-def test_what_units_add_is_free_of_the_folds_means():
-    # The mean of the other folds is low where a fold is high: alone it would correlate with the responses.
+def test_the_contribution_of_units_does_not_contain_the_means_of_folds():
+    # The mean of the other folds is low where a fold is high, so the mean alone correlates with the responses.
     rng = np.random.default_rng(0)
     Y = rng.standard_normal((30, 40))
     result = lasso_variance_explained(rng.standard_normal((30, 3)), Y)
@@ -195,5 +195,6 @@ def test_what_units_add_is_free_of_the_folds_means():
     added = result.predicted - result.baseline
     unpredicted = np.ptp(added, axis=0) == 0
     assert unpredicted.sum() > 10
-    alone = [np.corrcoef(Y[:, each], result.predicted[:, each])[0, 1] for each in np.flatnonzero(unpredicted)]
+    neurons = np.flatnonzero(unpredicted)
+    alone = [np.corrcoef(Y[:, neuron], result.predicted[:, neuron])[0, 1] for neuron in neurons]
     assert np.mean(alone) < -0.3

@@ -104,7 +104,10 @@ def test_a_grid_of_several_sweeps(tmp_path):
         ("other.toml", r"other.toml has no grid of vae: it needs a table \[vae.NAME\]"),
         ("several.toml", "several.toml has several grids of vae, one, two: give several.toml:NAME"),
         ("several.toml:tow", "no grid of vae in several.toml is called 'tow'; did you mean two?"),
-        ("flat.toml", r"settings of vae must stand in a table with a name: \[vae.NAME\]"),
+        (
+            "flat.toml",
+            r"n_latents of vae must be a table or a list of tables, got 3; write settings in a table \[vae.NAME\]",
+        ),
     ],
 )
 def test_grids_that_cannot_be(grid, message, tmp_path, monkeypatch):

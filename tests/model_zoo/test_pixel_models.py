@@ -210,9 +210,9 @@ def test_mistakes_are_explained(stimuli):
         load_model("pca[image_size=32]")
     with pytest.raises(UnknownNameError, match="did you mean seed"):
         load_model("ica[n=3,sed=1]")
-    with pytest.raises(UsageError, match=r"n must be a positive integer, got 2\.5"):
+    with pytest.raises(UsageError, match=r"n must be a whole number of at least 1, got 2\.5"):
         load_model("pca[n=2.5]")
-    with pytest.raises(UsageError, match="seed must be an integer from 0 up, got -1"):
+    with pytest.raises(UsageError, match="seed must be a whole number of at least 0, got -1"):
         load_model("ica[n=2,seed=-1]")
     with pytest.raises(MissingImagesError):
         load_model("pca[n=2]").latents(StimulusSet("bare", stimuli.table))

@@ -145,9 +145,9 @@ def test_mistakes_are_explained(dataset, model):
         pca(43)(model).latents(dataset.stimuli)
     with pytest.raises(ModelError, match="cannot draw 43 of 42 units"):
         subsample(43)(model).latents(dataset.stimuli)
-    with pytest.raises(UsageError, match="pca needs n as an integer from 1 up, got 0"):
+    with pytest.raises(UsageError, match="pca: n must be a whole number of at least 1, got 0"):
         pca(0)
-    with pytest.raises(UsageError, match="subsample needs seed as an integer from 0 up, got 'a'"):
+    with pytest.raises(UsageError, match="subsample: seed must be a whole number of at least 0, got 'a'"):
         subsample(2, "a")
     with pytest.raises(UsageError, match="the reducer pca cannot take these options"):
         load_model("pca[n=3]+pca")

@@ -265,9 +265,7 @@ def test_command_line(small, dataset, tmp_path, capsys):
     command = ["score", "vgg_face_raw[n=4]", str(folder), "-b", "alignment", "--json"]
     assert run([*command, "--weights", str(file)]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert (
-        document["model"] == "vgg_face_raw[n=4,seed=0,weights=with, comma [1].pth#" + sha256(file)[:8] + "]"
-    )
+    assert document["model"] == f"vgg_face_raw[n=4,seed=0,weights='with, comma [1].pth#{sha256(file)[:8]}']"
     assert run([*command, "--weights", "random"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["model"] == "vgg_face_raw[n=4,seed=0,weights=random,weights_seed=0]"
@@ -328,11 +326,11 @@ def test_other_mistakes_are_explained(small):
             load_model(name)
     with pytest.raises(UsageError, match="order must be bgr or rgb, got 'gbr'"):
         load_model("vgg_face[weights=random,order=gbr]")
-    with pytest.raises(UsageError, match="seed must be an integer from 0 up, got -1"):
+    with pytest.raises(UsageError, match="seed must be a whole number of at least 0, got -1"):
         load_model("vgg_face[weights=random,seed=-1]")
-    with pytest.raises(UsageError, match="vgg_face_pca needs n as an integer from 1 up, got 0"):
+    with pytest.raises(UsageError, match="vgg_face_pca: n must be a whole number of at least 1, got 0"):
         load_model("vgg_face_pca[weights=random,n=0]")
-    with pytest.raises(UsageError, match="vgg_face_raw needs n as an integer from 1 up, got None"):
+    with pytest.raises(UsageError, match="vgg_face_raw: n must be a whole number of at least 1, got None"):
         load_model("vgg_face_raw[weights=random,seed=0]")
     with pytest.raises(UsageError, match="it takes n, weights, weights_seed, order"):
         load_model("vgg_face_pca[weights=random,seed=1]")

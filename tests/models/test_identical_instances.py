@@ -53,7 +53,7 @@ def test_identical_instances_count_once(dataset):
     assert [result.model for result in scores] == ["projections[seed=0]", "projections[seed=1]"]
     assert failures == []
     repeats = "projections[seed=2], projections[seed=3]"
-    note = f"its latents are identical to the latents of {repeats}, so that they count once"
+    note = f"its latents are identical to the latents of {repeats}, so they count once"
     assert note in scores[0].notes
     assert note not in scores[1].notes
     with pytest.warns(NeuroalignWarning, match="2 of 4 instances"):
@@ -81,7 +81,8 @@ def test_instances_of_one_name_are_refused(dataset):
     members = Projections([1, 2]).instances()
     members[1].identifier = members[0].identifier
     with pytest.raises(
-        ModelError, match=r"^2 instances of two have the same name projections\[seed=0\]; give each"
+        ModelError,
+        match=r"^each instance of two must have a name of its own, got 2 instances named projections\[seed=0\]$",
     ):
         score_all(FixedFamily("two", members), dataset, [RATIO])
 

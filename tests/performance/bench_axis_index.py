@@ -1,4 +1,4 @@
-"""What the axis index adds to alignment: ``python tests/performance/bench_axis_index.py``.
+"""Time of the axis index on top of alignment: ``python tests/performance/bench_axis_index.py``.
 
 159 neurons × 2,100 stimuli that follow mixtures of the units; processor time of the Lasso alone, of the linear model of
 the neurons and of the fits to the regenerated neurons (one without a turn and twenty turns).

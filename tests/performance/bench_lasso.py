@@ -19,7 +19,7 @@ N_STIMULI, N_UNITS, N_NEURONS = 2100, 50, 159
 
 @pytest.fixture(scope="module")
 def latents_and_responses():
-    """Units that correlate moderately, neurons that follow a few of them each, a reliability of about .5."""
+    """Return moderately correlated units, and neurons of a reliability of about .5 that follow a few units each."""
     rng = np.random.default_rng(0)
     mixing = np.eye(N_UNITS) + 0.5 * rng.standard_normal((N_UNITS, N_UNITS)) / np.sqrt(N_UNITS)
     Z = rng.standard_normal((N_STIMULI, N_UNITS)) @ mixing
@@ -51,7 +51,7 @@ def test_scikit_learn_neurons_in_two_processes(benchmark, latents_and_responses)
     Z = (Z - Z.mean(axis=0)) / Z.std(axis=0)
 
     def fit():
-        # A method of scikit-learn's own, since worker processes cannot import this module.
+        # A method of scikit-learn, because worker processes cannot import this module.
         fits = (delayed(LassoCV(eps=1e-4, alphas=100, cv=10, max_iter=10_000).fit)(Z, y) for y in Y.T)
         Parallel(n_jobs=2)(fits)
 
@@ -83,7 +83,7 @@ WIDE = "lasso of a wide layer: 1,000 stimuli × 2,048 units × 10 neurons, 100 �
 
 @pytest.fixture(scope="module")
 def wide_layer_and_responses():
-    """Units of a layer: rectified mixtures of a hundred causes of falling strength."""
+    """Return units of a layer, rectified mixtures of a hundred causes of falling strength, and neurons."""
     rng = np.random.default_rng(0)
     causes = rng.standard_normal((1000, 100)) * np.linspace(1, 0.1, 100)
     Z = np.maximum(causes @ rng.standard_normal((100, 2048)), 0) + 0.1 * rng.standard_normal((1000, 2048))
@@ -110,18 +110,26 @@ def test_wide_scikit_learn(benchmark, wide_layer_and_responses):
     benchmark.pedantic(fit, rounds=1)
 
 
+FIRST_CALL = """
+import time
+import numpy as np
+from neuroalign.metrics import lasso_cv, lasso_variance_explained
+
+rng = np.random.default_rng(0)
+Z, Y = rng.standard_normal((60, 4)), rng.standard_normal((60, 3))
+for function in (lasso_cv, lasso_variance_explained):
+    start = time.process_time()
+    function(Z, Y, n_threads=1)
+    print(f"{function.__name__}: {time.process_time() - start:.2f} s of processor time")
+"""
+
+
 @pytest.mark.benchmark(group="lasso: first call of a process")
 @pytest.mark.parametrize("compiled", [False, True], ids=["after installation", "later"])
 def test_first_call(benchmark, compiled, tmp_path):
-    code = (
-        "import numpy as np, time\n"
-        "from neuroalign.metrics import lasso_cv\n"
-        "rng = np.random.default_rng(0)\n"
-        "lasso_cv(rng.standard_normal((60, 4)), rng.standard_normal((60, 3)))\n"
-    )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
 
     def call():
-        subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+        subprocess.run([sys.executable, "-c", FIRST_CALL], env=environment, check=True)
 
     benchmark.pedantic(call, rounds=1, warmup_rounds=int(compiled))

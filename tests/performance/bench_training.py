@@ -96,14 +96,14 @@ def run_ours(n_instances, options, folder):
     result = subprocess.run(
         [*command, *recipe, *seeds, *options, *where], capture_output=True, text=True, check=True
     )
-    return sum(each["images_per_second"] for each in json.loads(result.stdout)["instances"])
+    return sum(instance["images_per_second"] for instance in json.loads(result.stdout)["instances"])
 
 
 def test_images_per_second(tmp_path):
-    n_parameters = sum(each.numel() for each in PlainVAE().parameters())
-    assert n_parameters == sum(each.numel() for each in BetaVAERecipe().network(1).parameters())
+    n_parameters = sum(weights.numel() for weights in PlainVAE().parameters())
+    assert n_parameters == sum(weights.numel() for weights in BetaVAERecipe().network(1).parameters())
     rates = {"plain": []} | {name: [] for name in OURS}
-    # In turn, so that whatever else the machine does meets all of them.
+    # In turn, so that other work on the machine slows all of them equally.
     for number in range(N_ROUNDS):
         rates["plain"].append(run_plain())
         for index, (name, (n_instances, options)) in enumerate(OURS.items()):

@@ -23,7 +23,7 @@ def latents():
     rng = np.random.default_rng(0)
     shared = rng.standard_normal((N_STIMULI, N_UNITS // 2))
     own = rng.standard_normal((N_SEEDS, N_STIMULI, N_UNITS - N_UNITS // 2))
-    return [np.hstack([shared, each]) for each in own]
+    return [np.hstack([shared, units]) for units in own]
 
 
 @pytest.mark.benchmark(group="udr: 10 seeds, 2,100 stimuli × 50 units")
@@ -47,8 +47,8 @@ def test_pair_by_pair(benchmark, latents):
 @pytest.mark.benchmark(group="udr: 400 models, 40 β of 10 seeds")
 def test_whole_sweep(benchmark, latents):
     seeds = [
-        arrays.latents(each, stimulus=[str(index) for index in range(N_STIMULI)], kl=np.ones(N_UNITS))
-        for each in latents
+        arrays.latents(values, stimulus=[str(index) for index in range(N_STIMULI)], kl=np.ones(N_UNITS))
+        for values in latents
     ]
     table = pd.DataFrame(
         {

@@ -43,7 +43,7 @@ def test_is_unbiased_for_crossed_effects():
         v_neurons = values.mean(axis=1).var() / n_neurons
         v_stimuli = values.mean(axis=0).var() / n_stimuli
         rest = values - values.mean(axis=1, keepdims=True) - values.mean(axis=0) + values.mean()
-        # A mean of products of independent counts: variances of both, and of what is left over.
+        # A mean of products of independent counts: variances of both counts and of the residual.
         v_both = v_neurons + v_stimuli + (rest**2).mean() / (n_neurons * n_stimuli)
         naive.append(v_both)
         estimates.append(

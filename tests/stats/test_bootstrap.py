@@ -5,9 +5,9 @@ from scipy import stats
 from neuroalign.errors import ArrayError, UsageError
 from neuroalign.metrics import completeness, lasso_cv
 from neuroalign.stats import (
+    bootstrap_means,
     bootstrap_weighted_difference,
     bootstrap_weighted_mean,
-    bootstrap_weighted_means,
     dual_bootstrap,
     weighted_mean,
     weighted_mean_standard_error,
@@ -28,7 +28,7 @@ def bootstrap_of(weights, **options):
 @pytest.mark.parametrize("method", ["bca", "percentile"])
 def test_is_completeness_of_resampled_neurons(method):
     weights = weights_with_silent_neurons()
-    # SciPy draws the same columns from the same seed, and the whole score is computed of each draw.
+    # SciPy draws the same columns with the same seed, and the score is computed from each draw.
     reference = stats.bootstrap(
         (np.arange(40),),
         lambda columns: completeness(weights[:, columns]).score,
@@ -115,12 +115,12 @@ def test_no_interval_where_nothing_varies(values, weights):
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "message"),
     [
-        (([1, 2], [1]), {}, ArrayError, r"one shape \(n,\) or \(n_instances, n\), not \(2,\) and \(1,\)"),
+        (([1, 2], [1]), {}, ArrayError, r"one shape \(n,\) or \(n_instances, n\), got \(2,\) and \(1,\)"),
         (([1, 2], [1, -1]), {}, ArrayError, r"\[1\] are 2.0 and -1.0"),
         (([np.nan, 2], [1, 1]), {}, ArrayError, r"\[0\] are nan and 1.0"),
         (([1, 2], [1, np.inf]), {}, ArrayError, r"\[1\] are 2.0 and inf"),
         (([1, 2], [1, 1]), {"method": "basic"}, UsageError, "method must be 'bca' or 'percentile'"),
-        (([1, 2], [1, 1]), {"confidence": 95}, UsageError, "confidence must be between 0 and 1, not 95"),
+        (([1, 2], [1, 1]), {"confidence": 95}, UsageError, "confidence must be between 0 and 1, got 95"),
         (([1, 2], [1, 1]), {"n_resamples": 1}, UsageError, "n_resamples must be 2 at least"),
         (([1, 2], [1, 1]), {"seed": -1}, UsageError, "seed not negative"),
     ],
@@ -136,9 +136,9 @@ def test_mean_over_instances_draws_one_set_of_neurons_for_all():
     apart = [
         bootstrap_weighted_mean(v, w, n_resamples=500, seed=4) for v, w in zip(values, weights, strict=True)
     ]
-    assert together.estimate == pytest.approx(np.mean([each.estimate for each in apart]))
+    assert together.estimate == pytest.approx(np.mean([result.estimate for result in apart]))
     np.testing.assert_allclose(
-        together.distribution, np.mean([each.distribution for each in apart], axis=0), atol=1e-12
+        together.distribution, np.mean([result.distribution for result in apart], axis=0), atol=1e-12
     )
 
 
@@ -146,7 +146,7 @@ def test_difference_is_paired():
     values, weights = np.random.default_rng(1).random((2, 25))
     a = bootstrap_weighted_mean(values, weights, n_resamples=400, seed=2)
     shifted = bootstrap_weighted_difference(values + 0.1, weights, values, weights, n_resamples=400, seed=2)
-    # What the two share cancels out, and nothing is left to draw.
+    # Variation that both share cancels out, so that the difference is constant.
     assert shifted.estimate == pytest.approx(0.1)
     assert np.isnan([shifted.standard_error, shifted.p]).all()
     other = np.random.default_rng(2).random(25)
@@ -180,12 +180,12 @@ def test_a_difference_of_nothing_is_not_tested():
 
 
 def test_difference_wants_the_same_neurons():
-    with pytest.raises(ArrayError, match="of the same neurons, not 2 and 3"):
+    with pytest.raises(ArrayError, match="of the same neurons, got 2 and 3"):
         bootstrap_weighted_difference([1, 2], [1, 1], [1, 2, 3], [1, 1, 1])
 
 
 def mean_of(values):
-    """A fit that is none: the mean of a matrix, stimuli × neurons."""
+    """Return a statistic without a fit: the mean of a matrix, stimuli × neurons."""
 
     def fit(stimuli):
         of_stimuli = values[stimuli].mean(axis=0)
@@ -265,30 +265,28 @@ def test_folds_that_part_duplicates_would_leak():
 
 
 def test_dual_bootstrap_needs_two_of_each():
-    with pytest.raises(UsageError, match="two stimuli and two neurons at least, not 1 and 5"):
+    with pytest.raises(UsageError, match="two stimuli and two neurons at least, got 1 and 5"):
         dual_bootstrap(mean_of(np.ones((1, 5))), n_stimuli=1, n_neurons=5)
 
 
 def test_dual_bootstrap_of_what_does_not_vary_has_no_interval():
     result = dual_bootstrap(mean_of(np.ones((6, 5))), n_stimuli=6, n_neurons=5, n_resamples=5)
-    for each in (result.neurons, result.stimuli, result.both):
-        assert each.estimate == 1.0
-        assert np.isnan([each.low, each.high, each.standard_error, each.p]).all()
+    for part in (result.neurons, result.stimuli, result.both):
+        assert part.estimate == 1.0
+        assert np.isnan([part.low, part.high, part.standard_error, part.p]).all()
 
 
 @pytest.mark.parametrize("batch", [2**22, 210])
 def test_groups_that_share_neurons_are_drawn_together(monkeypatch, batch):
-    monkeypatch.setattr("neuroalign.stats.bootstrap._BATCH", batch)
+    monkeypatch.setattr("neuroalign.stats.bootstrap.BATCH", batch)
     rng = np.random.default_rng(0)
     groups = [(rng.random((n, 30)), rng.random((n, 30))) for n in (3, 5, 2)]
-    means = bootstrap_weighted_means(groups, n_resamples=400, seed=5)
+
+    def mean_of_counts(values, weights):
+        return lambda counts: (counts @ (weights * values).T / (counts @ weights.T)).mean(axis=1)
+
+    means = bootstrap_means([mean_of_counts(*group) for group in groups], 30, n_resamples=400, seed=5)
     for a, b in ((0, 1), (2, 0)):
         alone = bootstrap_weighted_difference(*groups[a], *groups[b], n_resamples=400, seed=5)
         np.testing.assert_allclose(means[a] - means[b], alone.distribution, atol=1e-14)
-    assert bootstrap_weighted_means([], n_resamples=7).shape == (0, 7)
-
-
-def test_groups_of_other_neurons_are_refused():
-    rng = np.random.default_rng(0)
-    with pytest.raises(ArrayError, match="same neurons, not of"):
-        bootstrap_weighted_means([rng.random((2, 30)), rng.random((2, 29))])
+    assert bootstrap_means([], 30, n_resamples=7).shape == (0, 7)

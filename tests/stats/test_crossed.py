@@ -49,7 +49,7 @@ def test_arrays_are_tested_one_by_one():
     )
     together = crossed_test(differences, errors, [np.array([4.0, 5.0, 6.0]), 30])
     for index in range(3):
-        alone = crossed_test(differences[index], [each[index] for each in errors], [4 + index, 30])
+        alone = crossed_test(differences[index], [error[index] for error in errors], [4 + index, 30])
         for name in ("t", "df", "p", "ci_low", "ci_high"):
             assert getattr(together, name)[index] == pytest.approx(getattr(alone, name), nan_ok=True)
     assert isinstance(alone.p, float)

@@ -11,7 +11,7 @@ from neuroalign.stats import compact_letters
 
 @st.composite
 def patterns(draw, most=9):
-    """Which of up to nine groups differ, and means, in any pattern whatever."""
+    """Draw an arbitrary pattern of differences between up to nine groups, and their means."""
     n = draw(st.integers(1, most))
     bits = draw(st.lists(st.sampled_from([0.0, 0.04, 0.05, 0.7, np.nan]), min_size=n * n, max_size=n * n))
     upper = np.triu(np.array(bits).reshape(n, n), 1)
@@ -45,7 +45,7 @@ def test_no_letter_can_be_left_out(pattern):
     names = [f"g{index}" for index in range(len(p))]
     given_letters = compact_letters(names, means, p)
     for letter in set("".join(given_letters.values())):
-        left = [set(each) - {letter} for each in given_letters.values()]
+        left = [set(letters) - {letter} for letters in given_letters.values()]
         not_shown = ~(p < 0.05) | np.eye(len(p), dtype=bool)
         connected = np.array([[bool(a & b) for b in left] for a in left])
         assert (not_shown & ~connected).any()
@@ -59,7 +59,7 @@ def test_only_the_order_of_ties_depends_on_the_order_of_the_groups(pattern, seed
     means = np.arange(len(p))[::-1] + 0.0
     names = [f"g{index}" for index in range(len(p))]
     order = np.random.default_rng(seed).permutation(len(p))
-    shuffled = compact_letters([names[each] for each in order], means[order], p[np.ix_(order, order)])
+    shuffled = compact_letters([names[rank] for rank in order], means[order], p[np.ix_(order, order)])
     assert shuffled == compact_letters(names, means, p)
 
 
@@ -126,29 +126,29 @@ def test_a_pattern_with_exponentially_many_maximal_sets_is_quick():
     start = time.perf_counter()
     given_letters = compact_letters([str(index) for index in range(40)], np.arange(40.0), p)
     assert time.perf_counter() - start < 5
-    pieces = [_split(each) for each in given_letters.values()]
+    pieces = [_split(letters) for letters in given_letters.values()]
     for i in range(40):
         for j in range(i):
             assert bool(pieces[i] & pieces[j]) == (p[i, j] > 0.05)
 
 
 def _split(letters):
-    found = []
+    kept = []
     for character in letters:
         if character.isdigit():
-            found[-1] += character
+            kept[-1] += character
         else:
-            found.append(character)
-    return set(found)
+            kept.append(character)
+    return set(kept)
 
 
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
         ((["x", "x"], [1, 2], np.ones((2, 2))), UsageError, "'x' is there twice"),
-        ((["x", "y"], [1], np.ones((2, 2))), ArrayError, r"shapes \(2,\) and \(2, 2\), not \(1,\)"),
+        ((["x", "y"], [1], np.ones((2, 2))), ArrayError, r"shapes \(2,\) and \(2, 2\), got \(1,\)"),
         ((["x", "y"], [1, 2], [[1, 0.1], [0.2, 1]]), ArrayError, "symmetric"),
-        ((["x", "y"], [1, 2], np.ones((2, 2)), 5), UsageError, "alpha must be between 0 and 1, not 5"),
+        ((["x", "y"], [1, 2], np.ones((2, 2)), 5), UsageError, "alpha must be between 0 and 1, got 5"),
     ],
 )
 def test_wrong_calls(arguments, error, message):

@@ -94,7 +94,7 @@ def test_drawn_permutations_agree_with_all_of_them():
     rng = np.random.default_rng(2)
     x, y = rng.standard_normal(8), rng.standard_normal(8)
     exact = rank_correlation_test(x, y)
-    # A group of nine whose last pair is alone in its group is the same group of eight.
+    # A pair that is alone in its group does not count, so nine pairs give the result of the first eight.
     assert rank_correlation_test([*x, 0.0], [*y, 0.0], [0] * 8 + [1]) == exact
     # Twice as many groups of eight cannot be enumerated pair by pair, but as sums of their values.
     both = rank_correlation_test(np.tile(x, 2), np.tile(y, 2), np.repeat([0, 1], 8))

@@ -2,8 +2,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from neuroalign.stats import weighted_mean_standard_error
+from neuroalign.stats import jackknife_standard_error, weighted_mean_standard_error
+from neuroalign.stats.standard_errors import standard_error
 
 
 def test_equal_weights_give_the_standard_error_of_the_mean():
@@ -32,3 +34,17 @@ def test_values_without_weight_may_be_nan():
 @pytest.mark.parametrize("weights", [[0.0, 0.0], [1.0, 0.0]])
 def test_fewer_than_two_with_weight(weights):
     assert math.isnan(weighted_mean_standard_error([1.0, 2.0], weights))
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error():
+    values = np.random.default_rng(2).standard_normal(15)
+    left_out = [np.delete(values, index).mean() for index in range(15)]
+    assert jackknife_standard_error(left_out) == pytest.approx(stats.sem(values))
+    assert math.isnan(jackknife_standard_error([1.0]))
+    assert math.isnan(jackknife_standard_error([1.0, np.nan]))
+
+
+def test_the_standard_error_of_a_mean_drops_values_that_are_not_finite():
+    values = np.random.default_rng(3).standard_normal(12)
+    assert standard_error([*values, np.nan, np.inf]) == pytest.approx(stats.sem(values))
+    assert math.isnan(standard_error([1.0, np.nan]))

@@ -1,4 +1,4 @@
-"""The same study on a cluster: two workers of Dask, one of which is killed."""
+"""Studies on a cluster: two workers of Dask, with one worker killed, and a stand-in for Ray."""
 
 import os
 import signal
@@ -14,9 +14,8 @@ import pytest
 from neuroalign.cli import run as run_cli
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.errors import UsageError
+from neuroalign.model_zoo.beta_vae import BetaVAE
 from neuroalign.results.store import ResultsStore
-from neuroalign.studies import cluster as module
-from neuroalign.studies import run as running
 from neuroalign.studies.cluster import cluster
 from neuroalign.studies.run import plan_study, run_study
 
@@ -58,7 +57,7 @@ def two_workers(neuroalign_home):
 
 
 def kill_when_scored(local, killed):
-    """Kill a worker as soon as a first score is there."""
+    """Kill a worker as soon as the first score is stored."""
     store = ResultsStore()
     while next(iter(store.scores()), None) is None:
         time.sleep(0.05)
@@ -85,7 +84,7 @@ def test_a_cluster_that_loses_a_worker_ends_with_the_same_report(
 
     monkeypatch.setenv("NEUROALIGN_HOME", str(tmp_path / "home"))
     assert run_cli(["reproduce", str(study), "--output", str(tmp_path / "here")]) == 0
-    there, here = (tmp_path / each / "report.html" for each in ("there", "here"))
+    there, here = (tmp_path / folder / "report.html" for folder in ("there", "here"))
     assert there.read_bytes() == here.read_bytes()
     assert "6" in there.read_text(encoding="utf-8")
 
@@ -112,7 +111,7 @@ def test_workers_that_see_another_folder_are_refused(two_workers, tmp_path, monk
         (["--backend", "spark", "--address", "a:1"], "'spark' is not one of 'dask', 'ray'"),
     ],
 )
-def test_what_is_missing_is_told(study, arguments, message, capsys):
+def test_missing_options_are_named(study, arguments, message, capsys):
     assert run_cli(["reproduce", str(study), *arguments]) == 2
     assert message in capsys.readouterr().err
 
@@ -121,22 +120,22 @@ def test_what_is_missing_is_told(study, arguments, message, capsys):
 def test_an_extra_that_is_missing_is_named(study, backend, package, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, package, None)
     assert run_cli(["reproduce", str(study), "--backend", backend, "--address", "127.0.0.1:1"]) == 2
-    told = capsys.readouterr().err
-    assert f"needs the package {package}: pip install 'neuroalign[{backend}]'" in told
-    assert told.count("\n") == 1
+    stderr = capsys.readouterr().err
+    assert f"needs the package {package}: pip install 'neuroalign[{backend}]'" in stderr
+    assert stderr.count("\n") == 1
 
 
-def test_an_address_that_does_not_answer_is_told(study, monkeypatch, capsys):
+def test_an_address_that_does_not_answer_is_named(study, monkeypatch, capsys):
     pytest.importorskip("distributed")
-    monkeypatch.setattr(module, "_PATIENCE", 1)
+    monkeypatch.setattr("neuroalign.studies.cluster.SECONDS_TO_WAIT", 1)
     assert run_cli(["reproduce", str(study), "--backend", "dask", "--address", "tcp://127.0.0.1:1"]) == 2
-    told = capsys.readouterr().err
-    assert "no Dask scheduler answers at tcp://127.0.0.1:1" in told
-    assert told.count("\n") == 1
+    stderr = capsys.readouterr().err
+    assert "no Dask scheduler answers at tcp://127.0.0.1:1" in stderr
+    assert stderr.count("\n") == 1
 
 
 class FakeRay(ModuleType):
-    """Stands in for Ray: does in this process what is asked of it, by a backend that returns all at once."""
+    """Stand-in for Ray: runs jobs in this process, by a backend that returns all results at once."""
 
     def __init__(self):
         super().__init__("ray")
@@ -164,8 +163,8 @@ def fake_ray(monkeypatch):
     ray = FakeRay()
     util, backend = ModuleType("ray.util"), ModuleType("ray.util.joblib")
     backend.register_ray = lambda: joblib.register_parallel_backend("ray", AllAtOnce)
-    for name, each in {"ray": ray, "ray.util": util, "ray.util.joblib": backend}.items():
-        monkeypatch.setitem(sys.modules, name, each)
+    for name, fake in {"ray": ray, "ray.util": util, "ray.util.joblib": backend}.items():
+        monkeypatch.setitem(sys.modules, name, fake)
     return ray
 
 
@@ -181,11 +180,11 @@ def test_ray_gets_the_folder_and_the_jobs(study, tmp_path, dataset, fake_ray, ne
     assert outcomes["report"].state == "done"
     assert fake_ray.done == [("init", {"NEUROALIGN_HOME": str(neuroalign_home)}), "shutdown"]
     run_study(plan_study(study, dataset=dataset, folder=tmp_path / "here"))
-    there, here = (tmp_path / each / "report.html" for each in ("there", "here"))
+    there, here = (tmp_path / folder / "report.html" for folder in ("there", "here"))
     assert there.read_bytes() == here.read_bytes()
 
 
-def test_no_ray_there(fake_ray):
+def test_a_ray_cluster_that_does_not_answer_is_named(fake_ray):
     dataset = load_dataset("AM-faces-sim")
     with (
         pytest.raises(UsageError, match=r"no Ray cluster answers at 127\.0\.0\.1:1: ConnectionRefused"),
@@ -212,12 +211,15 @@ def test_instances_are_trained_as_jobs_of_their_own(tmp_path, dataset, monkeypat
     path = tmp_path / "training.toml"
     path.write_text(text, encoding="utf-8")
     submitted = []
-    train = running._train
-    monkeypatch.setattr(
-        running, "_train", lambda *arguments: submitted.append(len(arguments[2])) or train(*arguments)
-    )
+    train = BetaVAE.train
+
+    def record(family, dataset, recipes, **options):
+        submitted.append(len(recipes))
+        return train(family, dataset, recipes, **options)
+
+    monkeypatch.setattr(BetaVAE, "train", record)
     run = plan_study(path, dataset=dataset, folder=tmp_path / "out", on_cluster=True)
     outcomes = run_study(run)
     assert submitted == [1, 1]
-    assert [each["beta"] for each in outcomes["train beta_vae"].value] == [1.0, 4.0]
+    assert [options["beta"] for options in outcomes["train beta_vae"].value] == [1.0, 4.0]
     assert outcomes["score beta_vae"].state == "done"

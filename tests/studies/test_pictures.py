@@ -7,7 +7,7 @@ import pytest
 from neuroalign.results.score import Score
 from neuroalign.studies.claims import examine
 from neuroalign.studies.evidence import Evidence
-from neuroalign.studies.figures import Picture, _related
+from neuroalign.studies.figures import Picture, draw_relations
 from neuroalign.studies.study import load_study
 
 STUDY = """
@@ -64,7 +64,7 @@ def test_udr_is_drawn_as_it_is_tested(study, evidence):
     paper, primary = (
         examine(kind, evidence, settings).ours for kind, settings in (claim.tested, claim.primary)
     )
-    figures = {figure.name: figure.axes for figure in _related(study, evidence)}
+    figures = {figure.name: figure.axes for figure in draw_relations(study, evidence)}
     assert list(figures) == ["udr_beta_vae", "udr_beta_vae_axis_index"]
     texts = {name: axes.texts[0].get_text().split("\n") for name, axes in figures.items()}
     shown = f"ρ = {paper.estimate:.2f}, p = {paper.p:.3f}, n = 16"
@@ -79,7 +79,7 @@ def test_udr_is_drawn_as_it_is_tested(study, evidence):
 def test_scores_without_an_index_leave_one_figure_out_with_the_reason(study, evidence):
     scores = [Score(**{**vars(score), "beside": {"D": 10}}) for score in evidence.every["alignment"]["VAEs"]]
     without = Evidence(evidence.kept, every={"alignment": {"VAEs": scores}}, table=evidence.table)
-    drawn, left_out = _related(study, without)
+    drawn, left_out = draw_relations(study, without)
     assert drawn.axes is not None
     assert left_out.reason == "scores have no axis index; score them again"
-    assert Picture(left_out.name).caption == "UDR and alignment: beta vae axis index"
+    assert Picture(left_out.name).caption == "UDR and score: beta vae axis index"

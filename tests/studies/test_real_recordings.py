@@ -1,4 +1,4 @@
-"""Studies of recordings from elsewhere, which lack images, held-out stimuli or landmarks."""
+"""Studies of real recordings without images, held-out stimuli or landmarks."""
 
 from pathlib import Path
 
@@ -36,22 +36,22 @@ options = { n_draws = 5 }""",
     path = tmp_path / "chang2017.toml"
     path.write_text(text, encoding="utf-8")
     outcomes = run_study(plan_study(path, folder=tmp_path / "out"))
-    assert {each.state for each in outcomes.values()} == {"done"}
-    models = [each.identifier for each in outcomes["score Neurons of ML/MF"].value.models]
+    assert {outcome.state for outcome in outcomes.values()} == {"done"}
+    models = [model.identifier for model in outcomes["score Neurons of ML/MF"].value.models]
     assert models[:2] == [f"neurons:chang2017-mlmf+subsample[n=20,seed={seed}]" for seed in (0, 1)]
     report = " ".join(outcomes["report"].value.read_text(encoding="utf-8").split())
     assert "99 recorded neurons, 2,000 stimuli" in report
-    # The fits are weak, and the reader is told.
+    # The report cautions about weak fits.
     assert "No family explains more than" in report
     assert "Simulated recordings" not in report
 
 
 @pytest.mark.slow
-def test_what_faces_without_images_do_not_support_is_left_out_with_the_reason(chang2017, tmp_path):
+def test_faces_without_images_leave_out_families_with_the_reason(chang2017, tmp_path):
     run = plan_study("higgins2020", dataset="chang2017-am", folder=tmp_path / "out")
     assert run.seconds()["score AAM"] >= 0
     outcomes = run_study(run)
-    left_out = {name: each.reason for name, each in outcomes.items() if each.state != "done"}
+    left_out = {name: outcome.reason for name, outcome in outcomes.items() if outcome.state != "done"}
     assert set(left_out) == {
         f"score {name}"
         for name in (
@@ -68,6 +68,6 @@ def test_what_faces_without_images_do_not_support_is_left_out_with_the_reason(ch
     }
     assert "has no images" in left_out["score β-VAE"]
     assert "has no landmarks" in left_out["score AAM"]
-    assert {each.primary.verdict for each in outcomes["test claims"].value} == {"cannot tell"}
+    assert {result.primary.verdict for result in outcomes["test claims"].value} == {"cannot tell"}
     report = outcomes["report"].value.read_text(encoding="utf-8")
     assert "chang2017-am marks no held-out stimuli that were recorded" in report

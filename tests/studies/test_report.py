@@ -1,4 +1,4 @@
-"""What of a finding is drawn where, and how parts of the report are put in words."""
+"""Forest plots, captions, counts of verdicts, cautions and sentences of the report."""
 
 import re
 
@@ -12,17 +12,16 @@ from neuroalign.studies.evidence import Evidence
 from neuroalign.studies.figures import Picture, in_sections
 from neuroalign.studies.findings import Compared, Finding
 from neuroalign.studies.forest_plot import forest
-from neuroalign.studies.report import (
-    Claimed,
-    LeftOut,
-    _cautions,
-    _grouped,
-    _plain,
-    _sentence,
-    _standing,
-    _summary,
-    _unreadable,
-    write_report,
+from neuroalign.studies.gaps import LeftOut, group_by_reason
+from neuroalign.studies.report import write_report
+from neuroalign.studies.report_text import (
+    caution_about_images,
+    caution_about_prediction,
+    caution_about_unreadable,
+    count_verdicts,
+    group_by_verdict,
+    write_plain,
+    write_sentence,
 )
 from neuroalign.studies.study import load_study
 
@@ -59,12 +58,12 @@ def test_positions_are_shares_of_one_axis():
     drawn = forest(finding(compared("b", 0.3, 0.1, 0.5), compared("c", -0.2, -0.5, 0.1, "open"), margin=0.1))
     # From -0.5 to 0.5, with 4 % of that free on either side: 1.08 in all.
     assert drawn.zero == pytest.approx(50.0)
-    assert [each.at for each in drawn.rows] == pytest.approx([100 * 0.84 / 1.08, 100 * 0.34 / 1.08], abs=0.01)
+    assert [row.at for row in drawn.rows] == pytest.approx([100 * 0.84 / 1.08, 100 * 0.34 / 1.08], abs=0.01)
     first = drawn.rows[0]
     assert (first.start, first.length) == pytest.approx((100 * 0.64 / 1.08, 100 * 0.4 / 1.08), abs=0.02)
     assert drawn.band_start == pytest.approx(100 * 0.44 / 1.08, abs=0.01)
     assert drawn.band_length == pytest.approx(100 * 0.2 / 1.08, abs=0.02)
-    assert [each.shown for each in drawn.rows] == ["above", "open"]
+    assert [row.shown for row in drawn.rows] == ["above", "open"]
 
 
 def test_zero_is_always_on_the_axis():
@@ -82,56 +81,44 @@ def test_a_comparison_without_a_test_has_no_interval():
     assert forest(finding()) is None
 
 
-def claim(name, ours, primary):
-    made = [finding(verdict=verdict) for verdict in (ours, primary)]
-    return Claimed(name, "", "", "", "", made[0], made[0], made[1])
-
-
-def test_verdicts_are_counted_and_sorted():
-    claims = [
-        claim("one", "agrees", "agrees"),
-        claim("two", "agrees", "disagrees"),
-        claim("three", "agrees among those tested", "agrees among those tested"),
-        claim("four", "cannot tell", "cannot tell"),
-    ]
-    assert dict(_summary(claims)) == {
-        "By the primary analysis": (
-            "of 4 claims 1 agrees, 1 agrees among the families tested, 1 disagrees, 1 cannot be told"
-        ),
-        "By the tests of the paper": "of 4 claims 2 agree, 1 agrees among the families tested, 1 cannot be told",
-        "By our tests of the paper's numbers": (
-            "of 4 claims 2 agree, 1 agrees among the families tested, 1 cannot be told"
-        ),
+def test_verdicts_are_counted_and_grouped():
+    findings = {
+        "one": finding(verdict="agrees"),
+        "two": finding(verdict="agrees"),
+        "three": finding(verdict="agrees among those tested"),
+        "four": finding(verdict="disagrees"),
+        "five": finding(verdict="cannot tell"),
     }
-    assert _standing(claims) == {
-        "stand": ["one"],
-        "stand among the families that could be tested": ["three"],
-        "fall": ["two"],
-        "stay open": ["four"],
+    assert count_verdicts(list(findings.values())) == (
+        "of 5 claims, 2 agree, 1 agrees among the tested families, 1 disagrees and 1 cannot be decided"
+    )
+    assert count_verdicts([]) == ""
+    assert group_by_verdict(findings) == {
+        "agree with the scores": ["one", "two"],
+        "agree with the scores of the tested families": ["three"],
+        "disagree with the scores": ["four"],
+        "cannot be decided": ["five"],
     }
 
 
-def test_parts_that_lack_for_one_reason_are_named_together():
+def test_missing_parts_are_grouped_by_reason():
     parts = [LeftOut("a", "no images"), LeftOut("b", "no weights"), LeftOut("c", "no images")]
-    assert _grouped(parts) == [
-        {"parts": ["a", "c"], "reason": "no images"},
-        {"parts": ["b"], "reason": "no weights"},
-    ]
+    assert group_by_reason(parts) == {"no images": ["a", "c"], "no weights": ["b"]}
 
 
 @pytest.mark.parametrize(
     ("name", "section", "caption"),
     [
-        ("scores_variance_explained", "Scores", "Every instance: variance explained"),
-        ("neurons_alignment", "Scores", "Every neuron: alignment"),
-        ("native_and_recombined_linear_recombination", "Scores", "Neurons and mixtures of them"),
+        ("scores_variance_explained", "Scores", "All instances: variance explained"),
+        ("neurons_alignment", "Scores", "All neurons: alignment"),
+        ("native_and_recombined_linear_recombination", "Scores", "Neurons and mixtures of neurons"),
         (
             "units_by_neurons_beta_vae",
             "Units and neurons",
-            "What each unit explains of each neuron: beta vae",
+            "Share of each neuron that each unit explains: beta vae",
         ),
         ("decoded_faces", "Faces", "Held-out faces, decoded from single neurons"),
-        ("scores_alignment[self_pairs=include]", "Scores", "Every instance: alignment (self pairs=include)"),
+        ("scores_alignment[self_pairs=include]", "Scores", "All instances: alignment (self pairs=include)"),
         ("of_somebody", "Others", "of somebody"),
     ],
 )
@@ -140,7 +127,7 @@ def test_figures_have_captions(name, section, caption):
     assert (picture.section, picture.caption) == (section, caption)
 
 
-def test_figures_stand_in_sections_wide_ones_first(tmp_path):
+def test_sections_begin_with_wide_figures(tmp_path):
     names = [
         "traversals_vae",
         "decoded_faces",
@@ -148,8 +135,10 @@ def test_figures_stand_in_sections_wide_ones_first(tmp_path):
         "scores_alignment",
         "neurons_alignment",
     ]
-    found = in_sections([*(Picture(name, tmp_path) for name in names), Picture("udr_vae", reason="no seeds")])
-    assert {section: [each.name for each in of] for section, of in found.items()} == {
+    sections = in_sections(
+        [*(Picture(name, tmp_path) for name in names), Picture("udr_vae", reason="no seeds")]
+    )
+    assert {section: [picture.name for picture in pictures] for section, pictures in sections.items()} == {
         "Scores": ["scores_alignment", "neurons_alignment"],
         "Units and neurons": ["units_by_neurons_vae"],
         "Faces": ["decoded_faces", "traversals_vae"],
@@ -167,29 +156,36 @@ def test_figures_stand_in_sections_wide_ones_first(tmp_path):
     ],
 )
 def test_sentences(text, expected):
-    assert _sentence(text) == expected
+    assert write_sentence(text) == expected
 
 
 def test_a_minus_is_one_and_a_hyphen_stays():
-    assert _plain("from -0.1 to -0.2 (-3) in 2-4 of a_b") == "from −0.1 to −0.2 (−3) in 2-4 of a b"
+    assert write_plain("from -0.1 to -0.2 (-3) in 2-4 of a_b") == "from −0.1 to −0.2 (−3) in 2-4 of a b"
 
 
-def test_cautions_name_other_images_and_weak_fits():
-    weak = [{"explained": 0.014}, {"explained": 0.008}, {"explained": float("nan")}]
-    (one,) = _cautions(weak, {})
-    assert one.startswith("No family explains more than 0.014 of the variance")
-    assert _cautions([*weak, {"explained": 0.5}], {}) == []
-    (other,) = _cautions([{"explained": 0.5}], {"β-VAE": "faces", "VAE": "faces"})
-    assert other.startswith("Trained on faces, not on the images of this dataset: β-VAE, VAE.")
+def test_a_weak_prediction_is_named_with_the_scores_of_single_units():
+    (caution,) = caution_about_prediction([0.014, 0.008, float("nan")], ["alignment", "decoding"])
+    assert caution == (
+        "No family explains more than 0.014 of the variance of the neurons on average. Scores of single units "
+        "(alignment and decoding) describe how units share the prediction, not how good the prediction is: interpret "
+        "them with care."
+    )
+    assert caution_about_prediction([0.014, 0.5], ["alignment"]) == []
+    assert caution_about_prediction([float("nan")], ["alignment"]) == []
+
+
+def test_training_on_other_images_is_named_for_each_stimulus_set():
+    assert caution_about_images({"β-VAE": "faces", "VAE": "faces", "AE": "cars"}) == [
+        "β-VAE and VAE were trained on faces, not on the images of this dataset. Instances that neuroalign train "
+        "trains on its images replace them.",
+        "AE was trained on cars, not on the images of this dataset. Instances that neuroalign train trains on its "
+        "images replace them.",
+    ]
 
 
 def test_families_that_must_not_be_interpreted_are_named_at_the_top():
-    tables = [
-        {"name": "alignment", "unreadable": ["pca", "ae"]},
-        {"name": "decoding", "unreadable": []},
-    ]
-    assert _unreadable(tables) == [
-        "Not to be interpreted: alignment of pca and ae. The table of scores says why."
+    assert caution_about_unreadable({"alignment": ["pca", "ae"], "decoding": []}) == [
+        "Do not interpret alignment of pca and ae. The table of scores gives the reasons."
     ]
 
 
@@ -232,7 +228,7 @@ def test_a_report_marks_families_that_must_not_be_interpreted(dataset, tmp_path)
     page = path.read_text(encoding="utf-8")
     cautions = re.findall(r'<p class="banner"[^>]*><strong>Caution.</strong> (.*?)</p>', page)
     assert cautions == [
-        "Not to be interpreted: alignment of weak. The table of scores says why.",
+        "Do not interpret alignment of weak. The table of scores gives the reasons.",
         "! weak: in all 2 instances the units explain 2.0 % of the explainable variance (0.016 of 0.800): do not "
         "interpret alignment.",
     ]

@@ -1,4 +1,4 @@
-"""The study of the paper on neurons whose tuning is known: it must tell single factors from mixtures of them."""
+"""Study of the paper on neurons with known tuning: single factors and mixtures must get different verdicts."""
 
 import tomllib
 from dataclasses import replace
@@ -38,16 +38,16 @@ def verdicts(tmp_path_factory):
     study = load_study(_smaller(tmp_path_factory.mktemp("file") / "study.toml"))
     drawn = replace(study.scorings["drawn_stimuli"], benchmark=StimulusBootstrap(n_draws=2))
     study = replace(study, scorings={**study.scorings, "drawn_stimuli": drawn})
-    found = {}
+    verdicts_by_dataset = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NEUROALIGN_HOME", str(tmp_path_factory.mktemp("home")))
         for dataset in ("AM-faces-sim", "AM-faces-sim-mixed"):
             run = plan_study(study, dataset=dataset, folder=tmp_path_factory.mktemp("study"))
-            outcomes = run_steps([each for each in run.steps() if each.name not in ("figures", "report")])
-            found[dataset] = {
+            outcomes = run_steps([step for step in run.steps() if step.name not in ("figures", "report")])
+            verdicts_by_dataset[dataset] = {
                 tested.claim.name: tested.primary.verdict for tested in outcomes["test claims"].value
             }
-    return found
+    return verdicts_by_dataset
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from neuroalign.studies.steps import Step, run_steps
 
 
 class Killed(BaseException):
-    """As if the process were killed: nothing catches it."""
+    """Error that no step catches, like a killed process."""
 
 
 def fails(error):
@@ -16,20 +16,20 @@ def fails(error):
 
 
 def test_values_go_on_to_later_steps():
-    found = run_steps(
+    outcomes = run_steps(
         [
             Step("two", lambda before: 2),
             Step("three", lambda before: 3),
             Step("sum", lambda before: before["two"].value + before["three"].value, needs=("two", "three")),
         ],
     )
-    assert found["sum"].value == 5
-    assert {each.state for each in found.values()} == {"done"}
+    assert outcomes["sum"].value == 5
+    assert {outcome.state for outcome in outcomes.values()} == {"done"}
 
 
-def test_a_failure_loses_what_needs_it_and_nothing_else():
-    told = []
-    found = run_steps(
+def test_a_failure_leaves_out_dependent_steps_alone():
+    lines = []
+    outcomes = run_steps(
         [
             Step("weights", fails(NeuroalignError("there are\nno weights"))),
             Step("broken", fails(ZeroDivisionError("by zero"))),
@@ -38,14 +38,14 @@ def test_a_failure_loses_what_needs_it_and_nothing_else():
             Step("other", lambda before: 1),
             Step(
                 "report",
-                lambda before: [name for name, each in before.items() if each.state == "done"],
+                lambda before: [name for name, outcome in before.items() if outcome.state == "done"],
                 needs=("other",),
                 follows=("table", "broken"),
             ),
         ],
-        tell=told.append,
+        tell=lines.append,
     )
-    assert {name: each.state for name, each in found.items()} == {
+    assert {name: outcome.state for name, outcome in outcomes.items()} == {
         "weights": "left out",
         "broken": "failed",
         "score": "left out",
@@ -53,11 +53,11 @@ def test_a_failure_loses_what_needs_it_and_nothing_else():
         "other": "done",
         "report": "done",
     }
-    assert found["weights"].reason == "there are no weights"
-    assert found["table"].reason == "it needs score: it needs weights: there are no weights"
-    assert found["broken"].reason.startswith("ZeroDivisionError: by zero (test_steps.py, line ")
-    assert found["report"].value == ["other"]
-    assert told[4] == "other: done"
+    assert outcomes["weights"].reason == "there are no weights"
+    assert outcomes["table"].reason == "it needs score: it needs weights: there are no weights"
+    assert outcomes["broken"].reason.startswith("ZeroDivisionError: by zero (test_steps.py, line ")
+    assert outcomes["report"].value == ["other"]
+    assert lines[4] == "other: done"
 
 
 def test_a_killed_run_goes_on():
@@ -88,12 +88,12 @@ def test_a_killed_run_goes_on():
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "message"),
     [
         ([("a", ("b",)), ("b", ())], "'a' must come after 'b'"),
-        ([("a", ()), ("a", ())], "two steps are called 'a'"),
+        ([("a", ()), ("a", ())], "name of its own, got two steps called 'a'"),
     ],
 )
-def test_the_order_is_checked(names, told):
-    with pytest.raises(UsageError, match=told):
+def test_the_order_is_checked(names, message):
+    with pytest.raises(UsageError, match=message):
         run_steps([Step(name, lambda before: 1, needs=needs) for name, needs in names])

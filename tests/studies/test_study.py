@@ -1,3 +1,5 @@
+"""Tests of study files and of the messages for their mistakes."""
+
 import re
 from importlib.resources import files
 
@@ -38,14 +40,14 @@ def written(tmp_path, text):
 def test_the_paper_has_its_instances_rules_and_claims():
     assert study_names() == ["higgins2020"]
     study = load_study("higgins2020")
-    paper = {name: each.grids["paper"] for name, each in study.families.items()}
+    paper = {name: family.grids["paper"] for name, family in study.families.items()}
     assert len(paper["PCA"].options["n"]) == 41
     assert len(paper["AAM"].options["n"]) == 21
     assert len(paper["ICA"].options["n"]) * len(paper["ICA"].options["seed"]) == 50
     assert (paper["β-VAE"].train, paper["β-VAE"].rule) == ("paper", "best_udr")
     assert paper["β-VAE"].rule_options == {"n": 51}
     assert paper["Classifier"].rule_options == {"above": 0.95}
-    assert [each.kind for each in study.claims] == [
+    assert [claim.kind for claim in study.claims] == [
         "best",
         "meets",
         "drops",
@@ -54,7 +56,7 @@ def test_the_paper_has_its_instances_rules_and_claims():
         "best",
         "best",
     ]
-    assert [name for name, each in study.families.items() if each.is_ceiling] == ["Neuron subsets"]
+    assert [name for name, family in study.families.items() if family.is_ceiling] == ["Neuron subsets"]
     # The control of the paper, not the default of the benchmark.
     assert study.scorings["recombination"].benchmark.options()["kind"] == "abs_gaussian"
     primary = {claim.name: claim.primary for claim in study.claims}
@@ -86,7 +88,7 @@ def test_a_copy_of_the_paper_is_the_same_study(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("[families.pca]", "[families.pac]", "no model is called 'pac'; did you mean pca?"),
         (
@@ -107,37 +109,66 @@ def test_a_copy_of_the_paper_is_the_same_study(tmp_path):
         ('kind = "best"', 'kind = "bests"', "no kind of claim is called 'bests'; did you mean best"),
         ('scoring = "alignment"', 'scoring = "align"', "no scoring of the study is called 'align'"),
         ('subject = "pca"', 'subjet = "pca"', "no setting of the claim pca is best is called 'subjet'"),
-        ("title =", "titel =", "the study lacks title"),
+        ("title =", "titel =", "no key of the study is called 'titel'; did you mean title?"),
         ('name = "mine"', 'name = "mine"\nseed = 1', "no key of the study is called 'seed'"),
     ],
 )
-def test_a_misspelt_name_is_told_with_the_nearest_ones(tmp_path, old, new, told):
-    with pytest.raises(UsageError, match=re.escape(told)) as caught:
+def test_a_misspelt_name_is_reported_with_the_nearest_ones(tmp_path, old, new, message):
+    with pytest.raises(UsageError, match=re.escape(message)) as caught:
         load_study(written(tmp_path, MINIMAL.replace(old, new, 1)))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
-        ('subject = "pca"', "subject = 3", "subject of the claim pca is best cannot be 3"),
-        (', subject = "pca"', "", "the claim pca is best lacks subject, which claims of the kind best need"),
-        ('grids = ["small"]', 'grids = "small"', "grids of the study must be a list of texts, not 'small'"),
-        ('grids = ["small"]', "grids = []", "must name one size at least"),
-        ('select = { rule = "best_udr", ', "select = { ", "needs a rule"),
-        ("options = { n = [10, 20], seed = [0] }", 'options = { n = 10 }\ntrain = "paper"', "not both"),
+        ('subject = "pca"', "subject = 3", "the claim pca is best: subject must be text, got 3"),
+        (
+            ', subject = "pca"',
+            "",
+            "the claim pca is best needs subject, as every claim of the kind best does",
+        ),
+        (
+            'grids = ["small"]',
+            'grids = "small"',
+            "grids of the study must be a list of texts with at least 1 item, got 'small'",
+        ),
+        (
+            'grids = ["small"]',
+            "grids = []",
+            "grids of the study must be a list of texts with at least 1 item, got []",
+        ),
+        ('select = { rule = "best_udr", ', "select = { ", "select of small of ica needs a rule"),
+        (
+            "options = { n = [10, 20], seed = [0] }",
+            'options = { n = 10 }\ntrain = "paper"',
+            "small of ica must have options or train, got both",
+        ),
         ("[[claims]]", "[[claims]]\nname =", "cannot read the study"),
+        ('title = "A study of mine"\n', "", "title of the study is missing; it must be text"),
+        ("share = 0.5", 'share = "half"', "best_udr: share must be a number or none, got 'half'"),
+        (
+            "[families.pca]",
+            "[families.pca]\nis_ceiling = 1",
+            "is_ceiling of pca of families of the study must be true",
+        ),
+        (
+            'statement = "PCA',
+            'statement = 3 # "PCA',
+            "statement of item 1 of claims of the study must be text, got 3",
+        ),
+        ("n_folds = 5", "n_folds = -5", "alignment: n_folds must be a whole number of at least 0, got -5"),
     ],
 )
-def test_a_mistake_is_told_in_one_line(tmp_path, old, new, told):
-    with pytest.raises(UsageError, match=re.escape(told)) as caught:
+def test_a_mistake_is_reported_in_one_line(tmp_path, old, new, message):
+    with pytest.raises(UsageError, match=re.escape(message)) as caught:
         load_study(written(tmp_path, MINIMAL.replace(old, new, 1)))
     assert "\n" not in str(caught.value)
 
 
 def test_two_claims_of_one_name(tmp_path):
     claim = MINIMAL[MINIMAL.index("[[claims]]") :]
-    with pytest.raises(UsageError, match="'pca is best' names several"):
+    with pytest.raises(UsageError, match="must have a name of its own, got 2 claims named 'pca is best'"):
         load_study(written(tmp_path, MINIMAL + claim))
 
 
@@ -154,29 +185,29 @@ def test_the_primary_analysis_may_be_of_another_kind(tmp_path):
     assert claim.tested == ("best", {"scoring": "alignment", "subject": "pca"})
     assert claim.primary == ("special", {"scoring": "alignment", "families": ["pca"]})
     lacking = "corrected = { kind = 'special', scoring = 'alignment' }\n"
-    with pytest.raises(UsageError, match="lacks families, which claims of the kind special need"):
+    with pytest.raises(UsageError, match="needs families, as every claim of the kind special does"):
         load_study(written(tmp_path, MINIMAL + lacking))
     with pytest.raises(UsageError, match="no kind of claim is called 'specal'; did you mean special"):
         load_study(written(tmp_path, MINIMAL + special.replace("special", "specal")))
 
 
 @pytest.mark.parametrize(
-    ("n_folds", "stimuli", "told"),
+    ("n_folds", "stimuli", "message"),
     [
-        ("options = { n_folds = 5 }", "drawn", "must draw those of alignment["),
-        ("", "alignment", "must be a scoring by stimulus_bootstrap, not alignment"),
+        ("options = { n_folds = 5 }", "drawn", "must draw stimuli for alignment["),
+        ("", "alignment", "must be a scoring that draws stimuli, got alignment by alignment"),
         ("", "drown", "no scoring of the study is called 'drown'; did you mean drawn?"),
     ],
 )
-def test_draws_of_stimuli_must_be_of_what_is_claimed(tmp_path, n_folds, stimuli, told):
+def test_draws_of_stimuli_must_fit_the_benchmark_of_the_claim(tmp_path, n_folds, stimuli, message):
     text = MINIMAL.replace("options = { n_folds = 5 }", n_folds).replace("[[claims]]", f"{DRAWS}[[claims]]")
     study = load_study(written(tmp_path, text + "corrected = { neurons = true }\n"))
     assert study.shown == ["alignment", "decoding", "drawn"]
-    with pytest.raises(UsageError, match=re.escape(told)):
+    with pytest.raises(UsageError, match=re.escape(message)):
         load_study(written(tmp_path, text + f"corrected = {{ stimuli = '{stimuli}' }}\n"))
 
 
-def test_draws_of_stimuli_are_no_results_by_themselves(tmp_path):
+def test_draws_of_stimuli_are_not_shown_as_results(tmp_path):
     text = MINIMAL.replace("options = { n_folds = 5 }", "").replace("[[claims]]", f"{DRAWS}[[claims]]")
     study = load_study(written(tmp_path, text + "corrected = { stimuli = 'drawn' }\n"))
     assert study.shown == ["alignment", "decoding"]

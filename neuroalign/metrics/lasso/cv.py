@@ -7,11 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.metrics.inputs import constant_columns, standardise
 from neuroalign.metrics.lasso.fold_sums import (
-    NeuronSums,
     TrainingSets,
     covariances,
     held_out,
-    mixtures_of,
     neuron_sums,
     training_sets,
 )
@@ -30,7 +28,7 @@ from neuroalign.metrics.lasso.threads import one_blas_thread
 class LassoCV:
     """Result of :func:`lasso_cv`; units and neurons are standardised, ddof 0."""
 
-    #: (D, J); zero for neurons and units without variance.
+    #: Weights, (D, J); zero for neurons and units without variance.
     weights: NDArray[np.float64]
     #: The λ that the rule chose, (J,); NaN for neurons without variance.
     lambda_: NDArray[np.float64]
@@ -56,7 +54,6 @@ def lasso_cv(
     rule: Rule = "1se",
     seed: int = 0,
     exclude: ArrayLike | None = None,
-    mixing: ArrayLike | None = None,
     n_threads: int | None = None,
 ) -> LassoCV:
     """Fit each neuron from all units by Lasso, with λ by cross-validation.
@@ -72,26 +69,24 @@ def lasso_cv(
     Y : array of shape (N, J)
         Responses averaged over trials, the same stimuli in rows.
     n_lambdas : int
+        Number of λ in a grid.
     n_folds : int
-        Ignored where `folds` is given.
+        Number of folds; ignored where `folds` is given.
     folds : array of int, shape (N,), optional
         Fold of each stimulus, any labels; by default a seeded permutation. Variants of one image belong in one fold:
         see `groups` of :func:`neuroalign.metrics.fold_labels`.
     lambda_min_ratio : float, optional
-        Last λ as a share of the first; by default 1e-4, or 1e-2 with fewer stimuli than units.
+        Last λ of a grid divided by the first; by default 1e-4, or 1e-2 with fewer stimuli than units.
     rule : {"1se", "min"}
-        "1se": the largest λ whose error is within one standard error of the smallest error. "min":
+        "1se": the largest λ with an error within one standard error of the smallest error. "min":
         the λ of the smallest error.
     seed : int
-        Of the folds.
+        Seed of the folds.
     exclude : array of int, shape (J,), optional
-        For each neuron the unit that it may not use, such as itself; -1 for none.
-    mixing : array of shape (J, M), optional
-        Fit M mixtures of the standardised neurons in place of the neurons: ``standardise(Y) @ mixing``, without
-        forming them. `exclude` and all results then have M entries for J. It takes n_folds · J² numbers of memory, and
-        pays where there are many stimuli; see :func:`mixing_matrix`.
+        Unit that each neuron may not use, such as the neuron itself; -1 for no unit.
     n_threads : int, optional
-        By default one for each processor that this process may use. The result does not depend on it.
+        Number of threads, by default one for each processor that this process may use. The result does not depend on
+        it.
 
     Returns
     -------
@@ -111,10 +106,11 @@ def lasso_cv(
 
     Notes
     -----
-    The rule is that of R's ``cv.glmnet`` (``lambda.1se``): cvm is the mean of the folds' errors weighted by their
-    sizes, cvsd = sqrt(weighted mean of (error − cvm)² / (K − 1)). Folds of fewer than three stimuli stay folds here,
-    where ``cv.glmnet`` takes the standard error over single stimuli (``grouped = FALSE``). Fits are exact: see
-    :mod:`neuroalign.metrics.lasso.path`.
+    The rule is ``lambda.1se`` of R's ``cv.glmnet``: cvm is the mean of the folds' errors weighted by their
+    sizes, cvsd = sqrt(weighted mean of (error − cvm)² / (K − 1)). With fewer than three stimuli in a fold,
+    ``cv.glmnet`` takes the standard error over single stimuli (``grouped = FALSE``);
+    neuroalign still takes it over folds.
+    Fits are exact: see :mod:`neuroalign.metrics.lasso.path`.
 
     References
     ----------
@@ -140,7 +136,6 @@ def lasso_cv(
         rule=rule,
         seed=seed,
         exclude=exclude,
-        mixing=mixing,
         n_threads=n_threads,
     )
     n_neurons = problem.excluded.size
@@ -155,28 +150,18 @@ def lasso_cv(
     neurons = problem.neurons
     # The last set is all stimuli.
     sets = training_sets(problem.sums, [*((fold,) for fold in range(problem.n_folds)), ()])
-    if problem.mixing is None:
-        varies = ~constant_columns(neurons)
-
-        def sums_of(block: NDArray[np.int64]) -> NeuronSums:
-            return neuron_sums(problem.sums, standardise(neurons[:, block]))
-
-    else:
-        mixtures = mixtures_of(problem.sums, standardise(neurons), problem.mixing)
-        varies, sums_of = mixtures.varies, mixtures.of
     problem.fit_blocks(
-        lambda block: _fit_block(problem, sets, sums_of(block), block, result), np.flatnonzero(varies)
+        lambda block: _fit_block(problem, sets, block, result), np.flatnonzero(~constant_columns(neurons))
     )
     return result
 
 
-def _fit_block(
-    problem: Problem, sets: TrainingSets, neurons: NeuronSums, block: NDArray[np.int64], result: LassoCV
-) -> int:
+def _fit_block(problem: Problem, sets: TrainingSets, block: NDArray[np.int64], result: LassoCV) -> int:
     """Fit a block of neurons, write their columns of `result`, return how many did not converge."""
     from neuroalign.metrics.lasso.path import UNCONVERGED, compute_paths
 
     excluded = problem.excluded[block]
+    neurons = neuron_sums(problem.sums, standardise(problem.neurons[:, block]))
     covariance, mean = covariances(problem.sums, neurons, sets)
     lambdas = strongest(covariance[-1], excluded)[:, None] * problem.powers(len(problem.neurons))
     grid = lambdas[:, None]

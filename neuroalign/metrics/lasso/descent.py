@@ -1,4 +1,4 @@
-"""Coordinate descent for one λ after another, the fallback of the homotopy.
+"""Coordinate descent for the Lasso, the fallback of the homotopy.
 
 References
 ----------
@@ -7,33 +7,27 @@ Friedman, Hastie & Tibshirani (2010), J. Stat. Softw. 33:1 (coordinate descent o
 
 import numpy as np
 
-from neuroalign.metrics.lasso.homotopy import (
-    Floats,
-    Mask,
-    compiled,
-    is_optimal,
-    write_residual,
-)
+from neuroalign.metrics.lasso.compiling import Floats, Mask, compiled
+from neuroalign.metrics.lasso.homotopy import is_optimal, write_residual
 
-#: Coordinate descent rests when no weight moves by more than this, or after so many sweeps at one λ.
-_AT_REST = 1e-11
+#: Coordinate descent stops when no weight moves by more than this, or after this many sweeps at one λ.
+_SMALLEST_MOVE = 1e-11
 _MOST_SWEEPS = 2000
 
 
 @compiled
 def _sweep(
     G: Floats,
-    allowed: Mask,
+    among: Mask,
     lambda_: float,
     weights: Floats,
     gradient: Floats,
     active: Mask,
-    only_active: bool,
 ) -> float:
-    """Minimise over each weight in turn; return how far the farthest moved."""
+    """Minimise over each weight of a set of units in turn; return the largest change of a weight."""
     farthest = 0.0
     for d in range(G.shape[0]):
-        if not allowed[d] or (only_active and not active[d]):
+        if not among[d]:
             continue
         pull = gradient[d] + weights[d] * G[d, d]
         new = 0.0
@@ -65,34 +59,38 @@ def descend(
     Fills the weights as :func:`follow` does.
     """
     n_grids, n_lambdas = lambdas.shape
-    position = np.zeros(n_grids, dtype=np.int64)
-    gradient, active = np.empty_like(c), np.zeros_like(allowed)
+    position = np.empty(n_grids, dtype=np.int64)
+    for grid in range(n_grids):
+        position[grid] = 0
+    gradient, active = np.empty(c.size), np.empty(c.size, dtype=np.bool_)
     before = weights[0, 0]
-    before[:] = 0.0
+    for d in range(c.size):
+        before[d], active[d] = 0.0, False
     converged = True
     for _ in range(n_grids * n_lambdas):
-        # The next λ is the largest that any grid has left. It starts from the weights of the one before.
+        # The next λ is the largest that remains in any grid. It starts from the weights of the λ before.
         grid = -1
-        for each in range(n_grids):
-            if position[each] < n_lambdas and (
-                grid < 0 or lambdas[each, position[each]] > lambdas[grid, position[grid]]
+        for other in range(n_grids):
+            if position[other] < n_lambdas and (
+                grid < 0 or lambdas[other, position[other]] > lambdas[grid, position[grid]]
             ):
-                grid = each
+                grid = other
         lambda_, w = lambdas[grid, position[grid]], weights[grid, position[grid]]
         position[grid] += 1
-        w[:] = before
+        for d in range(c.size):
+            w[d] = before[d]
         before = w
-        # Updated many times, the gradient drifts: each λ starts from a fresh one.
+        # Many updates let the gradient drift, so it is computed again for each λ.
         write_residual(G, c, w, gradient)
-        # A sweep over all units finds the active ones; then those are swept until they rest.
+        # A sweep over all units finds the active units, which are then swept until no weight moves.
         sweeps = 0
         while sweeps < _MOST_SWEEPS:
             sweeps += 1
-            if _sweep(G, allowed, lambda_, w, gradient, active, False) < _AT_REST:
+            if _sweep(G, allowed, lambda_, w, gradient, active) < _SMALLEST_MOVE:
                 break
             while sweeps < _MOST_SWEEPS:
                 sweeps += 1
-                if _sweep(G, allowed, lambda_, w, gradient, active, True) < _AT_REST:
+                if _sweep(G, active, lambda_, w, gradient, active) < _SMALLEST_MOVE:
                     break
         write_residual(G, c, w, gradient)
         if not is_optimal(allowed, lambda_, w, gradient):

@@ -1,12 +1,13 @@
-"""Sums of squares and products by fold: all that squared error needs to know of the data.
+"""Sums of squares and products of units and neurons by fold.
 
-Of each fold f its size n_f, mean m_f and scatter S_f around that mean are kept. Everything else follows by addition.
-The scatter of a training set, which is several folds, is ::
+Squared errors depend on the data only through the size n_f, the mean m_f and the scatter S_f around that mean of each
+fold f. The scatter of a training set of several folds is ::
 
     S = Σ_f S_f + Σ_f n_f (m_f − m)(m_f − m)ᵀ,     m = Σ_f n_f m_f / Σ_f n_f
 
-and that of a held-out fold around the mean of a training set is S_f + n_f (m_f − m)(m_f − m)ᵀ. Nothing is subtracted
-from a total, so that no digits are lost where a training set varies little and a held-out stimulus lies far out.
+and the scatter of a held-out fold around the mean of a training set is S_f + n_f (m_f − m)(m_f − m)ᵀ. Sums are only
+added, never subtracted from a total: subtraction would lose digits where a training set varies little and a held-out
+stimulus lies far out.
 
 References
 ----------
@@ -22,12 +23,10 @@ from numpy.typing import NDArray
 
 from neuroalign.metrics.inputs import no_variance, standardise
 
-# A smaller share of a unit's variance over all stimuli is rounding: one held-out stimulus makes up the rest.
+# A variance in a training set below this share of the variance over all stimuli is rounding.
 _ROUNDING = 1e-26
-# Correlations of all training sets are kept if they take no more bytes, else computed each time.
-_KEPT = 1 << 28
-# A smaller variance of a mixture, where its neurons have 1 and its weights sum to 1, is rounding: they cancel out.
-_CANCELLED = 1e-13
+#: Correlations of all training sets stay in memory up to this size; beyond it each is computed again for each block.
+KEPT_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class UnitSums:
     rows: list[slice]
     #: Number of stimuli in each fold, (n_folds,).
     sizes: NDArray[np.float64]
-    #: (n_folds, D).
+    #: Means, (n_folds, D).
     mean: NDArray[np.float64]
     #: Products around the mean, (n_folds, D, D).
     scatter: NDArray[np.float64]
@@ -55,7 +54,7 @@ class UnitSums:
 class NeuronSums:
     """Sums of a block of neurons in each fold, standardised over all stimuli."""
 
-    #: (n_folds, J).
+    #: Means, (n_folds, J).
     mean: NDArray[np.float64]
     #: Squares around the mean, (n_folds, J).
     squares: NDArray[np.float64]
@@ -64,30 +63,8 @@ class NeuronSums:
 
 
 @dataclass(frozen=True)
-class MixtureSums:
-    """Sums of neurons that give those of mixtures: they are linear or quadratic in the neurons."""
-
-    neurons: NeuronSums
-    #: Products of neurons around their means, (n_folds, J, J).
-    scatter: NDArray[np.float64]
-    #: Weights that give each mixture a variance of 1, (J, M); zero where it has none.
-    mixing: NDArray[np.float64]
-    #: Mixtures that vary, (M,).
-    varies: NDArray[np.bool_]
-
-    def of(self, block: NDArray[np.int64]) -> NeuronSums:
-        """Return the sums of some mixtures, standardised over all stimuli."""
-        mixing = self.mixing[:, block]
-        return NeuronSums(
-            self.neurons.mean @ mixing,
-            squares=np.einsum("fjm,jm->fm", self.scatter @ mixing, mixing),
-            products=mixing.T @ self.neurons.products,
-        )
-
-
-@dataclass(frozen=True)
 class TrainingSets:
-    """Moments of the units in sets of folds; each standardises the units with its own statistics."""
+    """Moments of the units in sets of folds; each set standardises the units with its own statistics."""
 
     #: 1 where a fold belongs to a set, else 0, (n_sets, n_folds).
     members: NDArray[np.float64]
@@ -99,7 +76,7 @@ class TrainingSets:
     #: Units that vary, (n_sets, D).
     varies: NDArray[np.bool_]
     units: UnitSums
-    #: Correlations in each set, (n_sets, D, D), where memory is no matter.
+    #: Correlations in each set, (n_sets, D, D), or None where they would exceed KEPT_BYTES.
     grams: NDArray[np.float64] | None
 
     def gram(self, index: int) -> NDArray[np.float64]:
@@ -140,21 +117,21 @@ def unit_sums(units: NDArray[np.float64], folds: NDArray[np.int64]) -> UnitSums:
     """
     order = np.argsort(folds, kind="stable")
     edges = np.searchsorted(folds[order], np.arange(folds.max() + 2))
-    rows = [slice(*each) for each in pairwise(edges)]
+    rows = [slice(*bounds) for bounds in pairwise(edges)]
     ordered = units[order]
     centred = standardise(units)[order]
-    mean = np.array([centred[each].mean(axis=0) for each in rows])
-    for each, of_fold in zip(rows, mean, strict=True):
-        centred[each] -= of_fold
+    mean = np.array([centred[fold].mean(axis=0) for fold in rows])
+    for fold, fold_mean in zip(rows, mean, strict=True):
+        centred[fold] -= fold_mean
     return UnitSums(
         centred,
         order,
         rows,
         np.diff(edges).astype(np.float64),
         mean,
-        scatter=np.array([centred[each].T @ centred[each] for each in rows]),
-        smallest=np.array([ordered[each].min(axis=0) for each in rows]),
-        largest=np.array([ordered[each].max(axis=0) for each in rows]),
+        scatter=np.array([centred[fold].T @ centred[fold] for fold in rows]),
+        smallest=np.array([ordered[fold].min(axis=0) for fold in rows]),
+        largest=np.array([ordered[fold].max(axis=0) for fold in rows]),
     )
 
 
@@ -165,49 +142,22 @@ def neuron_sums(units: UnitSums, neurons: NDArray[np.float64]) -> NeuronSums:
     ----------
     units : UnitSums
     neurons : array of float64, shape (N, J)
-        Standardised over all stimuli, rows in the order of the caller's data. In a training set they are
-        only centred, so that a λ means the same in every one.
+        Standardised over all stimuli, rows in the order of the caller's data. In a training set neurons
+        are only centred, so that a λ means the same in every training set.
 
     Returns
     -------
     NeuronSums
     """
     centred = neurons[units.order]
-    mean = np.array([centred[each].mean(axis=0) for each in units.rows])
-    for each, of_fold in zip(units.rows, mean, strict=True):
-        centred[each] -= of_fold
+    mean = np.array([centred[fold].mean(axis=0) for fold in units.rows])
+    for fold, fold_mean in zip(units.rows, mean, strict=True):
+        centred[fold] -= fold_mean
     return NeuronSums(
         mean,
-        squares=np.array([np.einsum("ij,ij->j", centred[each], centred[each]) for each in units.rows]),
-        products=np.array([centred[each].T @ units.centred[each] for each in units.rows]),
+        squares=np.array([np.einsum("ij,ij->j", centred[fold], centred[fold]) for fold in units.rows]),
+        products=np.array([centred[fold].T @ units.centred[fold] for fold in units.rows]),
     )
-
-
-def mixtures_of(units: UnitSums, neurons: NDArray[np.float64], mixing: NDArray[np.float64]) -> MixtureSums:
-    """Sum neurons by fold once, for mixtures of them.
-
-    Parameters
-    ----------
-    units : UnitSums
-    neurons : array of float64, shape (N, J)
-        As in :func:`neuron_sums`.
-    mixing : array of float64, shape (J, M)
-        Weight of each neuron in each mixture.
-
-    Returns
-    -------
-    MixtureSums
-    """
-    sums = neuron_sums(units, neurons)
-    centred = neurons[units.order]
-    for rows, mean in zip(units.rows, sums.mean, strict=True):
-        centred[rows] -= mean
-    scatter = np.array([centred[rows].T @ centred[rows] for rows in units.rows])
-    second = scatter.sum(axis=0) + (units.sizes[:, None] * sums.mean).T @ sums.mean
-    variance = np.einsum("jm,jm->m", second @ mixing, mixing) / units.sizes.sum()
-    varies = variance > _CANCELLED * np.abs(mixing).sum(axis=0) ** 2
-    scale = np.where(varies, 1.0 / np.sqrt(np.where(varies, variance, 1.0)), 0.0)
-    return MixtureSums(sums, scatter, mixing * scale, varies)
 
 
 def training_sets(units: UnitSums, without: Sequence[tuple[int, ...]]) -> TrainingSets:
@@ -229,7 +179,7 @@ def training_sets(units: UnitSums, without: Sequence[tuple[int, ...]]) -> Traini
     sizes = members @ units.sizes
     mean = (members * units.sizes) @ units.mean / sizes[:, None]
     varies = np.empty(mean.shape, dtype=bool)
-    variance = members @ np.array([np.diag(each) for each in units.scatter])
+    variance = members @ np.array([np.diag(scatter) for scatter in units.scatter])
     for index, kept in enumerate(members > 0):
         shift = units.mean[kept] - mean[index]
         variance[index] = (variance[index] + units.sizes[kept] @ shift**2) / sizes[index]
@@ -237,9 +187,9 @@ def training_sets(units: UnitSums, without: Sequence[tuple[int, ...]]) -> Traini
     varies &= variance > _ROUNDING
     deviation = np.sqrt(np.where(varies, variance, 1.0))
     grams = None
-    if len(without) * units.scatter[0].nbytes <= _KEPT:
+    if len(without) * units.scatter[0].nbytes <= KEPT_BYTES:
         grams = np.array(
-            [_gram(units, *of_set) for of_set in zip(members, mean, deviation, varies, strict=True)]
+            [_gram(units, *moments) for moments in zip(members, mean, deviation, varies, strict=True)]
         )
     return TrainingSets(members, sizes, mean, deviation, varies, units, grams)
 
@@ -287,16 +237,17 @@ def held_out(
     index: int,
     fold: int,
 ) -> HeldOut:
-    """Return the sums over one fold as one training set sees them.
+    """Return the sums over a held-out fold around the means of a training set.
 
     Parameters
     ----------
     units, neurons, sets
     neuron_mean : array of float64, shape (n_sets, J)
-        See :func:`covariances`.
+        Means of the neurons in the training sets; see :func:`covariances`.
     index : int
-        Of the training set.
+        Index of the training set.
     fold : int
+        Index of the held-out fold.
 
     Returns
     -------

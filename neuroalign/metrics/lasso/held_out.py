@@ -1,4 +1,4 @@
-"""Variance explained by a Lasso, on stimuli that it was not fitted to."""
+"""Variance explained by the cross-validated Lasso on held-out stimuli."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -33,11 +33,11 @@ class LassoVarianceExplained:
 
     #: Variance explained of each neuron, (J,); NaN for neurons without variance.
     per_neuron: NDArray[np.float64]
-    #: Prediction of each response by a fit that has not seen its stimulus, (N, J).
+    #: Prediction of each response by a fit to other stimuli, (N, J).
     predicted: NDArray[np.float64]
-    #: Mean response to the stimuli that each prediction was fitted to, (N, J). What the units add to it is
-    #: ``predicted - baseline``: the mean itself is low where the held-out responses are high, so that it
-    #: correlates with them although it predicts nothing.
+    #: Mean response to the training stimuli of each prediction, (N, J). The units add ``predicted - baseline`` to it.
+    #: The mean itself is low where the held-out responses are high, so that it correlates with them although it
+    #: predicts nothing.
     baseline: NDArray[np.float64]
     #: Fold of each stimulus, (N,).
     folds: NDArray[np.int64]
@@ -56,17 +56,17 @@ def lasso_variance_explained(
     exclude: ArrayLike | None = None,
     n_threads: int | None = None,
 ) -> LassoVarianceExplained:
-    """Cross-validate the Lasso of :func:`lasso_cv`, λ included, and pool the residuals of all folds.
+    """Predict each fold by :func:`lasso_cv` on the other folds, and pool the squared errors of all folds.
 
-    One partition of the stimuli serves twice: each fold is predicted by the Lasso that is cross-validated over the
-    other folds.
+    One partition of the stimuli serves twice: each fold is predicted by the Lasso, with λ chosen by
+    cross-validation over the other folds.
 
     Parameters
     ----------
     Z : array of shape (N, D)
     Y : array of shape (N, J)
     n_folds : int
-        Three at least; ignored where `folds` is given.
+        Number of folds, three or more; ignored where `folds` is given.
     folds : array of int, shape (N,), optional
         Fold of each stimulus, any labels; by default a seeded permutation. Variants of one image belong in one fold:
         see `groups` of :func:`neuroalign.metrics.fold_labels`.
@@ -89,9 +89,9 @@ def lasso_variance_explained(
 
     Notes
     -----
-    Fold i is predicted by ``lasso_cv(Z[rest], Y[rest], folds=folds[rest])``, rest being all stimuli but those of i.
-    For its λ, that fit needs the path on all folds but i and j, for each other j; and so does the fit that predicts j.
-    It is computed once, on the λ of both.
+    Fold i is predicted by ``lasso_cv(Z[rest], Y[rest], folds=folds[rest])``, where `rest` are the stimuli
+    outside fold i. To choose its λ, that fit needs the path on all folds except i and j, for every j; the fit that
+    predicts j needs the same path. It is computed once, at the λ of both fits.
     """
     problem = check_problem(
         Z,
@@ -141,10 +141,10 @@ def _predict_block(
     responses = problem.neurons[:, block]
     neurons = neuron_sums(units, standardise(responses))
     covariance, mean = covariances(units, neurons, sets)
-    of_fold = range(len(pairs), len(pairs) + n_folds)
+    single = range(len(pairs), len(pairs) + n_folds)
     lambdas = np.empty((block.size, n_folds, problem.n_lambdas))
-    for fold, index in enumerate(of_fold):
-        # A neuron that is constant but for the fold is not fitted: no unit enters at an infinite λ.
+    for fold, index in enumerate(single):
+        # A neuron that is constant outside the fold is not fitted: no unit enters at an infinite λ.
         constant = constant_columns(np.delete(responses, units.order[units.rows[fold]], axis=0))
         strength = np.where(constant, np.inf, strongest(covariance[index], excluded))
         lambdas[:, fold] = strength[:, None] * problem.powers(int(sets.sizes[index]))
@@ -156,7 +156,7 @@ def _predict_block(
             sets.gram(index),
             covariance[index],
             sets.varies[index],
-            lambdas[:, [i, j]],
+            np.ascontiguousarray(lambdas[:, [i, j]]),
             excluded,
             weights,
             how,
@@ -167,9 +167,9 @@ def _predict_block(
             )
     scale = responses.std(axis=0)
     weights = np.empty((block.size, 1, problem.n_lambdas, problem.usable.size))
-    for fold, index in enumerate(of_fold):
+    for fold, index in enumerate(single):
         chosen, _, _ = choose_lambda(errors[fold], np.delete(units.sizes, fold), problem.rule)
-        grid = lambdas[:, [fold]]
+        grid = lambdas[:, fold, None]
         ending = np.maximum(grid, grid[np.arange(block.size), :, chosen, None])
         compute_paths(sets.gram(index), covariance[index], sets.varies[index], ending, excluded, weights, how)
         rows = units.rows[fold]

@@ -8,14 +8,14 @@
 where r_B are the correlations of the inactive units with the residual. Going down from λ = max|c|, the next
 knot is the largest λ at which an inactive unit reaches |r| = λ (it enters) or an active weight reaches zero
 (it leaves). Either event is one Gauss-Jordan exchange on the same pivot of the tableau [M | P | Q], which starts
-as [G | c | 0] and holds G_AA⁻¹, G_AA⁻¹G_AB and the Schur complement of A at any time. M is symmetric but for the sign
-where one unit is active and the other is not, so that only its lower half is kept: D²/2 multiplications a knot, and no
-other bookkeeping. Entering adds the unit's sign to Q before the exchange, leaving takes it off after.
+as [G | c | 0] and holds G_AA⁻¹, G_AA⁻¹G_AB and the Schur complement of A at any time. M is symmetric except for the
+sign where one unit is active and the other is not, so only its lower half is kept: a knot costs D²/2 multiplications.
+ Entering adds the unit's sign to Q before the exchange, leaving takes it off after.
 
 **When to trust it.** A unit that is a combination of active ones (a duplicate, or any unit once there are as many
 active ones as stimuli) has a pivot of zero and stays out; of duplicates the first in order is used. If such a unit
-would have to enter, a weight has the wrong sign, there are more knots than can be, or the optimality conditions fail
-at the last λ, the path has lost its way.
+had to enter, a weight has the wrong sign, there are more knots than possible, or the optimality conditions fail
+at the last λ, the path is lost.
 
 References
 ----------
@@ -24,29 +24,22 @@ Goodnight (1979), Am. Stat. 33:149 (the exchange, or sweep).
 """
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
+from neuroalign.metrics.lasso.compiling import Floats, Ints, Mask, compiled
 
 #: Optimality conditions hold to this, on the scale of correlations.
 TOLERANCE = 1e-7
-#: In place of a row: the path goes straight to λ = 0, or it has lost its way.
+#: Values in place of a row: the path goes straight to λ = 0, or it is lost.
 NOTHING, NOWHERE = -1, -2
-#: A unit whose part outside the span of the active ones has less than this share of its variance is singular.
+#: A unit is singular if the part outside the span of the active units has less than this share of its variance.
 _SINGULAR = 1e-13
-
-# Sums may be regrouped (vector instructions) and products fused; NaN and infinity keep their meaning.
-compiled = njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
 
 
 @compiled
 def _exchange(M: Floats, P: Floats, Q: Floats, sign: Floats, n: int, j: int, row: Floats) -> None:
     """Exchange row j of n between the active and the inactive set: one Gauss-Jordan step on pivot M[j, j].
 
-    sign is that before the step; row is scratch space.
+    `sign` holds the signs before the step; `row` is scratch space.
     """
     inverse = 1.0 / M[j, j]
     is_active = sign[j] != 0.0
@@ -77,9 +70,9 @@ def _exchange(M: Floats, P: Floats, Q: Floats, sign: Floats, n: int, j: int, row
 def next_event(
     M: Floats, P: Floats, Q: Floats, sign: Floats, allowed: Mask, n: int, current: float
 ) -> tuple[int, float]:
-    """Return which of n rows enters or leaves next on the way down from λ, and at which λ.
+    """Return the row, out of n, that enters or leaves next on the way down from λ, and its λ.
 
-    The row is NOTHING if the path goes straight to λ = 0, NOWHERE if it has lost its way.
+    The row is NOTHING if the path goes straight to λ = 0, NOWHERE if the path is lost.
     """
     # The largest λ so far, as a fraction.
     event, numerator, denominator = NOTHING, 0.0, 1.0
@@ -108,7 +101,7 @@ def next_event(
 
 @compiled
 def step(M: Floats, P: Floats, Q: Floats, sign: Floats, n: int, event: int, row: Floats) -> bool:
-    """Let a row enter or leave; return whether it could. row is scratch space."""
+    """Let a row enter or leave; return whether that was possible. `row` is scratch space."""
     if sign[event] == 0.0:
         entering = 1.0 if P[event] > 0.0 else -1.0
         Q[event] += entering
@@ -125,8 +118,9 @@ def step(M: Floats, P: Floats, Q: Floats, sign: Floats, n: int, event: int, row:
 
 @compiled
 def write_residual(G: Floats, c: Floats, weights: Floats, residual: Floats) -> None:
-    """Write the correlations (D,) of the units with what the weights leave of the neuron."""
-    residual[:] = c
+    """Write the correlations (D,) of the units with the residual of the neuron."""
+    for d in range(c.size):
+        residual[d] = c[d]
     for k in range(weights.size):
         weight = weights[k]
         if weight != 0.0:
@@ -174,11 +168,12 @@ def follow(
     """
     n = G.shape[0]
     n_grids, n_lambdas = lambdas.shape
-    M[:] = G
-    P[:] = c
-    Q[:] = 0.0
-    sign[:] = 0.0
-    position[:] = 0
+    for i in range(n):
+        for k in range(i + 1):
+            M[i, k] = G[i, k]
+        P[i], Q[i], sign[i] = c[i], 0.0, 0.0
+    for grid in range(n_grids):
+        position[grid] = 0
     current = np.inf
     for _ in range(8 * n + 64):
         event, following = next_event(M, P, Q, sign, allowed, n, current)
@@ -194,7 +189,10 @@ def follow(
             position[grid] = index
             is_over = is_over and index == n_lambdas
         if is_over:
-            lowest = lambdas[:, -1].argmin()
+            lowest = 0
+            for grid in range(1, n_grids):
+                if lambdas[grid, -1] < lambdas[lowest, -1]:
+                    lowest = grid
             write_residual(G, c, weights[lowest, -1], row)
             return is_optimal(allowed, lambdas[lowest, -1], weights[lowest, -1], row)
         current = following

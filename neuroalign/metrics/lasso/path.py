@@ -1,28 +1,22 @@
 """The Lasso paths of neurons on Gram matrices: the compiled kernel of :mod:`.cv`.
 
 Minimise ``½ wᵀGw − cᵀw + λ‖w‖₁`` for all λ, where G = ZᵀZ/n and c = Zᵀy/n are of standardised units. The path is
-followed from λ = max|c| down, exactly (:mod:`.homotopy`, with many units :mod:`.screening`). Where that cannot be
-trusted it is computed by cyclic coordinate descent on the same Gram matrix, which needs no inverse.
-
+followed from λ = max|c| down, exactly (:mod:`.homotopy`, with many units :mod:`.screening`). A path that cannot
+be trusted is computed again by cyclic coordinate descent on the same Gram matrix, which needs no inverse.
 """
 
 import numpy as np
 
+from neuroalign.metrics.lasso.compiling import Floats, Ints, Mask, compiled
 from neuroalign.metrics.lasso.descent import descend
-from neuroalign.metrics.lasso.homotopy import (
-    Floats,
-    Ints,
-    Mask,
-    compiled,
-    follow,
-)
+from neuroalign.metrics.lasso.homotopy import follow
 from neuroalign.metrics.lasso.screening import follow_screened
 
-#: How a path was computed.
+#: Method that computed a path.
 HOMOTOPY, DESCENT, UNCONVERGED = 0, 1, 2
 
 
-# More units than this are screened, unless λ falls below that share of its first: then most of them become active.
+# More units than _FEW are screened, unless λ falls below the share _DEEP of its first: then most units become active.
 _FEW, _DEEP = 640, 1e-3
 
 
@@ -43,13 +37,13 @@ def compute_paths(
     G : array of float64, shape (D, D)
         Gram matrix of the units.
     C : array of float64, shape (J, D)
-        Covariances of each neuron with them.
+        Covariances of each neuron with the units.
     allowed : array of bool, shape (D,)
-        Units that vary among those stimuli.
+        Mask of the units that vary among those stimuli.
     lambdas : array of float64, shape (J, n_grids, L)
         Grids of λ, each descending.
     excluded : array of int64, shape (J,)
-        The unit that a neuron may not use; -1 for none.
+        Unit that each neuron may not use; -1 for no unit.
     weights : array of float64, shape (J, n_grids, L, D), out
     how : array of int64, shape (J,), in and out
         Raised to HOMOTOPY, DESCENT or UNCONVERGED where it is less.
@@ -60,10 +54,14 @@ def compute_paths(
     may = np.empty(n_units, dtype=np.bool_)
     position = np.empty(n_grids, dtype=np.int64)
     for j in range(lambdas.shape[0]):
-        may[:] = allowed
-        if excluded[j] >= 0:
-            may[excluded[j]] = False
-        if n_units > _FEW and lambdas[j].min() > _DEEP * np.abs(C[j]).max():
+        strongest, lowest = 0.0, np.inf
+        for d in range(n_units):
+            may[d] = allowed[d] and d != excluded[j]
+            strongest = max(strongest, abs(C[j, d]))
+        for grid in range(n_grids):
+            for index in range(lambdas.shape[2]):
+                lowest = min(lowest, lambdas[j, grid, index])
+        if n_units > _FEW and lowest > _DEEP * strongest:
             is_sound = follow_screened(G, C[j], may, lambdas[j], weights[j])
         else:
             is_sound = follow(G, C[j], may, lambdas[j], M, P, Q, sign, row, position, weights[j])

@@ -1,4 +1,4 @@
-"""What the cross-validated Lasso and its nested form have in common."""
+"""Checked inputs, blocks of neurons and the choice of λ, for the cross-validated Lasso and its nested form."""
 
 import warnings
 from collections.abc import Callable
@@ -12,19 +12,19 @@ from numpy.typing import ArrayLike, NDArray
 from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
 from neuroalign.masked import as_labels
 from neuroalign.metrics.folds import fold_labels
-from neuroalign.metrics.inputs import as_excluded, as_matrix, as_pair, constant_columns
+from neuroalign.metrics.inputs import as_excluded, as_pair, constant_columns
 from neuroalign.metrics.lasso.fold_sums import HeldOut, UnitSums, unit_sums
 from neuroalign.metrics.lasso.threads import available_threads, in_threads
 from neuroalign.progress import progress
 
 Rule = Literal["1se", "min"]
 
-# Neurons that a thread takes at a time: enough for the matrix products, few enough to share out evenly and to stop
-# promptly.
+# Neurons that a thread fits at a time: enough for efficient products of matrices, few enough to share evenly among
+# threads and to stop promptly.
 _BLOCK = 20
-# Of more units than this each neuron uses few, and products leave out the others.
-_DENSE = 640
-# So many bytes are there on any machine.
+#: With more units than this each neuron uses few of them, and products leave out the others.
+DENSE_UNITS = 640
+# Any machine has this many bytes.
 _SMALL = 1e9
 
 
@@ -32,17 +32,15 @@ _SMALL = 1e9
 class Problem:
     """Units and neurons to fit, checked."""
 
-    #: (N, J).
+    #: Responses, (N, J).
     neurons: NDArray[np.float64]
-    #: Weights of the mixtures that are fitted in their place, (J, M), if any are.
-    mixing: NDArray[np.float64] | None
     #: Sums of the units that vary.
     sums: UnitSums
-    #: Which units those are, (n_usable,): the others have no weight, and without them the fit is faster.
+    #: Indices of the units that vary, (n_usable,); only these are fitted, the others have no weight.
     usable: NDArray[np.int64]
     #: Number of units, those without variance included.
     n_units: int
-    #: For each neuron, or each mixture, the usable unit that it may not use, -1 for none, (J,) or (M,).
+    #: Usable unit that each neuron may not use, -1 for no unit, (J,).
     excluded: NDArray[np.int64]
     #: Fold of each stimulus as the caller names it, (N,).
     labels: NDArray[np.int64]
@@ -57,12 +55,12 @@ class Problem:
         return len(self.sums.rows)
 
     def powers(self, n_stimuli: int) -> NDArray[np.float64]:
-        """Return the grid of λ for a fit to so many stimuli, as shares of its first, (n_lambdas,)."""
+        """Return the grid of λ for a fit to this many stimuli, divided by its first λ, (n_lambdas,)."""
         ratio = self.lambda_min_ratio or (1e-4 if n_stimuli >= self.n_units else 1e-2)
         return ratio ** (np.arange(self.n_lambdas) / max(self.n_lambdas - 1, 1))
 
     def fit_blocks(self, fit: Callable[[NDArray[np.int64]], int], neurons: NDArray[np.int64]) -> None:
-        """Call `fit` with blocks of neurons, in threads; it returns how many of them did not converge."""
+        """Call `fit` with blocks of neurons in threads; it returns the number of neurons that did not converge."""
         blocks = [neurons[start : start + _BLOCK] for start in range(0, neurons.size, _BLOCK)]
         results = in_threads(fit, blocks, self.n_threads)
         unconverged = sum(progress(results, description="Lasso", total=len(blocks)))
@@ -87,9 +85,8 @@ def check_problem(
     exclude: ArrayLike | None,
     n_threads: int | None,
     lambda_min_ratio: float | None = None,
-    mixing: ArrayLike | None = None,
 ) -> Problem:
-    """Check what a user asks to fit, and sum the units by fold.
+    """Check arrays and options, and sum the units by fold.
 
     Raises
     ------
@@ -100,32 +97,26 @@ def check_problem(
     """
     units, neurons = as_pair(Z, Y)
     n_stimuli, n_units = units.shape
-    matrix = None if mixing is None else as_matrix(mixing, "mixing")
-    if matrix is not None and len(matrix) != neurons.shape[1]:
-        raise ArrayError(
-            f"mixing must have a row for each of the {neurons.shape[1]} neurons, not shape {matrix.shape}"
-        )
-    excluded = as_excluded(exclude, n_units, (neurons if matrix is None else matrix).shape[1])
+    excluded = as_excluded(exclude, n_units, neurons.shape[1])
     labels = _check_folds(folds, n_stimuli, n_folds, seed)
     if n_lambdas < 1:
-        raise UsageError(f"n_lambdas must be at least 1, not {n_lambdas}")
+        raise UsageError(f"n_lambdas must be at least 1, got {n_lambdas}")
     if lambda_min_ratio is not None and not 0 < lambda_min_ratio < 1:
-        raise UsageError(f"lambda_min_ratio must be between 0 and 1, not {lambda_min_ratio}")
+        raise UsageError(f"lambda_min_ratio must be between 0 and 1, got {lambda_min_ratio}")
     if n_threads is not None and n_threads < 1:
-        raise UsageError(f"n_threads must be at least 1, not {n_threads}")
+        raise UsageError(f"n_threads must be at least 1, got {n_threads}")
     if rule not in ("1se", "min"):
-        raise UsageError(f"rule must be '1se' or 'min', not {rule!r}")
+        raise UsageError(f"rule must be '1se' or 'min', got {rule!r}")
     usable = np.flatnonzero(~constant_columns(units))
     _check_memory(usable.size, np.unique(labels).size, n_threads)
-    of_usable = np.full(n_units + 1, -1, dtype=np.int64)
-    of_usable[usable] = np.arange(usable.size)
+    usable_index = np.full(n_units + 1, -1, dtype=np.int64)
+    usable_index[usable] = np.arange(usable.size)
     return Problem(
         neurons,
-        matrix,
         unit_sums(units[:, usable], np.unique(labels, return_inverse=True)[1]),
         usable,
         n_units,
-        of_usable[excluded],
+        usable_index[excluded],
         labels,
         n_lambdas,
         lambda_min_ratio,
@@ -145,15 +136,15 @@ def strongest(covariance: NDArray[np.float64], excluded: NDArray[np.int64]) -> N
 def held_out_errors(weights: NDArray[np.float64], sums: HeldOut) -> NDArray[np.float64]:
     """Return Σ(y − Zw)² over a held-out fold for the weights (J, L, D) of each neuron and λ, (J, L)."""
     # yᵀy − 2hᵀw + wᵀHw.
-    if weights.shape[2] <= _DENSE:
+    if weights.shape[2] <= DENSE_UNITS:
         # One product of matrices for all neurons and λ.
         along = weights @ sums.units
         along -= 2.0 * sums.products[:, None]
         return np.maximum(sums.squares[:, None] + np.einsum("jld,jld->jl", along, weights), 0.0)
     errors = np.empty(weights.shape[:2])
-    for of_neuron, products, squares, error in zip(weights, sums.products, sums.squares, errors, strict=True):
-        used = np.flatnonzero(of_neuron.any(axis=0))
-        some = of_neuron[:, used]
+    for path, products, squares, error in zip(weights, sums.products, sums.squares, errors, strict=True):
+        used = np.flatnonzero(path.any(axis=0))
+        some = path[:, used]
         along = some @ sums.units[np.ix_(used, used)] - 2.0 * products[used]
         error[:] = np.maximum(squares + np.einsum("ld,ld->l", along, some), 0.0)
     return errors
@@ -177,7 +168,7 @@ def choose_lambda(
     chosen : array of int64, shape (J,)
         Index of the λ.
     mean, standard_error : arrays of float64, shape (J, L)
-        Of the squared error, folds weighted by their size.
+        Mean of the squared error over folds weighted by their size, and its standard error.
     """
     mean = errors.sum(axis=0) / sizes.sum()
     by_fold = errors / sizes[:, None, None]
@@ -192,8 +183,8 @@ def choose_lambda(
 
 
 def _check_memory(n_units: int, n_folds: int, n_threads: int | None) -> None:
-    """Refuse what would end in the system's killing the process, or in a day of swapping."""
-    # Products of units in each fold, and in each thread a training set's with what it is put together from.
+    """Raise an error if the fit needs more memory than the machine has free."""
+    # Each fold has a matrix of units × units, and each thread three: the matrix of a training set and two summands.
     needed = 8 * n_units**2 * (n_folds + 3 * (n_threads or available_threads()))
     if needed > _SMALL and needed > (available := psutil.virtual_memory().available):
         raise UsageError(
@@ -207,7 +198,7 @@ def _check_folds(folds: ArrayLike | None, n_stimuli: int, n_folds: int, seed: in
         return fold_labels(n_stimuli, n_folds, seed=seed)
     labels = as_labels(folds, "folds")
     if labels.shape != (n_stimuli,) or labels.dtype.kind not in "iu":
-        raise ArrayError(f"folds must be integers of shape ({n_stimuli},), not {labels.dtype} {labels.shape}")
+        raise ArrayError(f"folds must be integers of shape ({n_stimuli},), got {labels.dtype} {labels.shape}")
     sizes = np.unique(labels, return_counts=True)[1]
     if sizes.size < 2 or n_stimuli - sizes.max() < 2:
         raise UsageError("folds must have two labels at least, and leave two stimuli to fit on")

@@ -1,8 +1,8 @@
-"""The homotopy of the Lasso with many units: a tableau of those alone that may be active by the next λ.
+"""The homotopy of the Lasso with many units, on a tableau of the units that may be active by the next λ.
 
 Once the path has reached λ, a unit is left out until λ' if its correlation with the residual is less than 2λ' − λ (the
-sequential strong rule). That rule can err, so at each λ' the optimality conditions of the units that were left out are
-checked, and where one should have entered the path goes back to λ and on with it.
+sequential strong rule). That rule can err, so at each λ' the optimality conditions of the units outside the tableau are
+checked. Where such a unit should have entered, the path returns to λ and continues with it.
 
 References
 ----------
@@ -13,25 +13,22 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neuroalign.metrics.lasso.compiling import Floats, Ints, Mask, compiled
 from neuroalign.metrics.lasso.homotopy import (
     NOWHERE,
     TOLERANCE,
-    Floats,
-    Ints,
-    Mask,
-    compiled,
     is_optimal,
     next_event,
     step,
     write_residual,
 )
 
-# Rows of a tableau to begin with; it doubles as it fills.
+# Rows of a new tableau; their number doubles when it is full.
 _ROWS = 256
 
 
 class _Tableau(NamedTuple):
-    """As in :mod:`.homotopy`, with room for rows to come; and which unit each row is."""
+    """Tableau of :mod:`.homotopy` with the unit of each row, and room for more rows."""
 
     M: Floats
     P: Floats
@@ -50,21 +47,20 @@ def _empty(n: int) -> _Tableau:
 def _copy(source: _Tableau, n: int, target: _Tableau) -> None:
     """Copy n rows."""
     for i in range(n):
-        target.M[i, : i + 1] = source.M[i, : i + 1]
-    target.P[:n] = source.P[:n]
-    target.Q[:n] = source.Q[:n]
-    target.sign[:n] = source.sign[:n]
-    target.unit[:n] = source.unit[:n]
+        for k in range(i + 1):
+            target.M[i, k] = source.M[i, k]
+        target.P[i], target.Q[i] = source.P[i], source.Q[i]
+        target.sign[i], target.unit[i] = source.sign[i], source.unit[i]
 
 
 @compiled
 def _admit(G: Floats, c: Floats, unit: int, tableau: _Tableau, n: int) -> None:
     """Add a unit, inactive, to a tableau of n rows."""
     M, P, Q, sign, units = tableau
-    of_unit, new, active = G[unit], M[n], np.zeros(n)
+    of_unit, new, active = G[unit], M[n], np.empty(n)
     any_active = False
     for k in range(n):
-        new[k] = 0.0
+        new[k], active[k] = 0.0, 0.0
         if sign[k] != 0.0:
             active[k] = of_unit[units[k]]
             any_active = True
@@ -91,9 +87,11 @@ def _admit(G: Floats, c: Floats, unit: int, tableau: _Tableau, n: int) -> None:
 
 @compiled
 def _walk(tableau: _Tableau, n: int, current: float, target: float, most: int) -> int:
-    """Go down the path of n units from one λ to another; return how many knots were met, or NOWHERE."""
+    """Follow the path of n units from one λ down to another; return the number of knots, or NOWHERE."""
     M, P, Q, sign, _ = tableau
-    every, row = np.ones(n, dtype=np.bool_), np.empty(n)
+    every, row = np.empty(n, dtype=np.bool_), np.empty(n)
+    for k in range(n):
+        every[k] = True
     for n_knots in range(most):
         event, following = next_event(M, P, Q, sign, every, n, current)
         if event == NOWHERE:
@@ -108,7 +106,7 @@ def _walk(tableau: _Tableau, n: int, current: float, target: float, most: int) -
 
 @compiled
 def _next_lambda(lambdas: Floats, position: Ints) -> float:
-    """Return the largest λ at which weights are still to be filled in; -1 if there is none."""
+    """Return the largest λ at which weights are still missing; -1 where all weights are filled in."""
     largest = -1.0
     for grid in range(lambdas.shape[0]):
         if position[grid] < lambdas.shape[1]:
@@ -120,16 +118,20 @@ def _next_lambda(lambdas: Floats, position: Ints) -> float:
 def follow_screened(G: Floats, c: Floats, allowed: Mask, lambdas: Floats, weights: Floats) -> bool:
     """Follow the path as :func:`.homotopy.follow` does."""
     n_units, (n_grids, n_lambdas) = G.shape[0], lambdas.shape
-    outside, residual = allowed.copy(), c.copy()
-    position = np.zeros(n_grids, dtype=np.int64)
+    outside, residual = np.empty(n_units, dtype=np.bool_), np.empty(n_units)
+    position = np.empty(n_grids, dtype=np.int64)
+    for grid in range(n_grids):
+        position[grid] = 0
     strongest = 0.0
     for d in range(n_units):
+        outside[d], residual[d] = allowed[d], c[d]
         if allowed[d]:
             strongest = max(strongest, abs(c[d]))
-    tableau, saved = _empty(_ROWS), _empty(_ROWS)
-    n, n_knots = 0, 0
+    # Not literals: numba compiles a function again for each literal that it is called with.
+    room, n, n_knots = np.int64(_ROWS), np.int64(0), 0
+    tableau, saved = _empty(room), _empty(room)
     current, target, at = np.inf, _next_lambda(lambdas, position), weights[0, 0]
-    # Units whose correlation with the residual is no less than this are let in.
+    # Units with at least this correlation with the residual enter the tableau.
     limit = 2.0 * target - strongest
     while True:
         for d in range(n_units):
@@ -149,7 +151,8 @@ def follow_screened(G: Floats, c: Floats, allowed: Mask, lambdas: Floats, weight
         for grid in range(n_grids):
             if position[grid] < n_lambdas and lambdas[grid, position[grid]] == target:
                 at = weights[grid, position[grid]]
-                at[:] = 0.0
+                for d in range(n_units):
+                    at[d] = 0.0
                 for i in range(n):
                     if tableau.sign[i] != 0.0:
                         at[tableau.unit[i]] = tableau.P[i] - target * tableau.Q[i]
@@ -159,7 +162,7 @@ def follow_screened(G: Floats, c: Floats, allowed: Mask, lambdas: Floats, weight
             if outside[d]:
                 missed = max(missed, abs(residual[d]))
         if missed > target + TOLERANCE:
-            # What was left out had to enter: back to where the units are as they were, and on with it.
+            # A unit outside should have entered: return to the saved tableau and continue with that unit.
             _copy(saved, n, tableau)
             limit = target
             continue

@@ -1,4 +1,4 @@
-"""Blocks of neurons in threads of our own."""
+"""Threads over blocks of neurons, and the number of threads."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ Block = TypeVar("Block")
 
 
 def in_threads(function: Callable[[Block], int], blocks: list[Block], n_threads: int | None) -> Iterator[int]:
-    """Yield `function` of each block in order; an interruption cancels those that have not begun."""
+    """Yield the results of `function` for the blocks in order; an interruption cancels blocks that have not begun."""
     n_threads = n_threads or available_threads()
     if n_threads == 1 or len(blocks) == 1:
         yield from map(function, blocks)
@@ -26,17 +26,17 @@ def in_threads(function: Callable[[Block], int], blocks: list[Block], n_threads:
 
 
 def available_threads() -> int:
-    """Return how many threads to use: the processors of this process, fewer inside a worker of joblib's."""
+    """Return the number of threads to use: the processors of this process, or the share of a joblib worker."""
     import joblib
 
-    # joblib tells its workers with these variables how many of the processors are theirs.
+    # joblib sets these variables in its workers to their share of the processors.
     limits = [os.environ.get(name, "") for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")]
-    return min([joblib.cpu_count(), *[int(each) for each in limits if each.isdigit() and int(each) > 0]])
+    return min([joblib.cpu_count(), *[int(limit) for limit in limits if limit.isdigit() and int(limit) > 0]])
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Keep matrix products in one thread each: the threads are ours, and no bit may depend on their number."""
+    """Compute each product of matrices in one thread, so that results do not depend on the number of threads."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, user_api="blas"):

@@ -1,4 +1,4 @@
-"""NetCDF files that are not trusted: what must hold of one before its arrays are read."""
+"""Checks of netCDF files from untrusted sources, before their arrays are read."""
 
 from pathlib import Path
 
@@ -8,17 +8,17 @@ import xarray as xr
 
 from neuroalign.files.netcdf import read_netcdf
 
-#: A file with more bytes than this, or whose arrays take more in memory, is refused.
+#: Largest number of bytes of a file, and of its arrays in memory.
 MAX_BYTES = 1 << 30
 MAX_VARIABLES = 200
 MAX_LABEL_LENGTH = 400
 
-# Of HDF5's filters those that are part of it; others are loaded from libraries on the reader's disk.
+# Filters that are a part of HDF5; other filters are loaded from libraries on the reader's disk.
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 
 
 def read_arrays(path: Path) -> xr.Dataset:
-    """Read the arrays of a score from a file that anybody may have written.
+    """Read the arrays of a score from an untrusted file.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def read_arrays(path: Path) -> xr.Dataset:
     Raises
     ------
     ValueError
-        Saying in one line what is wrong.
+        If the file is too large or holds anything else; the reason fits in one line.
     """
     try:
         with h5py.File(path, "r") as file:
@@ -44,12 +44,12 @@ def read_arrays(path: Path) -> xr.Dataset:
 
 
 def _judge(file: h5py.File) -> None:
-    """Refuse what is more than arrays of numbers and labels that fit into memory, before any is read."""
+    """Refuse a file with other content than arrays of numbers and labels that fit into memory; read no array."""
     if len(file) > MAX_VARIABLES:
         raise ValueError(f"it has {len(file):,} variables; at most {MAX_VARIABLES} are accepted")
     total = 0
     for name in file:
-        # A link can lead to any file of the reader's, and so can external storage and virtual datasets.
+        # Links, external storage and virtual datasets can lead to any file on the reader's disk.
         if not isinstance(file.get(name, getlink=True), h5py.HardLink):
             raise ValueError(f"{name!r} is a link")
         variable = file[name]
@@ -73,14 +73,14 @@ def _clean(name: str, variable: xr.Variable) -> xr.Variable:
     values = variable.values
     if values.dtype.kind not in "iufb":
         labels = values.ravel().tolist()
-        if not all(isinstance(each, str) for each in labels):
+        if not all(isinstance(label, str) for label in labels):
             raise ValueError(f"{name!r} is neither numbers nor text")
         longest = max(map(len, labels), default=0)
         if longest > MAX_LABEL_LENGTH:
             raise ValueError(
                 f"{name!r} has a label of {longest:,} characters; at most {MAX_LABEL_LENGTH} are accepted"
             )
-        if not all(each.isprintable() for each in labels):
+        if not all(label.isprintable() for label in labels):
             raise ValueError(f"{name!r} has a label with a character that cannot be printed")
         values = values.astype(str)
     if values.dtype.kind == "f" and np.isinf(values).any():

@@ -1,4 +1,4 @@
-"""Write stored scores for others: a folder that can be imported, or one table."""
+"""Export of stored scores: a folder that others can import, or one table."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from neuroalign.results.exchange.importing import SUMS
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 
-#: Endings of a single table; any other name is that of a folder.
+#: Endings of the names of tables; any other name stands for a folder.
 TABLES = (".csv", ".parquet")
 
 
@@ -28,11 +28,13 @@ def export_results(
     Parameters
     ----------
     target : path
-        Ending in ``.csv`` or ``.parquet``: one table, a row for each score, without arrays. Else a new
-        folder with records, arrays and ``SHA256SUMS``, which :func:`import_results` takes.
+        A name that ends in ``.csv`` or ``.parquet`` stands for one table, with a row for each score and without
+        arrays. Any other name stands for a new folder with records, arrays and ``SHA256SUMS``, which
+        :func:`import_results` reads.
     dataset : str, optional
-        Identifier of the dataset whose scores are wanted; by default all.
+        Identifier of a dataset: only its scores are exported. By default all scores.
     store : ResultsStore, optional
+        Store of the scores; by default the store in the neuroalign folder.
 
     Returns
     -------
@@ -44,16 +46,16 @@ def export_results(
     UsageError
         If the target exists.
     NeuroalignError
-        If there is no such score, or a library for Parquet is missing.
+        If the store has no such score, or a library for Parquet is missing.
     """
     path = Path(target)
     store = store or ResultsStore()
     if path.exists():
         raise UsageError(f"{path} exists already; choose another name")
-    items = [(key, each) for key, each in store.items() if dataset is None or each.dataset == dataset]
+    items = list(store.items() if dataset is None else store.items(dataset=dataset))
     if not items:
-        of = f" of {dataset}" if dataset else ""
-        raise NeuroalignError(f"there is no score{of} in {store.folder}")
+        selection = f" of {dataset}" if dataset else ""
+        raise NeuroalignError(f"{store.folder} has no scores{selection}; compute some with neuroalign score")
     if path.suffix.lower() in TABLES:
         _write_table(path, results_table(items))
         return len(items)
@@ -66,7 +68,7 @@ def results_table(items: list[tuple[str, Score]]) -> pd.DataFrame:
     Parameters
     ----------
     items : list of (str, Score)
-        With their keys.
+        Scores with their keys.
 
     Returns
     -------

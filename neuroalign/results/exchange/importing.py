@@ -1,4 +1,4 @@
-"""Merge the results of others into the store, each record whole or not at all."""
+"""Import of records and arrays of others into the store, each record whole or not at all."""
 
 import hashlib
 import os
@@ -23,8 +23,8 @@ _MAX_SUMS_BYTES = 1 << 28
 _KEY = re.compile(r"[0-9a-f]{64}")
 _SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
-# What differs when one score is computed twice.
-_OF_THE_RUN = {
+# Entries of the provenance that differ between two computations of one score.
+_RUN_ENTRIES = {
     "created",
     "imported",
     "seconds",
@@ -39,18 +39,21 @@ _OF_THE_RUN = {
 
 @dataclass
 class ImportReport:
-    """What became of each record, by its name in what was imported.
+    """Outcome of an import, by the names of the imported files.
 
     Parameters
     ----------
-    imported, duplicates : list of str
-        New here; here already, with the same content.
+    imported : list of str
+        Records that are new in the store.
+    duplicates : list of str
+        Records that the store had with the same content.
     conflicts : mapping of str to str
-        Here already with other content, and how they differ; ours were kept, or replaced if asked for.
+        Records that the store had with other content, each with the difference. The store keeps its own record,
+        unless the call asked for the other one.
     refused : mapping of str to str
-        What is wrong with each.
+        Records that failed a check, each with the reason.
     checked_sums : bool
-        Whether the files came with their SHA-256.
+        Whether the files came with their SHA-256 sums.
     """
 
     imported: list[str] = field(default_factory=list)
@@ -68,11 +71,12 @@ def import_results(
     Parameters
     ----------
     path : path
-        A folder that was exported or copied from another store, a ZIP archive of one, or one record
-        (``.json``, with its ``.nc`` beside it). It is not trusted.
+        Untrusted source: a folder that was exported or copied from another store, a ZIP archive of such a folder, or
+        one record (``.json``, with its ``.nc`` beside it).
     store : ResultsStore, optional
+        Store that receives the records; by default the store in the neuroalign folder.
     replace_ours : bool
-        Whether the other record wins where one of ours has the same key and other content.
+        Whether an imported record replaces a record of the store with the same key and other content.
 
     Returns
     -------
@@ -81,16 +85,16 @@ def import_results(
     Raises
     ------
     UsageError
-        If `path` is nothing of the kind.
+        If `path` is missing or of another kind.
     ArchiveError
         If an archive could do harm when unpacked.
 
     Notes
     -----
     A record is refused if it does not fit the schema, a number is not finite, its key is not the digest of
-    what determines the score, a file is not the one that ``SHA256SUMS`` (if there is one) lists, or its
-    arrays are anything but numbers and labels. What is taken in is written anew, so nothing else that
-    a file may hold comes along.
+    everything that determines the score, a file differs from its sum in ``SHA256SUMS`` (if there is one), or its
+    arrays hold anything but numbers and labels. Imported scores are written again, so nothing else that a file may
+    hold comes along.
     """
     source_path = Path(path)
     store = store or ResultsStore()
@@ -103,15 +107,15 @@ def import_results(
             report.refused[SUMS] = str(error)
             return report
         report.checked_sums = sums is not None
-        of_import = {"from": source_path.name, "at": now()}
-        wanted = [each for each in names if each.endswith(".json") and not is_hidden(PurePosixPath(each))]
+        origin = {"from": source_path.name, "at": now()}
+        wanted = [name for name in names if name.endswith(".json") and not is_hidden(PurePosixPath(name))]
         for name in progress(wanted, description=f"importing {source_path.name}", unit="record"):
             try:
                 key, score = _read(source, name, sums)
             except ValueError as error:
                 report.refused[name] = str(error)
                 continue
-            score = replace(score, provenance={**score.provenance, "imported": of_import})
+            score = replace(score, provenance={**score.provenance, "imported": origin})
             ours = store.load(key)
             if ours is None:
                 report.imported.append(name)
@@ -126,9 +130,9 @@ def import_results(
 
 
 def _read_sums(source: Source, names: list[str]) -> Mapping[str, str] | None:
-    """Return the SHA-256 of each file by its name; None where there are none."""
+    """Return the SHA-256 of each file by its name; None without a file of sums."""
     sums: dict[str, str] = {}
-    files = [PurePosixPath(each) for each in names if PurePosixPath(each).name == SUMS]
+    files = [PurePosixPath(name) for name in names if PurePosixPath(name).name == SUMS]
     for file in files:
         for line in source.read(str(file), _MAX_SUMS_BYTES).decode("utf-8", "replace").splitlines():
             match = _SUM.fullmatch(line)
@@ -139,7 +143,7 @@ def _read_sums(source: Source, names: list[str]) -> Mapping[str, str] | None:
 
 
 def _read(source: Source, name: str, sums: Mapping[str, str] | None) -> tuple[str, Score]:
-    """Read one record with its arrays; nothing of either is trusted."""
+    """Read one record with its arrays from an untrusted source."""
     path = PurePosixPath(name)
     if not _KEY.fullmatch(path.stem):
         raise ValueError("its name is not the key of a score (64 hexadecimal digits)")
@@ -166,11 +170,11 @@ def _check_sum(name: str, content: bytes, sums: Mapping[str, str] | None) -> Non
     if name not in sums:
         raise ValueError(f"it is not listed in {SUMS}")
     if hashlib.sha256(content).hexdigest() != sums[name]:
-        raise ValueError(f"it has another SHA-256 than {SUMS} says: it was changed or damaged on the way")
+        raise ValueError(f"its SHA-256 must be the one in {SUMS}: the file was changed or damaged on the way")
 
 
 def _difference(ours: Score, theirs: Score) -> str:
-    """Say in words how two scores of one key differ; empty if they do not."""
+    """Describe in words how two scores of one key differ; empty if they are equal."""
     first, second = _content(ours), _content(theirs)
     if first["value"] != second["value"]:
         return f"ours is {ours.value:.6g}, theirs {theirs.value:.6g}"
@@ -182,5 +186,5 @@ def _difference(ours: Score, theirs: Score) -> str:
 
 def _content(score: Score) -> dict[str, Any]:
     record = score.to_record()
-    provenance = {name: each for name, each in record["provenance"].items() if name not in _OF_THE_RUN}
+    provenance = {name: value for name, value in record["provenance"].items() if name not in _RUN_ENTRIES}
     return {**record, "provenance": provenance}

@@ -1,15 +1,14 @@
-"""Records that are not trusted: what must hold of one before it is a score."""
+"""Checks of records from untrusted sources, before they become scores."""
 
 import json
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from importlib import resources
 from typing import Any
 
+from neuroalign.results.record import check_record
 from neuroalign.results.score import Score
 from neuroalign.results.store import SCHEMA, score_key
 
-#: A record with more bytes than this, or nested deeper, is refused.
+#: Largest number of bytes of a record, and of levels of nesting.
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 12
 
@@ -18,7 +17,7 @@ _AHEAD = timedelta(days=1)
 
 
 def parse_record(content: bytes) -> tuple[str, Score]:
-    """Read a record that anybody may have written.
+    """Read a record from an untrusted source.
 
     Parameters
     ----------
@@ -34,12 +33,10 @@ def parse_record(content: bytes) -> tuple[str, Score]:
     Raises
     ------
     ValueError
-        Saying in one line what is wrong: it is no JSON, does not fit ``record.schema.json``, holds a number
-        that is not finite or a character that cannot be printed, lies in the future, or its key is not the
-        digest of what determines the score.
+        With the reason in one line: the content is not JSON, does not fit
+        :class:`~neuroalign.results.record.Record`, holds a number that is not finite or a character that cannot be
+        printed, lies in the future, or its key is not the digest of everything that determines the score.
     """
-    from jsonschema.exceptions import best_match
-
     if len(content) > MAX_BYTES:
         raise ValueError(f"it has {len(content):,} bytes; at most {MAX_BYTES:,} are accepted")
     try:
@@ -50,15 +47,13 @@ def parse_record(content: bytes) -> tuple[str, Score]:
     except UnicodeDecodeError as error:
         raise ValueError("it is not UTF-8") from error
     except json.JSONDecodeError as error:
-        raise ValueError(f"it is no JSON: {error}") from error
+        raise ValueError(f"it is not JSON: {error}") from error
     if isinstance(record, dict) and record.get("schema") != SCHEMA:
         raise ValueError(
             f"it is of schema {_short(record.get('schema'))}; this version reads schema {SCHEMA}"
         )
     _check_texts(record, 0)
-    misfit = best_match(_validator().iter_errors(record))
-    if misfit is not None:
-        raise ValueError(f"{misfit.json_path.removeprefix('$.')}: {_short(misfit.message)}")
+    check_record(record)
     _check_created(record["provenance"].get("created"))
     score = Score.from_record(record)
     if record["key"] not in _possible_keys(score):
@@ -66,20 +61,8 @@ def parse_record(content: bytes) -> tuple[str, Score]:
     return record["key"], score
 
 
-@cache
-def _validator() -> Any:
-    from jsonschema import Draft202012Validator
-
-    schema = (
-        resources.files("neuroalign.results.exchange")
-        .joinpath("record.schema.json")
-        .read_text(encoding="utf-8")
-    )
-    return Draft202012Validator(json.loads(schema))
-
-
 def _possible_keys(score: Score) -> list[str]:
-    """Return the keys that the score may have: the decoder counts for some benchmarks only."""
+    """Return the keys that the score may have: some benchmarks use the decoder, others do not."""
     provenance = score.provenance
     return [
         score_key(
@@ -117,18 +100,18 @@ def _integer(text: str) -> int:
 
 
 def _check_texts(value: Any, depth: int) -> None:
-    """Refuse what a terminal or a page could take for commands."""
+    """Refuse characters that a terminal or a page could read as commands."""
     if depth > MAX_DEPTH:
         raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, str) and not value.isprintable():
         raise ValueError(f"it holds a character that cannot be printed, in {_short(ascii(value))}")
     if isinstance(value, dict):
-        for name, each in value.items():
+        for name, item in value.items():
             _check_texts(name, depth)
-            _check_texts(each, depth + 1)
+            _check_texts(item, depth + 1)
     elif isinstance(value, list):
-        for each in value:
-            _check_texts(each, depth + 1)
+        for item in value:
+            _check_texts(item, depth + 1)
 
 
 def _check_created(created: str | None) -> None:
@@ -139,10 +122,10 @@ def _check_created(created: str | None) -> None:
         ahead = time - datetime.now(UTC)
     except (ValueError, TypeError, OverflowError):
         raise ValueError(
-            f"provenance.created: {_short(created)} is no ISO 8601 time with its time zone"
+            f"created of provenance must be an ISO 8601 time with its time zone, got {_short(created)}"
         ) from None
     if ahead > _AHEAD:
-        raise ValueError(f"provenance.created: {created} lies in the future")
+        raise ValueError(f"created of provenance must not lie in the future, got {created}")
 
 
 def _short(value: Any) -> str:

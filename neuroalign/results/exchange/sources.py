@@ -1,4 +1,4 @@
-"""Where results come from: a folder, one record or a ZIP archive, none of them trusted."""
+"""Untrusted sources of results: a folder, one record or a ZIP archive."""
 
 import os
 import stat
@@ -13,7 +13,7 @@ from neuroalign.files.archives import open_archive, read_member
 
 
 class Source(Protocol):
-    """Files by their names, which are compared and reported, never used as paths of ours."""
+    """Files by their names, which are compared and reported, and never used as paths of this machine."""
 
     def names(self) -> list[str]:
         """Return the names of all files, sorted, with ``/`` between folders."""
@@ -25,7 +25,7 @@ class Source(Protocol):
         Raises
         ------
         ValueError
-            If it is no plain file, cannot be read, or has more bytes.
+            If it is not a plain file, cannot be read, or has more bytes.
         """
         ...
 
@@ -37,21 +37,21 @@ def open_source(path: Path) -> Iterator[Source]:
     Raises
     ------
     UsageError
-        If there is no such file, or it is of another kind.
+        If the file is missing or of another kind.
     ArchiveError
         If the archive could do harm; nothing is imported then.
     """
     if path.is_dir():
         yield _Folder(path)
     elif not path.exists():
-        raise UsageError(f"there is no file or folder {path}")
+        raise UsageError(f"cannot find the file or folder {path}")
     elif path.suffix == ".json" and path.is_file():
         yield _Record(path.parent, path.name)
     elif path.is_file() and zipfile.is_zipfile(path):
         with open_archive(path) as archive:
             yield _Archive(archive)
     else:
-        raise UsageError(f"{path} is neither a folder, a record (.json) nor a ZIP archive")
+        raise UsageError(f"{path} must be a folder, a record (.json) or a ZIP archive")
 
 
 class _Folder:
@@ -59,13 +59,13 @@ class _Folder:
         self._folder = folder
 
     def names(self) -> list[str]:
-        found = []
+        paths = []
         for folder, subfolders, names in os.walk(self._folder):
             # Links to folders are not followed, only named.
-            links = [each for each in subfolders if Path(folder, each).is_symlink()]
+            links = [subfolder for subfolder in subfolders if Path(folder, subfolder).is_symlink()]
             for name in [*names, *links]:
-                found.append(Path(folder, name).relative_to(self._folder).as_posix())
-        return sorted(found)
+                paths.append(Path(folder, name).relative_to(self._folder).as_posix())
+        return sorted(paths)
 
     def read(self, name: str, max_bytes: int) -> bytes:
         try:
@@ -82,7 +82,7 @@ class _Folder:
         with open(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise ValueError("is no plain file")
+                raise ValueError("is not a plain file")
             if status.st_size > max_bytes:
                 raise ValueError(f"has {status.st_size:,} bytes; at most {max_bytes:,} are accepted")
             return file.read(max_bytes)
@@ -101,7 +101,7 @@ class _Record(_Folder):
 class _Archive:
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
-        self._members = {each.filename: each for each in archive.infolist() if not each.is_dir()}
+        self._members = {member.filename: member for member in archive.infolist() if not member.is_dir()}
 
     def names(self) -> list[str]:
         return sorted(self._members)

@@ -67,7 +67,7 @@ def test_nothing_is_overwritten_or_written_by_halves(ours, tmp_path, monkeypatch
     next(ours.folder.glob("*/*.nc")).unlink()
     with pytest.raises(FileNotFoundError):
         export_results(tmp_path / "new")
-    assert [each.name for each in tmp_path.iterdir()] == ["out"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_without_pyarrow_the_error_says_what_to_do(ours, tmp_path, monkeypatch):
@@ -83,4 +83,4 @@ def test_commands(ours, tmp_path, capsys):
     assert run(["results", "import", str(tmp_path / "out")]) == 0
     assert capsys.readouterr().out == "0 imported, 4 here already, 0 in conflict, 0 refused\n"
     assert run(["results", "export", str(tmp_path / "no.csv"), "--dataset", "nothing"]) == 1
-    assert "there is no score of nothing" in capsys.readouterr().err
+    assert " has no scores of nothing; compute some" in capsys.readouterr().err

@@ -83,5 +83,5 @@ def theirs(tmp_path):
 
 @pytest.fixture
 def record(theirs, save):
-    """The path of one good record of theirs."""
+    """Return the path of one good record in their store."""
     return save(theirs, make_score())

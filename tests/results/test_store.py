@@ -1,3 +1,5 @@
+"""Tests of scores and of their store."""
+
 import json
 import os
 import signal
@@ -38,7 +40,33 @@ def test_round_trip():
     xr.testing.assert_identical(loaded.data, score.data)
 
 
-def test_arrays_alone_are_those_of_the_score():
+def test_names_beside_a_score_of_earlier_versions_become_identifiers():
+    record = make_score(beside={"D": 10}).to_record()
+    record["beside"] = {
+        "D": 10.0,
+        "effective units": 1.5,
+        "neurons without weight": None,
+        "median noise-corrected r²": 0.25,
+        "mean_of_draws": 0.5,
+    }
+    beside = Score.from_record(record).beside
+    assert list(beside) == [
+        "D",
+        "effective_units",
+        "neurons_without_weight",
+        "median_noise_corrected_r2",
+        "mean_of_draws",
+    ]
+    assert np.isnan(beside.pop("neurons_without_weight"))
+    assert beside == {
+        "D": 10.0,
+        "effective_units": 1.5,
+        "median_noise_corrected_r2": 0.25,
+        "mean_of_draws": 0.5,
+    }
+
+
+def test_arrays_read_alone_equal_the_arrays_of_the_score():
     store = ResultsStore()
     data = xr.Dataset(
         {
@@ -150,23 +178,23 @@ def test_many_unreadable_records_are_one_warning():
     assert str(caught[0].message).startswith(f"ignored 19 unreadable records in {store.folder}, the first ")
 
 
-def test_the_newest_is_first_whatever_the_files_say():
+def test_the_newest_score_is_first_and_times_of_files_do_not_matter():
     store = ResultsStore()
     times = ["2026-03-01T10:00:00+00:00", "2026-03-01T11:30:00+02:00", "2026-03-02T00:00:00+00:00"]
     for index, created in enumerate(times):
         store.save(f"ab0{index}", make_score(float(index), provenance={"created": created}))
         os.utime(store.folder / "ab" / f"ab0{index}.json", (index, index))
-    assert [each.value for each in store.scores()] == [2.0, 0.0, 1.0]
+    assert [score.value for score in store.scores()] == [2.0, 0.0, 1.0]
 
 
 @pytest.mark.parametrize("created", [None, "yesterday", 5, "9999-99-99"])
-def test_without_a_time_that_of_the_file_counts(created):
+def test_without_a_time_the_time_of_the_file_counts(created):
     store = ResultsStore()
     for index in range(3):
         provenance = {} if created is None else {"created": created}
         store.save(f"ab0{index}", make_score(float(index), provenance=provenance))
         os.utime(store.folder / "ab" / f"ab0{index}.json", (100 - index, 100 - index))
-    assert [each.value for each in store.scores()] == [0.0, 1.0, 2.0]
+    assert [score.value for score in store.scores()] == [0.0, 1.0, 2.0]
 
 
 def test_two_processes_lose_nothing(tmp_path):
@@ -175,15 +203,15 @@ def test_two_processes_lose_nothing(tmp_path):
         writer.communicate()
     assert [writer.returncode for writer in writers] == [0, 0]
     scores = list(ResultsStore(tmp_path).scores())
-    assert sorted(each.value for each in scores if each.model != "shared") == [
+    assert sorted(score.value for score in scores if score.model != "shared") == [
         float(index) for index in range(40)
     ]
-    assert sum(each.model == "shared" for each in scores) == 1
+    assert sum(score.model == "shared" for score in scores) == 1
     assert ResultsStore(tmp_path).load("ffff").data.sizes == {"neuroid": 2}
     assert not list(tmp_path.rglob(f"{TEMPORARY_PREFIX}*"))
 
 
-def test_killed_writer_leaves_nothing_that_is_read(tmp_path):
+def test_readers_ignore_the_file_of_a_killed_writer(tmp_path):
     store = ResultsStore(tmp_path)
     path = tmp_path / "ab" / "ab12.json"
     with start_process(WRITE_SLOWLY, path) as writer:
@@ -207,11 +235,11 @@ def test_failed_write_cleans_up(tmp_path):
 
     with pytest.raises(RuntimeError):
         fail_halfway()
-    assert [each.name for each in tmp_path.iterdir()] == ["kept.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
     assert path.read_text() == "old"
 
 
-def test_family_keeps_what_belongs_beside_its_score():
+def test_family_keeps_the_numbers_beside_its_score():
     provenance = {"simulated": True, "join": "exact", "latents_hash": "of one instance"}
     members = [
         make_score(0.5, beside={"D": 10}, provenance=provenance),

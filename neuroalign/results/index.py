@@ -1,0 +1,187 @@
+"""SQLite index of the records in a results folder, so that queries read matching records only.
+
+The JSON files stay the truth: every query compares their names, sizes and times with the index, reads the files that
+are new or changed again, and forgets the files that are gone. An index that is missing, damaged or of another version
+is built again. Where it cannot be written, an index in memory takes its place.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from neuroalign.files.home import TEMPORARY_PREFIX
+
+#: Name of the file beside the folders of records.
+INDEX = "index.sqlite3"
+
+#: Columns by which a query selects records.
+SELECTABLE = ("dataset", "benchmark", "model", "family")
+
+_VERSION = 1
+_CREATE = """
+CREATE TABLE records (
+    path TEXT PRIMARY KEY, size INTEGER, modified INTEGER, changed INTEGER, indexed INTEGER,
+    key TEXT, created REAL, dataset TEXT, benchmark TEXT, model TEXT, family TEXT, content BLOB
+)
+"""
+# Times of files are as coarse as two seconds on some disks: a file may change after it was read, and look the same.
+_COARSE_NS = 2_000_000_000
+_WAIT_S = 5.0
+
+State = tuple[int, int, int]
+Parsed = TypeVar("Parsed")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One record in the index.
+
+    Parameters
+    ----------
+    key : str
+        Key of the score: the name of its file.
+    created : float
+        Time of the computation in seconds since 1970.
+    dataset, benchmark, model, family : str
+        Names by which a query selects records.
+    content : bytes
+        JSON of the record.
+    """
+
+    key: str
+    created: float
+    dataset: str
+    benchmark: str
+    model: str
+    family: str
+    content: bytes
+
+
+def select(
+    folder: Path,
+    read: Callable[[str], Entry],
+    parse: Callable[[bytes], Parsed],
+    errors: tuple[type[Exception], ...],
+    equal: Mapping[str, str],
+) -> tuple[list[tuple[str, Parsed]], list[tuple[str, Exception]]]:
+    """Select records of a results folder, the newest first.
+
+    Parameters
+    ----------
+    folder : Path
+    read : callable
+        Reads the record at a path.
+    parse : callable
+        Parses the content of an entry that `read` returned.
+    errors : tuple of exception types
+        Exceptions by which `read` and `parse` say that a record cannot be read.
+    equal : mapping of str to str
+        Values that columns of :data:`SELECTABLE` must have.
+
+    Returns
+    -------
+    records : list of (str, object)
+        Key and parsed content of each selected record; of equally old records the smaller key comes first.
+    unreadable : list of (str, Exception)
+        Paths of the files that cannot be read, each with the reason.
+    """
+    states = dict(_scan(folder))
+    if not states:
+        return [], []
+    path = folder / INDEX
+
+    def run(target: str | Path) -> tuple[list[tuple[str, Parsed]], list[tuple[str, Exception]]]:
+        with closing(sqlite3.connect(target, timeout=_WAIT_S, isolation_level=None)) as connection:
+            unreadable = _update(connection, folder, states, read, errors)
+            return [(key, parse(content)) for key, content in _query(connection, equal)], unreadable
+
+    damage: tuple[type[Exception], ...] = (sqlite3.DatabaseError, *errors)
+    for _ in range(2):
+        try:
+            return run(path)
+        except sqlite3.OperationalError:
+            # The index is locked, or on a disk that cannot be written.
+            break
+        except damage:
+            with suppress(OSError):
+                path.unlink()
+    return run(":memory:")
+
+
+def _scan(folder: Path) -> Iterator[tuple[str, State]]:
+    """Yield the path of every record, relative to the folder, with the size and the times of its file."""
+    # Path.glob takes longer than to read the records.
+    with suppress(FileNotFoundError), os.scandir(folder) as subfolders:
+        for subfolder in subfolders:
+            if subfolder.is_dir():
+                yield from _scan_subfolder(subfolder)
+
+
+def _scan_subfolder(subfolder: "os.DirEntry[str]") -> Iterator[tuple[str, State]]:
+    # A folder or a file may be removed by another process at any time.
+    with suppress(FileNotFoundError), os.scandir(subfolder) as files:
+        for file in files:
+            if file.name.endswith(".json") and not file.name.startswith(TEMPORARY_PREFIX):
+                with suppress(FileNotFoundError):
+                    status = file.stat()
+                    state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+                    yield f"{subfolder.name}/{file.name}", state
+
+
+def _update(
+    connection: sqlite3.Connection,
+    folder: Path,
+    states: Mapping[str, State],
+    read: Callable[[str], Entry],
+    errors: tuple[type[Exception], ...],
+) -> list[tuple[str, Exception]]:
+    """Bring the index up to date, and return the files that cannot be read."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("DROP TABLE IF EXISTS records")
+        connection.execute(_CREATE)
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
+        connection.execute("COMMIT")
+    indexed = {
+        path: (state, when)
+        for path, *state, when in connection.execute(
+            "SELECT path, size, modified, changed, indexed FROM records"
+        )
+    }
+    gone = set(indexed) - set(states)
+    fresh, unreadable = [], []
+    for path, state in states.items():
+        old_state, when = indexed.get(path, ([], 0))
+        if old_state == list(state) and max(state[1:]) < when - _COARSE_NS:
+            continue
+        now = time.time_ns()
+        try:
+            entry = read(str(folder / path))
+        except errors as error:
+            if path in indexed:
+                gone.add(path)
+            if not isinstance(error, FileNotFoundError):
+                unreadable.append((str(folder / path), error))
+            continue
+        names = (entry.dataset, entry.benchmark, entry.model, entry.family)
+        fresh.append((path, *state, now, entry.key, entry.created, *names, entry.content))
+    if fresh or gone:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany("DELETE FROM records WHERE path = ?", [(path,) for path in gone])
+        marks = ", ".join("?" * 12)
+        connection.executemany(f"INSERT OR REPLACE INTO records VALUES ({marks})", fresh)
+        connection.execute("COMMIT")
+    return sorted(unreadable, key=lambda item: item[0])
+
+
+def _query(connection: sqlite3.Connection, equal: Mapping[str, str]) -> list[tuple[str, bytes]]:
+    conditions = " AND ".join(f"{column} = ?" for column in SELECTABLE if column in equal)
+    where = f" WHERE {conditions}" if conditions else ""
+    values = [equal[column] for column in SELECTABLE if column in equal]
+    order = " ORDER BY created DESC, key, path"
+    return connection.execute(f"SELECT key, content FROM records{where}{order}", values).fetchall()

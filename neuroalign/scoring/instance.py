@@ -1,0 +1,204 @@
+"""Scores of one instance by several benchmarks, from latents that are computed once."""
+
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import xarray as xr
+
+from neuroalign.arrays import Join
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.stimuli import StimulusSet
+from neuroalign.errors import NeuroalignError
+from neuroalign.models.latents_cache import compute_latents
+from neuroalign.models.model import Decodes, Model, fingerprint_of
+from neuroalign.results.score import Score
+from neuroalign.results.store import ResultsStore
+from neuroalign.scoring.benchmark import Benchmark
+from neuroalign.scoring.chance import notes_on_null, permutation_null, with_null
+from neuroalign.scoring.provenance import add_notes_of_model, hash_latents, key_of_score, library_versions
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Benchmark that could not score a model.
+
+    Parameters
+    ----------
+    model, benchmark : str
+        Identifiers of the model and of the benchmark.
+    reason : NeuroalignError
+        Reason of the failure.
+    """
+
+    model: str
+    benchmark: str
+    reason: NeuroalignError
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Settings that all instances of a batch share.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    benchmarks : sequence of Benchmark
+    family : str
+        Name of the family, or of the model.
+    is_sample : bool or None
+        Whether the family declares its instances as a random sample; None for a single model.
+    join : {"exact", "intersection"}
+        See :func:`neuroalign.score`.
+    use_cache : bool
+        Whether to read and write cached latents and scores.
+    store : ResultsStore
+        Store of the scores.
+    created : str
+        Time of the batch.
+    n_permutations, permutation_seed : int
+        Number and seed of the shuffles.
+    """
+
+    dataset: Dataset
+    benchmarks: Sequence[Benchmark]
+    family: str
+    is_sample: bool | None
+    join: Join
+    use_cache: bool
+    store: ResultsStore
+    created: str
+    n_permutations: int
+    permutation_seed: int
+
+
+class _Prepared:
+    """Model with its latents of one stimulus set."""
+
+    def __init__(self, model: Model, stimuli: StimulusSet, latents: xr.DataArray, use_cache: bool) -> None:
+        self.identifier = model.identifier
+        self._use_cache = use_cache
+        self._model, self._stimuli, self._latents = model, stimuli, latents
+        if isinstance(model, Decodes):
+            self.decode = model.decode
+
+    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        if stimuli is self._stimuli:
+            return self._latents
+        return compute_latents(self._model, stimuli, use_cache=self._use_cache)
+
+
+def score_instance(model: Model, batch: Batch) -> list[Score | Failure]:
+    """Score one instance by all benchmarks of a batch.
+
+    Parameters
+    ----------
+    model : Model
+    batch : Batch
+
+    Returns
+    -------
+    list of Score or Failure
+        One outcome for each benchmark, in order. A benchmark that fails does not stop the others.
+    """
+    started = time.monotonic()
+    try:
+        latents = compute_latents(model, batch.dataset.stimuli, use_cache=batch.use_cache)
+    except Exception as error:
+        reason = explain_error(error, f"the latents of {model.identifier} cannot be computed")
+        return [Failure(model.identifier, benchmark.identifier, reason) for benchmark in batch.benchmarks]
+    latents_seconds = time.monotonic() - started
+    prepared = _Prepared(model, batch.dataset.stimuli, latents, batch.use_cache)
+    latents_hash = hash_latents(latents)
+    return [
+        _score_by(benchmark, model, prepared, latents_hash, latents_seconds, batch)
+        for benchmark in batch.benchmarks
+    ]
+
+
+def _score_by(
+    benchmark: Benchmark,
+    model: Model,
+    prepared: _Prepared,
+    latents_hash: str,
+    latents_seconds: float,
+    batch: Batch,
+) -> Score | Failure:
+    """Read the score of one benchmark from the store, or compute it."""
+    key = key_of_score(model, latents_hash, batch.dataset, benchmark, batch.join, batch.family)
+    stored = batch.store.load(key) if batch.use_cache and key else None
+    if stored is not None and _has_null(stored, batch):
+        if batch.is_sample is not None and stored.provenance.get("is_sample") != batch.is_sample and key:
+            stored = replace(stored, provenance={**stored.provenance, "is_sample": batch.is_sample})
+            batch.store.save(key, stored)
+        return add_notes_of_model(stored, model, batch.dataset)
+    started = time.monotonic()
+    try:
+        score = stored or benchmark.score(prepared, batch.dataset, join=batch.join)
+        if batch.n_permutations:
+            score = _add_null(score, benchmark, prepared, batch)
+    except Exception as error:
+        reason = explain_error(error, f"{benchmark.identifier} fails on {model.identifier}")
+        return Failure(model.identifier, benchmark.identifier, reason)
+    provenance = {
+        "created": batch.created,
+        **library_versions(),
+        "dataset_hash": batch.dataset.content_hash,
+        "latents_hash": latents_hash,
+        "model_fingerprint": fingerprint_of(model),
+        "simulated": batch.dataset.simulated,
+        "join": batch.join,
+        **({} if batch.is_sample is None else {"is_sample": batch.is_sample}),
+        # Durations of later runs are estimated from these numbers.
+        "seconds": round(time.monotonic() - started, 3),
+        "latents_seconds": round(latents_seconds, 3),
+        **score.provenance,
+    }
+    score = replace(score, family=batch.family, provenance=provenance)
+    score = add_notes_of_model(score, model, batch.dataset)
+    if batch.use_cache and key:
+        batch.store.save(key, score)
+    return score
+
+
+def _has_null(score: Score, batch: Batch) -> bool:
+    """Return whether a stored score has the shuffles of the batch."""
+    return batch.n_permutations == 0 or (
+        score.provenance.get("n_permutations") == batch.n_permutations
+        and score.provenance.get("permutation_seed") == batch.permutation_seed
+    )
+
+
+def _add_null(score: Score, benchmark: Benchmark, prepared: _Prepared, batch: Batch) -> Score:
+    """Add the level of chance from shuffled stimuli."""
+    shuffled = permutation_null(
+        benchmark,
+        prepared,
+        batch.dataset,
+        n_permutations=batch.n_permutations,
+        seed=batch.permutation_seed,
+        join=batch.join,
+    )
+    notes = notes_on_null(prepared, batch.dataset)
+    return with_null(score, shuffled, seed=batch.permutation_seed, notes=notes)
+
+
+def explain_error(error: Exception, failure: str) -> NeuroalignError:
+    """Return the error of a model or benchmark as a reason, with the original error as its cause.
+
+    Parameters
+    ----------
+    error : Exception
+        Any error; an error of neuroalign is returned as it is.
+    failure : str
+        Beginning of the message, such as "alignment fails on pca".
+    """
+    if isinstance(error, NeuroalignError):
+        return error
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    reason = NeuroalignError(f"{failure}: {type(error).__name__}: {error} ({where})")
+    reason.__cause__ = error
+    return reason

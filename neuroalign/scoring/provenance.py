@@ -1,0 +1,94 @@
+"""Provenance of a score: versions, content hashes, and notes of the model."""
+
+import platform
+from dataclasses import replace
+from functools import lru_cache
+from importlib.metadata import version
+
+import numpy as np
+import xarray as xr
+
+from neuroalign.arrays import Join
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.stimuli import StimulusSet
+from neuroalign.files.digests import digest
+from neuroalign.models.model import Decodes, Model, Noted, Trained, TrainedOnHash, fingerprint_of
+from neuroalign.results.score import TRAINED_ON, Score, describe_trained_on
+from neuroalign.results.store import score_key
+from neuroalign.scoring.benchmark import Benchmark
+
+#: Libraries with versions in the provenance of a score.
+LIBRARIES = ("neuroalign", "numpy", "scipy", "xarray")
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that compute scores."""
+    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def hash_latents(latents: xr.DataArray) -> str:
+    """Return a digest of the values and labels of latents; it does not depend on the order of the stimuli."""
+    latents = latents.sortby("stimulus")
+    labels = [
+        latents[name].values
+        for name in ("stimulus", "unit", "informative", "neuroid")
+        if name in latents.coords
+    ]
+    neuroids_of = latents.attrs.get("neuroids_of")
+    return digest(np.asarray(latents.values, dtype=np.float64), *labels, neuroids_of)
+
+
+def key_of_score(
+    model: Model, latents_hash: str, dataset: Dataset, benchmark: Benchmark, join: Join, family: str
+) -> str | None:
+    """Return the key of a score in the results store.
+
+    Returns
+    -------
+    str or None
+        None for a score that depends on a decoder without a fingerprint, which cannot be stored.
+    """
+    decoder = None
+    if benchmark.uses_decoder and isinstance(model, Decodes):
+        decoder = fingerprint_of(model)
+        if decoder is None:
+            return None
+    return score_key(
+        model=model.identifier,
+        family=family,
+        latents_hash=latents_hash,
+        decoder=decoder,
+        dataset=dataset.identifier,
+        dataset_hash=dataset.content_hash,
+        benchmark=benchmark.identifier,
+        benchmark_version=benchmark.version,
+        options=benchmark.options(),
+        join=join,
+    )
+
+
+def add_notes_of_model(score: Score, model: Model, dataset: Dataset) -> Score:
+    """Add the notes of a model, and its training stimuli with a note if the dataset has other stimuli."""
+    notes = [note for note in (model.notes if isinstance(model, Noted) else ()) if note not in score.notes]
+    score = replace(score, notes=(*score.notes, *notes)) if notes else score
+    trained_on = model.trained_on if isinstance(model, Trained) else None
+    if trained_on is None:
+        return score
+    notes = [note for note in score.notes if not note.startswith(TRAINED_ON)]
+    if not _is_trained_on(model, trained_on, dataset):
+        notes.append(describe_trained_on(trained_on, dataset.identifier))
+    return replace(score, notes=tuple(notes), provenance={**score.provenance, "trained_on": trained_on})
+
+
+def _is_trained_on(model: Model, trained_on: str, dataset: Dataset) -> bool:
+    """Return whether the training stimuli of a model are the training stimuli of the dataset."""
+    expected = model.trained_on_hash if isinstance(model, TrainedOnHash) else None
+    if expected is None or not dataset.stimuli.has_images:
+        return trained_on in (dataset.identifier, dataset.stimuli.identifier)
+    return bool(expected == _training_hash(dataset.stimuli))
+
+
+@lru_cache(maxsize=4)
+def _training_hash(stimuli: StimulusSet) -> str:
+    # Cached, because the digest reads all images.
+    return stimuli.training().content_hash

@@ -1,0 +1,79 @@
+"""Training of the instances of a family in a study."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.errors import NeuroalignError, UsageError
+from neuroalign.models.loading import load_model
+from neuroalign.models.model import TrainableFamily
+from neuroalign.studies.study import Family
+
+
+def load_trainable(family: Family) -> TrainableFamily:
+    """Load a family that can be trained.
+
+    Raises
+    ------
+    UsageError
+        If the family cannot be trained.
+    """
+    loaded = load_model(family.model)
+    if not isinstance(loaded, TrainableFamily):
+        raise UsageError(
+            f"{family.name} must be a family with a training, got {family.model}; leave out train"
+        )
+    return loaded
+
+
+def train_family(
+    family: Family, grid: str, dataset: Dataset, *, n_jobs: int = 1, on_cluster: bool = False
+) -> list[dict[str, Any]]:
+    """Train the instances of a family; instances that are already trained are not trained again.
+
+    Parameters
+    ----------
+    family : Family
+    grid : str
+        Grid of the study.
+    dataset : Dataset
+        Dataset with the training images.
+    n_jobs : int
+        Number of instances that are trained at once.
+    on_cluster : bool
+        Whether each instance is one job of joblib, for a cluster.
+
+    Returns
+    -------
+    list of dict
+        Options of the trained instances.
+
+    Raises
+    ------
+    NeuroalignError
+        If no instance could be trained; the message is the failure of the first instance.
+    """
+    import joblib
+
+    trainable = load_trainable(family)
+    recipes = trainable.recipes({}, grid=family.grids[grid].train)
+    parts = [[recipe] for recipe in recipes] if on_cluster else [recipes]
+    jobs = (joblib.delayed(_train_instances)(trainable, dataset, part, n_jobs) for part in parts)
+    results = [result for part in joblib.Parallel(n_jobs if on_cluster else 1)(jobs) for result in part]
+    trained = [result for result in results if isinstance(result, dict)]
+    if not trained:
+        raise NeuroalignError(f"no instance of {family.name} could be trained: {results[0]}")
+    return trained
+
+
+def _train_instances(
+    trainable: TrainableFamily, dataset: Dataset, recipes: Sequence[Any], n_jobs: int
+) -> list[dict[str, Any] | str]:
+    """Train instances; return the options of each trained instance, or the failure of its training."""
+    folder, results = trainable.train(dataset, recipes, jobs=n_jobs)
+    return [
+        str(result.failure)
+        if result.trained is None
+        else {**result.recipe.options(), "trained_on": folder.name}
+        for result in results
+    ]
