@@ -34,6 +34,18 @@ QUICK = Alignment(n_folds=3, n_lambdas=20, turns=0)
 TURNED = Alignment(n_folds=3, n_lambdas=20, turns=6)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def shared_home(tmp_path_factory):
+    """Keep the scores of the families of this module, which many tests compare."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def neuroalign_home(shared_home, monkeypatch):
+    monkeypatch.setenv("NEUROALIGN_HOME", str(shared_home))
+    return shared_home
+
+
 def latents_of(dataset, values):
     stimuli = dataset.responses["stimulus"].values
     return xr.DataArray(values, dims=("stimulus", "unit"), coords={"stimulus": stimuli})
@@ -344,7 +356,9 @@ def sized(dataset, name, *, mixed):
     return FixedFamily(name, members)
 
 
-def test_sizes_are_no_sample_of_instances(dataset, pair):
+def test_sizes_are_no_sample_of_instances(dataset, pair, monkeypatch, tmp_path):
+    # Stored scores keep the declaration of the family that they were scored in.
+    monkeypatch.setenv("NEUROALIGN_HOME", str(tmp_path))
     true, turned = (sized(dataset, name, mixed=mixed) for name, mixed in (("true", False), ("turned", True)))
     both = na.compare(true, turned, dataset, QUICK, ceiling=None, n_resamples=300)
     why = "its sizes are not a sample of instances, so it is tested over neurons only"
@@ -576,7 +590,9 @@ def test_other_explanations_are_named(dataset, pair):
     )
 
 
-def test_matched_neurons_are_those_that_both_predict(dataset, pair, monkeypatch):
+def test_matched_neurons_are_those_that_both_predict(dataset, pair, monkeypatch, tmp_path):
+    # Its scores are not the scores of other tests.
+    monkeypatch.setenv("NEUROALIGN_HOME", str(tmp_path))
     score_neurons = Alignment.score
 
     def score(self, model, dataset, *, join="exact"):
@@ -681,7 +697,7 @@ def test_command(capsys, tmp_path, dataset):
         "neuron_subset[n=4]",
         str(tmp_path / "toy"),
         "-b",
-        "correlation_ratio[turns=0]",
+        "correlation_ratio[turns=0,predictive_power=false,n_permutations=2]",
     ]
     assert run(["compare", *arguments]) == 0
     text = capsys.readouterr().out
