@@ -6,10 +6,10 @@ import numpy as np
 
 from neuroalign.comparison.samples import instances_of
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.errors import format_p
 from neuroalign.metrics import is_special, reliability
 from neuroalign.results.score import Score
 from neuroalign.scoring.resampling import AXIS_INDEX, Statistic
-from neuroalign.wording import format_p
 
 #: Largest p-value of a score above chance, and of an instance that passes the test against turned tuning.
 ALPHA = 0.05

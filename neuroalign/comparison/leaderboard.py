@@ -259,7 +259,9 @@ _AGAINST_BEST = [
 ]
 
 
-def _attributes_of_scores(families: Mapping[str, Sequence[Score]], names: Sequence[str]) -> dict[Hashable, Any]:
+def _attributes_of_scores(
+    families: Mapping[str, Sequence[Score]], names: Sequence[str]
+) -> dict[Hashable, Any]:
     """Return the attributes of a leaderboard that come from the scores themselves."""
     return {
         "error_over": " or ".join(

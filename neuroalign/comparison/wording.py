@@ -8,12 +8,12 @@ import numpy as np
 from neuroalign.comparison.axes import describe_chance, is_above_chance, read_axes
 from neuroalign.comparison.inference import Inference
 from neuroalign.comparison.samples import Sample, instances_of
+from neuroalign.errors import format_p
 from neuroalign.results.numbers import join_words
 from neuroalign.results.score import Score
 from neuroalign.scoring.cautions import cautions, is_readable
 from neuroalign.scoring.declared import NEURONS_WITHOUT_WEIGHT, effect_of_noise, name_score
 from neuroalign.scoring.resampling import AXIS_INDEX, Statistic
-from neuroalign.wording import format_p
 
 #: Smallest p-value of a test that does not call two models different.
 ALPHA = 0.05

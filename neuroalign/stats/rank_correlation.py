@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from neuroalign.errors import UsageError
-from neuroalign.wording import p_in_words
+from neuroalign.errors import UsageError, p_in_words
 
 # All permutations are counted for groups up to this size and supports up to this number of pairs of values.
 _LARGEST_GROUP, _MOST_PAIRS = 8, 4_000_000

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from neuroalign.wording import format_p, p_in_words
+from neuroalign.errors import format_p, p_in_words
 
 
 @pytest.mark.parametrize(
