@@ -1,6 +1,6 @@
 """Alignment: completeness of the Lasso weights from the units of a model to neurons."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
@@ -74,6 +74,7 @@ class Alignment(LassoBenchmark):
         Number("unweighted_mean", "C without weights, mean over neurons", "C un-\nweighted"),
         Number("effective_units", "effective units of the median neuron", "eff.\nunits"),
     )
+    arrays: ClassVar[Mapping[str, tuple[str, ...]]] = {"weights": ("unit", "neuroid")}
     control: ClassVar[str] = AXIS_INDEX
     asks_about_single_units: ClassVar[bool] = True
     invariances: ClassVar[frozenset[Invariance]] = frozenset(
@@ -152,7 +153,10 @@ class Alignment(LassoBenchmark):
     @property
     def statistics(self) -> tuple[Statistic, ...]:
         """Axis index κ, alignment C, and C at a D that all models of a comparison share."""
-        by_value = (Statistic("value", "alignment C"), Statistic("at_common_d", "alignment C at a common D"))
+        by_value = (
+            Statistic("value", "alignment C"),
+            Statistic("at_common_d", "alignment C at a common D", equalises="D"),
+        )
         return (Statistic("axis_index", "axis index κ"), *by_value) if self.turns else by_value
 
     def resampling(self, statistic: str = "", scores: Sequence[Score] = ()) -> Resampling:

@@ -1,6 +1,6 @@
 """Decoding of held-out stimuli from single neurons, one neuron for each unit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
@@ -75,6 +75,7 @@ class Decoding(Benchmark):
         INFORMATIVE_UNITS,
         Number("median_r_of_matched_pairs", "median r of matched units and neurons", "median r\nof pairs"),
     )
+    arrays: ClassVar[Mapping[str, tuple[str, ...]]] = {"predicted_latents": ("stimulus", "unit")}
     needs: ClassVar[frozenset[Need]] = frozenset({"held-out stimuli"})
     control: ClassVar[str] = AXIS_INDEX
     seconds: ClassVar[float] = 0.9

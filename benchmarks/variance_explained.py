@@ -1,6 +1,6 @@
 """Variance explained: share of the variance of a neuron that all units predict together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -49,6 +49,7 @@ class VarianceExplained(LassoBenchmark):
     identifier: ClassVar[str] = "variance_explained"
     version: ClassVar[int] = 3
     seconds: ClassVar[float] = 1.3
+    arrays: ClassVar[Mapping[str, tuple[str, ...]]] = {"variance_explained": ("neuroid",)}
     numbers: ClassVar[tuple[Number, ...]] = (
         Number("median_noise_corrected_r2", "noise-corrected r² of the median neuron", "corrected\nr²"),
     )

@@ -4,17 +4,30 @@ import gc
 import os
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-import pytest
+# Two processes run the tests, and matrices are small: more threads would only wait for each other. The libraries read
+# these variables when they are imported.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
 
-from neuroalign import arrays
-from neuroalign.datasets.dataset import Dataset
-from neuroalign.datasets.stimuli import StimulusSet
+import pytest  # noqa: E402
+
+from neuroalign.datasets.dataset import Dataset  # noqa: E402
+from neuroalign.testing import make_dataset  # noqa: E402
+
+#: Processes that run the whole suite, at most.
+MOST_PROCESSES = 2
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Run folders in two processes, and single files or tests in this one, which starts sooner."""
+    names = [argument.partition("::")[0] for argument in config.args]
+    if not all(Path(name).is_dir() for name in names):
+        return 0
+    return min(MOST_PROCESSES, os.cpu_count() or 1)
 
 
 def pytest_collection_finish():
-    """Take what is loaded by now out of garbage collection, which statsmodels asks for at every Holm correction."""
+    """Take the loaded modules out of garbage collection, which statsmodels asks for at every Holm correction."""
     gc.collect()
     gc.freeze()
 
@@ -45,36 +58,6 @@ def recordings() -> Path:
     return folder
 
 
-def make_dataset(
-    *, n_stimuli=120, n_neurons=12, n_factors=4, n_repetitions=3, noise=0.5, mixed=False, seed=0, size=16
-) -> Dataset:
-    """Neurons that follow one factor each, or with `mixed` a rotation of all of them."""
-    rng = np.random.default_rng(seed)
-    factors = rng.standard_normal((n_stimuli, n_factors))
-    truth = np.zeros((n_neurons, n_factors))
-    truth[np.arange(n_neurons), np.arange(n_neurons) % n_factors] = 1.0
-    if mixed:
-        truth = rng.standard_normal((n_neurons, n_factors)) / np.sqrt(n_factors)
-    signal = factors @ truth.T
-    ids = np.array([f"s{index:03d}" for index in range(n_stimuli)])
-    names = [f"factor_{index}" for index in range(n_factors)]
-    table = pd.DataFrame(factors, columns=names, index=ids)
-    table["presented"] = True
-    table["training"] = np.arange(n_stimuli) % 6 > 0
-    images = {each: rng.integers(0, 256, (size, size), dtype=np.uint8) for each in ids}
-    stimulus_id = np.repeat(ids, n_repetitions)
-    values = np.repeat(signal, n_repetitions, axis=0)
-    values = values + noise * rng.standard_normal(values.shape)
-    neuroids = [f"n{index:02d}" for index in range(n_neurons)]
-    return Dataset(
-        identifier="mixed" if mixed else "single",
-        recording=arrays.recording(values, stimulus_id=stimulus_id, neuroid_id=neuroids, region="AM"),
-        stimuli=StimulusSet("toy", table, images, mirror_training=True),
-        simulated=True,
-        truth=pd.DataFrame(truth, index=neuroids, columns=names),
-    )
-
-
 @pytest.fixture
 def dataset() -> Dataset:
     """120 stimuli, 12 neurons tuned to one of 4 factors each, 3 trials."""
@@ -83,5 +66,5 @@ def dataset() -> Dataset:
 
 @pytest.fixture(scope="session")
 def dataset_factory():
-    """Make a dataset with other numbers; see `make_dataset`."""
+    """Make a dataset with other numbers: :func:`neuroalign.testing.make_dataset`."""
     return make_dataset

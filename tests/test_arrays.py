@@ -189,7 +189,7 @@ def test_what_are_no_latents(options, message):
 @pytest.mark.parametrize(
     ("check", "array", "message"),
     [
-        (arrays.validate_recording, VALUES, "a recording must be an xarray.DataArray, not ndarray"),
+        (arrays.validate_recording, VALUES, "a recording must be an xarray.DataArray, got ndarray"),
         (
             arrays.validate_recording,
             a_recording().transpose(),

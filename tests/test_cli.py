@@ -179,9 +179,7 @@ def test_leaderboard_where_one_of_two_is_empty(added, factors_file, capsys):
 
 def test_leaderboard_of_nothing(added, capsys):
     assert run(["leaderboard", added]) == 1
-    assert (
-        "nothing has been scored on single yet; try: neuroalign score beta_vae toy" in capsys.readouterr().err
-    )
+    assert "nothing has been scored on single yet; try: neuroalign score MODEL toy" in capsys.readouterr().err
     assert run(["leaderboard", added, "-b", "alignment"]) == 1
     assert "nothing has been scored on single by alignment yet" in capsys.readouterr().err
 
@@ -216,11 +214,11 @@ def test_leaderboard_of_nothing(added, capsys):
         (["list", "layers"], "Missing argument 'MODEL'"),
         (
             ["list", "layers", "pca[n=3]"],
-            "pca[n=3] has no layers to choose from; networks have, such as timm:",
+            "pca[n=3] has no layers to choose from; name a network, such as timm:",
         ),
         (
             ["list", "layers", "neuron_subset", "--dataset", "toy"],
-            ",seed=0] has no layers to choose from; networks have",
+            ",seed=0] has no layers to choose from; name a network",
         ),
     ],
 )

@@ -13,7 +13,6 @@ from neuroalign.benchmarks.correlation_ratio import CorrelationRatio
 from neuroalign.benchmarks.stimulus_bootstrap import StimulusBootstrap
 from neuroalign.benchmarks.variance_explained import VarianceExplained
 from neuroalign.cli import run
-from neuroalign.cli.compare import screen
 from neuroalign.comparison import Sample, generalise, make_sample
 from neuroalign.comparison.axes import read_axes
 from neuroalign.comparison.wording import conclude, explain
@@ -21,6 +20,7 @@ from neuroalign.errors import UnknownNameError, UsageError
 from neuroalign.metrics import aggregate_ratios, completeness, completeness_at
 from neuroalign.metrics import reliability as split_half
 from neuroalign.models.model import FixedFamily
+from neuroalign.reporting.text.comparison import format_comparison
 from neuroalign.results.score import Score, summarise
 from neuroalign.scoring.benchmark import load_benchmark
 from neuroalign.scoring.cautions import cautions
@@ -32,6 +32,18 @@ from neuroalign.stats import bootstrap_weighted_difference
 QUICK = Alignment(n_folds=3, n_lambdas=20, turns=0)
 #: Compares by κ.
 TURNED = Alignment(n_folds=3, n_lambdas=20, turns=6)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def shared_home(tmp_path_factory):
+    """Keep the scores of the families of this module, which many tests compare."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def neuroalign_home(shared_home, monkeypatch):
+    monkeypatch.setenv("NEUROALIGN_HOME", str(shared_home))
+    return shared_home
 
 
 def latents_of(dataset, values):
@@ -175,7 +187,7 @@ def test_dead_units_are_said_to_explain_what_they_explain(dataset):
     assert common.statistic.label == "alignment C at D = 104"
     assert common.means["a"] == pytest.approx(common.means["b"])
     assert common.test.estimate == pytest.approx(0.0, abs=1e-12)
-    text = " ".join(screen(result).split())
+    text = " ".join(format_comparison(result).split())
     assert f"alignment C at D = 104: {result.a.value:.3f} against {result.a.value:.3f}, difference" in text
     assert not any("logarithm" in sentence for sentence in result.confounds)
 
@@ -194,7 +206,7 @@ def test_another_statistic_is_compared_where_it_is_named(dataset):
     assert result.means["ceiling"] == pytest.approx(np.mean(top))
     (value,) = result.others
     assert value.test.estimate == pytest.approx(result.a.value - result.b.value)
-    row = next(line for line in screen(result).splitlines() if line.startswith("B "))
+    row = next(line for line in format_comparison(result).splitlines() if line.startswith("B "))
     assert f"{result.means['b']:.3f}" in row
     assert f"{result.b.value:.3f}" in row
     with pytest.raises(UnknownNameError, match="statistic of alignment"):
@@ -312,8 +324,8 @@ def test_what_is_exceeded_is_no_ceiling(dataset, pair):
     result = na.compare(*pair, dataset, QUICK, ceiling=poor, n_resamples=50)
     assert result.meets_ceiling["a"].verdict == "no"
     assert result.meets_ceiling["a"].difference > 0.05
-    text = " ".join(screen(result).split())
-    assert "true: it exceeds it, so that this is no ceiling; the 90 % interval" in text
+    text = " ".join(format_comparison(result).split())
+    assert "true: the model scores above it, so poor is not an upper bound here; the 90 % interval" in text
 
 
 def test_single_models_have_no_spread_of_instances(dataset, pair):
@@ -344,7 +356,9 @@ def sized(dataset, name, *, mixed):
     return FixedFamily(name, members)
 
 
-def test_sizes_are_no_sample_of_instances(dataset, pair):
+def test_sizes_are_no_sample_of_instances(dataset, pair, monkeypatch, tmp_path):
+    # Stored scores keep the declaration of the family that they were scored in.
+    monkeypatch.setenv("NEUROALIGN_HOME", str(tmp_path))
     true, turned = (sized(dataset, name, mixed=mixed) for name, mixed in (("true", False), ("turned", True)))
     both = na.compare(true, turned, dataset, QUICK, ceiling=None, n_resamples=300)
     why = "its sizes are not a sample of instances, so it is tested over neurons only"
@@ -354,7 +368,7 @@ def test_sizes_are_no_sample_of_instances(dataset, pair):
         ("neurons", True),
         ("stimuli", False),
     ]
-    text = " ".join(screen(both).split())
+    text = " ".join(format_comparison(both).split())
     assert f"true has no seed: {why}." in text
     # Of one such family and one with seeds, the variance over instances is that of the second.
     mixed = na.compare(pair[0], turned, dataset, QUICK, ceiling=None, n_resamples=300)
@@ -508,7 +522,7 @@ def test_a_comparison_lists_its_cautions(dataset, pair):
         result.confounds
     )
     weak = replace(result, a=weaken(result.a), cautions={"a": ["explains no variance"], "b": []})
-    lines = screen(weak).splitlines()
+    lines = format_comparison(weak).splitlines()
     assert lines[2:4] == ["caution: true: explains no variance.", ""]
     assert next(line for line in lines if line.startswith("A ")).split()[1:3] == ["true", "!"]
     assert next(line for line in lines if line.startswith("B ")).split()[2] != "!"
@@ -576,7 +590,9 @@ def test_other_explanations_are_named(dataset, pair):
     )
 
 
-def test_matched_neurons_are_those_that_both_predict(dataset, pair, monkeypatch):
+def test_matched_neurons_are_those_that_both_predict(dataset, pair, monkeypatch, tmp_path):
+    # Its scores are not the scores of other tests.
+    monkeypatch.setenv("NEUROALIGN_HOME", str(tmp_path))
     score_neurons = Alignment.score
 
     def score(self, model, dataset, *, join="exact"):
@@ -681,7 +697,7 @@ def test_command(capsys, tmp_path, dataset):
         "neuron_subset[n=4]",
         str(tmp_path / "toy"),
         "-b",
-        "correlation_ratio[turns=0]",
+        "correlation_ratio[turns=0,predictive_power=false,n_permutations=2]",
     ]
     assert run(["compare", *arguments]) == 0
     text = capsys.readouterr().out

@@ -532,7 +532,7 @@ def test_reliability_stands_below(dataset):
 
 
 def test_families_that_must_not_be_interpreted(dataset):
-    benchmark, store = load_benchmark("variance_explained"), ResultsStore()
+    benchmark, store = load_benchmark("decoding[turns=0]"), ResultsStore()
     numbers = {"weak": (-0.01, -0.02, 0.5), "sound": (0.5, 0.5, -0.01)}
     for family, explained in numbers.items():
         for seed, value in enumerate(explained):
@@ -543,24 +543,21 @@ def test_families_that_must_not_be_interpreted(dataset):
                 model=f"{family}[seed={seed}]",
                 family=family,
                 dataset=dataset.identifier,
-                benchmark="variance_explained",
+                benchmark="decoding",
                 benchmark_version=benchmark.version,
                 options=benchmark.options(),
                 beside={"variance_explained": value, "explained_share": value / 0.8},
                 provenance={"dataset_hash": dataset.content_hash},
             )
             store.save(f"{family}{seed}", score)
-    table = leaderboard(dataset, "variance_explained")
+    table = leaderboard(dataset, "decoding[turns=0]")
     assert table.attrs["unreadable"] == ["weak"]
-    sound = "sound: in 1 of 3 instances the units explain no variance (-0.010): do not interpret variance explained."
-    weak = (
-        "! weak: in 2 of 3 instances the units explain no variance (-0.020 to -0.010): do not interpret variance "
-        "explained."
-    )
+    sound = "sound: in 1 of 3 instances the units explain no variance (-0.010): do not interpret decoding."
+    weak = "! weak: in 2 of 3 instances the units explain no variance (-0.020 to -0.010): do not interpret decoding."
     assert describe_cautions(table) == [sound, weak]
     text = format_leaderboards([table], "table")
     title, cautions, scores = text.split("\n\n")[:3]
-    assert title.startswith("single (simulated neurons): variance_explained")
+    assert title.startswith("single (simulated neurons): decoding")
     assert cautions == f"caution: {sound}\ncaution: {weak}"
     assert [line.split()[:2] for line in scores.splitlines()[-2:]] == [["sound", "3"], ["weak", "!"]]
     # The numbers beside the scores have labels, and units.

@@ -81,6 +81,6 @@ def test_compare_lists_it_among_the_other_differences(dataset):
         noise(dataset, 4, "few"), noise(dataset, 12, "many"), dataset, BY, ceiling=None, n_resamples=200
     )
     assert [other.statistic.label for other in result.others] == [
-        "unit_proportion",
+        "unit proportion",
         "correlation ratio at 4 units",
     ]

@@ -351,7 +351,8 @@ def stop_at_rename(source, target):
     replace(source, target)
 
 os.replace = stop_at_rename
-scores, failures = score_all("pca", sys.argv[1], ["correlation_ratio"])
+benchmark = "correlation_ratio[turns=0,predictive_power=false,n_permutations=0]"
+scores, failures = score_all("pca", sys.argv[1], [benchmark])
 print(len(scores), len(failures))
 """
 
@@ -387,7 +388,7 @@ def test_two_processes_lose_nothing(start_scoring):
 
 # Latents, arrays and record of the first instance, then of the second.
 @pytest.mark.parametrize(
-    "stop_at", [2, 3, pytest.param(1, marks=pytest.mark.slow), pytest.param(5, marks=pytest.mark.slow)]
+    "stop_at", [2, *(pytest.param(stop_at, marks=pytest.mark.slow) for stop_at in (1, 3, 5))]
 )
 def test_a_killed_process_leaves_nothing_half_written(start_scoring, stop_at):
     with start_scoring(stop_at) as process:

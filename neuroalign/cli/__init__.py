@@ -1,7 +1,7 @@
-"""The command line: parses, calls the library, prints.
+"""Command line of neuroalign, which parses arguments, calls the library and prints.
 
-Results go to standard output, progress and notes to standard error. Exit codes: 0 done, 1 the work
-failed, 2 the call was wrong. Commands are imported only when they are used, so that ``--help`` is quick.
+Results go to standard output, progress and notes to standard error. Exit codes: 0 success, 1 the
+computation failed, 2 the call was wrong. Commands are imported only when they are used, so that ``--help`` is quick.
 """
 
 import importlib
@@ -30,14 +30,14 @@ _COMMANDS = {
         "List models, datasets, benchmarks, or a network's layers.",
     ),
     "info": ("neuroalign.cli.catalogue", "info", "Describe a model, a dataset or a benchmark."),
-    "data": ("neuroalign.cli.data", "data", "Add recordings of your own, and look after them."),
+    "data": ("neuroalign.cli.data", "data", "Add and manage your own recordings."),
     "train": ("neuroalign.cli.train", "train", "Train a family of models on a dataset's images."),
-    "cache": ("neuroalign.cli.cache", "cache", "Show or clear what was computed before."),
+    "cache": ("neuroalign.cli.cache", "cache", "Show or clear stored latents and scores."),
 }
 
 
 class _LazyGroup(click.Group):
-    """A group whose commands are imported when they are called, not to list them."""
+    """A group of commands that are imported when they are called, not when they are listed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -72,7 +72,7 @@ Start with:
   neuroalign score beta_vae AM-faces
   neuroalign leaderboard AM-faces
   neuroalign data add --help
-Every command explains itself: neuroalign COMMAND --help
+Help on a command: neuroalign COMMAND --help
 """,
 )
 @click.version_option(package_name="neuroalign", message="%(prog)s %(version)s")
@@ -84,14 +84,14 @@ def cli() -> None:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 the work failed, 2 the call was wrong."""
+    """Run the command line and exit: 0 success, 1 the computation failed, 2 the call was wrong."""
     sys.exit(run(args))
 
 
 def run(args: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     with warnings.catch_warnings():
-        # What other libraries warn of is for developers; our own notes are for the user.
+        # Warnings of other libraries are for developers; neuroalign's own notes are for the user.
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", NeuroalignWarning)
         warnings.showwarning = _show_note

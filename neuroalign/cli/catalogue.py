@@ -8,11 +8,13 @@ from typing import Any
 
 import click
 
+from neuroalign.names.defaults import DEFAULT_DATASET
+
 _ALIGN = ("left", "left", "right")
 
 
 class _Lists(click.Group):
-    """The kinds of names that there are lists of."""
+    """The lists of names: models, datasets, benchmarks and layers."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -66,19 +68,19 @@ Examples:
 @click.argument("model")
 @click.option(
     "--dataset",
-    default="AM-faces",
+    default=DEFAULT_DATASET,
     show_default=True,
-    help="Shapes are those for one of its images, where the model does not resample them.",
+    help="Dataset with the image that the shapes are computed for, in models that keep the size of an image.",
 )
 @click.option(
-    "--weights", metavar="FILE|random", help="As for neuroalign score; shapes do not depend on them."
+    "--weights", metavar="FILE|random", help="File with weights, or random weights, as for neuroalign score."
 )
-@click.option("--nodes", is_flag=True, help="List also the operations that are no modules.")
+@click.option("--nodes", is_flag=True, help="List also the operations of the network that are not modules.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def layers(model: str, dataset: str, weights: str | None, nodes: bool, as_json: bool) -> None:
     """List the layers of the network MODEL, with the shape of their output for one image.
 
-    MODEL is a name, as for neuroalign score; of a family, the first instance is taken. The names can
+    MODEL is a name, as for neuroalign score; a family stands for its first instance. A name in the list can
     stand after the @ of timm: and torchvision: networks, and in as_model(…, layer=…).
     """
     from tabulate import tabulate
@@ -104,14 +106,14 @@ def _layers(
     from neuroalign.models.model import HasLayers, ModelFamily
 
     loaded_dataset = load_dataset(dataset)
-    given = {} if weights is None else {"weights": weights}
-    loaded = load_model(model, dataset=loaded_dataset, **given)
+    options = {} if weights is None else {"weights": weights}
+    loaded = load_model(model, dataset=loaded_dataset, **options)
     if isinstance(loaded, ModelFamily):
         loaded = loaded.instance(loaded_dataset, **loaded.grid(loaded_dataset)[0])
     if not isinstance(loaded, HasLayers):
         raise UsageError(
-            f"{loaded.identifier} has no layers to choose from; networks have, such as timm:resnet18, "
-            "or a torch module in FILE.py:NAME"
+            f"{loaded.identifier} has no layers to choose from; name a network, such as timm:resnet18, or a torch "
+            "module in FILE.py:NAME"
         )
     return loaded.identifier, dict(loaded.layer_shapes(loaded_dataset.stimuli, nodes=nodes))
 
@@ -168,7 +170,7 @@ def _summary(registered: Any) -> str:
 
 
 def _described(obj: Any) -> str:
-    """Return a docstring without the markup that is for the web pages."""
+    """Return a docstring without the markup of web pages."""
     text = re.sub(r":[a-z]+:`~?([^`]*)`", r"\1", inspect.getdoc(obj) or "")
     return text.replace("``", "")
 
@@ -186,6 +188,7 @@ def _describe_benchmark(name: str) -> dict[str, Any]:
     return {
         "benchmark": benchmark.identifier,
         "version": benchmark.version,
+        "scored_by_default": not benchmark.on_request,
         "higher_is_better": benchmark.higher_is_better,
         "options": [f"{key} = {value!r}" for key, value in benchmark.options().items()],
         "description": _described(type(benchmark)),

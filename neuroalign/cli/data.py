@@ -149,7 +149,7 @@ def export(name: str, file: str, force: bool) -> None:
     from pathlib import Path
 
     from neuroalign.datasets.catalogue import load_dataset
-    from neuroalign.datasets.formats.brainio import write_brainio
+    from neuroalign.datasets.formats.assembly import write_brainio
     from neuroalign.errors import DatasetError
 
     dataset = load_dataset(name)

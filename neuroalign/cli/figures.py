@@ -1,13 +1,9 @@
 """The command ``neuroalign figures``."""
 
 import json
-import re
 from pathlib import Path
 
 import click
-
-# Of a file's name, with its number and ending below what any file system takes.
-_LONGEST = 120
 
 
 @click.command(
@@ -24,7 +20,7 @@ Example:
     "benchmarks",
     multiple=True,
     metavar="NAME",
-    help="Benchmark, with options if need be. Repeat for several; by default all.",
+    help="Benchmark with its options. Repeat the option for several; by default all benchmarks with default options.",
 )
 @click.option(
     "--model",
@@ -32,14 +28,13 @@ Example:
     "models",
     multiple=True,
     metavar="NAME",
-    help="Family or instance. Repeat for several; by default all that were scored.",
+    help="Family or instance. Repeat the option for several; by default all scored models.",
 )
 @click.option(
     "--ceiling",
-    default="neuron_subset",
-    show_default=True,
     metavar="FAMILY",
-    help="Family that serves as the ceiling, where scores have none of their own.",
+    help="Family that provides the ceiling of scores without a ceiling of their own; by default the family of subsets "
+    "of the recorded neurons.",
 )
 @click.option(
     "--output", "-o", "folder", type=click.Path(path_type=Path), required=True, help="Folder for the figures."
@@ -50,40 +45,41 @@ Example:
     type=click.Choice(["svg", "pdf", "png"]),
     default="svg",
     show_default=True,
-    help="How to write them.",
+    help="Format of the files.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def figures(
     dataset: str,
     benchmarks: tuple[str, ...],
     models: tuple[str, ...],
-    ceiling: str,
+    ceiling: str | None,
     folder: Path,
     style: str,
     as_json: bool,
 ) -> int:
     """Draw the figures that the stored scores of DATASET support.
 
-    Scores by family, native against recombined, single neurons, unit proportion, UDR, units by neurons, decoded
-    faces and latent traversals. What cannot be drawn is named with the reason.
+    The figures are scores by family, native against recombined neurons, single neurons, unit proportion, UDR,
+    units by neurons, decoded faces and latent traversals. Each missing figure is named with the reason.
     """
     from neuroalign.datasets.catalogue import load_dataset
     from neuroalign.errors import DatasetError
+    from neuroalign.reporting.figures.files import file_name
     from neuroalign.reporting.figures.gathering import gather_figures
     from neuroalign.reporting.figures.style import save
 
     if folder.exists() and not folder.is_dir():
-        raise DatasetError(f"{folder} is a file; name a folder for the figures with --output")
+        raise DatasetError(f"--output must be a folder, got the file {folder}; name a folder for the figures")
     made: dict[str, Path] = {}
     left_out: dict[str, str] = {}
     loaded = load_dataset(dataset)
-    for each in gather_figures(loaded, benchmarks=benchmarks, models=models, ceiling=ceiling):
-        if each.axes is None:
-            left_out[each.name] = each.reason
-            click.echo(f"neuroalign: no {each.name}: {each.reason}", err=True)
+    for figure in gather_figures(loaded, benchmarks=benchmarks, models=models, ceiling=ceiling):
+        if figure.axes is None:
+            left_out[figure.name] = figure.reason
+            click.echo(f"neuroalign: no {figure.name}: {figure.reason}", err=True)
             continue
-        path = save(each.axes, folder / f"{_file_name(each.name, list(made.values()))}.{style}")
-        made[each.name] = path
+        path = save(figure.axes, folder / f"{file_name(figure.name, made.values())}.{style}")
+        made[figure.name] = path
         if not as_json:
             click.echo(path)
     if as_json:
@@ -95,11 +91,3 @@ def figures(
         }
         click.echo(json.dumps(document, indent=1, allow_nan=False))
     return 0 if made else 1
-
-
-def _file_name(name: str, taken: list[Path]) -> str:
-    """Make a file's name of a figure's: of letters, digits and a few signs, and not one that is taken."""
-    plain = re.sub(r"[^A-Za-z0-9_.=-]+", "-", name).strip("-.")[:_LONGEST] or "figure"
-    stems = {each.stem.lower() for each in taken}
-    candidates = [plain, *(f"{plain}-{number}" for number in range(2, len(taken) + 3))]
-    return next(each for each in candidates if each.lower() not in stems)

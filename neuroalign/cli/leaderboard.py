@@ -6,10 +6,6 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pandas as pd
-
     from neuroalign.comparison.leaderboard import Correction
 
 
@@ -28,7 +24,7 @@ Examples:
     "benchmarks",
     multiple=True,
     metavar="NAME",
-    help="Repeat for several; by default all.",
+    help="Benchmark with its options. Repeat the option for several; by default all benchmarks.",
 )
 @click.option(
     "--format",
@@ -36,7 +32,7 @@ Examples:
     type=click.Choice(["table", "json", "csv", "markdown", "latex"]),
     default="table",
     show_default=True,
-    help="How to lay the table out.",
+    help="Format of the output.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option(
@@ -44,21 +40,21 @@ Examples:
     type=click.Choice(["holm", "bh"]),
     default="holm",
     show_default=True,
-    help="Of p-values for the number of pairs: Holm, or Benjamini-Hochberg (false discovery rate).",
+    help="Correction of the p-values for the number of pairs: Holm, or Benjamini-Hochberg (false discovery rate).",
 )
 @click.option(
     "--over-neurons/--no-over-neurons",
     default=True,
     show_default=True,
-    help="Test over instances and neurons, which gives the letters and reads the arrays of the scores, about 2 ms for "
-    "each score.",
+    help="Test over instances and neurons, which gives the letters. The test reads the arrays of the scores, about "
+    "2 ms for each score.",
 )
 @click.option(
     "--html",
     "site",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Write a static site to DIR in place of a table; it opens without a server or a network.",
+    help="Folder for a static site in place of the table. The site opens without a server or a network.",
 )
 def leaderboard(
     dataset: str,
@@ -71,25 +67,25 @@ def leaderboard(
 ) -> int:
     """Rank the families of models that were scored on DATASET.
 
-    One table for each benchmark and set of options, never of several. Families that share a letter are
-    not shown to differ over instances and neurons; families without a seed are tested over neurons
-    only. Beside them stand the letters of Welch's test over instances, which the paper used.
+    Each benchmark with each set of options has a table of its own. Families that share a letter are not
+    shown to differ over instances and neurons. Families without a seed are tested over neurons only. A
+    second column has the letters of Welch's test over instances, which the paper used.
     """
     from neuroalign.comparison.leaderboard import leaderboards
+    from neuroalign.comparison.leaderboard_findings import describe_left_out, describe_missing
     from neuroalign.datasets.catalogue import load_dataset
     from neuroalign.errors import NeuroalignError
-    from neuroalign.reporting.text.leaderboard import describe_left_out, format_leaderboards
+    from neuroalign.reporting.text.leaderboard import format_leaderboards
 
     loaded = load_dataset(dataset)
     wanted = list(benchmarks) or None
     tables = leaderboards(loaded, wanted, correction=correction, over_neurons=over_neurons and site is None)
-    if not any(len(each) for each in tables):
+    if not any(len(table) for table in tables):
         reasons = "; ".join(filter(None, map(describe_left_out, tables)))
         by = f" by {', '.join(benchmarks)}" if benchmarks else ""
-        model = "beta_vae" if loaded.stimuli.has_images else "neuron_subset"
         raise NeuroalignError(
             f"nothing has been scored on {loaded.identifier}{by} yet"
-            f"{f' (left out: {reasons})' if reasons else ''}; try: neuroalign score {model} {dataset}"
+            f"{f' (left out: {reasons})' if reasons else ''}; try: neuroalign score MODEL {dataset}"
         )
     if site is not None:
         from neuroalign.reporting.site import write_site
@@ -97,47 +93,16 @@ def leaderboard(
         first_page = write_site(site, loaded, wanted, correction=correction, over_neurons=over_neurons)
         click.echo(f"written to {site}; open {first_page}")
         return 0
-    shown = [each for each in tables if len(each) or benchmarks]
+    shown = [table for table in tables if len(table) or benchmarks]
     chosen = "json" if as_json else style
     click.echo(format_leaderboards(shown, chosen))
-    for note in _what_is_missing(shown):
+    notes = describe_missing(shown)
+    # Every format but CSV lists the scores that are left out of the tables that it shows.
+    silent = tables if chosen == "csv" else [table for table in tables if not (len(table) or benchmarks)]
+    for table in silent:
+        left_out = describe_left_out(table)
+        if left_out:
+            notes.append(f"{table.attrs['name']}: left out: {left_out}")
+    for note in notes:
         click.echo(f"neuroalign: note: {note}", err=True)
-    # What is printed says itself what it left out, but for tables that are not there, and for CSV.
-    for each in tables:
-        left_out = describe_left_out(each)
-        if left_out and (chosen == "csv" or not any(each is other for other in shown)):
-            click.echo(f"neuroalign: note: {each.attrs['name']}: left out: {left_out}", err=True)
     return 0
-
-
-def _what_is_missing(tables: "Sequence[pd.DataFrame]") -> list[str]:
-    """Say which leaderboards have no level of chance, no ceiling or no tests, and how to get them."""
-    from neuroalign.scoring.declared import has_ceiling, has_chance
-
-    ranked = [each for each in tables if len(each)]
-    no_chance = [
-        table.attrs["name"]
-        for table in ranked
-        if table["null"].isna().all() and has_chance(table.attrs["benchmark"])
-    ]
-    no_ceiling = [
-        each.attrs["name"]
-        for each in ranked
-        if each["ceiling"].isna().all()
-        and "neuron_subset" not in set(each["family"])
-        and has_ceiling(each.attrs["benchmark"])
-    ]
-    notes = []
-    if no_chance:
-        notes.append(
-            f"no chance level for {', '.join(no_chance)}; neuroalign score … --permutations 100 computes it"
-        )
-    if no_ceiling:
-        notes.append(
-            f"no ceiling for {', '.join(no_ceiling)}; neuroalign score neuron_subset … shows what neurons reach"
-        )
-    if any((each["n"] == 1).any() and len(each) > 1 for each in ranked):
-        notes.append(
-            "families of one instance are not tested; neuroalign compare draws neurons for two models"
-        )
-    return notes

@@ -12,7 +12,6 @@ from neuroalign.errors import UsageError
 
 if TYPE_CHECKING:
     from neuroalign.scoring.benchmark import Benchmark
-    from neuroalign.scoring.evaluate import Failure
 
 
 @click.command(
@@ -35,37 +34,43 @@ Examples:
     "benchmarks",
     multiple=True,
     metavar="NAME",
-    help='Benchmark, with options if need be: "alignment[n_folds=5]". Repeat for several; by default all but '
-    "stimulus_bootstrap, which takes long.",
+    help='Benchmark, with options in brackets: "alignment[n_folds=5]". Repeat the option for several; by default all '
+    "benchmarks except those that take many times as long as the others (see neuroalign info).",
 )
 @click.option(
     "--weights",
     metavar="FILE|random",
-    help="For networks: a file of their weights, or random ones; as the option weights= of MODEL.",
+    help="File with the weights of a network, or random weights; the same as the option weights= of MODEL.",
 )
 @click.option(
-    "--intersection", is_flag=True, help="Score the stimuli that model and recording share, if not all."
+    "--intersection",
+    is_flag=True,
+    help="Score the stimuli that the model and the recording share, even if some have no latents.",
 )
 @click.option(
-    "--jobs", "-j", default=1, show_default=True, help="Instances scored at once; -1 for all cores."
+    "--jobs",
+    "-j",
+    default=1,
+    show_default=True,
+    help="Instances that are scored at the same time; -1 for all cores.",
 )
 @click.option(
     "--permutations",
     default=0,
     show_default=True,
     metavar="B",
-    help="Chance of prediction: B shuffles of the stimuli, which test whether the units predict the neurons, not "
-    "whether their axes are special. Each takes as long as a score.",
+    help="Chance of prediction by B shuffles of the stimuli. They test whether the units predict the neurons, not "
+    "whether the axes are special. Each shuffle takes as long as a score.",
 )
 @click.option(
     "--turns",
     type=int,
     metavar="N",
-    help="Random turns of the neurons' tuning behind the axis index κ, for the benchmarks that have one; 20 by "
-    "default, 0 for none.",
+    help="Random turns of the neurons' tuning for the axis index κ, in benchmarks with an axis index; 20 by default, 0 "
+    "for no axis index.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of those shuffles.")
-@click.option("--no-cache", is_flag=True, help="Compute everything anew, and keep nothing.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the shuffles.")
+@click.option("--no-cache", is_flag=True, help="Compute everything again, and store nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def score(
     model: str,
@@ -83,13 +88,14 @@ def score(
     """Score MODEL on DATASET.
 
     MODEL is a family (every instance is scored), one instance, timm:NAME@LAYER, neurons:DATASET, or
-    FILE.py:NAME for a model of your own; see neuroalign list models. DATASET is a name (see neuroalign
+    FILE.py:NAME for your own model; see neuroalign list models. DATASET is a name (see neuroalign
     list datasets) or a dataset folder.
     """
     from neuroalign.datasets.catalogue import load_dataset
     from neuroalign.models.loading import load_model
     from neuroalign.models.model import ModelFamily
     from neuroalign.names.registry import benchmarks as registered
+    from neuroalign.reporting.text.scores import describe_failures, score_table
     from neuroalign.scoring.benchmark import load_benchmark
     from neuroalign.scoring.cautions import cautions
     from neuroalign.scoring.evaluate import score_all
@@ -98,14 +104,14 @@ def score(
         raise UsageError(f"--jobs must be a positive number, or -1 for all cores, not {jobs}")
     if permutations < 0 or seed < 0:
         raise UsageError(f"--permutations and --seed must not be negative, not {permutations} and {seed}")
-    # First what is quick to check: datasets and models can take long to load.
-    wanted = [load_benchmark(each) for each in benchmarks or [name for name, _ in registered.items()]]
-    wanted = [each for each in wanted if benchmarks or not each.on_request]
+    # Quick checks come first: datasets and models can take long to load.
+    wanted = [load_benchmark(name) for name in benchmarks or [name for name, _ in registered.items()]]
+    wanted = [benchmark for benchmark in wanted if benchmarks or not benchmark.on_request]
     if turns is not None:
         wanted = _with_turns(wanted, benchmarks, turns)
     loaded_dataset = load_dataset(dataset)
-    given = {} if weights is None else {"weights": weights}
-    loaded = load_model(model, dataset=loaded_dataset, **given)
+    options = {} if weights is None else {"weights": weights}
+    loaded = load_model(model, dataset=loaded_dataset, **options)
     scores, failures = score_all(
         loaded,
         loaded_dataset,
@@ -121,24 +127,22 @@ def score(
             "model": loaded.identifier,
             "dataset": loaded_dataset.identifier,
             "simulated": loaded_dataset.simulated,
-            "scores": [{**each.to_record(), "cautions": cautions(each)} for each in scores],
+            "scores": [{**result.to_record(), "cautions": cautions(result)} for result in scores],
             "failures": [
-                {"model": each.model, "benchmark": each.benchmark, "reason": str(each.reason)}
-                for each in failures
+                {"model": failure.model, "benchmark": failure.benchmark, "reason": str(failure.reason)}
+                for failure in failures
             ],
         }
         click.echo(json.dumps(document, indent=1, default=str, allow_nan=False))
     elif scores:
-        from neuroalign.reporting.text.scores import score_table
-
         # A line of more than 160 letters is hard to follow; a terminal of fewer than 60 breaks numbers.
         width = min(max(shutil.get_terminal_size().columns, 60), 160)
         click.echo(score_table(scores, is_family=isinstance(loaded, ModelFamily), width=width))
-    for line in _explain(failures):
+    for line in describe_failures(failures):
         click.echo(f"neuroalign: {line}", err=True)
     if not failures:
         return 0
-    # A benchmark that was not asked for by name may not apply to every model.
+    # A benchmark that the user did not name may not apply to every model.
     return 1 if benchmarks or not scores else 0
 
 
@@ -158,18 +162,3 @@ def _with_turns(wanted: Sequence["Benchmark"], specs: Sequence[str], turns: int)
         type(benchmark)(**{**benchmark.options(), "turns": turns}) if has_turns else benchmark
         for benchmark, has_turns in zip(wanted, with_option, strict=True)
     ]
-
-
-def _explain(failures: Sequence["Failure"]) -> list[str]:
-    """Say each reason once, with all the benchmarks and models that it holds for."""
-    models: dict[tuple[str, str], list[str]] = {}
-    for each in failures:
-        models.setdefault((each.benchmark, " ".join(str(each.reason).split())), []).append(each.model)
-    benchmarks: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for (benchmark, reason), names in models.items():
-        benchmarks.setdefault((reason, tuple(names)), []).append(benchmark)
-    lines = []
-    for (reason, of), names in benchmarks.items():
-        who = of[0] if len(of) == 1 else f"{of[0]} and {len(of) - 1} more"
-        lines.append(f"no {', '.join(names)} for {who}: {reason}")
-    return lines

@@ -1,11 +1,12 @@
 """Inference over scores: means and differences of families, over their instances, neurons and stimuli.
 
-Leaderboards, studies and figures test with the functions of this package, so that the same scores give the same
-numbers in each of them.
+Leaderboards, studies and figures test with the functions of this package, so that they give the same numbers for the
+same scores.
 """
 
 from neuroalign.comparison.axes import Axes, is_above_chance, median_reliability, read_axes
-from neuroalign.comparison.comparing import compare, generalise
+from neuroalign.comparison.comparing import compare
+from neuroalign.comparison.differences import generalise
 from neuroalign.comparison.inference import (
     Inference,
     Over,
@@ -14,17 +15,11 @@ from neuroalign.comparison.inference import (
     infer_equivalence,
     infer_mean,
     infer_own_mean,
-    infer_pairs,
 )
 from neuroalign.comparison.outcome import Comparison, OtherDifference
-from neuroalign.comparison.samples import (
-    Sample,
-    StimulusDraws,
-    explain_no_sample,
-    instances_of,
-    make_sample,
-    stimulus_draws,
-)
+from neuroalign.comparison.pairs import infer_pairs
+from neuroalign.comparison.samples import Sample, explain_no_sample, instances_of, make_sample
+from neuroalign.comparison.stimulus_draws import StimulusDraws, stimulus_draws
 
 __all__ = [
     "Axes",

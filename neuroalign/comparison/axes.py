@@ -1,4 +1,4 @@
-"""Whether the axes of a model are special, its score above chance, and the neurons reliable."""
+"""Axis index of models and families, scores above chance, and reliability of the neurons."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from neuroalign.results.score import Score
 from neuroalign.scoring.resampling import AXIS_INDEX, Statistic
 from neuroalign.wording import format_p
 
-#: A score is above chance, and an instance passes the test against turned tuning, up to this p-value.
+#: Largest p-value of a score above chance, and of an instance that passes the test against turned tuning.
 ALPHA = 0.05
 
 
@@ -27,12 +27,12 @@ class Axes:
     index, error : float
         Means over instances of κ and of its standard error.
     p : float
-        Median over instances of the p-value that the axes are no better than turned ones.
+        Median over instances of the p-value of the null hypothesis that the axes are no better than turned axes.
     n_passing, n : int
         Number of instances with p ≤ .05, and number of instances.
     native, regenerated, turned, turned_sd : float
-        Means over instances of C, of C of the neurons regenerated from linear tuning, of C with this tuning turned at
-        random, and of the standard deviation of C over turns.
+        Means over instances of the score, the score of the neurons regenerated from linear tuning, the score with this
+        tuning turned at random, and the standard deviation of the score over turns.
     """
 
     index: float
@@ -52,7 +52,7 @@ class Axes:
 
 
 def read_axes(score: Score) -> Axes | None:
-    """Read the axis index of a model or a family; None where a score has none."""
+    """Read the axis index of a model or a family; None where an instance has no axis index."""
     instances = instances_of([score])
     if any(AXIS_INDEX not in instance.beside for instance in instances):
         return None
@@ -78,35 +78,41 @@ def read_axes(score: Score) -> Axes | None:
 
 
 def is_above_chance(score: Score, statistic: Statistic) -> bool | None:
-    """Say whether a model or a family is above chance; None where chance is not known.
+    """Return whether a model or a family is above chance; None where the level of chance is unknown.
 
-    By the axis index: whether the axes are special. By others: whether the exact p-value of shuffled stimuli, the
-    median over instances, is .05 at most; without it, whether the score is better than its level of chance.
+    An axis index is above chance where the axes are special. Another statistic is above chance where the median over
+    instances of the exact p-value of shuffled stimuli is .05 or less; without p-values, where the score is better than
+    its level of chance.
     """
     if statistic.identifier == AXIS_INDEX:
         axes = read_axes(score)
         return None if axes is None or not np.isfinite(axes.index) else axes.special
-    if statistic.identifier not in ("value", "at_common_d"):
+    if not statistic.is_score:
         return None
-    stored = [instance.provenance.get("permutation_p") for instance in instances_of([score])]
-    known = [float(p) for p in stored if p is not None]
-    if known and len(known) == len(stored):
-        return bool(np.median(known) <= ALPHA)
+    p_values = shuffle_p_values(score)
+    if p_values:
+        return bool(np.median(p_values) <= ALPHA)
     if not (np.isfinite(score.null) and np.isfinite(score.value)):
         return None
     return score.value > score.null if score.higher_is_better else score.value < score.null
 
 
 def describe_chance(score: Score, statistic: Statistic) -> str:
-    """Give the numbers behind :func:`is_above_chance` in words."""
+    """Write the numbers behind :func:`is_above_chance`."""
     axes = read_axes(score) if statistic.identifier == AXIS_INDEX else None
     if axes is not None:
         return f"κ = {axes.index:.3f}, p = {format_p(axes.p)}"
-    stored = [instance.provenance.get("permutation_p") for instance in instances_of([score])]
-    known = [float(p) for p in stored if p is not None]
-    if known and len(known) == len(stored):
-        return f"{score.value:.3f}, p of chance = {format_p(float(np.median(known)))}"
+    p_values = shuffle_p_values(score)
+    if p_values:
+        return f"{score.value:.3f}, p of chance = {format_p(float(np.median(p_values)))}"
     return f"{score.value:.3f} where chance is {score.null:.3f}"
+
+
+def shuffle_p_values(score: Score) -> list[float]:
+    """Return the exact p-values of shuffled stimuli of all instances; empty where an instance has no such p-value."""
+    stored = [instance.provenance.get("permutation_p") for instance in instances_of([score])]
+    p_values = [float(p) for p in stored if p is not None]
+    return p_values if len(p_values) == len(stored) else []
 
 
 def median_reliability(dataset: Dataset) -> float:

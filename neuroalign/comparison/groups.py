@@ -1,6 +1,6 @@
-"""Samples of the families of a leaderboard, from stored scores and their arrays: nothing is fitted."""
+"""Samples of the families of a leaderboard, from stored scores and their arrays (no refit)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,17 +22,17 @@ class GroupSamples:
     Parameters
     ----------
     statistic : Statistic
-        The number by which families are ranked and tested.
+        Number by which families are ranked and tested.
     samples : mapping of str to Sample
-        Of this statistic.
+        Sample of `statistic` for each family.
     value_statistic : Statistic or None
-        Where families are ranked by another number than the score itself: the score, at a common D for alignment.
+        The score itself, on common terms of all models, where families are ranked by another number.
     value_samples : mapping of str to Sample
-        Of `value_statistic`; empty without it.
+        Sample of `value_statistic` for each family; empty without it.
     is_control : bool
         Whether the benchmark compares a score with another one, so that it ranks no families.
     no_neurons : str
-        Why some or all families have no terms of neurons; empty if all have, or if none were asked for.
+        Why some or all families have no terms of neurons; empty if all have terms, or arrays were not to be read.
     """
 
     statistic: Statistic
@@ -44,7 +44,7 @@ class GroupSamples:
 
     @property
     def n_neurons(self) -> int:
-        """Number of neurons that can be drawn; 0 without any."""
+        """Number of neurons that can be drawn; 0 without terms of neurons."""
         return max((len(sample.neurons) for sample in self.samples.values()), default=0)
 
 
@@ -55,9 +55,9 @@ def read_group(group: ScoreGroup, store: ResultsStore, over_neurons: bool = True
     ----------
     group : ScoreGroup
     store : ResultsStore
-        The store that its scores are from.
+        Store with the scores of the group.
     over_neurons : bool
-        Whether to read their arrays, about 2 ms for each score.
+        Whether to read the arrays of the scores, about 2 ms for each score.
 
     Returns
     -------
@@ -80,33 +80,33 @@ def read_group(group: ScoreGroup, store: ResultsStore, over_neurons: bool = True
                 key: replace(score, data=store.load_arrays(key)) for key, score in members.items()
             }
         except NeuroalignError as error:
-            # An import may be damaged or odd; the other families are tested all the same.
+            # An imported file may be damaged; the other families are still tested.
             unreadable[name] = str(error)
     samples = group_samples(replace(group, families=families), why_no_neurons=unreadable)
     return replace(samples, no_neurons=_join_reasons(samples.samples))
 
 
 def group_samples(group: ScoreGroup, *, why_no_neurons: Mapping[str, str] | None = None) -> GroupSamples:
-    """Make samples of the families of a group whose scores have their arrays.
+    """Make samples of the families of a group of scores with arrays.
 
     Parameters
     ----------
     group : ScoreGroup
     why_no_neurons : mapping of str to str, optional
-        Families whose scores lack their arrays, and why.
+        Families with scores without arrays, and the reasons.
 
     Returns
     -------
     GroupSamples
     """
     ranking, value, is_control = _declare(group)
-    lacking = why_no_neurons or {}
+    reasons = why_no_neurons or {}
     samples, value_samples = {}, {}
     for name, members in group.families.items():
         scores = list(members.values())
-        samples[name] = _sample(name, scores, ranking, lacking.get(name, ""))
+        samples[name] = _sample(name, scores, ranking, reasons.get(name, ""))
         if value is not None:
-            value_samples[name] = _sample(name, scores, value, lacking.get(name, ""))
+            value_samples[name] = _sample(name, scores, value, reasons.get(name, ""))
     return GroupSamples(
         ranking.statistic,
         samples,
@@ -123,7 +123,7 @@ def _sample(name: str, scores: list[Score], resampling: Resampling, why: str) ->
 
 
 def _join_reasons(samples: Mapping[str, Sample]) -> str:
-    """Say which families have no terms of neurons, and why; once where the reason is the same for all."""
+    """List the families without terms of neurons, with reasons; a reason of all families stands alone."""
     reasons = {name: sample.why_no_neurons for name, sample in samples.items() if sample.why_no_neurons}
     if len(set(reasons.values())) == 1 and len(reasons) == len(samples):
         return next(iter(reasons.values()))
@@ -131,7 +131,7 @@ def _join_reasons(samples: Mapping[str, Sample]) -> str:
 
 
 def _declare(group: ScoreGroup) -> tuple[Resampling, Resampling | None, bool]:
-    """Return how the ranking statistic is resampled, how the score where that is another number, and if a control."""
+    """Return the resampling of the ranking statistic, and of the score if it is another number, and if a control."""
     benchmark = installed_benchmark(group.benchmark, group.benchmark_version, group.options)
     if benchmark is None:
         statistic = Statistic("value", group.benchmark, group.higher_is_better)
@@ -141,15 +141,30 @@ def _declare(group: ScoreGroup) -> tuple[Resampling, Resampling | None, bool]:
             False,
         )
     scores = [score for members in group.families.values() for score in members.values()]
-    first, of_value = benchmark.statistics[0], _at_common_d(benchmark, scores)
+    first, of_value = benchmark.statistics[0], resample_on_common_terms(benchmark, scores)
     if first.identifier == "value":
         return of_value, None, benchmark.is_control
     return benchmark.resampling(first.identifier, scores), of_value, benchmark.is_control
 
 
-def _at_common_d(benchmark: Benchmark, scores: list[Score]) -> Resampling:
-    """Return how the score is resampled: at a common D where models differ in D."""
-    bases = {score.beside.get("D", np.nan) for score in scores}
-    bases = {base for base in bases if base >= 2}
-    has_d = any(statistic.identifier == "at_common_d" for statistic in benchmark.statistics)
-    return benchmark.resampling("at_common_d" if has_d and len(bases) > 1 else "value", scores)
+def resample_on_common_terms(benchmark: Benchmark, scores: Sequence[Score]) -> Resampling:
+    """Return the resampling of the score itself, on common terms of all models where the benchmark has such terms.
+
+    Parameters
+    ----------
+    benchmark : Benchmark
+    scores : sequence of Score
+        Scores of all compared models.
+    """
+    equalised = common_statistic(benchmark)
+    if equalised is None:
+        return benchmark.resampling("value", scores)
+    bases = {score.beside.get(equalised.equalises, np.nan) for score in scores}
+    # A base below two gives no score.
+    n_bases = len({base for base in bases if base >= 2})
+    return benchmark.resampling(equalised.identifier if n_bases > 1 else "value", scores)
+
+
+def common_statistic(benchmark: Benchmark) -> Statistic | None:
+    """Return the statistic of a benchmark that makes a quantity of the models the same; None without one."""
+    return next((statistic for statistic in benchmark.statistics if statistic.equalises), None)

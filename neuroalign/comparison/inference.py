@@ -1,24 +1,22 @@
-"""Means of samples and differences of two, with intervals and tests over all that was sampled.
+"""Means and differences of samples, with intervals and tests over instances, neurons and stimuli.
 
-Every test is ``estimate ± t · standard error``. The variance has up to two independent sources, which add up: that over
-the instances of families that are samples of instances, and that of a bootstrap over the neurons (and stimuli) that all
-instances share. Over instances alone the test is Welch's.
+Every test is ``estimate ± t · standard error``. The variance is the sum of up to two independent variances: over the
+instances of families that are samples of instances, and of a bootstrap over the neurons (and stimuli) that all
+instances share. The test over instances alone is Welch's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
-from neuroalign.comparison.samples import Sample, draw_together
+from neuroalign.comparison.samples import Sample
 from neuroalign.errors import UsageError
-from neuroalign.stats import Equivalence, adjust_p_values, crossed_test, dual_variance, t_interval
-from neuroalign.stats.multiplicity import Correction
+from neuroalign.stats import Equivalence, crossed_test, dual_variance, t_interval
 from neuroalign.stats.welch import varies
 
-#: What a test can be over.
+#: Sampled things that a test generalises over.
 Over = Literal[
     "instances",
     "neurons",
@@ -28,11 +26,11 @@ Over = Literal[
     "instances, neurons and stimuli",
 ]
 
-#: Draws of neurons.
+#: Number of draws of neurons.
 N_RESAMPLES = 10_000
 
 _NAN = float("nan")
-# A smaller spread, as a share of the value, is rounding.
+# A spread below this share of the value is rounding error.
 _ROUNDING = 1e-14
 
 
@@ -43,17 +41,17 @@ class Inference:
     Parameters
     ----------
     over : str
-        What is taken to be sampled: "instances", "neurons", "stimuli", or several of them.
+        Things that are taken to be sampled; one of :data:`Over`.
     n : str
-        Their numbers, in words.
+        Numbers of these things, such as "5 and 4 × 159".
     method : str
-        The test, in words; empty where there is none.
+        Name of the test; empty without a test.
     estimate : float
     standard_error, df, ci_low, ci_high, p : float
-        Standard error, degrees of freedom, confidence interval and two-sided p-value of an estimate of 0; NaN where
-        there is no test.
+        Standard error, degrees of freedom, confidence interval, and two-sided p-value of the null hypothesis that the
+        estimate is 0; NaN without a test.
     reason : str
-        Why there is no test; empty if there is one.
+        Reason for the missing test; empty if there is a test.
     """
 
     over: str
@@ -87,12 +85,12 @@ def infer_difference(
     confidence : float
         Level of the interval.
     n_resamples, seed : int
-        Draws of neurons, the same for both.
+        Number of draws of neurons, which are the same for both samples, and seed.
 
     Returns
     -------
     Inference
-        Mean of a less that of b. With a `reason` in place of a test where a variance is not known.
+        Mean of a less the mean of b. Where a variance is unknown, `reason` gives the reason for the missing test.
     """
     return _infer([(1.0, a), (-1.0, b)], over, confidence, n_resamples, seed)
 
@@ -105,12 +103,12 @@ def infer_mean(
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
 ) -> Inference:
-    """Give the mean of a sample its interval; parameters as for :func:`infer_difference`."""
+    """Return the mean of a sample with its interval; parameters as for :func:`infer_difference`."""
     return _infer([(1.0, sample)], over, confidence, n_resamples, seed)
 
 
 def infer_own_mean(sample: Sample) -> Inference:
-    """Give the mean of a sample its interval over all that was sampled, for a leaderboard or a figure.
+    """Return the mean of a sample with the interval that leaderboards and figures show.
 
     Parameters
     ----------
@@ -119,7 +117,7 @@ def infer_own_mean(sample: Sample) -> Inference:
     Returns
     -------
     Inference
-        Over instances and neurons; over neurons for a family whose instances are not a sample, and over instances where
+        Over instances and neurons; over neurons for a family with instances that are not a sample; over instances where
         neurons cannot be drawn.
     """
     interval = infer_mean(sample, "instances and neurons" if sample.is_sample else "neurons")
@@ -127,7 +125,7 @@ def infer_own_mean(sample: Sample) -> Inference:
 
 
 def decide(a: Sample, b: Sample) -> Over:
-    """Return what the deciding test of two samples is over: all that was sampled and whose variance is known."""
+    """Return the scope of the deciding test of two samples: everything that was sampled and has a known variance."""
     instances = a.is_sample or b.is_sample
     if a.of_neurons is None or b.of_neurons is None:
         return "instances" if instances else "neurons"
@@ -136,80 +134,13 @@ def decide(a: Sample, b: Sample) -> Over:
     return "instances and neurons" if instances else "neurons"
 
 
-def infer_pairs(
-    samples: Mapping[str, Sample],
-    *,
-    correction: Correction = "holm",
-    n_resamples: int = N_RESAMPLES,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Test the difference of every two samples over instances and neurons, corrected for their number.
-
-    Parameters
-    ----------
-    samples : mapping of str to Sample
-    correction : {"holm", "bh"}
-        Over all pairs that are tested.
-    n_resamples, seed : int
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row for each pair, in the order of `samples`: ``a``, ``b``, ``over``, ``difference``, ``ci_low``,
-        ``ci_high``, ``standard_error``, ``df``, ``p_raw``, ``p`` (corrected) and ``reason``.
-    """
-    draw_together(samples.values(), n_resamples, seed)
-    names = list(samples)
-    rows = []
-    for place, name in enumerate(names):
-        for other in names[place + 1 :]:
-            a, b = samples[name], samples[other]
-            over: Over = "instances and neurons" if a.is_sample or b.is_sample else "neurons"
-            test = infer_difference(a, b, over, n_resamples=n_resamples, seed=seed)
-            rows.append(
-                {
-                    "a": name,
-                    "b": other,
-                    "over": test.over,
-                    "difference": test.estimate,
-                    "ci_low": test.ci_low,
-                    "ci_high": test.ci_high,
-                    "standard_error": test.standard_error,
-                    "df": test.df,
-                    "p_raw": test.p,
-                    "reason": test.reason,
-                }
-            )
-    words = dict.fromkeys(("a", "b", "over", "reason"), object)
-    # Of a single family there are no rows, whose columns have types all the same.
-    table = pd.DataFrame(rows, columns=PAIR_COLUMNS).astype(
-        {name: words.get(name, np.float64) for name in PAIR_COLUMNS}
-    )
-    table["p"] = adjust_p_values(table["p_raw"].to_numpy(dtype=np.float64), method=correction)
-    return table
-
-
-PAIR_COLUMNS = [
-    "a",
-    "b",
-    "over",
-    "difference",
-    "ci_low",
-    "ci_high",
-    "standard_error",
-    "df",
-    "p_raw",
-    "p",
-    "reason",
-]
-
-#: Samples with their signs, whose signed sum of means is the estimate.
+#: Samples with their signs; the estimate is the signed sum of their means.
 _Signed = Sequence[tuple[float, Sample]]
 
 
 @dataclass
 class _Sources:
-    """Variances that add up, with their degrees of freedom, and the words for them."""
+    """Independent standard errors with their degrees of freedom, the numbers of sampled things, and names of tests."""
 
     errors: list[float]
     freedoms: list[float]
@@ -247,7 +178,7 @@ def _describe(over: Over, sources: _Sources) -> str:
 
 
 def _add_instances(signed: _Signed, sources: _Sources, *, alone: bool) -> None:
-    """Add the variance over instances of each family that is a sample of them."""
+    """Add the variance over instances of each family that is a sample of instances."""
     not_sampled = [sample.why_no_sample for _, sample in signed if not sample.is_sample]
     if not_sampled and (alone or len(not_sampled) == len(signed)):
         sources.reason = "; ".join(dict.fromkeys(not_sampled))
@@ -295,7 +226,7 @@ def _add_bootstrap(signed: _Signed, over: Over, sources: _Sources, n_resamples: 
         variance = dual_variance(
             v_neurons, float(v_stimuli), float(v_both), n_neurons=n_neurons, n_stimuli=n_stimuli
         )
-        # The standard error is known no better than from so many draws.
+        # A standard error from n draws has n − 1 degrees of freedom at most.
         sources.freedoms.append(min(n_neurons, n_stimuli, n_draws) - 1.0)
         sources.numbers.append(f"{n_neurons:,} × {n_stimuli:,}")
         sources.methods.append(f"dual bootstrap, {n_draws:,} draws, t")
@@ -306,7 +237,7 @@ def _add_bootstrap(signed: _Signed, over: Over, sources: _Sources, n_resamples: 
         sources.methods.append(f"bootstrap with fits, {n_draws:,} draws, t")
     sources.errors.append(float(np.sqrt(variance)) if variance > (_ROUNDING * largest) ** 2 else _NAN)
     if "instances" not in over:
-        # Not less than counting could give.
+        # The smallest p-value that counting the draws could give.
         sources.least_p = 2 / (1 + n_draws)
 
 
@@ -337,16 +268,19 @@ def infer_equivalence(
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
 ) -> Equivalence:
-    """Test whether two samples have the same mean within a margin, by two one-sided tests over all that was sampled.
+    """Test whether two samples have the same mean within a margin, by two one-sided tests.
+
+    The tests generalise over everything that was sampled; see :func:`decide`.
 
     Parameters
     ----------
     a, b : Sample
     margin : float
-        The largest difference that does not matter.
+        Largest difference that does not matter.
     alpha : float
         Level of each one-sided test.
     n_resamples, seed : int
+        Number of draws of neurons, and seed.
 
     Returns
     -------

@@ -1,54 +1,50 @@
-"""Families of models in order of their scores, with a test of every two of them."""
+"""Leaderboards: families of models in order of their scores, with a test of every two families."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from neuroalign.comparison import (
-    Sample,
-    infer_own_mean,
-    infer_pairs,
-    median_reliability,
-)
+from neuroalign.comparison.axes import median_reliability
+from neuroalign.comparison.family_rows import FAMILY_COLUMNS, describe_family, numbers_beside, training_notes
 from neuroalign.comparison.groups import GroupSamples, read_group
 from neuroalign.comparison.inference import N_RESAMPLES
+from neuroalign.comparison.pairs import ALPHA, letters_of_families, tests_of_pairs, why_untested
+from neuroalign.comparison.record import statistic_record
 from neuroalign.comparison.samples import draw_together
 from neuroalign.comparison.score_groups import ScoreGroup, group_scores
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.results.score import TRAINED_ON, Score
+from neuroalign.names.defaults import DEFAULT_BENCHMARK
+from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark, load_benchmark
 from neuroalign.scoring.cautions import cautions_of_instances, is_readable
-from neuroalign.scoring.resampling import Statistic
-from neuroalign.stats.standard_errors import standard_error
 
 Correction = Literal["holm", "bh"]
 
-#: Families differ where the corrected p is below it.
-ALPHA = 0.05
+#: Names of the corrections in tables.
+CORRECTIONS = {"holm": "Holm", "bh": "BH"}
 
-#: What Welch's test does not cover.
-WHAT_THE_TEST_COVERS = (
+#: Scope of Welch's test.
+SCOPE_OF_WELCH = (
     "Welch's test, the paper's, speaks of the spread of instances only: instances share neurons and images."
 )
 
-#: Columns of numbers without which the mean misleads begin with it.
+#: Prefix of the columns with numbers that belong to the mean.
 BESIDE = "beside: "
 
-#: What the test behind the letters covers.
-WHAT_THE_CROSSED_TEST_COVERS = (
-    "The test over instances and neurons adds the variance of a paired bootstrap over neurons to that of the "
-    "instances, so it speaks of other neurons, too."
+#: Scope of the test behind the letters.
+SCOPE_OF_CROSSED_TEST = (
+    "The test over instances and neurons adds the variance of a paired bootstrap over neurons to the "
+    "variance over instances, so it speaks of other neurons, too."
 )
 
 
 def leaderboard(
     dataset: str | Dataset,
-    benchmark: str | Benchmark = "alignment",
+    benchmark: str | Benchmark = DEFAULT_BENCHMARK,
     *,
     store: ResultsStore | None = None,
     correction: Correction = "holm",
@@ -59,15 +55,15 @@ def leaderboard(
     Parameters
     ----------
     dataset : str or Dataset
-        Scores of this very content are shown; those of an earlier version of it are left out.
+        Scores of earlier versions of the dataset are left out.
     benchmark : str or Benchmark
-        With its options; scores of other options or versions are left out.
+        Benchmark with its options; scores of other options or versions are left out.
     store : ResultsStore, optional
     correction : {"holm", "bh"}
-        Of the p-values, over all pairs of families; see :func:`neuroalign.stats.adjust_p_values`.
+        Correction of the p-values over all pairs of families; see :func:`neuroalign.stats.adjust_p_values`.
     over_neurons : bool
         Whether to test over instances and neurons, which gives the letters and reads the arrays of the scores, about
-        2 ms for each.
+        2 ms for each score.
 
     Returns
     -------
@@ -76,7 +72,7 @@ def leaderboard(
 
     Notes
     -----
-    Instances share neurons and images, so Welch's test speaks only of the spread of instances; letters are those of
+    Instances share neurons and images, so Welch's test speaks only of the spread of instances. The letters come from
     the test over instances and neurons.
     """
     return leaderboards(dataset, [benchmark], store=store, correction=correction, over_neurons=over_neurons)[
@@ -99,15 +95,15 @@ def leaderboards(
     dataset, store, correction, over_neurons
         As for :func:`leaderboard`.
     benchmarks : sequence of str or Benchmark, optional
-        By default all, with each set of options that anything was scored with.
+        By default all benchmarks, with each set of options in the store.
 
     Returns
     -------
     list of pandas.DataFrame
-        A table for each benchmark and set of options, never of several; see :func:`rank`.
+        One table for each benchmark and set of options; see :func:`rank`.
     """
     loaded = load_dataset(dataset)
-    wanted = None if benchmarks is None else [load_benchmark(each) for each in benchmarks]
+    wanted = None if benchmarks is None else [load_benchmark(benchmark) for benchmark in benchmarks]
     store = store or ResultsStore()
     groups = group_scores(store.items(dataset=loaded.identifier), loaded, wanted)
     reliability = median_reliability(loaded) if any(group.families for group in groups) else float("nan")
@@ -137,76 +133,65 @@ def rank(
     ----------
     group : ScoreGroup
     dataset : Dataset
-        The dataset that the scores are of.
+        Dataset of the scores.
     samples : GroupSamples
-        As :func:`neuroalign.comparison.groups.read_group` returns them.
+        Samples from :func:`neuroalign.comparison.groups.read_group`.
     correction : {"holm", "bh"}
     reliability : float
-        Median split-half reliability of the neurons; NaN where it is not known.
+        Median split-half reliability of the neurons; NaN where it is unknown.
 
     Returns
     -------
     pandas.DataFrame
-        One row for each family, best first by the statistic that ``attrs["statistic"]`` names; in the order of names
-        for a control, which ranks nothing. Columns:
+        One row for each family, best first by the statistic that ``attrs["statistic"]`` names. The families of a
+        control are in the order of their names. Columns:
 
         - ``family``, ``n`` (instances), ``mean`` of the statistic with its 95 % interval ``ci_low`` and ``ci_high``
-          over what ``interval_over`` names, and ``sd`` and ``se`` over instances;
-        - ``error`` (mean of the instances' own standard errors, over what ``attrs["error_over"]`` names);
-        - ``value``, ``null`` and ``ceiling``: means of the score itself, its level of chance and its ceiling, and
-          numbers ``beside: `` the score (means over instances; medians of p-values);
-        - ``letters``: families that share a letter are not shown to differ over instances and neurons; families
-          without a seed are tested over neurons only. ``welch_letters``: the same by Welch's test over instances, as
-          the paper has it. Families without a test have none;
-        - two-sided tests of the ``difference`` from the best family (its mean less that of the row). Over instances
-          and neurons: ``crossed_ci_low``, ``crossed_ci_high``, ``crossed_p_raw``, ``crossed_p`` (corrected over all
-          pairs) and ``crossed_over``. Welch's: ``welch_ci_low``, ``welch_ci_high``, ``welch_t``, ``welch_df``,
-          ``welch_p_raw``, ``welch_p`` and ``hedges_g``;
-        - ``value_difference``, ``value_p_raw`` and ``value_p``: the test over instances and neurons of the score
-          itself (at a common D for alignment), where the statistic is another number;
-        - ``note``: why there is no test.
+          over the things in ``interval_over``, and ``sd`` and ``se`` over instances;
+        - ``error`` (mean of the standard errors of the instances, over ``attrs["error_over"]``);
+        - ``value``, ``null`` and ``ceiling``: means of the score itself, its level of chance and its ceiling;
+          ``beside: …``: numbers beside the score (means over instances; medians of p-values);
+        - ``letters``: families that share a letter are not shown to differ over instances and neurons (families
+          without a seed: over neurons only). ``welch_letters``: the same by Welch's test over instances, as in the
+          paper. Both are empty for families without a test;
+        - two-sided tests of the ``difference`` from the best family (mean of the best less the mean of the row). Over
+          instances and neurons: ``crossed_ci_low``, ``crossed_ci_high``, ``crossed_p_raw``, ``crossed_p`` (corrected
+          over all pairs) and ``crossed_over``. Welch's test: ``welch_ci_low``, ``welch_ci_high``, ``welch_t``,
+          ``welch_df``, ``welch_p_raw``, ``welch_p`` and ``hedges_g``;
+        - ``value_difference``, ``value_p_raw`` and ``value_p``: test over instances and neurons of the score itself, on
+          common terms of all families, where the statistic is another number;
+        - ``note``: reason for a missing test.
 
         ``attrs`` hold the dataset, the benchmark with its version and options, ``statistic``, ``is_control``,
-        ``pairs`` (the tests of every two families in records, with the prefixes ``welch_``, ``crossed_`` and
-        ``value_``), ``n_neurons`` that were drawn and ``no_neurons``, why for some or all families there were none,
-        ``no_sample`` (why some families are tested over neurons only), ``welch_only`` (pairs that differ by Welch's
-        test, but are not shown to over instances and neurons), ``reliability``, ``left_out``,
-        ``cautions`` (for each family, see :mod:`neuroalign.scoring.cautions`), ``unreadable`` (families that
-        must not be
-        interpreted) and ``trained_on`` (for families that were trained on the images of another dataset, notes that
-        say so).
+        ``pairs`` (records of the tests of every two families, with the prefixes ``welch_``, ``crossed_`` and
+        ``value_``), ``n_neurons`` that were drawn, ``no_neurons`` (reasons of families without draws),
+        ``no_sample`` (reasons of families that are tested over neurons only), ``welch_only`` (pairs that differ by
+        Welch's test, but are not shown to differ over instances and neurons), ``reliability``, ``left_out``,
+        ``cautions`` of each family (see :mod:`neuroalign.scoring.cautions`), ``unreadable`` (families that must not be
+        interpreted) and ``trained_on`` (notes of families that were trained on the images of another dataset).
     """
     draw_together(samples.samples.values(), N_RESAMPLES, 0)
     families = {family: list(scores.values()) for family, scores in group.families.items()}
     statistic, is_control = samples.statistic, samples.is_control
-    table = pd.DataFrame(
-        [_describe(samples.samples[family], scores, statistic) for family, scores in families.items()],
-        columns=_DESCRIBED,
+    table = _in_order(
+        pd.DataFrame(
+            [
+                describe_family(samples.samples[family], scores, statistic)
+                for family, scores in families.items()
+            ],
+            columns=FAMILY_COLUMNS,
+        ),
+        is_control=is_control,
+        higher_is_better=statistic.higher_is_better,
     )
-    best_first = [] if is_control else ["mean"]
-    table = table.sort_values(
-        [*best_first, "family"],
-        ascending=[*([not statistic.higher_is_better] if best_first else []), True],
-        ignore_index=True,
-    )
-    for name, of_family in _beside(families, samples).items():
-        table[f"{BESIDE}{name}"] = table["family"].map(of_family).astype(np.float64)
+    for name, values in numbers_beside(families, samples).items():
+        table[f"{BESIDE}{name}"] = table["family"].map(values).astype(np.float64)
     names = list(table["family"])
-    pairs = _pairs([] if is_control else names, samples, correction)
+    pairs = tests_of_pairs([] if is_control else names, samples, correction)
     for column, test in (("letters", "crossed_p"), ("welch_letters", "welch_p")):
-        letters = _letters(table, pairs, test, higher_is_better=statistic.higher_is_better)
+        letters = letters_of_families(table, pairs, test, higher_is_better=statistic.higher_is_better)
         table[column] = [letters.get(name, "") for name in names]
-    # The best is the first of its pairs, and those come first.
-    against_best = pairs.head(max(len(names) - 1, 0))
-    for column in _AGAINST_BEST:
-        values = np.full(len(names), np.nan)
-        values[1:] = np.nan if is_control else against_best[column].to_numpy(np.float64)
-        table[column] = values
-    overs = ["", *(against_best["crossed_over"] if not is_control else [""] * (len(names) - 1))]
-    table["crossed_over"] = overs[: len(names)]
-    why = [] if is_control else [_why_untested(pair, samples) for pair in against_best.to_dict("records")]
-    table["note"] = [""] * len(names) if is_control else [*(["best"] if names else []), *why]
-    without_seed = {name: sample.why_no_sample for name, sample in samples.samples.items() if sample.n > 1}
+    _add_tests_against_best(table, pairs, samples)
     table.attrs = {
         "dataset": dataset.identifier,
         "dataset_hash": dataset.content_hash,
@@ -216,67 +201,53 @@ def rank(
         "name": group.name,
         "options": dict(group.options),
         "higher_is_better": statistic.higher_is_better,
-        "statistic": asdict(statistic),
-        "value_statistic": None if samples.value_statistic is None else asdict(samples.value_statistic),
+        "statistic": statistic_record(statistic),
+        "value_statistic": None
+        if samples.value_statistic is None
+        else statistic_record(samples.value_statistic),
         "is_control": is_control,
         "correction": correction,
-        "error_over": _error_over(families),
+        **_attributes_of_scores(families, names),
         "pairs": pairs.to_dict("records"),
         "n_neurons": samples.n_neurons,
         "no_neurons": samples.no_neurons,
-        "no_sample": {name: why for name, why in without_seed.items() if why},
+        "no_sample": {
+            name: sample.why_no_sample
+            for name, sample in samples.samples.items()
+            if sample.n > 1 and sample.why_no_sample
+        },
         "welch_only": pairs.loc[
             (pairs["welch_p"] < ALPHA) & (pairs["crossed_p"] >= ALPHA), ["a", "b"]
         ].values.tolist(),
         "reliability": None if np.isnan(reliability) else reliability,
         "left_out": dict(group.left_out),
-        "trained_on": _trained_on(families),
-        "cautions": {family: cautions_of_instances(families[family]) for family in names},
-        "unreadable": [family for family in names if not is_readable(*families[family])],
     }
     return table
 
 
-def _pairs(names: Sequence[str], samples: GroupSamples, correction: Correction) -> pd.DataFrame:
-    """Test every two families by Welch's test, and over instances and neurons."""
-    from neuroalign.stats import pairwise_welch
-
-    chosen = {name: samples.samples[name] for name in names}
-    welch = pairwise_welch({name: sample.values for name, sample in chosen.items()}, correction=correction)
-    shared = ["a", "b", "difference", "hedges_g", "n_a", "n_b"]
-    pairs = welch.rename(columns={name: f"welch_{name}" for name in welch if name not in shared})
-    crossed = infer_pairs(chosen, correction=correction)
-    pairs = pairs.join(crossed.drop(columns=["a", "b", "difference"]).add_prefix("crossed_"))
-    if samples.value_statistic is None:
-        return pairs.assign(value_difference=np.nan, value_p_raw=np.nan, value_p=np.nan)
-    of_value = infer_pairs({name: samples.value_samples[name] for name in names}, correction=correction)
-    return pairs.join(of_value.drop(columns=["a", "b"]).add_prefix("value_"))
+def _in_order(table: pd.DataFrame, *, is_control: bool, higher_is_better: bool) -> pd.DataFrame:
+    """Sort families by their means, the best first; the families of a control by name."""
+    if is_control:
+        return table.sort_values("family", ignore_index=True)
+    return table.sort_values(["mean", "family"], ascending=[not higher_is_better, True], ignore_index=True)
 
 
-def _trained_on(families: Mapping[str, Sequence[Score]]) -> dict[str, list[str]]:
-    """Return the notes of families that were trained on other images than the images of the dataset."""
-    notes = {
-        family: sorted({note for score in scores for note in score.notes if note.startswith(TRAINED_ON)})
-        for family, scores in families.items()
-    }
-    return {family: of_family for family, of_family in notes.items() if of_family}
-
-
-def _letters(
-    table: pd.DataFrame, pairs: pd.DataFrame, column: str, *, higher_is_better: bool
-) -> dict[str, str]:
-    """Return the letters of the families that a test is known of."""
-    from neuroalign.stats import compact_letters, pairwise_matrix
-
-    known = pairs[pairs[column].notna()]
-    tested = [name for name in table["family"] if name in set(known["a"]) | set(known["b"])]
-    return compact_letters(
-        tested,
-        table.set_index("family")["mean"][tested].to_numpy(dtype=np.float64),
-        pairwise_matrix(pairs, tested, column),
-        ALPHA,
-        higher_is_better=higher_is_better,
-    )
+def _add_tests_against_best(table: pd.DataFrame, pairs: pd.DataFrame, samples: GroupSamples) -> None:
+    """Add columns with the test of each family against the best; empty for a control."""
+    n_others = max(len(table) - 1, 0)
+    # The best family is the first of its pairs, which precede the other pairs.
+    against_best = pairs.head(n_others)
+    for column in _AGAINST_BEST:
+        values = np.full(len(table), np.nan)
+        values[1:] = np.nan if samples.is_control else against_best[column].to_numpy(np.float64)
+        table[column] = values
+    if samples.is_control:
+        table["crossed_over"] = table["note"] = [""] * len(table)
+        return
+    best = [""] * (len(table) - n_others)
+    table["crossed_over"] = [*best, *against_best["crossed_over"]]
+    notes = [why_untested(pair, samples) for pair in against_best.to_dict("records")]
+    table["note"] = [*["best" for _ in best], *notes]
 
 
 _AGAINST_BEST = [
@@ -288,99 +259,13 @@ _AGAINST_BEST = [
 ]
 
 
-_DESCRIBED = [
-    "family",
-    "n",
-    "mean",
-    "ci_low",
-    "ci_high",
-    "interval_over",
-    "sd",
-    "se",
-    "error",
-    "value",
-    "null",
-    "ceiling",
-]
-
-
-def _beside(families: Mapping[str, Sequence[Score]], samples: GroupSamples) -> dict[str, dict[str, float]]:
-    """Return numbers beside the scores: means over the instances of each family, medians of p-values."""
-    names = dict.fromkeys(name for scores in families.values() for score in scores for name in score.beside)
-    # The ranking statistic and its error have columns of their own.
-    shown = [
-        name for name in names if name not in (samples.statistic.identifier, _error_of(samples.statistic))
-    ]
-    beside = {
-        name: {
-            family: (_median if name.endswith("_p") else _mean)(
-                [score.beside.get(name, np.nan) for score in scores]
-            )
-            for family, scores in families.items()
-        }
-        for name in shown
-    }
-    value = samples.value_statistic
-    if value is not None and value.identifier == "at_common_d":
-        beside[value.label] = {name: sample.mean for name, sample in samples.value_samples.items()}
-    return beside
-
-
-def _describe(sample: Sample, scores: Sequence[Score], statistic: Statistic) -> dict[str, Any]:
-    own = [
-        score.error if statistic.identifier in _VALUES else score.beside.get(_error_of(statistic), np.nan)
-        for score in scores
-    ]
-    interval = infer_own_mean(sample)
+def _attributes_of_scores(families: Mapping[str, Sequence[Score]], names: Sequence[str]) -> dict[Hashable, Any]:
+    """Return the attributes of a leaderboard that come from the scores themselves."""
     return {
-        "family": sample.name,
-        "n": sample.n,
-        "mean": sample.mean,
-        "ci_low": interval.ci_low,
-        "ci_high": interval.ci_high,
-        "interval_over": "" if interval.reason else interval.over,
-        "sd": sample.values.std(ddof=1) if sample.n > 1 else np.nan,
-        "se": standard_error(sample.values),
-        "error": _mean(own),
-        "value": _mean([score.value for score in scores]),
-        "null": _mean([score.null for score in scores]),
-        "ceiling": _mean([score.ceiling for score in scores]),
+        "error_over": " or ".join(
+            sorted({score.error_over for scores in families.values() for score in scores})
+        ),
+        "trained_on": training_notes(families),
+        "cautions": {family: cautions_of_instances(families[family]) for family in names},
+        "unreadable": [family for family in names if not is_readable(*families[family])],
     }
-
-
-# Statistics that are the score itself, with its own error.
-_VALUES = ("value", "at_common_d")
-
-
-def _error_of(statistic: Statistic) -> str:
-    """Return the key in ``Score.beside`` of the standard error of a statistic."""
-    return f"{statistic.identifier}_error"
-
-
-def _why_untested(pair: Mapping[Any, Any], samples: GroupSamples) -> str:
-    """Say why a family is not tested against the best, in few words."""
-    for n, which in ((pair["n_b"], ""), (pair["n_a"], "the best has ")):
-        if not n:
-            return f"no test: {which}no {samples.statistic.label}"
-    if not pair["crossed_reason"] or not pair["welch_reason"]:
-        return ""
-    if samples.n_neurons and pair["crossed_over"] == "neurons":
-        return f"no test: {pair['crossed_reason']}"
-    for n, which in ((pair["n_b"], ""), (pair["n_a"], "the best has ")):
-        if n < 2:
-            return f"no test: {which}one instance"
-    return f"no test: {pair['welch_reason']}"
-
-
-def _mean(values: Sequence[float]) -> float:
-    finite = [value for value in values if np.isfinite(value)]
-    return float(np.mean(finite)) if finite else float("nan")
-
-
-def _median(values: Sequence[float]) -> float:
-    finite = [value for value in values if np.isfinite(value)]
-    return float(np.median(finite)) if finite else float("nan")
-
-
-def _error_over(families: dict[str, list[Score]]) -> str:
-    return " or ".join(sorted({each.error_over for scores in families.values() for each in scores}))

@@ -1,4 +1,4 @@
-"""Two models at a matched number of units, for scores that depend on this number."""
+"""Comparison of two models at a matched number of units, for scores that depend on this number."""
 
 from collections.abc import Sequence
 
@@ -16,12 +16,12 @@ from neuroalign.results.score import Score
 from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.scoring.resampling import Statistic
 
-#: Random subsets of the units of a model that has more than the others.
+#: Number of random subsets of the units of a model with more units than the smallest one.
 N_SUBSETS = 10
 
 
 class _SomeUnits:
-    """A model of which only some informative units are left."""
+    """A subset of the informative units of a model."""
 
     def __init__(self, identifier: str, latents: xr.DataArray) -> None:
         self.identifier = identifier
@@ -41,7 +41,7 @@ def compare_at_matched_units(
     join: Join = "exact",
     use_cache: bool = True,
 ) -> OtherDifference | None:
-    """Compare two models by random subsets of as many units as the smallest instance has.
+    """Compare two models by random subsets of their units, all as large as the smallest instance.
 
     Parameters
     ----------
@@ -49,15 +49,15 @@ def compare_at_matched_units(
     models : sequence of two Model or ModelFamily
     dataset : Dataset
     n_resamples, seed : int
-        Draws of neurons; the seed draws the subsets, too.
+        Number of draws of neurons, and seed of these draws and of the subsets.
     join : {"exact", "intersection"}
     use_cache : bool
 
     Returns
     -------
     OtherDifference or None
-        Over neurons; the subsets are averaged. None where the benchmark does not depend on the number of units, where
-        all instances have the same number of informative units, or one of them has a single one.
+        Difference of the means over subsets, tested over neurons. None where the benchmark does not depend on the
+        number of units, all instances have the same number of informative units, or an instance has a single one.
     """
     if not benchmark.depends_on_n_units:
         return None
@@ -84,8 +84,8 @@ def compare_at_matched_units(
             for subset in range(n_subsets):
                 rng = np.random.default_rng([seed, place, subset])
                 chosen = np.sort(rng.permutation(informative)[:fewest])
-                some = _SomeUnits(f"{identifier} ({subset})", latents[:, chosen])
-                scores.append(alone.score(some, dataset, join=join))
+                subset_of_units = _SomeUnits(f"{identifier} ({subset})", latents[:, chosen])
+                scores.append(alone.score(subset_of_units, dataset, join=join))
         samples.append(make_sample(scores, resampling, name=model.identifier, is_sample=False))
     test = infer_difference(samples[0], samples[1], "neurons", n_resamples=n_resamples, seed=seed)
     return OtherDifference(statistic, {"a": samples[0].mean, "b": samples[1].mean}, test)

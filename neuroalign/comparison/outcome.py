@@ -1,4 +1,4 @@
-"""The outcome of a comparison of two models."""
+"""Outcome of a comparison of two models."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class OtherDifference:
     means : mapping of str to float
         Means of "a" and "b" over instances.
     test : Inference
-        Of the difference, over all that was sampled.
+        Test of the difference over everything that was sampled.
     """
 
     statistic: Statistic
@@ -32,40 +32,42 @@ class OtherDifference:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """The outcome of :func:`neuroalign.compare`.
+    """Outcome of :func:`neuroalign.compare`.
 
     Parameters
     ----------
     a, b : Score
         Scores of the models, or of the families with their ``instances``.
     statistic : Statistic
-        The number by which they are compared.
+        Number by which the models are compared.
     means : mapping of str to float
-        This number of "a", "b" and, where there is one, "ceiling", means over instances.
+        Mean of this number over the instances of "a", "b" and, where one exists, "ceiling".
     difference : float
-        That of a less that of b.
+        Mean of a less the mean of b.
     generalisations : sequence of Inference
         Tests of the difference; the last one decides.
     others : sequence of OtherDifference
         Differences by the other statistics of the benchmark.
     ceiling : Score or None
-        Score of the family that stands for the ceiling.
+        Score of the family that provides the ceiling.
     meets_ceiling : mapping of str to Equivalence
-        For a and b, whether their means are those of the ceiling within the margin; not for the ceiling itself.
+        For "a" and "b", whether the mean equals the mean of the ceiling within the margin. The ceiling itself is left
+        out.
     why_no_samples : mapping of str to str
-        For a and b, why their instances are no random sample; empty where they are.
+        For "a" and "b", why the instances are not a random sample; empty where they are.
     matched : Inference or None
-        Test of the difference at the neurons that both predict above chance.
+        Test of the difference at the neurons that both models predict above chance.
     n_matched : int
         Number of these neurons.
     reliability : float
         Median split-half reliability of the neurons; NaN without trials.
     cautions : mapping of str to sequence of str
-        For a and b, which of their numbers must not be read, and why; see :func:`neuroalign.scoring.cautions.cautions`.
+        For "a" and "b", the numbers that must not be read, with the reasons; see
+        :func:`neuroalign.scoring.cautions.cautions`.
     confounds : sequence of str
-        What else could explain the difference.
+        Other possible explanations of the difference.
     verdict : {"a", "b", "neither"}
-        Which is better over all that could be tested together.
+        The better model over everything that could be tested together.
     sentence : str
         The verdict in words.
     simulated : bool
@@ -92,5 +94,5 @@ class Comparison:
     simulated: bool
 
     def to_record(self) -> dict[str, Any]:
-        """Return all but arrays as a dictionary that JSON can hold (NaN becomes None)."""
+        """Return the comparison without its arrays as a dictionary that JSON can hold (NaN becomes None)."""
         return to_record(self)

@@ -1,39 +1,19 @@
-"""Samples: one statistic of the instances of a family, as a function of drawn neurons and stimuli."""
+"""Samples of instances: one statistic of a family, as a function of drawn neurons and stimuli."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
-from neuroalign.datasets.dataset import Dataset
+from neuroalign.comparison.stimulus_draws import StimulusDraws, read_stimulus_draws
 from neuroalign.errors import ArrayError, NeuroalignError, UsageError
 from neuroalign.names.syntax import parse_spec
-from neuroalign.progress import progress
 from neuroalign.results.score import Score
 from neuroalign.scoring.resampling import NeuronStatistic, Resampling
-from neuroalign.stats import bootstrap_means, count_neurons, draw_stimuli_and_neurons
+from neuroalign.stats import bootstrap_means
 
 FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class StimulusDraws:
-    """The mean of a family in a bootstrap over stimuli, and over stimuli and neurons together.
-
-    Parameters
-    ----------
-    values : array of float64, shape (n_draws, 2)
-        For each draw of stimuli the mean over instances of the fits to it: with all neurons, and with the neurons that
-        :func:`neuroalign.stats.draw_stimuli_and_neurons` draws along with them.
-    n_originals, seed : int
-        Number of originals that were drawn, and seed; draws of two families pair where these are equal.
-    """
-
-    values: FloatArray
-    n_originals: int
-    seed: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,17 +25,17 @@ class Sample:
     name : str
         Name of the family.
     values : array of float64, shape (n_instances,)
-        Finite; instances without the statistic are left out.
+        Finite values; instances without the statistic are left out.
     is_sample : bool
-        Whether the instances are a random sample, as those of several seeds are. If not, nothing is drawn over
-        instances, and tests are over neurons (and stimuli) only.
+        Whether the instances are a random sample, as instances of several seeds are. If not, the variance over
+        instances is left out, and tests are over neurons (and stimuli) only.
     why_no_sample : str
-        The reason, for output; empty if `is_sample`.
+        Reason in words why they are not; empty if `is_sample`.
     of_neurons : NeuronStatistic or None
-        The mean over instances as a function of the neurons.
+        Mean over instances as a function of the neurons.
     of_stimuli : StimulusDraws or None
     why_no_neurons, why_no_stimuli : str
-        Why these are missing; empty if they exist.
+        Reasons why `of_neurons` and `of_stimuli` are missing; empty if they exist.
     """
 
     name: str
@@ -84,7 +64,9 @@ class Sample:
         return () if self.of_neurons is None else self.of_neurons.neurons
 
     def drawn(self, n_resamples: int, seed: int) -> FloatArray:
-        """Return the mean for each draw of neurons, (n_resamples,): the same draws for all samples of these neurons.
+        """Return the mean for each draw of neurons, (n_resamples,).
+
+        All samples of the same neurons have the same draws.
 
         Raises
         ------
@@ -99,7 +81,7 @@ class Sample:
         return self._drawn[key]
 
     def at(self, neurons: Sequence[str]) -> "Sample":
-        """Return the same sample at some of its neurons; without values of instances, whose terms are averaged.
+        """Return the sample at some of its neurons, with the mean over instances as its only value.
 
         Raises
         ------
@@ -129,8 +111,9 @@ def draw_together(samples: Iterable[Sample], n_resamples: int, seed: int) -> Non
     Parameters
     ----------
     samples : iterable of Sample
-        Their :meth:`Sample.drawn` then returns what it would have drawn.
+        :meth:`Sample.drawn` of each of them then returns the same values as without this call.
     n_resamples, seed : int
+        Number of draws, and seed.
     """
     key = (n_resamples, seed)
     groups: dict[tuple[str, ...], list[Sample]] = {}
@@ -159,11 +142,12 @@ def make_sample(
     scores : sequence of Score
         One score for each instance, with their arrays where neurons are to be drawn.
     resampling : Resampling
-        Of the statistic; see :meth:`neuroalign.scoring.benchmark.Benchmark.resampling`.
+        Resampling of the statistic; see :meth:`neuroalign.scoring.benchmark.Benchmark.resampling`.
     name : str
-        Name of the family; by default that of the first score.
+        Name of the family; by default the family of the first score.
     bootstraps : mapping of str to Score, optional
-        Scores by ``stimulus_bootstrap``, by the name of their model, whose statistic shares the terms of this one.
+        Stored bootstraps over stimuli by the names of the models; see
+        :func:`neuroalign.comparison.stimulus_draws.read_stimulus_draws`.
     is_sample : bool, optional
         Whether the instances are a random sample; by default as :func:`explain_no_sample` says.
 
@@ -174,38 +158,38 @@ def make_sample(
     Raises
     ------
     UsageError
-        If there is no score.
+        If `scores` is empty.
     """
     if not scores:
         raise UsageError("a sample needs one score at least, got none")
     name = name or scores[0].family or scores[0].model
-    known = [score for score in scores if np.isfinite(resampling.read(score))]
-    values = np.array([resampling.read(score) for score in known], dtype=np.float64)
+    with_value = [score for score in scores if np.isfinite(resampling.read(score))]
+    values = np.array([resampling.read(score) for score in with_value], dtype=np.float64)
     why = explain_no_sample(scores, name) if is_sample is None else ""
     if is_sample is False:
-        why = f"{name} declares no sample of instances, so it is tested over neurons only"
+        why = _declares_no_sample(name)
     sample = Sample(name, values, is_sample=not why, why_no_sample=why, why_no_neurons="")
     try:
-        statistics = _statistics(known, resampling)
+        statistics = _statistics(with_value, resampling)
         sample = replace(sample, of_neurons=NeuronStatistic.mean(statistics))
     except NeuroalignError as error:
         return replace(sample, why_no_neurons=str(error), why_no_stimuli=str(error))
     if bootstraps is None:
         return sample
     try:
-        draws = _stored_draws(known, statistics, bootstraps, resampling)
+        draws = read_stimulus_draws(with_value, statistics, bootstraps, resampling)
     except NeuroalignError as error:
         return replace(sample, why_no_stimuli=str(error))
     return sample.with_stimuli(draws)
 
 
 def explain_no_sample(scores: Sequence[Score], family: str) -> str:
-    """Say why the instances of a family are no random sample; empty if they are one.
+    """Explain why the instances of a family are not a random sample; empty if they are.
 
     Parameters
     ----------
     scores : sequence of Score
-        Scores of the instances. ``provenance["is_sample"]`` holds what the family declared, if anything.
+        Scores of the instances. ``provenance["is_sample"]`` holds the declaration of the family, if it made one.
     family : str
 
     Returns
@@ -217,88 +201,29 @@ def explain_no_sample(scores: Sequence[Score], family: str) -> str:
     if len(scores) < 2:
         return f"{family} is a single model, so it is tested over neurons only"
     declared = [score.provenance.get("is_sample") for score in scores]
-    if all(given is not None for given in declared):
-        return (
-            ""
-            if all(declared)
-            else f"{family} declares no sample of instances, so it is tested over neurons only"
-        )
+    if all(is_sample is not None for is_sample in declared):
+        return "" if all(declared) else _declares_no_sample(family)
     if has_seeds(scores):
-        # Networks of several sizes with one seed each differ by their training as well, which is an error.
+        # Networks of several sizes with one seed each differ by their random training, too, so they vary as a sample.
         return ""
     options = [_options(score.model) for score in scores]
     differing = {
         option
-        for given in options
-        for option, value in given.items()
-        if any(other.get(option) != value for other in options)
+        for of_instance in options
+        for option, value in of_instance.items()
+        if any(of_other.get(option) != value for of_other in options)
     }
     members = "sizes" if differing == {"n"} else "members"
     return f"{family} has no seed: its {members} are not a sample of instances, so it is tested over neurons only"
 
 
+def _declares_no_sample(family: str) -> str:
+    return f"{family} declares no sample of instances, so it is tested over neurons only"
+
+
 def has_seeds(scores: Iterable[Score]) -> bool:
-    """Return whether the name of an instance has an option ``seed``, its own or the seed of a reducer."""
+    """Return whether the name of an instance has an option ``seed``, of the model or of a reducer."""
     return any("seed" in _options(score.model) for score in scores)
-
-
-def stimulus_draws(
-    names: Sequence[str],
-    fits: Sequence[Sequence[tuple[xr.DataArray, xr.DataArray]]],
-    resampling: Resampling,
-    dataset: Dataset,
-    *,
-    n_draws: int,
-    seed: int = 0,
-) -> dict[str, StimulusDraws]:
-    """Fit the instances of several families to the same draws of stimuli.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Names of the families.
-    fits : sequence of sequences of (latents, responses)
-        For each family its instances as :meth:`neuroalign.scoring.benchmark.Benchmark.align` returns them.
-    resampling : Resampling
-        With `refit`.
-    dataset : Dataset
-    n_draws, seed : int
-
-    Returns
-    -------
-    dict of str to StimulusDraws
-
-    Raises
-    ------
-    UsageError
-        If the statistic cannot be fitted to drawn stimuli, or families differ in their neurons or stimuli.
-    """
-    if resampling.refit is None:
-        raise UsageError(f"stimuli cannot be drawn: {resampling.reason}")
-    shapes = {
-        (responses.sizes["stimulus"], responses.sizes["neuroid"])
-        for family in fits
-        for _, responses in family
-    }
-    if len(shapes) > 1:
-        raise UsageError("stimuli cannot be drawn for models with different stimuli or neurons")
-    ((_, n_neurons),) = shapes
-    stimuli = fits[0][0][1]["stimulus"].values
-    originals = dataset.stimuli.originals(stimuli)
-    values = np.empty((len(names), n_draws, 2))
-    order: tuple[str, ...] | None = None
-    for index in progress(range(n_draws), description="bootstrap", total=n_draws, unit="resample"):
-        rows, neurons = draw_stimuli_and_neurons(seed, index, originals.labels, n_neurons)
-        counts = _all_and_drawn(neurons, n_neurons)
-        for place, family in enumerate(fits):
-            statistics = [
-                resampling.refit(latents, responses, dataset, rows) for latents, responses in family
-            ]
-            order = tuple(sorted(statistics[0].neurons)) if order is None else order
-            values[place, index] = np.mean([fit.in_order(order)(counts) for fit in statistics], axis=0)
-    return {
-        name: StimulusDraws(family, originals.n, seed) for name, family in zip(names, values, strict=True)
-    }
 
 
 def _statistics(scores: Sequence[Score], resampling: Resampling) -> list[NeuronStatistic]:
@@ -306,7 +231,7 @@ def _statistics(scores: Sequence[Score], resampling: Resampling) -> list[NeuronS
     if resampling.from_score is None:
         raise ArrayError(resampling.reason or f"{resampling.statistic.label} has no terms of single neurons")
     if not scores:
-        raise ArrayError(f"no instance has a {resampling.statistic.label}")
+        raise ArrayError(f"no instance has the statistic {resampling.statistic.label}")
     order: tuple[str, ...] | None = None
     statistics = []
     for score in scores:
@@ -314,7 +239,7 @@ def _statistics(scores: Sequence[Score], resampling: Resampling) -> list[NeuronS
             own = resampling.from_score(score)
         except (KeyError, ValueError, TypeError, AttributeError, ArrayError) as error:
             raise ArrayError(f"the arrays of {score.model} are not arrays of {score.benchmark}") from error
-        # Sorted, so that the same draws are made for every order of the scores.
+        # Sorted, so that the draws do not depend on the order of the scores.
         names = tuple(sorted(own.neurons))
         order = names if order is None else order
         if names != order:
@@ -323,55 +248,8 @@ def _statistics(scores: Sequence[Score], resampling: Resampling) -> list[NeuronS
     return statistics
 
 
-def _stored_draws(
-    scores: Sequence[Score],
-    statistics: Sequence[NeuronStatistic],
-    bootstraps: Mapping[str, Score],
-    resampling: Resampling,
-) -> StimulusDraws:
-    """Read the means of a family from stored bootstraps over stimuli."""
-    missing = [score.model for score in scores if score.model not in bootstraps]
-    if missing:
-        raise ArrayError(f"{missing[0]} was not fitted to drawn stimuli")
-    stored = [bootstraps[score.model] for score in scores]
-    first = stored[0]
-    n_originals, seed = _n_originals(first), int(first.options.get("seed", 0))
-    sums = []
-    for bootstrap, statistic in zip(stored, statistics, strict=True):
-        if bootstrap.options.get("statistic", "value") != resampling.terms_of:
-            raise ArrayError(
-                f"{bootstrap.model} was fitted to drawn stimuli by another statistic than {resampling.terms_of}; "
-                f"score it by stimulus_bootstrap[statistic={resampling.terms_of}]"
-            )
-        same = (_n_originals(bootstrap), bootstrap.options.get("seed", 0)) == (n_originals, seed)
-        if not same or bootstrap.data["terms"].shape[0] != first.data["terms"].shape[0]:
-            raise ArrayError("the instances were fitted to different draws of stimuli")
-        place = {str(neuron): index for index, neuron in enumerate(bootstrap.data["neuroid"].values)}
-        if set(place) != set(statistic.neurons):
-            raise ArrayError(f"{bootstrap.model} was fitted to drawn stimuli on other neurons")
-        terms = bootstrap.data["terms"].values[:, [place[neuron] for neuron in statistic.neurons]]
-        sums.append((terms, statistic.combine))
-    n_draws, n_neurons = sums[0][0].shape[:2]
-    values = np.empty((n_draws, 2))
-    for index in range(n_draws):
-        _, neurons = draw_stimuli_and_neurons(seed, index, np.arange(n_originals), n_neurons)
-        counts = _all_and_drawn(neurons, n_neurons)
-        values[index] = np.mean([combine(counts @ terms[index]) for terms, combine in sums], axis=0)
-    return StimulusDraws(values, n_originals, seed)
-
-
-def _n_originals(score: Score) -> int:
-    """Return the number of originals that a bootstrap over stimuli draws: one for each stimulus without variants."""
-    return int(score.provenance.get("n_originals", score.provenance["n_stimuli"]))
-
-
-def _all_and_drawn(neurons: NDArray[np.int64], n_neurons: int) -> FloatArray:
-    """Return counts of all neurons once, and of the drawn neurons, (2, n_neurons)."""
-    return np.vstack([np.ones(n_neurons), count_neurons(neurons[None], n_neurons)])
-
-
 def _options(model: str) -> dict[str, object]:
-    """Return the options of a model's name and of its reducers; empty where the name is not a specification."""
+    """Return the options in a model's name and in its reducers; empty where the name is not a specification."""
     try:
         parsed = parse_spec(model)
     except NeuroalignError:
@@ -383,5 +261,5 @@ def _options(model: str) -> dict[str, object]:
 
 
 def instances_of(scores: Iterable[Score]) -> list[Score]:
-    """Return the scores of instances: those of a family's score count in its place."""
+    """Return the scores of instances; the score of a family is replaced by the scores of its instances."""
     return [instance for score in scores for instance in (score.instances or (score,))]

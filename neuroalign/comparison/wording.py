@@ -1,4 +1,4 @@
-"""The verdict of a comparison and what else could explain a difference, in sentences."""
+"""Sentences about a comparison: the verdict, and other possible explanations of a difference."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -11,11 +11,11 @@ from neuroalign.comparison.samples import Sample, instances_of
 from neuroalign.results.numbers import join_words
 from neuroalign.results.score import Score
 from neuroalign.scoring.cautions import cautions, is_readable
-from neuroalign.scoring.declared import effect_of_noise, name_score
+from neuroalign.scoring.declared import NEURONS_WITHOUT_WEIGHT, effect_of_noise, name_score
 from neuroalign.scoring.resampling import AXIS_INDEX, Statistic
 from neuroalign.wording import format_p
 
-#: A test calls two models different below it.
+#: Smallest p-value of a test that does not call two models different.
 ALPHA = 0.05
 
 Verdict = Literal["a", "b", "neither"]
@@ -24,7 +24,7 @@ Verdict = Literal["a", "b", "neither"]
 def conclude(
     a: Score, b: Score, samples: tuple[Sample, Sample], statistic: Statistic, tests: Sequence[Inference]
 ) -> tuple[Verdict, str]:
-    """Say which is better, over all that this holds, over all that it does not or is not known.
+    """Name the better model, and the things that this holds, does not hold or is not tested over.
 
     Parameters
     ----------
@@ -33,39 +33,39 @@ def conclude(
     samples : tuple of Sample
     statistic : Statistic
     tests : sequence of Inference
-        Of the difference of a and b; the last one decides.
+        Tests of the difference of a and b; the last one decides.
 
     Returns
     -------
     verdict : {"a", "b", "neither"}
     sentence : str
     """
-    of_a, of_b = samples[0].mean, samples[1].mean
-    if not np.isfinite(of_a - of_b):
-        without = a.model if np.isnan(of_a) else b.model
+    mean_a, mean_b = samples[0].mean, samples[1].mean
+    if not np.isfinite(mean_a - mean_b):
+        without = a.model if np.isnan(mean_a) else b.model
         return "neither", f"{without} has no {statistic.label}, so the two cannot be compared."
-    if of_a == of_b:
-        return "neither", f"{a.model} and {b.model} have the same {statistic.label}, {of_a:.3f}."
-    a_is_better = (of_a > of_b) == statistic.higher_is_better
+    if mean_a == mean_b:
+        return "neither", f"{a.model} and {b.model} have the same {statistic.label}, {mean_a:.3f}."
+    a_is_better = (mean_a > mean_b) == statistic.higher_is_better
     better, worse = (a, b) if a_is_better else (b, a)
-    mean_better, mean_worse = (of_a, of_b) if a_is_better else (of_b, of_a)
+    mean_better, mean_worse = (mean_a, mean_b) if a_is_better else (mean_b, mean_a)
     shown, how = _describe_tests(tests)
     verdict: Verdict = ("a" if a_is_better else "b") if shown else "neither"
     if not is_readable(better):
         both = "" if is_readable(worse) else f", nor must the score of {worse.model}"
         return "neither", (
             f"The score of {better.model} must not be interpreted ({cautions(better)[0]}){both}. So the "
-            f"difference of {abs(of_a - of_b):.3f} in {statistic.label} ranks neither before the other."
+            f"difference of {abs(mean_a - mean_b):.3f} in {statistic.label} ranks neither before the other."
         )
     above = is_above_chance(better, statistic), is_above_chance(worse, statistic)
     if False in above:
         return (
             verdict if above[0] is not False else "neither",
-            _withhold(better, worse, statistic, above, f"{abs(of_a - of_b):.3f}", how),
+            _withhold(better, worse, statistic, above, f"{abs(mean_a - mean_b):.3f}", how),
         )
     word = "higher" if statistic.higher_is_better else "lower, which is better,"
     return verdict, (
-        f"{better.model} scores {word} than {worse.model} by {abs(of_a - of_b):.3f} in {statistic.label} "
+        f"{better.model} scores {word} than {worse.model} by {abs(mean_a - mean_b):.3f} in {statistic.label} "
         f"({mean_better:.3f} against {mean_worse:.3f}). That {how}."
     )
 
@@ -78,52 +78,52 @@ def _withhold(
     difference: str,
     how: str,
 ) -> str:
-    """Say that a model is not above chance, without calling one of the two higher."""
-    told = {score.model: describe_chance(score, statistic) for score in (better, worse)}
+    """State that a model is not above chance, without calling either model higher."""
+    numbers = {score.model: describe_chance(score, statistic) for score in (better, worse)}
     axes = statistic.identifier == AXIS_INDEX
     if above[0] is False and above[1] is False:
         start = (
-            f"Neither model's axes are special: {better.model} ({told[better.model]}) and {worse.model} "
-            f"({told[worse.model]})"
+            f"Neither model's axes are special: {better.model} ({numbers[better.model]}) and {worse.model} "
+            f"({numbers[worse.model]})"
             if axes
-            else f"Neither {better.model} ({told[better.model]}) nor {worse.model} ({told[worse.model]}) is "
+            else f"Neither {better.model} ({numbers[better.model]}) nor {worse.model} ({numbers[worse.model]}) is "
             "above chance"
         )
         return f"{start}. So their difference of {difference} ranks neither before the other."
     at_chance, other = (better, worse) if above[0] is False else (worse, better)
     if axes:
         start = (
-            f"The axes of {other.model} are special ({told[other.model]}), the axes of {at_chance.model} are not "
-            f"({told[at_chance.model]})"
+            f"The axes of {other.model} are special ({numbers[other.model]}), the axes of {at_chance.model} are not "
+            f"({numbers[at_chance.model]})"
             if above[0] or above[1]
-            else f"The axes of {at_chance.model} are not special ({told[at_chance.model]})"
+            else f"The axes of {at_chance.model} are not special ({numbers[at_chance.model]})"
         )
     else:
-        start = f"{at_chance.model} is not above chance ({told[at_chance.model]})"
+        start = f"{at_chance.model} is not above chance ({numbers[at_chance.model]})"
         if above[0] or above[1]:
-            start += f", {other.model} is ({told[other.model]})"
+            start += f", {other.model} is ({numbers[other.model]})"
     return f"{start}. Their difference of {difference} {how}."
 
 
 def _describe_tests(tests: Sequence[Inference]) -> tuple[bool, str]:
-    """Return whether the difference is shown, and over what it holds, in words."""
+    """Return whether the difference is shown, and the things that it holds over, in words."""
     single = [test for test in tests if test.over in ("instances", "neurons", "stimuli")]
     joint = [test for test in tests if test not in single and np.isfinite(test.p)]
     holds = [test.over for test in single if test.p < ALPHA]
     fails = [test.over for test in single if test.p >= ALPHA]
-    unknown = [test.over for test in single if np.isnan(test.p)]
+    untested = [test.over for test in single if np.isnan(test.p)]
     parts = []
     if holds:
         parts.append(f"holds over {join_words(holds)}")
     if fails:
         parts.append(f"is not shown to hold over {join_words(fails)}")
-    if unknown:
-        parts.append(f"is not tested over {join_words(unknown)}")
+    if untested:
+        parts.append(f"is not tested over {join_words(untested)}")
     shown = bool(holds) and not fails
     if joint:
         shown = bool(joint[-1].p < ALPHA)
-        sure = "holds" if shown else "is not shown to hold"
-        parts.append(f"{sure} over {joint[-1].over} taken together (p = {format_p(joint[-1].p)})")
+        outcome = "holds" if shown else "is not shown to hold"
+        parts.append(f"{outcome} over {joint[-1].over} taken together (p = {format_p(joint[-1].p)})")
     return shown, "; it ".join(parts)
 
 
@@ -135,16 +135,16 @@ def explain(
     matched: Inference | None = None,
     n_matched: int = 0,
 ) -> list[str]:
-    """Name what other than the models' axes could explain a difference of two models on one dataset.
+    """List explanations of a difference of two models other than their axes.
 
     Parameters
     ----------
     a, b : Score
         Scores of the models, or of the families with their instances.
     reliability : float
-        Median split-half reliability of the neurons; NaN where it is not known.
+        Median split-half reliability of the neurons; NaN where it is unknown.
     matched : Inference, optional
-        Difference at the neurons that both predict above chance.
+        Difference at the neurons that both models predict above chance.
     n_matched : int
         Number of these neurons.
 
@@ -172,11 +172,11 @@ def explain(
         )
     elif n_matched:
         sentences.append(f"Matched neurons: both models predict only {n_matched} neurons above chance.")
-    without = [score.beside.get("neurons_without_weight", float("nan")) for score in both]
+    without = [score.beside.get(NEURONS_WITHOUT_WEIGHT.identifier, float("nan")) for score in both]
     if np.isfinite(without).all() and max(without) > 0:
         sentences.append(
             f"Neurons without weight: {without[0]:g} for {a.model}, {without[1]:g} for {b.model}; they do not "
-            "count in C."
+            f"count in {name_score(a.benchmark)}."
         )
     sentences += _describe_training(a, b)
     sentences.append(_describe_reliability(a, reliability))
@@ -201,13 +201,13 @@ def _describe_axes(score: Score) -> str:
 
 
 def _describe_reliability(score: Score, reliability: float) -> str:
-    """Say how noise changes the score by its benchmark, and how to compare recordings."""
-    known = (
+    """Describe the reliability of the neurons, and the effect of noise on the score."""
+    median = (
         f"the median neuron's is {reliability:.2f}"
         if np.isfinite(reliability)
         else "it is not known without single trials"
     )
-    return f"Reliability: {known}; noise {effect_of_noise(score) or 'lowers variance explained'}."
+    return f"Reliability: {median}; noise {effect_of_noise(score) or 'lowers variance explained'}."
 
 
 def _describe_training(a: Score, b: Score) -> list[str]:
@@ -215,22 +215,20 @@ def _describe_training(a: Score, b: Score) -> list[str]:
         sorted({str(instance.provenance.get("trained_on") or "") for instance in instances_of([score])})
         for score in (a, b)
     ]
-    known = [[name for name in names if name] for names in trained]
-    if known[0] == known[1] and trained[0] == trained[1]:
+    named = [[name for name in names if name] for names in trained]
+    if not any(named) or trained[0] == trained[1]:
         return []
-    if not any(known):
-        return []
-    told = [
+    clauses = [
         f"{score.model} was trained on {join_words(names)}"
         if names
         else f"the training images of {score.model} are not known"
-        for score, names in zip((a, b), known, strict=True)
+        for score, names in zip((a, b), named, strict=True)
     ]
-    return [f"Training images: {told[0]}, {told[1]}; the images may explain the difference."]
+    return [f"Training images: {clauses[0]}, {clauses[1]}; the images may explain the difference."]
 
 
 def _mean_of_neurons(score: Score, name: str) -> float:
-    """Return the mean over instances and neurons of an array per neuron; NaN where an instance lacks it."""
+    """Return the mean over instances and neurons of an array; NaN where an instance has no such array per neuron."""
     arrays = [instance.data.get(name) for instance in instances_of([score])]
     if any(array is None or array.dims != ("neuroid",) for array in arrays):
         return float("nan")
@@ -238,11 +236,11 @@ def _mean_of_neurons(score: Score, name: str) -> float:
 
 
 def describe_difference(statistic: Statistic, means: Mapping[str, float], test: Inference) -> str:
-    """Give the difference by one statistic in a line."""
-    tested = (
+    """Write the difference by one statistic in a line."""
+    test_in_words = (
         f"not tested: {test.reason}"
         if test.reason
         else f"95 % interval over {test.over} {test.ci_low:+.3f} to {test.ci_high:+.3f}, p = {format_p(test.p)}"
     )
     numbers = " against ".join(f"{mean:.3f}" for mean in means.values())
-    return f"{statistic.label}: {numbers}, difference {test.estimate:+.3f} ({tested})"
+    return f"{statistic.label}: {numbers}, difference {test.estimate:+.3f} ({test_in_words})"

@@ -107,7 +107,7 @@ def load_model(
     dataset : Dataset, optional
         Dataset to be scored, for families that depend on it, such as subsets of its neurons.
     **options
-        Options as in square brackets. Here they may have values that square brackets cannot hold:
+        Options as in square brackets, without quotes around special characters:
         ``load_model("vgg_face", weights="weights, final.safetensors")``.
 
     Returns

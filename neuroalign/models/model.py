@@ -8,11 +8,15 @@ protocol; it need not inherit from the protocol.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+
+# Unlike the protocols of typing before Python 3.12, these look for members without computing properties: a fingerprint
+# may take seconds.
+from typing_extensions import Protocol, runtime_checkable
 
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import UsageError

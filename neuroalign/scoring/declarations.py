@@ -1,5 +1,6 @@
 """Declarations of a benchmark: symbol, numbers, needs, invariances, roles and cost."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from neuroalign.results.numbers import Number
@@ -32,6 +33,9 @@ class Declarations:
     #: Numbers beside the score, in the order of tables. A key of ``Score.beside`` without a declaration is shown by
     #: its identifier.
     numbers: ClassVar[tuple[Number, ...]] = ()
+    #: Arrays in ``Score.data`` that figures draw, with their dimensions: ``weights`` (unit, neuroid) of a model of each
+    #: neuron, ``predicted_latents`` (stimulus, unit) of held-out stimuli, ``variance_explained`` (neuroid).
+    arrays: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     #: Requirements besides latents and responses.
     needs: ClassVar[frozenset[Need]] = frozenset()
     #: Transformations of stimuli, neurons or units that leave the score unchanged, up to rounding.

@@ -38,7 +38,7 @@ def number_of(benchmark: str, identifier: str) -> Number:
     Parameters
     ----------
     benchmark : str
-        Identifier of the benchmark.
+        Identifier of the benchmark, with or without options in brackets.
     identifier : str
         Key of ``Score.beside``.
 
@@ -47,7 +47,7 @@ def number_of(benchmark: str, identifier: str) -> Number:
     Number
         For a number that is not declared, or a benchmark that is not installed, the identifier is the label.
     """
-    registered = _registered(benchmark)
+    registered = _registered(benchmark.partition("[")[0])
     declared = {number.identifier: number for number in registered.numbers} if registered is not None else {}
     return declared.get(identifier) or undeclared_number(identifier)
 
@@ -88,6 +88,20 @@ def has_ceiling(benchmark: str) -> bool:
     """Return whether subsets of the neurons bound a benchmark's score; True where it is not installed."""
     registered = _registered(benchmark)
     return registered is None or registered.has_ceiling
+
+
+def has_array(benchmark: str, name: str) -> bool:
+    """Return whether a benchmark declares an array of its scores; False where it is not installed.
+
+    Parameters
+    ----------
+    benchmark : str
+        Identifier of the benchmark.
+    name : str
+        Name of the array in ``Score.data``; see :attr:`neuroalign.scoring.benchmark.Benchmark.arrays`.
+    """
+    registered = _registered(benchmark)
+    return registered is not None and name in registered.arrays
 
 
 def installed_benchmark(name: str, version: int, options: Mapping[str, Any]) -> Benchmark | None:

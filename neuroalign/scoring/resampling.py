@@ -35,12 +35,21 @@ class Statistic:
     higher_is_better : bool
     perfect : float
         Value of a perfect model; NaN for a statistic without such a bound.
+    equalises : str
+        Key in ``Score.beside`` of a quantity of models, such as their number of units, that the score depends on and
+        that this statistic makes the same for all compared models; empty for other statistics.
     """
 
     identifier: str
     label: str
     higher_is_better: bool = True
     perfect: float = 1.0
+    equalises: str = ""
+
+    @property
+    def is_score(self) -> bool:
+        """Whether the statistic is the score itself, as it is or with one quantity made the same for all models."""
+        return self.identifier == "value" or bool(self.equalises)
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,8 +55,8 @@ def pairwise_welch(groups: Mapping[str, ArrayLike], *, correction: Correction = 
     Examples
     --------
     >>> pairs = pairwise_welch({"vae": [0.6, 0.7, 0.8], "pca": [0.4, 0.5, 0.5], "ica": [0.3]})
-    >>> pairs[["a", "b", "p_raw", "p"]].round(3).to_dict("list")
-    {'a': ['vae', 'vae', 'pca'], 'b': ['pca', 'ica', 'ica'], 'p_raw': [0.036, nan, nan], 'p': [0.036, nan, nan]}
+    >>> pairs[["a", "b", "p"]].round(3).to_dict("list")
+    {'a': ['vae', 'vae', 'pca'], 'b': ['pca', 'ica', 'ica'], 'p': [0.036, nan, nan]}
     """
     from scipy import stats
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from neuroalign.comparison.groups import group_samples
-from neuroalign.comparison.leaderboard import WHAT_THE_CROSSED_TEST_COVERS, rank
+from neuroalign.comparison.leaderboard import SCOPE_OF_CROSSED_TEST, rank
 from neuroalign.comparison.leaderboard_findings import describe_cautions
 from neuroalign.comparison.score_groups import ScoreGroup
 from neuroalign.datasets.dataset import Dataset
@@ -141,7 +141,7 @@ def write_report(
             ],
             tables=tables,
             mark=MARK,
-            covers=WHAT_THE_CROSSED_TEST_COVERS,
+            covers=SCOPE_OF_CROSSED_TEST,
             dropped=dropped[["family", "instance", "step", "reason"]].to_dict("records"),
             pictures=in_sections(pictures),
             left_out=group_by_reason([*left_out, *without_figure]),

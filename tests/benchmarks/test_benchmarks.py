@@ -121,7 +121,7 @@ def test_axes_matter_only_where_neurons_have_axes(name, dataset_factory):
     rotations = [special_ortho_group.rvs(4, random_state=seed) for seed in range(3, 8)]
     gaps = {}
     for mixed in (False, True):
-        dataset = dataset_factory(n_stimuli=300, n_neurons=24, mixed=mixed)
+        dataset = dataset_factory(n_stimuli=300, n_neurons=24, tuning="mixed" if mixed else "single")
         native = score(factors_of(dataset), dataset, name, use_cache=False).value
         rotated = [
             score(factors_of(dataset, each), dataset, name, use_cache=False).value for each in rotations

@@ -5,9 +5,13 @@ import sys
 import pytest
 
 from neuroalign.cli import run
-from neuroalign.cli.figures import _file_name
 from neuroalign.datasets.catalogue import datasets_folder
 from neuroalign.datasets.folder import write_folder
+from neuroalign.reporting.figures.files import file_name
+
+NO_DECODED_FACES = (
+    "no stored score has predicted latents; neuroalign score MODEL DATASET -b decoding computes them"
+)
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ def test_figures_are_made_and_named(added, tmp_path, capsys):
         "neurons_correlation_ratio.png",
         "unit_proportion_correlation_ratio.png",
     }
-    assert captured.err.splitlines() == ["neuroalign: no decoded_faces: there is no score by decoding"]
+    assert captured.err.splitlines() == [f"neuroalign: no decoded_faces: {NO_DECODED_FACES}"]
 
 
 def test_json_is_one_document_and_nothing_else(added, tmp_path, capsys):
@@ -44,7 +48,7 @@ def test_json_is_one_document_and_nothing_else(added, tmp_path, capsys):
     (figure,) = document["figures"]
     assert figure["name"].startswith("native_and_recombined_linear_recombination")
     assert figure["path"].endswith(".svg")
-    assert document["left_out"] == [{"name": "decoded_faces", "reason": "there is no score by decoding"}]
+    assert document["left_out"] == [{"name": "decoded_faces", "reason": NO_DECODED_FACES}]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +72,7 @@ def test_mistakes_are_one_line(added, tmp_path, capsys, arguments, message):
 def test_output_that_is_a_file(added, tmp_path, capsys):
     (tmp_path / "f").write_text("")
     assert run(["figures", added, "--output", str(tmp_path / "f")]) == 2
-    assert "is a file; name a folder for the figures with --output" in capsys.readouterr().err
+    assert "--output must be a folder, got the file " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -82,7 +86,7 @@ def test_output_that_is_a_file(added, tmp_path, capsys):
     ],
 )
 def test_names_of_files_are_plain_and_their_own(tmp_path, name, taken, expected):
-    assert _file_name(name, [tmp_path / each for each in taken]) == expected
+    assert file_name(name, [tmp_path / each for each in taken]) == expected
 
 
 def test_matplotlib_is_needed_only_for_figures(added, tmp_path):

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from neuroalign.cli import run
-from neuroalign.comparison.leaderboard import WHAT_THE_TEST_COVERS, leaderboard, leaderboards
+from neuroalign.comparison.leaderboard import SCOPE_OF_WELCH, leaderboard, leaderboards
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.folder import write_folder
+from neuroalign.reporting.text.latex import escape_latex
 from neuroalign.reporting.text.leaderboard import format_leaderboards
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
@@ -70,7 +71,7 @@ def test_simulated_neurons_are_called_so_on_every_table(tables, style):
 @pytest.mark.parametrize("style", ["table", "markdown", "latex", "json"])
 def test_what_the_test_does_not_cover_and_what_is_left_out_is_said(tables, style):
     text = format_leaderboards(tables, style)
-    assert WHAT_THE_TEST_COVERS in text
+    assert SCOPE_OF_WELCH in text
     assert "of another version of the benchmark" in text
 
 
@@ -151,13 +152,22 @@ def test_latex_is_a_whole_table_with_names_escaped(tables):
         rows = [line for line in body.splitlines() if line.endswith(r"\\")]
         assert len(rows) == n_rows
         assert {_n_columns(row) for row in rows} == {len(columns)}
-    assert r"\multicolumn{1}{c}{Welch}" in first
+    assert re.search(r" & Welch & .*\\\\$", first, re.MULTILINE)
     assert r"\cmidrule(lr){3-3}" in first
     assert r"\times 10^{-" in first
     assert "Welch's test, the paper's" in first
     assert "siunitx" not in text
     # Nothing that pdflatex would stumble over.
     assert [each for each in text if not each.isascii()] == []
+
+
+def test_signs_greek_letters_and_accents_become_commands():
+    assert escape_latex("κ β Λ ü é 50 % a_b & <c> ±2 −1 r²") == (
+        "$\\kappa$ $\\beta$ $\\Lambda$ \\\"{u} \\'{e} 50 \\% a\\_b \\& \\textless{}c\\textgreater{} "
+        "$\\pm$2 $-$1 r$^2$"
+    )
+    # A letter without a command stays.
+    assert escape_latex("猫") == "猫"
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
@@ -226,7 +236,7 @@ def with_axis_index(table):
 def test_the_axis_index_stands_first_and_c_beside_it(tables, style):
     text = format_leaderboards([with_axis_index(tables[0])], style)
     flat = " ".join(text.split())
-    assert "axis index κ" in flat
+    assert ("axis index $\\kappa$" if style == "latex" else "axis index κ") in flat
     assert re.search(r"0\.410\W+0\.350 to 0\.470\W+0\.700\W+a\W+a\b", flat)
     if style != "table":
         assert "alignment C at D = 50, beta_vae less" in flat.replace(r"\_", "_")

@@ -41,7 +41,7 @@ def first_instance(model, dataset):
 @pytest.fixture
 def scored(dataset_factory, monkeypatch):
     """Replace the computation of scores by the computation of latents on a small dataset."""
-    dataset = dataset_factory(n_stimuli=72, size=64)
+    dataset = dataset_factory(n_stimuli=72, image_size=64)
     latents = []
 
     def score(model, name, benchmark):

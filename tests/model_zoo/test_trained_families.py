@@ -315,6 +315,7 @@ def test_weights_that_half_precision_cannot_hold_are_not_written(images, tmp_pat
     assert not list(tmp_path.glob("*.safetensors"))
 
 
+@pytest.mark.slow
 def test_families_are_trained_side_by_side(stimuli, tmp_path):
     recipes = [ClassifierRecipe(**SMALL), ClassifierRecipe(**SMALL, seed=1, learning_rate=1e6)]
     outcomes = train(recipes, stimuli, tmp_path, jobs=2)

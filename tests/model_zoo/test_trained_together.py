@@ -242,7 +242,7 @@ from functools import partial
 from pathlib import Path
 import numpy as np
 from neuroalign.model_zoo.beta_vae import BetaVAERecipe
-from neuroalign.model_zoo.training import runner
+from neuroalign.model_zoo.training.loop import runner
 from neuroalign.datasets.stimuli import StimulusSet
 
 runner.train_together = partial(runner.train_together, checkpoint_seconds=0)

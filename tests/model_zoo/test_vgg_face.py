@@ -265,9 +265,7 @@ def test_command_line(small, dataset, tmp_path, capsys):
     command = ["score", "vgg_face_raw[n=4]", str(folder), "-b", "alignment", "--json"]
     assert run([*command, "--weights", str(file)]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert (
-        document["model"] == "vgg_face_raw[n=4,seed=0,weights=with, comma [1].pth#" + sha256(file)[:8] + "]"
-    )
+    assert document["model"] == f"vgg_face_raw[n=4,seed=0,weights='with, comma [1].pth#{sha256(file)[:8]}']"
     assert run([*command, "--weights", "random"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["model"] == "vgg_face_raw[n=4,seed=0,weights=random,weights_seed=0]"

@@ -12,6 +12,7 @@ from neuroalign.models.loading import as_model, load_model
 from neuroalign.models.model import (
     Batched,
     Decodes,
+    Fingerprinted,
     FixedFamily,
     HasLayers,
     Model,
@@ -59,6 +60,22 @@ def test_model_without_capabilities(dataset):
     assert fingerprint_of(Plain()) is None
     compute_latents(Plain(), dataset.stimuli)
     assert not latents_folder().exists()
+
+
+def test_fingerprint_is_computed_once_when_it_is_read():
+    class Counting(Plain):
+        computed = 0
+
+        @property
+        def fingerprint(self):
+            self.computed += 1
+            return "digest"
+
+    model = Counting()
+    assert isinstance(model, Fingerprinted)
+    assert model.computed == 0
+    assert fingerprint_of(model) == "digest"
+    assert model.computed == 1
 
 
 def test_object_without_latents_is_not_a_decoder():

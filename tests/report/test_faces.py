@@ -27,7 +27,7 @@ def test_faces_pair_by_stimulus(drawn):
 
 
 def test_faces_that_cannot_be():
-    with pytest.raises(UsageError, match="no pictures"):
+    with pytest.raises(UsageError, match="got no pictures"):
         decoded_faces({}, dataset="toy", simulated=True)
     with pytest.raises(StimulusMismatchError, match="'m' lack the stimulus 'b'"):
         decoded_faces({"faces": pictures("ab"), "m": pictures("a")}, dataset="toy", simulated=True)

@@ -171,7 +171,10 @@ def test_models_that_are_asked_for(scored):
         "udr_painter",
         "units_by_neurons_painter",
     }
-    assert left_out == {"decoded_faces": "there is no score by decoding"}
+    assert left_out == {
+        "decoded_faces": "no stored score has predicted latents; neuroalign score MODEL DATASET -b decoding computes "
+        "them"
+    }
     with pytest.raises(UnknownNameError, match="no scored model is called 'paintre'; did you mean painter"):
         gathered(scored, benchmarks=BENCHMARKS[:1], models=["paintre"])
 
@@ -229,10 +232,10 @@ def test_a_record_runs_no_code_and_no_other_model(scored, tmp_path, monkeypatch)
     _, left_out = gathered(scored, benchmarks=BENCHMARKS)
     assert (
         left_out["traversals_evil"]
-        == "evil.py:model is no registered model, so it is not loaded from a record"
+        == "evil.py:model is not a registered model, so it is not loaded from a record"
     )
-    assert "timm:resnet18@fc is no registered model" in left_out["traversals_net"]
-    assert "is not the model that was scored under this name; score it anew" in left_out["traversals_forged"]
+    assert "timm:resnet18@fc is not a registered model" in left_out["traversals_net"]
+    assert "is not the model that was scored under this name; score it again" in left_out["traversals_forged"]
     assert not (tmp_path / "ran").exists()
 
 

@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from neuroalign.errors import UnknownNameError, UsageError
-from neuroalign.reporting.figures import correlation_ratio_against_unit_proportion, udr_against_alignment
+from neuroalign.reporting.figures import score_against_unit_proportion, udr_against_alignment
 
 
 def test_udr_pairs_by_the_name_of_the_instance(scores):
@@ -46,7 +46,7 @@ def test_two_seeds_share_a_udr_and_no_correlation_within(scores):
     axes = udr_against_alignment(table, scores(v=[0.1, 0.2, 0.3, 0.4, 0.5]), by="beta")
     assert axes.texts[0].get_text().split("\n")[1:] == [
         "within β: no correlation: x and y do not both vary in any group",
-        "two seeds have one UDR between them",
+        "two seeds share one UDR",
         "1 instance without a UDR or a score",
     ]
     rho = stats.spearmanr([1, 1, 2, 2], [1, 2, 3, 4]).statistic
@@ -97,7 +97,7 @@ def test_correlation_ratio_over_unit_proportion(score, drawn):
             ("ica", 10, 0.5, np.nan, 0.9),
         ]
     ]
-    axes = correlation_ratio_against_unit_proportion(given)
+    axes = score_against_unit_proportion(given)
     (points,) = drawn(axes, "pca")
     np.testing.assert_array_equal(points.get_xydata(), [[1.0, 0.3], [0.4, 0.1]])
     chance = drawn(axes, "chance")[1]
@@ -111,5 +111,5 @@ def test_correlation_ratio_over_unit_proportion(score, drawn):
 
 
 def test_unit_proportion_is_needed(scores):
-    with pytest.raises(UsageError, match="no unit proportion; give scores by correlation_ratio"):
-        correlation_ratio_against_unit_proportion(scores(a=[0.1]))
+    with pytest.raises(UsageError, match="no unit proportion; give scores with unit_proportion"):
+        score_against_unit_proportion(scores(a=[0.1]))

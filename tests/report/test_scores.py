@@ -175,9 +175,7 @@ def test_recombination_without_a_number(score):
 
 
 def test_other_scores_are_not_recombined(scores):
-    with pytest.raises(
-        UsageError, match="not of native and recombined neurons; give scores by linear_recombination"
-    ):
+    with pytest.raises(UsageError, match="scores must have native and recombined beside their value, got a"):
         native_and_recombined(scores(a=[0.1]))
 
 

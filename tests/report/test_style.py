@@ -105,6 +105,6 @@ def test_settings_of_the_user_neither_change_nor_matter(scores, tmp_path):
 
 
 def test_unknown_ending(scores, tmp_path):
-    with pytest.raises(UsageError, match=r"written as svg, pdf, png, not as 'figure.jpg'"):
+    with pytest.raises(UsageError, match=r"must end in .svg, .pdf, .png, got 'figure.jpg'"):
         save(scores_by_family(scores(a=[0.1])), tmp_path / "figure.jpg")
     assert not list(tmp_path.iterdir())

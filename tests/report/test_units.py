@@ -88,7 +88,7 @@ def test_matrix(alignment, explained, drawn):
     assert axes.images[0].get_clim() == (0.0, 0.8)
     assert [each.get_text() for each in axes.get_yticklabels()] == ["u1", "u0"]
     assert axes.get_ylabel() == "2 informative units\nof 3; 1 others\nexplain nothing"
-    assert axes.get_xlabel() == "4 neurons, sorted by their best unit; of 2 (hatched) nothing is explained"
+    assert axes.get_xlabel() == "4 neurons, sorted by their best unit; 2 (hatched) are not explained"
     assert axes.get_title(loc="left") == "m on toy, simulated neurons"
     (mark,) = drawn(axes, "informative")
     np.testing.assert_allclose(mark.get_ydata(), [1, 0])
@@ -106,9 +106,9 @@ def test_mark_ends_with_the_informative_units(alignment, drawn):
 def test_nothing_is_explained(alignment):
     alignment.data["weights"][:] = 0.0
     axes = units_by_neurons(unit_shares(alignment), model="m", dataset="d", simulated=False)
-    assert "of 4 (hatched) nothing" in axes.get_xlabel()
+    assert "; 4 (hatched) are not explained" in axes.get_xlabel()
     alignment.data["informative"][:] = False
-    with pytest.raises(UsageError, match="nothing to draw"):
+    with pytest.raises(UsageError, match="nothing to draw: no unit is informative"):
         units_by_neurons(unit_shares(alignment), model="m", dataset="d", simulated=False)
 
 

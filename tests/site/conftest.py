@@ -88,11 +88,11 @@ _FLAGS = (
 )
 
 
-@pytest.fixture
-def browser(tmp_path):
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
     """Chromium without a window, with a new profile, that records console messages and requests."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
+    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (program and driver):
         message = "needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)"
         if os.environ.get("NEUROALIGN_REQUIRE_BROWSER"):
             pytest.fail(message)
@@ -100,10 +100,25 @@ def browser(tmp_path):
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*_FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
+    options.binary_location = program
+    for flag in (*_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield opened
     opened.quit()
+
+
+@pytest.fixture
+def browser(chromium):
+    """A new tab of Chromium, without stored settings, emulation or messages of other tests."""
+    first = chromium.current_window_handle
+    chromium.switch_to.new_window("tab")
+    for log in ("browser", "performance"):
+        chromium.get_log(log)
+    yield chromium
+    chromium.execute_cdp_cmd(
+        "Storage.clearDataForOrigin", {"origin": "file://", "storageTypes": "local_storage"}
+    )
+    chromium.close()
+    chromium.switch_to.window(first)

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from neuroalign.cli import run
-from neuroalign.comparison.leaderboard import WHAT_THE_TEST_COVERS, leaderboard
+from neuroalign.comparison.leaderboard import SCOPE_OF_WELCH, leaderboard
 from neuroalign.datasets.folder import write_folder
 from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.reporting.site import contents, write_site
@@ -96,7 +96,7 @@ def test_the_numbers_are_those_of_the_leaderboard(site, store, dataset):
     assert found == list(table["mean"])
     letters = table[["letters", "welch_letters"]].to_numpy().ravel().tolist()
     assert re.findall(r'<td class="letters">(\w*)</td>', section) == letters
-    assert WHAT_THE_TEST_COVERS in section
+    assert SCOPE_OF_WELCH in section
     assert all(f"{each:.3f}" in section for each in table["ci_low"].dropna())
 
 
@@ -126,7 +126,7 @@ def test_lists_in_a_dataset_are_read_as_text():
         "missing": None,
         "simulated": False,
     }
-    assert dict(contents._texts(facts)) == {
+    assert dict(contents.write_facts(facts)) == {
         "notes": "One.; Two.",
         "files": "role: images, sha256: ab; role: responses, sha256: cd",
         "shape": "3, 4",
@@ -157,9 +157,22 @@ def test_only_a_site_is_replaced(site, store, dataset, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.tex").write_text("mine")
-    with pytest.raises(UsageError, match="holds something else"):
+    with pytest.raises(UsageError, match="must be a new folder, an empty folder or a site of neuroalign"):
         write_site(other, dataset, store=store)
     assert [each.name for each in other.iterdir()] == ["thesis.tex"]
+
+
+def test_a_site_that_cannot_be_finished_leaves_the_old_one(site, store, dataset, monkeypatch):
+    before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
+
+    def fail(model, store):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(contents, "lay_out_scores", fail)
+    with pytest.raises(KeyboardInterrupt):
+        write_site(site, dataset, store=store)
+    assert {path: path.read_bytes() for path in site.rglob("*") if path.is_file()} == before
+    assert [path.name for path in site.parent.iterdir()] == ["site"]
 
 
 def test_nothing_scored_writes_nothing(dataset, tmp_path):

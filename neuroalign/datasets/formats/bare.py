@@ -1,14 +1,17 @@
 """Arrays without names of their axes, and the choice of one array in a file with several."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from neuroalign.errors import DatasetError, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 #: Names that the axes of an array can have.
 AXES = ("neuroid", "stimulus", "repetition")

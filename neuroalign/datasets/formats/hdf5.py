@@ -1,10 +1,10 @@
 """Plain HDF5 files, and the program that wrote an HDF5 file."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
-
-import numpy as np
 
 from neuroalign.datasets.formats.bare import BareArray, Variables, choose_variable
 from neuroalign.datasets.formats.reader import ArrayReader
@@ -74,6 +74,7 @@ def read_hdf5(path: Path, variable: str | None = None) -> BareArray:
         If the file is damaged, or several arrays may hold the responses.
     """
     import h5py
+    import numpy as np
 
     nodes: dict[str, Any] = {}
     unreadable: dict[str, str] = {}

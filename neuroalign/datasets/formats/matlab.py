@@ -5,18 +5,21 @@ arrays, tables and other objects, and complex numbers are not arrays of real num
 not read.
 """
 
+from __future__ import annotations
+
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from neuroalign.datasets.formats.bare import BareArray, Variables, choose_variable
 from neuroalign.datasets.formats.hdf5 import is_hdf5, is_stored_elsewhere, writer_of
 from neuroalign.datasets.formats.reader import ArrayReader
 from neuroalign.datasets.formats.shared_options import VARIABLE
 from neuroalign.errors import DatasetError, NeuroalignError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _NUMERIC = {
     "double",
@@ -92,6 +95,7 @@ def _gather(
     name: str, value: Any, arrays: dict[str, Any], unreadable: dict[str, str], idle: dict[str, str]
 ) -> None:
     """Sort a variable of a version 5 file, or the fields of a structure, by their classes."""
+    import numpy as np
     from scipy.io.matlab import MatlabFunction, MatlabObject, MatlabOpaque
 
     size = " × ".join(map(str, getattr(value, "shape", ())))
@@ -125,6 +129,7 @@ def _gather(
 
 def _read_hdf5(path: Path, variable: str | None) -> BareArray:
     import h5py
+    import numpy as np
 
     with h5py.File(path, "r") as file:
         nodes: dict[str, Any] = {}
@@ -197,6 +202,8 @@ def _set_aside(
 
 
 def _hdf5_shape(node: Any) -> tuple[int, ...]:
+    import numpy as np
+
     if "MATLAB_sparse" in node.attrs:
         return int(node.attrs["MATLAB_sparse"]), node["jc"].shape[0] - 1
     if node.attrs.get("MATLAB_empty", 0):  # the content is then the shape
@@ -206,6 +213,7 @@ def _hdf5_shape(node: Any) -> tuple[int, ...]:
 
 def _dense(group: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     """Return a sparse matrix of a version 7.3 file, which stores it column by column, as a full matrix."""
+    import numpy as np
     from scipy.sparse import csc_array
 
     if "data" not in group:
@@ -217,7 +225,7 @@ def _dense(group: Any, shape: tuple[int, ...]) -> NDArray[Any]:
 
 
 def _expect_memory(shape: tuple[int, ...], name: str) -> None:
-    if np.prod([float(n) for n in shape]) > _MOST_ELEMENTS:
+    if math.prod(shape) > _MOST_ELEMENTS:
         raise DatasetError(
             f"{name} is a sparse matrix of {shape[0]} × {shape[1]}, which is too large as a full matrix"
         )

@@ -1,19 +1,21 @@
 """Matrices of responses as CSV, with or without labels in the first row and column."""
 
+from __future__ import annotations
+
 import csv
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
-
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from neuroalign.datasets.formats.bare import BareArray
 from neuroalign.datasets.formats.delimited_text import delimiter_of
 from neuroalign.datasets.formats.reader import ArrayReader, ReaderOption
 from neuroalign.errors import DatasetError, UsageError, name_some
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 CsvLabels = Literal["none", "header", "index", "both"]
 
@@ -98,6 +100,8 @@ def read_matrix_csv(path: Path, labels: CsvLabels | None = None) -> BareArray:
 
 
 def _read_cells(path: Path) -> NDArray[np.object_]:
+    import numpy as np
+
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = [row for row in csv.reader(file, delimiter=delimiter_of(path), strict=True) if row]
@@ -222,6 +226,9 @@ def _is_count(cells: NDArray[np.object_]) -> bool:
 def _as_numbers(
     body: NDArray[np.object_], path: Path, first_row: int, first_column: int
 ) -> NDArray[np.float64]:
+    import numpy as np
+    import pandas as pd
+
     body = pd.DataFrame(body).replace(_MISSING).to_numpy(dtype=object)
     try:
         return body.astype(np.float64)

@@ -1,10 +1,10 @@
 """NumPy's ``.npy`` and ``.npz`` files."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from neuroalign.datasets.formats.bare import BareArray, Variables, choose_variable, expect_numbers
 from neuroalign.datasets.formats.reader import ArrayReader, names_in_zip
@@ -21,9 +21,11 @@ def read_npy(path: Path) -> BareArray:
     DatasetError
         If the file is damaged or holds Python objects, which are never loaded.
     """
+    import numpy as np
+
     try:
         values = np.lib.format.open_memmap(path, mode="r")
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
+    except Exception as error:  # NumPy parses the header as Python, so damage can raise nearly anything
         raise DatasetError(f"cannot read the NumPy file {path}: {error}") from error
     return BareArray(expect_numbers(values, f"the array in {path.name}"))
 
@@ -44,6 +46,8 @@ def read_npz(path: Path, variable: str | None = None) -> BareArray:
     DatasetError
         If the file is damaged, holds Python objects, or several arrays may hold the responses.
     """
+    import numpy as np
+
     with open_archive(path):
         pass
     try:

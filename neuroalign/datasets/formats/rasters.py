@@ -8,20 +8,16 @@ References
 .. [1] Meyers, E. M. (2013). The neural decoding toolbox. Frontiers in Neuroinformatics, 7, 8.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-import xarray as xr
-from numpy.typing import NDArray
-
-from neuroalign.arrays import recording
 from neuroalign.datasets.formats.delimited_text import first_line
 from neuroalign.datasets.formats.reader import (
     ReaderOption,
@@ -36,6 +32,12 @@ from neuroalign.datasets.formats.trial_table import describe_each_stimulus
 from neuroalign.errors import DatasetError, name_some, unknown_name
 from neuroalign.files.archives import open_archive, read_member, visible_files
 from neuroalign.progress import progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import xarray as xr
+    from numpy.typing import NDArray
 
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _TIME = re.compile(rf"time\.(?P<start>{_NUMBER})_(?P<end>{_NUMBER})")
@@ -82,6 +84,11 @@ def read_rasters(
     DatasetError
         If a file is damaged or is not a raster, or the window does not fit it; the message names the file.
     """
+    import numpy as np
+    import pandas as pd
+
+    from neuroalign.arrays import recording
+
     sites = [_read_site(name, file, window) for name, file in _open_all(sources)]
     if not sites:
         raise DatasetError(f"no raster CSV in {name_some(sources)}")
@@ -140,6 +147,9 @@ def _open_all(sources: Sequence[Path]) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def _read_site(name: str, file: IO[bytes], window: Window | None) -> _Site:
+    import numpy as np
+    import pandas as pd
+
     try:
         header = pd.read_csv(file, nrows=0).columns
         file.seek(0)
@@ -221,6 +231,8 @@ def _stimulus_ids(trials: pd.DataFrame, chosen: Sequence[str] | None) -> pd.Seri
 
 def _stimulus_table(trials: pd.DataFrame) -> pd.DataFrame:
     """Return the labels that are the same in all trials of a stimulus."""
+    import pandas as pd
+
     labels = trials.drop(columns=["neuroid", "repetition"]).set_index("stimulus_id")
     table = describe_each_stimulus(labels)[0].sort_index()
     for name in table:

@@ -14,20 +14,24 @@ is which; the user names the axes with ``--axes``. Derive from :class:`Recording
 and neurons.
 """
 
+from __future__ import annotations
+
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import pandas as pd
-import xarray as xr
-
-from neuroalign.datasets.formats.bare import BareArray
-from neuroalign.datasets.formats.time_bins import Window
-from neuroalign.datasets.image_sources import ImageSource
 from neuroalign.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from neuroalign.datasets.formats.bare import BareArray
+    from neuroalign.datasets.formats.time_bins import Window
+    from neuroalign.datasets.image_sources import ImageSource
 
 Part = Literal["recording", "stimuli", "images", "landmarks"]
 

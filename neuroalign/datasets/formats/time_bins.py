@@ -1,9 +1,15 @@
 """Time windows, and the time bins that cover a window."""
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
 
 from neuroalign.errors import DatasetError, UsageError, name_some
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 Window = tuple[float, float]
 
@@ -27,7 +33,7 @@ def expect_window(window: Window | str) -> Window:
         raise UsageError(
             f"the window must be two numbers START,END in milliseconds, such as 100,400; got {window!r}"
         ) from None
-    if not (np.isfinite([start, end]).all() and start < end):
+    if not (math.isfinite(start) and math.isfinite(end) and start < end):
         raise UsageError(f"the window {start:g},{end:g} must start before it ends, both in milliseconds")
     return start, end
 
@@ -55,6 +61,8 @@ def bins_of_window(starts: ArrayLike, ends: ArrayLike, window: Window, source: s
         If no bin starts where the window starts or ends where it ends, or if bins within the window overlap or
         leave gaps. The message names the edges.
     """
+    import numpy as np
+
     starts, ends = np.asarray(starts, dtype=np.float64), np.asarray(ends, dtype=np.float64)
     if not (starts < ends).all():
         raise DatasetError(f"{source} has a time bin that does not start before it ends")

@@ -1,6 +1,11 @@
 """Tables with one row for each trial: the columns that describe the stimulus and the columns that vary."""
 
-import pandas as pd
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def describe_each_stimulus(trials: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

@@ -57,31 +57,31 @@ def _copy(source: _Tableau, n: int, target: _Tableau) -> None:
 def _admit(G: Floats, c: Floats, unit: int, tableau: _Tableau, n: int) -> None:
     """Add a unit, inactive, to a tableau of n rows."""
     M, P, Q, sign, units = tableau
-    correlations, new, active = G[unit], M[n], np.empty(n)
+    of_unit, new, active = G[unit], M[n], np.empty(n)
     any_active = False
     for k in range(n):
         new[k], active[k] = 0.0, 0.0
         if sign[k] != 0.0:
-            active[k] = correlations[units[k]]
+            active[k] = of_unit[units[k]]
             any_active = True
     # Σ_a G_da M_ak over active a: the product with G_AA⁻¹ for an active k, with G_AA⁻¹G_Ak for another.
     for i in range(n if any_active else 0):
-        entries, along = M[i], 0.0
+        of_row, along = M[i], 0.0
         for k in range(i):
-            along += active[k] * entries[k]
+            along += active[k] * of_row[k]
         if sign[i] != 0.0:
             factor = active[i]
             for k in range(i):
-                new[k] += factor * entries[k]
-            new[i] += along + factor * entries[i]
+                new[k] += factor * of_row[k]
+            new[i] += along + factor * of_row[i]
         else:
             new[i] -= along
-    p, q, pivot = c[unit], 0.0, correlations[unit]
+    p, q, pivot = c[unit], 0.0, of_unit[unit]
     for k in range(n):
         p -= active[k] * P[k]
         q -= active[k] * Q[k]
         pivot -= active[k] * new[k]
-        new[k] = -new[k] if sign[k] != 0.0 else correlations[units[k]] - new[k]
+        new[k] = -new[k] if sign[k] != 0.0 else of_unit[units[k]] - new[k]
     P[n], Q[n], new[n], sign[n], units[n] = p, q, pivot, 0.0, unit
 
 

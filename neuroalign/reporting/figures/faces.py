@@ -1,4 +1,4 @@
-"""What units and neurons say in pictures."""
+"""Pictures that models decode from units and neurons: faces and latent traversals."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from neuroalign.reporting.figures.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Of a cell that pictures are drawn in, in millimetres, and the share that is left free at each of its edges.
+# Size of the cell of a picture in millimetres, and share of the cell that stays free at each of its edges.
 _LARGEST_CELL, _EDGE = 16.0, 0.02
 
 
@@ -28,16 +28,16 @@ _LARGEST_CELL, _EDGE = 16.0, 0.02
 def decoded_faces(
     pictures: Mapping[str, xr.DataArray], *, dataset: str, simulated: bool, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw images above what models make of them.
+    """Draw images above their reconstructions by models.
 
     Parameters
     ----------
     pictures : mapping of str to xarray.DataArray of float in [0, 1], dimensions stimulus, row, column
-        The originals first, then for example each model's reconstructions and what it decodes from the matched
-        neurons; the keys are the names of the rows. The stimuli of the first say which are shown, and in which
-        order; the others are paired by their ids. Rows may differ in the size of their images.
+        Rows of images by their names: the originals first, then for example the reconstructions of each model and the
+        images that it decodes from the matched neurons. The stimuli of the first row and their order hold for all rows,
+        which are paired by stimulus id. Rows may differ in the size of their images.
     dataset : str
-        What the recording is called.
+        Name of the recording.
     simulated : bool
         Whether its neurons are simulated.
     ax : Axes, optional
@@ -45,27 +45,27 @@ def decoded_faces(
     Returns
     -------
     Axes
-        With one image for each row and stimulus, row by row.
+        One image for each row and stimulus, row by row.
 
     Raises
     ------
     UsageError
-        If there is nothing to draw, or an array has other dimensions.
+        If `pictures` is empty, or an array has other dimensions.
     StimulusMismatchError
-        If a row lacks a stimulus of the first.
+        If a row has no image of a stimulus of the first row.
 
     References
     ----------
     Higgins et al. (2020), arXiv 2006.14304, fig. 6c.
     """
     if not pictures:
-        raise UsageError("there are no pictures to draw")
+        raise UsageError("pictures must have one row of images at least, got no pictures")
     first = next(iter(pictures.values()))
     rows = []
     for name, images in pictures.items():
         if images.dims != ("stimulus", "row", "column") or not images.sizes["stimulus"]:
             raise UsageError(
-                f"the pictures {name!r} need the dimensions stimulus, row, column, not {images.dims}"
+                f"the pictures {name!r} need the dimensions stimulus, row, column, got {images.dims}"
             )
         missing = np.setdiff1d(first["stimulus"].values, images["stimulus"].values)
         if missing.size:
@@ -86,50 +86,48 @@ def traversals(
     labels: Mapping[str, str] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw what each unit does to an image.
+    """Draw the images that a model decodes while each of its units is moved.
 
     Parameters
     ----------
     images : xarray.DataArray of float in [0, 1], dimensions unit, value, row, column
-        See :func:`neuroalign.models.traversals.latent_traversals`, whose attributes are shown, too.
+        Images from :func:`neuroalign.models.traversals.latent_traversals`. Their attributes are shown, too.
     dataset : str
-        The dataset whose stimuli and neurons these are.
+        Name of the dataset with the stimuli and neurons.
     simulated : bool
         Whether its neurons are simulated.
     labels : mapping of str to str, optional
-        What to write to the right of units, such as the neuron that is matched with each. They pair by the unit's name.
+        Text at the right of units, by their names, such as the matched neuron.
     ax : Axes, optional
 
     Returns
     -------
     Axes
-        With one image for each unit (rows) and value (columns), row by row.
+        One image for each unit (rows) and value (columns), row by row.
 
     Raises
     ------
     UsageError
-        If the array has other dimensions, or a label is of no unit that is shown.
+        If the array has other dimensions, or a label has a unit that is not in the array.
 
     References
     ----------
     Higgins et al. (2020), arXiv 2006.14304, figs. 1c and 2b.
     """
     if images.dims != ("unit", "value", "row", "column") or not images.size:
-        raise UsageError(f"traversals need the dimensions unit, value, row, column, not {images.dims}")
-    units = [str(each) for each in images["unit"].values]
-    unknown = [each for each in labels or {} if each not in units]
+        raise UsageError(f"traversals need the dimensions unit, value, row, column, got {images.dims}")
+    units = [str(unit) for unit in images["unit"].values]
+    unknown = [unit for unit in labels or {} if unit not in units]
     if unknown:
-        raise UsageError(
-            f"there is a label for the unit {unknown[0]!r}, which is not among those that are drawn"
-        )
-    names = [f"unit {shown(each)}" for each in units]
+        raise UsageError(f"labels must be of units that are drawn, got a label for the unit {unknown[0]!r}")
+    names = [f"unit {shown(unit)}" for unit in units]
     axes = _grid(
         list(images.values),
         [f"{name}{(labels or {}).get(unit, '')}" for name, unit in zip(names, units, strict=True)],
         ax,
     )
     axes.set_yticks(np.arange(len(units)) + 0.5, names)
-    values = [f"{each:g}".replace("-", "−") for each in images["value"].values]
+    values = [f"{value:g}".replace("-", "−") for value in images["value"].values]
     axes.set_xticks(np.arange(images.sizes["value"]) + 0.5, values)
     scale = images.attrs.get("values")
     axes.set_xlabel("value of the unit" + (f", {shown(scale)}" if scale else ""))
@@ -150,7 +148,7 @@ def traversals(
 
 
 def _grid(rows: list[NDArray[np.float64]], names: list[str], ax: "Axes | None") -> "Axes":
-    """Draw rows of images, each in a cell of one unit of the axes, with room for the longest name beside them."""
+    """Draw rows of images in cells of one unit of the axes, with room for the longest name beside the rows."""
     n_rows, n_columns = len(rows), max(map(len, rows))
     if ax is None:
         beside = 6 + LETTER * max(len(line) for name in names for line in name.split("\n"))

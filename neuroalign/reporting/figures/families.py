@@ -1,4 +1,4 @@
-"""Scores of families as figures take them: comparable, by instance, with their means and intervals."""
+"""Comparable scores of families by instance, with means and intervals, as figures take them."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from neuroalign.comparison import instances_of
 from neuroalign.errors import UsageError
 from neuroalign.names.syntax import format_spec, parse_spec
 from neuroalign.reporting.figures.style import FamilyStyle, family_styles, source
@@ -14,20 +15,22 @@ from neuroalign.stats.standard_errors import standard_error
 
 
 def by_family(scores: Iterable[Score]) -> dict[str, list[Score]]:
-    """Group the scores of instances by family, in the order of names; a family's score counts as its instances'.
+    """Group the scores of instances by family, in the order of names.
+
+    The score of a family is replaced by the scores of its instances.
 
     Raises
     ------
     UsageError
-        If there is no score, if an instance has two, or if they are of two datasets, benchmarks, versions or options:
-        such scores share no axis.
+        Without a score, with two scores of one instance, or with scores of two datasets, benchmarks, versions or
+        options, which cannot share an axis.
     """
     families: dict[str, list[Score]] = {}
     seen: set[tuple[str, str]] = set()
     first: Score | None = None
-    for score in (each for given in scores for each in (given.instances or (given,))):
+    for score in instances_of(scores):
         first = score if first is None else first
-        if _what(score) != _what(first):
+        if _kind_of(score) != _kind_of(first):
             raise UsageError(
                 f"one figure cannot show {_named(first)} and {_named(score)}; give scores of one kind"
             )
@@ -42,12 +45,12 @@ def by_family(scores: Iterable[Score]) -> dict[str, list[Score]]:
 
 
 def values_of(scores: Iterable[Score]) -> NDArray[np.float64]:
-    """Return the values of some scores, shape (n,)."""
-    return np.array([each.value for each in scores], dtype=np.float64)
+    """Return the values of scores, shape (n,)."""
+    return np.array([score.value for score in scores], dtype=np.float64)
 
 
 def mean_interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return the mean of the finite values and its 95 % interval by Student's t; NaN where there is none."""
+    """Return the mean of the finite values and its 95 % interval by Student's t; NaN where they are undefined."""
     finite = values[np.isfinite(values)]
     if not finite.size:
         return np.nan, np.nan, np.nan
@@ -57,7 +60,7 @@ def mean_interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def source_of(families: Mapping[str, list[Score]]) -> str:
-    """Say of whose neurons these scores are."""
+    """Name the dataset of the scores, and whether its neurons are simulated."""
     first = next(iter(families.values()))[0]
     return source(first.dataset, simulated=bool(first.provenance.get("simulated")))
 
@@ -65,16 +68,16 @@ def source_of(families: Mapping[str, list[Score]]) -> str:
 def styles_of(
     families: Mapping[str, list[Score]], styles: Mapping[str, FamilyStyle] | None
 ) -> Mapping[str, FamilyStyle]:
-    """Return the given styles, with one for each family that has none."""
+    """Return the given styles, with default styles for the other families."""
     return {**family_styles(families), **(styles or {})}
 
 
 def wrapped_benchmark(score: Score) -> str:
-    """Return the name of the benchmark that a control wraps."""
-    return parse_spec(str(score.options.get("benchmark", "alignment"))).name
+    """Return the name of the benchmark that a control wraps; its own name where it wraps no benchmark."""
+    return parse_spec(str(score.options.get("benchmark", score.benchmark))).name
 
 
-def _what(score: Score) -> tuple[object, ...]:
+def _kind_of(score: Score) -> tuple[object, ...]:
     options = {name: str(value) for name, value in score.options.items()}
     content = score.provenance.get("dataset_hash")
     return score.dataset, content, score.benchmark, score.benchmark_version, options

@@ -1,4 +1,4 @@
-"""Scores of single neurons, in order."""
+"""Scores of single neurons in descending order."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -17,12 +17,13 @@ from neuroalign.reporting.figures.style import (
     new_axes,
     shown,
 )
+from neuroalign.results.numbers import name_benchmark
 from neuroalign.results.score import Score
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Share of the instances of a family between which its band lies.
+# Quantiles over the instances of a family that limit its band.
 _LOW, _HIGH = 0.1, 0.9
 
 
@@ -33,22 +34,22 @@ def neurons_in_order(
     styles: Mapping[str, FamilyStyle] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw what every neuron scores, from the best to the worst, a curve for each family.
+    """Draw the scores of single neurons from the best to the worst, with a curve for each family.
 
     Parameters
     ----------
     scores : iterable of Score
-        With arrays, of a benchmark that scores each neuron: ``data`` holds a variable of the benchmark's name along
-        ``neuroid``, as those of alignment, variance explained and correlation ratio do.
+        Scores of a benchmark that scores each neuron, with their arrays: ``data`` has a variable along ``neuroid`` with
+        the name of the benchmark.
     styles, ax
         See :func:`neuroalign.reporting.figures.scores_by_family`.
 
     Returns
     -------
     Axes
-        The neurons of each instance are sorted by themselves; a curve is the median over instances at each rank,
-        its band from the 10th to the 90th percentile. Neurons without a score, such as those that no unit predicts,
-        come last and are not drawn: a curve ends where half of the instances have none left.
+        The neurons of each instance are sorted by their own scores. A curve is the median over instances at each rank,
+        with a band from the 10th to the 90th percentile. Neurons without a score, such as neurons that no unit
+        predicts, are not drawn: a curve ends at the last rank that half of the instances reach.
 
     Raises
     ------
@@ -61,18 +62,18 @@ def neurons_in_order(
     """
     families = by_family(scores)
     look = styles_of(families, styles)
-    names = {family: f"{shown(family)} (n = {len(of)})" for family, of in families.items()}
+    names = {family: f"{shown(family)} (n = {len(members)})" for family, members in families.items()}
     axes = new_axes(height=54 + legend_height([*names.values()])) if ax is None else ax
     handles: list[Line2D] = []
     n_neurons = 0
-    for family, of in families.items():
-        ranked = _ranked(of)
+    for family, members in families.items():
+        ranked = _ranked(members)
         n_neurons = max(n_neurons, ranked.shape[1])
-        known = np.isfinite(ranked).mean(axis=0) >= 0.5
-        ranks = np.arange(1, ranked.shape[1] + 1)[known]
+        reached = np.isfinite(ranked).mean(axis=0) >= 0.5
+        ranks = np.arange(1, ranked.shape[1] + 1)[reached]
         style = look[family]
         if ranks.size:
-            low, middle, high = np.nanquantile(ranked[:, known], [_LOW, 0.5, _HIGH], axis=0)
+            low, middle, high = np.nanquantile(ranked[:, reached], [_LOW, 0.5, _HIGH], axis=0)
             axes.fill_between(ranks, low, high, color=style.colour, alpha=0.2, linewidth=0)
             axes.plot(
                 ranks,
@@ -97,7 +98,7 @@ def neurons_in_order(
     first = next(iter(families.values()))[0]
     axes.set_xlim(0, n_neurons + 1)
     axes.set_xlabel("neurons of each instance, the best first")
-    axes.set_ylabel(f"{shown(first.benchmark.replace('_', ' '))} of the neuron")
+    axes.set_ylabel(f"{shown(name_benchmark(first.benchmark))} of the neuron")
     axes.set_title(source_of(families))
     legend_below(axes, handles)
     return axes
@@ -109,8 +110,8 @@ def _ranked(scores: list[Score]) -> NDArray[np.float64]:
     for score in scores:
         if score.benchmark not in score.data or score.data[score.benchmark].dims != ("neuroid",):
             raise UsageError(
-                f"the score of {score.model} by {score.benchmark} has no value for each neuron; give one of alignment, "
-                "variance_explained or correlation_ratio, with its arrays"
+                f"the score of {score.model} by {score.benchmark} has no value for each neuron; give scores with the "
+                f"array {score.benchmark} (neuroid)"
             )
         values = score.data[score.benchmark].values.astype(np.float64)
         rows.append(-np.sort(-np.where(np.isfinite(values), values, np.nan)))

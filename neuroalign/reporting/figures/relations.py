@@ -1,4 +1,4 @@
-"""One number of each instance against another."""
+"""Scores of instances over another number of them: UDR, or the unit proportion."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -21,11 +21,15 @@ from neuroalign.reporting.figures.style import (
     root_figure,
     shown,
 )
+from neuroalign.results.numbers import name_benchmark
 from neuroalign.results.score import Score
 from neuroalign.stats import rank_correlation_test
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+#: Key in ``Score.beside`` of the share of the informative units that are the best unit of a neuron.
+UNIT_PROPORTION = "unit_proportion"
 
 
 @house_style()
@@ -38,33 +42,34 @@ def udr_against_alignment(
     label: str = "",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw the alignment of every instance over its unsupervised disentanglement ranking.
+    """Draw the score of every instance over its unsupervised disentanglement ranking.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        With ``instance`` and ``udr``, as :func:`neuroalign.models.selection.add_udr` returns it.
+        Table from :func:`neuroalign.models.selection.add_udr`, with the columns ``instance`` and ``udr``.
     scores : iterable of Score
-        Of instances in the table; they are paired by name. Instances without a UDR or a score are counted, not drawn.
+        Scores of instances in the table, which are paired by name. Instances without a UDR or a score are counted, not
+        drawn.
     by : str, optional
-        A column of numbers, such as ``beta``, that colours the points, dark to light. The pooled correlation within
-        its values is given, too.
+        Column of numbers, such as ``beta``, that colours the points from dark to light. The figure then also shows the
+        pooled correlation within the values of this column.
     values : mapping of str to float, optional
         Numbers of the instances by their names, such as their axis index; by default the values of the scores.
     label : str
-        Name of the numbers; by default that of the benchmark.
+        Name of the numbers; by default the name of the benchmark.
     ax : Axes, optional
 
     Returns
     -------
     Axes
-        With Spearman's correlation and its p-value by permutations, which
-        :func:`neuroalign.stats.rank_correlation_test` computes, as for the claims of a study.
+        Points with Spearman's correlation and its p-value by permutations
+        (:func:`neuroalign.stats.rank_correlation_test`), as for the claims of a study.
 
     Raises
     ------
     UsageError
-        If the table lacks a column, or no instance has both numbers.
+        If the table has no such column, or no instance has both numbers.
 
     References
     ----------
@@ -72,40 +77,40 @@ def udr_against_alignment(
     """
     for column in ("instance", "udr", *([by] if by else [])):
         if column not in table:
-            raise unknown_name("column of the table", column, [str(each) for each in table.columns])
+            raise unknown_name("column of the table", column, [str(name) for name in table.columns])
     families = by_family(scores)
     numbers = values or {score.model: score.value for scores in families.values() for score in scores}
     paired = table.assign(value=table["instance"].map(numbers))
-    known = paired[np.isfinite(paired["udr"]) & np.isfinite(paired["value"])]
-    if known.empty:
+    drawn = paired[np.isfinite(paired["udr"]) & np.isfinite(paired["value"])]
+    if drawn.empty:
         raise UsageError(
             "no instance has both a UDR and a score; UDR needs instances that differ in their seed"
         )
     axes = new_axes(height=62) if ax is None else ax
-    of_group = known[by].to_numpy(dtype=np.float64) if by else None
+    group = drawn[by].to_numpy(dtype=np.float64) if by else None
     points = axes.scatter(
-        known["udr"],
-        known["value"],
-        c=INK if of_group is None else of_group,
-        cmap=None if of_group is None else "viridis",
+        drawn["udr"],
+        drawn["value"],
+        c=INK if group is None else group,
+        cmap=None if group is None else "viridis",
         s=14,
         linewidths=0.4,
-        edgecolors="white" if of_group is None else INK,
+        edgecolors="white" if group is None else INK,
     )
-    text = [f"Spearman {rank_correlation_test(known['udr'], known['value'])}"]
-    if of_group is not None:
+    text = [f"Spearman {rank_correlation_test(drawn['udr'], drawn['value'])}"]
+    if group is not None:
         name = "β" if by == "beta" else shown(str(by))
-        text.append(f"within {name}: {rank_correlation_test(known['udr'], known['value'], of_group)}")
-        groups = np.unique(of_group)
+        text.append(f"within {name}: {rank_correlation_test(drawn['udr'], drawn['value'], group)}")
+        groups = np.unique(group)
         bar = root_figure(axes).colorbar(
             points, ax=axes, shrink=0.8, pad=0.02, label=name, ticks=groups if groups.size <= 6 else None
         )
         bar.outline.set_visible(False)
-        if any(np.count_nonzero(of_group == each) == 2 for each in groups):
-            # UDR is symmetric: a seed's only partner has the same.
-            text.append("two seeds have one UDR between them")
-    if len(known) < len(numbers):
-        without = len(numbers) - len(known)
+        if any(np.count_nonzero(group == value) == 2 for value in groups):
+            # UDR is symmetric, so that two seeds alone have the same UDR.
+            text.append("two seeds share one UDR")
+    if len(drawn) < len(numbers):
+        without = len(numbers) - len(drawn)
         text.append(f"{without} instance{'s' if without > 1 else ''} without a UDR or a score")
     axes.annotate(
         "\n".join(text),
@@ -115,42 +120,42 @@ def udr_against_alignment(
         textcoords="offset points",
         va="top",
     )
-    # Room for the words, above the points.
+    # Room for the text above the points.
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.1 * (1 + len(text)) * (high - low))
     first = next(iter(families.values()))[0]
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set_xlabel("UDR")
-    axes.set_ylabel(shown(label or first.benchmark.replace("_", " ")))
+    axes.set_ylabel(shown(label or name_benchmark(first.benchmark)))
     axes.set_title(source_of(families))
     return axes
 
 
 @house_style()
-def correlation_ratio_against_unit_proportion(
+def score_against_unit_proportion(
     scores: Iterable[Score],
     *,
     styles: Mapping[str, FamilyStyle] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw the correlation ratio of every instance over its unit proportion.
+    """Draw the score of every instance over its unit proportion.
 
     Parameters
     ----------
     scores : iterable of Score
-        By the correlation ratio, with ``unit proportion`` beside the value.
+        Scores with ``unit_proportion`` beside their value, such as scores by the correlation ratio.
     styles, ax
         See :func:`neuroalign.reporting.figures.scores_by_family`.
 
     Returns
     -------
     Axes
-        One point an instance, and below it a dash at its chance level, which falls with the number of units.
+        A point for each instance, and below it a dash at its chance level, which falls with the number of units.
 
     Raises
     ------
     UsageError
-        If the scores are not of one kind, or not by the correlation ratio.
+        If the scores are not of one kind, or have no unit proportion.
 
     References
     ----------
@@ -158,30 +163,32 @@ def correlation_ratio_against_unit_proportion(
     """
     families = by_family(scores)
     look = styles_of(families, styles)
-    names = {family: f"{shown(family)} (n = {len(of)})" for family, of in families.items()}
+    names = {family: f"{shown(family)} (n = {len(members)})" for family, members in families.items()}
     axes = new_axes(height=54 + legend_height([*names.values(), "chance"])) if ax is None else ax
     handles = []
     chance = False
-    for family, of in families.items():
-        if any("unit_proportion" not in each.beside for each in of):
+    for family, members in families.items():
+        if any(UNIT_PROPORTION not in score.beside for score in members):
             raise UsageError(
-                f"the scores of {family} by {of[0].benchmark} have no unit proportion; give scores by correlation_ratio"
+                f"the scores of {family} by {members[0].benchmark} have no unit proportion; give scores with "
+                f"{UNIT_PROPORTION} beside their value"
             )
-        proportion = np.array([each.beside["unit_proportion"] for each in of])
+        proportion = np.array([score.beside[UNIT_PROPORTION] for score in members])
         style = look[family]
-        nulls = np.array([each.null for each in of])
+        nulls = np.array([score.null for score in members])
         chance |= bool(np.isfinite(nulls).any())
         axes.plot(proportion, nulls, "_", color=style.colour, markersize=6, alpha=0.8, label="chance")
-        drawn: dict[str, Any] = {
+        marks: dict[str, Any] = {
             "color": style.colour, "marker": style.marker, "linestyle": "", "markeredgewidth": 0, "alpha": 0.8,
         }  # fmt: skip
-        axes.plot(proportion, [each.value for each in of], label=shown(family), **drawn)
-        handles.append(Line2D([], [], label=names[family], **drawn))
+        axes.plot(proportion, [score.value for score in members], label=shown(family), **marks)
+        handles.append(Line2D([], [], label=names[family], **marks))
     if chance:
         handles.append(Line2D([], [], color=FAINT, marker="_", markersize=6, linestyle="", label="chance"))
     axes.set_ylim(bottom=0)
     axes.set_xlabel("unit proportion")
-    axes.set_ylabel("correlation ratio")
+    first = next(iter(families.values()))[0]
+    axes.set_ylabel(shown(name_benchmark(first.benchmark)))
     axes.set_title(source_of(families))
     legend_below(axes, handles)
     return axes

@@ -1,4 +1,4 @@
-"""The house style: colours and markers of families, sizes, and files that are the same bytes each time."""
+"""House style of figures: colours and markers of families, sizes, and reproducible files."""
 
 import importlib.util
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 #: Widths of one and of two columns of a paper, in millimetres.
 COLUMN, TWO_COLUMNS = 88.0, 180.0
 
-#: Colours of text and axes, of what is beside the point, and of bands.
+#: Colours of text and axes, of secondary marks, and of bands.
 INK, FAINT, BAND = "#222222", "#767676", "#e4e4e4"
 
 # The colours of Okabe & Ito (2008) in an order in which neighbours differ in lightness; their yellow is too pale for
-# points on white, black is the ink's.
+# points on white, and their black is the colour of the text.
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#56b4e9", "#5a5a5a", "#cc79a7", "#d55e00")
-# Markers and lines go round at other lengths than the colours: a family is told by its marker without its colour.
+# The numbers of markers and lines differ from the number of colours, so that markers alone tell families apart.
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
 _LINES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
 
-#: Width of a letter of the smallest text in millimetres, with room for those that are wide.
+#: Width of a letter of the smallest text in millimetres, with room for wide letters.
 LETTER = 1.4
 
 #: Formats of :func:`save`.
@@ -61,7 +61,7 @@ _SETTINGS: Any = MappingProxyType(
         "axes.spines.right": False,
         "axes.axisbelow": True,
         "text.color": INK,
-        # Names of models may hold dollars.
+        # Names of models may contain dollar signs.
         "text.parse_math": False,
         "xtick.color": INK,
         "ytick.color": INK,
@@ -78,14 +78,14 @@ _SETTINGS: Any = MappingProxyType(
         "lines.markersize": 3.6,
         "figure.dpi": 150,
         "savefig.dpi": 300,
-        # Text stays text, to be found and edited.
+        # Text stays text, which can be searched and edited.
         "svg.fonttype": "none",
         "pdf.fonttype": 42,
         "svg.hashsalt": "neuroalign",
         "image.composite_image": False,
     }
 )
-# Without them a file would say when, and by which version, it was made.
+# Dates and versions are left out, so that the same figure gives the same bytes.
 _METADATA: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "svg": {"Date": None, "Creator": None},
@@ -97,7 +97,7 @@ _METADATA: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class FamilyStyle:
-    """How one family of models looks."""
+    """Colour, marker and line of one family of models."""
 
     colour: str
     marker: str
@@ -110,7 +110,8 @@ def family_styles(families: Iterable[str]) -> dict[str, FamilyStyle]:
     Parameters
     ----------
     families : iterable of str
-        All that are to look alike in several figures; they are told apart in sorted order.
+        All families of a set of figures. The styles follow the sorted names, so that a family looks alike in all
+        figures.
 
     Returns
     -------
@@ -126,7 +127,7 @@ def family_styles(families: Iterable[str]) -> dict[str, FamilyStyle]:
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Draw in the house style, whatever a user has set, and leave matplotlib's settings as they were."""
+    """Draw in the house style, independently of the user's settings of matplotlib, which stay as they are."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_SETTINGS)
@@ -141,7 +142,7 @@ def new_axes(
     Parameters
     ----------
     width, height : float
-        In millimetres.
+        Size in millimetres.
     layout : {"constrained", "compressed"}
         "compressed" for axes of a fixed aspect.
     """
@@ -157,21 +158,21 @@ def save(figure: "Figure | Axes", path: Path) -> Path:
     ----------
     figure : Figure or Axes
     path : Path
-        Ends in .svg, .pdf or .png. Folders are made.
+        Path that ends in .svg, .pdf or .png. Missing folders are made.
 
     Returns
     -------
     Path
-        Of the file.
+        Path of the file.
 
     Raises
     ------
     UsageError
-        If the name ends otherwise.
+        If the path has another ending.
     """
     style = path.suffix.removeprefix(".").lower()
     if style not in FORMATS:
-        raise UsageError(f"a figure is written as {', '.join(FORMATS)}, not as {path.name!r}")
+        raise UsageError(f"the name of a figure must end in .{', .'.join(FORMATS)}, got {path.name!r}")
     drawn = figure if isinstance(figure, Figure) else root_figure(figure)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
@@ -180,49 +181,51 @@ def save(figure: "Figure | Axes", path: Path) -> Path:
 
 
 def root_figure(ax: "Axes") -> Figure:
-    """Return the figure that axes are in, also where they are in a part of it."""
+    """Return the figure of axes, also if the axes are in a subfigure."""
     figure = ax.get_figure(root=True)
     if figure is None:
-        raise UsageError("the axes are in no figure any more; draw anew")
+        raise UsageError(
+            "the axes must belong to a figure, got axes that were removed from it; draw the figure again"
+        )
     return figure
 
 
 def shown(name: str, longest: int = _LONGEST_NAME) -> str:
-    """Make a name fit for a figure: printable, of one line, not too long, and not hidden from legends."""
-    text = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in str(name))
+    """Return a name for a figure: printable, in one line, shortened, and visible in legends."""
+    text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(name))
     if len(text) > longest:
-        # Names of models differ at their ends as often as where they begin.
+        # Names of models differ at their ends as often as at their beginnings.
         text = f"{text[: longest // 2]}…{text[-((longest - 1) // 2) :]}"
     # matplotlib leaves names with a leading underscore out of legends.
     return f" {text}" if text.startswith("_") else text
 
 
 def source(dataset: str, *, simulated: bool) -> str:
-    """Say whose neurons these are, and whether they are simulated: what stands in every figure."""
+    """Name a dataset and the kind of its neurons, for the title of a figure."""
     return f"{shown(dataset)}, {'simulated' if simulated else 'recorded'} neurons"
 
 
 def legend_rows(labels: Sequence[str], width: float = COLUMN) -> int:
-    """Return how many rows a legend needs in a figure of this width in millimetres."""
+    """Return the number of rows of a legend in a figure with this width in millimetres."""
     fitting = int(width // (9 + LETTER * max(map(len, labels))))
     return -(-len(labels) // max(1, min(fitting, 4)))
 
 
 def legend_height(labels: Sequence[str], width: float = COLUMN) -> float:
-    """Return how much room such a legend takes, in millimetres."""
+    """Return the height of a legend in millimetres."""
     return 3.6 * legend_rows(labels, width)
 
 
 def legend_below(ax: "Axes", handles: Sequence["Artist"]) -> "Legend":
     """Put a legend under the label of the horizontal axis, in as few rows as fit the width of the figure."""
     figure = root_figure(ax)
-    # Long names push axes to the right: where they are alone, the legend has the whole width.
+    # Long names push axes to the right. Below single axes, the legend has the width of the figure.
     across = figure.transFigure if figure.axes == [ax] else ax.transAxes
     below = blended_transform_factory(across, ax.transAxes) + ScaledTranslation(
         0, -26 / 72, figure.dpi_scale_trans
     )
-    # Of a label of several lines the longest counts.
-    labels = [max(str(each.get_label()).split("\n"), key=len) for each in handles]
+    # The longest line of a label counts.
+    labels = [max(str(handle.get_label()).split("\n"), key=len) for handle in handles]
     rows = legend_rows(labels, figure.get_figwidth() * _MILLIMETRES)
     return ax.legend(
         handles=list(handles),

@@ -1,4 +1,4 @@
-"""Which unit explains which neuron."""
+"""Variance of each neuron that each unit explains."""
 
 from typing import TYPE_CHECKING
 
@@ -21,52 +21,55 @@ from neuroalign.results.score import Score
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# More names of units than this do not fit beside the rows.
+#: Array in ``Score.data`` with a weight for each unit and neuron, and array with the variance explained of each neuron.
+WEIGHTS, VARIANCE_EXPLAINED = "weights", "variance_explained"
+
+# Largest number of names of units that fit beside the rows.
 _MOST_NAMES = 30
 
 
-def unit_shares(alignment: Score, variance_explained: Score | None = None) -> xr.DataArray:
-    """Divide what a model explains of each neuron among its units.
+def unit_shares(score: Score, variance_explained: Score | None = None) -> xr.DataArray:
+    """Divide the variance that a model explains of each neuron among its units.
 
     Parameters
     ----------
-    alignment : Score
-        With arrays: the weights, on the scale of standardised units and neurons.
+    score : Score
+        Score with the array ``weights`` (unit, neuroid), on the scale of standardised units and neurons.
     variance_explained : Score, optional
-        Of the same model and dataset, with arrays; paired by neuron.
+        Score of the same model and dataset with the array ``variance_explained`` (neuroid). It is paired by neuron.
 
     Returns
     -------
     xarray.DataArray, dimensions unit, neuroid, with the coordinate ``informative``
-        Unit d's share w_dj²/Σ_d w_dj² of neuron j's variance explained, or without that the share alone. NaN for
-        neurons that no unit predicts, and for those whose variance explained is not above 0.
+        Share w_dj²/Σ_d w_dj² of unit d in the variance explained of neuron j; without `variance_explained` the share
+        itself. NaN for neurons that no unit predicts, and for neurons with a variance explained of 0 or less.
 
     Raises
     ------
     UsageError
-        If there are no weights, or the two scores are of two models or datasets.
+        If the score has no weights, or the two scores are of different models or datasets.
 
     Notes
     -----
-    The share is exact for units that do not correlate with each other; others share what they explain together.
+    The share is exact for units that do not correlate. Correlated units share the variance that they explain together.
     """
-    if "weights" not in alignment.data:
+    if WEIGHTS not in score.data:
         raise UsageError(
-            f"the score of {alignment.model} by {alignment.benchmark} has no weights; give one of alignment, "
-            "with its arrays"
+            f"the score of {score.model} by {score.benchmark} has no weights; give a score with the array {WEIGHTS} "
+            "(unit, neuroid)"
         )
-    squares = alignment.data["weights"] ** 2
+    squares = score.data[WEIGHTS] ** 2
     total = squares.sum("unit")
     shares = squares / total.where(total > 0)
     shares.attrs = {"quantity": "share of the squared weights"}
     if variance_explained is not None:
-        one, other = alignment, variance_explained
-        if (one.model, one.dataset) != (other.model, other.dataset) or "variance_explained" not in other.data:
+        one, other = score, variance_explained
+        if (one.model, one.dataset) != (other.model, other.dataset) or VARIANCE_EXPLAINED not in other.data:
             raise UsageError(
-                f"shares of {one.model} on {one.dataset} need its own variance explained, with arrays, not that of "
+                f"shares of {one.model} on {one.dataset} need its own variance explained with arrays, got the score of "
                 f"{other.model} on {other.dataset} by {other.benchmark}"
             )
-        explained = other.data["variance_explained"].reindex(neuroid=shares["neuroid"].values)
+        explained = other.data[VARIANCE_EXPLAINED].reindex(neuroid=shares["neuroid"].values)
         shares = shares * explained.where(explained > 0)
         shares.attrs = {"quantity": "variance explained"}
     return shares.transpose("unit", "neuroid")
@@ -76,14 +79,14 @@ def unit_shares(alignment: Score, variance_explained: Score | None = None) -> xr
 def units_by_neurons(
     shares: xr.DataArray, *, model: str, dataset: str, simulated: bool, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw how much each unit explains of each neuron.
+    """Draw the variance of each neuron that each unit explains.
 
     Parameters
     ----------
     shares : xarray.DataArray, dimensions unit, neuroid, with the coordinate ``informative``
         See :func:`unit_shares`.
     model, dataset : str
-        What they are called.
+        Names in the title.
     simulated : bool
         Whether the neurons are simulated.
     ax : Axes, optional
@@ -91,14 +94,14 @@ def units_by_neurons(
     Returns
     -------
     Axes
-        Units in the order of what they explain in all, informative ones on top and marked by a line at the left;
-        others only if they explain something. Neurons by their best unit, from the best explained to the worst;
-        those of which nothing is explained are hatched, at the right.
+        Units in the order of the variance that they explain of all neurons. Informative units are on top, marked by a
+        line at the left; the others are left out if they explain nothing. Neurons are grouped by their best unit, from
+        the best explained to the worst; unexplained neurons are hatched, at the right.
 
     Raises
     ------
     UsageError
-        If the array has other dimensions or lacks ``informative``, or no unit is informative.
+        If the array has other dimensions or no coordinate ``informative``, or no unit is informative.
 
     References
     ----------
@@ -133,12 +136,12 @@ def units_by_neurons(
         )
     axes.spines[["left", "bottom"]].set_visible(False)
     if n_units <= _MOST_NAMES:
-        axes.set_yticks(range(n_units), [shown(each) for each in ordered["unit"].values])
+        axes.set_yticks(range(n_units), [shown(unit) for unit in ordered["unit"].values])
     else:
         axes.set_yticks([])
     axes.tick_params(length=0, pad=5)
     unexplained = int(np.isnan(ordered.values).all(axis=0).sum())
-    without = f"; of {unexplained} (hatched) nothing is explained" if unexplained else ""
+    without = f"; {unexplained} (hatched) are not explained" if unexplained else ""
     axes.set_xlabel(f"{n_neurons} neurons, sorted by their best unit{without}")
     axes.set_xticks([])
     silent = shares.sizes["unit"] - n_units
@@ -158,18 +161,18 @@ def in_order(shares: xr.DataArray) -> xr.DataArray:
     Raises
     ------
     UsageError
-        If the array has other dimensions or lacks ``informative``, or no unit is informative.
+        If the array has other dimensions or no coordinate ``informative``, or no unit is informative.
     """
     if shares.dims != ("unit", "neuroid") or "informative" not in shares.coords:
         raise UsageError(
-            f"shares need the dimensions unit, neuroid and the coordinate informative, not {shares.dims}"
+            f"shares need the dimensions unit, neuroid and the coordinate informative, got {shares.dims}"
         )
     filled = np.nan_to_num(shares.values)
     informative = shares["informative"].values.astype(bool)
     units = np.lexsort((-filled.sum(axis=1), ~informative))
     units = units[informative[units] | (filled[units] > 0).any(axis=1)]
     if not units.size:
-        raise UsageError("there is nothing to draw: no unit is informative, and none explains anything")
+        raise UsageError("nothing to draw: no unit is informative, and no unit explains a neuron")
     filled = filled[units]
     nothing = filled.max(axis=0) <= 0
     neurons = np.lexsort((-filled.max(axis=0), np.where(nothing, len(units), filled.argmax(axis=0))))

@@ -1,4 +1,4 @@
-"""Leaderboards as a static site: a folder of pages that open without a server or a network."""
+"""Static site of leaderboards: a folder of pages that open without a server or a network."""
 
 from neuroalign.reporting.site.writing import write_site
 

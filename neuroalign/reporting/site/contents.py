@@ -1,8 +1,9 @@
-"""What the pages show, as plain values."""
+"""Contents of the pages of a site, as plain values."""
 
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,14 @@ from neuroalign.comparison.score_groups import ScoreGroup
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.metrics import reliability
 from neuroalign.reporting.site.names import anchor, page_name
-from neuroalign.results.numbers import write_number
+from neuroalign.results.numbers import Kind, write_number
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.cautions import cautions
 from neuroalign.scoring.declared import number_of, symbol_of
 from neuroalign.stats import pairwise_matrix
 
-# Dimensions along which arrays are drawn, and what one point of them is.
+# Dimensions along which arrays are drawn, with the name of one point.
 _DIMENSIONS = {
     "neuroid": "neuron",
     "unit": "unit",
@@ -31,11 +32,11 @@ _DIMENSIONS = {
     "draw": "draw",
 }
 
-# Weights and hashes are for programs; the rest of a provenance is shown in this order.
+# Entries of a provenance that are shown first, in this order; the others follow by name.
 _FIRST = ("created", "imported", "n_stimuli", "n_neurons", "join", "simulated")
 
 
-def board(group: ScoreGroup, table: pd.DataFrame) -> dict[str, Any]:
+def lay_out_board(group: ScoreGroup, table: pd.DataFrame) -> dict[str, Any]:
     """Lay out one leaderboard: its rows, the instances behind them, and the test of every two families."""
     names = list(table["family"])
     statistic = table.attrs["statistic"]
@@ -103,7 +104,7 @@ _TESTS = {"the test over instances and neurons": "crossed_", "Welch’s test, ov
 
 
 def _values(scores: Mapping[str, Score], statistic: str) -> list[dict[str, Any]]:
-    """Return the statistic of each instance, or its score where the statistic is not stored beside that."""
+    """Return the statistic of each instance, or its score where the statistic is not stored beside the score."""
     return [
         {"model": score.model, "value": _plain(score.beside.get(statistic, score.value))}
         for score in scores.values()
@@ -112,27 +113,31 @@ def _values(scores: Mapping[str, Score], statistic: str) -> list[dict[str, Any]]
 
 def _for_plot(row: Mapping[Any, Any], *, is_value: bool) -> dict[str, Any]:
     numbers = {name: _plain(row[name]) for name in ("mean", "ci_low", "ci_high")}
-    # Chance and ceiling are those of the score, on whose axis alone they belong.
+    # Chance and ceiling belong to the score, and are drawn only where the score is the axis.
     numbers |= {name: _plain(row[name]) if is_value else None for name in ("null", "ceiling")}
     return {"family": row["family"], "values": row["values"], **numbers}
 
 
-def families(groups: Sequence[ScoreGroup], boards: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Collect what is known of each family and each of its models, over all leaderboards."""
-    found: dict[str, dict[str, Any]] = {}
-    for group, of_group in zip(groups, boards, strict=True):
-        for row in of_group["rows"]:
+def collect_families(
+    groups: Sequence[ScoreGroup], boards: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Collect the rows and scores of each family and each of its models from all leaderboards."""
+    families: dict[str, dict[str, Any]] = {}
+    for group, board in zip(groups, boards, strict=True):
+        for row in board["rows"]:
             name = row["family"]
-            family = found.setdefault(name, {"name": name, "page": row["page"], "boards": [], "of": {}})
+            family = families.setdefault(
+                name, {"name": name, "page": row["page"], "boards": [], "models": {}}
+            )
             family["boards"].append(
                 {
-                    "board": of_group,
+                    "board": board,
                     "row": row,
-                    "rank": "–" if of_group["is_control"] else of_group["names"].index(name) + 1,
+                    "rank": "–" if board["is_control"] else board["names"].index(name) + 1,
                 }
             )
             for key, score in group.families[name].items():
-                model = family["of"].setdefault(
+                model = family["models"].setdefault(
                     score.model,
                     {
                         "name": score.model,
@@ -142,32 +147,36 @@ def families(groups: Sequence[ScoreGroup], boards: Sequence[Mapping[str, Any]]) 
                         "scores": {},
                     },
                 )
-                model["scores"][group.name] = (key, score, of_group)
-    for family in found.values():
-        family["models"] = sorted(family.pop("of").values(), key=lambda each: str(each["name"]))
-    return sorted(found.values(), key=lambda each: str(each["name"]))
+                model["scores"][group.name] = (key, score, board)
+    for family in families.values():
+        family["models"] = sorted(family["models"].values(), key=_name)
+    return sorted(families.values(), key=_name)
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    return str(entry["name"])
 
 
 def family_page(name: str) -> str:
-    """Return where the page of a family is."""
+    """Return the path of the page of a family."""
     return f"families/{page_name(name)}"
 
 
-def scores(model: Mapping[str, Any], store: ResultsStore) -> list[dict[str, Any]]:
-    """Lay out the scores of one model with their arrays and where they come from."""
+def lay_out_scores(model: Mapping[str, Any], store: ResultsStore) -> list[dict[str, Any]]:
+    """Lay out the scores of one model with their arrays and provenance."""
     laid_out = []
-    for name, (key, score, of_group) in model["scores"].items():
+    for name, (key, score, board) in model["scores"].items():
         loaded = store.load(key)
         laid_out.append(
             {
                 "name": name,
                 "anchor": anchor(name),
-                "board": of_group,
+                "board": board,
                 "score": score,
-                "options": _texts(score.options),
+                "options": write_facts(score.options),
                 "beside": score.beside,
                 "cautions": cautions(score),
-                "provenance": _texts({"key": key, **_in_order(score.provenance)}),
+                "provenance": write_facts({"key": key, **_in_order(score.provenance)}),
                 "plots": [] if loaded is None else list(_plots(loaded.data)),
                 "has_arrays": loaded is not None,
             }
@@ -175,8 +184,8 @@ def scores(model: Mapping[str, Any], store: ResultsStore) -> list[dict[str, Any]
     return laid_out
 
 
-def describe(dataset: Dataset) -> dict[str, Any]:
-    """Say what a dataset is: its sizes, where it comes from, and how reliable each neuron is."""
+def describe_dataset(dataset: Dataset) -> dict[str, Any]:
+    """Describe a dataset: its sizes, its metadata, and the reliability of each neuron."""
     recording = dataset.recording
     stimulus_ids = recording["stimulus_id"].values
     facts: dict[str, Any] = {
@@ -192,7 +201,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
     if trials is not None:
         values = reliability(trials).per_neuron
         plots.append(_plot("reliability", "neuroid", recording["neuroid_id"].values, values))
-    return {"facts": _texts({name: value for name, value in facts.items() if value}), "plots": plots}
+    return {"facts": write_facts({name: value for name, value in facts.items() if value}), "plots": plots}
 
 
 def _counts(labels: Any) -> str:
@@ -201,12 +210,12 @@ def _counts(labels: Any) -> str:
 
 
 def _plots(data: xr.Dataset) -> Any:
-    """Yield what can be drawn of the arrays of a score, along neurons, units, stimuli or draws."""
+    """Yield plots of the arrays of a score, along neurons, units, stimuli or draws."""
     for name, array in data.data_vars.items():
         if array.dtype.kind not in "iuf":
             continue
         if array.dims == ("unit", "neuroid"):
-            # A matrix is summed up: how much of the model's prediction goes through each unit.
+            # The sum over neurons of the absolute weights shows the share of each unit in the prediction.
             summed = np.abs(array.values).sum(axis=1)
             yield _plot(f"sum of |{name}| over neurons", "unit", array["unit"].values, summed)
         elif len(array.dims) == 1 and array.dims[0] in _DIMENSIONS:
@@ -216,14 +225,14 @@ def _plots(data: xr.Dataset) -> Any:
 
 def _plot(name: str, dimension: str, labels: Any, values: Any) -> dict[str, Any]:
     finite = np.isfinite(values)
-    kind = _DIMENSIONS[dimension]
+    point = _DIMENSIONS[dimension]
     return {
         "kind": "bars" if "unit" in dimension else "sorted",
         "label": name.replace("_", " "),
-        "of": kind,
-        "names": [str(each) for each in labels[finite]],
+        "point": point,
+        "names": [str(label) for label in labels[finite]],
         # Enough digits for a picture.
-        "values": [float(f"{each:.5g}") for each in values[finite]],
+        "values": [float(f"{value:.5g}") for value in values[finite]],
         "n_left_out": int((~finite).sum()),
     }
 
@@ -233,18 +242,30 @@ def _in_order(provenance: Mapping[str, Any]) -> dict[str, Any]:
     return {**first, **{name: value for name, value in sorted(provenance.items()) if name not in first}}
 
 
-def _texts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+def write_facts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Write named values as text.
+
+    Parameters
+    ----------
+    values : mapping
+        Values as JSON has them: text, numbers, None, and lists and mappings of values.
+
+    Returns
+    -------
+    list of (str, str)
+        Names in words, and texts.
+    """
     return [(str(name).replace("_", " "), _text(value)) for name, value in values.items()]
 
 
 def _text(value: Any) -> str:
-    """Write a value as a reader would; what holds others is a list of them."""
+    """Write a value as text; lists and mappings are joined by commas or semicolons."""
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {_text(each)}" for name, each in value.items())
+        return ", ".join(f"{name}: {_text(item)}" for name, item in value.items())
     if isinstance(value, list | tuple):
-        return ("; " if any(isinstance(each, str | Mapping) for each in value) else ", ").join(
+        return ("; " if any(isinstance(item, str | Mapping) for item in value) else ", ").join(
             map(_text, value)
         )
     return "–" if value is None else json.dumps(value, default=str, ensure_ascii=False)
@@ -254,29 +275,21 @@ def _plain(value: Any) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _number(value: float | None, digits: int = 3) -> str:
+def _write(value: float | None, kind: Kind = "number") -> str:
+    """Write a number with the minus sign of print, and without leading zeros of an exponent."""
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{value:.{digits}f}".replace("-", "−")
-
-
-def _p(value: float | None) -> str:
-    if value is None or not math.isfinite(value):
-        return "–"
-    if value >= 0.001:
-        return f"{value:.3f}"
-    return f"{value:.1e}".replace("e-0", "e-").replace("-", "−")
+    return write_number(value, kind).replace("e-0", "e-").replace("-", "−")
 
 
 def _sortable(value: float | None) -> str:
-    """Return a number as tables are sorted by; nothing comes last."""
+    """Return the key by which tables sort a number; empty keys come last."""
     return "" if value is None or not math.isfinite(value) else repr(float(value))
 
 
 def _beside(value: float, name: str, benchmark: str) -> str:
     """Write a number beside a score."""
-    kind = number_of(benchmark, name).kind
-    return _p(value) if kind == "p" else write_number(value, kind).replace("-", "−")
+    return _write(value, number_of(benchmark, name).kind)
 
 
 def _label(name: str, benchmark: str) -> str:
@@ -285,8 +298,8 @@ def _label(name: str, benchmark: str) -> str:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    "number": _number,
-    "p": _p,
+    "number": _write,
+    "p": partial(_write, kind="p"),
     "sortable": _sortable,
     "beside": _beside,
     "label": _label,

@@ -1,4 +1,4 @@
-"""File names of pages, of whatever a model or a dataset is called."""
+"""File names of pages, for any name of a model or a dataset."""
 
 import hashlib
 import re
@@ -7,7 +7,7 @@ _LONGEST = 60
 
 
 def anchor(*names: str) -> str:
-    """Return letters, digits and hyphens that no other names have."""
+    """Return an identifier of letters, digits and hyphens that differs for different names."""
     readable = re.sub(r"[^a-z0-9]+", "-", " ".join(names).lower()).strip("-")[:_LONGEST].strip("-")
     digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{readable}-{digest}" if readable else digest

@@ -1,8 +1,7 @@
-"""Write the pages of a site."""
+"""Pages of a site, written to a folder."""
 
 import os
 import shutil
-import uuid
 from collections.abc import Sequence
 from importlib import resources
 from importlib.metadata import version
@@ -14,24 +13,24 @@ import jinja2
 from neuroalign.comparison import median_reliability
 from neuroalign.comparison.groups import read_group
 from neuroalign.comparison.leaderboard import (
-    ALPHA,
-    WHAT_THE_CROSSED_TEST_COVERS,
-    WHAT_THE_TEST_COVERS,
+    SCOPE_OF_CROSSED_TEST,
+    SCOPE_OF_WELCH,
     Correction,
     rank,
 )
+from neuroalign.comparison.pairs import ALPHA
 from neuroalign.comparison.score_groups import group_scores
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, UsageError
-from neuroalign.files.home import TEMPORARY_PREFIX
 from neuroalign.progress import progress
 from neuroalign.reporting.site import contents
 from neuroalign.reporting.site.names import page_name
+from neuroalign.reporting.site.replacing import atomic_folder, restore_folder
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark, load_benchmark
 
-#: A folder with this file is a site of ours, which may be replaced.
+#: Name of the file that marks a folder as a site of neuroalign, which may be replaced.
 MARKER = ".neuroalign-site"
 
 
@@ -49,40 +48,43 @@ def write_site(
     Parameters
     ----------
     folder : path
-        New, empty, or a site that was written before, which is replaced.
+        New or empty folder, or the folder of an earlier site, which is replaced.
     dataset, benchmarks, store, correction
         As for :func:`neuroalign.comparison.leaderboard.leaderboards`.
     over_neurons : bool
-        Whether to test over instances and neurons as well; the arrays are read for the pages of the models anyway.
+        Whether to test over instances and neurons, too. The pages of the models need the arrays in either case.
 
     Returns
     -------
     Path
-        Of the first page. All pages work from the disk, and request nothing from anywhere else.
+        Path of the first page. All pages work from the disk without a network.
 
     Raises
     ------
     UsageError
-        If the folder holds anything else.
+        If the folder holds files other than a site.
     NeuroalignError
         If nothing has been scored.
     """
     target = Path(folder)
+    restore_folder(target)
     if target.exists() and not (
         target.is_dir() and ((target / MARKER).is_file() or not any(target.iterdir()))
     ):
-        raise UsageError(f"{target} holds something else than a site of neuroalign; name a new folder")
+        raise UsageError(
+            f"{target} must be a new folder, an empty folder or a site of neuroalign, got a folder with other files; "
+            "name a new folder"
+        )
     loaded = load_dataset(dataset)
     store = store or ResultsStore()
-    wanted = None if benchmarks is None else [load_benchmark(each) for each in benchmarks]
-    groups = [
-        each for each in group_scores(store.items(dataset=loaded.identifier), loaded, wanted) if each.families
-    ]
+    wanted = None if benchmarks is None else [load_benchmark(benchmark) for benchmark in benchmarks]
+    items = store.items(dataset=loaded.identifier)
+    groups = [group for group in group_scores(items, loaded, wanted) if group.families]
     if not groups:
         raise NeuroalignError(f"nothing has been scored on {loaded.identifier} yet")
     reliability = median_reliability(loaded)
     boards = [
-        contents.board(
+        contents.lay_out_board(
             group,
             rank(
                 group,
@@ -94,36 +96,32 @@ def write_site(
         )
         for group in groups
     ]
-    families = contents.families(groups, boards)
+    families = contents.collect_families(groups, boards)
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}")
-    try:
+    with atomic_folder(target) as temporary:
         pages = _Pages(temporary, dataset=loaded, correction=correction)
         pages.write("index.html", "index.html", boards=boards)
         pages.write(
-            f"datasets/{page_name(loaded.identifier)}", "dataset.html", about=contents.describe(loaded)
+            f"datasets/{page_name(loaded.identifier)}",
+            "dataset.html",
+            about=contents.describe_dataset(loaded),
         )
         for family in families:
             pages.write(family["page"], "family.html", family=family)
-        models = [each for family in families for each in family["models"]]
+        models = [model for family in families for model in family["models"]]
         for model in progress(models, description="writing pages", unit="model"):
-            pages.write(model["page"], "model.html", model=model, scores=contents.scores(model, store))
+            pages.write(
+                model["page"], "model.html", model=model, scores=contents.lay_out_scores(model, store)
+            )
         static = resources.files("neuroalign.reporting.site").joinpath("static")
         with resources.as_file(static) as path:
             shutil.copytree(path, temporary / "static")
         (temporary / MARKER).write_text("Written by neuroalign leaderboard --html\n", encoding="utf-8")
-        if target.exists():
-            shutil.rmtree(target)
-        temporary.rename(target)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
     return target / "index.html"
 
 
 class _Pages:
-    """Templates with what every page shows. Names come from anybody: all that is filled in is escaped."""
+    """Templates with the values that every page shows. Names come from strangers, so that all values are escaped."""
 
     def __init__(self, folder: Path, *, dataset: Dataset, correction: Correction) -> None:
         self._folder = folder
@@ -141,8 +139,8 @@ class _Pages:
             "simulated": dataset.simulated,
             "correction": {"holm": "Holm", "bh": "Benjamini–Hochberg"}[correction],
             "alpha": ALPHA,
-            "covers": WHAT_THE_TEST_COVERS,
-            "crossed_covers": WHAT_THE_CROSSED_TEST_COVERS,
+            "covers": SCOPE_OF_WELCH,
+            "crossed_covers": SCOPE_OF_CROSSED_TEST,
             "version": version("neuroalign"),
         }
 

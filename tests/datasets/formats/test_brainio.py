@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from neuroalign import arrays
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.datasets.formats.brainio import read_brainio, write_brainio
+from neuroalign.datasets.formats.assembly import read_brainio, write_brainio
 from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import DatasetError, UsageError

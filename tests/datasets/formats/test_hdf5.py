@@ -53,7 +53,7 @@ def test_groups_text_and_other_arrays(tmp_path):
 
 
 def test_the_writer_is_told_from_its_marks(tmp_path, dataset):
-    from neuroalign.datasets.formats.brainio import write_brainio
+    from neuroalign.datasets.formats.assembly import write_brainio
 
     write_brainio(dataset, tmp_path / "x.nc")
     assert writer_of(tmp_path / "x.nc") == "netcdf"

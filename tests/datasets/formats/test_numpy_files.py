@@ -48,7 +48,7 @@ def test_only_real_numbers(tmp_path, values):
 def test_damaged_files(tmp_path):
     np.save(tmp_path / "x.npy", MATRIX)
     content = (tmp_path / "x.npy").read_bytes()
-    for damaged in (content[:40], content[:-8], b"\x93NUMPY\x09\x00rubbish"):
+    for damaged in (content[:40], content[:-8], b"\x93NUMPY\x09\x00rubbish", content[:16] + b"\xff" * 64):
         (tmp_path / "bad.npy").write_bytes(damaged)
         with pytest.raises(DatasetError, match="cannot read the NumPy file"):
             read_npy(tmp_path / "bad.npy")

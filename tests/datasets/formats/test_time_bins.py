@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from neuroalign.datasets.formats.brainio import read_brainio
+from neuroalign.datasets.formats.assembly import read_brainio
 from neuroalign.datasets.formats.time_bins import bins_of_window, expect_window
 from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.errors import DatasetError, NeuroalignError, UsageError
@@ -110,7 +110,7 @@ def test_windows_are_two_numbers(window):
 
 
 def test_a_window_that_cannot_be_followed_is_refused(tmp_path, dataset):
-    from neuroalign.datasets.formats.brainio import write_brainio
+    from neuroalign.datasets.formats.assembly import write_brainio
 
     write_brainio(dataset, tmp_path / "x.nc")
     with pytest.raises(UsageError, match="does not give the times of its responses"):

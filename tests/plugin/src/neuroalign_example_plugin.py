@@ -1,13 +1,20 @@
-"""A third party's package: one model, one dataset and one benchmark."""
+"""Example of a third party's package: models, datasets and a benchmark that declares everything the core shows."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 import neuroalign as na
 from neuroalign import arrays
+from neuroalign.errors import ArrayError
+from neuroalign.metrics import correlations
+from neuroalign.results.numbers import Number
+from neuroalign.scoring.benchmark import Invariance
+from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
 
 
 def brightness(*, power: float = 1.0) -> na.Model:
@@ -21,14 +28,30 @@ def brightness(*, power: float = 1.0) -> na.Model:
     )
 
 
+class Filters(na.ModelFamily):
+    """Random linear filters: one instance for each seed."""
+
+    identifier = "plugin_filters"
+
+    def grid(self, dataset: na.Dataset | None = None) -> Sequence[Mapping[str, Any]]:
+        """Return four seeds."""
+        return [{"seed": seed} for seed in range(4)]
+
+    def instance(self, dataset: na.Dataset | None = None, **options: Any) -> na.Model:
+        """Return the filters of one seed."""
+        seed = int(options["seed"])
+        filters = np.random.default_rng(seed).standard_normal((64, 3))
+        return na.as_model(
+            lambda pixels: pixels.reshape(len(pixels), -1) @ filters,
+            identifier=self.instance_identifier(seed=seed),
+            image_size=8,
+            fingerprint=f"plugin_filters 1 {seed}",
+        )
+
+
 def recording() -> na.Dataset:
     """Two neurons that follow the halves of forty random images."""
-    rng = np.random.default_rng(0)
-    ids = [f"image{index:02d}" for index in range(40)]
-    halves = rng.random((40, 2))
-    pixels = np.repeat(halves[:, None, :], 8, axis=1).repeat(4, axis=2)
-    images = {each: np.rint(255 * pixel).astype(np.uint8) for each, pixel in zip(ids, pixels, strict=True)}
-    stimuli = na.StimulusSet("plugin_images", pd.DataFrame(index=ids), images)
+    ids, halves, stimuli = _stimuli()
     return na.Dataset(
         identifier="plugin_recording",
         recording=arrays.recording(10 * halves, stimulus_id=ids, neuroid_id=["left", "right"]),
@@ -36,17 +59,79 @@ def recording() -> na.Dataset:
     )
 
 
+def population() -> na.Dataset:
+    """Twelve noisy neurons that follow one half each, in three trials."""
+    ids, halves, stimuli = _stimuli()
+    rng = np.random.default_rng(1)
+    values = np.repeat(halves[:, np.arange(12) % 2], 3, axis=0)
+    return na.Dataset(
+        identifier="plugin_population",
+        recording=arrays.recording(
+            values + 0.2 * rng.standard_normal(values.shape),
+            stimulus_id=np.repeat(ids, 3),
+            neuroid_id=[f"neuron{index:02d}" for index in range(12)],
+        ),
+        stimuli=stimuli,
+    )
+
+
+def _stimuli() -> tuple[list[str], np.ndarray, na.StimulusSet]:
+    """Return ids and brightness of the halves of forty random images, and the images."""
+    rng = np.random.default_rng(0)
+    ids = [f"image{index:02d}" for index in range(40)]
+    halves = rng.random((40, 2))
+    pixels = np.repeat(halves[:, None, :], 8, axis=1).repeat(4, axis=2)
+    images = {name: np.rint(255 * pixel).astype(np.uint8) for name, pixel in zip(ids, pixels, strict=True)}
+    return ids, halves, na.StimulusSet("plugin_images", pd.DataFrame(index=ids), images)
+
+
 @dataclass(frozen=True, kw_only=True)
 class BestCorrelation(na.Benchmark):
     """Mean over neurons of the best unit's correlation."""
 
     identifier: ClassVar[str] = "plugin_best_correlation"
+    symbol: ClassVar[str] = "best r"
+    numbers: ClassVar[tuple[Number, ...]] = (
+        Number("plugin_worst", "correlation of the worst neuron", "worst\nneuron"),
+    )
+    seconds: ClassVar[float] = 7_200.0
+    invariances: ClassVar[frozenset[Invariance]] = frozenset(
+        {"order of stimuli", "order of neurons", "order of units", "scale of units"}
+    )
+
     absolute: bool = True
 
     def score(self, model: na.Model, dataset: na.Dataset, *, join: arrays.Join = "exact") -> na.Score:
+        """Correlate every unit with every neuron, and average the best."""
         latents, responses = self.align(model, dataset, join=join)
-        matrix = np.corrcoef(latents.values.T, responses.values.T)[: latents.shape[1], latents.shape[1] :]
+        if responses.sizes["stimulus"] < 3:
+            raise ArrayError(
+                f"{self.identifier} needs three stimuli, got {responses.sizes['stimulus']}; record more"
+            )
+        matrix = np.nan_to_num(correlations(latents.values, responses.values))
         best = (np.abs(matrix) if self.absolute else matrix).max(axis=0)
         return self.make_score(
-            model, dataset, value=float(best.mean()), error=float("nan"), error_over="neurons"
+            model,
+            dataset,
+            value=float(best.mean()),
+            error=float(best.std(ddof=1) / np.sqrt(best.size)),
+            error_over="neurons",
+            beside={"plugin_worst": float(best.min())},
+            data=xr.Dataset({"best": ("neuroid", best)}, coords={"neuroid": responses["neuroid"].values}),
+            provenance={"n_stimuli": responses.sizes["stimulus"], "n_neurons": best.size},
+        )
+
+    @property
+    def statistics(self) -> tuple[Statistic, ...]:
+        """The mean over neurons."""
+        return (Statistic("value", "best r"),)
+
+    def resampling(self, statistic: str = "", scores: Sequence[na.Score] = ()) -> Resampling:
+        """Resample the mean over neurons from the correlations of a score."""
+        return Resampling(
+            self.find_statistic(statistic),
+            from_score=lambda score: NeuronStatistic.weighted_mean(
+                score.data["neuroid"].values, score.data["best"].values
+            ),
+            reason="plugin_best_correlation is not computed for drawn stimuli",
         )

@@ -19,7 +19,7 @@ themeButton.addEventListener("click", () => {
   try {
     localStorage.setItem("neuroalign-theme", root.dataset.theme);
   } catch {
-    // Kept for this page only.
+    // The choice holds for this page only.
   }
   nameTheme();
 });
@@ -48,21 +48,21 @@ if (filter) {
   filter.closest("p").hidden = false;
 }
 
-// Plots. Colours are the page's own, so that they follow the theme.
+// Plots. Colours are variables of the page, so that they follow the theme.
 
 const ink = "var(--ink)";
 const faint = "var(--faint)";
 const accent = "var(--accent)";
-// Names differ at their ends as often as where they begin.
+// Names of models differ at their ends as often as at their beginnings.
 const short = (text, most) =>
   text.length > most ? `${text.slice(0, Math.ceil((most - 1) / 2))}…${text.slice(-Math.floor((most - 1) / 2))}` : text;
 
 function families(data, width) {
-  const shown = data.families.filter((each) => matches(each.family));
-  const points = shown.flatMap((each) =>
-    each.values.filter((of) => of.value !== null).map((of) => ({ family: each.family, ...of })));
-  const known = (name) => shown.filter((each) => each[name] !== null);
-  const longest = Math.max(4, ...shown.map((each) => Math.min(each.family.length, 24)));
+  const shown = data.families.filter((row) => matches(row.family));
+  const points = shown.flatMap((row) =>
+    row.values.filter((instance) => instance.value !== null).map((instance) => ({ family: row.family, ...instance })));
+  const having = (name) => shown.filter((row) => row[name] !== null);
+  const longest = Math.max(4, ...shown.map((row) => Math.min(row.family.length, 24)));
   return {
     width,
     height: 64 + 40 * Math.max(shown.length, 1),
@@ -70,16 +70,16 @@ function families(data, width) {
     marginLeft: 16 + 7 * longest,
     marginRight: 16,
     x: { label: data.label, grid: true, nice: true, labelAnchor: "center", labelArrow: "none", ticks: width < 500 ? 4 : 8 },
-    y: { label: null, domain: shown.map((each) => each.family), tickFormat: (text) => short(text, 24), tickSize: 0 },
+    y: { label: null, domain: shown.map((row) => row.family), tickFormat: (text) => short(text, 24), tickSize: 0 },
     marks: [
-      Plot.tickX(known("null"), { x: "null", y: "family", stroke: faint, strokeDasharray: "3 3", insetTop: 2, insetBottom: 2 }),
-      Plot.tickX(known("ceiling"), { x: "ceiling", y: "family", stroke: faint, strokeWidth: 2, insetTop: 2, insetBottom: 2 }),
+      Plot.tickX(having("null"), { x: "null", y: "family", stroke: faint, strokeDasharray: "3 3", insetTop: 2, insetBottom: 2 }),
+      Plot.tickX(having("ceiling"), { x: "ceiling", y: "family", stroke: faint, strokeWidth: 2, insetTop: 2, insetBottom: 2 }),
       Plot.dot(points, {
         x: "value", y: "family", dy: -6, r: 3.5, fill: accent, fillOpacity: 0.35, stroke: accent, strokeOpacity: 0.9,
-        tip: true, channels: { model: "model" }, title: (each) => `${each.model}\n${each.value.toFixed(4)}`,
+        tip: true, channels: { model: "model" }, title: (point) => `${point.model}\n${point.value.toFixed(4)}`,
       }),
-      Plot.ruleY(known("ci_low"), { x1: "ci_low", x2: "ci_high", y: "family", dy: 6, stroke: ink, strokeWidth: 1.5 }),
-      Plot.dot(known("mean"), { x: "mean", y: "family", dy: 6, symbol: "diamond", r: 5, fill: ink, stroke: "var(--page)" }),
+      Plot.ruleY(having("ci_low"), { x1: "ci_low", x2: "ci_high", y: "family", dy: 6, stroke: ink, strokeWidth: 1.5 }),
+      Plot.dot(having("mean"), { x: "mean", y: "family", dy: 6, symbol: "diamond", r: 5, fill: ink, stroke: "var(--page)" }),
     ],
   };
 }
@@ -87,19 +87,19 @@ function families(data, width) {
 function sorted(data, width) {
   const points = data.values.map((value, index) => ({ value, name: data.names[index] }));
   points.sort((a, b) => b.value - a.value);
-  points.forEach((each, index) => { each.rank = index + 1; });
+  points.forEach((point, index) => { point.rank = index + 1; });
   return {
     width,
     height: 240,
     marginTop: 34,
     marginLeft: 52,
     marginBottom: 44,
-    x: { label: `${data.of}, sorted`, labelAnchor: "center", labelArrow: "none", ticks: 5, tickFormat: "d" },
+    x: { label: `${data.point}, sorted`, labelAnchor: "center", labelArrow: "none", ticks: 5, tickFormat: "d" },
     y: { label: data.label, grid: true, nice: true, zero: true, labelArrow: "none", ticks: 5 },
     marks: [
       Plot.ruleY([0], { stroke: faint }),
       Plot.dot(points, {
-        x: "rank", y: "value", r: 2.5, fill: accent, tip: true, title: (each) => `${each.name}\n${each.value}`,
+        x: "rank", y: "value", r: 2.5, fill: accent, tip: true, title: (point) => `${point.name}\n${point.value}`,
       }),
     ],
   };
@@ -113,13 +113,13 @@ function bars(data, width) {
     marginTop: 34,
     marginLeft: 52,
     marginBottom: 44,
-    x: { label: data.of, labelAnchor: "center", labelArrow: "none", ticks: 5, tickFormat: "d" },
+    x: { label: data.point, labelAnchor: "center", labelArrow: "none", ticks: 5, tickFormat: "d" },
     y: { label: data.label, grid: true, nice: true, zero: true, labelArrow: "none", ticks: 5 },
     marks: [
       Plot.ruleY([0], { stroke: faint }),
       Plot.rectY(points, {
-        x1: "index", x2: (each) => each.index + 1, y: "value", fill: accent, insetLeft: 0.5, insetRight: 0.5,
-        tip: true, title: (each) => `${each.name}\n${each.value}`,
+        x1: "index", x2: (point) => point.index + 1, y: "value", fill: accent, insetLeft: 0.5, insetRight: 0.5,
+        tip: true, title: (point) => `${point.name}\n${point.value}`,
       }),
     ],
   };

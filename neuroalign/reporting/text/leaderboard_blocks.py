@@ -1,0 +1,172 @@
+"""Blocks of a leaderboard: columns with headings and rows of text, each block as wide as a terminal."""
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from neuroalign.comparison.leaderboard import BESIDE, CORRECTIONS, SCOPE_OF_CROSSED_TEST, SCOPE_OF_WELCH
+from neuroalign.comparison.leaderboard_findings import describe_left_out
+from neuroalign.comparison.pairs import ALPHA
+from neuroalign.results.numbers import write_number
+from neuroalign.scoring.cautions import MARK
+from neuroalign.scoring.declared import number_of, symbol_of
+
+_SCORES = ["family", "n", "mean", "interval", "value", "letters", "welch_letters"]
+_BESIDE = ["error", "null", "ceiling"]
+_TESTS = ["family", "difference", "crossed", "crossed_p", "welch_p", "hedges_g", "note"]
+_VALUE_TESTS = ["family", "value_difference", "value_p"]
+#: Columns of words, which stand at the left of their cells.
+WORDS = ("family", "letters", "welch_letters", "note", "interval_over", "crossed_over")
+# Columns with the limits of an interval.
+_INTERVALS = {"interval": ("ci_low", "ci_high"), "crossed": ("crossed_ci_low", "crossed_ci_high")}
+# Columns of numbers beside the family in a block, which has the width of a terminal.
+_COLUMNS_OF_A_BLOCK = 5
+
+
+@dataclass(frozen=True)
+class Block:
+    """A table of text.
+
+    Parameters
+    ----------
+    headings : mapping of str to str
+        Heading of each column, which may have several lines. A first line that ends in a colon names a test, which the
+        lines below it belong to.
+    rows : list of list of str
+    """
+
+    headings: Mapping[str, str]
+    rows: list[list[str]]
+
+
+def title_of(table: pd.DataFrame) -> str:
+    """Return the dataset, the kind of neurons, and the benchmark of a leaderboard."""
+    attrs = table.attrs
+    kind = "simulated neurons" if attrs["simulated"] else "recorded neurons"
+    direction = "" if attrs["higher_is_better"] else ", lower is better"
+    return f"{attrs['dataset']} ({kind}): {attrs['name']} version {attrs['benchmark_version']}{direction}"
+
+
+def notes_on_tests(table: pd.DataFrame) -> list[str]:
+    """Explain the letters and the tests of a leaderboard, as far as it has them."""
+    correction = CORRECTIONS[table.attrs["correction"]]
+    notes = []
+    if table["crossed_p"].notna().any():
+        notes += [
+            "Tests are against the best family. Families that share a letter are not shown to differ over instances "
+            f"and neurons (every pair, {correction}, p < {ALPHA:g}).",
+            SCOPE_OF_CROSSED_TEST,
+        ]
+    if table["welch_p"].notna().any():
+        notes.append(SCOPE_OF_WELCH)
+    return notes
+
+
+def left_out_line(table: pd.DataFrame) -> list[str]:
+    """Return the sentence about the scores that are left out; none if all scores are in the leaderboard."""
+    left_out = describe_left_out(table)
+    return [f"Left out: {left_out}."] if left_out else []
+
+
+def lay_out_blocks(table: pd.DataFrame) -> list[Block]:
+    """Lay out the scores of the families, and the tests of all families against the best one.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Leaderboard from :func:`neuroalign.leaderboard`.
+
+    Returns
+    -------
+    list of Block
+        Columns without any text are left out.
+    """
+    beside = [str(name) for name in table if str(name).startswith(BESIDE)]
+    texts = [_texts_of(row, beside, table.attrs) for row in table.to_dict("records")]
+    headings = _headings(table.attrs, beside)
+    is_value = table.attrs["statistic"]["identifier"] == "value"
+    # Where families are ranked by the score, a column of the score would repeat the mean.
+    scores = [name for name in _SCORES if not (is_value and name == "value")]
+    columns_beside = [name for name in [*_BESIDE, *beside] if any(text[name] for text in texts)]
+    blocks = [
+        _block(scores, texts, headings),
+        *(_block(["family", *columns], texts, headings) for columns in _chunks(columns_beside)),
+    ]
+    if len(table) > 1 and not table.attrs["is_control"]:
+        best = table["family"][0]
+        blocks.append(_block(_TESTS, texts[1:], {**headings, "family": f"{best} less"}))
+        if table["value_p"].notna().any():
+            label = table.attrs["value_statistic"]["label"]
+            blocks.append(_block(_VALUE_TESTS, texts[1:], {**headings, "family": f"{label},\n{best} less"}))
+    return [block for block in blocks if len(block.headings) > 1]
+
+
+def _block(columns: Sequence[str], texts: Sequence[Mapping[str, str]], headings: Mapping[str, str]) -> Block:
+    """Make a block of the columns with any text; numbers that are missing are dashes."""
+    filled = [name for name in columns if any(text[name] for text in texts)]
+    rows = [[text[name] or ("" if name in WORDS else "–") for name in filled] for text in texts]
+    return Block({name: headings.get(name, name) for name in filled}, rows)
+
+
+def _headings(attrs: Mapping[Any, Any], beside: Sequence[str]) -> dict[str, str]:
+    over, correction = attrs["error_over"], CORRECTIONS[attrs["correction"]]
+    statistic = attrs["statistic"]
+    is_value = statistic["identifier"] == "value"
+    value = symbol_of(attrs["benchmark"])
+    return {
+        "mean": "mean" if is_value else textwrap.fill(statistic["label"], 14),
+        "interval": "95 % interval",
+        "value": textwrap.fill(value, 12),
+        "welch_letters": "letters\n(Welch)",
+        "error": f"SE over\n{over}",
+        "null": "chance" if is_value else f"chance\nof {value}",
+        "ceiling": "ceiling" if is_value else f"ceiling\nof {value}",
+        "difference": "difference",
+        "hedges_g": "Hedges'\ng",
+        "crossed": "95 % interval",
+        "crossed_p": f"p\n({correction})",
+        "welch_p": f"Welch:\np ({correction})",
+        "value_difference": "difference",
+        "value_p": f"p ({correction})",
+        "note": "",
+        **{name: number_of(attrs["benchmark"], name.removeprefix(BESIDE)).heading for name in beside},
+    }
+
+
+def _texts_of(row: Mapping[Any, Any], beside: Sequence[str], attrs: Mapping[Any, Any]) -> dict[str, str]:
+    """Write the values of a row; missing numbers are empty."""
+    family = row["family"]
+    return {
+        **{str(name): value if name in WORDS else _write(str(name), value) for name, value in row.items()},
+        **{name: _write_interval(row[low], row[high]) for name, (low, high) in _INTERVALS.items()},
+        **{name: _write_beside(attrs["benchmark"], name, row[name]) for name in beside},
+        "family": f"{family} {MARK}" if family in attrs["unreadable"] else family,
+    }
+
+
+def _write(column: str, value: float) -> str:
+    if math.isnan(value):
+        return ""
+    if column == "n":
+        return str(value)
+    return write_number(value, "p" if column.endswith(("p", "p_raw")) else "number")
+
+
+def _write_beside(benchmark: str, column: str, value: float) -> str:
+    if math.isnan(value):
+        return ""
+    return write_number(value, number_of(benchmark, column.removeprefix(BESIDE)).kind)
+
+
+def _write_interval(low: float, high: float) -> str:
+    return "" if math.isnan(low) else f"{write_number(low)} to {write_number(high)}"
+
+
+def _chunks(columns: Sequence[str]) -> list[Sequence[str]]:
+    return [
+        columns[start : start + _COLUMNS_OF_A_BLOCK] for start in range(0, len(columns), _COLUMNS_OF_A_BLOCK)
+    ]
