@@ -9,19 +9,7 @@ from neuroalign.stats import RankTest
 from neuroalign.studies.decisions import AxesDecision, CeilingDecision, Relation, SortedDifferences
 from neuroalign.studies.differences import Difference
 from neuroalign.studies.samples import Sample
-
-
-def write_p(p: float) -> str:
-    """Write a p-value in a sentence, with three digits.
-
-    Examples
-    --------
-    >>> write_p(0.0312), write_p(0.0001), write_p(float("nan"))
-    ('p = .031', 'p < .001', 'p unknown')
-    """
-    if np.isnan(p):
-        return "p unknown"
-    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1)
+from neuroalign.wording import p_in_words
 
 
 def write_level(alpha: float) -> str:
@@ -87,7 +75,7 @@ def explain_ceiling(
         return difference.reason
     bound = f"{subject} scores above {ceiling}, so {ceiling} is not an upper bound here"
     if margin is None:
-        tested = f"the difference is {write_difference(difference)}, {write_p(difference.p)}"
+        tested = f"the difference is {write_difference(difference)}, {p_in_words(difference.p)}"
         if decision.place == "no difference":
             return f"{tested}; no difference is found, which does not show that the two are equal"
         return f"{tested}: {bound}" if decision.place == "above" else tested
@@ -128,7 +116,9 @@ def explain_drops(families: SortedDifferences) -> str:
 
 def describe_axes(means: Mapping[str, float], p_of_turns: Mapping[str, float]) -> str:
     """Describe the axis index of each family, with its p-value over turns."""
-    families = [f"{name} {mean:.3f} ({write_p(p_of_turns[name])} by turns)" for name, mean in means.items()]
+    families = [
+        f"{name} {mean:.3f} ({p_in_words(p_of_turns[name])} by turns)" for name, mean in means.items()
+    ]
     return f"axis index κ of {', '.join(families)}"
 
 
@@ -147,7 +137,7 @@ def explain_axes(families: SortedDifferences, decision: AxesDecision, margin: fl
 def describe_relation(test: RankTest, within: str) -> str:
     """Describe a rank correlation, within groups where `within` names a hyper-parameter."""
     among = f" within each {within}" if within else ""
-    return f"Spearman's ρ{among} = {test.rho:.2f}, {write_p(test.p)}, {_count_instances(test, within)}"
+    return f"Spearman's ρ{among} = {test.rho:.2f}, {p_in_words(test.p)}, {_count_instances(test, within)}"
 
 
 def explain_relation(test: RankTest, relation: Relation, within: str, alpha: float) -> str:
@@ -158,8 +148,8 @@ def explain_relation(test: RankTest, relation: Relation, within: str, alpha: flo
             f"shown at the level of {write_level(alpha)}"
         )
     if relation == "not shown":
-        return f"a relation is not shown, {write_p(test.p)}"
-    return f"the relation is {relation}, {write_p(test.p)}"
+        return f"a relation is not shown, {p_in_words(test.p)}"
+    return f"the relation is {relation}, {p_in_words(test.p)}"
 
 
 def name_relation_test(test: RankTest, within: str, alpha: float) -> str:
@@ -198,8 +188,8 @@ def add_correction(why: str, n_claims: int, p: float, *, overturned: bool) -> st
     correction = f"Holm's correction over {n_claims} {'claim' if n_claims == 1 else 'claims'}"
     why = why.rstrip(".")
     if overturned:
-        return f"{why}. This does not hold after {correction}, {write_p(p)}."
-    return f"{why}. After {correction}, {write_p(p)}."
+        return f"{why}. This does not hold after {correction}, {p_in_words(p)}."
+    return f"{why}. After {correction}, {p_in_words(p)}."
 
 
 def _prefix(sample: Sample) -> str:

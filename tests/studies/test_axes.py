@@ -23,9 +23,7 @@ def test_the_index_lies_above_the_margin_and_above_turns(index, p, verdict, evid
     assert result.ours.estimate == pytest.approx(index - 0.1)
     expected = stats.ttest_1samp(index + 0.02 * spread, 0.1)
     assert result.ours.p == pytest.approx(expected.pvalue)
-    assert result.ours.statistic.startswith(
-        f"axis index κ of a {index:.3f} (p = {p:.3f}".replace("= 0.", "= .")
-    )
+    assert result.ours.statistic.startswith(f"axis index κ of a {index:.3f} (p = {p:.3f}")
 
 
 def test_a_p_value_that_is_missing_cannot_tell(evidence, spread, with_index):

@@ -26,6 +26,8 @@ def test_holm_counts_the_claims_that_were_tested():
         "cannot tell",
         "cannot tell",
     ]
-    assert result[0].why == "it is shown. After Holm's correction over 3 claims, p = .030."
-    assert result[1].why == "it is shown. This does not hold after Holm's correction over 3 claims, p = .060."
+    assert result[0].why == "it is shown. After Holm's correction over 3 claims, p = 0.030."
+    assert (
+        result[1].why == "it is shown. This does not hold after Holm's correction over 3 claims, p = 0.060."
+    )
     assert result[3].why == "it is shown"

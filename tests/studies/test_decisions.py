@@ -154,7 +154,10 @@ class TestRelation:
         x = np.arange(8.0)
         test: RankTest = rank_correlation_test(x, sign * x)
         assert decide_relation(test, 0.05) == expected
-        assert explain_relation(test, expected[1], "", 0.05) == f"the relation is {expected[1]}, p < .001"
+        assert (
+            explain_relation(test, expected[1], "", 0.05)
+            == f"the relation is {expected[1]}, p = {test.p:.1e}"
+        )
 
 
 def test_the_lead_names_groups_of_rivals_and_untested_families():
@@ -183,9 +186,9 @@ def test_populations_and_families_without_a_sample_are_named():
 
 def test_corrections_and_differences_are_written_in_words():
     assert add_correction("it is shown.", 1, 0.02, overturned=False) == (
-        "it is shown. After Holm's correction over 1 claim, p = .020."
+        "it is shown. After Holm's correction over 1 claim, p = 0.020."
     )
     assert add_correction("it is shown", 3, 0.06, overturned=True) == (
-        "it is shown. This does not hold after Holm's correction over 3 claims, p = .060."
+        "it is shown. This does not hold after Holm's correction over 3 claims, p = 0.060."
     )
     assert write_difference(UNTESTED) == "+0.300"

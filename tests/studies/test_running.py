@@ -217,12 +217,12 @@ options = { n_permutations = 0, turns = 0, predictive_power = false }
 
 
 def test_a_family_without_a_possible_instance_says_why(dataset_factory):
-    with pytest.raises(UsageError, match=r"ica\[n=0\]: n must be a positive integer"):
+    with pytest.raises(UsageError, match=r"ica\[n=0\]: n must be a whole number of at least 1"):
         load_members("ica", {"n": [0, -1]}, dataset_factory())
     family, impossible = load_members("ica", {"n": [0, 2]}, dataset_factory())
     assert [model.identifier for model in family.instances()] == ["ica[n=2]"]
     assert list(impossible) == ["n=0"]
-    assert impossible["n=0"].startswith("ica[n=0]: n must be a positive integer")
+    assert impossible["n=0"].startswith("ica[n=0]: n must be a whole number of at least 1")
 
 
 def test_the_declaration_of_a_sample_is_kept(dataset_factory, monkeypatch):
