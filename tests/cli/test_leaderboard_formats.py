@@ -132,6 +132,12 @@ def test_json_has_every_pair_and_no_nan(tables):
     assert boards[0]["left_out"] == {"of another version of the benchmark": 1}
 
 
+def test_json_of_a_statistic_without_a_bound_has_null(tables):
+    tables[0].attrs["statistic"]["perfect"] = float("nan")
+    boards = json.loads(format_leaderboards(tables, "json"), parse_constant=pytest.fail)["leaderboards"]
+    assert boards[0]["statistic"]["perfect"] is None
+
+
 def _n_columns(row):
     spanned = [int(each) for each in re.findall(r"\\multicolumn\{(\d+)\}", row)]
     return len(re.findall(r"(?<!\\)&", row)) + 1 + sum(each - 1 for each in spanned)

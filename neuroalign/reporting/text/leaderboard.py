@@ -1,16 +1,15 @@
 """Leaderboards in five formats: table for a terminal, Markdown, LaTeX, CSV and JSON."""
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import pandas as pd
 from tabulate import tabulate
 
 from neuroalign.comparison.leaderboard import SCOPE_OF_CROSSED_TEST, SCOPE_OF_WELCH
 from neuroalign.comparison.leaderboard_findings import describe_cautions, describe_findings
+from neuroalign.comparison.record import plain
 from neuroalign.reporting.text.latex import write_latex
 from neuroalign.reporting.text.leaderboard_blocks import (
     WORDS,
@@ -43,23 +42,11 @@ def _write_json(tables: Sequence[pd.DataFrame]) -> str:
             **table.attrs,
             "covers": SCOPE_OF_WELCH,
             "crossed_covers": SCOPE_OF_CROSSED_TEST,
-            "pairs": _records(pd.DataFrame(table.attrs["pairs"])),
-            "rows": _records(table),
+            "rows": [{str(name): value for name, value in row.items()} for row in table.to_dict("records")],
         }
         for table in tables
     ]
-    return json.dumps({"leaderboards": boards}, indent=1, default=str, allow_nan=False)
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table; NaN becomes None."""
-    return [
-        {
-            str(name): None if isinstance(value, float) and math.isnan(value) else value
-            for name, value in row.items()
-        }
-        for row in table.to_dict("records")
-    ]
+    return json.dumps(plain({"leaderboards": boards}), indent=1, default=str, allow_nan=False)
 
 
 def _write_csv(tables: Sequence[pd.DataFrame]) -> str:
