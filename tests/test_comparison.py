@@ -71,7 +71,7 @@ def pair(dataset):
 
 def test_numbers_are_those_of_the_tests_by_themselves(dataset, pair):
     result = na.compare(*pair, dataset, QUICK, ceiling=None, n_resamples=500, seed=3)
-    values = [[each.value for each in score.instances] for score in (result.a, result.b)]
+    values = [[instance.value for instance in score.instances] for score in (result.a, result.b)]
     assert result.difference == pytest.approx(np.mean(values[0]) - np.mean(values[1]))
     instances, neurons, stimuli, together = result.generalisations
     theirs = stats.ttest_ind(*values, equal_var=False)
@@ -148,7 +148,7 @@ def test_swapping_the_models_swaps_the_signs(dataset, pair):
 
 def test_stimuli_are_drawn_when_asked_for(dataset, pair):
     result = na.compare(*pair, dataset, QUICK, ceiling=None, n_resamples=100, n_stimulus_resamples=5)
-    over = [each.over for each in result.generalisations]
+    over = [test.over for test in result.generalisations]
     assert over == [
         "instances",
         "neurons",
@@ -156,7 +156,7 @@ def test_stimuli_are_drawn_when_asked_for(dataset, pair):
         "neurons and stimuli",
         "instances, neurons and stimuli",
     ]
-    assert all(math.isfinite(each.p) for each in result.generalisations)
+    assert all(math.isfinite(test.p) for test in result.generalisations)
     again = na.compare(*pair, dataset, QUICK, ceiling=None, n_resamples=100, n_stimulus_resamples=5)
     assert again.to_record()["generalisations"] == result.to_record()["generalisations"]
 
@@ -181,7 +181,7 @@ def test_dead_units_are_said_to_explain_what_they_explain(dataset):
     )
     result = na.compare(padded, plain, dataset, QUICK, ceiling=None, n_resamples=50)
     assert result.difference > 0.2
-    converted = np.mean([completeness_at(each.value, 4, 104) for each in result.b.instances])
+    converted = np.mean([completeness_at(instance.value, 4, 104) for instance in result.b.instances])
     assert result.a.value == pytest.approx(converted)
     (common,) = result.others
     assert common.statistic.label == "alignment C at D = 104"
@@ -229,7 +229,7 @@ def test_chance_of_few_units(dataset, pair):
 
 def test_a_benchmark_that_is_no_mean_over_neurons_says_so(dataset, pair):
     result = na.compare(*pair, dataset, "correlation_ratio[aggregate=unit_max,turns=0]", ceiling=None)
-    assert [each.over for each in result.generalisations] == ["instances", "neurons", "stimuli"]
+    assert [test.over for test in result.generalisations] == ["instances", "neurons", "stimuli"]
     assert result.generalisations[1].reason == (
         "correlation_ratio with aggregate=unit_max takes the maximum over neurons, which drawn neurons do not vary "
         "enough for a bootstrap"
@@ -262,7 +262,7 @@ def test_the_correlation_ratio_of_drawn_neurons_is_that_of_the_neurons(dataset, 
     units = [len(set(codes[neurons]) - {-1}) / 4 for neurons in drawn]
     np.testing.assert_allclose(proportion(counts), units, atol=1e-12)
     result = na.compare(*pair, dataset, by, ceiling=None, n_resamples=200)
-    assert [each.over for each in result.generalisations][-1] == "instances and neurons"
+    assert [test.over for test in result.generalisations][-1] == "instances and neurons"
 
 
 def test_alignment_at_a_common_d_is_that_of_the_weights_at_this_d(dataset):
@@ -315,7 +315,7 @@ def test_mixing_is_named_as_a_confound(dataset, pair, kind):
 def test_ceiling_is_tested_for_equivalence(dataset, pair):
     result = na.compare(*pair, dataset, "correlation_ratio[turns=0,predictive_power=False]", margin=0.5)
     assert result.ceiling.model == "neuron_subset"
-    assert {each.verdict for each in result.meets_ceiling.values()} == {"yes"}
+    assert {outcome.verdict for outcome in result.meets_ceiling.values()} == {"yes"}
     assert result.meets_ceiling["a"].difference == pytest.approx(result.a.value - result.ceiling.value)
 
 
@@ -329,7 +329,7 @@ def test_what_is_exceeded_is_no_ceiling(dataset, pair):
 
 
 def test_single_models_have_no_spread_of_instances(dataset, pair):
-    first, second = (each.instances(dataset)[0] for each in pair)
+    first, second = (item.instances(dataset)[0] for item in pair)
     result = na.compare(first, second, dataset, QUICK, ceiling=None, n_resamples=100)
     assert result.generalisations[0].reason == (
         "true[seed=0] is a single model, so it is tested over neurons only; "
@@ -348,7 +348,7 @@ def test_lower_is_better_for_decoding(dataset, pair):
 
 
 def sized(dataset, name, *, mixed):
-    """A family whose members differ in a size and have no seed."""
+    """A family of members that differ in a size and have no seed."""
     members = [
         na.as_model(model.latents(dataset.stimuli), identifier=f"{name}[n={index}]")
         for index, model in enumerate(family(dataset, name, 4, mixed=mixed).instances(dataset))
@@ -370,7 +370,7 @@ def test_sizes_are_no_sample_of_instances(dataset, pair, monkeypatch, tmp_path):
     ]
     text = " ".join(format_comparison(both).split())
     assert f"true has no seed: {why}." in text
-    # Of one such family and one with seeds, the variance over instances is that of the second.
+    # In a comparison with a family with seeds, the variance over instances is the variance of this family.
     mixed = na.compare(pair[0], turned, dataset, QUICK, ceiling=None, n_resamples=300)
     _, neurons, _, together = mixed.generalisations
     assert together.n == "3 × 12"
@@ -468,7 +468,7 @@ def test_higher_is_withheld_where_one_side_is_at_chance():
 
 
 def weaken(score, **beside):
-    """Scores of a family whose instances explain little."""
+    """Scores of a family of instances that explain little."""
     weak = {"variance_explained": 0.01, "explained_share": 0.02, **beside}
     instances = [
         replace(instance, beside={**instance.beside, **weak}, provenance={"n_neurons": 33})
@@ -652,9 +652,9 @@ def test_a_benchmark_is_found_by_the_options_of_its_scores(name):
     by = load_benchmark(name)
     options = by.options()
     # A benchmark of benchmarks records the wrapped one in full, with its version.
-    found = installed_benchmark(by.identifier, by.version, options)
-    assert found.options() == options
-    assert type(found) is type(by)
+    installed = installed_benchmark(by.identifier, by.version, options)
+    assert installed.options() == options
+    assert type(installed) is type(by)
     assert installed_benchmark(by.identifier, by.version + 1, options) is None
     assert installed_benchmark("elsewhere", 1, {}) is None
     assert installed_benchmark(by.identifier, by.version, {**options, "unknown": 1}) is None

@@ -78,7 +78,7 @@ def test_order_means_and_tests(store, dataset):
     }
     against_best = [expected[frozenset(("good", name))] for name in ("middle", "bad")]
     np.testing.assert_allclose(table["welch_p_raw"][[2, 3]], against_best)
-    # Holm over the three pairs that have a test: the single instance has none, and says why.
+    # Holm over the three pairs that have a test: the single instance has no test, and a note with the reason.
     holm = dict(zip(expected, multipletests(list(expected.values()), method="holm")[1], strict=True))
     np.testing.assert_allclose(
         table["welch_p"][[2, 3]], [holm[frozenset(("good", n))] for n in ("middle", "bad")]
@@ -96,7 +96,7 @@ def test_order_means_and_tests(store, dataset):
     # These scores have no arrays: nothing is tested over neurons, so there are no letters, and it is said why.
     assert set(table["letters"]) == {""}
     assert "are not arrays of alignment" in table.attrs["no_neurons"]
-    of_pairs = {frozenset((each["a"], each["b"])): each["welch_p"] for each in table.attrs["pairs"]}
+    of_pairs = {frozenset((pair["a"], pair["b"])): pair["welch_p"] for pair in table.attrs["pairs"]}
     np.testing.assert_allclose([of_pairs[pair] for pair in holm], list(holm.values()))
 
 
@@ -111,7 +111,7 @@ def test_interval_is_students_over_instances_and_error_the_instances_own(store, 
 
 
 def test_correction_is_chosen(store, dataset):
-    holm, bh = (leaderboard(dataset, BY_C, correction=each) for each in ("holm", "bh"))
+    holm, bh = (leaderboard(dataset, BY_C, correction=item) for item in ("holm", "bh"))
     np.testing.assert_array_equal(holm["welch_p_raw"], bh["welch_p_raw"])
     raw = [pair["welch_p_raw"] for pair in bh.attrs["pairs"] if not pair["welch_reason"]]
     corrected = [pair["welch_p"] for pair in bh.attrs["pairs"] if not pair["welch_reason"]]
@@ -152,7 +152,7 @@ def test_what_is_left_out_is_said(store, dataset):
 
 
 def test_each_set_of_options_has_a_table_of_its_own(store, dataset):
-    tables = {each.attrs["name"]: each for each in leaderboards(dataset) if len(each)}
+    tables = {table.attrs["name"]: table for table in leaderboards(dataset) if len(table)}
     assert sorted(tables) == ["alignment[n_folds=3,turns=0]", BY_C]
     assert list(tables["alignment[n_folds=3,turns=0]"]["family"]) == ["good"]
     assert tables["alignment[n_folds=3,turns=0]"]["mean"][0] == 0
@@ -173,14 +173,14 @@ def test_a_benchmark_that_is_not_installed_is_ranked_by_its_newest_version(store
             **common,
         )
         store.save(f"ee{version:02}", score)
-    table = next(each for each in leaderboards(dataset) if each.attrs["benchmark"] == "elsewhere")
+    table = next(table for table in leaderboards(dataset) if table.attrs["benchmark"] == "elsewhere")
     assert table["mean"][0] == 0.6
     assert table.attrs["name"] == "elsewhere[k=1]"
     assert table.attrs["left_out"] == {"of another version of the benchmark": 1}
 
 
 def test_an_instance_scored_by_itself_counts_in_its_family_alone(store, dataset):
-    newest = next(each for each in store.scores() if each.model == "bad[seed=0]")
+    newest = next(instance for instance in store.scores() if instance.model == "bad[seed=0]")
     store.save("ffff", replace(newest, family="bad[seed=0]"))
     table = leaderboard(dataset, BY_C)
     assert dict(zip(table["family"], table["n"], strict=True)) == {
@@ -197,7 +197,7 @@ def test_an_instance_scored_by_itself_counts_in_its_family_alone(store, dataset)
 
 
 def test_numbers_beside_the_scores_are_means_over_instances(store, dataset):
-    scores = {each.model: (key, each) for key, each in store.items() if each.value > 0}
+    scores = {score.model: (key, score) for key, score in store.items() if score.value > 0}
     for model, n in (("good[seed=0]", 10), ("good[seed=1]", 30), ("bad[seed=0]", 7)):
         key, score = scores[model]
         store.save(key, replace(score, beside={"D": n}))
@@ -205,7 +205,7 @@ def test_numbers_beside_the_scores_are_means_over_instances(store, dataset):
     assert table["beside: D"][["good", "bad"]].tolist() == [20, 7]
     assert table["beside: D"].isna()["middle"]
     # C = 1 - H/ln D at another D, of each instance: log 10 / log 30 and so on.
-    # Families are ranked at a common D where models differ in D; the paper's C stands beside.
+    # Families are ranked at a common D where models differ in D; the paper's C has a column of its own.
     assert table.attrs["statistic"]["label"] == "alignment C at D = 30"
     assert table["mean"]["bad"] == pytest.approx(1 - (1 - 0.1) * np.log(7) / np.log(30))
     expected = [1 - (1 - 0.9) * np.log(10) / np.log(30), 0.8]
@@ -220,7 +220,7 @@ def test_numbers_beside_the_scores_are_means_over_instances(store, dataset):
 
 
 def test_a_best_family_of_one_instance_says_why_nothing_is_tested(store, dataset):
-    single = next(each for each in store.scores() if each.family == "single")
+    single = next(instance for instance in store.scores() if instance.family == "single")
     store.save("abcd", replace(single, value=0.95, provenance={**single.provenance, "created": "2030-01-01"}))
     table = leaderboard(dataset, BY_C)
     assert list(table["family"])[:2] == ["single", "good"]
@@ -234,7 +234,7 @@ def test_empty(dataset):
 
 
 def with_arrays(store, dataset, seed=0):
-    """Save three families of instances that share what is special about each neuron; return their scores."""
+    """Save three families of instances with the same differences between neurons; return their scores."""
     loaded, rng = load_benchmark("variance_explained"), np.random.default_rng(seed)
     names = np.array([f"n{index}" for index in range(30)])
     families = {}
@@ -283,8 +283,8 @@ def test_the_test_over_neurons_is_that_of_compare(dataset):
         assert (row.welch_p_raw, row.crossed_p_raw) == pytest.approx((instances.p, together.p))
         assert (row.crossed_ci_low, row.crossed_ci_high) == pytest.approx((together.ci_low, together.ci_high))
         assert (row.welch_ci_low, row.welch_ci_high) == pytest.approx((instances.ci_low, instances.ci_high))
-    raw = [each["crossed_p_raw"] for each in table.attrs["pairs"]]
-    corrected = [each["crossed_p"] for each in table.attrs["pairs"]]
+    raw = [pair["crossed_p_raw"] for pair in table.attrs["pairs"]]
+    corrected = [pair["crossed_p"] for pair in table.attrs["pairs"]]
     np.testing.assert_allclose(corrected, multipletests(raw, method="holm")[1])
 
 
@@ -332,7 +332,7 @@ def test_damaged_arrays_cost_their_family_its_test_only(dataset):
 
 
 def test_a_score_that_is_no_mean_over_neurons_says_so(store, dataset):
-    score = next(each for each in store.scores() if each.model == "bad[seed=0]")
+    score = next(instance for instance in store.scores() if instance.model == "bad[seed=0]")
     loaded = load_benchmark("decoding[turns=0]")
     for index, family in enumerate("aabb"):
         changed = replace(
@@ -349,7 +349,7 @@ def test_a_score_that_is_no_mean_over_neurons_says_so(store, dataset):
 
 
 def save(store, dataset, benchmark, family, option, value, *, data=None, beside=None):
-    """Save one score of a family whose members differ in an option, such as seed=3."""
+    """Save one score of a family of members that differ in an option, such as seed=3."""
     store.save(
         digest(family, option),
         Score(

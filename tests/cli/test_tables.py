@@ -1,4 +1,4 @@
-"""Tests of the tables of scores: what stands where, in which width, and what must not be read."""
+"""Tables of scores: order, width and cautions."""
 
 import math
 from dataclasses import replace
