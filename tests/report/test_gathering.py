@@ -72,7 +72,7 @@ BENCHMARKS = [
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory, dataset_factory):
-    """A dataset, four painters of it, and the folder with the scores of the painters and of two subsets of the neurons."""
+    """A dataset, four painters of it, and the folder with the scores of the painters and of two subsets of neurons."""
     dataset = dataset_factory()
     family = PainterFamily([Painter(dataset, beta=beta, seed=seed) for beta in (1, 4) for seed in (0, 1)])
     folder = tmp_path_factory.mktemp("scored")
