@@ -41,7 +41,9 @@ def test_every_page_loads_alone_and_without_a_complaint(browser, site, wait):
     browser.get_log("performance")
     for page in pages:
         browser.get(page.as_uri())
-        wait("return [...document.querySelectorAll('.drawing')].every(each => each.querySelector('svg'))")
+        wait(
+            "return [...document.querySelectorAll('.drawing')].every(drawing => drawing.querySelector('svg'))"
+        )
         assert browser.title != "owned"
     assert [item for item in browser.get_log("browser") if item["level"] in ("SEVERE", "WARNING")] == []
     messages = [json.loads(item["message"])["message"] for item in browser.get_log("performance")]
@@ -55,8 +57,8 @@ def test_every_page_loads_alone_and_without_a_complaint(browser, site, wait):
 
 def test_there_is_no_dead_link(index, by, site):
     links = {
-        each.get_attribute("href").partition("#")[0]
-        for cell in index.find_elements(by.CSS_SELECTOR, "a[href]")
+        anchor.get_attribute("href").partition("#")[0]
+        for anchor in index.find_elements(by.CSS_SELECTOR, "a[href]")
     }
     assert len(links) >= FAMILIES + 2
     for link in links:
@@ -156,7 +158,9 @@ def test_a_phone_shows_it_without_scrolling_sideways(index, site, by, wait):
     )
     for page in (site / "index.html", *list(site.glob("models/*"))[:2], *site.glob("datasets/*")):
         index.get(page.as_uri())
-        wait("return [...document.querySelectorAll('.drawing')].every(each => each.querySelector('svg'))")
+        wait(
+            "return [...document.querySelectorAll('.drawing')].every(drawing => drawing.querySelector('svg'))"
+        )
         assert index.execute_script("return document.documentElement.scrollWidth") <= 390
 
 

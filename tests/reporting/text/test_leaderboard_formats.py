@@ -153,7 +153,7 @@ def test_latex_is_a_whole_table_with_names_escaped(tables):
     first = text.partition(r"\end{table}")[0]
     tabulars = re.findall(r"\\begin\{tabular\}\{([lr]+)\}(.*?)\\end\{tabular\}", first, re.DOTALL)
     assert len(tabulars) == 3
-    # A heading and the families; of the tests also a row with the name of each.
+    # A heading and the families; the tests also have a row with their names.
     for (columns, body), n_rows in zip(tabulars, (3, 3, 3), strict=True):
         rows = [line for line in body.splitlines() if line.endswith(r"\\")]
         assert len(rows) == n_rows
