@@ -145,6 +145,17 @@ def _best_subset():
     return min(scores, key=lambda score: score.value).model
 
 
+def test_scores_have_the_arrays_that_their_benchmarks_declare(scored):
+    store = ResultsStore()
+    declaring = set()
+    for key, score in store.items():
+        arrays = load_benchmark(score.benchmark).arrays
+        data = store.load(key).data
+        assert {name: data[name].dims for name in arrays} == dict(arrays)
+        declaring |= {score.benchmark} if arrays else set()
+    assert declaring == {"alignment", "decoding", "variance_explained"}
+
+
 def test_labels_of_traversals_name_factor_and_neuron(scored):
     drawn, _ = gathered(scored, benchmarks=[DECODING], models=["painter[beta=4,seed=0]"])
     store = ResultsStore()
