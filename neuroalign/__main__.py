@@ -1,4 +1,4 @@
-"""Run the command line as ``python -m neuroalign``."""
+"""Command line as ``python -m neuroalign``."""
 
 from neuroalign.cli import main
 

@@ -52,7 +52,18 @@ class Axes:
 
 
 def read_axes(score: Score) -> Axes | None:
-    """Read the axis index of a model or a family; None where an instance has no axis index."""
+    """Read the axis index of a model or a family.
+
+    Parameters
+    ----------
+    score : Score
+        Score of a model, or of a family with its instances.
+
+    Returns
+    -------
+    Axes or None
+        None where an instance has no axis index.
+    """
     instances = instances_of([score])
     if any(AXIS_INDEX not in instance.beside for instance in instances):
         return None
@@ -78,11 +89,23 @@ def read_axes(score: Score) -> Axes | None:
 
 
 def is_above_chance(score: Score, statistic: Statistic) -> bool | None:
-    """Return whether a model or a family is above chance; None where the level of chance is unknown.
+    """Return whether a model or a family is above chance.
 
     An axis index is above chance where the axes are special. Another statistic is above chance where the median over
     instances of the exact p-value of shuffled stimuli is .05 or less; without p-values, where the score is better than
     its level of chance.
+
+    Parameters
+    ----------
+    score : Score
+        Score of a model, or of a family with its instances.
+    statistic : Statistic
+        Number of the score that is compared with chance.
+
+    Returns
+    -------
+    bool or None
+        None where the level of chance is unknown.
     """
     if statistic.identifier == AXIS_INDEX:
         axes = read_axes(score)
@@ -116,7 +139,18 @@ def shuffle_p_values(score: Score) -> list[float]:
 
 
 def median_reliability(dataset: Dataset) -> float:
-    """Return the median split-half reliability of the neurons of a dataset; NaN without trials."""
+    """Return the median split-half reliability of the neurons of a dataset.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Dataset with single trials.
+
+    Returns
+    -------
+    float
+        NaN without trials.
+    """
     trials = dataset.trials
     if trials is None:
         return _NAN

@@ -32,7 +32,7 @@ class GroupSamples:
     is_control : bool
         Whether the benchmark compares a score with another one, so that it ranks no families.
     no_neurons : str
-        Why some or all families have no terms of neurons; empty if all have terms, or arrays were not to be read.
+        Why some or all families have no terms of neurons; empty if all have terms, or if `over_neurons` is False.
     """
 
     statistic: Statistic

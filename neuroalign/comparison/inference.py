@@ -47,6 +47,7 @@ class Inference:
     method : str
         Name of the test; empty without a test.
     estimate : float
+        The mean or the difference.
     standard_error, df, ci_low, ci_high, p : float
         Standard error, degrees of freedom, confidence interval, and two-sided p-value of the null hypothesis that the
         estimate is 0; NaN without a test.
@@ -80,6 +81,7 @@ def infer_difference(
     Parameters
     ----------
     a, b : Sample
+        Samples of the two families.
     over : str
         One of :data:`Over`. A family that is not a sample of instances adds no variance over instances.
     confidence : float
@@ -103,7 +105,24 @@ def infer_mean(
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
 ) -> Inference:
-    """Return the mean of a sample with its interval; parameters as for :func:`infer_difference`."""
+    """Return the mean of a sample with its interval.
+
+    Parameters
+    ----------
+    sample : Sample
+        Sample of a family.
+    over : str
+        One of :data:`Over`.
+    confidence : float
+        Level of the interval.
+    n_resamples, seed : int
+        Number of draws of neurons, and seed.
+
+    Returns
+    -------
+    Inference
+        Mean with its interval. Where a variance is unknown, `reason` says why there is no interval.
+    """
     return _infer([(1.0, sample)], over, confidence, n_resamples, seed)
 
 
@@ -113,6 +132,7 @@ def infer_own_mean(sample: Sample) -> Inference:
     Parameters
     ----------
     sample : Sample
+        Sample of a family.
 
     Returns
     -------
@@ -125,7 +145,18 @@ def infer_own_mean(sample: Sample) -> Inference:
 
 
 def decide(a: Sample, b: Sample) -> Over:
-    """Return the scope of the deciding test of two samples: everything that was sampled and has a known variance."""
+    """Return the scope of the deciding test of two samples: everything that was sampled and has a known variance.
+
+    Parameters
+    ----------
+    a, b : Sample
+        Samples of the two families.
+
+    Returns
+    -------
+    str
+        One of :data:`Over`.
+    """
     instances = a.is_sample or b.is_sample
     if a.of_neurons is None or b.of_neurons is None:
         return "instances" if instances else "neurons"
@@ -275,6 +306,7 @@ def infer_equivalence(
     Parameters
     ----------
     a, b : Sample
+        Samples of the two families.
     margin : float
         Largest difference that does not matter.
     alpha : float

@@ -19,6 +19,7 @@ class OtherDifference:
     Parameters
     ----------
     statistic : Statistic
+        Number that is compared.
     means : mapping of str to float
         Means of "a" and "b" over instances.
     test : Inference

@@ -42,6 +42,7 @@ def infer_pairs(
     Parameters
     ----------
     samples : mapping of str to Sample
+        Samples of the families by name.
     correction : {"holm", "bh"}
         Correction of the p-values over all pairs with a test.
     n_resamples, seed : int

@@ -34,6 +34,7 @@ class Sample:
     of_neurons : NeuronStatistic or None
         Mean over instances as a function of the neurons.
     of_stimuli : StimulusDraws or None
+        Bootstrap of the mean over stimuli.
     why_no_neurons, why_no_stimuli : str
         Reasons why `of_neurons` and `of_stimuli` are missing; empty if they exist.
     """
@@ -191,6 +192,7 @@ def explain_no_sample(scores: Sequence[Score], family: str) -> str:
     scores : sequence of Score
         Scores of the instances. ``provenance["is_sample"]`` holds the declaration of the family, if it made one.
     family : str
+        Name of the family, for the sentence.
 
     Returns
     -------
@@ -261,5 +263,16 @@ def _options(model: str) -> dict[str, object]:
 
 
 def instances_of(scores: Iterable[Score]) -> list[Score]:
-    """Return the scores of instances; the score of a family is replaced by the scores of its instances."""
+    """Return the scores of instances.
+
+    Parameters
+    ----------
+    scores : iterable of Score
+        Scores of models and of families.
+
+    Returns
+    -------
+    list of Score
+        The score of a family is replaced by the scores of its instances.
+    """
     return [instance for score in scores for instance in (score.instances or (score,))]

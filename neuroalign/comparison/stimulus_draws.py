@@ -55,12 +55,14 @@ def stimulus_draws(
     resampling : Resampling
         With `refit`.
     dataset : Dataset
+        Dataset of the fits.
     n_draws, seed : int
         Number of draws of stimuli, and seed of the draws.
 
     Returns
     -------
     dict of str to StimulusDraws
+        Draws of each family by name.
 
     Raises
     ------

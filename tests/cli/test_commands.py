@@ -43,7 +43,7 @@ def test_help_is_quick_and_loads_nothing_heavy():
         "from neuroalign.cli import cli, run\n"
         "commands = [[]] + [[name] for name in cli.list_commands(None)]\n"
         "found = {name: cli.get_command(None, name) for name in cli.list_commands(None)}\n"
-        "commands += [[name, each] for name, group in found.items() for each in getattr(group, 'commands', ())]\n"
+        "commands += [[name, item] for name, group in found.items() for item in getattr(group, 'commands', ())]\n"
         "codes = {run([*command, '--help']) for command in commands}\n"
         "heavy = {'torch', 'timm', 'matplotlib', 'numpy', 'xarray', 'pandas', 'scipy', 'sklearn'} & set(sys.modules)\n"
         "print(len(commands) > 20, codes, sorted(heavy))\n"
@@ -83,7 +83,7 @@ def test_turns_of_the_axis_index(added, factors_file, capsys):
     assert run(["score", factors_file, added, *by, "--turns", "3", "--json"]) == 0
     first, second = json.loads(capsys.readouterr().out)["scores"]
     assert first["options"]["turns"] == 3
-    # Of four scores the native one is the best.
+    # The native score is the best of four scores.
     assert first["beside"]["axis_index_p"] == 0.25
     assert first["cautions"] == []
     assert "turns" not in second["options"]
@@ -130,7 +130,7 @@ def test_score_json_is_one_document_and_nothing_else(added, factors_file, capsys
 def test_what_takes_long_is_scored_only_where_it_is_named(added, factors_file, capsys):
     assert run(["score", factors_file, added, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    by_default = {each["benchmark"] for each in document["scores"] + document["failures"]}
+    by_default = {instance["benchmark"] for instance in document["scores"] + document["failures"]}
     assert by_default == {
         "alignment",
         "correlation_ratio",
