@@ -55,7 +55,7 @@ def test_every_page_loads_alone_and_without_a_complaint(browser, site, wait):
 
 def test_there_is_no_dead_link(index, by, site):
     links = {
-        each.get_attribute("href").partition("#")[0]
+        cell.get_attribute("href").partition("#")[0]
         for cell in index.find_elements(by.CSS_SELECTOR, "a[href]")
     }
     assert len(links) >= FAMILIES + 2
