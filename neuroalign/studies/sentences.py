@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from neuroalign.errors import p_in_words
 from neuroalign.results.numbers import join_words
 from neuroalign.stats import RankTest
 from neuroalign.studies.decisions import AxesDecision, CeilingDecision, Relation, SortedDifferences
 from neuroalign.studies.differences import Difference
 from neuroalign.studies.samples import Sample
-from neuroalign.wording import p_in_words
 
 
 def write_level(alpha: float) -> str:
