@@ -1,4 +1,4 @@
-"""Compare neural networks with neural recordings, unit by neuron.
+"""Comparison of neural networks with neural recordings, unit by neuron.
 
 >>> import neuroalign as na
 >>> score = na.score("beta_vae", "AM-faces-sim", "alignment")  # doctest: +SKIP

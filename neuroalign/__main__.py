@@ -1,4 +1,4 @@
-"""Run the command line as ``python -m neuroalign``."""
+"""Entry point of ``python -m neuroalign``, the command line without its script."""
 
 from neuroalign.cli import main
 

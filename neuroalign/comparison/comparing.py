@@ -59,8 +59,11 @@ def compare(
     Parameters
     ----------
     model_a, model_b : str, Model, ModelFamily, or any object that :func:`neuroalign.as_model` takes
+        Models or families to compare, under different names. The difference is a minus b.
     dataset : str, path or Dataset
+        Recording that both models are scored on.
     benchmark : str or Benchmark
+        Benchmark that scores both models, as an object, or as a name with its options in square brackets.
     statistic : str
         Identifier of the compared number of the benchmark's scores; by default the first one.
     ceiling : str, ModelFamily or None
@@ -82,6 +85,7 @@ def compare(
     Returns
     -------
     Comparison
+        The difference with its tests, and its other possible explanations.
 
     Raises
     ------

@@ -47,6 +47,7 @@ class Inference:
     method : str
         Name of the test; empty without a test.
     estimate : float
+        The mean, or the difference of two means, in units of the statistic.
     standard_error, df, ci_low, ci_high, p : float
         Standard error, degrees of freedom, confidence interval, and two-sided p-value of the null hypothesis that the
         estimate is 0; NaN without a test.
@@ -80,17 +81,24 @@ def infer_difference(
     Parameters
     ----------
     a, b : Sample
+        Samples of one statistic. For tests over neurons and stimuli, both must have the same neurons and the same
+        draws of stimuli.
     over : str
         One of :data:`Over`. A family that is not a sample of instances adds no variance over instances.
     confidence : float
-        Level of the interval.
+        Probability that the interval covers, between 0 and 1.
     n_resamples, seed : int
-        Number of draws of neurons, which are the same for both samples, and seed.
+        Number of draws of neurons, and seed of the draws; both samples share the draws.
 
     Returns
     -------
     Inference
-        Mean of a less the mean of b. Where a variance is unknown, `reason` gives the reason for the missing test.
+        Mean of a minus the mean of b. If a variance is unknown, there is no test, and `reason` says why.
+
+    Raises
+    ------
+    UsageError
+        If `confidence` is not between 0 and 1.
     """
     return _infer([(1.0, a), (-1.0, b)], over, confidence, n_resamples, seed)
 
@@ -103,7 +111,29 @@ def infer_mean(
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
 ) -> Inference:
-    """Return the mean of a sample with its interval; parameters as for :func:`infer_difference`."""
+    """Return the mean of a sample with its confidence interval.
+
+    Parameters
+    ----------
+    sample : Sample
+        One statistic of a family or a model.
+    over : str
+        One of :data:`Over`. A family that is not a sample of instances adds no variance over instances.
+    confidence : float
+        Probability that the interval covers, between 0 and 1.
+    n_resamples, seed : int
+        Number of draws of neurons, and seed of the draws.
+
+    Returns
+    -------
+    Inference
+        The mean over instances. If a variance is unknown, there is no interval, and `reason` says why.
+
+    Raises
+    ------
+    UsageError
+        If `confidence` is not between 0 and 1.
+    """
     return _infer([(1.0, sample)], over, confidence, n_resamples, seed)
 
 
@@ -113,19 +143,33 @@ def infer_own_mean(sample: Sample) -> Inference:
     Parameters
     ----------
     sample : Sample
+        One statistic of a family or a model.
 
     Returns
     -------
     Inference
-        Over instances and neurons; over neurons for a family with instances that are not a sample; over instances where
-        neurons cannot be drawn.
+        For a sample of instances, the interval is over instances and neurons, or over instances alone if neurons
+        cannot be drawn. For other families, the interval is over neurons.
     """
     interval = infer_mean(sample, "instances and neurons" if sample.is_sample else "neurons")
     return infer_mean(sample, "instances") if interval.reason and sample.is_sample else interval
 
 
 def decide(a: Sample, b: Sample) -> Over:
-    """Return the scope of the deciding test of two samples: everything that was sampled and has a known variance."""
+    """Return the scope of the test that decides between two samples: all sampled things with a known variance.
+
+    Parameters
+    ----------
+    a, b : Sample
+        Samples of one statistic.
+
+    Returns
+    -------
+    str
+        One of :data:`Over`. It includes instances if at least one family is a sample of instances, and neurons and
+        stimuli if they can be drawn for both samples. Without any of these it is "neurons", a test that gives a reason
+        in place of numbers.
+    """
     instances = a.is_sample or b.is_sample
     if a.of_neurons is None or b.of_neurons is None:
         return "instances" if instances else "neurons"
@@ -275,16 +319,18 @@ def infer_equivalence(
     Parameters
     ----------
     a, b : Sample
+        Samples of one statistic of the same neurons.
     margin : float
-        Largest difference that does not matter.
+        Largest difference of the means that does not matter, in units of the statistic.
     alpha : float
-        Level of each one-sided test.
+        Level of each one-sided test, between 0 and 0.5.
     n_resamples, seed : int
-        Number of draws of neurons, and seed.
+        Number of draws of neurons, and seed of the draws.
 
     Returns
     -------
     Equivalence
+        Verdict "yes", "no" or "cannot tell", from the interval of level 1 − 2 alpha of the difference a minus b.
 
     Raises
     ------

@@ -42,6 +42,7 @@ def infer_pairs(
     Parameters
     ----------
     samples : mapping of str to Sample
+        Sample of each family by its name, all of one statistic.
     correction : {"holm", "bh"}
         Correction of the p-values over all pairs with a test.
     n_resamples, seed : int
@@ -92,7 +93,9 @@ def tests_of_pairs(names: Sequence[str], samples: GroupSamples, correction: Corr
     names : sequence of str
         Families, the best first.
     samples : GroupSamples
+        Samples of these families; see :func:`neuroalign.comparison.groups.read_group`.
     correction : {"holm", "bh"}
+        Correction of the p-values over all pairs with a test.
 
     Returns
     -------

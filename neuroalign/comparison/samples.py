@@ -30,10 +30,11 @@ class Sample:
         Whether the instances are a random sample, as instances of several seeds are. If not, the variance over
         instances is left out, and tests are over neurons (and stimuli) only.
     why_no_sample : str
-        Reason in words why they are not; empty if `is_sample`.
+        Reason why the instances are not a random sample; empty if `is_sample`.
     of_neurons : NeuronStatistic or None
-        Mean over instances as a function of the neurons.
+        Mean over instances as a function of the drawn neurons; None if neurons cannot be drawn.
     of_stimuli : StimulusDraws or None
+        Means over instances of fits to drawn stimuli; None if no stimuli were drawn.
     why_no_neurons, why_no_stimuli : str
         Reasons why `of_neurons` and `of_stimuli` are missing; empty if they exist.
     """
@@ -191,12 +192,13 @@ def explain_no_sample(scores: Sequence[Score], family: str) -> str:
     scores : sequence of Score
         Scores of the instances. ``provenance["is_sample"]`` holds the declaration of the family, if it made one.
     family : str
+        Name of the family, with which the reason begins.
 
     Returns
     -------
     str
-        Empty if the family declares a sample by :attr:`neuroalign.models.model.ModelFamily.is_sample`, or else if its
-        instances have an option ``seed`` in their names.
+        The reason. The declaration :attr:`neuroalign.models.model.ModelFamily.is_sample` decides. Without a
+        declaration, instances with an option ``seed`` in their names are a random sample.
     """
     if len(scores) < 2:
         return f"{family} is a single model, so it is tested over neurons only"
@@ -261,5 +263,16 @@ def _options(model: str) -> dict[str, object]:
 
 
 def instances_of(scores: Iterable[Score]) -> list[Score]:
-    """Return the scores of instances; the score of a family is replaced by the scores of its instances."""
+    """Return the scores of all instances.
+
+    Parameters
+    ----------
+    scores : iterable of Score
+        Scores of models and of families.
+
+    Returns
+    -------
+    list of Score
+        In the given order, with the score of a family replaced by the scores of its instances.
+    """
     return [instance for score in scores for instance in (score.instances or (score,))]

@@ -53,14 +53,16 @@ def stimulus_draws(
     fits : sequence of sequences of (latents, responses)
         Instances of each family, as :meth:`neuroalign.scoring.benchmark.Benchmark.align` returns them.
     resampling : Resampling
-        With `refit`.
+        Resampling of the statistic, with a function `refit` that fits an instance to drawn stimuli.
     dataset : Dataset
+        Recording with the stimuli. Variants of one original are drawn together.
     n_draws, seed : int
         Number of draws of stimuli, and seed of the draws.
 
     Returns
     -------
     dict of str to StimulusDraws
+        Means over instances for each draw of stimuli, by the names of the families.
 
     Raises
     ------

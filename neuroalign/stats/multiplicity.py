@@ -25,6 +25,7 @@ def adjust_p_values(p: ArrayLike, *, method: Correction = "holm") -> NDArray[np.
     Returns
     -------
     array of float64, the shape of `p`
+        Corrected p-values, at most 1.
 
     Raises
     ------

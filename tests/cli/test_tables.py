@@ -76,7 +76,7 @@ def test_one_model_has_a_line_for_each_number():
     )
 
 
-def test_a_family_has_a_row_for_each_instance_and_marks_those_not_to_be_read():
+def test_a_family_has_a_row_for_each_instance_and_marks_instances_that_must_not_be_interpreted():
     lines = score_table(family(), is_family=True).splitlines()
     assert lines[:19] == [
         "pca, 3 instances, on AM-faces-sim (simulated neurons)",
@@ -87,7 +87,7 @@ def test_a_family_has_a_row_for_each_instance_and_marks_those_not_to_be_read():
         "",
         "alignment (± is the standard error over neurons)",
         "axes are special for 1 of 2 instances (κ = 0.011 to 0.610, p = 0.048 to 0.190);",
-        "  not to be read in 1",
+        "  κ must not be interpreted in 1",
         "",
         "                                                                       VE of",
         "                            C              κ  p of κ  turned     VE  ceiling",
@@ -136,7 +136,7 @@ def test_of_many_instances_the_numbers_that_do_not_fit_are_means():
     ("scores", "expected"),
     [
         ([make(beside=NOT_SPECIAL)], "no axis is special (κ = 0.011 ± 0.030, p = 0.190)"),
-        ([make(beside=WEAK)], "whether axes are special is not to be read (κ = 0.610 ± 0.030, p = 0.048)"),
+        ([make(beside=WEAK)], "the axis index must not be interpreted (κ = 0.610 ± 0.030, p = 0.048)"),
         (
             [make("pca[n=10]"), make("pca[n=20]")],
             "axes are special for all 2 instances (κ = 0.610 to 0.610, p = 0.048 to 0.048)",
@@ -147,7 +147,7 @@ def test_of_many_instances_the_numbers_that_do_not_fit_are_means():
         ),
         (
             [make("pca[n=10]", beside=WEAK), make("pca[n=20]", beside=WEAK)],
-            "whether axes are special is not to be read in any of 2 instances (κ = 0.610 to 0.610, p = 0.048 to 0.048)",
+            "the axis index must not be interpreted in any of 2 instances (κ = 0.610 to 0.610, p = 0.048 to 0.048)",
         ),
         ([make(beside={"axis_index": math.nan})], ""),
         ([make(options={"turns": 0})], "no axis index κ: turns = 0"),

@@ -41,6 +41,7 @@ def decoded_faces(
     simulated : bool
         Whether its neurons are simulated.
     ax : Axes, optional
+        Axes to draw on; by default the axes of a new figure.
 
     Returns
     -------
@@ -99,6 +100,7 @@ def traversals(
     labels : mapping of str to str, optional
         Text at the right of units, by their names, such as the matched neuron.
     ax : Axes, optional
+        Axes to draw on; by default the axes of a new figure.
 
     Returns
     -------

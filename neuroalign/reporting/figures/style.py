@@ -116,6 +116,7 @@ def family_styles(families: Iterable[str]) -> dict[str, FamilyStyle]:
     Returns
     -------
     dict of str to FamilyStyle
+        Style of each family by its name. With many families, colours, markers and lines repeat.
     """
     return {
         name: FamilyStyle(
@@ -145,6 +146,11 @@ def new_axes(
         Size in millimetres.
     layout : {"constrained", "compressed"}
         "compressed" for axes of a fixed aspect.
+
+    Returns
+    -------
+    Axes
+        Axes that fill the figure.
     """
     figure = Figure(figsize=(width / _MILLIMETRES, height / _MILLIMETRES), layout=layout)
     return figure.add_subplot()
@@ -157,6 +163,7 @@ def save(figure: "Figure | Axes", path: Path) -> Path:
     Parameters
     ----------
     figure : Figure or Axes
+        Figure to write, or one of its axes.
     path : Path
         Path that ends in .svg, .pdf or .png. Missing folders are made.
 
