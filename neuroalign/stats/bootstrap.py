@@ -340,5 +340,5 @@ def check_options(confidence: float, n_resamples: int, seed: int) -> None:
         raise UsageError(f"confidence must be between 0 and 1, got {confidence}")
     if n_resamples < 2 or seed < 0:
         raise UsageError(
-            f"n_resamples must be 2 at least and seed not negative, got {n_resamples} and {seed}"
+            f"n_resamples must be at least 2 and seed not negative, got {n_resamples} and {seed}"
         )
