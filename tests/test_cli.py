@@ -83,7 +83,7 @@ def test_turns_of_the_axis_index(added, factors_file, capsys):
     assert run(["score", factors_file, added, *by, "--turns", "3", "--json"]) == 0
     first, second = json.loads(capsys.readouterr().out)["scores"]
     assert first["options"]["turns"] == 3
-    # Of four scores the native one is the best.
+    # The native score is the best of four.
     assert first["beside"]["axis_index_p"] == 0.25
     assert first["cautions"] == []
     assert "turns" not in second["options"]
@@ -127,10 +127,10 @@ def test_score_json_is_one_document_and_nothing_else(added, factors_file, capsys
     assert captured.err == ""
 
 
-def test_what_takes_long_is_scored_only_where_it_is_named(added, factors_file, capsys):
+def test_a_benchmark_that_takes_long_is_scored_only_where_it_is_named(added, factors_file, capsys):
     assert run(["score", factors_file, added, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    by_default = {each["benchmark"] for each in document["scores"] + document["failures"]}
+    by_default = {entry["benchmark"] for entry in document["scores"] + document["failures"]}
     assert by_default == {
         "alignment",
         "correlation_ratio",

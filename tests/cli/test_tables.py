@@ -1,4 +1,4 @@
-"""Tests of the tables of scores: what stands where, in which width, and what must not be read."""
+"""Tests of the tables of scores: their columns, their width, and their marks of scores not to interpret."""
 
 import math
 from dataclasses import replace
