@@ -1,4 +1,4 @@
-"""Entry point of ``python -m neuroalign``, the command line without its script."""
+"""Command line as ``python -m neuroalign``."""
 
 from neuroalign.cli import main
 

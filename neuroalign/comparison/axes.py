@@ -52,18 +52,17 @@ class Axes:
 
 
 def read_axes(score: Score) -> Axes | None:
-    """Read the axis index κ of a model or a family from its score.
+    """Read the axis index of a model or a family.
 
     Parameters
     ----------
     score : Score
-        Score of a model, or of a family with its ``instances``. κ, its standard error and its p-value are read from
-        ``beside`` of each instance.
+        Score of a model, or of a family with its instances.
 
     Returns
     -------
     Axes or None
-        Averages over the instances; None if an instance has no axis index.
+        None where an instance has no axis index.
     """
     instances = instances_of([score])
     if any(AXIS_INDEX not in instance.beside for instance in instances):
@@ -92,21 +91,21 @@ def read_axes(score: Score) -> Axes | None:
 def is_above_chance(score: Score, statistic: Statistic) -> bool | None:
     """Return whether a model or a family is above chance.
 
-    An axis index is above chance if the axes are special. Any other statistic is above chance if its exact p-value
-    from shuffled stimuli, the median over instances, is at most .05. Without such p-values, the score itself is
-    compared with its level of chance.
+    An axis index is above chance where the axes are special. Another statistic is above chance where the median over
+    instances of the exact p-value of shuffled stimuli is .05 or less; without p-values, where the score is better than
+    its level of chance.
 
     Parameters
     ----------
     score : Score
-        Score of a model, or of a family with its ``instances``.
+        Score of a model, or of a family with its instances.
     statistic : Statistic
-        Number that is compared with chance: the score itself or the axis index.
+        Number of the score that is compared with chance.
 
     Returns
     -------
     bool or None
-        None if the level of chance is unknown, or `statistic` is neither the score nor the axis index.
+        None where the level of chance is unknown.
     """
     if statistic.identifier == AXIS_INDEX:
         axes = read_axes(score)
@@ -145,13 +144,12 @@ def median_reliability(dataset: Dataset) -> float:
     Parameters
     ----------
     dataset : Dataset
-        Recording, with its single trials if they are available.
+        Dataset with single trials.
 
     Returns
     -------
     float
-        Median over neurons of :func:`neuroalign.metrics.reliability`; NaN if the dataset has no trials or no neuron
-        has a finite reliability.
+        NaN without trials.
     """
     trials = dataset.trials
     if trials is None:

@@ -59,11 +59,11 @@ def compare(
     Parameters
     ----------
     model_a, model_b : str, Model, ModelFamily, or any object that :func:`neuroalign.as_model` takes
-        Models or families to compare, under different names. The difference is a minus b.
+        Models or families, by name or as objects.
     dataset : str, path or Dataset
-        Recording that both models are scored on.
+        Dataset, by name, by its folder or as an object.
     benchmark : str or Benchmark
-        Benchmark that scores both models, as an object, or as a name with its options in square brackets.
+        Benchmark, by name with its options or as an object.
     statistic : str
         Identifier of the compared number of the benchmark's scores; by default the first one.
     ceiling : str, ModelFamily or None

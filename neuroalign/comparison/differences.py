@@ -30,8 +30,7 @@ def generalise(a: Sample, b: Sample, *, n_resamples: int = 10_000, seed: int = 0
     Parameters
     ----------
     a, b : Sample
-        Samples of one statistic, with the same neurons (and stimuli). The difference is the mean of a minus the mean
-        of b.
+        Samples of the two families.
     n_resamples, seed : int
         Number of draws of neurons, and seed of the draws.
 

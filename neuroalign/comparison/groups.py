@@ -32,8 +32,7 @@ class GroupSamples:
     is_control : bool
         Whether the benchmark compares a score with another one, so that it ranks no families.
     no_neurons : str
-        Reason why families have no terms of single neurons; empty if all families have terms, or the caller asked not
-        to read the arrays.
+        Why some or all families have no terms of neurons; empty if all have terms, or if `over_neurons` is False.
     """
 
     statistic: Statistic

@@ -47,7 +47,7 @@ class Inference:
     method : str
         Name of the test; empty without a test.
     estimate : float
-        The mean, or the difference of two means, in units of the statistic.
+        The mean or the difference.
     standard_error, df, ci_low, ci_high, p : float
         Standard error, degrees of freedom, confidence interval, and two-sided p-value of the null hypothesis that the
         estimate is 0; NaN without a test.
@@ -81,8 +81,7 @@ def infer_difference(
     Parameters
     ----------
     a, b : Sample
-        Samples of one statistic. For tests over neurons and stimuli, both must have the same neurons and the same
-        draws of stimuli.
+        Samples of the two families.
     over : str
         One of :data:`Over`. A family that is not a sample of instances adds no variance over instances.
     confidence : float
@@ -111,28 +110,23 @@ def infer_mean(
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
 ) -> Inference:
-    """Return the mean of a sample with its confidence interval.
+    """Return the mean of a sample with its interval.
 
     Parameters
     ----------
     sample : Sample
-        One statistic of a family or a model.
+        Sample of a family.
     over : str
-        One of :data:`Over`. A family that is not a sample of instances adds no variance over instances.
+        One of :data:`Over`.
     confidence : float
-        Probability that the interval covers, between 0 and 1.
+        Level of the interval.
     n_resamples, seed : int
-        Number of draws of neurons, and seed of the draws.
+        Number of draws of neurons, and seed.
 
     Returns
     -------
     Inference
-        The mean over instances. If a variance is unknown, there is no interval, and `reason` says why.
-
-    Raises
-    ------
-    UsageError
-        If `confidence` is not between 0 and 1.
+        Mean with its interval. Where a variance is unknown, `reason` says why there is no interval.
     """
     return _infer([(1.0, sample)], over, confidence, n_resamples, seed)
 
@@ -143,7 +137,7 @@ def infer_own_mean(sample: Sample) -> Inference:
     Parameters
     ----------
     sample : Sample
-        One statistic of a family or a model.
+        Sample of a family.
 
     Returns
     -------
@@ -156,19 +150,17 @@ def infer_own_mean(sample: Sample) -> Inference:
 
 
 def decide(a: Sample, b: Sample) -> Over:
-    """Return the scope of the test that decides between two samples: all sampled things with a known variance.
+    """Return the scope of the deciding test of two samples: everything that was sampled and has a known variance.
 
     Parameters
     ----------
     a, b : Sample
-        Samples of one statistic.
+        Samples of the two families.
 
     Returns
     -------
     str
-        One of :data:`Over`. It includes instances if at least one family is a sample of instances, and neurons and
-        stimuli if they can be drawn for both samples. Without any of these it is "neurons", a test that gives a reason
-        in place of numbers.
+        One of :data:`Over`.
     """
     instances = a.is_sample or b.is_sample
     if a.of_neurons is None or b.of_neurons is None:
@@ -319,7 +311,7 @@ def infer_equivalence(
     Parameters
     ----------
     a, b : Sample
-        Samples of one statistic of the same neurons.
+        Samples of the two families.
     margin : float
         Largest difference of the means that does not matter, in units of the statistic.
     alpha : float

@@ -59,7 +59,7 @@ def leaderboard(
     benchmark : str or Benchmark
         Benchmark with its options; scores of other options or versions are left out.
     store : ResultsStore, optional
-        Store of the scores; by default the store of the user.
+        Store with the scores; by default the store in the folder of neuroalign.
     correction : {"holm", "bh"}
         Correction of the p-values over all pairs of families; see :func:`neuroalign.stats.adjust_p_values`.
     over_neurons : bool

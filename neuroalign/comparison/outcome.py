@@ -19,7 +19,7 @@ class OtherDifference:
     Parameters
     ----------
     statistic : Statistic
-        Number by which the models are compared.
+        Number that is compared.
     means : mapping of str to float
         Means of "a" and "b" over instances.
     test : Inference

@@ -42,7 +42,7 @@ def infer_pairs(
     Parameters
     ----------
     samples : mapping of str to Sample
-        Sample of each family by its name, all of one statistic.
+        Samples of the families by name.
     correction : {"holm", "bh"}
         Correction of the p-values over all pairs with a test.
     n_resamples, seed : int

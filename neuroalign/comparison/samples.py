@@ -34,7 +34,7 @@ class Sample:
     of_neurons : NeuronStatistic or None
         Mean over instances as a function of the drawn neurons; None if neurons cannot be drawn.
     of_stimuli : StimulusDraws or None
-        Means over instances of fits to drawn stimuli; None if no stimuli were drawn.
+        Bootstrap of the mean over stimuli.
     why_no_neurons, why_no_stimuli : str
         Reasons why `of_neurons` and `of_stimuli` are missing; empty if they exist.
     """
@@ -192,7 +192,7 @@ def explain_no_sample(scores: Sequence[Score], family: str) -> str:
     scores : sequence of Score
         Scores of the instances. ``provenance["is_sample"]`` holds the declaration of the family, if it made one.
     family : str
-        Name of the family, with which the reason begins.
+        Name of the family, for the sentence.
 
     Returns
     -------
@@ -263,7 +263,7 @@ def _options(model: str) -> dict[str, object]:
 
 
 def instances_of(scores: Iterable[Score]) -> list[Score]:
-    """Return the scores of all instances.
+    """Return the scores of instances.
 
     Parameters
     ----------
@@ -273,6 +273,6 @@ def instances_of(scores: Iterable[Score]) -> list[Score]:
     Returns
     -------
     list of Score
-        In the given order, with the score of a family replaced by the scores of its instances.
+        The score of a family is replaced by the scores of its instances.
     """
     return [instance for score in scores for instance in (score.instances or (score,))]

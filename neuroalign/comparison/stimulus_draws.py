@@ -55,14 +55,14 @@ def stimulus_draws(
     resampling : Resampling
         Resampling of the statistic, with a function `refit` that fits an instance to drawn stimuli.
     dataset : Dataset
-        Recording with the stimuli. Variants of one original are drawn together.
+        Dataset of the fits.
     n_draws, seed : int
         Number of draws of stimuli, and seed of the draws.
 
     Returns
     -------
     dict of str to StimulusDraws
-        Means over instances for each draw of stimuli, by the names of the families.
+        Draws of each family by name.
 
     Raises
     ------

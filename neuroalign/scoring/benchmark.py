@@ -18,6 +18,8 @@ from neuroalign.names.registry import benchmarks
 from neuroalign.names.syntax import parse_spec
 from neuroalign.results.score import Score
 from neuroalign.scoring.declarations import Declarations
+from neuroalign.scoring.declarations import Invariance as Invariance
+from neuroalign.scoring.declarations import Need as Need
 from neuroalign.scoring.resampled import Resampled
 from neuroalign.validation import check_fields, check_names
 

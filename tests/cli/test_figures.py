@@ -29,8 +29,8 @@ def test_figures_are_made_and_named(added, tmp_path, capsys):
     assert run(["figures", added, "--output", str(folder), "--format", "png"]) == 0
     captured = capsys.readouterr()
     paths = captured.out.splitlines()
-    assert sorted(paths) == sorted(str(each) for each in folder.iterdir())
-    assert {each.name for each in folder.iterdir()} == {
+    assert sorted(paths) == sorted(str(path) for path in folder.iterdir())
+    assert {path.name for path in folder.iterdir()} == {
         "scores_correlation_ratio.png",
         "scores_correlation_ratio_axis_index.png",
         "neurons_correlation_ratio.png",
@@ -86,7 +86,7 @@ def test_output_that_is_a_file(added, tmp_path, capsys):
     ],
 )
 def test_names_of_files_are_plain_and_their_own(tmp_path, name, taken, expected):
-    assert file_name(name, [tmp_path / each for each in taken]) == expected
+    assert file_name(name, [tmp_path / item for item in taken]) == expected
 
 
 def test_matplotlib_is_needed_only_for_figures(added, tmp_path):

@@ -41,7 +41,7 @@ def decoded_faces(
     simulated : bool
         Whether its neurons are simulated.
     ax : Axes, optional
-        Axes to draw on; by default the axes of a new figure.
+        By default the axes of a new figure.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def traversals(
     labels : mapping of str to str, optional
         Text at the right of units, by their names, such as the matched neuron.
     ax : Axes, optional
-        Axes to draw on; by default the axes of a new figure.
+        By default the axes of a new figure.
 
     Returns
     -------

@@ -60,7 +60,7 @@ def gather_figures(
 
     Notes
     -----
-    Figures of scores need numbers that are stored with the scores: an axis index, ``native`` and ``recombined``, or
+    Figures of scores need numbers in ``Score.beside``: an axis index, ``native`` and ``recombined``, or
     ``unit_proportion``. Figures of units and faces need a benchmark that declares the array ``weights`` or
     ``predicted_latents``; see :attr:`neuroalign.scoring.benchmark.Benchmark.arrays`.
 

@@ -59,7 +59,7 @@ def udr_against_alignment(
     label : str
         Name of the numbers; by default the name of the benchmark.
     ax : Axes, optional
-        Axes to draw on; by default the axes of a new figure.
+        By default the axes of a new figure.
 
     Returns
     -------

@@ -116,7 +116,7 @@ def family_styles(families: Iterable[str]) -> dict[str, FamilyStyle]:
     Returns
     -------
     dict of str to FamilyStyle
-        Style of each family by its name. With many families, colours, markers and lines repeat.
+        Style of each family by name.
     """
     return {
         name: FamilyStyle(
@@ -163,7 +163,7 @@ def save(figure: "Figure | Axes", path: Path) -> Path:
     Parameters
     ----------
     figure : Figure or Axes
-        Figure to write, or one of its axes.
+        Figure, or axes in it.
     path : Path
         Path that ends in .svg, .pdf or .png. Missing folders are made.
 

@@ -90,7 +90,7 @@ def units_by_neurons(
     simulated : bool
         Whether the neurons are simulated.
     ax : Axes, optional
-        Axes to draw on; by default the axes of a new figure.
+        By default the axes of a new figure.
 
     Returns
     -------

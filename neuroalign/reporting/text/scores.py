@@ -101,13 +101,13 @@ def describe_axes(scores: Sequence[Score]) -> str:
     numbers = _describe_index(with_index)
     if len(scores) == 1:
         if not readable:
-            return f"the axis index must not be interpreted ({numbers})"
+            return f"whether axes are special must not be read ({numbers})"
         return f"{'axes are special' if special else 'no axis is special'} ({numbers})"
     n = f"{len(readable)} instances"
     n_unreadable = len(with_index) - len(readable)
-    unread = f"; κ must not be interpreted in {n_unreadable}" if n_unreadable else ""
+    unread = f"; must not be read in {n_unreadable}" if n_unreadable else ""
     if not readable:
-        return f"the axis index must not be interpreted in any of {len(with_index)} instances ({numbers})"
+        return f"whether axes are special must not be read in any of {len(with_index)} instances ({numbers})"
     if special == len(readable):
         return f"axes are special for all {n} ({numbers}){unread}"
     verdict = f"axes are special for {special} of {n}" if special else f"no axis is special for any of {n}"

@@ -11,7 +11,7 @@ from neuroalign.scoring.resampling import Statistic
 
 
 def row_names(axes):
-    return [each.get_text() for each in axes.get_yticklabels()]
+    return [text.get_text() for text in axes.get_yticklabels()]
 
 
 def test_instances_means_and_intervals(scores, drawn):
@@ -36,7 +36,7 @@ def test_instances_means_and_intervals(scores, drawn):
 def test_lower_is_better(score):
     given = [score("a", 0.2, "a", higher_is_better=False), score("b", 0.1, "b", higher_is_better=False)]
     axes = scores_by_family(given)
-    assert [each.split("\n")[0] for each in row_names(axes)] == ["b", "a"]
+    assert [item.split("\n")[0] for item in row_names(axes)] == ["b", "a"]
     assert axes.get_xlabel() == "alignment (lower is better)"
 
 
@@ -53,10 +53,10 @@ def test_one_instance_and_scores_that_are_nan(scores, drawn):
         "some\n(n = 1, 1 without a score)",
         "none\n(n = 0, 2 without a score)",
     ]
-    assert [len(each.get_xdata()) for each in drawn(axes, "instances")] == [1, 1, 0]
+    assert [len(instance.get_xdata()) for instance in drawn(axes, "instances")] == [1, 1, 0]
     assert len(drawn(axes, "mean")) == 2
-    assert not [each for each in axes.lines if each.get_label() == "interval"]
-    assert "chance" not in [each.get_text() for each in axes.get_legend().get_texts()]
+    assert not [line for line in axes.lines if line.get_label() == "interval"]
+    assert "chance" not in [text.get_text() for text in axes.get_legend().get_texts()]
 
 
 def test_chance_is_a_band_for_each_family(score):
@@ -66,7 +66,7 @@ def test_chance_is_a_band_for_each_family(score):
     corners = band.get_paths()[0].vertices
     np.testing.assert_allclose([corners[:, 0].min(), corners[:, 0].max()], [0.1, 0.2])
     np.testing.assert_allclose([corners[:, 1].min(), corners[:, 1].max()], [0.58, 1.42])
-    assert "chance" in [each.get_text() for each in axes.get_legend().get_texts()]
+    assert "chance" in [text.get_text() for text in axes.get_legend().get_texts()]
 
 
 def test_ceiling_is_a_family_or_the_scores_own(scores, score):
@@ -75,22 +75,22 @@ def test_ceiling_is_a_family_or_the_scores_own(scores, score):
     span = axes.patches[0].get_extents().transformed(axes.transData.inverted())
     expected = stats.ttest_1samp([0.7, 0.8, 0.9], 0).confidence_interval(0.95)
     np.testing.assert_allclose([span.x0, span.x1], [expected.low, expected.high])
-    assert "ceiling: s" in [each.get_text() for each in axes.get_legend().get_texts()]
+    assert "ceiling: s" in [text.get_text() for text in axes.get_legend().get_texts()]
     assert row_names(axes) == ["a\n(n = 1)"]
     axes = scores_by_family([score(ceiling=0.6)])
-    assert 0.6 in [each.get_xdata()[0] for each in axes.lines]
-    assert "ceiling" in [each.get_text() for each in axes.get_legend().get_texts()]
+    assert 0.6 in [line.get_xdata()[0] for line in axes.lines]
+    assert "ceiling" in [text.get_text() for text in axes.get_legend().get_texts()]
     assert "ceiling" not in str(
-        [each.get_text() for each in scores_by_family([score()]).get_legend().get_texts()]
+        [text.get_text() for text in scores_by_family([score()]).get_legend().get_texts()]
     )
 
 
 @pytest.mark.parametrize("higher_is_better", [True, False])
 def test_what_a_family_exceeds_is_not_called_a_ceiling(scores, higher_is_better):
-    of = [0.8, 0.9] if higher_is_better else [0.1, 0.2]
-    given = [replace(each, higher_is_better=higher_is_better) for each in scores(a=of)]
+    values = [0.8, 0.9] if higher_is_better else [0.1, 0.2]
+    given = [replace(instance, higher_is_better=higher_is_better) for instance in scores(a=values)]
     axes = scores_by_family(given, ceiling=scores(s=[0.4, 0.5]))
-    texts = [each.get_text() for each in axes.get_legend().get_texts()]
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
     assert "s" in texts
     assert "ceiling: s" not in texts
 
@@ -155,23 +155,23 @@ def test_native_and_recombined_are_paired(score):
     pairs = [(0.9, 0.5), (0.8, 0.3), (0.7, 0.4)]
     axes = native_and_recombined([*recombined(score, pairs), *recombined(score, [(0.2, 0.1)], "b")])
     joined = [
-        each.get_xdata() for each in axes.lines if each.get_marker() == "None" and len(each.get_xdata()) == 2
+        line.get_xdata() for line in axes.lines if line.get_marker() == "None" and len(line.get_xdata()) == 2
     ]
     for pair in pairs:
         assert any(np.array_equal(line, pair) for line in joined)
-    markers = [each for each in axes.lines if each.get_marker() not in ("None", "")]
+    markers = [line for line in axes.lines if line.get_marker() not in ("None", "")]
     np.testing.assert_array_equal(markers[0].get_xdata(), [0.9, 0.8, 0.7])
     np.testing.assert_array_equal(markers[1].get_xdata(), [0.5, 0.3, 0.4])
     assert markers[1].get_markerfacecolor() == "white"
     interval = stats.ttest_1samp([0.4, 0.5, 0.3], 0).confidence_interval(0.95)
-    texts = [each.get_text() for each in axes.texts]
+    texts = [text.get_text() for text in axes.texts]
     assert texts == [f"drop 0.40\n({interval.low:.2f} to {interval.high:.2f})", "drop 0.10"]
     assert axes.get_xlabel() == "alignment, mixed by abs_gaussian"
 
 
 def test_recombination_without_a_number(score):
     axes = native_and_recombined(recombined(score, [(np.nan, 0.1), (0.4, np.nan)]))
-    assert [len(each.get_xdata()) for each in axes.lines if each.get_marker() not in ("None", "")] == [0, 0]
+    assert [len(line.get_xdata()) for line in axes.lines if line.get_marker() not in ("None", "")] == [0, 0]
 
 
 def test_other_scores_are_not_recombined(scores):

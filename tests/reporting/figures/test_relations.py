@@ -27,7 +27,7 @@ def test_udr_within_beta(scores):
     table = pd.DataFrame({"instance": names, "udr": udr, "beta": [1.0] * 3 + [4.0] * 3})
     axes = udr_against_alignment(table, given, by="beta")
     lines = axes.texts[0].get_text().split("\n")
-    rho = stats.spearmanr(udr, [each.value for each in given]).statistic
+    rho = stats.spearmanr(udr, [instance.value for instance in given]).statistic
     assert lines[0].startswith(f"Spearman ρ = {rho:.2f}, p = ")
     # All 36 pairings within β: one is as far from zero, and its mirror image.
     assert lines[1] == f"within β: ρ = -1.00, p = {2 / 36:.3f}, n = 6"
@@ -35,7 +35,7 @@ def test_udr_within_beta(scores):
 
 
 def test_two_seeds_share_a_udr_and_no_correlation_within(scores):
-    # UDR of two seeds is one number, but for the order of a sum.
+    # Two seeds share one UDR, up to the order of a sum.
     table = pd.DataFrame(
         {
             "instance": [f"v[seed={index}]" for index in range(4)],
@@ -102,7 +102,7 @@ def test_correlation_ratio_over_unit_proportion(score, drawn):
     np.testing.assert_array_equal(points.get_xydata(), [[1.0, 0.3], [0.4, 0.1]])
     chance = drawn(axes, "chance")[1]
     np.testing.assert_array_equal(chance.get_xydata(), [[1.0, 0.24], [0.4, 0.06]])
-    assert [each.get_text() for each in axes.get_legend().get_texts()] == [
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
         "ica (n = 1)",
         "pca (n = 2)",
         "chance",

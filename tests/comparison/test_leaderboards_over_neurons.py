@@ -1,17 +1,17 @@
+"""Leaderboards of scores with arrays: tests over neurons, common terms, controls and cautions."""
+
 import csv
 import io
 import re
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 import pytest
 import xarray as xr
-from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from neuroalign.comparison import Sample, generalise, infer_pairs, make_sample
-from neuroalign.comparison.leaderboard import leaderboard, leaderboards
+from neuroalign.comparison.leaderboard import leaderboard
 from neuroalign.comparison.leaderboard_findings import (
     describe_cautions,
     describe_findings,
@@ -29,212 +29,9 @@ from neuroalign.stats import pairwise_welch
 #: Scores without an axis index are ranked by C.
 BY_C = "alignment[turns=0]"
 
-VALUES = {"good": [0.9, 0.8, 0.85], "middle": [0.6, 0.5, 0.55, 0.45], "single": [0.7], "bad": [0.1, 0.3, 0.2]}
-
-
-@pytest.fixture
-def store(dataset):
-    store = ResultsStore()
-    benchmark = load_benchmark(BY_C)
-
-    def save(family, index, value, **fields):
-        described = {
-            "dataset": dataset.identifier,
-            "benchmark": "alignment",
-            "benchmark_version": benchmark.version,
-            "options": benchmark.options(),
-            "provenance": {"dataset_hash": dataset.content_hash},
-            **fields,
-        }
-        score = Score(
-            value=value,
-            error=0.1,
-            error_over="neurons",
-            model=f"{family}[seed={index}]",
-            family=family,
-            **described,
-        )
-        store.save(f"{len(list(store.scores())):04x}", score)
-
-    for family, values in VALUES.items():
-        for index, value in enumerate(values):
-            save(family, index, value)
-    save("good", 9, 0.0, benchmark_version=0)
-    save("good", 9, 0.0, options={**benchmark.options(), "n_folds": 3})
-    save("good", 9, 0.0, provenance={"dataset_hash": "another"})
-    save("good", 9, 0.0, provenance={"dataset_hash": dataset.content_hash, "n_stimuli": 20})
-    return store
-
-
-def test_order_means_and_tests(store, dataset):
-    table = leaderboard(dataset, BY_C)
-    assert list(table["family"]) == ["good", "single", "middle", "bad"]
-    assert list(table["n"]) == [3, 1, 4, 3]
-    np.testing.assert_allclose(table["mean"], [0.85, 0.7, 0.525, 0.2])
-    tested = ["good", "middle", "bad"]
-    expected = {
-        frozenset(pair): stats.ttest_ind(VALUES[pair[0]], VALUES[pair[1]], equal_var=False).pvalue
-        for pair in combinations(tested, 2)
-    }
-    against_best = [expected[frozenset(("good", name))] for name in ("middle", "bad")]
-    np.testing.assert_allclose(table["welch_p_raw"][[2, 3]], against_best)
-    # Holm over the three pairs that have a test: the single instance has none, and says why.
-    holm = dict(zip(expected, multipletests(list(expected.values()), method="holm")[1], strict=True))
-    np.testing.assert_allclose(
-        table["welch_p"][[2, 3]], [holm[frozenset(("good", n))] for n in ("middle", "bad")]
-    )
-    assert np.isnan(table["welch_p"][1])
-    assert table["note"][1] == "no test: one instance"
-    assert "fewer than two" in table.attrs["pairs"][0]["welch_reason"]
-    assert table["note"][0] == "best"
-    # Letters say the same as the corrected p of each pair.
-    letters = dict(zip(table["family"], map(set, table["welch_letters"]), strict=True))
-    for pair, p in holm.items():
-        first, second = pair
-        assert bool(letters[first] & letters[second]) == (p >= 0.05)
-    assert letters["single"] == set()
-    # These scores have no arrays: nothing is tested over neurons, so there are no letters, and it is said why.
-    assert set(table["letters"]) == {""}
-    assert "are not arrays of alignment" in table.attrs["no_neurons"]
-    of_pairs = {frozenset((each["a"], each["b"])): each["welch_p"] for each in table.attrs["pairs"]}
-    np.testing.assert_allclose([of_pairs[pair] for pair in holm], list(holm.values()))
-
-
-def test_interval_is_students_over_instances_and_error_the_instances_own(store, dataset):
-    table = leaderboard(dataset, BY_C).set_index("family")
-    values = VALUES["middle"]
-    low, high = stats.t.interval(0.95, len(values) - 1, np.mean(values), stats.sem(values))
-    np.testing.assert_allclose(table.loc["middle", ["ci_low", "ci_high"]].astype(float), [low, high])
-    assert table["ci_low"].isna()["single"]
-    assert table["error"]["middle"] == pytest.approx(0.1)
-    assert table.attrs["error_over"] == "neurons"
-
-
-def test_correction_is_chosen(store, dataset):
-    holm, bh = (leaderboard(dataset, BY_C, correction=each) for each in ("holm", "bh"))
-    np.testing.assert_array_equal(holm["welch_p_raw"], bh["welch_p_raw"])
-    raw = [pair["welch_p_raw"] for pair in bh.attrs["pairs"] if not pair["welch_reason"]]
-    corrected = [pair["welch_p"] for pair in bh.attrs["pairs"] if not pair["welch_reason"]]
-    np.testing.assert_allclose(corrected, multipletests(raw, method="fdr_bh")[1])
-
-
-def test_lower_is_better_puts_the_lowest_first(store, dataset):
-    benchmark = load_benchmark("decoding[turns=0]")
-    common = {"error": np.nan, "error_over": "stimuli", "dataset": dataset.identifier}
-    for index, (family, value) in enumerate([("far", 0.8), ("near", 0.1), ("far", 0.7), ("near", 0.2)]):
-        score = Score(
-            value=value,
-            model=f"{family}{index}",
-            family=family,
-            benchmark="decoding",
-            benchmark_version=benchmark.version,
-            options=benchmark.options(),
-            higher_is_better=False,
-            provenance={"dataset_hash": dataset.content_hash},
-            **common,
-        )
-        store.save(f"dd{index:02}", score)
-    table = leaderboard(dataset, "decoding[turns=0]")
-    assert list(table["family"]) == ["near", "far"]
-    assert table["note"][1] == ""
-    assert list(table["welch_letters"]) == ["a", "a"] or list(table["welch_letters"]) == ["a", "b"]
-    assert table.attrs["higher_is_better"] is False
-
-
-def test_what_is_left_out_is_said(store, dataset):
-    assert leaderboard(dataset, BY_C).attrs["left_out"] == {
-        "of another version of the benchmark": 1,
-        "with other options": 1,
-        "of another version of the dataset": 1,
-        "on a part of the stimuli": 1,
-    }
-    assert list(leaderboard(dataset, "alignment[n_folds=3,turns=0]")["family"]) == ["good"]
-
-
-def test_each_set_of_options_has_a_table_of_its_own(store, dataset):
-    tables = {each.attrs["name"]: each for each in leaderboards(dataset) if len(each)}
-    assert sorted(tables) == ["alignment[n_folds=3,turns=0]", BY_C]
-    assert list(tables["alignment[n_folds=3,turns=0]"]["family"]) == ["good"]
-    assert tables["alignment[n_folds=3,turns=0]"]["mean"][0] == 0
-    assert "with other options" not in tables[BY_C].attrs["left_out"]
-    assert sum(tables[BY_C].attrs["left_out"].values()) == 3
-
-
-def test_a_benchmark_that_is_not_installed_is_ranked_by_its_newest_version(store, dataset):
-    common = {"error": np.nan, "error_over": "draws", "dataset": dataset.identifier, "benchmark": "elsewhere"}
-    for version, value in ((2, 0.4), (3, 0.6)):
-        score = Score(
-            value=value,
-            model="m",
-            family="m",
-            benchmark_version=version,
-            options={"k": 1},
-            provenance={"dataset_hash": dataset.content_hash},
-            **common,
-        )
-        store.save(f"ee{version:02}", score)
-    table = next(each for each in leaderboards(dataset) if each.attrs["benchmark"] == "elsewhere")
-    assert table["mean"][0] == 0.6
-    assert table.attrs["name"] == "elsewhere[k=1]"
-    assert table.attrs["left_out"] == {"of another version of the benchmark": 1}
-
-
-def test_an_instance_scored_by_itself_counts_in_its_family_alone(store, dataset):
-    newest = next(each for each in store.scores() if each.model == "bad[seed=0]")
-    store.save("ffff", replace(newest, family="bad[seed=0]"))
-    table = leaderboard(dataset, BY_C)
-    assert dict(zip(table["family"], table["n"], strict=True)) == {
-        "good": 3,
-        "single": 1,
-        "middle": 4,
-        "bad": 3,
-    }
-    assert table.attrs["left_out"]["of a model that counts in its family"] == 1
-    store.save("fffe", replace(newest, value=0.4))
-    table = leaderboard(dataset, BY_C)
-    assert table.attrs["left_out"]["of an earlier state of the same model"] == 1
-    assert table.set_index("family")["mean"]["bad"] == pytest.approx((0.4 + 0.3 + 0.2) / 3)
-
-
-def test_numbers_beside_the_scores_are_means_over_instances(store, dataset):
-    scores = {each.model: (key, each) for key, each in store.items() if each.value > 0}
-    for model, n in (("good[seed=0]", 10), ("good[seed=1]", 30), ("bad[seed=0]", 7)):
-        key, score = scores[model]
-        store.save(key, replace(score, beside={"D": n}))
-    table = leaderboard(dataset, BY_C).set_index("family")
-    assert table["beside: D"][["good", "bad"]].tolist() == [20, 7]
-    assert table["beside: D"].isna()["middle"]
-    # C = 1 - H/ln D at another D, of each instance: log 10 / log 30 and so on.
-    # Families are ranked at a common D where models differ in D; the paper's C stands beside.
-    assert table.attrs["statistic"]["label"] == "alignment C at D = 30"
-    assert table["mean"]["bad"] == pytest.approx(1 - (1 - 0.1) * np.log(7) / np.log(30))
-    expected = [1 - (1 - 0.9) * np.log(10) / np.log(30), 0.8]
-    assert table["mean"]["good"] == pytest.approx(np.mean(expected))
-    assert table["value"]["good"] == pytest.approx(np.mean(VALUES["good"]))
-    assert (table["n"]["good"], table["n"]["middle"]) == (2, 0)
-    assert table["mean"].isna()["middle"]
-    assert table["note"]["middle"] == "no test: no alignment C at D = 30"
-    assert describe_findings(leaderboard(dataset, BY_C))[0] == (
-        "No alignment C at D = 30 in the stored scores of middle, single; neuroalign score … --no-cache computes it."
-    )
-
-
-def test_a_best_family_of_one_instance_says_why_nothing_is_tested(store, dataset):
-    single = next(each for each in store.scores() if each.family == "single")
-    store.save("abcd", replace(single, value=0.95, provenance={**single.provenance, "created": "2030-01-01"}))
-    table = leaderboard(dataset, BY_C)
-    assert list(table["family"])[:2] == ["single", "good"]
-    assert list(table["note"]) == ["best", *["no test: the best has one instance"] * 3]
-
-
-def test_empty(dataset):
-    table = leaderboard(dataset, BY_C)
-    assert len(table) == 0
-    assert "crossed_p" in table
-
 
 def with_arrays(store, dataset, seed=0):
-    """Save three families of instances that share what is special about each neuron; return their scores."""
+    """Save three families of instances with the same differences between neurons; return their scores."""
     loaded, rng = load_benchmark("variance_explained"), np.random.default_rng(seed)
     names = np.array([f"n{index}" for index in range(30)])
     families = {}
@@ -283,8 +80,8 @@ def test_the_test_over_neurons_is_that_of_compare(dataset):
         assert (row.welch_p_raw, row.crossed_p_raw) == pytest.approx((instances.p, together.p))
         assert (row.crossed_ci_low, row.crossed_ci_high) == pytest.approx((together.ci_low, together.ci_high))
         assert (row.welch_ci_low, row.welch_ci_high) == pytest.approx((instances.ci_low, instances.ci_high))
-    raw = [each["crossed_p_raw"] for each in table.attrs["pairs"]]
-    corrected = [each["crossed_p"] for each in table.attrs["pairs"]]
+    raw = [pair["crossed_p_raw"] for pair in table.attrs["pairs"]]
+    corrected = [pair["crossed_p"] for pair in table.attrs["pairs"]]
     np.testing.assert_allclose(corrected, multipletests(raw, method="holm")[1])
 
 
@@ -331,25 +128,8 @@ def test_damaged_arrays_cost_their_family_its_test_only(dataset):
     assert reason == "second: the arrays of second[seed=3] are not arrays of variance_explained"
 
 
-def test_a_score_that_is_no_mean_over_neurons_says_so(store, dataset):
-    score = next(each for each in store.scores() if each.model == "bad[seed=0]")
-    loaded = load_benchmark("decoding[turns=0]")
-    for index, family in enumerate("aabb"):
-        changed = replace(
-            score, benchmark="decoding", benchmark_version=loaded.version, options=loaded.options()
-        )
-        store.save(
-            f"de{index:02}", replace(changed, family=family, model=f"{family}{index}", value=0.1 * index)
-        )
-    table = leaderboard(dataset, "decoding[turns=0]")
-    assert table.attrs["no_neurons"] == (
-        "decoding matches each unit with one neuron, so drawn neurons need a new matching"
-    )
-    assert table["welch_p"].notna().sum() == 1
-
-
 def save(store, dataset, benchmark, family, option, value, *, data=None, beside=None):
-    """Save one score of a family whose members differ in an option, such as seed=3."""
+    """Save one score of a family of members that differ in an option, such as seed=3."""
     store.save(
         digest(family, option),
         Score(

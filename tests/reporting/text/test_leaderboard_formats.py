@@ -53,7 +53,7 @@ def tables(folder):
         )
         store.save(f"aa{index:02}", score)
     # The table of two families first.
-    return sorted((each for each in leaderboards(dataset) if len(each)), key=len, reverse=True)
+    return sorted((table for table in leaderboards(dataset) if len(table)), key=len, reverse=True)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -63,7 +63,7 @@ def test_simulated_neurons_are_called_so_on_every_table(tables, style):
     if style == "csv":
         assert {row["simulated"] for row in csv.DictReader(io.StringIO(text))} == {"True"}
     elif style == "json":
-        assert [each["simulated"] for each in json.loads(text)["leaderboards"]] == [True, True]
+        assert [table["simulated"] for table in json.loads(text)["leaderboards"]] == [True, True]
     else:
         assert len(re.findall(r"\(simulated neurons\)", text)) == 2
 
@@ -139,8 +139,8 @@ def test_json_of_a_statistic_without_a_bound_has_null(tables):
 
 
 def _n_columns(row):
-    spanned = [int(each) for each in re.findall(r"\\multicolumn\{(\d+)\}", row)]
-    return len(re.findall(r"(?<!\\)&", row)) + 1 + sum(each - 1 for each in spanned)
+    spanned = [int(item) for item in re.findall(r"\\multicolumn\{(\d+)\}", row)]
+    return len(re.findall(r"(?<!\\)&", row)) + 1 + sum(item - 1 for item in spanned)
 
 
 def test_latex_is_a_whole_table_with_names_escaped(tables):
@@ -164,7 +164,7 @@ def test_latex_is_a_whole_table_with_names_escaped(tables):
     assert "Welch's test, the paper's" in first
     assert "siunitx" not in text
     # Nothing that pdflatex would stumble over.
-    assert [each for each in text if not each.isascii()] == []
+    assert [item for item in text if not item.isascii()] == []
 
 
 def test_signs_greek_letters_and_accents_become_commands():

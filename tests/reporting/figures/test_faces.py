@@ -14,16 +14,16 @@ def pictures(ids, size=3, value=0.0):
 def test_faces_pair_by_stimulus(drawn):
     originals, others = pictures("abc"), pictures("cxba", size=5, value=0.5)
     axes = decoded_faces({"faces": originals, "m\ndecoded": others}, dataset="toy", simulated=True)
-    shown = [each.get_array()[0, 0] for each in axes.images]
+    shown = [image.get_array()[0, 0] for image in axes.images]
     np.testing.assert_allclose(shown, [0, 0.1, 0.2, 0.8, 0.7, 0.5])
-    assert [each.get_array().shape for each in axes.images] == [(3, 3)] * 3 + [(5, 5)] * 3
+    assert [image.get_array().shape for image in axes.images] == [(3, 3)] * 3 + [(5, 5)] * 3
     # Row by row, from the left, the first on top.
-    centres = [np.mean(np.reshape(each.get_extent(), (2, 2)), axis=1) for each in axes.images]
+    centres = [np.mean(np.reshape(image.get_extent(), (2, 2)), axis=1) for image in axes.images]
     np.testing.assert_allclose(centres, [[x + 0.5, y + 0.5] for y in range(2) for x in range(3)])
     assert axes.get_ylim()[0] > axes.get_ylim()[1]
-    assert [each.get_text() for each in axes.get_yticklabels()] == ["faces", "m\ndecoded"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["faces", "m\ndecoded"]
     assert axes.get_title(loc="left") == "toy, simulated neurons"
-    assert {each.get_clim() for each in axes.images} == {(0, 1)}
+    assert {image.get_clim() for image in axes.images} == {(0, 1)}
 
 
 def test_faces_that_cannot_be():
@@ -48,9 +48,9 @@ def moved():
 
 def test_traversals(moved):
     axes = traversals(moved, dataset="toy", simulated=True, labels={"2": "smile\nn1, r = 0.90"})
-    np.testing.assert_allclose([each.get_array()[0, 0] for each in axes.images], np.arange(6) / 10)
-    assert [each.get_text() for each in axes.get_yticklabels()] == ["unit 7", "unit 2"]
-    assert [each.get_text() for each in axes.get_xticklabels()] == ["−1.5", "0", "1.5"]
+    np.testing.assert_allclose([image.get_array()[0, 0] for image in axes.images], np.arange(6) / 10)
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["unit 7", "unit 2"]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["−1.5", "0", "1.5"]
     assert axes.get_xlabel() == "value of the unit"
     (label,) = axes.texts
     assert (label.get_text(), label.xy) == ("smile\nn1, r = 0.90", (1.0, 1.5))

@@ -46,17 +46,17 @@ class PainterFamily(FixedFamily):
 
     def instance(self, dataset=None, **options):
         name = f"painter[beta={options['beta']},seed={options['seed']}]"
-        return next(each for each in self._members if each.identifier == name)
+        return next(item for item in self._members if item.identifier == name)
 
     def instances(self, dataset=None):
         return self._members
 
 
 def gathered(dataset, **options):
-    found = list(gather_figures(dataset, **options))
+    figures = list(gather_figures(dataset, **options))
     return (
-        {each.name: each.axes for each in found if each.axes is not None},
-        {each.name: each.reason for each in found if each.axes is None},
+        {figure.name: figure.axes for figure in figures if figure.axes is not None},
+        {figure.name: figure.reason for figure in figures if figure.axes is None},
     )
 
 
@@ -72,7 +72,7 @@ BENCHMARKS = [
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory, dataset_factory):
-    """A dataset, four painters of it, and the folder with their scores and those of two subsets of its neurons."""
+    """A dataset, four painters of it, and the folder with the scores of the painters and of two subsets of neurons."""
     dataset = dataset_factory()
     family = PainterFamily([Painter(dataset, beta=beta, seed=seed) for beta in (1, 4) for seed in (0, 1)])
     folder = tmp_path_factory.mktemp("scored")
@@ -121,12 +121,12 @@ def test_every_kind_of_figure(scored):
     }
     named = {name.partition("[")[0]: axes for name, axes in drawn.items()}
     # Subsets of neurons are the ceiling, but where the scores have one of their own.
-    assert [each.get_text() for each in named["scores_alignment"].get_yticklabels()] == ["painter\n(n = 4)"]
+    assert [text.get_text() for text in named["scores_alignment"].get_yticklabels()] == ["painter\n(n = 4)"]
     assert len(named["scores_variance_explained"].get_yticklabels()) == 2
     assert len(named["udr_painter"].collections[0].get_offsets()) == 4
     assert "within β" in named["udr_painter"].texts[0].get_text()
     assert len(named["decoded_faces"].images) == 3 * 8
-    assert [each.get_text() for each in named["traversals_painter"].get_yticklabels()] == [
+    assert [text.get_text() for text in named["traversals_painter"].get_yticklabels()] == [
         "unit y",
         "unit x",
         "unit w",
@@ -138,9 +138,11 @@ def test_every_kind_of_figure(scored):
 
 def _best_subset():
     scores = [
-        each for each in ResultsStore().scores() if each.benchmark == "decoding" and each.family != "painter"
+        instance
+        for instance in ResultsStore().scores()
+        if instance.benchmark == "decoding" and instance.family != "painter"
     ]
-    return min(scores, key=lambda each: each.value).model
+    return min(scores, key=lambda score: score.value).model
 
 
 def test_labels_of_traversals_name_factor_and_neuron(scored):
@@ -153,7 +155,7 @@ def test_labels_of_traversals_name_factor_and_neuron(scored):
     ]
     matched = store.load(key).data
     latents = models.get("painter").instance(beta=4, seed=0).latents(scored.stimuli)
-    texts = [each.get_text().split("\n") for each in drawn["traversals_painter"].texts]
+    texts = [text.get_text().split("\n") for text in drawn["traversals_painter"].texts]
     for unit, (factor, neuron) in zip("yxwz", texts, strict=True):
         r = scored.factors.apply(
             lambda column, unit=unit: abs(np.corrcoef(column, latents.sel(unit=unit))[0, 1])
@@ -206,12 +208,13 @@ def test_instances_scored_alone_are_not_shown_twice(scored):
     score_all(family.instance(beta=4, seed=0), scored, BENCHMARKS[:1])
     drawn, _ = gathered(scored, benchmarks=BENCHMARKS[:1])
     assert (
-        sum(each.model == "painter[beta=4,seed=0]" for each in ResultsStore().scores()) == len(BENCHMARKS) + 1
+        sum(instance.model == "painter[beta=4,seed=0]" for instance in ResultsStore().scores())
+        == len(BENCHMARKS) + 1
     )
     assert {name.partition("_")[0] for name in drawn} == {"scores", "neurons", "udr", "units"}
     assert not [name for name in drawn if "painter[" in name]
     (axes,) = [axes for name, axes in drawn.items() if name.startswith("neurons")]
-    assert [each.get_text() for each in axes.get_legend().get_texts()] == [
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
         "neuron_subset (n = 2)",
         "painter (n = 4)",
     ]
@@ -221,8 +224,8 @@ def test_a_record_runs_no_code_and_no_other_model(scored, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "evil.py").write_text("open('ran', 'w').close()\nmodel = None\n")
     store = ResultsStore()
-    for key, known in [*store.items()]:
-        if (known.benchmark, known.model) != ("decoding", "painter[beta=4,seed=0]"):
+    for key, stored in [*store.items()]:
+        if (stored.benchmark, stored.model) != ("decoding", "painter[beta=4,seed=0]"):
             continue
         score = store.load(key)
         for model, family in [("evil.py:model", "evil"), ("timm:resnet18@fc", "net")]:

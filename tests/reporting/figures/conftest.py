@@ -30,8 +30,8 @@ def scores():
     def make(**values):
         return [
             make_score(f"{family}[seed={index}]", value, family)
-            for family, of in values.items()
-            for index, value in enumerate(of)
+            for family, family_values in values.items()
+            for index, value in enumerate(family_values)
         ]
 
     return make
@@ -51,10 +51,10 @@ def per_neuron():
 
 @pytest.fixture
 def drawn():
-    """Find what a figure draws under a label."""
+    """Find the parts of a figure with a label."""
 
     def find(axes, label):
-        artists = [each for each in axes.get_children() if each.get_label() == label]
+        artists = [item for item in axes.get_children() if item.get_label() == label]
         assert artists, f"nothing is labelled {label!r}"
         return artists
 

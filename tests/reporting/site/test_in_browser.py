@@ -36,17 +36,17 @@ def first_column(browser, by):
 
 def test_every_page_loads_alone_and_without_a_complaint(browser, site, wait):
     pages = [site / "index.html", *site.glob("families/*"), *site.glob("datasets/*"), *site.glob("models/*")]
-    # What Chromium itself shows first is no page of ours.
+    # The first page of Chromium does not belong to the site.
     browser.get("about:blank")
     browser.get_log("performance")
     for page in pages:
         browser.get(page.as_uri())
         wait("return [...document.querySelectorAll('.drawing')].every(each => each.querySelector('svg'))")
         assert browser.title != "owned"
-    assert [each for each in browser.get_log("browser") if each["level"] in ("SEVERE", "WARNING")] == []
-    messages = [json.loads(each["message"])["message"] for each in browser.get_log("performance")]
+    assert [item for item in browser.get_log("browser") if item["level"] in ("SEVERE", "WARNING")] == []
+    messages = [json.loads(item["message"])["message"] for item in browser.get_log("performance")]
     requested = [
-        each["params"]["request"]["url"] for each in messages if each["method"] == "Network.requestWillBeSent"
+        item["params"]["request"]["url"] for item in messages if item["method"] == "Network.requestWillBeSent"
     ]
     assert len(requested) > len(pages)
     folder = site.as_uri()
@@ -55,8 +55,8 @@ def test_every_page_loads_alone_and_without_a_complaint(browser, site, wait):
 
 def test_there_is_no_dead_link(index, by, site):
     links = {
-        each.get_attribute("href").partition("#")[0]
-        for each in index.find_elements(by.CSS_SELECTOR, "a[href]")
+        cell.get_attribute("href").partition("#")[0]
+        for cell in index.find_elements(by.CSS_SELECTOR, "a[href]")
     }
     assert len(links) >= FAMILIES + 2
     for link in links:
@@ -111,7 +111,7 @@ def test_p_values_of_every_pair_are_a_matrix(index, by):
     crossed, welch = index.find_elements(by.CSS_SELECTOR, "table.matrix")[:2]
     # The family of one instance is tested over neurons, and has no Welch's test with any other.
     for matrix, n_missing in ((crossed, 0), (welch, 2 * (FAMILIES - 1))):
-        cells = [each.text for each in matrix.find_elements(by.CSS_SELECTOR, "tbody td")]
+        cells = [cell.text for cell in matrix.find_elements(by.CSS_SELECTOR, "tbody td")]
         assert len(cells) == FAMILIES**2
         assert cells.count("") == FAMILIES
         assert cells.count("–") == n_missing
@@ -162,7 +162,7 @@ def test_a_phone_shows_it_without_scrolling_sideways(index, site, by, wait):
 
 def luminance(colour):
     channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
-    linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in channels]
+    linear = [item / 12.92 if item <= 0.04045 else ((item + 0.055) / 1.055) ** 2.4 for item in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 

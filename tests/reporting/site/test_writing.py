@@ -68,13 +68,13 @@ def test_every_link_leads_somewhere_within_the_site(pages, site):
 def test_hostile_names_are_text_everywhere(pages, site):
     for path, page in pages.items():
         scripts = [attrs for tag, attrs in page.tags if tag == "script"]
-        assert all("src" in each or each.get("type") == "application/json" for each in scripts)
+        assert all("src" in item or item.get("type") == "application/json" for item in scripts)
         assert not any(tag == "img" for tag, _ in page.tags)
         assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
         assert HOSTILE not in path.read_text("utf-8")
     assert HOSTILE in html.unescape((site / "index.html").read_text("utf-8"))
     # Nothing was written beside the site.
-    assert [each.name for each in site.parent.iterdir()] == ["site"]
+    assert [path.name for path in site.parent.iterdir()] == ["site"]
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "..", "", "a" * 500, "β", "CON", "a/b\\c", "\ud800"])
@@ -85,19 +85,19 @@ def test_page_names_stay_in_their_folder(name):
 
 
 def test_different_names_have_different_pages():
-    assert len({page_name(each) for each in ("a b", "a-b", "A b", "a_b")}) == 4
+    assert len({page_name(item) for item in ("a b", "a-b", "A b", "a_b")}) == 4
     assert page_name("a", "b") != page_name("a b")
 
 
 def test_the_numbers_are_those_of_the_leaderboard(site, store, dataset):
     table = leaderboard(dataset, "alignment[turns=0]", store=store)
     section = read_section(site, "alignment")
-    found = [float(each) for each in re.findall(r'<td class="mean" data-sort="([^"]+)"', section)]
-    assert found == list(table["mean"])
+    means = [float(mean) for mean in re.findall(r'<td class="mean" data-sort="([^"]+)"', section)]
+    assert means == list(table["mean"])
     letters = table[["letters", "welch_letters"]].to_numpy().ravel().tolist()
     assert re.findall(r'<td class="letters">(\w*)</td>', section) == letters
     assert SCOPE_OF_WELCH in section
-    assert all(f"{each:.3f}" in section for each in table["ci_low"].dropna())
+    assert all(f"{item:.3f}" in section for item in table["ci_low"].dropna())
 
 
 def test_every_page_says_that_neurons_are_simulated(pages):
@@ -115,7 +115,7 @@ def test_the_same_scores_give_the_same_bytes(site, store, dataset, tmp_path):
     again = write_site(tmp_path / "again", dataset, store=store).parent
     files = sorted(path.relative_to(site) for path in site.rglob("*") if path.is_file())
     assert files == sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
-    assert all((site / each).read_bytes() == (again / each).read_bytes() for each in files)
+    assert all((site / file).read_bytes() == (again / file).read_bytes() for file in files)
 
 
 def test_lists_in_a_dataset_are_read_as_text():
@@ -139,7 +139,7 @@ def test_the_test_over_neurons_stands_beside_welchs(site):
     section = read_section(site, "alignment")
     assert "Over instances and neurons" in section
     assert section.count('<table class="matrix">') == 2
-    # What stands beside the scores: D is 3 for all.
+    # D, a number of every score, is 3.
     assert section.count('<td data-sort="3.0">3</td>') == 4
 
 
@@ -159,7 +159,7 @@ def test_only_a_site_is_replaced(site, store, dataset, tmp_path):
     (other / "thesis.tex").write_text("mine")
     with pytest.raises(UsageError, match="must be a new folder, an empty folder or a site of neuroalign"):
         write_site(other, dataset, store=store)
-    assert [each.name for each in other.iterdir()] == ["thesis.tex"]
+    assert [path.name for path in other.iterdir()] == ["thesis.tex"]
 
 
 def test_a_site_that_cannot_be_finished_leaves_the_old_one(site, store, dataset, monkeypatch):

@@ -42,7 +42,7 @@ def test_shares_of_the_variance_explained(alignment, explained):
     shares = unit_shares(alignment, explained)
     np.testing.assert_allclose(shares.sel(neuroid="b"), [0.5 * 9 / 25, 0.5 * 16 / 25, 0])
     np.testing.assert_allclose(shares.sel(neuroid="a"), [0, 0.8, 0])
-    # Of d nothing is explained, whatever its weights.
+    # Neuron d is not explained, although it has weights.
     assert np.isnan(shares.sel(neuroid="d")).all()
 
 
@@ -57,7 +57,7 @@ def test_shares_of_uncorrelated_units_are_the_drop_of_r2(score):
         coords={"unit": list("xyz"), "neuroid": ["n"], "informative": ("unit", [True] * 3)},
     )
     total = signal.var()
-    drops = [(total - (signal - units[:, each] * weights[each]).var()) / total for each in range(3)]
+    drops = [(total - (signal - units[:, item] * weights[item]).var()) / total for item in range(3)]
     np.testing.assert_allclose(unit_shares(score(data=data))[:, 0], drops)
 
 
@@ -86,7 +86,7 @@ def test_matrix(alignment, explained, drawn):
     axes = units_by_neurons(shares, model="m", dataset="toy", simulated=True)
     np.testing.assert_array_equal(axes.images[0].get_array().filled(np.nan), in_order(shares).values)
     assert axes.images[0].get_clim() == (0.0, 0.8)
-    assert [each.get_text() for each in axes.get_yticklabels()] == ["u1", "u0"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["u1", "u0"]
     assert axes.get_ylabel() == "2 informative units\nof 3; 1 others\nexplain nothing"
     assert axes.get_xlabel() == "4 neurons, sorted by their best unit; 2 (hatched) are not explained"
     assert axes.get_title(loc="left") == "m on toy, simulated neurons"

@@ -35,7 +35,7 @@ def test_families_are_told_apart_without_colours():
     # Neighbours differ in grey, too, and all show on white.
     for one, other in pairwise(styles.values()):
         assert abs(luminance(one.colour) - luminance(other.colour)) > 0.05
-    assert all(1.05 / (luminance(each.colour) + 0.05) > 2.1 for each in styles.values())
+    assert all(1.05 / (luminance(style.colour) + 0.05) > 2.1 for style in styles.values())
     assert 1.05 / (luminance(INK) + 0.05) > 7
 
 
@@ -46,7 +46,7 @@ def test_styles_do_not_depend_on_the_order_of_families():
 
 def test_a_hundred_families_look_different():
     styles = family_styles(map(str, range(77)))
-    assert len({(each.colour, each.marker) for each in styles.values()}) == 77
+    assert len({(style.colour, style.marker) for style in styles.values()}) == 77
 
 
 def test_size_is_in_millimetres():
@@ -90,7 +90,7 @@ def test_text_stays_text_and_hostile_names_stay_text(scores, tmp_path):
     values = {"<script>'x'</script>": [0.2], "$\\frac{$": [0.3], "_under": [0.4]}
     path = save(scores_by_family(scores(**values)), tmp_path / "figure.svg")
     root = ElementTree.parse(path).getroot()
-    texts = {each.text for each in root.iter("{http://www.w3.org/2000/svg}text")}
+    texts = {item.text for item in root.iter("{http://www.w3.org/2000/svg}text")}
     assert {"<script>'x'</script>", "$\\frac{$", "toy, simulated neurons", "alignment"} <= texts
     assert not list(root.iter("{http://www.w3.org/2000/svg}script"))
 

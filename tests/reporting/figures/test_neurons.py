@@ -21,7 +21,7 @@ def test_neurons_of_each_instance_are_sorted_by_themselves(per_neuron, drawn):
     at_first = edges[edges[:, 0] == 1, 1]
     np.testing.assert_allclose([at_first.min(), at_first.max()], np.quantile([0.9, 1.0, 0.6], [0.1, 0.9]))
     assert axes.get_ylabel() == "alignment of the neuron"
-    assert [each.get_text() for each in axes.get_legend().get_texts()] == ["a (n = 3)"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a (n = 3)"]
     assert axes.get_title(loc="left") == "toy, simulated neurons"
 
 
@@ -44,7 +44,7 @@ def test_an_instance_without_any_value_is_named_but_not_drawn(per_neuron):
     nothing.data["alignment"][:] = np.nan
     axes = neurons_in_order([nothing])
     assert not axes.lines
-    assert [each.get_text() for each in axes.get_legend().get_texts()] == ["a (n = 1)"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a (n = 1)"]
 
 
 def test_other_benchmarks_of_neurons(per_neuron, drawn):

@@ -30,23 +30,23 @@ def compare(dataset, *models, by=BY, seed=0):
 
 def test_the_larger_model_is_scored_by_random_subsets_of_its_units(dataset):
     few, many = noise(dataset, 4, "few"), noise(dataset, 12, "many", dead=3)
-    matched = compare(dataset, few, many, seed=2)
-    assert matched.statistic.label == "correlation ratio at 4 units"
+    difference = compare(dataset, few, many, seed=2)
+    assert difference.statistic.label == "correlation ratio at 4 units"
     responses = dataset.responses.values
     expected = correlation_ratio(
         few.latents(dataset.stimuli).sel(stimulus=dataset.responses["stimulus"]).values, responses
     )
-    assert matched.means["a"] == pytest.approx(expected.score)
+    assert difference.means["a"] == pytest.approx(expected.score)
     values, scores = many.latents(dataset.stimuli).sel(stimulus=dataset.responses["stimulus"]).values, []
     for subset in range(N_SUBSETS):
-        # Subsets are drawn from the informative units; the last three units are dead.
+        # Only informative units are drawn: the last three units are dead.
         chosen = np.random.default_rng([2, 0, subset]).permutation(12)[:4]
         scores.append(correlation_ratio(values[:, chosen], responses).score)
-    assert matched.means["b"] == pytest.approx(np.mean(scores))
-    assert matched.test.over == "neurons"
-    assert matched.test.estimate == pytest.approx(expected.score - np.mean(scores))
+    assert difference.means["b"] == pytest.approx(np.mean(scores))
+    assert difference.test.over == "neurons"
+    assert difference.test.estimate == pytest.approx(expected.score - np.mean(scores))
     again = compare(dataset, few, many, seed=2)
-    assert again.test == matched.test
+    assert again.test == difference.test
 
 
 def test_models_of_noise_hardly_differ_at_a_matched_number(dataset):
@@ -54,15 +54,15 @@ def test_models_of_noise_hardly_differ_at_a_matched_number(dataset):
     own = [BY.score(model, dataset).value for model in (few, many)]
     # By itself the ratio is higher with few units.
     assert own[0] - own[1] > 0.2
-    matched = compare(dataset, few, many)
-    assert abs(matched.test.estimate) < 0.06
-    assert matched.test.p > 0.05
+    difference = compare(dataset, few, many)
+    assert abs(difference.test.estimate) < 0.06
+    assert difference.test.p > 0.05
 
 
 def test_instances_of_families_are_matched_to_the_smallest_of_all(dataset):
     sizes = FixedFamily("sizes", [noise(dataset, n, f"sizes[n={n}]") for n in (8, 3)])
-    matched = compare(dataset, sizes, noise(dataset, 6, "six"))
-    assert matched.statistic.label == "correlation ratio at 3 units"
+    difference = compare(dataset, sizes, noise(dataset, 6, "six"))
+    assert difference.statistic.label == "correlation ratio at 3 units"
 
 
 @pytest.mark.parametrize("numbers", [(5, 5), (1, 5)])

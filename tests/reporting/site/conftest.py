@@ -26,7 +26,7 @@ def made(dataset_factory, tmp_path_factory):
     count = 0
     # The newest scores stand first.
     for name in ("decoding", "alignment"):
-        # Without an axis index: these scores have none.
+        # These scores have no axis index.
         benchmark = load_benchmark(f"{name}[turns=0]")
         for family, mean, n in ((HOSTILE, 0.8, 4), ("pca", 0.3, 4), (LEAVING, 0.5, 4), (QUOTES, 0.6, 1)):
             for seed in range(n):
