@@ -96,7 +96,7 @@ class Decoding(Benchmark):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 < self.held_out < 1:
-            raise UsageError(f"held_out must be between 0 and 1, not {self.held_out}")
+            raise UsageError(f"held_out must be between 0 and 1, got {self.held_out}")
         check_turns(self.turns)
 
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:

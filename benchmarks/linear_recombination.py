@@ -68,7 +68,7 @@ class LinearRecombination(WrappingBenchmark):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.n_draws < 1:
-            raise UsageError(f"n_draws must be at least 1, not {self.n_draws}")
+            raise UsageError(f"n_draws must be at least 1, got {self.n_draws}")
         if isinstance(self.wrapped, LinearRecombination):
             raise UsageError("linear_recombination cannot wrap itself; name another benchmark")
 

@@ -59,7 +59,7 @@ class StimulusBootstrap(WrappingBenchmark):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.n_draws < 2:
-            raise UsageError(f"n_draws must be at least 2, not {self.n_draws}")
+            raise UsageError(f"n_draws must be at least 2, got {self.n_draws}")
         self.wrapped.find_statistic(self.statistic)
         if self.statistic == "at_common_d":
             raise UsageError(

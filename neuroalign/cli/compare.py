@@ -99,7 +99,7 @@ def compare(
     from neuroalign.reporting.text.comparison import format_comparison
 
     if jobs == 0 or jobs < -1:
-        raise UsageError(f"--jobs must be a positive number, or -1 for all cores, not {jobs}")
+        raise UsageError(f"--jobs must be a positive number, or -1 for all cores, got {jobs}")
     result = run(
         model_a,
         model_b,

@@ -101,9 +101,9 @@ def score(
     from neuroalign.scoring.evaluate import score_all
 
     if jobs == 0 or jobs < -1:
-        raise UsageError(f"--jobs must be a positive number, or -1 for all cores, not {jobs}")
+        raise UsageError(f"--jobs must be a positive number, or -1 for all cores, got {jobs}")
     if permutations < 0 or seed < 0:
-        raise UsageError(f"--permutations and --seed must not be negative, not {permutations} and {seed}")
+        raise UsageError(f"--permutations and --seed must not be negative, got {permutations} and {seed}")
     # Quick checks come first: datasets and models can take long to load.
     wanted = [load_benchmark(name) for name in benchmarks or [name for name, _ in registered.items()]]
     wanted = [benchmark for benchmark in wanted if benchmarks or not benchmark.on_request]

@@ -85,6 +85,7 @@ def compare(
     Returns
     -------
     Comparison
+        The difference with its tests, and its other possible explanations.
 
     Raises
     ------
@@ -186,13 +187,16 @@ def _check_numbers(
     margin: float, n_resamples: int, n_stimulus_resamples: int, n_permutations: int, seed: int
 ) -> None:
     if min(n_stimulus_resamples, n_permutations, seed) < 0:
-        raise UsageError("numbers of resamples and permutations and the seed must not be negative")
+        raise UsageError(
+            "n_stimulus_resamples, n_permutations and seed must not be negative, "
+            f"got {n_stimulus_resamples}, {n_permutations} and {seed}"
+        )
     if not margin > 0:
-        raise UsageError(f"margin must be a positive number, not {margin}")
+        raise UsageError(f"margin must be a positive number, got {margin}")
     if n_stimulus_resamples == 1:
-        raise UsageError("n_stimulus_resamples must be 2 at least, or 0 for none, not 1")
+        raise UsageError("n_stimulus_resamples must be at least 2, or 0 for no draws of stimuli, got 1")
     if n_resamples < 2:
-        raise UsageError(f"n_resamples must be 2 at least, got {n_resamples}")
+        raise UsageError(f"n_resamples must be at least 2, got {n_resamples}")
 
 
 def _default_ceiling(benchmark: Benchmark, statistic: Statistic) -> str | None:

@@ -32,13 +32,13 @@ def generalise(a: Sample, b: Sample, *, n_resamples: int = 10_000, seed: int = 0
     a, b : Sample
         Samples of the two families.
     n_resamples, seed : int
-        Number of draws of neurons, and seed.
+        Number of draws of neurons, and seed of the draws.
 
     Returns
     -------
     list of Inference
-        Over instances, over neurons, over stimuli and, where several of them have a known variance, over these
-        together. The last one decides.
+        One test over instances, one over neurons, one over stimuli and, if several of these have a known variance,
+        tests over them together. The last test decides.
     """
     overs: list[Over] = ["instances", "neurons", "stimuli"]
     if a.of_stimuli is not None and b.of_stimuli is not None:

@@ -85,14 +85,19 @@ def infer_difference(
     over : str
         One of :data:`Over`. A family that is not a sample of instances adds no variance over instances.
     confidence : float
-        Level of the interval.
+        Probability that the interval covers, between 0 and 1.
     n_resamples, seed : int
-        Number of draws of neurons, which are the same for both samples, and seed.
+        Number of draws of neurons, and seed of the draws; both samples share the draws.
 
     Returns
     -------
     Inference
-        Mean of a less the mean of b. Where a variance is unknown, `reason` gives the reason for the missing test.
+        Mean of a minus the mean of b. If a variance is unknown, there is no test, and `reason` says why.
+
+    Raises
+    ------
+    UsageError
+        If `confidence` is not between 0 and 1.
     """
     return _infer([(1.0, a), (-1.0, b)], over, confidence, n_resamples, seed)
 
@@ -137,8 +142,8 @@ def infer_own_mean(sample: Sample) -> Inference:
     Returns
     -------
     Inference
-        Over instances and neurons; over neurons for a family with instances that are not a sample; over instances where
-        neurons cannot be drawn.
+        For a sample of instances, the interval is over instances and neurons, or over instances alone if neurons
+        cannot be drawn. For other families, the interval is over neurons.
     """
     interval = infer_mean(sample, "instances and neurons" if sample.is_sample else "neurons")
     return infer_mean(sample, "instances") if interval.reason and sample.is_sample else interval
@@ -308,15 +313,16 @@ def infer_equivalence(
     a, b : Sample
         Samples of the two families.
     margin : float
-        Largest difference that does not matter.
+        Largest difference of the means that does not matter, in units of the statistic.
     alpha : float
-        Level of each one-sided test.
+        Level of each one-sided test, between 0 and 0.5.
     n_resamples, seed : int
-        Number of draws of neurons, and seed.
+        Number of draws of neurons, and seed of the draws.
 
     Returns
     -------
     Equivalence
+        Verdict "yes", "no" or "cannot tell", from the interval of level 1 − 2 alpha of the difference a minus b.
 
     Raises
     ------

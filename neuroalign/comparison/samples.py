@@ -30,9 +30,9 @@ class Sample:
         Whether the instances are a random sample, as instances of several seeds are. If not, the variance over
         instances is left out, and tests are over neurons (and stimuli) only.
     why_no_sample : str
-        Reason in words why they are not; empty if `is_sample`.
+        Reason why the instances are not a random sample; empty if `is_sample`.
     of_neurons : NeuronStatistic or None
-        Mean over instances as a function of the neurons.
+        Mean over instances as a function of the drawn neurons; None if neurons cannot be drawn.
     of_stimuli : StimulusDraws or None
         Bootstrap of the mean over stimuli.
     why_no_neurons, why_no_stimuli : str
@@ -197,8 +197,8 @@ def explain_no_sample(scores: Sequence[Score], family: str) -> str:
     Returns
     -------
     str
-        Empty if the family declares a sample by :attr:`neuroalign.models.model.ModelFamily.is_sample`, or else if its
-        instances have an option ``seed`` in their names.
+        The reason. The declaration :attr:`neuroalign.models.model.ModelFamily.is_sample` decides. Without a
+        declaration, instances with an option ``seed`` in their names are a random sample.
     """
     if len(scores) < 2:
         return f"{family} is a single model, so it is tested over neurons only"

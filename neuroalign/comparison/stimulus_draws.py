@@ -53,7 +53,7 @@ def stimulus_draws(
     fits : sequence of sequences of (latents, responses)
         Instances of each family, as :meth:`neuroalign.scoring.benchmark.Benchmark.align` returns them.
     resampling : Resampling
-        With `refit`.
+        Resampling of the statistic, with a function `refit` that fits an instance to drawn stimuli.
     dataset : Dataset
         Dataset of the fits.
     n_draws, seed : int

@@ -203,7 +203,7 @@ def read_stimuli(path: Path, metadata: dict[str, Any]) -> StimulusSet:
     except (OSError, ValueError) as error:
         raise DatasetError(f"cannot read {file}: {error}") from error
     if "stimulus_id" not in table:
-        raise DatasetError(f"{file} needs the column stimulus_id; it has {', '.join(table.columns)}")
+        raise DatasetError(f"{file} needs the column stimulus_id, got {', '.join(table.columns)}")
     if table["stimulus_id"].isna().any():
         raise DatasetError(f"{file} has rows without a stimulus_id")
     table = table.set_index("stimulus_id")

@@ -32,12 +32,19 @@ class CorrelationRatio:
 
 
 def correlations(Z: ArrayLike, Y: ArrayLike) -> NDArray[np.float64]:
-    """Return Pearson's r of each unit with each neuron, shape (D, J); 0 where either has no variance.
+    """Return Pearson's r of each unit with each neuron.
 
     Parameters
     ----------
     Z : array of shape (N, D)
+        Units of the model for each stimulus.
     Y : array of shape (N, J)
+        Responses of the neurons to the same stimuli.
+
+    Returns
+    -------
+    array of float64, shape (D, J)
+        Correlations over stimuli in [-1, 1]; 0 where the unit or the neuron has no variance.
 
     Raises
     ------
@@ -63,7 +70,9 @@ def correlation_ratio(
     Parameters
     ----------
     Z : array of shape (N, D)
+        Units of the model for each stimulus.
     Y : array of shape (N, J)
+        Responses of the neurons to the same stimuli.
     informative : array of bool, shape (D,), optional
         Units that count; by default those that vary.
     aggregate : {"unit_mean", "unit_max", "neuron_mean"}
@@ -127,9 +136,10 @@ def aggregate_ratios(
 
     Parameters
     ----------
-    ratios : array of shape (J,)
+    ratios : array of float64, shape (J,)
+        Correlation ratio of each neuron.
     best_unit : array of int, shape (J,)
-        Neurons with -1 are left out.
+        Best unit of each neuron; neurons with -1 are left out.
     aggregate : {"unit_mean", "unit_max", "neuron_mean"}
         See :func:`correlation_ratio`.
 

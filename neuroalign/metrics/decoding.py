@@ -144,6 +144,7 @@ def cosine_distance(predicted: FloatArray, actual: FloatArray) -> FloatArray:
     Parameters
     ----------
     predicted, actual : array of float64, shape (n_rows, n_columns)
+        Predicted vectors ẑ and actual vectors z, such as the latents of one stimulus in each row.
 
     Returns
     -------

@@ -15,6 +15,7 @@ def fold_labels(
     Parameters
     ----------
     n_stimuli : int
+        Number of stimuli to assign.
     n_folds : int
         Number of folds, from 2 to the number of stimuli (or groups).
     seed : int

@@ -30,8 +30,9 @@ def match_one_to_one(
     Parameters
     ----------
     Z : array of shape (N, D)
+        Units of the model for each stimulus.
     Y : array of shape (N, J)
-        Responses of at least as many neurons as units, J ≥ D.
+        Responses to the same stimuli of at least as many neurons as units, J ≥ D.
     absolute : bool
         Whether the absolute correlations are maximised, so that a negative correlation counts like a positive one.
     exclude : array of int, shape (J,), optional

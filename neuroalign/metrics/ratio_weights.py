@@ -80,14 +80,17 @@ def ratio_weights(ratios: FloatArray, best_unit: NDArray[np.int64], aggregate: A
     Parameters
     ----------
     ratios : array of float64, shape (n_sets, J)
+        Correlation ratio of each neuron in each set; NaN where a neuron has no ratio.
     best_unit : array of int, shape (n_sets, J)
-        Best units; neurons with -1 have no ratio.
+        Best unit of each neuron in each set; -1 where a neuron has no ratio.
     aggregate : {"unit_mean", "neuron_mean"}
         Mean over best units, or over neurons.
 
     Returns
     -------
     array of float64, shape (n_sets, J)
+        Weights, not normalised: 1 for each neuron with a ratio for "neuron_mean", and 1 divided by the number of
+        neurons that share its best unit for "unit_mean"; 0 for neurons without a ratio.
 
     Raises
     ------

@@ -24,6 +24,7 @@ def recombine(Y: ArrayLike, *, kind: Kind = "abs_gaussian", seed: int = 0) -> ND
     Returns
     -------
     array of float64, shape (N, J)
+        Mixtures of the standardised neurons, one in each column.
 
     Raises
     ------
@@ -46,11 +47,13 @@ def mixing_matrix(n_neurons: int, *, kind: Kind = "abs_gaussian", seed: int = 0)
     Parameters
     ----------
     n_neurons : int
+        Number of neurons, and of mixtures.
     kind : {"abs_gaussian", "orthogonal"}
         "abs_gaussian": weights ``|N(0, 1)|``, scaled so that the weights of a mixture sum to 1. All weights are
         positive, so that even mixtures of independent neurons correlate at 2/π. "orthogonal": a rotation drawn from the
         Haar measure, which keeps the spectrum of the covariance.
     seed : int
+        Seed of the random weights.
 
     Returns
     -------

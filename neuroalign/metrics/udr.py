@@ -55,7 +55,7 @@ def relative_strength(
     """
     similarity = as_matrix(M, "M")
     if (similarity < 0).any():
-        raise ArrayError("M must not be negative: take absolute correlations")
+        raise ArrayError("M must not be negative; take absolute correlations")
     rows, columns = (
         (np.ones(n, dtype=bool) for n in similarity.shape)
         if informative is None

@@ -14,6 +14,7 @@ def variance_explained(Y_true: ArrayLike, Y_predicted: ArrayLike) -> NDArray[np.
     Parameters
     ----------
     Y_true, Y_predicted : arrays of shape (N, J)
+        Recorded responses y and predicted responses ŷ of J neurons to N stimuli.
 
     Returns
     -------

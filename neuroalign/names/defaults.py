@@ -1,7 +1,7 @@
-"""Names that a call or a command uses where its user gives none.
+"""Default names of the benchmark and the dataset of a call or a command.
 
-A default is a name in a signature and in a help text, both of which must be known without an import of any plug-in.
-So the names stand here as constants, and not as a flag of the plug-ins, which a lookup would have to import all of.
+Signatures and help texts show these names, and must not import any plug-in to do so. The names are therefore constants
+of this module: a flag of the plug-ins could only be looked up by an import of all plug-ins.
 """
 
 #: Benchmark of a score, a comparison and a leaderboard.

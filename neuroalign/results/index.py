@@ -1,8 +1,9 @@
 """SQLite index of the records in a results folder, so that queries read matching records only.
 
-The JSON files stay the truth: every query compares their names, sizes and times with the index, reads the files that
-are new or changed again, and forgets the files that are gone. An index that is missing, damaged or of another version
-is built again. Where it cannot be written, an index in memory takes its place.
+The JSON files are the records; the index is a copy of them that can be deleted at any time. Every query compares the
+names, sizes and times of the files with the index, reads the files that are new or have changed, and drops the entries
+of files that no longer exist. An index that is missing, damaged or of another version is built again. If the index
+cannot be written, the query builds one in memory.
 """
 
 import os
@@ -29,7 +30,8 @@ CREATE TABLE records (
     key TEXT, created REAL, dataset TEXT, benchmark TEXT, model TEXT, family TEXT, content BLOB
 )
 """
-# Times of files are as coarse as two seconds on some disks: a file may change after it was read, and look the same.
+# Some disks store times in steps of two seconds: a file that changes right after it was read can keep its time. So
+# files that were read less than two seconds after their last change are read again.
 _COARSE_NS = 2_000_000_000
 _WAIT_S = 5.0
 
@@ -74,12 +76,13 @@ def select(
     Parameters
     ----------
     folder : Path
+        Folder of the records, which also holds the index.
     read : callable
-        Reads the record at a path.
+        Function that reads the record at a path.
     parse : callable
-        Parses the content of an entry that `read` returned.
+        Function that parses the content of an entry from `read`.
     errors : tuple of exception types
-        Exceptions by which `read` and `parse` say that a record cannot be read.
+        Exceptions that `read` and `parse` raise for an unreadable record.
     equal : mapping of str to str
         Values that columns of :data:`SELECTABLE` must have.
 

@@ -78,17 +78,17 @@ class ResultsStore:
     def items(self, **equal: str) -> Iterator[tuple[str, Score]]:
         """Yield key and score of every readable record, without its arrays, the newest first.
 
-        Scores are ordered by the time in their provenance; by the time of the file where the provenance has no time.
+        The age of a score follows from the time in its provenance or, without one, from the time of its file.
 
         Parameters
         ----------
         **equal : str
-            ``dataset``, ``benchmark``, ``model`` or ``family``: only scores with this name.
+            Names that the scores must have, by the keywords ``dataset``, ``benchmark``, ``model`` and ``family``.
 
         Raises
         ------
         UnknownNameError
-            If scores cannot be selected by such a name.
+            If a keyword is not one of these four.
         """
         check_names(equal, SELECTABLE, "selection of scores")
         records, unreadable = select(self.folder, _read_entry, _parse_score, _UNREADABLE, equal)
@@ -173,7 +173,7 @@ def _read_entry(path: str) -> Entry:
     score = Score.from_record(record)
     key = Path(path).stem
     names = (score.dataset, score.benchmark, score.model, score.family)
-    # SQLite cannot hold half a character; a file or a name that has one is refused.
+    # SQLite cannot store a lone surrogate; this line raises a ValueError for a name with one.
     "".join((key, *names)).encode()
     return Entry(key, _created(record, path), *names, content)
 

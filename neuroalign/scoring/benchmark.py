@@ -36,7 +36,7 @@ class Benchmark(Declarations, Resampled, ABC):
     """
 
     def __post_init__(self) -> None:
-        """Check the options against their declared types: names on a command line come as text."""
+        """Check the options against their declared types; options from a command line are text and are converted."""
         check_fields(self, self.identifier)
 
     @abstractmethod
@@ -46,10 +46,17 @@ class Benchmark(Declarations, Resampled, ABC):
         Parameters
         ----------
         model : Model
+            Model that computes latents for the stimuli.
         dataset : Dataset
+            Recording with stimuli and responses.
         join : {"exact", "intersection"}
             "exact" if latents are required for every recorded stimulus, "intersection" to score the stimuli that have
             both latents and responses.
+
+        Returns
+        -------
+        Score
+            Score with its arrays, made by :meth:`make_score`.
         """
 
     def align(
@@ -96,20 +103,21 @@ class Benchmark(Declarations, Resampled, ABC):
 
 
 def self_pairs(latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset) -> NDArray[np.int64]:
-    """Find the neurons that are units of the model themselves.
+    """Find the recorded neurons that are also units of the model.
 
     Parameters
     ----------
     latents : latents
         Latents, with the coordinate ``neuroid`` and the attribute ``neuroids_of`` where units are neurons.
     responses : responses
+        Responses with the coordinate ``neuroid``.
     dataset : Dataset
         Dataset of the responses.
 
     Returns
     -------
     array of int, shape (n_neurons,)
-        Index of the unit that is the neuron itself; -1 for a neuron that is not a unit of the model.
+        Index of the unit that is this neuron; -1 for a neuron that is not a unit of the model.
     """
     none = np.full(responses.sizes["neuroid"], -1, dtype=np.int64)
     if "neuroid" not in latents.coords or latents.attrs.get("neuroids_of") != dataset.content_hash:
@@ -154,7 +162,7 @@ def make_benchmark(name: str, registered: Any, options: Mapping[str, Any]) -> Be
     name : str
         Registered name.
     registered : type of Benchmark or Benchmark
-        The options of an instance are the defaults.
+        Registered class, or registered instance with options that are the defaults.
     options : mapping of str to object
         Options of the class. Entries that the benchmark itself adds to its :meth:`Benchmark.options`, such as the
         version of a wrapped benchmark, are accepted where they are equal, so that the name of a score can be loaded.

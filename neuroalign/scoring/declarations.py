@@ -33,8 +33,9 @@ class Declarations:
     #: Numbers beside the score, in the order of tables. A key of ``Score.beside`` without a declaration is shown by
     #: its identifier.
     numbers: ClassVar[tuple[Number, ...]] = ()
-    #: Arrays in ``Score.data`` that figures draw, with their dimensions: ``weights`` (unit, neuroid) of a model of each
-    #: neuron, ``predicted_latents`` (stimulus, unit) of held-out stimuli, ``variance_explained`` (neuroid).
+    #: Arrays in ``Score.data`` that figures draw, with their dimensions: ``weights`` (unit, neuroid) of a regression of
+    #: each neuron on the units, ``predicted_latents`` (stimulus, unit) of held-out stimuli, ``variance_explained``
+    #: (neuroid).
     arrays: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     #: Requirements besides latents and responses.
     needs: ClassVar[frozenset[Need]] = frozenset()
@@ -78,5 +79,5 @@ class Declarations:
         return self.seconds * n_stimuli * n_neurons / (TIMED_STIMULI * TIMED_NEURONS)
 
     def effect_of_noise(self) -> str:
-        """Say in a clause how noise of the neurons changes the score, after "noise ..."; empty where unknown."""
+        """Return the effect of neural noise on the score, as words that follow "noise"; empty if unknown."""
         return ""

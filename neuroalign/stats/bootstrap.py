@@ -160,6 +160,7 @@ def bootstrap_means(
         Functions from counts of the neurons, (n_draws, n_neurons), to a statistic, (n_draws,), such as a
         :class:`neuroalign.scoring.resampling.NeuronStatistic`.
     n_neurons, n_resamples, seed : int
+        Number of neurons, number of draws, and seed of the draws.
 
     Returns
     -------
@@ -206,7 +207,20 @@ def weighted_mean(values: ArrayLike, weights: ArrayLike) -> OfNeurons:
 
 
 def count_neurons(neurons: NDArray[np.int64], n: int) -> NDArray[np.float64]:
-    """Count the draws of each of n neurons, (n_resamples, n)."""
+    """Count how often each neuron was drawn.
+
+    Parameters
+    ----------
+    neurons : array of int, shape (n_resamples, n_drawn)
+        Indices of the drawn neurons, from 0 to n - 1.
+    n : int
+        Number of neurons.
+
+    Returns
+    -------
+    array of float64, shape (n_resamples, n)
+        Number of draws of each neuron in each resample.
+    """
     number = len(neurons)
     rows = np.repeat(np.arange(number), neurons.shape[1])
     counted = np.bincount(rows * n + neurons.ravel(), minlength=number * n)
@@ -243,7 +257,31 @@ def _of_counts(values: ArrayLike, weights: ArrayLike) -> Callable[[NDArray[np.fl
 def bootstrap_neurons(
     of_neurons: OfNeurons, n: int, method: str, confidence: float, n_resamples: int, seed: int
 ) -> Bootstrap:
-    """Bootstrap a statistic of indices of neurons; see :func:`bootstrap_weighted_mean`."""
+    """Bootstrap any statistic over neurons.
+
+    Parameters
+    ----------
+    of_neurons : callable
+        Function of indices of neurons, (n_draws, n), that returns the statistic of each row, (n_draws,).
+    n : int
+        Number of neurons.
+    method : {"bca", "percentile"}
+        Method of the interval; see :func:`bootstrap_weighted_mean`.
+    confidence : float
+        Probability that the interval covers, between 0 and 1.
+    n_resamples, seed : int
+        Number of draws, and seed of the draws.
+
+    Returns
+    -------
+    Bootstrap
+        NaN except for the estimate if there are fewer than two neurons.
+
+    Raises
+    ------
+    UsageError
+        If an option is out of range.
+    """
     from scipy import stats
 
     if method not in ("bca", "percentile"):
@@ -302,5 +340,5 @@ def check_options(confidence: float, n_resamples: int, seed: int) -> None:
         raise UsageError(f"confidence must be between 0 and 1, got {confidence}")
     if n_resamples < 2 or seed < 0:
         raise UsageError(
-            f"n_resamples must be 2 at least and seed not negative, got {n_resamples} and {seed}"
+            f"n_resamples must be at least 2 and seed not negative, got {n_resamples} and {seed}"
         )

@@ -46,6 +46,7 @@ def crossed_test(
     Parameters
     ----------
     difference : float or array of float
+        Differences to test against 0, such as the mean of one family minus the mean of another.
     standard_errors : sequence of float or of arrays of float
         Standard errors of the sources, such as Welch's test and a bootstrap, each with the shape of `difference`.
     degrees_of_freedom : sequence of float or of arrays of float

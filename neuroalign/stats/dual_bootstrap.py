@@ -54,6 +54,7 @@ def dual_bootstrap(
         (n, n_neurons), which returns the statistic of each row, (n,). Folds of cross-validation must belong to the
         stimuli, ``folds[stimuli]``, so that no stimulus is in a training set and in its test set.
     n_stimuli, n_neurons : int
+        Numbers of stimuli and neurons of the recording, at least two.
     groups : array of int, shape (n_stimuli,), optional
         Original of each stimulus, for stimuli that are variants: originals are drawn, each with all its variants, and
         their number takes the place of n_stimuli below. See :func:`neuroalign.stats.draw_stimuli`.
@@ -145,6 +146,8 @@ def dual_variance(
     Returns
     -------
     float
+        Corrected variance. It is raised to the larger of J/(J−1) `v_neurons` and N/(N−1) `v_stimuli`, for J neurons and
+        N stimuli, where it is less, and then limited to `v_both`.
     """
     of_neurons, of_stimuli = n_neurons / (n_neurons - 1), n_stimuli / (n_stimuli - 1)
     interaction = of_neurons * of_stimuli * (v_both - v_neurons - v_stimuli)
@@ -165,6 +168,7 @@ def draw_stimuli_and_neurons(
         Original of each stimulus; originals are drawn, each with all its variants. See
         :func:`neuroalign.stats.draw_stimuli`.
     n_neurons : int
+        Number of neurons of the recording, and of drawn neurons.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Draws, permutations and standard errors of stimuli where several stimuli may be variants of one original."""
+"""Resampling of stimuli that may be variants of one original: draws, permutations and standard errors."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,7 @@ def draw_stimuli(groups: ArrayLike, rng: np.random.Generator) -> NDArray[np.int6
         Original of each stimulus, 0 to n_originals - 1, as
         :meth:`neuroalign.datasets.stimuli.StimulusSet.groups` returns it.
     rng : numpy.random.Generator
+        Source of the draws.
 
     Returns
     -------
@@ -45,6 +46,7 @@ def permute_stimuli(groups: ArrayLike, rng: np.random.Generator) -> NDArray[np.i
     groups : array of int, shape (n_stimuli,)
         Original of each stimulus; see :func:`draw_stimuli`.
     rng : numpy.random.Generator
+        Source of the permutation.
 
     Returns
     -------
@@ -88,6 +90,7 @@ def n_fixed(groups: ArrayLike) -> int:
     Returns
     -------
     int
+        Number of these originals; 0 if all originals have equal numbers of variants and there are at least two.
     """
     _, counts = np.unique([rows.size for rows in _members(groups)], return_counts=True)
     return int((counts == 1).sum())

@@ -25,6 +25,7 @@ def adjust_p_values(p: ArrayLike, *, method: Correction = "holm") -> NDArray[np.
     Returns
     -------
     array of float64, the shape of `p`
+        Corrected p-values, at most 1.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def adjust_p_values(p: ArrayLike, *, method: Correction = "holm") -> NDArray[np.
     made = ~np.isnan(raw)
     outside = raw[made][(raw[made] < 0) | (raw[made] > 1)]
     if outside.size:
-        raise UsageError(f"p-values must lie in [0, 1]; got {outside[0]:g}")
+        raise UsageError(f"p-values must lie in [0, 1], got {outside[0]:g}")
     adjusted = np.full(raw.shape, np.nan)
     if made.any():
         # Imported here: it takes a second, and most of neuroalign.stats does without it.

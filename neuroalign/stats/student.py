@@ -14,6 +14,7 @@ def t_interval(
     Parameters
     ----------
     estimate, standard_error : float or array of float
+        Estimates and their standard errors, in one unit.
     df : float or array of float
         Degrees of freedom of the standard error.
     confidence : float
@@ -43,12 +44,14 @@ def t_p_value(t: ArrayLike, df: ArrayLike) -> Any:
     Parameters
     ----------
     t : float or array of float
+        Estimate divided by its standard error.
     df : float or array of float
         Degrees of freedom.
 
     Returns
     -------
     float or array of float
+        Probability of a statistic at least as far from 0 as `t` if the true value is 0; NaN where a number is NaN.
 
     Examples
     --------

@@ -28,20 +28,22 @@ from neuroalign.studies.training import train_family
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Study on one dataset, in one of its sizes.
+    """A study on one dataset, in one of its sizes.
 
     Parameters
     ----------
     study : Study
+        Families, scorings and claims.
     dataset : Dataset
+        Recording that the families are scored on.
     grid : str
-        Size of the study.
+        Size of the study: the name of one of its grids of models.
     folder : Path
         Folder for the report and its figures.
     n_jobs : int
         Number of instances that are scored or trained at once; the report does not depend on it.
     on_cluster : bool
-        Whether the jobs of joblib run on other machines, so that each training must be one job, too.
+        Whether the jobs of joblib run on other machines. Each training is then a job of its own.
     store : ResultsStore
         Store of the scores.
     """
@@ -78,7 +80,7 @@ class Run:
         Returns
         -------
         dict of str to float or str
-            Seconds by step; for a step that cannot be done, the reason. Scores and weights that already exist take no
+            Seconds of each step, or the reason why the step cannot run. Scores and weights that already exist take no
             time.
         """
         durations = estimate_steps(self.study, self.grid, self.dataset, self.store, n_jobs=self.n_jobs)
@@ -168,18 +170,19 @@ class Run:
 
 
 def find_other_images(scored: Mapping[str, Scored], dataset: Dataset) -> dict[str, str]:
-    """Return the families that were trained on other images than the images of a dataset.
+    """Find the families that were trained on the images of another stimulus set.
 
     Parameters
     ----------
     scored : mapping of str to Scored
         Families with their instances.
     dataset : Dataset
+        Recording with its stimulus set.
 
     Returns
     -------
     dict of str to str
-        Names of the stimulus sets, by family; empty for a dataset without images.
+        Name of the other stimulus set for each of these families; empty for a dataset without images.
     """
     others: dict[str, str] = {}
     if not dataset.stimuli.has_images:
@@ -215,7 +218,7 @@ def plan_study(
     folder : Path
         Folder for the report and its figures.
     n_jobs : int
-        Number of instances at once.
+        Number of instances that are scored or trained at once.
     on_cluster : bool
         Whether the study will run within :func:`neuroalign.studies.cluster.cluster`.
 
@@ -254,13 +257,14 @@ def run_study(run: Run, *, tell: Callable[[str], None] = lambda line: None) -> d
     Parameters
     ----------
     run : Run
+        Study from :func:`plan_study`.
     tell : callable
-        Receives one line for every finished step.
+        Function that receives one line of text for every finished step.
 
     Returns
     -------
     dict of str to Outcome
-        Outcomes by step.
+        Outcome of each step by its name.
 
     Notes
     -----

@@ -54,7 +54,7 @@ def test_what_cannot_be_fitted_anew_is_refused(dataset):
         score(
             factors_of(dataset), dataset, "stimulus_bootstrap[benchmark=correlation_ratio]", use_cache=False
         )
-    with pytest.raises(UsageError, match="n_draws must be at least 2, not 1"):
+    with pytest.raises(UsageError, match="n_draws must be at least 2, got 1"):
         load_benchmark("stimulus_bootstrap[n_draws=1]")
     with pytest.raises(UnknownNameError, match="statistic of alignment"):
         load_benchmark("stimulus_bootstrap[statistic=nothing]")

@@ -128,7 +128,7 @@ def test_score_json_is_one_document_and_nothing_else(added, factors_file, capsys
     assert captured.err == ""
 
 
-def test_what_takes_long_is_scored_only_where_it_is_named(added, factors_file, capsys):
+def test_a_benchmark_that_takes_long_is_scored_only_where_it_is_named(added, factors_file, capsys):
     assert run(["score", factors_file, added, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     by_default = {instance["benchmark"] for instance in document["scores"] + document["failures"]}

@@ -188,7 +188,7 @@ def test_remove_without_asking(run, added):
     ("window", "message"),
     [
         ("400,100", "the window 400,100 must start before it ends, both in milliseconds"),
-        ("soon", "the window must be two numbers START,END in milliseconds, such as 100,400; got 'soon'"),
+        ("soon", "the window must be two numbers START,END in milliseconds, such as 100,400, got 'soon'"),
     ],
 )
 def test_wrong_windows(run, tmp_path, window, message):

@@ -358,10 +358,12 @@ def test_record_is_json(dataset, pair):
 def test_wrong_calls(dataset, pair):
     with pytest.raises(UsageError, match="both models are true; name two that differ"):
         na.compare(pair[0], pair[0], dataset)
-    with pytest.raises(UsageError, match="margin must be a positive number, not 0"):
+    with pytest.raises(UsageError, match="margin must be a positive number, got 0"):
         na.compare(*pair, dataset, margin=0.0)
-    with pytest.raises(UsageError, match="n_stimulus_resamples must be 2 at least"):
+    with pytest.raises(UsageError, match="n_stimulus_resamples must be at least 2, or 0 for no draws"):
         na.compare(*pair, dataset, n_stimulus_resamples=1)
+    with pytest.raises(UsageError, match="permutations and seed must not be negative, got 0, -2 and 0"):
+        na.compare(*pair, dataset, n_permutations=-2)
 
 
 def test_command(capsys, tmp_path, dataset):

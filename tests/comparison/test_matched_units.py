@@ -71,7 +71,7 @@ def test_equal_or_single_units_are_not_matched(dataset, numbers):
     assert compare(dataset, *models) is None
 
 
-def test_other_benchmarks_depend_on_no_number_of_units(dataset):
+def test_other_benchmarks_do_not_depend_on_the_number_of_units(dataset):
     models = noise(dataset, 4, "few"), noise(dataset, 12, "many")
     assert compare(dataset, *models, by=load_benchmark("alignment[turns=0]")) is None
 

@@ -185,7 +185,7 @@ def test_damaged_folders_say_what_is_wrong(written):
     (written / "recording.nc").unlink()
     expect(r"recording\.nc is missing")
     (written / "stimuli.csv").write_text("id\na\n")
-    expect("needs the column stimulus_id; it has id")
+    expect("needs the column stimulus_id, got id")
     (written / "stimuli.csv").write_text("stimulus_id,training\na,perhaps\n")
     expect("column training of .* must hold true or false, got 'perhaps'")
     (written / "dataset.toml").write_text("identifier = ")

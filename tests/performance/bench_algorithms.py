@@ -1,4 +1,4 @@
-"""The path of one neuron by homotopy and by coordinate descent, for more and more units: which should come first?
+"""Benchmarks of the Lasso path of one neuron by homotopy and by coordinate descent, for growing numbers of units.
 
 Run with ``pytest tests/performance/bench_algorithms.py``.
 """

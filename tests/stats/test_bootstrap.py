@@ -121,7 +121,7 @@ def test_no_interval_where_nothing_varies(values, weights):
         (([1, 2], [1, np.inf]), {}, ArrayError, r"\[1\] are 2.0 and inf"),
         (([1, 2], [1, 1]), {"method": "basic"}, UsageError, "method must be 'bca' or 'percentile'"),
         (([1, 2], [1, 1]), {"confidence": 95}, UsageError, "confidence must be between 0 and 1, got 95"),
-        (([1, 2], [1, 1]), {"n_resamples": 1}, UsageError, "n_resamples must be 2 at least"),
+        (([1, 2], [1, 1]), {"n_resamples": 1}, UsageError, "n_resamples must be at least 2"),
         (([1, 2], [1, 1]), {"seed": -1}, UsageError, "seed not negative"),
     ],
 )

@@ -58,7 +58,7 @@ def test_a_table_is_one_set_of_tests(method):
 
 @pytest.mark.parametrize("bad", [1.5, -0.01, np.inf])
 def test_values_outside_zero_to_one_are_refused(bad):
-    with pytest.raises(UsageError, match=rf"^p-values must lie in \[0, 1\]; got {bad:g}$"):
+    with pytest.raises(UsageError, match=rf"^p-values must lie in \[0, 1\], got {bad:g}$"):
         adjust_p_values([0.5, np.nan, bad])
 
 

@@ -54,14 +54,14 @@ def read_brainio(path: Path) -> tuple[xr.DataArray, pd.DataFrame]:
     opened = _open(path)
     if len(opened.data_vars) != 1:
         raise DatasetError(
-            f"{path} must hold one data variable; it holds {', '.join(map(str, opened.data_vars)) or 'none'}"
+            f"{path} must hold one data variable, got {', '.join(map(str, opened.data_vars)) or 'no variable'}"
         )
     array = next(iter(opened.data_vars.values()))
     optional = [dim for dim in ("time_bin",) if dim in array.dims]
     if set(array.dims) != {"presentation", "neuroid", *optional}:
         raise DatasetError(
-            f"{path} must have dimensions presentation, neuroid and, if any, time_bin; "
-            f"it has {', '.join(map(str, array.dims))}"
+            f"{path} must have the dimensions presentation, neuroid and optionally time_bin, "
+            f"got {', '.join(map(str, array.dims))}"
         )
     array = array.transpose("presentation", "neuroid", *optional)
     coords: dict[str, dict[str, NDArray[Any]]] = {str(dim): {} for dim in array.dims}

@@ -156,6 +156,6 @@ def parse_axes(axes: str | Sequence[str]) -> tuple[str, ...]:
             raise unknown_name("axis", name, AXES)
     if len(set(names)) != len(names) or not {"neuroid", "stimulus"} <= set(names):
         raise UsageError(
-            f"--axes must name neuroid and stimulus, and may name repetition, each once; got {','.join(names)}"
+            f"--axes must name neuroid and stimulus, and may name repetition, each once, got {','.join(names)}"
         )
     return names

@@ -175,7 +175,7 @@ def _read_site(name: str, file: IO[bytes], window: Window | None) -> _Site:
     for column in (column for column in described if column.startswith("site_info.")):
         values = table[column].unique()
         if len(values) > 1:
-            raise DatasetError(f"{column} of {name} must be the same in all rows, not {name_some(values)}")
+            raise DatasetError(f"{column} of {name} must be the same in all rows, got {name_some(values)}")
         info[column.removeprefix("site_info.")] = str(values[0])
     labels = table[[column for column in described if column.startswith("labels.")]]
     counts = table[bins].to_numpy().sum(axis=1)

@@ -31,7 +31,7 @@ def expect_window(window: Window | str) -> Window:
         start, end = (float(edge) for edge in (window.split(",") if isinstance(window, str) else window))
     except (TypeError, ValueError):
         raise UsageError(
-            f"the window must be two numbers START,END in milliseconds, such as 100,400; got {window!r}"
+            f"the window must be two numbers START,END in milliseconds, such as 100,400, got {window!r}"
         ) from None
     if not (math.isfinite(start) and math.isfinite(end) and start < end):
         raise UsageError(f"the window {start:g},{end:g} must start before it ends, both in milliseconds")

@@ -44,7 +44,7 @@ def read_landmark_csv(path: Path) -> xr.DataArray:
     except (OSError, ValueError, pd.errors.ParserWarning) as error:
         raise DatasetError(f"cannot read the landmarks {path}: {error}") from error
     if _ID not in table:
-        raise DatasetError(f"{path} needs the column {_ID}; it has {name_some(list(table.columns))}")
+        raise DatasetError(f"{path} needs the column {_ID}, got {name_some(list(table.columns))}")
     if table[_ID].isna().any():
         raise DatasetError(f"row {int(table[_ID].isna().to_numpy().argmax()) + 2} of {path} has no {_ID}")
     table = table.set_index(_ID)

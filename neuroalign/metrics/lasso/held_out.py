@@ -64,7 +64,9 @@ def lasso_variance_explained(
     Parameters
     ----------
     Z : array of shape (N, D)
+        Predictors, such as the units of a model for each stimulus.
     Y : array of shape (N, J)
+        Responses of the neurons to the same stimuli.
     n_folds : int
         Number of folds, three or more; ignored where `folds` is given.
     folds : array of int, shape (N,), optional

@@ -146,6 +146,11 @@ def new_axes(
         Size in millimetres.
     layout : {"constrained", "compressed"}
         "compressed" for axes of a fixed aspect.
+
+    Returns
+    -------
+    Axes
+        Axes that fill the figure.
     """
     figure = Figure(figsize=(width / _MILLIMETRES, height / _MILLIMETRES), layout=layout)
     return figure.add_subplot()

@@ -115,11 +115,12 @@ def test_faults(tmp_path):
     with pytest.raises(DatasetError, match="does not have stimulus ids"):
         read_brainio(write_any(path, coords={"neuroid_id": NEUROIDS}))
     with pytest.raises(
-        DatasetError, match=r"must have dimensions presentation, neuroid .* it has event, neuroid"
+        DatasetError,
+        match=r"must have the dimensions presentation, neuroid and optionally time_bin, got event, neuroid",
     ):
         read_brainio(write_any(path, coords={}, dims=("event", "neuroid")))
     xr.Dataset({"a": ("x", [1]), "b": ("x", [1])}).to_netcdf(path, engine="h5netcdf")
-    with pytest.raises(DatasetError, match="must hold one data variable; it holds a, b"):
+    with pytest.raises(DatasetError, match="must hold one data variable, got a, b"):
         read_brainio(path)
     path.write_bytes(b"\x89HDF\r\n\x1a\n rubbish")
     with pytest.raises(DatasetError, match="cannot read the netCDF file"):

@@ -34,7 +34,7 @@ MEANS = np.array([[1.0, 2.0, 4.0, 8.0], [3.0, 1.0, 4.0, 1.0], [5.0, 9.0, 2.0, 6.
             UnknownNameError,
             "no axis is called 'neuron'; did you mean neuroid",
         ),
-        (MEANS, {"axes": "neuroid,neuroid"}, UsageError, "each once; got neuroid,neuroid"),
+        (MEANS, {"axes": "neuroid,neuroid"}, UsageError, "each once, got neuroid,neuroid"),
         (MEANS, {"axes": "neuroid"}, UsageError, "must name neuroid and stimulus"),
         (
             MEANS,

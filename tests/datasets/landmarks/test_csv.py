@@ -47,7 +47,7 @@ def test_what_is_written_is_read_to_the_last_bit(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id,eye_x,eye_y\na,1,2\n", "needs the column stimulus_id; it has id, eye_x, eye_y"),
+        ("id,eye_x,eye_y\na,1,2\n", "needs the column stimulus_id, got id, eye_x, eye_y"),
         (HEADER + ",1,2,3,4,5,6\n", "row 2 of .* has no stimulus_id"),
         (
             "stimulus_id,eye_x,eye_y,nose_x\na,1,2,3\n",

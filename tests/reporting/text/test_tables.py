@@ -76,7 +76,7 @@ def test_one_model_has_a_line_for_each_number():
     )
 
 
-def test_a_family_has_a_row_for_each_instance_and_marks_those_not_to_be_read():
+def test_a_family_has_a_row_for_each_instance_and_marks_instances_that_must_not_be_interpreted():
     lines = score_table(family(), is_family=True).splitlines()
     assert lines[:19] == [
         "pca, 3 instances, on AM-faces-sim (simulated neurons)",
