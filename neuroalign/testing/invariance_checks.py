@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.models.model import Model
-from neuroalign.scoring.benchmark import Benchmark, Invariance
+from neuroalign.scoring.benchmark import Benchmark
+from neuroalign.scoring.declarations import Invariance
 from neuroalign.testing.checking import TOLERANCE, expect_same, expect_same_score
 from neuroalign.testing.units import with_latents
 

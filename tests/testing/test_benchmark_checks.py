@@ -12,7 +12,8 @@ from neuroalign.errors import ArrayError, NeuroalignError, UnknownNameError
 from neuroalign.metrics import correlations
 from neuroalign.models.loading import as_model
 from neuroalign.results.numbers import Number
-from neuroalign.scoring.benchmark import Benchmark, Invariance
+from neuroalign.scoring.benchmark import Benchmark
+from neuroalign.scoring.declarations import Invariance
 from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.testing import BENCHMARK_CHECKS, CheckError, check_benchmark, make_dataset
 from neuroalign.testing.invariance_checks import INVARIANCE_CHECKS

@@ -13,7 +13,7 @@ from neuroalign import arrays
 from neuroalign.errors import ArrayError
 from neuroalign.metrics import correlations
 from neuroalign.results.numbers import Number
-from neuroalign.scoring.benchmark import Invariance
+from neuroalign.scoring.declarations import Invariance
 from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
 
 
