@@ -39,7 +39,7 @@ def noise(dataset, seed=0):
     return model_of(values, dataset, f"noise {seed}")
 
 
-@pytest.mark.parametrize("by", EVERY[:4], ids=lambda each: each.identifier)
+@pytest.mark.parametrize("by", EVERY[:4], ids=lambda benchmark: benchmark.identifier)
 def test_the_true_factors_beat_every_shuffle(by, dataset):
     score = na.score(truth(dataset), dataset, by, use_cache=False, n_permutations=19)
     shuffled = score.data["shuffled"].values
@@ -50,7 +50,7 @@ def test_the_true_factors_beat_every_shuffle(by, dataset):
     assert (score.provenance["n_permutations"], score.provenance["permutation_seed"]) == (19, 0)
 
 
-@pytest.mark.parametrize("by", EVERY, ids=lambda each: each.identifier)
+@pytest.mark.parametrize("by", EVERY, ids=lambda benchmark: benchmark.identifier)
 def test_any_benchmark_has_a_null(by, dataset):
     score = na.score(noise(dataset), dataset, by, use_cache=False, n_permutations=5)
     assert score.data["shuffled"].shape == (5,)
@@ -81,8 +81,8 @@ def test_p_is_uniform_for_models_of_noise(dataset):
         for seed in range(60)
     ]
     # Multiples of 1/20: about three are the smallest, and half of them are at most one half.
-    assert sum(each <= 0.05 for each in p) <= 8
-    assert 18 <= sum(each <= 0.5 for each in p) <= 42
+    assert sum(value <= 0.05 for value in p) <= 8
+    assert 18 <= sum(value <= 0.5 for value in p) <= 42
 
 
 def test_a_neuron_stays_apart_from_itself_when_shuffled(dataset):

@@ -1,4 +1,4 @@
-"""What a user gets: the wheel, and the editable install, have the same modules and all the data."""
+"""Contents of the wheel and of the editable installation."""
 
 import importlib.util
 import os
@@ -41,7 +41,7 @@ def sources(pattern):
 
 
 def shipped_data():
-    return [path for each in SHIPPED_FOLDERS for path in (ROOT / each).rglob("*") if path.is_file()]
+    return [path for folder in SHIPPED_FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file()]
 
 
 def run(*command, **options):
@@ -81,8 +81,8 @@ def wheel(tmp_path_factory):
     built = tmp_path_factory.mktemp("wheel")
     options = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--wheel-dir", str(built)]
     run(sys.executable, "-m", "pip", "wheel", *options, str(copy))
-    (found,) = built.iterdir()
-    return found
+    (path,) = built.iterdir()
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_installed_wheel_works(installed, tmp_path):
         "print(grids.load_grid('beta_vae', 'paper')[0]['seed'] is not None)\n"
     )
     *files, grid = run(sys.executable, "-c", code, env=environment, cwd=tmp_path).split()
-    assert [Path(each) for each in files] == [
+    assert [Path(file) for file in files] == [
         installed / "neuroalign" / part / "__init__.py" for part in ("", "benchmarks", "model_zoo")
     ]
     assert grid == "True"
@@ -144,7 +144,7 @@ def test_installed_wheel_works(installed, tmp_path):
 
 @pytest.mark.slow
 def test_this_installation_has_the_same_modules(members):
-    """Editable or not, what is imported here is what the wheel has."""
+    """The modules that are imported here equal the modules of the wheel, also in an editable installation."""
     for name, content in members.items():
         if name.endswith(".py"):
             module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
@@ -154,11 +154,13 @@ def test_this_installation_has_the_same_modules(members):
 
 
 def test_python_in_a_checkout_finds_everything():
-    # Without site-packages of ours: what is found is the checkout itself.
+    # Without our site-packages, Python finds the checkout itself.
     code = (
         "import neuroalign, neuroalign.benchmarks, neuroalign.model_zoo\n"
         "print(neuroalign.__file__, neuroalign.benchmarks.__file__, neuroalign.model_zoo.__file__, sep='\\n')"
     )
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
-    found = run(sys.executable, "-c", code, cwd=ROOT, env=environment).splitlines()
-    assert found == [str(ROOT / each / "__init__.py") for each in ("neuroalign", "benchmarks", "model_zoo")]
+    files = run(sys.executable, "-c", code, cwd=ROOT, env=environment).splitlines()
+    assert files == [
+        str(ROOT / folder / "__init__.py") for folder in ("neuroalign", "benchmarks", "model_zoo")
+    ]
