@@ -78,10 +78,11 @@ test = { scoring = "best", subject = "plugin_filters" }
 COMMANDS = {
     "models": ["list", "models"],
     "benchmarks": ["list", "benchmarks"],
+    # Before any score: measured durations replace the declared one.
+    "duration": ["reproduce", "STUDY", "--dry-run"],
     "score": ["score", "plugin_brightness", "plugin_recording", "--benchmark", BY, "--json"],
     "options": ["score", "plugin_brightness[power=2]", "plugin_recording", "-b", f"{BY}[absolute=false]"],
     "misspelt": ["score", "plugin_brightness", "plugin_recording", "-b", f"{BY}[absolut=false]"],
-    "duration": ["reproduce", "STUDY", "--dry-run"],
     "family": ["score", "plugin_filters", DATASET, "-b", BY],
     "model": ["score", "plugin_brightness", DATASET, "-b", BY],
     "comparison": ["compare", "plugin_brightness", "plugin_filters", DATASET, "-b", BY],

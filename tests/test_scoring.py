@@ -1,4 +1,4 @@
-"""Each number once: what a score is kept under, and what happens when something goes wrong."""
+"""Stored scores and latents: their keys, failures while they are computed, and damaged files."""
 
 import json
 import re
@@ -82,21 +82,21 @@ def precomputed(dataset, name, n_units=3, seed=0):
 
 
 def with_pixel_changed(dataset):
-    images = {each: np.asarray(dataset.stimuli.open(each)).copy() for each in dataset.stimuli.ids}
+    images = {stimulus: np.asarray(dataset.stimuli.open(stimulus)).copy() for stimulus in dataset.stimuli.ids}
     images["s007"][3, 3] ^= 128
     stimuli = StimulusSet(dataset.stimuli.identifier, dataset.stimuli.table, images, mirror_training=True)
     return type(dataset)(dataset.identifier, dataset.recording, stimuli, simulated=True)
 
 
 def timeless(record):
-    """A record without what scoring took."""
-    provenance = {name: each for name, each in record["provenance"].items() if not name.endswith("seconds")}
+    """A record without the durations of scoring."""
+    provenance = {name: value for name, value in record["provenance"].items() if not name.endswith("seconds")}
     assert len(provenance) < len(record["provenance"])
     return {**record, "provenance": provenance}
 
 
 def records():
-    """The bytes of every file of the store, but for what scoring took."""
+    """The bytes of every file of the store, with durations set to zero."""
     return {
         path.name: re.sub(rb'seconds": [0-9.]+', b'seconds": 0', path.read_bytes())
         for path in ResultsStore().folder.glob("*/*")
@@ -130,11 +130,11 @@ def test_a_name_is_no_key(dataset, calls):
         "other scale": (a_model(std=[0.5]), dataset),
         "one pixel": (a_model(), with_pixel_changed(dataset)),
     }
-    values = {what: score(model, on, MeanLatent()).value for what, (model, on) in made.items()}
+    values = {change: score(model, on, MeanLatent()).value for change, (model, on) in made.items()}
     assert calls() == len(made)
     assert len(set(values.values())) == len(made)
-    for what, (model, on) in made.items():
-        assert score(model, on, MeanLatent()).value == values[what]
+    for change, (model, on) in made.items():
+        assert score(model, on, MeanLatent()).value == values[change]
     assert calls() == len(made)
 
 
@@ -195,8 +195,8 @@ def test_unreadable_latents_are_computed_again_and_reported(dataset, content):
     path.write_bytes(good[: len(good) // 2] if content is None else content)
     shutil.rmtree(ResultsStore().folder)
     with pytest.warns(NeuroalignWarning, match=rf"^ignored unreadable cached latents .*{path.name}: "):
-        found = score(a_model(), dataset, MeanLatent())
-    assert timeless(found.to_record()) == timeless(expected.to_record())
+        again = score(a_model(), dataset, MeanLatent())
+    assert timeless(again.to_record()) == timeless(expected.to_record())
     assert path.read_bytes() == good
 
 
@@ -230,23 +230,23 @@ def test_a_score_whose_arrays_are_gone_is_computed_again(dataset, calls):
 def test_workers_do_not_change_a_byte(dataset):
     family = FixedFamily("noise", [precomputed(dataset, f"m{seed}", seed=seed) for seed in range(4)])
     benchmarks = ["correlation_ratio", "alignment[n_folds=3]"]
-    found = {}
+    outcomes = {}
     for jobs in (1, 2):
         scores, failures = score_all(family, dataset, benchmarks, n_jobs=jobs)
         assert not failures
-        found[jobs] = [json.dumps(timeless(each.to_record())) for each in scores], records()
+        outcomes[jobs] = [json.dumps(timeless(score.to_record())) for score in scores], records()
         shutil.rmtree(ResultsStore().folder)
-    assert found[1] == found[2]
-    assert len(found[1][1]) == 2 * 8
+    assert outcomes[1] == outcomes[2]
+    assert len(outcomes[1][1]) == 2 * 8
 
 
 def test_scores_come_instance_by_instance(dataset):
     family = FixedFamily("noise", [precomputed(dataset, f"m{seed}", seed=seed) for seed in range(3)])
     scores, _ = score_all(family, dataset, [MeanLatent(), MeanLatent(power=2)])
-    assert [(each.model, each.options["power"]) for each in scores] == [
+    assert [(score.model, score.options["power"]) for score in scores] == [
         (f"m{seed}", power) for seed in range(3) for power in (1, 2)
     ]
-    assert {each.family for each in scores} == {"noise"}
+    assert {score.family for score in scores} == {"noise"}
 
 
 def test_latents_are_computed_once_for_all_benchmarks(dataset):
@@ -263,11 +263,11 @@ def test_latents_are_computed_once_for_all_benchmarks(dataset):
 
 def test_a_family_is_the_mean_of_its_instances(dataset):
     members = [precomputed(dataset, f"m{seed}", seed=seed) for seed in range(3)]
-    single = [score(each, dataset, MeanLatent()).value for each in members]
+    single = [score(member, dataset, MeanLatent()).value for member in members]
     family = score(FixedFamily("noise", members), dataset, MeanLatent())
     assert family.value == pytest.approx(np.mean(single))
     assert family.error == pytest.approx(np.std(single, ddof=1) / np.sqrt(3))
-    assert [each.value for each in family.instances] == single
+    assert [instance.value for instance in family.instances] == single
 
 
 class Refusing:
@@ -291,14 +291,16 @@ def test_one_failing_instance_does_not_lose_the_others(dataset, jobs):
     scores, failures = score_all(
         FixedFamily("mixed", members), dataset, ["alignment", "variance_explained"], n_jobs=jobs
     )
-    assert [(each.model, each.benchmark) for each in scores] == [
+    assert [(score.model, score.benchmark) for score in scores] == [
         ("m0", "alignment"),
         ("m0", "variance_explained"),
         ("narrow", "variance_explained"),
         ("m1", "alignment"),
         ("m1", "variance_explained"),
     ]
-    ((model, benchmark, reason),) = [(each.model, each.benchmark, each.reason) for each in failures]
+    ((model, benchmark, reason),) = [
+        (failure.model, failure.benchmark, failure.reason) for failure in failures
+    ]
     assert (model, benchmark) == ("narrow", "alignment")
     assert isinstance(reason, NeuroalignError)
     assert len(list(ResultsStore().scores())) == 5
@@ -308,8 +310,8 @@ def test_a_model_that_raises_loses_only_its_own_scores(dataset):
     members = [precomputed(dataset, "m0"), Refusing(), Broken(), precomputed(dataset, "m1", seed=1)]
     family = FixedFamily("mixed", members)
     scores, failures = score_all(family, dataset, [MeanLatent(), MeanLatent(power=2)])
-    assert [each.model for each in scores] == ["m0", "m0", "m1", "m1"]
-    assert [each.model for each in failures] == ["refusing", "refusing", "broken", "broken"]
+    assert [score.model for score in scores] == ["m0", "m0", "m1", "m1"]
+    assert [failure.model for failure in failures] == ["refusing", "refusing", "broken", "broken"]
     assert str(failures[0].reason) == "no weights here"
     line = Broken.latents.__code__.co_firstlineno + 1
     assert str(failures[2].reason) == (
@@ -328,7 +330,7 @@ def test_a_benchmark_that_raises_loses_only_its_own_scores(dataset, monkeypatch)
     model = precomputed(dataset, "m")
     monkeypatch.setattr(MeanLatent, "score", fail)
     scores, failures = score_all(model, dataset, [MeanLatent(), "correlation_ratio"])
-    assert [each.benchmark for each in scores] == ["correlation_ratio"]
+    assert [score.benchmark for score in scores] == ["correlation_ratio"]
     line = fail.__code__.co_firstlineno + 1
     assert str(failures[0].reason) == (
         f"mean_latent fails on m: ZeroDivisionError: of mine (test_scoring.py, line {line})"

@@ -1,4 +1,4 @@
-"""What every benchmark must do, on neurons whose tuning is known."""
+"""Scores of all benchmarks on neurons with known tuning."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -124,7 +124,8 @@ def test_axes_matter_only_where_neurons_have_axes(name, dataset_factory):
         dataset = dataset_factory(n_stimuli=300, n_neurons=24, tuning="mixed" if mixed else "single")
         native = score(factors_of(dataset), dataset, name, use_cache=False).value
         rotated = [
-            score(factors_of(dataset, each), dataset, name, use_cache=False).value for each in rotations
+            score(factors_of(dataset, rotation), dataset, name, use_cache=False).value
+            for rotation in rotations
         ]
         gaps[dataset.identifier] = native - np.mean(rotated)
     assert gaps["single"] > 0.25

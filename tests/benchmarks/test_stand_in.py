@@ -1,4 +1,4 @@
-"""What the stand-in was made to show: axes matter for neurons that have them, and for no others."""
+"""Scores of the stand-ins: axes matter for neurons with single tuning, and not for mixed neurons."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def gap(dataset, benchmark):
     """How much better the factors do than five rotations of them."""
     native = score(factors(dataset), dataset, benchmark, use_cache=False).value
     rotated = [
-        score(factors(dataset, seed=each), dataset, benchmark, use_cache=False).value for each in range(5)
+        score(factors(dataset, seed=seed), dataset, benchmark, use_cache=False).value for seed in range(5)
     ]
     return native, native - np.mean(rotated)
 
@@ -83,7 +83,7 @@ def test_a_rotation_of_mixed_neurons_changes_nothing(mixed):
 
 def test_both_kinds_of_neurons_are_explained_equally_well(single, mixed):
     explained = [
-        score(factors(each), each, "variance_explained", use_cache=False) for each in (single, mixed)
+        score(factors(dataset), dataset, "variance_explained", use_cache=False) for dataset in (single, mixed)
     ]
     for result in explained:
         assert 0.35 < result.value < result.ceiling

@@ -40,8 +40,8 @@ def test_each_draw_is_a_fit_to_stimuli_that_all_models_share(dataset):
 
 def test_the_error_over_stimuli_falls_with_their_number(dataset_factory):
     few, many = (
-        score(factors_of(of), of, "stimulus_bootstrap[n_draws=20]", use_cache=False).error
-        for of in (dataset_factory(n_stimuli=n, tuning="mixed") for n in (80, 2_000))
+        score(factors_of(dataset), dataset, "stimulus_bootstrap[n_draws=20]", use_cache=False).error
+        for dataset in (dataset_factory(n_stimuli=n, tuning="mixed") for n in (80, 2_000))
     )
     assert 0 < many < few / 2
 

@@ -62,7 +62,7 @@ def test_the_numbers_beside_a_score_are_those_of_its_arrays(dataset, name):
             )
             for kind in ("regenerated", "turned")
         ]
-        native, turned = (1 - each / np.log(4) for each in entropy)
+        native, turned = (1 - value / np.log(4) for value in entropy)
     else:
         aggregate = made.options["aggregate"]
         native, *turned = (
@@ -94,7 +94,7 @@ def test_kappa_of_decoding_is_that_of_its_distances(dataset):
 def test_the_order_of_neurons_changes_no_kappa(dataset, name):
     order = np.random.default_rng(1).permutation(12)
     moved = replace(dataset, recording=dataset.recording.isel(neuroid=order))
-    first, second = (load_benchmark(name).score(blurred(dataset), each) for each in (dataset, moved))
+    first, second = (load_benchmark(name).score(blurred(dataset), recorded) for recorded in (dataset, moved))
     for key in ("axis_index", "axis_index_error", "axis_index_p", "turned"):
         assert first.beside[key] == pytest.approx(second.beside[key], abs=1e-12)
 

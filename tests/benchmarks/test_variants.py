@@ -1,4 +1,4 @@
-"""What scores do with variants of one image."""
+"""Scores of stimuli that are variants of one image."""
 
 from dataclasses import replace
 
@@ -81,7 +81,7 @@ def test_noise_does_not_explain_variants():
     model, dataset = make(FORTY, n_units=50)
     grouped = score(model, dataset, "variance_explained", use_cache=False)
     assert -0.1 < grouped.value < 0.02
-    # Folds that split variants explain noise: this is what the groups are for.
+    # Folds that split variants explain noise; groups prevent this.
     leaking = lasso_variance_explained(*arrays_of(model, dataset), folds=fold_labels(200, 10))
     assert leaking.per_neuron.mean() > 0.3
     assert grouped.provenance["n_stimuli"] == 200
@@ -338,7 +338,7 @@ def test_a_comparison_draws_originals():
         n_stimulus_resamples=3,
         use_cache=False,
     )
-    by_name = {each.over: each for each in compared.generalisations}
+    by_name = {inference.over: inference for inference in compared.generalisations}
     # 40 originals, not 200 stimuli.
     assert by_name["stimuli"].n == "40"
     assert by_name["neurons and stimuli"].n == "10 × 40"

@@ -25,6 +25,7 @@ from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import load_benchmark
 from neuroalign.scoring.resampling import NeuronStatistic
 from neuroalign.stats import pairwise_welch
+from neuroalign.testing import make_score
 
 #: Scores without an axis index are ranked by C.
 BY_C = "alignment[turns=0]"
@@ -42,20 +43,15 @@ def with_arrays(store, dataset, seed=0):
             values = own + 0.02 * rng.standard_normal() + 0.02 * rng.standard_normal(30)
             # Instances need not list the neurons in one order.
             mixed = rng.permutation(30)
-            score = Score(
-                value=values.mean(),
+            score = make_score(
+                values.mean(),
                 error=0.03,
-                error_over="neurons",
                 model=f"{family}[seed={index}]",
-                family=family,
-                dataset=dataset.identifier,
-                benchmark="variance_explained",
-                benchmark_version=loaded.version,
-                options=loaded.options(),
+                dataset=dataset,
+                benchmark=loaded,
                 data=xr.Dataset(
                     {"variance_explained": ("neuroid", values[mixed])}, coords={"neuroid": names[mixed]}
                 ),
-                provenance={"dataset_hash": dataset.content_hash},
             )
             store.save(f"{family[0]}{seed:01}{index:02}", score)
             families.setdefault(family, []).append(score)
@@ -132,20 +128,14 @@ def save(store, dataset, benchmark, family, option, value, *, data=None, beside=
     """Save one score of a family of members that differ in an option, such as seed=3."""
     store.save(
         digest(family, option),
-        Score(
-            value=value,
+        make_score(
+            value,
             error=0.03,
-            error_over="neurons",
             model=f"{family}[{option}]",
-            family=family,
-            dataset=dataset.identifier,
-            benchmark=benchmark.identifier,
-            benchmark_version=benchmark.version,
-            options=benchmark.options(),
-            higher_is_better=benchmark.higher_is_better,
+            dataset=dataset,
+            benchmark=benchmark,
             data=xr.Dataset() if data is None else data,
             beside=beside or {},
-            provenance={"dataset_hash": dataset.content_hash},
         ),
     )
 

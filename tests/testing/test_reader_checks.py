@@ -6,8 +6,8 @@ import pytest
 import scipy.io
 
 from neuroalign import arrays
+from neuroalign.datasets.formats.assembly import write_brainio
 from neuroalign.datasets.formats.bare import BareArray
-from neuroalign.datasets.formats.brainio import write_brainio
 from neuroalign.datasets.formats.reader import ArrayReader, ReaderOption, RecordingParts, RecordingReader
 from neuroalign.errors import DatasetError, UnknownNameError, UsageError
 from neuroalign.names.registry import readers

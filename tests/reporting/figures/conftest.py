@@ -2,25 +2,21 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from neuroalign.results.score import Score
+from neuroalign.testing import make_score
 
-
-def make_score(model="a[seed=0]", value=0.5, family="a", benchmark="alignment", **fields) -> Score:
-    described = {
-        "error": 0.1,
-        "error_over": "neurons",
-        "dataset": "toy",
-        "benchmark_version": 1,
-        "provenance": {"dataset_hash": "hash", "simulated": True},
-        **fields,
-    }
-    return Score(value=value, model=model, family=family, benchmark=benchmark, **described)
+PROVENANCE = {"dataset_hash": "hash", "simulated": True}
 
 
 @pytest.fixture
 def score():
-    """Make a score; everything has a default."""
-    return make_score
+    """Make a score of simulated neurons; everything has a default."""
+
+    def make(model="a[seed=0]", value=0.5, family="a", benchmark="alignment", **fields):
+        return make_score(
+            value, model=model, family=family, benchmark=benchmark, **{"provenance": PROVENANCE, **fields}
+        )
+
+    return make
 
 
 @pytest.fixture
@@ -29,7 +25,7 @@ def scores():
 
     def make(**values):
         return [
-            make_score(f"{family}[seed={index}]", value, family)
+            make_score(value, model=f"{family}[seed={index}]", provenance=PROVENANCE)
             for family, family_values in values.items()
             for index, value in enumerate(family_values)
         ]
@@ -44,7 +40,14 @@ def per_neuron():
     def make(values, *, model="a[seed=0]", family="a", benchmark="alignment", neuroids=None):
         ids = [f"n{index}" for index in range(len(values))] if neuroids is None else neuroids
         data = xr.Dataset({benchmark: ("neuroid", np.asarray(values, dtype=float))}, coords={"neuroid": ids})
-        return make_score(model, float(np.nanmean(values)), family, benchmark, data=data)
+        return make_score(
+            float(np.nanmean(values)),
+            model=model,
+            family=family,
+            benchmark=benchmark,
+            provenance=PROVENANCE,
+            data=data,
+        )
 
     return make
 

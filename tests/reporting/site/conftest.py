@@ -8,9 +8,9 @@ import pytest
 import xarray as xr
 
 from neuroalign.reporting.site import write_site
-from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import load_benchmark
+from neuroalign.testing import make_score
 
 #: Names that would do harm in a page or a path that they are not escaped in.
 HOSTILE = "<script>document.title='owned'</script>"
@@ -38,23 +38,19 @@ def made(dataset_factory, tmp_path_factory):
                     },
                     coords={"neuroid": [f"{QUOTES}{index}" for index in range(12)], "unit": [0, 1, 2]},
                 )
-                score = Score(
-                    value=value,
+                score = make_score(
+                    value,
                     error=0.02,
-                    error_over="neurons",
                     model=f"{family}[seed={seed}]",
                     family=family,
-                    dataset=dataset.identifier,
-                    benchmark=name,
-                    benchmark_version=benchmark.version,
-                    options=benchmark.options(),
-                    higher_is_better=benchmark.higher_is_better,
+                    dataset=dataset,
+                    benchmark=benchmark,
                     null=0.1,
                     ceiling=0.95,
                     data=arrays,
                     beside={"D": 3.0, QUOTES: 0.5},
                     notes=(HOSTILE,),
-                    provenance={"dataset_hash": dataset.content_hash, "remark": HOSTILE, "simulated": True},
+                    provenance={"remark": HOSTILE},
                 )
                 store.save(f"{count:04x}", score)
                 count += 1

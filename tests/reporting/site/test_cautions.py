@@ -5,9 +5,9 @@ import re
 import pytest
 
 from neuroalign.reporting.site import write_site
-from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import load_benchmark
+from neuroalign.testing import make_score
 
 WHY = (
     "explains 2.0 % of the explainable variance (0.016 of 0.800); 5 of 12 neurons have no weight: do not interpret "
@@ -24,23 +24,18 @@ def site(dataset, tmp_path):
     store, benchmark = ResultsStore(tmp_path / "results"), load_benchmark("alignment[turns=0]")
     for family, explained in (("weak", 0.016), ("sound", 0.4)):
         for seed in range(2):
-            score = Score(
-                value=0.5 + 0.1 * seed,
+            score = make_score(
+                0.5 + 0.1 * seed,
                 error=0.02,
-                error_over="neurons",
                 model=f"{family}[seed={seed}]",
-                family=family,
-                dataset=dataset.identifier,
-                benchmark="alignment",
-                benchmark_version=benchmark.version,
-                options=benchmark.options(),
+                dataset=dataset,
+                benchmark=benchmark,
                 beside={
                     "variance_explained": explained,
                     "explained_share": explained / 0.8,
                     "neurons_without_weight": 5.0,
                     "axis_index_p": 0.0004,
                 },
-                provenance={"dataset_hash": dataset.content_hash, "n_neurons": 12, "simulated": True},
             )
             store.save(f"{family}{seed}", score)
     write_site(tmp_path / "site", dataset, store=store)

@@ -14,9 +14,9 @@ from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.folder import write_folder
 from neuroalign.reporting.text.latex import escape_latex
 from neuroalign.reporting.text.leaderboard import format_leaderboards
-from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import load_benchmark
+from neuroalign.testing import make_score
 
 #: Scores without an axis index are ranked by C.
 BY_C = "alignment[turns=0]"
@@ -38,18 +38,16 @@ def tables(folder):
     for index, (family, mean, options) in enumerate(
         [(HOSTILE, 0.7, {}), ("b", 0.3, {})] * 4 + [("b", 0.5, {"n_folds": 3}), ("c", 0.1, {})]
     ):
-        score = Score(
-            value=mean + 0.01 * rng.standard_normal(),
+        score = make_score(
+            mean + 0.01 * rng.standard_normal(),
             error=0.05,
-            error_over="neurons",
             model=f"{family}[seed={index}]",
             family=family,
-            dataset=dataset.identifier,
-            benchmark="alignment",
+            dataset=dataset,
+            benchmark=benchmark,
             benchmark_version=benchmark.version - (family == "c"),
             options={**benchmark.options(), **options},
             null=0.05,
-            provenance={"dataset_hash": dataset.content_hash},
         )
         store.save(f"aa{index:02}", score)
     # The table of two families first.
