@@ -316,7 +316,7 @@ def test_a_model_that_raises_loses_only_its_own_scores(dataset):
     line = Broken.latents.__code__.co_firstlineno + 1
     assert str(failures[2].reason) == (
         "the latents of broken cannot be computed: IndexError: index 7 is out of bounds "
-        f"for axis 0 with size 3 (test_scoring.py, line {line})"
+        f"for axis 0 with size 3 (test_evaluate.py, line {line})"
     )
     assert isinstance(failures[2].reason.__cause__, IndexError)
     with pytest.raises(ModelError, match=r"^no weights here$"):
@@ -333,7 +333,7 @@ def test_a_benchmark_that_raises_loses_only_its_own_scores(dataset, monkeypatch)
     assert [score.benchmark for score in scores] == ["correlation_ratio"]
     line = fail.__code__.co_firstlineno + 1
     assert str(failures[0].reason) == (
-        f"mean_latent fails on m: ZeroDivisionError: of mine (test_scoring.py, line {line})"
+        f"mean_latent fails on m: ZeroDivisionError: of mine (test_evaluate.py, line {line})"
     )
 
 
