@@ -2,6 +2,7 @@
 
 import gc
 import os
+from itertools import count
 from pathlib import Path
 
 # Two processes run the tests, and matrices are small: more threads would only wait for each other. The libraries read
@@ -10,9 +11,15 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"
     os.environ.setdefault(_variable, "1")
 
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 from neuroalign.datasets.dataset import Dataset  # noqa: E402
 from neuroalign.testing import make_dataset  # noqa: E402
+
+# Where a test states no number of examples: pytest --hypothesis-profile=thorough (.ci/run) tries more.
+settings.register_profile("quick", max_examples=25, deadline=None)
+settings.register_profile("thorough", max_examples=100, deadline=None)
+settings.load_profile("quick")
 
 #: Processes that run the whole suite, at most.
 MOST_PROCESSES = 2
@@ -40,10 +47,23 @@ def _installed_package():
         yield
 
 
+@pytest.fixture(scope="session")
+def new_home(tmp_path_factory):
+    """Make an empty folder for a test; ``tmp_path_factory`` would look at all earlier ones each time."""
+    folder, numbers = tmp_path_factory.mktemp("homes"), count()
+
+    def make() -> Path:
+        home = folder / str(next(numbers))
+        home.mkdir()
+        return home
+
+    return make
+
+
 @pytest.fixture(autouse=True)
-def neuroalign_home(tmp_path_factory, monkeypatch):
+def neuroalign_home(new_home, monkeypatch):
     """Keep every test's datasets, caches and results in a folder of its own."""
-    folder = tmp_path_factory.mktemp("home")
+    folder = new_home()
     monkeypatch.setenv("NEUROALIGN_HOME", str(folder))
     return folder
 
@@ -58,10 +78,12 @@ def recordings() -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def dataset() -> Dataset:
-    """120 stimuli, 12 neurons tuned to one of 4 factors each, 3 trials."""
-    return make_dataset()
+    """120 stimuli, 12 neurons tuned to one of 4 factors each, 3 trials; all tests share it, and none can change it."""
+    shared = make_dataset()
+    shared.recording.values.flags.writeable = False
+    return shared
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -81,7 +81,6 @@ def test_wrong_calls(weights, options, error, message):
         completeness(weights, **options)
 
 
-@settings(deadline=None)
 @given(WEIGHTS, st.randoms(use_true_random=False))
 def test_properties(weights, random):
     result = completeness(weights)

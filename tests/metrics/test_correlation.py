@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from neuroalign.errors import ArrayError, UsageError
@@ -94,7 +94,6 @@ def test_wrong_calls():
         correlation_ratio(Z, Y, informative=np.ones(3))
 
 
-@settings(deadline=None)
 @given(st.integers(0, 1000), st.floats(0.1, 100), st.floats(-100, 100))
 def test_scale_and_offset_change_nothing(seed, scale, offset):
     rng = np.random.default_rng(seed)

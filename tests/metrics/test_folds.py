@@ -1,13 +1,12 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from neuroalign.errors import UsageError
 from neuroalign.metrics import fold_labels
 
 
-@settings(deadline=None)
 @given(st.integers(2, 200), st.integers(2, 12), st.integers(0, 100))
 def test_sizes_differ_by_one_at_most(n, k, seed):
     if k > n:

@@ -1,11 +1,10 @@
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from neuroalign.metrics.inputs import constant_columns, standardise
 
 
-@settings(deadline=None)
 @given(st.integers(0, 1000), st.floats(-12, 12), st.floats(-3, 3))
 def test_standardised_columns_have_mean_zero_and_variance_one(seed, log_scale, offset):
     values = np.random.default_rng(seed).standard_normal((20, 3)) + offset

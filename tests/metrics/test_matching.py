@@ -2,14 +2,13 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from neuroalign.errors import UsageError
 from neuroalign.metrics import correlations, match_one_to_one
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 4), st.integers(0, 2), st.booleans())
 def test_no_other_assignment_is_better(seed, n_units, more, absolute):
     rng = np.random.default_rng(seed)

@@ -135,6 +135,7 @@ def test_training_is_adam_on_the_objective(images, tmp_path):
         np.testing.assert_allclose(weights[name], value.numpy(), atol=2e-5)
 
 
+@pytest.mark.slow
 def test_training_learns(tmp_path):
     # Two faint images and their negatives: the network must tell them apart to do better than grey.
     rng = np.random.default_rng(0)

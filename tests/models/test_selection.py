@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from neuroalign import arrays
@@ -198,7 +198,6 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(rows=ROWS, n=st.integers(1, 5), seed=st.integers(0, 10**6))
 def test_every_instance_is_kept_or_dropped_with_a_reason_in_any_order(rows, n, seed):
     table = pd.DataFrame(rows, columns=["family", "n_units", "score", "variance_explained"])

@@ -2,7 +2,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from neuroalign.errors import ArrayError, UsageError
@@ -21,7 +21,6 @@ LABELS = st.lists(st.integers(0, 6), min_size=1, max_size=40).map(
 )
 
 
-@settings(deadline=None)
 @given(st.integers(1, 200), st.integers(0, 50))
 def test_without_variants_draws_and_shuffles_are_those_of_single_stimuli(n, seed):
     rng = np.random.default_rng
@@ -29,7 +28,6 @@ def test_without_variants_draws_and_shuffles_are_those_of_single_stimuli(n, seed
     np.testing.assert_array_equal(permute_stimuli(np.arange(n), rng(seed)), rng(seed).permutation(n))
 
 
-@settings(deadline=None)
 @given(LABELS, st.integers(0, 50))
 def test_a_draw_has_whole_originals(labels, seed):
     rows = draw_stimuli(labels, np.random.default_rng(seed))
@@ -41,7 +39,6 @@ def test_a_draw_has_whole_originals(labels, seed):
     assert rows.size == sizes[drawn].sum()
 
 
-@settings(deadline=None)
 @given(LABELS, st.integers(0, 50))
 def test_a_shuffle_moves_whole_originals_in_their_order(labels, seed):
     order = permute_stimuli(labels, np.random.default_rng(seed))

@@ -2,7 +2,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from neuroalign.errors import ArrayError, UsageError
@@ -23,7 +23,6 @@ def letters_of(given, name):
     return {given[name][i : i + 1] for i in range(len(given[name]))}
 
 
-@settings(deadline=None)
 @given(patterns())
 def test_groups_share_a_letter_if_and_only_if_they_are_not_shown_to_differ(pattern):
     p, means = pattern
@@ -38,7 +37,6 @@ def test_groups_share_a_letter_if_and_only_if_they_are_not_shown_to_differ(patte
                 assert bool(shared) == (not p[i, j] < 0.05)
 
 
-@settings(deadline=None)
 @given(patterns())
 def test_no_letter_can_be_left_out(pattern):
     p, means = pattern
@@ -51,7 +49,6 @@ def test_no_letter_can_be_left_out(pattern):
         assert (not_shown & ~connected).any()
 
 
-@settings(deadline=None)
 @given(patterns(), st.integers(0, 99))
 def test_only_the_order_of_ties_depends_on_the_order_of_the_groups(pattern, seed):
     p, means = pattern

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -14,7 +14,6 @@ numbers = st.floats(-10, 10)
 positive = st.floats(0.01, 10)
 
 
-@settings(deadline=None)
 @given(numbers, positive, st.floats(0.5, 1000), st.floats(0.01, 0.999))
 def test_interval_of_scipy(estimate, error, df, confidence):
     expected = stats.t.interval(confidence, df, loc=estimate, scale=error)
@@ -23,7 +22,6 @@ def test_interval_of_scipy(estimate, error, df, confidence):
     )
 
 
-@settings(deadline=None)
 @given(st.floats(-30, 30), st.floats(0.5, 1000))
 def test_p_value_of_scipy(t, df):
     assert t_p_value(t, df) == pytest.approx(2 * stats.t.sf(abs(t), df), rel=1e-9)

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -91,7 +91,6 @@ def test_no_test_is_nan_with_a_reason_and_never_zero(a, b, difference, reason):
     assert test.difference == pytest.approx(difference, nan_ok=True)
 
 
-@settings(deadline=None)
 @given(groups, groups)
 def test_swapping_the_groups_changes_signs_only(a, b):
     test, swapped = welch(a, b), welch(b, a)
@@ -102,7 +101,6 @@ def test_swapping_the_groups_changes_signs_only(a, b):
     assert (swapped.n_a, swapped.n_b) == (test.n_b, test.n_a)
 
 
-@settings(deadline=None)
 @given(groups, groups, st.floats(-100, 100), st.floats(0.01, 100))
 def test_shift_and_scale_change_nothing_but_the_scale(a, b, shift, scale):
     test = welch(a, b)
@@ -113,7 +111,6 @@ def test_shift_and_scale_change_nothing_but_the_scale(a, b, shift, scale):
         assert getattr(moved, name) == pytest.approx(scale * getattr(test, name), rel=1e-5, abs=1e-7)
 
 
-@settings(deadline=None)
 @given(groups, groups)
 def test_interval_holds_zero_where_p_is_large(a, b):
     test = welch(a, b)
