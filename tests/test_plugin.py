@@ -13,6 +13,8 @@ import pytest
 
 from neuroalign.testing import check_benchmark, check_model
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def installed_plugin(tmp_path_factory) -> Path:

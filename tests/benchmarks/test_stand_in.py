@@ -90,6 +90,7 @@ def test_both_kinds_of_neurons_are_explained_equally_well(single, mixed):
     assert explained[0].value == pytest.approx(explained[1].value, abs=0.1)
 
 
+@pytest.mark.slow
 def test_pure_noise_scores_near_chance(single):
     noise = np.random.default_rng(0).standard_normal((len(single.stimuli), 12))
     model = as_model(single, noise, "noise")

@@ -410,6 +410,7 @@ def test_screening_reports_a_path_that_cannot_be_trusted():
     )
 
 
+@pytest.mark.slow
 def test_many_more_units_than_stimuli(assert_same, statuses):
     Z, Y = data(60, 700, 2, density=0.005)
     assert_same(Z, Y, np.arange(60) % 3)

@@ -201,6 +201,7 @@ def test_scores_of_stimuli_without_landmarks(dataset_factory):
     assert result.provenance["n_stimuli"] == 25
 
 
+@pytest.mark.slow
 def test_workers_and_their_number_change_nothing(dataset_factory):
     points, images = faces(30)
     toy = replace(dataset_factory(n_stimuli=30), stimuli=stimulus_set(points, images), truth=None)

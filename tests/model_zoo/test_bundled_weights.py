@@ -31,6 +31,7 @@ def test_the_recorded_recipe_and_the_shipped_images_give_the_bundled_weights(dat
         assert np.isfinite(trained.record["final"]["objective"])
 
 
+@pytest.mark.slow
 def test_divergence_from_the_prior_is_as_recorded(dataset, instances):
     training = dataset.stimuli.training()
     for model in instances[:2]:

@@ -136,6 +136,7 @@ def test_fitted_estimators():
     assert behaviour_digest(PCA(2).fit(pixels[:-1])) != behaviour_digest(once)
 
 
+@pytest.mark.slow
 def test_another_process_finds_the_same():
     program = (
         "import torch\nfrom torch import nn\n"

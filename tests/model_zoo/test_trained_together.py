@@ -357,6 +357,7 @@ def test_damaged_checkpoint_is_reported_and_all_instances_start_again(stimuli, t
     assert bytes_of(again) == bytes_of(whole)
 
 
+@pytest.mark.slow
 def test_groups_in_processes_are_the_same(stimuli, tmp_path):
     recipes = [VAERecipe(**SMALL, seed=seed, steps=4) for seed in range(4)]
     one, two = (train(recipes, stimuli, tmp_path / str(jobs), together=2, jobs=jobs) for jobs in (1, 2))

@@ -9,6 +9,8 @@ import pytest
 from neuroalign.datasets.catalogue import datasets_folder
 from neuroalign.datasets.folder import write_folder
 
+pytestmark = pytest.mark.slow
+
 #: Registers the plug-ins, scores two families by the benchmark, and prints the outputs as JSON. A process of its own
 #: keeps the registered names away from other tests.
 SCRIPT = '''

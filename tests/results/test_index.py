@@ -181,6 +181,7 @@ def test_a_read_only_folder_is_read(store):
         store.folder.chmod(0o755)
 
 
+@pytest.mark.slow
 def test_an_index_that_another_process_writes_is_not_waited_for_forever(store):
     list(store.scores())
     store.save("cc04", make_score(4.0))

@@ -44,6 +44,7 @@ def test_correction_of_the_smallest_groups():
     assert welch([1.0, 3.0], [5.0, 7.0]).hedges_g == pytest.approx(-4 / math.sqrt(2) / math.sqrt(math.pi))
 
 
+@pytest.mark.slow
 def test_hedges_g_is_unbiased():
     # Groups of four, true effect 1: Cohen's d comes out at 1.15 on average, g at 1.
     rng = np.random.default_rng(0)

@@ -168,6 +168,7 @@ def fake_ray(monkeypatch):
     return ray
 
 
+@pytest.mark.slow
 def test_ray_gets_the_folder_and_the_jobs(study, tmp_path, dataset, fake_ray, neuroalign_home):
     text = study.read_text(encoding="utf-8").replace("[10, 12, 14, 16, 18, 20]", "[10, 12]")
     study.write_text(text.replace("n_draws = 3", "n_draws = 2"), encoding="utf-8")

@@ -50,6 +50,7 @@ class Killed(BaseException):
     pass
 
 
+@pytest.mark.slow
 def test_a_killed_study_goes_on_to_the_same_report(study, tmp_path, dataset, monkeypatch):
     monkeypatch.setenv("NEUROALIGN_HOME", str(tmp_path / "home"))
     finished = []

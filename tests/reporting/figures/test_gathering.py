@@ -231,6 +231,7 @@ def test_instances_scored_alone_are_not_shown_twice(scored):
     ]
 
 
+@pytest.mark.slow
 def test_a_record_runs_no_code_and_no_other_model(scored, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "evil.py").write_text("open('ran', 'w').close()\nmodel = None\n")
