@@ -50,8 +50,8 @@ def reliability(trials: ArrayLike, *, n_splits: int = 20, seed: int = 0) -> Reli
     Each half of a stimulus with n trials has h = ⌊n/2⌋ trials. The Spearman-Brown formula k·r / (1 + (k - 1)·r) extends
     the correlation r of the halves to all trials. The variance of the noise of a mean is inversely proportional to its
     number of trials, so k is the mean of 1/h over stimuli divided by the mean of 1/n; with equal and even numbers of
-    trials k = 2. A negative r, which arises by chance, is extended as -(k·|r|) / (1 + (k - 1)·|r|): the formula itself
-    has a pole at negative r, and would give values of -20 with few stimuli.
+    trials k = 2. A negative r, which arises by chance, is extended as ``-(k·|r|) / (1 + (k - 1)·|r|)``: the formula
+    itself has a pole at negative r, and would give values of -20 with few stimuli.
 
     References
     ----------
