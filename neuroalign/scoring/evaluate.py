@@ -13,6 +13,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import ModelError, NeuroalignWarning, UsageError, name_some
 from neuroalign.models.loading import load_model
 from neuroalign.models.model import Model, ModelFamily
+from neuroalign.names.defaults import DEFAULT_BENCHMARK
 from neuroalign.progress import progress
 from neuroalign.results.score import Score, find_repeated, summarise
 from neuroalign.results.store import ResultsStore, now
@@ -25,7 +26,7 @@ __all__ = ["Failure", "score", "score_all"]
 def score(
     model: str | Model | ModelFamily | Any,
     dataset: "str | os.PathLike[str] | Dataset",
-    benchmark: str | Benchmark = "alignment",
+    benchmark: str | Benchmark = DEFAULT_BENCHMARK,
     *,
     join: Join = "exact",
     n_jobs: int = 1,

@@ -12,7 +12,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ArrayError, name_some
 from neuroalign.models.loading import load_model
-from neuroalign.models.model import Model, ModelFamily
+from neuroalign.models.model import Batched, Decodes, Fingerprinted, Model, ModelFamily
 from neuroalign.testing.checking import copy_of, error_of, expect, expect_same, run_checks
 from neuroalign.testing.datasets import make_dataset
 
@@ -166,7 +166,7 @@ def input_is_not_changed(model: Model, dataset: Dataset) -> None:
 
 def fingerprint_is_stable(model: Model, dataset: Dataset) -> None:
     """Check that the fingerprint is text or None, and the same before and after latents are computed."""
-    if not hasattr(model, "fingerprint"):
+    if not isinstance(model, Fingerprinted):
         return
     before = model.fingerprint
     expect(
@@ -182,7 +182,7 @@ def fingerprint_is_stable(model: Model, dataset: Dataset) -> None:
 
 def batches_are_the_latents(model: Model, dataset: Dataset) -> None:
     """Check that batches, where a model yields them, hold each stimulus once with its latents."""
-    if not hasattr(model, "latent_batches"):
+    if not isinstance(model, Batched):
         return
     batches = [batch.copy() for batch in model.latent_batches(dataset.stimuli)]
     ids = [stimulus for batch in batches for stimulus in batch["stimulus"].values.astype(str).tolist()]
@@ -200,7 +200,7 @@ def batches_are_the_latents(model: Model, dataset: Dataset) -> None:
 
 def decoded_images_have_a_shape(model: Model, dataset: Dataset) -> None:
     """Check shape, dtype and range of decoded images, where a model decodes."""
-    if not hasattr(model, "decode"):
+    if not isinstance(model, Decodes):
         return
     latents = model.latents(dataset.stimuli)
     images = np.asarray(model.decode(latents))
