@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
 from neuroalign.benchmarks.predictive_power import NO_POWER, predict
+from neuroalign.benchmarks.shuffles import shuffle_stimuli
 from neuroalign.benchmarks.turned_control import check_turns, regenerate
 from neuroalign.benchmarks.turned_ratios import TurnedRatios, index_of_score
 from neuroalign.datasets.dataset import Dataset
@@ -18,11 +19,10 @@ from neuroalign.models.model import Model
 from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
 from neuroalign.scoring.benchmark import Benchmark, self_pairs
-from neuroalign.scoring.chance import can_shuffle, notes_on_shuffles
 from neuroalign.scoring.declarations import Invariance
 from neuroalign.scoring.declared import AXIS_NUMBERS, INFORMATIVE_UNITS, PREDICTION_NUMBERS
 from neuroalign.scoring.resampling import AXIS_INDEX, NeuronStatistic, Resampling, Statistic
-from neuroalign.stats import jackknife_standard_error, permute_stimuli
+from neuroalign.stats import jackknife_standard_error
 from neuroalign.validation import NonNegative
 
 
@@ -89,17 +89,20 @@ class CorrelationRatio(Benchmark):
             latents.values, responses.values, informative=informative, aggregate=self.aggregate, exclude=pairs
         )
         originals = dataset.stimuli.originals(responses["stimulus"].values)
-        rng = np.random.default_rng(self.seed)
-        shuffled = [
-            correlation_ratio(
-                latents.values[permute_stimuli(originals.labels, rng)],
-                responses.values,
-                informative=informative,
-                aggregate=self.aggregate,
-                exclude=pairs,
-            ).score
-            for _ in range(self.n_permutations if can_shuffle(originals) else 0)
-        ]
+        shuffles = shuffle_stimuli(
+            lambda order: (
+                correlation_ratio(
+                    latents.values[order],
+                    responses.values,
+                    informative=informative,
+                    aggregate=self.aggregate,
+                    exclude=pairs,
+                ).score
+            ),
+            originals,
+            n_permutations=self.n_permutations,
+            seed=self.seed,
+        )
         # A mean over best units is not a mean over neurons, so its error is from a jackknife.
         without = leave_one_out_ratios(result.per_neuron, result.best_unit, self.aggregate)
         turned = self._turned(latents, responses, dataset)
@@ -122,13 +125,13 @@ class CorrelationRatio(Benchmark):
             value=result.score,
             error=jackknife_standard_error(without),
             error_over="neurons",
-            null=float(np.mean(shuffled)) if shuffled else float("nan"),
+            null=shuffles.level,
             data=data,
             notes=[
                 *_notes(int(np.isnan(result.per_neuron).sum())),
                 *turned.notes,
                 *power.notes,
-                *(notes_on_shuffles(originals) if self.n_permutations else []),
+                *shuffles.notes,
             ],
             beside={
                 "informative_units": int(informative.sum()),

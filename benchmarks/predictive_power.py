@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from neuroalign.arithmetic import divide
 from neuroalign.benchmarks.held_out import explain
 from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
+from neuroalign.benchmarks.trial_ceilings import trial_ceilings
 from neuroalign.benchmarks.variance_explained import VarianceExplained
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.metrics import reliability
 from neuroalign.stats import adjust_p_values
 
 FloatArray = NDArray[np.float64]
@@ -124,10 +124,7 @@ def predict(
         seed=options.seed,
     )
     explained = explain(settings.fit_arguments(latents, responses, dataset, rows))
-    split_half = np.array([np.nan])
-    if dataset.trials is not None:
-        kept = np.isin(dataset.responses["stimulus"].values, responses["stimulus"].values)
-        split_half = reliability(dataset.trials[kept]).per_neuron
+    split_half = trial_ceilings(dataset, responses).reliability
     finite = split_half[np.isfinite(split_half)]
     return PredictivePower(
         explained.per_neuron,

@@ -1,0 +1,68 @@
+"""Level of chance of a score from shuffled stimuli, for benchmarks that shuffle arrays without a refit of the model."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroalign.datasets.variants import Originals
+from neuroalign.scoring.chance import can_shuffle, notes_on_shuffles
+from neuroalign.stats import permutation_p_value, permute_stimuli
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Shuffles:
+    """Scores of shuffled stimuli.
+
+    Parameters
+    ----------
+    scores : array of float64, shape (n_permutations,)
+        Empty where no shuffle was asked for, or no two originals can change places.
+    notes : tuple of str
+        Notes on the variants in shuffles, for the notes of a score.
+    """
+
+    scores: FloatArray
+    notes: tuple[str, ...] = ()
+
+    @property
+    def level(self) -> float:
+        """Mean of the shuffled scores; NaN without a shuffle."""
+        finite = self.scores[np.isfinite(self.scores)]
+        return float(finite.mean()) if finite.size else float("nan")
+
+    def p_value(self, score: float, *, higher_is_better: bool = True) -> float:
+        """Return the exact p-value of a score, ``(1 + k)/(1 + B)``; NaN without a shuffle."""
+        return permutation_p_value(score, self.scores, higher_is_better=higher_is_better)
+
+
+def shuffle_stimuli(
+    score: Callable[[NDArray[np.int64]], float], originals: Originals, *, n_permutations: int, seed: int
+) -> Shuffles:
+    """Score shuffled stimuli; variants of one original move together.
+
+    Parameters
+    ----------
+    score : callable
+        Returns the score with the rows of the latents in another order, (n_stimuli,) of int. The responses and the
+        folds stay in their places.
+    originals : Originals
+        Originals of the recorded stimuli, in the order of the rows.
+    n_permutations : int
+        Number of shuffles; 0 for none.
+    seed : int
+        Seed of the shuffles.
+
+    Returns
+    -------
+    Shuffles
+    """
+    if not n_permutations:
+        return Shuffles(np.empty(0))
+    rng = np.random.default_rng(seed)
+    n_possible = n_permutations if can_shuffle(originals) else 0
+    scores = [score(permute_stimuli(originals.labels, rng)) for _ in range(n_possible)]
+    return Shuffles(np.array(scores, dtype=np.float64), tuple(notes_on_shuffles(originals)))
