@@ -63,6 +63,13 @@ class Alignment(LassoBenchmark):
     """
 
     identifier: ClassVar[str] = "alignment"
+    question: ClassVar[str] = "Does each neuron need only one unit of the model?"
+    advice: ClassVar[str] = (
+        "Take it for models with few units (up to some hundred), and read κ, not C: C also rises with noise, "
+        "dead units and few informative units. Where signs matter take sparse_encoding; for one best unit "
+        "without a regression take correlation_ratio or one_to_one."
+    )
+    score_by_chance: ClassVar[str] = "κ is 0; C depends on the units, the noise and D"
     version: ClassVar[int] = 2
     symbol: ClassVar[str] = "C"
     numbers: ClassVar[tuple[Number, ...]] = (

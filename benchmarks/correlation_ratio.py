@@ -53,6 +53,12 @@ class CorrelationRatio(Benchmark):
     """
 
     identifier: ClassVar[str] = "correlation_ratio"
+    question: ClassVar[str] = "Does the best unit of a neuron stand out from the other units?"
+    advice: ClassVar[str] = (
+        "Take it where no fit is wanted, with its level of chance beside it: few units have high ratios by "
+        "chance. Read κ to compare models with different numbers of units."
+    )
+    score_by_chance: ClassVar[str] = "κ is 0; the ratio is about 1/D, and its level is printed with the score"
     version: ClassVar[int] = 3
     numbers: ClassVar[tuple[Number, ...]] = (
         *AXIS_NUMBERS,
@@ -64,7 +70,14 @@ class CorrelationRatio(Benchmark):
     control: ClassVar[str] = AXIS_INDEX
     seconds: ClassVar[float] = 1.8
     invariances: ClassVar[frozenset[Invariance]] = frozenset(
-        {"order of stimuli", "order of neurons", "sign of units", "scale of units", "order of units"}
+        {
+            "order of stimuli",
+            "order of neurons",
+            "order of units",
+            "sign of units",
+            "scale of units",
+            "constant units",
+        }
     )
     asks_about_single_units: ClassVar[bool] = True
     depends_on_n_units: ClassVar[bool] = True

@@ -67,6 +67,12 @@ class Decoding(Benchmark):
     """
 
     identifier: ClassVar[str] = "decoding"
+    question: ClassVar[str] = "Can each unit of the model be decoded from one neuron of its own?"
+    advice: ClassVar[str] = (
+        "Take it for models with fewer units than neurons, on recordings with held-out stimuli. A model with "
+        "a decoder also shows the reconstructed images."
+    )
+    score_by_chance: ClassVar[str] = "printed with the score; κ is 0"
     version: ClassVar[int] = 2
     higher_is_better: ClassVar[bool] = False
     numbers: ClassVar[tuple[Number, ...]] = (
@@ -80,7 +86,7 @@ class Decoding(Benchmark):
     control: ClassVar[str] = AXIS_INDEX
     seconds: ClassVar[float] = 0.9
     invariances: ClassVar[frozenset[Invariance]] = frozenset(
-        {"order of stimuli", "order of neurons", "scale of units"}
+        {"order of stimuli", "order of neurons", "scale of units", "constant units"}
     )
     asks_about_single_units: ClassVar[bool] = True
     depends_on_n_units: ClassVar[bool] = True

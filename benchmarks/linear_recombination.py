@@ -51,6 +51,12 @@ class LinearRecombination(WrappingBenchmark):
     """
 
     identifier: ClassVar[str] = "linear_recombination"
+    question: ClassVar[str] = "Does a score fall when neurons are replaced by mixtures of neurons?"
+    advice: ClassVar[str] = (
+        "Take it to compare with Higgins et al. (2020). The axis index κ, beside the scores of single units, "
+        "is the control with a known level of chance."
+    )
+    score_by_chance: ClassVar[str] = "0 for kind=orthogonal; unknown for the mixtures of the paper"
     version: ClassVar[int] = 2
     is_control: ClassVar[bool] = True
     has_ceiling: ClassVar[bool] = False

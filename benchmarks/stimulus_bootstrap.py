@@ -44,6 +44,12 @@ class StimulusBootstrap(WrappingBenchmark):
     """
 
     identifier: ClassVar[str] = "stimulus_bootstrap"
+    question: ClassVar[str] = "How much would a score change with other stimuli?"
+    advice: ClassVar[str] = (
+        "Take it for the error over stimuli of a score that is written about as a property of images in "
+        "general."
+    )
+    score_by_chance: ClassVar[str] = "the chance level of the other benchmark"
     version: ClassVar[int] = 2
     on_request: ClassVar[bool] = True
     draws_stimuli: ClassVar[bool] = True

@@ -47,6 +47,13 @@ class VarianceExplained(LassoBenchmark):
     """
 
     identifier: ClassVar[str] = "variance_explained"
+    question: ClassVar[str] = "How much of the neurons do all units of the model explain together?"
+    advice: ClassVar[str] = (
+        "Take it beside each score of single units: a model that predicts nothing has no single units to "
+        "compare. For layers with thousands of units take ridge, which is faster and does not assume that few "
+        "units matter."
+    )
+    score_by_chance: ClassVar[str] = "0"
     version: ClassVar[int] = 3
     seconds: ClassVar[float] = 1.3
     arrays: ClassVar[Mapping[str, tuple[str, ...]]] = {"variance_explained": ("neuroid",)}
@@ -54,7 +61,15 @@ class VarianceExplained(LassoBenchmark):
         Number("median_noise_corrected_r2", "noise-corrected r² of the median neuron", "corrected\nr²"),
     )
     invariances: ClassVar[frozenset[Invariance]] = frozenset(
-        {"order of stimuli", "order of neurons", "sign of units", "scale of units", "order of units"}
+        {
+            "order of stimuli",
+            "order of neurons",
+            "order of units",
+            "sign of units",
+            "scale of units",
+            "constant units",
+            "copies of units",
+        }
     )
 
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:

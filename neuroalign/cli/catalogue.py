@@ -4,7 +4,9 @@ import inspect
 import json
 import math
 import re
-from typing import Any
+import shutil
+import textwrap
+from typing import Any, get_args
 
 import click
 
@@ -151,7 +153,7 @@ def info(name: str, as_json: bool) -> None:
         click.echo(json.dumps(described, indent=1, default=str))
         return
     for key, value in described.items():
-        click.echo(f"{key.replace('_', ' ')}: {_shown(value)}")
+        click.echo(_wrapped(f"{key.replace('_', ' ')}: {_shown(value)}"))
 
 
 def _summaries(kind: str) -> list[tuple[str, str]]:
@@ -175,6 +177,16 @@ def _described(obj: Any) -> str:
     return text.replace("``", "")
 
 
+def _wrapped(text: str) -> str:
+    """Wrap a sentence at the width of the terminal; lists and descriptions keep their lines."""
+    if "\n" in text:
+        return text
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(
+        text, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -182,11 +194,20 @@ def _shown(value: Any) -> str:
 
 
 def _describe_benchmark(name: str) -> dict[str, Any]:
-    from neuroalign.scoring.benchmark import load_benchmark
+    from neuroalign.scoring.benchmark import Invariance, load_benchmark
 
     benchmark = load_benchmark(name)
+    blind = [
+        change for change in get_args(Invariance) if change in benchmark.invariances and "units" in change
+    ]
     return {
         "benchmark": benchmark.identifier,
+        "question": benchmark.question or "not stated",
+        "compares": benchmark.level(),
+        "advice": benchmark.advice or "none",
+        "score_by_chance": benchmark.score_by_chance or "see the level of chance beside a score",
+        "ignores": ", ".join(blind) or "no change of the units",
+        "needs": ", ".join(sorted(benchmark.needs)) or "latents and responses",
         "version": benchmark.version,
         "scored_by_default": not benchmark.on_request,
         "higher_is_better": benchmark.higher_is_better,

@@ -8,8 +8,16 @@ from neuroalign.results.numbers import Number
 #: Requirements of a benchmark besides latents and responses.
 Need = Literal["images", "decoder", "held-out stimuli", "single trials"]
 #: Transformations of stimuli, neurons or units under which a benchmark can claim the same score.
+#: Constant units and copies of units are added to the units of the model.
 Invariance = Literal[
-    "order of stimuli", "order of neurons", "sign of units", "scale of units", "order of units"
+    "order of stimuli",
+    "order of neurons",
+    "order of units",
+    "sign of units",
+    "scale of units",
+    "rotation of units",
+    "constant units",
+    "copies of units",
 ]
 
 #: Size of the recording that :attr:`Declarations.seconds` is measured on.
@@ -28,6 +36,12 @@ class Declarations:
     #: Version of the numbers: raise it when the same input gives another number.
     version: ClassVar[int] = 1
     higher_is_better: ClassVar[bool] = True
+    #: Question that the score answers, one sentence that ends with a question mark.
+    question: ClassVar[str] = ""
+    #: When to take the benchmark and when to take another one, in one or two sentences.
+    advice: ClassVar[str] = ""
+    #: Score of a model that has nothing in common with the neurons, in words, such as "0".
+    score_by_chance: ClassVar[str] = ""
     #: Symbol of the score in tables and sentences, such as "C"; by default the identifier in words.
     symbol: ClassVar[str] = ""
     #: Numbers beside the score, in the order of tables. A key of ``Score.beside`` without a declaration is shown by
@@ -62,6 +76,13 @@ class Declarations:
     seconds: ClassVar[float] = 1.0
     #: Whether the benchmark runs only on request, because a score takes many times as long as other scores.
     on_request: ClassVar[bool] = False
+
+    @classmethod
+    def level(cls) -> str:
+        """Return the level that the score compares, in words: single units, populations, or other scores."""
+        if cls.is_control or cls.draws_stimuli:
+            return "other scores"
+        return "single units" if cls.asks_about_single_units else "populations"
 
     def expected_seconds(self, n_stimuli: int, n_neurons: int) -> float:
         """Estimate how long one score takes on one core, before any score has been timed.

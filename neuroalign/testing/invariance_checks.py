@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from neuroalign.arrays import latents as make_latents
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.models.model import Model
 from neuroalign.scoring.benchmark import Benchmark
@@ -58,6 +59,53 @@ def score_does_not_depend_on_unit_sign(benchmark: Benchmark, model: Model, datas
     _expect_same_for_units(benchmark, model, dataset, "units times -1", "sign of units", scale=scale)
 
 
+def score_does_not_depend_on_unit_rotation(benchmark: Benchmark, model: Model, dataset: Dataset) -> None:
+    """Check that a rotation of the informative units gives the same score."""
+
+    def rotate(latents: xr.DataArray) -> xr.DataArray:
+        informative = np.flatnonzero(latents["informative"].values)
+        rotation = np.linalg.qr(np.random.default_rng(5).standard_normal((informative.size,) * 2))[0]
+        values = np.array(latents.values)
+        values[:, informative] = values[:, informative] @ rotation
+        return latents.copy(data=values)
+
+    expect_same_score(
+        benchmark.score(with_latents(model, dataset, rotate), dataset),
+        benchmark.score(model, dataset),
+        "rotated units must have the same score; do not declare 'rotation of units'",
+    )
+
+
+def score_does_not_depend_on_constant_units(benchmark: Benchmark, model: Model, dataset: Dataset) -> None:
+    """Check that a model with two more constant units has the same score."""
+    _expect_same_with_more(
+        benchmark, model, dataset, "constant units", lambda values: np.ones_like(values[:, :2])
+    )
+
+
+def score_does_not_depend_on_copies_of_units(benchmark: Benchmark, model: Model, dataset: Dataset) -> None:
+    """Check that a model with two copies of each unit has the same score."""
+    _expect_same_with_more(benchmark, model, dataset, "copies of units", lambda values: values)
+
+
+def _expect_same_with_more(
+    benchmark: Benchmark,
+    model: Model,
+    dataset: Dataset,
+    invariance: Invariance,
+    more: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+) -> None:
+    def add(latents: xr.DataArray) -> xr.DataArray:
+        values = np.asarray(latents.values, dtype=np.float64)
+        return make_latents(np.hstack([values, more(values)]), stimulus=latents["stimulus"].values)
+
+    expect_same_score(
+        benchmark.score(with_latents(model, dataset, add), dataset),
+        benchmark.score(model, dataset),
+        f"a model with more {invariance} must have the same score; do not declare {invariance!r}",
+    )
+
+
 def _expect_same_for_units(
     benchmark: Benchmark,
     model: Model,
@@ -85,4 +133,7 @@ INVARIANCE_CHECKS: dict[Invariance, Callable[[Benchmark, Model, Dataset], None]]
     "order of units": score_does_not_depend_on_unit_order,
     "scale of units": score_does_not_depend_on_unit_scale,
     "sign of units": score_does_not_depend_on_unit_sign,
+    "rotation of units": score_does_not_depend_on_unit_rotation,
+    "constant units": score_does_not_depend_on_constant_units,
+    "copies of units": score_does_not_depend_on_copies_of_units,
 }

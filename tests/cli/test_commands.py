@@ -254,12 +254,34 @@ def test_info_and_list(added, capsys):
     assert json.loads(capsys.readouterr().out)["version"] == 2
     assert run(["info", "alignment[n_folds=3]"]) == 0
     assert "n_folds = 3" in capsys.readouterr().out
+    assert run(["info", "variance_explained", "--json"]) == 0
+    described = json.loads(capsys.readouterr().out)
+    assert described["question"] == "How much of the neurons do all units of the model explain together?"
+    assert described["compares"] == "populations"
+    assert described["ignores"].split(", ")[-2:] == ["constant units", "copies of units"]
     assert run(["info", "alignment[folds=3]"]) == 2
     capsys.readouterr()
     assert run(["info", "pca"]) == 0
     assert ":data:" not in capsys.readouterr().out
     assert run(["list", "datasets"]) == 0
     assert "toy" in capsys.readouterr().out
+
+
+def test_info_of_a_benchmark_fits_the_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert run(["info", "alignment"]) == 0
+    sentences = capsys.readouterr().out.partition("version:")[0].splitlines()
+    assert sentences[1] == "question: Does each neuron need only one unit of the model?"
+    assert max(map(len, sentences)) <= 60
+    assert any(line.startswith("    ") for line in sentences)
+
+
+@pytest.mark.parametrize("name", sorted(benchmarks.names()))
+def test_every_benchmark_says_which_question_it_answers(name):
+    registered = benchmarks.get(name)
+    assert registered.question.endswith("?")
+    assert registered.advice.endswith(".")
+    assert registered.score_by_chance
 
 
 @pytest.fixture

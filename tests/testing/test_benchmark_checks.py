@@ -24,7 +24,7 @@ class Best(Benchmark):
     """Mean over neurons of the largest absolute correlation with a unit."""
 
     identifier: ClassVar[str] = "best"
-    invariances: ClassVar[frozenset[str]] = frozenset(get_args(Invariance))
+    invariances: ClassVar[frozenset[str]] = frozenset(get_args(Invariance)) - {"rotation of units"}
     numbers: ClassVar[tuple[Number, ...]] = (Number("least", "lowest correlation of a neuron"),)
 
     n_shown: int = 1
@@ -289,6 +289,13 @@ class Signed(Best):
         return self.correlations(latents, responses).max(axis=0)
 
 
+class CountsUnits(Best):
+    invariances = Best.invariances | {"rotation of units"}
+
+    def values(self, latents, responses):
+        return super().values(latents, responses) * latents.sizes["unit"]
+
+
 def _doubled(score):
     return NeuronStatistic.weighted_mean(score.data["neuroid"].values, 2 * score.data["best"].values)
 
@@ -383,6 +390,17 @@ FAULTS = [
         "units times positive numbers must have the same score",
     ),
     (Signed, "score_does_not_depend_on_unit_sign", "units times -1 must have the same score"),
+    (CountsUnits, "score_does_not_depend_on_unit_rotation", "rotated units must have the same score"),
+    (
+        CountsUnits,
+        "score_does_not_depend_on_constant_units",
+        "a model with more constant units must have the same score",
+    ),
+    (
+        CountsUnits,
+        "score_does_not_depend_on_copies_of_units",
+        "a model with more copies of units must have the same score",
+    ),
 ]
 
 
@@ -429,7 +447,7 @@ def test_all_failed_checks_are_named():
     with pytest.raises(CheckError) as caught:
         check_benchmark(Faulty())
     title, *lines = str(caught.value).splitlines()
-    assert title == "check_benchmark(best): 3 of 20 checks failed"
+    assert title == "check_benchmark(best): 3 of 22 checks failed"
     assert [line.split(":")[0].strip() for line in lines] == [
         "score_is_labelled",
         "arrays_are_labelled",
