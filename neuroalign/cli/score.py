@@ -23,6 +23,7 @@ Examples:
   neuroalign score vgg_face AM-faces --weights vgg_face_dag.pth
   neuroalign score "pca[n=50]" AM-faces --benchmark alignment --permutations 199
   neuroalign score beta_vae AM-faces --turns 99
+  neuroalign score "pca[n=50]" AM-faces --benchmark single-units
   neuroalign score my_models.py:my_model ./my-recordings --json
 """
 )
@@ -34,8 +35,9 @@ Examples:
     "benchmarks",
     multiple=True,
     metavar="NAME",
-    help='Benchmark, with options in brackets: "alignment[n_folds=5]". Repeat the option for several; by default all '
-    "benchmarks except those that take many times as long as the others (see neuroalign info).",
+    help='Benchmark, with options in brackets: "alignment[n_folds=5]". Repeat the option for several. single-units, '
+    "populations and all stand for groups. By default the benchmarks of the paper; neuroalign info NAME says whether "
+    "a benchmark is one of these.",
 )
 @click.option(
     "--weights",
@@ -94,19 +96,17 @@ def score(
     from neuroalign.datasets.catalogue import load_dataset
     from neuroalign.models.loading import load_model
     from neuroalign.models.model import ModelFamily
-    from neuroalign.names.registry import benchmarks as registered
     from neuroalign.reporting.text.scores import describe_failures, score_table
-    from neuroalign.scoring.benchmark import load_benchmark
     from neuroalign.scoring.cautions import cautions
     from neuroalign.scoring.evaluate import score_all
+    from neuroalign.scoring.groups import GROUPS, load_benchmarks
 
     if jobs == 0 or jobs < -1:
         raise UsageError(f"--jobs must be a positive number, or -1 for all cores, got {jobs}")
     if permutations < 0 or seed < 0:
         raise UsageError(f"--permutations and --seed must not be negative, got {permutations} and {seed}")
     # Quick checks come first: datasets and models can take long to load.
-    wanted = [load_benchmark(name) for name in benchmarks or [name for name, _ in registered.items()]]
-    wanted = [benchmark for benchmark in wanted if benchmarks or not benchmark.on_request]
+    wanted = load_benchmarks(benchmarks)
     if turns is not None:
         wanted = _with_turns(wanted, benchmarks, turns)
     loaded_dataset = load_dataset(dataset)
@@ -143,14 +143,16 @@ def score(
     if not failures:
         return 0
     # A benchmark that the user did not name may not apply to every model.
-    return 1 if benchmarks or not scores else 0
+    named = [name for name in benchmarks if name not in GROUPS]
+    return 1 if named or not scores else 0
 
 
 def _with_turns(wanted: Sequence["Benchmark"], specs: Sequence[str], turns: int) -> list["Benchmark"]:
     """Set the number of turns of the benchmarks that have this option."""
     from neuroalign.names.syntax import parse_spec
+    from neuroalign.scoring.groups import GROUPS
 
-    for spec in specs:
+    for spec in set(specs) - set(GROUPS):
         own = parse_spec(spec).options.get("turns", turns)
         if own != turns:
             raise UsageError(f"--turns {turns} and {spec} differ; give the number of turns once")

@@ -19,8 +19,9 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.names.defaults import DEFAULT_BENCHMARK
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
-from neuroalign.scoring.benchmark import Benchmark, load_benchmark
+from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.scoring.cautions import cautions_of_instances, is_readable
+from neuroalign.scoring.groups import load_benchmarks
 
 Correction = Literal["holm", "bh"]
 
@@ -104,7 +105,7 @@ def leaderboards(
         One table for each benchmark and set of options; see :func:`rank`.
     """
     loaded = load_dataset(dataset)
-    wanted = None if benchmarks is None else [load_benchmark(benchmark) for benchmark in benchmarks]
+    wanted = None if benchmarks is None else load_benchmarks(benchmarks)
     store = store or ResultsStore()
     groups = group_scores(store.items(dataset=loaded.identifier), loaded, wanted)
     reliability = median_reliability(loaded) if any(group.families for group in groups) else float("nan")

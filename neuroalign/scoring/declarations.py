@@ -74,7 +74,7 @@ class Declarations:
     depends_on_n_units: ClassVar[bool] = False
     #: Seconds for one score of 2,100 stimuli, 159 neurons and 50 units, measured on one core.
     seconds: ClassVar[float] = 1.0
-    #: Whether the benchmark runs only on request, because a score takes many times as long as other scores.
+    #: Whether the benchmark runs only on request; the benchmarks of Higgins et al. (2020) run by default.
     on_request: ClassVar[bool] = False
 
     @classmethod

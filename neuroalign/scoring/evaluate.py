@@ -18,6 +18,7 @@ from neuroalign.progress import progress
 from neuroalign.results.score import Score, find_repeated, summarise
 from neuroalign.results.store import ResultsStore, now
 from neuroalign.scoring.benchmark import Benchmark, load_benchmark
+from neuroalign.scoring.groups import load_benchmarks
 from neuroalign.scoring.instance import Batch, Failure, score_instance
 
 __all__ = ["Failure", "score", "score_all"]
@@ -97,7 +98,11 @@ def score_all(
 
     Parameters
     ----------
-    model, dataset, benchmarks, join, n_jobs, use_cache, n_permutations, permutation_seed
+    model, dataset
+        See :func:`score`.
+    benchmarks : sequence of str or Benchmark
+        Names, benchmarks, or groups; see :func:`neuroalign.scoring.groups.load_benchmarks`.
+    join, n_jobs, use_cache, n_permutations, permutation_seed
         See :func:`score`.
     store : ResultsStore, optional
         Store of the scores; by default the store in the neuroalign folder.
@@ -109,7 +114,7 @@ def score_all(
     failures : list of Failure
         Benchmarks that could not score an instance.
     """
-    loaded_benchmarks = [load_benchmark(benchmark) for benchmark in benchmarks]
+    loaded_benchmarks = load_benchmarks(benchmarks)
     loaded_dataset = load_dataset(dataset)
     loaded = load_model(model, dataset=loaded_dataset)
     shuffles = (n_permutations, permutation_seed)

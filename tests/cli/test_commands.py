@@ -267,6 +267,14 @@ def test_info_and_list(added, capsys):
     assert "toy" in capsys.readouterr().out
 
 
+def test_command_scores_a_group(added, capsys):
+    # Some benchmarks of the group need more stimuli or other data: the others are scored, with exit code 0.
+    assert run(["score", "pca[n=2]", added, "-b", "single-units", "--turns", "0", "--json"]) == 0
+    scored = {score["benchmark"] for score in json.loads(capsys.readouterr().out)["scores"]}
+    assert {"alignment", "correlation_ratio"} <= scored
+    assert "variance_explained" not in scored
+
+
 def test_info_of_a_benchmark_fits_the_terminal(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     assert run(["info", "alignment"]) == 0

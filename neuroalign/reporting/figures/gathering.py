@@ -14,7 +14,8 @@ from neuroalign.reporting.figures.model_figures import ModelFigures
 from neuroalign.reporting.figures.selection import keep_models, keep_named
 from neuroalign.reporting.figures.style import family_styles
 from neuroalign.results.store import ResultsStore
-from neuroalign.scoring.benchmark import Benchmark, load_benchmark
+from neuroalign.scoring.benchmark import Benchmark
+from neuroalign.scoring.groups import load_benchmarks
 
 __all__ = ["Gathered", "gather_figures"]
 
@@ -69,7 +70,7 @@ def gather_figures(
     """
     store = store or ResultsStore()
     named: list[str | Benchmark] = [*benchmarks] or [name for name, _ in registered_benchmarks.items()]
-    wanted = [load_benchmark(benchmark) for benchmark in named]
+    wanted = load_benchmarks(named)
     items = store.items(dataset=dataset.identifier)
     groups = [group for group in group_scores(items, dataset, wanted) if group.families]
     if not groups:

@@ -28,7 +28,8 @@ from neuroalign.reporting.site import contents
 from neuroalign.reporting.site.names import page_name
 from neuroalign.reporting.site.replacing import atomic_folder, restore_folder
 from neuroalign.results.store import ResultsStore
-from neuroalign.scoring.benchmark import Benchmark, load_benchmark
+from neuroalign.scoring.benchmark import Benchmark
+from neuroalign.scoring.groups import load_benchmarks
 
 #: Name of the file that marks a folder as a site of neuroalign, which may be replaced.
 MARKER = ".neuroalign-site"
@@ -77,7 +78,7 @@ def write_site(
         )
     loaded = load_dataset(dataset)
     store = store or ResultsStore()
-    wanted = None if benchmarks is None else [load_benchmark(benchmark) for benchmark in benchmarks]
+    wanted = None if benchmarks is None else load_benchmarks(benchmarks)
     items = store.items(dataset=loaded.identifier)
     groups = [group for group in group_scores(items, loaded, wanted) if group.families]
     if not groups:
