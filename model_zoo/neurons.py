@@ -1,6 +1,7 @@
 """A dataset's own neurons as the units of a model."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -9,16 +10,18 @@ from numpy.typing import ArrayLike
 from neuroalign import arrays
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.selection import select_part
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import StimulusMismatchError, name_some
+from neuroalign.names.syntax import format_spec, parse_spec
 
 
 class NeuronModel:
     """Neurons as units: the averaged responses of a dataset to the stimuli that it shares with another one.
 
-    The latents carry the coordinate ``neuroid`` and the attribute ``neuroids_of``, the content hash of the dataset, so
-    that a benchmark can keep a neuron from predicting itself. Images are not needed. The model has no fingerprint,
-    because computing an average takes no longer than reading it from the cache.
+    The latents carry the coordinate ``neuroid`` and the attribute ``neuroids_of``, the hash of the whole recording, so
+    that a benchmark can keep a neuron from predicting itself, also in a part of the recording. Images are not needed.
+    The model has no fingerprint, because computing an average takes no longer than reading it from the cache.
 
     Parameters
     ----------
@@ -67,17 +70,19 @@ class NeuronModel:
             stimulus=shared,
             unit=neuroids,
             neuroid=neuroids,
-            attrs={"neuroids_of": self._dataset.content_hash},
+            attrs={"neuroids_of": self._dataset.recording_hash},
         )
 
 
-def neurons(dataset: str) -> NeuronModel:
-    """Use a dataset's neurons as a model: the scheme ``neurons:DATASET``.
+def neurons(dataset: str, **conditions: Any) -> NeuronModel:
+    """Use a dataset's neurons as a model: the scheme ``neurons:DATASET``, or ``neurons:DATASET[animal=Tito]``.
 
     Parameters
     ----------
     dataset : str
         Name or folder, as in :func:`neuroalign.load_dataset`.
+    **conditions
+        Values of columns that select a part of the dataset; see :func:`neuroalign.datasets.selection.select_part`.
 
     Returns
     -------
@@ -87,7 +92,10 @@ def neurons(dataset: str) -> NeuronModel:
     Raises
     ------
     UnknownNameError
-        If the dataset is unknown. The message has the nearest names.
+        If the dataset, a column or a value is unknown. The message has the nearest names.
     """
-    loaded = load_dataset(dataset)
-    return NeuronModel(loaded, f"neurons:{loaded.identifier}")
+    loaded = select_part(load_dataset(dataset), conditions)
+    if loaded.part_of is None:
+        return NeuronModel(loaded, f"neurons:{loaded.identifier}")
+    part = parse_spec(loaded.identifier)
+    return NeuronModel(loaded, format_spec(f"neurons:{part.name}", part.options))

@@ -143,11 +143,11 @@ def info(name: str, as_json: bool) -> None:
         described = _describe_benchmark(name)
     elif bare in models or scheme in models:
         described = _describe_model(name, bare)
-    elif name in dataset_names() or "/" in name:
+    elif bare in dataset_names() or "/" in name:
         described = _describe_dataset(name)
     else:
         raise unknown_name(
-            "model, dataset or benchmark", name, [*models.names(), *dataset_names(), *benchmarks.names()]
+            "model, dataset or benchmark", bare, [*models.names(), *dataset_names(), *benchmarks.names()]
         )
     if as_json:
         click.echo(json.dumps(described, indent=1, default=str))
@@ -265,7 +265,7 @@ def _describe_dataset(name: str) -> dict[str, Any]:
         "images": dataset.stimuli.has_images,
         "content_hash": dataset.content_hash,
     }
-    for key in ("description", "source", "licence", "citation"):
+    for key in ("part", "description", "source", "licence", "citation"):
         if dataset.metadata.get(key):
             described[key] = dataset.metadata[key]
     return described

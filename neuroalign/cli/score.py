@@ -24,6 +24,7 @@ Examples:
   neuroalign score "pca[n=50]" AM-faces --benchmark alignment --permutations 199
   neuroalign score beta_vae AM-faces --turns 99
   neuroalign score "pca[n=50]" AM-faces --benchmark single-units
+  neuroalign score "neurons:my-cells[animal=Tito]" "my-cells[animal=Chabo,region=[IT,V4]]"
   neuroalign score my_models.py:my_model ./my-recordings --json
 """
 )
@@ -91,7 +92,7 @@ def score(
 
     MODEL is a family (every instance is scored), one instance, timm:NAME@LAYER, neurons:DATASET, or
     FILE.py:NAME for your own model; see neuroalign list models. DATASET is a name (see neuroalign
-    list datasets) or a dataset folder.
+    list datasets) or a dataset folder, and may select a part: DATASET[region=IT].
     """
     from neuroalign.datasets.catalogue import load_dataset
     from neuroalign.models.loading import load_model

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.folder import is_dataset_folder, read_folder, remove_folder
-from neuroalign.errors import DatasetError, NeuroalignWarning, unknown_name
+from neuroalign.datasets.selection import select_part
+from neuroalign.errors import DatasetError, NeuroalignWarning, UsageError, unknown_name
 from neuroalign.files.home import home
 from neuroalign.names.registry import datasets
+from neuroalign.names.syntax import parse_spec
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -127,7 +129,8 @@ def load_dataset(dataset: "str | os.PathLike[str] | Dataset") -> Dataset:
     ----------
     dataset : str, path or Dataset
         Name of a dataset that was added or is registered, or path of a dataset folder; see :func:`names_dataset`. A
-        Dataset is returned unchanged.
+        string may have conditions in square brackets, ``my-cells[animal=Tito,region=[IT,V4]]``, which select a part;
+        see :func:`neuroalign.datasets.selection.select_part`. A Dataset is returned unchanged.
 
     Returns
     -------
@@ -136,15 +139,20 @@ def load_dataset(dataset: "str | os.PathLike[str] | Dataset") -> Dataset:
     Raises
     ------
     UnknownNameError
-        If no dataset has this name; the message names the most similar names.
+        If no dataset has this name, or a condition names an unknown column or value; the message names the most
+        similar names.
+    UsageError
+        If the name has reducers, or the conditions do not follow the grammar of names.
     DatasetError
-        If the folder is not a dataset, or is damaged.
+        If the folder is not a dataset, or is damaged, or nothing fulfils the conditions.
     """
     if isinstance(dataset, Dataset):
         return dataset
     name = os.fspath(dataset)
     if not names_dataset(dataset):
         path = Path(name).expanduser()
+        if isinstance(dataset, str) and "[" in name and not is_dataset_folder(path):
+            return _load_part(name)
         if is_dataset_folder(path) or os.sep in name or not isinstance(dataset, str):
             return read_folder(path)
         raise datasets.unknown(name, also=added_names())
@@ -155,3 +163,12 @@ def load_dataset(dataset: "str | os.PathLike[str] | Dataset") -> Dataset:
     if not isinstance(made, Dataset):
         raise DatasetError(f"the dataset {name!r} must be registered as a Dataset, got {type(made).__name__}")
     return made
+
+
+def _load_part(name: str) -> Dataset:
+    spec = parse_spec(name)
+    if spec.wrappers:
+        raise UsageError(
+            f"a dataset must be named without reducers, got {name!r}; leave out the part after +"
+        )
+    return select_part(load_dataset(spec.name), spec.options)

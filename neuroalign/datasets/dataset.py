@@ -42,6 +42,8 @@ class Dataset:
         Description, source, licence, citation, checksums.
     truth : pandas.DataFrame, optional
         Weight of each generative factor (column) for each neuroid (row) of simulated neurons.
+    part_of : str, optional
+        For a part of a recording, the :attr:`recording_hash` of the whole recording.
     """
 
     identifier: str
@@ -51,6 +53,7 @@ class Dataset:
     simulated: bool = False
     metadata: Mapping[str, Any] = field(default_factory=dict)
     truth: pd.DataFrame | None = None
+    part_of: str | None = None
 
     def __post_init__(self) -> None:
         validate_recording(self.recording)
@@ -105,6 +108,22 @@ class Dataset:
             *variants,
         )
 
+    @cached_property
+    def recording_hash(self) -> str:
+        """Digest of the whole recording; a part of a recording has the digest of the whole.
+
+        Two neurons are one neuron if the digests of their recordings and their ids are equal, also where the datasets
+        are different parts of the recording.
+        """
+        array = self.recording
+        return self.part_of or digest(
+            array["stimulus_id"].values,
+            array["repetition"].values,
+            array["neuroid_id"].values,
+            array.values,
+            self.averaged,
+        )
+
     def with_responses(self, responses: xr.DataArray, *, identifier: str | None = None) -> "Dataset":
         """Return the dataset with other averaged responses in place of its recording.
 
@@ -130,5 +149,10 @@ class Dataset:
             attrs=responses.attrs,
         )
         return replace(
-            self, identifier=identifier or self.identifier, recording=recording, averaged=True, truth=None
+            self,
+            identifier=identifier or self.identifier,
+            recording=recording,
+            averaged=True,
+            truth=None,
+            part_of=None,
         )

@@ -75,6 +75,7 @@ def read_folder(path: Path) -> Dataset:
         simulated=bool(metadata.get("simulated", False)),
         metadata=metadata,
         truth=read_truth(path / TRUTH),
+        part_of=metadata.get("part_of"),
     )
 
 
@@ -149,13 +150,15 @@ def _write_files(dataset: Dataset, path: Path) -> None:
     if dataset.truth is not None:
         dataset.truth.rename_axis("neuroid_id").to_csv(path / TRUTH, lineterminator="\n")
     metadata = {
-        **{key: value for key, value in dataset.metadata.items() if value is not None},
+        **dataset.metadata,
         "identifier": dataset.identifier,
         "stimulus_set": stimuli.identifier,
         "mirror_training": stimuli.mirror_training,
         "averaged": dataset.averaged,
         "simulated": dataset.simulated,
+        "part_of": dataset.part_of,
     }
+    metadata = {key: value for key, value in metadata.items() if value is not None}
     (path / METADATA).write_text(tomli_w.dumps(metadata, multiline_strings=True), encoding="utf-8")
 
 

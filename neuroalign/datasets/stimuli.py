@@ -155,15 +155,15 @@ class StimulusSet:
             landmarks=landmarks,
         )
 
-    def select(self, ids: ArrayLike) -> "StimulusSet":
-        """Return the set restricted to `ids`, in the order of `ids`.
+    def select(self, ids: ArrayLike, *, identifier: str | None = None) -> "StimulusSet":
+        """Return the set restricted to `ids`, in the order of `ids`; by default under its own name.
 
         Raises
         ------
         StimulusMismatchError
             If ids are not in the set; the message names them.
         """
-        return self._with(table=self.table.loc[pd.Index(self._expect_known(ids))])
+        return self._with(table=self.table.loc[pd.Index(self._expect_known(ids))], identifier=identifier)
 
     def originals(self, ids: ArrayLike) -> Originals:
         """Return the original of each stimulus; folds, draws and shuffles keep the variants of one original together.
@@ -374,9 +374,11 @@ class StimulusSet:
     def _marked(self, column: str) -> NDArray[np.bool_] | None:
         return self.table[column].to_numpy(dtype=bool) if column in self.table else None
 
-    def _with(self, *, table: pd.DataFrame, mirrored: bool | None = None) -> "StimulusSet":
+    def _with(
+        self, *, table: pd.DataFrame, mirrored: bool | None = None, identifier: str | None = None
+    ) -> "StimulusSet":
         return StimulusSet(
-            self.identifier,
+            identifier or self.identifier,
             table,
             self._images,
             mirror_training=self.mirror_training,

@@ -108,7 +108,8 @@ def self_pairs(latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset)
     Parameters
     ----------
     latents : latents
-        Latents, with the coordinate ``neuroid`` and the attribute ``neuroids_of`` where units are neurons.
+        Latents, with the coordinate ``neuroid`` and the attribute ``neuroids_of`` where units are neurons: the
+        :attr:`~neuroalign.Dataset.recording_hash` of their dataset.
     responses : responses
         Responses with the coordinate ``neuroid``.
     dataset : Dataset
@@ -120,7 +121,9 @@ def self_pairs(latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset)
         Index of the unit that is this neuron; -1 for a neuron that is not a unit of the model.
     """
     none = np.full(responses.sizes["neuroid"], -1, dtype=np.int64)
-    if "neuroid" not in latents.coords or latents.attrs.get("neuroids_of") != dataset.content_hash:
+    # A dataset and its parts have the same recording. Models of other packages may name the content of the dataset.
+    names = (dataset.recording_hash, dataset.content_hash)
+    if "neuroid" not in latents.coords or latents.attrs.get("neuroids_of") not in names:
         return none
     return pd.Index(latents["neuroid"].values).get_indexer(responses["neuroid"].values).astype(np.int64)
 

@@ -156,7 +156,13 @@ def _score_by(
         "latents_seconds": round(latents_seconds, 3),
         **score.provenance,
     }
-    score = replace(score, family=batch.family, provenance=provenance)
+    part = batch.dataset.metadata.get("part")
+    score = replace(
+        score,
+        family=batch.family,
+        provenance=provenance if part is None else {**provenance, "part": part},
+        notes=score.notes if part is None else (*score.notes, part),
+    )
     score = add_notes_of_model(score, model, batch.dataset)
     if batch.use_cache and key:
         batch.store.save(key, score)

@@ -107,7 +107,7 @@ def test_subsample_keeps_labels_and_depends_on_seed_and_size(dataset):
     everything = neurons.latents(dataset.stimuli)
     latents = subsample(5, seed=2)(neurons).latents(dataset.stimuli)
     assert latents.sizes["unit"] == 5
-    assert latents.attrs["neuroids_of"] == dataset.content_hash
+    assert latents.attrs["neuroids_of"] == dataset.recording_hash
     xr.testing.assert_identical(latents, everything.sel(unit=latents["unit"]))
     drawn = {
         tuple(subsample(n, seed)(neurons).latents(dataset.stimuli)["unit"].values)
