@@ -100,7 +100,8 @@ def test_compare(capsys):
 def test_descriptions(capsys):
     for command in (["data", "info"], ["info"], ["data", "validate"]):
         assert run([*command, "toy[region=V4,training=true]"]) == 0
-        shown = capsys.readouterr().out
+        # Lines are wrapped at the width of the terminal.
+        shown = " ".join(capsys.readouterr().out.split())
         assert "toy[region=V4,training=True]" in shown
         assert "3 of 12 neurons and 100 of 120 recorded stimuli of toy (region=V4, training=True)" in shown
     assert run(["info", "neurons:toy[region=V4]"]) == 0
