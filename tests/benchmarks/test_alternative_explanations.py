@@ -4,20 +4,12 @@ import pytest
 
 from neuroalign.benchmarks.correlation_ratio import CorrelationRatio, role_of_chance
 from neuroalign.benchmarks.linear_recombination import LinearRecombination
-from neuroalign.results.score import Score
+from neuroalign.testing import make_score
 
 
 def ratio(model, value, null, units):
-    return Score(
-        value=value,
-        error=0.01,
-        error_over="neurons",
-        model=model,
-        dataset="toy",
-        benchmark="correlation_ratio",
-        benchmark_version=3,
-        null=null,
-        beside={"informative_units": units},
+    return make_score(
+        value, model=model, benchmark="correlation_ratio", null=null, beside={"informative_units": units}
     )
 
 

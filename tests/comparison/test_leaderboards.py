@@ -9,12 +9,10 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from neuroalign.comparison.leaderboard import leaderboard, leaderboards
-from neuroalign.comparison.leaderboard_findings import (
-    describe_findings,
-)
-from neuroalign.results.score import Score
+from neuroalign.comparison.leaderboard_findings import describe_findings
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import load_benchmark
+from neuroalign.testing import make_score
 
 #: Scores without an axis index are ranked by C.
 BY_C = "alignment[turns=0]"
@@ -29,21 +27,8 @@ def store(dataset):
     benchmark = load_benchmark(BY_C)
 
     def save(family, index, value, **fields):
-        described = {
-            "dataset": dataset.identifier,
-            "benchmark": "alignment",
-            "benchmark_version": benchmark.version,
-            "options": benchmark.options(),
-            "provenance": {"dataset_hash": dataset.content_hash},
-            **fields,
-        }
-        score = Score(
-            value=value,
-            error=0.1,
-            error_over="neurons",
-            model=f"{family}[seed={index}]",
-            family=family,
-            **described,
+        score = make_score(
+            value, model=f"{family}[seed={index}]", dataset=dataset, benchmark=benchmark, **fields
         )
         store.save(f"{len(list(store.scores())):04x}", score)
 
@@ -53,7 +38,7 @@ def store(dataset):
     save("good", 9, 0.0, benchmark_version=0)
     save("good", 9, 0.0, options={**benchmark.options(), "n_folds": 3})
     save("good", 9, 0.0, provenance={"dataset_hash": "another"})
-    save("good", 9, 0.0, provenance={"dataset_hash": dataset.content_hash, "n_stimuli": 20})
+    save("good", 9, 0.0, provenance={"n_stimuli": 20})
     return store
 
 
@@ -111,18 +96,14 @@ def test_correction_is_chosen(store, dataset):
 
 def test_lower_is_better_puts_the_lowest_first(store, dataset):
     benchmark = load_benchmark("decoding[turns=0]")
-    common = {"error": np.nan, "error_over": "stimuli", "dataset": dataset.identifier}
     for index, (family, value) in enumerate([("far", 0.8), ("near", 0.1), ("far", 0.7), ("near", 0.2)]):
-        score = Score(
-            value=value,
-            model=f"{family}{index}",
-            family=family,
-            benchmark="decoding",
-            benchmark_version=benchmark.version,
-            options=benchmark.options(),
-            higher_is_better=False,
-            provenance={"dataset_hash": dataset.content_hash},
-            **common,
+        score = make_score(
+            value,
+            model=f"{family}[seed={index}]",
+            dataset=dataset,
+            benchmark=benchmark,
+            error=np.nan,
+            error_over="stimuli",
         )
         store.save(f"dd{index:02}", score)
     table = leaderboard(dataset, "decoding[turns=0]")
@@ -152,16 +133,15 @@ def test_each_set_of_options_has_a_table_of_its_own(store, dataset):
 
 
 def test_a_benchmark_that_is_not_installed_is_ranked_by_its_newest_version(store, dataset):
-    common = {"error": np.nan, "error_over": "draws", "dataset": dataset.identifier, "benchmark": "elsewhere"}
     for version, value in ((2, 0.4), (3, 0.6)):
-        score = Score(
-            value=value,
-            model="m",
-            family="m",
+        score = make_score(
+            value,
+            dataset=dataset,
+            benchmark="elsewhere",
             benchmark_version=version,
             options={"k": 1},
-            provenance={"dataset_hash": dataset.content_hash},
-            **common,
+            error=np.nan,
+            error_over="draws",
         )
         store.save(f"ee{version:02}", score)
     table = next(table for table in leaderboards(dataset) if table.attrs["benchmark"] == "elsewhere")

@@ -20,7 +20,6 @@ from neuroalign.comparison.leaderboard_findings import (
 from neuroalign.files.digests import digest
 from neuroalign.metrics import reliability
 from neuroalign.reporting.text.leaderboard import format_leaderboards
-from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import load_benchmark
 from neuroalign.scoring.resampling import NeuronStatistic
@@ -306,18 +305,12 @@ def test_families_that_must_not_be_interpreted(dataset):
     numbers = {"weak": (-0.01, -0.02, 0.5), "sound": (0.5, 0.5, -0.01)}
     for family, explained in numbers.items():
         for seed, value in enumerate(explained):
-            score = Score(
-                value=0.5 + 0.1 * seed,
-                error=0.1,
-                error_over="neurons",
+            score = make_score(
+                0.5 + 0.1 * seed,
                 model=f"{family}[seed={seed}]",
-                family=family,
-                dataset=dataset.identifier,
-                benchmark="decoding",
-                benchmark_version=benchmark.version,
-                options=benchmark.options(),
+                dataset=dataset,
+                benchmark=benchmark,
                 beside={"variance_explained": value, "explained_share": value / 0.8},
-                provenance={"dataset_hash": dataset.content_hash},
             )
             store.save(f"{family}{seed}", score)
     table = leaderboard(dataset, "decoding[turns=0]")

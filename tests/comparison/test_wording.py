@@ -8,8 +8,9 @@ import xarray as xr
 from neuroalign.comparison import Sample, generalise, make_sample
 from neuroalign.comparison.axes import read_axes
 from neuroalign.comparison.wording import conclude, explain
-from neuroalign.results.score import Score, summarise
+from neuroalign.results.score import summarise
 from neuroalign.scoring.resampling import Resampling, Statistic
+from neuroalign.testing import make_score
 
 
 def with_axes(score, index, p, **arrays):
@@ -33,21 +34,7 @@ def concluded(kappas, ps):
     scores = []
     for name, kappa, p in zip(("beta_vae", "pca"), kappas, ps, strict=True):
         instances = [
-            with_axes(
-                Score(
-                    value=0.5,
-                    error=0.0,
-                    error_over="neurons",
-                    model=f"{name}[seed={seed}]",
-                    family=name,
-                    dataset="toy",
-                    benchmark="alignment",
-                    benchmark_version=1,
-                ),
-                kappa + 0.001 * seed,
-                p,
-            )
-            for seed in range(3)
+            with_axes(make_score(model=f"{name}[seed={seed}]"), kappa + 0.001 * seed, p) for seed in range(3)
         ]
         scores.append(summarise(instances, family=name))
     resampling = Resampling(KAPPA, read=lambda score: score.beside["axis_index"])

@@ -16,9 +16,9 @@ import xarray as xr
 
 from neuroalign.comparison.leaderboard import leaderboards
 from neuroalign.datasets.catalogue import load_dataset
-from neuroalign.results.score import Score
 from neuroalign.results.store import SCHEMA, ResultsStore
 from neuroalign.scoring.benchmark import load_benchmark
+from neuroalign.testing import make_score
 
 NAMES = ["alignment", "correlation_ratio", "decoding", "linear_recombination", "variance_explained"]
 
@@ -70,19 +70,13 @@ def store(tmp_path, dataset):
 
 
 def template(name, dataset):
-    loaded = load_benchmark(name)
-    return Score(
-        value=0.0,
+    return make_score(
+        0.0,
         error=0.01,
-        error_over="neurons",
-        model="m",
-        dataset=dataset.identifier,
-        benchmark=name,
-        benchmark_version=loaded.version,
-        options=loaded.options(),
-        higher_is_better=loaded.higher_is_better,
+        dataset=dataset,
+        benchmark=load_benchmark(name),
         beside={"D": 50.0, "effective_units": 1.5},
-        provenance={"created": "2026-01-01T00:00:00+00:00", "dataset_hash": dataset.content_hash},
+        provenance={"created": "2026-01-01T00:00:00+00:00"},
     )
 
 

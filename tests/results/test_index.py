@@ -13,33 +13,20 @@ import xarray as xr
 
 from neuroalign.errors import NeuroalignWarning, UnknownNameError
 from neuroalign.results.index import INDEX
-from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
+from neuroalign.testing import make_score
 
 OPENED: list[str] = []
 sys.addaudithook(lambda event, args: OPENED.append(str(args[0])) if event == "open" else None)
 
 
-def make_score(value, **fields):
-    common = {
-        "error": 0.1,
-        "error_over": "neurons",
-        "model": "m",
-        "family": "f",
-        "dataset": "d",
-        "benchmark": "b",
-        "benchmark_version": 1,
-        "data": xr.Dataset({"alignment": ("neuroid", [0.1, 0.2])}),
-    }
-    return Score(value=value, **{**common, **fields})
-
-
 @pytest.fixture
 def store(tmp_path):
     store = ResultsStore(tmp_path / "results")
+    arrays = xr.Dataset({"alignment": ("neuroid", [0.1, 0.2])})
     store.save("aa01", make_score(1.0, dataset="d", benchmark="b", model="m1", family="f1"))
     store.save("aa02", make_score(2.0, dataset="d", benchmark="c", model="m1", family="f1"))
-    store.save("bb03", make_score(3.0, dataset="e", benchmark="b", model="m2", family="f2"))
+    store.save("bb03", make_score(3.0, dataset="e", benchmark="b", model="m2", family="f2", data=arrays))
     return store
 
 
@@ -119,7 +106,7 @@ def test_a_record_of_the_same_size_and_time_is_found(store):
 
 def test_a_folder_that_was_merged_by_copying_is_found(store, tmp_path):
     other = ResultsStore(tmp_path / "other")
-    other.save("aa09", make_score(9.0))
+    other.save("aa09", make_score(9.0, dataset="d"))
     other.save("bb03", make_score(8.0, dataset="d"))
     assert values(store) == [1.0, 2.0, 3.0]
     assert values(other) == [8.0, 9.0]

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from neuroalign.errors import UsageError
 from neuroalign.results.exchange.records import parse_record
 from neuroalign.results.record import Record, check_record, record_schema
-from neuroalign.results.score import Score
+from neuroalign.testing import make_score
 
 GOOD = {
     "schema": 1,
@@ -61,10 +61,7 @@ def test_a_good_record_is_accepted():
 
 
 def test_a_record_has_the_fields_of_a_score():
-    score = Score(
-        value=0.5, error=0.1, error_over="n", model="m", dataset="d", benchmark="b", benchmark_version=1
-    )
-    assert set(Record.__struct_fields__) == {"schema", "key", *score.to_record()}
+    assert set(Record.__struct_fields__) == {"schema", "key", *make_score().to_record()}
 
 
 @pytest.mark.parametrize("name", sorted(GOOD))

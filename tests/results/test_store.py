@@ -15,23 +15,17 @@ from neuroalign.errors import ArrayError, NeuroalignWarning
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
 from neuroalign.results.score import Score, summarise
 from neuroalign.results.store import ResultsStore
+from neuroalign.testing import make_score
 
 
-def make_score(value=0.5, model="m", **fields):
-    data = xr.Dataset({"alignment": ("neuroid", np.array([value, np.nan]))}, coords={"neuroid": ["a", "b"]})
-    common = {
-        "error": float("nan"),
-        "error_over": "neurons",
-        "dataset": "d",
-        "benchmark": "b",
-        "benchmark_version": 1,
-    }
-    return Score(value=value, model=model, family=model, data=data, **{**common, **fields})
+def score_with_nan(value=0.5, **fields):
+    """Return a score without an error, of two neurons of which one has no value."""
+    return make_score(value, per_neuron={"a": value, "b": np.nan}, error=np.nan, **fields)
 
 
 def test_round_trip():
     store = ResultsStore()
-    score = make_score(1 / 3, options={"n": 3}, notes=("one",), provenance={"seed": 0})
+    score = score_with_nan(1 / 3, options={"n": 3}, notes=("one",), provenance={"seed": 0})
     store.save("ab12", score)
     loaded = store.load("ab12")
     assert loaded.to_record() == score.to_record()
@@ -41,7 +35,7 @@ def test_round_trip():
 
 
 def test_names_beside_a_score_of_earlier_versions_become_identifiers():
-    record = make_score(beside={"D": 10}).to_record()
+    record = score_with_nan(beside={"D": 10}).to_record()
     record["beside"] = {
         "D": 10.0,
         "effective units": 1.5,
@@ -82,7 +76,7 @@ def test_arrays_read_alone_equal_the_arrays_of_the_score():
             "informative": ("unit", np.array([True, False])),
         },
     )
-    store.save("ab12", replace(make_score(), data=data))
+    store.save("ab12", replace(score_with_nan(), data=data))
     arrays = store.load_arrays("ab12")
     assert set(arrays.variables) == set(data.variables)
     for name, expected in data.variables.items():
@@ -93,7 +87,7 @@ def test_arrays_read_alone_equal_the_arrays_of_the_score():
 @pytest.mark.parametrize("content", [None, b"", b"damaged", b"\x89HDF\r\n\x1a\n" + bytes(100)])
 def test_arrays_that_cannot_be_read_are_refused(content):
     store = ResultsStore()
-    store.save("ab12", make_score())
+    store.save("ab12", score_with_nan())
     path = store.folder / "ab" / "ab12.nc"
     path.unlink()
     if content is not None:
@@ -104,7 +98,7 @@ def test_arrays_that_cannot_be_read_are_refused(content):
 
 def test_unreadable_records_are_misses_and_reported():
     store = ResultsStore()
-    store.save("ab12", make_score())
+    store.save("ab12", score_with_nan())
     (store.folder / "ab" / "ab12.json").write_text("{ half a rec")
     with pytest.warns(NeuroalignWarning, match=r"ignored an unreadable record .*ab12\.json"):
         assert store.load("ab12") is None
@@ -114,7 +108,7 @@ def test_unreadable_records_are_misses_and_reported():
 
 def test_record_without_its_arrays_is_a_miss():
     store = ResultsStore()
-    store.save("ab12", make_score())
+    store.save("ab12", score_with_nan())
     (store.folder / "ab" / "ab12.nc").write_bytes(b"\x89HDF\r\n\x1a\n truncated")
     with pytest.warns(NeuroalignWarning, match="unreadable"):
         assert store.load("ab12") is None
@@ -169,7 +163,7 @@ def start_process(code, *args):
 def test_many_unreadable_records_are_one_warning():
     store = ResultsStore()
     for index in range(20):
-        store.save(f"ab{index:02}", make_score())
+        store.save(f"ab{index:02}", score_with_nan())
     for index in range(1, 20):
         (store.folder / "ab" / f"ab{index:02}.json").write_text("{")
     with pytest.warns(NeuroalignWarning) as caught:
@@ -182,7 +176,7 @@ def test_the_newest_score_is_first_and_times_of_files_do_not_matter():
     store = ResultsStore()
     times = ["2026-03-01T10:00:00+00:00", "2026-03-01T11:30:00+02:00", "2026-03-02T00:00:00+00:00"]
     for index, created in enumerate(times):
-        store.save(f"ab0{index}", make_score(float(index), provenance={"created": created}))
+        store.save(f"ab0{index}", score_with_nan(float(index), provenance={"created": created}))
         os.utime(store.folder / "ab" / f"ab0{index}.json", (index, index))
     assert [score.value for score in store.scores()] == [2.0, 0.0, 1.0]
 
@@ -192,7 +186,7 @@ def test_without_a_time_the_time_of_the_file_counts(created):
     store = ResultsStore()
     for index in range(3):
         provenance = {} if created is None else {"created": created}
-        store.save(f"ab0{index}", make_score(float(index), provenance=provenance))
+        store.save(f"ab0{index}", score_with_nan(float(index), provenance=provenance))
         os.utime(store.folder / "ab" / f"ab0{index}.json", (100 - index, 100 - index))
     assert [score.value for score in store.scores()] == [0.0, 1.0, 2.0]
 
@@ -242,8 +236,8 @@ def test_failed_write_cleans_up(tmp_path):
 def test_family_keeps_the_numbers_beside_its_score():
     provenance = {"simulated": True, "join": "exact", "latents_hash": "of one instance"}
     members = [
-        make_score(0.5, beside={"D": 10}, provenance=provenance),
-        make_score(0.7, beside={"D": 20, "effective_units": float("nan")}, provenance=provenance),
+        score_with_nan(0.5, beside={"D": 10}, provenance=provenance),
+        score_with_nan(0.7, beside={"D": 20, "effective_units": float("nan")}, provenance=provenance),
     ]
     family = summarise(members, family="f")
     assert family.beside["D"] == 15
@@ -252,7 +246,7 @@ def test_family_keeps_the_numbers_beside_its_score():
 
 
 def test_family_mean_and_standard_error():
-    family = summarise([make_score(value) for value in (0.2, 0.4, 0.9, float("nan"))], family="f")
+    family = summarise([score_with_nan(value) for value in (0.2, 0.4, 0.9, float("nan"))], family="f")
     assert family.value == pytest.approx(0.5)
     assert family.error == pytest.approx(np.std([0.2, 0.4, 0.9], ddof=1) / np.sqrt(3))
     assert family.error_over == "instances"

@@ -12,6 +12,7 @@ from neuroalign.scoring.cautions import (
     is_readable,
     merge_cautions,
 )
+from neuroalign.testing import make_score
 
 SOUND = {
     "variance_explained": 0.5,
@@ -28,17 +29,7 @@ def make(model="pca", value=0.5, benchmark="alignment", n_neurons=33, **beside):
     provenance = {} if n_neurons is None else {"n_neurons": n_neurons}
     names = {"without": "neurons_without_weight"}
     numbers = {names.get(name, name): number for name, number in beside.items()}
-    return Score(
-        value=value,
-        error=0.01,
-        error_over="neurons",
-        model=model,
-        dataset="AM-faces",
-        benchmark=benchmark,
-        benchmark_version=2,
-        beside=SOUND | numbers,
-        provenance=provenance,
-    )
+    return make_score(value, model=model, benchmark=benchmark, beside=SOUND | numbers, provenance=provenance)
 
 
 def test_a_weak_fit_is_one_line():

@@ -8,25 +8,17 @@ import pytest
 import xarray as xr
 
 from neuroalign.names.registry import benchmarks
-from neuroalign.results.score import Score
 from neuroalign.scoring.benchmark import load_benchmark
 from neuroalign.studies.evidence import Evidence
+from neuroalign.testing import make_score
 
 SPREAD = np.array([-1.2, -0.7, 0.0, 0.6, 1.3])
 
 
-def make_score(model, value, *, benchmark="alignment", family="", **fields):
-    return Score(
-        value=float(value),
-        error=0.01,
-        error_over="neurons",
-        model=model,
-        family=family or model.partition("[")[0],
-        dataset="toy",
-        benchmark=benchmark,
-        benchmark_version=load_benchmark(benchmark).version if benchmark in benchmarks else 1,
-        **fields,
-    )
+def score_by(model, value, *, benchmark="alignment", **fields):
+    """Return a score by a benchmark as it is installed, if it is."""
+    installed = load_benchmark(benchmark) if benchmark in benchmarks else benchmark
+    return make_score(value, model=model, benchmark=installed, error=0.01, **fields)
 
 
 def make_evidence(
@@ -54,7 +46,7 @@ def make_score_with_neurons(model, per_neuron, weights, *, d):
         coords={"neuroid": [f"n{index:02d}" for index in range(len(weights))]},
     )
     value = float((per_neuron * weights).sum() / weights.sum())
-    return make_score(model, value, data=data, beside={"D": d})
+    return score_by(model, value, data=data, beside={"D": d})
 
 
 def make_draws(score, *, of_stimuli, of_neurons=0.0, n_draws=400, seed=0):
@@ -70,7 +62,7 @@ def make_draws(score, *, of_stimuli, of_neurons=0.0, n_draws=400, seed=0):
         coords={"neuroid": score.data["neuroid"].values},
     )
     provenance = {"n_stimuli": 1_000}
-    return make_score(
+    return score_by(
         score.model, score.value, benchmark="stimulus_bootstrap", data=data, provenance=provenance
     )
 
@@ -98,7 +90,7 @@ def spread():
 @pytest.fixture
 def score():
     """Make a score of a model."""
-    return make_score
+    return score_by
 
 
 @pytest.fixture
@@ -106,7 +98,7 @@ def family():
     """Make the scores of the instances of a family, one for each seed."""
 
     def make(name, values, **fields):
-        return [make_score(f"{name}[seed={seed}]", value, **fields) for seed, value in enumerate(values)]
+        return [score_by(f"{name}[seed={seed}]", value, **fields) for seed, value in enumerate(values)]
 
     return make
 
@@ -144,7 +136,7 @@ def recombined():
             drop = on_neurons - on_mixtures
             data = xr.Dataset() if draws is None else xr.Dataset({"drop": ("draw", drop + np.asarray(draws))})
             scores.append(
-                make_score(
+                score_by(
                     f"{name}[seed={seed}]",
                     drop,
                     benchmark="linear_recombination",
@@ -164,7 +156,7 @@ def ranked():
     def make(udr, values, betas):
         names = [f"a[beta={beta},seed={seed}]" for seed, beta in enumerate(betas)]
         table = pd.DataFrame({"instance": names, "family": "a", "udr": udr, "beta": betas})
-        scores = [make_score(name, value) for name, value in zip(names, values, strict=True)]
+        scores = [score_by(name, value) for name, value in zip(names, values, strict=True)]
         return make_evidence(a=scores, table=table)
 
     return make
@@ -176,7 +168,7 @@ def with_index():
 
     def make(name, values, p=0.01):
         return [
-            make_score(f"{name}[seed={seed}]", 0.5, beside={"axis_index": value, "axis_index_p": p})
+            score_by(f"{name}[seed={seed}]", 0.5, beside={"axis_index": value, "axis_index_p": p})
             for seed, value in enumerate(values)
         ]
 

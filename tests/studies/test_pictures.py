@@ -1,14 +1,16 @@
 """The figures of a report show the numbers that its claims test."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from neuroalign.results.score import Score
 from neuroalign.studies.claims import examine
 from neuroalign.studies.evidence import Evidence
 from neuroalign.studies.figures import Picture, draw_relations
 from neuroalign.studies.study import load_study
+from neuroalign.testing import make_score
 
 STUDY = """
 name = "mine"
@@ -42,17 +44,7 @@ def evidence():
     betas = np.repeat([1.0, 4.0], 8)
     names = [f"beta_vae[beta={beta:g},seed={seed}]" for seed, beta in enumerate(betas)]
     scores = [
-        Score(
-            value=value,
-            error=0.1,
-            error_over="neurons",
-            model=name,
-            family="beta_vae",
-            dataset="toy",
-            benchmark="alignment",
-            benchmark_version=2,
-            beside={"D": 10, "axis_index": index},
-        )
+        make_score(value, model=name, beside={"D": 10, "axis_index": index})
         for name, value, index in zip(names, betas + rng.normal(size=16), rng.normal(size=16), strict=True)
     ]
     table = pd.DataFrame({"instance": names, "udr": betas + rng.normal(size=16), "beta": betas})
@@ -77,7 +69,7 @@ def test_udr_is_drawn_as_it_is_tested(study, evidence):
 
 
 def test_scores_without_an_index_leave_one_figure_out_with_the_reason(study, evidence):
-    scores = [Score(**{**vars(score), "beside": {"D": 10}}) for score in evidence.every["alignment"]["VAEs"]]
+    scores = [replace(score, beside={"D": 10}) for score in evidence.every["alignment"]["VAEs"]]
     without = Evidence(evidence.kept, every={"alignment": {"VAEs": scores}}, table=evidence.table)
     drawn, left_out = draw_relations(study, without)
     assert drawn.axes is not None

@@ -90,7 +90,6 @@ def decoded(score):
                     f"{name}[seed={seed}]",
                     distances.mean(),
                     benchmark="decoding",
-                    higher_is_better=False,
                     null=1.0,
                     data=data if seed % 2 else data.isel(stimulus=slice(None, None, -1)),
                 )

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neuroalign.results.score import Score
 from neuroalign.studies.differences import Difference
 from neuroalign.studies.evidence import Evidence
 from neuroalign.studies.figures import Picture, in_sections
@@ -24,6 +23,7 @@ from neuroalign.studies.report_text import (
     write_sentence,
 )
 from neuroalign.studies.study import load_study
+from neuroalign.testing import make_score
 
 STUDY = """
 name = "mine"
@@ -194,17 +194,12 @@ def test_a_report_marks_families_that_must_not_be_interpreted(dataset, tmp_path)
     file.write_text(STUDY, encoding="utf-8")
 
     def make(family, seed, explained):
-        return Score(
-            value=0.5 + 0.1 * seed,
+        return make_score(
+            0.5 + 0.1 * seed,
             error=0.02,
-            error_over="neurons",
             model=f"{family}[seed={seed}]",
-            family=family,
-            dataset=dataset.identifier,
-            benchmark="alignment",
-            benchmark_version=2,
+            dataset=dataset,
             beside={"variance_explained": explained, "explained_share": explained / 0.8},
-            provenance={"n_neurons": 12},
         )
 
     kept = {

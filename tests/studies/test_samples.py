@@ -43,7 +43,7 @@ def test_no_weights_stay_zero_at_every_d(evidence, score, with_neurons):
 
 def test_above_chance(evidence, score):
     ratio = score("a", 0.4, benchmark="correlation_ratio", null=0.2)
-    distance = score("b", 0.3, benchmark="decoding", null=0.9, higher_is_better=False)
+    distance = score("b", 0.3, benchmark="decoding", null=0.9)
     assert samples(evidence(a=[ratio]), "alignment", read="above chance")["a"].values == pytest.approx([0.25])
     assert samples(evidence(b=[distance]), "alignment", read="above chance")["b"].values == pytest.approx(
         [2 / 3]

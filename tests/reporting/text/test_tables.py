@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from neuroalign.reporting.text.scores import describe_axes, score_table
-from neuroalign.results.score import Score
+from neuroalign.testing import make_score
 
 BESIDE = {
     "D": 50.0,
@@ -31,15 +31,13 @@ WEAK = {"variance_explained": 0.03, "explained_share": 0.048, "axis_index_specia
 
 
 def make(model="pca[n=10]", value=0.6, by="alignment", beside=None, **changes):
-    score = Score(
-        value=value,
+    score = make_score(
+        value,
         error=0.004,
-        error_over="neurons",
         model=model,
         family="pca",
         dataset="AM-faces-sim",
         benchmark=by,
-        benchmark_version=2,
         options={"n_units": "all", "turns": 20},
         beside=BESIDE | (beside or {}),
         provenance={"n_neurons": 159, "n_stimuli": 2100, "simulated": True},

@@ -8,9 +8,11 @@ import xarray as xr
 
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore, score_key
+from neuroalign.testing import make_score
 
 
-def make_score(value=0.5, model="m[seed=0]", **fields):
+def their_score(value=0.5, model="m[seed=0]", *, provenance=None, **fields):
+    """Return a score with all that a record holds."""
     arrays = xr.Dataset(
         {
             "alignment": ("neuroid", [value, np.nan]),
@@ -20,18 +22,14 @@ def make_score(value=0.5, model="m[seed=0]", **fields):
         coords={"neuroid": ["a", "b"], "unit": [0, 1]},
     )
     common = {
-        "error": 0.1,
-        "error_over": "neurons",
-        "family": "m",
         "dataset": "d",
         "benchmark": "b",
-        "benchmark_version": 1,
         "options": {"n": 3, "rule": "1se", "scale": 1.0, "grid": (1, 2), "none": None},
         "beside": {"D": 2.0, "effective_units": float("nan")},
         "notes": ("one",),
         "data": arrays,
     }
-    provenance = {
+    complete = {
         "created": "2026-01-01T00:00:00+00:00",
         "dataset_hash": "d" * 64,
         "latents_hash": "1" * 64,
@@ -40,8 +38,9 @@ def make_score(value=0.5, model="m[seed=0]", **fields):
         "join": "exact",
         "numpy": "2.0",
     }
-    given = fields.pop("provenance", {})
-    return Score(value=value, model=model, provenance={**provenance, **given}, **{**common, **fields})
+    return make_score(
+        value, model=model, provenance={**complete, **(provenance or {})}, **{**common, **fields}
+    )
 
 
 def key_of(score, decoder=None):
@@ -61,7 +60,7 @@ def key_of(score, decoder=None):
 
 @pytest.fixture
 def score_factory():
-    return make_score
+    return their_score
 
 
 @pytest.fixture
@@ -84,4 +83,4 @@ def theirs(tmp_path):
 @pytest.fixture
 def record(theirs, save):
     """Return the path of one good record in their store."""
-    return save(theirs, make_score())
+    return save(theirs, their_score())
