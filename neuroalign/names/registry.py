@@ -10,11 +10,13 @@ or, so that neuroalign finds it once it is installed, as an entry point in its `
     [project.entry-points."neuroalign.models"]
     my_model = "my_package.models:my_model"
 
-A plug-in is imported only when its name is used.
+A plug-in is imported only when its name is used. :meth:`Registry.registered` registers a name for a ``with`` statement
+alone, as tests need it.
 """
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
@@ -63,6 +65,45 @@ class Registry:
             return registered
 
         return add
+
+    @contextmanager
+    def registered(self, name: str, item: Registered) -> Iterator[Registered]:
+        """Register an object as `name` until the ``with`` statement ends.
+
+        Parameters
+        ----------
+        name : str
+        item : object
+            Object that :meth:`get` returns for the name.
+
+        Yields
+        ------
+        object
+            The registered object.
+
+        Raises
+        ------
+        UsageError
+            As by :meth:`register`.
+
+        Examples
+        --------
+        >>> from neuroalign.names.registry import models
+        >>> with models.registered("edges", lambda: None):
+        ...     "edges" in models
+        True
+        >>> "edges" in models
+        False
+        """
+        before = self._objects.get(name)
+        self.register(name)(item)
+        try:
+            yield item
+        finally:
+            if before is None:
+                self._objects.pop(name, None)
+            else:
+                self._objects[name] = before
 
     def names(self) -> list[str]:
         """Return all registered names, sorted, without importing any plug-in."""

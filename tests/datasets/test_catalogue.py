@@ -1,3 +1,5 @@
+from contextlib import ExitStack
+
 import pytest
 
 from neuroalign.datasets.catalogue import (
@@ -9,7 +11,7 @@ from neuroalign.datasets.catalogue import (
 )
 from neuroalign.datasets.folder import write_folder
 from neuroalign.errors import DatasetError, UnknownNameError
-from neuroalign.names.registry import Registry
+from neuroalign.names.registry import datasets
 
 
 @pytest.fixture
@@ -39,11 +41,10 @@ def test_what_a_killed_import_left_is_no_dataset(added):
 
 
 @pytest.fixture
-def register(monkeypatch):
+def register():
     """A function that registers a dataset for the time of the test."""
-    fresh = Registry("dataset", "neuroalign.datasets")
-    monkeypatch.setattr("neuroalign.datasets.catalogue.datasets", fresh)
-    return lambda name, made: fresh.register(name)(made)
+    with ExitStack() as stack:
+        yield lambda name, made: stack.enter_context(datasets.registered(name, made))
 
 
 def test_registered_datasets(register, added):

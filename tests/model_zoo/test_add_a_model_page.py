@@ -114,13 +114,13 @@ class Session:
         return [feed["image"].mean(axis=(2, 3))]
 
 
-def test_adapter(scored, monkeypatch):
+def test_adapter(scored):
     dataset, _ = scored
     namespace = {}
     exec(FILES["my_package/adapters.py"], namespace)
     assert namespace["adapt"](3) is None
-    monkeypatch.setattr(adapters, "items", lambda: [("onnxruntime", namespace["adapt"])])
-    model = na.as_model(Session(), identifier="colours", image_size=8)
+    with adapters.registered("onnxruntime", namespace["adapt"]):
+        model = na.as_model(Session(), identifier="colours", image_size=8)
     assert model.identifier == "colours"
     pixels = dataset.stimuli.pixels(8, channels=3)
     np.testing.assert_allclose(model.latents(dataset.stimuli).values, pixels.mean(axis=(1, 2)), rtol=1e-5)

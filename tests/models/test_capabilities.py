@@ -111,8 +111,9 @@ def test_subsets_of_neurons_are_the_ceiling(monkeypatch):
 def test_installed_ceiling_does_not_replace_the_ceiling_of_neuroalign(monkeypatch):
     class Another(NeuronSubset):
         identifier = "another"
+        is_ceiling = True
 
-    monkeypatch.setattr(models, "items", lambda: [("another", Another), ("neuron_subset", NeuronSubset)])
-    assert ceiling_family() == "neuron_subset"
-    monkeypatch.setattr(models, "items", lambda: [("another", Another)])
-    assert ceiling_family() == "another"
+    with models.registered("another", Another):
+        assert ceiling_family() == "neuron_subset"
+        monkeypatch.setattr(NeuronSubset, "is_ceiling", False)
+        assert ceiling_family() == "another"

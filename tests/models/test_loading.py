@@ -1,3 +1,5 @@
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -10,18 +12,16 @@ from neuroalign.errors import (
     UnknownNameError,
     UsageError,
 )
-from neuroalign.models import loading
 from neuroalign.models.loading import as_model, load_model
 from neuroalign.models.model import FixedFamily
-from neuroalign.names.registry import Registry
+from neuroalign.names.registry import models
 
 
 @pytest.fixture
-def register(monkeypatch):
-    """Register models in a registry of the test's own."""
-    own = Registry("model", "neuroalign.models")
-    monkeypatch.setattr(loading, "models", own)
-    return lambda name, registered: own.register(name)(registered)
+def register():
+    """Register models for the time of the test."""
+    with ExitStack() as stack:
+        yield lambda name, model: stack.enter_context(models.registered(name, model))
 
 
 def test_function_model_gets_pixels_and_keeps_ids(dataset):

@@ -57,6 +57,28 @@ def test_a_name_is_taken_once():
         models.register("a")(2)
 
 
+def test_a_name_is_registered_for_the_time_of_a_block():
+    models = Registry("model", "test.models")
+    kept = models.register("kept")(object())
+    with models.registered("mine", 1) as mine, models.registered("kept", kept):
+        assert models.get("mine") == mine == 1
+        with pytest.raises(UsageError, match="registered already"), models.registered("mine", 2):
+            pass
+        assert models.names() == ["kept", "mine"]
+    assert models.names() == ["kept"]
+    with pytest.raises(KeyError), models.registered("mine", 3):
+        raise KeyError
+    assert models.names() == ["kept"]
+
+
+def test_an_object_in_place_of_a_plugin_is_forgotten(entry_points):
+    entry_points.append(EntryPoint("number", "math:pi", "test.models"))
+    models = Registry("model", "test.models")
+    with models.registered("number", 3):
+        assert models.get("number") == 3
+    assert models.get("number") == pytest.approx(3.14159, abs=1e-5)
+
+
 @pytest.mark.parametrize("name", ["", "a b", "a[1]", "a+b", "a,b", "a'b", 'a"b', "a=b"])
 def test_names_that_a_spec_could_not_hold(name):
     with pytest.raises(UsageError, match=r"^the name of a model must be text without spaces, quotes and"):

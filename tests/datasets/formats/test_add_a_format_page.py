@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from neuroalign.cli import run
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.errors import DatasetError, UsageError
-from neuroalign.names import registry
+from neuroalign.names.registry import readers
 
 PAGE = Path(__file__).parents[3] / "docs" / "add_a_format.md"
 BLOCKS = re.findall(r"```\w*\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
@@ -23,16 +24,16 @@ COUNTS = np.array([[3.0, 6.0, 9.0], [6.0, 0.0, 3.0]])
 @pytest.fixture(autouse=True)
 def page_readers(monkeypatch, tmp_path):
     """Register the readers of the page, and forget them after the test."""
-    fresh = registry.Registry("reader", "neuroalign.readers")
-    monkeypatch.setattr("neuroalign.datasets.formats.detect.readers", fresh)
-    for name, module, cls in (
-        ("spikes", "# my_package/spikes.py", "SpikesReader"),
-        ("session", "# my_package/sessions.py", "SessionReader"),
-    ):
-        namespace = {"__name__": "my_package"}
-        exec(next(block for block in BLOCKS if block.startswith(module)), namespace)
-        fresh.register(name)(namespace[cls])
     monkeypatch.chdir(tmp_path)
+    with ExitStack() as stack:
+        for name, module, cls in (
+            ("spikes", "# my_package/spikes.py", "SpikesReader"),
+            ("session", "# my_package/sessions.py", "SessionReader"),
+        ):
+            namespace = {"__name__": "my_package"}
+            exec(next(block for block in BLOCKS if block.startswith(module)), namespace)
+            stack.enter_context(readers.registered(name, namespace[cls]))
+        yield
 
 
 def test_the_command_of_the_page():

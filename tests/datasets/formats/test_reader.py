@@ -2,6 +2,7 @@
 
 import ast
 import json
+from contextlib import ExitStack
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -85,16 +86,10 @@ class Session(RecordingReader):
 
 
 @pytest.fixture
-def register(monkeypatch):
+def register():
     """A function that registers a reader for the time of the test."""
-    fresh = registry.Registry("reader", "neuroalign.readers")
-    for module in ("neuroalign.datasets.formats.detect.readers", "neuroalign.names.registry.readers"):
-        monkeypatch.setattr(module, fresh)
-
-    def add(name, reader):
-        return fresh.register(name)(reader)
-
-    return add
+    with ExitStack() as stack:
+        yield lambda name, reader: stack.enter_context(registered_readers.registered(name, reader))
 
 
 @pytest.fixture

@@ -85,12 +85,12 @@ def toy(tmp_path_factory, dataset_factory):
 
 
 @pytest.fixture
-def scored(toy, neuroalign_home, monkeypatch):
+def scored(toy, neuroalign_home):
     """The dataset, with a copy of its scores as the store, and the painters registered."""
     dataset, family, folder = toy
     shutil.copytree(folder, neuroalign_home, dirs_exist_ok=True)
-    monkeypatch.setitem(models._objects, "painter", family)
-    return dataset
+    with models.registered("painter", family):
+        yield dataset
 
 
 DRAWN = {
