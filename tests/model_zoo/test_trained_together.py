@@ -21,7 +21,8 @@ from neuroalign.errors import NeuroalignWarning, UsageError
 from neuroalign.model_zoo.autoencoder import AutoencoderRecipe
 from neuroalign.model_zoo.beta_vae import BetaVAE, BetaVAERecipe
 from neuroalign.model_zoo.classifier import ClassifierObjective, ClassifierRecipe
-from neuroalign.model_zoo.training.loop import trainer
+from neuroalign.model_zoo.training.loop import course, trainer
+from neuroalign.model_zoo.training.loop.checkpoints import read_state
 from neuroalign.model_zoo.training.loop.course import TrainingImages, log_path
 from neuroalign.model_zoo.training.loop.devices import choose_device, fitting_together
 from neuroalign.model_zoo.training.loop.groups import group
@@ -158,8 +159,8 @@ def test_each_classifier_stops_early_by_itself(images, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("look_every", [1, 50])
 def test_divergence_stops_one_instance_and_leaves_its_company(look_every, images, tmp_path, monkeypatch):
-    monkeypatch.setitem(trainer._LOOK_EVERY, "cpu", look_every)
-    monkeypatch.setattr("neuroalign.model_zoo.training.loop.course._LOG_ENTRIES", 2)
+    monkeypatch.setitem(trainer.LOOK_EVERY, "cpu", look_every)
+    monkeypatch.setattr(course, "LOG_ENTRIES", 2)
     settings = {**THREE[1].to_mapping(), "learning_rate": 1e6}
     recipes = [THREE[0], BetaVAERecipe(**settings), THREE[2]]
     outcomes = train_together(recipes, images, tmp_path / "together")
@@ -214,24 +215,30 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize("when", ["_leave", "_save"])
-def test_killed_between_weights_and_checkpoint(when, stimuli, tmp_path, monkeypatch):
+@pytest.mark.parametrize("has_checkpoint", [False, True])
+def test_killed_between_weights_and_log(has_checkpoint, stimuli, tmp_path, monkeypatch):
     whole = train(THREE, stimuli, tmp_path / "whole", together=3)
+    write = trainer.write_checkpoint
 
-    def kill(self, ended=()):
-        if when == "_save" or ended:
-            raise Killed
+    def kill(*written):
+        if has_checkpoint:
+            write(*written)
+        raise Killed
 
     images = TrainingImages("blocks", stimuli.training().content_hash, stimuli.pixels())
     folder = tmp_path / "killed"
 
     def report(_, step, __):
         if step == 7:
-            monkeypatch.setattr(trainer._Run, when, kill)
+            monkeypatch.setattr(trainer, "write_checkpoint", kill)
 
     with pytest.raises(Killed):
         train_together(THREE, images, folder, report=report, checkpoint_seconds=0)
     monkeypatch.undo()
+    # The second instance, of eight steps, is finished; the checkpoint is of all three or of the other two.
+    assert [recipe for recipe in THREE if (folder / f"{stem(recipe)}.json").exists()] == [THREE[1]]
+    state = read_state(checkpoint_path(folder, *THREE))
+    assert [run["step"] for run in state["runs"].values()] == ([8, 8] if has_checkpoint else [7, 7, 7])
     resumed = train(THREE, stimuli, folder, together=3)
     assert bytes_of(resumed) == bytes_of(whole)
 

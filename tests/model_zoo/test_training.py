@@ -23,6 +23,7 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import MissingImagesError, NeuroalignWarning, UnknownNameError, UsageError
 from neuroalign.model_zoo.beta_vae import BetaVAERecipe
 from neuroalign.model_zoo.training.images.draws import batch_indices, step_noise
+from neuroalign.model_zoo.training.loop import course
 from neuroalign.model_zoo.training.loop.course import TrainingImages, log_path
 from neuroalign.model_zoo.training.loop.runner import train
 from neuroalign.model_zoo.training.loop.trainer import Interrupted, checkpoint_path, train_instance
@@ -163,7 +164,7 @@ def test_same_seed_gives_the_same_bytes_for_any_number_of_jobs(stimuli, tmp_path
 
 
 def test_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(images, tmp_path, monkeypatch):
-    monkeypatch.setattr("neuroalign.model_zoo.training.loop.course._LOG_ENTRIES", 3)
+    monkeypatch.setattr(course, "LOG_ENTRIES", 3)
     recipe = BetaVAERecipe(**SMALL, cooldown=0.5)
     whole = train_instance(recipe, images, tmp_path / "whole").trained
     folder = tmp_path / "parts"

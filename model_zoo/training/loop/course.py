@@ -26,7 +26,8 @@ from neuroalign.model_zoo.training.weights_file import (
     write_trained,
 )
 
-_LOG_ENTRIES = 200
+#: Entries of the log of a long training, at least; an entry describes at most 1000 steps.
+LOG_ENTRIES = 200
 
 
 @dataclass(frozen=True)
@@ -226,7 +227,7 @@ class Course:
         return stopping is not None and (self.step % stopping.every == 0 or self.step >= self.recipe.steps)
 
     def _entry_is_due(self) -> bool:
-        every = min(1000, max(1, self.recipe.steps // _LOG_ENTRIES))
+        every = min(1000, max(1, self.recipe.steps // LOG_ENTRIES))
         return self.step % every == 0 or self.step >= self.recipe.steps
 
     def _log_entry(self) -> dict[str, Any]:

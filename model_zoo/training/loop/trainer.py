@@ -31,11 +31,10 @@ from neuroalign.model_zoo.training.weights_file import stem
 
 #: Seconds between checkpoints.
 CHECKPOINT_SECONDS = 30.0
-
+#: Steps between checks for divergence, by the type of the device. A check makes a GPU wait.
+LOOK_EVERY = {"cpu": 1, "cuda": 50, "mps": 50}
 # Largest share of the time for writing checkpoints, which are large for many instances.
 _CHECKPOINT_SHARE = 0.05
-# Steps between checks for divergence. A check makes a GPU wait.
-_LOOK_EVERY = {"cpu": 1, "cuda": 50, "mps": 50}
 
 #: Function called after every step with the recipe, the number of finished steps, and a new log entry or None.
 Report = Callable[[Recipe, int, Mapping[str, Any] | None], None]
@@ -182,7 +181,7 @@ class _Run:
             before, now = now, time.perf_counter()
             for course in self.courses:
                 course.count_step(now - before)
-            if len(self.values) >= _LOOK_EVERY[self.device.type] or any(
+            if len(self.values) >= LOOK_EVERY[self.device.type] or any(
                 course.is_due() for course in self.courses
             ):
                 self._look()
