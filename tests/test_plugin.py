@@ -87,8 +87,19 @@ COMMANDS = {
     "misspelt": ["score", "plugin_brightness", "plugin_recording", "-b", f"{BY}[absolut=false]"],
     "family": ["score", "plugin_filters", DATASET, "-b", BY],
     "model": ["score", "plugin_brightness", DATASET, "-b", BY],
+    "painters": ["score", "plugin_painters", DATASET, "-b", BY],
+    "bound": ["score", "plugin_bound", DATASET, "-b", BY],
     "comparison": ["compare", "plugin_brightness", "plugin_filters", DATASET, "-b", BY],
+    "bounded": [
+        *("compare", "plugin_painters", "plugin_filters", DATASET, "-b", BY),
+        *("--neurons", "50", "--ceiling", "plugin_bound"),
+    ],
+    "figures": [
+        *("figures", DATASET, "-b", BY, "-m", "plugin_painters", "-m", "plugin_bound"),
+        *("--ceiling", "plugin_bound", "-o", "FIGURES"),
+    ],
     "table": ["leaderboard", DATASET, "-b", BY],
+    "latex": ["leaderboard", DATASET, "-b", BY, "--format", "latex"],
     "pages": ["leaderboard", DATASET, "-b", BY, "--html", "SITE"],
 }
 
@@ -109,11 +120,17 @@ def site(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished(installed_plugin, site, tmp_path_factory) -> dict[str, Finished]:
+def figures(tmp_path_factory) -> Path:
+    """The folder of the figures."""
+    return tmp_path_factory.mktemp("figures")
+
+
+@pytest.fixture(scope="module")
+def finished(installed_plugin, site, figures, tmp_path_factory) -> dict[str, Finished]:
     """All command lines, run in a process that sees the plug-in, in their order."""
     study = tmp_path_factory.mktemp("study") / "plugins.toml"
     study.write_text(STUDY, encoding="utf-8")
-    paths = {"STUDY": str(study), "SITE": str(site)}
+    paths = {"STUDY": str(study), "SITE": str(site), "FIGURES": str(figures)}
     commands = [[paths.get(word, word) for word in command] for command in COMMANDS.values()]
     home = str(tmp_path_factory.mktemp("home"))
     done = subprocess.run(
@@ -129,21 +146,29 @@ def finished(installed_plugin, site, tmp_path_factory) -> dict[str, Finished]:
 
 
 def test_scores_with_a_plugin(finished):
-    assert finished["score"].returncode == 0, finished["score"].stderr
     document = json.loads(finished["score"].stdout)
     assert document["scores"][0]["value"] == pytest.approx(1.0, abs=1e-3)
     assert document["scores"][0]["benchmark"] == BY
 
 
 def test_options_reach_a_plugin(finished):
-    assert finished["options"].returncode == 0, finished["options"].stderr
     assert BY in finished["options"].stdout
     assert finished["misspelt"].returncode == 2
     assert "did you mean absolute?" in finished["misspelt"].stderr
 
 
+def test_every_other_command_succeeds(finished):
+    assert {name: run.stderr for name, run in finished.items() if run.returncode and name != "misspelt"} == {}
+
+
+def test_tables_of_scores_have_the_symbol_and_the_numbers(finished):
+    text = finished["painters"].stdout
+    assert f"plugin_painters, 3 instances, on {DATASET} (recorded neurons)\n" in text
+    assert "\nplugin_best_correlation (± is the standard error over neurons)\n" in text
+    assert re.search(r"worst *\n.* best r +neuron\n", text)
+
+
 def test_broken_plugin_is_skipped_and_named(finished):
-    assert finished["models"].returncode == 0
     assert "plugin_brightness  " in finished["models"].stdout
     assert "plugin_broken" not in finished["models"].stdout
     assert finished["models"].stderr.count("skipped: the model 'plugin_broken'") == 1
@@ -156,23 +181,27 @@ def test_a_benchmark_of_a_plugin_is_listed(finished):
 
 def test_a_study_estimates_the_time_that_a_plugin_declares(finished):
     """Three scores of 40 × 12 of 2,100 × 159 values, at 7,200 s for all of them: 31 seconds, and the latents."""
-    assert finished["duration"].returncode == 0, finished["duration"].stderr
     row = next(line for line in finished["duration"].stdout.splitlines() if "score plugin_filters" in line)
     assert re.match(r"\s*~?31 s\b", row), row
 
 
 def test_a_plugin_has_a_ceiling(finished):
     shown = finished["comparison"]
-    assert shown.returncode == 0, shown.stderr
     assert "Does it meet the ceiling?" in shown.stdout
     assert re.search(r"^ceiling +neuron_subset ", shown.stdout, flags=re.MULTILINE)
 
 
+def test_a_plugin_provides_the_ceiling(finished):
+    assert re.search(r"^ceiling +plugin_bound ", finished["bounded"].stdout, flags=re.MULTILINE)
+    # A ceiling of a plug-in must be named.
+    assert "plugin_bound" not in finished["comparison"].stdout
+
+
 def test_a_plugin_has_a_leaderboard_with_its_numbers(finished):
     shown = finished["table"]
-    assert shown.returncode == 0, shown.stderr
-    assert re.search(r"^plugin_filters +4 ", shown.stdout, flags=re.MULTILINE)
-    assert re.search(r"^plugin_brightness +1 ", shown.stdout, flags=re.MULTILINE)
+    rows = re.findall(r"^plugin_(\w+) +(\d) ", shown.stdout, flags=re.MULTILINE)
+    assert rows[:4] == [("brightness", "1"), ("bound", "3"), ("painters", "3"), ("filters", "4")]
+    assert r"plugin\_bound & 3" in finished["latex"].stdout
     # The heading of the declared number, over two lines.
     assert re.search(r"worst *\n.*neuron", shown.stdout)
 
@@ -186,11 +215,28 @@ def test_a_plugin_is_compared_over_neurons(finished):
 
 
 def test_a_plugin_has_pages(finished, site):
-    assert finished["pages"].returncode == 0, finished["pages"].stderr
     index = (site / "index.html").read_text(encoding="utf-8")
-    assert "plugin_brightness" in index
+    assert "correlation of the worst neuron" in index
+    names = {path.name.rpartition("-")[0] for path in (site / "families").iterdir()}
+    assert {"plugin-painters", "plugin-bound", "plugin-filters"} <= names
     models = [path.read_text(encoding="utf-8") for path in (site / "models").iterdir()]
     assert len([page for page in models if "correlation of the worst neuron" in page]) >= 5
+
+
+def test_figures_are_drawn_from_the_declared_arrays(finished, figures):
+    assert finished["figures"].stderr == ""
+    assert {path.stem for path in figures.iterdir()} == {
+        f"scores_{BY}",
+        f"neurons_{BY}",
+        *(
+            f"{kind}_{family}"
+            for kind in ("udr", "units_by_neurons", "traversals")
+            for family in ("plugin_painters", "plugin_bound")
+        ),
+        "decoded_faces",
+    }
+    # The family that is named as the ceiling is drawn as a bound, not as a row.
+    assert (figures / f"scores_{BY}.svg").read_text(encoding="utf-8").count("plugin_bound") == 1
 
 
 def test_the_plugin_passes_the_checks_of_its_authors(installed_plugin, monkeypatch):
@@ -198,4 +244,5 @@ def test_the_plugin_passes_the_checks_of_its_authors(installed_plugin, monkeypat
     plugin = importlib.import_module("neuroalign_example_plugin")
     check_benchmark(plugin.BestCorrelation(absolute=False))
     check_model(plugin.Filters())
+    check_model(plugin.Painters())
     check_model(plugin.brightness())

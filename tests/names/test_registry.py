@@ -5,6 +5,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
+import neuroalign as na
 from neuroalign.errors import NeuroalignWarning, UnknownNameError, UsageError
 from neuroalign.names import registry
 from neuroalign.names.registry import Registry
@@ -29,6 +30,11 @@ def test_register_and_get():
     assert models.get("mine") is mine
     assert models.names() == ["mine"]
     assert "mine" in models
+
+
+@pytest.mark.parametrize("kind", ["model", "dataset", "benchmark", "reader"])
+def test_the_decorators_of_the_package_register_in_the_registries(kind):
+    assert getattr(na, f"register_{kind}").__self__ is getattr(registry, f"{kind}s")
 
 
 def test_unknown_name_suggests_the_nearest():

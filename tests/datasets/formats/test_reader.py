@@ -302,10 +302,6 @@ def test_an_option_of_a_reader_cannot_replace_an_option_of_every_import(register
     )
 
 
-def test_the_decorator_of_the_package_registers_readers():
-    assert na.register_reader.__self__ is registered_readers
-
-
 @pytest.mark.parametrize("name", registered_readers.names())
 def test_readers_of_neuroalign_declare_themselves(name):
     reader = registered_readers.get(name)

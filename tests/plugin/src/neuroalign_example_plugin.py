@@ -10,6 +10,7 @@ import xarray as xr
 
 import neuroalign as na
 from neuroalign import arrays
+from neuroalign.arrays import Join
 from neuroalign.errors import ArrayError
 from neuroalign.metrics import correlations
 from neuroalign.results.numbers import Number
@@ -20,9 +21,7 @@ from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
 def brightness(*, power: float = 1.0) -> na.Model:
     """Mean brightness of the left and the right half."""
     return na.as_model(
-        lambda pixels: (
-            np.stack([pixels[:, :, :4].mean((1, 2)), pixels[:, :, 4:].mean((1, 2))], axis=1) ** power
-        ),
+        lambda pixels: _halves(pixels) ** power,
         identifier="plugin_brightness",
         image_size=8,
     )
@@ -47,6 +46,53 @@ class Filters(na.ModelFamily):
             image_size=8,
             fingerprint=f"plugin_filters 1 {seed}",
         )
+
+
+class Painter:
+    """Two mixtures of the brightness of both halves, and the images that they stand for."""
+
+    def __init__(self, identifier: str, mixing: float, seed: int) -> None:
+        self.identifier = identifier
+        self.fingerprint = f"{identifier} 1"
+        self._mixture = np.eye(2) + mixing * np.random.default_rng(seed).standard_normal((2, 2))
+
+    def latents(self, stimuli: na.StimulusSet) -> xr.DataArray:
+        """Mix the brightness of both halves of each image."""
+        return arrays.latents(
+            _halves(stimuli.pixels(8)) @ self._mixture,
+            stimulus=stimuli.ids,
+            unit=["first", "second"],
+            kl=[2.0, 1.0],
+        )
+
+    def decode(self, latents: xr.DataArray) -> np.ndarray:
+        """Paint both halves."""
+        halves = np.clip(latents.values @ np.linalg.inv(self._mixture), 0, 1)
+        return _paint(halves).astype(np.float32)
+
+
+class Painters(na.ModelFamily):
+    """Models with a decoder: one instance for each seed."""
+
+    identifier = "plugin_painters"
+    mixing = 0.3
+
+    def grid(self, dataset: na.Dataset | None = None) -> Sequence[Mapping[str, Any]]:
+        """Return three seeds."""
+        return [{"seed": seed} for seed in range(3)]
+
+    def instance(self, dataset: na.Dataset | None = None, **options: Any) -> Painter:
+        """Return the painter of one seed."""
+        seed = int(options["seed"])
+        return Painter(self.instance_identifier(seed=seed), self.mixing, seed)
+
+
+class Bound(Painters):
+    """Painters that hardly mix, as a ceiling of other models."""
+
+    identifier = "plugin_bound"
+    mixing = 0.05
+    is_ceiling = True
 
 
 def recording() -> na.Dataset:
@@ -80,9 +126,19 @@ def _stimuli() -> tuple[list[str], np.ndarray, na.StimulusSet]:
     rng = np.random.default_rng(0)
     ids = [f"image{index:02d}" for index in range(40)]
     halves = rng.random((40, 2))
-    pixels = np.repeat(halves[:, None, :], 8, axis=1).repeat(4, axis=2)
-    images = {name: np.rint(255 * pixel).astype(np.uint8) for name, pixel in zip(ids, pixels, strict=True)}
+    pixels = np.rint(255 * _paint(halves)).astype(np.uint8)
+    images = dict(zip(ids, pixels, strict=True))
     return ids, halves, na.StimulusSet("plugin_images", pd.DataFrame(index=ids), images)
+
+
+def _paint(halves: np.ndarray) -> np.ndarray:
+    """Return images of 8 × 8 pixels with halves of these brightnesses."""
+    return np.repeat(halves[:, None, :], 8, axis=1).repeat(4, axis=2)
+
+
+def _halves(pixels: np.ndarray) -> np.ndarray:
+    """Return the brightness of the left and of the right half of each image."""
+    return np.stack([pixels[:, :, :4].mean((1, 2)), pixels[:, :, 4:].mean((1, 2))], axis=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +150,10 @@ class BestCorrelation(na.Benchmark):
     numbers: ClassVar[tuple[Number, ...]] = (
         Number("plugin_worst", "correlation of the worst neuron", "worst\nneuron"),
     )
+    arrays: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "weights": ("unit", "neuroid"),
+        "predicted_latents": ("stimulus", "unit"),
+    }
     seconds: ClassVar[float] = 7_200.0
     invariances: ClassVar[frozenset[Invariance]] = frozenset(
         {"order of stimuli", "order of neurons", "order of units", "scale of units"}
@@ -101,7 +161,7 @@ class BestCorrelation(na.Benchmark):
 
     absolute: bool = True
 
-    def score(self, model: na.Model, dataset: na.Dataset, *, join: arrays.Join = "exact") -> na.Score:
+    def score(self, model: na.Model, dataset: na.Dataset, *, join: Join = "exact") -> na.Score:
         """Correlate every unit with every neuron, and average the best."""
         latents, responses = self.align(model, dataset, join=join)
         if responses.sizes["stimulus"] < 3:
@@ -117,7 +177,19 @@ class BestCorrelation(na.Benchmark):
             error=float(best.std(ddof=1) / np.sqrt(best.size)),
             error_over="neurons",
             beside={"plugin_worst": float(best.min())},
-            data=xr.Dataset({"best": ("neuroid", best)}, coords={"neuroid": responses["neuroid"].values}),
+            data=xr.Dataset(
+                {
+                    "plugin_best_correlation": ("neuroid", best),
+                    "weights": (("unit", "neuroid"), matrix),
+                    "predicted_latents": (("stimulus", "unit"), latents.values[:10]),
+                },
+                coords={
+                    "stimulus": latents["stimulus"].values[:10],
+                    "unit": latents["unit"].values,
+                    "neuroid": responses["neuroid"].values,
+                    "informative": ("unit", latents["informative"].values),
+                },
+            ),
             provenance={"n_stimuli": responses.sizes["stimulus"], "n_neurons": best.size},
         )
 
@@ -131,7 +203,7 @@ class BestCorrelation(na.Benchmark):
         return Resampling(
             self.find_statistic(statistic),
             from_score=lambda score: NeuronStatistic.weighted_mean(
-                score.data["neuroid"].values, score.data["best"].values
+                score.data["neuroid"].values, score.data["plugin_best_correlation"].values
             ),
             reason="plugin_best_correlation is not computed for drawn stimuli",
         )
