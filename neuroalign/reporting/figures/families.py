@@ -9,7 +9,7 @@ from scipy import stats
 from neuroalign.comparison import instances_of
 from neuroalign.errors import UsageError
 from neuroalign.names.syntax import format_spec, parse_spec
-from neuroalign.reporting.figures.style import FamilyStyle, family_styles, source
+from neuroalign.reporting.figures.style import FamilyStyle, family_styles, shown, source
 from neuroalign.results.score import Score
 from neuroalign.stats.standard_errors import standard_error
 
@@ -44,6 +44,16 @@ def by_family(scores: Iterable[Score]) -> dict[str, list[Score]]:
     return dict(sorted(families.items()))
 
 
+def first_score(families: Mapping[str, list[Score]]) -> Score:
+    """Return one of the scores, which all have one dataset, benchmark and options."""
+    return next(iter(families.values()))[0]
+
+
+def count_instances(families: Mapping[str, list[Score]]) -> dict[str, str]:
+    """Return a label for each family, with its number of instances."""
+    return {family: f"{shown(family)} (n = {len(members)})" for family, members in families.items()}
+
+
 def values_of(scores: Iterable[Score]) -> NDArray[np.float64]:
     """Return the values of scores, shape (n,)."""
     return np.array([score.value for score in scores], dtype=np.float64)
@@ -61,7 +71,7 @@ def mean_interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
 
 def source_of(families: Mapping[str, list[Score]]) -> str:
     """Name the dataset of the scores, and whether its neurons are simulated."""
-    first = next(iter(families.values()))[0]
+    first = first_score(families)
     return source(first.dataset, simulated=bool(first.provenance.get("simulated")))
 
 

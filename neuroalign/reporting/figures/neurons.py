@@ -8,7 +8,13 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from neuroalign.errors import UsageError
-from neuroalign.reporting.figures.families import by_family, source_of, styles_of
+from neuroalign.reporting.figures.families import (
+    by_family,
+    count_instances,
+    first_score,
+    source_of,
+    styles_of,
+)
 from neuroalign.reporting.figures.style import (
     FamilyStyle,
     house_style,
@@ -62,7 +68,7 @@ def neurons_in_order(
     """
     families = by_family(scores)
     look = styles_of(families, styles)
-    names = {family: f"{shown(family)} (n = {len(members)})" for family, members in families.items()}
+    names = count_instances(families)
     axes = new_axes(height=54 + legend_height([*names.values()])) if ax is None else ax
     handles: list[Line2D] = []
     n_neurons = 0
@@ -95,7 +101,7 @@ def neurons_in_order(
                 label=names[family],
             )
         )
-    first = next(iter(families.values()))[0]
+    first = first_score(families)
     axes.set_xlim(0, n_neurons + 1)
     axes.set_xlabel("neurons of each instance, the best first")
     axes.set_ylabel(f"{shown(name_benchmark(first.benchmark))} of the neuron")

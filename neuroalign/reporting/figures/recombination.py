@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from neuroalign.errors import UsageError
 from neuroalign.reporting.figures.families import (
     by_family,
+    first_score,
     mean_interval,
     source_of,
     styles_of,
@@ -74,7 +75,7 @@ def native_and_recombined(
                 f"scores must have native and recombined beside their value, got {score.model} by {score.benchmark}; "
                 "give scores of native and recombined neurons"
             )
-    first = next(iter(families.values()))[0]
+    first = first_score(families)
     order = best_first(families, higher_is_better=True)
     look = styles_of(families, styles)
     axes = new_axes(height=AROUND + 1.4 * ROW * len(order)) if ax is None else ax

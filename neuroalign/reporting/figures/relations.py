@@ -9,7 +9,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from neuroalign.errors import UsageError, unknown_name
-from neuroalign.reporting.figures.families import by_family, source_of, styles_of
+from neuroalign.reporting.figures.families import (
+    by_family,
+    count_instances,
+    first_score,
+    source_of,
+    styles_of,
+)
 from neuroalign.reporting.figures.style import (
     FAINT,
     INK,
@@ -124,7 +130,7 @@ def udr_against_alignment(
     # Room for the text above the points.
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.1 * (1 + len(text)) * (high - low))
-    first = next(iter(families.values()))[0]
+    first = first_score(families)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set_xlabel("UDR")
     axes.set_ylabel(shown(label or name_benchmark(first.benchmark)))
@@ -164,7 +170,7 @@ def score_against_unit_proportion(
     """
     families = by_family(scores)
     look = styles_of(families, styles)
-    names = {family: f"{shown(family)} (n = {len(members)})" for family, members in families.items()}
+    names = count_instances(families)
     axes = new_axes(height=54 + legend_height([*names.values(), "chance"])) if ax is None else ax
     handles = []
     chance = False
@@ -188,7 +194,7 @@ def score_against_unit_proportion(
         handles.append(Line2D([], [], color=FAINT, marker="_", markersize=6, linestyle="", label="chance"))
     axes.set_ylim(bottom=0)
     axes.set_xlabel("unit proportion")
-    first = next(iter(families.values()))[0]
+    first = first_score(families)
     axes.set_ylabel(shown(name_benchmark(first.benchmark)))
     axes.set_title(source_of(families))
     legend_below(axes, handles)

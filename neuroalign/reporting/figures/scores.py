@@ -14,6 +14,7 @@ from neuroalign.comparison import Inference, Sample, infer_own_mean
 from neuroalign.metrics.axis_index import SPECIAL
 from neuroalign.reporting.figures.families import (
     by_family,
+    first_score,
     mean_interval,
     source_of,
     styles_of,
@@ -97,7 +98,7 @@ def scores_by_family(
     if statistic is not None and statistic.identifier != "value":
         families = {name: [_read(score, statistic) for score in scores] for name, scores in scored.items()}
         bound = {}
-    first = next(iter(families.values()))[0]
+    first = first_score(families)
     order = best_first(families, higher_is_better=first.higher_is_better)
     look = styles_of(families, styles)
     cautions = _cautions_below(order, scored)
