@@ -126,12 +126,12 @@ def _load_family(name: str) -> "TrainableFamily":
 
 def _parse_setting(text: str) -> tuple[str, Any]:
     from neuroalign.errors import UsageError
-    from neuroalign.names.syntax import parse_spec
+    from neuroalign.names.syntax import parse_value
 
     key, equals, value = (part.strip() for part in text.partition("="))
     if not (key and equals and value):
         raise UsageError(f"--set must be KEY=VALUE, such as beta=4, got {text!r}")
-    values = [parse_spec(f"setting[{key}={one}]").options[key] for one in value.split(",")]
+    values = [parse_value(one) for one in value.split(",")]
     return key.replace("-", "_"), values[0] if len(values) == 1 else values
 
 
