@@ -1,6 +1,5 @@
 """Figures of a study, drawn from its scores, each with a caption."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -14,9 +13,6 @@ from neuroalign.scoring.declared import is_control
 from neuroalign.studies.evidence import Evidence
 from neuroalign.studies.relation import relate
 from neuroalign.studies.study import Study
-
-# Largest number of letters in the name of a file, without its number and ending.
-_LONGEST = 100
 
 
 @dataclass(frozen=True)
@@ -108,6 +104,7 @@ def draw_figures(
     list of Picture
     """
     # Imported here, since the report works without the extra ``figures``.
+    from neuroalign.reporting.figures.files import file_name
     from neuroalign.reporting.figures.gathering import gather_figures
     from neuroalign.reporting.figures.style import save
 
@@ -127,9 +124,9 @@ def draw_figures(
         if figure.axes is None:
             pictures.append(Picture(figure.name, reason=figure.reason))
             continue
-        plain = re.sub(r"[^A-Za-z0-9_.=-]+", "-", figure.name).strip("-.")[:_LONGEST]
-        save(figure.axes, folder / f"{number:02d}_{plain}.pdf")
-        pictures.append(Picture(figure.name, save(figure.axes, folder / f"{number:02d}_{plain}.svg")))
+        stem = f"{number:02d}_{file_name(figure.name)}"
+        save(figure.axes, folder / f"{stem}.pdf")
+        pictures.append(Picture(figure.name, save(figure.axes, folder / f"{stem}.svg")))
     return pictures
 
 
