@@ -122,11 +122,11 @@ def installed_benchmark(name: str, version: int, options: Mapping[str, Any]) -> 
     """
     if name not in benchmarks:
         return None
-    given = {option: value for option, value in options.items() if option != "benchmark_version"}
     try:
-        benchmark = make_benchmark(name, benchmarks.get(name), given)
+        benchmark = make_benchmark(name, benchmarks.get(name), options)
     except NeuroalignError:
         return None
+    # Another version of a wrapped benchmark was refused above, but not a record without its version.
     wrapped = benchmark.options().get("benchmark_version")
     same = benchmark.version == version and options.get("benchmark_version") == wrapped
     return benchmark if same else None
