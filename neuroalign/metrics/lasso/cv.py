@@ -5,22 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuroalign.metrics.inputs import constant_columns, standardise
-from neuroalign.metrics.lasso.fold_sums import (
-    TrainingSets,
-    covariances,
-    held_out,
-    neuron_sums,
-    training_sets,
-)
-from neuroalign.metrics.lasso.problem import (
-    Problem,
-    Rule,
-    check_problem,
-    choose_lambda,
-    held_out_errors,
-    strongest,
-)
+from neuroalign.metrics.inputs import constant_columns
+from neuroalign.metrics.lasso.block import Block
+from neuroalign.metrics.lasso.fold_sums import TrainingSets, training_sets
+from neuroalign.metrics.lasso.problem import Problem, Rule, check_problem, choose_lambda
 from neuroalign.metrics.lasso.threads import one_blas_thread
 
 
@@ -158,21 +146,14 @@ def lasso_cv(
 
 def _fit_block(problem: Problem, sets: TrainingSets, block: NDArray[np.int64], result: LassoCV) -> int:
     """Fit a block of neurons, write their columns of `result`, return how many did not converge."""
-    from neuroalign.metrics.lasso.path import UNCONVERGED, compute_paths
-
-    excluded = problem.excluded[block]
-    neurons = neuron_sums(problem.sums, standardise(problem.neurons[:, block]))
-    covariance, mean = covariances(problem.sums, neurons, sets)
-    lambdas = strongest(covariance[-1], excluded)[:, None] * problem.powers(len(problem.neurons))
+    fits = Block(problem, sets, block)
+    lambdas = fits.strongest(-1)[:, None] * problem.powers(len(problem.neurons))
     grid = lambdas[:, None]
     weights = np.empty((*grid.shape, problem.usable.size))
-    how = np.zeros(block.size, dtype=np.int64)
     errors = np.empty((problem.n_folds, *lambdas.shape))
     for fold in range(problem.n_folds):
-        compute_paths(sets.gram(fold), covariance[fold], sets.varies[fold], grid, excluded, weights, how)
-        errors[fold] = held_out_errors(
-            weights[:, 0], held_out(problem.sums, neurons, sets, mean, index=fold, fold=fold)
-        )
+        fits.fit(fold, grid, weights)
+        errors[fold] = fits.errors(fold, fold, weights[:, 0])
     chosen, result.cv_mean[block], result.cv_se[block] = choose_lambda(
         errors, problem.sums.sizes, problem.rule
     )
@@ -180,6 +161,6 @@ def _fit_block(problem: Problem, sets: TrainingSets, block: NDArray[np.int64], r
     result.lambda_[block] = lambdas[np.arange(block.size), chosen]
     # The path ends where the grid stops falling. Descent, if it is needed, is warmed up by the larger λ.
     ending = np.maximum(grid, result.lambda_[block, None, None])
-    compute_paths(sets.gram(-1), covariance[-1], sets.varies[-1], ending, excluded, weights, how)
+    fits.fit(-1, ending, weights)
     result.weights[problem.usable[:, None], block] = weights[:, 0, -1].T
-    return int((how == UNCONVERGED).sum())
+    return fits.count_unconverged()

@@ -7,22 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.errors import UsageError
-from neuroalign.metrics.inputs import constant_columns, standardise
-from neuroalign.metrics.lasso.fold_sums import (
-    TrainingSets,
-    covariances,
-    held_out,
-    neuron_sums,
-    training_sets,
-)
-from neuroalign.metrics.lasso.problem import (
-    Problem,
-    Rule,
-    check_problem,
-    choose_lambda,
-    held_out_errors,
-    strongest,
-)
+from neuroalign.metrics.inputs import constant_columns
+from neuroalign.metrics.lasso.block import Block
+from neuroalign.metrics.lasso.fold_sums import TrainingSets, training_sets
+from neuroalign.metrics.lasso.problem import Problem, Rule, check_problem, choose_lambda
 from neuroalign.metrics.lasso.threads import one_blas_thread
 from neuroalign.metrics.variance_explained import variance_explained
 
@@ -136,46 +124,31 @@ def _predict_block(
 
     The training sets are those without each of the pairs of folds, then those without each fold.
     """
-    from neuroalign.metrics.lasso.path import UNCONVERGED, compute_paths
-
     units, n_folds = problem.sums, problem.n_folds
-    excluded = problem.excluded[block]
     responses = problem.neurons[:, block]
-    neurons = neuron_sums(units, standardise(responses))
-    covariance, mean = covariances(units, neurons, sets)
+    fits = Block(problem, sets, block)
     single = range(len(pairs), len(pairs) + n_folds)
     lambdas = np.empty((block.size, n_folds, problem.n_lambdas))
     for fold, index in enumerate(single):
         # A neuron that is constant outside the fold is not fitted: no unit enters at an infinite λ.
         constant = constant_columns(np.delete(responses, units.order[units.rows[fold]], axis=0))
-        strength = np.where(constant, np.inf, strongest(covariance[index], excluded))
+        strength = np.where(constant, np.inf, fits.strongest(index))
         lambdas[:, fold] = strength[:, None] * problem.powers(int(sets.sizes[index]))
-    how = np.zeros(block.size, dtype=np.int64)
     errors = np.empty((n_folds, n_folds - 1, block.size, problem.n_lambdas))
     weights = np.empty((block.size, 2, problem.n_lambdas, problem.usable.size))
     for index, (i, j) in enumerate(pairs):
-        compute_paths(
-            sets.gram(index),
-            covariance[index],
-            sets.varies[index],
-            np.ascontiguousarray(lambdas[:, [i, j]]),
-            excluded,
-            weights,
-            how,
-        )
+        fits.fit(index, np.ascontiguousarray(lambdas[:, [i, j]]), weights)
         for side, (predicting, inner) in enumerate([(i, j), (j, i)]):
-            errors[predicting, inner - (inner > predicting)] = held_out_errors(
-                weights[:, side], held_out(units, neurons, sets, mean, index=index, fold=inner)
-            )
+            errors[predicting, inner - (inner > predicting)] = fits.errors(index, inner, weights[:, side])
     scale = responses.std(axis=0)
     weights = np.empty((block.size, 1, problem.n_lambdas, problem.usable.size))
     for fold, index in enumerate(single):
         chosen, _, _ = choose_lambda(errors[fold], np.delete(units.sizes, fold), problem.rule)
         grid = lambdas[:, fold, None]
         ending = np.maximum(grid, grid[np.arange(block.size), :, chosen, None])
-        compute_paths(sets.gram(index), covariance[index], sets.varies[index], ending, excluded, weights, how)
+        fits.fit(index, ending, weights)
         rows = units.rows[fold]
         shown = (units.centred[rows] + (units.mean[fold] - sets.mean[index])) / sets.deviation[index]
         cells = np.ix_(units.order[rows], block)
         predicted[cells] = baseline[cells] + shown @ weights[:, 0, -1].T * scale
-    return int((how == UNCONVERGED).sum())
+    return fits.count_unconverged()

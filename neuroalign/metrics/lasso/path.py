@@ -1,4 +1,4 @@
-"""The Lasso paths of neurons on Gram matrices: the compiled kernel of :mod:`.cv`.
+"""The Lasso paths of neurons on Gram matrices: the compiled kernel of :mod:`.block`.
 
 Minimise ``½ wᵀGw − cᵀw + λ‖w‖₁`` for all λ, where G = ZᵀZ/n and c = Zᵀy/n are of standardised units. The path is
 followed from λ = max|c| down, exactly (:mod:`.homotopy`, with many units :mod:`.screening`). A path that cannot
