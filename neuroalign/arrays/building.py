@@ -56,32 +56,25 @@ def recording(
         values = as_numbers(values)
     except ValueError as error:
         raise ArrayError(f"a recording must be numbers: {error}") from error
-    stimulus_id = as_labels(stimulus_id, "stimulus_id").astype(str)
-    neuroid_id = as_labels(neuroid_id, "neuroid_id").astype(str)
     dims = ("presentation", "neuroid", "time_bin")[: values.ndim]
     if values.ndim not in (2, 3) or (values.ndim == 3) != (time_bin is not None):
         raise ArrayError(
             f"a recording has dimensions presentation, neuroid and, with time_bin=, time_bin; "
             f"the values have shape {values.shape}"
         )
-    _expect_length("stimulus_id", stimulus_id, values.shape[0], "presentation")
-    _expect_length("neuroid_id", neuroid_id, values.shape[1], "neuroid")
+    n = dict(zip(dims, values.shape, strict=True))
+    stimulus_id = _label(stimulus_id, "stimulus_id", "presentation", n, str)
     if repetition is None:
         repetition = pd.Series(stimulus_id).groupby(stimulus_id).cumcount().to_numpy()
-    repetition = as_labels(repetition, "repetition", np.int64)
-    _expect_length("repetition", repetition, values.shape[0], "presentation")
-    n_neuroids = values.shape[1]
     coords: dict[str, Any] = {
         "stimulus_id": ("presentation", stimulus_id),
-        "repetition": ("presentation", repetition),
-        "neuroid_id": ("neuroid", neuroid_id),
-        "region": ("neuroid", _label_each(region, n_neuroids, "region")),
-        "animal": ("neuroid", _label_each(animal, n_neuroids, "animal")),
+        "repetition": ("presentation", _label(repetition, "repetition", "presentation", n, np.int64)),
+        "neuroid_id": ("neuroid", _label(neuroid_id, "neuroid_id", "neuroid", n, str)),
+        "region": ("neuroid", _label_all(region, "region", n)),
+        "animal": ("neuroid", _label_all(animal, "animal", n)),
     }
     for name, bins in (time_bin or {}).items():
-        edges = as_labels(bins, name)
-        _expect_length(name, edges, values.shape[2], "time_bin")
-        coords[name] = ("time_bin", edges)
+        coords[name] = ("time_bin", _label(bins, name, "time_bin", n))
     array = xr.DataArray(values, dims=dims, coords=coords, name="recording", attrs=dict(attrs or {}))
     return validate_recording(array)
 
@@ -118,19 +111,17 @@ def responses(
     ArrayError
         If a label repeats, a value is NaN or infinite, or a neuron has no variance.
     """
-    values = _as_matrix(values, "responses", ("stimulus", "neuroid"))
-    stimulus = as_labels(stimulus, "stimulus").astype(str)
-    neuroid = as_labels(neuroid, "neuroid").astype(str)
-    _expect_length("stimulus", stimulus, values.shape[0], "stimulus")
-    _expect_length("neuroid", neuroid, values.shape[1], "neuroid")
+    dims = ("stimulus", "neuroid")
+    values = _as_matrix(values, "responses", dims)
+    n = dict(zip(dims, values.shape, strict=True))
     array = xr.DataArray(
         values,
-        dims=("stimulus", "neuroid"),
+        dims=dims,
         coords={
-            "stimulus": stimulus,
-            "neuroid": neuroid,
-            "region": ("neuroid", _label_each(region, len(neuroid), "region")),
-            "animal": ("neuroid", _label_each(animal, len(neuroid), "animal")),
+            "stimulus": _label(stimulus, "stimulus", "stimulus", n, str),
+            "neuroid": _label(neuroid, "neuroid", "neuroid", n, str),
+            "region": ("neuroid", _label_all(region, "region", n)),
+            "animal": ("neuroid", _label_all(animal, "animal", n)),
         },
         name="responses",
         attrs=dict(attrs or {}),
@@ -175,24 +166,21 @@ def latents(
     ArrayError
         If a label repeats, a shape does not fit or a value is NaN or infinite.
     """
-    values = _as_matrix(values, "latents", ("stimulus", "unit"))
-    stimulus = as_labels(stimulus, "stimulus").astype(str)
-    unit = as_labels(np.arange(values.shape[1]) if unit is None else unit, "unit").astype(str)
-    _expect_length("stimulus", stimulus, values.shape[0], "stimulus")
-    _expect_length("unit", unit, values.shape[1], "unit")
-    varies = np.ptp(values, axis=0) > 0 if values.size else np.zeros(values.shape[1], dtype=bool)
-    coords: dict[str, Any] = {"stimulus": stimulus, "unit": unit}
-    per_unit = {"informative": varies if informative is None else as_labels(informative, "informative", bool)}
+    dims = ("stimulus", "unit")
+    values = _as_matrix(values, "latents", dims)
+    n = dict(zip(dims, values.shape, strict=True))
+    if informative is None:
+        informative = np.ptp(values, axis=0) > 0 if values.size else np.zeros(n["unit"], dtype=bool)
+    coords: dict[str, Any] = {
+        "stimulus": _label(stimulus, "stimulus", "stimulus", n, str),
+        "unit": _label(np.arange(n["unit"]) if unit is None else unit, "unit", "unit", n, str),
+        "informative": ("unit", _label(informative, "informative", "unit", n, bool)),
+    }
     if kl is not None:
-        per_unit["kl"] = as_numbers(kl, np.float64)
+        coords["kl"] = ("unit", _expect_length(as_numbers(kl, np.float64), "kl", "unit", n))
     if neuroid is not None:
-        per_unit["neuroid"] = as_labels(neuroid, "neuroid").astype(str)
-    for name, coordinate in per_unit.items():
-        _expect_length(name, coordinate, values.shape[1], "unit")
-        coords[name] = ("unit", coordinate)
-    array = xr.DataArray(
-        values, dims=("stimulus", "unit"), coords=coords, name="latents", attrs=dict(attrs or {})
-    )
+        coords["neuroid"] = ("unit", _label(neuroid, "neuroid", "unit", n, str))
+    array = xr.DataArray(values, dims=dims, coords=coords, name="latents", attrs=dict(attrs or {}))
     return validate_latents(array)
 
 
@@ -206,14 +194,22 @@ def _as_matrix(values: ArrayLike, name: str, dims: tuple[str, str]) -> NDArray[n
     return matrix
 
 
-def _label_each(label: ArrayLike | str, n: int, name: str) -> NDArray[np.str_]:
-    labels = as_labels(label, name).astype(str)
-    if labels.ndim == 0:
-        return np.full(n, labels)
-    _expect_length(name, labels, n, "neuroid")
-    return labels
+def _label(
+    labels: ArrayLike, name: str, dim: str, n: Mapping[str, int], dtype: type | None = None
+) -> NDArray[Any]:
+    """Return the labels of a dimension, of which there must be one for each of its entries."""
+    array = as_labels(labels, name)
+    return _expect_length(array if dtype is None else array.astype(dtype), name, dim, n)
 
 
-def _expect_length(name: str, labels: NDArray[Any], n: int, dim: str) -> None:
-    if labels.shape != (n,):
-        raise ArrayError(f"{name} has shape {labels.shape}; the values have {n} along {dim!r}")
+def _label_all(labels: ArrayLike | str, name: str, n: Mapping[str, int]) -> NDArray[np.str_]:
+    """Return a label for each neuroid; a single label is the label of all neuroids."""
+    if np.ndim(labels) == 0:
+        labels = np.full(n["neuroid"], as_labels(labels, name).astype(str))
+    return _label(labels, name, "neuroid", n, str)
+
+
+def _expect_length(array: NDArray[Any], name: str, dim: str, n: Mapping[str, int]) -> NDArray[Any]:
+    if array.shape != (n[dim],):
+        raise ArrayError(f"{name} has shape {array.shape}; the values have {n[dim]} along {dim!r}")
+    return array
