@@ -231,8 +231,8 @@ class Alignment(LassoBenchmark):
         if self.rule == "min":
             return "lowers variance explained, and hardly changes C by rule=min"
         return (
-            "raises C, for it leaves fewer weights, and lowers variance explained. alignment[rule=min] is nearly free "
-            "of this: compare recordings, areas and animals by it, with κ"
+            "raises C, because it leaves fewer weights, and lowers variance explained. alignment[rule=min] depends "
+            "little on noise: use it, with κ, to compare recordings, areas and animals"
         )
 
     def _turned(

@@ -75,7 +75,7 @@ class NeuronModel:
 
 
 def neurons(dataset: str, **conditions: Any) -> NeuronModel:
-    """Use a dataset's neurons as a model: the scheme ``neurons:DATASET``, or ``neurons:DATASET[animal=Tito]``.
+    """The neurons of a dataset: ``neurons:DATASET``, or ``neurons:DATASET[animal=Tito]``.
 
     Parameters
     ----------

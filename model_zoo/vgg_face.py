@@ -24,7 +24,7 @@ def vgg_face(
     layer: str | None = None,
     pool: str | None = None,
 ) -> VGGFaceModel:
-    """Load VGG-Face with the 4,096 units of its last hidden layer.
+    """VGG-Face, with the 4,096 units of its last hidden layer.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def vgg_face(
 def vgg_face_pca(
     *, n: int | None = None, weights: str | None = None, weights_seed: int = 0, order: str | None = None
 ) -> Model | ModelFamily:
-    """Load the first principal components of VGG-Face's last hidden layer (the paper's "VGG (PCA)").
+    """The first principal components of VGG-Face's last hidden layer (the paper's "VGG (PCA)").
 
     Components are fitted to the training stimuli alone, without mirrored copies.
 
@@ -103,7 +103,7 @@ def vgg_face_raw(
     weights_seed: int = 0,
     order: str | None = None,
 ) -> Model | ModelFamily:
-    """Load random units of VGG-Face's last hidden layer (the paper's "VGG (raw)").
+    """Random units of VGG-Face's last hidden layer (the paper's "VGG (raw)").
 
     Parameters
     ----------

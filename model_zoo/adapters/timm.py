@@ -134,7 +134,7 @@ def timm_model(
     batch_size: int = 64,
     batch_axis: int | None = None,
 ) -> TimmModel:
-    """Load a network from timm as a model: the scheme ``timm:NAME[@LAYER]``.
+    """A network of timm: ``timm:NAME[@LAYER]``.
 
     Parameters
     ----------

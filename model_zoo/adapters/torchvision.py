@@ -33,7 +33,7 @@ def torchvision_model(
     batch_size: int = 64,
     batch_axis: int | None = None,
 ) -> TorchModel:
-    """Load a network from torchvision as a model: the scheme ``torchvision:NAME[@LAYER]``.
+    """A network of torchvision: ``torchvision:NAME[@LAYER]``.
 
     Parameters
     ----------

@@ -51,7 +51,15 @@ def _add_list(kind: str, note: str = "") -> None:
             return
         width = max((len(row["name"]) for row in rows), default=0)
         for row in rows:
-            click.echo(f"{row['name']:<{width}}  {row['summary']}".rstrip())
+            click.echo(
+                textwrap.fill(
+                    f"{row['name']:<{width}}  {row['summary']}".rstrip(),
+                    max(shutil.get_terminal_size().columns, width + 30),
+                    subsequent_indent=" " * (width + 2),
+                    break_long_words=False,
+                    break_on_hyphens=False,
+                )
+            )
 
 
 _add_list("models", "Names that end in a colon are schemes: timm:resnet18@layer3, neurons:DATASET.")

@@ -1,6 +1,7 @@
 """The command ``neuroalign compare``."""
 
 import json
+import shutil
 
 import click
 
@@ -117,5 +118,5 @@ def compare(
     if as_json:
         click.echo(json.dumps(result.to_record(), indent=1, default=str, allow_nan=False))
     else:
-        click.echo(format_comparison(result))
+        click.echo(format_comparison(result, width=min(max(shutil.get_terminal_size().columns, 60), 160)))
     return 0

@@ -135,7 +135,7 @@ def _drop_doubles(group: ScoreGroup) -> list[str]:
         reasons += ["with the very latents of another instance"] * len(repeated)
         group.families[family] = {key: score for key, score in scores.items() if score.model not in repeated}
     for model in group.instances() & set(group.families):
-        reasons += ["of a model that counts in its family"] * len(group.families.pop(model))
+        reasons += ["of a model by itself, which counts in its family"] * len(group.families.pop(model))
     return reasons
 
 

@@ -157,7 +157,8 @@ def explain(
     explained = [_mean_of_neurons(score, "variance_explained") for score in both]
     if np.isfinite(explained).all():
         sentences.append(
-            f"Prediction: {a.model} explains {explained[0]:.1%} of the variance, {b.model} {explained[1]:.1%}; "
+            f"Prediction: {a.model} explains {100 * explained[0]:.1f} % of the variance, {b.model} "
+            f"{100 * explained[1]:.1f} %; "
             "a model that predicts fewer neurons is scored on other neurons."
         )
     if matched is not None:
@@ -203,9 +204,9 @@ def _describe_axes(score: Score) -> str:
 def _describe_reliability(score: Score, reliability: float) -> str:
     """Describe the reliability of the neurons, and the effect of noise on the score."""
     median = (
-        f"the median neuron's is {reliability:.2f}"
+        f"{reliability:.2f} for the median neuron"
         if np.isfinite(reliability)
-        else "it is not known without single trials"
+        else "unknown without single trials"
     )
     return f"Reliability: {median}; noise {effect_of_noise(score) or 'lowers variance explained'}."
 
@@ -221,7 +222,7 @@ def _describe_training(a: Score, b: Score) -> list[str]:
     clauses = [
         f"{score.model} was trained on {join_words(names)}"
         if names
-        else f"the training images of {score.model} are not known"
+        else f"the scores of {score.model} name no training images"
         for score, names in zip((a, b), named, strict=True)
     ]
     return [f"Training images: {clauses[0]}, {clauses[1]}; the images may explain the difference."]

@@ -25,7 +25,7 @@ BUNDLED = Path(str(files("neuroalign.datasets.simulation"))) / "bundled"
 
 
 def am_faces() -> Dataset:
-    """Return AM-faces-sim with a warning, for a user who has not added the recordings of Higgins et al. (2020)."""
+    """AM-faces-sim, with a warning, until you add the recordings of Higgins et al. (2020)."""
     warnings.warn(
         "AM-faces has not been added (its recordings are available from the authors on request, see "
         "neuroalign data add --help); using the simulated stand-in AM-faces-sim",
@@ -37,13 +37,13 @@ def am_faces() -> Dataset:
 
 @cache
 def am_faces_sim() -> Dataset:
-    """Return 159 simulated neurons, most of which are tuned to one generative factor of 2,100 rendered faces."""
+    """159 simulated neurons, most of which follow one factor of 2,100 rendered faces."""
     return read_folder(BUNDLED / "AM-faces-sim")
 
 
 @cache
 def am_faces_sim_mixed() -> Dataset:
-    """Return 159 simulated neurons that are tuned to random mixtures of the factors of the same faces."""
+    """159 simulated neurons that follow random mixtures of the factors of the same faces."""
     folder = BUNDLED / "AM-faces-sim-mixed"
     metadata = read_metadata(folder)
     return Dataset(

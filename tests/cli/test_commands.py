@@ -292,6 +292,20 @@ def test_every_benchmark_says_which_question_it_answers(name):
     assert registered.score_by_chance
 
 
+@pytest.mark.parametrize("kind", ["models", "datasets", "benchmarks"])
+def test_a_list_fits_the_terminal_and_describes_things(kind, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(["list", kind]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert run(["list", kind, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)[kind]
+    indent = max(len(row["name"]) for row in rows) + 2
+    assert [line for line in lines if line[:indent].strip() not in {"", *(row["name"] for row in rows)}] == []
+    # A docstring with a verb would describe the function, not the model or dataset that has the name.
+    assert [row for row in rows if row["summary"].startswith(("Return ", "Load ", "Use "))] == []
+
+
 @pytest.fixture
 def network_file(tmp_path):
     file = tmp_path / "networks.py"

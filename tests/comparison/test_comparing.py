@@ -298,7 +298,7 @@ def test_a_comparison_lists_its_cautions(dataset, pair):
     assert result.cautions == {"a": cautions(result.a), "b": cautions(result.b)}
     assert result.reliability == pytest.approx(np.median(split_half(dataset.trials).per_neuron))
     assert result.to_record()["reliability"] == result.reliability
-    assert f"Reliability: the median neuron's is {result.reliability:.2f}; noise raises C" in " ".join(
+    assert f"Reliability: {result.reliability:.2f} for the median neuron; noise raises C" in " ".join(
         result.confounds
     )
     beside = {"variance_explained": 0.01, "explained_share": 0.02}
@@ -366,9 +366,20 @@ def test_wrong_calls(dataset, pair):
         na.compare(*pair, dataset, n_permutations=-2)
 
 
-def test_command(capsys, tmp_path, dataset):
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_no_line_of_a_comparison_is_wider_than_the_terminal(pair, dataset, width):
+    result = na.compare(*pair, dataset, "alignment[turns=3]", ceiling=few_subsets(dataset), n_resamples=50)
+    lines = format_comparison(result, width=width).splitlines()
+    # A table of scores needs 80 letters.
+    assert max(map(len, lines)) <= max(width, 80)
+    sentences = lines[lines.index("Other possible explanations") :]
+    assert max(map(len, sentences)) <= width
+
+
+def test_command(capsys, tmp_path, dataset, monkeypatch):
     from neuroalign.datasets.folder import write_folder
 
+    monkeypatch.setenv("COLUMNS", "80")
     write_folder(dataset, tmp_path / "toy")
     arguments = [
         "neuron_subset[n=3]",
@@ -380,6 +391,7 @@ def test_command(capsys, tmp_path, dataset):
     assert run(["compare", *arguments]) == 0
     text = capsys.readouterr().out
     assert "generalises over" in text
+    assert max(map(len, text.splitlines())) <= 80
     assert "Does it meet the ceiling?" in text
     assert run(["compare", *arguments, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["benchmark"] == "correlation_ratio"

@@ -160,7 +160,7 @@ def test_an_instance_scored_by_itself_counts_in_its_family_alone(store, dataset)
         "middle": 4,
         "bad": 3,
     }
-    assert table.attrs["left_out"]["of a model that counts in its family"] == 1
+    assert table.attrs["left_out"]["of a model by itself, which counts in its family"] == 1
     store.save("fffe", replace(newest, value=0.4))
     table = leaderboard(dataset, BY_C)
     assert table.attrs["left_out"]["of an earlier state of the same model"] == 1

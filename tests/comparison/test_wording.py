@@ -161,22 +161,21 @@ def test_other_explanations_are_named():
         ]
         given.append(summarise(instances, family=score.model))
     assert explain(*given, reliability=0.61) == [
-        "Prediction: beta_vae explains 40.0% of the variance, pca 20.0%; a model that predicts fewer neurons is scored "
-        "on other neurons.",
+        "Prediction: beta_vae explains 40.0 % of the variance, pca 20.0 %; a model that predicts fewer neurons is "
+        "scored on other neurons.",
         "Neurons without weight: 2 for beta_vae, 2 for pca; they do not count in C.",
         "Training images: beta_vae was trained on faces, pca was trained on objects; the images may explain the "
         "difference.",
-        "Reliability: the median neuron's is 0.61; noise raises C, for it leaves fewer weights, and lowers variance "
-        "explained. alignment[rule=min] is nearly free of this: compare recordings, areas and animals by it, with κ.",
+        "Reliability: 0.61 for the median neuron; noise raises C, because it leaves fewer weights, and lowers variance "
+        "explained. alignment[rule=min] depends little on noise: use it, with κ, to compare recordings, areas and "
+        "animals.",
     ]
-    assert explain(*given)[-1].startswith(
-        "Reliability: it is not known without single trials; noise raises C"
-    )
+    assert explain(*given)[-1].startswith("Reliability: unknown without single trials; noise raises C")
     by_min = [replace(score, options={"rule": "min"}) for score in given]
     assert explain(*by_min, reliability=0.61)[-1] == (
-        "Reliability: the median neuron's is 0.61; noise lowers variance explained, and hardly changes C by rule=min."
+        "Reliability: 0.61 for the median neuron; noise lowers variance explained, and hardly changes C by rule=min."
     )
     of_others = [replace(score, benchmark="decoding") for score in given]
     assert explain(*of_others, reliability=0.61)[-1] == (
-        "Reliability: the median neuron's is 0.61; noise lowers variance explained."
+        "Reliability: 0.61 for the median neuron; noise lowers variance explained."
     )

@@ -141,6 +141,7 @@ def collect_families(
                     score.model,
                     {
                         "name": score.model,
+                        "short_name": _short_name(score.model, name),
                         "family": name,
                         "family_page": row["page"],
                         "page": f"models/{page_name(name, score.model)}",
@@ -155,6 +156,12 @@ def collect_families(
 
 def _name(entry: Mapping[str, Any]) -> str:
     return str(entry["name"])
+
+
+def _short_name(model: str, family: str) -> str:
+    """Return the options of an instance without the name of its family, which its page has in its title."""
+    options = model.removeprefix(f"{family}[").removesuffix("]")
+    return options if model == f"{family}[{options}]" else model
 
 
 def family_page(name: str) -> str:

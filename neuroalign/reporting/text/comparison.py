@@ -2,7 +2,8 @@
 
 import math
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from tabulate import tabulate
 
@@ -13,38 +14,48 @@ from neuroalign.results.numbers import write_number
 from neuroalign.results.score import Score
 from neuroalign.scoring.cautions import MARK, is_readable
 
-# Letters of a line of running text.
-_WIDTH = 100
+# Space between columns, and letters of the narrowest column with broken cells.
+_GAP = "  "
+_NARROWEST = 9
 
 
-def format_comparison(result: Comparison) -> str:
+def format_comparison(result: Comparison, *, width: int = 80) -> str:
     """Lay out a comparison for one screen.
 
     Parameters
     ----------
     result : Comparison
         Comparison from :func:`neuroalign.compare`.
+    width : int
+        Number of letters in the longest line.
 
     Returns
     -------
     str
         Cautions, the verdict, the scores, the tests, and other possible explanations.
     """
+    wrap = partial(_wrap, width=width)
     blocks = [
-        [_title(result)],
-        list(_cautions(result)),
-        _wrap(result.sentence),
-        [_table_of_scores(result)],
+        wrap(_title(result)),
+        [line for caution in _cautions(result) for line in wrap(caution)],
+        wrap(result.sentence),
+        [_table_of_scores(result, width)],
         [f"A − B in {result.statistic.label} = {result.difference:+.3f}"],
-        [_table_of_tests(result)],
+        [_table_of_tests(result, width)],
         *(
-            _wrap(f"{describe_difference(other.statistic, other.means, other.test)}.")
+            wrap(f"{describe_difference(other.statistic, other.means, other.test)}.")
             for other in result.others
         ),
-        *(_wrap(f"{reason}.") for reason in _reasons_for_no_sample(result)),
-        list(_ceiling(result)),
-        list(_explanations(result)),
-        list(_notes(result)),
+        *(wrap(f"{reason}.") for reason in _reasons_for_no_sample(result)),
+        *(
+            [title, *(line for sentence in sentences for line in wrap(sentence, indent="  "))]
+            for title, sentences in (
+                ("Does it meet the ceiling?", list(_ceiling(result))),
+                ("Other possible explanations", result.confounds),
+                ("Notes", _notes(result)),
+            )
+            if sentences
+        ),
     ]
     return "\n\n".join("\n".join(lines) for lines in blocks if lines)
 
@@ -59,20 +70,20 @@ def _title(result: Comparison) -> str:
 def _cautions(result: Comparison) -> Iterator[str]:
     for name, score in (("a", result.a), ("b", result.b)):
         for caution in result.cautions[name]:
-            yield from _wrap(f"caution: {score.model}: {caution}.")
+            yield f"caution: {score.model}: {caution}."
 
 
-def _table_of_scores(result: Comparison) -> str:
+def _table_of_scores(result: Comparison, width: int) -> str:
     shown = [("A", result.a), ("B", result.b)]
     if result.ceiling and result.ceiling.model not in (result.a.model, result.b.model):
         shown.append(("ceiling", result.ceiling))
     # The score has a column of its own, with its error and chance, where another number is compared.
-    beside = [] if result.statistic.identifier == "value" else [result.statistic.label]
+    beside = [] if result.statistic.identifier == "value" else [_break(result.statistic.label, 10)]
     rows = [
         [
             label,
             score.model + ("" if is_readable(score) else f" {MARK}"),
-            len(score.instances) or 1,
+            str(len(score.instances) or 1),
             *([write_number(result.means[label.lower()])] if beside else []),
             write_number(score.value),
             write_number(score.error),
@@ -82,23 +93,45 @@ def _table_of_scores(result: Comparison) -> str:
         ]
         for label, score in shown
     ]
-    return tabulate(
-        rows,
-        headers=["", "model", "n", *beside, "score", "SE", "over", "chance", "p of prediction"],
-        disable_numparse=True,
-        colalign=["left", "left", *["right"] * (3 + len(beside)), "left", "right", "right"],
-    )
+    headings = ["", "model", "n", *beside, "score", "SE", "over", "chance", "p of\nprediction"]
+    return _lay_out(headings, rows, width, flexible=1, left={0, 1, len(headings) - 3})
 
 
-def _table_of_tests(result: Comparison) -> str:
+def _table_of_tests(result: Comparison, width: int) -> str:
     reasons = _reasons_for_no_sample(result)
     no_sample = [*reasons, "; ".join(reasons)]
+    rows = [[_break(test.over, 16), test.n, *_interval(test, no_sample)] for test in result.generalisations]
+    headings = ["generalises over", "n", "95 % interval", "p", "how"]
+    return _lay_out(headings, rows, width, flexible=4, left={0, 4})
+
+
+def _lay_out(headings: list[str], rows: list[list[str]], width: int, *, flexible: int, left: set[int]) -> str:
+    """Lay out a table in the width of a terminal by breaking the cells of one flexible column.
+
+    Columns without a number or a word in any row are left out.
+    """
+    columns = [
+        (i, [heading, *cells])
+        for i, (heading, *cells) in enumerate(zip(headings, *rows, strict=True))
+        if set(cells) != {"–"}
+    ]
+    used = sum(_measure(cells) + len(_GAP) for i, cells in columns if i != flexible)
+    room = max(width - used, _NARROWEST)
+    broken = [[_break(cell, room) for cell in cells] if i == flexible else cells for i, cells in columns]
+    rules = ["-" * _measure(cells) for cells in broken]
+    heading, *others = zip(*broken, strict=True)
     return tabulate(
-        [[test.over, test.n, *_interval(test, no_sample)] for test in result.generalisations],
-        headers=["generalises over", "n", "95 % interval of A − B", "p", "how"],
+        [heading, rules, *others],
+        tablefmt="plain",
         disable_numparse=True,
-        colalign=["left", "right", "right", "right", "left"],
+        colalign=["left" if i in left else "right" for i, _ in columns],
+        rowalign=["bottom", *["top"] * (len(others) + 1)],
     )
+
+
+def _measure(cells: Sequence[str]) -> int:
+    """Count the letters of the longest line."""
+    return max(len(line) for cell in cells for line in cell.split("\n"))
 
 
 def _interval(test: Inference, no_sample: list[str]) -> list[str]:
@@ -117,7 +150,6 @@ def _reasons_for_no_sample(result: Comparison) -> list[str]:
 def _ceiling(result: Comparison) -> Iterator[str]:
     if not result.meets_ceiling or result.ceiling is None:
         return
-    yield "Does it meet the ceiling?"
     for label, score in (("a", result.a), ("b", result.b)):
         outcome = result.meets_ceiling.get(label)
         if outcome is None:
@@ -129,22 +161,12 @@ def _ceiling(result: Comparison) -> Iterator[str]:
             verdict = f"the model scores above it, so {result.ceiling.model} is not an upper bound here"
             if not higher_is_better:
                 verdict = f"the model scores below it, so {result.ceiling.model} is not a lower bound here"
-        yield from _wrap(f"{score.model}: {verdict}; {outcome.reason}.", "  ")
+        yield f"{score.model}: {verdict}; {outcome.reason}."
 
 
-def _explanations(result: Comparison) -> Iterator[str]:
-    yield "Other possible explanations"
-    for sentence in result.confounds:
-        yield from _wrap(sentence, "  ")
-
-
-def _notes(result: Comparison) -> Iterator[str]:
+def _notes(result: Comparison) -> list[str]:
     scores = (score for score in (result.a, result.b) if not score.instances)
-    notes = list(dict.fromkeys(note for score in scores for note in score.notes))
-    if notes:
-        yield "Notes"
-    for note in notes:
-        yield from _wrap(f"{note}.", "  ")
+    return [f"{note}." for note in dict.fromkeys(note for score in scores for note in score.notes)]
 
 
 def _write_shuffle_p(score: Score) -> str:
@@ -156,7 +178,12 @@ def _write_shuffle_p(score: Score) -> str:
     return largest if len(p_values) == 1 else f"{largest} at most"
 
 
-def _wrap(text: str, indent: str = "") -> list[str]:
+def _break(text: str, width: int) -> str:
+    """Break the text of a cell into lines."""
+    return "\n".join(textwrap.wrap(text, width))
+
+
+def _wrap(text: str, *, width: int, indent: str = "") -> list[str]:
     # A p-value stays on one line.
     text = text.replace("p = ", "p\u00a0=\u00a0").replace("p ≤ ", "p\u00a0≤\u00a0")
-    return textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=indent)
+    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent)

@@ -101,13 +101,13 @@ def describe_axes(scores: Sequence[Score]) -> str:
     numbers = _describe_index(with_index)
     if len(scores) == 1:
         if not readable:
-            return f"whether axes are special must not be read ({numbers})"
+            return f"do not interpret the axes ({numbers})"
         return f"{'axes are special' if special else 'no axis is special'} ({numbers})"
     n = f"{len(readable)} instances"
     n_unreadable = len(with_index) - len(readable)
-    unread = f"; must not be read in {n_unreadable}" if n_unreadable else ""
+    unread = f"; {n_unreadable} more must not be interpreted" if n_unreadable else ""
     if not readable:
-        return f"whether axes are special must not be read in any of {len(with_index)} instances ({numbers})"
+        return f"do not interpret the axes of any of {len(with_index)} instances ({numbers})"
     if special == len(readable):
         return f"axes are special for all {n} ({numbers}){unread}"
     verdict = f"axes are special for {special} of {n}" if special else f"no axis is special for any of {n}"
@@ -121,10 +121,13 @@ def _describe_index(scores: Sequence[Score]) -> str:
     if len(scores) == 1:
         return f"κ = {write_with_error(index[0], error[0])}, p = {write_number(p[0], 'p')}"
     finite = [value for value in p if math.isfinite(value)] or [math.nan]
-    return (
-        f"κ = {write_number(min(index))} to {write_number(max(index))}, "
-        f"p = {write_number(min(finite), 'p')} to {write_number(max(finite), 'p')}"
-    )
+    return f"κ = {_write_range(index)}, p = {_write_range(finite, 'p')}"
+
+
+def _write_range(numbers: Sequence[float], name: str = "") -> str:
+    """Write the smallest and the largest number, or one number if both are written alike."""
+    low, high = (write_number(pick(numbers), name) for pick in (min, max))
+    return low if low == high else f"{low} to {high}"
 
 
 def _title(scores: Sequence[Score]) -> str:

@@ -12,6 +12,8 @@ from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.reporting.site import contents, write_site
 from neuroalign.reporting.site.names import page_name
 from neuroalign.results.store import ResultsStore
+from neuroalign.scoring.benchmark import load_benchmark
+from neuroalign.testing import make_score
 
 HOSTILE = "<script>document.title='owned'</script>"
 
@@ -98,6 +100,29 @@ def test_the_numbers_are_those_of_the_leaderboard(site, store, dataset):
     assert re.findall(r'<td class="letters">(\w*)</td>', section) == letters
     assert SCOPE_OF_WELCH in section
     assert all(f"{item:.3f}" in section for item in table["ci_low"].dropna())
+
+
+def test_the_page_of_a_family_names_the_ranked_number_and_its_instances_by_their_options(dataset, tmp_path):
+    store = ResultsStore(tmp_path / "results")
+    for seed in range(3):
+        score = make_score(
+            0.8,
+            model=f"pca[seed={seed}]",
+            family="pca",
+            dataset=dataset,
+            benchmark=load_benchmark("alignment"),
+            beside={"D": 3.0, "axis_index": 0.5, "axis_index_error": 0.1, "axis_index_p": 0.05},
+        )
+        store.save(f"{seed:04x}", score)
+    write_site(tmp_path / "site", dataset, store=store)
+    (page,) = (tmp_path / "site" / "families").iterdir()
+    rows = [
+        re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in page.read_text("utf-8").split("<tr>")[1:]
+    ]
+    cells = [[re.sub(r"<[^>]*>", "", cell) for cell in row] for row in rows]
+    assert cells[0][:5] == ["Benchmark", "Rank", "n", "Number", "Mean"]
+    assert cells[1][:5] == ["alignment", "1 of 1", "3", "axis index κ", "0.500"]
+    assert cells[2:] == [["Model", "alignment"], *([f"seed={seed}", "0.800"] for seed in range(3))]
 
 
 def test_every_page_says_that_neurons_are_simulated(pages):

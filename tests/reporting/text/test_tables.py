@@ -85,7 +85,7 @@ def test_a_family_has_a_row_for_each_instance_and_marks_instances_that_must_not_
         "",
         "alignment (± is the standard error over neurons)",
         "axes are special for 1 of 2 instances (κ = 0.011 to 0.610, p = 0.048 to 0.190);",
-        "  must not be read in 1",
+        "  1 more must not be interpreted",
         "",
         "                                                                       VE of",
         "                            C              κ  p of κ  turned     VE  ceiling",
@@ -134,18 +134,18 @@ def test_of_many_instances_the_numbers_that_do_not_fit_are_means():
     ("scores", "expected"),
     [
         ([make(beside=NOT_SPECIAL)], "no axis is special (κ = 0.011 ± 0.030, p = 0.190)"),
-        ([make(beside=WEAK)], "whether axes are special must not be read (κ = 0.610 ± 0.030, p = 0.048)"),
+        ([make(beside=WEAK)], "do not interpret the axes (κ = 0.610 ± 0.030, p = 0.048)"),
         (
             [make("pca[n=10]"), make("pca[n=20]")],
-            "axes are special for all 2 instances (κ = 0.610 to 0.610, p = 0.048 to 0.048)",
+            "axes are special for all 2 instances (κ = 0.610, p = 0.048)",
         ),
         (
             [make("pca[n=10]", beside=NOT_SPECIAL), make("pca[n=20]", beside=NOT_SPECIAL)],
-            "no axis is special for any of 2 instances (κ = 0.011 to 0.011, p = 0.190 to 0.190)",
+            "no axis is special for any of 2 instances (κ = 0.011, p = 0.190)",
         ),
         (
             [make("pca[n=10]", beside=WEAK), make("pca[n=20]", beside=WEAK)],
-            "whether axes are special must not be read in any of 2 instances (κ = 0.610 to 0.610, p = 0.048 to 0.048)",
+            "do not interpret the axes of any of 2 instances (κ = 0.610, p = 0.048)",
         ),
         ([make(beside={"axis_index": math.nan})], ""),
         ([make(options={"turns": 0})], "no axis index κ: turns = 0"),
