@@ -9,6 +9,8 @@ from neuroalign.metrics.folds import fold_labels
 from neuroalign.metrics.lasso.cv import LassoCV, lasso_cv
 from neuroalign.metrics.lasso.held_out import LassoVarianceExplained, lasso_variance_explained
 from neuroalign.metrics.matching import OneToOne, match_one_to_one
+from neuroalign.metrics.matching_folds import Matching
+from neuroalign.metrics.one_to_one import one_to_one
 from neuroalign.metrics.ratio_weights import (
     index_of_ratios,
     leave_one_out_ratios,
@@ -17,6 +19,8 @@ from neuroalign.metrics.ratio_weights import (
 )
 from neuroalign.metrics.recombination import mixing_matrix, recombine
 from neuroalign.metrics.reliability import Reliability, noise_corrected_r2, reliability
+from neuroalign.metrics.semi_matching import SemiMatching, semi_matching
+from neuroalign.metrics.soft_matching import SoftMatching, partial_soft_matching, soft_matching
 from neuroalign.metrics.turned_alignment import TurnedAlignment, turned_alignment
 from neuroalign.metrics.turned_tuning import TurnedTuning, turned_tuning
 from neuroalign.metrics.udr import relative_strength, udr
@@ -30,8 +34,11 @@ __all__ = [
     "HeldOutDecoding",
     "LassoCV",
     "LassoVarianceExplained",
+    "Matching",
     "OneToOne",
     "Reliability",
+    "SemiMatching",
+    "SoftMatching",
     "TurnedAlignment",
     "TurnedTuning",
     "aggregate_ratios",
@@ -53,11 +60,15 @@ __all__ = [
     "match_one_to_one",
     "mixing_matrix",
     "noise_corrected_r2",
+    "one_to_one",
+    "partial_soft_matching",
     "ratio_weights",
     "recombine",
     "relative_strength",
     "reliability",
+    "semi_matching",
     "shares_of_best_units",
+    "soft_matching",
     "turned_alignment",
     "turned_tuning",
     "udr",
