@@ -2,6 +2,7 @@
 
 from neuroalign.metrics.axis_index import AxisIndex, axis_index, is_special
 from neuroalign.metrics.completeness import Completeness, completeness, completeness_at
+from neuroalign.metrics.copies import count_copies
 from neuroalign.metrics.correlation import CorrelationRatio, aggregate_ratios, correlation_ratio, correlations
 from neuroalign.metrics.decoding import HeldOutDecoding, cosine_distance, decode_held_out, index_of_distances
 from neuroalign.metrics.disentanglement import Disentanglement, disentanglement
@@ -20,7 +21,12 @@ from neuroalign.metrics.ratio_weights import (
 from neuroalign.metrics.recombination import mixing_matrix, recombine
 from neuroalign.metrics.reliability import Reliability, noise_corrected_r2, reliability
 from neuroalign.metrics.semi_matching import SemiMatching, semi_matching
-from neuroalign.metrics.soft_matching import SoftMatching, partial_soft_matching, soft_matching
+from neuroalign.metrics.soft_matching import (
+    SoftMatching,
+    partial_soft_matching,
+    soft_matching,
+    soft_matching_distance,
+)
 from neuroalign.metrics.turned_alignment import TurnedAlignment, turned_alignment
 from neuroalign.metrics.turned_tuning import TurnedTuning, turned_tuning
 from neuroalign.metrics.udr import relative_strength, udr
@@ -48,6 +54,7 @@ __all__ = [
     "correlation_ratio",
     "correlations",
     "cosine_distance",
+    "count_copies",
     "decode_held_out",
     "disentanglement",
     "fold_labels",
@@ -69,6 +76,7 @@ __all__ = [
     "semi_matching",
     "shares_of_best_units",
     "soft_matching",
+    "soft_matching_distance",
     "turned_alignment",
     "turned_tuning",
     "udr",

@@ -80,22 +80,36 @@ def semi_matching(
     >>> Y = Z[:, [2, 2, 0]] + 0.5 * rng.standard_normal((500, 3))
     >>> result = semi_matching(Z, Y, folds=fold_labels(500, 5))
     >>> result.neurons.best_unit, round(result.score, 2), round(result.units.score, 2)
-    (array([2, 2, 0]), 0.89, 0.59)
+    (array([2, 2, 0]), 0.9, 0.61)
     """
     options = {"folds": folds, "ranks": ranks, "absolute": absolute, "exclude": exclude, "full": (1.0, 1.0)}
     return SemiMatching(
-        match_folds(Z, Y, _best_units, **options),  # type: ignore[arg-type]
-        match_folds(Z, Y, _best_neurons, **options),  # type: ignore[arg-type]
+        match_folds(Z, Y, best_units, **options),  # type: ignore[arg-type]
+        match_folds(Z, Y, best_neurons, **options),  # type: ignore[arg-type]
     )
 
 
-def _best_units(similarity: FloatArray, forbidden: NDArray[np.bool_]) -> Pairs:
+def best_units(similarity: FloatArray, forbidden: NDArray[np.bool_]) -> Pairs:
+    """Pair each neuron with its most similar unit; a neuron without an allowed unit is left out.
+
+    Parameters
+    ----------
+    similarity : array of float64, shape (D, J)
+    forbidden : array of bool, shape (D, J)
+        Pairs that are not allowed.
+
+    Returns
+    -------
+    Pairs
+        Each with mass 1.
+    """
     allowed = np.where(forbidden, -np.inf, similarity)
     unit = allowed.argmax(axis=0)
     neuron = np.flatnonzero(~forbidden.all(axis=0))
     return Pairs(unit[neuron], neuron, np.ones(neuron.size))
 
 
-def _best_neurons(similarity: FloatArray, forbidden: NDArray[np.bool_]) -> Pairs:
-    pairs = _best_units(similarity.T, forbidden.T)
+def best_neurons(similarity: FloatArray, forbidden: NDArray[np.bool_]) -> Pairs:
+    """Pair each unit with its most similar neuron; see :func:`best_units`."""
+    pairs = best_units(similarity.T, forbidden.T)
     return Pairs(pairs.neuron, pairs.unit, pairs.mass)

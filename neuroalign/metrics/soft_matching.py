@@ -17,7 +17,33 @@ class SoftMatching(Matching):
     @property
     def distance(self) -> float:
         """Soft-matching distance d = √(2(1 − score)) of columns with unit norm; 0 for equal populations."""
-        return float(np.sqrt(max(0.0, 2.0 * (1.0 - self.score))))
+        return soft_matching_distance(self.score)
+
+
+def soft_matching_distance(score: float) -> float:
+    """Return the soft-matching distance d = √(2(1 − score)) of columns with unit norm.
+
+    Parameters
+    ----------
+    score : float
+        Score of :func:`soft_matching`. In-sample, d is a metric: symmetric, with the triangle inequality. A held-out
+        score above 1 has the distance 0.
+
+    Returns
+    -------
+    float
+        Distance from 0 to 2.
+
+    References
+    ----------
+    Khosla & Williams (2023), arXiv 2311.09466.
+
+    Examples
+    --------
+    >>> soft_matching_distance(0.5)
+    1.0
+    """
+    return float(np.sqrt(max(0.0, 2.0 * (1.0 - score))))
 
 
 def soft_matching(
@@ -77,7 +103,7 @@ def soft_matching(
     >>> round(result.score, 6), round(result.distance, 6)
     (1.0, 0.0)
     >>> round(soft_matching(Z, Z[:, [0, 0, 1]]).score, 2)
-    0.67
+    0.66
     """
     result = match_folds(Z, Y, transport, folds=folds, ranks=ranks, absolute=absolute, exclude=exclude)
     return SoftMatching(**{field.name: getattr(result, field.name) for field in fields(result)})
