@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
+from neuroalign.benchmarks.matching_problem import MatchingProblem
 from neuroalign.benchmarks.predictive_power import NO_POWER, predict
 from neuroalign.benchmarks.shuffles import shuffle_stimuli
 from neuroalign.benchmarks.trial_ceilings import size_of, trial_ceilings
@@ -30,6 +31,8 @@ from neuroalign.validation import NonNegative
 
 FloatArray = NDArray[np.float64]
 
+#: Signed scores have a note where more than this share of the neurons correlates most strongly negatively.
+MANY_NEGATIVE = 0.25
 #: Numbers beside the score of every matching.
 MATCHING_NUMBERS = (
     *AXIS_NUMBERS,
@@ -38,39 +41,8 @@ MATCHING_NUMBERS = (
     Number(
         "duplicated_units", "units with a copy (|r| > .999 with another unit)", "units with\na copy", "count"
     ),
+    Number("negative_neurons", "neurons with their strongest correlation negative", "nega-\ntive", "count"),
 )
-
-
-@dataclass(frozen=True, eq=False)
-class MatchingProblem:
-    """Informative units and neurons of one score, each in the order of their names.
-
-    Parameters
-    ----------
-    units : array of float64, shape (N, D)
-    neurons : array of float64, shape (N, J)
-    folds : array of int, shape (N,), or None
-        None for an in-sample score.
-    exclude : array of int, shape (J,), or None
-        Unit that each neuron is not matched with; -1 for no unit.
-    unit_order : array of int, shape (D,)
-        Position of each unit in the latents.
-    neuron_order : array of int, shape (J,)
-        Position of each neuron in the responses.
-    """
-
-    units: FloatArray
-    neurons: FloatArray
-    folds: NDArray[np.int64] | None
-    exclude: NDArray[np.int64] | None
-    unit_order: NDArray[np.int64]
-    neuron_order: NDArray[np.int64]
-
-    def place(self, values: NDArray[Any], order: NDArray[np.int64], n: int, empty: Any) -> NDArray[Any]:
-        """Write values of sorted units or neurons to their positions in an array of length `n`."""
-        placed = np.full(n, empty, dtype=values.dtype)
-        placed[order] = values
-        return placed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,7 +170,7 @@ class MatchingBenchmark(Benchmark):
             },
             coords={"neuroid": responses["neuroid"].values, "unit": latents["unit"].values},
         )
-        copies = count_copies(problem.units)
+        copies, n_negative = count_copies(problem.units), problem.n_negative
         p = shuffles.p_value(matching.score)
         return self.make_score(
             model,
@@ -207,17 +179,18 @@ class MatchingBenchmark(Benchmark):
             error=weighted_mean_standard_error(similarity, share),
             error_over="neurons",
             null=shuffles.level,
-            ceiling=_bound(ceilings.r, self.neurons_in_full(*problem_sizes(problem))),
+            ceiling=_bound(ceilings.r, self.neurons_in_full(*problem.sizes)),
             beside={
                 "informative_units": problem.units.shape[1],
                 "duplicated_units": copies,
+                "negative_neurons": n_negative,
                 **self.numbers_of(matching, of_units),
                 **turned.beside(self.seed),
                 **power.beside,
             },
             data=data,
             notes=[
-                *self._notes(int(constant_columns(problem.neurons).sum()), copies),
+                *self._notes(int(constant_columns(problem.neurons).sum()), copies, n_negative, n_neurons),
                 *turned.notes,
                 *power.notes,
                 *(ceilings.notes[:1] if not ceilings.has_trials else []),
@@ -354,7 +327,7 @@ class MatchingBenchmark(Benchmark):
         problem = self.problem(latents, responses, dataset, rows)
         return self._turned(latents, responses, dataset, problem, rows).statistic()
 
-    def _notes(self, n_constant: int, copies: float) -> list[str]:
+    def _notes(self, n_constant: int, copies: float, n_negative: int, n_neurons: int) -> list[str]:
         notes = []
         if self.in_sample:
             notes.append(
@@ -363,15 +336,14 @@ class MatchingBenchmark(Benchmark):
             )
         if n_constant:
             notes.append(f"{n_constant} neurons without variance are left out")
+        if not self.absolute and n_negative > MANY_NEGATIVE * n_neurons:
+            notes.append(
+                f"signs count: {n_negative} of {n_neurons} neurons have their strongest correlation with a unit "
+                "negative; where units have arbitrary signs, set absolute=true"
+            )
         if copies > 0 and self.effect_of_units:
             notes.append(f"{copies:g} units have a copy (|r| > .999), and the score {self.effect_of_units}")
         return notes
-
-
-def problem_sizes(problem: MatchingProblem) -> tuple[int, int]:
-    """Return the numbers of units and neurons that vary."""
-    sizes = [int((~constant_columns(values)).sum()) for values in (problem.units, problem.neurons)]
-    return sizes[0], sizes[1]
 
 
 def _bound(values: FloatArray, n: float) -> float:

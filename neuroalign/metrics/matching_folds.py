@@ -226,7 +226,9 @@ def _varying(values: FloatArray, noun: str) -> IntArray:
 
 def _moments(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the mean and the SD of each column; in two passes, so that small SDs are exact."""
-    return values.mean(axis=0), np.where(constant_columns(values), 0.0, values.std(axis=0))
+    mean = values.mean(axis=0)
+    centred = values - mean
+    return mean, np.sqrt(np.einsum("ij,ij->j", centred, centred) / len(values))
 
 
 def _match_in_order(

@@ -208,6 +208,22 @@ def test_copies_and_dead_units(dataset):
         assert not sentences or "units has 5 informative units, units 7, and the score" in sentences[0]
 
 
+def test_negative_correlations_have_a_note(dataset):
+    latents = blurred(dataset).latents(dataset.stimuli)
+    flipped = units_of(dataset, latents.values * [-1, -1, 1, 1, 1])
+    signed, free = (
+        load_benchmark(f"semi_matching[absolute={value},{QUICK}]").score(flipped, dataset)
+        for value in ("false", "true")
+    )
+    assert signed.beside["negative_neurons"] == free.beside["negative_neurons"] == 6
+    assert any("signs count: 6 of 12 neurons" in note for note in signed.notes)
+    assert not any("signs count" in note for note in free.notes)
+    assert free.value > signed.value + 0.3
+    as_they_are = load_benchmark(f"semi_matching[{QUICK}]").score(blurred(dataset), dataset)
+    assert not any("signs count" in note for note in as_they_are.notes)
+    assert free.value == pytest.approx(as_they_are.value, abs=1e-12)
+
+
 def test_neurons_without_variance_are_named(dataset):
     # The neuron varies over all stimuli, but not over those with latents.
     recording = dataset.recording.copy(deep=True)
