@@ -31,7 +31,7 @@ UNITS = {
     "factors": "the factors themselves",
     "unequal": "factors with noise: correlations of unit and factor from .2 to 1",
 }
-KINDS = ("single", "mixtures", "positive")
+KINDS = ("mixtures", "positive", "single")
 CONDITION = ["benchmark", "absolute", "units", "kind", "reliability"]
 
 
@@ -89,12 +89,12 @@ def score(
 
 def conditions() -> Iterator[tuple[str, str, float | str]]:
     """Yield units, kind and reliability."""
+    yield "factors", "nothing", 0.0
     kinds = {"factors": KINDS, "unequal": ("mixtures",)}
     for units in UNITS:
         for kind in kinds[units]:
             for reliability in RELIABILITIES:
                 yield units, kind, reliability
-    yield "factors", "nothing", 0.0
 
 
 def run_condition(condition: tuple[str, str, float | str]) -> list[dict[str, Any]]:
@@ -133,11 +133,19 @@ def run(n_jobs: int) -> None:
     import joblib
 
     jobs = (joblib.delayed(run_condition)(condition) for condition in conditions())
-    rows = pd.DataFrame([row for rows in joblib.Parallel(n_jobs=n_jobs)(jobs) for row in rows])
-    # A recording with turned neurons at the perfect score has no index, and is not called special.
-    rows["by_p"] = (rows["p"] <= 0.05).astype(float)
+    rows: list[dict[str, Any]] = []
+    # Written after each condition, so that a run that ends early keeps its numbers.
+    for finished in joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs):
+        rows.extend(finished)
+        summarise(pd.DataFrame(rows))
+
+
+def summarise(rows: pd.DataFrame) -> None:
+    """Write one row for each condition and benchmark; a recording without an index is not called special."""
+    rows = rows.assign(by_p=(rows["p"] <= 0.05).astype(float), special=rows["special"].fillna(0.0))
     summary = rows.groupby(CONDITION, sort=False).agg(
-        n=("p", "size"),
+        n=("by_p", "size"),
+        n_index=("index", "count"),
         score=("score", "mean"),
         index=("index", "mean"),
         sd=("index", "std"),
