@@ -2,6 +2,7 @@
 
 from neuroalign.metrics.axis_index import AxisIndex, axis_index, is_special
 from neuroalign.metrics.completeness import Completeness, completeness, completeness_at
+from neuroalign.metrics.copies import count_copies
 from neuroalign.metrics.correlation import CorrelationRatio, aggregate_ratios, correlation_ratio, correlations
 from neuroalign.metrics.decoding import HeldOutDecoding, cosine_distance, decode_held_out, index_of_distances
 from neuroalign.metrics.disentanglement import Disentanglement, disentanglement
@@ -9,6 +10,8 @@ from neuroalign.metrics.folds import fold_labels
 from neuroalign.metrics.lasso.cv import LassoCV, lasso_cv
 from neuroalign.metrics.lasso.held_out import LassoVarianceExplained, lasso_variance_explained
 from neuroalign.metrics.matching import OneToOne, match_one_to_one
+from neuroalign.metrics.matching_folds import Matching
+from neuroalign.metrics.one_to_one import one_to_one
 from neuroalign.metrics.ratio_weights import (
     index_of_ratios,
     leave_one_out_ratios,
@@ -17,6 +20,13 @@ from neuroalign.metrics.ratio_weights import (
 )
 from neuroalign.metrics.recombination import mixing_matrix, recombine
 from neuroalign.metrics.reliability import Reliability, noise_corrected_r2, reliability
+from neuroalign.metrics.semi_matching import SemiMatching, semi_matching
+from neuroalign.metrics.soft_matching import (
+    SoftMatching,
+    partial_soft_matching,
+    soft_matching,
+    soft_matching_distance,
+)
 from neuroalign.metrics.turned_alignment import TurnedAlignment, turned_alignment
 from neuroalign.metrics.turned_tuning import TurnedTuning, turned_tuning
 from neuroalign.metrics.udr import relative_strength, udr
@@ -30,8 +40,11 @@ __all__ = [
     "HeldOutDecoding",
     "LassoCV",
     "LassoVarianceExplained",
+    "Matching",
     "OneToOne",
     "Reliability",
+    "SemiMatching",
+    "SoftMatching",
     "TurnedAlignment",
     "TurnedTuning",
     "aggregate_ratios",
@@ -41,6 +54,7 @@ __all__ = [
     "correlation_ratio",
     "correlations",
     "cosine_distance",
+    "count_copies",
     "decode_held_out",
     "disentanglement",
     "fold_labels",
@@ -53,11 +67,16 @@ __all__ = [
     "match_one_to_one",
     "mixing_matrix",
     "noise_corrected_r2",
+    "one_to_one",
+    "partial_soft_matching",
     "ratio_weights",
     "recombine",
     "relative_strength",
     "reliability",
+    "semi_matching",
     "shares_of_best_units",
+    "soft_matching",
+    "soft_matching_distance",
     "turned_alignment",
     "turned_tuning",
     "udr",

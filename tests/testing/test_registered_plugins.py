@@ -12,6 +12,10 @@ QUICK = {
     "correlation_ratio": "[n_permutations=5,turns=4]",
     "decoding": "[n_permutations=5,turns=4]",
     "linear_recombination": "[benchmark=correlation_ratio,n_draws=2]",
+    "one_to_one": "[n_folds=3,n_permutations=5,turns=4]",
+    "partial_soft_matching": "[n_folds=3,n_permutations=5,turns=4]",
+    "semi_matching": "[n_folds=3,n_permutations=5,turns=4]",
+    "soft_matching": "[n_folds=3,n_permutations=5,turns=4]",
     "stimulus_bootstrap": "[n_draws=3]",
     "variance_explained": "[n_folds=3,n_lambdas=20]",
 }
