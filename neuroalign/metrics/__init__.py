@@ -9,6 +9,7 @@ from neuroalign.metrics.folds import fold_labels
 from neuroalign.metrics.lasso.cv import LassoCV, lasso_cv
 from neuroalign.metrics.lasso.held_out import LassoVarianceExplained, lasso_variance_explained
 from neuroalign.metrics.matching import OneToOne, match_one_to_one
+from neuroalign.metrics.predictivity import Predictivity
 from neuroalign.metrics.ratio_weights import (
     index_of_ratios,
     leave_one_out_ratios,
@@ -17,6 +18,7 @@ from neuroalign.metrics.ratio_weights import (
 )
 from neuroalign.metrics.recombination import mixing_matrix, recombine
 from neuroalign.metrics.reliability import Reliability, noise_corrected_r2, reliability
+from neuroalign.metrics.ridge_predictivity import RidgePredictivity, ridge_predictivity
 from neuroalign.metrics.turned_alignment import TurnedAlignment, turned_alignment
 from neuroalign.metrics.turned_tuning import TurnedTuning, turned_tuning
 from neuroalign.metrics.udr import relative_strength, udr
@@ -31,7 +33,9 @@ __all__ = [
     "LassoCV",
     "LassoVarianceExplained",
     "OneToOne",
+    "Predictivity",
     "Reliability",
+    "RidgePredictivity",
     "TurnedAlignment",
     "TurnedTuning",
     "aggregate_ratios",
@@ -57,6 +61,7 @@ __all__ = [
     "recombine",
     "relative_strength",
     "reliability",
+    "ridge_predictivity",
     "shares_of_best_units",
     "turned_alignment",
     "turned_tuning",
