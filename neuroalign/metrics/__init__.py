@@ -8,7 +8,9 @@ from neuroalign.metrics.disentanglement import Disentanglement, disentanglement
 from neuroalign.metrics.folds import fold_labels
 from neuroalign.metrics.lasso.cv import LassoCV, lasso_cv
 from neuroalign.metrics.lasso.held_out import LassoVarianceExplained, lasso_variance_explained
+from neuroalign.metrics.linear_predictivity import linear_predictivity
 from neuroalign.metrics.matching import OneToOne, match_one_to_one
+from neuroalign.metrics.pls_predictivity import PLSPredictivity, pls_predictivity
 from neuroalign.metrics.predictivity import Predictivity
 from neuroalign.metrics.ratio_weights import (
     index_of_ratios,
@@ -33,6 +35,7 @@ __all__ = [
     "LassoCV",
     "LassoVarianceExplained",
     "OneToOne",
+    "PLSPredictivity",
     "Predictivity",
     "Reliability",
     "RidgePredictivity",
@@ -54,9 +57,11 @@ __all__ = [
     "lasso_cv",
     "lasso_variance_explained",
     "leave_one_out_ratios",
+    "linear_predictivity",
     "match_one_to_one",
     "mixing_matrix",
     "noise_corrected_r2",
+    "pls_predictivity",
     "ratio_weights",
     "recombine",
     "relative_strength",

@@ -28,8 +28,9 @@ class Predictivity:
         Prediction of each response.
     baseline : array of float64, shape (N, J)
         Mean response to the training stimuli of each prediction. The units add ``predicted - baseline`` to it.
-    spread : array of float64, shape (N, J)
-        Standard deviation, over the training stimuli of each prediction, of the values that the fit gives them.
+    amplitude : array of float64, shape (N, J)
+        Standard deviation of the fitted values over the training stimuli of each prediction, as a share of the
+        standard deviation of the responses.
     folds : array, shape (N,)
         Fold of each stimulus.
     """
@@ -37,7 +38,7 @@ class Predictivity:
     neurons: FloatArray
     predicted: FloatArray
     baseline: FloatArray
-    spread: FloatArray
+    amplitude: FloatArray
     folds: NDArray[np.generic]
 
     @cached_property
@@ -45,13 +46,14 @@ class Predictivity:
         """Correlation of each neuron with its predictions, shape (J,); NaN for neurons without variance.
 
         It is Pearson's r, over the stimuli of all folds together, of ``neurons - baseline`` and
-        ``(predicted - baseline) / spread``. Units that predict nothing have an expected r of 0 up to a term of the
-        order of 1/N, and a constant prediction has an r of 0. A correlation with the predictions as they stand is
-        negative for such units: the training mean is low where the held-out responses are high, and the fits with
-        large predictions owe their size to the stimuli that they do not predict.
+        ``(predicted - baseline) / amplitude``, so that the predictions of all folds have the amplitude of the
+        responses. Exact predictions have an r of 1, a constant prediction has an r of 0, and units that predict
+        nothing have an expected r of 0 up to a term of the order of 1/N. A correlation with the predictions as they
+        stand is negative for such units: the training mean is low where the held-out responses are high, and the
+        fits with large predictions owe their size to the stimuli that they do not predict.
         """
         responses = self.neurons - self.baseline
-        added = divide(self.predicted - self.baseline, self.spread, otherwise=0.0)
+        added = divide(self.predicted - self.baseline, self.amplitude, otherwise=0.0)
         flat = constant_columns(added)
         first, second = responses - responses.mean(axis=0), added - added.mean(axis=0)
         norm = np.sqrt((first**2).sum(axis=0) * (second**2).sum(axis=0))
@@ -102,3 +104,17 @@ def blocks_of_columns(n_columns: int, size: int = 128) -> Iterator[slice]:
     """Yield slices of neighbouring columns, so that temporary arrays stay small."""
     for start in range(0, n_columns, size):
         yield slice(start, min(start + size, n_columns))
+
+
+def amplitude_of(fitted: FloatArray, responses: FloatArray) -> FloatArray:
+    """Return the ratio of the standard deviations of fitted values and responses, (J,); 0 without variance.
+
+    Parameters
+    ----------
+    fitted : array of float64, shape (J,)
+        Standard deviation of the fitted values over training stimuli.
+    responses : array of float64, shape (n_training, J)
+    """
+    deviation = np.where(constant_columns(responses), 0.0, responses.std(axis=0))
+    ratio: FloatArray = divide(fitted, deviation, otherwise=0.0)
+    return ratio

@@ -10,7 +10,12 @@ from neuroalign.masked import as_labels, as_numbers
 from neuroalign.metrics.inputs import as_excluded, as_pair, constant_columns
 from neuroalign.metrics.lasso.threads import in_threads, one_blas_thread
 from neuroalign.metrics.leave_out import Removal, rows_by_size, squared_errors
-from neuroalign.metrics.predictivity import Predictivity, blocks_of_columns, training_and_test
+from neuroalign.metrics.predictivity import (
+    Predictivity,
+    amplitude_of,
+    blocks_of_columns,
+    training_and_test,
+)
 from neuroalign.metrics.ridge import PENALTIES
 from neuroalign.metrics.unit_spectrum import UnitSpectrum, unit_spectrum
 
@@ -23,7 +28,7 @@ class RidgePredictivity(Predictivity):
 
     Parameters
     ----------
-    neurons, predicted, baseline, spread, folds
+    neurons, predicted, baseline, amplitude, folds
         See :class:`neuroalign.metrics.Predictivity`.
     alpha : array of float64, shape (n_folds, J)
         Penalty of each neuron in the fit that predicts each fold, in the order of the sorted labels; NaN where the
@@ -125,7 +130,7 @@ def ridge_predictivity(
     labels, splits = training_and_test(folds, len(units))
     members = _as_groups(groups, len(units))
     grid = None if alphas is None else as_alphas(alphas)
-    predicted, baseline, spread = (np.empty_like(neurons) for _ in range(3))
+    predicted, baseline, amplitude = (np.empty_like(neurons) for _ in range(3))
     grids = [
         PENALTIES * max(training.size, units.shape[1]) if grid is None else grid for training, _ in splits
     ]
@@ -133,14 +138,14 @@ def ridge_predictivity(
 
     def fit(fold: int) -> int:
         training, test = splits[fold]
-        alpha[fold], predicted[test], baseline[test], spread[test] = _predict(
+        alpha[fold], predicted[test], baseline[test], amplitude[test] = _predict(
             units, neurons, training, test, grids[fold], members[training], standardise, excluded
         )
         return 0
 
     for _ in in_threads(fit, list(range(len(splits))), n_threads):
         pass
-    return RidgePredictivity(neurons, predicted, baseline, spread, labels, alpha, np.stack(grids))
+    return RidgePredictivity(neurons, predicted, baseline, amplitude, labels, alpha, np.stack(grids))
 
 
 def as_alphas(alphas: ArrayLike) -> FloatArray:
@@ -178,7 +183,7 @@ def _predict(
     standardise: bool,
     excluded: NDArray[np.int64],
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return the penalties, the predictions of the test stimuli, the training means and the spread of the fit."""
+    """Return the penalties, the predictions of the test stimuli, the training means and the amplitude of the fit."""
     if alphas.size > 1 and np.unique(groups).size < 2:
         raise UsageError(
             "a choice among alphas needs two groups of training stimuli at least; use more folds or one alpha"
@@ -192,7 +197,7 @@ def _predict(
     constant = constant_columns(seen)
     seen = np.where(constant, 0.0, seen - mean)
     predicted = np.empty((test.size, neurons.shape[1]))
-    chosen, spread = np.empty(neurons.shape[1]), np.empty(neurons.shape[1])
+    chosen, fitted_deviation = np.empty(neurons.shape[1]), np.empty(neurons.shape[1])
     for columns in (excluded < 0, excluded >= 0):
         for block in blocks_of_columns(int(columns.sum())):
             of_block = np.flatnonzero(columns)[block]
@@ -201,9 +206,14 @@ def _predict(
             alpha = _choose(spectrum, seen[:, of_block], coordinates, alphas, rows, own)
             added, fitted = _fit(spectrum, coordinates, alpha, own)
             predicted[:, of_block] = mean[of_block] + added
-            spread[of_block] = np.sqrt((fitted**2).sum(axis=0) / training.size)
+            fitted_deviation[of_block] = np.sqrt((fitted**2).sum(axis=0) / training.size)
             chosen[of_block] = alpha
-    return np.where(constant, np.nan, chosen), predicted, mean, spread
+    return (
+        np.where(constant, np.nan, chosen),
+        predicted,
+        mean,
+        amplitude_of(fitted_deviation, neurons[training]),
+    )
 
 
 def _choose(

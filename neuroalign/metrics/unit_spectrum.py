@@ -64,7 +64,7 @@ def unit_spectrum(
     """
     n_units = units.shape[1]
     if n_units <= training.size:
-        seen, new = _scaled(units, training, test, slice(None), standardise)
+        seen, new = scaled_units(units, training, test, slice(None), standardise)
         energy, directions = np.linalg.eigh(seen.T @ seen)
         keep = _positive(energy, units.shape)
         energy, directions = energy[keep][::-1], directions[:, keep][:, ::-1]
@@ -73,14 +73,14 @@ def unit_spectrum(
     gram = np.zeros((training.size, training.size))
     cross = np.zeros((test.size, training.size))
     for start in range(0, n_units, _CHUNK):
-        seen, new = _scaled(units, training, test, slice(start, start + _CHUNK), standardise)
+        seen, new = scaled_units(units, training, test, slice(start, start + _CHUNK), standardise)
         gram += seen @ seen.T
         cross += new @ seen.T
     energy, basis = np.linalg.eigh(gram)
     keep = _positive(energy, units.shape)
     energy, basis = energy[keep][::-1], basis[:, keep][:, ::-1]
     per_energy = basis / energy
-    seen, new = _scaled(units, training, test, removed, standardise)
+    seen, new = scaled_units(units, training, test, removed, standardise)
     return UnitSpectrum(basis, energy, cross @ per_energy, per_energy.T @ seen, new)
 
 
@@ -88,7 +88,7 @@ def _positive(energy: FloatArray, shape: tuple[int, int]) -> NDArray[np.bool_]:
     return energy > max(shape) * np.finfo(np.float64).eps * max(float(energy[-1]), 0.0)
 
 
-def _scaled(
+def scaled_units(
     units: FloatArray,
     training: NDArray[np.int64],
     test: NDArray[np.int64],
