@@ -5,8 +5,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.errors import UsageError
 from neuroalign.metrics.inputs import as_excluded, as_pair
-from neuroalign.metrics.lasso.threads import in_threads, one_blas_thread
-from neuroalign.metrics.predictivity import Predictivity, amplitude_of, training_and_test
+from neuroalign.metrics.lasso.threads import one_blas_thread
+from neuroalign.metrics.predictivity import Predictivity, amplitude_of, fit_folds, training_and_test
 from neuroalign.metrics.unit_spectrum import scaled_units
 
 FloatArray = NDArray[np.float64]
@@ -74,7 +74,7 @@ def linear_predictivity(
         )
     predicted, baseline, amplitude = (np.empty_like(neurons) for _ in range(3))
 
-    def fit(fold: int) -> int:
+    def fit(fold: int) -> None:
         training, test = splits[fold]
         seen, new = scaled_units(units, training, test, slice(None), True)
         mean = neurons[training].mean(axis=0)
@@ -88,8 +88,6 @@ def linear_predictivity(
             fitted = (seen[:, kept] @ weights).std(axis=0)
             amplitude[np.ix_(test, own)] = amplitude_of(fitted, neurons[np.ix_(training, own)])
         baseline[test] = mean
-        return 0
 
-    for _ in in_threads(fit, list(range(len(splits))), n_threads):
-        pass
+    fit_folds(fit, len(splits), n_numbers=units.size + neurons.size, n_threads=n_threads)
     return Predictivity(neurons, predicted, baseline, amplitude, labels)

@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.errors import UsageError
 from neuroalign.metrics.inputs import as_excluded, as_pair, constant_columns
-from neuroalign.metrics.lasso.threads import in_threads, one_blas_thread
-from neuroalign.metrics.predictivity import Predictivity, amplitude_of, training_and_test
+from neuroalign.metrics.lasso.threads import one_blas_thread
+from neuroalign.metrics.predictivity import Predictivity, amplitude_of, fit_folds, training_and_test
 from neuroalign.metrics.unit_spectrum import UnitSpectrum, unit_spectrum
 
 FloatArray = NDArray[np.float64]
@@ -109,7 +109,7 @@ def pls_predictivity(
     predicted, baseline, amplitude = (np.empty_like(neurons) for _ in range(3))
     used = np.zeros(len(splits), dtype=np.int64)
 
-    def fit(fold: int) -> int:
+    def fit(fold: int) -> None:
         training, test = splits[fold]
         seen = neurons[training]
         baseline[test] = mean = seen.mean(axis=0)
@@ -129,10 +129,8 @@ def pls_predictivity(
             predicted[np.ix_(test, own)] = mean[own] + spectrum.new @ weights
             fitted = np.sqrt((weights**2).sum(axis=0) / training.size)
             amplitude[np.ix_(test, own)] = amplitude_of(fitted, seen[:, own])
-        return 0
 
-    for _ in in_threads(fit, list(range(len(splits))), n_threads):
-        pass
+    fit_folds(fit, len(splits), n_numbers=units.size + neurons.size, n_threads=n_threads)
     return PLSPredictivity(neurons, predicted, baseline, amplitude, labels, used)
 
 

@@ -1,6 +1,6 @@
 """Held-out predictions of neurons from all units together, with their correlation and explained variance."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,9 +11,13 @@ from neuroalign.arithmetic import divide
 from neuroalign.errors import ArrayError, UsageError
 from neuroalign.masked import as_labels
 from neuroalign.metrics.inputs import constant_columns
+from neuroalign.metrics.lasso.threads import in_threads
 from neuroalign.metrics.variance_explained import variance_explained
 
 FloatArray = NDArray[np.float64]
+
+# Folds with fewer numbers are fitted one after another: threads would take longer to start.
+_SMALL = 2**16
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +102,28 @@ def training_and_test(
     if distinct.size < 2:
         raise UsageError("folds must have two labels at least, got one; folds=None scores in-sample")
     return labels, [(np.flatnonzero(labels != label), np.flatnonzero(labels == label)) for label in distinct]
+
+
+def fit_folds(fit: Callable[[int], None], n_folds: int, *, n_numbers: int, n_threads: int | None) -> None:
+    """Call a function for each fold, in threads where the arrays are large.
+
+    Parameters
+    ----------
+    fit : callable
+        Writes the results of a fold into arrays.
+    n_folds : int
+    n_numbers : int
+        Number of responses and of values of units.
+    n_threads : int or None
+        By default all processors.
+    """
+
+    def fit_one(fold: int) -> int:
+        fit(fold)
+        return fold
+
+    for _ in in_threads(fit_one, list(range(n_folds)), 1 if n_numbers < _SMALL else n_threads):
+        pass
 
 
 def blocks_of_columns(n_columns: int, size: int = 128) -> Iterator[slice]:

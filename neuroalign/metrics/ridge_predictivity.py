@@ -8,12 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 from neuroalign.errors import ArrayError, UsageError
 from neuroalign.masked import as_labels, as_numbers
 from neuroalign.metrics.inputs import as_excluded, as_pair, constant_columns
-from neuroalign.metrics.lasso.threads import in_threads, one_blas_thread
+from neuroalign.metrics.lasso.threads import one_blas_thread
 from neuroalign.metrics.leave_out import Removal, rows_by_size, squared_errors
 from neuroalign.metrics.predictivity import (
     Predictivity,
     amplitude_of,
     blocks_of_columns,
+    fit_folds,
     training_and_test,
 )
 from neuroalign.metrics.ridge import PENALTIES
@@ -136,15 +137,13 @@ def ridge_predictivity(
     ]
     alpha = np.empty((len(splits), neurons.shape[1]))
 
-    def fit(fold: int) -> int:
+    def fit(fold: int) -> None:
         training, test = splits[fold]
         alpha[fold], predicted[test], baseline[test], amplitude[test] = _predict(
             units, neurons, training, test, grids[fold], members[training], standardise, excluded
         )
-        return 0
 
-    for _ in in_threads(fit, list(range(len(splits))), n_threads):
-        pass
+    fit_folds(fit, len(splits), n_numbers=units.size + neurons.size, n_threads=n_threads)
     return RidgePredictivity(neurons, predicted, baseline, amplitude, labels, alpha, np.stack(grids))
 
 

@@ -135,7 +135,8 @@ def test_counts_of_penalties_at_the_ends():
 
 
 def test_the_number_of_threads_changes_no_byte():
-    units, neurons = recording(d=90)
+    # Large enough for threads.
+    units, neurons = recording(n=60, d=1200)
     results = [
         ridge_predictivity(units, neurons, folds=fold_labels(60, 5), n_threads=threads) for threads in (1, 2)
     ]
