@@ -85,9 +85,7 @@ def test_a_neuron_does_not_predict_itself(regression, dataset):
         np.testing.assert_allclose(own.data["r"].values[4:], itself.data["r"].values[4:])
     assert itself.data["r"].values[:4].min() > 0.999 > own.data["r"].values[:4].max()
     others = [index for index in range(4) if index != 1]
-    alone = regression(n_permutations=0).score(
-        load_model(dataset_neurons(dataset, neurons[others])), dataset
-    )
+    alone = regression(n_permutations=0).score(load_model(dataset_neurons(dataset, neurons[others])), dataset)
     np.testing.assert_allclose(own.data["r"].values[1], alone.data["r"].values[1])
 
 
@@ -110,7 +108,9 @@ def test_more_units_than_stimuli(dataset):
     units = example_model(dataset).latents(dataset.stimuli)
     rng = np.random.default_rng(0)
     wide = units.isel(unit=np.zeros(300, dtype=int)).assign_coords(unit=[f"u{i}" for i in range(300)])
-    wide = wide.copy(data=units.values[:, :5] @ rng.standard_normal((5, 300)) + rng.standard_normal((80, 300)))
+    wide = wide.copy(
+        data=units.values[:, :5] @ rng.standard_normal((5, 300)) + rng.standard_normal((80, 300))
+    )
     wide["informative"].values[:] = True
     model = GivenUnits(wide)
     assert RidgeBenchmark(n_permutations=0).score(model, dataset).value > 0.4
