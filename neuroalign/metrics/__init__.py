@@ -1,6 +1,7 @@
 """Metrics as pure functions of NumPy arrays with stimuli in rows."""
 
 from neuroalign.metrics.axis_index import AxisIndex, axis_index, is_special
+from neuroalign.metrics.banded_ridge import BandedRidge, banded_ridge
 from neuroalign.metrics.completeness import Completeness, completeness, completeness_at
 from neuroalign.metrics.correlation import CorrelationRatio, aggregate_ratios, correlation_ratio, correlations
 from neuroalign.metrics.decoding import HeldOutDecoding, cosine_distance, decode_held_out, index_of_distances
@@ -28,6 +29,7 @@ from neuroalign.metrics.variance_explained import variance_explained
 
 __all__ = [
     "AxisIndex",
+    "BandedRidge",
     "Completeness",
     "CorrelationRatio",
     "Disentanglement",
@@ -43,6 +45,7 @@ __all__ = [
     "TurnedTuning",
     "aggregate_ratios",
     "axis_index",
+    "banded_ridge",
     "completeness",
     "completeness_at",
     "correlation_ratio",

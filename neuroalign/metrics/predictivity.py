@@ -104,6 +104,22 @@ def training_and_test(
     return labels, [(np.flatnonzero(labels != label), np.flatnonzero(labels == label)) for label in distinct]
 
 
+def as_groups(groups: ArrayLike | None, n_stimuli: int) -> NDArray[np.int64]:
+    """Return groups of stimuli as integers; by default each stimulus is a group.
+
+    Raises
+    ------
+    ArrayError
+        If the shape does not fit.
+    """
+    if groups is None:
+        return np.arange(n_stimuli)
+    labels = as_labels(groups, "groups")
+    if labels.shape != (n_stimuli,):
+        raise ArrayError(f"groups must have shape ({n_stimuli},), got {labels.shape}")
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+
+
 def fit_folds(fit: Callable[[int], None], n_folds: int, *, n_numbers: int, n_threads: int | None) -> None:
     """Call a function for each fold, in threads where the arrays are large.
 

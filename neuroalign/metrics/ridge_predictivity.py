@@ -5,14 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuroalign.errors import ArrayError, UsageError
-from neuroalign.masked import as_labels, as_numbers
+from neuroalign.errors import UsageError
+from neuroalign.masked import as_numbers
 from neuroalign.metrics.inputs import as_excluded, as_pair, constant_columns
 from neuroalign.metrics.lasso.threads import one_blas_thread
 from neuroalign.metrics.leave_out import Removal, rows_by_size, squared_errors
 from neuroalign.metrics.predictivity import (
     Predictivity,
     amplitude_of,
+    as_groups,
     blocks_of_columns,
     fit_folds,
     training_and_test,
@@ -129,7 +130,7 @@ def ridge_predictivity(
     units, neurons = as_pair(Z, Y)
     excluded = as_excluded(exclude, units.shape[1], neurons.shape[1])
     labels, splits = training_and_test(folds, len(units))
-    members = _as_groups(groups, len(units))
+    members = as_groups(groups, len(units))
     grid = None if alphas is None else as_alphas(alphas)
     predicted, baseline, amplitude = (np.empty_like(neurons) for _ in range(3))
     grids = [
@@ -161,15 +162,6 @@ def as_alphas(alphas: ArrayLike) -> FloatArray:
             f"alphas must be positive and finite, got {alphas}; least squares is linear_predictivity"
         )
     return grid
-
-
-def _as_groups(groups: ArrayLike | None, n_stimuli: int) -> NDArray[np.int64]:
-    if groups is None:
-        return np.arange(n_stimuli)
-    labels = as_labels(groups, "groups")
-    if labels.shape != (n_stimuli,):
-        raise ArrayError(f"groups must have shape ({n_stimuli},), got {labels.shape}")
-    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
 
 def _predict(
