@@ -48,6 +48,7 @@ class Problem(TypedDict):
     folds: NDArray[np.int64] | None
     groups: NDArray[np.int64]
     exclude: NDArray[np.int64] | None
+    bands: NDArray[np.str_] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +93,8 @@ class PredictivityBenchmark(Benchmark):
         """Return notes about the fit."""
         return []
 
-    def arrays_of_fit(self, result: Predictivity) -> dict[str, tuple[str, FloatArray]]:
-        """Return arrays of the fit for each neuron."""
+    def arrays_of_fit(self, result: Predictivity) -> dict[str, tuple[object, NDArray[np.generic]]]:
+        """Return arrays of the fit, with their dimensions."""
         return {}
 
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
@@ -182,6 +183,7 @@ class PredictivityBenchmark(Benchmark):
             folds=folds,
             groups=groups[rows],
             exclude=exclude,
+            bands=latents["band"].values[informative].astype(str) if "band" in latents.coords else None,
         )
 
     def _shuffled(self, problem: Problem, orders: Sequence[NDArray[np.int64]]) -> list[float]:
@@ -202,6 +204,7 @@ class PredictivityBenchmark(Benchmark):
                 Y=np.hstack([neurons[order] for order in inverse]),
                 folds=problem["folds"],
                 groups=problem["groups"],
+                bands=problem["bands"],
                 # A shuffled neuron is not the unit that it was, so fits of all neurons together need no exclusion.
                 exclude=None
                 if exclude is None or not self.neurons_are_independent

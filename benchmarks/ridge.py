@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neuroalign.benchmarks.predictivity_benchmark import (
     PREDICTIVITY_NUMBERS,
-    FloatArray,
     PredictivityBenchmark,
     Problem,
+    chosen_arguments,
 )
 from neuroalign.metrics import Predictivity, RidgePredictivity, ridge_predictivity
 from neuroalign.results.numbers import Number
@@ -64,7 +65,9 @@ class RidgeBenchmark(PredictivityBenchmark):
     def predict(self, problem: Problem) -> RidgePredictivity:
         """Predict the neurons by ridge regression."""
         return ridge_predictivity(
-            **problem, alphas=[self.alpha] if self.alpha else None, standardise=self.standardise
+            **chosen_arguments(problem, "Z", "Y", "folds", "groups", "exclude"),
+            alphas=[self.alpha] if self.alpha else None,
+            standardise=self.standardise,
         )
 
     def beside_fit(self, result: Predictivity) -> dict[str, float]:
@@ -85,7 +88,7 @@ class RidgeBenchmark(PredictivityBenchmark):
             f"{result.n_smallest} of {fits} fits chose the smallest of the penalties; linear has no penalty"
         ]
 
-    def arrays_of_fit(self, result: Predictivity) -> dict[str, tuple[str, FloatArray]]:
+    def arrays_of_fit(self, result: Predictivity) -> dict[str, tuple[object, NDArray[np.generic]]]:
         """Return the penalty of each neuron, geometric mean over folds."""
         assert isinstance(result, RidgePredictivity)
         return {"alpha": ("neuroid", np.exp(np.log(result.alpha).mean(axis=0)))}
