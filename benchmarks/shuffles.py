@@ -1,6 +1,6 @@
 """Level of chance of a score from shuffled stimuli, for benchmarks that shuffle arrays without a refit of the model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,9 +60,37 @@ def shuffle_stimuli(
     -------
     Shuffles
     """
+
+    def score_each(orders: list[NDArray[np.int64]]) -> list[float]:
+        return [score(order) for order in orders]
+
+    return shuffle_together(score_each, originals, n_permutations=n_permutations, seed=seed)
+
+
+def shuffle_together(
+    score: Callable[[list[NDArray[np.int64]]], Sequence[float] | FloatArray],
+    originals: Originals,
+    *,
+    n_permutations: int,
+    seed: int,
+) -> Shuffles:
+    """Score all shuffles in one call, for scores that share computations between shuffles.
+
+    Parameters
+    ----------
+    score : callable
+        Returns the score for each of several orders of the rows of the latents; see :func:`shuffle_stimuli`.
+    originals, n_permutations, seed
+        See :func:`shuffle_stimuli`, which draws the same orders.
+
+    Returns
+    -------
+    Shuffles
+    """
     if not n_permutations:
         return Shuffles(np.empty(0))
     rng = np.random.default_rng(seed)
     n_possible = n_permutations if can_shuffle(originals) else 0
-    scores = [score(permute_stimuli(originals.labels, rng)) for _ in range(n_possible)]
+    orders = [permute_stimuli(originals.labels, rng) for _ in range(n_possible)]
+    scores = score(orders) if orders else []
     return Shuffles(np.array(scores, dtype=np.float64), tuple(notes_on_shuffles(originals)))

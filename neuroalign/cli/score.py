@@ -26,9 +26,10 @@ Examples:
   neuroalign score "pca[n=50]" AM-faces --benchmark single-units
   neuroalign score "neurons:my-cells[animal=Tito]" "my-cells[animal=Chabo,region=[IT,V4]]"
   neuroalign score my_models.py:my_model ./my-recordings --json
+  neuroalign score timm:resnet18@layer2 timm:resnet18@layer3 ./my-recordings -b banded_ridge
 """
 )
-@click.argument("model")
+@click.argument("model", nargs=-1, metavar="MODEL...")
 @click.argument("dataset")
 @click.option(
     "--benchmark",
@@ -76,7 +77,7 @@ Examples:
 @click.option("--no-cache", is_flag=True, help="Compute everything again, and store nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def score(
-    model: str,
+    model: tuple[str, ...],
     dataset: str,
     benchmarks: tuple[str, ...],
     weights: str | None,
@@ -93,8 +94,11 @@ def score(
     MODEL is a family (every instance is scored), one instance, timm:NAME@LAYER, neurons:DATASET, or
     FILE.py:NAME for your own model; see neuroalign list models. DATASET is a name (see neuroalign
     list datasets) or a dataset folder, and may select a part: DATASET[region=IT].
+
+    Several MODELs are scored together as the bands of one model, for --benchmark banded_ridge.
     """
     from neuroalign.datasets.catalogue import load_dataset
+    from neuroalign.models.bands import bands
     from neuroalign.models.loading import load_model
     from neuroalign.models.model import ModelFamily
     from neuroalign.reporting.text.scores import describe_failures, score_table
@@ -102,6 +106,9 @@ def score(
     from neuroalign.scoring.evaluate import score_all
     from neuroalign.scoring.groups import GROUPS, load_benchmarks
 
+    if not model:
+        # The only argument is taken as the last one.
+        raise click.MissingParameter(param_type="argument", param_hint="'DATASET'")
     if jobs == 0 or jobs < -1:
         raise UsageError(f"--jobs must be a positive number, or -1 for all cores, got {jobs}")
     if permutations < 0 or seed < 0:
@@ -112,7 +119,11 @@ def score(
         wanted = _with_turns(wanted, benchmarks, turns)
     loaded_dataset = load_dataset(dataset)
     options = {} if weights is None else {"weights": weights}
-    loaded = load_model(model, dataset=loaded_dataset, **options)
+    if len(model) > 1 and options:
+        raise UsageError(
+            "--weights must go with one model; write the option of each model: MODEL[weights=FILE]"
+        )
+    loaded = load_model(model[0], dataset=loaded_dataset, **options) if len(model) == 1 else bands(model)
     scores, failures = score_all(
         loaded,
         loaded_dataset,

@@ -1,6 +1,7 @@
 """Metrics as pure functions of NumPy arrays with stimuli in rows."""
 
 from neuroalign.metrics.axis_index import AxisIndex, axis_index, is_special
+from neuroalign.metrics.banded_ridge import BandedRidge, banded_ridge
 from neuroalign.metrics.completeness import Completeness, completeness, completeness_at
 from neuroalign.metrics.copies import count_copies
 from neuroalign.metrics.correlation import CorrelationRatio, aggregate_ratios, correlation_ratio, correlations
@@ -9,9 +10,12 @@ from neuroalign.metrics.disentanglement import Disentanglement, disentanglement
 from neuroalign.metrics.folds import fold_labels
 from neuroalign.metrics.lasso.cv import LassoCV, lasso_cv
 from neuroalign.metrics.lasso.held_out import LassoVarianceExplained, lasso_variance_explained
+from neuroalign.metrics.linear_predictivity import linear_predictivity
 from neuroalign.metrics.matching import OneToOne, match_one_to_one
 from neuroalign.metrics.matching_folds import Matching
 from neuroalign.metrics.one_to_one import one_to_one
+from neuroalign.metrics.pls_predictivity import PLSPredictivity, pls_predictivity
+from neuroalign.metrics.predictivity import Predictivity
 from neuroalign.metrics.ratio_weights import (
     index_of_ratios,
     leave_one_out_ratios,
@@ -20,6 +24,7 @@ from neuroalign.metrics.ratio_weights import (
 )
 from neuroalign.metrics.recombination import mixing_matrix, recombine
 from neuroalign.metrics.reliability import Reliability, noise_corrected_r2, reliability
+from neuroalign.metrics.ridge_predictivity import RidgePredictivity, ridge_predictivity
 from neuroalign.metrics.semi_matching import SemiMatching, semi_matching
 from neuroalign.metrics.soft_matching import (
     SoftMatching,
@@ -34,6 +39,7 @@ from neuroalign.metrics.variance_explained import variance_explained
 
 __all__ = [
     "AxisIndex",
+    "BandedRidge",
     "Completeness",
     "CorrelationRatio",
     "Disentanglement",
@@ -42,13 +48,17 @@ __all__ = [
     "LassoVarianceExplained",
     "Matching",
     "OneToOne",
+    "PLSPredictivity",
+    "Predictivity",
     "Reliability",
+    "RidgePredictivity",
     "SemiMatching",
     "SoftMatching",
     "TurnedAlignment",
     "TurnedTuning",
     "aggregate_ratios",
     "axis_index",
+    "banded_ridge",
     "completeness",
     "completeness_at",
     "correlation_ratio",
@@ -64,15 +74,18 @@ __all__ = [
     "lasso_cv",
     "lasso_variance_explained",
     "leave_one_out_ratios",
+    "linear_predictivity",
     "match_one_to_one",
     "mixing_matrix",
     "noise_corrected_r2",
     "one_to_one",
     "partial_soft_matching",
+    "pls_predictivity",
     "ratio_weights",
     "recombine",
     "relative_strength",
     "reliability",
+    "ridge_predictivity",
     "semi_matching",
     "shares_of_best_units",
     "soft_matching",

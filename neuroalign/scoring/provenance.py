@@ -31,7 +31,7 @@ def hash_latents(latents: xr.DataArray) -> str:
     latents = latents.sortby("stimulus")
     labels = [
         latents[name].values
-        for name in ("stimulus", "unit", "informative", "neuroid")
+        for name in ("stimulus", "unit", "informative", "neuroid", "band")
         if name in latents.coords
     ]
     neuroids_of = latents.attrs.get("neuroids_of")

@@ -16,11 +16,21 @@ QUICK = {
     "partial_soft_matching": "[n_folds=3,n_permutations=5,turns=4]",
     "semi_matching": "[n_folds=3,n_permutations=5,turns=4]",
     "soft_matching": "[n_folds=3,n_permutations=5,turns=4]",
+    "banded_ridge": "[n_folds=3,n_draws=2]",
+    "linear": "[n_folds=3,n_permutations=2]",
+    "pls": "[n_folds=3,n_permutations=2]",
+    "ridge": "[n_folds=3,n_permutations=2]",
     "stimulus_bootstrap": "[n_draws=3]",
     "variance_explained": "[n_folds=3,n_lambdas=20]",
 }
 #: Small instances; a model without an entry is checked by the first instance of its family.
-SMALL = {"aam": "[n=4]", "ica": "[n=3,seed=0]", "pca": "[n=3]", "neuron_subset": "[n=3,seed=0]"}
+SMALL = {
+    "aam": "[n=4]",
+    "bands": "[models=[pca[n=2],pca[n=3]]]",
+    "ica": "[n=3,seed=0]",
+    "pca": "[n=3]",
+    "neuron_subset": "[n=3,seed=0]",
+}
 #: Models of networks that are downloaded, each with tests of its own on a small random network.
 NETWORKS = {"timm:", "torchvision:", "vgg_face", "vgg_face_pca", "vgg_face_raw"}
 

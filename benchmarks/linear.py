@@ -1,0 +1,43 @@
+"""Linear predictivity: held-out correlation of each neuron with its least-squares regression on all units."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from neuroalign.benchmarks.predictivity_benchmark import PredictivityBenchmark, Problem, chosen_arguments
+from neuroalign.metrics import Predictivity, linear_predictivity
+from neuroalign.scoring.declarations import Invariance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linear(PredictivityBenchmark):
+    """Correlation of each neuron with its held-out least-squares prediction from all units, averaged over neurons.
+
+    Parameters
+    ----------
+    n_folds, in_sample, self_pairs, n_permutations, seed
+        See :class:`neuroalign.benchmarks.predictivity_benchmark.PredictivityBenchmark`.
+    """
+
+    identifier: ClassVar[str] = "linear"
+    question: ClassVar[str] = "How well does least squares on all units predict neurons on new stimuli?"
+    advice: ClassVar[str] = (
+        "Take it for few units and many stimuli, to compare with published least squares. Take ridge elsewhere: "
+        "without a penalty the predictions get worse as units approach stimuli in number."
+    )
+    seconds: ClassVar[float] = 2.0
+    invariances: ClassVar[frozenset[Invariance]] = frozenset(
+        {
+            "order of stimuli",
+            "order of neurons",
+            "order of units",
+            "sign of units",
+            "scale of units",
+            "rotation of units",
+            "constant units",
+            "copies of units",
+        }
+    )
+
+    def predict(self, problem: Problem) -> Predictivity:
+        """Predict the neurons by least squares."""
+        return linear_predictivity(**chosen_arguments(problem, "Z", "Y", "folds", "exclude"))
