@@ -152,7 +152,7 @@ class Alignment(LassoBenchmark):
             notes=[
                 *_notes(result.n_zero_neurons, responses),
                 *turned.notes,
-                *self.notes_on_stimuli(originals),
+                *self.notes_on_fit(originals),
             ],
             provenance={
                 "n_stimuli": responses.sizes["stimulus"],

@@ -48,7 +48,7 @@ class LassoBenchmark(Benchmark):
             object.__setattr__(self, "invariances", self.invariances - {"sign of units"})
 
     def options(self) -> dict[str, Any]:
-        """Return the options; `positive` only where it is set, so that scores without it keep their records and keys."""
+        """Return the options; `positive` only where it is set, so that other scores keep their records and keys."""
         return {name: value for name, value in super().options().items() if name != "positive" or value}
 
     def fit_arguments(
@@ -70,9 +70,14 @@ class LassoBenchmark(Benchmark):
             "exclude": pairs if self.self_pairs == "exclude" else None,
         }
 
-    def notes_on_stimuli(self, originals: Originals) -> list[str]:
-        """Return notes on the folds of variants, and on few originals, which leave few weights."""
+    def notes_on_fit(self, originals: Originals) -> list[str]:
+        """Return notes on the folds of variants, on few originals, which leave few weights, and on signs of units."""
         notes = originals.notes("folds")
+        if self.positive:
+            notes.append(
+                "weights are not negative, so the score depends on the signs of the units, which are arbitrary for "
+                "latents"
+            )
         if self.rule == "1se" and originals.n < FEW_STIMULI:
             counted = "originals" if originals.has_variants else "stimuli"
             notes.append(

@@ -118,7 +118,7 @@ class VarianceExplained(LassoBenchmark):
             ceiling=ceiling,
             beside=beside,
             data=data,
-            notes=[*notes, *self.notes_on_stimuli(originals)],
+            notes=[*notes, *self.notes_on_fit(originals)],
             provenance={
                 "n_stimuli": responses.sizes["stimulus"],
                 **originals.provenance,
