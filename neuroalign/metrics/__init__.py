@@ -9,6 +9,9 @@ from neuroalign.metrics.folds import fold_labels
 from neuroalign.metrics.lasso.cv import LassoCV, lasso_cv
 from neuroalign.metrics.lasso.held_out import LassoVarianceExplained, lasso_variance_explained
 from neuroalign.metrics.matching import OneToOne, match_one_to_one
+from neuroalign.metrics.monosemanticity import Monosemanticity, monosemanticity
+from neuroalign.metrics.noise_ceiling import NoiseCeiling, noise_ceiling
+from neuroalign.metrics.participation_ratio import participation_ratio
 from neuroalign.metrics.ratio_weights import (
     index_of_ratios,
     leave_one_out_ratios,
@@ -17,6 +20,8 @@ from neuroalign.metrics.ratio_weights import (
 )
 from neuroalign.metrics.recombination import mixing_matrix, recombine
 from neuroalign.metrics.reliability import Reliability, noise_corrected_r2, reliability
+from neuroalign.metrics.selectivity import d_prime, eta_squared
+from neuroalign.metrics.sparseness import Sparseness, sparseness
 from neuroalign.metrics.turned_alignment import TurnedAlignment, turned_alignment
 from neuroalign.metrics.turned_tuning import TurnedTuning, turned_tuning
 from neuroalign.metrics.udr import relative_strength, udr
@@ -30,8 +35,11 @@ __all__ = [
     "HeldOutDecoding",
     "LassoCV",
     "LassoVarianceExplained",
+    "Monosemanticity",
+    "NoiseCeiling",
     "OneToOne",
     "Reliability",
+    "Sparseness",
     "TurnedAlignment",
     "TurnedTuning",
     "aggregate_ratios",
@@ -41,8 +49,10 @@ __all__ = [
     "correlation_ratio",
     "correlations",
     "cosine_distance",
+    "d_prime",
     "decode_held_out",
     "disentanglement",
+    "eta_squared",
     "fold_labels",
     "index_of_distances",
     "index_of_ratios",
@@ -52,12 +62,16 @@ __all__ = [
     "leave_one_out_ratios",
     "match_one_to_one",
     "mixing_matrix",
+    "monosemanticity",
+    "noise_ceiling",
     "noise_corrected_r2",
+    "participation_ratio",
     "ratio_weights",
     "recombine",
     "relative_strength",
     "reliability",
     "shares_of_best_units",
+    "sparseness",
     "turned_alignment",
     "turned_tuning",
     "udr",
