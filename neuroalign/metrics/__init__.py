@@ -9,8 +9,10 @@ from neuroalign.metrics.folds import fold_labels
 from neuroalign.metrics.lasso.cv import LassoCV, lasso_cv
 from neuroalign.metrics.lasso.held_out import LassoVarianceExplained, lasso_variance_explained
 from neuroalign.metrics.matching import OneToOne, match_one_to_one
+from neuroalign.metrics.matching_folds import Matching
 from neuroalign.metrics.monosemanticity import Monosemanticity, monosemanticity
 from neuroalign.metrics.noise_ceiling import NoiseCeiling, noise_ceiling
+from neuroalign.metrics.one_to_one import one_to_one
 from neuroalign.metrics.participation_ratio import participation_ratio
 from neuroalign.metrics.ratio_weights import (
     index_of_ratios,
@@ -21,6 +23,8 @@ from neuroalign.metrics.ratio_weights import (
 from neuroalign.metrics.recombination import mixing_matrix, recombine
 from neuroalign.metrics.reliability import Reliability, noise_corrected_r2, reliability
 from neuroalign.metrics.selectivity import d_prime, eta_squared
+from neuroalign.metrics.semi_matching import SemiMatching, semi_matching
+from neuroalign.metrics.soft_matching import SoftMatching, partial_soft_matching, soft_matching
 from neuroalign.metrics.sparseness import Sparseness, sparseness
 from neuroalign.metrics.turned_alignment import TurnedAlignment, turned_alignment
 from neuroalign.metrics.turned_tuning import TurnedTuning, turned_tuning
@@ -35,10 +39,13 @@ __all__ = [
     "HeldOutDecoding",
     "LassoCV",
     "LassoVarianceExplained",
+    "Matching",
     "Monosemanticity",
     "NoiseCeiling",
     "OneToOne",
     "Reliability",
+    "SemiMatching",
+    "SoftMatching",
     "Sparseness",
     "TurnedAlignment",
     "TurnedTuning",
@@ -65,12 +72,16 @@ __all__ = [
     "monosemanticity",
     "noise_ceiling",
     "noise_corrected_r2",
+    "one_to_one",
+    "partial_soft_matching",
     "participation_ratio",
     "ratio_weights",
     "recombine",
     "relative_strength",
     "reliability",
+    "semi_matching",
     "shares_of_best_units",
+    "soft_matching",
     "sparseness",
     "turned_alignment",
     "turned_tuning",
