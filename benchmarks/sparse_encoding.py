@@ -75,6 +75,15 @@ class SparseEncoding(LassoBenchmark):
     """
 
     identifier: ClassVar[str] = "sparse_encoding"
+    question: ClassVar[str] = (
+        "How much of the neurons do sums of few units explain, without units that cancel each other?"
+    )
+    advice: ClassVar[str] = (
+        "Take it for units with a sign, such as rectified layers and neurons, beside variance_explained: the "
+        "difference is the part that needs cancellation. The signs of latents are arbitrary: take alignment for "
+        "latents."
+    )
+    score_by_chance: ClassVar[str] = "0 or slightly less; the level is printed with the score"
     seconds: ClassVar[float] = 3.0
     numbers: ClassVar[tuple[Number, ...]] = (
         Number("r", "held-out correlation, mean over neurons", "r"),
@@ -91,7 +100,14 @@ class SparseEncoding(LassoBenchmark):
     )
     arrays: ClassVar[Mapping[str, tuple[str, ...]]] = {"weights": ("unit", "neuroid")}
     invariances: ClassVar[frozenset[Invariance]] = frozenset(
-        {"order of stimuli", "order of neurons", "scale of units", "order of units"}
+        {
+            "order of stimuli",
+            "order of neurons",
+            "order of units",
+            "scale of units",
+            "constant units",
+            "copies of units",
+        }
     )
     asks_about_single_units: ClassVar[bool] = True
 
