@@ -14,6 +14,7 @@ from neuroalign.metrics.monosemanticity import Monosemanticity, monosemanticity
 from neuroalign.metrics.noise_ceiling import NoiseCeiling, noise_ceiling
 from neuroalign.metrics.one_to_one import one_to_one
 from neuroalign.metrics.participation_ratio import participation_ratio
+from neuroalign.metrics.predictivity import Predictivity
 from neuroalign.metrics.ratio_weights import (
     index_of_ratios,
     leave_one_out_ratios,
@@ -22,6 +23,7 @@ from neuroalign.metrics.ratio_weights import (
 )
 from neuroalign.metrics.recombination import mixing_matrix, recombine
 from neuroalign.metrics.reliability import Reliability, noise_corrected_r2, reliability
+from neuroalign.metrics.ridge_predictivity import RidgePredictivity, ridge_predictivity
 from neuroalign.metrics.selectivity import d_prime, eta_squared
 from neuroalign.metrics.semi_matching import SemiMatching, semi_matching
 from neuroalign.metrics.soft_matching import SoftMatching, partial_soft_matching, soft_matching
@@ -43,7 +45,9 @@ __all__ = [
     "Monosemanticity",
     "NoiseCeiling",
     "OneToOne",
+    "Predictivity",
     "Reliability",
+    "RidgePredictivity",
     "SemiMatching",
     "SoftMatching",
     "Sparseness",
@@ -79,6 +83,7 @@ __all__ = [
     "recombine",
     "relative_strength",
     "reliability",
+    "ridge_predictivity",
     "semi_matching",
     "shares_of_best_units",
     "soft_matching",

@@ -42,7 +42,10 @@ SELECTIVE_FOR = Number(
     "selective_for", "column of the stimulus table that explains most of the unit", "selective\nfor"
 )
 SELECTIVE_SHARE = Number(
-    "selective_share", "share of the unit's variance that this column explains", "share of\nvariance", "percent"
+    "selective_share",
+    "share of the unit's variance that this column explains",
+    "share of\nvariance",
+    "percent",
 )
 MONOSEMANTICITY = Number("monosemanticity", "monosemanticity", "mono-\nsemant.")
 SNR = Number("ncsnr", "signal-to-noise ratio of the noise ceiling", "ncsnr")

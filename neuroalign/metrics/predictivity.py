@@ -1,0 +1,104 @@
+"""Held-out predictions of neurons from all units together, with their correlation and explained variance."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuroalign.arithmetic import divide
+from neuroalign.errors import ArrayError, UsageError
+from neuroalign.masked import as_labels
+from neuroalign.metrics.inputs import constant_columns
+from neuroalign.metrics.variance_explained import variance_explained
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictivity:
+    """Predictions of responses by fits to other stimuli.
+
+    Parameters
+    ----------
+    neurons : array of float64, shape (N, J)
+        Recorded responses.
+    predicted : array of float64, shape (N, J)
+        Prediction of each response.
+    baseline : array of float64, shape (N, J)
+        Mean response to the training stimuli of each prediction. The units add ``predicted - baseline`` to it.
+    spread : array of float64, shape (N, J)
+        Standard deviation, over the training stimuli of each prediction, of the values that the fit gives them.
+    folds : array, shape (N,)
+        Fold of each stimulus.
+    """
+
+    neurons: FloatArray
+    predicted: FloatArray
+    baseline: FloatArray
+    spread: FloatArray
+    folds: NDArray[np.generic]
+
+    @cached_property
+    def r(self) -> FloatArray:
+        """Correlation of each neuron with its predictions, shape (J,); NaN for neurons without variance.
+
+        It is Pearson's r, over the stimuli of all folds together, of ``neurons - baseline`` and
+        ``(predicted - baseline) / spread``. Units that predict nothing have an expected r of 0 up to a term of the
+        order of 1/N, and a constant prediction has an r of 0. A correlation with the predictions as they stand is
+        negative for such units: the training mean is low where the held-out responses are high, and the fits with
+        large predictions owe their size to the stimuli that they do not predict.
+        """
+        responses = self.neurons - self.baseline
+        added = divide(self.predicted - self.baseline, self.spread, otherwise=0.0)
+        flat = constant_columns(added)
+        first, second = responses - responses.mean(axis=0), added - added.mean(axis=0)
+        norm = np.sqrt((first**2).sum(axis=0) * (second**2).sum(axis=0))
+        r = divide((first * second).sum(axis=0), np.where(flat, 0.0, norm), otherwise=0.0)
+        return np.where(constant_columns(self.neurons), np.nan, np.clip(r, -1.0, 1.0))
+
+    @cached_property
+    def r2(self) -> FloatArray:
+        """Explained share of the variance of each neuron, ``1 − Σ(y − ŷ)² / Σ(y − ȳ)²``, shape (J,).
+
+        It is pooled over folds, at most 1 and below 0 for predictions that are worse than the mean; NaN for neurons
+        without variance.
+        """
+        return variance_explained(self.neurons, self.predicted)
+
+
+def training_and_test(
+    folds: ArrayLike | None, n_stimuli: int
+) -> tuple[NDArray[np.generic], list[tuple[NDArray[np.int64], NDArray[np.int64]]]]:
+    """Return the labels of the folds, and the rows of the training and the test stimuli of each fold.
+
+    Parameters
+    ----------
+    folds : array of shape (n_stimuli,), or None
+        Any labels. None puts all stimuli in one fold that is fitted and predicted, for a score in-sample.
+    n_stimuli : int
+
+    Raises
+    ------
+    ArrayError
+        If the shape does not fit.
+    UsageError
+        If there is one fold only.
+    """
+    every = np.arange(n_stimuli)
+    if folds is None:
+        return np.zeros(n_stimuli, dtype=np.int64), [(every, every)]
+    labels = as_labels(folds, "folds")
+    if labels.shape != (n_stimuli,):
+        raise ArrayError(f"folds must have shape ({n_stimuli},), got {labels.shape}")
+    distinct = np.unique(labels)
+    if distinct.size < 2:
+        raise UsageError("folds must have two labels at least, got one; folds=None scores in-sample")
+    return labels, [(np.flatnonzero(labels != label), np.flatnonzero(labels == label)) for label in distinct]
+
+
+def blocks_of_columns(n_columns: int, size: int = 512) -> Iterator[slice]:
+    """Yield slices of neighbouring columns, so that temporary arrays stay small."""
+    for start in range(0, n_columns, size):
+        yield slice(start, min(start + size, n_columns))

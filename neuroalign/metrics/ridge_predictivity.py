@@ -1,0 +1,255 @@
+"""Ridge regression of neurons on all units, with held-out predictions and a penalty for each neuron."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuroalign.errors import ArrayError, UsageError
+from neuroalign.masked import as_labels, as_numbers
+from neuroalign.metrics.inputs import as_excluded, as_pair, constant_columns
+from neuroalign.metrics.lasso.threads import in_threads, one_blas_thread
+from neuroalign.metrics.leave_out import Removal, rows_by_size, squared_errors
+from neuroalign.metrics.predictivity import Predictivity, blocks_of_columns, training_and_test
+from neuroalign.metrics.ridge import PENALTIES
+from neuroalign.metrics.unit_spectrum import UnitSpectrum, unit_spectrum
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class RidgePredictivity(Predictivity):
+    """Result of :func:`ridge_predictivity`.
+
+    Parameters
+    ----------
+    neurons, predicted, baseline, spread, folds
+        See :class:`neuroalign.metrics.Predictivity`.
+    alpha : array of float64, shape (n_folds, J)
+        Penalty of each neuron in the fit that predicts each fold, in the order of the sorted labels; NaN where the
+        neuron has no variance in training.
+    alphas : array of float64, shape (n_folds, L)
+        Penalties that each fit chose from, ascending.
+    """
+
+    alpha: FloatArray
+    alphas: FloatArray
+
+    @property
+    def n_smallest(self) -> int:
+        """Number of fits, over folds and neurons, that chose the smallest of several penalties."""
+        return int((self.alpha == self.alphas[:, :1]).sum()) if self.alphas.shape[1] > 1 else 0
+
+    @property
+    def n_largest(self) -> int:
+        """Number of fits, over folds and neurons, that chose the largest of several penalties."""
+        return int((self.alpha == self.alphas[:, -1:]).sum()) if self.alphas.shape[1] > 1 else 0
+
+
+@one_blas_thread()
+def ridge_predictivity(
+    Z: ArrayLike,
+    Y: ArrayLike,
+    *,
+    folds: ArrayLike | None,
+    alphas: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    standardise: bool = True,
+    exclude: ArrayLike | None = None,
+    n_threads: int | None = None,
+) -> RidgePredictivity:
+    """Predict each fold by ridge regression on the other folds.
+
+    A fit minimises ``Σ (y − w₀ − zᵀw)² + α‖w‖²`` for each neuron. Its α is the one with the smallest squared error
+    when each training stimulus is left out of the fit, in closed form, so that the predicted fold takes no part in
+    the choice.
+
+    Parameters
+    ----------
+    Z : array of shape (N, D)
+        Units of the model for each stimulus. With more units than stimuli no matrix of units × neurons or units ×
+        units is formed.
+    Y : array of shape (N, J)
+        Responses of the neurons to the same stimuli.
+    folds : array of shape (N,), or None
+        Fold of each stimulus, any labels; see :func:`neuroalign.metrics.fold_labels`. None fits and predicts all
+        stimuli, for a score in-sample.
+    alphas : array of shape (L,), optional
+        Penalties to choose from, positive. A single penalty is taken as it is. By default 15 penalties, 10⁻⁴ to 10³
+        times the larger of the number of training stimuli and the number of units.
+    groups : array of shape (N,), optional
+        Training stimuli of one group, such as variants of one image, are left out together. By default each stimulus
+        is a group.
+    standardise : bool
+        Whether units are scaled to unit variance over the training stimuli. Units are always centred by their
+        training mean, and neurons too.
+    exclude : array of int, shape (J,), optional
+        Unit that each neuron is not predicted from, such as the neuron itself; -1 for no unit.
+    n_threads : int, optional
+        Folds that are fitted at the same time; by default all processors. The result does not depend on it.
+
+    Returns
+    -------
+    RidgePredictivity
+
+    Raises
+    ------
+    ArrayError
+        If shapes do not fit, or a value is NaN or infinite.
+    UsageError
+        If there are fewer than two folds, an α is not positive, or a training set is a single group.
+
+    Notes
+    -----
+    Of equal errors the largest α wins. Ridge without an excluded unit is a change of rank one of the fit with all
+    units, so that excluded units need no fit of their own.
+
+    References
+    ----------
+    Hoerl & Kennard (1970), Technometrics 12:55; Cook & Weisberg (1982), Residuals and Influence in Regression, for
+    the errors without a stimulus.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.metrics import fold_labels, ridge_predictivity
+    >>> rng = np.random.default_rng(0)
+    >>> units = rng.standard_normal((100, 5))
+    >>> neurons = units[:, :2] + 0.5 * rng.standard_normal((100, 2))
+    >>> result = ridge_predictivity(units, neurons, folds=fold_labels(100, 10))
+    >>> result.r.round(2)
+    array([0.86, 0.9 ])
+    """
+    units, neurons = as_pair(Z, Y)
+    excluded = as_excluded(exclude, units.shape[1], neurons.shape[1])
+    labels, splits = training_and_test(folds, len(units))
+    members = _as_groups(groups, len(units))
+    grid = None if alphas is None else as_alphas(alphas)
+    predicted, baseline, spread = (np.empty_like(neurons) for _ in range(3))
+    grids = [
+        PENALTIES * max(training.size, units.shape[1]) if grid is None else grid for training, _ in splits
+    ]
+    alpha = np.empty((len(splits), neurons.shape[1]))
+
+    def fit(fold: int) -> int:
+        training, test = splits[fold]
+        alpha[fold], predicted[test], baseline[test], spread[test] = _predict(
+            units, neurons, training, test, grids[fold], members[training], standardise, excluded
+        )
+        return 0
+
+    for _ in in_threads(fit, list(range(len(splits))), n_threads):
+        pass
+    return RidgePredictivity(neurons, predicted, baseline, spread, labels, alpha, np.stack(grids))
+
+
+def as_alphas(alphas: ArrayLike) -> FloatArray:
+    """Return positive penalties in ascending order.
+
+    Raises
+    ------
+    UsageError
+        If there is no penalty, or a penalty is not positive and finite.
+    """
+    grid = np.unique(as_numbers(alphas, np.float64))
+    if not grid.size or not np.isfinite(grid).all() or grid[0] <= 0:
+        raise UsageError(
+            f"alphas must be positive and finite, got {alphas}; least squares is linear_predictivity"
+        )
+    return grid
+
+
+def _as_groups(groups: ArrayLike | None, n_stimuli: int) -> NDArray[np.int64]:
+    if groups is None:
+        return np.arange(n_stimuli)
+    labels = as_labels(groups, "groups")
+    if labels.shape != (n_stimuli,):
+        raise ArrayError(f"groups must have shape ({n_stimuli},), got {labels.shape}")
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+
+
+def _predict(
+    units: FloatArray,
+    neurons: FloatArray,
+    training: NDArray[np.int64],
+    test: NDArray[np.int64],
+    alphas: FloatArray,
+    groups: NDArray[np.int64],
+    standardise: bool,
+    excluded: NDArray[np.int64],
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return the penalties, the predictions of the test stimuli, the training means and the spread of the fit."""
+    if alphas.size > 1 and np.unique(groups).size < 2:
+        raise UsageError(
+            "a choice among alphas needs two groups of training stimuli at least; use more folds or one alpha"
+        )
+    removed, column = np.unique(excluded, return_inverse=True)
+    first = int(removed[0] < 0)
+    spectrum = unit_spectrum(units, training, test, standardise=standardise, removed=removed[first:])
+    rows = rows_by_size(groups)
+    seen = neurons[training]
+    mean = seen.mean(axis=0)
+    constant = constant_columns(seen)
+    seen = np.where(constant, 0.0, seen - mean)
+    predicted = np.empty((test.size, neurons.shape[1]))
+    chosen, spread = np.empty(neurons.shape[1]), np.empty(neurons.shape[1])
+    for columns in (excluded < 0, excluded >= 0):
+        for block in blocks_of_columns(int(columns.sum())):
+            of_block = np.flatnonzero(columns)[block]
+            own = column[of_block] - first if excluded[of_block[0]] >= 0 else None
+            coordinates = spectrum.basis.T @ seen[:, of_block]
+            alpha = _choose(spectrum, seen[:, of_block], coordinates, alphas, rows, own)
+            added, fitted = _fit(spectrum, coordinates, alpha, own)
+            predicted[:, of_block] = mean[of_block] + added
+            spread[of_block] = np.sqrt((fitted**2).sum(axis=0) / training.size)
+            chosen[of_block] = alpha
+    return np.where(constant, np.nan, chosen), predicted, mean, spread
+
+
+def _choose(
+    spectrum: UnitSpectrum,
+    neurons: FloatArray,
+    coordinates: FloatArray,
+    alphas: FloatArray,
+    rows: list[NDArray[np.int64]],
+    own: NDArray[np.int64] | None,
+) -> FloatArray:
+    """Return the penalty of each neuron with the smallest error without a stimulus."""
+    if alphas.size == 1:
+        return np.full(neurons.shape[1], alphas[0])
+    descending = alphas[::-1]
+    errors = np.stack(
+        [
+            squared_errors(
+                spectrum,
+                neurons,
+                coordinates,
+                alpha,
+                rows,
+                None if own is None else (Removal.of(spectrum, alpha), own),
+            )
+            for alpha in descending
+        ]
+    )
+    return descending[errors.argmin(axis=0)]
+
+
+def _fit(
+    spectrum: UnitSpectrum, coordinates: FloatArray, alpha: FloatArray, own: NDArray[np.int64] | None
+) -> tuple[FloatArray, FloatArray]:
+    """Return the predictions of the test stimuli less the training mean, and the fit in coordinates of the basis."""
+    fitted = coordinates * (spectrum.energy[:, None] / (spectrum.energy[:, None] + alpha))
+    added = spectrum.new @ fitted
+    if own is None:
+        return added, fitted
+    # The part of each removed unit that the training stimuli do not span.
+    apart = spectrum.removed_test - spectrum.new @ (spectrum.energy[:, None] * spectrum.removed)
+    for penalty in np.unique(alpha):
+        same = np.flatnonzero(alpha == penalty)
+        removal = Removal.of(spectrum, penalty)
+        lost = spectrum.new @ removal.coordinates + apart / penalty
+        axis = removal.coordinates[:, own[same]]
+        share = (axis * coordinates[:, same]).sum(axis=0) / removal.power[own[same]]
+        added[:, same] -= lost[:, own[same]] * share
+        fitted[:, same] -= axis * share
+    return added, fitted
