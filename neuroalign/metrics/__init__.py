@@ -23,6 +23,7 @@ from neuroalign.metrics.ratio_weights import (
 )
 from neuroalign.metrics.recombination import mixing_matrix, recombine
 from neuroalign.metrics.reliability import Reliability, noise_corrected_r2, reliability
+from neuroalign.metrics.reverse_predictivity import ReversePredictivity, reverse_predictivity
 from neuroalign.metrics.ridge_predictivity import RidgePredictivity, ridge_predictivity
 from neuroalign.metrics.selectivity import d_prime, eta_squared
 from neuroalign.metrics.semi_matching import SemiMatching, semi_matching
@@ -47,6 +48,7 @@ __all__ = [
     "OneToOne",
     "Predictivity",
     "Reliability",
+    "ReversePredictivity",
     "RidgePredictivity",
     "SemiMatching",
     "SoftMatching",
@@ -83,6 +85,7 @@ __all__ = [
     "recombine",
     "relative_strength",
     "reliability",
+    "reverse_predictivity",
     "ridge_predictivity",
     "semi_matching",
     "shares_of_best_units",

@@ -176,7 +176,7 @@ def describe_units(
     >>> dataset = make_dataset(n_stimuli=60, n_neurons=8, n_factors=3)
     >>> described = describe_units(example_model(dataset), dataset, n_folds=5)
     >>> described.table.index.size, round(described.population["participation_ratio"], 1)
-    (5, 3.4)
+    (5, 2.2)
     """
     stimuli = source.stimuli if isinstance(source, Dataset) else source
     latents = compute_latents(model, stimuli, use_cache=use_cache)

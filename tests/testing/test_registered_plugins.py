@@ -12,6 +12,7 @@ QUICK = {
     "correlation_ratio": "[n_permutations=5,turns=4]",
     "decoding": "[n_permutations=5,turns=4]",
     "linear_recombination": "[benchmark=correlation_ratio,n_draws=2]",
+    "reverse_predictivity": "[n_folds=4,n_permutations=3]",
     "sparse_encoding": "[n_folds=3,n_lambdas=20,rule=min,n_permutations=2]",
     "stimulus_bootstrap": "[n_draws=3]",
     "variance_explained": "[n_folds=3,n_lambdas=20]",
