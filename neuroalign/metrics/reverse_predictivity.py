@@ -96,8 +96,8 @@ def reverse_predictivity(
     Notes
     -----
     Each unit and each neuron has its own penalty; see :func:`ridge_predictivity`. Neurons are noisy predictors, so
-    that the noise of their trials lowers the reverse direction even for units that neurons represent: compare with a
-    second animal, whose neurons are as noisy.
+    that the noise of their trials lowers the reverse direction even for units that neurons represent: compare with the
+    neurons of a second animal, which have noise of the same kind.
 
     References
     ----------

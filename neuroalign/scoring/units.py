@@ -166,7 +166,7 @@ def describe_units(
 
     Notes
     -----
-    The two sparsenesses need values that are not negative: a unit with a negative value has none, because zero is
+    The two sparsenesses need values that are not negative: a unit with a negative value has neither, because zero is
     arbitrary for it. See :func:`neuroalign.metrics.sparseness`.
 
     Examples
@@ -189,7 +189,7 @@ def describe_units(
     chosen = latents.isel(unit=np.flatnonzero(informative))
     if not chosen.sizes["unit"]:
         raise UsageError(f"{model.identifier} must have an informative unit, got only constant units")
-    units = np.asarray(chosen.values, dtype=np.float64)
+    units = np.ascontiguousarray(chosen.values, dtype=np.float64)
     built = _Columns()
     built.population = {
         "n_units": int(informative.size),
@@ -249,6 +249,8 @@ def _find_best_neurons(
         counted = "originals" if originals.has_variants else "stimuli"
         built.notes.append(f"no best neurons: {originals.n} {counted} are too few for {n_folds} folds")
         return
+    # Neurons in the order of their names, so that ties do not depend on the order in the file.
+    responses = responses.sortby("neuroid")
     matched = semi_matching(
         chosen.values,
         responses.values,
