@@ -102,20 +102,22 @@ def squared_errors(
         errors += change * ((without.coordinates[:, column] * coordinates).sum(axis=0) / power)
     total = np.zeros(neurons.shape[1])
     for group in rows:
-        if group.shape[1] == 1:
-            own = group[:, 0]
-            free = np.maximum(1.0 - 1.0 / len(neurons) - (spectrum.basis[own] ** 2) @ shrink, _TINY)[:, None]
-            held_out = errors[own]
-            held_out /= free if change is None else free + change[own] ** 2 / power
-        else:
+        if group.shape[1] > 1:
             held_out = _without_groups(spectrum.basis[group], shrink, errors[group], len(neurons))
             if change is not None:
                 lost = change[group]
                 solved = _without_groups(spectrum.basis[group], shrink, lost, len(neurons))
                 share = (lost * held_out).sum(axis=1) / (power + (lost * solved).sum(axis=1))
                 held_out -= solved * share[:, None]
-        held_out *= held_out
-        total += held_out.sum(axis=tuple(range(held_out.ndim - 1)))
+            total += (held_out**2).sum(axis=(0, 1))
+            continue
+        single = slice(None) if len(group) == len(neurons) else group[:, 0]
+        free = np.maximum(1.0 - 1.0 / len(neurons) - (spectrum.basis[single] ** 2) @ shrink, _TINY)
+        if change is not None:
+            total += ((errors[single] / (free[:, None] + change[single] ** 2 / power)) ** 2).sum(axis=0)
+        else:
+            squares = errors[single]
+            total += (1.0 / free**2) @ np.multiply(squares, squares, out=squares)
     return total
 
 

@@ -98,7 +98,7 @@ def training_and_test(
     return labels, [(np.flatnonzero(labels != label), np.flatnonzero(labels == label)) for label in distinct]
 
 
-def blocks_of_columns(n_columns: int, size: int = 512) -> Iterator[slice]:
+def blocks_of_columns(n_columns: int, size: int = 128) -> Iterator[slice]:
     """Yield slices of neighbouring columns, so that temporary arrays stay small."""
     for start in range(0, n_columns, size):
         yield slice(start, min(start + size, n_columns))
