@@ -14,7 +14,7 @@ from neuroalign.validation import check_names
 # More columns of selectivity than this are left to --json and --format csv; the best one is always shown.
 _MOST_SELECTIVITIES = 6
 # Letters of a line of a heading.
-_HEADING = 10
+_HEADING = 12
 
 
 def format_units(units: UnitTable, *, top: int = 40, width: int = 80) -> str:
@@ -33,11 +33,8 @@ def format_units(units: UnitTable, *, top: int = 40, width: int = 80) -> str:
     str
     """
     shown = units.table.iloc[:top]
-    columns = [
-        _column(number, shown[number.identifier])
-        for number in shown_numbers(units)
-        if _is_filled(shown, number)
-    ]
+    numbers = [number for number in shown_numbers(units) if _is_filled(shown, number)]
+    columns = [_column(number, shown[number.identifier]) for number in numbers]
     names = [str(name) for name in shown.index]
     name_width = max(4, *map(len, names))
     lines: list[str] = []
@@ -50,11 +47,8 @@ def format_units(units: UnitTable, *, top: int = 40, width: int = 80) -> str:
     left_out = len(units.table) - len(shown)
     if left_out:
         lines += ["", f"{left_out:,} more units: --top {len(units.table)} shows all"]
-    legend = "; ".join(
-        f"{' '.join(column.heading.replace('-' + chr(10), '').split())}: {column.text}"
-        for column in columns
-        if column.heading.replace("\n", " ") != column.text
-    )
+    named = [(number.heading.replace("-\n", "").replace("\n", " "), number.label) for number in numbers]
+    legend = "; ".join(f"{heading}: {label}" for heading, label in named if heading != label)
     n_hidden = len([n for n in units.numbers if _is_selectivity(units, n)])
     notes = list(units.notes)
     if n_hidden > _MOST_SELECTIVITIES:
@@ -127,11 +121,11 @@ def _column(number: Number, values: "pd.Series") -> Column:  # type: ignore[type
         value or "–" if isinstance(value, str) else write_number(float(value), number.kind)
         for value in values
     ]
-    heading = "\n".join(
-        part
-        for line in number.heading.split("\n")
-        for part in textwrap.wrap(line.replace("_", "_\u200b"), _HEADING) or [line]
-    ).replace("\u200b", "")
+    # Names of columns break at their underscores.
+    parts = (
+        textwrap.wrap(line.replace("_", "_ "), _HEADING) or [line] for line in number.heading.split("\n")
+    )
+    heading = "\n".join(part.replace("_ ", "_") for lines in parts for part in lines)
     return Column(number.label, heading, cells)
 
 

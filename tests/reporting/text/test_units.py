@@ -94,6 +94,14 @@ def test_order_of_a_column(table):
         sort_units(table, "kurtosys")
 
 
+def test_long_names_of_columns_break_at_underscores(table):
+    number = Number("eta2_category_name", "η² of category_name", "η²\ncategory_name")
+    values = table.table.rename(columns={"eta2_kind": "eta2_category_name"})
+    text = format_units(replace(table, table=values, numbers=(*table.numbers[:-1], number)))
+    assert "η² category_name: η² of category_name" in " ".join(text.split())
+    assert any(line.rstrip().endswith("category_") for line in text.splitlines())
+
+
 def test_csv(table):
     lines = write_csv(table).splitlines()
     assert lines[0].startswith("unit,variance,kurtosis,best_neuron")
