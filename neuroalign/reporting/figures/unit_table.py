@@ -45,16 +45,15 @@ def units_in_rows(units: UnitTable) -> Figure:
     Figure
         Units in the order of the table, from the top. A panel shows one number of all units as points on lines from
         zero; a unit without the number has no point. A shared axis names the units, up to :data:`MOST_NAMES`.
-        Panels stop at :data:`MOST_PANELS`.
+        Panels stop at :data:`MOST_PANELS`; the title counts the columns that are not drawn.
 
     Raises
     ------
     UsageError
         If no column of the table has a number.
     """
-    numbers = [number for number in shown_numbers(units) if _has_numbers(units, number.identifier)][
-        :MOST_PANELS
-    ]
+    every = [number for number in shown_numbers(units) if _has_numbers(units, number.identifier)]
+    numbers = every[:MOST_PANELS]
     if not numbers:
         raise UsageError(
             "a figure of units must have a number for one unit at least, got a table without numbers"
@@ -95,8 +94,9 @@ def units_in_rows(units: UnitTable) -> Figure:
         first.set_yticks([])
         first.set_ylabel(f"{n:,} units")
     ratio = units.population["participation_ratio"]
+    more = f"; {len(every) - len(numbers)} more columns are not drawn" if len(every) > len(numbers) else ""
     figure.suptitle(
-        f"{shown(units.model)} on {_source(units)}; {n:,} informative units, participation ratio {ratio:.1f}",
+        f"{shown(units.model)} on {_source(units)}; {n:,} informative units, participation ratio {ratio:.1f}{more}",
         x=0.01,
         ha="left",
         fontsize=6.0,

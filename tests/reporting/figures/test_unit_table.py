@@ -59,6 +59,13 @@ def test_many_units_have_no_names():
     assert axes.get_ylabel() == f"{MOST_NAMES + 1} units"
 
 
+def test_columns_that_are_not_drawn_are_counted(monkeypatch):
+    monkeypatch.setattr("neuroalign.reporting.figures.unit_table.MOST_PANELS", 1)
+    figure = units_in_rows(make(3))
+    assert [axes.get_xlabel() for axes in figure.axes] == ["variance"]
+    assert figure.get_suptitle().endswith("; 2 more columns are not drawn")
+
+
 def test_nothing_to_draw():
     table = make(2)
     with pytest.raises(UsageError, match="must have a number for one unit at least"):
