@@ -45,6 +45,9 @@ class Alignment(LassoBenchmark):
         Whether units that are not informative are set to zero before the fit.
     self_pairs : {"exclude", "include"}
         Whether a neuron that is one of the model's units may predict itself.
+    positive : bool
+        Whether weights must not be negative, so that a mixture of units that cancel each other counts as less aligned.
+        C and κ then depend on the signs of the units, which are arbitrary for latents.
     turns : int
         Number of random turns of the neurons' tuning behind the axis index κ; 0 for a score without the index. See
         :func:`neuroalign.metrics.turned_tuning`.
@@ -59,7 +62,8 @@ class Alignment(LassoBenchmark):
 
     References
     ----------
-    Higgins et al. (2020), arXiv 2006.14304, eqs. 4-7; Eastwood & Williams (2018).
+    Higgins et al. (2020), arXiv 2006.14304, eqs. 4-7; Eastwood & Williams (2018); Prince et al. (2024) for
+    non-negative weights.
     """
 
     identifier: ClassVar[str] = "alignment"
@@ -148,7 +152,7 @@ class Alignment(LassoBenchmark):
             notes=[
                 *_notes(result.n_zero_neurons, responses),
                 *turned.notes,
-                *self.notes_on_stimuli(originals),
+                *self.notes_on_fit(originals),
             ],
             provenance={
                 "n_stimuli": responses.sizes["stimulus"],
@@ -243,7 +247,7 @@ class Alignment(LassoBenchmark):
         if control is None:
             return TurnedWeights(None, asked=self.turns > 0)
         arguments = self.fit_arguments(latents, responses, dataset, rows)
-        options = {name: arguments[name] for name in ("folds", "n_lambdas", "rule")}
+        options = {name: arguments[name] for name in ("folds", "n_lambdas", "rule", "positive")}
         fitted = turned_alignment(arguments["Z"], control.model, n_turns=self.turns, **options)
         # Neurons that are units of the model are not regenerated and keep zero weights.
         shape = (self.turns + 1, responses.sizes["neuroid"])

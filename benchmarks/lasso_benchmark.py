@@ -29,6 +29,8 @@ class LassoBenchmark(Benchmark):
         Whether units that are not informative are set to zero before the fit.
     self_pairs : {"exclude", "include"}
         Whether a neuron that is one of the model's units may predict itself.
+    positive : bool
+        Whether weights must not be negative. The score then depends on the signs of the units.
     """
 
     n_folds: NonNegative = 10
@@ -37,6 +39,17 @@ class LassoBenchmark(Benchmark):
     zero_uninformative: bool = True
     self_pairs: Literal["exclude", "include"] = "exclude"
     seed: NonNegative = 0
+    positive: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.positive:
+            # Without negative weights, the negative of a unit is another unit.
+            object.__setattr__(self, "invariances", self.invariances - {"sign of units"})
+
+    def options(self) -> dict[str, Any]:
+        """Return the options; `positive` only where it is set, so that other scores keep their records and keys."""
+        return {name: value for name, value in super().options().items() if name != "positive" or value}
 
     def fit_arguments(
         self, latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, stimuli: NDArray[np.int64]
@@ -53,12 +66,18 @@ class LassoBenchmark(Benchmark):
             "folds": fold_labels(len(units), self.n_folds, seed=self.seed, groups=groups)[stimuli],
             "n_lambdas": self.n_lambdas,
             "rule": self.rule,
+            "positive": self.positive,
             "exclude": pairs if self.self_pairs == "exclude" else None,
         }
 
-    def notes_on_stimuli(self, originals: Originals) -> list[str]:
-        """Return notes on the folds of variants, and on few originals, which leave few weights."""
+    def notes_on_fit(self, originals: Originals) -> list[str]:
+        """Return notes on the folds of variants, on few originals, which leave few weights, and on signs of units."""
         notes = originals.notes("folds")
+        if self.positive:
+            notes.append(
+                "weights are not negative, so the score depends on the signs of the units, which are arbitrary for "
+                "latents"
+            )
         if self.rule == "1se" and originals.n < FEW_STIMULI:
             counted = "originals" if originals.has_variants else "stimuli"
             notes.append(

@@ -122,6 +122,7 @@ def predict(
         zero_uninformative=options.zero_uninformative,
         self_pairs=options.self_pairs,
         seed=options.seed,
+        positive=options.positive,
     )
     explained = explain(settings.fit_arguments(latents, responses, dataset, rows))
     split_half = trial_ceilings(dataset, responses).reliability

@@ -39,6 +39,8 @@ class VarianceExplained(LassoBenchmark):
         Whether units that are not informative are set to zero before the fit.
     self_pairs : {"exclude", "include"}
         Whether a neuron that is one of the model's units may predict itself.
+    positive : bool
+        Whether weights must not be negative. The score then depends on the signs of the units.
 
     References
     ----------
@@ -116,7 +118,7 @@ class VarianceExplained(LassoBenchmark):
             ceiling=ceiling,
             beside=beside,
             data=data,
-            notes=[*notes, *self.notes_on_stimuli(originals)],
+            notes=[*notes, *self.notes_on_fit(originals)],
             provenance={
                 "n_stimuli": responses.sizes["stimulus"],
                 **originals.provenance,

@@ -14,6 +14,8 @@ from neuroalign.models.selection import add_udr
 from neuroalign.models.traversals import latent_traversals
 from neuroalign.reporting.figures import save, udr_against_alignment
 from neuroalign.reporting.figures.gathering import gather_figures
+from neuroalign.reporting.figures.unit_table import units_in_rows
+from neuroalign.scoring.units import describe_units
 
 FOLDER = Path(__file__).parent / "_static"
 INK = "#1b3a57"
@@ -199,6 +201,12 @@ def udr_of_turned_factors(seeds: int = 5) -> None:
     save(axes, FOLDER / "figures" / "udr_of_turned_factors.png")
 
 
+def units_of_pca() -> None:
+    """Draw a row for each principal component, on the simulated stand-in."""
+    described = describe_units(na.load_model("pca[n=10]"), na.load_dataset("AM-faces-sim"))
+    save(units_in_rows(described), FOLDER / "figures" / "units_in_rows.png")
+
+
 if __name__ == "__main__":
     faces()
     alignment_of_models()
@@ -207,3 +215,4 @@ if __name__ == "__main__":
     active_appearance()
     figures()
     udr_of_turned_factors()
+    units_of_pca()

@@ -46,6 +46,11 @@ class NeuronModel:
         self._dataset = dataset
         self._neuroids = None if neuroids is None else np.asarray(neuroids).astype(str)
 
+    @property
+    def neurons_of(self) -> Dataset:
+        """Dataset of the neurons."""
+        return self._dataset
+
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
         """Return the responses to the stimuli that the dataset has responses to.
 

@@ -21,6 +21,7 @@ _COMMANDS = {
         "Rank the models that were scored on a dataset.",
     ),
     "compare": ("neuroalign.cli.compare", "compare", "Compare two models, in words."),
+    "units": ("neuroalign.cli.units", "units", "Describe each unit of a model, or each neuron."),
     "figures": ("neuroalign.cli.figures", "figures", "Draw the figures that stored scores support."),
     "reproduce": ("neuroalign.cli.reproduce", "reproduce", "Run a whole study, and write its report."),
     "results": ("neuroalign.cli.results", "results", "Exchange scores with other laboratories."),

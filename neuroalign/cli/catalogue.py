@@ -6,11 +6,15 @@ import math
 import re
 import shutil
 import textwrap
-from typing import Any, get_args
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from neuroalign.names.defaults import DEFAULT_DATASET
+
+if TYPE_CHECKING:
+    from neuroalign.scoring.benchmark import Benchmark
 
 _ALIGN = ("left", "left", "right")
 
@@ -219,9 +223,15 @@ def _describe_benchmark(name: str) -> dict[str, Any]:
         "version": benchmark.version,
         "scored_by_default": not benchmark.on_request,
         "higher_is_better": benchmark.higher_is_better,
-        "options": [f"{key} = {value!r}" for key, value in benchmark.options().items()],
+        "options": [f"{key} = {value!r}" for key, value in _options_of(benchmark).items()],
         "description": _described(type(benchmark)),
     }
+
+
+def _options_of(benchmark: "Benchmark") -> dict[str, Any]:
+    """Return all options; the options of a record leave out a later option that is not set."""
+    values = {field.name: getattr(benchmark, field.name) for field in fields(benchmark)}
+    return {**values, **benchmark.options()}
 
 
 def _describe_model(spec: str, name: str) -> dict[str, Any]:

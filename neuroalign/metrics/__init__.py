@@ -13,7 +13,10 @@ from neuroalign.metrics.lasso.held_out import LassoVarianceExplained, lasso_vari
 from neuroalign.metrics.linear_predictivity import linear_predictivity
 from neuroalign.metrics.matching import OneToOne, match_one_to_one
 from neuroalign.metrics.matching_folds import Matching
+from neuroalign.metrics.monosemanticity import Monosemanticity, monosemanticity
+from neuroalign.metrics.noise_ceiling import NoiseCeiling, noise_ceiling
 from neuroalign.metrics.one_to_one import one_to_one
+from neuroalign.metrics.participation_ratio import participation_ratio
 from neuroalign.metrics.pls_predictivity import PLSPredictivity, pls_predictivity
 from neuroalign.metrics.predictivity import Predictivity
 from neuroalign.metrics.ratio_weights import (
@@ -24,7 +27,9 @@ from neuroalign.metrics.ratio_weights import (
 )
 from neuroalign.metrics.recombination import mixing_matrix, recombine
 from neuroalign.metrics.reliability import Reliability, noise_corrected_r2, reliability
+from neuroalign.metrics.reverse_predictivity import ReversePredictivity, reverse_predictivity
 from neuroalign.metrics.ridge_predictivity import RidgePredictivity, ridge_predictivity
+from neuroalign.metrics.selectivity import d_prime, eta_squared
 from neuroalign.metrics.semi_matching import SemiMatching, semi_matching
 from neuroalign.metrics.soft_matching import (
     SoftMatching,
@@ -32,6 +37,7 @@ from neuroalign.metrics.soft_matching import (
     soft_matching,
     soft_matching_distance,
 )
+from neuroalign.metrics.sparseness import Sparseness, sparseness
 from neuroalign.metrics.turned_alignment import TurnedAlignment, turned_alignment
 from neuroalign.metrics.turned_tuning import TurnedTuning, turned_tuning
 from neuroalign.metrics.udr import relative_strength, udr
@@ -47,13 +53,17 @@ __all__ = [
     "LassoCV",
     "LassoVarianceExplained",
     "Matching",
+    "Monosemanticity",
+    "NoiseCeiling",
     "OneToOne",
     "PLSPredictivity",
     "Predictivity",
     "Reliability",
+    "ReversePredictivity",
     "RidgePredictivity",
     "SemiMatching",
     "SoftMatching",
+    "Sparseness",
     "TurnedAlignment",
     "TurnedTuning",
     "aggregate_ratios",
@@ -65,8 +75,10 @@ __all__ = [
     "correlations",
     "cosine_distance",
     "count_copies",
+    "d_prime",
     "decode_held_out",
     "disentanglement",
+    "eta_squared",
     "fold_labels",
     "index_of_distances",
     "index_of_ratios",
@@ -77,19 +89,24 @@ __all__ = [
     "linear_predictivity",
     "match_one_to_one",
     "mixing_matrix",
+    "monosemanticity",
+    "noise_ceiling",
     "noise_corrected_r2",
     "one_to_one",
     "partial_soft_matching",
+    "participation_ratio",
     "pls_predictivity",
     "ratio_weights",
     "recombine",
     "relative_strength",
     "reliability",
+    "reverse_predictivity",
     "ridge_predictivity",
     "semi_matching",
     "shares_of_best_units",
     "soft_matching",
     "soft_matching_distance",
+    "sparseness",
     "turned_alignment",
     "turned_tuning",
     "udr",

@@ -177,6 +177,16 @@ class Noted(Model, Protocol):
         ...
 
 
+@runtime_checkable
+class MadeOfNeurons(Model, Protocol):
+    """A model with recorded neurons as its units."""
+
+    @property
+    def neurons_of(self) -> "Dataset":
+        """Dataset of the neurons; the latents have the ids of its neurons as the coordinate ``neuroid``."""
+        ...
+
+
 class TrainedInstance(Protocol):
     """Weights of one trained instance."""
 

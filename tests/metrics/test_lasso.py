@@ -223,15 +223,15 @@ def test_the_homotopy_reports_a_path_that_cannot_be_trusted():
     scratch = [np.empty((3, 3)), *(np.empty(3) for _ in range(4)), np.empty(2, dtype=int)]
     weights, allowed = np.empty((2, 20, 3)), np.ones(3, dtype=bool)
     lambdas = np.array([np.geomspace(0.5, 1e-4, 20), np.geomspace(0.4, 2e-4, 20)])
-    assert not path.follow(G, c, allowed, lambdas, *scratch, weights)
+    assert not path.follow(G, c, allowed, False, lambdas, *scratch, weights)
     sound = np.array([[1.0, 0.5, 0.0], [0.5, 1.0, 0.5], [0.0, 0.5, 1.0]])
-    assert path.follow(sound, c, allowed, lambdas, *scratch, weights)
+    assert path.follow(sound, c, allowed, False, lambdas, *scratch, weights)
     np.testing.assert_array_equal(weights[0, 0], 0.0)
     for grid, last in zip(weights, lambdas[:, -1], strict=True):
         expected = np.linalg.solve(sound, c - last * np.sign(grid[-1]))
         np.testing.assert_allclose(grid[-1], expected, rtol=0, atol=1e-12)
     descended = np.empty((2, 20, 3))
-    assert descent.descend(sound, c, allowed, lambdas, descended)
+    assert descent.descend(sound, c, allowed, False, lambdas, descended)
     np.testing.assert_allclose(descended, weights, rtol=0, atol=1e-9)
 
 
@@ -372,8 +372,8 @@ def test_screening_changes_no_path(seed, ratio):
     lambdas = largest * np.geomspace(1, ratio, 30) * np.array([[1.0], [1.3]])
     full, screened = np.empty((2, 2, 30, c.size))
     scratch = [np.empty(G.shape), *(np.empty(c.size) for _ in range(4)), np.empty(2, dtype=int)]
-    assert homotopy.follow(G, c, allowed, lambdas, *scratch, full)
-    assert screening.follow_screened(G, c, allowed, lambdas, screened)
+    assert homotopy.follow(G, c, allowed, False, lambdas, *scratch, full)
+    assert screening.follow_screened(G, c, allowed, False, lambdas, screened)
     np.testing.assert_allclose(screened, full, rtol=0, atol=1e-10)
     assert not screened[..., ~allowed].any()
 
@@ -383,10 +383,10 @@ def test_screening_goes_back_for_a_unit_that_the_rule_left_out():
     lambdas = largest * np.geomspace(1, 2e-3, 60)[None]
     full, screened = np.empty((2, 1, 60, c.size))
     scratch = [np.empty(G.shape), *(np.empty(c.size) for _ in range(4)), np.empty(1, dtype=int)]
-    assert homotopy.follow(G, c, allowed, lambdas, *scratch, full)
+    assert homotopy.follow(G, c, allowed, False, lambdas, *scratch, full)
     left_out = np.abs(c - full[0, :-1] @ G) < 2 * lambdas.T[1:] - lambdas.T[:-1]
     assert (left_out & (full[0, 1:] != 0)).any()
-    assert screening.follow_screened(G, c, allowed, lambdas, screened)
+    assert screening.follow_screened(G, c, allowed, False, lambdas, screened)
     np.testing.assert_allclose(screened, full, rtol=0, atol=1e-10)
 
 
@@ -394,10 +394,10 @@ def test_screening_of_a_neuron_that_is_not_fitted():
     G, c, allowed, largest = wide_problem(0)
     weights = np.empty((2, 3, c.size))
     lambdas = np.array([[np.inf] * 3, largest * np.array([1.0, 0.5, 0.1])])
-    assert screening.follow_screened(G, c, allowed, lambdas, weights)
+    assert screening.follow_screened(G, c, allowed, False, lambdas, weights)
     np.testing.assert_array_equal(weights[0], 0.0)
     assert weights[1, 2].any()
-    assert screening.follow_screened(G, np.zeros_like(c), allowed, np.zeros((1, 5)), weights[:1])
+    assert screening.follow_screened(G, np.zeros_like(c), allowed, False, np.zeros((1, 5)), weights[:1])
     np.testing.assert_array_equal(weights[0], 0.0)
 
 
@@ -406,7 +406,7 @@ def test_screening_reports_a_path_that_cannot_be_trusted():
     G = np.array([[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]])
     lambdas = np.geomspace(0.5, 1e-4, 20)[None]
     assert not screening.follow_screened(
-        G, np.array([0.5, 0.4, 0.3]), np.ones(3, dtype=bool), lambdas, np.empty((1, 20, 3))
+        G, np.array([0.5, 0.4, 0.3]), np.ones(3, dtype=bool), False, lambdas, np.empty((1, 20, 3))
     )
 
 

@@ -129,7 +129,7 @@ def test_each_pair_of_folds_has_one_path(monkeypatch):
 
     def count(*args):
         original(*args)
-        grids.append(args[3].shape[1:])
+        grids.append(args[4].shape[1:])
 
     monkeypatch.setattr(path, "compute_paths", count)
     lasso_variance_explained(*data(70, 4, 3), n_folds=7, n_lambdas=30)

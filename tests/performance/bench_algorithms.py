@@ -31,7 +31,7 @@ def test_path(benchmark, n_units, correlated, algorithm):
     lambdas = np.abs(c).max() * 1e-4 ** (np.arange(100) / 99)
     n = n_units
     allowed, weights, position = np.ones(n, dtype=bool), np.empty((1, 100, n)), np.empty(1, dtype=int)
-    data = (G, c, allowed, lambdas[None])
+    data = (G, c, allowed, False, lambdas[None])
 
     def homotopy():
         return lasso_path.follow(*data, np.empty((n, n)), *(np.empty(n) for _ in range(4)), position, weights)

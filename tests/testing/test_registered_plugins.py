@@ -20,6 +20,8 @@ QUICK = {
     "linear": "[n_folds=3,n_permutations=2]",
     "pls": "[n_folds=3,n_permutations=2]",
     "ridge": "[n_folds=3,n_permutations=2]",
+    "reverse_predictivity": "[n_folds=4,n_permutations=3]",
+    "sparse_encoding": "[n_folds=3,n_lambdas=20,rule=min,n_permutations=2]",
     "stimulus_bootstrap": "[n_draws=3]",
     "variance_explained": "[n_folds=3,n_lambdas=20]",
 }

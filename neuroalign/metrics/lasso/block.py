@@ -21,14 +21,14 @@ class Block:
 
     def __init__(self, problem: Problem, sets: TrainingSets, neurons: NDArray[np.int64]) -> None:
         self._units, self._sets = problem.sums, sets
-        self._excluded = problem.excluded[neurons]
+        self._excluded, self._positive = problem.excluded[neurons], problem.positive
         self._neurons = neuron_sums(problem.sums, standardise(problem.neurons[:, neurons]))
         self._covariance, self._mean = covariances(problem.sums, self._neurons, sets)
         self._how = np.zeros(neurons.size, dtype=np.int64)
 
     def strongest(self, index: int) -> NDArray[np.float64]:
         """Return the λ of each neuron at which its first unit enters, in one training set, (J,)."""
-        return strongest(self._covariance[index], self._excluded)
+        return strongest(self._covariance[index], self._excluded, positive=self._positive)
 
     def fit(self, index: int, lambdas: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
         """Compute the paths on a training set.
@@ -48,6 +48,7 @@ class Block:
             self._sets.gram(index),
             self._covariance[index],
             self._sets.varies[index],
+            self._positive,
             lambdas,
             self._excluded,
             weights,

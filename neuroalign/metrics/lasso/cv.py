@@ -40,6 +40,7 @@ def lasso_cv(
     folds: ArrayLike | None = None,
     lambda_min_ratio: float | None = None,
     rule: Rule = "1se",
+    positive: bool = False,
     seed: int = 0,
     exclude: ArrayLike | None = None,
     n_threads: int | None = None,
@@ -68,6 +69,9 @@ def lasso_cv(
     rule : {"1se", "min"}
         "1se": the largest λ with an error within one standard error of the smallest error. "min":
         the λ of the smallest error.
+    positive : bool
+        Whether weights must not be negative (non-negative Lasso). The grid of a neuron then begins at ``max zᵀy/N``; it
+        is 0 for a neuron that covaries with no unit positively, which gets no weight. The sign of a unit then matters.
     seed : int
         Seed of the folds.
     exclude : array of int, shape (J,), optional
@@ -98,12 +102,15 @@ def lasso_cv(
     sizes, cvsd = sqrt(weighted mean of (error − cvm)² / (K − 1)). With fewer than three stimuli in a fold,
     ``cv.glmnet`` takes the standard error over single stimuli (``grouped = FALSE``);
     neuroalign still takes it over folds.
+    With ``positive=True`` the objective is minimised over w ≥ 0. Units that nearly cancel each other, with weights of
+    opposite signs, are then not available for a prediction.
     Fits are exact: see :mod:`neuroalign.metrics.lasso.path`.
 
     References
     ----------
     Higgins et al. (2020), arXiv 2006.14304, Methods, "Variance explained"; Friedman, Hastie & Tibshirani (2010),
-    J. Stat. Softw. 33:1.
+    J. Stat. Softw. 33:1; Prince, Conwell, Alvarez & Konkle (2024), "A case for sparse positive alignment of neural
+    systems", for non-negative weights.
 
     Examples
     --------
@@ -113,6 +120,11 @@ def lasso_cv(
     >>> Y = Z[:, [1]] + 0.1 * rng.standard_normal((200, 1))
     >>> lasso_cv(Z, Y).weights[:, 0].round(1)
     array([0., 1., 0., 0., 0.])
+
+    A neuron that falls with a unit has no non-negative weight:
+
+    >>> bool(lasso_cv(Z, -Y, positive=True).weights.max() < 0.1)
+    True
     """
     problem = check_problem(
         Z,
@@ -122,6 +134,7 @@ def lasso_cv(
         folds=folds,
         lambda_min_ratio=lambda_min_ratio,
         rule=rule,
+        positive=positive,
         seed=seed,
         exclude=exclude,
         n_threads=n_threads,
@@ -162,5 +175,9 @@ def _fit_block(problem: Problem, sets: TrainingSets, block: NDArray[np.int64], r
     # The path ends where the grid stops falling. Descent, if it is needed, is warmed up by the larger λ.
     ending = np.maximum(grid, result.lambda_[block, None, None])
     fits.fit(-1, ending, weights)
-    result.weights[problem.usable[:, None], block] = weights[:, 0, -1].T
+    chosen_weights = weights[:, 0, -1].T
+    # Rounding can leave a negative weight where a unit leaves the path.
+    result.weights[problem.usable[:, None], block] = (
+        np.maximum(chosen_weights, 0.0) if problem.positive else chosen_weights
+    )
     return fits.count_unconverged()

@@ -19,6 +19,7 @@ _MOST_SWEEPS = 2000
 def _sweep(
     G: Floats,
     among: Mask,
+    positive: bool,
     lambda_: float,
     weights: Floats,
     gradient: Floats,
@@ -33,7 +34,7 @@ def _sweep(
         new = 0.0
         if pull > lambda_:
             new = (pull - lambda_) / G[d, d]
-        elif pull < -lambda_:
+        elif pull < -lambda_ and not positive:
             new = (pull + lambda_) / G[d, d]
         active[d] = new != 0.0 or weights[d] != 0.0
         change = new - weights[d]
@@ -51,6 +52,7 @@ def descend(
     G: Floats,
     c: Floats,
     allowed: Mask,
+    positive: bool,
     lambdas: Floats,
     weights: Floats,
 ) -> bool:
@@ -86,13 +88,13 @@ def descend(
         sweeps = 0
         while sweeps < _MOST_SWEEPS:
             sweeps += 1
-            if _sweep(G, allowed, lambda_, w, gradient, active) < _SMALLEST_MOVE:
+            if _sweep(G, allowed, positive, lambda_, w, gradient, active) < _SMALLEST_MOVE:
                 break
             while sweeps < _MOST_SWEEPS:
                 sweeps += 1
-                if _sweep(G, active, lambda_, w, gradient, active) < _SMALLEST_MOVE:
+                if _sweep(G, active, positive, lambda_, w, gradient, active) < _SMALLEST_MOVE:
                     break
         write_residual(G, c, w, gradient)
-        if not is_optimal(allowed, lambda_, w, gradient):
+        if not is_optimal(allowed, positive, lambda_, w, gradient):
             converged = False
     return converged

@@ -40,6 +40,7 @@ def lasso_variance_explained(
     folds: ArrayLike | None = None,
     n_lambdas: int = 100,
     rule: Rule = "1se",
+    positive: bool = False,
     seed: int = 0,
     exclude: ArrayLike | None = None,
     n_threads: int | None = None,
@@ -60,7 +61,7 @@ def lasso_variance_explained(
     folds : array of int, shape (N,), optional
         Fold of each stimulus, any labels; by default a seeded permutation. Variants of one image belong in one fold:
         see `groups` of :func:`neuroalign.metrics.fold_labels`.
-    n_lambdas, rule, seed, exclude, n_threads
+    n_lambdas, rule, positive, seed, exclude, n_threads
         See :func:`lasso_cv`.
 
     Returns
@@ -90,6 +91,7 @@ def lasso_variance_explained(
         n_folds=n_folds,
         folds=folds,
         rule=rule,
+        positive=positive,
         seed=seed,
         exclude=exclude,
         n_threads=n_threads,

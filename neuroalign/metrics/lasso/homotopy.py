@@ -12,6 +12,9 @@ as [G | c | 0] and holds G_AA⁻¹, G_AA⁻¹G_AB and the Schur complement of A 
 sign where one unit is active and the other is not, so only its lower half is kept: a knot costs D²/2 multiplications.
  Entering adds the unit's sign to Q before the exchange, leaving takes it off after.
 
+**Non-negative weights.** With the constraint w ≥ 0, the optimality conditions of an inactive unit are r ≤ λ in place
+of ``|r| ≤ λ``: units enter where r itself reaches λ, all signs are positive, and everything else stays the same.
+
 **When to trust it.** A unit that is a combination of active ones (a duplicate, or any unit once there are as many
 active ones as stimuli) has a pivot of zero and stays out; of duplicates the first in order is used. If such a unit
 had to enter, a weight has the wrong sign, there are more knots than possible, or the optimality conditions fail
@@ -68,11 +71,12 @@ def _exchange(M: Floats, P: Floats, Q: Floats, sign: Floats, n: int, j: int, row
 
 @compiled
 def next_event(
-    M: Floats, P: Floats, Q: Floats, sign: Floats, allowed: Mask, n: int, current: float
+    M: Floats, P: Floats, Q: Floats, sign: Floats, allowed: Mask, positive: bool, n: int, current: float
 ) -> tuple[int, float]:
     """Return the row, out of n, that enters or leaves next on the way down from λ, and its λ.
 
-    The row is NOTHING if the path goes straight to λ = 0, NOWHERE if the path is lost.
+    The row is NOTHING if the path goes straight to λ = 0, NOWHERE if the path is lost. With non-negative weights a unit
+    enters only where its correlation with the residual is positive.
     """
     # The largest λ so far, as a fraction.
     event, numerator, denominator = NOTHING, 0.0, 1.0
@@ -80,9 +84,12 @@ def next_event(
         if not allowed[i] or P[i] == 0.0:
             continue
         if sign[i] == 0.0:
+            if positive and P[i] < 0.0:
+                continue
             if M[i, i] < _SINGULAR:
                 # In the span of the active units it cannot enter, and need not while |r| ≤ λ.
-                if abs(P[i] - current * Q[i]) > current + TOLERANCE:
+                correlation = P[i] - current * Q[i]
+                if (correlation if positive else abs(correlation)) > current + TOLERANCE:
                     return NOWHERE, 0.0
                 continue
             above = abs(P[i])
@@ -130,8 +137,11 @@ def write_residual(G: Floats, c: Floats, weights: Floats, residual: Floats) -> N
 
 
 @compiled
-def is_optimal(allowed: Mask, lambda_: float, weights: Floats, residual: Floats) -> bool:
-    """Whether weights meet the Karush-Kuhn-Tucker conditions at λ; see :func:`write_residual`."""
+def is_optimal(allowed: Mask, positive: bool, lambda_: float, weights: Floats, residual: Floats) -> bool:
+    """Whether weights meet the Karush-Kuhn-Tucker conditions at λ; see :func:`write_residual`.
+
+    A non-negative weight of zero allows any negative gradient.
+    """
     for d in range(weights.size):
         if not allowed[d]:
             continue
@@ -139,7 +149,9 @@ def is_optimal(allowed: Mask, lambda_: float, weights: Floats, residual: Floats)
         if weights[d] > 0.0:
             violation = abs(gradient - lambda_)
         elif weights[d] < 0.0:
-            violation = abs(gradient + lambda_)
+            violation = np.inf if positive else abs(gradient + lambda_)
+        elif positive:
+            violation = gradient - lambda_
         else:
             violation = abs(gradient) - lambda_
         # Written so that NaN fails.
@@ -153,6 +165,7 @@ def follow(
     G: Floats,
     c: Floats,
     allowed: Mask,
+    positive: bool,
     lambdas: Floats,
     M: Floats,
     P: Floats,
@@ -176,7 +189,7 @@ def follow(
         position[grid] = 0
     current = np.inf
     for _ in range(8 * n + 64):
-        event, following = next_event(M, P, Q, sign, allowed, n, current)
+        event, following = next_event(M, P, Q, sign, allowed, positive, n, current)
         if event == NOWHERE:
             return False
         is_over = True
@@ -194,7 +207,7 @@ def follow(
                 if lambdas[grid, -1] < lambdas[lowest, -1]:
                     lowest = grid
             write_residual(G, c, weights[lowest, -1], row)
-            return is_optimal(allowed, lambdas[lowest, -1], weights[lowest, -1], row)
+            return is_optimal(allowed, positive, lambdas[lowest, -1], weights[lowest, -1], row)
         current = following
         if not step(M, P, Q, sign, n, event, row):
             return False

@@ -1,8 +1,9 @@
 """The Lasso paths of neurons on Gram matrices: the compiled kernel of :mod:`.block`.
 
-Minimise ``½ wᵀGw − cᵀw + λ‖w‖₁`` for all λ, where G = ZᵀZ/n and c = Zᵀy/n are of standardised units. The path is
-followed from λ = max|c| down, exactly (:mod:`.homotopy`, with many units :mod:`.screening`). A path that cannot
-be trusted is computed again by cyclic coordinate descent on the same Gram matrix, which needs no inverse.
+Minimise ``½ wᵀGw − cᵀw + λ‖w‖₁`` for all λ, where G = ZᵀZ/n and c = Zᵀy/n are of standardised units, and where w ≥ 0
+may be required. The path is followed from λ = max|c| (or max c) down, exactly (:mod:`.homotopy`, with many units
+:mod:`.screening`). A path that cannot be trusted is computed again by cyclic coordinate descent on the same Gram
+matrix, which needs no inverse.
 """
 
 import numpy as np
@@ -25,6 +26,7 @@ def compute_paths(
     G: Floats,
     C: Floats,
     allowed: Mask,
+    positive: bool,
     lambdas: Floats,
     excluded: Ints,
     weights: Floats,
@@ -40,6 +42,8 @@ def compute_paths(
         Covariances of each neuron with the units.
     allowed : array of bool, shape (D,)
         Mask of the units that vary among those stimuli.
+    positive : bool
+        Whether weights must not be negative.
     lambdas : array of float64, shape (J, n_grids, L)
         Grids of λ, each descending.
     excluded : array of int64, shape (J,)
@@ -62,10 +66,10 @@ def compute_paths(
             for index in range(lambdas.shape[2]):
                 lowest = min(lowest, lambdas[j, grid, index])
         if n_units > _FEW and lowest > _DEEP * strongest:
-            is_sound = follow_screened(G, C[j], may, lambdas[j], weights[j])
+            is_sound = follow_screened(G, C[j], may, positive, lambdas[j], weights[j])
         else:
-            is_sound = follow(G, C[j], may, lambdas[j], M, P, Q, sign, row, position, weights[j])
+            is_sound = follow(G, C[j], may, positive, lambdas[j], M, P, Q, sign, row, position, weights[j])
         status = HOMOTOPY
         if not is_sound:
-            status = DESCENT if descend(G, C[j], may, lambdas[j], weights[j]) else UNCONVERGED
+            status = DESCENT if descend(G, C[j], may, positive, lambdas[j], weights[j]) else UNCONVERGED
         how[j] = max(how[j], status)

@@ -47,6 +47,8 @@ class Problem:
     n_lambdas: int
     lambda_min_ratio: float | None
     rule: Rule
+    #: Whether weights must not be negative.
+    positive: bool
     n_threads: int | None
 
     @property
@@ -81,6 +83,7 @@ def check_problem(
     n_folds: int,
     folds: ArrayLike | None,
     rule: Rule,
+    positive: bool,
     seed: int,
     exclude: ArrayLike | None,
     n_threads: int | None,
@@ -121,13 +124,16 @@ def check_problem(
         n_lambdas,
         lambda_min_ratio,
         rule,
+        bool(positive),
         n_threads,
     )
 
 
-def strongest(covariance: NDArray[np.float64], excluded: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the largest absolute covariance of each neuron with a unit that it may use, (J,)."""
-    strength = np.abs(covariance)
+def strongest(
+    covariance: NDArray[np.float64], excluded: NDArray[np.int64], *, positive: bool
+) -> NDArray[np.float64]:
+    """Return the largest covariance of each neuron with a unit that it may use, (J,); absolute unless `positive`."""
+    strength = np.maximum(covariance, 0.0) if positive else np.abs(covariance)
     strength[np.flatnonzero(excluded >= 0), excluded[excluded >= 0]] = 0.0
     largest: NDArray[np.float64] = strength.max(axis=1, initial=0.0)
     return largest

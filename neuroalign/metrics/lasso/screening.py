@@ -86,14 +86,14 @@ def _admit(G: Floats, c: Floats, unit: int, tableau: _Tableau, n: int) -> None:
 
 
 @compiled
-def _walk(tableau: _Tableau, n: int, current: float, target: float, most: int) -> int:
+def _walk(tableau: _Tableau, positive: bool, n: int, current: float, target: float, most: int) -> int:
     """Follow the path of n units from one λ down to another; return the number of knots, or NOWHERE."""
     M, P, Q, sign, _ = tableau
     every, row = np.empty(n, dtype=np.bool_), np.empty(n)
     for k in range(n):
         every[k] = True
     for n_knots in range(most):
-        event, following = next_event(M, P, Q, sign, every, n, current)
+        event, following = next_event(M, P, Q, sign, every, positive, n, current)
         if event == NOWHERE:
             return NOWHERE
         if following <= target:
@@ -102,6 +102,12 @@ def _walk(tableau: _Tableau, n: int, current: float, target: float, most: int) -
         if not step(M, P, Q, sign, n, event, row):
             return NOWHERE
     return NOWHERE
+
+
+@compiled
+def _pull(correlation: float, positive: bool) -> float:
+    """Return how strongly the residual pulls a unit in: a negative correlation does not pull a non-negative weight."""
+    return correlation if positive else abs(correlation)
 
 
 @compiled
@@ -115,7 +121,9 @@ def _next_lambda(lambdas: Floats, position: Ints) -> float:
 
 
 @compiled
-def follow_screened(G: Floats, c: Floats, allowed: Mask, lambdas: Floats, weights: Floats) -> bool:
+def follow_screened(
+    G: Floats, c: Floats, allowed: Mask, positive: bool, lambdas: Floats, weights: Floats
+) -> bool:
     """Follow the path as :func:`.homotopy.follow` does."""
     n_units, (n_grids, n_lambdas) = G.shape[0], lambdas.shape
     outside, residual = np.empty(n_units, dtype=np.bool_), np.empty(n_units)
@@ -126,7 +134,7 @@ def follow_screened(G: Floats, c: Floats, allowed: Mask, lambdas: Floats, weight
     for d in range(n_units):
         outside[d], residual[d] = allowed[d], c[d]
         if allowed[d]:
-            strongest = max(strongest, abs(c[d]))
+            strongest = max(strongest, _pull(c[d], positive))
     # Not literals: numba compiles a function again for each literal that it is called with.
     room, n, n_knots = np.int64(_ROWS), np.int64(0), 0
     tableau, saved = _empty(room), _empty(room)
@@ -135,7 +143,7 @@ def follow_screened(G: Floats, c: Floats, allowed: Mask, lambdas: Floats, weight
     limit = 2.0 * target - strongest
     while True:
         for d in range(n_units):
-            if outside[d] and abs(residual[d]) >= limit:
+            if outside[d] and _pull(residual[d], positive) >= limit:
                 if n == tableau.P.size:
                     larger = _empty(2 * n)
                     _copy(tableau, n, larger)
@@ -144,7 +152,7 @@ def follow_screened(G: Floats, c: Floats, allowed: Mask, lambdas: Floats, weight
                 outside[d] = False
                 n += 1
         _copy(tableau, n, saved)
-        more = _walk(tableau, n, current, target, 8 * n_units + 64 - n_knots)
+        more = _walk(tableau, positive, n, current, target, 8 * n_units + 64 - n_knots)
         if more == NOWHERE:
             return False
         n_knots += more
@@ -160,7 +168,7 @@ def follow_screened(G: Floats, c: Floats, allowed: Mask, lambdas: Floats, weight
         missed = 0.0
         for d in range(n_units):
             if outside[d]:
-                missed = max(missed, abs(residual[d]))
+                missed = max(missed, _pull(residual[d], positive))
         if missed > target + TOLERANCE:
             # A unit outside should have entered: return to the saved tableau and continue with that unit.
             _copy(saved, n, tableau)
@@ -171,5 +179,5 @@ def follow_screened(G: Floats, c: Floats, allowed: Mask, lambdas: Floats, weight
             position[grid] += position[grid] < n_lambdas and lambdas[grid, position[grid]] == target
         target = _next_lambda(lambdas, position)
         if target < 0.0:
-            return is_optimal(allowed, reached, at, residual)
+            return is_optimal(allowed, positive, reached, at, residual)
         current, limit = reached, 2.0 * target - min(reached, strongest)
