@@ -1,6 +1,7 @@
 """Metrics as pure functions of NumPy arrays with stimuli in rows."""
 
 from neuroalign.metrics.axis_index import AxisIndex, axis_index, is_special
+from neuroalign.metrics.cka import CKA, cka, cka_by_chance
 from neuroalign.metrics.completeness import Completeness, completeness, completeness_at
 from neuroalign.metrics.correlation import CorrelationRatio, aggregate_ratios, correlation_ratio, correlations
 from neuroalign.metrics.decoding import HeldOutDecoding, cosine_distance, decode_held_out, index_of_distances
@@ -9,20 +10,28 @@ from neuroalign.metrics.folds import fold_labels
 from neuroalign.metrics.lasso.cv import LassoCV, lasso_cv
 from neuroalign.metrics.lasso.held_out import LassoVarianceExplained, lasso_variance_explained
 from neuroalign.metrics.matching import OneToOne, match_one_to_one
+from neuroalign.metrics.noise import noise_precision
 from neuroalign.metrics.ratio_weights import (
     index_of_ratios,
     leave_one_out_ratios,
     ratio_weights,
     shares_of_best_units,
 )
+from neuroalign.metrics.rdm import crossnobis, dissimilarities
+from neuroalign.metrics.rdm_ceiling import AnimalBounds, rdm_ceiling
+from neuroalign.metrics.rdm_comparison import RSA, compare_rdms, rsa
 from neuroalign.metrics.recombination import mixing_matrix, recombine
 from neuroalign.metrics.reliability import Reliability, noise_corrected_r2, reliability
+from neuroalign.metrics.shape import Shape, shape_distance
 from neuroalign.metrics.turned_alignment import TurnedAlignment, turned_alignment
 from neuroalign.metrics.turned_tuning import TurnedTuning, turned_tuning
 from neuroalign.metrics.udr import relative_strength, udr
 from neuroalign.metrics.variance_explained import variance_explained
 
 __all__ = [
+    "CKA",
+    "RSA",
+    "AnimalBounds",
     "AxisIndex",
     "Completeness",
     "CorrelationRatio",
@@ -32,17 +41,23 @@ __all__ = [
     "LassoVarianceExplained",
     "OneToOne",
     "Reliability",
+    "Shape",
     "TurnedAlignment",
     "TurnedTuning",
     "aggregate_ratios",
     "axis_index",
+    "cka",
+    "cka_by_chance",
+    "compare_rdms",
     "completeness",
     "completeness_at",
     "correlation_ratio",
     "correlations",
     "cosine_distance",
+    "crossnobis",
     "decode_held_out",
     "disentanglement",
+    "dissimilarities",
     "fold_labels",
     "index_of_distances",
     "index_of_ratios",
@@ -53,10 +68,14 @@ __all__ = [
     "match_one_to_one",
     "mixing_matrix",
     "noise_corrected_r2",
+    "noise_precision",
     "ratio_weights",
+    "rdm_ceiling",
     "recombine",
     "relative_strength",
     "reliability",
+    "rsa",
+    "shape_distance",
     "shares_of_best_units",
     "turned_alignment",
     "turned_tuning",
