@@ -116,16 +116,16 @@ def align_kernels(a: Kernel, b: Kernel, estimator: Estimator, counts: np.ndarray
     )
 
 
-def cka_by_chance(n_stimuli: int, n_units: int, n_neurons: int) -> float:
+def cka_by_chance(n_stimuli: int, n_units: float, n_neurons: float) -> float:
     """Return the expected biased linear CKA of independent Gaussian populations.
 
     Parameters
     ----------
     n_stimuli : int
         Number of stimuli n.
-    n_units, n_neurons : int
-        Numbers of independent units p and neurons q with equal variance. Correlated units count less: the effective
-        number is the participation ratio of their covariance.
+    n_units, n_neurons : float
+        Numbers of independent units p and neurons q with equal variance. For correlated units, the participation
+        ratio of their covariance, ``(tr Σ)² / tr Σ²``.
 
     Returns
     -------

@@ -65,6 +65,32 @@ class Profiles:
 
 
 @dataclass(frozen=True, eq=False)
+class Square:
+    """Dissimilarities in a matrix, of which stimuli can be chosen.
+
+    Parameters
+    ----------
+    matrix : array of float64, shape (N, N)
+        Symmetric.
+    """
+
+    matrix: FloatArray
+
+    @property
+    def n(self) -> int:
+        """Number of stimuli."""
+        return len(self.matrix)
+
+    def take(self, rows: NDArray[np.int64]) -> "Square":
+        """Return the dissimilarities of some stimuli, or of all stimuli in another order."""
+        return Square(self.matrix[np.ix_(rows, rows)])
+
+    def block(self, start: int, stop: int) -> FloatArray:
+        """Return the dissimilarities of some stimuli and all later stimuli, row after row."""
+        return np.concatenate([self.matrix[row, row + 1 :] for row in range(start, stop)])
+
+
+@dataclass(frozen=True, eq=False)
 class Condensed:
     """Dissimilarities that are known.
 
@@ -99,6 +125,20 @@ def condense(pairs: Pairs) -> FloatArray:
     """Return all dissimilarities, shape (N·(N − 1)/2,)."""
     parts = [pairs.block(start, stop) for start, stop in blocks(pairs.n)]
     return np.concatenate(parts) if parts else np.empty(0)
+
+
+def square(pairs: Pairs) -> Square:
+    """Return all dissimilarities as a matrix with zeros on its diagonal."""
+    return Square(symmetric(condense(pairs), pairs.n))
+
+
+def symmetric(values: NDArray[np.generic], n_stimuli: int) -> FloatArray:
+    """Return the symmetric matrix (N, N) of numbers for each pair of stimuli, with zeros on its diagonal."""
+    matrix = np.zeros((n_stimuli, n_stimuli))
+    upper = np.arange(n_stimuli) > np.arange(n_stimuli)[:, None]
+    matrix[upper] = values
+    matrix += matrix.T
+    return matrix
 
 
 def as_rdm(values: ArrayLike, name: str) -> Condensed:

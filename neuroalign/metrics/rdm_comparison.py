@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from neuroalign.errors import ArrayError, UsageError
 from neuroalign.metrics.inputs import as_pair
 from neuroalign.metrics.pair_ranks import rank_pairs, ranked_parts, rounded, step_of
-from neuroalign.metrics.pairs import Pairs, as_rdm, blocks
+from neuroalign.metrics.pairs import Pairs, as_rdm, blocks, condense, symmetric
 from neuroalign.metrics.rdm import Dissimilarity, profiles
 
 FloatArray = NDArray[np.float64]
@@ -164,6 +164,47 @@ def compare_pairs(a: Pairs, b: Pairs, comparison: RdmComparison) -> float:
     if comparison in OF_RANKS:
         return _spearman(a, b, random_ties=comparison == "rho_a")
     return _cosine(a, b, centred="pearson" in comparison, whitened="whitened" in comparison)
+
+
+def unit_matrix(pairs: Pairs, comparison: RdmComparison) -> FloatArray:
+    """Return a matrix of the dissimilarities with which scores are sums of products, for many scores of one RDM.
+
+    Parameters
+    ----------
+    pairs : Pairs
+    comparison
+        See :func:`compare_rdms`; all but "kendall".
+
+    Returns
+    -------
+    array of float64, shape (N, N)
+        The score of two sets of dissimilarities is the sum of the products of their matrices. Rows and columns follow
+        the stimuli. NaN where the dissimilarities are constant.
+
+    Raises
+    ------
+    UsageError
+        If `comparison` is "kendall" or unknown.
+    """
+    n, n_pairs = pairs.n, pairs.n * (pairs.n - 1) // 2
+    if comparison not in COMPARISONS or comparison == "kendall":
+        raise UsageError(f"scores by {comparison!r} are not sums of products; choose another comparison")
+    if comparison in OF_RANKS:
+        ranks = rank_pairs(pairs) - float(n_pairs + 1)
+        if not ranks.any():
+            return np.full((n, n), np.nan)
+        full = (float(n_pairs) ** 3 - n_pairs) / 3.0
+        length = np.sqrt(2.0 * (full if comparison == "rho_a" else float(ranks @ ranks)))
+        return symmetric(ranks / length, n)
+    values = condense(pairs)
+    centred = values - values.mean() if "pearson" in comparison else values
+    matrix = symmetric(centred, n)
+    if "whitened" in comparison:
+        means = matrix.mean(axis=0)
+        matrix += means.mean() - means - means[:, None]
+    if centred @ centred <= (n * np.finfo(np.float64).eps) ** 2 * (values @ values):
+        return np.full((n, n), np.nan)
+    return np.asarray(matrix / np.sqrt((matrix**2).sum()))
 
 
 def _cosine(a: Pairs, b: Pairs, *, centred: bool, whitened: bool) -> float:

@@ -94,9 +94,9 @@ def test_comparisons(rdms, expected, kind, name):
 
 
 def test_representational_similarity_of_the_means(trials, expected):
-    v4, it = (trials[name].mean(axis=1) for name in ("V4", "IT"))
-    assert rsa(v4, it).score == pytest.approx(expected["V4_vs_IT_correlation"]["spearman"], rel=1e-12)
-    assert rsa(v4, it).n_pairs == 300
+    first, second = (trials[name].mean(axis=1) for name in ("V4", "IT"))
+    assert rsa(first, second).score == pytest.approx(expected["V4_vs_IT_correlation"]["spearman"], rel=1e-12)
+    assert rsa(first, second).n_pairs == 300
 
 
 @pytest.mark.parametrize("name", ["corr", "spearman", "cosine", "rho-a", "corr_cov"])
@@ -117,17 +117,17 @@ def test_kernel_alignment(trials, expected):
 
 def test_shuffled_kernel_alignment(trials, expected):
     """Other shuffles than the reference, so within 3 standard errors of the difference of two means of 100."""
-    v4, it = (trials[name].mean(axis=1) for name in ("V4", "IT"))
+    first, second = (trials[name].mean(axis=1) for name in ("V4", "IT"))
     rng = np.random.default_rng(0)
     orders = [rng.permutation(25) for _ in range(100)]
     for estimator, mean in expected["cka_shuffled_V4_IT_mean_of_100"].items():
-        scores = [cka(v4[order], it, estimator=estimator).score for order in orders]
+        scores = [cka(first[order], second, estimator=estimator).score for order in orders]
         assert abs(np.mean(scores) - mean) < 3 * np.sqrt(2 * np.var(scores) / 100)
 
 
 def test_whitened_cosine_is_biased_kernel_alignment(rdms, trials):
-    v4, it = (trials[name].mean(axis=1) for name in ("V4", "IT"))
-    assert cka(v4, it, estimator="biased").score == pytest.approx(0.673340978880911, abs=1e-15)
+    first, second = (trials[name].mean(axis=1) for name in ("V4", "IT"))
+    assert cka(first, second, estimator="biased").score == pytest.approx(0.673340978880911, abs=1e-15)
     score = compare_rdms(rdms["V4"]["euclidean"], rdms["IT"]["euclidean"], "whitened_cosine")
     assert score == pytest.approx(0.673340978880911, abs=1e-14)
 
