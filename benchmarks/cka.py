@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from neuroalign.benchmarks.geometry_benchmark import (
     GEOMETRY_NUMBERS,
-    Ceiling,
     GeometryBenchmark,
     Populations,
 )
@@ -113,15 +112,11 @@ class CentredKernelAlignment(GeometryBenchmark):
         scale = 1.0 / np.sqrt(norms)
         return lambda order: scale * hsic(units.take(order), neurons, self.estimator)
 
-    def ceiling(self, whole: Kernel, halves: Sequence[tuple[Kernel, Kernel]], gain: float) -> Ceiling:
-        """Return √(h(K₁, K₂)/h(K, K)), the expected score of a model with the kernel of the neurons' signal."""
-        rough = super().ceiling(whole, halves, gain)
+    def product(self, a: Kernel, b: Kernel) -> float:
+        """Return the criterion of two kernels: that of independent halves is on average the one of the signal."""
         if self.estimator != "debiased" or self.kernel != "linear":
-            return rough
-        signal = float(np.mean([hsic(*pair, self.estimator) for pair in halves]))
-        total = hsic(whole, whole, self.estimator)
-        value = float(np.sqrt(max(signal, 0.0) / total)) if total > 0 else float("nan")
-        return Ceiling(value, rough.split_half)
+            return float("nan")
+        return hsic(a, b, self.estimator)
 
     def more_numbers(self, populations: Populations, units: Kernel, neurons: Kernel) -> dict[str, float]:
         """Return the biased score by chance in closed form."""

@@ -39,7 +39,7 @@ GEOMETRY_NUMBERS = (
 
 # Largest number of parts of the jackknife, and number of halvings of the trials.
 _PARTS = 20
-_SPLITS = 10
+_SPLITS = 5
 # Stimuli that a ceiling needs.
 _FEWEST = 5
 
@@ -156,25 +156,39 @@ class GeometryBenchmark(Benchmark):
         """Return a function that scores the units with their stimuli in another order."""
         return lambda order: self.compare(units.take(order), neurons)
 
-    def ceiling(self, whole: Any, halves: Sequence[tuple[Any, Any]], gain: float) -> Ceiling:
-        """Return the ceiling from the geometries of halves of the trials; by default their score only.
+    def half_maker(self, trials: FloatArray, groups: NDArray[np.int64]) -> Callable[[FloatArray], Any]:
+        """Return a function that makes the geometry of neurons from half of their trials.
 
         Parameters
         ----------
-        whole
-            Geometry of the neurons by all trials.
-        halves : sequence of pairs of geometries
+        trials : array of float64, shape (N, R, J)
+            All trials.
+        groups : array of int, shape (N,)
+        """
+        return lambda half: self.of_neurons(np.nanmean(half, axis=1), half, groups)
+
+    def product(self, a: Any, b: Any) -> float:
+        """Return the product of two geometries of neurons of which the score is the normalised form.
+
+        By default NaN: the expected product of two halves of the trials is then not the product of the signal.
+        """
+        return float("nan")
+
+    def ceiling(self, split_half: float, signal: float, total: float, gain: float) -> float:
+        """Return the expected score of a model with the neurons' geometry and without noise; NaN if unknown.
+
+        Parameters
+        ----------
+        split_half : float
+            Mean score of one half of the trials against the other half.
+        signal : float
+            Mean :meth:`product` of the halves.
+        total : float
+            Product of the geometry by all trials with itself.
         gain : float
             See :func:`neuroalign.benchmarks.trial_halves.gain_of_halves`.
         """
-        score = float(np.mean([self.compare(*pair) for pair in halves]))
-        return Ceiling(
-            float("nan"),
-            score,
-            (
-                "the score of one half of the trials against the other is below the ceiling, which is not known",
-            ),
-        )
+        return float(np.sqrt(max(signal, 0.0) / total)) if total > 0 and np.isfinite(signal) else float("nan")
 
     def more_numbers(self, populations: Populations, units: Any, neurons: Any) -> dict[str, float]:
         """Return the numbers beside the score that only this benchmark has."""
@@ -184,7 +198,7 @@ class GeometryBenchmark(Benchmark):
         """Return the arrays that only this benchmark has."""
         return {}
 
-    def more_notes(self) -> list[str]:
+    def more_notes(self, populations: Populations) -> list[str]:
         """Return the notes that only this benchmark has."""
         return []
 
@@ -233,7 +247,7 @@ class GeometryBenchmark(Benchmark):
             data=xr.Dataset(variables, coords=coordinates),
             notes=[
                 *([] if np.isfinite(value) else ["the score is not defined: one population has no variance"]),
-                *self.more_notes(),
+                *self.more_notes(populations),
                 *self._notes_on_neurons(populations),
                 *ceiling.notes,
                 *originals.notes("parts of the jackknife"),
@@ -306,11 +320,18 @@ class GeometryBenchmark(Benchmark):
             )
             return Ceiling(unknown, unknown, (note,))
         trials, groups = populations.trials[rows], populations.groups[rows]
-        halves = [
-            tuple(self.of_neurons(np.nanmean(half, axis=1), half, groups) for half in pair)
-            for pair in halve_trials(trials, n_splits=_SPLITS, seed=self.seed)
-        ]
-        return self.ceiling(neurons.take(rows), halves, gain_of_halves(trials))
+        of_half = self.half_maker(trials, groups)
+        scores, products = [], []
+        for halves in halve_trials(trials, n_splits=_SPLITS, seed=self.seed):
+            first, second = map(of_half, halves)
+            scores.append(self.compare(first, second))
+            products.append(self.product(first, second))
+        whole, split_half = neurons.take(rows), float(np.mean(scores))
+        value = self.ceiling(
+            split_half, float(np.mean(products)), self.product(whole, whole), gain_of_halves(trials)
+        )
+        note = "the ceiling is not known: the score of one half of the trials against the other half is a lower bound"
+        return Ceiling(value, split_half, () if np.isfinite(value) else (note,))
 
     @property
     def fewest_trials(self) -> int:

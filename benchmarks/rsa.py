@@ -8,16 +8,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuroalign.benchmarks.geometry_benchmark import Ceiling, GeometryBenchmark, Populations
+from neuroalign.benchmarks.geometry_benchmark import GeometryBenchmark, Populations
 from neuroalign.benchmarks.neuron_sums import ARRAYS, population_statistic, statistic_of_score
 from neuroalign.benchmarks.trial_halves import extend_correlation
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
-from neuroalign.metrics.noise import NoiseModel
+from neuroalign.metrics.noise import NoiseModel, noise_precision
 from neuroalign.metrics.pairs import Square, condense, square, symmetric
 from neuroalign.metrics.rdm import crossnobis_profiles, profiles
 from neuroalign.metrics.rdm_ceiling import pool_rdms
-from neuroalign.metrics.rdm_comparison import RdmComparison, compare_pairs, unit_matrix
+from neuroalign.metrics.rdm_comparison import OF_RANKS, RdmComparison, compare_pairs, unit_matrix
 from neuroalign.metrics.rdm_products import rdm_products
 from neuroalign.results.score import Score
 from neuroalign.scoring.declarations import Invariance
@@ -38,8 +38,8 @@ class RepresentationalSimilarity(GeometryBenchmark):
         :func:`neuroalign.metrics.crossnobis`.
     comparison : {"spearman", "pearson", "cosine", "kendall", "rho_a", "whitened_cosine", "whitened_pearson"}
         See :func:`neuroalign.metrics.compare_rdms`.
-    noise : {"shrinkage", "variance", "none"}
-        Noise covariance of "crossnobis"; see :func:`neuroalign.metrics.noise_precision`.
+    noise : {"shrinkage", "variance", "equal"}
+        Noise covariance of "crossnobis"; see :func:`neuroalign.metrics.crossnobis`.
     self_pairs, n_permutations, seed
         See :class:`neuroalign.benchmarks.geometry_benchmark.GeometryBenchmark`.
 
@@ -87,6 +87,16 @@ class RepresentationalSimilarity(GeometryBenchmark):
             )
         return square(crossnobis_profiles(trials, noise=self.noise))
 
+    def half_maker(self, trials: FloatArray, groups: NDArray[np.int64]) -> Callable[[FloatArray], Square]:
+        """Return a function that makes the dissimilarities of neurons from half of their trials.
+
+        The noise covariance is from all trials, so that distances of the halves and of all trials have one scale.
+        """
+        if self.dissimilarity != "crossnobis" or self.noise == "equal":
+            return super().half_maker(trials, groups)
+        precision = noise_precision(trials, kind=self.noise)
+        return lambda half: square(crossnobis_profiles(half, noise=precision))
+
     def compare(self, units: Square, neurons: Square) -> float:
         """Return the similarity of two sets of dissimilarities."""
         return compare_pairs(units, neurons, self.comparison)
@@ -108,38 +118,30 @@ class RepresentationalSimilarity(GeometryBenchmark):
         """Number of trials of a stimulus that a ceiling needs: half of them must allow the distances."""
         return 4 if self.dissimilarity == "crossnobis" else 2
 
-    def ceiling(self, whole: Square, halves: Sequence[tuple[Square, Square]], gain: float) -> Ceiling:
-        """Return the expected score of a model with the neurons' dissimilarities, where it follows from the halves.
-
-        Distances that are unbiased up to a constant give ``√(⟨d₁, d₂⟩/⟨d, d⟩)``. Correlations of other dissimilarities
-        are extended by the Spearman-Brown formula, and the ceiling is their root.
-        """
-        rough = super().ceiling(whole, halves, gain)
-        unbiased = self.dissimilarity == "crossnobis"
-        centred = self.comparison in ("pearson", "whitened_pearson")
-        if self.comparison in ("spearman", "rho_a") or (centred and self.dissimilarity == "correlation"):
-            r = extend_correlation(rough.split_half, gain)
-            return Ceiling(float(np.sqrt(max(r, 0.0))), rough.split_half)
-        if centred or (unbiased and self.comparison in ("cosine", "whitened_cosine")):
-            signal = float(np.mean([self._product(*pair) for pair in halves]))
-            total = self._product(whole, whole)
-            value = float(np.sqrt(max(signal, 0.0) / total)) if total > 0 else float("nan")
-            return Ceiling(value, rough.split_half)
-        return rough
-
-    def _product(self, a: Square, b: Square) -> float:
-        """Return the product of which the score is the normalised form."""
+    def product(self, a: Square, b: Square) -> float:
+        """Return the product of two sets of distances that are unbiased up to a constant which the product ignores."""
+        centred = "pearson" in self.comparison
+        unbiased = self.dissimilarity == "crossnobis" or (self.dissimilarity == "euclidean" and centred)
+        if not unbiased or self.comparison in OF_RANKS:
+            return float("nan")
         values = []
         for matrix in (a.matrix, b.matrix):
-            off = ~np.eye(len(matrix), dtype=bool)
-            centred = (
-                np.where(off, matrix - matrix[off].mean(), 0.0) if "pearson" in self.comparison else matrix
-            )
+            if centred:
+                off = ~np.eye(len(matrix), dtype=bool)
+                matrix = np.where(off, matrix - matrix[off].mean(), 0.0)
             if "whitened" in self.comparison:
-                means = centred.mean(axis=0)
-                centred = centred - means - means[:, None] + means.mean()
-            values.append(centred)
+                means = matrix.mean(axis=0)
+                matrix = matrix - means - means[:, None] + means.mean()
+            values.append(matrix)
         return float(np.vdot(*values))
+
+    def ceiling(self, split_half: float, signal: float, total: float, gain: float) -> float:
+        """Return the ceiling from products of distances, or from correlations by the Spearman-Brown formula."""
+        by_products = super().ceiling(split_half, signal, total, gain)
+        correlated = "pearson" in self.comparison or self.comparison in ("spearman", "rho_a")
+        if np.isfinite(by_products) or not correlated:
+            return by_products
+        return float(np.sqrt(max(extend_correlation(split_half, gain), 0.0)))
 
     def more_arrays(self, populations: Populations, units: Square, neurons: Square) -> dict[str, Any]:
         """Return the products of the dissimilarities of the units with each neuron, and of each pair of neurons."""

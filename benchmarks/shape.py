@@ -116,14 +116,23 @@ class ShapeDistance(GeometryBenchmark):
         """Return the cosine of the angle."""
         return {"similarity": float(np.cos(self.compare(units, neurons)))}
 
-    def more_notes(self) -> list[str]:
-        """Say where the rotation is fitted to the stimuli of the score."""
-        if not self.in_sample:
-            return []
-        return [
-            "in-sample: the rotation is fitted to the stimuli of the score, so the angle is too small; compare it with "
-            "its chance level only"
-        ]
+    def more_notes(self, populations: Populations) -> list[str]:
+        """Say where the rotation is fitted to the stimuli of the score, and where any two populations align."""
+        notes = []
+        if self.in_sample:
+            notes.append(
+                "in-sample: the rotation is fitted to the stimuli of the score, so the angle is too small; compare it "
+                "with its chance level only"
+            )
+        n_stimuli, n_units = populations.units.shape
+        n_fitted = n_stimuli if self.in_sample else n_stimuli * (self.n_folds - 1) // self.n_folds
+        fewest = min(n_units, populations.neurons.shape[1])
+        if self.alpha == 0 and fewest >= n_fitted - 1:
+            notes.append(
+                f"{n_fitted} stimuli are too few for {fewest} units or neurons: with alpha=0 any two such populations "
+                "align; set alpha=1, or reduce the units with +pca[n=…]"
+            )
+        return notes
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:

@@ -10,7 +10,7 @@ from neuroalign.masked import as_numbers
 
 FloatArray = NDArray[np.float64]
 
-NoiseModel = Literal["shrinkage", "variance", "none"]
+NoiseModel = Literal["shrinkage", "variance", "equal"]
 
 
 def noise_precision(
@@ -65,7 +65,7 @@ def noise_precision(
     """
     values = as_numbers(trials, np.float64)
     if kind not in ("shrinkage", "variance"):
-        raise UsageError(f"noise must be 'shrinkage', 'variance' or 'none', got {kind!r}")
+        raise UsageError(f"noise must be 'shrinkage', 'variance' or 'equal', got {kind!r}")
     if values.ndim != 3 or np.isinf(values).any():
         raise ArrayError(
             f"trials must be finite or NaN, of shape (stimuli, repetitions, neurons), got shape {values.shape}"
@@ -79,12 +79,12 @@ def noise_precision(
     )
     if (freedom <= 0).any():
         raise UsageError(
-            "the noise of neurons needs two trials of a stimulus; set noise='none' for single trials"
+            "the noise of neurons needs two trials of a stimulus; use Euclidean distances for single trials"
         )
     variance = (residuals**2).sum(axis=(0, 1)) / freedom
     if not (variance > 0).all():
         raise ArrayError(
-            f"{int((variance <= 0).sum())} neurons have no noise over trials; leave them out, or set noise='none'"
+            f"{int((variance <= 0).sum())} neurons have no noise over trials; leave them out, or set noise='equal'"
         )
     if kind == "variance":
         return 1.0 / variance

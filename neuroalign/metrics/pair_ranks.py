@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroalign.metrics.pairs import Pairs, blocks
+from neuroalign.metrics.pairs import Condensed, Pairs, Square, blocks
 
 FloatArray = NDArray[np.float64]
 
@@ -84,7 +84,8 @@ def _step(largest: float) -> float:
 def _parts(pairs: Pairs) -> tuple[float, FloatArray]:
     """Return the step of ties, and values that separate the dissimilarities into parts of nearly equal size."""
     n_pairs = pairs.n * (pairs.n - 1) // 2
-    n_parts = -(-n_pairs // _PART)
+    # Parts save memory only where the dissimilarities are not in memory.
+    n_parts = 1 if isinstance(pairs, Condensed | Square) else -(-n_pairs // _PART)
     every = max(1, n_pairs // (1024 * n_parts))
     largest, sample = 0.0, []
     for start, stop in blocks(pairs.n):

@@ -90,7 +90,10 @@ def profiles(responses: ArrayLike, kind: Dissimilarity, *, name: str = "response
 
 
 def crossnobis(
-    trials: ArrayLike, *, noise: NoiseModel = "shrinkage", degrees_of_freedom: float | None = None
+    trials: ArrayLike,
+    *,
+    noise: NoiseModel | FloatArray = "shrinkage",
+    degrees_of_freedom: float | None = None,
 ) -> FloatArray:
     """Return the cross-validated squared Mahalanobis distance of each pair of stimuli, unbiased by noise.
 
@@ -98,9 +101,10 @@ def crossnobis(
     ----------
     trials : array of shape (N, R, J)
         Single trials, NaN for missing trials. Stimuli may have different numbers of trials, at least two.
-    noise : {"shrinkage", "variance", "none"}
-        Noise covariance between neurons by which distances are divided; see
-        :func:`neuroalign.metrics.noise_precision`.
+    noise : {"shrinkage", "variance", "equal"} or array of shape (J, J) or (J,)
+        Noise covariance between neurons by which distances are divided, or its inverse; see
+        :func:`neuroalign.metrics.noise_precision`. "equal": equal and independent noise, so that distances are
+        squared Euclidean distances in expectation.
     degrees_of_freedom : float, optional
         Degrees of freedom of the noise covariance; see :func:`neuroalign.metrics.noise_precision`.
 
@@ -141,14 +145,17 @@ def crossnobis(
     >>> rng = np.random.default_rng(0)
     >>> means = np.array([[0.0, 0.0], [3.0, 4.0], [0.0, 2.0]])
     >>> trials = means[:, None] + 0.01 * rng.standard_normal((3, 50, 2))
-    >>> crossnobis(trials, noise="none").round(1)
+    >>> crossnobis(trials, noise="equal").round(1)
     array([12.5,  2. ,  6.5])
     """
     return condense(crossnobis_profiles(trials, noise=noise, degrees_of_freedom=degrees_of_freedom))
 
 
 def crossnobis_profiles(
-    trials: ArrayLike, *, noise: NoiseModel = "shrinkage", degrees_of_freedom: float | None = None
+    trials: ArrayLike,
+    *,
+    noise: NoiseModel | FloatArray = "shrinkage",
+    degrees_of_freedom: float | None = None,
 ) -> Profiles:
     """Return the vectors behind :func:`crossnobis`.
 
@@ -180,14 +187,24 @@ def crossnobis_profiles(
 
 
 def _whiten(
-    values: FloatArray, present: NDArray[np.bool_], noise: NoiseModel, degrees_of_freedom: float | None
+    values: FloatArray,
+    present: NDArray[np.bool_],
+    noise: NoiseModel | FloatArray,
+    degrees_of_freedom: float | None,
 ) -> FloatArray:
     """Multiply trials by a square root of the noise precision; missing trials stay zero."""
-    if noise == "none":
-        return values
-    precision = noise_precision(
-        np.where(present, values, np.nan), kind=noise, degrees_of_freedom=degrees_of_freedom
-    )
+    if isinstance(noise, str):
+        if noise == "equal":
+            return values
+        shown = np.where(present, values, np.nan)
+        precision = noise_precision(shown, kind=noise, degrees_of_freedom=degrees_of_freedom)
+    else:
+        precision = np.asarray(noise, dtype=np.float64)
+        n_neurons = values.shape[2]
+        if precision.shape not in ((n_neurons,), (n_neurons, n_neurons)):
+            raise ArrayError(
+                f"noise must have shape ({n_neurons}, {n_neurons}) or ({n_neurons},), got {precision.shape}"
+            )
     if precision.ndim == 1:
         return values * np.sqrt(precision)
     return values @ np.linalg.cholesky(precision)

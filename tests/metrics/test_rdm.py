@@ -38,7 +38,7 @@ def plain_crossnobis(trials):
 
 def test_repetitions_are_the_folds_where_no_trial_is_missing():
     trials = np.random.default_rng(0).standard_normal((5, 4, 7))
-    np.testing.assert_allclose(crossnobis(trials, noise="none"), plain_crossnobis(trials), atol=1e-12)
+    np.testing.assert_allclose(crossnobis(trials, noise="equal"), plain_crossnobis(trials), atol=1e-12)
     precision = noise_precision(trials)
     whitened = trials @ np.linalg.cholesky(precision)
     np.testing.assert_allclose(crossnobis(trials), plain_crossnobis(whitened), atol=1e-10)
@@ -51,7 +51,7 @@ def test_noise_that_a_repetition_shares_cancels():
     means = rng.standard_normal((4, 1, 6))
     shared = 5.0 * rng.standard_normal((1, 3, 6))
     expected = pdist(means[:, 0], "sqeuclidean") / 6
-    np.testing.assert_allclose(crossnobis(means + shared, noise="none"), expected, atol=1e-12)
+    np.testing.assert_allclose(crossnobis(means + shared, noise="equal"), expected, atol=1e-12)
 
 
 def test_unequal_repetitions_are_unbiased():
@@ -65,7 +65,7 @@ def test_unequal_repetitions_are_unbiased():
     distances = []
     for _ in range(4000):
         trials = means + rng.standard_normal(missing.shape)
-        distances.append(crossnobis(np.where(missing, np.nan, trials), noise="none"))
+        distances.append(crossnobis(np.where(missing, np.nan, trials), noise="equal"))
     expected = pdist(means[:, 0], "sqeuclidean") / 5
     error = np.std(distances, axis=0) / np.sqrt(len(distances))
     assert expected[0] == 0.0
@@ -80,7 +80,7 @@ def test_unequal_repetitions_by_hand():
     trials = np.array([[[1.0], [3.0], [nan]], [[0.0], [1.0], [2.0]], [[5.0], [6.0], [nan]]])
     # Squares of means: 1·3 = 3, (0·1 + 0·2 + 1·2)/3 = 2/3, 5·6 = 30; means 2, 1 and 5.5.
     expected = [3 + 2 / 3 - 4, 3 + 30 - 22, 2 / 3 + 30 - 11]
-    np.testing.assert_allclose(crossnobis(trials, noise="none"), expected)
+    np.testing.assert_allclose(crossnobis(trials, noise="equal"), expected)
 
 
 def test_shrinkage_is_total_for_independent_noise_and_small_for_shared_noise():
@@ -101,7 +101,7 @@ def test_shrinkage_is_total_for_independent_noise_and_small_for_shared_noise():
         (lambda: dissimilarities(np.eye(4), "cosine"), UsageError, "'correlation' or 'euclidean'"),
         (lambda: crossnobis(np.ones((4, 1, 3))), ArrayError, "two trials"),
         (lambda: crossnobis(np.ones((4, 3))), ArrayError, "stimuli, repetitions, neurons"),
-        (lambda: crossnobis(np.ones((4, 2, 3))), ArrayError, "noise='none'"),
+        (lambda: crossnobis(np.ones((4, 2, 3))), ArrayError, "noise='equal'"),
         (lambda: crossnobis(np.ones((4, 2, 3)), noise="full"), UsageError, "'shrinkage'"),
     ],
 )

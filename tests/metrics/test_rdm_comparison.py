@@ -73,10 +73,10 @@ def test_parts_and_blocks_do_not_matter(monkeypatch, comparison):
     Z = np.round(rng.standard_normal((60, 3)))
     Z[::7] = Z[0]
     Y = Z @ rng.standard_normal((3, 20)) + rng.standard_normal((60, 20))
-    whole = compare_rdms(dissimilarities(Z, "euclidean"), dissimilarities(Y), comparison)
+    whole = compare_rdms(dissimilarities(Z, "euclidean"), dissimilarities(Y, "euclidean"), comparison)
     monkeypatch.setattr(pair_ranks, "_PART", 100)
     monkeypatch.setattr("neuroalign.metrics.pairs._BLOCK", 50)
-    parts = compare_rdms(dissimilarities(Z, "euclidean"), dissimilarities(Y), comparison)
+    parts = rsa(Z, Y, dissimilarity="euclidean", comparison=comparison).score
     assert parts == pytest.approx(whole, abs=1e-12)
 
 

@@ -68,7 +68,7 @@ def rdms(trials):
             "euclidean": dissimilarities(mean, "euclidean"),
             "mahalanobis": dissimilarities(mean @ np.linalg.cholesky(precision), "euclidean"),
             "crossnobis": crossnobis(cube, degrees_of_freedom=FREEDOM),
-            "crossnobis_no_noise": crossnobis(cube, noise="none"),
+            "crossnobis_no_noise": crossnobis(cube, noise="equal"),
         }
     return distances
 
