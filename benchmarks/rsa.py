@@ -14,7 +14,8 @@ from neuroalign.benchmarks.trial_halves import extend_correlation
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.metrics.noise import NoiseModel, noise_precision
-from neuroalign.metrics.pairs import Square, condense, square, symmetric
+from neuroalign.metrics.pair_ranks import rank_matrix
+from neuroalign.metrics.pairs import Profiles, Square, condense, square, symmetric
 from neuroalign.metrics.rdm import crossnobis_profiles, profiles
 from neuroalign.metrics.rdm_ceiling import pool_rdms
 from neuroalign.metrics.rdm_comparison import OF_RANKS, RdmComparison, compare_pairs, unit_matrix
@@ -75,17 +76,20 @@ class RepresentationalSimilarity(GeometryBenchmark):
         """Return the dissimilarities of the units."""
         kind: Literal["correlation", "euclidean"]
         kind = "correlation" if self.dissimilarity == "correlation" else "euclidean"
-        return square(profiles(populations.units, kind, name="latents"))
+        return self._matrix(profiles(populations.units, kind, name="latents"))
 
     def of_neurons(self, neurons: FloatArray, trials: FloatArray | None, groups: NDArray[np.int64]) -> Square:
         """Return the dissimilarities of the neurons."""
         if self.dissimilarity != "crossnobis":
-            return square(profiles(neurons, self.dissimilarity, name="responses"))
+            return self._matrix(profiles(neurons, self.dissimilarity, name="responses"))
         if trials is None:
             raise UsageError(
                 "crossnobis distances need single trials, but only averages are known; set dissimilarity=euclidean"
             )
-        return square(crossnobis_profiles(trials, noise=self.noise))
+        return self._matrix(crossnobis_profiles(trials, noise=self.noise))
+
+    def _matrix(self, pairs: Profiles) -> Square:
+        return rank_matrix(pairs) if self.comparison in OF_RANKS else square(pairs)
 
     def half_maker(self, trials: FloatArray, groups: NDArray[np.int64]) -> Callable[[FloatArray], Square]:
         """Return a function that makes the dissimilarities of neurons from half of their trials.
@@ -95,7 +99,7 @@ class RepresentationalSimilarity(GeometryBenchmark):
         if self.dissimilarity != "crossnobis" or self.noise == "equal":
             return super().half_maker(trials, groups)
         precision = noise_precision(trials, kind=self.noise)
-        return lambda half: square(crossnobis_profiles(half, noise=precision))
+        return lambda half: self._matrix(crossnobis_profiles(half, noise=precision))
 
     def compare(self, units: Square, neurons: Square) -> float:
         """Return the similarity of two sets of dissimilarities."""

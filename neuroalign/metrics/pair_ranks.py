@@ -1,12 +1,14 @@
 """Ranks of the dissimilarities of all pairs of stimuli, in little more memory than the ranks themselves."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroalign.metrics.pairs import Condensed, Pairs, Square, blocks
+from neuroalign.metrics.pairs import Condensed, Pairs, Square, blocks, condense, symmetric
 
 FloatArray = NDArray[np.float64]
 
@@ -16,7 +18,35 @@ _PART = 100_000
 TIES = 2.0**-45
 
 
-def rank_pairs(pairs: Pairs) -> NDArray[np.uint32] | NDArray[np.uint64]:
+@dataclass(frozen=True, eq=False)
+class Ranked(Square):
+    """Dissimilarities replaced by their doubled mid-ranks, which are ranked again by counting, without a sort.
+
+    Parameters
+    ----------
+    matrix : array of int64, shape (N, N)
+        Symmetric.
+    """
+
+    matrix: NDArray[Any]
+
+    def take(self, rows: NDArray[np.int64]) -> "Ranked":
+        """Return the ranks of some stimuli, or of all stimuli in another order."""
+        return Ranked(self.matrix[np.ix_(rows, rows)])
+
+    def ranks(self) -> NDArray[np.int64]:
+        """Return twice the mid-rank of each pair among these stimuli, (N·(N − 1)/2,)."""
+        values = condense(self)
+        counts = np.bincount(values)
+        return np.asarray((2 * np.cumsum(counts) - counts + 1)[values])
+
+
+def rank_matrix(pairs: Pairs) -> Ranked:
+    """Return dissimilarities by their ranks: the same scores by comparisons of ranks, for many scores of one RDM."""
+    return Ranked(symmetric(rank_pairs(pairs), pairs.n).astype(np.int64))
+
+
+def rank_pairs(pairs: Pairs) -> NDArray[Any]:
     """Return twice the mid-rank of each dissimilarity, shape (N·(N − 1)/2,): whole numbers from 2 to 2 N(N − 1)/2.
 
     Parameters
@@ -24,9 +54,10 @@ def rank_pairs(pairs: Pairs) -> NDArray[np.uint32] | NDArray[np.uint64]:
     pairs : Pairs
         Dissimilarities. Values that differ by rounding only have the same rank, the mean of their ranks.
     """
+    if isinstance(pairs, Ranked):
+        return pairs.ranks()
     n_pairs = pairs.n * (pairs.n - 1) // 2
-    ranks: NDArray[np.uint32] | NDArray[np.uint64]
-    ranks = np.empty(n_pairs, dtype=np.uint32 if 2 * n_pairs < 2**32 else np.uint64)
+    ranks: NDArray[Any] = np.empty(n_pairs, dtype=np.uint32 if 2 * n_pairs < 2**32 else np.uint64)
     for places, part in ranked_parts(pairs):
         ranks[places] = part
         # The next part is made while these names are bound.
@@ -41,6 +72,10 @@ def ranked_parts(pairs: Pairs) -> Iterator[tuple[NDArray[np.int64], NDArray[np.i
     ----------
     pairs : Pairs
     """
+    if isinstance(pairs, Ranked):
+        ranks = pairs.ranks()
+        yield np.arange(ranks.size), ranks
+        return
     step, edges = _parts(pairs)
     below = 0
     for first, last in pairwise(edges.tolist()):

@@ -12,7 +12,7 @@ from scipy.stats import pearsonr, spearmanr
 from neuroalign.errors import ArrayError, UsageError
 from neuroalign.metrics import cka, compare_rdms, dissimilarities, pair_ranks, rdm_ceiling, rsa
 from neuroalign.metrics.rdm import profiles
-from neuroalign.metrics.rdm_comparison import COMPARISONS
+from neuroalign.metrics.rdm_comparison import COMPARISONS, OF_RANKS, compare_pairs
 
 
 def whitening(n_stimuli):
@@ -150,3 +150,18 @@ def test_no_model_beats_the_upper_bound_of_cosines(seed):
 def test_faulty_input_is_explained(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("comparison", OF_RANKS)
+def test_ranks_of_chosen_stimuli_need_no_sort(comparison):
+    """Scores of ranks, of all stimuli and of some, are scores of dissimilarities, with ties."""
+    rng = np.random.default_rng(5)
+    Z = np.round(rng.standard_normal((30, 2)))
+    Y = Z @ rng.standard_normal((2, 6)) + rng.standard_normal((30, 6))
+    a, b = profiles(Z, "euclidean"), profiles(Y, "euclidean")
+    ranks = [pair_ranks.rank_matrix(pairs) for pairs in (a, b)]
+    for rows in (np.arange(30), np.array([3, 1, 7, 20, 15, 22, 9])):
+        expected = compare_pairs(a.take(rows), b.take(rows), comparison)
+        assert compare_pairs(*(pairs.take(rows) for pairs in ranks), comparison) == pytest.approx(
+            expected, abs=1e-12
+        )
