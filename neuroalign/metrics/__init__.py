@@ -2,6 +2,7 @@
 
 from neuroalign.metrics.axis_index import AxisIndex, axis_index, is_special
 from neuroalign.metrics.banded_ridge import BandedRidge, banded_ridge
+from neuroalign.metrics.cka import CKA, cka, cka_by_chance
 from neuroalign.metrics.completeness import Completeness, completeness, completeness_at
 from neuroalign.metrics.copies import count_copies
 from neuroalign.metrics.correlation import CorrelationRatio, aggregate_ratios, correlation_ratio, correlations
@@ -14,6 +15,7 @@ from neuroalign.metrics.linear_predictivity import linear_predictivity
 from neuroalign.metrics.matching import OneToOne, match_one_to_one
 from neuroalign.metrics.matching_folds import Matching
 from neuroalign.metrics.monosemanticity import Monosemanticity, monosemanticity
+from neuroalign.metrics.noise import noise_precision
 from neuroalign.metrics.noise_ceiling import NoiseCeiling, noise_ceiling
 from neuroalign.metrics.one_to_one import one_to_one
 from neuroalign.metrics.participation_ratio import participation_ratio
@@ -25,12 +27,16 @@ from neuroalign.metrics.ratio_weights import (
     ratio_weights,
     shares_of_best_units,
 )
+from neuroalign.metrics.rdm import crossnobis, dissimilarities
+from neuroalign.metrics.rdm_ceiling import AnimalBounds, rdm_ceiling
+from neuroalign.metrics.rdm_comparison import RSA, compare_rdms, rsa
 from neuroalign.metrics.recombination import mixing_matrix, recombine
 from neuroalign.metrics.reliability import Reliability, noise_corrected_r2, reliability
 from neuroalign.metrics.reverse_predictivity import ReversePredictivity, reverse_predictivity
 from neuroalign.metrics.ridge_predictivity import RidgePredictivity, ridge_predictivity
 from neuroalign.metrics.selectivity import d_prime, eta_squared
 from neuroalign.metrics.semi_matching import SemiMatching, semi_matching
+from neuroalign.metrics.shape import Shape, shape_distance
 from neuroalign.metrics.soft_matching import (
     SoftMatching,
     partial_soft_matching,
@@ -44,6 +50,9 @@ from neuroalign.metrics.udr import relative_strength, udr
 from neuroalign.metrics.variance_explained import variance_explained
 
 __all__ = [
+    "CKA",
+    "RSA",
+    "AnimalBounds",
     "AxisIndex",
     "BandedRidge",
     "Completeness",
@@ -62,6 +71,7 @@ __all__ = [
     "ReversePredictivity",
     "RidgePredictivity",
     "SemiMatching",
+    "Shape",
     "SoftMatching",
     "Sparseness",
     "TurnedAlignment",
@@ -69,15 +79,20 @@ __all__ = [
     "aggregate_ratios",
     "axis_index",
     "banded_ridge",
+    "cka",
+    "cka_by_chance",
+    "compare_rdms",
     "completeness",
     "completeness_at",
     "correlation_ratio",
     "correlations",
     "cosine_distance",
     "count_copies",
+    "crossnobis",
     "d_prime",
     "decode_held_out",
     "disentanglement",
+    "dissimilarities",
     "eta_squared",
     "fold_labels",
     "index_of_distances",
@@ -92,17 +107,21 @@ __all__ = [
     "monosemanticity",
     "noise_ceiling",
     "noise_corrected_r2",
+    "noise_precision",
     "one_to_one",
     "partial_soft_matching",
     "participation_ratio",
     "pls_predictivity",
     "ratio_weights",
+    "rdm_ceiling",
     "recombine",
     "relative_strength",
     "reliability",
     "reverse_predictivity",
     "ridge_predictivity",
+    "rsa",
     "semi_matching",
+    "shape_distance",
     "shares_of_best_units",
     "soft_matching",
     "soft_matching_distance",

@@ -9,6 +9,7 @@ from neuroalign.testing import check_benchmark, check_model, make_dataset
 #: Options that make a benchmark quick; a benchmark without an entry is checked with its default options.
 QUICK = {
     "alignment": "[n_folds=3,n_lambdas=20,turns=4]",
+    "cka": "[n_permutations=5]",
     "correlation_ratio": "[n_permutations=5,turns=4]",
     "decoding": "[n_permutations=5,turns=4]",
     "linear_recombination": "[benchmark=correlation_ratio,n_draws=2]",
@@ -22,6 +23,8 @@ QUICK = {
     "ridge": "[n_folds=3,n_permutations=2]",
     "reverse_predictivity": "[n_folds=4,n_permutations=3]",
     "sparse_encoding": "[n_folds=3,n_lambdas=20,rule=min,n_permutations=2]",
+    "rsa": "[n_permutations=5]",
+    "shape": "[n_permutations=5,n_folds=3]",
     "stimulus_bootstrap": "[n_draws=3]",
     "variance_explained": "[n_folds=3,n_lambdas=20]",
 }
