@@ -11,6 +11,7 @@ QUICK = {
     "alignment": "[n_folds=3,n_lambdas=20,turns=4]",
     "correlation_ratio": "[n_permutations=5,turns=4]",
     "decoding": "[n_permutations=5,turns=4]",
+    "factor_disentanglement": "[n_folds=3,n_lambdas=20,n_permutations=2]",
     "linear_recombination": "[benchmark=correlation_ratio,n_draws=2]",
     "stimulus_bootstrap": "[n_draws=3]",
     "variance_explained": "[n_folds=3,n_lambdas=20]",
