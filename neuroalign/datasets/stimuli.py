@@ -342,6 +342,13 @@ class StimulusSet:
         return digest(*parts)
 
     @cached_property
+    def table_hash(self) -> str:
+        """Digest of all columns of the table and their values; independent of the order of stimuli and columns."""
+        table = self.table.iloc[np.argsort(self.ids)]
+        columns = {str(name): [str(value) for value in table[name]] for name in table.columns}
+        return digest(self.ids[np.argsort(self.ids)], columns)
+
+    @cached_property
     def landmarks_hash(self) -> str | None:
         """Digest of the landmarks, their names and their stimuli; None if no stimulus has landmarks."""
         own = self.landmarks

@@ -8,6 +8,10 @@ from neuroalign.metrics.copies import count_copies
 from neuroalign.metrics.correlation import CorrelationRatio, aggregate_ratios, correlation_ratio, correlations
 from neuroalign.metrics.decoding import HeldOutDecoding, cosine_distance, decode_held_out, index_of_distances
 from neuroalign.metrics.disentanglement import Disentanglement, disentanglement
+from neuroalign.metrics.factors_dci import FactorDCI, factor_concentrations, factor_dci
+from neuroalign.metrics.factors_explicitness import FactorExplicitness, factor_explicitness
+from neuroalign.metrics.factors_information import FactorInformation, factor_information
+from neuroalign.metrics.factors_separation import FactorSeparation, factor_separation
 from neuroalign.metrics.folds import fold_labels
 from neuroalign.metrics.lasso.cv import LassoCV, lasso_cv
 from neuroalign.metrics.lasso.held_out import LassoVarianceExplained, lasso_variance_explained
@@ -58,6 +62,10 @@ __all__ = [
     "Completeness",
     "CorrelationRatio",
     "Disentanglement",
+    "FactorDCI",
+    "FactorExplicitness",
+    "FactorInformation",
+    "FactorSeparation",
     "HeldOutDecoding",
     "LassoCV",
     "LassoVarianceExplained",
@@ -94,6 +102,11 @@ __all__ = [
     "disentanglement",
     "dissimilarities",
     "eta_squared",
+    "factor_concentrations",
+    "factor_dci",
+    "factor_explicitness",
+    "factor_information",
+    "factor_separation",
     "fold_labels",
     "index_of_distances",
     "index_of_ratios",

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from neuroalign.results.numbers import Number
 
 #: Requirements of a benchmark besides latents and responses.
-Need = Literal["images", "decoder", "held-out stimuli", "single trials"]
+Need = Literal["images", "decoder", "held-out stimuli", "single trials", "stimulus factors"]
 #: Transformations of stimuli, neurons or units under which a benchmark can claim the same score.
 #: Constant units and copies of units are added to the units of the model.
 Invariance = Literal[

@@ -59,12 +59,19 @@ def key_of_score(
         latents_hash=latents_hash,
         decoder=decoder,
         dataset=dataset.identifier,
-        dataset_hash=dataset.content_hash,
+        dataset_hash=_content_of(dataset, benchmark),
         benchmark=benchmark.identifier,
         benchmark_version=benchmark.version,
         options=benchmark.options(),
         join=join,
     )
+
+
+def _content_of(dataset: Dataset, benchmark: Benchmark) -> str:
+    """Return the digest of the content that a benchmark reads: most read no column of the stimulus table."""
+    if "stimulus factors" not in benchmark.needs:
+        return dataset.content_hash
+    return digest(dataset.content_hash, dataset.stimuli.table_hash)
 
 
 def add_notes_of_model(score: Score, model: Model, dataset: Dataset) -> Score:

@@ -12,6 +12,7 @@ QUICK = {
     "cka": "[n_permutations=5]",
     "correlation_ratio": "[n_permutations=5,turns=4]",
     "decoding": "[n_permutations=5,turns=4]",
+    "factor_disentanglement": "[n_folds=3,n_lambdas=20,n_permutations=2]",
     "linear_recombination": "[benchmark=correlation_ratio,n_draws=2]",
     "one_to_one": "[n_folds=3,n_permutations=5,turns=4]",
     "partial_soft_matching": "[n_folds=3,n_permutations=5,turns=4]",
