@@ -113,7 +113,7 @@ class CentredKernelAlignment(GeometryBenchmark):
         return lambda order: scale * hsic(units.take(order), neurons, self.estimator)
 
     def product(self, a: Kernel, b: Kernel) -> float:
-        """Return the criterion of two kernels: that of independent halves is on average the one of the signal."""
+        """Return the criterion of two kernels; for independent halves its mean is the criterion of the signal."""
         if self.estimator != "debiased" or self.kernel != "linear":
             return float("nan")
         return hsic(a, b, self.estimator)

@@ -133,8 +133,8 @@ class FactorDisentanglement(Benchmark):
 
     @classmethod
     def level(cls) -> str:
-        """Return the level that the score compares: single units, but with factors in place of neurons."""
-        return "other scores"
+        """Return the level that the score compares: single units, here with factors in place of neurons."""
+        return "single units"
 
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Compare the informative units with the factors of the recorded stimuli."""

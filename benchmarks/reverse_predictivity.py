@@ -70,6 +70,7 @@ class ReversePredictivity(Benchmark):
         "models on one recording, for the score rises with the number of neurons."
     )
     score_by_chance: ClassVar[str] = "0"
+    on_request: ClassVar[bool] = True
     seconds: ClassVar[float] = 8.0
     numbers: ClassVar[tuple[Number, ...]] = (
         Number("forward", "forward predictivity, mean r over neurons", "forward\nr"),

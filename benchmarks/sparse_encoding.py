@@ -114,6 +114,7 @@ class SparseEncoding(LassoBenchmark):
         }
     )
     asks_about_single_units: ClassVar[bool] = True
+    on_request: ClassVar[bool] = True
 
     positive: bool = True
     predictive_power: bool = True

@@ -6,7 +6,10 @@ copyright = "2026, the neuroalign developers"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 html_theme = "furo"
 html_title = "neuroalign"
-exclude_patterns = ["_build"]
+# The table is included in a page.
+exclude_patterns = ["_build", "benchmark_table.md"]
+html_static_path = ["_static"]
+html_css_files = ["flow.css"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
 napoleon_google_docstring = False

@@ -14,7 +14,7 @@ def test_groups_partition_the_benchmarks_that_are_not_about_other_scores():
     assert {benchmark.level() for benchmark in populations} == {"populations"}
     names = {benchmark.identifier for benchmark in both}
     assert names == {benchmark.identifier for benchmark in (*single, *populations)}
-    others = {"factor_disentanglement", "linear_recombination", "stimulus_bootstrap"}
+    others = {"linear_recombination", "stimulus_bootstrap"}
     assert names == set(benchmarks.names()) - others
 
 
