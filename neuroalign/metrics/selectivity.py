@@ -44,9 +44,10 @@ def d_prime(Z: ArrayLike, is_target: ArrayLike) -> FloatArray:
     >>> d_prime([[0.0], [2.0], [4.0], [6.0]], [False, False, True, True]).round(3)
     array([2.828])
     """
-    values, labels = _labelled(Z, is_target)
-    if labels.dtype != bool:
-        raise ArrayError(f"is_target must be booleans, got {labels.dtype}")
+    values, given = _labelled(Z, is_target)
+    if given.dtype != bool:
+        raise ArrayError(f"is_target must be booleans, got {given.dtype}")
+    labels = given.astype(np.bool_)
     if min(labels.sum(), (~labels).sum()) < 2:
         raise ArrayError(
             f"both classes need two stimuli at least, got {int(labels.sum())} and {int((~labels).sum())}"

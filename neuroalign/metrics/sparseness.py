@@ -80,7 +80,7 @@ def sparseness(Z: ArrayLike) -> Sparseness:
     n_stimuli = len(values)
     if n_stimuli < 2:
         raise ArrayError(f"Z must have two stimuli at least, got {n_stimuli}")
-    is_signed = (values < 0).any(axis=0)
+    is_signed: NDArray[np.bool_] = values.min(axis=0) < 0
     # Scaled first, so that squares of tiny and huge values stay exact; a and S do not depend on the scale.
     largest = np.abs(values).max(axis=0)
     scaled = divide(values, largest, otherwise=0.0)

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -116,7 +117,7 @@ def _is_filled(table: pd.DataFrame, number: Number) -> bool:
     return bool(table[number.identifier].notna().any())
 
 
-def _column(number: Number, values: "pd.Series") -> Column:  # type: ignore[type-arg]
+def _column(number: Number, values: "pd.Series[Any]") -> Column:
     cells = [
         value or "–" if isinstance(value, str) else write_number(float(value), number.kind)
         for value in values
