@@ -28,10 +28,13 @@ class Kernel:
         Linear kernel ``features @ features.T``.
     matrix : array of float64, shape (N, N), or None
         Kernel where `features` is None.
+    is_centred : bool
+        Whether the features have a mean of zero over the stimuli, so that they need not be copied to centre them.
     """
 
     features: FloatArray | None = None
     matrix: FloatArray | None = None
+    is_centred: bool = False
 
     @property
     def n(self) -> int:
@@ -57,6 +60,8 @@ class Kernel:
 
     def centred(self, counts: FloatArray) -> "Kernel":
         """Return the kernel of features without their mean over the stimuli, each counted `counts` times."""
+        if self.is_centred and (counts == counts[0]).all():
+            return self
         shares = counts / counts.sum()
         if self.features is not None:
             return Kernel(features=self.features - shares @ self.features)
@@ -71,10 +76,10 @@ class Kernel:
         return np.diagonal(self._matrix)
 
     def rows(self, start: int, stop: int) -> FloatArray:
-        """Return rows of the matrix, (stop − start, N)."""
+        """Return rows of the matrix from their diagonal on, (stop − start, N − start)."""
         if self.features is not None:
-            return np.asarray(self.features[start:stop] @ self.features.T)
-        return self._matrix[start:stop]
+            return np.asarray(self.features[start:stop] @ self.features[start:].T)
+        return self._matrix[start:stop, start:]
 
 
 def make_kernel(values: FloatArray, kernel: KernelName, *, bandwidth: float = 1.0) -> Kernel:
@@ -96,7 +101,7 @@ def make_kernel(values: FloatArray, kernel: KernelName, *, bandwidth: float = 1.
     # Neither kernel centred for CKA depends on the mean; without it, rounding is smaller.
     centred = values - values.mean(axis=0)
     if kernel == "linear":
-        return Kernel(features=centred)
+        return Kernel(features=centred, is_centred=True)
     if kernel != "rbf":
         raise UsageError(f"kernel must be 'linear' or 'rbf', got {kernel!r}")
     squares = np.einsum("ij,ij->i", centred, centred)
@@ -208,20 +213,22 @@ def _feature_products(x: FloatArray, y: FloatArray, m: FloatArray, once: bool) -
 
 
 def _matrix_products(a: Kernel, b: Kernel, m: FloatArray, once: bool) -> tuple[float, float, float]:
-    """Return the products from rows of the two N × N matrices."""
+    """Return the products from the upper triangles of the two N × N matrices, in blocks of rows."""
     step = max(1, _BLOCK // a.n)
     linear = mixed = square = 0.0
     for start in range(0, a.n, step):
         left = a.rows(start, start + step)
         product = left * (left if b is a else b.rows(start, start + step))
+        size = len(product)
+        # Pairs within the rows occur in both orders, pairs with later rows in one order.
+        within, later = product[:, :size], product[:, size:]
         if once:
-            linear += float(product.sum())
+            linear += float(within.sum()) + 2.0 * float(later.sum())
             continue
-        by_once, by_twice = product @ m, product @ m**2
-        part = m[start : start + step]
-        linear += float(part @ by_once)
-        mixed += float(part @ by_twice)
-        square += float(part**2 @ by_twice)
+        p, q = m[start : start + size], m[start + size :]
+        linear += float(p @ within @ p + 2.0 * (p @ later @ q))
+        mixed += float(p @ within @ p**2 + p @ later @ q**2 + p**2 @ later @ q)
+        square += float(p**2 @ within @ p**2 + 2.0 * (p**2 @ later @ q**2))
     return (linear, linear, linear) if once else (linear, mixed, square)
 
 

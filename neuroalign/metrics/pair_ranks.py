@@ -43,7 +43,8 @@ class Ranked(Square):
 
 def rank_matrix(pairs: Pairs) -> Ranked:
     """Return dissimilarities by their ranks: the same scores by comparisons of ranks, for many scores of one RDM."""
-    return Ranked(symmetric(rank_pairs(pairs), pairs.n).astype(np.int64))
+    # The matrix takes more memory than the dissimilarities, so they are computed once.
+    return Ranked(symmetric(rank_pairs(Condensed(condense(pairs))), pairs.n).astype(np.int64))
 
 
 def rank_pairs(pairs: Pairs) -> NDArray[Any]:
