@@ -4,8 +4,8 @@ Simulates recordings of 40 neurons and 600 stimuli, and scores them by the four 
 "single" recordings each neuron follows one factor; in "mixtures" and "positive" it follows a random direction in the
 space of the factors, so that no axis is special; "nothing" has neurons that are independent of the units.
 
-``--run`` writes one row for each condition and benchmark to ``docs/calibration_matching.csv``; without it, the script
-prints the tables of the documentation from these rows.
+``--run`` adds one row for each condition and benchmark to ``docs/calibration_matching.csv``, and leaves out the conditions
+that are there; without it, the script prints the tables of the documentation from these rows.
 """
 
 import argparse
@@ -129,19 +129,25 @@ def run_condition(condition: tuple[str, str, float | str]) -> list[dict[str, Any
 
 
 def run(n_jobs: int) -> None:
-    """Simulate all conditions in `n_jobs` processes, and write one row for each condition and benchmark."""
+    """Simulate the conditions that are not in the table yet in `n_jobs` processes, and add their rows."""
     import joblib
 
-    jobs = (joblib.delayed(run_condition)(condition) for condition in conditions())
-    rows: list[dict[str, Any]] = []
+    done: set[tuple[str, ...]] = set()
+    if TABLE.exists():
+        stored = pd.read_csv(TABLE, dtype=str)[["units", "kind", "reliability"]]
+        done = set(map(tuple, stored.to_numpy()))
+    jobs = (
+        joblib.delayed(run_condition)(condition)
+        for condition in conditions()
+        if tuple(map(str, condition)) not in done
+    )
     # Written after each condition, so that a run that ends early keeps its numbers.
-    for finished in joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs):
-        rows.extend(finished)
+    for rows in joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs):
         summarise(pd.DataFrame(rows))
 
 
 def summarise(rows: pd.DataFrame) -> None:
-    """Write one row for each condition and benchmark; a recording without an index is not called special."""
+    """Add a row for each benchmark to the table; a recording without an index is not called special."""
     rows = rows.assign(by_p=(rows["p"] <= 0.05).astype(float), special=rows["special"].fillna(0.0))
     summary = rows.groupby(CONDITION, sort=False).agg(
         n=("by_p", "size"),
@@ -153,7 +159,7 @@ def summarise(rows: pd.DataFrame) -> None:
         by_p=("by_p", "mean"),
         special=("special", "mean"),
     )
-    summary.round(3).to_csv(TABLE, lineterminator="\n")
+    summary.round(3).to_csv(TABLE, lineterminator="\n", mode="a", header=not TABLE.exists())
 
 
 def show() -> None:
