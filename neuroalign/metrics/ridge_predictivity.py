@@ -20,6 +20,7 @@ from neuroalign.metrics.predictivity import (
 )
 from neuroalign.metrics.ridge import PENALTIES
 from neuroalign.metrics.unit_spectrum import UnitSpectrum, unit_spectrum
+from neuroalign.metrics.wide_ridge import wide_ridge
 
 FloatArray = NDArray[np.float64]
 
@@ -137,6 +138,16 @@ def ridge_predictivity(
         PENALTIES * max(training.size, units.shape[1]) if grid is None else grid for training, _ in splits
     ]
     alpha = np.empty((len(splits), neurons.shape[1]))
+    n_largest = max(training.size for training, _ in splits)
+    alone = np.unique(members).size == len(units) and (excluded < 0).all()
+    if folds is not None and not standardise and alone and units.shape[1] >= n_largest:
+        wide = wide_ridge(units, neurons, splits, grids[0], n_threads=n_threads)
+        for fold, (training, test) in enumerate(splits):
+            baseline[test] = neurons[training].mean(axis=0)
+            constant = constant_columns(neurons[training])
+            predicted[test] = np.where(constant, baseline[test], wide.predicted[test])
+            alpha[fold] = np.where(constant, np.nan, wide.alpha[fold])
+        return RidgePredictivity(neurons, predicted, baseline, wide.amplitude, labels, alpha, np.stack(grids))
 
     def fit(fold: int) -> None:
         training, test = splits[fold]

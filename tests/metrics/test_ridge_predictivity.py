@@ -169,3 +169,23 @@ def test_faulty_arguments_are_refused():
         ridge_predictivity(units, neurons, folds=np.zeros(59))
     with pytest.raises(UsageError, match="two groups"):
         ridge_predictivity(units, neurons, folds=np.arange(60) % 2, groups=np.arange(60) % 2)
+
+
+@pytest.mark.parametrize("rank", [10, 70])
+def test_one_decomposition_serves_all_folds_of_wide_layers(rank):
+    units, neurons = recording(n=50, d=70, j=6)
+    units = units[:, :rank] @ np.random.default_rng(1).standard_normal((rank, 70))
+    neurons[:, 0] = 20 * units[:, 0] + neurons[:, 1]
+    neurons[:, 3] = 1.0
+    neurons[:, 4] = np.where(fold_labels(50, 5) == 2, 3.0, 1.0)
+    folds = fold_labels(50, 5)
+    # An excluded unit of one more neuron switches the shared decomposition off.
+    more = np.column_stack([neurons, neurons[:, 0]])
+    apart = ridge_predictivity(units, more, folds=folds, standardise=False, exclude=[-1] * 6 + [0])
+    together = ridge_predictivity(units, neurons, folds=folds, standardise=False)
+    np.testing.assert_allclose(together.predicted, apart.predicted[:, :6], atol=1e-8)
+    np.testing.assert_allclose(together.amplitude, apart.amplitude[:, :6], atol=1e-8)
+    np.testing.assert_allclose(together.baseline, apart.baseline[:, :6])
+    np.testing.assert_array_equal(np.isnan(together.alpha), np.isnan(apart.alpha[:, :6]))
+    np.testing.assert_allclose(together.alpha, apart.alpha[:, :6])
+    assert np.unique(together.alpha[:, :3]).size > 1
