@@ -175,6 +175,7 @@ def test_faulty_arguments_are_refused():
 def test_one_decomposition_serves_all_folds_of_wide_layers(rank):
     units, neurons = recording(n=50, d=70, j=6)
     units = units[:, :rank] @ np.random.default_rng(1).standard_normal((rank, 70))
+    neurons[:, 0] = 20 * units[:, 0] + neurons[:, 1]
     neurons[:, 3] = 1.0
     neurons[:, 4] = np.where(fold_labels(50, 5) == 2, 3.0, 1.0)
     folds = fold_labels(50, 5)
