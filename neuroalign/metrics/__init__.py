@@ -1,5 +1,6 @@
 """Metrics as pure functions of NumPy arrays with stimuli in rows."""
 
+from neuroalign.metrics.axis_clustering import AxisClustering, axis_clustering
 from neuroalign.metrics.axis_index import AxisIndex, axis_index, is_special
 from neuroalign.metrics.completeness import Completeness, completeness, completeness_at
 from neuroalign.metrics.copies import count_copies
@@ -12,6 +13,7 @@ from neuroalign.metrics.lasso.held_out import LassoVarianceExplained, lasso_vari
 from neuroalign.metrics.matching import OneToOne, match_one_to_one
 from neuroalign.metrics.matching_folds import Matching
 from neuroalign.metrics.one_to_one import one_to_one
+from neuroalign.metrics.privileged_axes import PrivilegedAxes, looks_rectified, privileged_axes
 from neuroalign.metrics.ratio_weights import (
     index_of_ratios,
     leave_one_out_ratios,
@@ -33,6 +35,7 @@ from neuroalign.metrics.udr import relative_strength, udr
 from neuroalign.metrics.variance_explained import variance_explained
 
 __all__ = [
+    "AxisClustering",
     "AxisIndex",
     "Completeness",
     "CorrelationRatio",
@@ -42,12 +45,14 @@ __all__ = [
     "LassoVarianceExplained",
     "Matching",
     "OneToOne",
+    "PrivilegedAxes",
     "Reliability",
     "SemiMatching",
     "SoftMatching",
     "TurnedAlignment",
     "TurnedTuning",
     "aggregate_ratios",
+    "axis_clustering",
     "axis_index",
     "completeness",
     "completeness_at",
@@ -64,11 +69,13 @@ __all__ = [
     "lasso_cv",
     "lasso_variance_explained",
     "leave_one_out_ratios",
+    "looks_rectified",
     "match_one_to_one",
     "mixing_matrix",
     "noise_corrected_r2",
     "one_to_one",
     "partial_soft_matching",
+    "privileged_axes",
     "ratio_weights",
     "recombine",
     "relative_strength",

@@ -9,11 +9,13 @@ from neuroalign.testing import check_benchmark, check_model, make_dataset
 #: Options that make a benchmark quick; a benchmark without an entry is checked with its default options.
 QUICK = {
     "alignment": "[n_folds=3,n_lambdas=20,turns=4]",
+    "axis_clustering": "[n_draws=19]",
     "correlation_ratio": "[n_permutations=5,turns=4]",
     "decoding": "[n_permutations=5,turns=4]",
     "linear_recombination": "[benchmark=correlation_ratio,n_draws=2]",
     "one_to_one": "[n_folds=3,n_permutations=5,turns=4]",
     "partial_soft_matching": "[n_folds=3,n_permutations=5,turns=4]",
+    "privileged_axes": "[n_rotations=9,n_folds=3]",
     "semi_matching": "[n_folds=3,n_permutations=5,turns=4]",
     "soft_matching": "[n_folds=3,n_permutations=5,turns=4]",
     "stimulus_bootstrap": "[n_draws=3]",

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.metrics.inputs import constant_columns, standardise
 from neuroalign.metrics.lasso.fold_sums import (
+    NeuronSums,
     TrainingSets,
     covariances,
     held_out,
@@ -138,7 +139,24 @@ def lasso_cv(
         exclude=exclude,
         n_threads=n_threads,
     )
-    n_neurons = problem.excluded.size
+    return fit_problem(problem)
+
+
+def fit_problem(problem: Problem, sums: NeuronSums | None = None) -> LassoCV:
+    """Fit the Lasso of a checked problem; see :func:`lasso_cv`.
+
+    Parameters
+    ----------
+    problem : Problem
+    sums : NeuronSums, optional
+        Sums of all neurons with the units of the problem, for a caller that derives them without the units; by
+        default they are computed from the units.
+
+    Returns
+    -------
+    LassoCV
+    """
+    n_neurons, n_lambdas = problem.excluded.size, problem.n_lambdas
     result = LassoCV(
         weights=np.zeros((problem.n_units, n_neurons)),
         lambda_=np.full(n_neurons, np.nan),
@@ -150,18 +168,25 @@ def lasso_cv(
     neurons = problem.neurons
     # The last set is all stimuli.
     sets = training_sets(problem.sums, [*((fold,) for fold in range(problem.n_folds)), ()])
-    problem.fit_blocks(
-        lambda block: _fit_block(problem, sets, block, result), np.flatnonzero(~constant_columns(neurons))
-    )
+
+    def fit(block: NDArray[np.int64]) -> int:
+        if sums is None:
+            of_block = neuron_sums(problem.sums, standardise(neurons[:, block]))
+        else:
+            of_block = NeuronSums(sums.mean[:, block], sums.squares[:, block], sums.products[:, block])
+        return _fit_block(problem, sets, block, of_block, result)
+
+    problem.fit_blocks(fit, np.flatnonzero(~constant_columns(neurons)))
     return result
 
 
-def _fit_block(problem: Problem, sets: TrainingSets, block: NDArray[np.int64], result: LassoCV) -> int:
+def _fit_block(
+    problem: Problem, sets: TrainingSets, block: NDArray[np.int64], neurons: NeuronSums, result: LassoCV
+) -> int:
     """Fit a block of neurons, write their columns of `result`, return how many did not converge."""
     from neuroalign.metrics.lasso.path import UNCONVERGED, compute_paths
 
     excluded = problem.excluded[block]
-    neurons = neuron_sums(problem.sums, standardise(problem.neurons[:, block]))
     covariance, mean = covariances(problem.sums, neurons, sets)
     lambdas = strongest(covariance[-1], excluded)[:, None] * problem.powers(len(problem.neurons))
     grid = lambdas[:, None]
