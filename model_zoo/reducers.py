@@ -13,7 +13,7 @@ from neuroalign.errors import ModelError
 from neuroalign.files.digests import digest
 from neuroalign.model_zoo.fitted.components import Matrix, most_components, principal_components
 from neuroalign.models.latents_cache import compute_latents
-from neuroalign.models.model import Model, Trained, TrainedOnHash, fingerprint_of
+from neuroalign.models.model import Model, Rectified, Trained, TrainedOnHash, fingerprint_of
 from neuroalign.names.syntax import format_spec
 from neuroalign.validation import NonNegative, Positive, check_value
 
@@ -135,7 +135,16 @@ class Subsample(_Reduced):
         ModelError
             If n is larger than the number of units.
         """
-        latents = compute_latents(self.model, stimuli)
+        return self._draw(compute_latents(self.model, stimuli))
+
+    def before_rectification(self, stimuli: StimulusSet) -> xr.DataArray | None:
+        """Return the inputs of the drawn units; None where the model does not give inputs."""
+        if not isinstance(self.model, Rectified):
+            return None
+        inputs = self.model.before_rectification(stimuli)
+        return None if inputs is None else self._draw(inputs)
+
+    def _draw(self, latents: xr.DataArray) -> xr.DataArray:
         n_units = latents.sizes["unit"]
         if self.n > n_units:
             raise ModelError(

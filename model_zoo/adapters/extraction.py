@@ -3,7 +3,7 @@
 Nothing here imports torch until there is a module to run.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from itertools import count
@@ -23,6 +23,9 @@ OUTPUT = ""
 
 #: Separator between a layer and the key or index of one of its outputs, for layers with several outputs.
 SELECTOR = "#"
+
+#: Selector for the input of a module, in place of one of its outputs.
+INPUT = "input"
 
 
 class Layers:
@@ -67,8 +70,15 @@ class Layers:
         seed : str or int, optional
             Seed of the global random generators; None leaves them unchanged.
         """
-        names = {target for target, _ in self._targets}
-        captured = _run(self.module, batch, names, forward=self._forward, graph=self._graph, seed=seed)
+        captured = _run(
+            self.module,
+            batch,
+            {target for target, key in self._targets if key != INPUT},
+            forward=self._forward,
+            graph=self._graph,
+            seed=seed,
+            inputs={target for target, key in self._targets if key == INPUT},
+        )
         return {
             layer: _select(captured, target, key)
             for layer, (target, key) in zip(self.layers, self._targets, strict=True)
@@ -114,7 +124,7 @@ def extract(
         Names of submodules, as in ``module.named_modules()``, or of nodes of the module's graph, such as
         ``layer1.0.add``; see :mod:`neuroalign.model_zoo.adapters.graph`. "" is the module's own output. A submodule
         that runs several times in one pass gives its last output. If a layer returns a tuple or a dictionary,
-        ``name#key`` is one of its tensors.
+        ``name#key`` is one of its tensors. ``name#input`` is the first input of a submodule.
     forward : callable, optional
         Function to run with each batch; by default the module itself.
     batch_axis : int or mapping of str to int, optional
@@ -216,8 +226,12 @@ def _run(
     forward: Callable[["torch.Tensor"], Any] | None,
     graph: Graph | None,
     seed: str | int | None,
+    inputs: Set[str] = frozenset(),
 ) -> dict[str, Any]:
-    """Run one batch, and return a copy of the complete output of each target that ran."""
+    """Run one batch, and return a copy of the complete output of each target that ran.
+
+    The first input of each module in `inputs` has the name ``name#input``.
+    """
     modules = targets & {name for name, _ in module.named_modules()}
     nodes = targets - modules
     captured: dict[str, Any] = {}
@@ -225,9 +239,13 @@ def _run(
     def keep(name: str, output: Any) -> None:
         captured[name] = _copy(output)
 
-    if modules:
+    if modules or inputs:
         with ExitStack() as stack:
             for name, submodule in module.named_modules():
+                if name in inputs:
+                    # Before the module runs, because it may write to its input.
+                    taking = partial(_hand_over_input, keep, f"{name}{SELECTOR}{INPUT}")
+                    stack.callback(submodule.register_forward_pre_hook(taking).remove)
                 if name in modules - {OUTPUT}:
                     hook = partial(_hand_over, keep, name)
                     try:
@@ -264,6 +282,11 @@ def _apply(
 
 def _hand_over(keep: Callable[[str, Any], None], name: str, module: Any, inputs: Any, output: Any) -> None:
     keep(name, output)
+
+
+def _hand_over_input(keep: Callable[[str, Any], None], name: str, module: Any, inputs: Any) -> None:
+    if inputs:
+        keep(name, inputs[0])
 
 
 @contextmanager
@@ -315,6 +338,8 @@ def _tensors(output: Any) -> "dict[str | None, torch.Tensor]":
 
 
 def _select(captured: Mapping[str, Any], target: str, key: str | None) -> "torch.Tensor":
+    if key == INPUT:
+        target, key = f"{target}{SELECTOR}{INPUT}", None
     named = f"the layer {target!r}" if target else "the module's output"
     if target not in captured:
         raise ModelError(f"{named} does not run when the network is applied to images; choose another layer")

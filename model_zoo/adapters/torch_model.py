@@ -4,6 +4,7 @@ Nothing here imports torch until there is a module to run.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,16 @@ from neuroalign.files.digests import digest
 from neuroalign.model_zoo.adapters.checks import warn_of_random_numbers
 from neuroalign.model_zoo.adapters.examining import examine, expect_alone, images_first
 from neuroalign.model_zoo.adapters.extraction import (
+    INPUT,
     OUTPUT,
+    SELECTOR,
     Layers,
     find_layers,
     list_layers,
 )
 from neuroalign.model_zoo.adapters.image_tensors import ImageTensors
 from neuroalign.model_zoo.adapters.pooling import POOLS, Pool
+from neuroalign.model_zoo.adapters.rectification import last_rectification
 from neuroalign.models.fingerprints import behaviour_digest
 from neuroalign.models.latents_file import gather_latents
 from neuroalign.progress import progress
@@ -178,6 +182,34 @@ class TorchModel:
         """
         first = next(iter(self._batches(stimuli.select(stimuli.ids[:1]))))
         return list_layers(self.module, first, forward=self._forward, nodes=nodes)
+
+    def before_rectification(self, stimuli: StimulusSet) -> xr.DataArray | None:
+        """Return the inputs of the last ReLU module of the layer.
+
+        Parameters
+        ----------
+        stimuli : StimulusSet
+
+        Returns
+        -------
+        latents or None
+            None unless the units are every output of one layer, and this layer is a ReLU or ends with a ReLU.
+        """
+        if len(self.layers) != 1 or self.pool is not POOLS[None]:
+            return None
+        name = last_rectification(self.module, self._internal_name(self.layers[0]))
+        if name is None:
+            return None
+        inputs = copy(self)
+        inputs.layers = [f"{name}{SELECTOR}{INPUT}"]
+        if isinstance(self.batch_axis, Mapping):
+            inputs.batch_axis = next(iter(self.batch_axis.values()), None)
+        # A layer may go on after its last ReLU.
+        few = stimuli.select(stimuli.ids[:2])
+        given, units = (model.latents(few).values for model in (inputs, self))
+        if given.shape != units.shape or not np.allclose(np.maximum(given, 0.0), units, atol=1e-6):
+            return None
+        return inputs.latents(stimuli)
 
     def _values(self, stimuli: StimulusSet) -> "Iterator[tuple[np.ndarray, list[np.ndarray]]]":
         """Yield the ids of a batch of stimuli and the units of each layer, one batch after another."""

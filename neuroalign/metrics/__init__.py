@@ -1,5 +1,6 @@
 """Metrics as pure functions of NumPy arrays with stimuli in rows."""
 
+from neuroalign.metrics.axis_clustering import AxisClustering, axis_clustering
 from neuroalign.metrics.axis_index import AxisIndex, axis_index, is_special
 from neuroalign.metrics.banded_ridge import BandedRidge, banded_ridge
 from neuroalign.metrics.cka import CKA, cka, cka_by_chance
@@ -25,6 +26,7 @@ from neuroalign.metrics.one_to_one import one_to_one
 from neuroalign.metrics.participation_ratio import participation_ratio
 from neuroalign.metrics.pls_predictivity import PLSPredictivity, pls_predictivity
 from neuroalign.metrics.predictivity import Predictivity
+from neuroalign.metrics.privileged_axes import PrivilegedAxes, looks_rectified, privileged_axes
 from neuroalign.metrics.ratio_weights import (
     index_of_ratios,
     leave_one_out_ratios,
@@ -57,6 +59,7 @@ __all__ = [
     "CKA",
     "RSA",
     "AnimalBounds",
+    "AxisClustering",
     "AxisIndex",
     "BandedRidge",
     "Completeness",
@@ -75,6 +78,7 @@ __all__ = [
     "OneToOne",
     "PLSPredictivity",
     "Predictivity",
+    "PrivilegedAxes",
     "Reliability",
     "ReversePredictivity",
     "RidgePredictivity",
@@ -85,6 +89,7 @@ __all__ = [
     "TurnedAlignment",
     "TurnedTuning",
     "aggregate_ratios",
+    "axis_clustering",
     "axis_index",
     "banded_ridge",
     "cka",
@@ -115,6 +120,7 @@ __all__ = [
     "lasso_variance_explained",
     "leave_one_out_ratios",
     "linear_predictivity",
+    "looks_rectified",
     "match_one_to_one",
     "mixing_matrix",
     "monosemanticity",
@@ -125,6 +131,7 @@ __all__ = [
     "partial_soft_matching",
     "participation_ratio",
     "pls_predictivity",
+    "privileged_axes",
     "ratio_weights",
     "rdm_ceiling",
     "recombine",

@@ -130,6 +130,26 @@ class HasLayers(Model, Protocol):
 
 
 @runtime_checkable
+class Rectified(Model, Protocol):
+    """A network that can give the inputs of rectified units, for tests that rotate units."""
+
+    def before_rectification(self, stimuli: StimulusSet) -> xr.DataArray | None:
+        """Return the input of the rectification behind each unit.
+
+        Parameters
+        ----------
+        stimuli : StimulusSet
+
+        Returns
+        -------
+        latents or None
+            Latents with the stimuli and units of :meth:`Model.latents`; ``max(input, 0)`` is the latents. None where
+            the units are not the output of a rectification, or its inputs are not available.
+        """
+        ...
+
+
+@runtime_checkable
 class Trained(Model, Protocol):
     """A model that states which stimuli it was trained on.
 

@@ -13,7 +13,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import NeuroalignError
 from neuroalign.models.latents_cache import compute_latents
-from neuroalign.models.model import Decodes, Model, fingerprint_of
+from neuroalign.models.model import Decodes, Model, Rectified, fingerprint_of
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark
@@ -83,6 +83,8 @@ class _Prepared:
         self._model, self._stimuli, self._latents = model, stimuli, latents
         if isinstance(model, Decodes):
             self.decode = model.decode
+        if isinstance(model, Rectified):
+            self.before_rectification = model.before_rectification
 
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
         if stimuli is self._stimuli:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroalign.metrics.inputs import standardise
-from neuroalign.metrics.lasso.fold_sums import TrainingSets, covariances, held_out, neuron_sums
+from neuroalign.metrics.lasso.fold_sums import NeuronSums, TrainingSets, covariances, held_out, neuron_sums
 from neuroalign.metrics.lasso.problem import Problem, held_out_errors, strongest
 
 
@@ -17,12 +17,25 @@ class Block:
     sets : TrainingSets
     neurons : array of int64, shape (J,)
         Indices of the neurons.
+    sums : NeuronSums, optional
+        Sums of all neurons with the units; by default computed from the units.
     """
 
-    def __init__(self, problem: Problem, sets: TrainingSets, neurons: NDArray[np.int64]) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        sets: TrainingSets,
+        neurons: NDArray[np.int64],
+        sums: NeuronSums | None = None,
+    ) -> None:
         self._units, self._sets = problem.sums, sets
         self._excluded, self._positive = problem.excluded[neurons], problem.positive
-        self._neurons = neuron_sums(problem.sums, standardise(problem.neurons[:, neurons]))
+        if sums is None:
+            self._neurons = neuron_sums(problem.sums, standardise(problem.neurons[:, neurons]))
+        else:
+            self._neurons = NeuronSums(
+                sums.mean[:, neurons], sums.squares[:, neurons], sums.products[:, neurons]
+            )
         self._covariance, self._mean = covariances(problem.sums, self._neurons, sets)
         self._how = np.zeros(neurons.size, dtype=np.int64)
 

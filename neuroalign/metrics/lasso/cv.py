@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.metrics.inputs import constant_columns
 from neuroalign.metrics.lasso.block import Block
-from neuroalign.metrics.lasso.fold_sums import TrainingSets, training_sets
+from neuroalign.metrics.lasso.fold_sums import NeuronSums, TrainingSets, training_sets
 from neuroalign.metrics.lasso.problem import Problem, Rule, check_problem, choose_lambda
 from neuroalign.metrics.lasso.threads import one_blas_thread
 
@@ -139,7 +139,24 @@ def lasso_cv(
         exclude=exclude,
         n_threads=n_threads,
     )
-    n_neurons = problem.excluded.size
+    return fit_problem(problem)
+
+
+def fit_problem(problem: Problem, sums: NeuronSums | None = None) -> LassoCV:
+    """Fit the Lasso of a checked problem; see :func:`lasso_cv`.
+
+    Parameters
+    ----------
+    problem : Problem
+    sums : NeuronSums, optional
+        Sums of all neurons with the units of the problem, for a caller that derives them without the units; by
+        default they are computed from the units.
+
+    Returns
+    -------
+    LassoCV
+    """
+    n_neurons, n_lambdas = problem.excluded.size, problem.n_lambdas
     result = LassoCV(
         weights=np.zeros((problem.n_units, n_neurons)),
         lambda_=np.full(n_neurons, np.nan),
@@ -151,15 +168,23 @@ def lasso_cv(
     neurons = problem.neurons
     # The last set is all stimuli.
     sets = training_sets(problem.sums, [*((fold,) for fold in range(problem.n_folds)), ()])
+
     problem.fit_blocks(
-        lambda block: _fit_block(problem, sets, block, result), np.flatnonzero(~constant_columns(neurons))
+        lambda block: _fit_block(problem, sets, block, sums, result),
+        np.flatnonzero(~constant_columns(neurons)),
     )
     return result
 
 
-def _fit_block(problem: Problem, sets: TrainingSets, block: NDArray[np.int64], result: LassoCV) -> int:
+def _fit_block(
+    problem: Problem,
+    sets: TrainingSets,
+    block: NDArray[np.int64],
+    sums: NeuronSums | None,
+    result: LassoCV,
+) -> int:
     """Fit a block of neurons, write their columns of `result`, return how many did not converge."""
-    fits = Block(problem, sets, block)
+    fits = Block(problem, sets, block, sums)
     lambdas = fits.strongest(-1)[:, None] * problem.powers(len(problem.neurons))
     grid = lambdas[:, None]
     weights = np.empty((*grid.shape, problem.usable.size))

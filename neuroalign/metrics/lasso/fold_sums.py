@@ -33,7 +33,8 @@ KEPT_BYTES = 1 << 28
 class UnitSums:
     """Sums of the units in each fold, standardised over all stimuli (ddof 0)."""
 
-    #: Units around their mean in the fold, rows sorted by fold, (N, D).
+    #: Units around their mean in the fold, rows sorted by fold, (N, D); without rows where sums are derived from other
+    #: sums.
     centred: NDArray[np.float64]
     #: Row of the caller's data for each row, (N,).
     order: NDArray[np.int64]
