@@ -38,12 +38,13 @@ def match_directions(directions: FloatArray, rng: np.random.Generator) -> tuple[
     gaussian = np.vstack([gaussian, -gaussian])
     wanted_mean = directions.mean(axis=0)
     wanted = np.atleast_2d(np.cov(directions, rowvar=False, ddof=0)) + 1e-9 * np.eye(n_dimensions)
-    mean, root = wanted_mean, np.linalg.cholesky(wanted).T
+    mean: FloatArray = wanted_mean
+    root: FloatArray = np.linalg.cholesky(wanted).T
     for _ in range(_N_STEPS):
         draws = mean + gaussian @ root
         draws /= np.linalg.norm(draws, axis=1, keepdims=True)
         reached = np.atleast_2d(np.cov(draws, rowvar=False, ddof=0)) + 1e-9 * np.eye(n_dimensions)
-        scale = np.sqrt((root**2).sum())
+        scale = float(np.sqrt((root**2).sum()))
         mean = mean + scale * (wanted_mean - draws.mean(axis=0))
         root = root @ np.linalg.inv(_square_root(reached)) @ _square_root(wanted)
         mean, root = mean / scale, root / scale
