@@ -48,7 +48,7 @@ class BandedRidgeBenchmark(PredictivityBenchmark):
         "Take it with two or more models: neuroalign score MODEL MODEL DATASET. Take ridge for one model, which "
         "is the same with one band and faster."
     )
-    seconds: ClassVar[float] = 25.0
+    seconds: ClassVar[float] = 7.0
     numbers: ClassVar[tuple[Number, ...]] = (
         *PREDICTIVITY_NUMBERS,
         Number("bands", "bands of units", "bands", "count"),

@@ -42,7 +42,7 @@ class PLS(PredictivityBenchmark):
         "Take it to compare with Brain-Score, which used 25 components. Ridge has a penalty for each neuron and "
         "mostly predicts better."
     )
-    seconds: ClassVar[float] = 5.0
+    seconds: ClassVar[float] = 3.5
     numbers: ClassVar[tuple[Number, ...]] = (
         *PREDICTIVITY_NUMBERS,
         Number("components", "components, mean over folds", "compo-\nnents", "any"),

@@ -92,7 +92,7 @@ def squared_errors(
     For group g the errors are ``(I − H_gg)⁻¹ (y − ŷ)_g``, with H the hat matrix of the fit with an intercept.
     """
     shrink = spectrum.energy / (spectrum.energy + penalty)
-    errors = spectrum.basis @ (shrink[:, None] * coordinates)
+    errors: FloatArray = spectrum.basis @ (shrink[:, None] * coordinates)
     np.subtract(neurons, errors, out=errors)
     change: FloatArray | None = None
     power = np.ones(neurons.shape[1])
@@ -116,7 +116,7 @@ def squared_errors(
         if change is not None:
             total += ((errors[single] / (free[:, None] + change[single] ** 2 / power)) ** 2).sum(axis=0)
         else:
-            squares = errors[single]
+            squares: FloatArray = errors[single]
             total += (1.0 / free**2) @ np.multiply(squares, squares, out=squares)
     return total
 
@@ -125,5 +125,4 @@ def _without_groups(basis: FloatArray, shrink: FloatArray, values: FloatArray, n
     """Solve (I − H_gg) x = values for groups of one size, (n_groups, size, J)."""
     size = basis.shape[1]
     hat = (basis * shrink) @ basis.transpose(0, 2, 1) + 1.0 / n
-    solved: FloatArray = np.linalg.solve((1.0 + _TINY) * np.eye(size) - hat, values)
-    return solved
+    return np.asarray(np.linalg.solve((1.0 + _TINY) * np.eye(size) - hat, values), dtype=np.float64)

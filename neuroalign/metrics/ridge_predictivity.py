@@ -170,7 +170,7 @@ def as_alphas(alphas: ArrayLike) -> FloatArray:
     grid = np.unique(as_numbers(alphas, np.float64))
     if not grid.size or not np.isfinite(grid).all() or grid[0] <= 0:
         raise UsageError(
-            f"alphas must be positive and finite, got {alphas}; least squares is linear_predictivity"
+            f"alphas must be positive and finite, got {alphas!r}; least squares is linear_predictivity"
         )
     return grid
 
