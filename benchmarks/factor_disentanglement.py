@@ -148,8 +148,8 @@ class FactorDisentanglement(Benchmark):
             )
         if len(factors.names) < 2:
             raise DatasetError(
-                f"{dataset.identifier} must have two factors at least, got {', '.join(factors.names)}; add columns to "
-                "its stimulus table"
+                f"{dataset.identifier} must have two factors at least, got {factors.describe()}; add columns to its "
+                "stimulus table, or name some with columns="
             )
         # A sum depends on the order of its terms in the last digit; sorted by name, units are always in one order.
         informative = informative[np.argsort(latents["unit"].values[informative].astype(str), kind="stable")]

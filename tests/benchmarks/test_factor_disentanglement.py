@@ -95,7 +95,8 @@ def test_in_sample_says_so(perfect, dataset):
 def test_too_few_factors_and_units(perfect, dataset):
     one = replace(dataset, stimuli=StimulusSet("toy", dataset.stimuli.table[["factor_0", "training"]]))
     with pytest.raises(
-        DatasetError, match="single must have two factors at least, got factor_0; add columns"
+        DatasetError,
+        match="single must have two factors at least, got factors: numbers factor_0; add columns",
     ):
         FactorDisentanglement().score(perfect, one)
     flat = na.as_model(perfect.latents(dataset.stimuli)[:, :1], identifier="flat")
