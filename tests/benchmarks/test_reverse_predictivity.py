@@ -79,10 +79,10 @@ def test_in_sample_says_so(dataset, factors):
 def test_level_of_chance_of_wide_layers_is_over_some_units(dataset, factors, monkeypatch):
     monkeypatch.setattr("neuroalign.benchmarks.reverse_predictivity.MOST_SHUFFLED", 3)
     model = NeuronModel(dataset, "neurons")
-    benchmark = load_benchmark("reverse_predictivity[n_folds=4,n_permutations=30]")
+    benchmark = load_benchmark("reverse_predictivity[n_folds=3,n_permutations=12]")
     some = benchmark.score(model, dataset)
     monkeypatch.undo()
     every = benchmark.score(model, dataset)
     assert some.value == every.value
     assert some.null != every.null
-    assert some.null == pytest.approx(every.null, abs=0.04)
+    assert some.null == pytest.approx(every.null, abs=0.06)

@@ -83,7 +83,7 @@ def check_problem(
     n_folds: int,
     folds: ArrayLike | None,
     rule: Rule,
-    positive: bool,
+    positive: bool = False,
     seed: int,
     exclude: ArrayLike | None,
     n_threads: int | None,
