@@ -38,8 +38,8 @@ def match_directions(directions: FloatArray, rng: np.random.Generator) -> tuple[
     gaussian = np.vstack([gaussian, -gaussian])
     wanted_mean = directions.mean(axis=0)
     wanted = np.atleast_2d(np.cov(directions, rowvar=False, ddof=0)) + 1e-9 * np.eye(n_dimensions)
-    mean: FloatArray = wanted_mean
-    root: FloatArray = np.linalg.cholesky(wanted).T
+    mean: FloatArray = np.asarray(wanted_mean, dtype=np.float64)
+    root: FloatArray = np.asarray(np.linalg.cholesky(wanted).T, dtype=np.float64)
     for _ in range(_N_STEPS):
         draws = mean + gaussian @ root
         draws /= np.linalg.norm(draws, axis=1, keepdims=True)
