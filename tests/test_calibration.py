@@ -53,3 +53,15 @@ def test_the_correlation_ratio_keeps_the_weights_of_neurons():
     page = (DOCS / "calibration.md").read_text("utf-8")
     for row in stored.itertuples():
         assert f"| {row.n_units} | {row.n_neurons} | {row.spread:.4f} |" in page
+
+
+def test_the_axis_index_of_matchings_holds_its_level_with_free_signs():
+    stored = pd.read_csv(DOCS / "calibration_matching.csv", dtype={"reliability": str})
+    mixtures = stored[stored["kind"] == "mixtures"]
+    assert mixtures["special"].max() <= 0.08
+    assert (mixtures[mixtures["units"] != "correlated"]["special"] <= 0.02).all()
+    assert (stored[stored["kind"] == "nothing"]["by_p"] <= 0.07).all()
+    single = stored[(stored["kind"] == "single") & (stored["units"] == "factors")]
+    assert (single["special"] == 1).all()
+    # Weights of one sign count as special in signed matchings; the page warns of it.
+    assert stored[stored["kind"] == "positive"]["special"].max() > 0.2
