@@ -100,9 +100,11 @@ class CentredKernelAlignment(GeometryBenchmark):
             kernel.scaled(1.0 / np.sqrt(scale)) if scale > 0 else kernel
             for kernel, scale in zip(animals, scales, strict=True)
         ]
-        if all(kernel.features is not None for kernel in scaled):
-            return Kernel(features=np.hstack([kernel.features for kernel in scaled]))
-        return Kernel(matrix=np.mean([kernel.matrix for kernel in scaled], axis=0))
+        features = [kernel.features for kernel in scaled if kernel.features is not None]
+        if len(features) == len(scaled):
+            return Kernel(features=np.hstack(features))
+        matrices = [kernel.matrix for kernel in scaled if kernel.matrix is not None]
+        return Kernel(matrix=np.mean(matrices, axis=0))
 
     def shuffled(self, units: Kernel, neurons: Kernel) -> Any:
         """Return a function that scores shuffled units; the criteria of each side stay the same."""

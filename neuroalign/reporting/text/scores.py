@@ -18,7 +18,7 @@ from neuroalign.reporting.text.score_columns import (
     score_columns,
     write_with_error,
 )
-from neuroalign.results.numbers import write_number
+from neuroalign.results.numbers import Kind, write_number
 from neuroalign.results.score import Score
 from neuroalign.scoring.cautions import MARK, is_readable, merge_cautions_of_instances
 from neuroalign.scoring.evaluate import Failure
@@ -124,9 +124,9 @@ def _describe_index(scores: Sequence[Score]) -> str:
     return f"κ = {_write_range(index)}, p = {_write_range(finite, 'p')}"
 
 
-def _write_range(numbers: Sequence[float], name: str = "") -> str:
+def _write_range(numbers: Sequence[float], kind: Kind = "number") -> str:
     """Write the smallest and the largest number, or one number if both are written alike."""
-    low, high = (write_number(pick(numbers), name) for pick in (min, max))
+    low, high = (write_number(pick(numbers), kind) for pick in (min, max))
     return low if low == high else f"{low} to {high}"
 
 
