@@ -76,12 +76,12 @@ class Bands:
 
 
 def bands(models: Sequence[str]) -> Bands:
-    """Load several models as bands: ``bands[models=[timm:resnet18@layer2,timm:resnet18@layer3]]``.
+    """Several layers or models as bands of units of one model: ``bands[models=[A@layer2,A@layer3]]``.
 
     Parameters
     ----------
     models : sequence of str
-        Names of single models, in any order.
+        Names of single models, such as ``timm:resnet18@layer2``.
 
     Raises
     ------
