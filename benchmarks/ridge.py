@@ -29,7 +29,8 @@ class RidgeBenchmark(PredictivityBenchmark):
         Penalty of all neurons; 0 for a penalty for each neuron and fold from 15 penalties, by leaving out each
         training stimulus with its variants. See :func:`neuroalign.metrics.ridge_predictivity`.
     standardise : bool
-        Whether units are scaled to unit variance over the training stimuli.
+        Whether units are scaled to unit variance over the training stimuli. By default they keep their scales, as in
+        Brain-Score and himalaya.
 
     References
     ----------
@@ -54,13 +55,13 @@ class RidgeBenchmark(PredictivityBenchmark):
             "order of neurons",
             "order of units",
             "sign of units",
-            "scale of units",
+            "rotation of units",
             "constant units",
         }
     )
 
     alpha: float = 0.0
-    standardise: bool = True
+    standardise: bool = False
 
     def predict(self, problem: Problem) -> RidgePredictivity:
         """Predict the neurons by ridge regression."""

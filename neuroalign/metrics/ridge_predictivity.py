@@ -62,7 +62,7 @@ def ridge_predictivity(
     folds: ArrayLike | None,
     alphas: ArrayLike | None = None,
     groups: ArrayLike | None = None,
-    standardise: bool = True,
+    standardise: bool = False,
     exclude: ArrayLike | None = None,
     n_threads: int | None = None,
 ) -> RidgePredictivity:
@@ -84,13 +84,15 @@ def ridge_predictivity(
         stimuli, for a score in-sample.
     alphas : array of shape (L,), optional
         Penalties to choose from, positive. A single penalty is taken as it is. By default 15 penalties, 10⁻⁴ to 10³
-        times the larger of the number of training stimuli and the number of units.
+        times the larger of the number of training stimuli and the number of units, times the mean variance of the
+        units (1 if they are standardised).
     groups : array of shape (N,), optional
         Training stimuli of one group, such as variants of one image, are left out together. By default each stimulus
         is a group.
     standardise : bool
-        Whether units are scaled to unit variance over the training stimuli. Units are always centred by their
-        training mean, and neurons too.
+        Whether units are scaled to unit variance over the training stimuli. By default units keep their scales, so
+        that the predictions do not depend on a rotation of the units, and units with a large variance count most.
+        Units are always centred by their training mean, and neurons too.
     exclude : array of int, shape (J,), optional
         Unit that each neuron is not predicted from, such as the neuron itself; -1 for no unit.
     n_threads : int, optional
@@ -134,8 +136,10 @@ def ridge_predictivity(
     members = as_groups(groups, len(units))
     grid = None if alphas is None else as_alphas(alphas)
     predicted, baseline, amplitude = (np.empty_like(neurons) for _ in range(3))
+    scale = 1.0 if standardise else _mean_variance(units)
     grids = [
-        PENALTIES * max(training.size, units.shape[1]) if grid is None else grid for training, _ in splits
+        scale * PENALTIES * max(training.size, units.shape[1]) if grid is None else grid
+        for training, _ in splits
     ]
     alpha = np.empty((len(splits), neurons.shape[1]))
     n_largest = max(training.size for training, _ in splits)
@@ -157,6 +161,12 @@ def ridge_predictivity(
 
     fit_folds(fit, len(splits), n_numbers=units.size + neurons.size, n_threads=n_threads)
     return RidgePredictivity(neurons, predicted, baseline, amplitude, labels, alpha, np.stack(grids))
+
+
+def _mean_variance(units: FloatArray) -> float:
+    """Return the mean variance of the units over stimuli; 1 where no unit varies."""
+    variance = float(units.var(axis=0).mean())
+    return variance if variance > 0 else 1.0
 
 
 def as_alphas(alphas: ArrayLike) -> FloatArray:

@@ -131,7 +131,13 @@ def test_counts_of_penalties_at_the_ends():
     assert np.isnan(result.alpha[:, 2]).all()
     assert np.isnan([result.r[2], result.r2[2]]).all()
     np.testing.assert_array_equal(result.predicted[:, 2], 2.0)
-    np.testing.assert_allclose(result.alphas[0, [0, -1]], [40e-4, 40e3])
+    # The grid follows the scale of the units, so that a common factor changes no prediction.
+    scale = units.var(axis=0).mean()
+    np.testing.assert_allclose(result.alphas[0, [0, -1]], [40e-4 * scale, 40e3 * scale])
+    larger = ridge_predictivity(1e3 * units, neurons, folds=fold_labels(50, 5))
+    np.testing.assert_allclose(larger.predicted, result.predicted)
+    standardised = ridge_predictivity(units, neurons, folds=fold_labels(50, 5), standardise=True)
+    np.testing.assert_allclose(standardised.alphas[0, [0, -1]], [40e-4, 40e3])
 
 
 def test_the_number_of_threads_changes_no_byte():
