@@ -60,7 +60,7 @@ class CentredKernelAlignment(GeometryBenchmark):
         "nothing about single units, and units with large variance dominate it."
     )
     score_by_chance: ClassVar[str] = "0; with estimator=biased √(pq/((p+n)(q+n))), printed with the score"
-    seconds: ClassVar[float] = 1.0
+    seconds: ClassVar[float] = 1.5
     numbers: ClassVar[tuple[Number, ...]] = (
         *GEOMETRY_NUMBERS,
         Number("chance_in_closed_form", "biased score by chance, in closed form", "chance\n(closed form)"),
