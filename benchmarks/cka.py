@@ -60,7 +60,7 @@ class CentredKernelAlignment(GeometryBenchmark):
         "nothing about single units, and units with large variance dominate it."
     )
     score_by_chance: ClassVar[str] = "0; with estimator=biased √(pq/((p+n)(q+n))), printed with the score"
-    seconds: ClassVar[float] = 1.0
+    seconds: ClassVar[float] = 1.5
     numbers: ClassVar[tuple[Number, ...]] = (
         *GEOMETRY_NUMBERS,
         Number("chance_in_closed_form", "biased score by chance, in closed form", "chance\n(closed form)"),
@@ -103,8 +103,7 @@ class CentredKernelAlignment(GeometryBenchmark):
         features = [kernel.features for kernel in scaled if kernel.features is not None]
         if len(features) == len(scaled):
             return Kernel(features=np.hstack(features))
-        matrices = [kernel.matrix for kernel in scaled if kernel.matrix is not None]
-        return Kernel(matrix=np.mean(matrices, axis=0))
+        return Kernel(matrix=np.mean([kernel.full() for kernel in scaled], axis=0))
 
     def shuffled(self, units: Kernel, neurons: Kernel) -> Any:
         """Return a function that scores shuffled units; the criteria of each side stay the same."""

@@ -330,7 +330,7 @@ class GeometryBenchmark(Benchmark):
         value = self.ceiling(
             split_half, float(np.mean(products)), self.product(whole, whole), gain_of_halves(trials)
         )
-        note = "the ceiling is not known: the score of one half of the trials against the other half is a lower bound"
+        note = "the ceiling is not known; a perfect model scores better than one half of the trials against the other"
         return Ceiling(value, split_half, () if np.isfinite(value) else (note,))
 
     @property

@@ -75,6 +75,12 @@ class Kernel:
             return np.asarray(np.einsum("ij,ij->i", self.features, self.features))
         return np.diagonal(self._matrix)
 
+    def full(self) -> FloatArray:
+        """Return the matrix, (N, N)."""
+        if self.features is not None:
+            return np.asarray(self.features @ self.features.T)
+        return self._matrix
+
     def rows(self, start: int, stop: int) -> FloatArray:
         """Return rows of the matrix from their diagonal on, (stop − start, N − start)."""
         if self.features is not None:

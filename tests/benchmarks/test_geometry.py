@@ -268,6 +268,36 @@ def test_chance_levels():
     assert load_benchmark("shape").score(model, dataset).provenance["permutation_p"] == pytest.approx(1 / 21)
 
 
+def test_neurons_drawn_twice_do_not_change_the_mean_of_the_draws():
+    """Without the correction, cosines of eight neurons would be too high by about 1/16 on average."""
+    model, dataset = problem(noise=2.0)
+    benchmark = load_benchmark(f"rsa[dissimilarity=euclidean,comparison=cosine,{QUICK}]")
+    score = benchmark.score(model, dataset)
+    draws = np.random.default_rng(0).multinomial(8, np.full(8, 1 / 8), size=4000)
+    drawn = benchmark.resampling().from_score(score)(draws)
+    assert drawn.mean() == pytest.approx(score.value, abs=0.02)
+    assert 0.002 < drawn.std() < 0.1
+
+
+def test_crossnobis_ceilings_need_four_trials():
+    for n_repetitions, is_known in [(3, False), (4, True)]:
+        model, dataset = problem(n_repetitions=n_repetitions)
+        score = load_benchmark(f"rsa[dissimilarity=crossnobis,comparison=pearson,{QUICK}]").score(
+            model, dataset
+        )
+        assert np.isfinite(score.ceiling) == is_known
+        assert any("4 trials" in note for note in score.notes) != is_known
+
+
+def test_the_jackknife_leaves_out_each_of_few_stimuli():
+    model, dataset = problem(n=12)
+    Z, Y = arrays(model, dataset)
+    values = np.array([cka(np.delete(Z, row, axis=0), np.delete(Y, row, axis=0)).score for row in range(12)])
+    score = load_benchmark(f"cka[{QUICK}]").score(model, dataset)
+    assert score.error == pytest.approx(np.sqrt(11 / 12 * ((values - values.mean()) ** 2).sum()))
+    assert score.error_over == "stimuli"
+
+
 @pytest.mark.slow
 def test_the_jackknife_is_the_error_over_stimuli():
     """The standard deviation of the score over 60 sets of stimuli, for the same units and neurons."""

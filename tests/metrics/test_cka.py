@@ -77,6 +77,21 @@ def test_drawn_stimuli_count_by_sums_over_different_stimuli():
 
 
 @pytest.mark.parametrize("estimator", ["debiased", "biased"])
+def test_blocks_do_not_matter(monkeypatch, estimator):
+    rng = np.random.default_rng(6)
+    Z, Y = rng.standard_normal((23, 60)), rng.standard_normal((23, 50))
+    Y[:, :30] += Z[:, :30]
+    m = rng.integers(1, 4, 23).astype(float)
+    a, b = make_kernel(Z, "linear"), make_kernel(Y, "linear")
+    expected = [hsic(a, b, estimator, counts) for counts in (None, m)]
+    monkeypatch.setattr("neuroalign.metrics.kernels._BLOCK", 100)
+    forms = [(a, b), (Kernel(matrix=a.full()), Kernel(matrix=b.full())), (Kernel(matrix=a.full()), b)]
+    for first, second in forms:
+        scores = [hsic(first, second, estimator, counts) for counts in (None, m)]
+        assert scores == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("estimator", ["debiased", "biased"])
 def test_neurons_add_up_to_the_population(estimator):
     rng = np.random.default_rng(2)
     Z, Y = rng.standard_normal((15, 4)), rng.standard_normal((15, 6))
