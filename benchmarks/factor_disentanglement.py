@@ -98,7 +98,7 @@ class FactorDisentanglement(Benchmark):
     score_by_chance: ClassVar[str] = "printed with the score; 0 in large samples"
     numbers: ClassVar[tuple[Number, ...]] = (
         *(Number(name, label) for name, label in METRICS.items()),
-        Number("p_chance", "p by shuffled stimuli", "p", kind="p"),
+        Number("p_chance", "p against shuffled stimuli", "p", kind="p"),
         Number("factors", "factors", kind="count"),
         INFORMATIVE_UNITS,
     )

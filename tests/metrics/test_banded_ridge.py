@@ -21,7 +21,7 @@ def test_one_band_is_ridge(d):
     units, neurons, _ = recording(d=d)
     folds, groups = fold_labels(60, 5, groups=np.arange(60) // 2), np.arange(60) // 2
     result = banded_ridge(units, neurons, bands=["x"] * sum(d), folds=folds, groups=groups)
-    expected = ridge_predictivity(units, neurons, folds=folds, groups=groups)
+    expected = ridge_predictivity(units, neurons, folds=folds, groups=groups, standardise=True)
     np.testing.assert_allclose(result.predicted, expected.predicted, rtol=1e-8)
     np.testing.assert_allclose(result.alpha, expected.alpha)
     np.testing.assert_allclose(result.r, expected.r, atol=1e-8)

@@ -72,7 +72,7 @@ def score_columns(scores: Sequence[Score]) -> list[Column]:
     p_values = [score.provenance.get("permutation_p") for score in scores]
     if any(p is not None for p in p_values):
         cells = [write_number(math.nan if p is None else float(p), "p") for p in p_values]
-        columns.append(Column("p of prediction", "p of pre-\ndiction", cells))
+        columns.append(Column("p against shuffled stimuli", "p of\nshuffles", cells))
     return [*columns, *(_beside_scores(key, scores) for key in (*first[2:], *last))]
 
 

@@ -25,10 +25,7 @@ from neuroalign.scoring.evaluate import Failure
 from neuroalign.scoring.resampling import AXIS_INDEX
 
 #: Hypothesis that the p-value of ``--permutations`` tests.
-PREDICTION = (
-    "chance of prediction (shuffled stimuli), which tests whether the units predict the neurons, "
-    "not whether their axes are special"
-)
+PREDICTION = "it tests whether units and neurons have something in common, not whether their axes are special"
 
 # Letters of a line of a name, which leave two thirds of an 80-column terminal to the numbers.
 _LONGEST_NAME = 22
@@ -61,7 +58,7 @@ def score_table(scores: Sequence[Score], *, is_family: bool, width: int = 80) ->
     cautions = merge_cautions_of_instances(list(by_benchmark.values()))
     notes = _notes(scores, cautions)
     if any(score.provenance.get("permutation_p") is not None for score in scores):
-        notes.insert(0, f"p of prediction: {PREDICTION}")
+        notes.insert(0, f"p against shuffled stimuli: {PREDICTION}")
     title = [*_wrap(_title(scores), width), *_wrap(_describe_recording(scores), width)]
     marked = any(not is_readable(score) for score in scores)
     blocks = [

@@ -173,5 +173,5 @@ def test_p_values_of_shuffles_say_what_they_test():
     shuffled = make(null=0.2, provenance={"permutation_p": 0.005})
     table = score_table([shuffled], is_family=False)
     assert "\n  chance                                           0.200\n" in table
-    assert "\n  p of prediction                                  0.005\n" in table
-    assert "p of prediction: chance of prediction (shuffled stimuli)" in table
+    assert "\n  p against shuffled stimuli                       0.005\n" in table
+    assert "p against shuffled stimuli: it tests whether units and neurons have" in " ".join(table.split())
