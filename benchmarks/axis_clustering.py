@@ -90,6 +90,11 @@ class AxisClustering(Benchmark):
     self_pairs: Literal["exclude", "include"] = "exclude"
     seed: NonNegative = 0
 
+    @classmethod
+    def level(cls) -> str:
+        """Return the level that the score compares: directions of single neurons in the space of units."""
+        return "single units"
+
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Compare the angles between neighbouring tuning vectors with the angles in Gaussian clouds."""
         latents, responses = self.align(model, dataset, join=join)
