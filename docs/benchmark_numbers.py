@@ -20,8 +20,8 @@ from neuroalign.scoring.groups import load_benchmarks
 
 TABLE = Path(__file__).with_name("benchmark_numbers.csv")
 #: Models of each recording; ``{weights}`` stands for the file with the weights of MobileNetV2.
-NETWORK = "torchvision:mobilenet_v2[weights={weights}]@features.13"
-RANDOM = "torchvision:mobilenet_v2[weights=random]@features.13"
+NETWORK = "torchvision:mobilenet_v2[weights={weights},pool=mean]@features.13"
+RANDOM = "torchvision:mobilenet_v2[weights=random,pool=mean]@features.13"
 FACES = ("beta_vae[beta=6,seed=2]", "ica[n=10,seed=0]", "pca[n=10]", "pca[n=50]")
 PLAN = {
     "AM-faces-sim": FACES,
