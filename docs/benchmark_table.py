@@ -1,4 +1,4 @@
-"""Table of the questions and invariances of all benchmarks: ``python docs/benchmark_table.py`` writes it."""
+"""Tables of questions, invariances and levels of chance of all benchmarks: ``python docs/benchmark_table.py``."""
 
 from pathlib import Path
 
@@ -15,19 +15,21 @@ CHANGES = {
 }
 
 
-def table() -> str:
-    """Return the table in Markdown, benchmarks of single units first."""
-    lines = [
-        "| benchmark | question | " + " | ".join(CHANGES.values()) + " | score by chance |",
-        "| --- | --- |" + " :-: |" * len(CHANGES) + " --- |",
+def tables() -> str:
+    """Return the tables in Markdown, benchmarks of single units first: changes of the units, then levels of chance."""
+    changes = [
+        "| benchmark | question | " + " | ".join(CHANGES.values()) + " |",
+        "| --- | --- |" + " :-: |" * len(CHANGES),
     ]
-    for group in ("single-units", "populations"):
-        for benchmark in load_benchmarks([group]):
-            marks = ["●" if change in benchmark.invariances else "" for change in CHANGES]
-            cells = [f"`{benchmark.identifier}`", benchmark.question, *marks, benchmark.score_by_chance]
-            lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    chance = ["| benchmark | score by chance |", "| --- | --- |"]
+    for benchmark in load_benchmarks(["single-units"]) + load_benchmarks(["populations"]):
+        marks = ["●" if change in benchmark.invariances else "" for change in CHANGES]
+        changes.append(f"| {' | '.join([f'`{benchmark.identifier}`', benchmark.question, *marks])} |")
+        chance.append(f"| `{benchmark.identifier}` | {benchmark.score_by_chance} |")
+    return "\n".join(
+        [*changes, "", "A model that has nothing in common with the neurons scores:", "", *chance, ""]
+    )
 
 
 if __name__ == "__main__":
-    PAGE.write_text(table(), encoding="utf-8")
+    PAGE.write_text(tables(), encoding="utf-8")

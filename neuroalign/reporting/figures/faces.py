@@ -91,8 +91,9 @@ def traversals(
 
     Parameters
     ----------
-    images : xarray.DataArray of float in [0, 1], dimensions unit, value, row, column
-        Images from :func:`neuroalign.models.traversals.latent_traversals`. Their attributes are shown, too.
+    images : xarray.DataArray
+        Images from :func:`neuroalign.models.traversals.latent_traversals`, with the dimensions ``unit``, ``value``,
+        ``row`` and ``column`` and values in [0, 1]. Their attributes are shown, too.
     dataset : str
         Name of the dataset with the stimuli and neurons.
     simulated : bool
