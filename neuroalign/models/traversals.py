@@ -39,9 +39,9 @@ def latent_traversals(
 
     Returns
     -------
-    xarray.DataArray of float32 in [0, 1], dimensions unit, value, row, column
-        The attribute ``identifier`` names the model. With `in_deviations`, the attribute ``values`` names the unit of
-        the values.
+    xarray.DataArray
+        Images of float32 in [0, 1], with the dimensions ``unit``, ``value``, ``row`` and ``column``. The attribute
+        ``identifier`` names the model. With `in_deviations`, the attribute ``values`` names the unit of the values.
 
     Raises
     ------
