@@ -4,7 +4,7 @@
 writes ``docs/benchmark_numbers.csv``. Stored scores are read and not computed again, so that an interrupted run goes on
 where it stopped. The recordings are imported as docs/recordings.md says; a recording that is missing is left out with a
 message. ``--weights FILE`` is the file with the weights of MobileNetV2 (``mobilenet_v2-b0353104.pth`` of torchvision).
-Without ``--run`` the script prints the tables of docs/benchmarks.md from the file.
+Without ``--run`` the script writes the tables of docs/benchmarks.md from the file.
 """
 
 import argparse
@@ -19,9 +19,12 @@ from neuroalign.scoring.evaluate import score_all
 from neuroalign.scoring.groups import load_benchmarks
 
 TABLE = Path(__file__).with_name("benchmark_numbers.csv")
+PAGE = Path(__file__).with_name("benchmark_numbers.md")
 #: Models of each recording; ``{weights}`` stands for the file with the weights of MobileNetV2.
 NETWORK = "torchvision:mobilenet_v2[weights={weights},pool=mean]@features.13"
 RANDOM = "torchvision:mobilenet_v2[weights=random,pool=mean]@features.13"
+#: Short names of the networks in tables.
+SHORT = {NETWORK: "MobileNetV2, ImageNet", RANDOM: "MobileNetV2, random weights"}
 FACES = ("beta_vae[beta=6,seed=2]", "ica[n=10,seed=0]", "pca[n=10]", "pca[n=50]")
 PLAN = {
     "AM-faces-sim": FACES,
@@ -48,7 +51,7 @@ def run(weights: str) -> None:
                 continue
             model = template.format(weights=weights)
             scores, failures = score_all(model, dataset, load_benchmarks(["all"]))
-            shown = template.replace("{weights}", "ImageNet")
+            shown = SHORT.get(template, template)
             rows += [row(shown, name, score) for score in scores]
             for failure in failures:
                 print(f"{shown} on {name}, {failure.benchmark}: {failure.reason}")
@@ -84,7 +87,7 @@ def tables() -> str:
         lines = [
             f"### {dataset}",
             "",
-            "| benchmark | " + " | ".join(f"`{model}`" for model in models) + " | ceiling |",
+            "| benchmark | " + " | ".join(models) + " | ceiling |",
             "| --- " * (len(models) + 2) + "|",
         ]
         for benchmark, rows in group.groupby("benchmark", sort=False):
@@ -94,17 +97,17 @@ def tables() -> str:
             ceiling = f"{ceilings.iloc[0]:.3f}" if len(ceilings) else "–"
             lines.append(f"| `{benchmark}` | " + " | ".join(cells) + f" | {ceiling} |")
         parts.append("\n".join(lines))
-    return "\n\n".join(parts)
+    return "\n\n".join(parts) + "\n"
 
 
 def _cell(score: "pd.Series[float]") -> str:
     """Write the value with its error, its level of chance and its axis index."""
     error = "" if pd.isna(score["error"]) else f" ± {score['error']:.3f}"
-    chance = "" if pd.isna(score["chance"]) else f" (chance {score['chance']:.3f})"
+    chance = "" if pd.isna(score["chance"]) else f"<br>chance {score['chance']:.3f}"
     index = (
         ""
         if pd.isna(score["axis_index"])
-        else (f"; κ {score['axis_index']:.2f} ± {score['axis_index_error']:.2f}")
+        else (f"<br>κ {score['axis_index']:.2f} ± {score['axis_index_error']:.2f}")
     )
     return f"{score['value']:.3f}{error}{chance}{index}"
 
@@ -116,4 +119,4 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     if arguments.run:
         run(arguments.weights)
-    print(tables())
+    PAGE.write_text(tables(), encoding="utf-8")

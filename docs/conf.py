@@ -6,8 +6,8 @@ copyright = "2026, the neuroalign developers"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 html_theme = "furo"
 html_title = "neuroalign"
-# The table is included in a page.
-exclude_patterns = ["_build", "benchmark_table.md"]
+# Tables are included in pages.
+exclude_patterns = ["_build", "benchmark_table.md", "benchmark_numbers.md"]
 html_static_path = ["_static"]
 html_css_files = ["flow.css"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
