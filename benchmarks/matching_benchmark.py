@@ -58,7 +58,8 @@ class MatchingBenchmark(Benchmark):
     ranks : bool
         Whether Spearman's correlation replaces Pearson's.
     absolute : bool
-        Whether the sign of a pair is free; the training stimuli fix it.
+        Whether the sign of a pair is free; the training stimuli fix it. True by default, because latents have
+        arbitrary signs; false for the published metrics, which count a negative correlation as a bad match.
     self_pairs : {"exclude", "include"}
         Whether a neuron that is one of the model's units may be matched with itself.
     turns : int
@@ -77,7 +78,14 @@ class MatchingBenchmark(Benchmark):
     control: ClassVar[str] = AXIS_INDEX
     score_by_chance: ClassVar[str] = "0, and κ is 0; in-sample above 0, printed with the score"
     invariances: ClassVar[frozenset[Invariance]] = frozenset(
-        {"order of stimuli", "order of neurons", "order of units", "scale of units", "constant units"}
+        {
+            "order of stimuli",
+            "order of neurons",
+            "order of units",
+            "sign of units",
+            "scale of units",
+            "constant units",
+        }
     )
     asks_about_single_units: ClassVar[bool] = True
     depends_on_n_units: ClassVar[bool] = True
@@ -88,7 +96,7 @@ class MatchingBenchmark(Benchmark):
     n_folds: NonNegative = 10
     in_sample: bool = False
     ranks: bool = False
-    absolute: bool = False
+    absolute: bool = True
     self_pairs: Literal["exclude", "include"] = "exclude"
     turns: NonNegative = 20
     predictive_power: bool = True
@@ -98,6 +106,8 @@ class MatchingBenchmark(Benchmark):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_turns(self.turns)
+        if not self.absolute:
+            object.__setattr__(self, "invariances", self.invariances - {"sign of units"})
 
     @abstractmethod
     def match(self, Z: FloatArray, Y: FloatArray, **arguments: Any) -> Matching:
@@ -339,7 +349,7 @@ class MatchingBenchmark(Benchmark):
         if not self.absolute and n_negative > MANY_NEGATIVE * n_neurons:
             notes.append(
                 f"signs count: {n_negative} of {n_neurons} neurons have their strongest correlation with a unit "
-                "negative; where units have arbitrary signs, set absolute=true"
+                "negative; where units have arbitrary signs, leave absolute=true"
             )
         if copies > 0 and self.effect_of_units:
             notes.append(f"{copies:g} units have a copy (|r| > .999), and the score {self.effect_of_units}")

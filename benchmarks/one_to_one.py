@@ -29,8 +29,7 @@ class OneToOne(MatchingBenchmark):
     question: ClassVar[str] = "How well do units and neurons match one to one?"
     advice: ClassVar[str] = (
         "Take it where each unit may have one neuron only. With fewer units than neurons the units choose the "
-        "neurons that match best; for all neurons take semi_matching. Where units have arbitrary signs set "
-        "absolute=true."
+        "neurons that match best; for all neurons take semi_matching. absolute=false is the signed score."
     )
     numbers: ClassVar[tuple[Number, ...]] = (
         *MATCHING_NUMBERS,

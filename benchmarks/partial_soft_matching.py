@@ -36,7 +36,7 @@ class PartialSoftMatching(MatchingBenchmark):
     question: ClassVar[str] = "How well do the units and neurons match that match best?"
     advice: ClassVar[str] = (
         "Take it where only a part of the units, or of the neurons, can have a partner. Read the curve over the mass, "
-        "and compare models at one mass. Where units have arbitrary signs set absolute=true."
+        "and compare models at one mass. absolute=false is the published score, with signs."
     )
     effect_of_units: ClassVar[str] = (
         "gives every unit the same mass: with more units, each one must match a smaller part of the neurons"

@@ -57,7 +57,8 @@ class PrivilegedAxes(Benchmark):
     in_sample : bool
         Whether units are chosen and scored on the same stimuli. Such scores are too high.
     absolute : bool
-        Whether a negative correlation counts like a positive one.
+        Whether a negative correlation counts like a positive one. True by default, because latents have arbitrary
+        signs; false for the published test.
     before : {"auto", "never"}
         "auto": where the model gives the inputs of rectified units, the inputs are rotated and rectified. "never": the
         units are rotated as they are, as in the published test.
@@ -104,7 +105,7 @@ class PrivilegedAxes(Benchmark):
     n_rotations: Positive = 199
     n_folds: NonNegative = 10
     in_sample: bool = False
-    absolute: bool = False
+    absolute: bool = True
     before: Literal["auto", "never"] = "auto"
     self_pairs: Literal["exclude", "include"] = "exclude"
     seed: NonNegative = 0

@@ -33,8 +33,7 @@ class SemiMatching(MatchingBenchmark):
     question: ClassVar[str] = "How well does the best single unit predict each neuron?"
     advice: ClassVar[str] = (
         "Take it where several neurons may share a unit, as in recordings of more neurons than units. Read the "
-        "mean over units beside it: it is low where many units have no neuron. Where units have arbitrary signs set "
-        "absolute=true."
+        "mean over units beside it: it is low where many units have no neuron. absolute=false is the published score."
     )
     numbers: ClassVar[tuple[Number, ...]] = (
         *MATCHING_NUMBERS,

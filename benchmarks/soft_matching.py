@@ -30,7 +30,7 @@ class SoftMatching(MatchingBenchmark):
     advice: ClassVar[str] = (
         "Take it to compare populations of similar size in both directions at once. Every unit must be matched, so "
         "units without a neuron, copies of units and the number of units change the score; partial_soft_matching "
-        "leaves units out. Where units have arbitrary signs set absolute=true."
+        "leaves units out. absolute=false is the published score, with signs."
     )
     numbers: ClassVar[tuple[Number, ...]] = (
         *MATCHING_NUMBERS,

@@ -32,7 +32,11 @@ def test_score_is_the_drop_of_the_function(dataset):
     latents, responses = PrivilegedAxes().align(example_model(dataset), dataset)
     informative = latents["informative"].values
     expected = privileged_axes(
-        latents.values[:, informative], responses.values, folds=fold_labels(60, 3), n_rotations=9
+        latents.values[:, informative],
+        responses.values,
+        absolute=True,
+        folds=fold_labels(60, 3),
+        n_rotations=9,
     )
     assert score.value == pytest.approx(expected.drop)
     assert score.beside["native"] == pytest.approx(expected.native)
@@ -63,7 +67,7 @@ def test_inputs_of_a_relu_are_rotated(dataset, network):
         for layer in ("2", "1")
     )
     expected = privileged_axes(
-        units, responses.values, before=inputs, folds=fold_labels(60, 3), n_rotations=9
+        units, responses.values, before=inputs, absolute=True, folds=fold_labels(60, 3), n_rotations=9
     )
     assert score.value == pytest.approx(expected.drop)
 

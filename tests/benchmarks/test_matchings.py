@@ -47,7 +47,7 @@ def blurred(dataset, n_noise=1, seed=0):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("options", ["", "absolute=true,", "ranks=true,", "in_sample=true,"])
+@pytest.mark.parametrize("options", ["", "absolute=false,", "ranks=true,", "in_sample=true,"])
 def test_the_score_is_that_of_the_metric(dataset, name, options):
     model = blurred(dataset)
     made = load_benchmark(f"{name}[{options}{QUICK}]").score(model, dataset)
@@ -56,7 +56,7 @@ def test_the_score_is_that_of_the_metric(dataset, name, options):
         model.latents(dataset.stimuli).values,
         dataset.responses.values,
         folds=folds,
-        absolute="absolute" in options,
+        absolute="absolute" not in options,
         ranks="ranks" in options,
     )
     assert made.value == pytest.approx(expected.score, abs=1e-12)
@@ -79,7 +79,7 @@ def test_numbers_beside_the_scores(dataset):
     latents, responses = model.latents(dataset.stimuli).values, dataset.responses.values
     folds = fold_labels(120, 10)
     assert made["one_to_one"].beside["matched_pairs"] == 5
-    semi = semi_matching(latents, responses, folds=folds)
+    semi = semi_matching(latents, responses, folds=folds, absolute=True)
     assert made["semi_matching"].beside["mean_over_units"] == pytest.approx(semi.units.score, abs=1e-12)
     np.testing.assert_allclose(made["semi_matching"].data["unit_similarity"], semi.units.per_unit, atol=1e-12)
     soft = made["soft_matching"]
@@ -93,9 +93,8 @@ def test_numbers_beside_the_scores(dataset):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_kappa_of_the_arrays_is_the_number_beside_the_score(dataset, name):
-    made = load_benchmark(f"{name}[turns=4,n_permutations=0,predictive_power=false]").score(
-        blurred(dataset), dataset
-    )
+    options = "absolute=false,turns=4,n_permutations=0,predictive_power=false"
+    made = load_benchmark(f"{name}[{options}]").score(blurred(dataset), dataset)
     similarity, share = (
         np.vstack([made.data[f"regenerated_{kind}"].values[None], made.data[f"turned_{kind}"].values])
         for kind in ("similarity", "share")
