@@ -33,6 +33,8 @@ PLAN = {
     "cowley2023-210325": (NETWORK, RANDOM, "pca[n=50]"),
     "cowley2023-201025": (NETWORK, RANDOM, "pca[n=50]"),
     "majajhong25[region=IT]": ("neurons:majajhong25[region=V4]", NETWORK, RANDOM),
+    # Another animal is the model that another brain is.
+    "majajhong25[animal=Tito,region=IT]": ("neurons:majajhong25[animal=Chabo,region=IT]", NETWORK),
 }
 
 
