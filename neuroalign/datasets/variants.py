@@ -103,8 +103,11 @@ class VariantTable:
         labels = np.empty(rows.size, dtype=np.int64)
         labels[order] = pd.factorize(joined[order])[0]
         named, image = self._named[rows], self._image[rows]
-        pairs = pd.DataFrame({"image": image, "named": named})
-        n_identical = int((pairs.groupby("image")["named"].transform("nunique") > 1).sum())
+        n_identical = 0
+        # Most sets hold no image twice, and grouping takes longer than all the rest.
+        if np.unique(image).size < image.size:
+            pairs = pd.DataFrame({"image": image, "named": named})
+            n_identical = int((pairs.groupby("image")["named"].transform("nunique") > 1).sum())
         return Originals(labels, n_identical)
 
 

@@ -2,7 +2,7 @@
 
 import platform
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 
 import numpy as np
@@ -23,7 +23,13 @@ LIBRARIES = ("neuroalign", "numpy", "scipy", "xarray")
 
 def library_versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that compute scores."""
-    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+    return {"python": platform.python_version(), **{name: _installed_version(name) for name in LIBRARIES}}
+
+
+@cache
+def _installed_version(name: str) -> str:
+    # Reading it takes a millisecond, and a family of models has many scores.
+    return version(name)
 
 
 def hash_latents(latents: xr.DataArray) -> str:

@@ -14,6 +14,7 @@ from neuroalign.cli import run
 from neuroalign.errors import UnknownNameError, UsageError
 from neuroalign.metrics import completeness, completeness_at
 from neuroalign.metrics import reliability as split_half
+from neuroalign.model_zoo.neuron_subset import NeuronSubset
 from neuroalign.models.model import FixedFamily
 from neuroalign.reporting.text.comparison import format_comparison
 from neuroalign.results.score import summarise
@@ -38,6 +39,12 @@ def shared_home(tmp_path_factory):
 def neuroalign_home(shared_home, monkeypatch):
     monkeypatch.setenv("NEUROALIGN_HOME", str(shared_home))
     return shared_home
+
+
+@pytest.fixture(autouse=True)
+def few_subsets_of_each_size(monkeypatch):
+    """Let the ceiling be two subsets of neurons of each size; ten would only take longer."""
+    monkeypatch.setattr(NeuronSubset, "n_subsets", 2)
 
 
 def test_numbers_are_those_of_the_tests_by_themselves(dataset, pair):

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -30,9 +31,11 @@ from neuroalign.testing import make_score
 BY_C = "alignment[turns=0]"
 
 
-def with_arrays(store, dataset, seed=0):
-    """Save three families of instances with the same differences between neurons; return their scores."""
-    loaded, rng = load_benchmark("variance_explained"), np.random.default_rng(seed)
+@pytest.fixture(scope="module")
+def saved(dataset, tmp_path_factory):
+    """Save three families of instances with the same differences between neurons; return store and scores."""
+    store = ResultsStore(tmp_path_factory.mktemp("stores") / "results")
+    loaded, rng = load_benchmark("variance_explained"), np.random.default_rng(0)
     names = np.array([f"n{index}" for index in range(30)])
     families = {}
     for family, mean, n in (("best", 0.6, 20), ("second", 0.55, 20), ("far", 0.1, 3)):
@@ -52,14 +55,20 @@ def with_arrays(store, dataset, seed=0):
                     {"variance_explained": ("neuroid", values[mixed])}, coords={"neuroid": names[mixed]}
                 ),
             )
-            store.save(f"{family[0]}{seed:01}{index:02}", score)
+            store.save(f"{family[0]}0{index:02}", score)
             families.setdefault(family, []).append(score)
+    return store, families
+
+
+@pytest.fixture
+def families(saved):
+    """Copy the saved scores into the store of a test; return them by family."""
+    store, families = saved
+    shutil.copytree(store.folder, ResultsStore().folder)
     return families
 
 
-def test_the_test_over_neurons_is_that_of_compare(dataset):
-    store = ResultsStore()
-    families = with_arrays(store, dataset)
+def test_the_test_over_neurons_is_that_of_compare(dataset, families):
     table = leaderboard(dataset, "variance_explained")
     assert table.attrs["n_neurons"] == 30
     assert table.attrs["no_neurons"] == ""
@@ -80,9 +89,8 @@ def test_the_test_over_neurons_is_that_of_compare(dataset):
     np.testing.assert_allclose(corrected, multipletests(raw, method="holm")[1])
 
 
-def test_pairs_that_differ_by_welch_alone_are_named(dataset):
+def test_pairs_that_differ_by_welch_alone_are_named(dataset, families):
     # Twenty instances of each agree on these thirty neurons, which says little about others.
-    with_arrays(ResultsStore(), dataset)
     table = leaderboard(dataset, "variance_explained")
     assert table.attrs["welch_only"] == [["best", "second"]]
     assert describe_welch_only(table) == (
@@ -97,8 +105,7 @@ def test_pairs_that_differ_by_welch_alone_are_named(dataset):
     assert describe_welch_only(table) == ""
 
 
-def test_arrays_are_not_read_where_the_call_says_so(dataset):
-    with_arrays(ResultsStore(), dataset)
+def test_arrays_are_not_read_where_the_call_says_so(dataset, families):
     table = leaderboard(dataset, "variance_explained")
     assert table["crossed_p"].notna().sum() == 2
     refused = leaderboard(dataset, "variance_explained", over_neurons=False)
@@ -106,9 +113,8 @@ def test_arrays_are_not_read_where_the_call_says_so(dataset):
     assert refused.attrs["no_neurons"] == ""
 
 
-def test_damaged_arrays_cost_their_family_its_test_only(dataset):
+def test_damaged_arrays_cost_their_family_its_test_only(dataset, families):
     store = ResultsStore()
-    families = with_arrays(store, dataset)
     (store.folder / "s0" / "s003.nc").write_bytes(b"damaged")
     table = leaderboard(dataset, "variance_explained").set_index("family")
     assert table["crossed_p"].notna().to_dict() == {"best": False, "second": False, "far": True}
@@ -291,9 +297,7 @@ def test_families_are_ranked_by_the_first_statistic(dataset):
     assert any("No axis index κ in the stored scores of old" in said for said in describe_findings(table))
 
 
-def test_reliability_stands_below(dataset):
-    store = ResultsStore()
-    with_arrays(store, dataset)
+def test_reliability_stands_below(dataset, families):
     table = leaderboard(dataset, "variance_explained")
     expected = np.median(reliability(dataset.trials).per_neuron)
     assert table.attrs["reliability"] == pytest.approx(expected)

@@ -1,10 +1,13 @@
 """Threads over blocks: order, errors and cancelled blocks."""
 
+import sys
 import threading
+from types import ModuleType
 
 import pytest
+from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
 
-from neuroalign.metrics.lasso.threads import in_threads
+from neuroalign.metrics.lasso.threads import in_threads, one_blas_thread
 
 
 @pytest.mark.parametrize("n_threads", [1, 3, None])
@@ -31,3 +34,30 @@ def test_an_error_cancels_the_blocks_that_have_not_begun():
     with pytest.raises(ArithmeticError, match="block 0"):
         list(in_threads(fit, list(range(200)), 2))
     assert len(begun) < 50
+
+
+def threads_of_blas():
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+def test_products_of_matrices_take_one_thread_and_give_the_others_back():
+    with threadpool_limits(2, user_api="blas"):
+        for _ in range(2):
+            with one_blas_thread():
+                assert threads_of_blas() == {1}
+            assert threads_of_blas() == {2}
+
+
+def test_libraries_of_later_imports_are_found(monkeypatch):
+    searches = []
+
+    class Controller(ThreadpoolController):
+        def __init__(self):
+            super().__init__()
+            searches.append(len(self))
+
+    monkeypatch.setattr("threadpoolctl.ThreadpoolController", Controller)
+    for expected in (1, 1, 2):
+        monkeypatch.setitem(sys.modules, f"imported_{expected}", ModuleType("imported"))
+        with one_blas_thread():
+            assert len(searches) == expected

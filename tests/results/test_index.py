@@ -1,5 +1,6 @@
 """Tests of queries of a results folder with a fresh, stale, damaged, locked or missing index."""
 
+import io
 import os
 import shutil
 import sqlite3
@@ -192,6 +193,8 @@ from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 
 store, start = ResultsStore(Path(sys.argv[1])), int(sys.argv[2])
+print("ready", flush=True)
+sys.stdin.readline()
 for index in range(start, start + 15):
     score = Score(
         value=float(index), error=0.1, error_over="neurons", model=f"m{index}", dataset="d", benchmark="b",
@@ -203,12 +206,17 @@ for index in range(start, start + 15):
 """
 
 
-def test_two_processes_write_and_query_at_the_same_time(tmp_path):
-    writers = [
-        subprocess.Popen([sys.executable, "-W", "error", "-c", WRITE_AND_QUERY, str(tmp_path), str(start)])
-        for start in (0, 100)
-    ]
-    assert [writer.wait() for writer in writers] == [0, 0]
+def test_two_processes_write_and_query_at_the_same_time(tmp_path, monkeypatch):
+    # This process is the second one, and starts to write at the same time.
+    monkeypatch.setattr(sys, "argv", ["", str(tmp_path), "100"])
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
+    command = [sys.executable, "-W", "error", "-c", WRITE_AND_QUERY, str(tmp_path), "0"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout.readline() == "ready\n"
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+        exec(WRITE_AND_QUERY, {})
+    assert writer.returncode == 0
     assert values(ResultsStore(tmp_path)) == [float(index) for index in (*range(15), *range(100, 115))]
 
 

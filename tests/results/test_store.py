@@ -1,5 +1,6 @@
 """Tests of scores and of their store."""
 
+import io
 import json
 import os
 import signal
@@ -139,6 +140,8 @@ score = Score(
     benchmark_version=1, data=xr.Dataset({"alignment": ("neuroid", [0.1, 0.2])}),
 )
 store = ResultsStore(folder)
+print("ready", flush=True)
+sys.stdin.readline()
 for index in range(start, start + 20):
     store.save(f"{index:04x}", replace(score, value=float(index), model=f"m{index}"))
     store.save("ffff", score)
@@ -157,7 +160,8 @@ with atomic_path(Path(sys.argv[1])) as temporary:
 
 
 def start_process(code, *args):
-    return subprocess.Popen([sys.executable, "-c", code, *map(str, args)], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", code, *map(str, args)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def test_many_unreadable_records_are_one_warning():
@@ -191,11 +195,16 @@ def test_without_a_time_the_time_of_the_file_counts(created):
     assert [score.value for score in store.scores()] == [0.0, 1.0, 2.0]
 
 
-def test_two_processes_lose_nothing(tmp_path):
-    writers = [start_process(SAVE_MANY, tmp_path, start) for start in (0, 20)]
-    for writer in writers:
-        writer.communicate()
-    assert [writer.returncode for writer in writers] == [0, 0]
+def test_two_processes_lose_nothing(tmp_path, monkeypatch):
+    # This process is the second one, and starts to write at the same time.
+    monkeypatch.setattr(sys, "argv", ["", str(tmp_path), "20"])
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
+    with start_process(SAVE_MANY, tmp_path, 0) as writer:
+        assert writer.stdout.readline() == "ready\n"
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+        exec(SAVE_MANY, {})
+    assert writer.returncode == 0
     scores = list(ResultsStore(tmp_path).scores())
     assert sorted(score.value for score in scores if score.model != "shared") == [
         float(index) for index in range(40)

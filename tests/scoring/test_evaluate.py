@@ -353,21 +353,30 @@ def stop_at_rename(source, target):
     replace(source, target)
 
 os.replace = stop_at_rename
-benchmark = "correlation_ratio[turns=0,predictive_power=false,n_permutations=0]"
-scores, failures = score_all("pca", sys.argv[1], [benchmark])
+print("loaded", flush=True)
+sys.stdin.readline()
+scores, failures = score_all("pca", sys.argv[1], [sys.argv[3]])
 print(len(scores), len(failures))
 """
+BY_RATIO = "correlation_ratio[turns=0,predictive_power=false,n_permutations=0]"
 
 
 @pytest.fixture
 def start_scoring(dataset, tmp_path):
-    """Score a family in another process, which waits before its n-th rename (never for 0)."""
+    """Score a family in another process, which waits before its n-th rename (never for 0).
+
+    The function returns the process and the folder of the dataset.
+    """
     folder = tmp_path / "toy"
     write_folder(dataset, folder)
 
     def start(stop_at=0):
-        command = [sys.executable, "-c", SCORE, str(folder), str(stop_at)]
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-c", SCORE, str(folder), str(stop_at), BY_RATIO]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert process.stdout.readline() == "loaded\n"
+        process.stdin.write("\n")
+        process.stdin.flush()
+        return process, str(folder)
 
     return start
 
@@ -381,9 +390,11 @@ def expect_complete_store(n):
 
 
 def test_two_processes_lose_nothing(start_scoring):
-    processes = [start_scoring(), start_scoring()]
-    outputs = [process.communicate()[0] for process in processes]
-    assert outputs == ["5 0\n", "5 0\n"]
+    # This process is the second one, and starts to score at the same time.
+    process, folder = start_scoring()
+    scores, failures = score_all("pca", folder, [BY_RATIO])
+    assert process.communicate()[0] == "5 0\n"
+    assert (len(scores), failures) == (5, [])
     expect_complete_store(5)
     assert not list(home().rglob(f"{TEMPORARY_PREFIX}*"))
 
@@ -393,13 +404,14 @@ def test_two_processes_lose_nothing(start_scoring):
     "stop_at", [2, *(pytest.param(stop_at, marks=pytest.mark.slow) for stop_at in (1, 3, 5))]
 )
 def test_a_killed_process_leaves_nothing_half_written(start_scoring, stop_at):
-    with start_scoring(stop_at) as process:
+    process, folder = start_scoring(stop_at)
+    with process:
         assert process.stdout.readline() == "ready\n"
         process.kill()
     assert process.returncode == -signal.SIGKILL
     expect_complete_store((stop_at - 1) // 3)
-    with start_scoring() as process:
-        assert process.communicate()[0] == "5 0\n"
+    scores, failures = score_all("pca", folder, [BY_RATIO])
+    assert (len(scores), failures) == (5, [])
     expect_complete_store(5)
 
 

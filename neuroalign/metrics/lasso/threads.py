@@ -1,10 +1,15 @@
 """Threads over blocks of neurons, and the number of threads."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 Block = TypeVar("Block")
 
@@ -37,7 +42,13 @@ def available_threads() -> int:
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Compute each product of matrices in one thread, so that results do not depend on the number of threads."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"):
+    with _loaded_libraries(len(sys.modules)).limit(limits=1, user_api="blas"):
         yield
+
+
+@lru_cache(maxsize=1)
+def _loaded_libraries(n_modules: int) -> "ThreadpoolController":
+    """Find the libraries that have threads; the search takes milliseconds, so it runs again after imports only."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -24,16 +25,18 @@ HOSTILE = "50%_of{everything}\\$x^2&<script>"
 STYLES = ("table", "markdown", "latex", "csv", "json")
 
 
-@pytest.fixture
-def folder(dataset, tmp_path):
-    write_folder(dataset, tmp_path / "toy")
-    return str(tmp_path / "toy")
+@pytest.fixture(scope="module")
+def folder(dataset, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("datasets") / "toy"
+    write_folder(dataset, folder)
+    return str(folder)
 
 
-@pytest.fixture
-def tables(folder):
+@pytest.fixture(scope="module")
+def store(folder, tmp_path_factory):
     """Two families on alignment, one of one instance on another set of options."""
-    store, benchmark, dataset = ResultsStore(), load_benchmark(BY_C), load_dataset(folder)
+    store = ResultsStore(tmp_path_factory.mktemp("stores") / "results")
+    benchmark, dataset = load_benchmark(BY_C), load_dataset(folder)
     rng = np.random.default_rng(0)
     for index, (family, mean, options) in enumerate(
         [(HOSTILE, 0.7, {}), ("b", 0.3, {})] * 4 + [("b", 0.5, {"n_folds": 3}), ("c", 0.1, {})]
@@ -50,8 +53,20 @@ def tables(folder):
             null=0.05,
         )
         store.save(f"aa{index:02}", score)
+    return store
+
+
+@pytest.fixture(scope="module")
+def ranked(folder, store):
+    ranked = leaderboards(load_dataset(folder), store=store)
     # The table of two families first.
-    return sorted((table for table in leaderboards(dataset) if len(table)), key=len, reverse=True)
+    return sorted((table for table in ranked if len(table)), key=len, reverse=True)
+
+
+@pytest.fixture
+def tables(ranked):
+    """Copies of the tables: tests write into them."""
+    return deepcopy(ranked)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -196,7 +211,8 @@ def test_small_p_in_latex_is_the_number(tables):
     assert float(f"{mantissa}e{exponent}") == pytest.approx(tables[0]["welch_p_raw"][1], rel=0.05)
 
 
-def test_command_takes_a_correction_and_notes_what_csv_leaves_out(tables, folder, capsys):
+def test_command_takes_a_correction_and_notes_what_csv_leaves_out(store, folder, capsys):
+    shutil.copytree(store.folder, ResultsStore().folder)
     assert run(["leaderboard", folder, "--format", "csv", "--correction", "bh"]) == 0
     captured = capsys.readouterr()
     assert ",bh," in captured.out
