@@ -49,6 +49,10 @@ class ArchiveError(DatasetError):
     """An archive that is damaged, or has members that could do harm when unpacked."""
 
 
+class DownloadError(NeuroalignError):
+    """A file that cannot be downloaded, or differs from the listed file."""
+
+
 class ModelError(UsageError):
     """A model that cannot be loaded, wrapped or run."""
 

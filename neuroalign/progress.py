@@ -2,7 +2,10 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 T = TypeVar("T")
 
@@ -37,6 +40,35 @@ def progress(
     # disable=None switches the bar off if standard error is not a terminal.
     yield from tqdm(
         items, desc=description, total=total, unit=unit, delay=PATIENCE, disable=None, leave=False
+    )
+
+
+def byte_bar(n_bytes: int, *, description: str) -> "tqdm[None]":
+    """Return a progress bar of bytes, to be updated by hand and used in a ``with`` statement.
+
+    The bar appears under the same conditions as the bar of :func:`progress`.
+
+    Parameters
+    ----------
+    n_bytes : int
+        Number of bytes in all.
+    description : str
+        Text before the bar.
+
+    Returns
+    -------
+    tqdm.tqdm
+    """
+    from tqdm import tqdm
+
+    return tqdm(
+        total=n_bytes,
+        desc=description,
+        unit="B",
+        unit_scale=True,
+        delay=PATIENCE,
+        disable=None,
+        leave=False,
     )
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-_KINDS = ("latents", "results")
+_KINDS = ("latents", "results", "downloads")
 
 
 @click.group()
 def cache() -> None:
-    """Show or clear cached latents and stored scores."""
+    """Show or clear cached latents, stored scores and downloaded files."""
 
 
 @cache.command()
@@ -29,7 +29,7 @@ def info(as_json: bool) -> None:
 
 
 @cache.command(
-    short_help="Delete cached latents, or stored results.",
+    short_help="Delete cached latents, stored results or downloaded files.",
     epilog="""\b
 Examples:
   neuroalign cache clear
@@ -39,9 +39,10 @@ Examples:
 @click.argument("kinds", nargs=-1, type=click.Choice(_KINDS))
 @click.option("--yes", is_flag=True, help="Delete without a question.")
 def clear(kinds: tuple[str, ...], yes: bool) -> None:
-    """Delete cached latents, stored results, or both; without an argument, latents.
+    """Delete cached latents, stored results or downloaded files; without an argument, latents.
 
-    Deleted latents are computed again when they are needed. Deleted results disappear from leaderboards.
+    Deleted latents are computed again when they are needed. Deleted results disappear from leaderboards. Datasets that
+    were fetched do not need the files that were downloaded for them.
     """
     import shutil
 

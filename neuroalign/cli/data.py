@@ -1,4 +1,4 @@
-"""The commands ``neuroalign data …``: add, list, check, export and remove datasets."""
+"""The commands ``neuroalign data …``: add, fetch, list, check, export and remove datasets."""
 
 import json
 from typing import Any
@@ -6,12 +6,13 @@ from typing import Any
 import click
 
 from neuroalign.cli.data_add import add, formats
+from neuroalign.cli.data_fetch import fetch
 from neuroalign.cli.data_text import one_line, print_report
 
 
 @click.group()
 def data() -> None:
-    """Add, list, check, export and remove recordings of your own.
+    """Fetch public recordings; add, list, check, export and remove recordings of your own.
 
     A dataset that was added once is available by its name. Every command accepts the path of a dataset folder in
     place of a name.
@@ -19,6 +20,7 @@ def data() -> None:
 
 
 data.add_command(add)
+data.add_command(fetch)
 data.add_command(formats)
 
 

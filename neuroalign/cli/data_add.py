@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from neuroalign.cli.data_text import one_line
+from neuroalign.cli.data_text import one_line, print_notes
 
 if TYPE_CHECKING:
     from neuroalign.datasets.formats.reader import ReaderOption
@@ -175,12 +175,7 @@ def add(name: str, responses: tuple[str, ...], as_json: bool, **options: Any) ->
     from neuroalign.datasets.inspecting import describe
 
     described = describe(import_dataset(name, responses=responses, **options))
-    for note in described.get("notes", []):
-        click.echo(f"neuroalign: note: {note}", err=True)
-    for noun in ("neuroids", "stimuli"):
-        dropped = described.get(f"dropped_{noun}")
-        if dropped:
-            click.echo(f"neuroalign: note: {len(dropped)} {noun} left out: {', '.join(dropped)}.", err=True)
+    print_notes(described)
     click.echo(json.dumps(described, indent=1) if as_json else f"Added {one_line(described)}")
 
 

@@ -22,6 +22,22 @@ def one_line(row: dict[str, Any]) -> str:
     return f"{row['name']}: {row['neurons']} {kind} neurons × {row['stimuli']} stimuli, {trials}, {images}"
 
 
+def print_notes(row: dict[str, Any]) -> None:
+    """Print the notes on an import, and the neurons and stimuli that were left out, to standard error.
+
+    Parameters
+    ----------
+    row : dict
+        Description by :func:`neuroalign.datasets.inspecting.describe`.
+    """
+    for note in row.get("notes", []):
+        click.echo(f"neuroalign: note: {note}", err=True)
+    for noun in ("neuroids", "stimuli"):
+        dropped = row.get(f"dropped_{noun}")
+        if dropped:
+            click.echo(f"neuroalign: note: {len(dropped)} {noun} left out: {', '.join(dropped)}.", err=True)
+
+
 def print_report(report: dict[str, Any], as_json: bool) -> None:
     """Print a description of a dataset, with its problems where it was checked.
 

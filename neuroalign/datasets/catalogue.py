@@ -7,8 +7,9 @@ from pathlib import Path
 
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.folder import is_dataset_folder, read_folder, remove_folder
+from neuroalign.datasets.public.listing import members_of, public_names
 from neuroalign.datasets.selection import select_part
-from neuroalign.errors import DatasetError, NeuroalignWarning, UsageError, unknown_name
+from neuroalign.errors import DatasetError, NeuroalignWarning, UnknownNameError, UsageError, unknown_name
 from neuroalign.files.home import home
 from neuroalign.names.registry import datasets
 from neuroalign.names.syntax import parse_spec
@@ -155,6 +156,7 @@ def load_dataset(dataset: "str | os.PathLike[str] | Dataset") -> Dataset:
             return _load_part(name)
         if is_dataset_folder(path) or os.sep in name or not isinstance(dataset, str):
             return read_folder(path)
+        _expect_fetched(name)
         raise datasets.unknown(name, also=added_names())
     if name in added_names():
         return read_folder(datasets_folder() / name)
@@ -163,6 +165,27 @@ def load_dataset(dataset: "str | os.PathLike[str] | Dataset") -> Dataset:
     if not isinstance(made, Dataset):
         raise DatasetError(f"the dataset {name!r} must be registered as a Dataset, got {type(made).__name__}")
     return made
+
+
+def _expect_fetched(name: str) -> None:
+    """Say how to fetch a public recording; other names pass.
+
+    Raises
+    ------
+    UnknownNameError
+        If a public recording, or a collection of several, has this name.
+    """
+    if name not in public_names():
+        return
+    members = [member.name for member in members_of(name)]
+    if len(members) > 1:
+        raise UnknownNameError(
+            f"{name} denotes {len(members)} public recordings, and each is a dataset: {', '.join(members)}; fetch them "
+            f"with: neuroalign data fetch {name}"
+        )
+    raise UnknownNameError(
+        f"{name} is a public recording that you do not have yet; get it with: neuroalign data fetch {name}"
+    )
 
 
 def _load_part(name: str) -> Dataset:

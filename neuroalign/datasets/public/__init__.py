@@ -1,0 +1,1 @@
+"""Public recordings: list of their files, download with checks, and import."""
