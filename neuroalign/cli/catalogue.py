@@ -145,6 +145,7 @@ Examples:
 def info(name: str, as_json: bool) -> None:
     """Describe the model, dataset or benchmark called NAME."""
     from neuroalign.datasets.catalogue import dataset_names
+    from neuroalign.datasets.public.listing import public_names
     from neuroalign.errors import unknown_name
     from neuroalign.names.registry import benchmarks, models
     from neuroalign.names.syntax import parse_spec
@@ -155,7 +156,7 @@ def info(name: str, as_json: bool) -> None:
         described = _describe_benchmark(name)
     elif bare in models or scheme in models:
         described = _describe_model(name, bare)
-    elif bare in dataset_names() or "/" in name:
+    elif bare in dataset_names() or bare in public_names() or "/" in name:
         described = _describe_dataset(name)
     else:
         raise unknown_name(
