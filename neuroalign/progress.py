@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -43,7 +43,7 @@ def progress(
     )
 
 
-def byte_bar(n_bytes: int, *, description: str) -> "tqdm[None]":
+def byte_bar(n_bytes: int, *, description: str) -> "tqdm[Any]":
     """Return a progress bar of bytes, to be updated by hand and used in a ``with`` statement.
 
     The bar appears under the same conditions as the bar of :func:`progress`.

@@ -254,7 +254,7 @@ def test_formats_are_listed_with_their_options(run):
         "brainio  BrainIO netCDF, as of Brain-Score (.nc)",
         "         --window",
         "csv      matrix as text with commas, semicolons or tabs (.csv, .tsv, .txt)",
-        "         --csv-labels",
+        "         --csv-labels --decimal",
     ]
     rows = {row["format"]: row for row in json.loads(run("formats", "--json").stdout)}
     assert list(rows) == ["brainio", "csv", "hdf5", "matlab", "npy", "npz", "rasters"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from neuroalign.datasets.formats.bare import BareArray
-from neuroalign.datasets.formats.delimited_text import delimiter_of
+from neuroalign.datasets.formats.delimited_text import delimiter_of, encoding_of, has_decimal_comma
 from neuroalign.datasets.formats.reader import ArrayReader, ReaderOption
 from neuroalign.errors import DatasetError, UsageError, name_some
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CsvLabels = Literal["none", "header", "index", "both"]
+Decimal = Literal[".", ","]
 
 _MISSING = {"": "nan", "NA": "nan", "N/A": "nan", "n/a": "nan", "#N/A": "nan", "null": "nan", "None": "nan"}
 
@@ -43,6 +44,9 @@ _MISSING_MARKS |= {"#div/0!", "#value!", "#ref!", "#num!", "#name?", "#null!", "
 _INDEX_NAMES = {"", "id", "index", "stimulus", "stimulus_id", "image", "image_id", "filename"}
 _INDEX_NAMES |= {"neuroid", "neuroid_id", "neuron", "unit", "unnamed: 0"}
 
+#: Numbers in which the comma may stand between thousands, as in 1,234.
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+
 #: Column names of a table with one row for each value.
 _LONG_NAMES = _INDEX_NAMES - {"", "unnamed: 0"} | {"neuron_id", "unit_id", "cell_id", "stim_id", "image_nr"}
 _LONG_NAMES |= {"repetition", "rep", "trial", "trial_id", "presentation", "session", "time", "time_bin"}
@@ -54,7 +58,7 @@ _ID_WORD = re.compile(
 )
 
 
-def read_matrix_csv(path: Path, labels: CsvLabels | None = None) -> BareArray:
+def read_matrix_csv(path: Path, labels: CsvLabels | None = None, decimal: Decimal | None = None) -> BareArray:
     """Read a matrix from a text file with commas, semicolons or tabs between the values.
 
     Parameters
@@ -63,6 +67,9 @@ def read_matrix_csv(path: Path, labels: CsvLabels | None = None) -> BareArray:
     labels : {"none", "header", "index", "both"}, optional
         Whether the first row (header) and the first column (index) are labels. By default each is if it holds only
         text; a line with numbers and text, or with numbers that may be ids, is an error.
+    decimal : {".", ","}, optional
+        Decimal mark of the numbers. By default a comma if semicolons or tabs stand between the values, some cells are
+        numbers with a comma and no cell is a number with a point; a note says so.
 
     Returns
     -------
@@ -73,15 +80,21 @@ def read_matrix_csv(path: Path, labels: CsvLabels | None = None) -> BareArray:
     Raises
     ------
     DatasetError
-        If a value is not a number (the message names its row and column), or if the first row or column could be
-        labels or values.
+        If a value is not a number (the message names its row and column), if the first row or column could be
+        labels or values, or if commas could be decimal marks or stand between thousands.
     """
     if labels is not None and labels not in get_args(CsvLabels):
         raise UsageError(f"--csv-labels must be one of {', '.join(get_args(CsvLabels))}, got {labels!r}")
-    cells = _read_cells(path)
+    if decimal is not None and decimal not in get_args(Decimal):
+        raise UsageError(f"--decimal must be a point or a comma, got {decimal!r}")
+    cells, delimiter = _read_cells(path, decimal)
+    note = None
+    if decimal is None and delimiter != ",":
+        decimal, note = _find_decimal(cells, delimiter, path)
+    numbers = _with_points(cells) if decimal == "," else cells
     if labels is None:
         _expect_wide(cells, path)
-    header, index = _find_labels(cells, path) if labels is None else _stated(labels)
+    header, index = _find_labels(numbers, path) if labels is None else _stated(labels)
     body = cells[int(header) :, int(index) :]
     labels_of = {}
     if index:
@@ -96,16 +109,20 @@ def read_matrix_csv(path: Path, labels: CsvLabels | None = None) -> BareArray:
             raise DatasetError(f"the label of {place} of {path} is empty")
     if body.size == 0:
         raise DatasetError(f"{path} has no values")
-    return BareArray(_as_numbers(body, path, int(header), int(index)), labels_of)
+    return BareArray(_as_numbers(body, path, int(header), int(index), decimal), labels_of, note=note)
 
 
-def _read_cells(path: Path) -> NDArray[np.object_]:
+def _read_cells(path: Path, decimal: Decimal | None) -> tuple[NDArray[np.object_], str]:
+    """Return the cells of a file, and the character between them."""
     import numpy as np
 
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file, delimiter=delimiter_of(path), strict=True) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        delimiter = delimiter_of(path)
+        if delimiter == "," and decimal == ",":
+            delimiter = ";"  # one value in each row
+        with path.open(encoding=encoding_of(path), newline="") as file:
+            rows = [row for row in csv.reader(file, delimiter=delimiter, strict=True) if row]
+    except (OSError, UnicodeError, csv.Error) as error:
         raise DatasetError(f"cannot read {path}: {error}") from error
     if not rows:
         raise DatasetError(f"{path} is empty")
@@ -115,7 +132,41 @@ def _read_cells(path: Path) -> NDArray[np.object_]:
                 f"row {number} of {path} has {len(row)} cells, the first has {len(rows[0])}; "
                 "each row of a matrix must have the same number of cells"
             )
-    return np.array([[cell.strip() for cell in row] for row in rows], dtype=object)
+    return np.array([[cell.strip() for cell in row] for row in rows], dtype=object), delimiter
+
+
+def _find_decimal(
+    cells: NDArray[np.object_], delimiter: str, path: Path
+) -> tuple[Decimal | None, str | None]:
+    """Return the decimal mark of cells between semicolons or tabs, with a note where it is a comma.
+
+    Raises
+    ------
+    DatasetError
+        If all commas could stand between thousands.
+    """
+    with_comma = [cell for cell in cells.flat if has_decimal_comma(cell)]
+    with_point = any("." in cell and _is_number(cell) for cell in cells.flat)
+    if not with_comma or with_point:
+        return None, None
+    if all(map(_THOUSANDS.fullmatch, with_comma)):
+        raise DatasetError(
+            f"the comma in {with_comma[0]} of {path} could be a decimal mark or stand between thousands; give "
+            "--decimal , if it is a decimal mark, or remove the commas"
+        )
+    between = "semicolons" if delimiter == ";" else "tabs"
+    return (
+        ",",
+        f"Commas are decimal marks, as in {with_comma[0]}: {between} stand between the values of {path.name}.",
+    )
+
+
+def _with_points(cells: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Replace the comma of all numbers with a decimal comma by a point."""
+    import numpy as np
+
+    replaced = [cell.replace(",", ".") if has_decimal_comma(cell) else cell for cell in cells.flat]
+    return np.array(replaced, dtype=object).reshape(cells.shape)
 
 
 def _stated(labels: CsvLabels) -> tuple[bool, bool]:
@@ -224,22 +275,33 @@ def _is_count(cells: NDArray[np.object_]) -> bool:
 
 
 def _as_numbers(
-    body: NDArray[np.object_], path: Path, first_row: int, first_column: int
+    body: NDArray[np.object_], path: Path, first_row: int, first_column: int, decimal: Decimal | None
 ) -> NDArray[np.float64]:
     import numpy as np
     import pandas as pd
 
-    body = pd.DataFrame(body).replace(_MISSING).to_numpy(dtype=object)
-    try:
-        return body.astype(np.float64)
-    except ValueError:
-        row, column = next(
-            (r, c) for r in range(body.shape[0]) for c in range(body.shape[1]) if not _is_number(body[r, c])
-        )
-        raise DatasetError(
+    def fault(row: int, column: int, why: str) -> DatasetError:
+        return DatasetError(
             f"row {row + first_row + 1}, column {column + first_column + 1} of {path} holds "
-            f"{body[row, column]!r}, which is not a number"
-        ) from None
+            f"{body[row, column]!r}, {why}"
+        )
+
+    if decimal == ",":
+        for row, column in np.ndindex(body.shape):
+            if "." in body[row, column] and _is_number(body[row, column]):
+                raise fault(row, column, "a number with a point, but the decimal mark is a comma")
+    numbers = _with_points(body) if decimal == "," else body
+    numbers = pd.DataFrame(numbers).replace(_MISSING).to_numpy(dtype=object)
+    try:
+        return numbers.astype(np.float64)
+    except ValueError:
+        row, column = next(place for place in np.ndindex(body.shape) if not _is_number(numbers[place]))
+        hint = (
+            "; if its comma is a decimal mark, give --decimal ,"
+            if has_decimal_comma(body[row, column])
+            else ""
+        )
+        raise fault(row, column, f"which is not a number{hint}") from None
 
 
 class CsvReader(ArrayReader):
@@ -254,8 +316,14 @@ class CsvReader(ArrayReader):
             "only text.",
             choices=get_args(CsvLabels),
         ),
+        ReaderOption(
+            "decimal",
+            "Decimal mark of the numbers, a point or a comma. By default a comma if semicolons or tabs stand between "
+            "the values, some numbers have a comma and no number has a point.",
+            choices=get_args(Decimal),
+        ),
     )
 
     def read(self, path: Path, options: Mapping[str, Any]) -> BareArray:
         """Read the matrix; see :func:`read_matrix_csv`."""
-        return read_matrix_csv(path, options["csv_labels"])
+        return read_matrix_csv(path, options["csv_labels"], options["decimal"])

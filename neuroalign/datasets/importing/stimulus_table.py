@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from neuroalign.datasets.formats.delimited_text import delimiter_of
+from neuroalign.datasets.formats.delimited_text import delimiter_of, encoding_of
 from neuroalign.datasets.formats.images import Order, ids_of_images, match_images, stems
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
 from neuroalign.datasets.importing.stimulus_columns import (
@@ -49,7 +49,7 @@ def read_stimulus_csv(path: Path) -> tuple[pd.DataFrame, list[str]]:
         "sep": delimiter_of(path),
         "keep_default_na": False,
         "na_values": [""],
-        "encoding": "utf-8-sig",
+        "encoding": encoding_of(path),
         "index_col": False,
     }
     try:

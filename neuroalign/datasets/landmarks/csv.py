@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from neuroalign.datasets.formats.delimited_text import delimiter_of
+from neuroalign.datasets.formats.delimited_text import delimiter_of, encoding_of
 from neuroalign.datasets.landmarks.arrays import expect_near_images, landmarks
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ArrayError, DatasetError, name_some
@@ -39,7 +39,7 @@ def read_landmark_csv(path: Path) -> xr.DataArray:
             # If a row has more cells than the header, pandas takes its first cell for an index.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             table = pd.read_csv(
-                path, sep=delimiter_of(path), dtype={_ID: str}, encoding="utf-8-sig", index_col=False
+                path, sep=delimiter_of(path), dtype={_ID: str}, encoding=encoding_of(path), index_col=False
             )
     except (OSError, ValueError, pd.errors.ParserWarning) as error:
         raise DatasetError(f"cannot read the landmarks {path}: {error}") from error

@@ -5,7 +5,16 @@ from neuroalign.errors import DatasetError
 
 
 @pytest.mark.parametrize(
-    ("text", "delimiter"), [("a,b;c,d\n1;2;3", ","), ("a;b;c,d", ";"), ("a\tb\tc,d", "\t"), ("a", ",")]
+    ("text", "delimiter"),
+    [
+        ("a,b;c,d\n1;2;3", ","),
+        ("a;b;c,d", ";"),
+        ("a\tb\tc,d", "\t"),
+        ("a", ","),
+        ('1,5;2,5;"3,5"', ";"),
+        ("1,5\t2,5", "\t"),
+        ("face;1,face", ","),
+    ],
 )
 def test_the_most_frequent_delimiter_of_the_first_line_counts(tmp_path, text, delimiter):
     (tmp_path / "x.csv").write_text(text)

@@ -94,8 +94,9 @@ def test_faults_are_located(written):
         read_matrix_csv(written("id,n1,\na,1,2\n"))
 
 
-def test_not_text(tmp_path):
-    (tmp_path / "x.csv").write_bytes(b"\xff\xfe1\x002\x00")
+@pytest.mark.parametrize("content", [b"1,\x80", b"\xff\xfe1", b"\xfe\xff\xd8\x00\x00,"])
+def test_not_text(tmp_path, content):
+    (tmp_path / "x.csv").write_bytes(content)
     with pytest.raises(DatasetError, match="as text"):
         read_matrix_csv(tmp_path / "x.csv")
 
@@ -201,3 +202,89 @@ def test_long_tables_are_refused(written, header, ids):
 def test_ids_among_the_responses_are_refused(written):
     with pytest.raises(DatasetError, match=r"column stimulus_id of .* looks like ids among the responses"):
         read_matrix_csv(written("n1,n2,stimulus_id\n1.5,2,3\n2,3,4\n"))
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize(
+    ("header", "index"), [(None, False), (["n1", "n2"], False), (["stimulus_id", "n1", "n2"], True)]
+)
+def test_decimal_comma_between_semicolons_or_tabs(written, delimiter, header, index):
+    rows = [["1,5", "2"], ["3", "-4e-3"], ["5", ""]]
+    rows = [[f"face{number}", *row] if index else row for number, row in enumerate(rows)]
+    text = "\r\n".join(delimiter.join(row) for row in ([header] if header else []) + rows)
+    result = read_matrix_csv(written(text))
+    np.testing.assert_array_equal(result.values, [[1.5, 2], [3, -0.004], [5, np.nan]])
+    assert result.note is not None
+    assert result.note.startswith("Commas are decimal marks, as in 1,5: ")
+    assert sorted(result.labels) == ([0, 1] if index else [1] if header else [])
+
+
+def test_labels_keep_their_commas(written):
+    result = read_matrix_csv(written("stimulus_id;0,5;1,5\n10,5;1,25;2\n20,5;3;4\n"))
+    assert result.labels[0].tolist() == ["10,5", "20,5"]
+    assert result.labels[1].tolist() == ["0,5", "1,5"]
+    assert result.values.tolist() == [[1.25, 2], [3, 4]]
+
+
+def test_stated_decimal_comma(written):
+    assert read_matrix_csv(written("1,5\n2,25\n-3\n"), decimal=",").values.tolist() == [[1.5], [2.25], [-3]]
+    assert read_matrix_csv(written("1,234;5,678\n2,5;1\n"), decimal=",").values.tolist() == [
+        [1.234, 5.678],
+        [2.5, 1],
+    ]
+    assert read_matrix_csv(written("1,234;5,678\n9,100;1,200\n"), decimal=",").values[1].tolist() == [
+        9.1,
+        1.2,
+    ]
+    result = read_matrix_csv(written("1.5;2\n3;4\n"), decimal=".")
+    assert (result.values[0].tolist(), result.note) == ([1.5, 2], None)
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal", "message"),
+    [
+        (
+            "1,234;5,678\n9,100;1,200\n",
+            None,
+            r"the comma in 1,234 of .* could be a decimal mark or stand between thousa",
+        ),
+        (
+            "1.5;2,5\n3;4\n",
+            None,
+            r"column 2 of .* holds '2,5', .*; if its comma is a decimal mark, give --decimal ,",
+        ),
+        ("1.234,5;2\n3,5;4\n", None, r"row 1, column 1 .* holds '1.234,5', which is not a number"),
+        (
+            "1,5;2\n3.5;4\n",
+            ",",
+            r"row 2, column 1 .* holds '3.5', a number with a point, but the decimal mark is a co",
+        ),
+        ("1,2;2\n3;x\n", ",", r"holds 'x', which is not a number"),
+        ("1,5,2,5\n", ",", r"holds '1,5,2,5', which is not a number"),
+    ],
+)
+def test_unclear_decimal_marks(written, text, decimal, message):
+    with pytest.raises(DatasetError, match=message):
+        read_matrix_csv(written(text), labels="none", decimal=decimal)
+
+
+def test_wrong_decimal_mark(written):
+    with pytest.raises(UsageError, match="--decimal must be a point or a comma, got ';'"):
+        read_matrix_csv(written("1;2\n"), decimal=";")
+
+
+@given(values=hnp.arrays(np.float64, (4, 3), elements=st.floats(-1e6, 1e6)))
+def test_decimal_commas_have_the_values_of_decimal_points(tmp_path_factory, values):
+    path = tmp_path_factory.mktemp("decimal", numbered=True) / "x.csv"
+    path.write_text("\n".join(";".join(map(repr, map(float, row))) for row in values).replace(".", ","))
+    np.testing.assert_array_equal(read_matrix_csv(path, labels="none", decimal=",").values, values)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32", "utf-8-sig"])
+def test_encodings_with_a_byte_order_mark(tmp_path, encoding):
+    text = "stimulus_id\tn1\tn2\nGesichtä\t1,5\t2\nb\t3\t4\n"
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    (tmp_path / "x.csv").write_bytes((mark + text).encode(encoding))
+    result = read_matrix_csv(tmp_path / "x.csv")
+    assert result.values.tolist() == [[1.5, 2], [3, 4]]
+    assert result.labels[0].tolist() == ["Gesichtä", "b"]
