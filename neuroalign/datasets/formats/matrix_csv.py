@@ -145,8 +145,8 @@ def _find_decimal(
     DatasetError
         If all commas could stand between thousands.
     """
-    with_comma = [cell for cell in cells.flat if has_decimal_comma(cell)]
-    with_point = any("." in cell and _is_number(cell) for cell in cells.flat)
+    with_comma = [cell for cell in cells.ravel().tolist() if has_decimal_comma(cell)]
+    with_point = any("." in cell and _is_number(cell) for cell in cells.ravel().tolist())
     if not with_comma or with_point:
         return None, None
     if all(map(_THOUSANDS.fullmatch, with_comma)):
@@ -165,7 +165,9 @@ def _with_points(cells: NDArray[np.object_]) -> NDArray[np.object_]:
     """Replace the comma of all numbers with a decimal comma by a point."""
     import numpy as np
 
-    replaced = [cell.replace(",", ".") if has_decimal_comma(cell) else cell for cell in cells.flat]
+    replaced = [
+        cell.replace(",", ".") if has_decimal_comma(cell) else cell for cell in cells.ravel().tolist()
+    ]
     return np.array(replaced, dtype=object).reshape(cells.shape)
 
 
@@ -288,17 +290,18 @@ def _as_numbers(
 
     if decimal == ",":
         for row, column in np.ndindex(body.shape):
-            if "." in body[row, column] and _is_number(body[row, column]):
+            cell = str(body[row, column])
+            if "." in cell and _is_number(cell):
                 raise fault(row, column, "a number with a point, but the decimal mark is a comma")
     numbers = _with_points(body) if decimal == "," else body
     numbers = pd.DataFrame(numbers).replace(_MISSING).to_numpy(dtype=object)
     try:
         return numbers.astype(np.float64)
     except ValueError:
-        row, column = next(place for place in np.ndindex(body.shape) if not _is_number(numbers[place]))
+        row, column = next(place for place in np.ndindex(body.shape) if not _is_number(str(numbers[place])))
         hint = (
             "; if its comma is a decimal mark, give --decimal ,"
-            if has_decimal_comma(body[row, column])
+            if has_decimal_comma(str(body[row, column]))
             else ""
         )
         raise fault(row, column, f"which is not a number{hint}") from None
