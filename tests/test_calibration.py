@@ -1,12 +1,24 @@
-"""The stored result of docs/calibration.py."""
+"""The stored results of docs/calibration.py, calibration_matching.py and calibration_shuffles.py."""
 
 import importlib.util
+import os
+import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
+
+
+def load_script(name):
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    script = importlib.util.module_from_spec(spec)
+    # A dataclass looks its module up by name.
+    sys.modules[name] = script
+    spec.loader.exec_module(script)
+    return script
 
 
 @pytest.fixture(scope="module")
@@ -16,9 +28,7 @@ def stored():
 
 @pytest.mark.slow
 def test_one_cell_comes_out_as_it_is_stored(stored):
-    spec = importlib.util.spec_from_file_location("calibration", DOCS / "calibration.py")
-    calibration = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(calibration)
+    calibration = load_script("calibration")
     again = calibration.simulate(3, 30).set_index("test")
     cell = stored[(stored["n_neurons"] == 30) & (stored["n_instances"] == 3)].set_index("test")
     for column in ("false_positives", "coverage"):
@@ -65,3 +75,33 @@ def test_the_axis_index_of_matchings_holds_its_level_with_free_signs():
     assert (single["special"] == 1).all()
     # Weights of one sign count as special in signed matchings; the page warns of it.
     assert stored[stored["kind"] == "positive"]["special"].max() > 0.2
+
+
+@pytest.fixture(scope="module")
+def shuffled():
+    stored = pd.read_csv(DOCS / "calibration_shuffles.csv")
+    return stored[stored["part"] == "shuffles"]
+
+
+def test_shuffles_hold_their_level_where_originals_are_named(shuffled):
+    named = shuffled[shuffled["condition"] != "variants, not named"]
+    # Exact p-values of 20 shuffles are uniform on the multiples of 1/21; four standard errors allow for 63 rows.
+    level, n = 1 / 21, named["n"]
+    assert (named["n_p"] == n).all()
+    assert (named["by_p"] <= level + 4 * np.sqrt(level * (1 - level) / n)).all()
+    assert (named["mean_p"] >= 11 / 21 - 4 * 0.29 / np.sqrt(n)).all()
+
+
+def test_shuffles_of_single_variants_err(shuffled):
+    assert (shuffled[shuffled["condition"] == "variants, not named"]["by_p"] > 0.3).all()
+
+
+def test_the_page_has_the_tables_of_shuffles_and_errors(capsys, monkeypatch):
+    # The script sets numbers of threads for its simulations.
+    monkeypatch.setattr(os, "environ", {**os.environ})
+    script = load_script("calibration_shuffles")
+    script.show()
+    page = (DOCS / "calibration.md").read_text("utf-8")
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert len(lines) > 40
+    assert [line for line in lines if line not in page] == []
