@@ -17,13 +17,14 @@ from neuroalign.datasets.formats.images import Order, check_images, collect_imag
 from neuroalign.datasets.image_sources import ImageSource
 from neuroalign.datasets.image_survey import ImageSurvey, notes_on_images
 from neuroalign.datasets.importing.labelling import leave_out_unusable, state_labels
+from neuroalign.datasets.importing.neuron_table import as_neuron_table, label_neurons, read_neuron_table
 from neuroalign.datasets.importing.provenance import checksums
 from neuroalign.datasets.importing.reading import Reading, Source, expect_averaged
 from neuroalign.datasets.importing.stimulus_table import (
     as_stimulus_table,
     describe_stimuli,
     images_of,
-    read_stimulus_csv,
+    read_stimulus_table,
 )
 from neuroalign.datasets.landmarks.csv import with_landmarks
 from neuroalign.datasets.stimuli import StimulusSet
@@ -41,6 +42,7 @@ def import_dataset(
     axes: str | Sequence[str] | None = None,
     images: PathLike | None = None,
     stimuli: PathLike | pd.DataFrame | None = None,
+    neurons: PathLike | pd.DataFrame | None = None,
     landmarks: PathLike | None = None,
     format: str | None = None,
     image_order: Order | None = None,
@@ -76,6 +78,10 @@ def import_dataset(
     stimuli : path or pandas.DataFrame, optional
         Table of the stimuli, in the order of the stimulus axis: ``stimulus_id``, ``filename`` (or brainio's names for
         them) and any other columns. Rows with the same id are repetitions of one stimulus.
+    neurons : path or pandas.DataFrame, optional
+        Table of the neurons: ``neuroid_id``, ``region``, ``animal`` (or other names for them) and any other columns,
+        which all become labels of the neurons. Rows are matched by id where the files name their neurons; otherwise
+        they are the neurons in their order.
     landmarks : path, optional
         CSV of landmarks on the images; see :func:`neuroalign.datasets.landmarks.csv.read_landmark_csv`.
     format : str, optional
@@ -118,16 +124,14 @@ def import_dataset(
         responses if isinstance(responses, np.ndarray) else paths, format=format, axes=axes, options=options
     )
     image_path, landmark_path = _path("images", images), _path("landmarks", landmarks)
-    if not isinstance(stimuli, str | os.PathLike | pd.DataFrame | None):
-        raise UsageError(f"stimuli must be a path or a pandas.DataFrame, got {type(stimuli).__name__}")
-    table_path = None if isinstance(stimuli, pd.DataFrame) else _path("stimuli", stimuli)
+    table_path, neuron_path = _table_path("stimuli", stimuli), _table_path("neurons", neurons)
     if landmark_path is not None and image_path is None and "images" not in recorded.gives:
         raise UsageError("--landmarks are in pixels of the images: give the images, too, with --images")
     with scratch_folder(target.parent) as scratch:
         pictures = None if image_path is None else collect_images(image_path, scratch)
         table, notes_on_table = None, list[str]()
         if table_path is not None:
-            table, notes_on_table = read_stimulus_csv(table_path)
+            table, notes_on_table = read_stimulus_table(table_path)
         elif isinstance(stimuli, pd.DataFrame):
             table, notes_on_table = as_stimulus_table(stimuli)
         reading = recorded.read(
@@ -137,7 +141,19 @@ def import_dataset(
             image_order=image_order,
         )
         parts = reading.parts
-        array, dropped = leave_out_unusable(state_labels(parts.recording, region=region, animal=animal), drop)
+        array = state_labels(parts.recording, region=region, animal=animal)
+        notes_on_neurons: list[str] = []
+        if neurons is not None:
+            labels, renamed = (
+                as_neuron_table(neurons)
+                if isinstance(neurons, pd.DataFrame)
+                else read_neuron_table(Path(neurons).expanduser())
+            )
+            array, notes_on_neurons = label_neurons(
+                array, labels, named=reading.names_neurons, stated={"region": region, "animal": animal}
+            )
+            notes_on_neurons = [*renamed, *notes_on_neurons]
+        array, dropped = leave_out_unusable(array, drop)
         described, images_by_id, notes = _describe_stimuli(array, reading, table, pictures, dropped)
         stimulus_set = stimulus_set or parts.recording.attrs.get("stimulus_set") or name
         described_stimuli = StimulusSet(stimulus_set, described, images_by_id)
@@ -147,7 +163,11 @@ def import_dataset(
         elif parts.landmarks is not None:
             described_stimuli = described_stimuli.with_landmarks(parts.landmarks)
         files = checksums(
-            responses=paths, images=[image_path], stimuli=[table_path], landmarks=[landmark_path]
+            responses=paths,
+            images=[image_path],
+            stimuli=[table_path],
+            neurons=[neuron_path],
+            landmarks=[landmark_path],
         )
         provenance = {"source": source, "licence": licence, "citation": citation}
         metadata = {
@@ -156,7 +176,7 @@ def import_dataset(
             "window_ms": None if parts.window is None else list(parts.window),
             "dropped_neuroids": dropped["neuroids"] or None,
             "dropped_stimuli": dropped["stimuli"] or None,
-            "notes": [*parts.notes, *notes_on_table, *notes, *_note_on_name(name)],
+            "notes": [*parts.notes, *notes_on_neurons, *notes_on_table, *notes, *_note_on_name(name)],
             "files": files,
         }
         array.attrs = {
@@ -182,6 +202,12 @@ def _note_on_name(name: str) -> list[str]:
         f"From now on {name} is this dataset, not the dataset of neuroalign or a plug-in with the same name."
     )
     return [note] if name in datasets else []
+
+
+def _table_path(option: str, table: PathLike | pd.DataFrame | None) -> Path | None:
+    if not isinstance(table, str | os.PathLike | pd.DataFrame | None):
+        raise UsageError(f"{option} must be a path or a pandas.DataFrame, got {type(table).__name__}")
+    return None if isinstance(table, pd.DataFrame) else _path(option, table)
 
 
 def _path(option: str, path: PathLike | None) -> Path | None:

@@ -37,10 +37,13 @@ class Reading:
         Recording, and everything else in the files.
     row_ids : array of str, optional
         Stimulus id of each row of the user's stimulus table, where the import named the stimuli by that table.
+    names_neurons : bool
+        Whether the files name their neurons.
     """
 
     parts: RecordingParts
     row_ids: NDArray[np.str_] | None = None
+    names_neurons: bool = True
 
 
 class Source:
@@ -205,7 +208,9 @@ def _name_axes(
     if repeated:
         notes.append("Stimulus ids repeat: equal ids are taken as repetitions of one stimulus.")
     parts = RecordingParts(array, averaged="repetition" not in names and not repeated, notes=tuple(notes))
-    return Reading(parts, None if stimulus_labels is not None or table is None else named.ids)
+    row_ids = None if stimulus_labels is not None or table is None else named.ids
+    names_neurons = all(session.neuroid is not None for session in sessions.values())
+    return Reading(parts, row_ids, names_neurons)
 
 
 def expect_averaged(recording: xr.DataArray, averaged: bool, stated: bool | None) -> bool:

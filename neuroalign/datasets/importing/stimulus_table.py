@@ -1,17 +1,15 @@
 """Stimulus table of an import: names, properties and images of the stimuli."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from neuroalign.datasets.formats.delimited_text import delimiter_of, encoding_of
 from neuroalign.datasets.formats.images import Order, ids_of_images, match_images, stems
+from neuroalign.datasets.formats.tables import read_table
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
 from neuroalign.datasets.importing.stimulus_columns import (
     FILE_NAMES,
@@ -21,7 +19,7 @@ from neuroalign.datasets.importing.stimulus_columns import (
     expect_same_images,
     plain_name,
 )
-from neuroalign.errors import DatasetError, StimulusMismatchError, name_some
+from neuroalign.errors import StimulusMismatchError, name_some
 
 
 @dataclass(frozen=True)
@@ -32,35 +30,22 @@ class NamedStimuli:
     origin: str
 
 
-def read_stimulus_csv(path: Path) -> tuple[pd.DataFrame, list[str]]:
+def read_stimulus_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
     """Read a table of stimuli.
 
     Parameters
     ----------
     path : Path
-        CSV with a header; see :func:`as_stimulus_table`.
+        CSV, Parquet, Feather or Excel workbook with a header; see :func:`as_stimulus_table`.
 
     Raises
     ------
     DatasetError
         If the file cannot be read or lacks an id in some row.
     """
-    options: dict[str, Any] = {
-        "sep": delimiter_of(path),
-        "keep_default_na": False,
-        "na_values": [""],
-        "encoding": encoding_of(path),
-        "index_col": False,
-    }
-    try:
-        columns = pd.read_csv(path, nrows=0, **options).columns
-        names = [column for column in columns if plain_name(column) in (*ID_NAMES, *FILE_NAMES, "original")]
-        with warnings.catch_warnings():
-            # Rows with more cells than the header, which pandas would cut off.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = pd.read_csv(path, dtype=dict.fromkeys(names, str), **options)
-    except (OSError, ValueError, pd.errors.ParserWarning) as error:
-        raise DatasetError(f"cannot read the stimulus table {path}: {error}") from error
+    table = read_table(
+        path, "stimulus table", lambda column: plain_name(column) in (*ID_NAMES, *FILE_NAMES, "original")
+    )
     return as_stimulus_table(table, f"the stimulus table {path}", first_row=2)
 
 
