@@ -136,6 +136,27 @@ Examples:
     "otherwise they are in the order of the neurons.",
 )
 @click.option(
+    "--presented",
+    metavar="FILE",
+    help="Stimuli of the stimulus axis in its order, one id or image file in each line, or a table with a column "
+    "stimulus_id. Needed where the table of stimuli has more rows than the array and no column 'presented'.",
+)
+@click.option(
+    "--training",
+    metavar="FILE|COLUMN",
+    help="Stimuli that models may be fitted to: a list, or a column of the table of stimuli with yes or no.",
+)
+@click.option(
+    "--held-out",
+    metavar="FILE|COLUMN",
+    help="Stimuli that models may not be fitted to: a list, or a column of the table of stimuli with yes or no.",
+)
+@click.option(
+    "--mirror-training",
+    is_flag=True,
+    help="Train models on mirror images of the stimuli, as in Higgins et al. (2020).",
+)
+@click.option(
     "--landmarks",
     type=click.Path(),
     metavar="CSV",

@@ -43,6 +43,10 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "stimulus_columns": [str(name) for name in stimuli.table.columns if name != "filename"],
         "images": stimuli.has_images,
     }
+    if "training" in stimuli.table:
+        described["training_stimuli"] = int(stimuli.table["training"].sum())
+    if stimuli.mirror_training:
+        described["mirror_training"] = True
     if stimuli.landmarks is not None:
         described["landmarks"] = stimuli.landmarks.sizes["landmark"]
         described["stimuli_with_landmarks"] = stimuli.landmarks.sizes["stimulus"]

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from neuroalign.datasets.catalogue import datasets_folder, expect_free_name, load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.folder import scratch_folder, write_folder
-from neuroalign.datasets.formats.images import Order, check_images, collect_images
+from neuroalign.datasets.formats.images import Order, check_images, collect_images, stems
 from neuroalign.datasets.image_sources import ImageSource
 from neuroalign.datasets.image_survey import ImageSurvey, notes_on_images
 from neuroalign.datasets.importing.labelling import leave_out_unusable, state_labels
 from neuroalign.datasets.importing.neuron_table import as_neuron_table, label_neurons, read_neuron_table
 from neuroalign.datasets.importing.provenance import checksums
 from neuroalign.datasets.importing.reading import Reading, Source, expect_averaged
+from neuroalign.datasets.importing.stimulus_marks import Listed, further_stimuli, mark_stimuli, match_listed
 from neuroalign.datasets.importing.stimulus_table import (
     as_stimulus_table,
     describe_stimuli,
@@ -43,6 +44,10 @@ def import_dataset(
     images: PathLike | None = None,
     stimuli: PathLike | pd.DataFrame | None = None,
     neurons: PathLike | pd.DataFrame | None = None,
+    presented: Listed | None = None,
+    training: Listed | None = None,
+    held_out: Listed | None = None,
+    mirror_training: bool = False,
     landmarks: PathLike | None = None,
     format: str | None = None,
     image_order: Order | None = None,
@@ -77,11 +82,19 @@ def import_dataset(
         Folder or ZIP archive of images.
     stimuli : path or pandas.DataFrame, optional
         Table of the stimuli, in the order of the stimulus axis: ``stimulus_id``, ``filename`` (or brainio's names for
-        them) and any other columns. Rows with the same id are repetitions of one stimulus.
+        them) and any other columns. Rows with the same id are repetitions of one stimulus. A table may have more
+        stimuli than the recording: its column ``presented`` marks the stimuli of the axis, or `presented` lists them.
     neurons : path or pandas.DataFrame, optional
         Table of the neurons: ``neuroid_id``, ``region``, ``animal`` (or other names for them) and any other columns,
         which all become labels of the neurons. Rows are matched by id where the files name their neurons; otherwise
         they are the neurons in their order.
+    presented : path or sequence of str, optional
+        Stimuli of the stimulus axis in its order, as ids or names of image files: a file with one stimulus in each
+        line, or a table with a column ``stimulus_id``. For files that do not name their stimuli.
+    training, held_out : path, name of a column of the stimulus table, or sequence of str, optional
+        Stimuli that models may be fitted to, and stimuli that they may not be fitted to. One list implies the other.
+    mirror_training : bool
+        Whether models are trained on mirror images of the stimuli, as in Higgins et al. (2020).
     landmarks : path, optional
         CSV of landmarks on the images; see :func:`neuroalign.datasets.landmarks.csv.read_landmark_csv`.
     format : str, optional
@@ -139,6 +152,7 @@ def import_dataset(
             table=table,
             image_names=None if pictures is None else list(pictures),
             image_order=image_order,
+            presented=presented,
         )
         parts = reading.parts
         array = state_labels(parts.recording, region=region, animal=animal)
@@ -154,9 +168,15 @@ def import_dataset(
             )
             notes_on_neurons = [*renamed, *notes_on_neurons]
         array, dropped = leave_out_unusable(array, drop)
-        described, images_by_id, notes = _describe_stimuli(array, reading, table, pictures, dropped)
+        described, images_by_id, notes = _describe_stimuli(
+            array, reading, table, pictures, dropped, training=training, held_out=held_out
+        )
+        if mirror_training and images_by_id is None:
+            raise UsageError("--mirror-training mirrors images: give the images, too, with --images")
         stimulus_set = stimulus_set or parts.recording.attrs.get("stimulus_set") or name
-        described_stimuli = StimulusSet(stimulus_set, described, images_by_id)
+        described_stimuli = StimulusSet(
+            stimulus_set, described, images_by_id, mirror_training=mirror_training
+        )
         if landmark_path is not None:
             described_stimuli, notes_on_landmarks = with_landmarks(described_stimuli, landmark_path)
             notes = [*notes, *notes_on_landmarks]
@@ -234,17 +254,29 @@ def _describe_stimuli(
     table: pd.DataFrame | None,
     pictures: dict[str, Path] | None,
     dropped: Mapping[str, Sequence[str]],
+    *,
+    training: Listed | None,
+    held_out: Listed | None,
 ) -> tuple[pd.DataFrame, Mapping[str, ImageSource] | None, list[str]]:
     """Make the stimulus table of a recording, and find and check the images."""
     ids = array["stimulus_id"].values.astype(str)
-    described, left_out = describe_stimuli(ids, reading.row_ids, table, reading.parts.stimuli)
+    further = list(dropped["stimuli"]) if table is None else []
+    if table is None and pictures is not None:
+        listed = [
+            *further_stimuli(training, reading.parts.stimuli),
+            *further_stimuli(held_out, reading.parts.stimuli),
+        ]
+        further += match_listed(listed, [*ids, *stems(list(pictures))], "--training or --held-out")
+    described, left_out = describe_stimuli(ids, reading.row_ids, table, reading.parts.stimuli, further)
     if COLUMN in left_out:
         raise DatasetError(
             f"the column {COLUMN} of the stimulus table must be the same in all rows of one stimulus; "
             "name one original for each stimulus"
         )
+    was_recorded = np.array([*ids, *dropped["stimuli"]])
+    described, notes = mark_stimuli(described, was_recorded, training=training, held_out=held_out)
     described = described[~described.index.isin(dropped["stimuli"])]
-    notes = [
+    notes += [
         f"Column {column} of the stimulus table was left out: it differs between the rows of one stimulus."
         for column in left_out
     ]
