@@ -28,6 +28,7 @@ from neuroalign.datasets.importing.stimulus_table import (
     read_stimulus_table,
 )
 from neuroalign.datasets.landmarks.csv import with_landmarks
+from neuroalign.datasets.plausibility import implausible
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.datasets.variants import COLUMN, VariantTable
 from neuroalign.errors import DatasetError, UsageError, name_some
@@ -197,6 +198,7 @@ def import_dataset(
             "dropped_neuroids": dropped["neuroids"] or None,
             "dropped_stimuli": dropped["stimuli"] or None,
             "notes": [*parts.notes, *notes_on_neurons, *notes_on_table, *notes, *_note_on_name(name)],
+            "warnings": implausible(array, described_stimuli) or None,
             "files": files,
         }
         array.attrs = {
