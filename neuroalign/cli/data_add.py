@@ -143,13 +143,15 @@ Examples:
 )
 @click.option(
     "--training",
-    metavar="FILE|COLUMN",
-    help="Stimuli that models may be fitted to: a list, or a column of the table of stimuli with yes or no.",
+    metavar="FILE|COLUMN[=VALUE]",
+    help="Stimuli that models may be fitted to: a list, a column of the table of stimuli with yes or no, or "
+    "a column with a value, such as tier=test.",
 )
 @click.option(
     "--held-out",
-    metavar="FILE|COLUMN",
-    help="Stimuli that models may not be fitted to: a list, or a column of the table of stimuli with yes or no.",
+    metavar="FILE|COLUMN[=VALUE]",
+    help="Stimuli that models may not be fitted to: a list, a column of the table of stimuli with yes or no, or "
+    "a column with a value, such as tier=test.",
 )
 @click.option(
     "--mirror-training",

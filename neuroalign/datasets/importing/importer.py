@@ -93,7 +93,8 @@ def import_dataset(
         Stimuli of the stimulus axis in its order, as ids or names of image files: a file with one stimulus in each
         line, or a table with a column ``stimulus_id``. For files that do not name their stimuli.
     training, held_out : path, name of a column of the stimulus table, or sequence of str, optional
-        Stimuli that models may be fitted to, and stimuli that they may not be fitted to. One list implies the other.
+        Stimuli that models may be fitted to, and stimuli that they may not be fitted to. A column holds yes or no, or
+        values of which some are named: ``"tier=train|validation"``. One list implies the other.
     mirror_training : bool
         Whether models are trained on mirror images of the stimuli, as in Higgins et al. (2020).
     landmarks : path, optional

@@ -144,7 +144,8 @@ def mark_stimuli(
         Ids of the recorded stimuli.
     training, held_out : path, name of a column, or sequence of str, optional
         Stimuli that models may be fitted to, and stimuli that they may not: a file (see :func:`read_list`), a column
-        of `described` with yes or no, or ids. One list implies the other.
+        of `described` with yes or no, a column with values (``tier=train|validation``), or ids. One list implies the
+        other.
 
     Returns
     -------
@@ -216,16 +217,27 @@ def mark_stimuli(
 
 
 def _flags(listed: Listed, described: pd.DataFrame, option: str) -> NDArray[np.bool_]:
-    if _is_column(listed, described):
-        column = str(listed)
-        return as_flags(described[column], column, "the stimulus table").to_numpy(dtype=bool)
-    entries = further_stimuli(listed, described)
     ids = described.index.astype(str).tolist()
-    return np.isin(np.array(ids), match_listed(entries, ids, option))
+    if _is_column(listed, described):
+        column, _, value = str(listed).partition("=")
+        if str(listed) in described or not value:
+            column = str(listed)
+            return as_flags(described[column], column, "the stimulus table").to_numpy(dtype=bool)
+        chosen = described[column].astype(str).isin(value.split("|")).to_numpy(dtype=bool)
+        if not chosen.any():
+            existing = described[column].astype(str).unique().tolist()
+            raise DatasetError(f"column {column} has no value {value}; it has {name_some(existing, most=12)}")
+        return chosen
+    return np.isin(np.array(ids), match_listed(further_stimuli(listed, described), ids, option))
 
 
 def _is_column(listed: Listed, table: pd.DataFrame | None) -> bool:
-    return isinstance(listed, str) and table is not None and listed in table
+    """Return whether text names a column of the stimulus table, or a column with a value: ``tier=test``."""
+    return (
+        isinstance(listed, str)
+        and table is not None
+        and (listed in table or ("=" in listed and listed.partition("=")[0] in table))
+    )
 
 
 def _path(listed: str | os.PathLike[str], table: pd.DataFrame | None) -> Path:
