@@ -121,10 +121,42 @@ Examples:
 @click.option(
     "--stimuli",
     type=click.Path(),
-    metavar="CSV",
-    help="Table of the stimuli in the order of the stimulus axis. The columns stimulus_id and filename (both "
-    "optional; also image_id, image_file_name, …) name the stimuli and their images; all other columns are kept. "
-    "Without ids, stimuli are named after the image files in sorted order; without images, they are numbered.",
+    metavar="TABLE",
+    help="Table of the stimuli (CSV, Parquet, Feather or .xlsx) in the order of the stimulus axis. The columns "
+    "stimulus_id and filename (both optional; also image_id, image_file_name, …) name the stimuli and their images; "
+    "all other columns are kept. Without ids, stimuli are named after the image files in sorted order; without "
+    "images, they are numbered.",
+)
+@click.option(
+    "--neurons",
+    type=click.Path(),
+    metavar="TABLE",
+    help="Table of the neurons (CSV, Parquet, Feather or .xlsx): neuroid_id, region, animal and any other columns, "
+    "which all become labels by which parts are selected. Rows are matched by id where the files name their neurons, "
+    "otherwise they are in the order of the neurons.",
+)
+@click.option(
+    "--presented",
+    metavar="FILE",
+    help="Stimuli of the stimulus axis in its order, one id or image file in each line, or a table with a column "
+    "stimulus_id. Needed where the table of stimuli has more rows than the array and no column 'presented'.",
+)
+@click.option(
+    "--training",
+    metavar="FILE|COLUMN[=VALUE]",
+    help="Stimuli that models may be fitted to: a list, a column of the table of stimuli with yes or no, or "
+    "a column with a value, such as tier=test.",
+)
+@click.option(
+    "--held-out",
+    metavar="FILE|COLUMN[=VALUE]",
+    help="Stimuli that models may not be fitted to: a list, a column of the table of stimuli with yes or no, or "
+    "a column with a value, such as tier=test.",
+)
+@click.option(
+    "--mirror-training",
+    is_flag=True,
+    help="Train models on mirror images of the stimuli, as in Higgins et al. (2020).",
 )
 @click.option(
     "--landmarks",

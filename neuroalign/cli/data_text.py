@@ -32,6 +32,8 @@ def print_notes(row: dict[str, Any]) -> None:
     """
     for note in row.get("notes", []):
         click.echo(f"neuroalign: note: {note}", err=True)
+    for warning in row.get("warnings", []):
+        click.echo(f"neuroalign: warning: {warning}", err=True)
     for noun in ("neuroids", "stimuli"):
         dropped = row.get(f"dropped_{noun}")
         if dropped:
@@ -53,12 +55,14 @@ def print_report(report: dict[str, Any], as_json: bool) -> None:
         return
     width = max(map(len, report))
     for key, value in report.items():
-        if key not in ("problems", "notes", "files"):
+        if key not in ("problems", "warnings", "notes", "files"):
             click.echo(f"{key.replace('_', ' '):<{width}}  {_shown(value)}")
     for file in report.get("files", []):
         click.echo(f"{file['role']:<{width}}  {file['name']}, SHA-256 {file['sha256']}")
     for note in report.get("notes", []):
         click.echo(f"{'note':<{width}}  {note}")
+    for warning in report.get("warnings", []):
+        click.echo(f"{'WARNING':<{width}}  {warning}")
     for problem in report.get("problems", []):
         click.echo(f"{'PROBLEM':<{width}}  {problem}")
     if report.get("problems") == []:

@@ -28,6 +28,7 @@ from neuroalign.arrays import validate_recording
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.landmarks.csv import read_landmark_csv, write_landmark_csv
 from neuroalign.datasets.stimuli import StimulusSet
+from neuroalign.datasets.stimulus_flags import as_flags
 from neuroalign.datasets.variants import COLUMN
 from neuroalign.errors import DatasetError, name_some
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
@@ -212,7 +213,7 @@ def read_stimuli(path: Path, metadata: dict[str, Any]) -> StimulusSet:
     table = table.set_index("stimulus_id")
     for column in ("presented", "training"):
         if column in table:
-            table[column] = _as_bool(table[column], column, file)
+            table[column] = as_flags(table[column], column, str(file))
     images = None
     if "filename" in table and (path / IMAGES).is_dir():
         images = {
@@ -270,16 +271,6 @@ def remove_folder(path: Path) -> None:
     if not is_dataset_folder(path):
         raise DatasetError(f"{path} is not a dataset folder: it has no {METADATA}")
     shutil.rmtree(path)
-
-
-def _as_bool(column: pd.Series, name: str, file: Path) -> pd.Series:
-    flags = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    values = column.astype(str).str.lower().map(flags)
-    if values.isna().any():
-        raise DatasetError(
-            f"column {name} of {file} must hold true or false, got {column[values.isna()].iloc[0]!r}"
-        )
-    return values.astype(bool)
 
 
 def _image_path(folder: Path, name: str) -> Path:

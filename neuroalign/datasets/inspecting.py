@@ -14,6 +14,7 @@ from neuroalign.datasets.formats.images import image_fault
 from neuroalign.datasets.image_survey import ImageSurvey, notes_on_images, unmarked
 from neuroalign.datasets.importing.labelling import constant_neuroids
 from neuroalign.datasets.landmarks.arrays import expect_near_images, mirror_partners
+from neuroalign.datasets.plausibility import implausible
 from neuroalign.errors import DatasetError, name_some
 from neuroalign.progress import progress
 
@@ -43,13 +44,17 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "stimulus_columns": [str(name) for name in stimuli.table.columns if name != "filename"],
         "images": stimuli.has_images,
     }
+    if "training" in stimuli.table:
+        described["training_stimuli"] = int(stimuli.table["training"].sum())
+    if stimuli.mirror_training:
+        described["mirror_training"] = True
     if stimuli.landmarks is not None:
         described["landmarks"] = stimuli.landmarks.sizes["landmark"]
         described["stimuli_with_landmarks"] = stimuli.landmarks.sizes["stimulus"]
     if "time_bin" in recording.dims:
         described["time_bins"] = recording.sizes["time_bin"]
     kept = ["description", "source", "licence", "citation", "window_ms", "landmarks_from"]
-    kept += ["dropped_neuroids", "dropped_stimuli", "notes", "files"]
+    kept += ["dropped_neuroids", "dropped_stimuli", "warnings", "notes", "files"]
     return described | {key: dataset.metadata[key] for key in kept if dataset.metadata.get(key)}
 
 
@@ -60,10 +65,11 @@ def validate(dataset: Dataset) -> dict[str, Any]:
     -------
     dict
         Summary of :func:`describe`, with ``trials_per_neuron_and_stimulus``, ``missing_trials``,
-        ``constant_neurons``, ``duplicate_neurons`` (pairs that are one neuron twice), ``reliability``,
-        ``images_readable``, ``identical_images`` and ``similar_images`` (groups of stimuli that the column
-        ``original`` does not mark as variants), and ``problems``: a sentence for each fault that prevents scores on
-        the dataset. If some stimuli are variants, also ``originals`` and ``stimuli_with_equal_images``.
+        ``constant_neurons``, ``duplicate_neurons`` (pairs that are one neuron twice), ``reliability``, ``warnings``
+        (signs that the values are not responses), ``images_readable``, ``identical_images`` and ``similar_images``
+        (groups of stimuli that the column ``original`` does not mark as variants), and ``problems``: a sentence for
+        each fault that prevents scores on the dataset. If some stimuli are variants, also ``originals`` and
+        ``stimuli_with_equal_images``.
     """
     report = describe(dataset)
     problems: list[str] = []
@@ -72,6 +78,8 @@ def validate(dataset: Dataset) -> dict[str, Any]:
         problems.append("The recording has several time bins; models are compared with one.")
     else:
         report |= _check_trials(dataset, problems)
+        if not problems:
+            report["warnings"] = implausible(dataset.recording, dataset.stimuli)
     if dataset.stimuli.has_images:
         notes = list(report.pop("notes", []))
         report |= _check_images(dataset, problems, notes)

@@ -12,6 +12,17 @@ from neuroalign.datasets.formats.shared_options import VARIABLE
 from neuroalign.errors import DatasetError
 from neuroalign.files.archives import open_archive
 
+#: Files of other programs that hold no responses to stimuli.
+_MEANINGS = {
+    "spike_times.npy": "Kilosort and phy give the times of spikes, in samples, in a file of this name",
+    "spikes.times.npy": "IBL gives the times of spikes, in seconds, in a file of this name",
+    "spike_clusters.npy": "Kilosort and phy give the cluster of each spike in a file of this name",
+    "spike_templates.npy": "Kilosort and phy give the template of each spike in a file of this name",
+    "F.npy": "suite2p gives the fluorescence of every frame, of cells and of regions that are not cells, in this file",
+    "Fneu.npy": "suite2p gives the fluorescence around the cells, of every frame, in this file",
+    "spks.npy": "suite2p gives the deconvolved activity of every frame in this file",
+}
+
 
 def read_npy(path: Path) -> BareArray:
     """Read the array in a ``.npy`` file; it stays on disk until its values are used.
@@ -27,7 +38,9 @@ def read_npy(path: Path) -> BareArray:
         values = np.lib.format.open_memmap(path, mode="r")
     except Exception as error:  # NumPy parses the header as Python, so damage can raise nearly anything
         raise DatasetError(f"cannot read the NumPy file {path}: {error}") from error
-    return BareArray(expect_numbers(values, f"the array in {path.name}"))
+    meaning = _MEANINGS.get(path.name)
+    note = None if meaning is None else f"{path.name} may not hold responses to stimuli: {meaning}."
+    return BareArray(expect_numbers(values, f"the array in {path.name}"), note=note)
 
 
 def read_npz(path: Path, variable: str | None = None) -> BareArray:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
@@ -252,6 +253,10 @@ def _strip_common_prefix(names: list[str]) -> list[str]:
     )
 
 
+#: Number of CSV files in a folder that recognition looks at.
+_FILES_LOOKED_AT = 5
+
+
 class RasterReader(RecordingReader):
     """Reader of the rasters of the Neural Decoding Toolbox."""
 
@@ -269,9 +274,9 @@ class RasterReader(RecordingReader):
     gives = ("recording", "stimuli")
 
     def recognises(self, path: Path) -> bool:
-        """Return whether a folder or archive holds CSV files, or a text file has the header of a raster."""
+        """Return whether a folder holds rasters, an archive holds CSV files, or a text file is a raster."""
         if path.is_dir():
-            return next(path.rglob("*.csv"), None) is not None
+            return any(self.recognises(file) for file in islice(path.rglob("*.csv"), _FILES_LOOKED_AT))
         if path.suffix.lower() in (".csv", ".tsv", ".txt"):
             try:
                 return is_raster_header(first_line(path))

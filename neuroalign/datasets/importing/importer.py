@@ -13,19 +13,22 @@ from numpy.typing import NDArray
 from neuroalign.datasets.catalogue import datasets_folder, expect_free_name, load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.folder import scratch_folder, write_folder
-from neuroalign.datasets.formats.images import Order, check_images, collect_images
+from neuroalign.datasets.formats.images import Order, check_images, collect_images, stems
 from neuroalign.datasets.image_sources import ImageSource
 from neuroalign.datasets.image_survey import ImageSurvey, notes_on_images
 from neuroalign.datasets.importing.labelling import leave_out_unusable, state_labels
+from neuroalign.datasets.importing.neuron_table import as_neuron_table, label_neurons, read_neuron_table
 from neuroalign.datasets.importing.provenance import checksums
 from neuroalign.datasets.importing.reading import Reading, Source, expect_averaged
+from neuroalign.datasets.importing.stimulus_marks import Listed, further_stimuli, mark_stimuli, match_listed
 from neuroalign.datasets.importing.stimulus_table import (
     as_stimulus_table,
     describe_stimuli,
     images_of,
-    read_stimulus_csv,
+    read_stimulus_table,
 )
 from neuroalign.datasets.landmarks.csv import with_landmarks
+from neuroalign.datasets.plausibility import implausible
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.datasets.variants import COLUMN, VariantTable
 from neuroalign.errors import DatasetError, UsageError, name_some
@@ -41,6 +44,11 @@ def import_dataset(
     axes: str | Sequence[str] | None = None,
     images: PathLike | None = None,
     stimuli: PathLike | pd.DataFrame | None = None,
+    neurons: PathLike | pd.DataFrame | None = None,
+    presented: Listed | None = None,
+    training: Listed | None = None,
+    held_out: Listed | None = None,
+    mirror_training: bool = False,
     landmarks: PathLike | None = None,
     format: str | None = None,
     image_order: Order | None = None,
@@ -75,7 +83,20 @@ def import_dataset(
         Folder or ZIP archive of images.
     stimuli : path or pandas.DataFrame, optional
         Table of the stimuli, in the order of the stimulus axis: ``stimulus_id``, ``filename`` (or brainio's names for
-        them) and any other columns. Rows with the same id are repetitions of one stimulus.
+        them) and any other columns. Rows with the same id are repetitions of one stimulus. A table may have more
+        stimuli than the recording: its column ``presented`` marks the stimuli of the axis, or `presented` lists them.
+    neurons : path or pandas.DataFrame, optional
+        Table of the neurons: ``neuroid_id``, ``region``, ``animal`` (or other names for them) and any other columns,
+        which all become labels of the neurons. Rows are matched by id where the files name their neurons; otherwise
+        they are the neurons in their order.
+    presented : path or sequence of str, optional
+        Stimuli of the stimulus axis in its order, as ids or names of image files: a file with one stimulus in each
+        line, or a table with a column ``stimulus_id``. For files that do not name their stimuli.
+    training, held_out : path, name of a column of the stimulus table, or sequence of str, optional
+        Stimuli that models may be fitted to, and stimuli that they may not be fitted to. A column holds yes or no, or
+        values of which some are named: ``"tier=train|validation"``. One list implies the other.
+    mirror_training : bool
+        Whether models are trained on mirror images of the stimuli, as in Higgins et al. (2020).
     landmarks : path, optional
         CSV of landmarks on the images; see :func:`neuroalign.datasets.landmarks.csv.read_landmark_csv`.
     format : str, optional
@@ -118,16 +139,14 @@ def import_dataset(
         responses if isinstance(responses, np.ndarray) else paths, format=format, axes=axes, options=options
     )
     image_path, landmark_path = _path("images", images), _path("landmarks", landmarks)
-    if not isinstance(stimuli, str | os.PathLike | pd.DataFrame | None):
-        raise UsageError(f"stimuli must be a path or a pandas.DataFrame, got {type(stimuli).__name__}")
-    table_path = None if isinstance(stimuli, pd.DataFrame) else _path("stimuli", stimuli)
+    table_path, neuron_path = _table_path("stimuli", stimuli), _table_path("neurons", neurons)
     if landmark_path is not None and image_path is None and "images" not in recorded.gives:
         raise UsageError("--landmarks are in pixels of the images: give the images, too, with --images")
     with scratch_folder(target.parent) as scratch:
         pictures = None if image_path is None else collect_images(image_path, scratch)
         table, notes_on_table = None, list[str]()
         if table_path is not None:
-            table, notes_on_table = read_stimulus_csv(table_path)
+            table, notes_on_table = read_stimulus_table(table_path)
         elif isinstance(stimuli, pd.DataFrame):
             table, notes_on_table = as_stimulus_table(stimuli)
         reading = recorded.read(
@@ -135,19 +154,42 @@ def import_dataset(
             table=table,
             image_names=None if pictures is None else list(pictures),
             image_order=image_order,
+            presented=presented,
         )
         parts = reading.parts
-        array, dropped = leave_out_unusable(state_labels(parts.recording, region=region, animal=animal), drop)
-        described, images_by_id, notes = _describe_stimuli(array, reading, table, pictures, dropped)
+        array = state_labels(parts.recording, region=region, animal=animal)
+        notes_on_neurons: list[str] = []
+        if neurons is not None:
+            labels, renamed = (
+                as_neuron_table(neurons)
+                if isinstance(neurons, pd.DataFrame)
+                else read_neuron_table(Path(neurons).expanduser())
+            )
+            array, notes_on_neurons = label_neurons(
+                array, labels, named=reading.names_neurons, stated={"region": region, "animal": animal}
+            )
+            notes_on_neurons = [*renamed, *notes_on_neurons]
+        array, dropped = leave_out_unusable(array, drop)
+        described, images_by_id, notes = _describe_stimuli(
+            array, reading, table, pictures, dropped, training=training, held_out=held_out
+        )
+        if mirror_training and images_by_id is None:
+            raise UsageError("--mirror-training mirrors images: give the images, too, with --images")
         stimulus_set = stimulus_set or parts.recording.attrs.get("stimulus_set") or name
-        described_stimuli = StimulusSet(stimulus_set, described, images_by_id)
+        described_stimuli = StimulusSet(
+            stimulus_set, described, images_by_id, mirror_training=mirror_training
+        )
         if landmark_path is not None:
             described_stimuli, notes_on_landmarks = with_landmarks(described_stimuli, landmark_path)
             notes = [*notes, *notes_on_landmarks]
         elif parts.landmarks is not None:
             described_stimuli = described_stimuli.with_landmarks(parts.landmarks)
         files = checksums(
-            responses=paths, images=[image_path], stimuli=[table_path], landmarks=[landmark_path]
+            responses=paths,
+            images=[image_path],
+            stimuli=[table_path],
+            neurons=[neuron_path],
+            landmarks=[landmark_path],
         )
         provenance = {"source": source, "licence": licence, "citation": citation}
         metadata = {
@@ -156,7 +198,8 @@ def import_dataset(
             "window_ms": None if parts.window is None else list(parts.window),
             "dropped_neuroids": dropped["neuroids"] or None,
             "dropped_stimuli": dropped["stimuli"] or None,
-            "notes": [*parts.notes, *notes_on_table, *notes, *_note_on_name(name)],
+            "notes": [*parts.notes, *notes_on_neurons, *notes_on_table, *notes, *_note_on_name(name)],
+            "warnings": implausible(array, described_stimuli) or None,
             "files": files,
         }
         array.attrs = {
@@ -184,6 +227,12 @@ def _note_on_name(name: str) -> list[str]:
     return [note] if name in datasets else []
 
 
+def _table_path(option: str, table: PathLike | pd.DataFrame | None) -> Path | None:
+    if not isinstance(table, str | os.PathLike | pd.DataFrame | None):
+        raise UsageError(f"{option} must be a path or a pandas.DataFrame, got {type(table).__name__}")
+    return None if isinstance(table, pd.DataFrame) else _path(option, table)
+
+
 def _path(option: str, path: PathLike | None) -> Path | None:
     if not isinstance(path, str | os.PathLike | None):
         raise UsageError(f"{option} must be a path, got {type(path).__name__}")
@@ -208,17 +257,29 @@ def _describe_stimuli(
     table: pd.DataFrame | None,
     pictures: dict[str, Path] | None,
     dropped: Mapping[str, Sequence[str]],
+    *,
+    training: Listed | None,
+    held_out: Listed | None,
 ) -> tuple[pd.DataFrame, Mapping[str, ImageSource] | None, list[str]]:
     """Make the stimulus table of a recording, and find and check the images."""
     ids = array["stimulus_id"].values.astype(str)
-    described, left_out = describe_stimuli(ids, reading.row_ids, table, reading.parts.stimuli)
+    further = list(dropped["stimuli"]) if table is None else []
+    if table is None and pictures is not None:
+        listed = [
+            *further_stimuli(training, reading.parts.stimuli),
+            *further_stimuli(held_out, reading.parts.stimuli),
+        ]
+        further += match_listed(listed, [*ids, *stems(list(pictures))], "--training or --held-out")
+    described, left_out = describe_stimuli(ids, reading.row_ids, table, reading.parts.stimuli, further)
     if COLUMN in left_out:
         raise DatasetError(
             f"the column {COLUMN} of the stimulus table must be the same in all rows of one stimulus; "
             "name one original for each stimulus"
         )
+    was_recorded = np.array([*ids, *dropped["stimuli"]])
+    described, notes = mark_stimuli(described, was_recorded, training=training, held_out=held_out)
     described = described[~described.index.isin(dropped["stimuli"])]
-    notes = [
+    notes += [
         f"Column {column} of the stimulus table was left out: it differs between the rows of one stimulus."
         for column in left_out
     ]

@@ -135,6 +135,11 @@ def recording_from_cube(
     )
 
 
+def is_unknown(label: Any) -> bool:
+    """Return whether a label of a neuron is missing: an empty text, "unknown", "none" or NaN."""
+    return str(label).strip().casefold() in _UNKNOWN
+
+
 def state_labels(array: xr.DataArray, *, region: str | None, animal: str | None) -> xr.DataArray:
     """Give all neurons the region and the animal that the user states.
 
@@ -152,7 +157,7 @@ def state_labels(array: xr.DataArray, *, region: str | None, animal: str | None)
         if stated is None:
             continue
         labels = array[name].values.astype(str)
-        others = {label for label in labels.tolist() if label.strip().casefold() not in _UNKNOWN}
+        others = {label for label in labels.tolist() if not is_unknown(label)}
         others = {label for label in others if label.strip().casefold() != stated.strip().casefold()}
         if others:
             n_others = int(np.isin(labels, list(others)).sum())

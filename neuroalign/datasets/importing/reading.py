@@ -22,6 +22,7 @@ from neuroalign.datasets.formats.reader import (
 )
 from neuroalign.datasets.importing.joining import Session, join_sessions
 from neuroalign.datasets.importing.labelling import arrange, doubtful_values, recording_from_cube
+from neuroalign.datasets.importing.stimulus_marks import Listed
 from neuroalign.datasets.importing.stimulus_table import name_stimuli
 from neuroalign.errors import DatasetError, NeuroalignError, UsageError
 from neuroalign.masked import as_numbers
@@ -37,10 +38,13 @@ class Reading:
         Recording, and everything else in the files.
     row_ids : array of str, optional
         Stimulus id of each row of the user's stimulus table, where the import named the stimuli by that table.
+    names_neurons : bool
+        Whether the files name their neurons.
     """
 
     parts: RecordingParts
     row_ids: NDArray[np.str_] | None = None
+    names_neurons: bool = True
 
 
 class Source:
@@ -95,6 +99,7 @@ class Source:
         table: pd.DataFrame | None,
         image_names: Sequence[str] | None,
         image_order: Order | None,
+        presented: Listed | None = None,
     ) -> Reading:
         """Read the responses and name their neurons and stimuli.
 
@@ -108,7 +113,11 @@ class Source:
             Names of the user's image files.
         image_order : {"name", "number"}, optional
             Order of the image files where they name the stimuli.
+        presented : path or sequence of str, optional
+            Ids along the stimulus axis, where the files do not name the stimuli.
         """
+        if isinstance(self.reader, RecordingReader) and presented is not None:
+            raise option_without_effect("presented", self.format)
         if isinstance(self.reader, RecordingReader):
             return Reading(self._read_recording(self.reader))
         return _name_axes(
@@ -118,6 +127,7 @@ class Source:
             table=table,
             image_names=image_names,
             image_order=image_order,
+            presented=presented,
         )
 
     def _read_recording(self, reader: RecordingReader) -> RecordingParts:
@@ -173,6 +183,7 @@ def _name_axes(
     table: pd.DataFrame | None,
     image_names: Sequence[str] | None,
     image_order: Order | None,
+    presented: Listed | None,
 ) -> Reading:
     """Make a recording from arrays with axes that the user names; each array holds further neurons."""
     if axes is None:
@@ -197,6 +208,7 @@ def _name_axes(
         table=table,
         image_names=image_names,
         image_order=image_order,
+        presented=presented,
         shape=f"{shape} read as {','.join(names)}",
     )
     array = recording_from_cube(cube, stimulus_id=named.ids, neuroid_id=joined.neuroid)
@@ -205,7 +217,8 @@ def _name_axes(
     if repeated:
         notes.append("Stimulus ids repeat: equal ids are taken as repetitions of one stimulus.")
     parts = RecordingParts(array, averaged="repetition" not in names and not repeated, notes=tuple(notes))
-    return Reading(parts, None if stimulus_labels is not None or table is None else named.ids)
+    names_neurons = all(session.neuroid is not None for session in sessions.values())
+    return Reading(parts, named.row_ids, names_neurons)
 
 
 def expect_averaged(recording: xr.DataArray, averaged: bool, stated: bool | None) -> bool:

@@ -1,17 +1,15 @@
 """Stimulus table of an import: names, properties and images of the stimuli."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from neuroalign.datasets.formats.delimited_text import delimiter_of, encoding_of
 from neuroalign.datasets.formats.images import Order, ids_of_images, match_images, stems
+from neuroalign.datasets.formats.tables import read_table
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
 from neuroalign.datasets.importing.stimulus_columns import (
     FILE_NAMES,
@@ -21,46 +19,46 @@ from neuroalign.datasets.importing.stimulus_columns import (
     expect_same_images,
     plain_name,
 )
-from neuroalign.errors import DatasetError, StimulusMismatchError, name_some
+from neuroalign.datasets.importing.stimulus_marks import Listed, list_presented
+from neuroalign.datasets.stimulus_flags import as_flags
+from neuroalign.errors import StimulusMismatchError, UsageError, name_some
 
 
 @dataclass(frozen=True)
 class NamedStimuli:
-    """Ids along the stimulus axis, and their origin (a phrase for a note to the user)."""
+    """Names of the stimuli along an axis.
+
+    Parameters
+    ----------
+    ids : array of str, shape (n,)
+        Ids along the stimulus axis.
+    origin : str
+        Origin of the ids: a phrase for a note to the user.
+    row_ids : array of str, shape (n_rows,), optional
+        Stimulus id of each row of the stimulus table, where the table names the stimuli of the axis.
+    """
 
     ids: NDArray[np.str_]
     origin: str
+    row_ids: NDArray[np.str_] | None = None
 
 
-def read_stimulus_csv(path: Path) -> tuple[pd.DataFrame, list[str]]:
+def read_stimulus_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
     """Read a table of stimuli.
 
     Parameters
     ----------
     path : Path
-        CSV with a header; see :func:`as_stimulus_table`.
+        CSV, Parquet, Feather or Excel workbook with a header; see :func:`as_stimulus_table`.
 
     Raises
     ------
     DatasetError
         If the file cannot be read or lacks an id in some row.
     """
-    options: dict[str, Any] = {
-        "sep": delimiter_of(path),
-        "keep_default_na": False,
-        "na_values": [""],
-        "encoding": encoding_of(path),
-        "index_col": False,
-    }
-    try:
-        columns = pd.read_csv(path, nrows=0, **options).columns
-        names = [column for column in columns if plain_name(column) in (*ID_NAMES, *FILE_NAMES, "original")]
-        with warnings.catch_warnings():
-            # Rows with more cells than the header, which pandas would cut off.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = pd.read_csv(path, dtype=dict.fromkeys(names, str), **options)
-    except (OSError, ValueError, pd.errors.ParserWarning) as error:
-        raise DatasetError(f"cannot read the stimulus table {path}: {error}") from error
+    table = read_table(
+        path, "stimulus table", lambda column: plain_name(column) in (*ID_NAMES, *FILE_NAMES, "original")
+    )
     return as_stimulus_table(table, f"the stimulus table {path}", first_row=2)
 
 
@@ -104,13 +102,15 @@ def name_stimuli(
     table: pd.DataFrame | None = None,
     image_names: Sequence[str] | None = None,
     image_order: Order | None = None,
+    presented: Listed | None = None,
     shape: str = "",
 ) -> NamedStimuli:
     """Name the stimuli along an axis.
 
     The first source of names that is available counts: the labels in the file of responses, the ids in the stimulus
     table (its rows are then in the order of the axis), the file names in the stimulus table, the file names of the
-    images in sorted order, and consecutive numbers.
+    images in sorted order, and consecutive numbers. A table with more rows than the axis marks the stimuli of the axis
+    in its column ``presented``, or `presented` lists them.
 
     Parameters
     ----------
@@ -124,6 +124,8 @@ def name_stimuli(
         Names of the user's image files.
     image_order : {"name", "number"}, optional
         Order of the image files.
+    presented : path or sequence of str, optional
+        Ids along the axis; see :func:`neuroalign.datasets.importing.stimulus_marks.list_presented`.
     shape : str
         Shape of the array and names of its axes, for messages.
 
@@ -131,33 +133,86 @@ def name_stimuli(
     ------
     StimulusMismatchError
         If the number of rows or images differs from the number of stimuli.
+    UsageError
+        If `presented` is given for a file that labels its stimuli, or with a table without ids.
     """
     if labels is not None:
+        if presented is not None:
+            raise UsageError(
+                "--presented has no effect: the file of responses names its stimuli; leave it out"
+            )
         return NamedStimuli(labels, "the labels in the file of responses")
-    if table is not None:
-        _expect_count(len(table), n, "the stimulus table has {} rows", shape)
-        if "stimulus_id" in table:
-            return NamedStimuli(table["stimulus_id"].to_numpy().astype(str), "the ids in the stimulus table")
-        if "filename" in table:
-            files = list(dict.fromkeys(table["filename"]))
-            stem_of = dict(zip(files, stems(files), strict=True))
-            ids = np.array([stem_of[name] for name in table["filename"]])
-            return NamedStimuli(ids, "the file names in the stimulus table")
+    if presented is not None:
+        return _name_listed(n, presented, table, image_names, shape)
+    rows = np.arange(n) if table is None else _rows_of_axis(table, n, shape)
+    n_rows = n if table is None else len(table)
+    ids, origin = _name_rows(n_rows, table, image_names, image_order, shape)
+    return NamedStimuli(ids[rows], origin, None if table is None else ids)
+
+
+def _name_rows(
+    n: int,
+    table: pd.DataFrame | None,
+    image_names: Sequence[str] | None,
+    image_order: Order | None,
+    shape: str,
+) -> tuple[NDArray[np.str_], str]:
+    """Name the rows of the stimulus table, or the stimuli of the axis where there is no table."""
+    if table is not None and "stimulus_id" in table:
+        return table["stimulus_id"].to_numpy().astype(str), "the ids in the stimulus table"
+    if table is not None and "filename" in table:
+        return _ids_of_files(table["filename"]), "the file names in the stimulus table"
     if image_names is not None:
         names = ids_of_images(image_names, image_order)
         if table is not None:
             expect_assumed_order(table, n, image_names, names)
         _expect_count(len(image_names), n, "there are {} images", shape)
         order = "number" if image_order == "number" else "name"
-        return NamedStimuli(
-            np.array(names), f"the images' file names, sorted by {order}: the first is {names[0]}"
-        )
+        return np.array(names), f"the images' file names, sorted by {order}: the first is {names[0]}"
     if table is not None:
         expect_assumed_order(table, n, None, None)
     width = len(str(max(n - 1, 0)))
-    return NamedStimuli(
-        np.array([f"{i:0{width}d}" for i in range(n)]), f"their position, numbered from {0:0{width}d}"
-    )
+    return np.array([f"{i:0{width}d}" for i in range(n)]), f"their position, numbered from {0:0{width}d}"
+
+
+def _name_listed(
+    n: int,
+    presented: Listed,
+    table: pd.DataFrame | None,
+    image_names: Sequence[str] | None,
+    shape: str,
+) -> NamedStimuli:
+    """Name the stimuli of the axis by the option ``--presented``."""
+    row_ids = None
+    if table is not None:
+        if "stimulus_id" not in table and "filename" not in table:
+            raise UsageError("with --presented, the stimulus table needs a column stimulus_id or filename")
+        row_ids = (
+            table["stimulus_id"].to_numpy().astype(str)
+            if "stimulus_id" in table
+            else _ids_of_files(table["filename"])
+        )
+    names = row_ids if row_ids is not None else None if image_names is None else stems(list(image_names))
+    ids = list_presented(presented, None if names is None else list(names))
+    _expect_count(len(ids), n, "--presented lists {} stimuli", shape)
+    return NamedStimuli(ids, "the list --presented", row_ids)
+
+
+def _ids_of_files(filenames: pd.Series) -> NDArray[np.str_]:
+    files = list(dict.fromkeys(filenames))
+    stem_of = dict(zip(files, stems(files), strict=True))
+    return np.array([stem_of[name] for name in filenames])
+
+
+def _rows_of_axis(table: pd.DataFrame, n: int, shape: str) -> NDArray[np.int64]:
+    """Return the row of each stimulus of the axis: all rows, or those that the column ``presented`` marks."""
+    if len(table) == n or "presented" not in table:
+        hint = "; mark the presented stimuli in a column presented, or list them with --presented"
+        _expect_count(len(table), n, "the stimulus table has {} rows", shape, hint if len(table) > n else "")
+        return np.arange(n)
+    rows = np.flatnonzero(as_flags(table["presented"], "presented", "the stimulus table"))
+    _expect_count(len(rows), n, "the stimulus table marks {} rows as presented", shape)
+    return rows
 
 
 def describe_stimuli(
@@ -165,6 +220,7 @@ def describe_stimuli(
     ids: NDArray[np.str_] | None,
     table: pd.DataFrame | None,
     from_file: pd.DataFrame | None,
+    further: Sequence[str] = (),
 ) -> tuple[pd.DataFrame, list[str]]:
     """Make the table of a stimulus set, with one row for each stimulus.
 
@@ -178,6 +234,8 @@ def describe_stimuli(
         The user's stimulus table. It may have more stimuli than the recording.
     from_file : pandas.DataFrame, optional
         Properties of the stimuli in the file of responses, indexed by stimulus id.
+    further : sequence of str
+        Ids of stimuli that were not recorded and belong to the set, where no table lists them.
 
     Returns
     -------
@@ -194,7 +252,7 @@ def describe_stimuli(
     """
     index = pd.Index(dict.fromkeys(recorded), name="stimulus_id")
     left_out: list[str] = []
-    described = pd.DataFrame(index=index)
+    described = pd.DataFrame(index=pd.Index(dict.fromkeys([*index, *further]), name="stimulus_id"))
     if table is not None:
         if ids is None and "stimulus_id" not in table:
             raise StimulusMismatchError(
@@ -268,8 +326,8 @@ def _expect_agreement(described: pd.DataFrame, from_file: pd.DataFrame) -> None:
             )
 
 
-def _expect_count(count: int, n: int, clause: str, shape: str) -> None:
+def _expect_count(count: int, n: int, clause: str, shape: str, hint: str = "") -> None:
     if count != n:
         raise StimulusMismatchError(
-            f"{clause.format(count)}, but the responses have {n} stimuli ({shape}); is --axes right?"
+            f"{clause.format(count)}, but the responses have {n} stimuli ({shape}); is --axes right?{hint}"
         )

@@ -1,0 +1,229 @@
+"""Folders of Cadena et al. (2024): spike counts of macaque V1 and V4 in time bins, by session, with images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neuroalign.datasets.formats.delimited_text import first_line
+from neuroalign.datasets.formats.reader import RecordingParts, RecordingReader
+from neuroalign.datasets.formats.shared_options import WINDOW
+from neuroalign.datasets.formats.time_bins import Window, bins_of_window
+from neuroalign.datasets.formats.trial_table import describe_each_stimulus
+from neuroalign.errors import DatasetError, UsageError, count_noun, name_some
+
+if TYPE_CHECKING:
+    import numpy as np
+    import xarray as xr
+    from numpy.typing import NDArray
+
+#: Start of the first time bin after stimulus onset, and length of every bin, in milliseconds.
+_START, _LENGTH = 40, 10
+_SPLITS = ("train", "test")
+_COLUMNS = ("responses", "image_id")
+
+
+@dataclass(frozen=True, eq=False)
+class _Session:
+    """Trials of one session in the order of its files: counts (n_trials, n_neurons), images and splits."""
+
+    name: str
+    subject: str
+    counts: NDArray[np.float64]
+    image_id: NDArray[np.str_]
+    split: NDArray[np.str_]
+
+
+def read_cadena2024(path: Path, window: Window | None) -> RecordingParts:
+    """Read all sessions of the folder as it is published.
+
+    The column ``responses`` of ``{train,test}/SESSION/responses.csv`` holds the spikes of each neuron in time bins of
+    10 ms, the first of which starts 40 ms after stimulus onset. Trials with the same ``image_id`` are repetitions.
+
+    Parameters
+    ----------
+    path : Path
+        Folder with ``train``, ``test`` and ``images``.
+    window : (float, float), optional
+        Time in milliseconds in which spikes are counted; needed, because V1 and V4 respond at different times.
+
+    Returns
+    -------
+    RecordingParts
+        Single trials. Neurons of several sessions are joined by ``image_id``; NaN stands for an image that a session
+        did not show. The column ``split`` of the stimuli is train or test, and the neurons have the label session.
+
+    Raises
+    ------
+    DatasetError
+        If a file is missing or damaged, or no window is given.
+    """
+    files = {split: sorted((path / split).glob("*/responses.csv")) for split in _SPLITS}
+    names = sorted({file.parent.name for split in _SPLITS for file in files[split]})
+    if not names:
+        raise DatasetError(f"{path} has no sessions: no file train/SESSION/responses.csv")
+    sessions = [_read_session(path, name, window) for name in names]
+    array, split = _join(sessions)
+    stimulus_id = array["stimulus_id"].values.astype(str)
+    import pandas as pd
+
+    table, varying = describe_each_stimulus(pd.DataFrame({"split": split}, index=pd.Index(stimulus_id)))
+    notes = [
+        f"{count_noun(len(names), 'session')} joined by image_id ({name_some(names)}); neurons have the label session.",
+        "Stimulus ids are image_id with six digits, as the image files have them.",
+        f"Passed over: trial_id and previous_image_id of each trial of {path.name}.",
+    ]
+    if varying:
+        notes.append(
+            "Some images are in the training and in the test trials: split is a label of the trials."
+        )
+        array = array.assign_coords(split=("presentation", split))
+    images = None
+    if (path / "images").is_dir():
+        images = {name: path / "images" / f"{name}.png" for name in table.index}
+        missing = [name for name, file in images.items() if not file.is_file()]
+        if missing:
+            raise DatasetError(f"{path / 'images'} lacks {len(missing)} images: {name_some(missing)}")
+    return RecordingParts(
+        array, averaged=False, stimuli=table, images=images, window=window, notes=tuple(notes)
+    )
+
+
+class Cadena2024Reader(RecordingReader):
+    """Reader of the folders of Cadena et al. (2024)."""
+
+    title = "folder of Cadena et al. (2024), V1 or V4"
+    options = (WINDOW,)
+    gives = ("recording", "stimuli", "images")
+
+    def recognises(self, path: Path) -> bool:
+        """Return whether the folder has sessions with a column of responses and of image ids."""
+        file = next((path / "train").glob("*/responses.csv"), None) if path.is_dir() else None
+        try:
+            return file is not None and set(_COLUMNS) <= set(first_line(file).split(","))
+        except DatasetError:
+            return False
+
+    def read(self, paths: Sequence[Path], options: Mapping[str, Any]) -> RecordingParts:
+        """Count spikes in the window; see :func:`read_cadena2024`."""
+        if len(paths) > 1:
+            raise UsageError(f"--responses must be one folder with train and test, got {len(paths)}")
+        return read_cadena2024(paths[0], options["window"])
+
+
+def _read_session(path: Path, name: str, window: Window | None) -> _Session:
+    """Read the training and the test trials of one session."""
+    import numpy as np
+
+    counts: list[NDArray[np.float64]] = []
+    image_id: list[str] = []
+    split_of: list[str] = []
+    subjects: set[str] = set()
+    for split in _SPLITS:
+        file = path / split / name / "responses.csv"
+        if not file.is_file():
+            continue
+        bins, images = _read_trials(file)
+        if counts and bins.shape[1] != counts[0].shape[1]:
+            raise DatasetError(
+                f"{file} has {bins.shape[1]} neurons, and its session has {counts[0].shape[1]} in train"
+            )
+        counts.append(_count(bins, window, file))
+        image_id += images
+        split_of += [split] * len(images)
+        subjects.add(_subject(file.parent / "meta_data.json"))
+    subject = subjects.pop() if len(subjects) == 1 else "unknown"
+    return _Session(name, subject, np.concatenate(counts), np.array(image_id), np.array(split_of))
+
+
+def _read_trials(file: Path) -> tuple[NDArray[np.float64], list[str]]:
+    """Return the spikes of each trial, neuron and bin, and the image of each trial."""
+    import numpy as np
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+        missing = [column for column in _COLUMNS if column not in table]
+        if missing:
+            raise DatasetError(f"{file} lacks the columns {name_some(missing)}")
+        if table.empty:
+            raise DatasetError(f"{file} has no trials")
+        # The text is a list in brackets, which is valid JSON; it is never evaluated as Python.
+        bins = np.array([json.loads(text) for text in table["responses"]], dtype=np.float64)
+        images = [f"{int(number):06d}" for number in table["image_id"]]
+    except DatasetError:
+        raise
+    except Exception as error:  # text that is not a list, lists of unequal length
+        raise DatasetError(
+            f"cannot read {file}: {error}; the column responses must hold [[bins] per neuron]"
+        ) from error
+    if bins.ndim != 3:
+        raise DatasetError(
+            f"{file} must hold responses as [[bins] per neuron], got {bins.ndim - 1} axes in each trial"
+        )
+    return bins, images
+
+
+def _count(bins: NDArray[np.float64], window: Window | None, file: Path) -> NDArray[np.float64]:
+    import numpy as np
+
+    starts = _START + _LENGTH * np.arange(bins.shape[2])
+    if window is None:
+        raise DatasetError(
+            f"{file} has {bins.shape[2]} time bins from {_START} to {starts[-1] + _LENGTH} ms; count the spikes in "
+            "some of them with --window START,END (the authors use 70,160 for V4)"
+        )
+    chosen = bins_of_window(starts, starts + _LENGTH, window, str(file))
+    counts: NDArray[np.float64] = bins[:, :, chosen].sum(axis=2)
+    return counts
+
+
+def _subject(file: Path) -> str:
+    """Return the animal of a session; "unknown" where the file does not name it."""
+    if not file.is_file():
+        return "unknown"
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return str(content.get("subject_id", "unknown"))
+    except Exception as error:  # damaged JSON, or JSON that is not an object
+        raise DatasetError(f"cannot read {file}: {error}") from error
+
+
+def _join(sessions: Sequence[_Session]) -> tuple[xr.DataArray, NDArray[np.str_]]:
+    """Join the neurons of all sessions by image and number of the repetition, and return the split of each trial."""
+    import numpy as np
+    import pandas as pd
+
+    from neuroalign.arrays import recording
+
+    keys = []
+    for session in sessions:
+        trials = pd.DataFrame({"image": session.image_id, "split": session.split})
+        trials["repetition"] = trials.groupby(["image", "split"]).cumcount()
+        keys.append(pd.MultiIndex.from_frame(trials))
+    every = keys[0]
+    for key in keys[1:]:
+        every = every.union(key, sort=False)
+    every = every.sort_values()
+    values = np.full((len(every), sum(session.counts.shape[1] for session in sessions)), np.nan)
+    start = 0
+    for session, key in zip(sessions, keys, strict=True):
+        stop = start + session.counts.shape[1]
+        values[every.get_indexer(key), start:stop] = session.counts
+        start = stop
+    labels = [
+        (f"{session.name}-{number}", session.name, session.subject)
+        for session in sessions
+        for number in range(session.counts.shape[1])
+    ]
+    neuroids, names, animals = (np.array(column) for column in zip(*labels, strict=True))
+    array = recording(
+        values,
+        stimulus_id=every.get_level_values("image").to_numpy().astype(str),
+        neuroid_id=neuroids,
+        animal=animals,
+    ).assign_coords(session=("neuroid", names))
+    return array, every.get_level_values("split").to_numpy().astype(str)

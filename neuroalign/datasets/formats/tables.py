@@ -1,0 +1,112 @@
+"""Tables with a header: text with delimiters, Parquet, Feather and Excel workbooks."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neuroalign.datasets.formats.delimited_text import delimiter_of, encoding_of
+from neuroalign.datasets.formats.reader import names_in_zip
+from neuroalign.errors import DatasetError, NeuroalignError
+from neuroalign.files.archives import open_archive
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PARQUET, _FEATHER = b"PAR1", b"ARROW1"
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+
+
+def read_table(path: Path, noun: str, is_text: Callable[[str], bool] | None = None) -> pd.DataFrame:
+    """Read a table with a header; the content of the file, not its name, decides its format.
+
+    Parameters
+    ----------
+    path : Path
+        CSV, text with semicolons or tabs, Parquet, Feather, or an Excel workbook (.xlsx), of which the first sheet
+        counts.
+    noun : str
+        Noun for the table in messages, such as "stimulus table".
+    is_text : callable, optional
+        Function that says by its name whether a column of text or of a workbook is read as text, so that "007" stays.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Table in which an empty cell is a missing value.
+
+    Raises
+    ------
+    DatasetError
+        If the file cannot be read; the message names it.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+        if start.startswith(_OLD_EXCEL):
+            raise DatasetError(f"the {noun} {path} is an old Excel workbook (.xls); save it as .xlsx or CSV")
+        with warnings.catch_warnings():
+            # Rows with more cells than the header, which pandas would cut off.
+            warnings.simplefilter("error", _parser_warning())
+            return _reader_of(path, start)(path, is_text or (lambda column: False))
+    except NeuroalignError:
+        raise
+    except ImportError as error:
+        raise DatasetError(
+            f"cannot read the {noun} {path} without another package: {error}; install it, or save the table as CSV"
+        ) from error
+    except Exception as error:  # the parsers raise nearly anything on a damaged file
+        raise DatasetError(f"cannot read the {noun} {path}: {error}") from error
+
+
+def _parser_warning() -> type[Warning]:
+    import pandas as pd
+
+    return pd.errors.ParserWarning
+
+
+def _reader_of(path: Path, start: bytes) -> Callable[[Path, Callable[[str], bool]], pd.DataFrame]:
+    if start.startswith(_PARQUET):
+        return _read_parquet
+    if start.startswith(_FEATHER):
+        return _read_feather
+    return _read_workbook if "xl/workbook.xml" in names_in_zip(path) else _read_text
+
+
+def _read_text(path: Path, is_text: Callable[[str], bool]) -> pd.DataFrame:
+    import pandas as pd
+
+    options: dict[str, Any] = {
+        "sep": delimiter_of(path),
+        "keep_default_na": False,
+        "na_values": [""],
+        "encoding": encoding_of(path),
+        "index_col": False,
+    }
+    columns = pd.read_csv(path, nrows=0, **options).columns
+    return pd.read_csv(path, dtype={column: str for column in columns if is_text(column)}, **options)
+
+
+def _read_workbook(path: Path, is_text: Callable[[str], bool]) -> pd.DataFrame:
+    import pandas as pd
+
+    with open_archive(path):
+        pass
+    options: dict[str, Any] = {"engine": "openpyxl", "keep_default_na": False, "na_values": [""]}
+    columns = pd.read_excel(path, nrows=0, **options).columns
+    dtype = {column: str for column in columns if is_text(str(column))}
+    return pd.read_excel(path, dtype=dtype, **options)
+
+
+def _read_parquet(path: Path, is_text: Callable[[str], bool]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.read_parquet(path, engine="pyarrow")
+
+
+def _read_feather(path: Path, is_text: Callable[[str], bool]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.read_feather(path)
