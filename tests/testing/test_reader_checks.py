@@ -226,6 +226,15 @@ def small_file(name, folder):
         (folder / "rasters").mkdir()
         (folder / "rasters" / "raster_data_lupo_site01.csv").write_text("\n".join([header, *rows]) + "\n")
         return folder / "rasters", {"window": "1,4"}
+    if name == "phy":
+        folder = folder / "phy"
+        folder.mkdir()
+        np.save(folder / "spike_times.npy", np.arange(0, 40_000, 100))
+        np.save(folder / "spike_clusters.npy", np.arange(400) % 3)
+        (folder / "params.py").write_text("sample_rate = 10000.0\n")
+        (folder / "cluster_group.tsv").write_text("cluster_id\tgroup\n0\tgood\n1\tnoise\n")
+        (folder / "events.csv").write_text("onset,stimulus_id\n0.5,a\n1,b\n1.5,a\n")
+        return folder, {"events": str(folder / "events.csv"), "window": "0,200", "quality": "good"}
     raise AssertionError(f"write a small file of the format {name!r} here, so that its reader is checked")
 
 

@@ -9,8 +9,11 @@ from typing import Any
 from neuroalign.datasets.formats.bare import BareArray, Variables, choose_variable, expect_numbers
 from neuroalign.datasets.formats.reader import ArrayReader, names_in_zip
 from neuroalign.datasets.formats.shared_options import VARIABLE
+from neuroalign.datasets.formats.spike_files import refuse_spikes
 from neuroalign.errors import DatasetError
 from neuroalign.files.archives import open_archive
+
+_SIGNATURE = b"\x93NUMPY"
 
 
 def read_npy(path: Path) -> BareArray:
@@ -77,10 +80,26 @@ class NpyReader(ArrayReader):
 
     title = "NumPy array"
     suffixes = (".npy",)
-    signatures = (b"\x93NUMPY",)
+
+    def recognises(self, path: Path) -> bool:
+        """Return whether the file is a NumPy array.
+
+        Raises
+        ------
+        DatasetError
+            If the array is the spikes of a folder of Kilosort or phy; the message names the command that helps.
+        """
+        if path.is_dir():
+            return False
+        with path.open("rb") as file:
+            if file.read(len(_SIGNATURE)) != _SIGNATURE:
+                return False
+        refuse_spikes(path)
+        return True
 
     def read(self, path: Path, options: Mapping[str, Any]) -> BareArray:
         """Read the array; see :func:`read_npy`."""
+        refuse_spikes(path)
         return read_npy(path)
 
 

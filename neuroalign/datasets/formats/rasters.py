@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from numpy.typing import NDArray
+
+#: Number of files of a folder that are looked at for the header of a raster.
+_MOST_FILES = 20
 
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _TIME = re.compile(rf"time\.(?P<start>{_NUMBER})_(?P<end>{_NUMBER})")
@@ -269,14 +273,13 @@ class RasterReader(RecordingReader):
     gives = ("recording", "stimuli")
 
     def recognises(self, path: Path) -> bool:
-        """Return whether a folder or archive holds CSV files, or a text file has the header of a raster."""
+        """Return whether a folder or text file has the header of a raster, or an archive holds CSV files."""
         if path.is_dir():
-            return next(path.rglob("*.csv"), None) is not None
+            return any(map(self.recognises, islice(path.rglob("*.csv"), _MOST_FILES)))
         if path.suffix.lower() in (".csv", ".tsv", ".txt"):
-            try:
+            with suppress(DatasetError):
                 return is_raster_header(first_line(path))
-            except DatasetError:
-                return False
+            return False
         return any(name.lower().endswith(".csv") for name in names_in_zip(path))
 
     def read(self, paths: Sequence[Path], options: Mapping[str, Any]) -> RecordingParts:
