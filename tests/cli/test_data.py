@@ -257,7 +257,7 @@ def test_formats_are_listed_with_their_options(run):
         "         --csv-labels --decimal",
     ]
     rows = {row["format"]: row for row in json.loads(run("formats", "--json").stdout)}
-    assert list(rows) == ["brainio", "csv", "hdf5", "matlab", "npy", "npz", "rasters"]
+    assert list(rows) == ["brainio", "csv", "hdf5", "matlab", "npy", "npz", "nwb", "phy", "rasters"]
     assert rows["rasters"] == {
         "format": "rasters",
         "title": "rasters of the Neural Decoding Toolbox: folder, archive or files",

@@ -226,6 +226,16 @@ def small_file(name, folder):
         (folder / "rasters").mkdir()
         (folder / "rasters" / "raster_data_lupo_site01.csv").write_text("\n".join([header, *rows]) + "\n")
         return folder / "rasters", {"window": "1,4"}
+    if name == "nwb":
+        with h5py.File(folder / "x.nwb", "w") as file:
+            file.attrs["nwb_version"] = "2.7.0"
+            trials, units = file.create_group("intervals/trials"), file.create_group("units")
+            trials.attrs.update({"neurodata_type": "TimeIntervals", "colnames": ["start_time", "picture"]})
+            units.attrs.update({"neurodata_type": "Units", "colnames": ["spike_times"]})
+            trials["id"], units["id"] = np.arange(3), np.arange(2)
+            trials["start_time"], trials["picture"] = [0.5, 1.0, 1.5], ["a", "b", "a"]
+            units["spike_times"], units["spike_times_index"] = [0.6, 0.7, 1.1, 0.55, 1.6], np.uint8([3, 5])
+        return folder / "x.nwb", {"window": "0,200", "label": "picture"}
     if name == "phy":
         folder = folder / "phy"
         folder.mkdir()

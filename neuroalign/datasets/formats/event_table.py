@@ -103,8 +103,10 @@ def choose_events(
     table = table.set_axis(names, axis=1)
     numeric = [name for name in names if pd.api.types.is_numeric_dtype(table[name])]
     onset = _choose("onset", onset, names, usual_onsets, numeric, source)
-    others = [name for name in names if name not in (onset, *usual_onsets)]
-    label = _choose("label", label, names, usual_labels, others, source)
+    others = [name for name in names if name not in (onset, *usual_onsets) and not name.endswith("_time")]
+    n_values = {name: table[name].nunique() for name in others}
+    counted = [f"{name} ({n:,} values)" for name, n in n_values.items() if n > 1]
+    label = _choose("label", label, names, usual_labels, counted, source)
     seconds = pd.to_numeric(table[onset], errors="coerce")
     wrong = seconds.isna() & table[onset].notna()
     if wrong.any():

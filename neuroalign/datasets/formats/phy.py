@@ -175,7 +175,7 @@ def read_phy(
     """
     import numpy as np
 
-    from neuroalign.datasets.formats.spike_times import trials_from_spikes
+    from neuroalign.datasets.formats.spike_times import SpikeSpan, trials_from_spikes
 
     seconds, of_times, times_path = _read_times(folder, sample_rate)
     clusters_path = next((folder / name for name in CLUSTERS if (folder / name).is_file()), None)
@@ -214,6 +214,7 @@ def read_phy(
         window,
         neuroid_id=numbers[chosen].astype(str),
         neuron_columns={str(name): table[name].to_numpy()[chosen] for name in table},
+        span=SpikeSpan(float(seconds.min()), float(seconds.max()), len(seconds)),
         source=source,
     )
     notes = [

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 #: Seconds by which a spike may lie before an edge and still count as on it: sums of seconds are not exact.
 _ROUNDING = 1e-9
 
-#: Seconds that a recording may be silent before its first and after its last spike.
-_SILENCE = 1.0
+#: Silence before the first and after the last spike that does not end a recording: seconds, and mean intervals between
+#: the spikes of all neurons. Trials without spikes are responses, and must not be left out.
+_SILENT_SECONDS, _SILENT_INTERVALS = 1.0, 50
 
 #: Names of coordinates that every recording has.
 _TAKEN = (
@@ -36,19 +37,39 @@ _TAKEN = (
 
 
 @dataclass(frozen=True)
+class SpikeSpan:
+    """Time from the first to the last spike of all neurons.
+
+    Parameters
+    ----------
+    first, last : float
+        Seconds.
+    n_spikes : int
+    """
+
+    first: float
+    last: float
+    n_spikes: int
+
+    @property
+    def silence(self) -> float:
+        """Seconds that the neurons may be silent within the recording: fifty mean intervals, at least one second."""
+        return max(_SILENT_SECONDS, _SILENT_INTERVALS * (self.last - self.first) / self.n_spikes)
+
+
+@dataclass(frozen=True)
 class SpikeCounts:
     """Spikes of each neuron after each onset.
 
     Parameters
     ----------
     counts : array of float64, shape (n_onsets, n_neurons)
-    first, last : float
-        Times of the first and the last spike of all neurons, in seconds; NaN without spikes.
+    span : SpikeSpan or None
+        Time of the spikes; None without spikes.
     """
 
     counts: NDArray[np.float64]
-    first: float
-    last: float
+    span: SpikeSpan | None
 
 
 def count_spikes(trains: Iterable[ArrayLike], onsets: ArrayLike, window: Window) -> SpikeCounts:
@@ -88,19 +109,18 @@ def count_spikes(trains: Iterable[ArrayLike], onsets: ArrayLike, window: Window)
     starts = np.asarray(onsets, dtype=np.float64) + window[0] / 1000 - _ROUNDING
     ends = np.asarray(onsets, dtype=np.float64) + window[1] / 1000 - _ROUNDING
     columns: list[NDArray[np.int64]] = []
-    first, last = np.inf, -np.inf
+    first, last, n_spikes = np.inf, -np.inf, 0
     for number, train in enumerate(trains):
         times = np.sort(np.asarray(train, dtype=np.float64))
         if len(times):
             if not np.isfinite(times[[0, -1]]).all():
                 raise DatasetError(f"the spike times of neuron {number} must be finite, got NaN or infinity")
             first, last = min(first, float(times[0])), max(last, float(times[-1]))
+            n_spikes += len(times)
         columns.append(np.searchsorted(times, ends) - np.searchsorted(times, starts))
     counts = np.stack(columns, axis=1) if columns else np.zeros((len(starts), 0))
-    silent = first > last
-    return SpikeCounts(
-        counts.astype(np.float64), np.nan if silent else float(first), np.nan if silent else float(last)
-    )
+    span = SpikeSpan(first, last, n_spikes) if n_spikes else None
+    return SpikeCounts(counts.astype(np.float64), span)
 
 
 def trials_from_spikes(
@@ -112,6 +132,7 @@ def trials_from_spikes(
     region: ArrayLike | str = "unknown",
     animal: ArrayLike | str = "unknown",
     neuron_columns: Mapping[str, ArrayLike] | None = None,
+    span: SpikeSpan | None = None,
     source: str = "the events",
 ) -> RecordingParts:
     """Make a recording of spike counts from spike times and events.
@@ -130,6 +151,9 @@ def trials_from_spikes(
     region, animal : str or array of str, shape (n_neurons,)
     neuron_columns : mapping of str to array of shape (n_neurons,), optional
         Further labels of the neurons.
+    span : SpikeSpan, optional
+        Time of the spikes of all neurons that were recorded, of which `trains` may be a choice. By default the time
+        of `trains`.
     source : str
         Name of the events in messages.
 
@@ -138,7 +162,7 @@ def trials_from_spikes(
     RecordingParts
         Presentations are in the order of time, and the repetitions of a stimulus are numbered in this order. Events
         without an onset, and events outside the time of the recording, are left out; notes give their numbers. The
-        time of the recording reaches from one second before the first spike to one second after the last spike.
+        time of the recording reaches from the first to the last spike, with :attr:`SpikeSpan.silence` on both sides.
 
     Raises
     ------
@@ -152,15 +176,16 @@ def trials_from_spikes(
     events, notes = _in_order_of_time(events, source)
     onsets = events["onset"].to_numpy(dtype=np.float64)
     spikes = count_spikes(trains, onsets, window)
-    if np.isnan(spikes.first):
+    span = span or spikes.span
+    if span is None:
         raise DatasetError("the neurons have no spikes; are all neurons left out?")
-    outside = (onsets + window[1] / 1000 < spikes.first - _SILENCE) | (
-        onsets + window[0] / 1000 > spikes.last + _SILENCE
+    outside = (onsets + window[1] / 1000 < span.first - span.silence) | (
+        onsets + window[0] / 1000 > span.last + span.silence
     )
     if outside.any():
         clause = (
             f"{outside.sum():,} of {len(onsets):,} events ({onsets[0]:g} to {onsets[-1]:g} s) are outside the time of "
-            f"the recording (first spike at {spikes.first:g} s, last spike at {spikes.last:g} s)"
+            f"the recording (first spike at {span.first:g} s, last spike at {span.last:g} s)"
         )
         if outside.sum() * 2 >= len(onsets):
             raise DatasetError(

@@ -32,7 +32,9 @@ def test_open_choices_list_the_candidates():
         DatasetError, match=r"choose the column of e.csv that holds the onsets .* there are: t$"
     ):
         choose(table)
-    with pytest.raises(DatasetError, match=r"--label COLUMN; there are: name, picture$"):
+    with pytest.raises(
+        DatasetError, match=r"--label COLUMN; there are: name \(2 values\), picture \(2 values\)$"
+    ):
         choose(table, onset="t")
     with pytest.raises(UnknownNameError, match=r"no column of e.csv is called 'nam'; did you mean name"):
         choose(table, onset="t", label="nam")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neuroalign.datasets.formats.spike_times import count_spikes, trials_from_spikes
+from neuroalign.datasets.formats.spike_times import SpikeSpan, count_spikes, trials_from_spikes
 from neuroalign.errors import DatasetError
 
 RATE = 10_000
@@ -40,10 +40,9 @@ def test_counts_equal_a_loop_over_all_spikes(trains, onsets, start, length):
     np.testing.assert_array_equal(result.counts, by_force(trains, onsets, window))
     spikes = np.concatenate(seconds)
     if len(spikes):
-        assert (result.first, result.last) == (spikes.min(), spikes.max())
+        assert result.span == SpikeSpan(spikes.min(), spikes.max(), len(spikes))
     else:
-        assert np.isnan(result.first)
-        assert np.isnan(result.last)
+        assert result.span is None
 
 
 def test_adjacent_windows_count_each_spike_once():
@@ -103,12 +102,12 @@ def test_trials_are_in_the_order_of_time():
 
 
 def test_events_outside_the_recording_are_left_out_or_refused():
-    late = pd.concat([events(), pd.DataFrame({"onset": [9.0, -8.0], "stimulus_id": ["c", "c"]})])
+    late = pd.concat([events(), pd.DataFrame({"onset": [90.0, -80.0], "stimulus_id": ["c", "c"]})])
     parts = trials_from_spikes(TRAINS, late, (0, 100), neuroid_id=["n0", "n1"])
     assert parts.recording.sizes["presentation"] == 4
     assert parts.stimuli.index.tolist() == ["a", "b"]
     assert parts.notes[1] == (
-        "2 of 6 events (-8 to 9 s) are outside the time of the recording (first spike at 1.05 s, last spike at "
+        "2 of 6 events (-80 to 90 s) are outside the time of the recording (first spike at 1.05 s, last spike at "
         "4.1 s), and were left out."
     )
     milliseconds = events().assign(onset=[3000.0, 1000.0, 2000.0, 4000.0])
@@ -119,9 +118,17 @@ def test_events_outside_the_recording_are_left_out_or_refused():
 
 
 def test_a_silent_trial_after_the_last_spike_stays():
-    near = pd.concat([events(), pd.DataFrame({"onset": [5.0], "stimulus_id": ["c"]})])
+    # Seven spikes in 3.05 s: fifty mean intervals are 21.8 s.
+    near = pd.concat([events(), pd.DataFrame({"onset": [25.0], "stimulus_id": ["c"]})])
     parts = trials_from_spikes(TRAINS, near, (0, 100), neuroid_id=["n0", "n1"])
     assert parts.recording.values[-1].tolist() == [0, 0]
+    far = pd.concat([events(), pd.DataFrame({"onset": [26.0], "stimulus_id": ["c"]})])
+    assert trials_from_spikes(TRAINS, far, (0, 100), neuroid_id=["n0", "n1"]).recording.shape == (4, 2)
+    # All neurons that were recorded give the time, and not only the neurons that the user chose.
+    span = SpikeSpan(0.0, 30.0, 30_000)
+    assert span.silence == 1
+    parts = trials_from_spikes(TRAINS, far, (0, 100), neuroid_id=["n0", "n1"], span=span)
+    assert parts.recording.shape == (5, 2)
 
 
 def test_events_that_cannot_be_used():
