@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from neuroalign.datasets.formats.event_table import BLANK, LABEL, ONSET, choose_events
 from neuroalign.datasets.formats.hdf5 import is_hdf5, writer_of
+from neuroalign.datasets.formats.nwb_images import COLOR_ORDER, find_images
 from neuroalign.datasets.formats.nwb_tables import (
     column_names,
     expect_plausible_size,
@@ -137,7 +138,11 @@ def _read(file: Any, path: Path, options: Mapping[str, Any]) -> RecordingParts:
         notes.append(
             f"Columns of {name} without one value in each row were passed over: {name_some(passed_over)}."
         )
-    return replace(parts, notes=(*units.notes, *of_quality, *notes, *parts.notes))
+    images, of_images = find_images(parts.recording, objects, options["color_order"])
+    if images is None and options["color_order"]:
+        raise UsageError(f"--color-order has no effect: no images of {path} were taken; leave it out")
+    all_notes = (*units.notes, *of_quality, *notes, *parts.notes, *of_images)
+    return replace(parts, images=images, notes=all_notes)
 
 
 def _read_units(file: Any, objects: Mapping[str, Sequence[Any]], path: Path) -> _Units:
@@ -252,7 +257,7 @@ def _expect_one_onset(table: pd.DataFrame, name: str) -> None:
     start = table["start_time"].to_numpy()
     others = [
         column
-        for column in table
+        for column in map(str, table.columns)
         if _ONSETS.search(column)
         and table[column].dtype.kind in "fiu"
         and not np.allclose(table[column], start, rtol=0, atol=1e-6, equal_nan=True)
@@ -269,8 +274,8 @@ class NwbReader(RecordingReader):
 
     title = "Neurodata Without Borders (NWB 2, HDF5) with spike times"
     suffixes = (".nwb",)
-    options = (INTERVALS, LABEL, ONSET, BLANK, WINDOW, QUALITY)
-    gives = ("recording", "stimuli")
+    options = (INTERVALS, LABEL, ONSET, BLANK, WINDOW, QUALITY, COLOR_ORDER)
+    gives = ("recording", "stimuli", "images")
 
     def recognises(self, path: Path) -> bool:
         """Return whether the root of an HDF5 file is an NWBFile."""

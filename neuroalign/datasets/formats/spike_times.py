@@ -201,8 +201,11 @@ def trials_from_spikes(
         animal=animal,
     )
     described, varying = describe_each_stimulus(events.set_index("stimulus_id").drop(columns="onset"))
-    trial_columns = {name: events[name].to_numpy() for name in ("onset", *varying)}
-    coordinates = [("presentation", trial_columns), ("neuroid", dict(neuron_columns or {}))]
+    trial_columns: dict[str, ArrayLike] = {name: events[name].to_numpy() for name in ("onset", *varying)}
+    coordinates: list[tuple[str, dict[str, ArrayLike]]] = [
+        ("presentation", trial_columns),
+        ("neuroid", dict(neuron_columns or {})),
+    ]
     used = set(_TAKEN)
     for dim, columns in coordinates:
         taken = sorted(used & set(columns))
