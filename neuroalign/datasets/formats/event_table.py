@@ -7,9 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from neuroalign.datasets.formats.delimited_text import delimiter_of
-from neuroalign.datasets.formats.images import stems
 from neuroalign.datasets.formats.reader import ReaderOption
-from neuroalign.datasets.image_sources import IMAGE_SUFFIXES
 from neuroalign.errors import DatasetError, count_noun, name_some, unknown_name
 
 if TYPE_CHECKING:
@@ -160,6 +158,9 @@ def _choose(
 def _as_ids(labels: pd.Series, name: str) -> tuple[pd.Series, list[str]]:
     """Return labels as text: whole numbers without decimals, and image files without folders and suffix."""
     import pandas as pd
+
+    from neuroalign.datasets.formats.images import stems
+    from neuroalign.datasets.image_sources import IMAGE_SUFFIXES
 
     missing = labels.isna()
     if pd.api.types.is_float_dtype(labels) and (labels.dropna() % 1 == 0).all():

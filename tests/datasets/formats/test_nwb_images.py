@@ -96,13 +96,13 @@ def test_times_and_shapes_that_do_not_fit_are_passed_over(tmp_path):
 def test_index_series(tmp_path):
     pictures = [GrayscaleImage(name=name, data=data) for name, data in zip("ab", GREY, strict=True)]
     # The order of the references, not the order of the names, gives the numbers.
-    order = ImageReferences("order_of_images", [pictures[1], pictures[0]])
-    container = Images("scenes", images=pictures, order_of_images=order)
+    order = ImageReferences(name="order_of_images", data=[pictures[1], pictures[0]])
+    container = Images(name="scenes", images=pictures, order_of_images=order)
     index = IndexSeries(
-        "index", data=np.uint32(SHOWN), unit="N/A", indexed_images=container, timestamps=ONSETS
+        name="index", data=np.uint32(SHOWN), unit="N/A", indexed_images=container, timestamps=ONSETS
     )
     other = IndexSeries(
-        "another", data=np.uint32([0, 1]), unit="N/A", indexed_images=container, timestamps=[80.0, 90.0]
+        name="another", data=np.uint32([0, 1]), unit="N/A", indexed_images=container, timestamps=[80.0, 90.0]
     )
     dataset = add(write(tmp_path / "x.nwb", series=[other, index], templates=[container]))
     np.testing.assert_array_equal(pixels(dataset, "p0"), GREY[1])
@@ -112,10 +112,10 @@ def test_index_series(tmp_path):
 
 def test_images_with_the_names_of_the_stimuli(tmp_path):
     pictures = [GrayscaleImage(name=f"p{number}", data=GREY[number]) for number in (1, 0)]
-    dataset = add(write(tmp_path / "x.nwb", templates=[Images("scenes", images=pictures)]))
+    dataset = add(write(tmp_path / "x.nwb", templates=[Images(name="scenes", images=pictures)]))
     np.testing.assert_array_equal(pixels(dataset, "p1"), GREY[1])
     assert dataset.metadata["notes"][-1] == "Images are named like the stimuli, with rows first."
     pictures = [GrayscaleImage(name=f"q{number}", data=GREY[number]) for number in (0, 1)]
-    dataset = add(write(tmp_path / "y.nwb", templates=[Images("scenes", images=pictures)]))
+    dataset = add(write(tmp_path / "y.nwb", templates=[Images(name="scenes", images=pictures)]))
     assert not dataset.stimuli.has_images
     assert "no image is called p1, as a stimulus is; the first image is q0" in dataset.metadata["notes"][-1]
