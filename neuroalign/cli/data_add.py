@@ -68,7 +68,9 @@ class _Add(click.Command):
             click.Option(
                 ["--format"],
                 type=click.Choice(list(readers)),
-                help="Format of the responses, where the content of the files does not show it.",
+                metavar="NAME",
+                help="Format of the responses, where the content of the files does not show it; 'neuroalign data "
+                "formats' lists the names.",
             )
         ]
         for name, option in options.items():

@@ -255,7 +255,8 @@ def test_formats_are_listed_with_their_options(run):
     first = lines.index("csv matrix as text with commas, semicolons or tabs (.csv, .tsv, .txt)")
     assert lines[first + 1].startswith("--csv-labels --decimal")
     rows = {row["format"]: row for row in json.loads(run("formats", "--json").stdout)}
-    assert {"brainio", "csv", "hdf5", "matlab", "npy", "npz", "rasters", "sensorium"} <= set(rows)
+    readers = {"brainio", "csv", "hdf5", "matlab", "npy", "npz", "nwb", "phy", "rasters", "sensorium"}
+    assert readers <= set(rows)
     assert rows["rasters"] == {
         "format": "rasters",
         "title": "rasters of the Neural Decoding Toolbox: folder, archive or files",

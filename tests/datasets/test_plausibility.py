@@ -82,7 +82,7 @@ def test_add_and_validate_warn(tmp_path, make, words):
     assert report["problems"] == []
 
 
-@pytest.mark.parametrize("name", ["spike_times.npy", "F.npy"])
+@pytest.mark.parametrize("name", ["spks.npy", "F.npy"])
 def test_files_of_other_programs_are_named(tmp_path, name):
     np.save(tmp_path / name, np.random.default_rng(0).normal(size=(30, 4)))
     dataset = import_dataset("d", responses=tmp_path / name, axes="stimulus,neuroid")
@@ -152,9 +152,9 @@ def test_real_recordings_are_plausible(recordings, tmp_path):
 
 def test_commands_print_warnings(tmp_path):
     values, axes = spike_times(np.random.default_rng(0))
-    np.save(tmp_path / "spike_times.npy", values)
+    np.save(tmp_path / "times.npy", values)
     run = CliRunner().invoke
-    result = run(data, ["add", "d", "--responses", str(tmp_path / "spike_times.npy"), "--axes", axes])
+    result = run(data, ["add", "d", "--responses", str(tmp_path / "times.npy"), "--axes", axes])
     assert result.exit_code == 0
     assert "neuroalign: warning: The values of 1 of 1 neurons rise" in result.stderr
     result = run(data, ["validate", "d"])

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from neuroalign.datasets.formats.hdf5 import is_hdf5, writer_of
+from neuroalign.datasets.formats.hdf5 import has_dimensions_of_brainio, is_hdf5, writer_of
 from neuroalign.datasets.formats.reader import RecordingParts, RecordingReader
 from neuroalign.datasets.formats.shared_options import WINDOW
 from neuroalign.errors import UsageError
@@ -20,8 +20,8 @@ class BrainioReader(RecordingReader):
     gives = ("recording", "stimuli")
 
     def recognises(self, path: Path) -> bool:
-        """Return whether the file is netCDF-4."""
-        return is_hdf5(path) and writer_of(path) == "netcdf"
+        """Return whether the file is netCDF-4 with the dimensions presentation and neuroid."""
+        return is_hdf5(path) and writer_of(path) == "netcdf" and has_dimensions_of_brainio(path)
 
     def read(self, paths: Sequence[Path], options: Mapping[str, Any]) -> RecordingParts:
         """Read an assembly and average its time bins; see :mod:`neuroalign.datasets.formats.assembly`."""

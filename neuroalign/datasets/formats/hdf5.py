@@ -11,7 +11,7 @@ from neuroalign.datasets.formats.reader import ArrayReader
 from neuroalign.datasets.formats.shared_options import VARIABLE
 from neuroalign.errors import DatasetError, NeuroalignError
 
-Writer = Literal["matlab", "netcdf", "unknown"]
+Writer = Literal["matlab", "netcdf", "nwb", "unknown"]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _NETCDF_MARKS = ("_NCProperties", "_Netcdf4Dimid", "_Netcdf4Coordinates", "DIMENSION_LIST", "REFERENCE_LIST")
@@ -50,11 +50,30 @@ def writer_of(path: Path) -> Writer:
 
     try:
         with h5py.File(path, "r") as opened:
+            if "nwb_version" in opened.attrs:
+                return "nwb"
             if visit("/", opened) is None:
                 opened.visititems(visit)
     except Exception as error:  # the library raises nearly anything on a damaged file
         raise DatasetError(f"cannot read the HDF5 file {path}: {error or type(error).__name__}") from error
     return writers[0] if writers else "unknown"
+
+
+def has_dimensions_of_brainio(path: Path) -> bool:
+    """Return whether an HDF5 file has the dimensions presentation and neuroid.
+
+    Raises
+    ------
+    DatasetError
+        If the file is damaged.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as opened:
+            return {"presentation", "neuroid"} <= set(opened)
+    except Exception as error:  # the library raises nearly anything on a damaged file
+        raise DatasetError(f"cannot read the HDF5 file {path}: {error or type(error).__name__}") from error
 
 
 def read_hdf5(path: Path, variable: str | None = None) -> BareArray:
@@ -123,8 +142,15 @@ class Hdf5Reader(ArrayReader):
     )
 
     def recognises(self, path: Path) -> bool:
-        """Return whether the file is HDF5 of an unknown program."""
-        return is_hdf5(path) and writer_of(path) == "unknown"
+        """Return whether the file is HDF5 of an unknown program, or netCDF of another kind than BrainIO."""
+        if not is_hdf5(path):
+            return False
+        writer = writer_of(path)
+        return writer == "unknown" or (
+            writer == "netcdf"
+            and path.suffix.lower() in self.suffixes
+            and not has_dimensions_of_brainio(path)
+        )
 
     def read(self, path: Path, options: Mapping[str, Any]) -> BareArray:
         """Read one array; see :func:`read_hdf5`."""

@@ -9,14 +9,13 @@ from typing import Any
 from neuroalign.datasets.formats.bare import BareArray, Variables, choose_variable, expect_numbers
 from neuroalign.datasets.formats.reader import ArrayReader, names_in_zip
 from neuroalign.datasets.formats.shared_options import VARIABLE
+from neuroalign.datasets.formats.spike_files import refuse_spikes
 from neuroalign.errors import DatasetError
 from neuroalign.files.archives import open_archive
 
+_SIGNATURE = b"\x93NUMPY"
 #: Files of other programs that hold no responses to stimuli.
 _MEANINGS = {
-    "spike_times.npy": "Kilosort and phy give the times of spikes, in samples, in a file of this name",
-    "spikes.times.npy": "IBL gives the times of spikes, in seconds, in a file of this name",
-    "spike_clusters.npy": "Kilosort and phy give the cluster of each spike in a file of this name",
     "spike_templates.npy": "Kilosort and phy give the template of each spike in a file of this name",
     "F.npy": "suite2p gives the fluorescence of every frame, of cells and of regions that are not cells, in this file",
     "Fneu.npy": "suite2p gives the fluorescence around the cells, of every frame, in this file",
@@ -90,10 +89,26 @@ class NpyReader(ArrayReader):
 
     title = "NumPy array"
     suffixes = (".npy",)
-    signatures = (b"\x93NUMPY",)
+
+    def recognises(self, path: Path) -> bool:
+        """Return whether the file is a NumPy array.
+
+        Raises
+        ------
+        DatasetError
+            If the array is the spikes of a folder of Kilosort or phy; the message names the command that helps.
+        """
+        if path.is_dir():
+            return False
+        with path.open("rb") as file:
+            if file.read(len(_SIGNATURE)) != _SIGNATURE:
+                return False
+        refuse_spikes(path)
+        return True
 
     def read(self, path: Path, options: Mapping[str, Any]) -> BareArray:
         """Read the array; see :func:`read_npy`."""
+        refuse_spikes(path)
         return read_npy(path)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from numpy.typing import NDArray
+
 
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _TIME = re.compile(rf"time\.(?P<start>{_NUMBER})_(?P<end>{_NUMBER})")
@@ -278,10 +279,9 @@ class RasterReader(RecordingReader):
         if path.is_dir():
             return any(self.recognises(file) for file in islice(path.rglob("*.csv"), _FILES_LOOKED_AT))
         if path.suffix.lower() in (".csv", ".tsv", ".txt"):
-            try:
+            with suppress(DatasetError):
                 return is_raster_header(first_line(path))
-            except DatasetError:
-                return False
+            return False
         return any(name.lower().endswith(".csv") for name in names_in_zip(path))
 
     def read(self, paths: Sequence[Path], options: Mapping[str, Any]) -> RecordingParts:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -112,6 +112,9 @@ class RecordingParts:
         Time after stimulus onset from which the responses are, in milliseconds.
     notes : tuple of str
         Sentences for the user on every choice that the reader made, each with a full stop.
+    files : mapping of str to sequence of Path
+        Files that the reader read, by role, such as "events"; their checksums are stored with the dataset. Files
+        with the role "responses" replace the paths that the user gave, such as a folder with raw data.
     """
 
     recording: xr.DataArray
@@ -121,6 +124,7 @@ class RecordingParts:
     landmarks: xr.DataArray | None = None
     window: Window | None = None
     notes: tuple[str, ...] = ()
+    files: Mapping[str, Sequence[Path]] = field(default_factory=dict)
 
 
 class Reader(ABC):

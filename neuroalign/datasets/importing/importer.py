@@ -184,13 +184,13 @@ def import_dataset(
             notes = [*notes, *notes_on_landmarks]
         elif parts.landmarks is not None:
             described_stimuli = described_stimuli.with_landmarks(parts.landmarks)
-        files = checksums(
-            responses=paths,
-            images=[image_path],
-            stimuli=[table_path],
-            neurons=[neuron_path],
-            landmarks=[landmark_path],
-        )
+        given: dict[str, Sequence[Path | None]] = {
+            "images": [image_path],
+            "stimuli": [table_path],
+            "neurons": [neuron_path],
+            "landmarks": [landmark_path],
+        }
+        files = checksums(**{"responses": paths, **given, **parts.files})
         provenance = {"source": source, "licence": licence, "citation": citation}
         metadata = {
             "description": description,

@@ -1,0 +1,195 @@
+"""Images of the stimuli in an NWB file: image stacks, indexed images, and images named like the stimuli."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from neuroalign.datasets.formats.nwb_tables import expect_plausible_size, member, values_of
+from neuroalign.datasets.formats.reader import ReaderOption
+from neuroalign.errors import DatasetError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from neuroalign.datasets.image_sources import ImageSource
+
+ColorOrder = Literal["rgb", "bgr"]
+
+#: Seconds that may lie between the onset of a presentation and the time of its image.
+_TOLERANCE = 0.02
+
+#: Types of single images, and of series of images.
+_SINGLE = ("GrayscaleImage", "RGBImage", "RGBAImage", "Image")
+_SERIES = ("OpticalSeries", "ImageSeries")
+
+COLOR_ORDER = ReaderOption(
+    "color_order",
+    "Order of the colours of the images in the file. By default rgb.",
+    choices=("rgb", "bgr"),
+)
+
+
+def find_images(
+    array: xr.DataArray, objects: Mapping[str, Sequence[Any]], color_order: ColorOrder | None
+) -> tuple[dict[str, ImageSource] | None, list[str]]:
+    """Find the image of each stimulus in an NWB file.
+
+    Parameters
+    ----------
+    array : recording
+        Recording with the coordinate ``onset`` along presentation, in seconds.
+    objects : mapping of str to sequence of h5py objects
+        Objects of the file by type; see :func:`neuroalign.datasets.formats.nwb_tables.find_objects`.
+    color_order : {"rgb", "bgr"}, optional
+
+    Returns
+    -------
+    images : dict of stimulus id to array of uint8, or None
+        None if the file has no images that belong to the stimuli.
+    notes : list of str
+        Sentences for the user on the origin of the images, or the reason why they were passed over.
+    """
+    passed_over: list[str] = []
+    for find in _sources(objects):
+        try:
+            images, origin = find(array)
+        except DatasetError as error:
+            passed_over.append(f"Images in the file were passed over: {error}.")
+            continue
+        in_color = any(image.ndim == 3 for image in images.values())
+        note = f"Images are {origin}, with rows first"
+        if in_color:
+            stated = "" if color_order else " (--color-order bgr for the reverse)"
+            note += f" and colours in the order {color_order or 'rgb'}{stated}"
+        if color_order == "bgr":
+            images = {
+                name: image[..., ::-1].copy() if image.ndim == 3 else image for name, image in images.items()
+            }
+        return dict(images), [f"{note}."]
+    return None, passed_over
+
+
+_Found = tuple[dict[str, "NDArray[np.uint8]"], str]
+
+
+def _sources(objects: Mapping[str, Sequence[Any]]) -> Iterator[Callable[[xr.DataArray], _Found]]:
+    """Yield a function for each object of the file from which images may be taken."""
+    for series in objects.get("IndexSeries", []):
+        if "indexed_images" in series or "indexed_timeseries" in series:
+            yield partial(_by_index, series)
+    for kind in _SERIES:
+        for series in objects.get(kind, []):
+            if "/presentation/" in series.name and "data" in series:
+                yield partial(_by_time, series)
+    nodes = {_short(node): node for kind in _SINGLE for node in objects.get(kind, [])}
+    if nodes:
+        yield partial(_by_name, nodes)
+
+
+def _by_index(series: Any, array: xr.DataArray) -> _Found:
+    """Take images by the numbers in an IndexSeries, at the times of the presentations."""
+    name = _short(series)
+    numbers = values_of(member(series, "data")).astype("int64")
+    chosen = numbers[_rows_of_onsets(series, array, len(numbers))]
+    if "indexed_images" in series:
+        container = member(series, "indexed_images")
+        if "order_of_images" not in container:
+            raise DatasetError(f"{_short(container)} has no order_of_images, to which {name} refers")
+        references = member(container, "order_of_images")[()]
+        n_images = len(references)
+        frame = _values_by_number([container.file[reference] for reference in references])
+    else:
+        stack = _stack(member(series, "indexed_timeseries"))
+        n_images, frame = stack.shape[0], stack.__getitem__
+    if chosen.min() < 0 or chosen.max() >= n_images:
+        raise DatasetError(f"{name} refers to image {chosen.max()}, and there are {n_images}")
+    return _one_image_each(array, chosen, frame, name), f"chosen by the series {name}"
+
+
+def _by_time(series: Any, array: xr.DataArray) -> _Found:
+    """Take the frames of a series that was shown, at the times of the presentations."""
+    stack, name = _stack(series), _short(series)
+    rows = _rows_of_onsets(series, array, stack.shape[0])
+    return _one_image_each(array, rows, stack.__getitem__, name), f"the frames of {name}"
+
+
+def _by_name(nodes: Mapping[str, Any], array: xr.DataArray) -> _Found:
+    """Take images with the names of the stimuli."""
+    stimuli = list(dict.fromkeys(array["stimulus_id"].values.tolist()))
+    without = [stimulus for stimulus in stimuli if stimulus not in nodes]
+    if without:
+        raise DatasetError(
+            f"no image is called {without[0]}, as a stimulus is; the first image is {next(iter(nodes))}"
+        )
+    return {stimulus: _pixels(values_of(nodes[stimulus])) for stimulus in stimuli}, "named like the stimuli"
+
+
+def _rows_of_onsets(series: Any, array: xr.DataArray, n: int) -> NDArray[np.int64]:
+    """Return the row of a series at each presentation."""
+    import numpy as np
+
+    if "timestamps" in series:
+        times = values_of(member(series, "timestamps")).astype(np.float64)
+    elif "starting_time" in series:
+        start = member(series, "starting_time")
+        times = float(start[()]) + np.arange(n) / float(start.attrs["rate"])
+    else:
+        raise DatasetError(f"{_short(series)} has no times")
+    if len(times) != n or n == 0 or (np.diff(times) < 0).any():
+        raise DatasetError(f"the times of {_short(series)} do not fit its {n} images")
+    onsets = array["onset"].values
+    after = np.clip(np.searchsorted(times, onsets), 1, max(n - 1, 1))
+    if n > 1:
+        rows = np.where(onsets - times[after - 1] <= times[after] - onsets, after - 1, after)
+    else:
+        rows = np.zeros(len(onsets), dtype=np.int64)
+    distance = np.abs(times[rows] - onsets)
+    if distance.max() > _TOLERANCE:
+        raise DatasetError(
+            f"the images of {_short(series)} are up to {distance.max():.3g} s away from the onsets"
+        )
+    return rows
+
+
+def _one_image_each(
+    array: xr.DataArray, rows: NDArray[np.int64], frame: Callable[[int], NDArray[Any]], name: str
+) -> dict[str, NDArray[np.uint8]]:
+    """Return the image of each stimulus, which must be the same in all presentations."""
+    import numpy as np
+
+    images: dict[str, NDArray[np.uint8]] = {}
+    seen: set[tuple[str, int]] = set()
+    for stimulus, row in zip(array["stimulus_id"].values.tolist(), rows.tolist(), strict=True):
+        if (stimulus, row) in seen:
+            continue
+        seen.add((stimulus, row))
+        image = _pixels(np.asarray(frame(row)))
+        if not np.array_equal(images.setdefault(stimulus, image), image):
+            raise DatasetError(f"stimulus {stimulus} has different images in {name}; choose another --label")
+    return images
+
+
+def _stack(series: Any) -> Any:
+    data = member(series, "data")
+    expect_plausible_size(data)
+    if data.ndim not in (3, 4):
+        raise DatasetError(f"{_short(series)} must hold images, got shape {data.shape}")
+    return data
+
+
+def _values_by_number(nodes: Sequence[Any]) -> Callable[[int], NDArray[Any]]:
+    return lambda row: values_of(nodes[row])
+
+
+def _pixels(values: NDArray[Any]) -> NDArray[np.uint8]:
+    from neuroalign.datasets.image_sources import as_pixels
+
+    return as_pixels(values[None])[0]
+
+
+def _short(node: Any) -> str:
+    return str(node.name).rsplit("/", 1)[-1]
