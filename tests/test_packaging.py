@@ -1,6 +1,7 @@
 """Tests of the wheel and of the editable install: both have the same modules and all the data."""
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -131,10 +132,11 @@ def test_installed_wheel_works(installed, tmp_path):
         installed / "neuroalign" / part / "__init__.py" for part in ("", "benchmarks", "model_zoo")
     ]
     assert grid == "True"
-    shown = run(sys.executable, "-m", "neuroalign", "list", "benchmarks", env=environment, cwd=tmp_path)
+    command = [sys.executable, "-m", "neuroalign", "list", "benchmarks", "--json"]
+    listed = json.loads(run(*command, env=environment, cwd=tmp_path))["benchmarks"]
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     declared = settings["project"]["entry-points"]["neuroalign.benchmarks"]
-    assert [line.split()[0] for line in shown.splitlines()] == sorted(declared)
+    assert [row["name"] for row in listed] == sorted(declared)
     assert "alignment" in declared
 
 
