@@ -19,6 +19,7 @@ def divide(numerator: ArrayLike, denominator: ArrayLike, *, otherwise: float) ->
     Returns
     -------
     array of float64, the common shape
+        Infinite where a quotient is too large for a float.
 
     Examples
     --------
@@ -28,4 +29,5 @@ def divide(numerator: ArrayLike, denominator: ArrayLike, *, otherwise: float) ->
     top, bottom = np.broadcast_arrays(
         np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
     )
-    return np.divide(top, bottom, out=np.full(top.shape, otherwise), where=bottom > 0)
+    with np.errstate(over="ignore"):
+        return np.divide(top, bottom, out=np.full(top.shape, otherwise), where=bottom > 0)

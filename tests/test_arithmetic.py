@@ -20,8 +20,16 @@ def test_positive_denominators_divide_and_all_others_give_the_given_value(numera
         warnings.simplefilter("error")
         result = divide(numerator, denominator, otherwise=otherwise)
     positive = denominator > 0
-    np.testing.assert_array_equal(result[positive], numerator[positive] / denominator[positive])
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(result[positive], numerator[positive] / denominator[positive])
     np.testing.assert_array_equal(result[~positive], otherwise)
+
+
+def test_a_quotient_that_is_too_large_is_infinite():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        smallest = np.finfo(np.float64).tiny
+        np.testing.assert_array_equal(divide([4.0, -4.0], smallest, otherwise=0.0), [np.inf, -np.inf])
 
 
 def test_shapes_broadcast_and_integers_become_floats():
