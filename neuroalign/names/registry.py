@@ -153,9 +153,10 @@ class Registry:
 
     def _entry_points(self) -> dict[str, EntryPoint]:
         if self._plugins is None:
-            self._plugins = {}
+            # Assigned when it is complete: another thread must not see a part.
+            plugins: dict[str, EntryPoint] = {}
             for entry_point in entry_points(group=self.group):
-                other = self._plugins.get(entry_point.name)
+                other = plugins.get(entry_point.name)
                 if other is not None and other.value != entry_point.value:
                     # An installed package must not change the meaning of a name that neuroalign registers.
                     keep, drop = sorted(
@@ -168,7 +169,8 @@ class Registry:
                         stacklevel=3,
                     )
                     entry_point = keep
-                self._plugins[entry_point.name] = entry_point
+                plugins[entry_point.name] = entry_point
+            self._plugins = plugins
         return self._plugins
 
 

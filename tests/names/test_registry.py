@@ -1,6 +1,8 @@
 """Tests of the registry of names."""
 
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -113,3 +115,21 @@ def test_installed_plugin_cannot_take_over_our_names(entry_points):
     models = Registry("model", "test.models")
     with pytest.warns(NeuroalignWarning, match="two plug-ins register the model 'pca'"):
         assert models.get("pca").__name__ == "Spec"
+
+
+def test_two_threads_that_look_first_see_all_plugins(monkeypatch):
+    plugins = [EntryPoint(name, f"json:{name}", "group") for name in ("dump", "dumps", "load", "loads")]
+
+    def slowly(group):
+        for plugin in plugins:
+            time.sleep(0.02)
+            yield plugin
+
+    monkeypatch.setattr("neuroalign.names.registry.entry_points", slowly)
+    registry = Registry("function", "group")
+    with ThreadPoolExecutor(2) as pool:
+        futures = []
+        for _ in range(2):
+            futures.append(pool.submit(registry.names))
+            time.sleep(0.03)
+        assert [future.result() for future in futures] == [["dump", "dumps", "load", "loads"]] * 2
