@@ -3,8 +3,9 @@
 Simulates units and neurons that follow eight factors, with axes that they share or do not share, and tests the units
 by `privileged_axes` with several scores, and by the axis index κ. It writes one row for each condition and test to
 ``docs/calibration_axes.csv``. ``--clusters`` simulates tuning vectors with and without clusters, tests them by
-`axis_clustering`, and writes ``docs/calibration_clusters.csv``. ``--only WORD`` simulates the conditions with this word
-in their name, and keeps the other rows of the table.
+`axis_clustering`, and writes ``docs/calibration_clusters.csv``. ``--absolute`` ignores signs, as the benchmark does by
+default, and writes ``docs/calibration_axes_absolute.csv``. ``--only WORD`` simulates the conditions with this word in
+their name, and keeps the other rows of the table.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from numpy.typing import NDArray  # noqa: E402
 FloatArray = NDArray[np.float64]
 FOLDER = Path(__file__).parent
 TABLE, CLUSTERS = FOLDER / "calibration_axes.csv", FOLDER / "calibration_clusters.csv"
+ABSOLUTE = FOLDER / "calibration_axes_absolute.csv"
 N_STIMULI, N_UNITS, N_NEURONS, N_FACTORS = 600, 40, 40, 8
 N_ROTATIONS, N_SIMULATIONS, N_FOLDS = 19, 60, 5
 
@@ -130,22 +132,25 @@ def _normal_scores(values: FloatArray) -> FloatArray:
     return scores
 
 
-def calibrate(conditions: tuple[Condition, ...], *, n_simulations: int) -> Iterator[dict[str, object]]:
+def calibrate(
+    conditions: tuple[Condition, ...], *, n_simulations: int, absolute: bool = False
+) -> Iterator[dict[str, object]]:
     """Yield one row for each condition and test: share of rejections at 5 %, mean drop and mean native score."""
     from neuroalign.metrics import fold_labels, is_special, privileged_axes, turned_alignment, turned_tuning
 
     folds = fold_labels(N_STIMULI, N_FOLDS)
     for condition in conditions:
-        tests = ("semi", "soft", "κ, p", "κ, rule") if condition.index else ("semi", "soft")
+        tests = ("semi", "soft", "κ, p", "κ, rule") if condition.index and not absolute else ("semi", "soft")
         results: dict[str, list[tuple[bool, float, float]]] = {name: [] for name in tests}
         for simulation in range(n_simulations):
             units, neurons, before = condition.draw(np.random.default_rng([simulation, N_UNITS]))
             for metric in ("semi", "soft"):
                 tested = privileged_axes(
-                    units, neurons, metric=metric, before=before, folds=folds, n_rotations=N_ROTATIONS, seed=simulation
+                    units, neurons, metric=metric, before=before, folds=folds, n_rotations=N_ROTATIONS, seed=simulation,
+                    absolute=absolute,
                 )  # fmt: skip
                 results[metric].append((tested.p <= 0.05, tested.drop, tested.native))
-            if not condition.index:
+            if "κ, p" not in tests:
                 continue
             model = turned_tuning(units, neurons, seed=simulation)
             if not model.can_turn:
@@ -265,6 +270,7 @@ def write(table: Path, rows: list[dict[str, object]]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clusters", action="store_true")
+    parser.add_argument("--absolute", action="store_true", help="ignore signs, and leave out κ")
     parser.add_argument("--only", default="", metavar="WORD")
     parser.add_argument("--simulations", type=int, help="60, with --clusters 200")
     arguments = parser.parse_args()
@@ -274,6 +280,7 @@ if __name__ == "__main__":
         if isinstance(condition, Cloud):
             rows = list(calibrate_clusters((condition,), n_simulations=arguments.simulations or 200))
         else:
-            rows = list(calibrate((condition,), n_simulations=arguments.simulations or N_SIMULATIONS))
+            n_simulations = arguments.simulations or N_SIMULATIONS
+            rows = list(calibrate((condition,), n_simulations=n_simulations, absolute=arguments.absolute))
         print(pd.DataFrame(rows).to_string(header=False), flush=True)
-        write(CLUSTERS if arguments.clusters else TABLE, rows)
+        write(CLUSTERS if arguments.clusters else ABSOLUTE if arguments.absolute else TABLE, rows)

@@ -5,8 +5,7 @@ Simulates recordings of 40 neurons and 600 stimuli, and scores them by the four 
 space of the factors, so that no axis is special; "nothing" has neurons that are independent of the units.
 
 ``--run`` adds one row for each condition and benchmark to ``docs/calibration_matching.csv``, and leaves out the
-conditions that are there; it takes four minutes on 16 cores. Without it, the script prints the tables of the
-documentation from these rows.
+conditions that are there. Without it, the script prints the tables of the documentation from these rows.
 """
 
 import argparse
