@@ -2,7 +2,7 @@
 
 ``--run`` scores the models of each recording by all benchmarks, in the neuroalign folder (``NEUROALIGN_HOME``), and
 writes ``docs/benchmark_numbers.csv``. Stored scores are read and not computed again, so that an interrupted run goes on
-where it stopped. The recordings are imported as docs/recordings.md says; a recording that is missing is left out with a
+where it stopped. The recordings are imported as docs/public_recordings.md says; a recording that is missing is left out with a
 message. ``--weights FILE`` is the file with the weights of MobileNetV2 (``mobilenet_v2-b0353104.pth`` of torchvision).
 Without ``--run`` the script writes the tables of docs/benchmarks.md from the file.
 """

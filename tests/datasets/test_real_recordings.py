@@ -1,4 +1,4 @@
-"""The four public recordings, brought in by the commands that docs/recordings.md shows."""
+"""The four public recordings, brought in by the commands that docs/public_recordings.md shows."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from neuroalign.datasets.formats.rasters import read_rasters
 from neuroalign.datasets.importing.labelling import leave_out_unusable
 from neuroalign.errors import DatasetError, NeuroalignWarning
 
-DOCUMENTED = Path(__file__).parents[2] / "docs" / "recordings.md"
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "public_recordings.md"
 
 
 def documented_commands():
