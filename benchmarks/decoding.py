@@ -204,7 +204,7 @@ class Decoding(FoldedBenchmark):
         column = parse_folds(self.folds).place
         groups = find_groups(dataset.stimuli, ids, column)
         held_out = np.isin(groups.labels, held_out_groups(groups.labels, self.held_out, self.seed))
-        names = dataset.stimuli.table[column].loc[ids[held_out]].astype(str).unique()
+        names = dataset.stimuli.table[column].loc[ids[held_out].tolist()].astype(str).unique()
         n_held_out = np.unique(groups.labels[held_out]).size
         return [f"{n_held_out} of {groups.n} groups of {column} are held out: {name_some(sorted(names))}"]
 

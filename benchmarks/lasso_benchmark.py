@@ -80,7 +80,7 @@ class LassoBenchmark(FoldedBenchmark):
     def fitted_rows(
         self, responses: xr.DataArray, dataset: Dataset, stimuli: NDArray[np.int64]
     ) -> NDArray[np.int64]:
-        """Return the rows that the weights are fitted to: all but for a split, which fits its training tier."""
+        """Return the rows that the weights are fitted to: all rows, or the training tier of a split."""
         inner = self.labels_to_choose(dataset, responses["stimulus"].values)
         return stimuli[inner[stimuli] != FITTED_ONLY]
 
@@ -104,8 +104,8 @@ class LassoBenchmark(FoldedBenchmark):
         Returns
         -------
         LassoVarianceExplained
-            Predictions of the rows that some fold predicts, in their order: all rows but for a split, which predicts
-            its test tiers.
+            Predictions of the rows that some fold predicts, in their order: all rows, or the test
+            tiers of a split.
         """
         every = np.arange(responses.sizes["stimulus"])
         rows = every if stimuli is None else stimuli

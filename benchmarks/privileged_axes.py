@@ -189,7 +189,7 @@ class PrivilegedAxes(FoldedBenchmark):
 
     @property
     def held_out_number(self) -> str:
-        """The drop, but for metric=alignment, which has no held-out score."""
+        """The drop; metric=alignment has no held-out score."""
         return "" if self.metric == "alignment" else "value"
 
     @property

@@ -138,7 +138,7 @@ class HeldOutNeurons:
             value = np.where(similarity[unit, neuron] < 0, -value, value)
         n_neurons = self.fitted_neurons.shape[1]
         weighted = np.bincount(neuron, weights=mass * value, minlength=n_neurons)
-        weights = np.bincount(neuron, weights=mass, minlength=n_neurons)
+        weights: FloatArray = np.bincount(neuron, weights=mass, minlength=n_neurons).astype(np.float64)
         return divide(weighted, weights, otherwise=0.0), weights
 
 

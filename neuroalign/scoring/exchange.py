@@ -108,7 +108,7 @@ class Exchange:
 
     @property
     def _n_blocks(self) -> int:
-        return int(np.unique(self.blocks).size)
+        return 0 if self.blocks is None else int(np.unique(self.blocks).size)
 
     @property
     def _n_fixed_blocks(self) -> int:

@@ -19,6 +19,7 @@ from neuroalign.results.score import Score
 from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.scoring.exchange import Exchange
 from neuroalign.scoring.folds import (
+    MIN_STIMULI,
     RANDOM,
     FoldChoice,
     Tiers,
@@ -67,8 +68,8 @@ class FoldedBenchmark(Benchmark):
         one fold; "split:COLUMN" or "split:COLUMN:TRAIN:TEST" to fit the training tier and to predict the test tiers.
         See :mod:`neuroalign.scoring.folds`.
     random_folds : bool
-        Whether the score with random folds of the same stimuli stands beside the score where `folds` is not random. It
-        takes as long as the score without shuffles, turns and predictive power.
+        Whether the score with random folds of the same stimuli is computed, too, where `folds` is not random. It takes
+        as long as the score without shuffles, turns and predictive power.
     """
 
     folds: str = RANDOM
@@ -145,7 +146,7 @@ class FoldedBenchmark(Benchmark):
         return np.where(tiers.predicted, 0, FITTED_ONLY).astype(np.int64)
 
     def labels_to_choose(self, dataset: Dataset, stimuli: NDArray[np.str_]) -> IntArray:
-        """Return the folds that choose hyper-parameters; in a split these are folds within its training tier.
+        """Return the folds that choose hyper-parameters; in a split, folds within its training tier.
 
         Parameters
         ----------
@@ -168,7 +169,7 @@ class FoldedBenchmark(Benchmark):
         return int(self.labels_to_choose(dataset, stimuli).max()) + 1
 
     def predicted(self, dataset: Dataset, responses: xr.DataArray) -> xr.DataArray:
-        """Return the responses to the stimuli that some fold predicts; all but for a split.
+        """Return the responses to the stimuli that some fold predicts: all, or the test tiers of a split.
 
         Parameters
         ----------
@@ -208,7 +209,7 @@ class FoldedBenchmark(Benchmark):
         return plain if self.folds == RANDOM else replace(plain, random_folds=False)
 
     def options(self) -> dict[str, Any]:
-        """Return the options; those of the folds only where they are not random, so that older scores keep keys."""
+        """Return the options; folds only where they are not random, so that older scores keep their keys."""
         options = super().options()
         if self.folds == RANDOM:
             del options["folds"]
@@ -248,7 +249,7 @@ class FoldedBenchmark(Benchmark):
         noun = "score" if self.held_out_number == "value" else self.held_out_number
         numbers = {}
         for tier in tiers.test:
-            if (tiers.predicted & (tiers.values == tier)).any():
+            if (tiers.predicted & (tiers.values == tier)).sum() >= MIN_STIMULI:
                 alone = self._with_folds(f"split:{tiers.column}:{training}:{tier}")
                 score = alone.score(model, dataset, join=join)
                 numbers[identify_number(f"{noun} on {tier}")] = self._read_held_out(score)
@@ -273,7 +274,7 @@ class FoldedBenchmark(Benchmark):
         ----------
         dataset : Dataset
         ids : array of str, shape (n_stimuli,)
-            Stimuli with latents and responses, those of left-out tiers included.
+            Stimuli with latents and responses, and also the stimuli of left-out tiers.
         tiers : Tiers or None
             Tiers of a split.
         """
@@ -283,7 +284,8 @@ class FoldedBenchmark(Benchmark):
         notes = tiers.notes
         if len(tiers.test) > 1:
             notes.append(
-                "the score is over the stimuli of all test tiers together; each tier has its own number"
+                "the score is over the stimuli of all test tiers together; each tier of "
+                f"{MIN_STIMULI} stimuli or more also has its own number"
             )
         return notes
 

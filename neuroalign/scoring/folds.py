@@ -120,7 +120,7 @@ def parse_folds(text: str) -> FoldChoice:
     Raises
     ------
     UsageError
-        If the text has none of the forms of this module.
+        If the text does not have one of the forms of this module.
 
     Examples
     --------
@@ -165,7 +165,7 @@ def find_groups(stimuli: StimulusSet, ids: NDArray[np.str_], column: str) -> Gro
     missing = ids[values == ""]
     if missing.size:
         raise UsageError(
-            f"folds=group:{column} needs a {column} of each stimulus, but {missing.size:,} of {ids.size:,} have none: "
+            f"folds=group:{column} needs a {column} of each stimulus, got none for {missing.size:,} of {ids.size:,}: "
             f"{name_some(missing)}; give them one, or score the part of the dataset with a {column}"
         )
     order = np.argsort(ids, kind="stable")
@@ -194,12 +194,12 @@ def find_tiers(stimuli: StimulusSet, ids: NDArray[np.str_], place: str) -> Tiers
     UsageError
         If no training or test tier is recognised, or a tier has fewer than three stimuli.
     """
-    column, named = place, None
+    column, named = place, list[str]()
     if place not in stimuli.table and place.count(":") >= 2:
         column, *named = place.rsplit(":", 2)
     values = _values_of(stimuli, ids, column)
     distinct = sorted(set(values.tolist()) - {""})
-    if named is None:
+    if not named:
         training = tuple(value for value in distinct if _role(value, column) == "training")
         test = tuple(value for value in distinct if _role(value, column) == "test")
         if not training or not test:
@@ -288,8 +288,8 @@ def label_tiers(
 def notes_on_groups(groups: Groups, n_folds: int, column: str) -> list[str]:
     """Return the numbers of groups and folds, and the number of groups that an original joins."""
     used = min(n_folds, groups.n)
-    each = ", one for each group" if used == groups.n else ""
-    notes = [f"folds by {column}: {count_noun(groups.n, 'group')} in {count_noun(used, 'fold')}{each}"]
+    detail = ", one for each group" if used == groups.n else ""
+    notes = [f"folds by {column}: {count_noun(groups.n, 'group')} in {count_noun(used, 'fold')}{detail}"]
     if groups.n < groups.n_values:
         notes.append(
             f"the {groups.n_values} values of {column} are {count_noun(groups.n, 'group')}: values with variants of "

@@ -89,6 +89,7 @@ def permute_within(strata: ArrayLike, groups: ArrayLike, rng: np.random.Generato
     groups : array of int, shape (n_stimuli,)
         Original of each stimulus. Variants in different strata move apart.
     rng : numpy.random.Generator
+        Source of the permutation.
 
     Returns
     -------
@@ -118,6 +119,7 @@ def permute_blocks(blocks: ArrayLike, groups: ArrayLike, rng: np.random.Generato
     groups : array of int, shape (n_stimuli,)
         Original of each stimulus.
     rng : numpy.random.Generator
+        Source of the permutation.
 
     Returns
     -------

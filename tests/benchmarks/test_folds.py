@@ -222,9 +222,14 @@ def test_each_test_tier_has_a_number(dataset):
         alone = RidgeBenchmark(folds=f"split:tests:train:{tier}", **QUICK).score(model, dataset)
         assert both.beside[f"score_on_{tier}"] == alone.value
         assert f"score_on_{tier}" not in alone.beside
-    assert "each tier has its own number" in both.notes[1]
+    assert "each tier of 3 stimuli or more also has its own number" in both.notes[1]
     named = RidgeBenchmark(folds="split:tests:train:test_a+test_b", **QUICK).score(model, dataset)
     assert named.value == both.value
+    # Two stimuli are too few for a number of their own.
+    tests = dataset.stimuli.table["tests"].loc[dataset.responses["stimulus"].values].to_numpy(copy=True)
+    tests[np.flatnonzero(tests == "test_a")[2:]] = "train"
+    few = RidgeBenchmark(folds="split:tests", **QUICK).score(model, with_columns(dataset, tests=tests))
+    assert [name for name in few.beside if name.startswith("score_on")] == ["score_on_test_b"]
 
 
 def test_decoding_holds_out_the_test_tier_or_whole_groups(dataset):

@@ -117,7 +117,7 @@ def test_groups_with_variants_of_one_original_are_one_group():
 
 def test_faults_of_groups():
     table = stimuli(kind=["a", "b", None, ""], one=["a"] * 4)
-    with pytest.raises(UsageError, match=r"needs a kind of each stimulus, but 2 of 4 have none: s02, s03"):
+    with pytest.raises(UsageError, match=r"needs a kind of each stimulus, got none for 2 of 4: s02, s03"):
         find_groups(table, table.ids, "kind")
     with pytest.raises(
         UnknownNameError, match="no column of the stimulus table is called 'kinds'; did you mean kind"
