@@ -230,7 +230,8 @@ def _with_errors(
     if n_below > per_neuron.size / 2:
         notes.append(
             f"{n_below} of {per_neuron.size} neurons vary less than their standard errors: check that these are "
-            "standard errors of the means, not standard deviations over trials (divide by the root of the number of trials)."
+            "standard errors of the means, not standard deviations over trials (divide by the root of the number of "
+            "trials)."
         )
     return array, notes
 
