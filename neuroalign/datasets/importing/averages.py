@@ -110,6 +110,11 @@ def attach_noise(
         raise UsageError(
             f"{option} must go with averages, got single trials, which show their noise themselves; leave it out"
         )
+    if "time_bin" in array.dims:
+        raise UsageError(
+            "--sem and --n-trials must go with one response for each stimulus, got time bins; give --window without "
+            "--bins"
+        )
     notes: list[str] = []
     if stated.n_trials is not None:
         counts, origin = _numbers_of_trials(array, stated.n_trials, table, read)
