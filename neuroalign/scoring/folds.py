@@ -194,9 +194,8 @@ def find_tiers(stimuli: StimulusSet, ids: NDArray[np.str_], place: str) -> Tiers
     UsageError
         If no training or test tier is recognised, or a tier has fewer than three stimuli.
     """
-    column, named = place, list[str]()
-    if place not in stimuli.table and place.count(":") >= 2:
-        column, *named = place.rsplit(":", 2)
+    has_names = place not in stimuli.table and place.count(":") >= 2
+    column, *named = place.rsplit(":", 2) if has_names else [place]
     values = _values_of(stimuli, ids, column)
     distinct = sorted(set(values.tolist()) - {""})
     if not named:
