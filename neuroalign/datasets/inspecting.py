@@ -16,6 +16,7 @@ from neuroalign.datasets.image_survey import ImageSurvey, notes_on_images, unmar
 from neuroalign.datasets.importing.labelling import constant_neuroids
 from neuroalign.datasets.landmarks.arrays import expect_near_images, mirror_partners
 from neuroalign.datasets.plausibility import implausible
+from neuroalign.datasets.reliability import neuron_reliability
 from neuroalign.datasets.time_bins import bin_edges, has_bins, over_all_bins, windows_of
 from neuroalign.datasets.time_windows import bins_of_window
 from neuroalign.errors import DatasetError, name_some
@@ -149,8 +150,8 @@ def _check_trials(dataset: Dataset, problems: list[str]) -> dict[str, Any]:
         problems.append(f"{len(constant)} neurons respond to all stimuli alike: {name_some(constant)}.")
     if len(stimuli) < 2:
         problems.append("The recording has fewer than two stimuli.")
-    if not problems and dataset.trials is not None:
-        report["reliability"] = _reliability(dataset.trials)
+    if not problems:
+        report["reliability"] = _reliability(dataset)
     return report
 
 
@@ -164,11 +165,11 @@ def _same(means: NDArray[np.float64], neuroids: NDArray[np.str_]) -> list[str]:
     return [f"{a} = {b}" for a, b in zip(neuroids[usable][first], neuroids[usable][second], strict=True)]
 
 
-def _reliability(trials: NDArray[np.float64]) -> dict[str, Any]:
-    """Quartiles over neurons of the split-half reliability (Spearman–Brown corrected)."""
-    from neuroalign.metrics import reliability
-
-    per_neuron = reliability(trials).per_neuron
+def _reliability(dataset: Dataset) -> dict[str, Any] | None:
+    """Quartiles over neurons of the reliability; None where it is unknown."""
+    per_neuron = neuron_reliability(dataset)
+    if per_neuron is None:
+        return None
     finite = per_neuron[np.isfinite(per_neuron)]
     if finite.size == 0:
         return {"neurons": 0}
