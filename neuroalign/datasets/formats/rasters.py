@@ -207,7 +207,7 @@ def _read_site(name: str, file: IO[bytes], window: Window | None, kept: Bins | N
         info[column.removeprefix("site_info.")] = str(values[0])
     labels = table[[column for column in described if column.startswith("labels.")]]
     values = table[bins].to_numpy()
-    counts = values.sum(axis=1) if groups is None else compact(sum_groups(values, groups))
+    counts: NDArray[Any] = values.sum(axis=1) if groups is None else compact(sum_groups(values, groups))
     finite = np.isfinite(counts).reshape(len(counts), -1).all(axis=1)
     if not finite.all():
         raise DatasetError(
