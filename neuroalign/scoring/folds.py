@@ -109,8 +109,8 @@ class Tiers:
             ]
             notes.append(f"{name_some(left_out)} are left out")
         if self.n_leaks:
-            left_out = count_noun(self.n_leaks, "stimulus", "stimuli")
-            notes.append(f"{left_out} of {' and '.join(self.test)} left out: variants of fitted stimuli")
+            leaks = count_noun(self.n_leaks, "stimulus", "stimuli")
+            notes.append(f"{leaks} of {' and '.join(self.test)} left out: variants of fitted stimuli")
         return notes
 
 
