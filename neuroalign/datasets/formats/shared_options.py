@@ -16,3 +16,10 @@ WINDOW = ReaderOption(
     metavar="START,END",
     convert=expect_window,
 )
+
+PART = ReaderOption(
+    "part",
+    "Images to take from a publication with several parts: train, test (single trials) or all (means) of TVSD; nsd, "
+    "localiser or all of Triple-N.",
+    metavar="PART",
+)
