@@ -200,7 +200,7 @@ def _open(path: Path, splits: Sequence[str]) -> _Monkey:
     files: dict[str, list[PureWindowsPath]] = {}
     with open_mat73(names) as file:
         for split in splits:
-            # things_path is CLASS\\NAME.jpg: tens of thousands of cells with the class need not be read, too.
+            # things_path is CLASS\NAME.jpg: tens of thousands of cells with the class need not be read, too.
             files[split] = [PureWindowsPath(text) for text in texts(file[f"{split}_imgs"], "things_path")]
     every = [file.stem for split in splits for file in files[split]]
     if len(set(every)) < len(every):
