@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-    from neuroalign.datasets.formats.time_bins import Window
+    from neuroalign.datasets.time_windows import Window
 
 PARTS: Mapping[str, slice] = {
     "nsd": slice(0, N_NSD),

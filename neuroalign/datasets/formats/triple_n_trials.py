@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuroalign.datasets.formats.mat73 import open_mat73, referenced, vector
-from neuroalign.datasets.formats.time_bins import bins_of_window
+from neuroalign.datasets.time_windows import bins_of_window
 from neuroalign.errors import DatasetError, count_noun
 from neuroalign.progress import progress
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from neuroalign.datasets.formats.time_bins import Window
+    from neuroalign.datasets.time_windows import Window
 
 #: Distance in micrometres at which the depths of one unit in two files differ.
 _SLACK = 1.0
@@ -121,7 +121,8 @@ def read_trials(
                 )
             counts[:, column] = raster[first:last].sum(axis=0, dtype=np.float64)[chosen]
     image = image[chosen]
-    return Trials(counts, image, pd.Series(image).groupby(image).cumcount().to_numpy())
+    repetition = pd.Series(image).groupby(image).cumcount().to_numpy().astype(np.int64)
+    return Trials(counts, image, repetition)
 
 
 def _images_of_trials(meta: Any, path: Path) -> NDArray[np.int64]:

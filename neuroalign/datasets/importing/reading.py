@@ -23,7 +23,7 @@ from neuroalign.datasets.formats.reader import (
 from neuroalign.datasets.importing.joining import Session, join_sessions
 from neuroalign.datasets.importing.labelling import arrange, doubtful_values, recording_from_cube
 from neuroalign.datasets.importing.stimulus_marks import Listed
-from neuroalign.datasets.importing.stimulus_table import name_stimuli
+from neuroalign.datasets.importing.stimulus_table import describe_stimuli, name_stimuli
 from neuroalign.errors import DatasetError, NeuroalignError, UsageError
 from neuroalign.masked import as_numbers
 
@@ -45,6 +45,17 @@ class Reading:
     parts: RecordingParts
     row_ids: NDArray[np.str_] | None = None
     names_neurons: bool = True
+
+    def stimulus_table(self, table: pd.DataFrame | None) -> pd.DataFrame:
+        """Return the columns of all stimuli by stimulus id.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame, optional
+            The user's stimulus table.
+        """
+        ids = self.parts.recording["stimulus_id"].values.astype(str)
+        return describe_stimuli(ids, self.row_ids, table, self.parts.stimuli, [])[0]
 
 
 class Source:
@@ -132,8 +143,9 @@ class Source:
                 presented=presented,
             )
         except UsageError as error:
-            named = self.stated is not None and not isinstance(self.responses, np.ndarray)
-            advice = better_format(self.responses[0], self.stated) if named else ""
+            if self.stated is None or isinstance(self.responses, np.ndarray):
+                raise
+            advice = better_format(self.responses[0], self.stated)
             if not advice:
                 raise
             raise type(error)(f"{error}; {advice}") from error
