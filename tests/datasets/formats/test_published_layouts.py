@@ -98,7 +98,7 @@ def test_nwb_blanks_are_not_a_stimulus(allen):
 def test_nwb_onsets_that_differ_from_the_start_are_asked_for(rutishauser, tmp_path):
     path = shutil.copy(rutishauser, tmp_path / "late.nwb")
     with h5py.File(path, "r+") as file:
-        file["intervals/trials/stim_on_time"][...] += 0.5
+        file["intervals/trials/stim_on_time"][...] += 0.1
         onsets = file["intervals/trials/stim_on_time"][()]
     options = {"label": "external_image_file", "window": "0,1000"}
     with pytest.raises(DatasetError, match=r"--onset start_time\|stim_on_time"):
