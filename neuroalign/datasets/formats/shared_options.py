@@ -1,5 +1,6 @@
 """Options that the readers of several formats take."""
 
+from neuroalign.datasets.formats.binning import expect_bins
 from neuroalign.datasets.formats.reader import ReaderOption
 from neuroalign.datasets.time_windows import expect_window
 
@@ -22,4 +23,12 @@ PART = ReaderOption(
     "Images to take from a publication with several parts: train, test (single trials) or all (means) of TVSD; nsd, "
     "localiser or all of Triple-N.",
     metavar="PART",
+)
+
+BINS = ReaderOption(
+    "bins",
+    "Keep time bins of WIDTH milliseconds within the window, or the bins of the file. Names such as "
+    "NAME[window=70:170] then select a window of whole bins.",
+    metavar="WIDTH|file",
+    convert=expect_bins,
 )
