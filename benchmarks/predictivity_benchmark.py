@@ -13,6 +13,7 @@ from neuroalign.arrays import Join
 from neuroalign.benchmarks.shuffles import shuffle_together
 from neuroalign.benchmarks.trial_ceilings import size_of, trial_ceilings
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.variants import Originals
 from neuroalign.errors import ArrayError
 from neuroalign.metrics import Predictivity, fold_labels
 from neuroalign.models.model import Model
@@ -49,6 +50,7 @@ class Problem(TypedDict):
     groups: NDArray[np.int64]
     exclude: NDArray[np.int64] | None
     bands: NDArray[np.str_] | None
+    counts: NDArray[np.int64] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +98,14 @@ class PredictivityBenchmark(Benchmark):
     def arrays_of_fit(self, result: Predictivity) -> dict[str, tuple[object, NDArray[np.generic]]]:
         """Return arrays of the fit, with their dimensions."""
         return {}
+
+    def trial_counts(self, dataset: Dataset, responses: xr.DataArray) -> NDArray[np.int64] | None:
+        """Return the number of trials behind each response, (n_stimuli, n_neurons), for fits to single trials."""
+        return None
+
+    def notes_on_stimuli(self, problem: Problem, originals: Originals) -> list[str]:
+        """Return notes about the stimuli and their trials."""
+        return []
 
     def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Predict each neuron on stimuli that the fit has not seen."""
@@ -146,6 +156,7 @@ class PredictivityBenchmark(Benchmark):
                 *self._notes(result),
                 *ceilings.notes,
                 *([] if self.in_sample else originals.notes("folds")),
+                *self.notes_on_stimuli(problem, originals),
                 *shuffles.notes,
             ],
             provenance=size_of(responses, originals),
@@ -174,6 +185,7 @@ class PredictivityBenchmark(Benchmark):
             place = np.where(informative, np.cumsum(informative) - 1, -1)
             chosen = np.where(pairs >= 0, place[pairs], -1)
             exclude = chosen if (chosen >= 0).any() else None
+        counts = self.trial_counts(dataset, responses)
         folds = None
         if not self.in_sample:
             folds = fold_labels(len(groups), self.n_folds, seed=self.seed, groups=groups)[rows]
@@ -184,6 +196,7 @@ class PredictivityBenchmark(Benchmark):
             groups=groups[rows],
             exclude=exclude,
             bands=latents["band"].values[informative].astype(str) if "band" in latents.coords else None,
+            counts=None if counts is None else counts[rows],
         )
 
     def _shuffled(self, problem: Problem, orders: Sequence[NDArray[np.int64]]) -> list[float]:
@@ -195,7 +208,7 @@ class PredictivityBenchmark(Benchmark):
         neurons = problem["Y"]
         n_neurons = neurons.shape[1]
         per_call = max(1, _RESPONSES_PER_CALL // neurons.size) if self.neurons_are_independent else 1
-        exclude = problem["exclude"]
+        exclude, counts = problem["exclude"], problem["counts"]
         scores: list[float] = []
         for start in range(0, len(orders), per_call):
             inverse = [np.argsort(order, kind="stable") for order in orders[start : start + per_call]]
@@ -205,6 +218,7 @@ class PredictivityBenchmark(Benchmark):
                 folds=problem["folds"],
                 groups=problem["groups"],
                 bands=problem["bands"],
+                counts=None if counts is None else np.hstack([counts[order] for order in inverse]),
                 # A shuffled neuron is not the unit that it was, so fits of all neurons together need no exclusion.
                 exclude=None
                 if exclude is None or not self.neurons_are_independent

@@ -85,8 +85,8 @@ def factor_units(stimuli: StimulusSet, choice: FactorChoice | None = None) -> Fa
     """Return the factors of a stimulus table as units.
 
     Each value of a category is a unit of 0 and 1, and no value is dropped: the units of a category add up to 1.
-    Numbers are units as they are. A product of columns has the products of their units; a cell of categories that no
-    stimulus has is no unit.
+    Numbers are units as they are. A product of columns has the products of their units; a cell of categories
+    without a stimulus has no unit.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ class FactorModel:
         Raises
         ------
         StimulusMismatchError
-            If the table has none of the stimuli.
+            If no stimulus is in the table.
         """
         rows = pd.Index(self._ids).get_indexer(pd.Index(stimuli.ids))
         if (rows < 0).all():
