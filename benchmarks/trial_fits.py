@@ -43,19 +43,18 @@ class TrialFits(PredictivityBenchmark):
         Raises
         ------
         UsageError
-            If the dataset has averages only, or no stimulus was repeated.
+            If the dataset has averages without numbers of trials, or no stimulus was repeated.
         """
         if self.fit_to == "means":
             return None
-        trials = dataset.trials
-        if trials is None:
-            held = "averages over trials only" if dataset.averaged else "one trial of each stimulus only"
+        counts = dataset.n_trials if dataset.trials is None else np.isfinite(dataset.trials).sum(axis=1)
+        if counts is None:
+            held = "averages without numbers of trials" if dataset.averaged else "one trial of each stimulus"
             raise UsageError(
-                f"fit_to=trials must have repeated trials, and {dataset.identifier} has {held}; leave fit_to out"
+                f"fit_to=trials must have the numbers of trials, and {dataset.identifier} has {held}; leave fit_to out"
             )
         scored = np.isin(dataset.responses["stimulus"].values, responses["stimulus"].values)
-        counts: NDArray[np.int64] = np.isfinite(trials[scored]).sum(axis=1)
-        return counts
+        return np.asarray(counts[scored], dtype=np.int64)
 
     def notes_on_stimuli(self, problem: Problem, originals: Originals) -> list[str]:
         """Return notes on the numbers of trials that weigh the stimuli, and on few stimuli."""

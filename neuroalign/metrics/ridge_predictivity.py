@@ -38,8 +38,8 @@ class RidgePredictivity(Predictivity):
         Penalty of each neuron in the fit that predicts each fold, in the order of the sorted labels; NaN where the
         neuron has no variance in training.
     alphas : array of float64, shape (n_folds, L)
-        Penalties that each fit chose from, ascending. With numbers of trials they are those of one trial of each
-        stimulus, and `alpha` is larger by `mean_counts`.
+        Penalties that each fit chose from, ascending. With numbers of trials they are penalties for one trial of
+        each stimulus, and `alpha` is larger by `mean_counts`.
     mean_counts : array of float64, shape (n_folds, J), optional
         Mean number of trials of a training stimulus, for fits to single trials.
     """

@@ -30,7 +30,7 @@ class UnitSpectrum:
     removed_test : array of float64, shape (n_test, n_removed)
         These units for the test stimuli, centred and scaled as in training.
     weights : array of float64, shape (n_training,), optional
-        Weights of the training stimuli, with a mean of 1. The rows of `basis` are then those of units that are
+        Weights of the training stimuli, with a mean of 1. `basis` is then the basis of units with rows that are
         multiplied by the roots of the weights.
     """
 

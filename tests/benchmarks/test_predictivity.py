@@ -208,8 +208,18 @@ def test_equal_trials_give_the_score_of_means(regression, dataset):
 
 def test_fits_to_trials_need_trials(dataset):
     averaged = dataset.with_responses(dataset.responses)
-    with pytest.raises(UsageError, match="has averages over trials only; leave fit_to out"):
+    with pytest.raises(UsageError, match="has averages without numbers of trials; leave fit_to out"):
         RidgeBenchmark(fit_to="trials").score(example_model(dataset), averaged)
+
+
+def test_averages_with_their_numbers_of_trials_have_the_score_of_the_trials(dataset):
+    unequal = unequal_trials(dataset)
+    means = unequal.with_responses(unequal.responses)
+    counts = np.isfinite(unequal.trials).sum(axis=1)
+    recording = means.recording.assign_coords(n_trials=(("presentation", "neuroid"), counts))
+    model, benchmark = example_model(dataset), RidgeBenchmark(n_permutations=0, fit_to="trials")
+    averaged = benchmark.score(model, replace(means, recording=recording))
+    assert averaged.value == pytest.approx(benchmark.score(model, unequal).value, rel=1e-12)
 
 
 def test_few_stimuli_are_noted():

@@ -1,4 +1,4 @@
-"""Fits to single trials, in the form of weighted fits to mean responses, against fits to all trials in rows."""
+"""Weighted fits to mean responses against fits with one row for each trial."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ N, D, J = 21, 5, 4
 
 @pytest.fixture(scope="module")
 def trials():
-    """Unequal trials of 21 stimuli: units, responses of each neuron in each trial, NaN where it has none."""
+    """Unequal trials of 21 stimuli: units, responses of each neuron in each trial, NaN for missing trials."""
     rng = np.random.default_rng(0)
     units = rng.standard_normal((N, D)) * [3, 1, 1, 0.5, 0.2] + 2
     tuning = units @ rng.standard_normal((D, J))
