@@ -77,7 +77,7 @@ class TrialFits(PredictivityBenchmark):
                 else ""
             )
             notes.append(
-                f"only {originals.n} {counted}: by chance alone, the r of one neuron varies by about "
+                f"only {originals.n} {counted}: by chance alone, the r of one neuron varies by more than "
                 f"{1 / np.sqrt(max(originals.n - 1, 1)):.2f} around 0{more}"
             )
         return notes
