@@ -15,7 +15,7 @@ class Linear(TrialFits):
 
     Parameters
     ----------
-    n_folds, in_sample, self_pairs, n_permutations, seed, fit_to
+    folds, random_folds, n_folds, in_sample, self_pairs, n_permutations, seed, fit_to
         See :class:`neuroalign.benchmarks.trial_fits.TrialFits`.
     """
 

@@ -21,7 +21,7 @@ class PLS(TrialFits):
 
     Parameters
     ----------
-    n_folds, in_sample, self_pairs, n_permutations, seed, fit_to
+    folds, random_folds, n_folds, in_sample, self_pairs, n_permutations, seed, fit_to
         See :class:`neuroalign.benchmarks.trial_fits.TrialFits`.
     n_components : int
         Number of components; fewer where the units have a lower rank. See

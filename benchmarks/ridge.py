@@ -23,7 +23,7 @@ class RidgeBenchmark(TrialFits):
 
     Parameters
     ----------
-    n_folds, in_sample, self_pairs, n_permutations, seed, fit_to
+    folds, random_folds, n_folds, in_sample, self_pairs, n_permutations, seed, fit_to
         See :class:`neuroalign.benchmarks.trial_fits.TrialFits`.
     alpha : float
         Penalty of all neurons; 0 for a penalty for each neuron and fold from 15 penalties, by leaving out each

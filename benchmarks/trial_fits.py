@@ -12,6 +12,7 @@ from neuroalign.benchmarks.predictivity_benchmark import PredictivityBenchmark, 
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.variants import Originals
 from neuroalign.errors import UsageError
+from neuroalign.scoring.folded import RANDOM
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,7 @@ class TrialFits(PredictivityBenchmark):
 
     Parameters
     ----------
-    n_folds, in_sample, self_pairs, n_permutations, seed
+    folds, random_folds, n_folds, in_sample, self_pairs, n_permutations, seed
         See :class:`neuroalign.benchmarks.predictivity_benchmark.PredictivityBenchmark`.
     fit_to : {"means", "trials"}
         Whether the fits are to the mean response to each stimulus, or to all single trials, where a stimulus counts by
@@ -73,7 +74,7 @@ class TrialFits(PredictivityBenchmark):
             counted = "originals" if originals.has_variants else "stimuli"
             more = (
                 f"; n_folds={originals.n} leaves out one at a time and fits to the most"
-                if self.n_folds < originals.n
+                if self.folds == RANDOM and self.n_folds < originals.n
                 else ""
             )
             notes.append(
