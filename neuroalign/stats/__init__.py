@@ -19,6 +19,13 @@ from neuroalign.stats.dual_bootstrap import (
 )
 from neuroalign.stats.equivalence import Equivalence
 from neuroalign.stats.grouped import draw_stimuli, grouped_standard_error, n_fixed, permute_stimuli
+from neuroalign.stats.hierarchical import (
+    Draws,
+    draw_hierarchy,
+    number_sessions,
+    percentile_interval,
+    rank_rows,
+)
 from neuroalign.stats.letters import compact_letters
 from neuroalign.stats.multiplicity import adjust_p_values
 from neuroalign.stats.pairwise import pairwise_matrix, pairwise_welch
@@ -31,6 +38,7 @@ from neuroalign.stats.welch import WelchTest, welch
 __all__ = [
     "Bootstrap",
     "CrossedTest",
+    "Draws",
     "DualBootstrap",
     "Equivalence",
     "OfNeurons",
@@ -44,6 +52,7 @@ __all__ = [
     "compact_letters",
     "count_neurons",
     "crossed_test",
+    "draw_hierarchy",
     "draw_stimuli",
     "draw_stimuli_and_neurons",
     "dual_bootstrap",
@@ -51,11 +60,14 @@ __all__ = [
     "grouped_standard_error",
     "jackknife_standard_error",
     "n_fixed",
+    "number_sessions",
     "pairwise_matrix",
     "pairwise_welch",
+    "percentile_interval",
     "permutation_p_value",
     "permute_stimuli",
     "rank_correlation_test",
+    "rank_rows",
     "t_interval",
     "t_p_value",
     "weighted_mean",
