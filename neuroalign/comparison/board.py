@@ -1,6 +1,6 @@
 """Boards: families of models on several datasets, with the mean over datasets, ranks and hierarchical intervals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -186,7 +186,7 @@ def _rank(
     has_mean = counted.any(axis=1) if mean == "available" else counted.all(axis=1)
     means = np.where(has_mean, mean_by_size(on_dataset, counted.astype(np.float64), axis=1), np.nan)
     drawn_means = np.full((len(families), n_resamples), np.nan)
-    for row in np.flatnonzero(has_mean):
+    for row in np.flatnonzero(has_mean).tolist():
         used = np.where(counted[row][:, None] & np.isfinite(drawn[row]), weights, 0.0)
         drawn_means[row] = mean_by_size(drawn[row], used)
     better = scores.statistic.higher_is_better
@@ -265,7 +265,7 @@ def _cell(
 
 def _attributes(
     scores: BoardScores, columns: Sequence[BoardColumn], hierarchy: Hierarchy
-) -> Mapping[str, Any]:
+) -> dict[Hashable, Any]:
     datasets = [dataset for column in columns for dataset in column.datasets]
     return {
         "datasets": [
