@@ -110,6 +110,7 @@ def score(
     from neuroalign.cli.score_collection import benchmarks_of, print_scores_of_collection
     from neuroalign.datasets.catalogue import load_dataset
     from neuroalign.datasets.collection import find_collection
+    from neuroalign.datasets.time_bins import expect_one_window
     from neuroalign.models.bands import bands
     from neuroalign.models.loading import load_model
     from neuroalign.models.model import ModelFamily
@@ -153,6 +154,7 @@ def score(
     if available:
         raise UsageError(f"--available must go with a collection of datasets, got {dataset}; leave it out")
     loaded_dataset = load_dataset(dataset)
+    expect_one_window(loaded_dataset)
     loaded = load_model(model[0], dataset=loaded_dataset, **options) if len(model) == 1 else bands(model)
     scores, failures = score_all(
         loaded,
