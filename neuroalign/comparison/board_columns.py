@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.collection import Collection, expect_distinct, expect_one_kind, find_collection
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.time_bins import expect_one_window
 from neuroalign.errors import UsageError
 
 #: A dataset or a collection, or its name.
@@ -66,6 +67,7 @@ def make_columns(
         if collection is None:
             assert not isinstance(source, Collection)
             dataset = load_dataset(source)
+            expect_one_window(dataset)
             loaded.append((dataset.identifier, (dataset,), ()))
             continue
         datasets = collection.load(available=available)

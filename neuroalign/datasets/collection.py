@@ -11,6 +11,7 @@ from neuroalign.datasets.columns import find_column
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.folder import is_dataset_folder
 from neuroalign.datasets.public.listing import members_of, public_names
+from neuroalign.datasets.time_bins import expect_one_window
 from neuroalign.errors import DatasetError, UnknownNameError, UsageError, count_noun, name_some
 from neuroalign.names.syntax import format_spec, parse_spec
 
@@ -43,6 +44,10 @@ class Collection:
         """Return the members that are public recordings and were not fetched yet."""
         return [member for member in self.members if isinstance(member, str) and _is_missing(member)]
 
+    def fetched_by(self) -> str:
+        """Return the arguments of ``neuroalign data fetch`` that fetch the missing members."""
+        return self.identifier if self.identifier in public_names() else " ".join(self.missing())
+
     def load(self, *, available: bool = False) -> tuple[Dataset, ...]:
         """Load the members.
 
@@ -67,14 +72,15 @@ class Collection:
         missing = self.missing()
         kept = [member for member in self.members if member not in missing]
         if missing and not (available and kept):
-            wanted = self.identifier if self.identifier in public_names() else " ".join(missing)
             others = "" if not kept else f", or use the {len(kept)} others only: --available (available=True)"
             raise UnknownNameError(
                 f"{len(missing)} of {count_noun(len(self.members), 'dataset')} of {self.identifier} "
                 f"{'is' if len(missing) == 1 else 'are'} not added: {', '.join(missing)}; get them with: "
-                f"neuroalign data fetch {wanted}{others}"
+                f"neuroalign data fetch {self.fetched_by()}{others}"
             )
         loaded = tuple(load_dataset(member) for member in kept)
+        for dataset in loaded:
+            expect_one_window(dataset)
         expect_distinct(loaded, self.identifier)
         expect_one_kind(loaded)
         return loaded

@@ -149,3 +149,15 @@ def test_csv_has_its_notes_on_standard_error(capsys):
     # Each recording is one animal and one session.
     assert rows[0]["drawn"] == "animals neurons"
     assert "neuroalign: note: Mean over the datasets, which count equally." in captured.err
+
+
+def test_info_lists_the_datasets_of_a_collection(tmp_path, capsys):
+    assert run(["info", "cowley2023"]) == 0
+    text = capsys.readouterr().out
+    assert "cowley2023-190923 (not added)" in text
+    assert "get them with: neuroalign data fetch cowley2023\n" in text
+    path = tmp_path / "mine.toml"
+    path.write_text('datasets = ["one", "two"]\n', encoding="utf-8")
+    assert run(["info", str(path), "--json"]) == 0
+    described = json.loads(capsys.readouterr().out)
+    assert described == {"collection": "mine", "n_datasets": 2, "datasets": ["one", "two"]}
