@@ -143,6 +143,7 @@ def score(
             collection,
             wanted,
             as_json=as_json,
+            are_named=any(name not in GROUPS for name in benchmarks),
             available=available,
             options=options,
             join="intersection" if intersection else "exact",

@@ -29,6 +29,7 @@ def print_scores_of_collection(
     benchmarks: "Sequence[Benchmark]",
     *,
     as_json: bool,
+    are_named: bool = True,
     **options: Any,
 ) -> int:
     """Score a model on every dataset of a collection, and print the scores with their mean over all neurons.
@@ -40,13 +41,15 @@ def print_scores_of_collection(
     benchmarks : sequence of Benchmark
     as_json : bool
         Whether to print one JSON document in place of a table.
+    are_named : bool
+        Whether the user named the benchmarks; another benchmark may not apply to every model.
     **options
         Further arguments of :func:`neuroalign.scoring.collection.score_members`.
 
     Returns
     -------
     int
-        Exit code: 1 if a benchmark could not score an instance, else 0.
+        Exit code: 1 if a benchmark that the user named could not score an instance, or nothing was scored, else 0.
     """
     from neuroalign.reporting.text.collection import collection_table
     from neuroalign.reporting.text.scores import describe_failures
@@ -90,4 +93,6 @@ def print_scores_of_collection(
     for member in members:
         for line in describe_failures(member.failures):
             click.echo(f"neuroalign: {member.dataset.identifier}: {line}", err=True)
-    return 1 if any(member.failures for member in members) else 0
+    if not any(member.failures for member in members):
+        return 0
+    return 1 if are_named or not summaries else 0

@@ -207,3 +207,15 @@ def test_wrong_calls_of_the_command(sessions, capsys):
     error = capsys.readouterr().err
     assert "12 of 12 datasets of cowley2023 are not added" in error
     assert len(error.splitlines()) == 1
+
+
+def test_a_benchmark_that_fails_is_reported_with_its_dataset(sessions, tmp_path, capsys):
+    for dataset in sessions[:2]:
+        write_folder(dataset, datasets_folder() / dataset.identifier)
+    path = tmp_path / "days.toml"
+    path.write_text('datasets = ["day1", "day2"]\n', encoding="utf-8")
+    # Decoding matches each unit with a neuron of its own, and day1 has 5 neurons.
+    assert run(["score", "pca[n=7]", str(path), "-b", "decoding[turns=0]"]) == 1
+    captured = capsys.readouterr()
+    assert "neuroalign: day1: no decoding for pca[n=7]: " in captured.err
+    assert "no mean over the datasets, because there is no score for day1" in " ".join(captured.out.split())
