@@ -18,7 +18,15 @@ from neuroalign.stats.dual_bootstrap import (
     dual_variance,
 )
 from neuroalign.stats.equivalence import Equivalence
-from neuroalign.stats.grouped import draw_stimuli, grouped_standard_error, n_fixed, permute_stimuli
+from neuroalign.stats.grouped import (
+    block_kinds,
+    draw_stimuli,
+    grouped_standard_error,
+    n_fixed,
+    permute_blocks,
+    permute_stimuli,
+    permute_within,
+)
 from neuroalign.stats.hierarchical import (
     Draws,
     draw_hierarchy,
@@ -45,6 +53,7 @@ __all__ = [
     "RankTest",
     "WelchTest",
     "adjust_p_values",
+    "block_kinds",
     "bootstrap_means",
     "bootstrap_neurons",
     "bootstrap_weighted_difference",
@@ -65,7 +74,9 @@ __all__ = [
     "pairwise_welch",
     "percentile_interval",
     "permutation_p_value",
+    "permute_blocks",
     "permute_stimuli",
+    "permute_within",
     "rank_correlation_test",
     "rank_rows",
     "t_interval",
