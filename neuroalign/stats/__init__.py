@@ -27,6 +27,13 @@ from neuroalign.stats.grouped import (
     permute_stimuli,
     permute_within,
 )
+from neuroalign.stats.hierarchical import (
+    Draws,
+    draw_hierarchy,
+    number_sessions,
+    percentile_interval,
+    rank_rows,
+)
 from neuroalign.stats.letters import compact_letters
 from neuroalign.stats.multiplicity import adjust_p_values
 from neuroalign.stats.pairwise import pairwise_matrix, pairwise_welch
@@ -39,6 +46,7 @@ from neuroalign.stats.welch import WelchTest, welch
 __all__ = [
     "Bootstrap",
     "CrossedTest",
+    "Draws",
     "DualBootstrap",
     "Equivalence",
     "OfNeurons",
@@ -53,6 +61,7 @@ __all__ = [
     "compact_letters",
     "count_neurons",
     "crossed_test",
+    "draw_hierarchy",
     "draw_stimuli",
     "draw_stimuli_and_neurons",
     "dual_bootstrap",
@@ -60,13 +69,16 @@ __all__ = [
     "grouped_standard_error",
     "jackknife_standard_error",
     "n_fixed",
+    "number_sessions",
     "pairwise_matrix",
     "pairwise_welch",
+    "percentile_interval",
     "permutation_p_value",
     "permute_blocks",
     "permute_stimuli",
     "permute_within",
     "rank_correlation_test",
+    "rank_rows",
     "t_interval",
     "t_p_value",
     "weighted_mean",
