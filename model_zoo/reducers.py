@@ -12,6 +12,7 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError
 from neuroalign.files.digests import digest
 from neuroalign.model_zoo.fitted.components import Matrix, most_components, principal_components
+from neuroalign.models.computed import computed_with
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.model import Model, Rectified, Trained, TrainedOnHash, fingerprint_of
 from neuroalign.names.syntax import format_spec
@@ -34,6 +35,11 @@ class _Reduced:
         """Digest of the options and the fingerprint of the other model; None if that model has no fingerprint."""
         inner = fingerprint_of(self.model)
         return None if inner is None else digest(inner, self._key)
+
+    @property
+    def computed_with(self) -> dict[str, Any]:
+        """Device and precision of the other model; empty if unknown."""
+        return computed_with(self.model)
 
     @property
     def trained_on(self) -> str | None:

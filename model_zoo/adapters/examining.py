@@ -24,6 +24,7 @@ class Extractor(Protocol):
 
     module: "torch.nn.Module"
     layers: Sequence[str]
+    autocast: str | None
 
     def capture(self, batch: "torch.Tensor", *, seed: str | int | None) -> "dict[str, torch.Tensor]":
         """Return the output of each layer."""
@@ -90,7 +91,7 @@ def examine(
     ModelError
         If no axis or several axes can hold the images, or the outputs for an image depend on other images.
     """
-    tolerance = _tolerance(extractor.module)
+    tolerance = _tolerance(extractor)
     for n_small, n_large in _SIZES:
         small, large = _first(batch, n_small), _first(batch, n_large)
         try:
@@ -143,7 +144,7 @@ def expect_alone(
     """
     if examined.is_random or examined.small is None:
         return
-    tolerance = _tolerance(extractor.module)
+    tolerance = _tolerance(extractor)
     for layer, axis in examined.axes.items():
         if differ(examined.outputs[layer].select(axis, 0), outputs[layer].select(axis, 0), tolerance):
             break
@@ -286,11 +287,13 @@ def _first(batch: "torch.Tensor", n: int) -> "torch.Tensor":
     return torch.cat([batch[:n], *darker])
 
 
-def _tolerance(module: "torch.nn.Module") -> float:
+def _tolerance(extractor: Extractor) -> float:
+    module = extractor.module
     floating = [value for value in (*module.parameters(), *module.buffers()) if value.is_floating_point()]
     tolerances = [_TOLERANCES.get(str(value.dtype), TOLERANCE) for value in floating]
     tolerances += [_CUDA_TOLERANCE for value in floating if value.device.type != "cpu"]
-    return max(tolerances, default=TOLERANCE)
+    tolerances.append(_TOLERANCES.get(f"torch.{extractor.autocast}", TOLERANCE))
+    return max(tolerances)
 
 
 def _count(n: int) -> str:

@@ -4,7 +4,7 @@ Nothing here imports torch until there is a module to run.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from neuroalign.errors import ModelError
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
 from neuroalign.model_zoo.adapters.examining import axes_that_follow, examine, images_first, two_sizes
 from neuroalign.model_zoo.adapters.graph import Graph, evaluating, trace
-from neuroalign.models.repeatability import seeded
+from neuroalign.model_zoo.adapters.placement import repeating, to_module
 
 if TYPE_CHECKING:
     import torch
@@ -38,6 +38,8 @@ class Layers:
         See :func:`extract`.
     forward : callable, optional
         Function to run with each batch; by default the module itself.
+    autocast : {None, "bfloat16", "float16"}
+        Reduced precision of the runs; see :func:`neuroalign.model_zoo.adapters.placement.plan`.
 
     Raises
     ------
@@ -51,6 +53,7 @@ class Layers:
         layers: Sequence[str],
         *,
         forward: Callable[["torch.Tensor"], Any] | None = None,
+        autocast: str | None = None,
     ) -> None:
         if any(parameter.is_meta for parameter in module.parameters()):
             raise ModelError(
@@ -58,6 +61,7 @@ class Layers:
             )
         self.module = module
         self.layers: Sequence[str] = list(layers)
+        self.autocast = autocast
         self._forward = forward
         self._targets, self._graph = find_layers(module, layers)
 
@@ -77,6 +81,7 @@ class Layers:
             forward=self._forward,
             graph=self._graph,
             seed=seed,
+            autocast=self.autocast,
             inputs={target for target, key in self._targets if key == INPUT},
         )
         return {
@@ -93,7 +98,9 @@ class Layers:
             In the order in which the modules finish.
         """
         names = {name for name, _ in self.module.named_modules()}
-        captured = _run(self.module, batch, names, forward=self._forward, graph=None, seed=seed)
+        captured = _run(
+            self.module, batch, names, forward=self._forward, graph=None, seed=seed, autocast=self.autocast
+        )
         tensors = {name: next(iter(_tensors(output).values()), None) for name, output in captured.items()}
         return {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
@@ -227,6 +234,7 @@ def _run(
     graph: Graph | None,
     seed: str | int | None,
     inputs: Set[str] = frozenset(),
+    autocast: str | None = None,
 ) -> dict[str, Any]:
     """Run one batch, and return a copy of the complete output of each target that ran.
 
@@ -255,11 +263,11 @@ def _run(
                             f"the layer {name!r} cannot be captured ({one_line(error)}); give the module that was "
                             "compiled, or take its output"
                         ) from error
-            output = _apply(forward or module, module, batch, seed)
+            output = _apply(forward or module, module, batch, seed, autocast)
             if OUTPUT in modules:
                 keep(OUTPUT, output)
     if graph and nodes:
-        _apply(partial(graph.run, nodes=nodes, keep=keep), module, batch, seed)
+        _apply(partial(graph.run, nodes=nodes, keep=keep), module, batch, seed, autocast)
     return captured
 
 
@@ -268,12 +276,13 @@ def _apply(
     module: "torch.nn.Module",
     batch: "torch.Tensor",
     seed: str | int | None,
+    autocast: str | None,
 ) -> Any:
     import torch
 
-    with torch.no_grad(), evaluating(module), _reproducible(module, seed):
+    with torch.no_grad(), evaluating(module), repeating(module, seed=seed, autocast=autocast):
         try:
-            return forward(_place(batch, module))
+            return forward(to_module(batch, module))
         except Exception as error:
             raise ModelError(
                 f"the network fails on a batch of shape {tuple(batch.shape)}: {one_line(error)}"
@@ -287,27 +296,6 @@ def _hand_over(keep: Callable[[str, Any], None], name: str, module: Any, inputs:
 def _hand_over_input(keep: Callable[[str, Any], None], name: str, module: Any, inputs: Any) -> None:
     if inputs:
         keep(name, inputs[0])
-
-
-@contextmanager
-def _reproducible(module: "torch.nn.Module", seed: str | int | None) -> Iterator[None]:
-    import torch
-
-    with ExitStack() as stack:
-        if any(parameter.device.type == "cuda" for parameter in module.parameters()):
-            stack.enter_context(torch.backends.cudnn.flags(benchmark=False, deterministic=True))
-        if seed is not None:
-            stack.enter_context(seeded("network", seed))
-        yield
-
-
-def _place(batch: "torch.Tensor", module: "torch.nn.Module") -> "torch.Tensor":
-    own = next(
-        (value for value in (*module.parameters(), *module.buffers()) if value.is_floating_point()), None
-    )
-    if own is None:
-        return batch
-    return batch.to(device=own.device, dtype=own.dtype if batch.is_floating_point() else batch.dtype)
 
 
 def _copy(output: Any) -> Any:

@@ -3,20 +3,27 @@
 Nothing here imports torch until there is a batch to make.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neuroalign.datasets.image_sources import expect_one_size, square_pixels
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, NeuroalignError, UsageError, name_some
+from neuroalign.model_zoo.adapters.ahead import default_workers, load_ahead
 from neuroalign.model_zoo.adapters.checks import one_line, warn_of_random_numbers
-from neuroalign.models.repeatability import observe, seeded
+from neuroalign.models.repeatability import generator_states, observe, seeded
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image
+
+# Libraries with transforms that keep no state between two images.
+_LIBRARIES = ("torchvision", "timm", "torch")
 
 
 class ImageTensors:
@@ -86,15 +93,32 @@ class ImageTensors:
                 return False
         return self._is_random
 
-    def batches(self, stimuli: StimulusSet, batch_size: int, *, identifier: str) -> "Iterator[torch.Tensor]":
-        """Yield batches of images in the order of the stimuli.
+    def batches(
+        self,
+        stimuli: StimulusSet,
+        batch_size: "int | Callable[[torch.Tensor], int]",
+        *,
+        identifier: str,
+        n_workers: int | None = None,
+        pin: bool = False,
+    ) -> "Iterator[torch.Tensor]":
+        """Yield batches of images in the order of the stimuli, loaded ahead of the network in threads.
+
+        Threads decode and resample. They also run `preprocess` if it consists of parts of torchvision and timm alone.
+        Other functions may keep state or draw random numbers, so they run one image after another in the calling
+        thread, as do all that draw random numbers. The bytes do not depend on the number of threads.
 
         Parameters
         ----------
         stimuli : StimulusSet
-        batch_size : int
+        batch_size : int or callable
+            Number of images in a batch, or a function that returns it for the tensor of the first image.
         identifier : str
             Name of the model, for a warning if the preprocessing draws random numbers.
+        n_workers : int, optional
+            Number of threads; 0 for none. By default :func:`neuroalign.model_zoo.adapters.ahead.default_workers`.
+        pin : bool
+            Whether the batches are in pinned memory, for a copy to a CUDA GPU beside its computations.
 
         Yields
         ------
@@ -103,64 +127,99 @@ class ImageTensors:
 
         Raises
         ------
+        DatasetError
+            If an image cannot be read; the message names the stimulus.
         ModelError
             If the preprocessing fails, with the stimulus; if its tensors have the wrong number of dimensions, or
             different shapes in one batch.
         """
-        import torch
-
+        ids = stimuli.ids.tolist()
+        if not ids:
+            return
         preprocess = self.preprocess
         if preprocess is not None:
-            yield from self._preprocessed(stimuli, batch_size, preprocess, identifier)
-            return
-        for pixels in stimuli.batches(batch_size, size=self.image_size, channels=self.channels):
-            batch = torch.from_numpy(pixels)
-            batch = batch.unsqueeze(1) if self.channels == 1 else batch.permute(0, 3, 1, 2)
-            if self.mean is not None:
-                batch = batch - torch.tensor(self.mean).reshape(-1, 1, 1)
-            if self.std is not None:
-                batch = batch / torch.tensor(self.std).reshape(-1, 1, 1)
-            yield batch.contiguous()
+            first = self._observe(stimuli, ids[0], preprocess, identifier)
+        elif not isinstance(batch_size, int):
+            first = self._scaled(stimuli.open(ids[0]))
+        size = batch_size if isinstance(batch_size, int) else batch_size(first)
+        chunks = [ids[start : start + size] for start in range(0, len(ids), size)]
+        n_workers = min(default_workers() if n_workers is None else n_workers, len(ids))
+        stack = partial(_stack, pin=pin, preprocessed=preprocess is not None)
+        if preprocess is None:
+            yield from load_ahead(
+                chunks, lambda name: self._scaled(stimuli.open(name)), stack, n_workers=n_workers
+            )
+        elif not self._is_random and is_from_libraries(preprocess):
+            yield from load_ahead(
+                chunks,
+                lambda name: self._tensor(stimuli.open(name), name, preprocess),
+                stack,
+                n_workers=n_workers,
+            )
+        else:
+            decoded = load_ahead(
+                chunks, lambda name: (name, stimuli.open(name).convert(self._mode)), list, n_workers=n_workers
+            )
+            for images in decoded:
+                yield stack([self._in_turn(image, name, preprocess, identifier) for name, image in images])
 
     @property
     def _mode(self) -> str:
         return "L" if self.channels == 1 else "RGB"
 
-    def _preprocessed(
+    def _scaled(self, image: "Image.Image") -> "torch.Tensor":
+        import torch
+
+        pixels = square_pixels(image, channels=self.channels, size=self.image_size)
+        tensor = torch.from_numpy(pixels.astype(np.float32) / np.float32(255))
+        tensor = tensor.unsqueeze(0) if self.channels == 1 else tensor.permute(2, 0, 1)
+        if self.mean is not None:
+            tensor = tensor - torch.tensor(self.mean).reshape(-1, 1, 1)
+        if self.std is not None:
+            tensor = tensor / torch.tensor(self.std).reshape(-1, 1, 1)
+        return tensor
+
+    def _observe(
         self,
         stimuli: StimulusSet,
-        batch_size: int,
+        stimulus_id: str,
         preprocess: "Callable[[Image.Image], torch.Tensor]",
         identifier: str,
-    ) -> "Iterator[torch.Tensor]":
-        ids = stimuli.ids.tolist()
-        if ids:
-            drew_before = self.is_random
-            seen = observe(lambda: self._tensor(stimuli, ids[0], preprocess))
-            self._is_random = drew_before or seen.is_random
-            if self._is_random:
-                warn_of_random_numbers(identifier, "the preprocessing", self.seed, seen.is_seedable)
-        for start in range(0, len(ids), batch_size):
-            batch = [
-                self._seeded_tensor(stimuli, name, preprocess) for name in ids[start : start + batch_size]
-            ]
-            yield _stack(batch)
-
-    def _seeded_tensor(
-        self, stimuli: StimulusSet, stimulus_id: str, preprocess: "Callable[[Image.Image], torch.Tensor]"
     ) -> "torch.Tensor":
+        """Process one image twice, and warn if the preprocessing draws random numbers."""
+        drew_before = self.is_random
+        seen = observe(lambda: self._tensor(stimuli.open(stimulus_id), stimulus_id, preprocess))
+        self._is_random = drew_before or seen.is_random
+        if self._is_random:
+            warn_of_random_numbers(identifier, "the preprocessing", self.seed, seen.is_seedable)
+        return seen.value
+
+    def _in_turn(
+        self,
+        image: "Image.Image",
+        stimulus_id: str,
+        preprocess: "Callable[[Image.Image], torch.Tensor]",
+        identifier: str,
+    ) -> "torch.Tensor":
+        """Process an image in the calling thread, and notice random numbers that are drawn for some images only."""
         if not self._is_random:
-            return self._tensor(stimuli, stimulus_id, preprocess)
+            before = generator_states()
+            tensor = self._tensor(image.copy(), stimulus_id, preprocess)
+            after = generator_states()
+            if all(after[name] == state for name, state in before.items()):
+                return tensor
+            self._is_random = True
+            warn_of_random_numbers(identifier, "the preprocessing", self.seed, True)
         with seeded("preprocess", self.seed, stimulus_id):
-            return self._tensor(stimuli, stimulus_id, preprocess)
+            return self._tensor(image, stimulus_id, preprocess)
 
     def _tensor(
-        self, stimuli: StimulusSet, stimulus_id: str, preprocess: "Callable[[Image.Image], torch.Tensor]"
+        self, opened: "Image.Image", stimulus_id: str, preprocess: "Callable[[Image.Image], torch.Tensor]"
     ) -> "torch.Tensor":
         import torch
 
         try:
-            image = preprocess(stimuli.open(stimulus_id).convert(self._mode))
+            image = preprocess(opened.convert(self._mode))
             tensor = image if isinstance(image, torch.Tensor) else torch.from_numpy(np.array(image))
         except NeuroalignError:
             raise
@@ -189,10 +248,32 @@ def _for_each_channel(
     return [float(value) for value in given]
 
 
-def _stack(images: "Sequence[torch.Tensor]") -> "torch.Tensor":
+def _stack(images: "Sequence[torch.Tensor]", *, pin: bool, preprocessed: bool) -> "torch.Tensor":
     import torch
 
     shapes = sorted({tuple(image.shape) for image in images})
-    if len(shapes) > 1:
+    if len(shapes) > 1 and preprocessed:
         raise ModelError(f"preprocess returns images of different shapes: {name_some(shapes)}")
-    return torch.stack(list(images))
+    expect_one_size((height, width) for _, height, width in shapes)
+    batch = torch.stack(list(images)).contiguous()
+    return batch.pin_memory() if pin else batch
+
+
+def is_from_libraries(preprocess: Any) -> bool:
+    """Return whether a preprocessing consists of objects of torchvision and timm alone, which threads can share.
+
+    Parameters
+    ----------
+    preprocess : callable
+        Function or object with its parts in attributes, such as ``torchvision.transforms.Compose``.
+    """
+    if isinstance(preprocess, Mapping):
+        return all(map(is_from_libraries, preprocess.values()))
+    if isinstance(preprocess, list | tuple):
+        return all(map(is_from_libraries, preprocess))
+    if not callable(preprocess):
+        return True
+    kind = preprocess if isinstance(preprocess, type | FunctionType) else type(preprocess)
+    if kind.__module__.partition(".")[0] not in _LIBRARIES:
+        return False
+    return isinstance(preprocess, type | FunctionType) or is_from_libraries(vars(preprocess))

@@ -11,7 +11,7 @@ from neuroalign.errors import ModelError, UsageError
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
 from neuroalign.model_zoo.adapters.extraction import SELECTOR
 from neuroalign.model_zoo.adapters.pooling import POOLS, Pool, mean_over_space
-from neuroalign.model_zoo.adapters.torch import name_network
+from neuroalign.model_zoo.adapters.torch import name_network, reduced
 from neuroalign.model_zoo.adapters.torch_model import TorchModel
 from neuroalign.model_zoo.adapters.weights import (
     draw_network,
@@ -46,8 +46,8 @@ class TimmModel(TorchModel):
     layer : str or sequence of str
         Names of stages and modules.
     pool : {None, "mean", "token"}
-    batch_size : int
-    batch_axis : int, optional
+    **options
+        ``batch_size``, ``batch_axis``, ``device``, ``precision``; see :class:`TorchModel`.
     """
 
     def __init__(
@@ -58,8 +58,7 @@ class TimmModel(TorchModel):
         *,
         layer: str | Sequence[str] = "pre_logits",
         pool: str | None = None,
-        batch_size: int = 64,
-        batch_axis: int | None = None,
+        **options: Any,
     ) -> None:
         from timm.data.config import resolve_model_data_config
         from timm.data.transforms_factory import create_transform
@@ -76,8 +75,7 @@ class TimmModel(TorchModel):
             preprocess=create_transform(**config, is_training=False),
             channels=config["input_size"][0],
             pool=pool,
-            batch_size=batch_size,
-            batch_axis=batch_axis,
+            **options,
         )
 
     def layer_shapes(self, stimuli: StimulusSet, *, nodes: bool = False) -> dict[str, tuple[int, ...]]:
@@ -131,8 +129,10 @@ def timm_model(
     weights: str = "pretrained",
     seed: int = 0,
     pool: str | None = None,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     batch_axis: int | None = None,
+    device: str = "auto",
+    precision: str | None = None,
 ) -> TimmModel:
     """A network of timm: ``timm:NAME[@LAYER]``.
 
@@ -151,11 +151,16 @@ def timm_model(
     pool : {None, "mean", "token"}
         Units of a layer with positions: every value, the mean over positions without class and register tokens, or the
         class token.
-    batch_size : int
-        Number of images in a batch.
+    batch_size : int, optional
+        Number of images in a batch; by default it depends on the size of the images on a CPU, and on the memory on a
+        GPU.
     batch_axis : int, optional
         Axis of the layer's output that holds the images; by default the axis with a length that follows the number of
         images.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Device of the runs; by default a GPU if there is one.
+    precision : {None, "float32", "bfloat16", "float16"}
+        Precision of the runs; by default float32. Reduced precision is part of the identifier.
 
     Returns
     -------
@@ -177,6 +182,7 @@ def timm_model(
     """
     name, _, layers = name.rpartition("@") if "@" in name else (name, "", "")
     layer = layers.split(":") if layers else ["pre_logits"]
+    named = {"pool": pool, "precision": reduced(precision)}
     given: dict[str, Any] = {"weights": None if weights == "pretrained" else weights}
     if weights == "random":
         given["seed"] = seed
@@ -187,7 +193,7 @@ def timm_model(
     file = None if weights in ("pretrained", "random") else find_weights(weights, f"timm:{name}")
     if file is not None:
         given["weights"] = name_weights(file)
-    identifier = name_network(f"timm:{name}", layer, {**given, "pool": pool})
+    identifier = name_network(f"timm:{name}", layer, {**given, **named})
     _expect_known(name)
     if file is not None:
         network = _from_file(name, file)
@@ -196,7 +202,15 @@ def timm_model(
     else:
         network = _pretrained(name)
     return TimmModel(
-        network, name, identifier, layer=layer, pool=pool, batch_size=batch_size, batch_axis=batch_axis
+        network,
+        name,
+        identifier,
+        layer=layer,
+        pool=pool,
+        batch_size=batch_size,
+        batch_axis=batch_axis,
+        device=device,
+        precision=precision,
     )
 
 

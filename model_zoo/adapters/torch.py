@@ -25,7 +25,7 @@ def adapt(
         See :class:`TorchModel`.
     **options
         ``preprocess``, ``image_size``, ``channels``, ``mean``, ``std``, ``pool``, ``batch_size``,
-        ``batch_axis``, ``seed``, ``fingerprint``; see :class:`TorchModel`.
+        ``batch_axis``, ``seed``, ``device``, ``precision``, ``n_workers``, ``fingerprint``; see :class:`TorchModel`.
 
     Returns
     -------
@@ -54,8 +54,19 @@ def adapt(
     model = TorchModel(obj, identifier or kind, layer=layer, **options)
     if identifier is None:
         name = name_by_digest(kind, options.get("fingerprint") or model.behaviour())
-        model.identifier = name_network(name, layer, {"pool": options.get("pool")})
+        given = {"pool": options.get("pool"), "precision": reduced(options.get("precision"))}
+        model.identifier = name_network(name, layer, given)
     return model
+
+
+def reduced(precision: str | None) -> str | None:
+    """Return a precision for the name of a network: None for float32, which names leave out.
+
+    Parameters
+    ----------
+    precision : str, optional
+    """
+    return None if precision == "float32" else precision
 
 
 def name_network(name: str, layer: str | Sequence[str] | None, options: Mapping[str, Any]) -> str:

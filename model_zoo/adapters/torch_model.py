@@ -3,8 +3,11 @@
 Nothing here imports torch until there is a module to run.
 """
 
+import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +17,9 @@ from numpy.typing import ArrayLike
 
 from neuroalign import arrays
 from neuroalign.datasets.stimuli import StimulusSet
-from neuroalign.errors import ModelError, UsageError
+from neuroalign.errors import ModelError, NeuroalignWarning, UsageError
 from neuroalign.files.digests import digest
+from neuroalign.model_zoo.adapters.batch_sizes import choose
 from neuroalign.model_zoo.adapters.checks import warn_of_random_numbers
 from neuroalign.model_zoo.adapters.examining import examine, expect_alone, images_first
 from neuroalign.model_zoo.adapters.extraction import (
@@ -27,6 +31,14 @@ from neuroalign.model_zoo.adapters.extraction import (
     list_layers,
 )
 from neuroalign.model_zoo.adapters.image_tensors import ImageTensors
+from neuroalign.model_zoo.adapters.placement import (
+    Placement,
+    describe,
+    is_out_of_memory,
+    place,
+    plan,
+    release_memory,
+)
 from neuroalign.model_zoo.adapters.pooling import POOLS, Pool
 from neuroalign.model_zoo.adapters.rectification import last_rectification
 from neuroalign.models.fingerprints import behaviour_digest
@@ -47,7 +59,7 @@ class TorchModel:
     Parameters
     ----------
     module : torch.nn.Module
-        The module stays unchanged: same device, same modes, no hooks.
+        The module stays unchanged: same device, same precision, same modes, no hooks.
     identifier : str
     layer : str or sequence of str, optional
         Layers as in :func:`neuroalign.model_zoo.adapters.extraction.extract`; by default the module's own output.
@@ -65,14 +77,24 @@ class TorchModel:
     pool : {None, "mean"}
         Units of a layer with positions: every value, or the mean over positions; see
         :func:`neuroalign.model_zoo.adapters.pooling.mean_over_space`. A Lasso over few units is faster.
-    batch_size : int
-        Number of images in a batch.
+    batch_size : int, optional
+        Number of images in a batch. By default it depends on the size of the images on a CPU, and on the memory on a
+        GPU; see :mod:`neuroalign.model_zoo.adapters.batch_sizes`. Where the memory does not suffice, a warning is
+        issued and batches are halved.
     batch_axis : int or mapping of str to int, optional
         Axis of the layer's output that holds the images, such as 1 for (tokens, images, channels), or the axis
         for each layer. By default the axis with a length that follows the number of images.
     seed : int
         Seed of random numbers that the preprocessing or the module draws; every stimulus has random numbers of its
         own.
+    device : {None, "auto", "cpu", "cuda", "mps"}
+        Device of the runs; by default the device of the module. "auto" is a GPU if there is one. On another device a
+        copy of the module runs.
+    precision : {None, "float32", "bfloat16", "float16"}
+        Precision of the runs; by default the precision of the module. In reduced precision, torch computes products of
+        matrices and convolutions with fewer digits (automatic mixed precision).
+    n_workers : int, optional
+        Number of threads that load images ahead of the network; 0 for none. The latents do not depend on it.
     fingerprint : str, optional
         See :class:`neuroalign.models.model.Fingerprinted`. By default a digest of the weights, the code, the layers
         and the preprocessing. None where no digest can describe one of them, or one draws random numbers.
@@ -90,9 +112,12 @@ class TorchModel:
         mean: ArrayLike | None = None,
         std: ArrayLike | None = None,
         pool: str | None = None,
-        batch_size: int = 64,
+        batch_size: int | None = None,
         batch_axis: int | Mapping[str, int] | None = None,
         seed: int = 0,
+        device: str | None = None,
+        precision: str | None = None,
+        n_workers: int | None = None,
         fingerprint: str | None = None,
     ) -> None:
         self.images = ImageTensors(
@@ -111,8 +136,19 @@ class TorchModel:
         self.batch_size = batch_size
         self.batch_axis = batch_axis
         self.seed = seed
+        self.device = device
+        self.precision = precision
+        self.n_workers = n_workers
         self._fingerprint = fingerprint
         self._is_random = False
+        for name, number, least in (("batch_size", batch_size, 1), ("n_workers", n_workers, 0)):
+            if number is not None and (
+                isinstance(number, bool) or not isinstance(number, int) or number < least
+            ):
+                raise UsageError(
+                    f"{identifier}: {name} must be a whole number from {least} up, got {number!r}"
+                )
+        self._placement()  # reports a device that is not available
         if not self.layers:
             raise UsageError(f"{identifier}: layer= is empty; leave it out for the module's output")
         find_layers(module, [self._internal_name(name) for name in self.layers])
@@ -123,8 +159,14 @@ class TorchModel:
         if self.images.is_random or self._is_random:
             return None
         if self._fingerprint is not None:
-            return self._fingerprint
+            key = self._placement().key
+            return digest(self._fingerprint, key) if key else self._fingerprint
         return self.behaviour()
+
+    @property
+    def computed_with(self) -> dict[str, str]:
+        """Device and precision of the runs, for the provenance of scores."""
+        return describe(self._placement())
 
     def behaviour(self) -> str | None:
         """Return the digest of weights, code, layers and preprocessing; None if no digest can describe them."""
@@ -135,6 +177,8 @@ class TorchModel:
             self.pool,
             images.preprocess,
             [images.image_size, images.channels, images.mean, images.std, self.batch_axis],
+            # Nothing on a CPU in the module's own precision, so that cached latents of earlier versions stay valid.
+            *self._placement().key,
         )
         return behaviour and digest("torch", VERSION, behaviour)
 
@@ -180,7 +224,7 @@ class TorchModel:
         ModelError
             If the network fails, or `nodes` is true and its graph cannot be traced.
         """
-        first = next(iter(self._batches(stimuli.select(stimuli.ids[:1]))))
+        first = next(iter(self._batches(stimuli.select(stimuli.ids[:1]), lambda image: 1)))
         return list_layers(self.module, first, forward=self._forward, nodes=nodes)
 
     def before_rectification(self, stimuli: StimulusSet) -> xr.DataArray | None:
@@ -214,34 +258,74 @@ class TorchModel:
     def _values(self, stimuli: StimulusSet) -> "Iterator[tuple[np.ndarray, list[np.ndarray]]]":
         """Yield the ids of a batch of stimuli and the units of each layer, one batch after another."""
         names = [self._internal_name(layer) for layer in self.layers]
-        layers = Layers(self.module, names, forward=self._forward)
-        batches = self._batches(stimuli)
+        placement = self._placement()
+        running = copy(self)
+        running.module = place(self.module, placement)
+        layers = Layers(running.module, names, forward=running._forward, autocast=placement.autocast)
+        batches = self._batches(stimuli, partial(choose, layers), pin=placement.device.type == "cuda")
         first = next(batches, None)
         if first is None:
             return
-        examined = examine(
-            layers, first, batch_axis=self._internal_batch_axis(), treats_alone=self.batch_size > 1
-        )
+        are_alone = self.batch_size == 1
+        examined = examine(layers, first, batch_axis=self._internal_batch_axis(), treats_alone=not are_alone)
         self._is_random = examined.is_random
         if examined.is_random:
             warn_of_random_numbers(self.identifier, "the network", self.seed, examined.is_seedable)
         # Each image gets random numbers of its own, so that they do not depend on the other images.
-        size = 1 if examined.is_random else self.batch_size
-        ids = [stimuli.ids[start : start + size] for start in range(0, len(stimuli), size)]
+        most = 1 if examined.is_random else len(first)
         given: Iterator[torch.Tensor] = chain([first], batches)
-        if examined.is_random:
-            given = (image for batch in given for image in batch.split(1))
-        shown = progress(given, description=self.identifier, total=len(ids), unit="batch")
-        for number, (batch_ids, batch) in enumerate(zip(ids, shown, strict=True)):
-            seed = f"{self.seed} {batch_ids[0]}" if examined.is_random else number
-            outputs = layers.capture(batch, seed=seed)
-            if number == 0 and size > 1:
-                expect_alone(layers, examined, batch, outputs)
-            rows = [images_first(name, outputs[name], examined.axes[name], len(batch)) for name in names]
-            yield batch_ids, [self.pool(row.float()).numpy() for row in rows]
+        n_batches = math.ceil(len(stimuli) / len(first))
+        start = 0
+        for batch in progress(given, description=self.identifier, total=n_batches, unit="batch"):
+            done = 0
+            while done < len(batch):
+                part = batch[done : done + most]
+                ids = stimuli.ids[start : start + len(part)]
+                seed = f"{self.seed} {ids[0]}" if examined.is_random else start
+                try:
+                    outputs = layers.capture(part, seed=seed)
+                except ModelError as error:
+                    if len(part) == 1 or not is_out_of_memory(error.__cause__):
+                        raise
+                    most = (len(part) + 1) // 2
+                    self._warn_of_memory(len(part), most, placement)
+                    outputs = None
+                if outputs is None:
+                    # Outside the block, because its error keeps the tensors of the failed run.
+                    release_memory(running.module)
+                    continue
+                if start == 0 and not are_alone:
+                    expect_alone(layers, examined, part, outputs)
+                rows = [images_first(name, outputs[name], examined.axes[name], len(part)) for name in names]
+                yield ids, [self.pool(row.float()).numpy() for row in rows]
+                done += len(part)
+                start += len(part)
 
-    def _batches(self, stimuli: StimulusSet) -> "Iterator[torch.Tensor]":
-        return self.images.batches(stimuli, self.batch_size, identifier=self.identifier)
+    def _warn_of_memory(self, n_images: int, most: int, placement: Placement) -> None:
+        warnings.warn(
+            f"{self.identifier}: the memory of {describe(placement)['device']} does not suffice for a batch of "
+            f"{n_images} images, so it goes on with {most}; give batch_size={most} to start with it",
+            NeuroalignWarning,
+            stacklevel=2,
+        )
+
+    def _placement(self) -> Placement:
+        return plan(self.module, self.device, self.precision, owner=self.identifier)
+
+    def _batches(
+        self,
+        stimuli: StimulusSet,
+        choose_size: "Callable[[torch.Tensor], int]",
+        *,
+        pin: bool = False,
+    ) -> "Iterator[torch.Tensor]":
+        return self.images.batches(
+            stimuli,
+            self.batch_size or choose_size,
+            identifier=self.identifier,
+            n_workers=self.n_workers,
+            pin=pin,
+        )
 
     def _forward(self, batch: "torch.Tensor") -> Any:
         return self.module(batch)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
-from neuroalign.model_zoo.adapters.torch import name_network
+from neuroalign.model_zoo.adapters.torch import name_network, reduced
 from neuroalign.model_zoo.adapters.torch_model import TorchModel
 from neuroalign.model_zoo.adapters.weights import (
     draw_network,
@@ -30,8 +30,10 @@ def torchvision_model(
     weights: str = "pretrained",
     seed: int = 0,
     pool: str | None = None,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     batch_axis: int | None = None,
+    device: str = "auto",
+    precision: str | None = None,
 ) -> TorchModel:
     """A network of torchvision: ``torchvision:NAME[@LAYER]``.
 
@@ -48,11 +50,16 @@ def torchvision_model(
         Seed of random weights.
     pool : {None, "mean"}
         Units of a layer with positions: every value, or the mean over positions.
-    batch_size : int
-        Number of images in a batch.
+    batch_size : int, optional
+        Number of images in a batch; by default it depends on the size of the images on a CPU, and on the memory on a
+        GPU.
     batch_axis : int, optional
         Axis of the layer's output that holds the images; by default the axis with a length that follows the number of
         images.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Device of the runs; by default a GPU if there is one.
+    precision : {None, "float32", "bfloat16", "float16"}
+        Precision of the runs; by default float32. Reduced precision is part of the identifier.
 
     Returns
     -------
@@ -71,12 +78,13 @@ def torchvision_model(
 
     name, _, layers = name.rpartition("@") if "@" in name else (name, "", "")
     layer = layers.split(":") if layers else None
+    named = {"pool": pool, "precision": reduced(precision)}
     given: dict[str, Any] = {"weights": None if weights == "pretrained" else weights}
     if weights == "random":
         given["seed"] = seed
     elif seed != 0:
         raise UsageError(f"torchvision:{name}: seed= is for weights=random only")
-    identifier = name_network(f"torchvision:{name}", layer, {**given, "pool": pool})
+    identifier = name_network(f"torchvision:{name}", layer, {**given, **named})
     if name not in list_models():
         raise unknown_among_many("torchvision network", name, list_models())
     published: Any = get_model_weights(name)
@@ -90,7 +98,7 @@ def torchvision_model(
         network = get_model(name, **_no_weights(name))
         file = find_weights(weights, f"torchvision:{name}")
         given["weights"] = name_weights(file)
-        identifier = name_network(f"torchvision:{name}", layer, {**given, "pool": pool})
+        identifier = name_network(f"torchvision:{name}", layer, {**given, **named})
         state = read_weights(file, f"torchvision:{name}")
         expect_fit(f"torchvision's {name}", file, network.state_dict(), state)
         network.load_state_dict(state)
@@ -102,6 +110,8 @@ def torchvision_model(
         pool=pool,
         batch_size=batch_size,
         batch_axis=batch_axis,
+        device=device,
+        precision=precision,
     )
 
 

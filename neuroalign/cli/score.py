@@ -22,6 +22,7 @@ Examples:
   neuroalign score "timm:resnet18@layer3+pca[n=50]" ./my-recordings
   neuroalign score vgg_face AM-faces --weights vgg_face_dag.pth
   neuroalign score "pca[n=50]" AM-faces --benchmark alignment --permutations 199
+  neuroalign score timm:resnet18@layer3 AM-faces --weights random --device cuda --precision bfloat16
   neuroalign score beta_vae AM-faces --turns 99
   neuroalign score "pca[n=50]" AM-faces --benchmark single-units
   neuroalign score "neurons:my-cells[animal=Tito]" "my-cells[animal=Chabo,region=[IT,V4]]"
@@ -47,6 +48,18 @@ Examples:
     "--weights",
     metavar="FILE|random",
     help="File with the weights of a network, or random weights; the same as the option weights= of MODEL.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    help="Device of a network of timm or torchvision; the same as the option device= of MODEL. By default auto: a GPU "
+    "if there is one.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    help="Precision of a network of timm or torchvision; the same as the option precision= of MODEL. By default "
+    "float32.",
 )
 @click.option(
     "--intersection",
@@ -88,6 +101,8 @@ def score(
     dataset: str,
     benchmarks: tuple[str, ...],
     weights: str | None,
+    device: str | None,
+    precision: str | None,
     intersection: bool,
     jobs: int,
     permutations: int,
@@ -132,10 +147,13 @@ def score(
     wanted = load_benchmarks(benchmarks)
     if turns is not None:
         wanted = _with_turns(wanted, benchmarks, turns)
-    options = {} if weights is None else {"weights": weights}
+    given = {"weights": weights, "device": device, "precision": precision}
+    options = {name: value for name, value in given.items() if value is not None}
     if len(model) > 1 and options:
+        name, value = next(iter(options.items()))
+        shown = "FILE" if name == "weights" else value
         raise UsageError(
-            "--weights must go with one model; write the option of each model: MODEL[weights=FILE]"
+            f"--{name} must go with one model; write the option of each model: MODEL[{name}={shown}]"
         )
     if collection is not None:
         return print_scores_of_collection(

@@ -1,6 +1,6 @@
 """Images in files or in memory: pixels, sizes and bytes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -88,22 +88,59 @@ def read_batch(
     DatasetError
         If an argument is not permitted, an image cannot be read, or images differ in size and `size` is not given.
     """
+    arrays = [
+        square_pixels(
+            open_image(sources[stimulus_id], stimulus_id, mirrored=mirrored), channels=channels, size=size
+        )
+        for stimulus_id in ids
+    ]
+    expect_one_size(array.shape for array in arrays)
+    return np.stack(arrays).astype(np.float32) / np.float32(255)
+
+
+def square_pixels(image: Image.Image, *, channels: int, size: int | None) -> NDArray[np.uint8]:
+    """Convert an image to grey or RGB, and resample it to a square.
+
+    Parameters
+    ----------
+    image : PIL image
+    channels : {1, 3}
+        Grey or RGB.
+    size : int, optional
+        Side of the square, in pixels; by default the image keeps its size.
+
+    Returns
+    -------
+    array of uint8, shape (height, width) or (height, width, 3)
+
+    Raises
+    ------
+    DatasetError
+        If an argument is not permitted.
+    """
     mode = {1: "L", 3: "RGB"}.get(channels)
     if mode is None:
         raise DatasetError(f"channels must be 1 (grey) or 3 (RGB), got {channels!r}")
     if size is not None and size < 1:
         raise DatasetError(f"size must be at least 1 pixel, got {size}")
-    arrays = []
-    for stimulus_id in ids:
-        image = open_image(sources[stimulus_id], stimulus_id, mirrored=mirrored).convert(mode)
-        if size is not None and image.size != (size, size):
-            # Pillow widens the kernel when it shrinks an image, so enlarging and shrinking are both antialiased.
-            image = image.resize((size, size), Image.Resampling.BICUBIC)
-        arrays.append(np.asarray(image))
-    shapes = {array.shape for array in arrays}
-    if len(shapes) > 1:
-        raise DatasetError(f"images must have one size, got {name_some(sorted(shapes))}; give a size")
-    return np.stack(arrays).astype(np.float32) / np.float32(255)
+    image = image.convert(mode)
+    if size is not None and image.size != (size, size):
+        # Pillow widens the kernel when it shrinks an image, so enlarging and shrinking are both antialiased.
+        image = image.resize((size, size), Image.Resampling.BICUBIC)
+    return np.asarray(image)
+
+
+def expect_one_size(shapes: Iterable[tuple[int, ...]]) -> None:
+    """Raise an error for images with different shapes.
+
+    Raises
+    ------
+    DatasetError
+        The message names the shapes.
+    """
+    different = sorted(set(shapes))
+    if len(different) > 1:
+        raise DatasetError(f"images must have one size, got {name_some(different)}; give a size")
 
 
 def size_of(source: ImageSource, stimulus_id: str) -> tuple[int, int]:

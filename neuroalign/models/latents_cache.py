@@ -1,6 +1,7 @@
 """Cache of latents on disk, keyed by the fingerprint of the model and the content of the stimuli."""
 
 import warnings
+import weakref
 from contextvars import ContextVar
 from itertools import chain, islice
 from pathlib import Path
@@ -66,7 +67,12 @@ def _compute(model: Model, stimuli: StimulusSet, path: Path | None) -> xr.DataAr
         return computed
     yielded = iter(model.latent_batches(stimuli))
     first = list(islice(yielded, 1))
-    return gather_latents(chain(first, yielded), stimuli.ids, path=_lasting(model, path))
+    file = _lasting(model, path)
+    gathered = gather_latents(chain(first, yielded), stimuli.ids, path=file)
+    if file is not None and _lasting(model, file) is None:
+        # Random numbers for some images only are found late. Latents larger than memory need the file until then.
+        weakref.finalize(gathered, file.unlink, missing_ok=True)
+    return gathered
 
 
 def _lasting(model: Model, path: Path | None) -> Path | None:

@@ -84,9 +84,9 @@ def observe(compute: Callable[[], T], *, tolerance: float = TOLERANCE) -> Observ
     Observation
     """
     with seeded("observed", 0):
-        before = _states()
+        before = generator_states()
         first = compute()
-        after = _states()
+        after = generator_states()
         # A generator that appears during the run, such as the generator of CUDA, has no state to compare with.
         drew = any(after[name] != state for name, state in before.items())
     with seeded("observed", 1):
@@ -185,8 +185,8 @@ def check_rows(
     return False
 
 
-def _states() -> dict[str, Any]:
-    """Return the states of the global random generators that exist at present."""
+def generator_states() -> dict[str, Any]:
+    """Return the states of the global random generators that exist at present, by the name of their library."""
     torch = sys.modules.get("torch")
     numpy_state: Any = np.random.get_state()  # noqa: NPY002
     states: dict[str, Any] = {

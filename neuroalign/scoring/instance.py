@@ -12,6 +12,7 @@ from neuroalign.arrays import Join
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import NeuroalignError
+from neuroalign.models.computed import computed_with
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.model import Decodes, Model, Rectified, fingerprint_of
 from neuroalign.results.score import Score
@@ -150,6 +151,7 @@ def _score_by(
         "dataset_hash": batch.dataset.content_hash,
         "latents_hash": latents_hash,
         "model_fingerprint": fingerprint_of(model),
+        **computed_with(model),
         "simulated": batch.dataset.simulated,
         "join": batch.join,
         **({} if batch.is_sample is None else {"is_sample": batch.is_sample}),
