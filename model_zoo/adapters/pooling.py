@@ -1,4 +1,4 @@
-"""Pooling of a layer with positions into units: every value, or the mean over positions."""
+"""Pooling of a layer with positions into units: every value, means over positions, or the class token."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING

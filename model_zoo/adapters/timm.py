@@ -10,7 +10,8 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
 from neuroalign.model_zoo.adapters.extraction import SELECTOR
-from neuroalign.model_zoo.adapters.pooling import POOLS, Pool, mean_over_space
+from neuroalign.model_zoo.adapters.grids import Prefix, pool_named
+from neuroalign.model_zoo.adapters.pooling import Pool, mean_over_space
 from neuroalign.model_zoo.adapters.torch import name_network, reduced
 from neuroalign.model_zoo.adapters.torch_model import TorchModel
 from neuroalign.model_zoo.adapters.weights import (
@@ -45,7 +46,7 @@ class TimmModel(TorchModel):
     identifier : str
     layer : str or sequence of str
         Names of stages and modules.
-    pool : {None, "mean", "token"}
+    pool : {None, "mean", "token", "grid:N"}
     **options
         ``batch_size``, ``batch_axis``, ``device``, ``precision``; see :class:`TorchModel`.
     """
@@ -118,9 +119,9 @@ class TimmModel(TorchModel):
             if n_prefix == 0 or not getattr(network, "has_class_token", True):
                 raise UsageError(f"{self.identifier}: {self.name} has no class token; use pool=mean")
             return partial(_class_token, n_prefix=n_prefix, n_patches=n_patches)
-        if pool not in POOLS:
-            raise UsageError(f"{self.identifier}: pool must be none, mean or token, got {pool!r}")
-        return POOLS[pool]
+        prefix = Prefix(n_prefix, False)
+        last = str(getattr(network, "output_fmt", "")).endswith("NHWC")
+        return pool_named(pool, prefix, owner=self.identifier, is_channels_last=last)
 
 
 def timm_model(
@@ -148,9 +149,9 @@ def timm_model(
         but weights.
     seed : int
         Seed of random weights.
-    pool : {None, "mean", "token"}
-        Units of a layer with positions: every value, the mean over positions without class and register tokens, or the
-        class token.
+    pool : {None, "mean", "token", "grid:N"}
+        Units of a layer with positions: every value, the mean over positions without class and register tokens, the
+        class token, or means in a grid of N × N positions.
     batch_size : int, optional
         Number of images in a batch; by default it depends on the size of the images on a CPU, and on the memory on a
         GPU.

@@ -30,6 +30,7 @@ from neuroalign.model_zoo.adapters.extraction import (
     find_layers,
     list_layers,
 )
+from neuroalign.model_zoo.adapters.grids import find_prefix, pool_named
 from neuroalign.model_zoo.adapters.image_tensors import ImageTensors
 from neuroalign.model_zoo.adapters.placement import (
     Placement,
@@ -74,9 +75,10 @@ class TorchModel:
     mean, std : float or sequence of float, optional
         The mean is subtracted from the pixels in [0, 1], and the result is divided by `std`: one number, or one for
         each channel.
-    pool : {None, "mean"}
-        Units of a layer with positions: every value, or the mean over positions; see
-        :func:`neuroalign.model_zoo.adapters.pooling.mean_over_space`. A Lasso over few units is faster.
+    pool : {None, "mean", "token", "grid:N"}
+        Units of a layer with positions: every value, the mean over positions
+        (:func:`neuroalign.model_zoo.adapters.pooling.mean_over_space`), the class token of a transformer, or means in
+        a grid of N × N (:func:`neuroalign.model_zoo.adapters.grids.mean_in_grid`). A Lasso over few units is faster.
     batch_size : int, optional
         Number of images in a batch. By default it depends on the size of the images on a CPU, and on the memory on a
         GPU; see :mod:`neuroalign.model_zoo.adapters.batch_sizes`. Where the memory does not suffice, a warning is
@@ -345,9 +347,7 @@ class TorchModel:
         return self.module
 
     def _pool_named(self, pool: str | None) -> Pool:
-        if pool not in POOLS:
-            raise UsageError(f"{self.identifier}: pool must be none or mean, got {pool!r}")
-        return POOLS[pool]
+        return pool_named(pool, find_prefix(self.module), owner=self.identifier)
 
     def _unit_names(self, widths: Sequence[int]) -> list[str]:
         if len(widths) == 1:

@@ -48,8 +48,9 @@ def torchvision_model(
         ``IMAGENET1K_V1``, "random", or a checkpoint file: safetensors, or a torch file that holds nothing but weights.
     seed : int
         Seed of random weights.
-    pool : {None, "mean"}
-        Units of a layer with positions: every value, or the mean over positions.
+    pool : {None, "mean", "token", "grid:N"}
+        Units of a layer with positions: every value, the mean over positions, the class token, or means in a grid of
+        N × N positions.
     batch_size : int, optional
         Number of images in a batch; by default it depends on the size of the images on a CPU, and on the memory on a
         GPU.

@@ -239,7 +239,7 @@ def test_other_mistakes_are_explained():
         ModelError, match="timm has no pretrained weights of test_maxvit; use timm:test_maxvit"
     ):
         load_model("timm:test_maxvit")
-    with pytest.raises(UsageError, match="pool must be none, mean or token, got 'max'"):
+    with pytest.raises(UsageError, match="pool must be none, mean, token or grid:N, got 'max'"):
         load_model("timm:test_resnet[weights=random,pool=max]")
     with pytest.raises(UsageError, match="seed= is for weights=random only"):
         load_model("timm:test_resnet[seed=1]")
