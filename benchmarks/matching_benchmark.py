@@ -164,6 +164,7 @@ class MatchingBenchmark(Benchmark):
                 **turned.variables,
                 **power.variables,
                 **self.arrays_of(problem),
+                **shuffles.variables,
                 "similarity": ("neuroid", similarity),
                 "matched_share": ("neuroid", share),
                 "best_unit": (

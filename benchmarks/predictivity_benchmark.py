@@ -129,6 +129,7 @@ class PredictivityBenchmark(Benchmark):
                 "r2": ("neuroid", result.r2),
                 "reliability": ("neuroid", ceilings.reliability),
                 **self.arrays_of_fit(result),
+                **shuffles.variables,
             },
             coords={"neuroid": responses["neuroid"].values},
         )

@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,6 +26,7 @@ Examples:
   neuroalign score "pca[n=50]" AM-faces --benchmark single-units
   neuroalign score "neurons:my-cells[animal=Tito]" "my-cells[animal=Chabo,region=[IT,V4]]"
   neuroalign score my_models.py:my_model ./my-recordings --json
+  neuroalign score beta_vae my-cells -b ridge --by region,animal
   neuroalign score timm:resnet18@layer2 timm:resnet18@layer3 ./my-recordings -b banded_ridge
 """
 )
@@ -74,6 +75,12 @@ Examples:
     "for no axis index.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the shuffles.")
+@click.option(
+    "--by",
+    default="",
+    metavar="COLUMNS",
+    help="Score each group of neurons, trials or stimuli that shares values of these columns, as in region,animal.",
+)
 @click.option("--no-cache", is_flag=True, help="Compute everything again, and store nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def score(
@@ -86,6 +93,7 @@ def score(
     permutations: int,
     turns: int | None,
     seed: int,
+    by: str,
     no_cache: bool,
     as_json: bool,
 ) -> int:
@@ -118,22 +126,25 @@ def score(
     if turns is not None:
         wanted = _with_turns(wanted, benchmarks, turns)
     loaded_dataset = load_dataset(dataset)
-    options = {} if weights is None else {"weights": weights}
-    if len(model) > 1 and options:
+    if weights is not None and len(model) > 1:
         raise UsageError(
             "--weights must go with one model; write the option of each model: MODEL[weights=FILE]"
         )
+    settings: dict[str, Any] = {
+        "join": "intersection" if intersection else "exact",
+        "n_jobs": jobs,
+        "use_cache": not no_cache,
+        "n_permutations": permutations,
+        "permutation_seed": seed,
+    }
+    if by:
+        from neuroalign.cli.score_grouped import print_groups
+
+        named = _with_weights(model[0], weights) if len(model) == 1 else bands(model)
+        return print_groups([named], loaded_dataset, wanted, by=by, windows="", as_json=as_json, **settings)
+    options = {} if weights is None else {"weights": weights}
     loaded = load_model(model[0], dataset=loaded_dataset, **options) if len(model) == 1 else bands(model)
-    scores, failures = score_all(
-        loaded,
-        loaded_dataset,
-        wanted,
-        join="intersection" if intersection else "exact",
-        n_jobs=jobs,
-        use_cache=not no_cache,
-        n_permutations=permutations,
-        permutation_seed=seed,
-    )
+    scores, failures = score_all(loaded, loaded_dataset, wanted, **settings)
     if as_json:
         document = {
             "model": loaded.identifier,
@@ -157,6 +168,20 @@ def score(
     # A benchmark that the user did not name may not apply to every model.
     named = [name for name in benchmarks if name not in GROUPS]
     return 1 if named or not scores else 0
+
+
+def _with_weights(name: str, weights: str | None) -> str:
+    """Write the option ``weights`` into the name of a model."""
+    from neuroalign.names.syntax import format_spec, parse_spec
+
+    if weights is None:
+        return name
+    spec = parse_spec(name)
+    if "weights" in spec.options:
+        raise UsageError(
+            f"--weights and the option weights of {name} must not both be given; give one of them"
+        )
+    return format_spec(spec.name, {**spec.options, "weights": weights}, spec.wrappers)
 
 
 def _with_turns(wanted: Sequence["Benchmark"], specs: Sequence[str], turns: int) -> list["Benchmark"]:

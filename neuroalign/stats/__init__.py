@@ -20,6 +20,7 @@ from neuroalign.stats.dual_bootstrap import (
 from neuroalign.stats.equivalence import Equivalence
 from neuroalign.stats.grouped import draw_stimuli, grouped_standard_error, n_fixed, permute_stimuli
 from neuroalign.stats.letters import compact_letters
+from neuroalign.stats.max_statistic import MaxStatistic, max_statistic
 from neuroalign.stats.multiplicity import adjust_p_values
 from neuroalign.stats.pairwise import pairwise_matrix, pairwise_welch
 from neuroalign.stats.permutation import permutation_p_value
@@ -33,6 +34,7 @@ __all__ = [
     "CrossedTest",
     "DualBootstrap",
     "Equivalence",
+    "MaxStatistic",
     "OfNeurons",
     "RankTest",
     "WelchTest",
@@ -50,6 +52,7 @@ __all__ = [
     "dual_variance",
     "grouped_standard_error",
     "jackknife_standard_error",
+    "max_statistic",
     "n_fixed",
     "pairwise_matrix",
     "pairwise_welch",
