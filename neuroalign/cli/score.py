@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neuroalign.cli.score_grouped import GroupOptions, group_options, print_groups
 from neuroalign.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ Examples:
   neuroalign score "neurons:my-cells[animal=Tito]" "my-cells[animal=Chabo,region=[IT,V4]]"
   neuroalign score my_models.py:my_model ./my-recordings --json
   neuroalign score beta_vae my-cells -b ridge --by region,animal
+  neuroalign score "pca[n=20]" my-cells -b ridge --windows 0:400:20 --figure course.pdf
   neuroalign score timm:resnet18@layer2 timm:resnet18@layer3 ./my-recordings -b banded_ridge
 """
 )
@@ -75,12 +77,7 @@ Examples:
     "for no axis index.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the shuffles.")
-@click.option(
-    "--by",
-    default="",
-    metavar="COLUMNS",
-    help="Score each group of neurons, trials or stimuli that shares values of these columns, as in region,animal.",
-)
+@group_options
 @click.option("--no-cache", is_flag=True, help="Compute everything again, and store nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def score(
@@ -93,7 +90,7 @@ def score(
     permutations: int,
     turns: int | None,
     seed: int,
-    by: str,
+    grouped: GroupOptions,
     no_cache: bool,
     as_json: bool,
 ) -> int:
@@ -104,8 +101,10 @@ def score(
     list datasets) or a dataset folder, and may select a part: DATASET[region=IT].
 
     Several MODELs are scored together as the bands of one model, for --benchmark banded_ridge.
+    --by scores each group of DATASET, and --windows each window of a recording with time bins.
     """
     from neuroalign.datasets.catalogue import load_dataset
+    from neuroalign.datasets.time_bins import expect_one_window
     from neuroalign.models.bands import bands
     from neuroalign.models.loading import load_model
     from neuroalign.models.model import ModelFamily
@@ -137,11 +136,10 @@ def score(
         "n_permutations": permutations,
         "permutation_seed": seed,
     }
-    if by:
-        from neuroalign.cli.score_grouped import print_groups
-
+    if grouped.are_used:
         named = _with_weights(model[0], weights) if len(model) == 1 else bands(model)
-        return print_groups([named], loaded_dataset, wanted, by=by, windows="", as_json=as_json, **settings)
+        return print_groups(named, loaded_dataset, wanted, grouped, as_json=as_json, **settings)
+    expect_one_window(loaded_dataset)
     options = {} if weights is None else {"weights": weights}
     loaded = load_model(model[0], dataset=loaded_dataset, **options) if len(model) == 1 else bands(model)
     scores, failures = score_all(loaded, loaded_dataset, wanted, **settings)

@@ -17,6 +17,7 @@ from neuroalign.arrays import (
     validate_responses,
 )
 from neuroalign.datasets.stimuli import StimulusSet
+from neuroalign.datasets.time_bins import bin_edges, expect_one_window, has_bins
 from neuroalign.errors import DatasetError, name_some
 from neuroalign.files.digests import digest
 
@@ -30,8 +31,10 @@ class Dataset:
     identifier : str
         Name of the dataset.
     recording : xarray.DataArray
-        Responses with the dimensions presentation and neuroid; see :func:`neuroalign.arrays.recording`. Averages have
-        one presentation for each stimulus and ``averaged=True``.
+        Responses with the dimensions presentation, neuroid and, for a recording with time bins, time_bin; see
+        :func:`neuroalign.arrays.recording`. Averages have one presentation for each stimulus and ``averaged=True``.
+        Models are compared with one window of the time bins: see
+        :func:`neuroalign.datasets.selection.select_window`.
     stimuli : StimulusSet
         Recorded stimuli, and possibly further stimuli.
     averaged : bool
@@ -72,7 +75,14 @@ class Dataset:
 
     @cached_property
     def responses(self) -> xr.DataArray:
-        """Mean response over trials, dimensions stimulus (sorted ids), neuroid."""
+        """Mean response over trials, dimensions stimulus (sorted ids), neuroid.
+
+        Raises
+        ------
+        UsageError
+            If the recording has several time bins; select a window first.
+        """
+        expect_one_window(self)
         return average_trials(self.recording)
 
     @cached_property
@@ -81,6 +91,7 @@ class Dataset:
 
         Stimuli are in the order of :attr:`responses`. None if no stimulus was repeated or the values are averages.
         """
+        expect_one_window(self)
         if self.averaged:
             return None
         cube = trial_cube(self.recording)
@@ -106,6 +117,7 @@ class Dataset:
             self.averaged,
             self.stimuli.content_hash,
             *variants,
+            *self._bins,
         )
 
     @cached_property
@@ -122,7 +134,14 @@ class Dataset:
             array["neuroid_id"].values,
             array.values,
             self.averaged,
+            *self._bins,
         )
+
+    @property
+    def _bins(self) -> tuple[NDArray[np.float64], ...]:
+        """Edges of the time bins, for digests; empty without several bins, so that older digests stay."""
+        edges = bin_edges(self.recording) if has_bins(self.recording) else None
+        return () if edges is None else (edges,)
 
     def with_responses(self, responses: xr.DataArray, *, identifier: str | None = None) -> "Dataset":
         """Return the dataset with other averaged responses in place of its recording.

@@ -12,6 +12,9 @@ from neuroalign.datasets.columns import Label
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.grouping import group_conditions
 from neuroalign.datasets.selection import select_part
+from neuroalign.datasets.time_bins import expect_one_window
+from neuroalign.datasets.time_windows import WINDOW, Window
+from neuroalign.datasets.window_lists import list_windows
 from neuroalign.errors import NeuroalignError, UsageError, count_noun
 from neuroalign.files.digests import digest
 from neuroalign.models.loading import load_model
@@ -27,9 +30,6 @@ from neuroalign.scoring.instance import Batch, Failure, score_instance_on_parts
 
 if TYPE_CHECKING:
     import pandas as pd
-
-#: Start and end of a window, in milliseconds.
-Window = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,22 +272,20 @@ def as_columns(by: str | Sequence[str]) -> list[str]:
 
 def _parts(dataset: Dataset, by: Sequence[str], windows: str | Sequence[Window]) -> list[_Part]:
     """Select the part of each group and window."""
-    if not by and not windows:
+    if not (by or len(windows)):
         raise UsageError("groups must have columns or windows, got neither; name columns in by, or windows")
-    chosen: Sequence[Window | None] = _list_windows(dataset, windows) if windows else [None]
+    if not windows:
+        expect_one_window(dataset)
+    chosen: Sequence[Window | None] = list_windows(dataset, windows) if windows else [None]
     parts = []
     for conditions in group_conditions(dataset, by) if by else [{}]:
         for window in chosen:
-            wanted: dict[str, Any] = {**conditions, **({} if window is None else {"window": window})}
+            wanted: dict[str, Any] = {**conditions, **({} if window is None else {WINDOW: window})}
             try:
                 parts.append(_Part(conditions, window, select_part(dataset, wanted)))
             except NeuroalignError as error:
                 parts.append(_Part(conditions, window, None, str(error)))
     return parts
-
-
-def _list_windows(dataset: Dataset, windows: str | Sequence[Window]) -> list[Window]:
-    raise UsageError(f"{dataset.identifier} has no time windows; leave windows out")
 
 
 def _load_for_parts(

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroalign.datasets.columns import Label
+from neuroalign.datasets.time_windows import Window
 from neuroalign.errors import ArrayError, NeuroalignError, count_noun
 from neuroalign.names.registry import benchmarks
 from neuroalign.results.score import Score
 from neuroalign.scoring.benchmark import make_benchmark
-from neuroalign.scoring.grouped import GroupScore, Window
+from neuroalign.scoring.grouped import GroupScore
 from neuroalign.scoring.resampling import NeuronStatistic
 from neuroalign.stats import MaxStatistic, max_statistic
 

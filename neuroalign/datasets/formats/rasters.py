@@ -28,8 +28,8 @@ from neuroalign.datasets.formats.reader import (
     split_names,
 )
 from neuroalign.datasets.formats.shared_options import WINDOW
-from neuroalign.datasets.formats.time_bins import Window, bins_of_window
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
+from neuroalign.datasets.time_windows import Window, bins_of_window
 from neuroalign.errors import DatasetError, name_some, unknown_name
 from neuroalign.files.archives import open_archive, read_member, visible_files
 from neuroalign.progress import progress

@@ -1,7 +1,7 @@
 """Options that the readers of several formats take."""
 
 from neuroalign.datasets.formats.reader import ReaderOption
-from neuroalign.datasets.formats.time_bins import expect_window
+from neuroalign.datasets.time_windows import expect_window
 
 VARIABLE = ReaderOption(
     "variable",

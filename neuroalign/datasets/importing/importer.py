@@ -30,6 +30,7 @@ from neuroalign.datasets.importing.stimulus_table import (
 from neuroalign.datasets.landmarks.csv import with_landmarks
 from neuroalign.datasets.plausibility import implausible
 from neuroalign.datasets.stimuli import StimulusSet
+from neuroalign.datasets.time_bins import over_all_bins
 from neuroalign.datasets.variants import COLUMN, VariantTable
 from neuroalign.errors import DatasetError, UsageError, name_some
 from neuroalign.names.registry import datasets
@@ -199,7 +200,7 @@ def import_dataset(
             "dropped_neuroids": dropped["neuroids"] or None,
             "dropped_stimuli": dropped["stimuli"] or None,
             "notes": [*parts.notes, *notes_on_neurons, *notes_on_table, *notes, *_note_on_name(name)],
-            "warnings": implausible(array, described_stimuli) or None,
+            "warnings": implausible(over_all_bins(array), described_stimuli) or None,
             "files": files,
         }
         array.attrs = {
@@ -208,6 +209,7 @@ def import_dataset(
             **{key: value for key, value in provenance.items() if value},
             "sha256": ",".join(file["sha256"] for file in files if file["role"] == "responses"),
             "simulated": "no",
+            **{key: value for key, value in array.attrs.items() if key == "response"},
         }
         dataset = Dataset(
             identifier=name,
