@@ -16,11 +16,13 @@ from neuroalign.metrics import (
     lasso_variance_explained,
     noise_corrected_r2,
     reliability,
+    variance_explained,
 )
 from neuroalign.models.model import Model
 from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
 from neuroalign.scoring.declarations import Invariance
+from neuroalign.scoring.held_out import HeldOut
 from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.stats.standard_errors import standard_error
 
@@ -125,6 +127,27 @@ class VarianceExplained(LassoBenchmark):
                 "n_neurons": responses.sizes["neuroid"],
             },
         )
+
+    def held_out(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> HeldOut:
+        """Return the held-out predictions behind the score, to be compared with other responses."""
+        latents, responses = self.align(model, dataset, join=join)
+        every = np.arange(responses.sizes["stimulus"])
+        explained = explain(self.fit_arguments(latents, responses, dataset, every))
+        fit = (responses.values, explained.predicted, explained.baseline)
+        return HeldOut(responses["stimulus"].values, responses["neuroid"].values, fit)
+
+    def score_across(self, fitted: HeldOut, tested: HeldOut) -> float:
+        """Return the mean variance of other responses that predictions explain, with the scale of their own fit.
+
+        The mean over training stimuli is the mean of the tested responses, so that a change of the firing rate alone
+        costs nothing.
+        """
+        own, other = fitted.shared_neurons(tested)
+        (_, predicted, baseline), (responses, _, mean) = fitted.fit, tested.fit
+        if fitted is not tested:
+            predicted = mean[:, other] + (predicted - baseline)[:, own]
+            responses = responses[:, other]
+        return float(np.nanmean(variance_explained(responses, predicted)))
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:

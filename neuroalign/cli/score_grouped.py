@@ -83,8 +83,8 @@ _OPTIONS = (
         "--windows",
         default="",
         metavar="WINDOWS",
-        help="Score each window of a recording with time bins, in milliseconds: 50:70,70:90 (windows), 0:400:20 (start, "
-        "end and width), or bins (each time bin). P-values are over all windows.",
+        help="Score each window of a recording with time bins, in milliseconds: 50:70,70:90 (windows), 0:400:20 "
+        "(start, end and width), or bins (each time bin). P-values are over all windows.",
     ),
     click.option(
         "--also",
@@ -95,7 +95,7 @@ _OPTIONS = (
     click.option(
         "--across-windows",
         is_flag=True,
-        help="Compare the predictions that are fitted to each window with the responses in each other window, and print "
+        help="Compare the predictions fitted to each window with the responses in each other window, and print "
         "CSV; for benchmarks with held-out predictions, such as ridge.",
     ),
     click.option(
@@ -140,12 +140,12 @@ def print_groups(
     models = [model, *options.also]
     if options.figure is not None:
         _check_ending(options.figure)
+    if options.across_windows:
+        return _print_across(models, dataset, benchmarks, options, as_json=as_json, **settings)
     groups = [
         group
         for name in models
-        for group in score_by(
-            name, dataset, benchmarks, by=options.by, windows=options.windows, **settings
-        )
+        for group in score_by(name, dataset, benchmarks, by=options.by, windows=options.windows, **settings)
     ]
     courses = time_courses(groups) if options.windows else []
     if options.figure is not None:
@@ -192,6 +192,67 @@ def _document(
         **({"time_courses": [course.to_record() for course in courses]} if courses else {}),
     }
     return json.dumps(document, indent=1, default=str, allow_nan=False)
+
+
+def _print_across(
+    models: "Sequence[str | Model | ModelFamily]",
+    dataset: "Dataset",
+    benchmarks: "Sequence[Benchmark]",
+    options: GroupOptions,
+    *,
+    as_json: bool,
+    join: Any,
+    n_jobs: int,
+    use_cache: bool,
+    n_permutations: int,
+    permutation_seed: int,
+) -> int:
+    """Score the predictions of each window on all windows, and print CSV or JSON."""
+    import sys
+
+    from neuroalign.scoring.across_windows import score_across_windows, to_table
+
+    if n_permutations:
+        raise UsageError(
+            "--permutations must not go with --across-windows, which makes no shuffles; leave it out"
+        )
+    matrices = [
+        matrix
+        for name in models
+        for benchmark in benchmarks
+        for matrix in score_across_windows(
+            name,
+            dataset,
+            benchmark,
+            windows=options.windows,
+            by=options.by,
+            join=join,
+            n_jobs=n_jobs,
+            use_cache=use_cache,
+        )
+    ]
+    if options.figure is not None:
+        from neuroalign.reporting.figures.across_windows import maps_across_windows
+        from neuroalign.reporting.figures.style import save
+
+        figure = maps_across_windows(matrices, dataset=dataset.identifier, simulated=dataset.simulated)
+        click.echo(f"neuroalign: written to {save(figure, options.figure)}", err=True)
+    if as_json:
+        document = {
+            "dataset": dataset.identifier,
+            "simulated": dataset.simulated,
+            "across_windows": [matrix.to_record() for matrix in matrices],
+        }
+        click.echo(json.dumps(document, indent=1, default=str, allow_nan=False))
+    else:
+        to_table(matrices).to_csv(sys.stdout, index=False, lineterminator="\n")
+    for matrix in matrices:
+        for (start, stop), reason in zip(matrix.windows, matrix.reasons, strict=True):
+            if reason:
+                click.echo(
+                    f"neuroalign: no {matrix.benchmark} from {start:g} to {stop:g} ms: {reason}", err=True
+                )
+    return 0 if any((matrix.scores == matrix.scores).any() for matrix in matrices) else 1
 
 
 def _check_ending(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Lists of time windows as text: single windows, evenly spaced windows, or every time bin of a recording."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.time_bins import bin_edges, windows_of
@@ -89,10 +90,10 @@ def _even(start: float, end: float, width: float) -> list[Window]:
     count = (end - start) / width if width > 0 else 0.0
     if not (0.5 < count < _MOST and abs(count - round(count)) <= _ROUNDING):
         raise UsageError(
-            f"the width of {start:g}:{end:g}:{width:g} must divide the time from {start:g} to {end:g} ms, got {width:g}; "
+            f"the width of {start:g}:{end:g}:{width:g} must divide the time from {start:g} to {end:g} ms; "
             "change the width or the end"
         )
     edges = [start + index * width for index in range(round(count))] + [end]
     # Sums of decimals have digits that nobody writes.
     edges = [float(f"{edge:.10g}") for edge in edges]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))

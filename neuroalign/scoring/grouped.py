@@ -3,30 +3,25 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from neuroalign.arrays import Join
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.columns import Label
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.datasets.grouping import group_conditions
-from neuroalign.datasets.selection import select_part
-from neuroalign.datasets.time_bins import expect_one_window
-from neuroalign.datasets.time_windows import WINDOW, Window
-from neuroalign.datasets.window_lists import list_windows
-from neuroalign.errors import NeuroalignError, UsageError, count_noun
+from neuroalign.datasets.time_windows import Window
+from neuroalign.errors import count_noun
 from neuroalign.files.digests import digest
-from neuroalign.models.loading import load_model
 from neuroalign.models.model import Model, ModelFamily
 from neuroalign.names.defaults import DEFAULT_BENCHMARK
-from neuroalign.names.syntax import format_value, parse_spec
+from neuroalign.names.syntax import format_value
 from neuroalign.results.score import Score, summarise
 from neuroalign.results.store import ResultsStore, now
 from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.scoring.evaluate import check_shuffles, count_once, instances_of, run_jobs
 from neuroalign.scoring.groups import load_benchmarks
 from neuroalign.scoring.instance import Batch, Failure, score_instance_on_parts
+from neuroalign.scoring.parts import Part, load_for_parts, select_parts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,28 +84,6 @@ class GroupScore:
             "score": None if self.score is None else self.score.to_record(),
             "reason": self.reason,
         }
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """Part of a dataset, or the reason why it does not exist."""
-
-    conditions: Mapping[str, Label]
-    window: Window | None
-    dataset: Dataset | None
-    reason: str = ""
-
-    @cached_property
-    def stimuli(self) -> list[str]:
-        """Sorted ids of the recorded stimuli."""
-        if self.dataset is None:
-            return []
-        return sorted(set(self.dataset.recording["stimulus_id"].values.astype(str).tolist()))
-
-    @property
-    def n_neurons(self) -> int:
-        """Number of neurons."""
-        return 0 if self.dataset is None else self.dataset.recording.sizes["neuroid"]
 
 
 def score_by(
@@ -181,8 +154,8 @@ def score_by(
     named = [benchmark] if isinstance(benchmark, str | Benchmark) else list(benchmark)
     benchmarks = load_benchmarks(named)
     loaded = load_dataset(dataset)
-    parts = _parts(loaded, as_columns(by), windows)
-    models, parts = _load_for_parts(model, loaded, parts)
+    parts = select_parts(loaded, as_columns(by), windows)
+    models, parts = load_for_parts(model, loaded, parts)
     store, created = store or ResultsStore(), now()
 
     def batch(part: Dataset, owner: Model | ModelFamily) -> Batch:
@@ -270,56 +243,6 @@ def as_columns(by: str | Sequence[str]) -> list[str]:
     return [name.strip() for text in texts for name in text.split(",") if name.strip()]
 
 
-def _parts(dataset: Dataset, by: Sequence[str], windows: str | Sequence[Window]) -> list[_Part]:
-    """Select the part of each group and window."""
-    if not (by or len(windows)):
-        raise UsageError("groups must have columns or windows, got neither; name columns in by, or windows")
-    if not windows:
-        expect_one_window(dataset)
-    chosen: Sequence[Window | None] = list_windows(dataset, windows) if windows else [None]
-    parts = []
-    for conditions in group_conditions(dataset, by) if by else [{}]:
-        for window in chosen:
-            wanted: dict[str, Any] = {**conditions, **({} if window is None else {WINDOW: window})}
-            try:
-                parts.append(_Part(conditions, window, select_part(dataset, wanted)))
-            except NeuroalignError as error:
-                parts.append(_Part(conditions, window, None, str(error)))
-    return parts
-
-
-def _load_for_parts(
-    model: str | Model | ModelFamily, dataset: Dataset, parts: Sequence[_Part]
-) -> tuple[list[Model | ModelFamily | None], list[_Part]]:
-    """Load the model for each part; where it cannot be loaded, the part has the reason."""
-    if not (isinstance(model, str) and _depends_on_dataset(model)):
-        loaded = load_model(model, dataset=dataset)
-        return [loaded] * len(parts), list(parts)
-    models: list[Model | ModelFamily | None] = []
-    explained, errors = [], []
-    for part in parts:
-        own = None
-        if part.dataset is not None:
-            try:
-                own = load_model(model, dataset=part.dataset)
-                instances_of(own, part.dataset)
-            except NeuroalignError as error:
-                errors.append(error)
-                own, part = None, replace(part, reason=str(error))
-        models.append(own)
-        explained.append(part)
-    if errors and not any(loaded is not None for loaded in models):
-        raise errors[0]
-    return models, explained
-
-
-def _depends_on_dataset(name: str) -> bool:
-    """Return whether the name of a model may stand for a family with instances that depend on the dataset."""
-    spec = parse_spec(name)
-    scheme, _, rest = spec.name.partition(":")
-    return not rest or (scheme.endswith(".py") and bool(spec.options))
-
-
 def _run(
     tasks: Sequence[Sequence[tuple[int, Model, Batch]]], n_jobs: int
 ) -> dict[int, list[list[Score | Failure]]]:
@@ -346,7 +269,7 @@ def _run(
 
 
 def _summarise(
-    part: _Part,
+    part: Part,
     owner: Model | ModelFamily | None,
     group: GroupScore,
     outcomes: Sequence[Score | Failure],

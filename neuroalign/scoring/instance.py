@@ -78,7 +78,7 @@ class Batch:
     needs_shuffles: bool = False
 
 
-class _Latents:
+class SharedLatents:
     """Latents of models for the stimuli of several datasets, each computed once."""
 
     def __init__(self) -> None:
@@ -100,8 +100,18 @@ class _Latents:
         return self._computed[key]
 
 
-class _Prepared:
-    """Model with its latents of one stimulus set."""
+class Prepared:
+    """Model with its latents of one stimulus set.
+
+    Parameters
+    ----------
+    model : Model
+    stimuli : StimulusSet
+    latents : xarray.DataArray
+        Latents of `stimuli`; latents of other stimuli are computed on request.
+    use_cache : bool
+        Whether to read and write cached latents.
+    """
 
     def __init__(self, model: Model, stimuli: StimulusSet, latents: xr.DataArray, use_cache: bool) -> None:
         self.identifier = model.identifier
@@ -113,6 +123,7 @@ class _Prepared:
             self.before_rectification = model.before_rectification
 
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        """Return the latents of stimuli."""
         if stimuli is self._stimuli:
             return self._latents
         return compute_latents(self._model, stimuli, use_cache=self._use_cache)
@@ -131,7 +142,7 @@ def score_instance(model: Model, batch: Batch) -> list[Score | Failure]:
     list of Score or Failure
         One outcome for each benchmark, in order. A benchmark that fails does not stop the others.
     """
-    return _score_instance(model, batch, _Latents())
+    return _score_instance(model, batch, SharedLatents())
 
 
 def score_instance_on_parts(
@@ -152,12 +163,12 @@ def score_instance_on_parts(
     list of list of Score or Failure
         Outcomes of each part, as :func:`score_instance` returns them.
     """
-    latents = _Latents()
+    latents = SharedLatents()
     items = progress(parts, description="parts", total=len(parts), unit="part") if shows_progress else parts
     return [_score_instance(model, batch, latents) for model, batch in items]
 
 
-def _score_instance(model: Model, batch: Batch, computed: _Latents) -> list[Score | Failure]:
+def _score_instance(model: Model, batch: Batch, computed: SharedLatents) -> list[Score | Failure]:
     try:
         latents, latents_hash, seconds = computed.compute(
             model, batch.dataset.stimuli, use_cache=batch.use_cache
@@ -165,7 +176,7 @@ def _score_instance(model: Model, batch: Batch, computed: _Latents) -> list[Scor
     except Exception as error:
         reason = explain_error(error, f"the latents of {model.identifier} cannot be computed")
         return [Failure(model.identifier, benchmark.identifier, reason) for benchmark in batch.benchmarks]
-    prepared = _Prepared(model, batch.dataset.stimuli, latents, batch.use_cache)
+    prepared = Prepared(model, batch.dataset.stimuli, latents, batch.use_cache)
     return [
         _score_by(benchmark, model, prepared, latents_hash, seconds, batch) for benchmark in batch.benchmarks
     ]
@@ -174,7 +185,7 @@ def _score_instance(model: Model, batch: Batch, computed: _Latents) -> list[Scor
 def _score_by(
     benchmark: Benchmark,
     model: Model,
-    prepared: _Prepared,
+    prepared: Prepared,
     latents_hash: str,
     latents_seconds: float,
     batch: Batch,
@@ -182,7 +193,9 @@ def _score_by(
     """Read the score of one benchmark from the store, or compute it."""
     key = key_of_score(model, latents_hash, batch.dataset, benchmark, batch.join, batch.family)
     stored = batch.store.load(key) if batch.use_cache and key else None
-    if stored is not None and _has_null(stored, batch) and _has_shuffles(stored, benchmark, batch):
+    if stored is not None and not _has_shuffles(stored, benchmark, batch):
+        stored = None
+    if stored is not None and _has_null(stored, batch):
         if batch.is_sample is not None and stored.provenance.get("is_sample") != batch.is_sample and key:
             stored = replace(stored, provenance={**stored.provenance, "is_sample": batch.is_sample})
             batch.store.save(key, stored)
@@ -239,7 +252,7 @@ def _has_shuffles(score: Score, benchmark: Benchmark, batch: Batch) -> bool:
     return "shuffled" in score.data
 
 
-def _add_null(score: Score, benchmark: Benchmark, prepared: _Prepared, batch: Batch) -> Score:
+def _add_null(score: Score, benchmark: Benchmark, prepared: Prepared, batch: Batch) -> Score:
     """Add the level of chance from shuffled stimuli."""
     shuffled = permutation_null(
         benchmark,
