@@ -137,8 +137,8 @@ def score(
         "permutation_seed": seed,
     }
     if grouped.are_used:
-        named = _with_weights(model[0], weights) if len(model) == 1 else bands(model)
-        return print_groups(named, loaded_dataset, wanted, grouped, as_json=as_json, **settings)
+        chosen = _with_weights(model[0], weights) if len(model) == 1 else bands(model)
+        return print_groups(chosen, loaded_dataset, wanted, grouped, as_json=as_json, **settings)
     expect_one_window(loaded_dataset)
     options = {} if weights is None else {"weights": weights}
     loaded = load_model(model[0], dataset=loaded_dataset, **options) if len(model) == 1 else bands(model)

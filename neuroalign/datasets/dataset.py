@@ -98,6 +98,28 @@ class Dataset:
         return cube if cube.shape[1] > 1 else None
 
     @cached_property
+    def standard_errors(self) -> NDArray[np.float64] | None:
+        """Standard error of each mean response, shape (n_stimuli, n_neuroids), in the order of :attr:`responses`.
+
+        None for single trials, and where the standard errors of averages are not known.
+        """
+        return self._beside_averages("sem")
+
+    @cached_property
+    def n_trials(self) -> NDArray[np.float64] | None:
+        """Number of trials behind each mean response, shape (n_stimuli, n_neuroids); None where it is not known."""
+        return self._beside_averages("n_trials")
+
+    def _beside_averages(self, name: str) -> NDArray[np.float64] | None:
+        """Return a coordinate that describes each average."""
+        if not self.averaged or name not in self.recording.coords:
+            return None
+        place = pd.Index(self.recording["stimulus_id"].values.astype(str)).get_indexer(
+            self.responses["stimulus"].values
+        )
+        return np.asarray(self.recording[name].values[place], dtype=np.float64)
+
+    @cached_property
     def factors(self) -> pd.DataFrame | None:
         """Generative factors of a simulated dataset, stimuli × factors; None for recorded neurons."""
         return None if self.truth is None else self.stimuli.table[list(self.truth.columns)]
@@ -109,6 +131,8 @@ class Dataset:
         originals = self.stimuli.originals(np.unique(array["stimulus_id"].values.astype(str)))
         # Scores depend on the originals. Without variants the digest equals the one of versions without originals.
         variants = (originals.labels,) if originals.has_variants else ()
+        # Ceilings depend on the noise of averages.
+        noise = [array[name].values for name in ("sem", "n_trials") if name in array.coords]
         return digest(
             array["stimulus_id"].values,
             array["repetition"].values,
@@ -117,6 +141,7 @@ class Dataset:
             self.averaged,
             self.stimuli.content_hash,
             *variants,
+            *noise,
             *self._bins,
         )
 

@@ -98,8 +98,13 @@ class Predictivity:
         columns : array of int, shape (n_chosen,)
             Indices of the neurons.
         """
-        arrays = (self.neurons, self.predicted, self.baseline, self.amplitude)
-        return Predictivity(*(array[:, columns] for array in arrays), self.folds)
+        return Predictivity(
+            self.neurons[:, columns],
+            self.predicted[:, columns],
+            self.baseline[:, columns],
+            self.amplitude[:, columns],
+            self.folds,
+        )
 
     @cached_property
     def r2(self) -> FloatArray:

@@ -206,8 +206,8 @@ def _read_site(name: str, file: IO[bytes], window: Window | None, kept: Bins | N
             raise DatasetError(f"{column} of {name} must be the same in all rows, got {name_some(values)}")
         info[column.removeprefix("site_info.")] = str(values[0])
     labels = table[[column for column in described if column.startswith("labels.")]]
-    values = table[bins].to_numpy()
-    counts = values.sum(axis=1) if groups is None else compact(sum_groups(values, groups))
+    of_bins = table[bins].to_numpy()
+    counts: NDArray[Any] = of_bins.sum(axis=1) if groups is None else compact(sum_groups(of_bins, groups))
     finite = np.isfinite(counts).reshape(len(counts), -1).all(axis=1)
     if not finite.all():
         raise DatasetError(
