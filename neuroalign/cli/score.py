@@ -152,7 +152,9 @@ def score(
     }
     if collection is not None:
         if grouped.are_used:
-            raise UsageError(f"--by and --windows must go with one dataset, got the collection {dataset}; name one of its datasets")
+            raise UsageError(
+                f"--by and --windows must go with one dataset, got the collection {dataset}; name one of its datasets"
+            )
         return print_scores_of_collection(
             model[0] if len(model) == 1 else bands(model),
             collection,

@@ -136,3 +136,8 @@ def test_across_windows_prints_csv_and_draws_a_map(course, capsys, tmp_path):
 def test_options_that_do_not_fit(options, message, capsys):
     assert run(["score", "pca[n=2]", "toy", "-b", "linear", *options]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_collection_has_no_groups(capsys):
+    assert run(["score", "pca[n=2]", "toy[animal=*]", "-b", "linear", "--by", "region"]) == 2
+    assert "--by and --windows must go with one dataset, got the collection" in capsys.readouterr().err
