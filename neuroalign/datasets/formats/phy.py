@@ -12,11 +12,13 @@ from neuroalign.datasets.formats.event_table import (
     BLANK,
     LABEL,
     ONSET,
+    USUAL_LABELS,
+    USUAL_ONSETS,
     choose_events,
     read_event_table,
 )
 from neuroalign.datasets.formats.reader import ReaderOption, RecordingParts, RecordingReader
-from neuroalign.datasets.formats.shared_options import WINDOW
+from neuroalign.datasets.formats.shared_options import EVENTS, WINDOW
 from neuroalign.datasets.formats.spike_files import CLUSTERS, SECONDS, TIMES
 from neuroalign.datasets.formats.unit_quality import LABEL_COLUMNS, QUALITY, choose_units, label_counts
 from neuroalign.errors import DatasetError, UsageError, name_some
@@ -28,12 +30,6 @@ if TYPE_CHECKING:
 
 #: Bytes that ``params.py`` may have.
 _LONGEST = 100_000
-
-
-def _as_path(value: Any) -> Path:
-    if not isinstance(value, str | Path):
-        raise UsageError(f"--events must be a file, got {type(value).__name__}")
-    return Path(value).expanduser()
 
 
 def _as_rate(value: Any) -> float:
@@ -48,12 +44,6 @@ def _as_rate(value: Any) -> float:
     return rate
 
 
-EVENTS = ReaderOption(
-    "events",
-    "Table of the presentations as CSV: onset (seconds, on the clock of the spikes), stimulus_id and further columns.",
-    metavar="CSV",
-    convert=_as_path,
-)
 SAMPLE_RATE = ReaderOption(
     "sample_rate",
     "Samples in a second, for spike times in samples without a params.py.",
@@ -315,8 +305,8 @@ class PhyReader(RecordingReader):
             onset=options["onset"],
             blank=options["blank"],
             source=path.name,
-            usual_labels=("stimulus_id", "image_id", "stim_id"),
-            usual_onsets=("onset",),
+            usual_labels=USUAL_LABELS,
+            usual_onsets=USUAL_ONSETS,
         )
         parts = read_phy(
             folder,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 #: Seconds by which a spike may lie before an edge and still count as on it: sums of seconds are not exact.
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 
 #: Silence before the first and after the last spike that does not end a recording: seconds, and mean intervals between
 #: the spikes of all neurons. Trials without spikes are responses, and must not be left out.
@@ -106,8 +106,8 @@ def count_spikes(trains: Iterable[ArrayLike], onsets: ArrayLike, window: Window)
     """
     import numpy as np
 
-    starts = np.asarray(onsets, dtype=np.float64) + window[0] / 1000 - _ROUNDING
-    ends = np.asarray(onsets, dtype=np.float64) + window[1] / 1000 - _ROUNDING
+    starts = np.asarray(onsets, dtype=np.float64) + window[0] / 1000 - ROUNDING
+    ends = np.asarray(onsets, dtype=np.float64) + window[1] / 1000 - ROUNDING
     columns: list[NDArray[np.int64]] = []
     first, last, n_spikes = np.inf, -np.inf, 0
     for number, train in enumerate(trains):
