@@ -261,7 +261,7 @@ def test_formats_are_listed_with_their_options(run):
         "format": "rasters",
         "title": "rasters of the Neural Decoding Toolbox: folder, archive or files",
         "suffixes": [".zip"],
-        "options": ["window", "stimulus_labels"],
+        "options": ["window", "stimulus_onset", "stimulus_labels"],
         "gives": ["recording", "stimuli"],
     }
 

@@ -291,7 +291,7 @@ def _stack_arrays(cells: Cells, source: str) -> tuple[BareArray, list[str]]:
     _expect_memory(len(contents) * int(np.prod(largest)), source)
     padded = np.full((len(contents), *largest), np.nan)
     for row, content in enumerate(contents):
-        padded[(row, *map(slice, content.shape))] = content
+        padded[row][tuple(slice(n) for n in content.shape)] = content
     ragged = {
         len(outer) + axis: (int(shapes[:, axis].min()), largest[axis])
         for axis in range(n_axes)

@@ -21,7 +21,6 @@ from neuroalign.datasets.formats.matlab_variables import Content, as_vector
 from neuroalign.errors import DatasetError, name_some
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -50,8 +49,8 @@ class MatSite:
         Variables and fields that are not used.
     """
 
-    starts: NDArray[np.float64]
-    ends: NDArray[np.float64]
+    starts: NDArray[Any]
+    ends: NDArray[Any]
     spikes: NDArray[Any]
     labels: pd.DataFrame
     info: dict[str, str]
