@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from neuroalign.arrays import recording
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.datasets.formats.time_bins import Window, bins_of_window
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
+from neuroalign.datasets.time_windows import Window, bins_of_window
 from neuroalign.errors import DatasetError, UsageError, name_some
 from neuroalign.files.home import atomic_path
 from neuroalign.files.netcdf import read_netcdf

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from neuroalign.datasets.formats.time_bins import Window
+    from neuroalign.datasets.time_windows import Window
 
 #: Names that the axes of an array can have.
 AXES = ("neuroid", "stimulus", "repetition")

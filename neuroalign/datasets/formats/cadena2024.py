@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from neuroalign.datasets.formats.delimited_text import first_line
 from neuroalign.datasets.formats.reader import RecordingParts, RecordingReader
 from neuroalign.datasets.formats.shared_options import WINDOW
-from neuroalign.datasets.formats.time_bins import Window, bins_of_window
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
+from neuroalign.datasets.time_windows import Window, bins_of_window
 from neuroalign.errors import DatasetError, UsageError, count_noun, name_some
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from neuroalign.datasets.formats.matlab_variables import (
 from neuroalign.datasets.formats.reader import ReaderOption
 from neuroalign.datasets.formats.shared_options import seconds_in
 from neuroalign.datasets.formats.spike_times import ROUNDING
-from neuroalign.datasets.formats.time_bins import Window
+from neuroalign.datasets.time_windows import Window
 from neuroalign.errors import DatasetError, UsageError, count_noun, name_some
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def _stack_trials(cells: Cells, source: str) -> tuple[BareArray, list[str]]:
     if lengths.min() < most:
         notes.append(
             f"{int((most - lengths).sum()):,} of {padded.size:,} trials are missing; cells with fewer values lack the "
-            "last repetitions."
+            "last repetitions, so that equal repetitions of two neurons need not be one presentation."
         )
     values = padded.reshape(*cells.shape, most) if most > 1 else padded.reshape(cells.shape)
     implied = ("repetition",) * (most > 1)
@@ -298,7 +298,10 @@ def _stack_arrays(cells: Cells, source: str) -> tuple[BareArray, list[str]]:
         if shapes[:, axis].min() < largest[axis]
     }
     removable = tuple(len(outer) + axis for axis in range(n_axes) if largest[axis] == 1)
-    notes = [f"Each cell holds an array of {_size(largest)}{' at most' if ragged else ''}."]
+    notes = [
+        f"Each cell holds an array of {_size(largest)}"
+        + (" at most; shorter cells lack the last repetitions." if ragged else ".")
+    ]
     return (
         BareArray(
             padded.reshape(outer + largest), drops_trailing_ones=True, ragged=ragged, removable=removable

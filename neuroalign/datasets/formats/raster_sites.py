@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neuroalign.datasets.formats.raster_mat import read_raster_mat
-from neuroalign.datasets.formats.time_bins import Window, bins_of_window
+from neuroalign.datasets.time_windows import Window, bins_of_window
 from neuroalign.errors import DatasetError, name_some
 
 if TYPE_CHECKING:

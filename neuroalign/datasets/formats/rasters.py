@@ -30,8 +30,8 @@ from neuroalign.datasets.formats.reader import (
     split_names,
 )
 from neuroalign.datasets.formats.shared_options import STIMULUS_ONSET, WINDOW
-from neuroalign.datasets.formats.time_bins import Window
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
+from neuroalign.datasets.time_windows import Window
 from neuroalign.errors import DatasetError, count_noun, name_some, unknown_name
 from neuroalign.files.archives import is_hidden, open_archive, read_member, visible_files
 from neuroalign.progress import progress

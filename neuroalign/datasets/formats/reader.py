@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from neuroalign.datasets.formats.bare import BareArray
-    from neuroalign.datasets.formats.time_bins import Window
     from neuroalign.datasets.image_sources import ImageSource
+    from neuroalign.datasets.time_windows import Window
 
 Part = Literal["recording", "stimuli", "images", "landmarks"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neuroalign.datasets.formats.reader import ReaderOption
-from neuroalign.datasets.formats.time_bins import expect_window
+from neuroalign.datasets.time_windows import expect_window
 from neuroalign.errors import UsageError
 
 VARIABLE = ReaderOption(

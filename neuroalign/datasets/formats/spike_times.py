@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from neuroalign.datasets.formats.reader import RecordingParts
-from neuroalign.datasets.formats.time_bins import Window
 from neuroalign.datasets.formats.trial_table import attach_columns, describe_each_stimulus
+from neuroalign.datasets.time_windows import Window
 from neuroalign.errors import DatasetError, count_noun, name_some
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neuroalign.arrays import average_trials, recording, trial_means
 from neuroalign.datasets.formats.bare import BareArray
+from neuroalign.datasets.time_bins import over_all_bins
 from neuroalign.errors import DatasetError, UsageError, name_some, unknown_name
 
 #: Labels of unknown regions and animals.
@@ -216,7 +217,7 @@ def leave_out_unusable(array: xr.DataArray, drop: Sequence[str]) -> tuple[xr.Dat
             "--drop must be incomplete-neuroids or incomplete-stimuli, not both: either is enough"
         )
     dropped: dict[str, list[str]] = {"neuroids": [], "stimuli": []}
-    _, counts, stimuli = trial_means(array)
+    _, counts, stimuli = trial_means(over_all_bins(array))
     lacks = counts == 0
     neuroids = array["neuroid_id"].values.astype(str)
     if lacks.any():
@@ -248,7 +249,7 @@ def leave_out_unusable(array: xr.DataArray, drop: Sequence[str]) -> tuple[xr.Dat
         array = array.isel(neuroid=~np.isin(array["neuroid_id"].values.astype(str), constant))
         dropped["neuroids"] += list(constant)
         _expect_some(array, "responses vary between stimuli")
-    average_trials(array)
+    average_trials(over_all_bins(array))
     return array, dropped
 
 
@@ -258,9 +259,9 @@ def constant_neuroids(array: xr.DataArray) -> NDArray[np.str_]:
     Parameters
     ----------
     array : recording
-        Recording without time bins or with one.
+        The responses over all time bins count.
     """
-    means = trial_means(array)[0]
+    means = trial_means(over_all_bins(array))[0]
     if len(means) < 2:
         return np.array([], dtype=str)
     # fmin and fmax ignore NaN, which stands for a neuron without a trial of a stimulus.

@@ -23,7 +23,7 @@ from neuroalign.datasets.formats.reader import (
 from neuroalign.datasets.importing.joining import Session, join_sessions
 from neuroalign.datasets.importing.labelling import arrange, doubtful_values, recording_from_cube
 from neuroalign.datasets.importing.stimulus_marks import Listed
-from neuroalign.datasets.importing.stimulus_table import name_stimuli
+from neuroalign.datasets.importing.stimulus_table import describe_stimuli, name_stimuli
 from neuroalign.errors import DatasetError, NeuroalignError, UsageError
 from neuroalign.masked import as_numbers
 
@@ -45,6 +45,17 @@ class Reading:
     parts: RecordingParts
     row_ids: NDArray[np.str_] | None = None
     names_neurons: bool = True
+
+    def stimulus_table(self, table: pd.DataFrame | None) -> pd.DataFrame:
+        """Return the columns of all stimuli by stimulus id.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame, optional
+            The user's stimulus table.
+        """
+        ids = self.parts.recording["stimulus_id"].values.astype(str)
+        return describe_stimuli(ids, self.row_ids, table, self.parts.stimuli, [])[0]
 
 
 class Source:

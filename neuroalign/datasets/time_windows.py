@@ -1,17 +1,21 @@
-"""Time windows, and the time bins that cover a window."""
+"""Time windows: their text, and the time bins that cover a window."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from neuroalign.errors import DatasetError, UsageError, name_some
+from neuroalign.names.syntax import format_value
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
 Window = tuple[float, float]
+
+#: Option of a name that selects a window: ``DATASET[window=70:170]``.
+WINDOW = "window"
 
 
 def expect_window(window: Window | str) -> Window:
@@ -95,3 +99,42 @@ def bins_of_window(starts: ArrayLike, ends: ArrayLike, window: Window, source: s
             "choose a window that bins cover once"
         )
     return inside
+
+
+def parse_window(value: Any) -> Window:
+    """Return the window that the option ``window`` of a name selects.
+
+    Parameters
+    ----------
+    value : str or sequence of two floats
+        Text such as ``70:170``, in milliseconds.
+
+    Raises
+    ------
+    UsageError
+        If `value` is not a window.
+
+    Examples
+    --------
+    >>> parse_window("-50:0")
+    (-50.0, 0.0)
+    """
+    try:
+        start, end = (float(edge) for edge in (value.split(":") if isinstance(value, str) else value))
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"the window must be START:END in milliseconds, as in window=70:170, got {format_value(value)}"
+        ) from None
+    # Adding zero turns -0.0 into 0.0.
+    return expect_window((start + 0.0, end + 0.0))
+
+
+def format_window(window: Window) -> str:
+    """Write a window as the option ``window`` of a name, as :func:`parse_window` reads it.
+
+    Examples
+    --------
+    >>> format_window((-50.0, 12.5))
+    '-50:12.5'
+    """
+    return ":".join(format_value(float(edge)) for edge in window)
