@@ -53,8 +53,8 @@ def test_cells_with_unequal_numbers_of_trials(save, tmp_path):
     note = next(note for note in dataset.metadata["notes"] if note.startswith("Responses are"))
     assert note == (
         "Responses are resp of x.mat, a cell array of 2 × 3; ignored: rate. The values in a cell are its repetitions: "
-        "1 to 3 in each cell. 6 of 18 trials are missing; cells with fewer values lack the last repetitions, so that equal "
-        "repetitions of two neurons need not be one presentation."
+        "1 to 3 in each cell. 6 of 18 trials are missing; cells with fewer values lack the last repetitions, so that "
+        "equal repetitions of two neurons need not be one presentation."
     )
     named = import_dataset("e", responses=path, axes="neuroid,stimulus,repetition", cells="trials")
     np.testing.assert_array_equal(named.recording.values, dataset.recording.values)

@@ -246,10 +246,10 @@ def test_agrees_with_pandas(tmp_path):
 # --- one row for each trial
 
 WIDE = """image_id,trial_id,session,time,unit_1,unit_2,unit_10
-b,3,s1,0.1,2,2,3
+b,4,s1,0.1,10,11,18
 a,1,s1,0.2,4,5,6
 a,2,s1,0.3,7,,9
-b,4,s1,0.4,10,11,18
+b,3,s1,0.4,2,2,3
 """
 
 
@@ -262,7 +262,7 @@ def test_wide_table(tmp_path):
     assert result["b", 1] == [10, 11, 18]
     assert dataset.recording["neuroid_id"].values.tolist() == ["unit_1", "unit_2", "unit_10"]
     assert dataset.recording["trial_id"].values.tolist() == [1, 2, 3, 4]
-    assert dataset.recording["time"].values.tolist() == [0.2, 0.3, 0.1, 0.4]
+    assert dataset.recording["time"].values.tolist() == [0.2, 0.3, 0.4, 0.1]
     assert dataset.stimuli.table["session"].tolist() == ["s1", "s1"]
     assert not dataset.averaged
 
