@@ -222,7 +222,7 @@ def expect_one_place(
 def expect_single_rows(
     neuron: NDArray[np.int64],
     stimulus: NDArray[np.int64],
-    trial: NDArray[np.int64],
+    trial: NDArray[Any],
     neuron_ids: NDArray[np.str_] | None,
     stimulus_ids: NDArray[np.str_],
     labels: NDArray[np.str_] | None,
