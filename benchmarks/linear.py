@@ -14,7 +14,7 @@ class Linear(PredictivityBenchmark):
 
     Parameters
     ----------
-    n_folds, in_sample, self_pairs, n_permutations, seed
+    folds, random_folds, n_folds, in_sample, self_pairs, n_permutations, seed
         See :class:`neuroalign.benchmarks.predictivity_benchmark.PredictivityBenchmark`.
     """
 

@@ -21,7 +21,7 @@ class PLS(PredictivityBenchmark):
 
     Parameters
     ----------
-    n_folds, in_sample, self_pairs, n_permutations, seed
+    folds, random_folds, n_folds, in_sample, self_pairs, n_permutations, seed
         See :class:`neuroalign.benchmarks.predictivity_benchmark.PredictivityBenchmark`.
     n_components : int
         Number of components; fewer where the units have a lower rank. See

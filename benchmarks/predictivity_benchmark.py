@@ -14,12 +14,13 @@ from neuroalign.benchmarks.shuffles import shuffle_together
 from neuroalign.benchmarks.trial_ceilings import size_of, trial_ceilings
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import ArrayError
-from neuroalign.metrics import Predictivity, fold_labels
+from neuroalign.metrics import Predictivity
 from neuroalign.models.model import Model
 from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
-from neuroalign.scoring.benchmark import Benchmark, self_pairs
+from neuroalign.scoring.benchmark import self_pairs
 from neuroalign.scoring.declared import INFORMATIVE_UNITS
+from neuroalign.scoring.folded import FOLD_NUMBERS, FoldedBenchmark
 from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.stats.standard_errors import standard_error
 from neuroalign.validation import NonNegative
@@ -37,6 +38,7 @@ PREDICTIVITY_NUMBERS = (
     Number("r2_over_ceiling", "R² over ceiling, mean over reliable neurons", "R² over\nceiling"),
     Number("p_of_shuffles", "p against shuffled stimuli", "p of\nshuffles", "p"),
     INFORMATIVE_UNITS,
+    *FOLD_NUMBERS,
 )
 
 
@@ -52,11 +54,13 @@ class Problem(TypedDict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictivityBenchmark(Benchmark):
+class PredictivityBenchmark(FoldedBenchmark):
     """Benchmark of held-out predictions of neurons by a regression on all informative units.
 
     Parameters
     ----------
+    folds, random_folds
+        See :class:`neuroalign.scoring.folded.FoldedBenchmark`.
     n_folds : int
         Number of folds; variants of one original share a fold. Ignored in-sample.
     in_sample : bool
@@ -97,7 +101,7 @@ class PredictivityBenchmark(Benchmark):
         """Return arrays of the fit, with their dimensions."""
         return {}
 
-    def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
+    def measure(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Predict each neuron on stimuli that the fit has not seen."""
         latents, responses = self.align(model, dataset, join=join)
         originals = dataset.stimuli.originals(responses["stimulus"].values)
@@ -105,11 +109,11 @@ class PredictivityBenchmark(Benchmark):
         result = self.predict(problem)
         shuffles = shuffle_together(
             lambda orders: self._shuffled(problem, orders),
-            originals,
+            self.exchange(dataset, responses["stimulus"].values),
             n_permutations=self.n_permutations,
             seed=self.seed,
         )
-        ceilings = trial_ceilings(dataset, responses)
+        ceilings = trial_ceilings(dataset, self.predicted(dataset, responses))
         relative_r, relative_r2 = ceilings.relative_r(result.r), ceilings.relative_r2(result.r2)
         value = _mean(result.r)
         finite = result.r[np.isfinite(result.r)]
@@ -176,7 +180,7 @@ class PredictivityBenchmark(Benchmark):
             exclude = chosen if (chosen >= 0).any() else None
         folds = None
         if not self.in_sample:
-            folds = fold_labels(len(groups), self.n_folds, seed=self.seed, groups=groups)[rows]
+            folds = self.labels_of_folds(dataset, responses["stimulus"].values)[rows]
         return Problem(
             Z=latents.values[:, informative][rows],
             Y=responses.values[rows],

@@ -23,7 +23,7 @@ class RidgeBenchmark(PredictivityBenchmark):
 
     Parameters
     ----------
-    n_folds, in_sample, self_pairs, n_permutations, seed
+    folds, random_folds, n_folds, in_sample, self_pairs, n_permutations, seed
         See :class:`neuroalign.benchmarks.predictivity_benchmark.PredictivityBenchmark`.
     alpha : float
         Penalty of all neurons; 0 for a penalty for each neuron and fold from 15 penalties, by leaving out each

@@ -17,9 +17,8 @@ from neuroalign.datasets.importing.labelling import constant_neuroids
 from neuroalign.datasets.landmarks.arrays import expect_near_images, mirror_partners
 from neuroalign.datasets.plausibility import implausible
 from neuroalign.datasets.reliability import neuron_reliability
-from neuroalign.datasets.selection import select_window
 from neuroalign.datasets.time_bins import bin_edges, has_bins, over_all_bins, windows_of
-from neuroalign.datasets.time_windows import bins_of_window, format_window
+from neuroalign.datasets.time_windows import bins_of_window
 from neuroalign.errors import DatasetError, name_some
 from neuroalign.progress import progress
 
@@ -74,8 +73,8 @@ def validate(dataset: Dataset) -> dict[str, Any]:
         (signs that the values are not responses), ``images_readable``, ``identical_images`` and ``similar_images``
         (groups of stimuli that the column ``original`` does not mark as variants), and ``problems``: a sentence for
         each fault that prevents scores on the dataset. If some stimuli are variants, also ``originals`` and
-        ``stimuli_with_equal_images``. For a recording with time bins, trials and ``reliability`` are counted and
-        computed over all bins, and ``reliability_by_bin`` has the median over neurons in each bin.
+        ``stimuli_with_equal_images``. For a recording with time bins, trials are counted and ``reliability`` is
+        computed over all bins; check a window for the reliability in it.
     """
     report = describe(dataset)
     problems: list[str] = []
@@ -85,7 +84,7 @@ def validate(dataset: Dataset) -> dict[str, Any]:
     if not problems:
         report["warnings"] = implausible(whole.recording, dataset.stimuli)
     if has_bins(dataset.recording):
-        report |= _check_bins(dataset, problems)
+        _check_bins(dataset, problems)
     if dataset.stimuli.has_images:
         notes = list(report.pop("notes", []))
         report |= _check_images(dataset, problems, notes)
@@ -103,25 +102,14 @@ def _describe_bins(recording: xr.DataArray) -> dict[str, Any]:
     return described | {"response": str(recording.attrs.get("response", "unknown"))}
 
 
-def _check_bins(dataset: Dataset, problems: list[str]) -> dict[str, Any]:
-    """Check the edges of the time bins, and compute the median reliability in each bin."""
+def _check_bins(dataset: Dataset, problems: list[str]) -> None:
+    """Check the edges of the time bins."""
     try:
         windows = windows_of(dataset)
         starts, ends = np.transpose(windows)
         bins_of_window(starts, ends, windows[0], dataset.identifier)
     except DatasetError as error:
         problems.append(f"{str(error)[0].upper()}{str(error)[1:]}.")
-        return {}
-    if problems or dataset.averaged:
-        return {}
-    by_bin: dict[str, float | None] = {}
-    for window in progress(windows, description="computing reliability", unit="bin", total=len(windows)):
-        try:
-            quartiles = _reliability(select_window(dataset, window)) or {}
-        except DatasetError:  # no neuron varies in the bin
-            quartiles = {}
-        by_bin[format_window(window)] = quartiles.get("median")
-    return {"reliability_by_bin": by_bin}
 
 
 def _check_originals(dataset: Dataset, problems: list[str]) -> dict[str, Any]:

@@ -68,21 +68,7 @@ def bins_of_window(starts: ArrayLike, ends: ArrayLike, window: Window, source: s
     import numpy as np
 
     starts, ends = np.asarray(starts, dtype=np.float64), np.asarray(ends, dtype=np.float64)
-    if not (starts < ends).all():
-        raise DatasetError(f"{source} has a time bin that does not start before it ends")
-    for edge, edges, verb in ((window[0], starts, "starts"), (window[1], ends, "ends")):
-        if not np.isclose(edges, edge).any():
-            choices = np.unique(edges)
-            listed = ", ".join(f"{value:g}" for value in choices)
-            if len(choices) > 12:
-                listed = f"{name_some([f'{value:g}' for value in choices], most=4)}, the last {choices[-1]:g}"
-            raise DatasetError(
-                f"the window {window[0]:g},{window[1]:g} must start and end at edges of time bins: no bin of "
-                f"{source} {verb} at {edge:g} ms; bins {verb[:-1]} at {listed} ms"
-            )
-    slack = 1e-6 * (window[1] - window[0])
-    inside = np.flatnonzero((starts >= window[0] - slack) & (ends <= window[1] + slack))
-    inside = inside[np.argsort(starts[inside], kind="stable")]
+    inside = bins_inside(starts, ends, window, source)
     reached = window[0]
     for index in inside:
         if not np.isclose(starts[index], reached):
@@ -99,6 +85,36 @@ def bins_of_window(starts: ArrayLike, ends: ArrayLike, window: Window, source: s
             "choose a window that bins cover once"
         )
     return inside
+
+
+def bins_inside(starts: ArrayLike, ends: ArrayLike, window: Window, source: str) -> NDArray[np.int64]:
+    """Find the time bins within a window that starts and ends at edges of bins, in the order of time.
+
+    The bins may overlap and leave gaps; parameters are as for :func:`bins_of_window`.
+
+    Raises
+    ------
+    DatasetError
+        If no bin starts where the window starts or ends where it ends. The message names the edges.
+    """
+    import numpy as np
+
+    starts, ends = np.asarray(starts, dtype=np.float64), np.asarray(ends, dtype=np.float64)
+    if not (starts < ends).all():
+        raise DatasetError(f"{source} has a time bin that does not start before it ends")
+    for edge, edges, verb in ((window[0], starts, "starts"), (window[1], ends, "ends")):
+        if not np.isclose(edges, edge).any():
+            choices = np.unique(edges)
+            listed = ", ".join(f"{value:g}" for value in choices)
+            if len(choices) > 12:
+                listed = f"{name_some([f'{value:g}' for value in choices], most=4)}, the last {choices[-1]:g}"
+            raise DatasetError(
+                f"the window {window[0]:g},{window[1]:g} must start and end at edges of time bins: no bin of "
+                f"{source} {verb} at {edge:g} ms; bins {verb[:-1]} at {listed} ms"
+            )
+    slack = 1e-6 * (window[1] - window[0])
+    inside = np.flatnonzero((starts >= window[0] - slack) & (ends <= window[1] + slack))
+    return inside[np.argsort(starts[inside], kind="stable")]
 
 
 def parse_window(value: Any) -> Window:

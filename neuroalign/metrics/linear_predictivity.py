@@ -6,7 +6,13 @@ from numpy.typing import ArrayLike, NDArray
 from neuroalign.errors import UsageError
 from neuroalign.metrics.inputs import as_excluded, as_pair
 from neuroalign.metrics.lasso.threads import one_blas_thread
-from neuroalign.metrics.predictivity import Predictivity, amplitude_of, fit_folds, training_and_test
+from neuroalign.metrics.predictivity import (
+    Predictivity,
+    amplitude_of,
+    empty_predictions,
+    fit_folds,
+    training_and_test,
+)
 from neuroalign.metrics.unit_spectrum import scaled_units
 
 FloatArray = NDArray[np.float64]
@@ -34,8 +40,8 @@ def linear_predictivity(
     Y : array of shape (N, J)
         Responses of the neurons to the same stimuli.
     folds : array of shape (N,), or None
-        Fold of each stimulus, any labels; see :func:`neuroalign.metrics.fold_labels`. None fits and predicts all
-        stimuli, for a score in-sample.
+        Fold of each stimulus, any labels; see :func:`neuroalign.metrics.fold_labels`. Stimuli with the label -1 are
+        fitted and never predicted. None fits and predicts all stimuli, for a score in-sample.
     exclude : array of int, shape (J,), optional
         Unit that each neuron is not predicted from, such as the neuron itself; -1 for no unit.
     n_threads : int, optional
@@ -72,7 +78,7 @@ def linear_predictivity(
             f"least squares of {n_units} units needs more than {n_units + 1} training stimuli, got {smallest}; "
             "use ridge, or reduce the model with +pca[n=...]"
         )
-    predicted, baseline, amplitude = (np.empty_like(neurons) for _ in range(3))
+    predicted, baseline, amplitude = empty_predictions(neurons)
 
     def fit(fold: int) -> None:
         training, test = splits[fold]

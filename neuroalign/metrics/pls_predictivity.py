@@ -8,7 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 from neuroalign.errors import UsageError
 from neuroalign.metrics.inputs import as_excluded, as_pair, constant_columns
 from neuroalign.metrics.lasso.threads import one_blas_thread
-from neuroalign.metrics.predictivity import Predictivity, amplitude_of, fit_folds, training_and_test
+from neuroalign.metrics.predictivity import (
+    Predictivity,
+    amplitude_of,
+    empty_predictions,
+    fit_folds,
+    training_and_test,
+)
 from neuroalign.metrics.unit_spectrum import UnitSpectrum, unit_spectrum
 
 FloatArray = NDArray[np.float64]
@@ -55,8 +61,8 @@ def pls_predictivity(
     Y : array of shape (N, J)
         Responses of the neurons to the same stimuli. The components are common to all neurons.
     folds : array of shape (N,), or None
-        Fold of each stimulus, any labels; see :func:`neuroalign.metrics.fold_labels`. None fits and predicts all
-        stimuli, for a score in-sample.
+        Fold of each stimulus, any labels; see :func:`neuroalign.metrics.fold_labels`. Stimuli with the label -1 are
+        fitted and never predicted. None fits and predicts all stimuli, for a score in-sample.
     n_components : int
         Number of components, at least 1. A fit has no more components than the rank of its units, so that one unit
         has one component.
@@ -106,7 +112,7 @@ def pls_predictivity(
     labels, splits = training_and_test(folds, len(units))
     if n_components < 1:
         raise UsageError(f"n_components must be at least 1, got {n_components}")
-    predicted, baseline, amplitude = (np.empty_like(neurons) for _ in range(3))
+    predicted, baseline, amplitude = empty_predictions(neurons)
     used = np.zeros(len(splits), dtype=np.int64)
 
     def fit(fold: int) -> None:

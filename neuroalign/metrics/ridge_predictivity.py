@@ -15,6 +15,7 @@ from neuroalign.metrics.predictivity import (
     amplitude_of,
     as_groups,
     blocks_of_columns,
+    empty_predictions,
     fit_folds,
     training_and_test,
 )
@@ -80,8 +81,8 @@ def ridge_predictivity(
     Y : array of shape (N, J)
         Responses of the neurons to the same stimuli.
     folds : array of shape (N,), or None
-        Fold of each stimulus, any labels; see :func:`neuroalign.metrics.fold_labels`. None fits and predicts all
-        stimuli, for a score in-sample.
+        Fold of each stimulus, any labels; see :func:`neuroalign.metrics.fold_labels`. Stimuli with the label -1 are
+        fitted and never predicted. None fits and predicts all stimuli, for a score in-sample.
     alphas : array of shape (L,), optional
         Penalties to choose from, positive. A single penalty is taken as it is. By default 15 penalties, 10⁻⁴ to 10³
         times the larger of the number of training stimuli and the number of units, times the mean variance of the
@@ -135,8 +136,10 @@ def ridge_predictivity(
     labels, splits = training_and_test(folds, len(units))
     members = as_groups(groups, len(units))
     grid = None if alphas is None else as_alphas(alphas)
-    predicted, baseline, amplitude = (np.empty_like(neurons) for _ in range(3))
-    scale = 1.0 if standardise else _mean_variance(units)
+    predicted, baseline, amplitude = empty_predictions(neurons)
+    # A fit that never predicts its own stimuli does not use the predicted ones to scale the penalties either.
+    seen = units[splits[0][0]] if len(splits) == 1 else units
+    scale = 1.0 if standardise else _mean_variance(seen)
     grids = [
         scale * PENALTIES * max(training.size, units.shape[1]) if grid is None else grid
         for training, _ in splits
@@ -151,7 +154,8 @@ def ridge_predictivity(
             constant = constant_columns(neurons[training])
             predicted[test] = np.where(constant, baseline[test], wide.predicted[test])
             alpha[fold] = np.where(constant, np.nan, wide.alpha[fold])
-        return RidgePredictivity(neurons, predicted, baseline, wide.amplitude, labels, alpha, np.stack(grids))
+            amplitude[test] = wide.amplitude[test]
+        return RidgePredictivity(neurons, predicted, baseline, amplitude, labels, alpha, np.stack(grids))
 
     def fit(fold: int) -> None:
         training, test = splits[fold]

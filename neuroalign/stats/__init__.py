@@ -18,7 +18,15 @@ from neuroalign.stats.dual_bootstrap import (
     dual_variance,
 )
 from neuroalign.stats.equivalence import Equivalence
-from neuroalign.stats.grouped import draw_stimuli, grouped_standard_error, n_fixed, permute_stimuli
+from neuroalign.stats.grouped import (
+    block_kinds,
+    draw_stimuli,
+    grouped_standard_error,
+    n_fixed,
+    permute_blocks,
+    permute_stimuli,
+    permute_within,
+)
 from neuroalign.stats.letters import compact_letters
 from neuroalign.stats.multiplicity import adjust_p_values
 from neuroalign.stats.pairwise import pairwise_matrix, pairwise_welch
@@ -37,6 +45,7 @@ __all__ = [
     "RankTest",
     "WelchTest",
     "adjust_p_values",
+    "block_kinds",
     "bootstrap_means",
     "bootstrap_neurons",
     "bootstrap_weighted_difference",
@@ -54,7 +63,9 @@ __all__ = [
     "pairwise_matrix",
     "pairwise_welch",
     "permutation_p_value",
+    "permute_blocks",
     "permute_stimuli",
+    "permute_within",
     "rank_correlation_test",
     "t_interval",
     "t_p_value",

@@ -348,22 +348,19 @@ def test_info_shows_the_bins(added, capsys):
     assert "time bins " not in shown.split("note")[0]
 
 
-def test_validate_describes_trials_and_reliability_by_bin(added, capsys):
+def test_validate_describes_trials_and_reliability_over_all_bins(added, capsys):
     report = validate(added)
     assert report["problems"] == []
     assert report["missing_trials"] == 0
-    assert list(report["reliability_by_bin"]) == ["0:50", "50:100", "100:200"]
-    for name, median in report["reliability_by_bin"].items():
-        part = load_dataset(f"my-cells[window={name}]")
-        assert validate(part)["reliability"]["median"] == median
     assert (
         report["reliability"]["median"] == validate(select_window(added, (0, 200)))["reliability"]["median"]
     )
     # The first bin is noise; the last one has a reliability of 1 / (1 + 0.25 / 3) = 0.92.
-    assert abs(report["reliability_by_bin"]["0:50"]) < 0.4
-    assert report["reliability_by_bin"]["100:200"] == pytest.approx(12 / 13, abs=0.05)
+    assert abs(validate(load_dataset("my-cells[window=0:50]"))["reliability"]["median"]) < 0.4
+    last = validate(load_dataset("my-cells[window=100:200]"))["reliability"]["median"]
+    assert last == pytest.approx(12 / 13, abs=0.05)
     assert run(["data", "validate", "my-cells", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["reliability_by_bin"] == report["reliability_by_bin"]
+    assert json.loads(capsys.readouterr().out)["reliability"] == report["reliability"]
 
 
 def test_validate_counts_missing_trials_and_finds_wrong_edges():

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neuroalign.datasets.formats.binning import divide_window
 from neuroalign.datasets.formats.event_table import (
     BLANK,
     LABEL,
@@ -21,7 +22,7 @@ from neuroalign.datasets.formats.matlab_cells import expect_numbers_in
 from neuroalign.datasets.formats.matlab_content import open_matlab
 from neuroalign.datasets.formats.matlab_variables import Cells, Content, as_vector, size_of
 from neuroalign.datasets.formats.reader import ReaderOption, RecordingParts, RecordingReader
-from neuroalign.datasets.formats.shared_options import EVENTS, TIME_UNIT, VARIABLE, WINDOW, seconds_in
+from neuroalign.datasets.formats.shared_options import BINS, EVENTS, TIME_UNIT, VARIABLE, WINDOW, seconds_in
 from neuroalign.errors import DatasetError, UsageError, name_some, unknown_name
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def read_matlab_spikes(path: Path, options: Mapping[str, Any]) -> RecordingParts
             animal=animal,
             neuron_columns=columns,
             source=events_name,
+            edges=None if options["bins"] is None else divide_window(window, options["bins"], source),
         )
         used = (name, *described)
         others = [
@@ -241,7 +243,7 @@ class MatlabSpikesReader(RecordingReader):
     """Reader of spike times of a whole session in MATLAB files; the user names this format."""
 
     title = "MATLAB cells or structures with spike times of a session"
-    options = (EVENTS, EVENTS_VARIABLE, WINDOW, VARIABLE, TIME_UNIT, LABEL, ONSET, BLANK)
+    options = (EVENTS, EVENTS_VARIABLE, WINDOW, BINS, VARIABLE, TIME_UNIT, LABEL, ONSET, BLANK)
     gives = ("recording", "stimuli")
 
     def read(self, paths: Sequence[Path], options: Mapping[str, Any]) -> RecordingParts:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from neuroalign.datasets.formats.binning import Bins, compact, group_bins, sum_groups
 from neuroalign.datasets.formats.raster_mat import read_raster_mat
 from neuroalign.datasets.time_windows import Window, bins_of_window
 from neuroalign.errors import DatasetError, name_some
@@ -33,23 +35,26 @@ class RasterSite:
         Description of the site.
     labels : pandas.DataFrame
         Labels of each trial.
-    counts : array of float64, shape (n_trials,)
-        Spikes in the window.
+    counts : array of float, shape (n_trials,) or (n_trials, n_kept_bins)
+        Spikes in the window, or in each time bin to keep.
     n_bins : int
         Number of time bins in the window.
     onset : str
         Sentence on the stimulus onset, for the user; empty if the file decides it.
     passed_over : tuple of str
         Variables of the file that are not used.
+    edges : array of float64, shape (n_kept_bins, 2), optional
+        Start and end of the time bins to keep.
     """
 
     neuroid: str
     info: dict[str, str]
     labels: pd.DataFrame
-    counts: NDArray[np.float64]
+    counts: NDArray[np.floating[Any]]
     n_bins: int
     onset: str = ""
     passed_over: tuple[str, ...] = ()
+    edges: NDArray[np.float64] | None = None
 
 
 def is_raster_header(line: str) -> bool:
@@ -58,7 +63,9 @@ def is_raster_header(line: str) -> bool:
     return any(column.startswith("labels.") for column in columns) and any(map(_TIME.fullmatch, columns))
 
 
-def read_site(name: str, path: Path, window: Window | None, onset: float | None) -> RasterSite:
+def read_site(
+    name: str, path: Path, window: Window | None, onset: float | None, kept: Bins | None
+) -> RasterSite:
     """Count the spikes in the raster of one site.
 
     Parameters
@@ -71,6 +78,9 @@ def read_site(name: str, path: Path, window: Window | None, onset: float | None)
     onset : float, optional
         Stimulus onset; see :func:`neuroalign.datasets.formats.rasters.read_rasters`.
 
+    kept : float or "file", optional
+        Time bins to keep; see :func:`neuroalign.datasets.formats.rasters.read_rasters`.
+
     Raises
     ------
     DatasetError
@@ -78,8 +88,8 @@ def read_site(name: str, path: Path, window: Window | None, onset: float | None)
     """
     if path.suffix.lower() == ".mat":
         site = read_raster_mat(path, name, onset)
-        bins = _bins_within(site.starts, site.ends, window, name)
-        counts = site.spikes[:, bins].sum(axis=1, dtype="float64")
+        bins, groups, edges = _bins_within(site.starts, site.ends, window, kept, name)
+        counts = _sum_bins(site.spikes[:, bins], groups)
         return RasterSite(
             Path(name).stem.removesuffix("_raster_data"),
             site.info,
@@ -88,11 +98,14 @@ def read_site(name: str, path: Path, window: Window | None, onset: float | None)
             len(bins),
             site.onset,
             site.passed_over,
+            edges,
         )
-    return _read_csv(name, path, window, onset)
+    return _read_csv(name, path, window, onset, kept)
 
 
-def _read_csv(name: str, file: Path, window: Window | None, onset: float | None) -> RasterSite:
+def _read_csv(
+    name: str, file: Path, window: Window | None, onset: float | None, kept: Bins | None
+) -> RasterSite:
     import numpy as np
     import pandas as pd
 
@@ -103,7 +116,8 @@ def _read_csv(name: str, file: Path, window: Window | None, onset: float | None)
             np.array([edges[index] for edges in times.values()]) - (onset or 0) for index in (0, 1)
         )
         names = list(times)
-        bins = [names[index] for index in _bins_within(starts, ends, window, name)]
+        inside, groups, edges = _bins_within(starts, ends, window, kept, name)
+        bins = [names[index] for index in inside]
         described = [column for column in header if column.startswith(("site_info.", "labels."))]
         if not any(column.startswith("labels.") for column in described):
             raise DatasetError(f"{name} has no column labels.*, so the stimulus of its trials is unknown")
@@ -130,16 +144,17 @@ def _read_csv(name: str, file: Path, window: Window | None, onset: float | None)
     if onset is None:
         _expect_onset_at_zero(info, name)
     labels = table[[column for column in described if column.startswith("labels.")]]
-    counts = table[bins].to_numpy().sum(axis=1)
-    if not np.isfinite(counts).all():
+    counts = _sum_bins(table[bins].to_numpy(), groups)
+    finite = np.isfinite(counts).reshape(len(counts), -1).all(axis=1)
+    if not finite.all():
         raise DatasetError(
-            f"the raster {name} has an empty or infinite cell in row {int(np.argmin(np.isfinite(counts))) + 2}"
+            f"the raster {name} has an empty or infinite cell in row {int(np.argmin(finite)) + 2}"
         )
     labels = labels.rename(columns=lambda column: column.removeprefix("labels."))
     note = (
         "" if onset is None else f"Stimulus onset is at time {onset:g} ms of the rasters (--stimulus-onset)."
     )
-    return RasterSite(Path(name).stem, info, labels, counts, len(bins), note)
+    return RasterSite(Path(name).stem, info, labels, counts, len(bins), note, edges=edges)
 
 
 def _expect_onset_at_zero(info: Mapping[str, str], name: str) -> None:
@@ -169,22 +184,36 @@ def _times_of(header: pd.Index, name: str) -> dict[str, tuple[float, float]]:
     return times
 
 
-def _bins_within(starts: ArrayLike, ends: ArrayLike, window: Window | None, name: str) -> NDArray[np.int64]:
-    """Return the indices of the time bins that cover the window."""
+def _bins_within(
+    starts: ArrayLike, ends: ArrayLike, window: Window | None, kept: Bins | None, name: str
+) -> tuple[NDArray[np.int64], list[NDArray[np.int64]] | None, NDArray[np.float64] | None]:
+    """Return the time bins that cover the window, their places in the bins to keep, and the edges of these."""
     import numpy as np
 
     edges = np.unique([starts, ends]).tolist()
     covered = f"{name} covers {edges[0]:g} to {edges[-1]:g} ms"
-    if window is None:
+    if window is None and kept is None:
         raise DatasetError(
-            f"rasters need the window in which to count spikes: --window START,END ({covered})"
+            f"rasters need the window in which to count spikes: --window START,END ({covered}); --bins WIDTH keeps "
+            "time bins within it"
         )
-    start, end = window
-    for edge in window:
+    start, end = window or (edges[0], edges[-1])
+    for edge in (start, end):
         if edge not in edges:
             nearest = min(edges, key=lambda other: abs(other - edge))
             raise DatasetError(
                 f"the window {start:g},{end:g} does not start and end at time bins: {covered}, "
                 f"and the edge nearest to {edge:g} is {nearest:g}"
             )
-    return bins_of_window(starts, ends, window, name)
+    if kept is None:
+        return bins_of_window(starts, ends, (start, end), name), None, None
+    groups, edges_of_bins = group_bins(starts, ends, (start, end), kept, name)
+    bounds = np.cumsum([0, *map(len, groups)])
+    places = [np.arange(first, last) for first, last in pairwise(bounds)]
+    return np.concatenate(groups), places, edges_of_bins
+
+
+def _sum_bins(values: NDArray[Any], groups: list[NDArray[np.int64]] | None) -> NDArray[Any]:
+    """Return the spikes of each trial in the window, or in each time bin to keep."""
+    counts: NDArray[Any] = values.astype("float64")
+    return counts.sum(axis=1) if groups is None else compact(sum_groups(counts, groups))

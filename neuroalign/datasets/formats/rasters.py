@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from neuroalign.datasets.formats.binning import Bins, binned, describe_kept, expect_same_bins
 from neuroalign.datasets.formats.delimited_text import first_line
 from neuroalign.datasets.formats.matlab_content import variable_names
 from neuroalign.datasets.formats.raster_mat import is_raster
@@ -29,8 +30,9 @@ from neuroalign.datasets.formats.reader import (
     names_in_zip,
     split_names,
 )
-from neuroalign.datasets.formats.shared_options import STIMULUS_ONSET, WINDOW
+from neuroalign.datasets.formats.shared_options import BINS, STIMULUS_ONSET, WINDOW
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
+from neuroalign.datasets.time_bins import COUNTS
 from neuroalign.datasets.time_windows import Window
 from neuroalign.errors import DatasetError, count_noun, name_some, unknown_name
 from neuroalign.files.archives import is_hidden, open_archive, read_member, visible_files
@@ -51,6 +53,7 @@ def read_rasters(
     window: Window | None,
     stimulus_labels: Sequence[str] | None = None,
     stimulus_onset: float | None = None,
+    bins: Bins | None = None,
 ) -> RecordingParts:
     """Count the spikes of each trial and arrange the sites as one recording.
 
@@ -59,20 +62,25 @@ def read_rasters(
     sources : sequence of Path
         CSV or ``.mat`` files, or folders or ZIP archives of such files.
     window : (float, float)
-        Start and end of the count in milliseconds after stimulus onset; spikes at the end are not counted.
+        Start and end of the count in milliseconds after stimulus onset; spikes at the end are not counted. May be
+        None with `bins`, for all time bins of the files.
     stimulus_labels : sequence of str, optional
         Labels, without ``labels.``, that together identify a stimulus. By default all labels; the first label with a
         different value for each stimulus is then the stimulus id.
     stimulus_onset : float, optional
         Stimulus onset in milliseconds, on the clock of the columns ``time.*`` of a CSV, or after the start of a
         ``.mat`` raster. By default 0 for a CSV, and the alignment event of a ``.mat`` raster.
+    bins : float or "file", optional
+        Width in milliseconds of the time bins that the recording keeps, or "file" for the bins of the files. By
+        default one count for the whole window.
 
     Returns
     -------
     RecordingParts
         Presentations are pairs (stimulus, repetition): the trials of a site count from 0 for each stimulus, and NaN
         stands for a trial that a site lacks. Sites need not have been recorded together, so equal repetition numbers
-        of two sites do not denote one presentation. The stimuli have the labels as columns.
+        of two sites do not denote one presentation. The stimuli have the labels as columns. Counts are float64; counts
+        in time bins are float32 where this is exact.
 
     Raises
     ------
@@ -85,9 +93,13 @@ def read_rasters(
     from neuroalign.arrays import recording
 
     idle: list[str] = []
-    sites = [read_site(name, path, window, stimulus_onset) for name, path in _open_all(sources, idle)]
+    sites = [read_site(name, path, window, stimulus_onset, bins) for name, path in _open_all(sources, idle)]
     if not sites:
         raise DatasetError(f"no raster CSV or .mat in {name_some(sources)}")
+    edges = sites[0].edges
+    for site in sites:
+        if edges is not None and site.edges is not None:
+            expect_same_bins(site.edges, edges, site.neuroid, sites[0].neuroid)
     neuroids = _strip_common_prefix([site.neuroid for site in sites])
     trials = pd.concat([site.labels for site in sites], ignore_index=True)
     trials["stimulus_id"], notes = _stimulus_ids(trials, stimulus_labels)
@@ -97,7 +109,9 @@ def read_rasters(
     shown = trials[["stimulus_id", "repetition"]].drop_duplicates().sort_values(["stimulus_id", "repetition"])
     presentation = pd.MultiIndex.from_frame(shown)
     row = presentation.get_indexer(pd.MultiIndex.from_frame(trials[["stimulus_id", "repetition"]]))
-    values = np.full((len(presentation), len(sites)), np.nan)
+    of_bins = () if edges is None else (len(edges),)
+    dtype = np.result_type(*(site.counts for site in sites))
+    values = np.full((len(presentation), len(sites), *of_bins), np.nan, dtype=dtype)
     values[row, trials["neuroid"]] = np.concatenate([site.counts for site in sites])
 
     info = pd.DataFrame([site.info for site in sites]).fillna("unknown")
@@ -110,12 +124,19 @@ def read_rasters(
         neuroid_id=neuroids,
         animal=animal,
         region=region,
+        **binned(edges, COUNTS),
     )
     array = array.assign_coords(
         {name: ("neuroid", column.to_numpy().astype(str)) for name, column in info.items()}
     )
+    window, of_kept = describe_kept(array, window)
     assert window is not None
-    notes = [*_describe_sites(sites, neuroids, trials, window), *notes, *_describe_rest(sites, idle)]
+    notes = [
+        *_describe_sites(sites, neuroids, trials, window),
+        *of_kept,
+        *notes,
+        *_describe_rest(sites, idle),
+    ]
     return RecordingParts(
         array, averaged=False, stimuli=_stimulus_table(trials), window=window, notes=tuple(notes)
     )
@@ -255,6 +276,7 @@ class RasterReader(RecordingReader):
     suffixes = (".zip",)
     options = (
         WINDOW,
+        BINS,
         STIMULUS_ONSET,
         ReaderOption(
             "stimulus_labels",
@@ -287,4 +309,5 @@ class RasterReader(RecordingReader):
             window=options["window"],
             stimulus_labels=options["stimulus_labels"],
             stimulus_onset=options["stimulus_onset"],
+            bins=options["bins"],
         )

@@ -98,7 +98,9 @@ class RecordingParts:
     Parameters
     ----------
     recording : xarray.DataArray
-        Responses with the dimensions presentation and neuroid, as :func:`neuroalign.arrays.recording` makes them.
+        Responses with the dimensions presentation and neuroid, as :func:`neuroalign.arrays.recording` makes them. A
+        recording that keeps time bins has the third dimension time_bin, the coordinates ``time_bin_start`` and
+        ``time_bin_end`` (milliseconds), and ``attrs["response"]`` "counts" or "rates" where this is known.
         ``attrs["stimulus_set"]``, where present, names the stimulus set.
     averaged : bool
         Whether the values are means over trials.

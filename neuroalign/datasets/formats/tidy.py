@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neuroalign.datasets.formats.binning import divide_window
 from neuroalign.datasets.formats.delimited_text import delimiter_of, first_line
 from neuroalign.datasets.formats.event_table import (
     BLANK,
@@ -22,7 +23,7 @@ from neuroalign.datasets.formats.event_table import (
 from neuroalign.datasets.formats.matrix_csv import DECIMAL
 from neuroalign.datasets.formats.raster_sites import is_raster_header
 from neuroalign.datasets.formats.reader import RecordingParts, RecordingReader
-from neuroalign.datasets.formats.shared_options import EVENTS, TIME_UNIT, WINDOW, seconds_in
+from neuroalign.datasets.formats.shared_options import BINS, EVENTS, TIME_UNIT, WINDOW, seconds_in
 from neuroalign.datasets.formats.tables import table_kind
 from neuroalign.datasets.formats.tidy_columns import (
     COLUMNS,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Options that go with a table of spikes only.
-_OF_SPIKES = ("window", "time_unit", "label", "onset", "blank")
+_OF_SPIKES = ("window", "bins", "time_unit", "label", "onset", "blank")
 
 
 def read_tidy(paths: Sequence[Path], options: Mapping[str, Any]) -> RecordingParts:
@@ -136,6 +137,7 @@ def _count(
         animal=animal,
         neuron_columns=labels,
         source=path.name,
+        edges=None if options["bins"] is None else divide_window(window, options["bins"], str(source)),
     )
     return replace(parts, notes=(*notes, *of_unit, *of_events, *parts.notes), files={"events": (path,)})
 
@@ -145,7 +147,7 @@ class TidyReader(RecordingReader):
 
     title = "table with columns of neurons, stimuli and trials"
     suffixes = (".parquet", ".feather", ".xlsx")
-    options = (COLUMNS, NEURON_COLUMNS, DECIMAL, EVENTS, WINDOW, TIME_UNIT, LABEL, ONSET, BLANK)
+    options = (COLUMNS, NEURON_COLUMNS, DECIMAL, EVENTS, WINDOW, BINS, TIME_UNIT, LABEL, ONSET, BLANK)
     gives = ("recording", "stimuli")
 
     def recognises(self, path: Path) -> bool:

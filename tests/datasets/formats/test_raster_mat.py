@@ -78,6 +78,15 @@ def test_a_window_before_the_onset(save, tmp_path):
     }
 
 
+def test_time_bins_are_kept(save, tmp_path):
+    path = save(tmp_path / "x.mat", **site(RASTER))
+    array = read_rasters([path], window=(-1, 3), stimulus_labels=["person"], bins=2).recording
+    assert array["time_bin_start"].values.tolist() == [-1, 1]
+    # The spikes of the trials of ann, bob and cy, in the samples 4 and 5, and 6 and 7, counted from 0.
+    assert array.values[:, 0].tolist() == [[2, 1], [1, 0], [1, 2], [0, 1]]
+    assert array.dtype == np.float32
+
+
 def test_the_onset_must_be_known(save, tmp_path):
     path = save(tmp_path / "x.mat", **site(RASTER, info={"monkey": "bert"}))
     with pytest.raises(DatasetError, match=r"x\.mat does not give the stimulus onset.*--stimulus-onset MS"):

@@ -320,6 +320,8 @@ def test_spikes(tmp_path):
         "the spikes of 2 neurons (neuron: 1, 2); a neuron without spikes has no row."
         in dataset.metadata["notes"][0]
     )
+    binned = import_dataset("f", responses=spikes, events=events, window="100,200", time_unit="s", bins=50)
+    np.testing.assert_array_equal(binned.recording.sum("time_bin").values, dataset.recording.values)
     milliseconds = (
         pd.read_csv(spikes).eval("spike_time = spike_time * 1000").rename(columns={"spike_time": "time_ms"})
     )
