@@ -13,6 +13,7 @@ from neuroalign.arrays import Join
 from neuroalign.benchmarks.shuffles import shuffle_together
 from neuroalign.benchmarks.trial_ceilings import size_of, trial_ceilings
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.variants import Originals
 from neuroalign.errors import ArrayError
 from neuroalign.metrics import Predictivity
 from neuroalign.models.model import Model
@@ -51,6 +52,7 @@ class Problem(TypedDict):
     groups: NDArray[np.int64]
     exclude: NDArray[np.int64] | None
     bands: NDArray[np.str_] | None
+    counts: NDArray[np.int64] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +103,14 @@ class PredictivityBenchmark(FoldedBenchmark):
         """Return arrays of the fit, with their dimensions."""
         return {}
 
+    def trial_counts(self, dataset: Dataset, responses: xr.DataArray) -> NDArray[np.int64] | None:
+        """Return the number of trials behind each response, (n_stimuli, n_neurons), for fits to single trials."""
+        return None
+
+    def notes_on_stimuli(self, problem: Problem, originals: Originals) -> list[str]:
+        """Return notes about the stimuli and their trials."""
+        return []
+
     def measure(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Predict each neuron on stimuli that the fit has not seen."""
         latents, responses = self.align(model, dataset, join=join)
@@ -150,6 +160,7 @@ class PredictivityBenchmark(FoldedBenchmark):
                 *self._notes(result),
                 *ceilings.notes,
                 *([] if self.in_sample else originals.notes("folds")),
+                *self.notes_on_stimuli(problem, originals),
                 *shuffles.notes,
             ],
             provenance=size_of(responses, originals),
@@ -178,6 +189,7 @@ class PredictivityBenchmark(FoldedBenchmark):
             place = np.where(informative, np.cumsum(informative) - 1, -1)
             chosen = np.where(pairs >= 0, place[pairs], -1)
             exclude = chosen if (chosen >= 0).any() else None
+        counts = self.trial_counts(dataset, responses)
         folds = None
         if not self.in_sample:
             folds = self.labels_of_folds(dataset, responses["stimulus"].values)[rows]
@@ -188,6 +200,7 @@ class PredictivityBenchmark(FoldedBenchmark):
             groups=groups[rows],
             exclude=exclude,
             bands=latents["band"].values[informative].astype(str) if "band" in latents.coords else None,
+            counts=None if counts is None else counts[rows],
         )
 
     def _shuffled(self, problem: Problem, orders: Sequence[NDArray[np.int64]]) -> list[float]:
@@ -199,7 +212,7 @@ class PredictivityBenchmark(FoldedBenchmark):
         neurons = problem["Y"]
         n_neurons = neurons.shape[1]
         per_call = max(1, _RESPONSES_PER_CALL // neurons.size) if self.neurons_are_independent else 1
-        exclude = problem["exclude"]
+        exclude, counts = problem["exclude"], problem["counts"]
         scores: list[float] = []
         for start in range(0, len(orders), per_call):
             inverse = [np.argsort(order, kind="stable") for order in orders[start : start + per_call]]
@@ -209,6 +222,7 @@ class PredictivityBenchmark(FoldedBenchmark):
                 folds=problem["folds"],
                 groups=problem["groups"],
                 bands=problem["bands"],
+                counts=None if counts is None else np.hstack([counts[order] for order in inverse]),
                 # A shuffled neuron is not the unit that it was, so fits of all neurons together need no exclusion.
                 exclude=None
                 if exclude is None or not self.neurons_are_independent

@@ -170,7 +170,7 @@ def blocks_of_columns(n_columns: int, size: int = 128) -> Iterator[slice]:
         yield slice(start, min(start + size, n_columns))
 
 
-def amplitude_of(fitted: FloatArray, responses: FloatArray) -> FloatArray:
+def amplitude_of(fitted: FloatArray, responses: FloatArray, weights: FloatArray | None = None) -> FloatArray:
     """Return the ratio of the standard deviations of fitted values and responses, (J,); 0 without variance.
 
     Parameters
@@ -178,7 +178,14 @@ def amplitude_of(fitted: FloatArray, responses: FloatArray) -> FloatArray:
     fitted : array of float64, shape (J,)
         Standard deviation of the fitted values over training stimuli.
     responses : array of float64, shape (n_training, J)
+    weights : array of float64, shape (n_training,), optional
+        Weights of the stimuli, with a mean of 1.
     """
-    deviation = np.where(constant_columns(responses), 0.0, responses.std(axis=0))
+    if weights is None:
+        deviation = responses.std(axis=0)
+    else:
+        mean = weights @ responses / weights.size
+        deviation = np.sqrt(weights @ (responses - mean) ** 2 / weights.size)
+    deviation = np.where(constant_columns(responses), 0.0, deviation)
     ratio: FloatArray = divide(fitted, deviation, otherwise=0.0)
     return ratio

@@ -26,6 +26,13 @@ WINDOW = ReaderOption(
     convert=expect_window,
 )
 
+PART = ReaderOption(
+    "part",
+    "Images to take from a publication with several parts: train, test (single trials) or all (means) of TVSD; nsd, "
+    "localiser or all of Triple-N.",
+    metavar="PART",
+)
+
 BINS = ReaderOption(
     "bins",
     "Keep time bins of WIDTH milliseconds within the window, or the bins of the file. Names such as "

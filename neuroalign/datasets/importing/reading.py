@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.datasets.formats.bare import BareArray, complete_axes, expect_numbers, parse_axes
-from neuroalign.datasets.formats.detect import all_readers, detect_format, get_reader
+from neuroalign.datasets.formats.detect import all_readers, better_format, detect_format, get_reader
 from neuroalign.datasets.formats.images import Order
 from neuroalign.datasets.formats.reader import (
     ArrayReader,
@@ -93,6 +93,7 @@ class Source:
         self.axes = axes
         self.reader: ArrayReader | RecordingReader | None = None
         self.format = "array"
+        self.stated = format
         if not isinstance(responses, np.ndarray):
             self.format = detect_format(responses, format)
             self.reader = get_reader(self.format)
@@ -131,15 +132,23 @@ class Source:
             raise option_without_effect("presented", self.format)
         if isinstance(self.reader, RecordingReader):
             return Reading(self._read_recording(self.reader))
-        return _name_axes(
-            name,
-            self._read_arrays(),
-            self.axes,
-            table=table,
-            image_names=image_names,
-            image_order=image_order,
-            presented=presented,
-        )
+        try:
+            return _name_axes(
+                name,
+                self._read_arrays(),
+                self.axes,
+                table=table,
+                image_names=image_names,
+                image_order=image_order,
+                presented=presented,
+            )
+        except UsageError as error:
+            if self.stated is None or isinstance(self.responses, np.ndarray):
+                raise
+            advice = better_format(self.responses[0], self.stated)
+            if not advice:
+                raise
+            raise type(error)(f"{error}; {advice}") from error
 
     def _read_recording(self, reader: RecordingReader) -> RecordingParts:
         paths = cast("Sequence[Path]", self.responses)
