@@ -112,6 +112,8 @@ def looks_tidy(names: Sequence[str]) -> bool:
     named = {role: [name for name in names if plain(name) in usual] for role, usual in _NAMES.items()}
     if named["neuroid"] and len(names) > 1 and (named["stimulus"] or named["time"] or named["response"]):
         return len(names) > 2 or not named["stimulus"]
+    if named["response"]:  # responses of one neuron, or of several neurons in one cell
+        return False
     ids = [*named["stimulus"], *named["repetition"], *(name for name in names if plain(name) in _RECORDED_IN)]
     return bool(named["stimulus"]) and (len(ids) > 1 or plain(names[0]) not in _NAMES["stimulus"])
 
