@@ -127,8 +127,9 @@ def test_all_faces_come_in_and_the_study_of_the_paper_runs(tmp_path):
     text = resources.files("neuroalign.studies").joinpath("higgins2020.toml").read_text(encoding="utf-8")
     study = tomllib.loads(text)
     families = study["families"]
-    study["families"] = {"β-VAE": families["β-VAE"], "AAM": families["AAM"]}
+    study["families"] = {name: families[name] for name in ("β-VAE", "AAM", "Neuron subsets")}
     study["families"]["AAM"]["grids"]["small"]["options"]["n"] = [10]
+    study["families"]["Neuron subsets"]["grids"]["small"]["options"] = {"n": [10], "seed": [0]}
     study["scorings"]["drawn_stimuli"]["options"]["n_draws"] = 2
     for scoring in study["scorings"].values():
         if "families" in scoring:
