@@ -1,4 +1,4 @@
-"""Write the betas of one subject of the Natural Scenes Dataset to the shared images as files that neuroalign imports.
+"""Betas of one subject of the Natural Scenes Dataset to the shared images, as files that neuroalign imports.
 
 ``python nsd_shared.py NSD OUT --subject 1 --roi prf-visualrois --labels 7`` reads the folders ``nsddata``,
 ``nsddata_betas`` and ``nsddata_stimuli`` in NSD, as they are published, and writes into OUT
