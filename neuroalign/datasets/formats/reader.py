@@ -98,7 +98,8 @@ class RecordingParts:
     Parameters
     ----------
     recording : xarray.DataArray
-        Responses with the dimensions presentation and neuroid, as :func:`neuroalign.arrays.recording` makes them.
+        Responses with the dimensions presentation and neuroid, as :func:`neuroalign.arrays.recording` makes them. The
+        import may overwrite writeable values, to save memory.
         ``attrs["stimulus_set"]``, where present, names the stimulus set.
     averaged : bool
         Whether the values are means over trials.

@@ -217,6 +217,8 @@ def import_dataset(
             metadata={key: value for key, value in metadata.items() if value is not None},
         )
         write_folder(dataset, target, replace=force)
+    # The recording on disk takes the place of the one in memory, which may have half of all memory.
+    del dataset, array, reading, parts, recorded
     return load_dataset(name)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from neuroalign.arrays.blocks import forget_pages
 from neuroalign.errors import DatasetError, name_some
 
 
@@ -72,18 +73,15 @@ def join_sessions(sessions: Mapping[str, Session], name: str) -> tuple[Session, 
                 f"{len(sessions)} files were joined by position, because no file labels its stimuli: "
                 "stimulus n of each file is taken to be the same."
             )
-        return Session(_side_by_side([session.values for session in sessions.values()]), None, neuroid), notes
+        values = [session.values for session in sessions.values()]
+        return Session(_side_by_side(values, len(values[0])), None, neuroid), notes
     if len(sessions) == 1:
         return Session(sessions[first].values, sessions[first].stimulus, neuroid), notes
     keys = {file: _numbered(stimulus) for file, stimulus in labels.items()}
     joined = keys[first]
     for key in keys.values():
         joined = joined.append(key.difference(joined, sort=False))
-    placed = []
-    for file, session in sessions.items():
-        cube = np.full((len(joined), *session.values.shape[1:]), np.nan)
-        cube[joined.get_indexer(keys[file])] = session.values
-        placed.append(cube)
+    places = [joined.get_indexer(key) for key in keys.values()]
     if any(not keys[first].equals(key) for key in keys.values()):
         everywhere = joined
         for key in keys.values():
@@ -91,7 +89,8 @@ def join_sessions(sessions: Mapping[str, Session], name: str) -> tuple[Session, 
         partial = joined.difference(everywhere, sort=False).get_level_values(0).unique()
         differ = f"; not in all files: {name_some(partial.tolist())}" if len(partial) else ""
         notes.append(f"{len(sessions)} files were joined by the labels of their stimuli{differ}.")
-    return Session(_side_by_side(placed), joined.get_level_values(0).to_numpy().astype(str), neuroid), notes
+    cube = _side_by_side([session.values for session in sessions.values()], len(joined), places)
+    return Session(cube, joined.get_level_values(0).to_numpy().astype(str), neuroid), notes
 
 
 def _neuroids(sessions: Mapping[str, Session], name: str) -> NDArray[np.str_]:
@@ -121,14 +120,21 @@ def _numbered(stimulus: NDArray[np.str_]) -> pd.MultiIndex:
     return pd.MultiIndex.from_arrays([stimulus, pd.Series(stimulus).groupby(stimulus).cumcount()])
 
 
-def _side_by_side(cubes: list[NDArray[Any]]) -> NDArray[Any]:
-    """Join arrays (n_stimuli, n_repetitions, n_neuroids) along neuroids; NaN fills missing repetitions."""
-    if len(cubes) == 1:
+def _side_by_side(
+    cubes: list[NDArray[Any]], n_stimuli: int, places: list[NDArray[np.int64]] | None = None
+) -> NDArray[Any]:
+    """Join arrays (n_rows, n_repetitions, n_neuroids) along neuroids; NaN fills missing stimuli and repetitions.
+
+    ``places`` has the stimulus of each row of each array, where the rows differ between the arrays.
+    """
+    if len(cubes) == 1 and places is None:
         return cubes[0]
     most = max(cube.shape[1] for cube in cubes)
-    joined = np.full((cubes[0].shape[0], most, sum(cube.shape[2] for cube in cubes)), np.nan)
+    joined = np.full((n_stimuli, most, sum(cube.shape[2] for cube in cubes)), np.nan)
     start = 0
-    for cube in cubes:
-        joined[:, : cube.shape[1], start : start + cube.shape[2]] = cube
+    for number, cube in enumerate(cubes):
+        part = joined[:, : cube.shape[1], start : start + cube.shape[2]]
+        part[slice(None) if places is None else places[number]] = cube
+        forget_pages(cube)
         start += cube.shape[2]
     return joined

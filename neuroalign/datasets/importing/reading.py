@@ -146,7 +146,8 @@ class Source:
 
     def _read_arrays(self) -> dict[str, BareArray]:
         if not isinstance(self.reader, ArrayReader):
-            values = as_numbers(cast("NDArray[Any]", self.responses))
+            values = as_numbers(cast("NDArray[Any]", self.responses)).view()
+            values.flags.writeable = False  # the array of the user
             return {"the array": BareArray(expect_numbers(values, "the array"))}
         paths = cast("Sequence[Path]", self.responses)
         repeated = [path for path in paths if paths.count(path) > 1]
@@ -211,9 +212,10 @@ def _name_axes(
         presented=presented,
         shape=f"{shape} read as {','.join(names)}",
     )
+    # The recording takes over the memory of the cube.
+    notes = [f"Stimulus ids are {named.origin}.", *notes, *of_joining, *doubtful_values(cube)]
     array = recording_from_cube(cube, stimulus_id=named.ids, neuroid_id=joined.neuroid)
     repeated = len(np.unique(named.ids)) < len(named.ids)
-    notes = [f"Stimulus ids are {named.origin}.", *notes, *of_joining, *doubtful_values(cube)]
     if repeated:
         notes.append("Stimulus ids repeat: equal ids are taken as repetitions of one stimulus.")
     parts = RecordingParts(array, averaged="repetition" not in names and not repeated, notes=tuple(notes))
