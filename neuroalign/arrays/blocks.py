@@ -1,6 +1,7 @@
 """Work on large arrays in blocks: slices, selections along an axis, and pages of mapped files.
 
-An array of several gigabytes fits into memory once. A mask, a conversion or a copy of the whole array beside it may not.
+An array of several gigabytes fits into memory once. A mask, a conversion or a copy of the whole array beside it may
+not.
 """
 
 import mmap

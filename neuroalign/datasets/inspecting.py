@@ -156,7 +156,7 @@ def _reliability(trials: NDArray[np.float64]) -> dict[str, Any]:
 def _check_images(dataset: Dataset, problems: list[str], notes: list[str]) -> dict[str, Any]:
     stimuli = dataset.stimuli
     ids = progress(stimuli.ids, description="checking images", unit="image", total=len(stimuli))
-    survey = ImageSurvey()
+    survey = ImageSurvey(stimuli.open)
     faults = {
         name: fault
         for name in ids

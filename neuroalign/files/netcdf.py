@@ -19,8 +19,8 @@ _MOST_COPIED = 1 << 28
 def write_netcdf(dataset: xr.Dataset, path: Path, encoding: Mapping[str, Mapping[str, Any]]) -> None:
     """Write a netCDF-4 file as :meth:`xarray.Dataset.to_netcdf` does, without a copy of a large array.
 
-    h5py copies an array with another order of its axes in memory than on disk. Of an array larger than 256 MiB only some
-    rows are copied at once. The values are the same; the file of such an array differs in the place of its chunks.
+    h5py copies an array with another order of its axes in memory than on disk. Of an array larger than 256 MiB only
+    some rows are copied at once. The values are the same; the file of such an array differs in the place of its chunks.
 
     Parameters
     ----------
@@ -70,7 +70,6 @@ def row_blocks(shape: Sequence[int], itemsize: int, chunks: Sequence[int] | None
     step = max(1, _BLOCK_BYTES // max(per_row * of_chunk, 1)) * of_chunk
     for start in range(0, shape[0], step):
         yield slice(start, min(start + step, shape[0]))
-
 
 
 def read_netcdf(path: Path) -> xr.Dataset:

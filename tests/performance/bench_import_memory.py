@@ -191,12 +191,12 @@ def peak_bytes() -> int:
 
 def import_case(given: dict[str, object]) -> tuple[int, float]:
     """Import in a process of its own; return the peak of its memory in bytes, and its seconds."""
+    arguments = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from bench_import_memory import peak_bytes\n"
-        "from pathlib import *\n"
         "import neuroalign\n"
-        f"neuroalign.import_dataset('bench', force=True, **{given!r})\n"
+        f"neuroalign.import_dataset('bench', force=True, **{arguments!r})\n"
         "print(peak_bytes())\n"
     )
     start = time.perf_counter()
@@ -214,14 +214,7 @@ def main() -> None:
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
             os.environ["NEUROALIGN_HOME"] = f"{folder}/home"
-            make = (
-                f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-                "from bench_import_memory import CASES\n"
-                "from pathlib import *\n"
-                f"print(repr(CASES[{name!r}](Path({folder!r}), {megabytes} * 10**6)))\n"
-            )
-            made = subprocess.run([sys.executable, "-c", make], capture_output=True, text=True, check=True)
-            peak, seconds = import_case(eval(made.stdout, {"PosixPath": Path, "WindowsPath": Path}))
+            peak, seconds = import_case(CASES[name](Path(folder), megabytes * 10**6))
             print(f"{name:<20} {megabytes:>9} {peak / 1e6:>9.0f} {seconds:>8.1f}", flush=True)
 
 

@@ -57,6 +57,19 @@ def read_brainio(path: Path) -> tuple[xr.DataArray, pd.DataFrame]:
             f"{path} must hold one data variable, got {', '.join(map(str, opened.data_vars)) or 'no variable'}"
         )
     array = next(iter(opened.data_vars.values()))
+    return recording_of_assembly(array.assign_attrs({**opened.attrs, **array.attrs}), str(path))
+
+
+def recording_of_assembly(array: xr.DataArray, path: str) -> tuple[xr.DataArray, pd.DataFrame]:
+    """Make a recording of a data assembly in memory; see :func:`read_brainio`.
+
+    Parameters
+    ----------
+    array : xarray.DataArray
+        Dimensions presentation, neuroid and optionally time_bin, in any order.
+    path : str
+        Name of the assembly in messages.
+    """
     optional = [dim for dim in ("time_bin",) if dim in array.dims]
     if set(array.dims) != {"presentation", "neuroid", *optional}:
         raise DatasetError(
@@ -89,7 +102,7 @@ def read_brainio(path: Path) -> tuple[xr.DataArray, pd.DataFrame]:
         {name: ("neuroid", values) for name, values in on_neuroid.items()}
         | {name: ("presentation", on_presentation[name]) for name in varying}
     )
-    attrs = {**opened.attrs, **array.attrs}
+    attrs = array.attrs
     stimulus_set = attrs.get("stimulus_set_identifier", attrs.get("stimulus_set_name"))
     result.attrs["averaged"] = numbered is None and len(np.unique(stimulus_id)) == len(stimulus_id)
     result.attrs |= {
@@ -235,7 +248,7 @@ def _words(labels: NDArray[Any]) -> NDArray[np.str_]:
     return np.where(pd.isna(labels) | (labels.astype(str) == ""), "unknown", labels.astype(str))
 
 
-def _take(coords: dict[str, NDArray[Any]], names: Iterable[str], noun: str, path: Path) -> NDArray[np.str_]:
+def _take(coords: dict[str, NDArray[Any]], names: Iterable[str], noun: str, path: str) -> NDArray[np.str_]:
     """Remove the ids of one dimension from its coordinates and return them."""
     for name in names:
         if name in coords:

@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from neuroalign.datasets.catalogue import datasets_folder, expect_free_name, load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.folder import scratch_folder, write_folder
 from neuroalign.datasets.formats.images import Order, check_images, collect_images, stems
-from neuroalign.datasets.image_sources import ImageSource
+from neuroalign.datasets.image_sources import ImageSource, open_image
 from neuroalign.datasets.image_survey import ImageSurvey, notes_on_images
 from neuroalign.datasets.importing.labelling import leave_out_unusable, state_labels
 from neuroalign.datasets.importing.neuron_table import as_neuron_table, label_neurons, read_neuron_table
+from neuroalign.datasets.importing.objects import paths_of
 from neuroalign.datasets.importing.provenance import checksums
 from neuroalign.datasets.importing.reading import Reading, Source, expect_averaged
 from neuroalign.datasets.importing.stimulus_marks import Listed, further_stimuli, mark_stimuli, match_listed
@@ -40,7 +41,7 @@ PathLike = str | os.PathLike[str]
 def import_dataset(
     name: str,
     *,
-    responses: PathLike | Sequence[PathLike] | NDArray[Any],
+    responses: PathLike | Sequence[PathLike] | ArrayLike | pd.DataFrame | xr.DataArray,
     axes: str | Sequence[str] | None = None,
     images: PathLike | None = None,
     stimuli: PathLike | pd.DataFrame | None = None,
@@ -72,12 +73,14 @@ def import_dataset(
     ----------
     name : str
         Name of the dataset: letters, digits, dots, dashes and underscores.
-    responses : path, sequence of paths, or array of numbers
-        Files of one registered format (``neuroalign data formats`` lists them), or an array. Several files with
-        arrays hold further neurons; the files join by the labels of their stimuli, or by position if no file has
-        labels. Masked values are missing.
+    responses : path, sequence of paths, array, tensor, pandas.DataFrame, xarray.DataArray, or list of arrays
+        Files of one registered format (``neuroalign data formats`` lists them), or responses in memory. Several files
+        with arrays hold further neurons, and so do several arrays in a list; they join by the labels of their stimuli,
+        or by position if none has labels. Index and columns of a data frame and coordinates of a DataArray are labels
+        of stimuli and neurons. Masked values are missing.
     axes : str or sequence of {"neuroid", "stimulus", "repetition"}
-        Names of the axes of an array, in their order; needed unless the files name their stimuli and neurons. NaN
+        Names of the axes of an array, in their order; needed unless the files name their stimuli and neurons, or a
+        DataArray has dimensions of these names. For a list of arrays, the first name may be the axis of the list. NaN
         along the repetition axis is a missing trial.
     images : path, optional
         Folder or ZIP archive of images.
@@ -134,9 +137,13 @@ def import_dataset(
     """
     expect_free_name(name, force=force)
     target = datasets_folder() / name
-    paths = [] if isinstance(responses, np.ndarray) else _paths(responses)
+    paths = paths_of(responses)
     recorded = Source(
-        responses if isinstance(responses, np.ndarray) else paths, format=format, axes=axes, options=options
+        responses if paths is None else paths,
+        in_memory=paths is None,
+        format=format,
+        axes=axes,
+        options=options,
     )
     image_path, landmark_path = _path("images", images), _path("landmarks", landmarks)
     table_path, neuron_path = _table_path("stimuli", stimuli), _table_path("neurons", neurons)
@@ -190,7 +197,7 @@ def import_dataset(
             "neurons": [neuron_path],
             "landmarks": [landmark_path],
         }
-        files = checksums(**{"responses": paths, **given, **parts.files})
+        files = checksums(**{"responses": paths or [], **given, **parts.files})
         provenance = {"source": source, "licence": licence, "citation": citation}
         metadata = {
             "description": description,
@@ -241,18 +248,6 @@ def _path(option: str, path: PathLike | None) -> Path | None:
     return None if path is None else Path(path).expanduser()
 
 
-def _paths(responses: PathLike | Sequence[PathLike]) -> list[Path]:
-    if hasattr(responses, "__array__"):
-        raise UsageError(
-            f"responses must be a path, several paths, or a NumPy array, got {type(responses).__name__}; "
-            "give its values, and name their axes"
-        )
-    several = [responses] if isinstance(responses, str | os.PathLike) else list(responses)
-    if not several or not all(isinstance(path, str | os.PathLike) for path in several):
-        raise UsageError("responses must be a path, several paths, or a NumPy array")
-    return [Path(path).expanduser() for path in several]
-
-
 def _describe_stimuli(
     array: xr.DataArray,
     reading: Reading,
@@ -294,7 +289,7 @@ def _describe_stimuli(
         if images is not None:
             notes.append("The images in the file of responses were left out: --images replaces them.")
         images = user_images
-    survey = ImageSurvey()
+    survey = ImageSurvey(lambda stimulus: open_image((images or {})[stimulus], stimulus))
     if images is not None:
         without = [stimulus for stimulus in described.index if stimulus not in images]
         if without:

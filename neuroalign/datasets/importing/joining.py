@@ -28,7 +28,9 @@ class Session:
     neuroid: NDArray[np.str_] | None = None
 
 
-def join_sessions(sessions: Mapping[str, Session], name: str) -> tuple[Session, list[str]]:
+def join_sessions(
+    sessions: Mapping[str, Session], name: str, noun: str = "file"
+) -> tuple[Session, list[str]]:
     """Join the neurons of several files.
 
     Parameters
@@ -36,6 +38,8 @@ def join_sessions(sessions: Mapping[str, Session], name: str) -> tuple[Session, 
     sessions : mapping of file name to Session
     name : str
         Name of the dataset, after which neurons without labels are named.
+    noun : str
+        Noun for a session in messages.
 
     Returns
     -------
@@ -58,20 +62,20 @@ def join_sessions(sessions: Mapping[str, Session], name: str) -> tuple[Session, 
         without = next(file for file, session in sessions.items() if session.stimulus is None)
         raise DatasetError(
             f"{without} does not label its stimuli and {next(iter(labels))} does, so the stimuli cannot be matched; "
-            "label the stimuli of all files or of no file"
+            f"label the stimuli of all {noun}s or of no {noun}"
         )
     neuroid = _neuroids(sessions, name)
     if not labels:
         for file, session in sessions.items():
             if len(session.values) != len(sessions[first].values):
                 raise DatasetError(
-                    "files without labels must have the same stimuli in the same order; "
+                    f"{noun}s without labels must have the same stimuli in the same order; "
                     f"{first} has {len(sessions[first].values)} and {file} has {len(session.values)}"
                 )
         if len(sessions) > 1:
             notes.append(
-                f"{len(sessions)} files were joined by position, because no file labels its stimuli: "
-                "stimulus n of each file is taken to be the same."
+                f"{len(sessions)} {noun}s were joined by position, because no {noun} labels its stimuli: "
+                f"stimulus n of each {noun} is taken to be the same."
             )
         values = [session.values for session in sessions.values()]
         return Session(_side_by_side(values, len(values[0])), None, neuroid), notes
@@ -87,8 +91,8 @@ def join_sessions(sessions: Mapping[str, Session], name: str) -> tuple[Session, 
         for key in keys.values():
             everywhere = everywhere.intersection(key)
         partial = joined.difference(everywhere, sort=False).get_level_values(0).unique()
-        differ = f"; not in all files: {name_some(partial.tolist())}" if len(partial) else ""
-        notes.append(f"{len(sessions)} files were joined by the labels of their stimuli{differ}.")
+        differ = f"; not in all {noun}s: {name_some(partial.tolist())}" if len(partial) else ""
+        notes.append(f"{len(sessions)} {noun}s were joined by the labels of their stimuli{differ}.")
     cube = _side_by_side([session.values for session in sessions.values()], len(joined), places)
     return Session(cube, joined.get_level_values(0).to_numpy().astype(str), neuroid), notes
 
