@@ -2,17 +2,20 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.datasets.catalogue import datasets_folder, expect_free_name, load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.folder import scratch_folder, write_folder
+from neuroalign.datasets.formats.image_stack import ImageStack, pair_images, parse_image_axes
+from neuroalign.datasets.formats.image_stack_files import is_stack, open_stack
 from neuroalign.datasets.formats.images import Order, check_images, collect_images, stems
 from neuroalign.datasets.image_sources import ImageSource, open_image
 from neuroalign.datasets.image_survey import ImageSurvey, notes_on_images
@@ -43,7 +46,7 @@ def import_dataset(
     *,
     responses: PathLike | Sequence[PathLike] | ArrayLike | pd.DataFrame | xr.DataArray,
     axes: str | Sequence[str] | None = None,
-    images: PathLike | None = None,
+    images: PathLike | NDArray[Any] | None = None,
     stimuli: PathLike | pd.DataFrame | None = None,
     neurons: PathLike | pd.DataFrame | None = None,
     presented: Listed | None = None,
@@ -53,6 +56,8 @@ def import_dataset(
     landmarks: PathLike | None = None,
     format: str | None = None,
     image_order: Order | None = None,
+    image_axes: str | Sequence[str] | None = None,
+    image_white: int | None = None,
     stimulus_set: str | None = None,
     region: str | None = None,
     animal: str | None = None,
@@ -82,8 +87,10 @@ def import_dataset(
         Names of the axes of an array, in their order; needed unless the files name their stimuli and neurons, or a
         DataArray has dimensions of these names. For a list of arrays, the first name may be the axis of the list. NaN
         along the repetition axis is a missing trial.
-    images : path, optional
-        Folder or ZIP archive of images.
+    images : path or array, optional
+        Folder or ZIP archive of images, or a stack of images: an array or a file with an array (``.npy``, ``.npz``,
+        ``.mat``, ``.h5``) that has one image for each stimulus, in the order of the stimulus axis or with an array
+        ``stimulus_id`` beside it.
     stimuli : path or pandas.DataFrame, optional
         Table of the stimuli, in the order of the stimulus axis: ``stimulus_id``, ``filename`` (or brainio's names for
         them) and any other columns. Rows with the same id are repetitions of one stimulus. A table may have more
@@ -106,6 +113,10 @@ def import_dataset(
         Name of a registered format; by default the content of the files decides.
     image_order : {"name", "number"}, optional
         Order of the image files where it gives the order of the stimuli: "name" puts image10 before image2.
+    image_axes : str or sequence of {"image", "height", "width", "channel"}, optional
+        Names of the axes of a stack of images, in their order; by default by their lengths, where that is certain.
+    image_white : {1, 255}, optional
+        Value of white in a stack of images; by default by the largest value, where that is certain.
     stimulus_set : str, optional
         Name of the stimulus set; by default `name`.
     region, animal : str, optional
@@ -145,12 +156,20 @@ def import_dataset(
         axes=axes,
         options=options,
     )
-    image_path, landmark_path = _path("images", images), _path("landmarks", landmarks)
+    image_path = None if isinstance(images, np.ndarray) else _path("images", images)
+    landmark_path = _path("landmarks", landmarks)
     table_path, neuron_path = _table_path("stimuli", stimuli), _table_path("neurons", neurons)
-    if landmark_path is not None and image_path is None and "images" not in recorded.gives:
+    if landmark_path is not None and images is None and "images" not in recorded.gives:
         raise UsageError("--landmarks are in pixels of the images: give the images, too, with --images")
     with scratch_folder(target.parent) as scratch:
-        pictures = None if image_path is None else collect_images(image_path, scratch)
+        stack = None
+        if isinstance(images, np.ndarray):
+            stack = ImageStack(images, "the array of images")
+        elif image_path is not None and is_stack(image_path):
+            stack = open_stack(image_path, scratch)
+        elif image_axes is not None or image_white is not None:
+            raise UsageError("--image-axes and --image-white describe a stack of images; leave them out")
+        pictures = None if image_path is None or stack is not None else collect_images(image_path, scratch)
         table, notes_on_table = None, list[str]()
         if table_path is not None:
             table, notes_on_table = read_stimulus_table(table_path)
@@ -163,7 +182,21 @@ def import_dataset(
             image_order=image_order,
             presented=presented,
         )
-        parts = reading.parts
+        parts, notes_on_stack = reading.parts, list[str]()
+        if stack is not None:
+            rows = None if table is None else reading.row_ids
+            rows = table.get("stimulus_id") if table is not None and rows is None else rows
+            from_stack, notes_on_stack = pair_images(
+                stack,
+                list(dict.fromkeys(parts.recording["stimulus_id"].values.tolist()))
+                if recorded.has_axis
+                else None,
+                None if rows is None else list(dict.fromkeys(map(str, rows))),
+                axes=parse_image_axes(image_axes),
+                white=image_white,
+            )
+            parts = replace(parts, images=from_stack)
+            reading = replace(reading, parts=parts)
         array = state_labels(parts.recording, region=region, animal=animal)
         notes_on_neurons: list[str] = []
         if neurons is not None:
@@ -205,7 +238,14 @@ def import_dataset(
             "window_ms": None if parts.window is None else list(parts.window),
             "dropped_neuroids": dropped["neuroids"] or None,
             "dropped_stimuli": dropped["stimuli"] or None,
-            "notes": [*parts.notes, *notes_on_neurons, *notes_on_table, *notes, *_note_on_name(name)],
+            "notes": [
+                *parts.notes,
+                *notes_on_stack,
+                *notes_on_neurons,
+                *notes_on_table,
+                *notes,
+                *_note_on_name(name),
+            ],
             "warnings": implausible(array, described_stimuli) or None,
             "files": files,
         }
@@ -294,8 +334,8 @@ def _describe_stimuli(
         without = [stimulus for stimulus in described.index if stimulus not in images]
         if without:
             raise DatasetError(
-                f"the file of responses has no image of {len(without)} stimuli: {name_some(without)}; give the images "
-                "with --images"
+                f"the file of images has no image of {len(without)} stimuli: {name_some(without)}; give all "
+                "images with --images"
             )
         images = {stimulus: images[stimulus] for stimulus in described.index}
         check_images(images, survey)

@@ -103,6 +103,13 @@ class Source:
         if axes is not None and isinstance(self.reader, RecordingReader):
             raise option_without_effect("axes", self.format)
 
+    @property
+    def has_axis(self) -> bool:
+        """Whether the responses have a stimulus axis, and not presentations that name their stimuli."""
+        if self.reader is None:
+            return not is_assembly(self.responses)
+        return isinstance(self.reader, ArrayReader)
+
     def read(
         self,
         name: str,
