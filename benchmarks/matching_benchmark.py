@@ -203,7 +203,7 @@ class MatchingBenchmark(Benchmark):
                 *self._notes(int(constant_columns(problem.neurons).sum()), copies, n_negative, n_neurons),
                 *turned.notes,
                 *power.notes,
-                *(ceilings.notes[:1] if not ceilings.has_trials else []),
+                *(ceilings.notes[:1] if not ceilings.are_known else []),
                 *originals.notes("folds"),
                 *shuffles.notes,
             ],

@@ -32,9 +32,9 @@ class PredictivePower:
     predicted : array of bool, shape (n_neurons,)
         Neurons that the model predicts above chance.
     ceiling : float
-        Mean split-half reliability of the neurons; NaN without single trials.
+        Mean reliability of the neurons; NaN where it is unknown.
     reliability : float
-        Median split-half reliability of the neurons; NaN without single trials.
+        Median reliability of the neurons; NaN where it is unknown.
     why_unknown : str
         Reason why neurons were not predicted; empty where they were predicted, or no prediction was asked for.
     """

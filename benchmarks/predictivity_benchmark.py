@@ -119,7 +119,7 @@ class PredictivityBenchmark(Benchmark):
             "informative_units": float(problem["Z"].shape[1]),
             **self.beside_fit(result),
         }
-        if ceilings.has_trials:
+        if ceilings.are_known:
             beside |= {"r_over_ceiling": _mean(relative_r), "r2_over_ceiling": _mean(relative_r2)}
         if shuffles.scores.size:
             beside["p_of_shuffles"] = shuffles.p_value(value)

@@ -184,7 +184,7 @@ class SparseEncoding(LassoBenchmark):
             },
             notes=[
                 *power.notes,
-                *([] if ceilings.has_trials else ceilings.notes),
+                *([] if ceilings.are_known else ceilings.notes),
                 *self.notes_on_fit(originals),
                 *shuffles.notes,
             ],

@@ -1,4 +1,4 @@
-"""Ceilings of a recording from its single trials, and the size of the recording for the provenance of a score."""
+"""Ceilings of a recording from its trials or standard errors, and the size of the recording for the provenance."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from neuroalign.arithmetic import divide
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.reliability import neuron_reliability
 from neuroalign.datasets.variants import Originals
-from neuroalign.metrics import reliability
 
 FloatArray = NDArray[np.float64]
 
@@ -25,13 +25,13 @@ class TrialCeilings:
     Parameters
     ----------
     reliability : array of float64, shape (n_neurons,)
-        Split-half reliability of the mean over trials; NaN where it is unknown.
-    has_trials : bool
-        Whether the recording has single trials.
+        Reliability of the mean over trials; NaN where it is unknown.
+    are_known : bool
+        Whether the recording has single trials, or averages with standard errors.
     """
 
     reliability: FloatArray
-    has_trials: bool
+    are_known: bool
 
     @property
     def r(self) -> FloatArray:
@@ -40,12 +40,12 @@ class TrialCeilings:
 
     @property
     def mean_r(self) -> float:
-        """Largest expected mean correlation over neurons; NaN without trials."""
+        """Largest expected mean correlation over neurons; NaN where it is unknown."""
         return _mean(self.r)
 
     @property
     def mean_r2(self) -> float:
-        """Largest expected mean share of explained variance over neurons; NaN without trials."""
+        """Largest expected mean share of explained variance over neurons; NaN where it is unknown."""
         return _mean(self.reliability)
 
     def relative_r(self, r: FloatArray) -> FloatArray:
@@ -63,7 +63,7 @@ class TrialCeilings:
     @property
     def notes(self) -> list[str]:
         """Reason for a missing ceiling, and the number of neurons without a score over ceiling."""
-        if not self.has_trials:
+        if not self.are_known:
             return ["only averages over trials are known, so the ceiling is missing"]
         n_below = int((np.nan_to_num(self.reliability, nan=-1.0) < MIN_RELIABILITY).sum())
         if not n_below:
@@ -75,7 +75,7 @@ class TrialCeilings:
 
 
 def trial_ceilings(dataset: Dataset, responses: xr.DataArray) -> TrialCeilings:
-    """Estimate the reliability of each neuron from the trials of the scored stimuli.
+    """Estimate the reliability of each neuron from the trials, or the standard errors, of the scored stimuli.
 
     Parameters
     ----------
@@ -88,11 +88,10 @@ def trial_ceilings(dataset: Dataset, responses: xr.DataArray) -> TrialCeilings:
     TrialCeilings
         Ceilings in the order of the neurons of `responses`.
     """
-    trials = dataset.trials
-    if trials is None:
-        return TrialCeilings(np.full(responses.sizes["neuroid"], np.nan), has_trials=False)
-    scored = np.isin(dataset.responses["stimulus"].values, responses["stimulus"].values)
-    return TrialCeilings(reliability(trials[scored]).per_neuron, has_trials=True)
+    values = neuron_reliability(dataset, responses["stimulus"].values)
+    if values is None:
+        return TrialCeilings(np.full(responses.sizes["neuroid"], np.nan), are_known=False)
+    return TrialCeilings(values, are_known=True)
 
 
 def size_of(responses: xr.DataArray, originals: Originals) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from neuroalign.arrays import Join
 from neuroalign.benchmarks.held_out import explain
 from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
+from neuroalign.benchmarks.trial_ceilings import trial_ceilings
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.metrics import (
     lasso_variance_explained,
     noise_corrected_r2,
-    reliability,
+    noise_corrected_r2_of_means,
 )
 from neuroalign.models.model import Model
 from neuroalign.results.numbers import Number
@@ -84,22 +85,20 @@ class VarianceExplained(LassoBenchmark):
         notes = []
         beside = {}
         ceiling = float("nan")
-        trials = dataset.trials
-        if trials is None:
+        ceilings = trial_ceilings(dataset, responses)
+        if not ceilings.are_known:
             notes.append(
                 "only averages over trials are known, so the ceiling and the noise correction are missing"
             )
         else:
-            trials = trials[np.isin(dataset.responses["stimulus"].values, responses["stimulus"].values)]
-            split_half = reliability(trials).per_neuron
             added = explained.predicted - explained.baseline
-            corrected = noise_corrected_r2(trials, added)
+            corrected = _correct(dataset, responses, added)
             # A reliable neuron that no unit predicts has a corrected r² of 0.
-            reliable = np.isfinite(noise_corrected_r2(trials, responses.values))
+            reliable = np.isfinite(_correct(dataset, responses, responses.values))
             corrected = np.where(reliable & (np.ptp(added, axis=0) == 0), 0.0, corrected)
-            variables["reliability"] = ("neuroid", split_half)
+            variables["reliability"] = ("neuroid", ceilings.reliability)
             variables["noise_corrected_r2"] = ("neuroid", corrected)
-            ceiling = float(np.nanmean(split_half))
+            ceiling = float(np.nanmean(ceilings.reliability))
             if np.isfinite(corrected).any():
                 beside["median_noise_corrected_r2"] = float(np.nanmedian(corrected))
                 notes.append(
@@ -141,6 +140,17 @@ class VarianceExplained(LassoBenchmark):
         """Predict rows of stimuli drawn with replacement; their repeats share a fold."""
         explained = lasso_variance_explained(**self.fit_arguments(latents, responses, dataset, rows))
         return NeuronStatistic.weighted_mean(responses["neuroid"].values, explained.per_neuron)
+
+
+def _correct(
+    dataset: Dataset, responses: xr.DataArray, predicted: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the noise-corrected r² of predictions, from the trials or from the standard errors of the averages."""
+    scored = np.isin(dataset.responses["stimulus"].values, responses["stimulus"].values)
+    if dataset.trials is not None:
+        return noise_corrected_r2(dataset.trials[scored], predicted)
+    assert dataset.standard_errors is not None
+    return noise_corrected_r2_of_means(responses.values, dataset.standard_errors[scored], predicted)
 
 
 def _mean_of_neurons(score: Score) -> NeuronStatistic:

@@ -1,9 +1,10 @@
 """Scores of every benchmark on simulated and recorded neurons: ``python docs/benchmark_numbers.py [--run]``.
 
 ``--run`` scores the models of each recording by all benchmarks, in the neuroalign folder (``NEUROALIGN_HOME``), and
-writes ``docs/benchmark_numbers.csv``. Stored scores are read and not computed again, so that an interrupted run goes on
-where it stopped. The recordings are imported as docs/public_recordings.md says; a recording that is missing is left out with a
-message. ``--weights FILE`` is the file with the weights of MobileNetV2 (``mobilenet_v2-b0353104.pth`` of torchvision).
+writes ``docs/benchmark_numbers.csv``. Stored scores are read and not computed again, so that an interrupted run goes
+on where it stopped. The recordings are imported as docs/public_recordings.md says; a recording that is missing is
+left out with a message. ``--weights FILE`` is the file with the weights of MobileNetV2 (``mobilenet_v2-b0353104.pth``
+of torchvision).
 Without ``--run`` the script writes the tables of docs/benchmarks.md from the file.
 """
 

@@ -263,6 +263,7 @@ def _describe_dataset(name: str) -> dict[str, Any]:
     import numpy as np
 
     from neuroalign.datasets.catalogue import load_dataset
+    from neuroalign.datasets.time_bins import describe_bins
 
     dataset = load_dataset(name)
     recording = dataset.recording
@@ -282,6 +283,7 @@ def _describe_dataset(name: str) -> dict[str, Any]:
         "stimuli_for_training": len(dataset.stimuli.training()),
         "stimuli_held_out": "not marked" if held_out is None else len(held_out),
         "images": dataset.stimuli.has_images,
+        **({"time_bins": describe_bins(recording)} if "time_bin" in recording.dims else {}),
         "content_hash": dataset.content_hash,
     }
     for key in ("part", "description", "source", "licence", "citation"):

@@ -202,6 +202,29 @@ Examples:
     help="Whether responses without a repetition axis are means over trials (the default) or single trials.",
 )
 @click.option(
+    "--sem",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="Standard errors of averaged responses, in the format and with the axes of the responses. They give ceilings "
+    "and noise corrections without single trials. Repeat the option where the responses are in several files.",
+)
+@click.option(
+    "--sem-variable", metavar="NAME", help="Variable of the file of standard errors, if it has several."
+)
+@click.option(
+    "--n-trials",
+    metavar="N|COLUMN|FILE",
+    help="Number of trials behind each average: a number, a column of the table of stimuli, or a file with the axes of "
+    "the responses.",
+)
+@click.option(
+    "--noise",
+    type=click.Choice(("poisson",)),
+    help="Take the standard errors of mean spike counts from their numbers of trials (--n-trials), with a variance "
+    "over trials that equals the mean.",
+)
+@click.option(
     "--drop",
     type=click.Choice(_DROPS),
     multiple=True,
@@ -222,6 +245,7 @@ def add(name: str, responses: tuple[str, ...], as_json: bool, **options: Any) ->
     from neuroalign.datasets.importing.importer import import_dataset
     from neuroalign.datasets.inspecting import describe
 
+    options["sem"] = options["sem"] or None
     described = describe(import_dataset(name, responses=responses, **options))
     print_notes(described)
     click.echo(json.dumps(described, indent=1) if as_json else f"Added {one_line(described)}")

@@ -18,8 +18,11 @@ def one_line(row: dict[str, Any]) -> str:
     trials = (
         "averaged" if row["averaged"] else f"{_spread(row['presentations_per_stimulus'])} presentations each"
     )
+    bins = f" × {row['time_bins']} time bins" if row.get("time_bins", 1) > 1 else ""
     images = "with images" if row["images"] else "no images"
-    return f"{row['name']}: {row['neurons']} {kind} neurons × {row['stimuli']} stimuli, {trials}, {images}"
+    return (
+        f"{row['name']}: {row['neurons']} {kind} neurons × {row['stimuli']} stimuli{bins}, {trials}, {images}"
+    )
 
 
 def print_notes(row: dict[str, Any]) -> None:

@@ -63,6 +63,7 @@ def figures(
     units by neurons, decoded faces and latent traversals. Each missing figure is named with the reason.
     """
     from neuroalign.datasets.catalogue import load_dataset
+    from neuroalign.datasets.time_bins import expect_one_window
     from neuroalign.errors import DatasetError
     from neuroalign.reporting.figures.files import file_name
     from neuroalign.reporting.figures.gathering import gather_figures
@@ -73,6 +74,7 @@ def figures(
     made: dict[str, Path] = {}
     left_out: dict[str, str] = {}
     loaded = load_dataset(dataset)
+    expect_one_window(loaded)
     for figure in gather_figures(loaded, benchmarks=benchmarks, models=models, ceiling=ceiling):
         if figure.axes is None:
             left_out[figure.name] = figure.reason

@@ -98,6 +98,7 @@ def score(
     Several MODELs are scored together as the bands of one model, for --benchmark banded_ridge.
     """
     from neuroalign.datasets.catalogue import load_dataset
+    from neuroalign.datasets.time_bins import expect_one_window
     from neuroalign.models.bands import bands
     from neuroalign.models.loading import load_model
     from neuroalign.models.model import ModelFamily
@@ -118,6 +119,7 @@ def score(
     if turns is not None:
         wanted = _with_turns(wanted, benchmarks, turns)
     loaded_dataset = load_dataset(dataset)
+    expect_one_window(loaded_dataset)
     options = {} if weights is None else {"weights": weights}
     if len(model) > 1 and options:
         raise UsageError(

@@ -98,6 +98,7 @@ def units(
     from dataclasses import replace
 
     from neuroalign.datasets.catalogue import load_dataset
+    from neuroalign.datasets.time_bins import expect_one_window
     from neuroalign.errors import UsageError
     from neuroalign.models.model import MadeOfNeurons
     from neuroalign.reporting.text.units import format_units, sort_units, write_csv
@@ -106,6 +107,8 @@ def units(
     if top < 1 or seed < 0:
         raise UsageError(f"--top must be at least 1 and --seed not negative, got {top} and {seed}")
     loaded_dataset = None if dataset is None else load_dataset(dataset)
+    if loaded_dataset is not None:
+        expect_one_window(loaded_dataset)
     loaded = _load_instance(model, loaded_dataset, weights)
     source: Dataset | StimulusSet
     if loaded_dataset is not None:

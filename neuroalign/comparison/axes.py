@@ -6,8 +6,9 @@ import numpy as np
 
 from neuroalign.comparison.samples import instances_of
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.reliability import neuron_reliability
 from neuroalign.errors import format_p
-from neuroalign.metrics import is_special, reliability
+from neuroalign.metrics import is_special
 from neuroalign.results.score import Score
 from neuroalign.scoring.resampling import AXIS_INDEX, Statistic
 
@@ -139,20 +140,17 @@ def shuffle_p_values(score: Score) -> list[float]:
 
 
 def median_reliability(dataset: Dataset) -> float:
-    """Return the median split-half reliability of the neurons of a dataset.
+    """Return the median reliability of the neurons of a dataset.
 
     Parameters
     ----------
     dataset : Dataset
-        Dataset with single trials.
+        Dataset with single trials, or with averages and their standard errors.
 
     Returns
     -------
     float
-        NaN without trials.
+        NaN without single trials or standard errors of averages.
     """
-    trials = dataset.trials
-    if trials is None:
-        return _NAN
-    values = reliability(trials).per_neuron
-    return float(np.nanmedian(values)) if np.isfinite(values).any() else _NAN
+    values = neuron_reliability(dataset)
+    return float(np.nanmedian(values)) if values is not None and np.isfinite(values).any() else _NAN

@@ -23,6 +23,7 @@ from neuroalign.comparison.samples import instances_of
 from neuroalign.comparison.wording import conclude, explain
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.time_bins import expect_one_window
 from neuroalign.errors import NeuroalignError, NeuroalignWarning, UsageError
 from neuroalign.models.ceiling import ceiling_family
 from neuroalign.models.loading import load_model
@@ -101,6 +102,7 @@ def compare(
     """
     _check_numbers(margin, n_resamples, n_stimulus_resamples, n_permutations, seed)
     loaded_dataset, by = load_dataset(dataset), load_benchmark(benchmark)
+    expect_one_window(loaded_dataset)
     chosen = by.find_statistic(statistic)
     loaded = [load_model(model, dataset=loaded_dataset) for model in (model_a, model_b)]
     if loaded[0].identifier == loaded[1].identifier:

@@ -16,6 +16,7 @@ from neuroalign.comparison.samples import draw_together
 from neuroalign.comparison.score_groups import ScoreGroup, group_scores
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.time_bins import expect_one_window
 from neuroalign.names.defaults import DEFAULT_BENCHMARK
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
@@ -105,6 +106,7 @@ def leaderboards(
         One table for each benchmark and set of options; see :func:`rank`.
     """
     loaded = load_dataset(dataset)
+    expect_one_window(loaded)
     wanted = None if benchmarks is None else load_benchmarks(benchmarks)
     store = store or ResultsStore()
     groups = group_scores(store.items(dataset=loaded.identifier), loaded, wanted)

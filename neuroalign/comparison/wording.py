@@ -206,7 +206,7 @@ def _describe_reliability(score: Score, reliability: float) -> str:
     median = (
         f"{reliability:.2f} for the median neuron"
         if np.isfinite(reliability)
-        else "unknown without single trials"
+        else "unknown without single trials or standard errors"
     )
     return f"Reliability: {median}; noise {effect_of_noise(score) or 'lowers variance explained'}."
 

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.time_windows import WINDOW
 from neuroalign.errors import UnknownNameError, UsageError, unknown_name
 from neuroalign.names.syntax import format_value, parse_value
 
@@ -111,7 +112,8 @@ def columns_of(dataset: Dataset) -> list[Column]:
     -------
     list of Column
         Coordinates of the recording along neuroid and presentation, then the ids and columns of the stimulus table.
-        Names that two tables share have the name of the table in front of them.
+        Names that two tables share have the name of the table in front of them, and so does ``window`` in a dataset
+        with time bins, where it selects a window of time.
     """
     array, table = dataset.recording, dataset.stimuli.table
     raw: list[tuple[str, str, Any]] = [
@@ -126,6 +128,8 @@ def columns_of(dataset: Dataset) -> list[Column]:
         (str(name), "stimulus", table[name].to_numpy()) for name in table.columns if name != "stimulus_id"
     ]
     names = [name for name, _, _ in raw]
+    if "time_bin" in array.dims:
+        names.append(WINDOW)
     return [
         Column(name if names.count(name) == 1 else f"{kind}.{name}", kind, values)
         for name, kind, values in raw

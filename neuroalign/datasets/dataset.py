@@ -17,6 +17,7 @@ from neuroalign.arrays import (
     validate_responses,
 )
 from neuroalign.datasets.stimuli import StimulusSet
+from neuroalign.datasets.time_bins import bin_edges, expect_one_window, has_bins
 from neuroalign.errors import DatasetError, name_some
 from neuroalign.files.digests import digest
 
@@ -30,8 +31,10 @@ class Dataset:
     identifier : str
         Name of the dataset.
     recording : xarray.DataArray
-        Responses with the dimensions presentation and neuroid; see :func:`neuroalign.arrays.recording`. Averages have
-        one presentation for each stimulus and ``averaged=True``.
+        Responses with the dimensions presentation, neuroid and, for a recording with time bins, time_bin; see
+        :func:`neuroalign.arrays.recording`. Averages have one presentation for each stimulus and ``averaged=True``.
+        Models are compared with one window of the time bins: see
+        :func:`neuroalign.datasets.selection.select_window`.
     stimuli : StimulusSet
         Recorded stimuli, and possibly further stimuli.
     averaged : bool
@@ -72,7 +75,14 @@ class Dataset:
 
     @cached_property
     def responses(self) -> xr.DataArray:
-        """Mean response over trials, dimensions stimulus (sorted ids), neuroid."""
+        """Mean response over trials, dimensions stimulus (sorted ids), neuroid.
+
+        Raises
+        ------
+        UsageError
+            If the recording has several time bins; select a window first.
+        """
+        expect_one_window(self)
         return average_trials(self.recording)
 
     @cached_property
@@ -81,10 +91,33 @@ class Dataset:
 
         Stimuli are in the order of :attr:`responses`. None if no stimulus was repeated or the values are averages.
         """
+        expect_one_window(self)
         if self.averaged:
             return None
         cube = trial_cube(self.recording)
         return cube if cube.shape[1] > 1 else None
+
+    @cached_property
+    def standard_errors(self) -> NDArray[np.float64] | None:
+        """Standard error of each mean response, shape (n_stimuli, n_neuroids), in the order of :attr:`responses`.
+
+        None for single trials, and where the standard errors of averages are not known.
+        """
+        return self._beside_averages("sem")
+
+    @cached_property
+    def n_trials(self) -> NDArray[np.float64] | None:
+        """Number of trials behind each mean response, shape (n_stimuli, n_neuroids); None where it is not known."""
+        return self._beside_averages("n_trials")
+
+    def _beside_averages(self, name: str) -> NDArray[np.float64] | None:
+        """Return a coordinate that describes each average."""
+        if not self.averaged or name not in self.recording.coords:
+            return None
+        place = pd.Index(self.recording["stimulus_id"].values.astype(str)).get_indexer(
+            self.responses["stimulus"].values
+        )
+        return np.asarray(self.recording[name].values[place], dtype=np.float64)
 
     @cached_property
     def factors(self) -> pd.DataFrame | None:
@@ -98,6 +131,8 @@ class Dataset:
         originals = self.stimuli.originals(np.unique(array["stimulus_id"].values.astype(str)))
         # Scores depend on the originals. Without variants the digest equals the one of versions without originals.
         variants = (originals.labels,) if originals.has_variants else ()
+        # Ceilings depend on the noise of averages.
+        noise = [array[name].values for name in ("sem", "n_trials") if name in array.coords]
         return digest(
             array["stimulus_id"].values,
             array["repetition"].values,
@@ -106,6 +141,8 @@ class Dataset:
             self.averaged,
             self.stimuli.content_hash,
             *variants,
+            *noise,
+            *self._bins,
         )
 
     @cached_property
@@ -122,7 +159,14 @@ class Dataset:
             array["neuroid_id"].values,
             array.values,
             self.averaged,
+            *self._bins,
         )
+
+    @property
+    def _bins(self) -> tuple[NDArray[np.float64], ...]:
+        """Edges of the time bins, for digests; empty without several bins, so that older digests stay."""
+        edges = bin_edges(self.recording) if has_bins(self.recording) else None
+        return () if edges is None else (edges,)
 
     def with_responses(self, responses: xr.DataArray, *, identifier: str | None = None) -> "Dataset":
         """Return the dataset with other averaged responses in place of its recording.

@@ -1,5 +1,6 @@
 """Description and validation of a dataset."""
 
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -15,6 +16,9 @@ from neuroalign.datasets.image_survey import ImageSurvey, notes_on_images, unmar
 from neuroalign.datasets.importing.labelling import constant_neuroids
 from neuroalign.datasets.landmarks.arrays import expect_near_images, mirror_partners
 from neuroalign.datasets.plausibility import implausible
+from neuroalign.datasets.reliability import neuron_reliability
+from neuroalign.datasets.time_bins import bin_edges, has_bins, over_all_bins, windows_of
+from neuroalign.datasets.time_windows import bins_of_window
 from neuroalign.errors import DatasetError, name_some
 from neuroalign.progress import progress
 
@@ -52,7 +56,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         described["landmarks"] = stimuli.landmarks.sizes["landmark"]
         described["stimuli_with_landmarks"] = stimuli.landmarks.sizes["stimulus"]
     if "time_bin" in recording.dims:
-        described["time_bins"] = recording.sizes["time_bin"]
+        described |= _describe_bins(recording)
     kept = ["description", "source", "licence", "citation", "window_ms", "landmarks_from"]
     kept += ["dropped_neuroids", "dropped_stimuli", "warnings", "notes", "files"]
     return described | {key: dataset.metadata[key] for key in kept if dataset.metadata.get(key)}
@@ -69,23 +73,43 @@ def validate(dataset: Dataset) -> dict[str, Any]:
         (signs that the values are not responses), ``images_readable``, ``identical_images`` and ``similar_images``
         (groups of stimuli that the column ``original`` does not mark as variants), and ``problems``: a sentence for
         each fault that prevents scores on the dataset. If some stimuli are variants, also ``originals`` and
-        ``stimuli_with_equal_images``.
+        ``stimuli_with_equal_images``. For a recording with time bins, trials are counted and ``reliability`` is
+        computed over all bins; check a window for the reliability in it.
     """
     report = describe(dataset)
     problems: list[str] = []
     report |= _check_originals(dataset, problems)
-    if "time_bin" in dataset.recording.dims and dataset.recording.sizes["time_bin"] != 1:
-        problems.append("The recording has several time bins; models are compared with one.")
-    else:
-        report |= _check_trials(dataset, problems)
-        if not problems:
-            report["warnings"] = implausible(dataset.recording, dataset.stimuli)
+    whole = replace(dataset, recording=over_all_bins(dataset.recording))
+    report |= _check_trials(whole, problems)
+    if not problems:
+        report["warnings"] = implausible(whole.recording, dataset.stimuli)
+    if has_bins(dataset.recording):
+        _check_bins(dataset, problems)
     if dataset.stimuli.has_images:
         notes = list(report.pop("notes", []))
         report |= _check_images(dataset, problems, notes)
         report |= {"notes": notes} if notes else {}
         _check_landmarks(dataset, problems)
     return {**report, "problems": problems}
+
+
+def _describe_bins(recording: xr.DataArray) -> dict[str, Any]:
+    edges = bin_edges(recording)
+    described: dict[str, Any] = {"time_bins": recording.sizes["time_bin"]}
+    if edges is not None and len(edges):
+        described["time_bins_ms"] = [float(edges.min()), float(edges.max())]
+        described["bin_length_ms"] = _spread(np.round(edges[:, 1] - edges[:, 0], 6))
+    return described | {"response": str(recording.attrs.get("response", "unknown"))}
+
+
+def _check_bins(dataset: Dataset, problems: list[str]) -> None:
+    """Check the edges of the time bins."""
+    try:
+        windows = windows_of(dataset)
+        starts, ends = np.transpose(windows)
+        bins_of_window(starts, ends, windows[0], dataset.identifier)
+    except DatasetError as error:
+        problems.append(f"{str(error)[0].upper()}{str(error)[1:]}.")
 
 
 def _check_originals(dataset: Dataset, problems: list[str]) -> dict[str, Any]:
@@ -126,8 +150,8 @@ def _check_trials(dataset: Dataset, problems: list[str]) -> dict[str, Any]:
         problems.append(f"{len(constant)} neurons respond to all stimuli alike: {name_some(constant)}.")
     if len(stimuli) < 2:
         problems.append("The recording has fewer than two stimuli.")
-    if not problems and dataset.trials is not None:
-        report["reliability"] = _reliability(dataset.trials)
+    if not problems:
+        report["reliability"] = _reliability(dataset)
     return report
 
 
@@ -141,11 +165,11 @@ def _same(means: NDArray[np.float64], neuroids: NDArray[np.str_]) -> list[str]:
     return [f"{a} = {b}" for a, b in zip(neuroids[usable][first], neuroids[usable][second], strict=True)]
 
 
-def _reliability(trials: NDArray[np.float64]) -> dict[str, Any]:
-    """Quartiles over neurons of the split-half reliability (Spearman–Brown corrected)."""
-    from neuroalign.metrics import reliability
-
-    per_neuron = reliability(trials).per_neuron
+def _reliability(dataset: Dataset) -> dict[str, Any] | None:
+    """Quartiles over neurons of the reliability; None where it is unknown."""
+    per_neuron = neuron_reliability(dataset)
+    if per_neuron is None:
+        return None
     finite = per_neuron[np.isfinite(per_neuron)]
     if finite.size == 0:
         return {"neurons": 0}
@@ -197,4 +221,4 @@ def _counts(array: xr.DataArray, name: str) -> dict[str, int]:
 def _spread(counts: NDArray[Any]) -> dict[str, float]:
     if counts.size == 0:
         return {}
-    return {"min": int(counts.min()), "median": float(np.median(counts)), "max": int(counts.max())}
+    return {"min": counts.min().item(), "median": float(np.median(counts)), "max": counts.max().item()}

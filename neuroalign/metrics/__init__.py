@@ -37,7 +37,13 @@ from neuroalign.metrics.rdm import crossnobis, dissimilarities
 from neuroalign.metrics.rdm_ceiling import AnimalBounds, rdm_ceiling
 from neuroalign.metrics.rdm_comparison import RSA, compare_rdms, rsa
 from neuroalign.metrics.recombination import mixing_matrix, recombine
-from neuroalign.metrics.reliability import Reliability, noise_corrected_r2, reliability
+from neuroalign.metrics.reliability import (
+    Reliability,
+    noise_corrected_r2,
+    noise_corrected_r2_of_means,
+    reliability,
+    reliability_of_means,
+)
 from neuroalign.metrics.reverse_predictivity import ReversePredictivity, reverse_predictivity
 from neuroalign.metrics.ridge_predictivity import RidgePredictivity, ridge_predictivity
 from neuroalign.metrics.selectivity import d_prime, eta_squared
@@ -126,6 +132,7 @@ __all__ = [
     "monosemanticity",
     "noise_ceiling",
     "noise_corrected_r2",
+    "noise_corrected_r2_of_means",
     "noise_precision",
     "one_to_one",
     "partial_soft_matching",
@@ -137,6 +144,7 @@ __all__ = [
     "recombine",
     "relative_strength",
     "reliability",
+    "reliability_of_means",
     "reverse_predictivity",
     "ridge_predictivity",
     "rsa",

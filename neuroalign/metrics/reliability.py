@@ -1,4 +1,4 @@
-"""Reliability of neurons over trials, and correlations corrected for the noise of trials."""
+"""Reliability of neurons, and correlations corrected for noise, from trials or from standard errors of means."""
 
 from dataclasses import dataclass
 
@@ -138,15 +138,129 @@ def noise_corrected_r2(
             f"prediction must have shape {(values.shape[0], values.shape[2])}, as the trials, got {predicted.shape}"
         )
     counts = present.sum(axis=1)
-    shown = counts > 0
+    inverse = np.where(counts > 0, 1.0 / np.maximum(counts, 1), 0.0)
+    return _correct_r2(
+        predicted,
+        values.sum(axis=1) * inverse,
+        counts > 0,
+        _noise_variance(values, present),
+        inverse,
+        min_reliability,
+    )
+
+
+def reliability_of_means(means: ArrayLike, standard_errors: ArrayLike) -> NDArray[np.float64]:
+    r"""Estimate the reliability of each neuron's mean response from the standard errors of the means.
+
+    .. math::
+        \hat\rho = 1 - \frac{\frac{1}{N}\sum_i s_i^2}{\mathrm{var}_i\, \bar y_i}
+
+    Parameters
+    ----------
+    means : array of shape (N, J)
+        Mean response over trials of J neurons to N stimuli.
+    standard_errors : array of shape (N, J)
+        Standard error s of each mean: the standard deviation over its trials (ddof 1) divided by the square root of
+        their number.
+
+    Returns
+    -------
+    array of float64, shape (J,)
+        Largest share of the variance of the means (ddof 1) that a model is expected to explain; at most 1, and negative
+        by chance for neurons without signal. NaN for neurons without variance, or with fewer than three stimuli.
+
+    Raises
+    ------
+    ArrayError
+        If shapes do not fit, a value is not finite, or a standard error is negative.
+
+    Notes
+    -----
+    The squared standard error of a mean is an unbiased estimate of the variance of its noise, also where stimuli have
+    unequal numbers of trials. The estimate agrees in expectation with the split-half :func:`reliability` of the trials,
+    and with the noise ceiling of :func:`noise_ceiling`.
+
+    References
+    ----------
+    Allen et al. (2022), Nat. Neurosci. 25:116 (the noise ceiling); Sahani & Linden (2003), NIPS 15 (signal power).
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> trials = rng.standard_normal((4000, 1, 1)) + rng.standard_normal((4000, 4, 1))
+    >>> sem = trials.std(axis=1, ddof=1) / np.sqrt(4)
+    >>> reliability_of_means(trials.mean(axis=1), sem).round(1)
+    array([0.8])
+    """
+    means, errors = _as_means(means, standard_errors)
+    if len(means) < 3:
+        return np.full(means.shape[1], np.nan)
+    total, usable = means.var(axis=0, ddof=1), ~constant_columns(means)
+    return np.where(usable, 1.0 - divide((errors**2).mean(axis=0), total, otherwise=0.0), np.nan)
+
+
+def noise_corrected_r2_of_means(
+    means: ArrayLike, standard_errors: ArrayLike, prediction: ArrayLike, *, min_reliability: float = 0.1
+) -> NDArray[np.float64]:
+    """Estimate the squared correlation of a prediction with each neuron's noiseless response, without single trials.
+
+    Parameters
+    ----------
+    means, standard_errors : array of shape (N, J)
+        See :func:`reliability_of_means`.
+    prediction : array of shape (N, J)
+        Predictions of a model that was fitted to other trials or stimuli.
+    min_reliability : float
+        See :func:`noise_corrected_r2`.
+
+    Returns
+    -------
+    array of float64, shape (J,)
+        See :func:`noise_corrected_r2`.
+
+    Raises
+    ------
+    ArrayError
+        If shapes do not fit, a value is not finite, or a standard error is negative.
+
+    Notes
+    -----
+    The estimator of :func:`noise_corrected_r2`, with the squared standard error of each mean in place of σ̂²/n_i. The
+    two are equal where all stimuli have one noise variance.
+
+    References
+    ----------
+    Pospisil & Bair (2021), PLoS Comput. Biol. 17:e1009212.
+
+    Examples
+    --------
+    >>> means = np.array([[1.0], [2.0], [4.0], [3.0]])
+    >>> noise_corrected_r2_of_means(means, np.zeros((4, 1)), means)
+    array([1.])
+    """
+    means, errors = _as_means(means, standard_errors)
+    predicted = as_matrix(prediction, "prediction")
+    if predicted.shape != means.shape:
+        raise ArrayError(f"prediction must have shape {means.shape}, as the means, got {predicted.shape}")
+    shown = np.ones(means.shape, dtype=bool)
+    return _correct_r2(predicted, means, shown, np.ones(means.shape[1]), errors**2, min_reliability)
+
+
+def _correct_r2(
+    predicted: NDArray[np.float64],
+    means: NDArray[np.float64],
+    shown: NDArray[np.bool_],
+    noise: NDArray[np.float64],
+    inverse: NDArray[np.float64],
+    min_reliability: float,
+) -> NDArray[np.float64]:
+    """Return r²_ER, where ``noise * inverse`` is the variance of the noise of each mean, (J,) times (N, J)."""
     n_shown = np.maximum(shown.sum(axis=0), 1)
-    inverse = np.where(shown, 1.0 / np.maximum(counts, 1), 0.0)
 
     def centred(array: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.where(shown, array - np.where(shown, array, 0.0).sum(axis=0) / n_shown, 0.0)
 
-    f, y = centred(predicted), centred(values.sum(axis=1) * inverse)
-    noise = _noise_variance(values, present)
+    f, y = centred(predicted), centred(means)
     signal = (y**2).sum(axis=0) - noise * (1 - 1 / n_shown) * inverse.sum(axis=0)
     power = (f**2).sum(axis=0)
     numerator = (f * y).sum(axis=0) ** 2 - noise * (f**2 * inverse).sum(axis=0)
@@ -154,6 +268,18 @@ def noise_corrected_r2(
     varies = np.ptp(np.where(shown, predicted, predicted.mean(axis=0)), axis=0) > 0
     usable = np.isfinite(noise) & varies & (total > 0) & (signal > min_reliability * total)
     return np.where(usable, numerator / np.where(usable, power * signal, 1.0), np.nan)
+
+
+def _as_means(
+    means: ArrayLike, standard_errors: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return means and their standard errors as matrices of one shape."""
+    values, errors = as_matrix(means, "means"), as_matrix(standard_errors, "standard_errors")
+    if values.shape != errors.shape:
+        raise ArrayError(f"standard_errors must have shape {values.shape}, as the means, got {errors.shape}")
+    if (errors < 0).any():
+        raise ArrayError(f"standard_errors must not be negative, got {errors.min():g}")
+    return values, errors
 
 
 def _as_trials(trials: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -10,6 +10,7 @@ from typing import Any
 from neuroalign.arrays import Join
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.time_bins import expect_one_window
 from neuroalign.errors import ModelError, NeuroalignWarning, UsageError, name_some
 from neuroalign.models.loading import load_model
 from neuroalign.models.model import Model, ModelFamily
@@ -70,6 +71,7 @@ def score(
     """
     loaded_benchmark = load_benchmark(benchmark)
     loaded_dataset = load_dataset(dataset)
+    expect_one_window(loaded_dataset)
     loaded = load_model(model, dataset=loaded_dataset)
     shuffles = (n_permutations, permutation_seed)
     scores, failures = _score_loaded(
@@ -116,6 +118,7 @@ def score_all(
     """
     loaded_benchmarks = load_benchmarks(benchmarks)
     loaded_dataset = load_dataset(dataset)
+    expect_one_window(loaded_dataset)
     loaded = load_model(model, dataset=loaded_dataset)
     shuffles = (n_permutations, permutation_seed)
     return _score_loaded(

@@ -158,11 +158,13 @@ def _score_by(
         "latents_seconds": round(latents_seconds, 3),
         **score.provenance,
     }
-    part = batch.dataset.metadata.get("part")
+    part, window = (batch.dataset.metadata.get(key) for key in ("part", "window_ms"))
+    if part is not None:
+        provenance |= {"part": part, **({} if window is None else {"window_ms": list(window)})}
     score = replace(
         score,
         family=batch.family,
-        provenance=provenance if part is None else {**provenance, "part": part},
+        provenance=provenance,
         notes=score.notes if part is None else (*score.notes, part),
     )
     score = add_notes_of_model(score, model, batch.dataset)

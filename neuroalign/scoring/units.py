@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neuroalign.arrays import Join, align
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.reliability import neuron_reliability
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import StimulusMismatchError, UsageError
 from neuroalign.metrics import (
@@ -311,12 +312,20 @@ def _measure_monosemanticity(
 
 
 def _add_noise_ceilings(built: _Columns, chosen: xr.DataArray, dataset: Dataset) -> None:
-    """Add the noise ceilings of units that are neurons with single trials."""
+    """Add the noise ceilings of units that are neurons with single trials, or averages with standard errors."""
+    place = pd.Index(dataset.responses["neuroid"].values).get_indexer(chosen["neuroid"].values)
     if dataset.trials is None:
-        built.notes.append("only averages over trials are known, so the noise ceilings are missing")
+        per_neuron = neuron_reliability(dataset, chosen["stimulus"].values)
+        if per_neuron is None:
+            built.notes.append("only averages over trials are known, so the noise ceilings are missing")
+            return
+        built.add(NOISE_CEILING, np.maximum(per_neuron[place], 0.0))
+        built.notes.append(
+            "noise ceilings are from the standard errors of averages; the oracle and the signal-to-noise ratio need "
+            "single trials"
+        )
         return
     rows = np.isin(dataset.responses["stimulus"].values, chosen["stimulus"].values)
-    place = pd.Index(dataset.responses["neuroid"].values).get_indexer(chosen["neuroid"].values)
     ceiling = noise_ceiling(dataset.trials[rows][:, :, place])
     built.add(SNR, ceiling.snr)
     built.add(NOISE_CEILING, ceiling.percent / 100.0)

@@ -9,6 +9,7 @@ from typing import Any
 
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.time_bins import expect_one_window
 from neuroalign.errors import NeuroalignError, UsageError, unknown_name
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
@@ -241,9 +242,11 @@ def plan_study(
         raise UsageError(
             f"the folder of the report must be a folder, got the file {folder}; name another folder"
         )
+    recorded = load_dataset(loaded.dataset if dataset is None else dataset)
+    expect_one_window(recorded)
     return Run(
         loaded,
-        load_dataset(loaded.dataset if dataset is None else dataset),
+        recorded,
         grid,
         folder,
         n_jobs,

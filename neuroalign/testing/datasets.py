@@ -1,5 +1,6 @@
 """Small simulated recordings for tests."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from neuroalign.arrays import recording
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.landmarks.arrays import landmarks as make_landmarks
 from neuroalign.datasets.stimuli import StimulusSet
+from neuroalign.datasets.time_bins import BIN_EDGES, RATES
 from neuroalign.errors import UsageError
 
 # Noise of single trials where neither the noise nor the reliability is given.
@@ -30,6 +32,7 @@ def make_dataset(
     images: bool = True,
     image_size: int = 16,
     landmarks: bool = False,
+    time_bins: Sequence[float] | None = None,
     seed: int = 0,
 ) -> Dataset:
     """Simulate a small recording of neurons that are tuned to generative factors.
@@ -61,6 +64,9 @@ def make_dataset(
         Width and height of the images, in pixels.
     landmarks : bool
         Whether images have four landmarks (``left``, ``right``, ``top``, ``bottom``), placed by the first two factors.
+    time_bins : sequence of float, optional
+        Edges of adjoining time bins in milliseconds. The signal rises linearly over the bins, from 0 in the first bin
+        to its whole size in the last one, and each bin has noise of its own. Values are rates.
     seed : int
         Seed of all random numbers. The same arguments give the same dataset, bit for bit.
 
@@ -107,12 +113,22 @@ def make_dataset(
         stimulus: rng.integers(0, 256, (image_size, image_size), dtype=np.uint8) for stimulus in ids.tolist()
     }
     values = np.repeat(signal, n_repetitions, axis=0)
+    bins, attrs = None, {}
+    if time_bins is not None:
+        bins = dict(zip(BIN_EDGES, (time_bins[:-1], time_bins[1:]), strict=True))
+        values = values[:, :, np.newaxis] * np.linspace(0, 1, len(time_bins) - 1)
+        attrs = {"response": RATES}
     values = values + deviation * rng.standard_normal(values.shape)
     neurons = [f"n{index:02d}" for index in range(n_neurons)]
     return Dataset(
         identifier=identifier or tuning,
         recording=recording(
-            values, stimulus_id=np.repeat(ids, n_repetitions), neuroid_id=neurons, region="AM"
+            values,
+            stimulus_id=np.repeat(ids, n_repetitions),
+            neuroid_id=neurons,
+            region="AM",
+            time_bin=bins,
+            attrs=attrs,
         ),
         stimuli=StimulusSet(
             "toy",

@@ -8,7 +8,7 @@ from neuroalign.testing import make_dataset
 
 
 def test_ceilings_are_the_reliability_and_its_root():
-    ceilings = TrialCeilings(np.array([0.64, -0.2, np.nan, 0.05]), has_trials=True)
+    ceilings = TrialCeilings(np.array([0.64, -0.2, np.nan, 0.05]), are_known=True)
     np.testing.assert_allclose(ceilings.r, [0.8, 0.0, np.nan, np.sqrt(0.05)])
     assert ceilings.mean_r == pytest.approx((0.8 + np.sqrt(0.05)) / 3)
     assert ceilings.mean_r2 == pytest.approx(0.49 / 3)

@@ -170,7 +170,9 @@ def test_other_explanations_are_named():
         "explained. alignment[rule=min] depends little on noise: use it, with κ, to compare recordings, areas and "
         "animals.",
     ]
-    assert explain(*given)[-1].startswith("Reliability: unknown without single trials; noise raises C")
+    assert explain(*given)[-1].startswith(
+        "Reliability: unknown without single trials or standard errors; noise raises C"
+    )
     by_min = [replace(score, options={"rule": "min"}) for score in given]
     assert explain(*by_min, reliability=0.61)[-1] == (
         "Reliability: 0.61 for the median neuron; noise lowers variance explained, and hardly changes C by rule=min."

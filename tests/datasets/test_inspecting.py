@@ -88,7 +88,7 @@ def test_images_that_do_not_open_are_problems(dataset, tmp_path):
     assert report["problems"][0].startswith("2 images cannot be used: s007, s009; s007: it is not an image")
 
 
-def test_several_time_bins_are_a_problem(dataset):
+def test_time_bins_without_edges_are_a_problem(dataset):
     array = arrays.recording(
         np.random.default_rng(0).random((3, 2, 4)),
         stimulus_id=["s000", "s001", "s002"],
@@ -97,7 +97,10 @@ def test_several_time_bins_are_a_problem(dataset):
     )
     report = validate(replace(dataset, recording=array))
     assert report["time_bins"] == 4
-    assert report["problems"] == ["The recording has several time bins; models are compared with one."]
+    assert report["problems"] == [
+        "Single has 4 time bins and does not give their start and end: it needs the coordinates time_bin_start and "
+        "time_bin_end, in milliseconds."
+    ]
 
 
 def test_averages_have_no_reliability(dataset):

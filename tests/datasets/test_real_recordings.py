@@ -13,10 +13,28 @@ from click.testing import CliRunner
 from neuroalign.cli.data import data
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.formats.rasters import read_rasters
+from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.datasets.importing.labelling import leave_out_unusable
 from neuroalign.errors import DatasetError, NeuroalignWarning
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "public_recordings.md"
+
+
+@pytest.mark.slow
+def test_freiwald2010_with_time_bins(recordings):
+    """The bins from 80 to 340 ms have the spikes of the import without bins."""
+    words = documented_commands()["freiwald2010-am"]
+    assert words[words.index("--window") + 1] == "80,340"
+    options = {
+        "responses": recordings / "freiwald2010" / "faceviews_AM_rasters.zip",
+        "stimulus_labels": words[words.index("--stimulus-labels") + 1],
+        "drop": ["incomplete-neuroids"],
+    }
+    binned = import_dataset("binned", window=(20, 400), bins=20, **options)
+    assert binned.recording.shape == (3547, 187, 19)
+    assert binned.recording.dtype == np.float32
+    direct = import_dataset("direct", window=(80, 340), **options)
+    assert load_dataset("binned[window=80:340]").content_hash == direct.content_hash
 
 
 def documented_commands():

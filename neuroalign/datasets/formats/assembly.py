@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from neuroalign.arrays import recording
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.datasets.formats.time_bins import Window, bins_of_window
+from neuroalign.datasets.formats.binning import Bins, describe_kept, group_bins
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
+from neuroalign.datasets.time_bins import BIN_EDGES, COUNTS, RATES, average_bins
+from neuroalign.datasets.time_windows import Window, bins_of_window
 from neuroalign.errors import DatasetError, UsageError, name_some
 from neuroalign.files.home import atomic_path
 from neuroalign.files.netcdf import read_netcdf
@@ -28,7 +30,6 @@ from neuroalign.masked import as_labels
 _STIMULUS = ("stimulus_id", "image_id", "presentation_", "presentation")
 _NEUROID = ("neuroid_id", "neuroid_", "neuroid")
 _MILLISECONDS = ("ms", "msec", "millisecond", "milliseconds")
-_TIME_BIN = ("time_bin_start", "time_bin_end")
 
 
 def read_brainio(path: Path) -> tuple[xr.DataArray, pd.DataFrame]:
@@ -42,7 +43,8 @@ def read_brainio(path: Path) -> tuple[xr.DataArray, pd.DataFrame]:
     -------
     recording : xarray.DataArray
         Its attrs have ``identifier`` and ``stimulus_set`` where the file gives them, and ``averaged``: whether each
-        stimulus was presented once and the file does not number repetitions.
+        stimulus was presented once and the file does not number repetitions. ``response`` is "counts" or "rates" where
+        neuroalign wrote the time bins.
     stimuli : pandas.DataFrame
         Coordinates that describe the stimuli, indexed by stimulus id.
 
@@ -82,7 +84,7 @@ def recording_of_assembly(array: xr.DataArray, path: str) -> tuple[xr.DataArray,
         if len(coordinate.dims) == 1:
             coords[str(coordinate.dims[0])][str(name)] = _decoded(coordinate.values)
         units = str(coordinate.attrs.get("units", "ms"))
-        if name in _TIME_BIN and units.lower() not in _MILLISECONDS:
+        if name in BIN_EDGES and units.lower() not in _MILLISECONDS:
             raise DatasetError(f"{name} of {path} must be in milliseconds, got {units}")
     on_presentation, on_neuroid = coords["presentation"], coords["neuroid"]
     stimulus_id = _take(on_presentation, _STIMULUS, "stimulus", path)
@@ -110,27 +112,40 @@ def recording_of_assembly(array: xr.DataArray, path: str) -> tuple[xr.DataArray,
         for key, value in (("identifier", attrs.get("identifier")), ("stimulus_set", stimulus_set))
         if value is not None
     }
+    if "time_bin" in result.dims and attrs.get("response") in (COUNTS, RATES):
+        result.attrs["response"] = str(attrs["response"])
     return result, table
 
 
-def average_window(
-    array: xr.DataArray, window: Window | None, path: Path
+def choose_bins(
+    array: xr.DataArray,
+    window: Window | None,
+    path: Path,
+    *,
+    bins: Bins | None = None,
+    values: str | None = None,
 ) -> tuple[xr.DataArray, Window | None, list[str]]:
-    """Average the time bins that cover a window, weighted by their length.
+    """Average the time bins that cover a window, weighted by their length, or keep time bins.
 
     Parameters
     ----------
     array : recording
         Recording as :func:`read_brainio` returns it.
     window : (float, float), optional
-        Start and end in milliseconds; needed if the recording has several time bins.
+        Start and end in milliseconds; needed if the recording has several time bins and `bins` is None.
     path : Path
         File of the recording, for messages.
+    bins : float or "file", optional
+        Width in milliseconds of the time bins to keep, or "file" for the bins of the file. By default the bins are
+        averaged.
+    values : {"counts", "rates"}, optional
+        Kind of the values: counts of several bins are summed, rates are averaged. By default the kind that the file
+        states, else rates.
 
     Returns
     -------
     recording : xarray.DataArray
-        Recording without time bins.
+        Recording without time bins, or with the bins to keep.
     window : (float, float) or None
         Window of the values; None if the file does not give times.
     notes : list of str
@@ -139,47 +154,99 @@ def average_window(
     Raises
     ------
     DatasetError
-        If the window does not start and end at edges of time bins, or the recording has several bins and `window` is
-        None.
+        If the window does not start and end at edges of time bins; the recording has several bins, and neither
+        `window` nor `bins` is given; or bins of different length are kept and the kind of their values is unknown.
     UsageError
-        If a window is given and the file does not give the times of its bins.
+        If an option has no effect, because the file does not have several time bins or does not give their times.
     """
     try:
-        start, end = (np.asarray(array.coords.get(name, []), dtype=np.float64) for name in _TIME_BIN)
+        start, end = (np.asarray(array.coords.get(name, []), dtype=np.float64) for name in BIN_EDGES)
     except (TypeError, ValueError) as error:
         raise DatasetError(f"the time bins of {path} must be numbers in milliseconds: {error}") from error
+    stated = values or array.attrs.pop("response", None)
     if "time_bin" not in array.dims or len(start) == 0 or len(end) == 0:
         if array.sizes.get("time_bin", 1) > 1:
             raise DatasetError(f"{path} has several time bins and does not give their start and end")
-        if window is not None:
-            raise UsageError(
-                f"{path} does not give the times of its responses, so --window has no effect; leave it out"
-            )
+        for option, given in (("--window", window), ("--bins", bins), ("--bin-values", values)):
+            if given is not None:
+                raise UsageError(
+                    f"{path} does not give the times of its responses, so {option} has no effect; leave it out"
+                )
         return (array.isel(time_bin=0, drop=True) if "time_bin" in array.dims else array), None, []
+    if len(start) == 1 and (bins or values):
+        raise UsageError(
+            f"{path} has one time bin from {start[0]:g} to {end[0]:g} ms, so "
+            f"{'--bins' if bins else '--bin-values'} has no effect; leave it out"
+        )
+    if bins is not None:
+        return _keep_bins(array, np.stack([start, end], axis=1), window, bins, stated, path)
     if window is None:
         if len(start) > 1:
             raise DatasetError(
                 f"{path} has {len(start)} time bins from {start.min():g} to {end.max():g} ms; "
-                "average some of them with --window START,END"
+                "average some of them with --window START,END, or keep them with --bins file"
             )
         window = float(start[0]), float(end[0])
     chosen = bins_of_window(start, end, window, str(path))
-    length = xr.DataArray(end[chosen] - start[chosen], dims="time_bin")
     if len(chosen) == 1:
-        mean, notes = array.isel(time_bin=chosen[0], drop=True), []
-    else:
-        bins = array.isel(time_bin=chosen).drop_vars(_TIME_BIN)
-        mean = (bins * (length / length.sum())).sum("time_bin", skipna=False, keep_attrs=True)
-        mean.attrs = dict(array.attrs)
+        return array.isel(time_bin=chosen[0], drop=True), window, []
+    if stated == COUNTS:
+        summed = array.isel(time_bin=chosen).sum("time_bin", skipna=False, keep_attrs=True, dtype=np.float64)
         notes = [
-            f"{len(chosen)} time bins from {window[0]:g} to {window[1]:g} ms were averaged, weighted by their "
-            "length: their values are taken as rates."
+            f"{len(chosen)} time bins from {window[0]:g} to {window[1]:g} ms were summed: their values are counts."
         ]
-    return mean.rename(array.name), window, notes
+        return summed, window, notes
+    mean = average_bins(array.isel(time_bin=chosen).drop_vars(BIN_EDGES), end[chosen] - start[chosen])
+    notes = [
+        f"{len(chosen)} time bins from {window[0]:g} to {window[1]:g} ms were averaged, weighted by their "
+        f"length: their values are {'' if stated else 'taken as '}rates."
+    ]
+    return mean, window, notes
+
+
+def _keep_bins(
+    array: xr.DataArray,
+    edges: NDArray[np.float64],
+    window: Window | None,
+    bins: Bins,
+    stated: str | None,
+    path: Path,
+) -> tuple[xr.DataArray, Window | None, list[str]]:
+    """Return the recording with the bins to keep, each of which is made of one or several bins of the file."""
+    groups, kept = group_bins(edges[:, 0], edges[:, 1], window, bins, str(path))
+    lengths = edges[:, 1] - edges[:, 0]
+    involved = lengths[np.concatenate(groups)]
+    is_even = np.allclose(involved, involved[0])
+    if stated is None and not is_even:
+        raise DatasetError(
+            f"the time bins of {path} last {involved.min():g} to {involved.max():g} ms: say whether windows sum or "
+            "average them with --bin-values counts or --bin-values rates"
+        )
+    on_bins = [name for name, coordinate in array.coords.items() if "time_bin" in coordinate.dims]
+    bare = array.drop_vars(on_bins)
+    if all(len(group) == 1 for group in groups):
+        result = bare.isel(time_bin=np.concatenate(groups))
+    else:
+        parts = [bare.isel(time_bin=group) for group in groups]
+        merged = [
+            part.sum("time_bin", skipna=False, dtype=np.float64)
+            if stated == COUNTS
+            else average_bins(part, lengths[group])
+            for part, group in zip(parts, groups, strict=True)
+        ]
+        result = xr.concat(merged, dim="time_bin").transpose("presentation", "neuroid", "time_bin")
+    result = result.assign_coords({name: ("time_bin", kept[:, i]) for i, name in enumerate(BIN_EDGES)})
+    result.attrs = {**array.attrs, **({} if stated is None else {"response": stated})}
+    result = result.rename(array.name)
+    window, notes = describe_kept(result, window)
+    of_kind = (
+        f"{path.name} does not say whether the values in its time bins are counts or rates: taken as rates."
+    )
+    return result, window, [*notes, *([] if stated else [of_kind])]
 
 
 def write_brainio(dataset: Dataset, path: Path) -> None:
-    """Write the recording of a dataset as a BrainIO data assembly.
+    """Write the recording of a dataset, with its time bins, as a BrainIO data assembly.
 
     The stimulus set is not written: the dataset's own ``stimuli.csv`` and ``images`` have the columns that brainio's
     ``StimulusSet`` loader reads.
@@ -194,7 +261,7 @@ def write_brainio(dataset: Dataset, path: Path) -> None:
     window = dataset.metadata.get("window_ms")
     if "time_bin" not in array.dims and window is not None:
         array = array.expand_dims("time_bin", axis=-1).assign_coords(
-            {name: ("time_bin", [edge]) for name, edge in zip(_TIME_BIN, window, strict=True)}
+            {name: ("time_bin", [edge]) for name, edge in zip(BIN_EDGES, window, strict=True)}
         )
     coords = {str(name): coordinate for name, coordinate in array.coords.items()}
     for name in ("region", "animal"):
@@ -202,7 +269,7 @@ def write_brainio(dataset: Dataset, path: Path) -> None:
     if "time_bin" in array.dims:
         given = [name for name, coordinate in coords.items() if coordinate.dims == ("time_bin",)]
         # Two coordinates at least: a lone one becomes the dimension itself when it is loaded.
-        missing = [name for name in _TIME_BIN if name not in given][: max(0, 2 - len(given))]
+        missing = [name for name in BIN_EDGES if name not in given][: max(0, 2 - len(given))]
         for name in missing:
             coords[name] = xr.DataArray(np.arange(array.sizes["time_bin"]), dims="time_bin")
     flat = xr.DataArray(
@@ -216,6 +283,8 @@ def write_brainio(dataset: Dataset, path: Path) -> None:
     for key in ("source", "licence", "citation"):
         if dataset.metadata.get(key):
             attrs[key] = str(dataset.metadata[key])
+    if "time_bin" in array.dims and "response" in array.attrs:
+        attrs["response"] = str(array.attrs["response"])
     encoding = {"data": {"zlib": True, "complevel": 4, "shuffle": True}}
     with atomic_path(path) as temporary:
         flat.assign_attrs(attrs).to_dataset().assign_attrs(attrs).to_netcdf(

@@ -5,9 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from neuroalign.datasets.formats.hdf5 import has_dimensions_of_brainio, is_hdf5, writer_of
-from neuroalign.datasets.formats.reader import RecordingParts, RecordingReader
-from neuroalign.datasets.formats.shared_options import WINDOW
+from neuroalign.datasets.formats.reader import ReaderOption, RecordingParts, RecordingReader
+from neuroalign.datasets.formats.shared_options import BINS, WINDOW
+from neuroalign.datasets.time_bins import COUNTS, RATES
 from neuroalign.errors import UsageError
+
+BIN_VALUES = ReaderOption(
+    "bin_values",
+    "Kind of the values in time bins: counts, which a window sums, or rates (the default), which it averages.",
+    choices=(COUNTS, RATES),
+)
 
 
 class BrainioReader(RecordingReader):
@@ -16,7 +23,7 @@ class BrainioReader(RecordingReader):
     title = "BrainIO netCDF, as of Brain-Score"
     suffixes = (".nc",)
     signatures = (b"CDF",)
-    options = (WINDOW,)
+    options = (WINDOW, BINS, BIN_VALUES)
     gives = ("recording", "stimuli")
 
     def recognises(self, path: Path) -> bool:
@@ -24,12 +31,14 @@ class BrainioReader(RecordingReader):
         return is_hdf5(path) and writer_of(path) == "netcdf" and has_dimensions_of_brainio(path)
 
     def read(self, paths: Sequence[Path], options: Mapping[str, Any]) -> RecordingParts:
-        """Read an assembly and average its time bins; see :mod:`neuroalign.datasets.formats.assembly`."""
+        """Read an assembly, and average or keep its time bins; see :mod:`neuroalign.datasets.formats.assembly`."""
         if len(paths) > 1:
             raise UsageError(f"--responses must be one BrainIO file, got {len(paths)}")
-        from neuroalign.datasets.formats.assembly import average_window, read_brainio
+        from neuroalign.datasets.formats.assembly import choose_bins, read_brainio
 
         array, stimuli = read_brainio(paths[0])
         averaged = bool(array.attrs["averaged"])
-        mean, window, notes = average_window(array, options["window"], paths[0])
-        return RecordingParts(mean, averaged, stimuli, window=window, notes=tuple(notes))
+        chosen, window, notes = choose_bins(
+            array, options["window"], paths[0], bins=options["bins"], values=options["bin_values"]
+        )
+        return RecordingParts(chosen, averaged, stimuli, window=window, notes=tuple(notes))

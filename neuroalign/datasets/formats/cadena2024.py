@@ -8,11 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neuroalign.datasets.formats.binning import (
+    Bins,
+    binned,
+    compact,
+    describe_kept,
+    expect_same_bins,
+    group_bins,
+    sum_groups,
+)
 from neuroalign.datasets.formats.delimited_text import first_line
 from neuroalign.datasets.formats.reader import RecordingParts, RecordingReader
-from neuroalign.datasets.formats.shared_options import WINDOW
-from neuroalign.datasets.formats.time_bins import Window, bins_of_window
+from neuroalign.datasets.formats.shared_options import BINS, WINDOW
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
+from neuroalign.datasets.time_bins import COUNTS
+from neuroalign.datasets.time_windows import Window, bins_of_window
 from neuroalign.errors import DatasetError, UsageError, count_noun, name_some
 
 if TYPE_CHECKING:
@@ -28,16 +38,17 @@ _COLUMNS = ("responses", "image_id")
 
 @dataclass(frozen=True, eq=False)
 class _Session:
-    """Trials of one session in the order of its files: counts (n_trials, n_neurons), images and splits."""
+    """Trials of one session in the order of its files: counts (n_trials, n_neurons[, n_bins]), images and splits."""
 
     name: str
     subject: str
-    counts: NDArray[np.float64]
+    counts: NDArray[np.floating[Any]]
     image_id: NDArray[np.str_]
     split: NDArray[np.str_]
+    edges: NDArray[np.float64] | None
 
 
-def read_cadena2024(path: Path, window: Window | None) -> RecordingParts:
+def read_cadena2024(path: Path, window: Window | None, bins: Bins | None = None) -> RecordingParts:
     """Read all sessions of the folder as it is published.
 
     The column ``responses`` of ``{train,test}/SESSION/responses.csv`` holds the spikes of each neuron in time bins of
@@ -48,7 +59,10 @@ def read_cadena2024(path: Path, window: Window | None) -> RecordingParts:
     path : Path
         Folder with ``train``, ``test`` and ``images``.
     window : (float, float), optional
-        Time in milliseconds in which spikes are counted; needed, because V1 and V4 respond at different times.
+        Time in milliseconds in which spikes are counted; needed without `bins`, because V1 and V4 respond at
+        different times.
+    bins : float or "file", optional
+        Width in milliseconds of the time bins that the recording keeps, or "file" for the bins of the files.
 
     Returns
     -------
@@ -65,7 +79,7 @@ def read_cadena2024(path: Path, window: Window | None) -> RecordingParts:
     names = sorted({file.parent.name for split in _SPLITS for file in files[split]})
     if not names:
         raise DatasetError(f"{path} has no sessions: no file train/SESSION/responses.csv")
-    sessions = [_read_session(path, name, window) for name in names]
+    sessions = [_read_session(path, name, window, bins) for name in names]
     array, split = _join(sessions)
     stimulus_id = array["stimulus_id"].values.astype(str)
     import pandas as pd
@@ -87,8 +101,9 @@ def read_cadena2024(path: Path, window: Window | None) -> RecordingParts:
         missing = [name for name, file in images.items() if not file.is_file()]
         if missing:
             raise DatasetError(f"{path / 'images'} lacks {len(missing)} images: {name_some(missing)}")
+    window, of_bins = describe_kept(array, window)
     return RecordingParts(
-        array, averaged=False, stimuli=table, images=images, window=window, notes=tuple(notes)
+        array, averaged=False, stimuli=table, images=images, window=window, notes=(*notes, *of_bins)
     )
 
 
@@ -96,7 +111,7 @@ class Cadena2024Reader(RecordingReader):
     """Reader of the folders of Cadena et al. (2024)."""
 
     title = "folder of Cadena et al. (2024), V1 or V4"
-    options = (WINDOW,)
+    options = (WINDOW, BINS)
     gives = ("recording", "stimuli", "images")
 
     def recognises(self, path: Path) -> bool:
@@ -111,14 +126,15 @@ class Cadena2024Reader(RecordingReader):
         """Count spikes in the window; see :func:`read_cadena2024`."""
         if len(paths) > 1:
             raise UsageError(f"--responses must be one folder with train and test, got {len(paths)}")
-        return read_cadena2024(paths[0], options["window"])
+        return read_cadena2024(paths[0], options["window"], options["bins"])
 
 
-def _read_session(path: Path, name: str, window: Window | None) -> _Session:
+def _read_session(path: Path, name: str, window: Window | None, kept: Bins | None) -> _Session:
     """Read the training and the test trials of one session."""
     import numpy as np
 
-    counts: list[NDArray[np.float64]] = []
+    counts: list[NDArray[np.floating[Any]]] = []
+    edges: NDArray[np.float64] | None = None
     image_id: list[str] = []
     split_of: list[str] = []
     subjects: set[str] = set()
@@ -131,12 +147,14 @@ def _read_session(path: Path, name: str, window: Window | None) -> _Session:
             raise DatasetError(
                 f"{file} has {bins.shape[1]} neurons, and its session has {counts[0].shape[1]} in train"
             )
-        counts.append(_count(bins, window, file))
+        counted, edges = _count(bins, window, kept, file)
+        counts.append(counted)
         image_id += images
         split_of += [split] * len(images)
         subjects.add(_subject(file.parent / "meta_data.json"))
     subject = subjects.pop() if len(subjects) == 1 else "unknown"
-    return _Session(name, subject, np.concatenate(counts), np.array(image_id), np.array(split_of))
+    joined = np.concatenate(counts)
+    return _Session(name, subject, joined, np.array(image_id), np.array(split_of), edges)
 
 
 def _read_trials(file: Path) -> tuple[NDArray[np.float64], list[str]]:
@@ -167,18 +185,23 @@ def _read_trials(file: Path) -> tuple[NDArray[np.float64], list[str]]:
     return bins, images
 
 
-def _count(bins: NDArray[np.float64], window: Window | None, file: Path) -> NDArray[np.float64]:
+def _count(
+    bins: NDArray[np.float64], window: Window | None, kept: Bins | None, file: Path
+) -> tuple[NDArray[np.floating[Any]], NDArray[np.float64] | None]:
+    """Count the spikes in the window or in the bins to keep, and return the edges of these bins."""
     import numpy as np
 
     starts = _START + _LENGTH * np.arange(bins.shape[2])
+    if kept is not None:
+        groups, edges = group_bins(starts, starts + _LENGTH, window, kept, str(file))
+        return compact(sum_groups(bins, groups)), edges
     if window is None:
         raise DatasetError(
             f"{file} has {bins.shape[2]} time bins from {_START} to {starts[-1] + _LENGTH} ms; count the spikes in "
-            "some of them with --window START,END (the authors use 70,160 for V4)"
+            "some of them with --window START,END (the authors use 70,160 for V4), or keep them with --bins file"
         )
     chosen = bins_of_window(starts, starts + _LENGTH, window, str(file))
-    counts: NDArray[np.float64] = bins[:, :, chosen].sum(axis=2)
-    return counts
+    return bins[:, :, chosen].sum(axis=2), None
 
 
 def _subject(file: Path) -> str:
@@ -208,7 +231,13 @@ def _join(sessions: Sequence[_Session]) -> tuple[xr.DataArray, NDArray[np.str_]]
     for key in keys[1:]:
         every = every.union(key, sort=False)
     every = every.sort_values()
-    values = np.full((len(every), sum(session.counts.shape[1] for session in sessions)), np.nan)
+    edges = sessions[0].edges
+    for session in sessions:
+        if edges is not None and session.edges is not None:
+            expect_same_bins(session.edges, edges, session.name, sessions[0].name)
+    n_neurons = sum(session.counts.shape[1] for session in sessions)
+    dtype = np.result_type(*(session.counts for session in sessions))
+    values = np.full((len(every), n_neurons, *sessions[0].counts.shape[2:]), np.nan, dtype=dtype)
     start = 0
     for session, key in zip(sessions, keys, strict=True):
         stop = start + session.counts.shape[1]
@@ -225,5 +254,6 @@ def _join(sessions: Sequence[_Session]) -> tuple[xr.DataArray, NDArray[np.str_]]
         stimulus_id=every.get_level_values("image").to_numpy().astype(str),
         neuroid_id=neuroids,
         animal=animals,
+        **binned(edges, COUNTS),
     ).assign_coords(session=("neuroid", names))
     return array, every.get_level_values("split").to_numpy().astype(str)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neuroalign.datasets.formats.binning import divide_window
 from neuroalign.datasets.formats.event_table import BLANK, LABEL, ONSET, choose_events
 from neuroalign.datasets.formats.hdf5 import is_hdf5, writer_of
 from neuroalign.datasets.formats.nwb_images import COLOR_ORDER, find_images
@@ -22,7 +23,7 @@ from neuroalign.datasets.formats.nwb_tables import (
     values_of,
 )
 from neuroalign.datasets.formats.reader import ReaderOption, RecordingParts, RecordingReader
-from neuroalign.datasets.formats.shared_options import WINDOW
+from neuroalign.datasets.formats.shared_options import BINS, WINDOW
 from neuroalign.datasets.formats.unit_quality import QUALITY, choose_units
 from neuroalign.errors import DatasetError, NeuroalignError, UsageError, name_some, unknown_name
 
@@ -104,6 +105,8 @@ def _read(file: Any, path: Path, options: Mapping[str, Any]) -> RecordingParts:
         usual_onsets=("start_time",),
     )
     window = stated_window(options["window"], str(path))
+    bins = options["bins"]
+    edges = None if bins is None else divide_window(window, bins, str(path))
     chosen, of_quality = choose_units(units.table, options["quality"], path.name)
     spike_times = member(units.group, "spike_times")
     expect_plausible_size(spike_times)
@@ -133,6 +136,7 @@ def _read(file: Any, path: Path, options: Mapping[str, Any]) -> RecordingParts:
         neuron_columns={str(column): kept[column].to_numpy() for column in kept if column != "region"},
         span=span,
         source=name,
+        edges=edges,
     )
     if passed_over:
         notes.append(
@@ -274,7 +278,7 @@ class NwbReader(RecordingReader):
 
     title = "Neurodata Without Borders (NWB 2, HDF5) with spike times"
     suffixes = (".nwb",)
-    options = (INTERVALS, LABEL, ONSET, BLANK, WINDOW, QUALITY, COLOR_ORDER)
+    options = (INTERVALS, LABEL, ONSET, BLANK, WINDOW, BINS, QUALITY, COLOR_ORDER)
     gives = ("recording", "stimuli", "images")
 
     def recognises(self, path: Path) -> bool:

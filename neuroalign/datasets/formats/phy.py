@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neuroalign.datasets.formats.binning import Bins, divide_window
 from neuroalign.datasets.formats.event_table import (
     BLANK,
     LABEL,
@@ -16,7 +17,7 @@ from neuroalign.datasets.formats.event_table import (
     read_event_table,
 )
 from neuroalign.datasets.formats.reader import ReaderOption, RecordingParts, RecordingReader
-from neuroalign.datasets.formats.shared_options import WINDOW
+from neuroalign.datasets.formats.shared_options import BINS, WINDOW
 from neuroalign.datasets.formats.spike_files import CLUSTERS, SECONDS, TIMES
 from neuroalign.datasets.formats.unit_quality import LABEL_COLUMNS, QUALITY, choose_units, label_counts
 from neuroalign.errors import DatasetError, UsageError, name_some
@@ -148,6 +149,7 @@ def read_phy(
     quality: str | None = None,
     sample_rate: float | None = None,
     source: str = "the events",
+    bins: Bins | None = None,
 ) -> RecordingParts:
     """Count the spikes of each cluster after each event.
 
@@ -167,9 +169,13 @@ def read_phy(
         Samples in a second, if there is no ``params.py``.
     source : str
         Name of the events in messages.
+    bins : float, optional
+        Width in milliseconds of the time bins that the recording keeps. By default one count for the window.
 
     Raises
     ------
+    UsageError
+        If the width does not divide the window.
     DatasetError
         If a file is missing or damaged, the files contradict each other, or the quality is open.
     """
@@ -177,6 +183,7 @@ def read_phy(
 
     from neuroalign.datasets.formats.spike_times import SpikeSpan, trials_from_spikes
 
+    edges = None if bins is None else divide_window(window, bins, str(folder))
     seconds, of_times, times_path = _read_times(folder, sample_rate)
     clusters_path = next((folder / name for name in CLUSTERS if (folder / name).is_file()), None)
     if clusters_path is None:
@@ -216,6 +223,7 @@ def read_phy(
         neuron_columns={str(name): table[name].to_numpy()[chosen] for name in table},
         span=SpikeSpan(float(seconds.min()), float(seconds.max()), len(seconds)),
         source=source,
+        edges=edges,
     )
     notes = [
         *of_times,
@@ -286,7 +294,7 @@ class PhyReader(RecordingReader):
     """Reader of the folders of Kilosort and phy."""
 
     title = "folder of Kilosort or phy with spike times"
-    options = (EVENTS, WINDOW, QUALITY, LABEL, ONSET, BLANK, SAMPLE_RATE)
+    options = (EVENTS, WINDOW, BINS, QUALITY, LABEL, ONSET, BLANK, SAMPLE_RATE)
     gives = ("recording", "stimuli")
 
     def recognises(self, path: Path) -> bool:
@@ -306,7 +314,8 @@ class PhyReader(RecordingReader):
         if path is None:
             raise DatasetError(
                 f"{folder} holds spike times: give the onsets of the stimuli with --events events.csv (columns onset, "
-                "in seconds, and stimulus_id) and the window with --window START,END"
+                "in seconds, and stimulus_id) and the window with --window START,END; --bins WIDTH keeps time bins "
+                "within it"
             )
         window = stated_window(options["window"], str(folder))
         events, notes = choose_events(
@@ -325,6 +334,7 @@ class PhyReader(RecordingReader):
             quality=options["quality"],
             sample_rate=options["sample_rate"],
             source=path.name,
+            bins=options["bins"],
         )
         files = {**parts.files, "events": (path,)}
         return replace(parts, notes=(*notes, *parts.notes), files=files)

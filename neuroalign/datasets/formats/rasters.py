@@ -15,10 +15,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
+from neuroalign.datasets.formats.binning import (
+    Bins,
+    binned,
+    compact,
+    describe_kept,
+    expect_same_bins,
+    group_bins,
+    sum_groups,
+)
 from neuroalign.datasets.formats.delimited_text import first_line
 from neuroalign.datasets.formats.reader import (
     ReaderOption,
@@ -27,9 +36,10 @@ from neuroalign.datasets.formats.reader import (
     names_in_zip,
     split_names,
 )
-from neuroalign.datasets.formats.shared_options import WINDOW
-from neuroalign.datasets.formats.time_bins import Window, bins_of_window
+from neuroalign.datasets.formats.shared_options import BINS, WINDOW
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
+from neuroalign.datasets.time_bins import COUNTS
+from neuroalign.datasets.time_windows import Window, bins_of_window
 from neuroalign.errors import DatasetError, name_some, unknown_name
 from neuroalign.files.archives import open_archive, read_member, visible_files
 from neuroalign.progress import progress
@@ -54,11 +64,16 @@ class _Site:
     neuroid: str
     info: dict[str, str]
     labels: pd.DataFrame
-    counts: NDArray[np.float64]
+    counts: NDArray[np.floating[Any]]
+    edges: NDArray[np.float64] | None
 
 
 def read_rasters(
-    sources: Sequence[Path], *, window: Window | None, stimulus_labels: Sequence[str] | None = None
+    sources: Sequence[Path],
+    *,
+    window: Window | None,
+    stimulus_labels: Sequence[str] | None = None,
+    bins: Bins | None = None,
 ) -> tuple[xr.DataArray, pd.DataFrame]:
     """Count the spikes of each trial and arrange the sites as one recording.
 
@@ -67,17 +82,21 @@ def read_rasters(
     sources : sequence of Path
         CSV files, folders of CSV files, or ZIP archives of CSV files.
     window : (float, float)
-        Start and end of the count in milliseconds; spikes at the end are not counted.
+        Start and end of the count in milliseconds; spikes at the end are not counted. May be None with `bins`, for
+        all time bins of the files.
     stimulus_labels : sequence of str, optional
         Labels, without ``labels.``, that together identify a stimulus. By default all labels; the first label with a
         different value for each stimulus is then the stimulus id.
+    bins : float or "file", optional
+        Width in milliseconds of the time bins that the recording keeps, or "file" for the bins of the files. By
+        default one count for the whole window.
 
     Returns
     -------
     recording : xarray.DataArray
         Presentations are pairs (stimulus, repetition): the trials of a site count from 0 for each stimulus, and NaN
         stands for a trial that a site lacks. Sites were not recorded together, so equal repetition numbers of two
-        sites do not denote one presentation.
+        sites do not denote one presentation. Counts are float64; counts in time bins are float32 where this is exact.
     stimuli : pandas.DataFrame
         Labels of each stimulus, indexed by stimulus id.
 
@@ -91,9 +110,13 @@ def read_rasters(
 
     from neuroalign.arrays import recording
 
-    sites = [_read_site(name, file, window) for name, file in _open_all(sources)]
+    sites = [_read_site(name, file, window, bins) for name, file in _open_all(sources)]
     if not sites:
         raise DatasetError(f"no raster CSV in {name_some(sources)}")
+    edges = sites[0].edges
+    for site in sites:
+        if edges is not None and site.edges is not None:
+            expect_same_bins(site.edges, edges, site.neuroid, sites[0].neuroid)
     neuroids = _strip_common_prefix([site.neuroid for site in sites])
     trials = pd.concat([site.labels for site in sites], ignore_index=True)
     trials["stimulus_id"] = _stimulus_ids(trials, stimulus_labels)
@@ -103,7 +126,9 @@ def read_rasters(
     shown = trials[["stimulus_id", "repetition"]].drop_duplicates().sort_values(["stimulus_id", "repetition"])
     presentation = pd.MultiIndex.from_frame(shown)
     row = presentation.get_indexer(pd.MultiIndex.from_frame(trials[["stimulus_id", "repetition"]]))
-    values = np.full((len(presentation), len(sites)), np.nan)
+    of_bins = () if edges is None else (len(edges),)
+    dtype = np.result_type(*(site.counts for site in sites))
+    values = np.full((len(presentation), len(sites), *of_bins), np.nan, dtype=dtype)
     values[row, trials["neuroid"]] = np.concatenate([site.counts for site in sites])
 
     info = pd.DataFrame([site.info for site in sites]).fillna("unknown")
@@ -116,6 +141,7 @@ def read_rasters(
         neuroid_id=neuroids,
         animal=animal,
         region=region,
+        **binned(edges, COUNTS),
     )
     array = array.assign_coords(
         {name: ("neuroid", column.to_numpy().astype(str)) for name, column in info.items()}
@@ -148,14 +174,14 @@ def _open_all(sources: Sequence[Path]) -> Iterator[tuple[str, IO[bytes]]]:
                     yield source.name, file
 
 
-def _read_site(name: str, file: IO[bytes], window: Window | None) -> _Site:
+def _read_site(name: str, file: IO[bytes], window: Window | None, kept: Bins | None) -> _Site:
     import numpy as np
     import pandas as pd
 
     try:
         header = pd.read_csv(file, nrows=0).columns
         file.seek(0)
-        bins = _bins_within(header, window, name)
+        bins, groups, edges = _bins_within(header, window, kept, name)
         described = [column for column in header if column.startswith(("site_info.", "labels."))]
         if not any(column.startswith("labels.") for column in described):
             raise DatasetError(f"{name} has no column labels.*, so the stimulus of its trials is unknown")
@@ -180,29 +206,36 @@ def _read_site(name: str, file: IO[bytes], window: Window | None) -> _Site:
             raise DatasetError(f"{column} of {name} must be the same in all rows, got {name_some(values)}")
         info[column.removeprefix("site_info.")] = str(values[0])
     labels = table[[column for column in described if column.startswith("labels.")]]
-    counts = table[bins].to_numpy().sum(axis=1)
-    if not np.isfinite(counts).all():
+    of_bins = table[bins].to_numpy()
+    counts: NDArray[Any] = of_bins.sum(axis=1) if groups is None else compact(sum_groups(of_bins, groups))
+    finite = np.isfinite(counts).reshape(len(counts), -1).all(axis=1)
+    if not finite.all():
         raise DatasetError(
-            f"the raster {name} has an empty or infinite cell in row {int(np.argmin(np.isfinite(counts))) + 2}"
+            f"the raster {name} has an empty or infinite cell in row {int(np.argmin(finite)) + 2}"
         )
     labels = labels.rename(columns=lambda column: column.removeprefix("labels."))
-    return _Site(Path(name).stem, info, labels, counts)
+    return _Site(Path(name).stem, info, labels, counts, edges)
 
 
-def _bins_within(header: pd.Index, window: Window | None, name: str) -> list[str]:
-    """Return the columns of the time bins that lie in the window."""
+def _bins_within(
+    header: pd.Index, window: Window | None, kept: Bins | None, name: str
+) -> tuple[list[str], list[NDArray[np.int64]] | None, NDArray[np.float64] | None]:
+    """Return the columns of the time bins that lie in the window, and their places in the bins to keep."""
+    import numpy as np
+
     matches = ((column, _TIME.fullmatch(column)) for column in header)
     bins = {column: tuple(map(float, match.groups())) for column, match in matches if match is not None}
     if not bins:
         raise DatasetError(f"{name} is not a raster: it has no columns time.START_END")
     edges = sorted({edge for pair in bins.values() for edge in pair})
     covered = f"{name} covers {edges[0]:g} to {edges[-1]:g} ms"
-    if window is None:
+    if window is None and kept is None:
         raise DatasetError(
-            f"rasters need the window in which to count spikes: --window START,END ({covered})"
+            f"rasters need the window in which to count spikes: --window START,END ({covered}); --bins WIDTH keeps "
+            "time bins within it"
         )
-    start, end = window
-    for edge in window:
+    start, end = window or (edges[0], edges[-1])
+    for edge in (start, end):
         if edge not in edges:
             nearest = min(edges, key=lambda other: abs(other - edge))
             raise DatasetError(
@@ -210,7 +243,13 @@ def _bins_within(header: pd.Index, window: Window | None, name: str) -> list[str
                 f"and the edge nearest to {edge:g} is {nearest:g}"
             )
     names, (starts, ends) = list(bins), zip(*bins.values(), strict=True)
-    return [names[index] for index in bins_of_window(starts, ends, window, name)]
+    if kept is None:
+        return [names[index] for index in bins_of_window(starts, ends, (start, end), name)], None, None
+    groups, edges_of_bins = group_bins(starts, ends, (start, end), kept, name)
+    used = np.concatenate(groups)
+    bounds = np.cumsum([0, *map(len, groups)])
+    places = [np.arange(first, last) for first, last in pairwise(bounds)]
+    return [names[index] for index in used], places, edges_of_bins
 
 
 def _stimulus_ids(trials: pd.DataFrame, chosen: Sequence[str] | None) -> pd.Series:
@@ -265,6 +304,7 @@ class RasterReader(RecordingReader):
     suffixes = (".zip",)
     options = (
         WINDOW,
+        BINS,
         ReaderOption(
             "stimulus_labels",
             'Labels, without "labels.", that together identify a stimulus. By default all labels.',
@@ -286,6 +326,7 @@ class RasterReader(RecordingReader):
 
     def read(self, paths: Sequence[Path], options: Mapping[str, Any]) -> RecordingParts:
         """Count spikes in the window; see :func:`read_rasters`."""
-        window, labels = options["window"], options["stimulus_labels"]
-        array, stimuli = read_rasters(paths, window=window, stimulus_labels=labels)
-        return RecordingParts(array, averaged=False, stimuli=stimuli, window=window)
+        window, labels, bins = options["window"], options["stimulus_labels"], options["bins"]
+        array, stimuli = read_rasters(paths, window=window, stimulus_labels=labels, bins=bins)
+        window, notes = describe_kept(array, window)
+        return RecordingParts(array, averaged=False, stimuli=stimuli, window=window, notes=notes)

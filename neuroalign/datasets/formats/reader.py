@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from neuroalign.datasets.formats.bare import BareArray
-    from neuroalign.datasets.formats.time_bins import Window
     from neuroalign.datasets.image_sources import ImageSource
+    from neuroalign.datasets.time_windows import Window
 
 Part = Literal["recording", "stimuli", "images", "landmarks"]
 
@@ -98,8 +98,10 @@ class RecordingParts:
     Parameters
     ----------
     recording : xarray.DataArray
-        Responses with the dimensions presentation and neuroid, as :func:`neuroalign.arrays.recording` makes them. The
-        import may overwrite writeable values, to save memory.
+        Responses with the dimensions presentation and neuroid, as :func:`neuroalign.arrays.recording` makes them. A
+        recording that keeps time bins has the third dimension time_bin, the coordinates ``time_bin_start`` and
+        ``time_bin_end`` (milliseconds), and ``attrs["response"]`` "counts" or "rates" where this is known. The import
+        may overwrite writeable values, to save memory.
         ``attrs["stimulus_set"]``, where present, names the stimulus set.
     averaged : bool
         Whether the values are means over trials.

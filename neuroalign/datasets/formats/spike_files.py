@@ -39,5 +39,5 @@ def refuse_spikes(path: Path) -> None:
     kind = "the times of spikes" if path.name in (TIMES, SECONDS) else "one value for each spike"
     raise DatasetError(
         f"{path} holds {kind}, not responses to stimuli; give its folder and the onsets of the stimuli: "
-        f"--responses {path.parent} --events events.csv --window START,END"
+        f"--responses {path.parent} --events events.csv --window START,END [--bins WIDTH]"
     )

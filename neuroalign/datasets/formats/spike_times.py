@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from neuroalign.datasets.formats.binning import binned, describe_kept
 from neuroalign.datasets.formats.reader import RecordingParts
-from neuroalign.datasets.formats.time_bins import Window
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
+from neuroalign.datasets.time_bins import COUNTS
+from neuroalign.datasets.time_windows import Window
 from neuroalign.errors import DatasetError, count_noun, name_some
 
 if TYPE_CHECKING:
@@ -63,17 +65,19 @@ class SpikeCounts:
 
     Parameters
     ----------
-    counts : array of float64, shape (n_onsets, n_neurons)
+    counts : array of float64, shape (n_onsets, n_neurons), or of float32, shape (n_onsets, n_neurons, n_bins)
     span : SpikeSpan or None
         Time of the spikes; None without spikes.
     """
 
-    counts: NDArray[np.float64]
+    counts: NDArray[np.floating[Any]]
     span: SpikeSpan | None
 
 
-def count_spikes(trains: Iterable[ArrayLike], onsets: ArrayLike, window: Window) -> SpikeCounts:
-    """Count the spikes of each neuron in a window after each onset.
+def count_spikes(
+    trains: Iterable[ArrayLike], onsets: ArrayLike, window: Window, *, edges: ArrayLike | None = None
+) -> SpikeCounts:
+    """Count the spikes of each neuron in a window, or in time bins, after each onset.
 
     A spike counts from the start to before the end of the window, ``onset + start <= time < onset + end``, so that
     adjacent windows count each spike once. Times are compared to a nanosecond. The time is proportional to
@@ -87,6 +91,9 @@ def count_spikes(trains: Iterable[ArrayLike], onsets: ArrayLike, window: Window)
         Seconds, on the clock of the spikes.
     window : (float, float)
         Start and end in milliseconds after onset.
+    edges : array of float, shape (n_bins + 1,), optional
+        Edges of adjoining time bins from the start to the end of the window, in milliseconds. A spike at an edge
+        counts in the later bin.
 
     Returns
     -------
@@ -106,9 +113,11 @@ def count_spikes(trains: Iterable[ArrayLike], onsets: ArrayLike, window: Window)
     """
     import numpy as np
 
-    starts = np.asarray(onsets, dtype=np.float64) + window[0] / 1000 - _ROUNDING
-    ends = np.asarray(onsets, dtype=np.float64) + window[1] / 1000 - _ROUNDING
-    columns: list[NDArray[np.int64]] = []
+    limits = np.asarray(window if edges is None else edges, dtype=np.float64)
+    times_of_limits = np.asarray(onsets, dtype=np.float64)[:, np.newaxis] + limits / 1000 - _ROUNDING
+    # Counts in float32 are exact up to 16,777,216, and bins are many.
+    dtype = np.float64 if edges is None else np.float32
+    columns: list[NDArray[np.floating[Any]]] = []
     first, last, n_spikes = np.inf, -np.inf, 0
     for number, train in enumerate(trains):
         times = np.sort(np.asarray(train, dtype=np.float64))
@@ -117,10 +126,13 @@ def count_spikes(trains: Iterable[ArrayLike], onsets: ArrayLike, window: Window)
                 raise DatasetError(f"the spike times of neuron {number} must be finite, got NaN or infinity")
             first, last = min(first, float(times[0])), max(last, float(times[-1]))
             n_spikes += len(times)
-        columns.append(np.searchsorted(times, ends) - np.searchsorted(times, starts))
-    counts = np.stack(columns, axis=1) if columns else np.zeros((len(starts), 0))
+        columns.append(np.diff(np.searchsorted(times, times_of_limits), axis=1).astype(dtype))
+    n_bins = len(limits) - 1
+    counts = (
+        np.stack(columns, axis=1) if columns else np.zeros((len(times_of_limits), 0, n_bins), dtype=dtype)
+    )
     span = SpikeSpan(first, last, n_spikes) if n_spikes else None
-    return SpikeCounts(counts.astype(np.float64), span)
+    return SpikeCounts(counts[:, :, 0] if edges is None else counts, span)
 
 
 def trials_from_spikes(
@@ -134,6 +146,7 @@ def trials_from_spikes(
     neuron_columns: Mapping[str, ArrayLike] | None = None,
     span: SpikeSpan | None = None,
     source: str = "the events",
+    edges: NDArray[np.float64] | None = None,
 ) -> RecordingParts:
     """Make a recording of spike counts from spike times and events.
 
@@ -156,6 +169,8 @@ def trials_from_spikes(
         of `trains`.
     source : str
         Name of the events in messages.
+    edges : array of float64, shape (n_bins + 1,), optional
+        Edges of the time bins that the recording keeps; see :func:`count_spikes`. By default one count.
 
     Returns
     -------
@@ -175,7 +190,7 @@ def trials_from_spikes(
 
     events, notes = _in_order_of_time(events, source)
     onsets = events["onset"].to_numpy(dtype=np.float64)
-    spikes = count_spikes(trains, onsets, window)
+    spikes = count_spikes(trains, onsets, window, edges=edges)
     span = span or spikes.span
     if span is None:
         raise DatasetError("the neurons have no spikes; are all neurons left out?")
@@ -199,6 +214,7 @@ def trials_from_spikes(
         neuroid_id=neuroid_id,
         region=region,
         animal=animal,
+        **binned(None if edges is None else np.stack([edges[:-1], edges[1:]], axis=1), COUNTS),
     )
     described, varying = describe_each_stimulus(events.set_index("stimulus_id").drop(columns="onset"))
     trial_columns: dict[str, ArrayLike] = {name: events[name].to_numpy() for name in ("onset", *varying)}
@@ -224,6 +240,7 @@ def trials_from_spikes(
         f"{window[1]:g} ms after {array.sizes['presentation']:,} onsets of "
         f"{len(described):,} stimuli ({source}).",
     )
+    notes += describe_kept(array, window)[1]
     return RecordingParts(array, averaged=False, stimuli=described, window=window, notes=tuple(notes))
 
 
@@ -244,7 +261,7 @@ def stated_window(window: Window | None, source: str) -> Window:
     if window is None:
         raise DatasetError(
             f"{source} holds spike times: give the window in which spikes are counted, in milliseconds after onset, "
-            "with --window START,END"
+            "with --window START,END; --bins WIDTH keeps time bins within it"
         )
     return window
 

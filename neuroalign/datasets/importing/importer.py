@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,13 @@ from neuroalign.datasets.formats.image_stack_files import is_stack, open_stack
 from neuroalign.datasets.formats.images import Order, check_images, collect_images, stems
 from neuroalign.datasets.image_sources import ImageSource, open_image
 from neuroalign.datasets.image_survey import ImageSurvey, notes_on_images
+from neuroalign.datasets.importing.averages import (
+    Beside,
+    NoiseOfAverages,
+    as_beside,
+    as_n_trials,
+    attach_noise,
+)
 from neuroalign.datasets.importing.labelling import leave_out_unusable, state_labels
 from neuroalign.datasets.importing.neuron_table import as_neuron_table, label_neurons, read_neuron_table
 from neuroalign.datasets.importing.objects import paths_of
@@ -34,6 +41,7 @@ from neuroalign.datasets.importing.stimulus_table import (
 from neuroalign.datasets.landmarks.csv import with_landmarks
 from neuroalign.datasets.plausibility import implausible
 from neuroalign.datasets.stimuli import StimulusSet
+from neuroalign.datasets.time_bins import over_all_bins
 from neuroalign.datasets.variants import COLUMN, VariantTable
 from neuroalign.errors import DatasetError, UsageError, name_some
 from neuroalign.names.registry import datasets
@@ -62,6 +70,10 @@ def import_dataset(
     region: str | None = None,
     animal: str | None = None,
     averaged: bool | None = None,
+    sem: PathLike | Sequence[PathLike] | NDArray[Any] | None = None,
+    sem_variable: str | None = None,
+    n_trials: int | PathLike | NDArray[Any] | None = None,
+    noise: Literal["poisson"] | None = None,
     drop: Sequence[str] = (),
     source: str | None = None,
     licence: str | None = None,
@@ -123,6 +135,16 @@ def import_dataset(
         Label of all neurons, which may not contradict the files. By default the labels in the files, or "unknown".
     averaged : bool, optional
         Whether values without repetitions are means over trials; by default they are.
+    sem : path, sequence of paths, or array, optional
+        Standard errors of averaged responses, in the format and with the axes of the responses. They give ceilings and
+        noise corrections without single trials.
+    sem_variable : str, optional
+        Variable of the file of standard errors.
+    n_trials : int, name of a column of the stimulus table, path or array, optional
+        Number of trials behind each average: of all, of each stimulus, or of each stimulus and neuron.
+    noise : {"poisson"}, optional
+        Model from which the standard errors of mean spike counts follow: "poisson" for a variance over trials that
+        equals the mean. Needs `n_trials`.
     drop : sequence of {"incomplete-neuroids", "incomplete-stimuli", "constant-neuroids"}
         Neurons and stimuli without complete mean responses to leave out; by default they are an error.
     source, licence, citation, description : str, optional
@@ -156,6 +178,9 @@ def import_dataset(
         axes=axes,
         options=options,
     )
+    stated_noise = NoiseOfAverages(
+        None if sem is None else as_beside(sem, "--sem"), sem_variable, as_n_trials(n_trials), noise
+    )
     image_path = None if isinstance(images, np.ndarray) else _path("images", images)
     landmark_path = _path("landmarks", landmarks)
     table_path, neuron_path = _table_path("stimuli", stimuli), _table_path("neurons", neurons)
@@ -175,13 +200,13 @@ def import_dataset(
             table, notes_on_table = read_stimulus_table(table_path)
         elif isinstance(stimuli, pd.DataFrame):
             table, notes_on_table = as_stimulus_table(stimuli)
-        reading = recorded.read(
-            name,
-            table=table,
-            image_names=None if pictures is None else list(pictures),
-            image_order=image_order,
-            presented=presented,
-        )
+        named: dict[str, Any] = {
+            "table": table,
+            "image_names": None if pictures is None else list(pictures),
+            "image_order": image_order,
+            "presented": presented,
+        }
+        reading = recorded.read(name, **named)
         parts, notes_on_stack = reading.parts, list[str]()
         if stack is not None:
             rows = None if table is None else reading.row_ids
@@ -197,7 +222,20 @@ def import_dataset(
             )
             parts = replace(parts, images=from_stack)
             reading = replace(reading, parts=parts)
-        array = state_labels(parts.recording, region=region, animal=animal)
+        is_averaged = expect_averaged(parts.recording, parts.averaged, averaged)
+
+        def read_beside(values: Beside, variable: str | None) -> xr.DataArray:
+            beside = recorded.like(values, variable)
+            return beside.read(name, **named).parts.recording
+
+        array, notes_on_noise = attach_noise(
+            parts.recording,
+            stated_noise,
+            averaged=is_averaged,
+            table=reading.stimulus_table(table),
+            read=read_beside,
+        )
+        array = state_labels(array, region=region, animal=animal)
         notes_on_neurons: list[str] = []
         if neurons is not None:
             labels, renamed = (
@@ -229,6 +267,7 @@ def import_dataset(
             "stimuli": [table_path],
             "neurons": [neuron_path],
             "landmarks": [landmark_path],
+            **stated_noise.files,
         }
         files = checksums(**{"responses": paths or [], **given, **parts.files})
         provenance = {"source": source, "licence": licence, "citation": citation}
@@ -241,12 +280,13 @@ def import_dataset(
             "notes": [
                 *parts.notes,
                 *notes_on_stack,
+                *notes_on_noise,
                 *notes_on_neurons,
                 *notes_on_table,
                 *notes,
                 *_note_on_name(name),
             ],
-            "warnings": implausible(array, described_stimuli) or None,
+            "warnings": implausible(over_all_bins(array), described_stimuli) or None,
             "files": files,
         }
         array.attrs = {
@@ -255,17 +295,18 @@ def import_dataset(
             **{key: value for key, value in provenance.items() if value},
             "sha256": ",".join(file["sha256"] for file in files if file["role"] == "responses"),
             "simulated": "no",
+            **{key: value for key, value in array.attrs.items() if key == "response"},
         }
         dataset = Dataset(
             identifier=name,
             recording=array,
             stimuli=described_stimuli,
-            averaged=expect_averaged(parts.recording, parts.averaged, averaged),
+            averaged=is_averaged,
             metadata={key: value for key, value in metadata.items() if value is not None},
         )
         write_folder(dataset, target, replace=force)
     # The recording on disk takes the place of the one in memory, which may have half of all memory.
-    del dataset, array, reading, parts, recorded
+    del dataset, array, reading, parts
     return load_dataset(name)
 
 

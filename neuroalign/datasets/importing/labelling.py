@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from neuroalign.arrays import average_trials, recording, trial_mean_blocks
 from neuroalign.arrays.blocks import convert, select, slices
 from neuroalign.datasets.formats.bare import BareArray
+from neuroalign.datasets.time_bins import over_all_bins
 from neuroalign.errors import DatasetError, UsageError, name_some, unknown_name
 
 #: Labels of unknown regions and animals.
@@ -209,7 +210,7 @@ def leave_out_unusable(array: xr.DataArray, drop: Sequence[str]) -> tuple[xr.Dat
             "--drop must be incomplete-neuroids or incomplete-stimuli, not both: either is enough"
         )
     dropped: dict[str, list[str]] = {"neuroids": [], "stimuli": []}
-    stimuli, blocks = trial_mean_blocks(array)
+    stimuli, blocks = trial_mean_blocks(over_all_bins(array))
     neuroids = array["neuroid_id"].values.astype(str)
     bad_stimuli, bad_neuroids = np.zeros(len(stimuli), dtype=bool), np.zeros(len(neuroids), dtype=bool)
     for columns, _, counts in blocks:
@@ -243,8 +244,9 @@ def leave_out_unusable(array: xr.DataArray, drop: Sequence[str]) -> tuple[xr.Dat
         array = _keep(array, "neuroid", ~np.isin(array["neuroid_id"].values.astype(str), constant))
         dropped["neuroids"] += list(constant)
         _expect_some(array, "responses vary between stimuli")
-    for columns in slices(array.values, axis=1, itemsize=8):
-        average_trials(array[:, columns])
+    over_bins = over_all_bins(array)
+    for columns in slices(over_bins.values, axis=1, itemsize=8):
+        average_trials(over_bins[:, columns])
     return array, dropped
 
 
@@ -254,9 +256,9 @@ def constant_neuroids(array: xr.DataArray) -> NDArray[np.str_]:
     Parameters
     ----------
     array : recording
-        Recording without time bins or with one.
+        The responses over all time bins count.
     """
-    stimuli, blocks = trial_mean_blocks(array)
+    stimuli, blocks = trial_mean_blocks(over_all_bins(array))
     if len(stimuli) < 2:
         return np.array([], dtype=str)
     same = np.zeros(array.sizes["neuroid"], dtype=bool)

@@ -31,7 +31,7 @@ from neuroalign.datasets.importing.objects import (
     read_objects,
 )
 from neuroalign.datasets.importing.stimulus_marks import Listed
-from neuroalign.datasets.importing.stimulus_table import name_stimuli
+from neuroalign.datasets.importing.stimulus_table import describe_stimuli, name_stimuli
 from neuroalign.errors import DatasetError, NeuroalignError, UsageError
 
 
@@ -52,6 +52,17 @@ class Reading:
     parts: RecordingParts
     row_ids: NDArray[np.str_] | None = None
     names_neurons: bool = True
+
+    def stimulus_table(self, table: pd.DataFrame | None) -> pd.DataFrame:
+        """Return the columns of all stimuli by stimulus id.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame, optional
+            The user's stimulus table.
+        """
+        ids = self.parts.recording["stimulus_id"].values.astype(str)
+        return describe_stimuli(ids, self.row_ids, table, self.parts.stimuli, [])[0]
 
 
 class Source:
@@ -89,6 +100,7 @@ class Source:
     ) -> None:
         self.responses = responses
         self.axes = axes
+        self.given, self.stated_format = options, format
         self.reader: ArrayReader | RecordingReader | None = None
         self.format = "array"
         if in_memory and format is not None:
@@ -102,6 +114,28 @@ class Source:
         self.options = parse_options(self.format, declared, options, elsewhere)
         if axes is not None and isinstance(self.reader, RecordingReader):
             raise option_without_effect("axes", self.format)
+
+    def like(self, responses: Sequence[Path] | Any, variable: str | None) -> "Source":
+        """Return the source of an array beside the responses, such as their standard errors.
+
+        Parameters
+        ----------
+        responses : sequence of Path, or an array in memory
+            Array with the axes of the responses.
+        variable : str, optional
+            Variable of its file.
+        """
+        in_memory = not (isinstance(responses, list) and all(isinstance(path, Path) for path in responses))
+        options = {} if in_memory else dict(self.given)
+        if variable is not None:
+            options["variable"] = variable
+        return Source(
+            responses,
+            in_memory=in_memory,
+            format=None if in_memory else self.stated_format,
+            axes=self.axes,
+            options=options,
+        )
 
     @property
     def has_axis(self) -> bool:

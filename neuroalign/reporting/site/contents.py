@@ -14,7 +14,7 @@ from neuroalign.comparison.leaderboard import BESIDE
 from neuroalign.comparison.leaderboard_findings import describe_cautions, describe_findings
 from neuroalign.comparison.score_groups import ScoreGroup
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.metrics import reliability
+from neuroalign.datasets.reliability import neuron_reliability
 from neuroalign.reporting.site.names import anchor, page_name
 from neuroalign.results.numbers import Kind, write_number
 from neuroalign.results.score import Score
@@ -204,9 +204,8 @@ def describe_dataset(dataset: Dataset) -> dict[str, Any]:
         **dataset.metadata,
     }
     plots = []
-    trials = dataset.trials
-    if trials is not None:
-        values = reliability(trials).per_neuron
+    values = neuron_reliability(dataset)
+    if values is not None:
         plots.append(_plot("reliability", "neuroid", recording["neuroid_id"].values, values))
     return {"facts": write_facts({name: value for name, value in facts.items() if value}), "plots": plots}
 

@@ -22,6 +22,7 @@ from neuroalign.comparison.pairs import ALPHA
 from neuroalign.comparison.score_groups import group_scores
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.time_bins import expect_one_window
 from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.progress import progress
 from neuroalign.reporting.site import contents
@@ -77,6 +78,7 @@ def write_site(
             "name a new folder"
         )
     loaded = load_dataset(dataset)
+    expect_one_window(loaded)
     store = store or ResultsStore()
     wanted = None if benchmarks is None else load_benchmarks(benchmarks)
     items = store.items(dataset=loaded.identifier)

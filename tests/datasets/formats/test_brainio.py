@@ -18,6 +18,7 @@ from neuroalign import arrays
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.assembly import read_brainio, write_brainio
 from neuroalign.datasets.importing.importer import import_dataset
+from neuroalign.datasets.selection import select_window
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import DatasetError, UsageError
 
@@ -241,3 +242,87 @@ def test_brainio_time_bins(dataset, tmp_path):
     np.testing.assert_allclose(imported.recording.values, 15 * base.values, rtol=1e-12)
     assert imported.metadata["window_ms"] == [50, 150]
     assert imported.recording.dims == ("presentation", "neuroid")
+
+
+def binned_file(dataset, path, edges, attrs=None, factors=(1.0, 10.0, 20.0, 40.0)):
+    """Write an assembly with the responses of a dataset times a factor in each bin."""
+    from dataclasses import replace
+
+    factors = np.array(factors[: len(edges) - 1])
+    array = dataset.recording.expand_dims(time_bin=len(factors), axis=2).copy()
+    array.values[...] = dataset.recording.values[..., None] * factors
+    array = array.assign_coords(
+        time_bin_start=("time_bin", list(edges[:-1])), time_bin_end=("time_bin", list(edges[1:]))
+    ).assign_attrs(attrs or {})
+    write_brainio(replace(dataset, recording=array), path)
+    return path
+
+
+def test_brainio_keeps_bins(dataset, tmp_path):
+    path = binned_file(dataset, tmp_path / "x.nc", [0, 50, 100, 150, 200])
+    base = dataset.recording.values
+    binned = import_dataset("binned", responses=path, bins="file")
+    np.testing.assert_array_equal(binned.recording.values, base[..., None] * [1, 10, 20, 40])
+    assert binned.metadata["notes"][-2:] == [
+        "The recording keeps the responses in 4 time bins from 0 to 200 ms, of 50 ms; scores need a window of whole "
+        "bins, such as [window=0:50] after the name of the dataset.",
+        "x.nc does not say whether the values in its time bins are counts or rates: taken as rates.",
+    ]
+    direct = import_dataset("direct", responses=path, window=(50, 200))
+    assert select_window(binned, (50, 200)).content_hash == direct.content_hash
+    wide = import_dataset("wide", responses=path, bins=100, window=(0, 200))
+    np.testing.assert_allclose(wide.recording.values, base[..., None] * [5.5, 30], rtol=1e-12)
+    assert wide.recording["time_bin_end"].values.tolist() == [100, 200]
+    counts = import_dataset("counts", responses=path, bins=100, bin_values="counts")
+    np.testing.assert_allclose(counts.recording.values, base[..., None] * [11, 60], rtol=1e-12)
+    np.testing.assert_allclose(select_window(counts, (0, 200)).recording.values, 71 * base, rtol=1e-12)
+    summed = import_dataset("summed", responses=path, window=(0, 200), bin_values="counts")
+    np.testing.assert_allclose(summed.recording.values, 71 * base, rtol=1e-12)
+    assert (
+        summed.metadata["notes"][-1] == "4 time bins from 0 to 200 ms were summed: their values are counts."
+    )
+
+
+def test_bins_of_unequal_length_need_their_kind(dataset, tmp_path):
+    path = binned_file(dataset, tmp_path / "x.nc", [0, 50, 150])
+    with pytest.raises(
+        DatasetError,
+        match=r"time bins of .* last 50 to 100 ms: say whether windows sum or average them with --bin-values",
+    ):
+        import_dataset("d", responses=path, bins="file")
+    base = dataset.recording.values
+    for kind, factor in (("counts", 11), ("rates", (50 + 1000) / 150)):
+        binned = import_dataset(kind, responses=path, bins="file", bin_values=kind)
+        np.testing.assert_allclose(
+            select_window(binned, (0, 150)).recording.values, factor * base, rtol=1e-12
+        )
+
+
+def test_export_keeps_bins_and_their_kind(dataset, tmp_path):
+    path = binned_file(dataset, tmp_path / "x.nc", [0, 50, 150])
+    binned = import_dataset("binned", responses=path, bins="file", bin_values="counts")
+    write_brainio(binned, tmp_path / "y.nc")
+    loaded = load_as_brainio_does(tmp_path / "y.nc")
+    assert loaded.indexes["time_bin"].tolist() == [(0, 50), (50, 150)]
+    again = import_dataset("again", responses=tmp_path / "y.nc", bins="file")
+    assert again.recording_hash == binned.recording_hash
+    assert again.recording.attrs["response"] == "counts"
+    write_brainio(select_window(binned, (0, 150)), tmp_path / "z.nc")
+    assert load_as_brainio_does(tmp_path / "z.nc").indexes["time_bin"].tolist() == [(0, 150)]
+
+
+def test_options_of_bins_without_bins(dataset, assembly, tmp_path):
+    for option, value in (("bins", 10), ("bin_values", "counts")):
+        flag = f"--{option.replace('_', '-')}"
+        with pytest.raises(
+            UsageError, match=f"does not give the times of its responses, so {flag} has no effect"
+        ):
+            import_dataset("d", responses=assembly, **{option: value})
+        one = binned_file(dataset, tmp_path / f"{option}.nc", [70, 170])
+        with pytest.raises(UsageError, match=f"has one time bin from 70 to 170 ms, so {flag} has no effect"):
+            import_dataset("d", responses=one, **{option: value})
+    three = binned_file(dataset, tmp_path / "x.nc", [0, 50, 100, 150])
+    with pytest.raises(DatasetError, match="with --window START,END, or keep them with --bins file"):
+        import_dataset("d", responses=three)
+    with pytest.raises(UsageError, match=r"--bins 75 must divide .* choose 50, 150 ms, or file"):
+        import_dataset("d", responses=three, bins=75)

@@ -10,7 +10,8 @@ from PIL import Image
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.formats.detect import detect_format
 from neuroalign.datasets.importing.importer import import_dataset
-from neuroalign.errors import DatasetError
+from neuroalign.datasets.selection import select_window
+from neuroalign.errors import DatasetError, UsageError
 from neuroalign.testing import check_reader
 
 N_IMAGES, N_BINS = 6, 12
@@ -139,3 +140,33 @@ def test_an_image_that_is_missing_is_named(folder):
 
 def test_the_reader_keeps_the_rules(folder):
     check_reader("cadena2024", folder, options={"window": "70,160"})
+
+
+@pytest.mark.parametrize(
+    ("window", "bins", "n_bins"), [((70, 160), 30, 3), ((40, 160), "file", 12), (None, 40, 3)]
+)
+def test_bins_are_kept(folder, window, bins, n_bins):
+    binned = import_dataset("binned", responses=folder, window=window, bins=bins, drop=["incomplete-stimuli"])
+    assert binned.recording.sizes["time_bin"] == n_bins
+    assert binned.recording.dtype == np.float32
+    whole = window or (40, 160)
+    direct = import_dataset("direct", responses=folder, window=whole, drop=["incomplete-stimuli"])
+    assert select_window(binned, whole).content_hash == direct.content_hash
+    later = (100, 160)
+    direct = import_dataset("later", responses=folder, window=later, drop=["incomplete-stimuli"])
+    if bins != 40:
+        assert select_window(binned, later).content_hash == direct.content_hash
+    else:
+        with pytest.raises(
+            DatasetError, match="no bin of binned starts at 100 ms; bins start at 40, 80, 120 ms"
+        ):
+            select_window(binned, later)
+
+
+def test_widths_of_bins_are_multiples_of_ten(folder):
+    with pytest.raises(
+        UsageError, match=r"--bins 15 must divide the window 70,160 .* choose 10, 30, 90 ms, or file"
+    ):
+        import_dataset("d", responses=folder, window=(70, 160), bins=15)
+    with pytest.raises(DatasetError, match=r"with --window START,END .*, or keep them with --bins file"):
+        import_dataset("d", responses=folder)

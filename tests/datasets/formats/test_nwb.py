@@ -8,6 +8,7 @@ import pytest
 
 from neuroalign.datasets.formats.nwb import NwbReader
 from neuroalign.datasets.importing.importer import import_dataset
+from neuroalign.datasets.selection import select_window
 from neuroalign.errors import DatasetError, UnknownNameError, UsageError
 
 ONSETS = [1.0, 2.0, 3.25, 4.0]
@@ -279,3 +280,28 @@ def test_pynwb_reads_the_same_spikes(tmp_path):
         assert array["snr"].values.tolist() == units["snr"].tolist()
     np.testing.assert_array_equal(array.values, counts)
     assert array["region"].values.tolist() == locations
+
+
+def test_bins_are_kept(session):
+    binned = add(session, bins=25)
+    assert binned.recording.shape == (4, 3, 4)
+    assert binned.recording.values.sum(axis=2).tolist() == COUNTS
+    # Unit 101 fires 60 and 70 ms after the first onset; unit 3 fires at the edge, 100 ms.
+    assert binned.recording.values[0].tolist() == [[2, 0, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0]]
+    part = select_window(binned, (50, 150))
+    assert part.content_hash == add(session).content_hash
+    direct = add(session, window=(50, 100), drop=["constant-neuroids"])
+    assert select_window(binned, (50, 100)).content_hash == direct.content_hash
+
+
+def test_bins_that_do_not_fit(session):
+    with pytest.raises(
+        UsageError, match=r"--bins 30 must divide the window 50,150, .* such as 25 or 33\.3333"
+    ):
+        add(session, bins=30)
+    with pytest.raises(
+        UsageError, match=r"--bins file has no effect on .*session\.nwb, which holds spike times"
+    ):
+        add(session, bins="file")
+    with pytest.raises(DatasetError, match="with --window START,END; --bins WIDTH keeps time bins within it"):
+        add(session, window=None, bins=10)

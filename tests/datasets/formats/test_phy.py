@@ -5,6 +5,7 @@ import pytest
 
 from neuroalign.datasets.formats.phy import read_clusters, read_params
 from neuroalign.datasets.importing.importer import import_dataset
+from neuroalign.datasets.selection import select_window
 from neuroalign.errors import DatasetError, UsageError
 
 RATE = 20_000.0
@@ -189,3 +190,18 @@ def test_tables_of_clusters(folder):
     (folder / "cluster_info.tsv").write_text("name\tx\n0\t1\n")
     with pytest.raises(DatasetError, match="must have a column cluster_id"):
         read_clusters(folder)
+
+
+def test_bins_are_kept(folder):
+    binned = add(folder, bins=50)
+    assert binned.recording.shape == (3, 3, 2)
+    assert {
+        int(name): binned.recording.values[:, i].sum(axis=1).tolist() for i, name in enumerate([0, 1, 7])
+    } == COUNTS
+    # Cluster 1 fires 100 ms after the first onset, at the edge of the bins.
+    assert binned.recording.values[0, 1].tolist() == [0, 1]
+    assert select_window(binned, (50, 150)).content_hash == add(folder).content_hash
+    with pytest.raises(UsageError, match="--bins 40 must divide the window 50,150"):
+        add(folder, bins=40)
+    with pytest.raises(UsageError, match="--bins file has no effect"):
+        add(folder, bins="file")

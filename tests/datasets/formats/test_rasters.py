@@ -1,6 +1,7 @@
 """Small rasters with known spikes."""
 
 import zipfile
+from dataclasses import replace
 from io import StringIO
 
 import numpy as np
@@ -8,7 +9,9 @@ import pandas as pd
 import pytest
 
 from neuroalign.datasets.formats.rasters import read_rasters
-from neuroalign.errors import ArchiveError, DatasetError, UnknownNameError
+from neuroalign.datasets.importing.importer import import_dataset
+from neuroalign.datasets.selection import select_window
+from neuroalign.errors import ArchiveError, DatasetError, UnknownNameError, UsageError
 
 LABELS = ["labels.stimID", "labels.person", "labels.view"]
 
@@ -126,7 +129,10 @@ def test_negative_times(tmp_path):
 
 
 def test_faults(folder, tmp_path):
-    with pytest.raises(DatasetError, match=r"need the window .*--window START,END \(.*covers 1 to 11 ms\)"):
+    with pytest.raises(
+        DatasetError,
+        match=r"need the window .*--window START,END \(.*covers 1 to 11 ms\); --bins WIDTH keeps",
+    ):
         read_rasters([folder], window=None)
     with pytest.raises(DatasetError, match="covers 1 to 11 ms, and the edge nearest to 400 is 11"):
         read_rasters([folder], window=(4, 400))
@@ -163,3 +169,50 @@ def test_spikes_are_never_counted_twice_or_left_out(tmp_path, left_out, added, m
     table.to_csv(tmp_path / "x.csv", index=False)
     with pytest.raises(DatasetError, match=f"the time bins of x.csv {message}"):
         read_rasters([tmp_path / "x.csv"], window=(1, 11))
+
+
+# --- time bins
+
+
+@pytest.mark.parametrize(
+    ("window", "bins", "n_bins"), [((1, 11), 2, 5), ((1, 11), 5, 2), ((3, 7), "file", 4), (None, "file", 10)]
+)
+def test_bins_are_kept(folder, window, bins, n_bins):
+    binned = import_dataset("binned", responses=folder, window=window, bins=bins, drop=["incomplete-stimuli"])
+    assert binned.recording.sizes["time_bin"] == n_bins
+    assert binned.recording.dtype == np.float32
+    assert binned.recording.attrs["response"] == "counts"
+    whole = window or (1, 11)
+    assert binned.metadata["window_ms"] == list(whole)
+    direct = import_dataset("direct", responses=folder, window=whole, drop=["incomplete-stimuli"])
+    part = select_window(binned, whole)
+    assert part.recording_hash == binned.recording_hash
+    assert replace(part, part_of=None).recording_hash == direct.recording_hash
+    assert part.content_hash == direct.content_hash
+    assert "time_bin" not in direct.recording.dims
+    assert "response" not in direct.recording.attrs
+
+
+def test_bins_have_the_spikes_of_their_own_time(folder):
+    array, _ = read_rasters([folder], window=(1, 11), bins=5)
+    assert array["time_bin_start"].values.tolist() == [1, 6]
+    assert array["time_bin_end"].values.tolist() == [6, 11]
+    # Spikes at 2, 5 and 6 ms, and at 4 and 10 ms.
+    first = (array["stimulus_id"].values == "1") & (array["repetition"].values == 0)
+    assert array.values[first][0].tolist() == [[1, 1], [2, 1]]
+
+
+def test_bins_that_do_not_fit(folder, tmp_path):
+    with pytest.raises(UsageError, match=r"--bins 3 must divide .* choose 1, 2, 5, 10 ms, or file"):
+        read_rasters([folder], window=(1, 11), bins=3)
+    (folder / "raster_data_tito_site03.csv").write_text(raster([("1", "1", "front", {1})], n_bins=6))
+    with pytest.raises(
+        DatasetError,
+        match=r"must have the same time bins: raster_data_tito_site03 has 6 from 1 to 7 ms, .* has 10 from 1 to 11 ms",
+    ):
+        read_rasters([folder], window=None, bins="file")
+    assert read_rasters([folder], window=(1, 7), bins=3)[0].shape[2] == 2
+    bad = tmp_path / "bad.csv"
+    bad.write_text(SITE_A.replace(",1,", ",,", 1))
+    with pytest.raises(DatasetError, match="empty or infinite cell in row 2"):
+        read_rasters([bad], window=(1, 11), bins=5)

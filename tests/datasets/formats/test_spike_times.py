@@ -160,3 +160,42 @@ def test_labels_of_the_recording_are_not_replaced():
         "Columns of the events were left out because the recording has labels of the same name: repetition.",
         "Columns of the neurons were left out because the recording has labels of the same name: region.",
     ]
+
+
+# --- time bins
+
+
+@given(
+    trains=st.lists(samples, min_size=1, max_size=3),
+    onsets=st.lists(st.integers(0, 20_000), min_size=1, max_size=8),
+    start=st.integers(-100, 300),
+    width=st.integers(1, 50),
+    n_bins=st.integers(1, 10),
+)
+@settings(max_examples=40, deadline=None)
+def test_each_spike_is_in_one_bin(trains, onsets, start, width, n_bins):
+    edges = start + width * np.arange(n_bins + 1)
+    seconds = [np.array(train, dtype=float) / RATE for train in trains]
+    result = count_spikes(seconds, np.array(onsets) / RATE, (edges[0], edges[-1]), edges=edges)
+    assert result.counts.dtype == np.float32
+    assert result.counts.shape == (len(onsets), len(trains), n_bins)
+    for index in range(n_bins):
+        window = (edges[index], edges[index + 1])
+        np.testing.assert_array_equal(result.counts[:, :, index], by_force(trains, onsets, window))
+    np.testing.assert_array_equal(result.counts.sum(axis=2), by_force(trains, onsets, (edges[0], edges[-1])))
+
+
+def test_trials_keep_bins():
+    edges = np.array([0.0, 60, 80, 100])
+    parts = trials_from_spikes(TRAINS, events(), (0, 100), neuroid_id=["n0", "n1"], edges=edges)
+    array = parts.recording
+    assert array["time_bin_start"].values.tolist() == [0, 60, 80]
+    assert array["time_bin_end"].values.tolist() == [60, 80, 100]
+    assert array.attrs["response"] == "counts"
+    # n0 fires 50 ms after the first onset, 60 ms after the second, and 70 and 80 ms after the third.
+    assert array.values[:, 0].tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 1], [0, 0, 0]]
+    assert parts.notes[-1] == (
+        "The recording keeps the spike counts in 3 time bins from 0 to 100 ms, of 20 to 60 ms; scores need a window of "
+        "whole bins, such as [window=0:60] after the name of the dataset."
+    )
+    assert parts.window == (0, 100)

@@ -5,8 +5,8 @@ import pytest
 import xarray as xr
 
 from neuroalign.datasets.formats.assembly import read_brainio
-from neuroalign.datasets.formats.time_bins import bins_of_window, expect_window
 from neuroalign.datasets.importing.importer import import_dataset
+from neuroalign.datasets.time_windows import bins_of_window, expect_window
 from neuroalign.errors import DatasetError, NeuroalignError, UsageError
 
 STARTS, ENDS = [0, 70, 170], [70, 170, 270]
