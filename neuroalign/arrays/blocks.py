@@ -23,7 +23,7 @@ def slices(values: NDArray[Any], axis: int = 0, *, itemsize: int | None = None) 
     values : array
     axis : int
     itemsize : int, optional
-        Bytes of a value in the computation; by default that of the array.
+        Bytes of a value in the computation; by default the bytes of a value in the array.
 
     Examples
     --------

@@ -72,10 +72,12 @@ def matrix_of_frame(
             f"the names of the columns of {source} could be values, as {header[0]}: a matrix without a header was "
             f"probably read with one; {advice}"
         )
-    found = {axis: _texts(names, source) for axis, names in enumerate((index, header)) if names is not None}
-    lines = [f"{'rows' if axis == 0 else 'columns'} ({names[0]}, …)" for axis, names in found.items()]
+    labels_of = {
+        axis: _texts(names, source) for axis, names in enumerate((index, header)) if names is not None
+    }
+    lines = [f"{'rows' if axis == 0 else 'columns'} ({names[0]}, …)" for axis, names in labels_of.items()]
     note = f"Labels of {source} are the names of its {' and '.join(lines)}." if lines else None
-    return BareArray(_numbers(frame, source, advice), found, note=note)
+    return BareArray(_numbers(frame, source, advice), labels_of, note=note)
 
 
 def _is_numbered(index: pd.Index) -> bool:

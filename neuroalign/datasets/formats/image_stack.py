@@ -151,7 +151,7 @@ def pair_images(
     }
     if not orders:
         raise DatasetError(
-            f"the responses have no stimulus axis whose order {stack.source} could have; {advice}"
+            f"the responses have no stimulus axis, so that the order of {stack.source} says nothing; {advice}"
         )
     images, notes = stack.images([len(ids) for ids in orders.values()], axes, white)
     fitting = {phrase: ids for phrase, ids in orders.items() if len(ids) == len(images)}

@@ -48,7 +48,9 @@ def read_matrix_table(path: Path, labels: CsvLabels | None = None, sheet: str | 
             bare = matrix_of_cells(cells, path, labels)
             return BareArray(bare.values, bare.labels, note=f"Responses are the sheet {name} of {path.name}.")
         if sheet is not None:
-            raise UsageError(f"--variable names a sheet of a workbook, and {path} has none; leave it out")
+            raise UsageError(
+                f"--variable names a sheet of a workbook, and {path} has no sheets; leave it out"
+            )
         return matrix_of_frame(
             _read_frame(path),
             path.name,

@@ -92,10 +92,10 @@ def explain_unknown(path: Path) -> str | None:
     str or None
         Name of the type and the lines of code that convert it, with semicolons in between.
     """
-    found = _of_folder(path) if path.is_dir() else _of_file(path)
-    if found is None:
+    answer = _of_folder(path) if path.is_dir() else _of_file(path)
+    if answer is None:
         return None
-    name, advice = found
+    name, advice = answer
     if not path.is_dir():
         advice = advice.replace("FILE", repr(str(path)))
     return f"{name}: {advice}" if not advice.startswith("which") else f"{name}, {advice}"
@@ -104,9 +104,9 @@ def explain_unknown(path: Path) -> str | None:
 def _of_folder(path: Path) -> tuple[str, str] | None:
     files = {file.name for file in path.iterdir()}
     for look in (_suite2p, _zarr, _probe, _open_ephys, _calcium):
-        found = look(path, files)
-        if found is not None:
-            return found
+        answer = look(path, files)
+        if answer is not None:
+            return answer
     return None
 
 
@@ -169,9 +169,9 @@ def _of_file(path: Path) -> tuple[str, str] | None:
     packed = start.startswith(b"\x1f\x8b")
     content = _unpacked(path) if packed else start
     for look in (_nifti, _r_file, _hdf5_kind, _zip_kind, _pickle, _text):
-        found = look(path, content)
-        if found is not None:
-            return found
+        answer = look(path, content)
+        if answer is not None:
+            return answer
     if packed:
         return "a file packed with gzip", "unpack it (gunzip FILE)"
     if start.startswith(b"PAR1"):

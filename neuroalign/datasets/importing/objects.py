@@ -64,8 +64,8 @@ def paths_of(responses: Any) -> list[Path] | None:
     several = list(responses)
     are_paths = [isinstance(part, str | os.PathLike) for part in several]
     if not several or any(are_paths) != all(are_paths):
-        found = "an empty list" if not several else "paths and other objects"
-        raise UsageError(f"responses must be {_KINDS}, got {found}")
+        given = "an empty list" if not several else "paths and other objects"
+        raise UsageError(f"responses must be {_KINDS}, got {given}")
     return [Path(path).expanduser() for path in several] if all(are_paths) else None
 
 
@@ -75,8 +75,8 @@ def read_objects(responses: Any, axes: str | Sequence[str] | None) -> MemoryArra
     Parameters
     ----------
     responses : array_like, tensor, pandas.DataFrame, xarray.DataArray, or sequence of them
-        A sequence whose parts have as many axes as `axes` names holds further neurons in each part; a sequence whose
-        parts have one axis less is one array, and `axes` starts with the axis of the sequence.
+        Parts with as many axes as `axes` names hold further neurons; parts with one axis less are one array, and `axes`
+        starts with the axis of the sequence.
     axes : str or sequence of str, optional
 
     Raises
