@@ -64,18 +64,21 @@ def matrix_of_frame(
         index, frame = frame.iloc[:, 0].tolist(), frame.iloc[:, 1:]
     elif labels in ("none", "header"):
         index = None
-    header: Sequence[Any] | None = frame.columns.tolist()
-    if labels in ("none", "index") or (labels is None and counts(header)):
+    names: list[Any] = frame.columns.tolist()
+    header: Sequence[Any] | None = names
+    if labels in ("none", "index") or (labels is None and counts(names)):
         header = None
-    elif labels is None and any(_is_fraction(name) for name in header):
+    elif labels is None and any(_is_fraction(name) for name in names):
         raise DatasetError(
-            f"the names of the columns of {source} could be values, as {header[0]}: a matrix without a header was "
+            f"the names of the columns of {source} could be values, as {names[0]}: a matrix without a header was "
             f"probably read with one; {advice}"
         )
     labels_of = {
-        axis: _texts(names, source) for axis, names in enumerate((index, header)) if names is not None
+        axis: _texts(labelled, source)
+        for axis, labelled in enumerate((index, header))
+        if labelled is not None
     }
-    lines = [f"{'rows' if axis == 0 else 'columns'} ({names[0]}, …)" for axis, names in labels_of.items()]
+    lines = [f"{'rows' if axis == 0 else 'columns'} ({texts[0]}, …)" for axis, texts in labels_of.items()]
     note = f"Labels of {source} are the names of its {' and '.join(lines)}." if lines else None
     return BareArray(_numbers(frame, source, advice), labels_of, note=note)
 

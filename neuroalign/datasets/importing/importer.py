@@ -209,7 +209,7 @@ def import_dataset(
         reading = recorded.read(name, **named)
         parts, notes_on_stack = reading.parts, list[str]()
         if stack is not None:
-            rows = None if table is None else reading.row_ids
+            rows: Any = None if table is None else reading.row_ids
             rows = table.get("stimulus_id") if table is not None and rows is None else rows
             from_stack, notes_on_stack = pair_images(
                 stack,

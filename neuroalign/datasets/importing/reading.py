@@ -173,7 +173,7 @@ class Source:
         if isinstance(self.reader, RecordingReader):
             return Reading(self._read_recording(self.reader))
         if self.reader is None and is_assembly(self.responses):
-            return Reading(read_assembly(self.responses))
+            return Reading(read_assembly(cast(xr.DataArray, self.responses)))
         memory = (
             read_objects(self.responses, self.axes)
             if self.reader is None
