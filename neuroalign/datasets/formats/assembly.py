@@ -20,7 +20,7 @@ from neuroalign.arrays import recording
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.binning import Bins, describe_kept, group_bins
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
-from neuroalign.datasets.time_bins import BIN_EDGES, COUNTS, RATES, average_bins
+from neuroalign.datasets.time_bins import BIN_EDGES, COUNTS, RATES, average_bins, take_bins
 from neuroalign.datasets.time_windows import Window, bins_of_window
 from neuroalign.errors import DatasetError, UsageError, name_some
 from neuroalign.files.home import atomic_path
@@ -196,7 +196,7 @@ def choose_bins(
             f"{len(chosen)} time bins from {window[0]:g} to {window[1]:g} ms were summed: their values are counts."
         ]
         return summed, window, notes
-    mean = average_bins(array.isel(time_bin=chosen).drop_vars(BIN_EDGES), end[chosen] - start[chosen])
+    mean = average_bins(take_bins(array, chosen).drop_vars(BIN_EDGES), end[chosen] - start[chosen])
     notes = [
         f"{len(chosen)} time bins from {window[0]:g} to {window[1]:g} ms were averaged, weighted by their "
         f"length: their values are {'' if stated else 'taken as '}rates."
