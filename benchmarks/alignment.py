@@ -21,6 +21,7 @@ from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
 from neuroalign.scoring.declarations import Invariance
 from neuroalign.scoring.declared import AXIS_NUMBERS, NEURONS_WITHOUT_WEIGHT, PREDICTION_NUMBERS
+from neuroalign.scoring.folded import FOLD_NUMBERS
 from neuroalign.scoring.resampling import AXIS_INDEX, NeuronStatistic, Resampling, Statistic
 from neuroalign.stats import weighted_mean_standard_error
 from neuroalign.validation import NonNegative
@@ -39,6 +40,9 @@ class Alignment(LassoBenchmark):
     n_units : {"all", "informative"} or int
         D, the base of the logarithm in the entropy. "all" counts dead units too, as the paper did: the same weights
         score higher with more dead units.
+    folds, random_folds
+        See :class:`neuroalign.benchmarks.lasso_benchmark.LassoBenchmark`. In a split, C and κ are of the weights of the
+        training tier, and the variance explained is of the test tiers.
     n_folds, n_lambdas, rule, seed
         Options of the cross-validated Lasso; see :func:`neuroalign.metrics.lasso_cv`.
     zero_uninformative : bool
@@ -79,6 +83,8 @@ class Alignment(LassoBenchmark):
     numbers: ClassVar[tuple[Number, ...]] = (
         *AXIS_NUMBERS,
         *PREDICTION_NUMBERS,
+        replace(FOLD_NUMBERS[0], label="C with random folds of the same stimuli"),
+        replace(FOLD_NUMBERS[1], label="fall of the variance explained from random folds"),
         Number("predicted_alignment", "C over the predicted neurons", "C of\npred."),
         NEURONS_WITHOUT_WEIGHT,
         Number("D", "units in the base of the logarithm (D)", "D", "count"),
@@ -100,7 +106,7 @@ class Alignment(LassoBenchmark):
         super().__post_init__()
         check_turns(self.turns)
 
-    def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
+    def measure(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Fit the weights, and measure for each neuron how far its weights concentrate on one unit."""
         latents, responses = self.align(model, dataset, join=join)
         informative = latents["informative"].values
@@ -145,13 +151,14 @@ class Alignment(LassoBenchmark):
                 **power.beside,
                 **(
                     {"predicted_alignment": _mean_of(result.per_neuron, strength, power.predicted)}
-                    if self.predictive_power
+                    if power.predicted.size
                     else {}
                 ),
             },
             notes=[
                 *_notes(result.n_zero_neurons, responses),
                 *turned.notes,
+                *power.notes,
                 *self.notes_on_fit(originals),
             ],
             provenance={
@@ -160,6 +167,11 @@ class Alignment(LassoBenchmark):
                 "n_neurons": responses.sizes["neuroid"],
             },
         )
+
+    @property
+    def held_out_number(self) -> str:
+        """Variance explained: C is of weights that are fitted, and held-out stimuli only choose λ."""
+        return "variance_explained" if self.predictive_power else ""
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:
@@ -243,6 +255,7 @@ class Alignment(LassoBenchmark):
         self, latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, rows: NDArray[np.int64]
     ) -> "TurnedWeights":
         """Fit the Lasso to the regenerated neurons of all turns."""
+        rows = self.fitted_rows(responses, dataset, rows)
         control = regenerate(latents, responses, dataset, n_turns=self.turns, seed=self.seed, rows=rows)
         if control is None:
             return TurnedWeights(None, asked=self.turns > 0)

@@ -27,7 +27,7 @@ class BandedRidgeBenchmark(PredictivityBenchmark):
 
     Parameters
     ----------
-    n_folds, in_sample, self_pairs, n_permutations, seed
+    folds, random_folds, n_folds, in_sample, self_pairs, n_permutations, seed
         See :class:`neuroalign.benchmarks.predictivity_benchmark.PredictivityBenchmark`. A shuffle takes as long as
         the score, so there is none by default.
     n_draws : int

@@ -112,7 +112,7 @@ class CorrelationRatio(Benchmark):
                     exclude=pairs,
                 ).score
             ),
-            originals,
+            self.exchange(dataset, responses["stimulus"].values),
             n_permutations=self.n_permutations,
             seed=self.seed,
         )

@@ -9,23 +9,24 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
-from neuroalign.benchmarks.held_out_split import HeldOutSplit, split_held_out
+from neuroalign.benchmarks.held_out_split import HeldOutSplit, held_out_groups, split_held_out
 from neuroalign.benchmarks.predictive_power import NO_POWER, predict
 from neuroalign.benchmarks.turned_control import check_turns, regenerate
 from neuroalign.benchmarks.turned_distances import TurnedDistances
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.variants import Originals
-from neuroalign.errors import ModelError, UsageError
+from neuroalign.errors import ModelError, UsageError, name_some
 from neuroalign.metrics import cosine_distance, decode_held_out
 from neuroalign.models.model import Decodes, Model
 from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
-from neuroalign.scoring.benchmark import Benchmark, self_pairs
-from neuroalign.scoring.chance import can_shuffle, notes_on_shuffles
+from neuroalign.scoring.benchmark import self_pairs
 from neuroalign.scoring.declarations import Invariance, Need
 from neuroalign.scoring.declared import AXIS_NUMBERS, INFORMATIVE_UNITS, PREDICTION_NUMBERS
+from neuroalign.scoring.folded import FOLD_NUMBERS, FoldedBenchmark
+from neuroalign.scoring.folds import Tiers, find_groups, parse_folds
 from neuroalign.scoring.resampling import AXIS_INDEX, Resampling, Statistic
-from neuroalign.stats import grouped_standard_error, permute_stimuli
+from neuroalign.stats import grouped_standard_error
 from neuroalign.stats.standard_errors import standard_error
 from neuroalign.validation import NonNegative
 
@@ -34,7 +35,7 @@ FEW_HELD_OUT = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decoding(Benchmark):
+class Decoding(FoldedBenchmark):
     """Cosine distance between the latents of held-out stimuli and their prediction from matched neurons.
 
     Each informative unit is matched with one neuron of its own, by their correlation over the other stimuli, and is
@@ -44,6 +45,10 @@ class Decoding(Benchmark):
 
     Parameters
     ----------
+    folds, random_folds
+        See :class:`neuroalign.scoring.folded.FoldedBenchmark`. "random" takes the marks of the dataset, or a random
+        share. "group:COLUMN" holds out whole groups, the share `held_out` of the groups, one at least.
+        "split:COLUMN" fits the training tier and decodes the test tiers.
     absolute : bool
         Whether a negative correlation is as good as a positive one in the matching.
     held_out : float
@@ -80,6 +85,7 @@ class Decoding(Benchmark):
         *PREDICTION_NUMBERS,
         INFORMATIVE_UNITS,
         Number("median_r_of_matched_pairs", "median r of matched units and neurons", "median r\nof pairs"),
+        *FOLD_NUMBERS,
     )
     arrays: ClassVar[Mapping[str, tuple[str, ...]]] = {"predicted_latents": ("stimulus", "unit")}
     needs: ClassVar[frozenset[Need]] = frozenset({"held-out stimuli"})
@@ -105,11 +111,11 @@ class Decoding(Benchmark):
             raise UsageError(f"held_out must be between 0 and 1, got {self.held_out}")
         check_turns(self.turns)
 
-    def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
+    def measure(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Match units and neurons, then decode the held-out stimuli."""
         latents, responses = self.align(model, dataset, join=join)
         stimuli = responses["stimulus"].values
-        split = split_held_out(dataset, stimuli, share=self.held_out, seed=self.seed)
+        split = self._split(dataset, stimuli)
         originals, decoded = (
             dataset.stimuli.originals(stimuli[rows])
             for rows in (split.fitted | split.held_out, split.held_out)
@@ -129,14 +135,15 @@ class Decoding(Benchmark):
             exclude=among_informative if self.self_pairs == "exclude" else None,
         )
         rng = np.random.default_rng(self.seed)
+        exchange = self.exchange(dataset, stimuli).take(split.held_out, decoded)
         shuffled = [
-            np.nanmean(
-                cosine_distance(decoding.predicted[permute_stimuli(decoded.labels, rng)], decoding.actual)
-            )
-            for _ in range(self.n_permutations if can_shuffle(decoded) else 0)
+            np.nanmean(cosine_distance(decoding.predicted[exchange.permute(rng)], decoding.actual))
+            for _ in range(self.n_permutations if exchange.is_possible else 0)
         ]
         turned = self._turned(latents, responses, dataset, split)
-        power = predict(latents, responses, dataset) if self.predictive_power else NO_POWER
+        power = NO_POWER
+        if self.predictive_power:
+            power = predict(latents, responses, dataset, folds=self.folds)
         predicted_latents = np.tile(latents.values[split.fitted].mean(axis=0), (int(split.held_out.sum()), 1))
         predicted_latents[:, informative] = decoding.predicted_latents
         data = xr.Dataset(
@@ -178,7 +185,7 @@ class Decoding(Benchmark):
                 *power.notes,
                 *_notes_on_split(split, decoded),
                 *originals.notes("fit and held-out stimuli"),
-                *(notes_on_shuffles(decoded) if self.n_permutations else []),
+                *(exchange.notes if self.n_permutations else []),
                 *_notes_on_marks(split, dataset),
             ],
             provenance={
@@ -188,6 +195,33 @@ class Decoding(Benchmark):
                 **({"n_held_out_originals": decoded.n} if decoded.has_variants else {}),
                 "n_neurons": responses.sizes["neuroid"],
             },
+        )
+
+    def notes_on_folds(self, dataset: Dataset, ids: NDArray[np.str_], tiers: Tiers | None) -> list[str]:
+        """Name the groups that are held out, or the tiers."""
+        if tiers is not None:
+            return super().notes_on_folds(dataset, ids, tiers)
+        column = parse_folds(self.folds).place
+        groups = find_groups(dataset.stimuli, ids, column)
+        held_out = np.isin(groups.labels, held_out_groups(groups.labels, self.held_out, self.seed))
+        names = dataset.stimuli.table[column].loc[ids[held_out].tolist()].astype(str).unique()
+        n_held_out = np.unique(groups.labels[held_out]).size
+        return [f"{n_held_out} of {groups.n} groups of {column} are held out: {name_some(sorted(names))}"]
+
+    def _split(self, dataset: Dataset, stimuli: NDArray[np.str_]) -> HeldOutSplit:
+        """Return the fitted and the held-out stimuli by the option `folds`."""
+        choice = parse_folds(self.folds)
+        labels = groups = None
+        if choice.kind == "split":
+            labels = self.labels_of_folds(dataset, stimuli)
+        elif choice.kind == "group":
+            groups = find_groups(dataset.stimuli, stimuli, choice.place).labels
+            if groups.max() < 1:
+                raise UsageError(
+                    f"folds={self.folds} needs two groups at least, got one; choose another column"
+                )
+        return split_held_out(
+            dataset, stimuli, share=self.held_out, seed=self.seed, labels=labels, groups=groups
         )
 
     @property

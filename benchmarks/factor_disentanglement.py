@@ -161,7 +161,7 @@ class FactorDisentanglement(Benchmark):
         value = results[self.metric].value
         shuffles = shuffle_stimuli(
             lambda order: problem.value(units[order]),
-            originals,
+            self.exchange(dataset, stimuli),
             n_permutations=self.n_permutations,
             seed=self.seed,
         )

@@ -211,7 +211,10 @@ class GeometryBenchmark(Benchmark):
         value = self.compare(units, neurons)
         originals = dataset.stimuli.originals(responses["stimulus"].values)
         shuffles = shuffle_stimuli(
-            self.shuffled(units, neurons), originals, n_permutations=self.n_permutations, seed=self.seed
+            self.shuffled(units, neurons),
+            self.exchange(dataset, responses["stimulus"].values),
+            n_permutations=self.n_permutations,
+            seed=self.seed,
         )
         ceiling = self._ceiling(populations, neurons)
         p = shuffles.p_value(value, higher_is_better=self.higher_is_better)

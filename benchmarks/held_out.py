@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from neuroalign.files.digests import digest
-from neuroalign.metrics import lasso_variance_explained
+from neuroalign.metrics import lasso_test_set, lasso_variance_explained
 from neuroalign.metrics.lasso.held_out import LassoVarianceExplained
 
 
@@ -26,7 +26,8 @@ class _Problem:
 @lru_cache(maxsize=1)
 def _explain(problem: _Problem) -> LassoVarianceExplained:
     """Fit once for all benchmarks of one model; the last model is kept."""
-    return lasso_variance_explained(**problem.arguments)
+    predict = lasso_test_set if "new_Z" in problem.arguments else lasso_variance_explained
+    return predict(**problem.arguments)
 
 
 def explain(arguments: dict[str, Any]) -> LassoVarianceExplained:
@@ -35,6 +36,7 @@ def explain(arguments: dict[str, Any]) -> LassoVarianceExplained:
     Parameters
     ----------
     arguments : dict
-        Arguments of :func:`neuroalign.metrics.lasso_variance_explained`.
+        Arguments of :func:`neuroalign.metrics.lasso_variance_explained`, or of
+        :func:`neuroalign.metrics.lasso_test_set`.
     """
     return _explain(_Problem(digest(*(arguments[name] for name in sorted(arguments))), arguments))

@@ -3,19 +3,20 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from neuroalign.benchmarks.predictivity_benchmark import PredictivityBenchmark, Problem, chosen_arguments
+from neuroalign.benchmarks.predictivity_benchmark import Problem, chosen_arguments
+from neuroalign.benchmarks.trial_fits import TrialFits
 from neuroalign.metrics import Predictivity, linear_predictivity
 from neuroalign.scoring.declarations import Invariance
 
 
 @dataclass(frozen=True, kw_only=True)
-class Linear(PredictivityBenchmark):
+class Linear(TrialFits):
     """Correlation of each neuron with its held-out least-squares prediction from all units, averaged over neurons.
 
     Parameters
     ----------
-    n_folds, in_sample, self_pairs, n_permutations, seed
-        See :class:`neuroalign.benchmarks.predictivity_benchmark.PredictivityBenchmark`.
+    folds, random_folds, n_folds, in_sample, self_pairs, n_permutations, seed, fit_to
+        See :class:`neuroalign.benchmarks.trial_fits.TrialFits`.
     """
 
     identifier: ClassVar[str] = "linear"
@@ -40,4 +41,4 @@ class Linear(PredictivityBenchmark):
 
     def predict(self, problem: Problem) -> Predictivity:
         """Predict the neurons by least squares."""
-        return linear_predictivity(**chosen_arguments(problem, "Z", "Y", "folds", "exclude"))
+        return linear_predictivity(**chosen_arguments(problem, "Z", "Y", "folds", "exclude", "counts"))

@@ -17,14 +17,15 @@ from neuroalign.benchmarks.trial_ceilings import size_of, trial_ceilings
 from neuroalign.benchmarks.turned_control import check_turns, regenerate
 from neuroalign.benchmarks.turned_matching import TurnedMatching, index_of_score, share_largest
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.metrics import Matching, count_copies, fold_labels
+from neuroalign.metrics import Matching, count_copies
 from neuroalign.metrics.inputs import constant_columns
 from neuroalign.models.model import Model
 from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
-from neuroalign.scoring.benchmark import Benchmark, self_pairs
+from neuroalign.scoring.benchmark import self_pairs
 from neuroalign.scoring.declarations import Invariance
 from neuroalign.scoring.declared import AXIS_NUMBERS, INFORMATIVE_UNITS, PREDICTION_NUMBERS
+from neuroalign.scoring.folded import FOLD_NUMBERS, FoldedBenchmark
 from neuroalign.scoring.resampling import AXIS_INDEX, NeuronStatistic, Resampling, Statistic
 from neuroalign.stats import weighted_mean_standard_error
 from neuroalign.validation import NonNegative
@@ -42,15 +43,19 @@ MATCHING_NUMBERS = (
         "duplicated_units", "units with a copy (|r| > .999 with another unit)", "units with\na copy", "count"
     ),
     Number("negative_neurons", "neurons with their strongest correlation negative", "nega-\ntive", "count"),
+    *FOLD_NUMBERS,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class MatchingBenchmark(Benchmark):
+class MatchingBenchmark(FoldedBenchmark):
     """Benchmark that matches units with neurons on training stimuli, and scores the pairs on held-out stimuli.
 
     Parameters
     ----------
+    folds, random_folds
+        See :class:`neuroalign.scoring.folded.FoldedBenchmark`. In a split, pairs are matched on the training tier, and
+        the similarity of a pair is its correlation over the test tiers.
     n_folds : int
         Number of folds of the cross-validation.
     in_sample : bool
@@ -136,7 +141,7 @@ class MatchingBenchmark(Benchmark):
         """Return the arrays that only this benchmark has."""
         return {}
 
-    def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
+    def measure(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Match the informative units with the neurons."""
         latents, responses = self.align(model, dataset, join=join)
         n_units, n_neurons = latents.sizes["unit"], responses.sizes["neuroid"]
@@ -145,13 +150,15 @@ class MatchingBenchmark(Benchmark):
         originals = dataset.stimuli.originals(responses["stimulus"].values)
         shuffles = shuffle_stimuli(
             lambda order: self.match_problem(problem, units=problem.units[order]).score,
-            originals,
+            self.exchange(dataset, responses["stimulus"].values),
             n_permutations=self.n_permutations,
             seed=self.seed,
         )
         turned = self._turned(latents, responses, dataset, problem)
-        power = predict(latents, responses, dataset) if self.predictive_power else NO_POWER
-        ceilings = trial_ceilings(dataset, responses)
+        power = NO_POWER
+        if self.predictive_power:
+            power = predict(latents, responses, dataset, folds=self.folds)
+        ceilings = trial_ceilings(dataset, self.predicted(dataset, responses))
         of_units = self.match_units(problem, matching)
         place = problem.place
         neurons, units = (problem.neuron_order, n_neurons), (problem.unit_order, n_units)
@@ -271,8 +278,7 @@ class MatchingBenchmark(Benchmark):
             exclude = place[self_pairs(latents, responses, dataset)[neurons]]
         folds = None
         if not self.in_sample:
-            groups = dataset.stimuli.groups(responses["stimulus"].values)
-            folds = fold_labels(every.size, self.n_folds, seed=self.seed, groups=groups)[chosen]
+            folds = self.labels_of_folds(dataset, responses["stimulus"].values)[chosen]
         return MatchingProblem(
             np.asarray(latents.values[:, units], dtype=np.float64)[chosen],
             np.asarray(responses.values[:, neurons], dtype=np.float64)[chosen],

@@ -17,7 +17,7 @@ class OneToOne(MatchingBenchmark):
 
     Parameters
     ----------
-    n_folds, in_sample, ranks, absolute, self_pairs, turns, predictive_power, n_permutations, seed
+    folds, random_folds, n_folds, in_sample, ranks, absolute, self_pairs, turns, predictive_power, n_permutations, seed
         See :class:`neuroalign.benchmarks.matching_benchmark.MatchingBenchmark`.
 
     References

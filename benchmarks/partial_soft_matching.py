@@ -24,7 +24,7 @@ class PartialSoftMatching(MatchingBenchmark):
     mass : float
         Mass m in (0, 1] that is matched. The default, one half, is the largest mass that leaves out all units without
         a neuron where these are up to half of the units; the curve shows other masses.
-    n_folds, in_sample, ranks, absolute, self_pairs, turns, predictive_power, n_permutations, seed
+    folds, random_folds, n_folds, in_sample, ranks, absolute, self_pairs, turns, predictive_power, n_permutations, seed
         See :class:`neuroalign.benchmarks.matching_benchmark.MatchingBenchmark`.
 
     References

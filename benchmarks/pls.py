@@ -5,10 +5,10 @@ from typing import ClassVar
 
 from neuroalign.benchmarks.predictivity_benchmark import (
     PREDICTIVITY_NUMBERS,
-    PredictivityBenchmark,
     Problem,
     chosen_arguments,
 )
+from neuroalign.benchmarks.trial_fits import TrialFits
 from neuroalign.metrics import PLSPredictivity, Predictivity, pls_predictivity
 from neuroalign.results.numbers import Number
 from neuroalign.scoring.declarations import Invariance
@@ -16,13 +16,13 @@ from neuroalign.validation import NonNegative
 
 
 @dataclass(frozen=True, kw_only=True)
-class PLS(PredictivityBenchmark):
+class PLS(TrialFits):
     """Correlation of each neuron with its held-out prediction by partial least squares, averaged over neurons.
 
     Parameters
     ----------
-    n_folds, in_sample, self_pairs, n_permutations, seed
-        See :class:`neuroalign.benchmarks.predictivity_benchmark.PredictivityBenchmark`.
+    folds, random_folds, n_folds, in_sample, self_pairs, n_permutations, seed, fit_to
+        See :class:`neuroalign.benchmarks.trial_fits.TrialFits`.
     n_components : int
         Number of components; fewer where the units have a lower rank. See
         :func:`neuroalign.metrics.pls_predictivity`.
@@ -65,7 +65,7 @@ class PLS(PredictivityBenchmark):
     def predict(self, problem: Problem) -> PLSPredictivity:
         """Predict the neurons by partial least squares."""
         return pls_predictivity(
-            **chosen_arguments(problem, "Z", "Y", "folds", "exclude"),
+            **chosen_arguments(problem, "Z", "Y", "folds", "exclude", "counts"),
             n_components=self.n_components,
             standardise=self.standardise,
         )

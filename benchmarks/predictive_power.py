@@ -8,11 +8,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.arithmetic import divide
-from neuroalign.benchmarks.held_out import explain
 from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
 from neuroalign.benchmarks.trial_ceilings import trial_ceilings
 from neuroalign.benchmarks.variance_explained import VarianceExplained
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.scoring.folds import RANDOM
 from neuroalign.stats import adjust_p_values
 
 FloatArray = NDArray[np.float64]
@@ -83,7 +83,12 @@ NO_POWER = PredictivePower(np.empty(0), np.empty(0, dtype=bool), float("nan"), f
 
 
 def predict(
-    latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, *, lasso: LassoBenchmark | None = None
+    latents: xr.DataArray,
+    responses: xr.DataArray,
+    dataset: Dataset,
+    *,
+    lasso: LassoBenchmark | None = None,
+    folds: str = RANDOM,
 ) -> PredictivePower:
     """Predict held-out responses from all units, and test each neuron against chance.
 
@@ -93,7 +98,9 @@ def predict(
         Paired arrays from :meth:`neuroalign.scoring.benchmark.Benchmark.align`.
     dataset : Dataset
     lasso : LassoBenchmark, optional
-        Benchmark with the options of the Lasso; by default the options of ``variance_explained``.
+        Benchmark with the options of the Lasso, its folds included; by default the options of ``variance_explained``.
+    folds : str
+        Folds of the predictions without `lasso`; see :mod:`neuroalign.scoring.folds`.
 
     Returns
     -------
@@ -105,7 +112,7 @@ def predict(
     A neuron is predicted above chance where its held-out responses correlate with the part of their predictions that
     the units add to the training mean: one-sided t-test over originals, Benjamini-Hochberg over neurons, at 5 %.
     """
-    options = lasso or VarianceExplained()
+    options = lasso or VarianceExplained(folds=folds)
     n_folds = max(options.n_folds, 3)
     originals = dataset.stimuli.originals(responses["stimulus"].values)
     if lasso is None and originals.n < n_folds:
@@ -114,7 +121,10 @@ def predict(
             NO_POWER,
             why_unknown=f"no variance explained: {originals.n} {counted} are too few for {n_folds} folds",
         )
-    rows = np.arange(responses.sizes["stimulus"])
+    if options.folds.startswith("group:"):
+        n_used = options.count_folds(dataset, responses["stimulus"].values)
+        if n_used < 3:
+            return replace(NO_POWER, why_unknown=f"no variance explained: it needs three folds, got {n_used}")
     settings = VarianceExplained(
         n_folds=n_folds,
         n_lambdas=options.n_lambdas,
@@ -123,14 +133,18 @@ def predict(
         self_pairs=options.self_pairs,
         seed=options.seed,
         positive=options.positive,
+        folds=options.folds,
     )
-    explained = explain(settings.fit_arguments(latents, responses, dataset, rows))
-    split_half = trial_ceilings(dataset, responses).reliability
+    explained = settings.explain(latents, responses, dataset)
+    predicted = settings.predicted(dataset, responses)
+    split_half = trial_ceilings(dataset, predicted).reliability
     finite = split_half[np.isfinite(split_half)]
     return PredictivePower(
         explained.per_neuron,
         _above_chance(
-            responses.values - explained.baseline, explained.predicted - explained.baseline, originals.n
+            predicted.values - explained.baseline,
+            explained.predicted - explained.baseline,
+            dataset.stimuli.originals(predicted["stimulus"].values).n,
         ),
         float(finite.mean()) if finite.size else float("nan"),
         float(np.median(finite)) if finite.size else float("nan"),

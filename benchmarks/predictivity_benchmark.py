@@ -13,13 +13,15 @@ from neuroalign.arrays import Join
 from neuroalign.benchmarks.shuffles import shuffle_together
 from neuroalign.benchmarks.trial_ceilings import size_of, trial_ceilings
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.variants import Originals
 from neuroalign.errors import ArrayError
-from neuroalign.metrics import Predictivity, fold_labels
+from neuroalign.metrics import Predictivity
 from neuroalign.models.model import Model
 from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
-from neuroalign.scoring.benchmark import Benchmark, self_pairs
+from neuroalign.scoring.benchmark import self_pairs
 from neuroalign.scoring.declared import INFORMATIVE_UNITS
+from neuroalign.scoring.folded import FOLD_NUMBERS, FoldedBenchmark
 from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.stats.standard_errors import standard_error
 from neuroalign.validation import NonNegative
@@ -37,6 +39,7 @@ PREDICTIVITY_NUMBERS = (
     Number("r2_over_ceiling", "R² over ceiling, mean over reliable neurons", "R² over\nceiling"),
     Number("p_of_shuffles", "p against shuffled stimuli", "p of\nshuffles", "p"),
     INFORMATIVE_UNITS,
+    *FOLD_NUMBERS,
 )
 
 
@@ -49,14 +52,17 @@ class Problem(TypedDict):
     groups: NDArray[np.int64]
     exclude: NDArray[np.int64] | None
     bands: NDArray[np.str_] | None
+    counts: NDArray[np.int64] | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictivityBenchmark(Benchmark):
+class PredictivityBenchmark(FoldedBenchmark):
     """Benchmark of held-out predictions of neurons by a regression on all informative units.
 
     Parameters
     ----------
+    folds, random_folds
+        See :class:`neuroalign.scoring.folded.FoldedBenchmark`.
     n_folds : int
         Number of folds; variants of one original share a fold. Ignored in-sample.
     in_sample : bool
@@ -97,7 +103,15 @@ class PredictivityBenchmark(Benchmark):
         """Return arrays of the fit, with their dimensions."""
         return {}
 
-    def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
+    def trial_counts(self, dataset: Dataset, responses: xr.DataArray) -> NDArray[np.int64] | None:
+        """Return the number of trials behind each response, (n_stimuli, n_neurons), for fits to single trials."""
+        return None
+
+    def notes_on_stimuli(self, problem: Problem, originals: Originals) -> list[str]:
+        """Return notes about the stimuli and their trials."""
+        return []
+
+    def measure(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Predict each neuron on stimuli that the fit has not seen."""
         latents, responses = self.align(model, dataset, join=join)
         originals = dataset.stimuli.originals(responses["stimulus"].values)
@@ -105,11 +119,11 @@ class PredictivityBenchmark(Benchmark):
         result = self.predict(problem)
         shuffles = shuffle_together(
             lambda orders: self._shuffled(problem, orders),
-            originals,
+            self.exchange(dataset, responses["stimulus"].values),
             n_permutations=self.n_permutations,
             seed=self.seed,
         )
-        ceilings = trial_ceilings(dataset, responses)
+        ceilings = trial_ceilings(dataset, self.predicted(dataset, responses))
         relative_r, relative_r2 = ceilings.relative_r(result.r), ceilings.relative_r2(result.r2)
         value = _mean(result.r)
         finite = result.r[np.isfinite(result.r)]
@@ -146,6 +160,7 @@ class PredictivityBenchmark(Benchmark):
                 *self._notes(result),
                 *ceilings.notes,
                 *([] if self.in_sample else originals.notes("folds")),
+                *self.notes_on_stimuli(problem, originals),
                 *shuffles.notes,
             ],
             provenance=size_of(responses, originals),
@@ -174,9 +189,10 @@ class PredictivityBenchmark(Benchmark):
             place = np.where(informative, np.cumsum(informative) - 1, -1)
             chosen = np.where(pairs >= 0, place[pairs], -1)
             exclude = chosen if (chosen >= 0).any() else None
+        counts = self.trial_counts(dataset, responses)
         folds = None
         if not self.in_sample:
-            folds = fold_labels(len(groups), self.n_folds, seed=self.seed, groups=groups)[rows]
+            folds = self.labels_of_folds(dataset, responses["stimulus"].values)[rows]
         return Problem(
             Z=latents.values[:, informative][rows],
             Y=responses.values[rows],
@@ -184,6 +200,7 @@ class PredictivityBenchmark(Benchmark):
             groups=groups[rows],
             exclude=exclude,
             bands=latents["band"].values[informative].astype(str) if "band" in latents.coords else None,
+            counts=None if counts is None else counts[rows],
         )
 
     def _shuffled(self, problem: Problem, orders: Sequence[NDArray[np.int64]]) -> list[float]:
@@ -195,7 +212,7 @@ class PredictivityBenchmark(Benchmark):
         neurons = problem["Y"]
         n_neurons = neurons.shape[1]
         per_call = max(1, _RESPONSES_PER_CALL // neurons.size) if self.neurons_are_independent else 1
-        exclude = problem["exclude"]
+        exclude, counts = problem["exclude"], problem["counts"]
         scores: list[float] = []
         for start in range(0, len(orders), per_call):
             inverse = [np.argsort(order, kind="stable") for order in orders[start : start + per_call]]
@@ -205,6 +222,7 @@ class PredictivityBenchmark(Benchmark):
                 folds=problem["folds"],
                 groups=problem["groups"],
                 bands=problem["bands"],
+                counts=None if counts is None else np.hstack([counts[order] for order in inverse]),
                 # A shuffled neuron is not the unit that it was, so fits of all neurons together need no exclusion.
                 exclude=None
                 if exclude is None or not self.neurons_are_independent

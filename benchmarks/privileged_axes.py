@@ -14,13 +14,15 @@ from neuroalign.benchmarks.trial_ceilings import size_of
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
 from neuroalign.metrics import PrivilegedAxes as Rotated
-from neuroalign.metrics import fold_labels, looks_rectified, privileged_axes
+from neuroalign.metrics import looks_rectified, privileged_axes
+from neuroalign.metrics.folds import FITTED_ONLY
 from neuroalign.models.model import Model, Rectified
 from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
-from neuroalign.scoring.benchmark import Benchmark, self_pairs
+from neuroalign.scoring.benchmark import self_pairs
 from neuroalign.scoring.declarations import Invariance
 from neuroalign.scoring.declared import INFORMATIVE_UNITS
+from neuroalign.scoring.folded import FOLD_NUMBERS, FoldedBenchmark
 from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.stats import bootstrap_means
 from neuroalign.validation import NonNegative, Positive
@@ -43,7 +45,7 @@ UNEQUAL_UNITS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrivilegedAxes(Benchmark):
+class PrivilegedAxes(FoldedBenchmark):
     """Native score of the units minus the mean score of the same units in randomly rotated axes.
 
     Parameters
@@ -52,6 +54,9 @@ class PrivilegedAxes(Benchmark):
         Score of the units; see :func:`neuroalign.metrics.privileged_axes`.
     n_rotations : int
         Number of Haar rotations of the units.
+    folds, random_folds
+        See :class:`neuroalign.scoring.folded.FoldedBenchmark`. In a split, all axes are matched on the training tier
+        and scored on the test tiers; the weights of metric=alignment are of the training tier.
     n_folds : int
         Number of folds of the cross-validation.
     in_sample : bool
@@ -92,6 +97,7 @@ class PrivilegedAxes(Benchmark):
         Number("rotation_p", "p against rotated axes (not calibrated)", "p of ro-\ntations", "p"),
         Number("inputs_rotated", "inputs of the rectification are rotated", "inputs\nrotated", "flag"),
         INFORMATIVE_UNITS,
+        *FOLD_NUMBERS,
     )
     invariances: ClassVar[frozenset[Invariance]] = frozenset(
         {"order of stimuli", "order of neurons", "order of units", "constant units"}
@@ -110,7 +116,7 @@ class PrivilegedAxes(Benchmark):
     self_pairs: Literal["exclude", "include"] = "exclude"
     seed: NonNegative = 0
 
-    def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
+    def measure(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Score the native axes and each rotation."""
         latents, responses = self.align(model, dataset, join=join)
         originals = dataset.stimuli.originals(responses["stimulus"].values)
@@ -122,19 +128,26 @@ class PrivilegedAxes(Benchmark):
             raise UsageError(
                 f"{self.identifier} needs neurons that are not units of the model, got none; score other neurons"
             )
-        groups = dataset.stimuli.groups(responses["stimulus"].values)
+        stimuli = responses["stimulus"].values
+        folds = self.labels_of_folds(dataset, stimuli)
+        fitted = responses
+        if self.metric == "alignment":
+            # The weights of a split are fitted to its training tier, and λ is chosen there.
+            folds = self.labels_to_choose(dataset, stimuli)
+            rows = np.flatnonzero(folds != FITTED_ONLY)
+            folds, latents, fitted = folds[rows], latents.isel(stimulus=rows), responses.isel(stimulus=rows)
         units = np.asarray(latents.values, dtype=np.float64)
         inputs = self._inputs(model, dataset, latents)
         tested = privileged_axes(
             units,
-            responses.values[:, neurons],
+            fitted.values[:, neurons],
             metric=self.metric,
             n_rotations=self.n_rotations,
             before=inputs,
             absolute=self.absolute,
             in_sample=self.in_sample,
             informative=latents["informative"].values,
-            folds=fold_labels(len(units), self.n_folds, seed=self.seed, groups=groups),
+            folds=folds,
             seed=self.seed,
         )
         neuroids = responses["neuroid"].values.astype(str)
@@ -173,6 +186,11 @@ class PrivilegedAxes(Benchmark):
             ],
             provenance=size_of(responses, originals),
         )
+
+    @property
+    def held_out_number(self) -> str:
+        """The drop; metric=alignment has no held-out score."""
+        return "" if self.metric == "alignment" else "value"
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:

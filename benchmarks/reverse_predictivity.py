@@ -13,13 +13,14 @@ from neuroalign.benchmarks.shuffles import shuffle_stimuli
 from neuroalign.benchmarks.trial_ceilings import size_of, trial_ceilings
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import UsageError
-from neuroalign.metrics import fold_labels, reverse_predictivity
+from neuroalign.metrics import reverse_predictivity
 from neuroalign.models.model import Model
 from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
-from neuroalign.scoring.benchmark import Benchmark, self_pairs
+from neuroalign.scoring.benchmark import self_pairs
 from neuroalign.scoring.declarations import Invariance
 from neuroalign.scoring.declared import INFORMATIVE_UNITS
+from neuroalign.scoring.folded import FOLD_NUMBERS, FoldedBenchmark
 from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.stats.standard_errors import standard_error
 from neuroalign.validation import NonNegative
@@ -31,7 +32,7 @@ MOST_SHUFFLED = 500
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReversePredictivity(Benchmark):
+class ReversePredictivity(FoldedBenchmark):
     """Mean over informative units of the correlation with their held-out ridge predictions from all neurons.
 
     The forward predictivity, of neurons from units by the same ridge regression, is beside the score. A model with
@@ -39,6 +40,8 @@ class ReversePredictivity(Benchmark):
 
     Parameters
     ----------
+    folds, random_folds
+        See :class:`neuroalign.scoring.folded.FoldedBenchmark`.
     n_folds : int
         Number of folds.
     in_sample : bool
@@ -79,6 +82,7 @@ class ReversePredictivity(Benchmark):
         Number("forward_r2", "explained variance of the neurons, mean R²", "R² of\nneurons"),
         Number("forward_over_ceiling", "forward predictivity over ceiling", "forward /\nceiling"),
         INFORMATIVE_UNITS,
+        *FOLD_NUMBERS,
     )
     invariances: ClassVar[frozenset[Invariance]] = frozenset(
         {
@@ -98,7 +102,7 @@ class ReversePredictivity(Benchmark):
     n_permutations: NonNegative = 20
     seed: NonNegative = 0
 
-    def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
+    def measure(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Predict each unit from the neurons, and each neuron from the units."""
         latents, responses = self.align(model, dataset, join=join)
         informative = latents["informative"].values
@@ -108,22 +112,18 @@ class ReversePredictivity(Benchmark):
         units, neurons = np.asarray(kept.values, dtype=np.float64), responses.values
         originals = dataset.stimuli.originals(responses["stimulus"].values)
         pairs = self_pairs(kept, responses, dataset) if self.self_pairs == "exclude" else None
-        folds = (
-            None
-            if self.in_sample
-            else fold_labels(len(units), self.n_folds, seed=self.seed, groups=originals.labels)
-        )
+        folds = None if self.in_sample else self.labels_of_folds(dataset, responses["stimulus"].values)
         options: dict[str, Any] = {"folds": folds, "groups": originals.labels, "exclude": pairs}
         result = reverse_predictivity(units, neurons, **options)
         some = _some_units(units.shape[1], self.seed)
         options["exclude"] = None if pairs is None else _among(pairs, some)
         shuffles = shuffle_stimuli(
             lambda order: reverse_predictivity(units[order][:, some], neurons, both=False, **options).score,
-            originals,
+            self.exchange(dataset, responses["stimulus"].values),
             n_permutations=self.n_permutations,
             seed=self.seed,
         )
-        ceilings = trial_ceilings(dataset, responses)
+        ceilings = trial_ceilings(dataset, self.predicted(dataset, responses))
         data = xr.Dataset(
             {
                 "reverse_predictivity": ("unit", _spread(result.unit_r, informative)),

@@ -8,23 +8,23 @@ from numpy.typing import NDArray
 
 from neuroalign.benchmarks.predictivity_benchmark import (
     PREDICTIVITY_NUMBERS,
-    PredictivityBenchmark,
     Problem,
     chosen_arguments,
 )
+from neuroalign.benchmarks.trial_fits import TrialFits
 from neuroalign.metrics import Predictivity, RidgePredictivity, ridge_predictivity
 from neuroalign.results.numbers import Number
 from neuroalign.scoring.declarations import Invariance
 
 
 @dataclass(frozen=True, kw_only=True)
-class RidgeBenchmark(PredictivityBenchmark):
+class RidgeBenchmark(TrialFits):
     """Correlation of each neuron with its held-out ridge prediction from all units, averaged over neurons.
 
     Parameters
     ----------
-    n_folds, in_sample, self_pairs, n_permutations, seed
-        See :class:`neuroalign.benchmarks.predictivity_benchmark.PredictivityBenchmark`.
+    folds, random_folds, n_folds, in_sample, self_pairs, n_permutations, seed, fit_to
+        See :class:`neuroalign.benchmarks.trial_fits.TrialFits`.
     alpha : float
         Penalty of all neurons; 0 for a penalty for each neuron and fold from 15 penalties, by leaving out each
         training stimulus with its variants. See :func:`neuroalign.metrics.ridge_predictivity`.
@@ -66,7 +66,7 @@ class RidgeBenchmark(PredictivityBenchmark):
     def predict(self, problem: Problem) -> RidgePredictivity:
         """Predict the neurons by ridge regression."""
         return ridge_predictivity(
-            **chosen_arguments(problem, "Z", "Y", "folds", "groups", "exclude"),
+            **chosen_arguments(problem, "Z", "Y", "folds", "groups", "exclude", "counts"),
             alphas=[self.alpha] if self.alpha else None,
             standardise=self.standardise,
         )

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroalign.datasets.variants import Originals
-from neuroalign.scoring.chance import can_shuffle, notes_on_shuffles
-from neuroalign.stats import permutation_p_value, permute_stimuli
+from neuroalign.scoring.exchange import Exchange
+from neuroalign.stats import permutation_p_value
 
 FloatArray = NDArray[np.float64]
 
@@ -40,17 +39,18 @@ class Shuffles:
 
 
 def shuffle_stimuli(
-    score: Callable[[NDArray[np.int64]], float], originals: Originals, *, n_permutations: int, seed: int
+    score: Callable[[NDArray[np.int64]], float], exchange: Exchange, *, n_permutations: int, seed: int
 ) -> Shuffles:
-    """Score shuffled stimuli; variants of one original move together.
+    """Score shuffled stimuli; variants of one original move together, and tiers and groups stay apart.
 
     Parameters
     ----------
     score : callable
         Returns the score with the rows of the latents in another order, (n_stimuli,) of int. The responses and the
         folds stay in their places.
-    originals : Originals
-        Originals of the recorded stimuli, in the order of the rows.
+    exchange : Exchange
+        Permutations of the recorded stimuli, in the order of the rows; see
+        :meth:`neuroalign.scoring.benchmark.Benchmark.exchange`.
     n_permutations : int
         Number of shuffles; 0 for none.
     seed : int
@@ -64,12 +64,12 @@ def shuffle_stimuli(
     def score_each(orders: list[NDArray[np.int64]]) -> list[float]:
         return [score(order) for order in orders]
 
-    return shuffle_together(score_each, originals, n_permutations=n_permutations, seed=seed)
+    return shuffle_together(score_each, exchange, n_permutations=n_permutations, seed=seed)
 
 
 def shuffle_together(
     score: Callable[[list[NDArray[np.int64]]], Sequence[float] | FloatArray],
-    originals: Originals,
+    exchange: Exchange,
     *,
     n_permutations: int,
     seed: int,
@@ -80,7 +80,7 @@ def shuffle_together(
     ----------
     score : callable
         Returns the score for each of several orders of the rows of the latents; see :func:`shuffle_stimuli`.
-    originals, n_permutations, seed
+    exchange, n_permutations, seed
         See :func:`shuffle_stimuli`, which draws the same orders.
 
     Returns
@@ -90,7 +90,7 @@ def shuffle_together(
     if not n_permutations:
         return Shuffles(np.empty(0))
     rng = np.random.default_rng(seed)
-    n_possible = n_permutations if can_shuffle(originals) else 0
-    orders = [permute_stimuli(originals.labels, rng) for _ in range(n_possible)]
+    n_possible = n_permutations if exchange.is_possible else 0
+    orders = [exchange.permute(rng) for _ in range(n_possible)]
     scores = score(orders) if orders else []
-    return Shuffles(np.array(scores, dtype=np.float64), tuple(notes_on_shuffles(originals)))
+    return Shuffles(np.array(scores, dtype=np.float64), tuple(exchange.notes))

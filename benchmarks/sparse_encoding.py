@@ -21,7 +21,6 @@ from neuroalign.metrics import (
     LassoVarianceExplained,
     completeness,
     lasso_cv,
-    lasso_variance_explained,
     variance_explained,
 )
 from neuroalign.models.model import Model
@@ -29,6 +28,7 @@ from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
 from neuroalign.scoring.declarations import Invariance
 from neuroalign.scoring.declared import NEURONS_WITHOUT_WEIGHT, PREDICTION_NUMBERS
+from neuroalign.scoring.folded import FOLD_NUMBERS
 from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.stats.standard_errors import standard_error
 from neuroalign.validation import NonNegative
@@ -50,6 +50,9 @@ class SparseEncoding(LassoBenchmark):
 
     Parameters
     ----------
+    folds, random_folds
+        See :class:`neuroalign.benchmarks.lasso_benchmark.LassoBenchmark`. A split pools the residuals of all its test
+        tiers.
     n_folds : int
         Number of folds with pooled residuals. The Lasso that predicts one fold is cross-validated over the others.
     n_lambdas, rule, seed
@@ -101,6 +104,7 @@ class SparseEncoding(LassoBenchmark):
             else number
             for number in PREDICTION_NUMBERS
         ),
+        *FOLD_NUMBERS,
     )
     arrays: ClassVar[Mapping[str, tuple[str, ...]]] = {"weights": ("unit", "neuroid")}
     invariances: ClassVar[frozenset[Invariance]] = frozenset(
@@ -125,30 +129,31 @@ class SparseEncoding(LassoBenchmark):
         if not self.positive:
             raise UsageError("sparse_encoding must have positive=true, got false; take variance_explained")
 
-    def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
+    def measure(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Predict each neuron on images that the fit has not seen, and measure the completeness of the weights."""
         latents, responses = self.align(model, dataset, join=join)
         every = np.arange(responses.sizes["stimulus"])
         arguments = self.fit_arguments(latents, responses, dataset, every)
-        explained = lasso_variance_explained(**arguments)
+        explained = self.explain(latents, responses, dataset)
+        predicted = self.predicted(dataset, responses)
         weights = lasso_cv(**arguments).weights
         concentrated = completeness(weights, n_units=max(2, len(weights)))
-        r = _held_out_r(responses.values, explained)
+        r = _held_out_r(predicted.values, explained)
         originals = dataset.stimuli.originals(responses["stimulus"].values)
-        ceilings = trial_ceilings(dataset, responses)
+        ceilings = trial_ceilings(dataset, predicted)
         power = (
             predict(latents, responses, dataset, lasso=self._free()) if self.predictive_power else NO_POWER
         )
         value = _mean(explained.per_neuron)
         shuffles = shuffle_stimuli(
             lambda order: _mean(
-                lasso_variance_explained(**{**arguments, "Z": arguments["Z"][order]}).per_neuron
+                self.explain(latents.copy(data=latents.values[order]), responses, dataset).per_neuron
             ),
-            originals,
+            self.exchange(dataset, responses["stimulus"].values),
             n_permutations=self.n_permutations,
             seed=self.seed,
         )
-        without_weights = _mean(variance_explained(responses.values, explained.baseline))
+        without_weights = _mean(variance_explained(predicted.values, explained.baseline))
         data = xr.Dataset(
             {
                 **power.variables,
@@ -229,7 +234,7 @@ class SparseEncoding(LassoBenchmark):
         self, latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, rows: NDArray[np.int64]
     ) -> NeuronStatistic:
         """Predict rows of stimuli drawn with replacement; their repeats share a fold."""
-        explained = lasso_variance_explained(**self.fit_arguments(latents, responses, dataset, rows))
+        explained = self.explain(latents, responses, dataset, rows)
         return NeuronStatistic.weighted_mean(responses["neuroid"].values, explained.per_neuron)
 
     def _refit_weights(

@@ -9,19 +9,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
-from neuroalign.benchmarks.held_out import explain
 from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
 from neuroalign.benchmarks.trial_ceilings import trial_ceilings
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.metrics import (
-    lasso_variance_explained,
-    noise_corrected_r2,
-    noise_corrected_r2_of_means,
-)
+from neuroalign.metrics import noise_corrected_r2, noise_corrected_r2_of_means
 from neuroalign.models.model import Model
 from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
 from neuroalign.scoring.declarations import Invariance
+from neuroalign.scoring.folded import FOLD_NUMBERS
 from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.stats.standard_errors import standard_error
 
@@ -32,6 +28,9 @@ class VarianceExplained(LassoBenchmark):
 
     Parameters
     ----------
+    folds, random_folds
+        See :class:`neuroalign.benchmarks.lasso_benchmark.LassoBenchmark`. A split pools the residuals of all its test
+        tiers.
     n_folds : int
         Number of folds with pooled residuals. The Lasso that predicts one fold is cross-validated over the others.
     n_lambdas, rule, seed
@@ -62,6 +61,7 @@ class VarianceExplained(LassoBenchmark):
     arrays: ClassVar[Mapping[str, tuple[str, ...]]] = {"variance_explained": ("neuroid",)}
     numbers: ClassVar[tuple[Number, ...]] = (
         Number("median_noise_corrected_r2", "noise-corrected r² of the median neuron", "corrected\nr²"),
+        *FOLD_NUMBERS,
     )
     invariances: ClassVar[frozenset[Invariance]] = frozenset(
         {
@@ -75,26 +75,26 @@ class VarianceExplained(LassoBenchmark):
         }
     )
 
-    def score(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
+    def measure(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Predict each neuron on images that the fit has not seen."""
         latents, responses = self.align(model, dataset, join=join)
-        every = np.arange(responses.sizes["stimulus"])
-        explained = explain(self.fit_arguments(latents, responses, dataset, every))
+        explained = self.explain(latents, responses, dataset)
+        predicted = self.predicted(dataset, responses)
         originals = dataset.stimuli.originals(responses["stimulus"].values)
         variables = {"variance_explained": ("neuroid", explained.per_neuron)}
         notes = []
         beside = {}
         ceiling = float("nan")
-        ceilings = trial_ceilings(dataset, responses)
+        ceilings = trial_ceilings(dataset, predicted)
         if not ceilings.are_known:
             notes.append(
                 "only averages over trials are known, so the ceiling and the noise correction are missing"
             )
         else:
             added = explained.predicted - explained.baseline
-            corrected = _correct(dataset, responses, added)
+            corrected = _correct(dataset, predicted, added)
             # A reliable neuron that no unit predicts has a corrected r² of 0.
-            reliable = np.isfinite(_correct(dataset, responses, responses.values))
+            reliable = np.isfinite(_correct(dataset, predicted, predicted.values))
             corrected = np.where(reliable & (np.ptp(added, axis=0) == 0), 0.0, corrected)
             variables["reliability"] = ("neuroid", ceilings.reliability)
             variables["noise_corrected_r2"] = ("neuroid", corrected)
@@ -138,7 +138,7 @@ class VarianceExplained(LassoBenchmark):
         self, latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, rows: NDArray[np.int64]
     ) -> NeuronStatistic:
         """Predict rows of stimuli drawn with replacement; their repeats share a fold."""
-        explained = lasso_variance_explained(**self.fit_arguments(latents, responses, dataset, rows))
+        explained = self.explain(latents, responses, dataset, rows)
         return NeuronStatistic.weighted_mean(responses["neuroid"].values, explained.per_neuron)
 
 

@@ -3,8 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroalign.datasets.dataset import Dataset
 from neuroalign.names.syntax import format_spec
 from neuroalign.scoring.benchmark import Benchmark, load_benchmark
+from neuroalign.scoring.exchange import Exchange
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,15 @@ class WrappingBenchmark(Benchmark):
     def wrapped(self) -> Benchmark:
         """Other benchmark, loaded."""
         return load_benchmark(self.benchmark)
+
+    def exchange(self, dataset: Dataset, stimuli: NDArray[np.str_]) -> Exchange:
+        """Return the shuffles of the wrapped benchmark."""
+        return self.wrapped.exchange(dataset, stimuli)
+
+    @property
+    def columns_read(self) -> tuple[str, ...]:
+        """Columns of the stimulus table that the wrapped benchmark reads."""
+        return self.wrapped.columns_read
 
     def options(self) -> dict[str, Any]:
         """Return the options, with the full name of the wrapped benchmark and its version."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from neuroalign.comparison import compare as compare
     from neuroalign.comparison.leaderboard import leaderboard as leaderboard
     from neuroalign.datasets.catalogue import load_dataset as load_dataset
+    from neuroalign.datasets.collection import Collection as Collection
+    from neuroalign.datasets.collection import load_collection as load_collection
     from neuroalign.datasets.dataset import Dataset as Dataset
     from neuroalign.datasets.importing.importer import import_dataset as import_dataset
     from neuroalign.datasets.stimuli import StimulusSet as StimulusSet
@@ -40,6 +42,7 @@ if os.path.isfile(os.path.join(_beside, "model_zoo", "__init__.py")):
 # Where each public name lives; imported on first use, so that `import neuroalign` is quick.
 _PUBLIC = {
     "Benchmark": "neuroalign.scoring.benchmark",
+    "Collection": "neuroalign.datasets.collection",
     "Comparison": "neuroalign.comparison",
     "Dataset": "neuroalign.datasets.dataset",
     "Model": "neuroalign.models.model",
@@ -52,6 +55,7 @@ _PUBLIC = {
     "import_dataset": "neuroalign.datasets.importing.importer",
     "leaderboard": "neuroalign.comparison.leaderboard",
     "load_benchmark": "neuroalign.scoring.benchmark",
+    "load_collection": "neuroalign.datasets.collection",
     "load_dataset": "neuroalign.datasets.catalogue",
     "load_model": "neuroalign.models.loading",
     "metrics": "neuroalign.metrics",

@@ -14,6 +14,7 @@ import click
 from neuroalign.names.defaults import DEFAULT_DATASET
 
 if TYPE_CHECKING:
+    from neuroalign.datasets.collection import Collection
     from neuroalign.scoring.benchmark import Benchmark
 
 _ALIGN = ("left", "left", "right")
@@ -145,6 +146,7 @@ Examples:
 def info(name: str, as_json: bool) -> None:
     """Describe the model, dataset or benchmark called NAME."""
     from neuroalign.datasets.catalogue import dataset_names
+    from neuroalign.datasets.collection import find_collection
     from neuroalign.datasets.public.listing import public_names
     from neuroalign.errors import unknown_name
     from neuroalign.names.registry import benchmarks, models
@@ -156,6 +158,8 @@ def info(name: str, as_json: bool) -> None:
         described = _describe_benchmark(name)
     elif bare in models or scheme in models:
         described = _describe_model(name, bare)
+    elif (collection := find_collection(name)) is not None:
+        described = _describe_collection(collection)
     elif bare in dataset_names() or bare in public_names() or "/" in name:
         described = _describe_dataset(name)
     else:
@@ -167,6 +171,17 @@ def info(name: str, as_json: bool) -> None:
         return
     for key, value in described.items():
         click.echo(_wrapped(f"{key.replace('_', ' ')}: {_shown(value)}"))
+
+
+def _describe_collection(collection: "Collection") -> dict[str, Any]:
+    missing = collection.missing()
+    members = [member if isinstance(member, str) else member.identifier for member in collection.members]
+    return {
+        "collection": collection.identifier,
+        "n_datasets": len(members),
+        "datasets": [f"{name} (not added)" if name in missing else name for name in members],
+        **({"get_them_with": f"neuroalign data fetch {collection.fetched_by()}"} if missing else {}),
+    }
 
 
 def _summaries(kind: str) -> list[tuple[str, str]]:

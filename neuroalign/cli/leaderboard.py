@@ -15,9 +15,12 @@ Examples:
   neuroalign score beta_vae AM-faces && neuroalign score pca AM-faces
   neuroalign leaderboard AM-faces --benchmark alignment
   neuroalign leaderboard AM-faces --html leaderboard
+  neuroalign leaderboard cowley2023 majajhong25 -b ridge
+  neuroalign leaderboard "my-cells[region=IT]" "my-cells[region=V4]" -b ridge
+  neuroalign leaderboard board.toml --format markdown
 """
 )
-@click.argument("dataset")
+@click.argument("datasets", nargs=-1, required=True, metavar="DATASET...")
 @click.option(
     "--benchmark",
     "-b",
@@ -54,29 +57,89 @@ Examples:
     "site",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Folder for a static site in place of the table. The site opens without a server or a network.",
+    help="Folder for a static site in place of the table, for one dataset. The site opens without a server or a "
+    "network.",
 )
+@click.option(
+    "--model",
+    "-m",
+    "models",
+    multiple=True,
+    metavar="FAMILY",
+    help="Family on a board of several datasets. Repeat the option for several; by default all families.",
+)
+@click.option(
+    "--mean",
+    type=click.Choice(["all", "available"]),
+    help="Mean on a board: of families with a score on all datasets, or of the scores that are available. By default "
+    "all.",
+)
+@click.option("--over-ceiling", is_flag=True, help="Divide the scores on a board by their ceilings.")
+@click.option(
+    "--over",
+    type=click.Choice(["animals", "sessions", "neurons"]),
+    help="Highest level that the intervals of a board draw: animals with their sessions and neurons (default), "
+    "sessions with their neurons, or neurons alone.",
+)
+@click.option(
+    "--separate-animals",
+    is_flag=True,
+    help="Take animals of one name in different recordings for different animals. By default they are one animal.",
+)
+@click.option("--members", is_flag=True, help="Give each dataset of a collection a column on the board.")
 def leaderboard(
-    dataset: str,
+    datasets: tuple[str, ...],
     benchmarks: tuple[str, ...],
     style: str,
     as_json: bool,
     correction: "Correction",
     over_neurons: bool,
     site: Path | None,
+    models: tuple[str, ...],
+    mean: str | None,
+    over_ceiling: bool,
+    over: str | None,
+    separate_animals: bool,
+    members: bool,
 ) -> int:
-    """Rank the families of models that were scored on DATASET.
+    """Rank the families of models that were scored on DATASET, or on several DATASETs.
 
     Each benchmark with each set of options has a table of its own. Families that share a letter are not
     shown to differ over instances and neurons. Families without a seed are tested over neurons only. A
     second column has the letters of Welch's test over instances, which the paper used.
+
+    Several DATASETs, a collection such as cowley2023, or a TOML file with datasets = [...] make a board: the
+    score on each dataset, the mean over datasets, and ranks with intervals of a hierarchical bootstrap over
+    animals, sessions and neurons.
     """
+    from neuroalign.cli.board import is_board, print_boards
     from neuroalign.comparison.leaderboard import leaderboards
     from neuroalign.comparison.leaderboard_findings import describe_left_out, describe_missing
     from neuroalign.datasets.catalogue import load_dataset
-    from neuroalign.errors import NeuroalignError
+    from neuroalign.errors import NeuroalignError, UsageError
     from neuroalign.reporting.text.leaderboard import format_leaderboards
 
+    chosen = "json" if as_json else style
+    board_options = {
+        "benchmarks": benchmarks,
+        "models": models,
+        "mean": mean,
+        "over_ceiling": over_ceiling,
+        "over": over,
+        "separate_animals": separate_animals,
+        "members": members,
+    }
+    if is_board(datasets, {name: value for name, value in board_options.items() if name != "benchmarks"}):
+        only_one = {
+            "--html": site is not None,
+            "--correction": correction != "holm",
+            "--no-over-neurons": not over_neurons,
+        }
+        for option, is_given in only_one.items():
+            if is_given:
+                raise UsageError(f"{option} must go with one dataset; leave it out for a board")
+        return print_boards(datasets, board_options, chosen)
+    (dataset,) = datasets
     loaded = load_dataset(dataset)
     wanted = list(benchmarks) or None
     tables = leaderboards(loaded, wanted, correction=correction, over_neurons=over_neurons and site is None)
@@ -94,7 +157,6 @@ def leaderboard(
         click.echo(f"written to {site}; open {first_page}")
         return 0
     shown = [table for table in tables if len(table) or benchmarks]
-    chosen = "json" if as_json else style
     click.echo(format_leaderboards(shown, chosen))
     notes = describe_missing(shown)
     # Every format but CSV lists the scores that are left out of the tables that it shows.

@@ -27,6 +27,8 @@ Examples:
   neuroalign score "neurons:my-cells[animal=Tito]" "my-cells[animal=Chabo,region=[IT,V4]]"
   neuroalign score my_models.py:my_model ./my-recordings --json
   neuroalign score timm:resnet18@layer2 timm:resnet18@layer3 ./my-recordings -b banded_ridge
+  neuroalign score "pca[n=50]" cowley2023 -b ridge
+  neuroalign score "pca[n=50]" "my-cells[session=*]" -b ridge
 """
 )
 @click.argument("model", nargs=-1, metavar="MODEL...")
@@ -75,6 +77,11 @@ Examples:
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the shuffles.")
 @click.option("--no-cache", is_flag=True, help="Compute everything again, and store nothing.")
+@click.option(
+    "--available",
+    is_flag=True,
+    help="Score the datasets of a collection that were fetched, and leave out the others.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def score(
     model: tuple[str, ...],
@@ -87,17 +94,22 @@ def score(
     turns: int | None,
     seed: int,
     no_cache: bool,
+    available: bool,
     as_json: bool,
 ) -> int:
     """Score MODEL on DATASET.
 
     MODEL is a family (every instance is scored), one instance, timm:NAME@LAYER, neurons:DATASET, or
     FILE.py:NAME for your own model; see neuroalign list models. DATASET is a name (see neuroalign
-    list datasets) or a dataset folder, and may select a part: DATASET[region=IT].
+    list datasets) or a dataset folder, and may select a part: DATASET[region=IT]. A collection of several
+    datasets, such as cowley2023, DATASET[session=*] or a TOML file with datasets = [...], is scored dataset
+    by dataset, with a last row for all neurons together.
 
     Several MODELs are scored together as the bands of one model, for --benchmark banded_ridge.
     """
+    from neuroalign.cli.score_collection import benchmarks_of, print_scores_of_collection
     from neuroalign.datasets.catalogue import load_dataset
+    from neuroalign.datasets.collection import find_collection
     from neuroalign.datasets.time_bins import expect_one_window
     from neuroalign.models.bands import bands
     from neuroalign.models.loading import load_model
@@ -115,16 +127,35 @@ def score(
     if permutations < 0 or seed < 0:
         raise UsageError(f"--permutations and --seed must not be negative, got {permutations} and {seed}")
     # Quick checks come first: datasets and models can take long to load.
+    collection = find_collection(dataset)
+    benchmarks = benchmarks or benchmarks_of(dataset, collection)
     wanted = load_benchmarks(benchmarks)
     if turns is not None:
         wanted = _with_turns(wanted, benchmarks, turns)
-    loaded_dataset = load_dataset(dataset)
-    expect_one_window(loaded_dataset)
     options = {} if weights is None else {"weights": weights}
     if len(model) > 1 and options:
         raise UsageError(
             "--weights must go with one model; write the option of each model: MODEL[weights=FILE]"
         )
+    if collection is not None:
+        return print_scores_of_collection(
+            model[0] if len(model) == 1 else bands(model),
+            collection,
+            wanted,
+            as_json=as_json,
+            are_named=any(name not in GROUPS for name in benchmarks),
+            available=available,
+            options=options,
+            join="intersection" if intersection else "exact",
+            n_jobs=jobs,
+            use_cache=not no_cache,
+            n_permutations=permutations,
+            permutation_seed=seed,
+        )
+    if available:
+        raise UsageError(f"--available must go with a collection of datasets, got {dataset}; leave it out")
+    loaded_dataset = load_dataset(dataset)
+    expect_one_window(loaded_dataset)
     loaded = load_model(model[0], dataset=loaded_dataset, **options) if len(model) == 1 else bands(model)
     scores, failures = score_all(
         loaded,

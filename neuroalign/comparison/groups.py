@@ -48,7 +48,9 @@ class GroupSamples:
         return max((len(sample.neurons) for sample in self.samples.values()), default=0)
 
 
-def read_group(group: ScoreGroup, store: ResultsStore, over_neurons: bool = True) -> GroupSamples:
+def read_group(
+    group: ScoreGroup, store: ResultsStore, over_neurons: bool = True, among: Sequence[Score] = ()
+) -> GroupSamples:
     """Read the samples of all families of a group of comparable scores.
 
     Parameters
@@ -58,20 +60,23 @@ def read_group(group: ScoreGroup, store: ResultsStore, over_neurons: bool = True
         Store with the scores of the group.
     over_neurons : bool
         Whether to read the arrays of the scores, about 2 ms for each score.
+    among : sequence of Score
+        Scores on other datasets by the same benchmark, which are put on common terms with the scores of the group.
 
     Returns
     -------
     GroupSamples
     """
-    ranking, _, is_control = _declare(group)
+    ranking, _, is_control = _declare(group, among)
     if is_control or not over_neurons:
         return group_samples(
-            group, why_no_neurons=dict.fromkeys(group.families, "their arrays were not read")
+            group, why_no_neurons=dict.fromkeys(group.families, "their arrays were not read"), among=among
         )
     if ranking.from_score is None:
         reason = ranking.reason
         return replace(
-            group_samples(group, why_no_neurons=dict.fromkeys(group.families, reason)), no_neurons=reason
+            group_samples(group, why_no_neurons=dict.fromkeys(group.families, reason), among=among),
+            no_neurons=reason,
         )
     families, unreadable = dict(group.families), {}
     for name, members in group.families.items():
@@ -82,11 +87,16 @@ def read_group(group: ScoreGroup, store: ResultsStore, over_neurons: bool = True
         except NeuroalignError as error:
             # An imported file may be damaged; the other families are still tested.
             unreadable[name] = str(error)
-    samples = group_samples(replace(group, families=families), why_no_neurons=unreadable)
+    samples = group_samples(replace(group, families=families), why_no_neurons=unreadable, among=among)
     return replace(samples, no_neurons=_join_reasons(samples.samples))
 
 
-def group_samples(group: ScoreGroup, *, why_no_neurons: Mapping[str, str] | None = None) -> GroupSamples:
+def group_samples(
+    group: ScoreGroup,
+    *,
+    why_no_neurons: Mapping[str, str] | None = None,
+    among: Sequence[Score] = (),
+) -> GroupSamples:
     """Make samples of the families of a group of scores with arrays.
 
     Parameters
@@ -94,12 +104,14 @@ def group_samples(group: ScoreGroup, *, why_no_neurons: Mapping[str, str] | None
     group : ScoreGroup
     why_no_neurons : mapping of str to str, optional
         Families with scores without arrays, and the reasons.
+    among : sequence of Score
+        Scores on other datasets; see :func:`read_group`.
 
     Returns
     -------
     GroupSamples
     """
-    ranking, value, is_control = _declare(group)
+    ranking, value, is_control = _declare(group, among)
     reasons = why_no_neurons or {}
     samples, value_samples = {}, {}
     for name, members in group.families.items():
@@ -130,7 +142,7 @@ def _join_reasons(samples: Mapping[str, Sample]) -> str:
     return "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
 
 
-def _declare(group: ScoreGroup) -> tuple[Resampling, Resampling | None, bool]:
+def _declare(group: ScoreGroup, among: Sequence[Score]) -> tuple[Resampling, Resampling | None, bool]:
     """Return the resampling of the ranking statistic, and of the score if it is another number, and if a control."""
     benchmark = installed_benchmark(group.benchmark, group.benchmark_version, group.options)
     if benchmark is None:
@@ -141,6 +153,7 @@ def _declare(group: ScoreGroup) -> tuple[Resampling, Resampling | None, bool]:
             False,
         )
     scores = [score for members in group.families.values() for score in members.values()]
+    scores += among
     first, of_value = benchmark.statistics[0], resample_on_common_terms(benchmark, scores)
     if first.identifier == "value":
         return of_value, None, benchmark.is_control

@@ -182,7 +182,7 @@ def _expect_fetched(name: str) -> None:
     if len(members) > 1:
         raise UnknownNameError(
             f"{name} denotes {len(members)} public recordings, and each is a dataset: {', '.join(members)}; fetch them "
-            f"with: neuroalign data fetch {name}"
+            f"with: neuroalign data fetch {name}; neuroalign score and leaderboard take them together"
         )
     raise UnknownNameError(
         f"{name} is a public recording that you do not have yet; get it with: neuroalign data fetch {name}"

@@ -86,7 +86,7 @@ class VariantTable:
         self._index = table.index.astype(str)
         self._named = _named_originals(table, self._index)
         self._image = np.arange(len(self._index)) if images is None else _equal_images(self._index, images)
-        self._joined = _components(self._named, self._image)
+        self._joined = join_labels(self._named, self._image)
 
     def originals(self, ids: NDArray[np.str_]) -> Originals:
         """Return the originals of some stimuli of the set.
@@ -168,8 +168,23 @@ def _digest(source: ImageSource, stimulus: str) -> str:
     return sha256(content).hexdigest()
 
 
-def _components(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return labels of the stimuli that two labellings connect, directly or through other stimuli."""
+def join_labels(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return labels of the stimuli that two labellings connect, directly or through other stimuli.
+
+    Parameters
+    ----------
+    a, b : arrays of int, shape (n_stimuli,)
+        Labels, not negative.
+
+    Returns
+    -------
+    array of int64, shape (n_stimuli,)
+
+    Examples
+    --------
+    >>> join_labels(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2]))
+    array([0, 0, 0, 1])
+    """
     if np.unique(b).size == b.size:
         return a
     from scipy.sparse import coo_array

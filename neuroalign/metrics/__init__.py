@@ -16,6 +16,7 @@ from neuroalign.metrics.factors_separation import FactorSeparation, factor_separ
 from neuroalign.metrics.folds import fold_labels
 from neuroalign.metrics.lasso.cv import LassoCV, lasso_cv
 from neuroalign.metrics.lasso.held_out import LassoVarianceExplained, lasso_variance_explained
+from neuroalign.metrics.lasso.split import lasso_test_set
 from neuroalign.metrics.linear_predictivity import linear_predictivity
 from neuroalign.metrics.matching import OneToOne, match_one_to_one
 from neuroalign.metrics.matching_folds import Matching
@@ -123,6 +124,7 @@ __all__ = [
     "index_of_ratios",
     "is_special",
     "lasso_cv",
+    "lasso_test_set",
     "lasso_variance_explained",
     "leave_one_out_ratios",
     "linear_predictivity",

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from neuroalign.arithmetic import divide
 from neuroalign.errors import ArrayError, UsageError
 from neuroalign.masked import as_labels, as_numbers
+from neuroalign.metrics.folds import predicted_rows
 from neuroalign.metrics.inputs import as_excluded, as_pair, constant_columns
 from neuroalign.metrics.lasso.threads import one_blas_thread
 from neuroalign.metrics.leave_out import rows_by_size, squared_errors
@@ -16,6 +17,7 @@ from neuroalign.metrics.predictivity import (
     Predictivity,
     amplitude_of,
     as_groups,
+    empty_predictions,
     fit_folds,
     training_and_test,
 )
@@ -60,11 +62,13 @@ class BandedRidge(Predictivity):
         ``Σ a_b (2d − a) / Σ (y − ȳ)²``. The bands sum to R² less the R² of the baseline, which is 0 or slightly
         negative. A share can be negative where a band makes the predictions worse.
         """
-        deviation = self.neurons - self.baseline
-        other = 2.0 * deviation - self.added.sum(axis=0)
-        total = ((self.neurons - self.neurons.mean(axis=0)) ** 2).sum(axis=0)
-        total = np.where(constant_columns(self.neurons), 0.0, total)
-        share: FloatArray = divide((self.added * other).sum(axis=1), total, otherwise=np.nan)
+        neurons, _, baseline, _ = self.held_out
+        added = self.added[:, predicted_rows(self.folds)]
+        deviation = neurons - baseline
+        other = 2.0 * deviation - added.sum(axis=0)
+        total = ((neurons - neurons.mean(axis=0)) ** 2).sum(axis=0)
+        total = np.where(constant_columns(neurons), 0.0, total)
+        share: FloatArray = divide((added * other).sum(axis=1), total, otherwise=np.nan)
         return share
 
 
@@ -99,8 +103,8 @@ def banded_ridge(
     bands : array of str, shape (D,)
         Band of each unit.
     folds : array of shape (N,), or None
-        Fold of each stimulus, any labels; see :func:`neuroalign.metrics.fold_labels`. None fits and predicts all
-        stimuli, for a score in-sample.
+        Fold of each stimulus, any labels; see :func:`neuroalign.metrics.fold_labels`. Stimuli with the label -1 are
+        fitted and never predicted. None fits and predicts all stimuli, for a score in-sample.
     weights : array of shape (n_weights, B), optional
         Weights γ of the sorted bands to choose from, not negative. By default equal weights, each band alone, and
         `n_draws` random draws.
@@ -155,7 +159,7 @@ def banded_ridge(
     members = as_groups(groups, len(units))
     choices = draw_weights(names.size, n_draws, seed) if weights is None else _as_weights(weights, names.size)
     grid = None if alphas is None else as_alphas(alphas)
-    predicted, baseline, amplitude = (np.empty_like(neurons) for _ in range(3))
+    predicted, baseline, amplitude = empty_predictions(neurons)
     added = np.zeros((names.size, *neurons.shape))
     chosen_weights = np.empty((len(splits), names.size, neurons.shape[1]))
     alpha = np.empty((len(splits), neurons.shape[1]))

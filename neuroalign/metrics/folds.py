@@ -6,6 +6,33 @@ from numpy.typing import ArrayLike, NDArray
 from neuroalign.errors import UsageError
 from neuroalign.masked import as_labels
 
+#: Label of stimuli that are fitted and never predicted, as in scikit-learn's ``PredefinedSplit``.
+FITTED_ONLY = -1
+
+
+def predicted_rows(labels: ArrayLike) -> NDArray[np.bool_]:
+    """Return which stimuli are predicted: all, except those with the label -1.
+
+    Parameters
+    ----------
+    labels : array of shape (N,)
+        Fold of each stimulus. Labels of text are all predicted.
+
+    Returns
+    -------
+    array of bool, shape (N,)
+
+    Examples
+    --------
+    >>> predicted_rows([-1, -1, 0]), predicted_rows([0, 1, 0])
+    (array([False, False,  True]), array([ True,  True,  True]))
+    """
+    values = as_labels(labels, "folds")
+    if values.dtype.kind != "i":
+        return np.ones(values.shape, dtype=bool)
+    rows: NDArray[np.bool_] = values != FITTED_ONLY
+    return rows
+
 
 def fold_labels(
     n_stimuli: int, n_folds: int, *, seed: int = 0, groups: ArrayLike | None = None

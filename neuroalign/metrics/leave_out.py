@@ -89,8 +89,11 @@ def squared_errors(
 
     Notes
     -----
-    For group g the errors are ``(I − H_gg)⁻¹ (y − ŷ)_g``, with H the hat matrix of the fit with an intercept.
+    For group g the errors are ``(I − H_gg)⁻¹ (y − ŷ)_g``, with H the hat matrix of the fit with an intercept. With
+    weights of the stimuli, neurons and errors are multiplied by their roots, so that the squares are weighted.
     """
+    # The intercept adds this vector's product with itself to H.
+    level = np.ones(len(neurons)) if spectrum.weights is None else np.sqrt(spectrum.weights)
     shrink = spectrum.energy / (spectrum.energy + penalty)
     errors: FloatArray = spectrum.basis @ (shrink[:, None] * coordinates)
     np.subtract(neurons, errors, out=errors)
@@ -103,16 +106,19 @@ def squared_errors(
     total = np.zeros(neurons.shape[1])
     for group in rows:
         if group.shape[1] > 1:
-            held_out = _without_groups(spectrum.basis[group], shrink, errors[group], len(neurons))
+            held_out = _without_groups(
+                spectrum.basis[group], shrink, errors[group], level[group], len(neurons)
+            )
             if change is not None:
                 lost = change[group]
-                solved = _without_groups(spectrum.basis[group], shrink, lost, len(neurons))
+                solved = _without_groups(spectrum.basis[group], shrink, lost, level[group], len(neurons))
                 share = (lost * held_out).sum(axis=1) / (power + (lost * solved).sum(axis=1))
                 held_out -= solved * share[:, None]
             total += (held_out**2).sum(axis=(0, 1))
             continue
         single = slice(None) if len(group) == len(neurons) else group[:, 0]
-        free = np.maximum(1.0 - 1.0 / len(neurons) - (spectrum.basis[single] ** 2) @ shrink, _TINY)
+        constant_part = level[single] ** 2 / len(neurons)
+        free = np.maximum(1.0 - constant_part - (spectrum.basis[single] ** 2) @ shrink, _TINY)
         if change is not None:
             total += ((errors[single] / (free[:, None] + change[single] ** 2 / power)) ** 2).sum(axis=0)
         else:
@@ -121,8 +127,10 @@ def squared_errors(
     return total
 
 
-def _without_groups(basis: FloatArray, shrink: FloatArray, values: FloatArray, n: int) -> FloatArray:
+def _without_groups(
+    basis: FloatArray, shrink: FloatArray, values: FloatArray, level: FloatArray, n: int
+) -> FloatArray:
     """Solve (I − H_gg) x = values for groups of one size, (n_groups, size, J)."""
     size = basis.shape[1]
-    hat = (basis * shrink) @ basis.transpose(0, 2, 1) + 1.0 / n
+    hat = (basis * shrink) @ basis.transpose(0, 2, 1) + level[:, :, None] * level[:, None, :] / n
     return np.asarray(np.linalg.solve((1.0 + _TINY) * np.eye(size) - hat, values), dtype=np.float64)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from neuroalign.arithmetic import divide
 from neuroalign.errors import ArrayError, UsageError
 from neuroalign.masked import as_labels
+from neuroalign.metrics.folds import predicted_rows
 from neuroalign.metrics.inputs import as_excluded, as_pair, constant_columns, standardise
 
 FloatArray = NDArray[np.float64]
@@ -95,12 +96,14 @@ def fold_similarities(
     neurons : array of float64, shape (N, J)
         Responses to the same stimuli, finite.
     folds : array of shape (N,), optional
-        Label of the fold of each stimulus. Without it, all stimuli are training and held-out stimuli of one fold.
+        Label of the fold of each stimulus; stimuli with the label -1 are training stimuli of all folds. Without it, all
+        stimuli are training and held-out stimuli of one fold.
 
     Yields
     ------
     FoldSimilarity
-        In the order of the labels. The mean of ``held_out`` over folds, weighted by ``share``, is Pearson's r.
+        In the order of the labels. The mean of ``held_out`` over folds, weighted by ``share``, is Pearson's r over the
+        stimuli that are held out in some fold.
 
     Raises
     ------
@@ -120,6 +123,9 @@ def fold_similarities(
     if labels.shape != (n_stimuli,):
         raise ArrayError(f"folds must have shape ({n_stimuli},), got {labels.shape}")
     names = np.unique(labels)
+    if names.size >= 2 and not predicted_rows(labels).all():
+        yield from _held_out_only(units, neurons, labels)
+        return
     if names.size < 2:
         raise UsageError(
             "a matching needs two folds at least, got 1; leave folds out for the in-sample score"
@@ -135,6 +141,19 @@ def fold_similarities(
             divide(1.0, np.where(sd_y > LEAST_SD, sd_y, 0.0), otherwise=0.0),
         )
         yield FoldSimilarity(n_test / n_stimuli, np.clip(train, -1.0, 1.0, out=train), product / n_test)
+
+
+def _held_out_only(
+    units: FloatArray, neurons: FloatArray, labels: NDArray[np.generic]
+) -> Iterator[FoldSimilarity]:
+    """Yield the similarities of folds that do not cover all stimuli; held-out stimuli are standardised together."""
+    rows = predicted_rows(labels)
+    x, y = standardise(units[rows]), standardise(neurons[rows])
+    for fold in np.unique(labels[rows]):
+        seen, test = labels != fold, labels[rows] == fold
+        train = standardise(units[seen]).T @ standardise(neurons[seen]) / seen.sum()
+        held_out = x[test].T @ y[test] / test.sum()
+        yield FoldSimilarity(float(test.mean()), np.clip(train, -1.0, 1.0), held_out)
 
 
 def match_folds(
@@ -159,10 +178,12 @@ def match_folds(
     match : callable
         Returns the pairs for a similarity, (D', J'), and a mask of the pairs that are not allowed, (D', J').
     folds : array of shape (N,), optional
-        Label of the fold of each stimulus, as of :func:`neuroalign.metrics.fold_labels`. Without it, the matching
-        and the similarities are from the same stimuli (in-sample).
+        Label of the fold of each stimulus, as of :func:`neuroalign.metrics.fold_labels`. Stimuli with the label -1 are
+        training stimuli of all folds. Without it, the matching and the similarities are from the same stimuli
+        (in-sample).
     ranks : bool
-        Whether the values are replaced by their ranks over all stimuli: Spearman's correlation.
+        Whether the values are replaced by their ranks over all stimuli: Spearman's correlation. Stimuli with the label
+        -1 and the others are ranked apart.
     absolute : bool
         Whether the sign of a pair is free; the training stimuli fix it.
     exclude : array of int, shape (J,), optional
@@ -183,7 +204,10 @@ def match_folds(
     """
     units, neurons = as_pair(Z, Y)
     excluded = as_excluded(exclude, units.shape[1], neurons.shape[1])
-    kept_units, kept_neurons = _varying(units, "unit"), _varying(neurons, "neuron")
+    rows = np.ones(len(units), dtype=bool) if folds is None else predicted_rows(folds)
+    if rows.shape != (len(units),) or not rows.any():
+        rows = np.ones(len(units), dtype=bool)
+    kept_units, kept_neurons = _varying(units[rows], "unit"), _varying(neurons[rows], "neuron")
     forbidden = np.zeros((units.shape[1], neurons.shape[1]), dtype=bool)
     forbidden[excluded[excluded >= 0], np.flatnonzero(excluded >= 0)] = True
     forbidden = forbidden[np.ix_(kept_units, kept_neurons)]
@@ -191,7 +215,9 @@ def match_folds(
     if ranks:
         from scipy.stats import rankdata
 
-        x, y = rankdata(x, axis=0), rankdata(y, axis=0)
+        for part in (rows, ~rows):
+            if part.any():
+                x[part], y[part] = rankdata(x[part], axis=0), rankdata(y[part], axis=0)
     matched: list[tuple[Pairs, FloatArray]] = []
     for fold in fold_similarities(x, y, folds):
         gain = np.round(np.abs(fold.train) if absolute else fold.train, DECIMALS)

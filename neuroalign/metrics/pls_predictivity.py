@@ -8,7 +8,14 @@ from numpy.typing import ArrayLike, NDArray
 from neuroalign.errors import UsageError
 from neuroalign.metrics.inputs import as_excluded, as_pair, constant_columns
 from neuroalign.metrics.lasso.threads import one_blas_thread
-from neuroalign.metrics.predictivity import Predictivity, amplitude_of, fit_folds, training_and_test
+from neuroalign.metrics.predictivity import (
+    Predictivity,
+    amplitude_of,
+    empty_predictions,
+    fit_folds,
+    training_and_test,
+)
+from neuroalign.metrics.trial_weights import as_counts, trial_patterns
 from neuroalign.metrics.unit_spectrum import UnitSpectrum, unit_spectrum
 
 FloatArray = NDArray[np.float64]
@@ -41,6 +48,7 @@ def pls_predictivity(
     n_components: int = 25,
     standardise: bool = True,
     exclude: ArrayLike | None = None,
+    counts: ArrayLike | None = None,
     n_threads: int | None = None,
 ) -> PLSPredictivity:
     """Predict each fold by partial least squares on the other folds.
@@ -55,8 +63,8 @@ def pls_predictivity(
     Y : array of shape (N, J)
         Responses of the neurons to the same stimuli. The components are common to all neurons.
     folds : array of shape (N,), or None
-        Fold of each stimulus, any labels; see :func:`neuroalign.metrics.fold_labels`. None fits and predicts all
-        stimuli, for a score in-sample.
+        Fold of each stimulus, any labels; see :func:`neuroalign.metrics.fold_labels`. Stimuli with the label -1 are
+        fitted and never predicted. None fits and predicts all stimuli, for a score in-sample.
     n_components : int
         Number of components, at least 1. A fit has no more components than the rank of its units, so that one unit
         has one component.
@@ -65,6 +73,9 @@ def pls_predictivity(
     exclude : array of int, shape (J,), optional
         Unit that each neuron is not predicted from, such as the neuron itself; -1 for no unit. Each excluded unit
         costs a fit.
+    counts : array of shape (N, J), optional
+        Number of trials behind each response, the same for all neurons up to a factor for each neuron, because the
+        components are common to all neurons. The fit is then the fit to single trials, with the scale of the means.
     n_threads : int, optional
         Folds that are fitted at the same time; by default all processors. The result does not depend on it.
 
@@ -77,7 +88,7 @@ def pls_predictivity(
     ArrayError
         If shapes do not fit, or a value is NaN or infinite.
     UsageError
-        If there are fewer than two folds, or `n_components` is less than 1.
+        If there are fewer than two folds, `n_components` is less than 1, or the neurons have different `counts`.
 
     Notes
     -----
@@ -103,23 +114,33 @@ def pls_predictivity(
     """
     units, neurons = as_pair(Z, Y)
     excluded = as_excluded(exclude, units.shape[1], neurons.shape[1])
+    numbers = _common(as_counts(counts, neurons.shape))
     labels, splits = training_and_test(folds, len(units))
     if n_components < 1:
         raise UsageError(f"n_components must be at least 1, got {n_components}")
-    predicted, baseline, amplitude = (np.empty_like(neurons) for _ in range(3))
+    predicted, baseline, amplitude = empty_predictions(neurons)
     used = np.zeros(len(splits), dtype=np.int64)
 
     def fit(fold: int) -> None:
         training, test = splits[fold]
         seen = neurons[training]
-        baseline[test] = mean = seen.mean(axis=0)
+        pattern = trial_patterns(numbers, training, neurons.shape[1])[0]
+        baseline[test] = mean = pattern.average(seen)
         constant = constant_columns(seen)
-        scale = seen.std(axis=0) if standardise else np.ones(len(mean))
-        target = np.where(constant, 0.0, seen - mean) / np.where(constant, 1.0, scale)
+        target = pattern.scaled(np.where(constant, 0.0, seen - mean))
+        scale = np.ones(len(mean))
+        if standardise:
+            scale = seen.std(axis=0) if pattern.weights is None else np.sqrt((target**2).mean(axis=0))
+        target = target / np.where(constant, 1.0, scale)
         for unit in np.unique(np.append(excluded, -1)):
             kept = units if unit < 0 else np.delete(units, unit, axis=1)
             spectrum = unit_spectrum(
-                kept, training, test, standardise=standardise, removed=np.empty(0, dtype=np.int64)
+                kept,
+                training,
+                test,
+                standardise=standardise,
+                removed=np.empty(0, dtype=np.int64),
+                weights=pattern.weights,
             )
             weights, n_used = _weights(spectrum, target, n_components)
             if unit < 0:
@@ -128,10 +149,23 @@ def pls_predictivity(
             weights = weights[:, own] * scale[own]
             predicted[np.ix_(test, own)] = mean[own] + spectrum.new @ weights
             fitted = np.sqrt((weights**2).sum(axis=0) / training.size)
-            amplitude[np.ix_(test, own)] = amplitude_of(fitted, seen[:, own])
+            amplitude[np.ix_(test, own)] = amplitude_of(fitted, seen[:, own], pattern.weights)
 
     fit_folds(fit, len(splits), n_numbers=units.size + neurons.size, n_threads=n_threads)
     return PLSPredictivity(neurons, predicted, baseline, amplitude, labels, used)
+
+
+def _common(counts: FloatArray | None) -> FloatArray | None:
+    """Return the numbers of trials that all neurons share up to a factor, (N, J)."""
+    if counts is None:
+        return None
+    shares = counts / counts.mean(axis=0)
+    if np.allclose(shares, shares[:, :1], rtol=1e-12, atol=0.0):
+        return np.repeat(counts[:, :1], counts.shape[1], axis=1)
+    raise UsageError(
+        "partial least squares of single trials needs the same trials of all neurons, because its components are "
+        "common to them, and these have different numbers of trials; use ridge, or fit to means"
+    )
 
 
 def _weights(spectrum: UnitSpectrum, neurons: FloatArray, n_components: int) -> tuple[FloatArray, int]:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from neuroalign.arithmetic import divide
 from neuroalign.errors import ArrayError, UsageError
 from neuroalign.masked import as_labels
+from neuroalign.metrics.folds import predicted_rows
 from neuroalign.metrics.inputs import constant_columns
 from neuroalign.metrics.lasso.threads import in_threads
 from neuroalign.metrics.variance_explained import variance_explained
@@ -36,7 +37,8 @@ class Predictivity:
         Standard deviation of the fitted values over the training stimuli of each prediction, as a share of the
         standard deviation of the responses.
     folds : array, shape (N,)
-        Fold of each stimulus.
+        Fold of each stimulus. Stimuli with the label -1 are fitted and never predicted: their rows of the other arrays
+        are NaN, and :attr:`r` and :attr:`r2` leave them out.
     """
 
     neurons: FloatArray
@@ -56,13 +58,14 @@ class Predictivity:
         stand is negative for such units: the training mean is low where the held-out responses are high, and the
         fits with large predictions owe their size to the stimuli that they do not predict.
         """
-        responses = self.neurons - self.baseline
-        added = divide(self.predicted - self.baseline, self.amplitude, otherwise=0.0)
+        neurons, predicted, baseline, amplitude = self.held_out
+        responses = neurons - baseline
+        added = divide(predicted - baseline, amplitude, otherwise=0.0)
         flat = constant_columns(added)
         first, second = responses - responses.mean(axis=0), added - added.mean(axis=0)
         norm = np.sqrt((first**2).sum(axis=0) * (second**2).sum(axis=0))
         r = divide((first * second).sum(axis=0), np.where(flat, 0.0, norm), otherwise=0.0)
-        return np.where(constant_columns(self.neurons), np.nan, np.clip(r, -1.0, 1.0))
+        return np.where(constant_columns(neurons), np.nan, np.clip(r, -1.0, 1.0))
 
     @cached_property
     def r2(self) -> FloatArray:
@@ -71,7 +74,24 @@ class Predictivity:
         It is pooled over folds, at most 1 and below 0 for predictions that are worse than the mean; NaN for neurons
         without variance.
         """
-        return variance_explained(self.neurons, self.predicted)
+        neurons, predicted, _, _ = self.held_out
+        return variance_explained(neurons, predicted)
+
+    @cached_property
+    def held_out(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Rows of `neurons`, `predicted`, `baseline` and `amplitude` that are predicted."""
+        arrays = (self.neurons, self.predicted, self.baseline, self.amplitude)
+        rows = predicted_rows(self.folds)
+        if rows.all():
+            return arrays
+        neurons, predicted, baseline, amplitude = (values[rows] for values in arrays)
+        return neurons, predicted, baseline, amplitude
+
+
+def empty_predictions(neurons: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return arrays for the predictions, the baseline and the amplitude, NaN where no fold fills them."""
+    predicted, baseline, amplitude = (np.full_like(neurons, np.nan) for _ in range(3))
+    return predicted, baseline, amplitude
 
 
 def training_and_test(
@@ -82,7 +102,8 @@ def training_and_test(
     Parameters
     ----------
     folds : array of shape (n_stimuli,), or None
-        Any labels. None puts all stimuli in one fold that is fitted and predicted, for a score in-sample.
+        Any labels; stimuli with the label -1 are fitted by all folds and never predicted. None puts all stimuli in one
+        fold that is fitted and predicted, for a score in-sample.
     n_stimuli : int
 
     Raises
@@ -101,6 +122,7 @@ def training_and_test(
     distinct = np.unique(labels)
     if distinct.size < 2:
         raise UsageError("folds must have two labels at least, got one; folds=None scores in-sample")
+    distinct = np.unique(labels[predicted_rows(labels)])
     return labels, [(np.flatnonzero(labels != label), np.flatnonzero(labels == label)) for label in distinct]
 
 
@@ -148,7 +170,7 @@ def blocks_of_columns(n_columns: int, size: int = 128) -> Iterator[slice]:
         yield slice(start, min(start + size, n_columns))
 
 
-def amplitude_of(fitted: FloatArray, responses: FloatArray) -> FloatArray:
+def amplitude_of(fitted: FloatArray, responses: FloatArray, weights: FloatArray | None = None) -> FloatArray:
     """Return the ratio of the standard deviations of fitted values and responses, (J,); 0 without variance.
 
     Parameters
@@ -156,7 +178,14 @@ def amplitude_of(fitted: FloatArray, responses: FloatArray) -> FloatArray:
     fitted : array of float64, shape (J,)
         Standard deviation of the fitted values over training stimuli.
     responses : array of float64, shape (n_training, J)
+    weights : array of float64, shape (n_training,), optional
+        Weights of the stimuli, with a mean of 1.
     """
-    deviation = np.where(constant_columns(responses), 0.0, responses.std(axis=0))
+    if weights is None:
+        deviation = responses.std(axis=0)
+    else:
+        mean = weights @ responses / weights.size
+        deviation = np.sqrt(weights @ (responses - mean) ** 2 / weights.size)
+    deviation = np.where(constant_columns(responses), 0.0, deviation)
     ratio: FloatArray = divide(fitted, deviation, otherwise=0.0)
     return ratio

@@ -11,12 +11,12 @@ from neuroalign.arithmetic import divide
 from neuroalign.errors import ArrayError, UsageError
 from neuroalign.masked import as_labels
 from neuroalign.metrics.completeness import completeness
-from neuroalign.metrics.folds import fold_labels
+from neuroalign.metrics.folds import FITTED_ONLY, fold_labels, predicted_rows
 from neuroalign.metrics.inputs import as_informative, as_matrix, as_pair, constant_columns
 from neuroalign.metrics.lasso.cv import lasso_cv
 from neuroalign.metrics.lasso.rotated import RotatedLasso, rotated_lasso
 from neuroalign.metrics.lasso.threads import in_threads, one_blas_thread
-from neuroalign.metrics.rotated_matching import MATCHERS, NeuronFolds
+from neuroalign.metrics.rotated_matching import MATCHERS, HeldOutNeurons, NeuronFolds
 from neuroalign.metrics.rotations import RectifiedRotations, Rotations
 from neuroalign.progress import progress
 
@@ -124,7 +124,8 @@ def privileged_axes(
     informative : array of bool, shape (D,), optional
         Units that count; by default those that vary.
     n_folds, folds, seed
-        Folds of the cross-validation, as for :func:`neuroalign.metrics.lasso_cv`; `seed` also draws the rotations.
+        Folds of the cross-validation, as for :func:`neuroalign.metrics.lasso_cv`; `seed` also draws the rotations. For
+        matchings, stimuli with the label -1 fix the pairs and all others score them.
     n_threads : int, optional
         Number of threads over rotations; the result does not depend on it.
 
@@ -178,7 +179,11 @@ def privileged_axes(
     labels = fold_labels(len(units), n_folds, seed=seed) if folds is None else as_labels(folds, "folds")
     if labels.shape != (len(units),):
         raise ArrayError(f"folds must have shape ({len(units)},), got {labels.shape}")
-    labels = np.unique(labels, return_inverse=True)[1]
+    rows = predicted_rows(labels)
+    if metric == "alignment" and not rows.all():
+        raise UsageError("folds of alignment must not have the label -1; give the fitted stimuli alone")
+    # One split, where stimuli with the label -1 fix the pairs, or folds numbered from 0.
+    labels = np.unique(labels, return_inverse=True)[1] if rows.all() else np.where(rows, 0, FITTED_ONLY)
     rotations: Rotations | RectifiedRotations = Rotations(units[:, mask], seed=seed)
     if before is not None:
         rotations = RectifiedRotations(_inputs(before, units)[:, mask], seed=seed)
@@ -235,10 +240,15 @@ def _matchings(
     absolute: bool,
     in_sample: bool,
 ) -> _Score:
-    kept = np.flatnonzero(~constant_columns(neurons))
+    rows = predicted_rows(folds)
+    kept = np.flatnonzero(~constant_columns(neurons[rows]))
     if not kept.size:
         raise UsageError("a matching needs a neuron with variance, got only constant neurons")
-    sums = NeuronFolds.of(neurons[:, kept], np.zeros_like(folds) if in_sample else folds)
+    sums: NeuronFolds | HeldOutNeurons
+    if in_sample or rows.all():
+        sums = NeuronFolds.of(neurons[:, kept], np.zeros_like(folds) if in_sample else folds)
+    else:
+        sums = HeldOutNeurons.of(neurons[:, kept], rows)
 
     def score(rotation: int) -> tuple[FloatArray, FloatArray]:
         rotated = units if rotation < 0 else rotations.rotated(rotation)

@@ -70,8 +70,8 @@ def reverse_predictivity(
     Y : array of shape (N, J)
         Responses of the neurons to the same stimuli.
     folds : array of shape (N,), or None
-        Fold of each stimulus, any labels; see :func:`neuroalign.metrics.fold_labels`. None fits and predicts all
-        stimuli, for a score in-sample.
+        Fold of each stimulus, any labels; see :func:`neuroalign.metrics.fold_labels`. Stimuli with the label -1 are
+        fitted and never predicted. None fits and predicts all stimuli, for a score in-sample.
     groups : array of shape (N,), optional
         Stimuli of one group, such as variants of one image, are left out together when penalties are chosen.
     exclude : array of int, shape (J,), optional

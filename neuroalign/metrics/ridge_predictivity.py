@@ -15,10 +15,12 @@ from neuroalign.metrics.predictivity import (
     amplitude_of,
     as_groups,
     blocks_of_columns,
+    empty_predictions,
     fit_folds,
     training_and_test,
 )
 from neuroalign.metrics.ridge import PENALTIES
+from neuroalign.metrics.trial_weights import TrialPattern, as_counts, trial_patterns
 from neuroalign.metrics.unit_spectrum import UnitSpectrum, unit_spectrum
 from neuroalign.metrics.wide_ridge import wide_ridge
 
@@ -37,21 +39,31 @@ class RidgePredictivity(Predictivity):
         Penalty of each neuron in the fit that predicts each fold, in the order of the sorted labels; NaN where the
         neuron has no variance in training.
     alphas : array of float64, shape (n_folds, L)
-        Penalties that each fit chose from, ascending.
+        Penalties that each fit chose from, ascending. With numbers of trials they are penalties for one trial of
+        each stimulus, and `alpha` is larger by `mean_counts`.
+    mean_counts : array of float64, shape (n_folds, J), optional
+        Mean number of trials of a training stimulus, for fits to single trials.
     """
 
     alpha: FloatArray
     alphas: FloatArray
+    mean_counts: FloatArray | None = None
 
     @property
     def n_smallest(self) -> int:
         """Number of fits, over folds and neurons, that chose the smallest of several penalties."""
-        return int((self.alpha == self.alphas[:, :1]).sum()) if self.alphas.shape[1] > 1 else 0
+        return self._n_at(0)
 
     @property
     def n_largest(self) -> int:
         """Number of fits, over folds and neurons, that chose the largest of several penalties."""
-        return int((self.alpha == self.alphas[:, -1:]).sum()) if self.alphas.shape[1] > 1 else 0
+        return self._n_at(-1)
+
+    def _n_at(self, place: int) -> int:
+        if self.alphas.shape[1] == 1:
+            return 0
+        end = self.alphas[:, [place]]
+        return int((self.alpha == (end if self.mean_counts is None else end * self.mean_counts)).sum())
 
 
 @one_blas_thread()
@@ -64,6 +76,7 @@ def ridge_predictivity(
     groups: ArrayLike | None = None,
     standardise: bool = False,
     exclude: ArrayLike | None = None,
+    counts: ArrayLike | None = None,
     n_threads: int | None = None,
 ) -> RidgePredictivity:
     """Predict each fold by ridge regression on the other folds.
@@ -80,8 +93,8 @@ def ridge_predictivity(
     Y : array of shape (N, J)
         Responses of the neurons to the same stimuli.
     folds : array of shape (N,), or None
-        Fold of each stimulus, any labels; see :func:`neuroalign.metrics.fold_labels`. None fits and predicts all
-        stimuli, for a score in-sample.
+        Fold of each stimulus, any labels; see :func:`neuroalign.metrics.fold_labels`. Stimuli with the label -1 are
+        fitted and never predicted. None fits and predicts all stimuli, for a score in-sample.
     alphas : array of shape (L,), optional
         Penalties to choose from, positive. A single penalty is taken as it is. By default 15 penalties, 10⁻⁴ to 10³
         times the larger of the number of training stimuli and the number of units, times the mean variance of the
@@ -95,6 +108,10 @@ def ridge_predictivity(
         Units are always centred by their training mean, and neurons too.
     exclude : array of int, shape (J,), optional
         Unit that each neuron is not predicted from, such as the neuron itself; -1 for no unit.
+    counts : array of shape (N, J), optional
+        Number of trials behind each response. The fit is then the fit to single trials: ``Σ`` is over trials, and the
+        default penalties are larger by the mean number of trials of a training stimulus. Predictions are still
+        compared with the responses in `Y`, each once. By default each response counts once.
     n_threads : int, optional
         Folds that are fitted at the same time; by default all processors. The result does not depend on it.
 
@@ -134,9 +151,12 @@ def ridge_predictivity(
     excluded = as_excluded(exclude, units.shape[1], neurons.shape[1])
     labels, splits = training_and_test(folds, len(units))
     members = as_groups(groups, len(units))
+    numbers = as_counts(counts, neurons.shape)
     grid = None if alphas is None else as_alphas(alphas)
-    predicted, baseline, amplitude = (np.empty_like(neurons) for _ in range(3))
-    scale = 1.0 if standardise else _mean_variance(units)
+    predicted, baseline, amplitude = empty_predictions(neurons)
+    # A fit that never predicts its own stimuli does not use the predicted ones to scale the penalties either.
+    seen = units[splits[0][0]] if len(splits) == 1 else units
+    scale = 1.0 if standardise else _mean_variance(seen)
     grids = [
         scale * PENALTIES * max(training.size, units.shape[1]) if grid is None else grid
         for training, _ in splits
@@ -144,23 +164,59 @@ def ridge_predictivity(
     alpha = np.empty((len(splits), neurons.shape[1]))
     n_largest = max(training.size for training, _ in splits)
     alone = np.unique(members).size == len(units) and (excluded < 0).all()
-    if folds is not None and not standardise and alone and units.shape[1] >= n_largest:
+    if numbers is None and folds is not None and not standardise and alone and units.shape[1] >= n_largest:
         wide = wide_ridge(units, neurons, splits, grids[0], n_threads=n_threads)
         for fold, (training, test) in enumerate(splits):
             baseline[test] = neurons[training].mean(axis=0)
             constant = constant_columns(neurons[training])
             predicted[test] = np.where(constant, baseline[test], wide.predicted[test])
             alpha[fold] = np.where(constant, np.nan, wide.alpha[fold])
-        return RidgePredictivity(neurons, predicted, baseline, wide.amplitude, labels, alpha, np.stack(grids))
+            amplitude[test] = wide.amplitude[test]
+        return RidgePredictivity(neurons, predicted, baseline, amplitude, labels, alpha, np.stack(grids))
+
+    if numbers is not None and not standardise and (excluded < 0).all():
+        units = _without_width(units)
+    mean_counts = np.ones_like(alpha)
 
     def fit(fold: int) -> None:
         training, test = splits[fold]
-        alpha[fold], predicted[test], baseline[test], amplitude[test] = _predict(
-            units, neurons, training, test, grids[fold], members[training], standardise, excluded
-        )
+        for pattern in trial_patterns(numbers, training, neurons.shape[1]):
+            of_pattern = np.ix_(test, pattern.neurons)
+            # A penalty on single trials is one on means, times the mean number of trials.
+            penalties = grids[fold] if grid is None else grid / pattern.mean
+            chosen, predicted[of_pattern], baseline[of_pattern], amplitude[of_pattern] = _predict(
+                units,
+                neurons if numbers is None else np.ascontiguousarray(neurons[:, pattern.neurons]),
+                training,
+                test,
+                penalties,
+                members[training],
+                standardise,
+                excluded[pattern.neurons],
+                pattern,
+            )
+            if grid is None:
+                mean_counts[fold, pattern.neurons] = pattern.mean
+                alpha[fold, pattern.neurons] = chosen * pattern.mean
+            else:
+                place = np.searchsorted(penalties, chosen)
+                alpha[fold, pattern.neurons] = np.where(
+                    np.isnan(chosen), np.nan, np.append(grid, np.nan)[place]
+                )
 
     fit_folds(fit, len(splits), n_numbers=units.size + neurons.size, n_threads=n_threads)
-    return RidgePredictivity(neurons, predicted, baseline, amplitude, labels, alpha, np.stack(grids))
+    of_trials = None if numbers is None else mean_counts
+    return RidgePredictivity(
+        neurons, predicted, baseline, amplitude, labels, alpha, np.stack(grids), of_trials
+    )
+
+
+def _without_width(units: FloatArray) -> FloatArray:
+    """Return at most N units with the products of the stimuli of wide layers, so that no fit meets all units."""
+    if units.shape[1] <= len(units):
+        return units
+    energy, basis = np.linalg.eigh((centred := units - units.mean(axis=0)) @ centred.T)
+    return basis * np.sqrt(np.maximum(energy, 0.0))
 
 
 def _mean_variance(units: FloatArray) -> float:
@@ -194,6 +250,7 @@ def _predict(
     groups: NDArray[np.int64],
     standardise: bool,
     excluded: NDArray[np.int64],
+    pattern: TrialPattern,
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return the penalties, the predictions of the test stimuli, the training means and the amplitude of the fit."""
     if alphas.size > 1 and np.unique(groups).size < 2:
@@ -202,12 +259,14 @@ def _predict(
         )
     removed, column = np.unique(excluded, return_inverse=True)
     first = int(removed[0] < 0)
-    spectrum = unit_spectrum(units, training, test, standardise=standardise, removed=removed[first:])
+    spectrum = unit_spectrum(
+        units, training, test, standardise=standardise, removed=removed[first:], weights=pattern.weights
+    )
     rows = rows_by_size(groups)
     seen = neurons[training]
-    mean = seen.mean(axis=0)
+    mean = pattern.average(seen)
     constant = constant_columns(seen)
-    seen = np.where(constant, 0.0, seen - mean)
+    seen = pattern.scaled(np.where(constant, 0.0, seen - mean))
     predicted = np.empty((test.size, neurons.shape[1]))
     chosen, fitted_deviation = np.empty(neurons.shape[1]), np.empty(neurons.shape[1])
     for columns in (excluded < 0, excluded >= 0):
@@ -224,7 +283,7 @@ def _predict(
         np.where(constant, np.nan, chosen),
         predicted,
         mean,
-        amplitude_of(fitted_deviation, neurons[training]),
+        amplitude_of(fitted_deviation, neurons[training], pattern.weights),
     )
 
 

@@ -105,6 +105,43 @@ class NeuronFolds:
         return divide(weighted, weights, otherwise=0.0), weights
 
 
+@dataclass(frozen=True, eq=False)
+class HeldOutNeurons:
+    """Neurons of fitted and of held-out stimuli, for matchings that are chosen on the former and scored on the latter.
+
+    Parameters
+    ----------
+    held_out : array of bool, shape (N,)
+        Stimuli of the scores; the others fix the matchings.
+    fitted_neurons, held_out_neurons : arrays of float64, shape (n, J)
+        Standardised over the fitted and over the held-out stimuli.
+    """
+
+    held_out: NDArray[np.bool_]
+    fitted_neurons: FloatArray
+    held_out_neurons: FloatArray
+
+    @classmethod
+    def of(cls, neurons: FloatArray, held_out: NDArray[np.bool_]) -> "HeldOutNeurons":
+        """Standardise the neurons, (N, J)."""
+        return cls(held_out, standardise(neurons[~held_out]), standardise(neurons[held_out]))
+
+    def match(
+        self, units: FloatArray, matcher: Matcher, *, absolute: bool = False
+    ) -> tuple[FloatArray, FloatArray]:
+        """Match units and neurons; see :meth:`NeuronFolds.match`."""
+        fitted, shown = standardise(units[~self.held_out]), standardise(units[self.held_out])
+        similarity = np.clip(fitted.T @ self.fitted_neurons / len(fitted), -1.0, 1.0)
+        unit, neuron, mass = matcher(np.abs(similarity) if absolute else similarity)
+        value = (shown.T @ self.held_out_neurons / len(shown))[unit, neuron]
+        if absolute:
+            value = np.where(similarity[unit, neuron] < 0, -value, value)
+        n_neurons = self.fitted_neurons.shape[1]
+        weighted = np.bincount(neuron, weights=mass * value, minlength=n_neurons)
+        weights: FloatArray = np.bincount(neuron, weights=mass, minlength=n_neurons).astype(np.float64)
+        return divide(weighted, weights, otherwise=0.0), weights
+
+
 def _training(
     values: FloatArray, starts: NDArray[np.int64], sizes: FloatArray
 ) -> tuple[FloatArray, FloatArray]:

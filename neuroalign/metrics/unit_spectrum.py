@@ -29,6 +29,9 @@ class UnitSpectrum:
         Coordinates of the units that some neuron must not use: ``basis @ (energy · removed)`` is the unit.
     removed_test : array of float64, shape (n_test, n_removed)
         These units for the test stimuli, centred and scaled as in training.
+    weights : array of float64, shape (n_training,), optional
+        Weights of the training stimuli, with a mean of 1. `basis` is then the basis of units with rows that are
+        multiplied by the roots of the weights.
     """
 
     basis: FloatArray
@@ -36,6 +39,7 @@ class UnitSpectrum:
     new: FloatArray
     removed: FloatArray
     removed_test: FloatArray
+    weights: FloatArray | None = None
 
 
 def unit_spectrum(
@@ -45,6 +49,7 @@ def unit_spectrum(
     *,
     standardise: bool,
     removed: NDArray[np.int64],
+    weights: FloatArray | None = None,
 ) -> UnitSpectrum:
     """Decompose the units of training stimuli, centred and scaled by training statistics.
 
@@ -57,6 +62,8 @@ def unit_spectrum(
         Whether units have unit variance in training; units without variance in training become zero.
     removed : array of int, shape (n_removed,)
         Columns with coordinates in :attr:`UnitSpectrum.removed`.
+    weights : array of float64, shape (n_training,), optional
+        Weights of the training stimuli, with a mean of 1; by default all are equal.
 
     Notes
     -----
@@ -64,24 +71,26 @@ def unit_spectrum(
     """
     n_units = units.shape[1]
     if n_units <= training.size:
-        seen, new = scaled_units(units, training, test, slice(None), standardise)
+        seen, new = scaled_units(units, training, test, slice(None), standardise, weights)
         energy, directions = np.linalg.eigh(seen.T @ seen)
         keep = _positive(energy, units.shape)
         energy, directions = energy[keep][::-1], directions[:, keep][:, ::-1]
         to_basis = directions / np.sqrt(energy)
-        return UnitSpectrum(seen @ to_basis, energy, new @ to_basis, to_basis[removed].T, new[:, removed])
+        return UnitSpectrum(
+            seen @ to_basis, energy, new @ to_basis, to_basis[removed].T, new[:, removed], weights
+        )
     gram = np.zeros((training.size, training.size))
     cross = np.zeros((test.size, training.size))
     for start in range(0, n_units, _CHUNK):
-        seen, new = scaled_units(units, training, test, slice(start, start + _CHUNK), standardise)
+        seen, new = scaled_units(units, training, test, slice(start, start + _CHUNK), standardise, weights)
         gram += seen @ seen.T
         cross += new @ seen.T
     energy, basis = np.linalg.eigh(gram)
     keep = _positive(energy, units.shape)
     energy, basis = energy[keep][::-1], basis[:, keep][:, ::-1]
     per_energy = basis / energy
-    seen, new = scaled_units(units, training, test, removed, standardise)
-    return UnitSpectrum(basis, energy, cross @ per_energy, per_energy.T @ seen, new)
+    seen, new = scaled_units(units, training, test, removed, standardise, weights)
+    return UnitSpectrum(basis, energy, cross @ per_energy, per_energy.T @ seen, new, weights)
 
 
 def _positive(energy: FloatArray, shape: tuple[int, int]) -> NDArray[np.bool_]:
@@ -94,12 +103,19 @@ def scaled_units(
     test: NDArray[np.int64],
     columns: slice | NDArray[np.int64],
     standardise: bool,
+    weights: FloatArray | None = None,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return columns of the training and of the test stimuli, with training statistics."""
+    """Return columns of the training and of the test stimuli, with training statistics.
+
+    With weights, the statistics are weighted, and the training stimuli are multiplied by the roots of their weights.
+    """
     chosen = units[:, columns]
     seen, new = chosen[training], chosen[test]
-    mean, constant = seen.mean(axis=0), constant_columns(seen)
+    constant = constant_columns(seen)
+    mean = seen.mean(axis=0) if weights is None else weights @ seen / weights.size
     seen, new = seen - mean, new - mean
+    if weights is not None:
+        seen = seen * np.sqrt(weights)[:, None]
     scale = np.ones(seen.shape[1])
     if standardise:
         scale = np.where(constant, 1.0, np.sqrt((seen**2).mean(axis=0)))

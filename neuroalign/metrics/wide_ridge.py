@@ -40,7 +40,7 @@ def wide_ridge(
     units : array of float64, shape (N, D)
     neurons : array of float64, shape (N, J)
     splits : list of pairs of arrays of int
-        Rows of the training and the test stimuli of each fold; together all stimuli.
+        Rows of the training and the test stimuli of each fold; the two together are all stimuli.
     alphas : array of float64, shape (L,)
         Penalties, ascending.
     n_threads : int or None

@@ -54,6 +54,8 @@ class Score:
         Remarks for a reader of the number, such as the number of neurons without weight.
     instances : sequence of Score
         Scores of the instances of a family; empty for a single model.
+    members : sequence of Score
+        Scores on the datasets of a collection; empty for one dataset.
     """
 
     value: float
@@ -73,6 +75,7 @@ class Score:
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
     notes: Sequence[str] = ()
     instances: Sequence["Score"] = field(default=(), repr=False)
+    members: Sequence["Score"] = field(default=(), repr=False)
 
     def __float__(self) -> float:
         return float(self.value)
@@ -100,6 +103,7 @@ class Score:
             "notes": list(self.notes),
             "provenance": dict(self.provenance),
             **({"instances": [score.to_record() for score in self.instances]} if self.instances else {}),
+            **({"members": [score.to_record() for score in self.members]} if self.members else {}),
         }
 
     @classmethod
@@ -145,6 +149,7 @@ class Score:
             provenance=dict(record["provenance"]),
             notes=tuple(map(str, record["notes"])),
             instances=tuple(cls.from_record(instance) for instance in record.get("instances", ())),
+            members=tuple(cls.from_record(member) for member in record.get("members", ())),
         )
 
 

@@ -20,6 +20,7 @@ from neuroalign.results.score import Score
 from neuroalign.scoring.declarations import Declarations
 from neuroalign.scoring.declarations import Invariance as Invariance
 from neuroalign.scoring.declarations import Need as Need
+from neuroalign.scoring.exchange import Exchange
 from neuroalign.scoring.resampled import Resampled
 from neuroalign.validation import check_fields, check_names
 
@@ -64,6 +65,22 @@ class Benchmark(Declarations, Resampled, ABC):
     ) -> tuple[xr.DataArray, xr.DataArray]:
         """Return the latents of the model and the responses of the dataset, paired by stimulus id in sorted order."""
         return align(model.latents(dataset.stimuli), dataset.responses, join=join)
+
+    def exchange(self, dataset: Dataset, stimuli: NDArray[np.str_]) -> Exchange:
+        """Return the shuffles of stimuli that leave a model exchangeable if it has nothing to do with the neurons.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        stimuli : array of str, shape (n_stimuli,)
+            Stimuli to shuffle.
+        """
+        return Exchange(dataset.stimuli.originals(stimuli))
+
+    @property
+    def columns_read(self) -> tuple[str, ...]:
+        """Columns of the stimulus table that the score depends on, by the options of this benchmark."""
+        return ()
 
     def confounds(self, a: Score, b: Score) -> list[str]:
         """Return sentences about alternative explanations for the difference of two models or families.

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 from neuroalign.arrays import Join
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.stimuli import StimulusSet
-from neuroalign.datasets.variants import Originals
 from neuroalign.errors import UsageError
 from neuroalign.models.model import Model
 from neuroalign.progress import progress
 from neuroalign.results.score import Score
 from neuroalign.scoring.benchmark import Benchmark
-from neuroalign.stats import n_fixed, permutation_p_value, permute_stimuli
+from neuroalign.stats import permutation_p_value
 
 
 class _Shuffled:
@@ -44,7 +43,9 @@ def permutation_null(
     The shuffle keeps the values and the correlations of units, the values and the correlations of neurons, and the
     folds. So the score of a model that is independent of the neurons is exchangeable with its shuffled scores.
     Variants of one original move together, in their order, to the place of an original with equally many variants;
-    see :func:`neuroalign.stats.permute_stimuli`.
+    see :func:`neuroalign.stats.permute_stimuli`. With the option ``folds=split:…`` stimuli stay in their tier, and with
+    ``folds=group:…`` in their group, or the whole group moves; see
+    :meth:`neuroalign.scoring.benchmark.Benchmark.exchange`.
 
     Parameters
     ----------
@@ -78,14 +79,14 @@ def permutation_null(
     latents = model.latents(dataset.stimuli)
     # Sorted by stimulus, so that a shuffle does not depend on the order of the latents.
     latents = latents[_recorded(latents, dataset)].sortby("stimulus")
-    originals = dataset.stimuli.originals(latents["stimulus"].values)
-    if not can_shuffle(originals):
+    exchange = benchmark.exchange(dataset, latents["stimulus"].values)
+    if not exchange.is_possible:
         raise UsageError(
-            f"shuffles need originals with equally many variants, but the {originals.n} originals all differ in their "
-            "number of variants; leave out variants, or set n_permutations=0"
+            f"shuffles need originals with equally many variants, but the {exchange.originals.n} originals all differ "
+            "in their number of variants; leave out variants, or set n_permutations=0"
         )
     rng = np.random.default_rng(seed)
-    orders = [permute_stimuli(originals.labels, rng) for _ in range(n_permutations)]
+    orders = [exchange.permute(rng) for _ in range(n_permutations)]
     return np.array(
         [
             benchmark.score(_Shuffled(model, latents, order), dataset, join=join).value
@@ -94,34 +95,10 @@ def permutation_null(
     )
 
 
-def can_shuffle(originals: Originals) -> bool:
-    """Return whether some original can take the place of another one; True where stimuli have no variants."""
-    return not originals.has_variants or n_fixed(originals.labels) < originals.n
-
-
-def notes_on_shuffles(originals: Originals) -> list[str]:
-    """Return notes on the variants in shuffles; empty where each stimulus is its own original."""
-    if not originals.has_variants:
-        return []
-    if not can_shuffle(originals):
-        return [
-            f"no two of the {originals.n:,} originals have equally many variants, so stimuli cannot be shuffled: "
-            "the level of chance is not known"
-        ]
-    notes, fixed = originals.notes("shuffles"), n_fixed(originals.labels)
-    if fixed:
-        notes.append(
-            f"{fixed:,} of {originals.n:,} originals keep their place in shuffles: no other one has as many variants"
-        )
-    return notes
-
-
-def notes_on_null(model: Model, dataset: Dataset) -> list[str]:
-    """Return :func:`notes_on_shuffles` for the stimuli that :func:`permutation_null` shuffles."""
+def notes_on_null(benchmark: Benchmark, model: Model, dataset: Dataset) -> list[str]:
+    """Return the notes on the shuffles of :func:`permutation_null`."""
     latents = model.latents(dataset.stimuli)
-    return notes_on_shuffles(
-        dataset.stimuli.originals(latents["stimulus"].values[_recorded(latents, dataset)])
-    )
+    return benchmark.exchange(dataset, latents["stimulus"].values[_recorded(latents, dataset)]).notes
 
 
 def _recorded(latents: xr.DataArray, dataset: Dataset) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from neuroalign.arrays import Join
 from neuroalign.datasets.catalogue import load_dataset
+from neuroalign.datasets.collection import Collection, find_collection
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.time_bins import expect_one_window
 from neuroalign.errors import ModelError, NeuroalignWarning, UsageError, name_some
@@ -27,7 +28,7 @@ __all__ = ["Failure", "score", "score_all"]
 
 def score(
     model: str | Model | ModelFamily | Any,
-    dataset: "str | os.PathLike[str] | Dataset",
+    dataset: "str | os.PathLike[str] | Dataset | Collection",
     benchmark: str | Benchmark = DEFAULT_BENCHMARK,
     *,
     join: Join = "exact",
@@ -42,8 +43,9 @@ def score(
     ----------
     model : str, Model, ModelFamily or object
         Name of a model or family, or an object that :func:`neuroalign.as_model` accepts.
-    dataset : str, path or Dataset
-        Name or folder of a dataset, or a dataset.
+    dataset : str, path, Dataset or Collection
+        Name or folder of a dataset, a dataset, or a collection of several datasets; see
+        :func:`neuroalign.load_collection`.
     benchmark : str or Benchmark
         Name of a benchmark, with or without options, or a benchmark.
     join : {"exact", "intersection"}
@@ -63,6 +65,8 @@ def score(
     -------
     Score
         Score of the model. The score of a family is the mean over its instances, with their scores in ``instances``.
+        The score of a collection is the mean over all neurons, with the scores of the datasets in ``members``; see
+        :func:`neuroalign.scoring.collection.summarise_members`.
 
     Raises
     ------
@@ -70,6 +74,21 @@ def score(
         If a name is unknown, or the benchmark cannot score the model on the dataset.
     """
     loaded_benchmark = load_benchmark(benchmark)
+    if (collection := find_collection(dataset)) is not None:
+        # The scores of a collection are scores of single datasets, so its module imports this one.
+        from neuroalign.scoring.collection import score_collection
+
+        return score_collection(
+            model,
+            collection,
+            loaded_benchmark,
+            join=join,
+            n_jobs=n_jobs,
+            use_cache=use_cache,
+            n_permutations=n_permutations,
+            permutation_seed=permutation_seed,
+        )
+    assert not isinstance(dataset, Collection)
     loaded_dataset = load_dataset(dataset)
     expect_one_window(loaded_dataset)
     loaded = load_model(model, dataset=loaded_dataset)

@@ -191,7 +191,7 @@ def _add_null(score: Score, benchmark: Benchmark, prepared: _Prepared, batch: Ba
         seed=batch.permutation_seed,
         join=batch.join,
     )
-    notes = notes_on_null(prepared, batch.dataset)
+    notes = notes_on_null(benchmark, prepared, batch.dataset)
     return with_null(score, shuffled, seed=batch.permutation_seed, notes=notes)
 
 

@@ -74,9 +74,18 @@ def key_of_score(
 
 
 def _content_of(dataset: Dataset, benchmark: Benchmark) -> str:
-    """Return the digest of the content that a benchmark reads: most read no column of the stimulus table."""
+    """Return the digest of the content that a benchmark reads: most read no column of the stimulus table.
+
+    A benchmark with folds by a column reads this column.
+    """
     if "stimulus factors" not in benchmark.needs:
-        return dataset.content_hash
+        table = dataset.stimuli.table
+        read = [column for column in benchmark.columns_read if column in table]
+        if not read:
+            return dataset.content_hash
+        order = np.argsort(dataset.stimuli.ids)
+        columns = {column: [str(value) for value in table[column].iloc[order]] for column in read}
+        return digest(dataset.content_hash, dataset.stimuli.ids[order], columns)
     return digest(dataset.content_hash, dataset.stimuli.table_hash)
 
 

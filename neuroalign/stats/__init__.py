@@ -18,7 +18,22 @@ from neuroalign.stats.dual_bootstrap import (
     dual_variance,
 )
 from neuroalign.stats.equivalence import Equivalence
-from neuroalign.stats.grouped import draw_stimuli, grouped_standard_error, n_fixed, permute_stimuli
+from neuroalign.stats.grouped import (
+    block_kinds,
+    draw_stimuli,
+    grouped_standard_error,
+    n_fixed,
+    permute_blocks,
+    permute_stimuli,
+    permute_within,
+)
+from neuroalign.stats.hierarchical import (
+    Draws,
+    draw_hierarchy,
+    number_sessions,
+    percentile_interval,
+    rank_rows,
+)
 from neuroalign.stats.letters import compact_letters
 from neuroalign.stats.multiplicity import adjust_p_values
 from neuroalign.stats.pairwise import pairwise_matrix, pairwise_welch
@@ -31,12 +46,14 @@ from neuroalign.stats.welch import WelchTest, welch
 __all__ = [
     "Bootstrap",
     "CrossedTest",
+    "Draws",
     "DualBootstrap",
     "Equivalence",
     "OfNeurons",
     "RankTest",
     "WelchTest",
     "adjust_p_values",
+    "block_kinds",
     "bootstrap_means",
     "bootstrap_neurons",
     "bootstrap_weighted_difference",
@@ -44,6 +61,7 @@ __all__ = [
     "compact_letters",
     "count_neurons",
     "crossed_test",
+    "draw_hierarchy",
     "draw_stimuli",
     "draw_stimuli_and_neurons",
     "dual_bootstrap",
@@ -51,11 +69,16 @@ __all__ = [
     "grouped_standard_error",
     "jackknife_standard_error",
     "n_fixed",
+    "number_sessions",
     "pairwise_matrix",
     "pairwise_welch",
+    "percentile_interval",
     "permutation_p_value",
+    "permute_blocks",
     "permute_stimuli",
+    "permute_within",
     "rank_correlation_test",
+    "rank_rows",
     "t_interval",
     "t_p_value",
     "weighted_mean",

@@ -151,3 +151,83 @@ def test_no_informative_unit_is_an_error(dataset):
     units = example_model(dataset).latents(dataset.stimuli)[:, 5:]
     with pytest.raises(ArrayError, match="no unit of the model is informative"):
         RidgeBenchmark().score(GivenUnits(units), dataset)
+
+
+def unequal_trials(dataset, seed=0):
+    """Leave out trials at random, at most two of three of each stimulus."""
+    rng = np.random.default_rng(seed)
+    recording = dataset.recording.copy()
+    kept = rng.random(recording.shape) > 0.5
+    kept[recording["repetition"].values == 0] = True
+    recording.values[~kept] = np.nan
+    return replace(dataset, recording=recording)
+
+
+def test_fits_to_single_trials_weigh_stimuli_by_their_trials(dataset):
+    unequal = unequal_trials(dataset)
+    model = example_model(dataset)
+    score = RidgeBenchmark(n_permutations=3, fit_to="trials").score(model, unequal)
+    counts = np.isfinite(unequal.trials).sum(axis=1)
+    assert counts.min() == 1
+    assert counts.max() == 3
+    units = model.latents(dataset.stimuli).sel(stimulus=unequal.responses["stimulus"].values)
+    expected = ridge_predictivity(
+        units.values[:, :5], unequal.responses.values, folds=fold_labels(80, 10), counts=counts
+    )
+    np.testing.assert_allclose(score.data["r"].values, expected.r)
+    np.testing.assert_allclose(score.data["alpha"].values, np.exp(np.log(expected.alpha).mean(axis=0)))
+    means = RidgeBenchmark(n_permutations=3).score(model, unequal)
+    assert abs(score.value - means.value) < 0.05
+    assert score.ceiling == means.ceiling
+    assert score.options["fit_to"] == "trials"
+    assert "fit_to" not in means.options
+    assert any(
+        note == "fits to single trials: a stimulus counts by the trials of each neuron, 1 to 3 (median 2)"
+        for note in score.notes
+    )
+    assert abs(score.null) < 0.3
+    linear = Linear(n_permutations=2, fit_to="trials").score(model, unequal)
+    assert abs(linear.value - score.value) < 0.05
+    with pytest.raises(UsageError, match="needs the same trials of all neurons"):
+        PLS(fit_to="trials").score(model, unequal)
+
+
+@pytest.mark.parametrize("regression", ALL)
+def test_equal_trials_give_the_score_of_means(regression, dataset):
+    model = example_model(dataset)
+    trials, means = (
+        regression(n_permutations=2, fit_to=fit_to).score(model, dataset) for fit_to in ("trials", "means")
+    )
+    assert trials.value == means.value
+    assert trials.null == pytest.approx(means.null, abs=1e-12)
+    assert (
+        "each neuron has as many trials of every stimulus, so that fits to trials are fits to means"
+        in trials.notes
+    )
+
+
+def test_fits_to_trials_need_trials(dataset):
+    averaged = dataset.with_responses(dataset.responses)
+    with pytest.raises(UsageError, match="has averages without numbers of trials; leave fit_to out"):
+        RidgeBenchmark(fit_to="trials").score(example_model(dataset), averaged)
+
+
+def test_averages_with_their_numbers_of_trials_have_the_score_of_the_trials(dataset):
+    unequal = unequal_trials(dataset)
+    means = unequal.with_responses(unequal.responses)
+    counts = np.isfinite(unequal.trials).sum(axis=1)
+    recording = means.recording.assign_coords(n_trials=(("presentation", "neuroid"), counts))
+    model, benchmark = example_model(dataset), RidgeBenchmark(n_permutations=0, fit_to="trials")
+    averaged = benchmark.score(model, replace(means, recording=recording))
+    assert averaged.value == pytest.approx(benchmark.score(model, unequal).value, rel=1e-12)
+
+
+def test_few_stimuli_are_noted():
+    few = make_dataset(n_stimuli=21, n_neurons=4, n_factors=3, images=False)
+    score = RidgeBenchmark(n_permutations=0).score(example_model(few), few)
+    assert (
+        "only 21 stimuli: by chance alone, the r of one neuron varies by more than 0.22 around 0; n_folds=21 leaves "
+        "out one at a time and fits to the most"
+    ) in score.notes
+    score = RidgeBenchmark(n_permutations=0, n_folds=21).score(example_model(few), few)
+    assert any(note.endswith("varies by more than 0.22 around 0") for note in score.notes)

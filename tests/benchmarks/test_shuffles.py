@@ -5,13 +5,14 @@ import pytest
 
 from neuroalign.benchmarks.shuffles import shuffle_stimuli
 from neuroalign.datasets.variants import Originals
+from neuroalign.scoring.exchange import Exchange
 
 
 def test_scores_of_all_orders_of_two_originals_give_level_and_p_value():
     values = np.array([1.0, 3.0])
     shuffles = shuffle_stimuli(
         lambda order: float(values[order] @ [1.0, 0.0]),
-        Originals(np.array([0, 1])),
+        Exchange(Originals(np.array([0, 1]))),
         n_permutations=200,
         seed=0,
     )
@@ -27,7 +28,7 @@ def test_variants_of_one_original_move_together():
     orders = []
     shuffle_stimuli(
         lambda order: float(len(orders.append(order) or orders)),
-        Originals(labels),
+        Exchange(Originals(labels)),
         n_permutations=20,
         seed=1,
     )
@@ -36,10 +37,12 @@ def test_variants_of_one_original_move_together():
 
 
 def test_without_shuffles_the_level_is_unknown():
-    none = shuffle_stimuli(lambda order: 1.0, Originals(np.arange(4)), n_permutations=0, seed=0)
+    none = shuffle_stimuli(lambda order: 1.0, Exchange(Originals(np.arange(4))), n_permutations=0, seed=0)
     assert np.isnan(none.level)
     assert none.notes == ()
     # Two originals with different numbers of variants cannot change places.
-    fixed = shuffle_stimuli(lambda order: 1.0, Originals(np.array([0, 0, 1])), n_permutations=5, seed=0)
+    fixed = shuffle_stimuli(
+        lambda order: 1.0, Exchange(Originals(np.array([0, 0, 1]))), n_permutations=5, seed=0
+    )
     assert fixed.scores.size == 0
     assert "cannot be shuffled" in fixed.notes[0]

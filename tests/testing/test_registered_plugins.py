@@ -48,15 +48,16 @@ def test_registered_benchmark(name):
     check_benchmark(name + QUICK.get(name, ""))
 
 
-@pytest.mark.parametrize("name", sorted(set(models.names()) - NETWORKS - {"neurons:"}))
+@pytest.mark.parametrize("name", sorted(set(models.names()) - NETWORKS - {"neurons:", "factors:"}))
 def test_registered_model(name):
     check_model(name + SMALL.get(name, ""))
 
 
-def test_neurons_of_a_dataset_as_a_model(tmp_path):
+def test_neurons_and_factors_of_a_dataset_as_models(tmp_path):
     dataset = make_dataset(n_stimuli=48, n_neurons=6)
     write_folder(dataset, tmp_path / "toy")
     check_model(f"neurons:{tmp_path / 'toy'}", dataset=dataset)
+    check_model(f"factors:{tmp_path / 'toy'}", dataset=dataset)
 
 
 @pytest.mark.parametrize("reduced", ["pca[n=4]+pca[n=2]", "pca[n=4]+subsample[n=2,seed=0]"])

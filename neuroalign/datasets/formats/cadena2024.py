@@ -21,6 +21,7 @@ from neuroalign.datasets.formats.delimited_text import first_line
 from neuroalign.datasets.formats.reader import RecordingParts, RecordingReader
 from neuroalign.datasets.formats.shared_options import BINS, WINDOW
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
+from neuroalign.datasets.formats.whole_folders import advice_on_parent, advice_on_part
 from neuroalign.datasets.time_bins import COUNTS
 from neuroalign.datasets.time_windows import Window, bins_of_window
 from neuroalign.errors import DatasetError, UsageError, count_noun, name_some
@@ -116,17 +117,33 @@ class Cadena2024Reader(RecordingReader):
 
     def recognises(self, path: Path) -> bool:
         """Return whether the folder has sessions with a column of responses and of image ids."""
-        file = next((path / "train").glob("*/responses.csv"), None) if path.is_dir() else None
-        try:
-            return file is not None and set(_COLUMNS) <= set(first_line(file).split(","))
-        except DatasetError:
-            return False
+        return _has_sessions(path)
+
+    def advice(self, path: Path) -> str:
+        """Return advice on the images or a session of the folder, and on a folder around such folders."""
+        noun = "the recordings of Cadena et al. (2024)"
+        return advice_on_part(path, _has_sessions, (*_SPLITS, "images"), noun) or advice_on_parent(
+            path, _has_sessions, "folder of Cadena et al. (2024)"
+        )
 
     def read(self, paths: Sequence[Path], options: Mapping[str, Any]) -> RecordingParts:
         """Count spikes in the window; see :func:`read_cadena2024`."""
         if len(paths) > 1:
             raise UsageError(f"--responses must be one folder with train and test, got {len(paths)}")
+        if not any((paths[0] / split).is_dir() for split in _SPLITS):
+            raise DatasetError(
+                self.advice(paths[0])
+                or f"{paths[0]} must be a folder of Cadena et al. (2024), with images, train and test"
+            )
         return read_cadena2024(paths[0], options["window"], options["bins"])
+
+
+def _has_sessions(path: Path) -> bool:
+    file = next((path / "train").glob("*/responses.csv"), None) if path.is_dir() else None
+    try:
+        return file is not None and set(_COLUMNS) <= set(first_line(file).split(","))
+    except DatasetError:
+        return False
 
 
 def _read_session(path: Path, name: str, window: Window | None, kept: Bins | None) -> _Session:

@@ -83,8 +83,15 @@ def _detect(path: Path, registered: dict[str, ArrayReader | RecordingReader]) ->
         if not start:
             raise DatasetError(f"{path} is empty")
     suffix = path.suffix.lower()
+    named = {name: reader for name, reader in registered.items() if isinstance(reader, RecordingReader)}
     names = [name for name, reader in registered.items() if start.startswith(reader.signatures)]
-    names = names or [name for name, reader in registered.items() if _recognises(name, reader, path)]
+    if not named.keys() & set(names):
+        names = [name for name, reader in named.items() if _recognises(name, reader, path)] or names
+    if not named.keys() & set(names) and (advice := _advice(path, registered)):
+        raise DatasetError(advice)
+    names = names or [
+        name for name, reader in registered.items() if name not in named and _recognises(name, reader, path)
+    ]
     if names == ["hdf5"]:
         _refuse_unknown(path)
     names = names or [
@@ -114,18 +121,62 @@ def _refuse_unknown(path: Path) -> None:
         raise DatasetError(f"{path} is {explained}")
 
 
+def better_format(path: Path, stated: str) -> str:
+    """Return advice on a file or folder that the user reads in a format that does not show its meaning.
+
+    Parameters
+    ----------
+    path : Path
+    stated : str
+        Name of the format that the user gave.
+
+    Returns
+    -------
+    str
+        Sentence that names a format with stimuli and neurons that recognises the content, or the path to give
+        instead; empty if there is none.
+    """
+    if not path.exists() or (path.is_file() and path.stat().st_size == 0):
+        return ""
+    registered = {name: reader for name, reader in all_readers().items() if name != stated}
+    try:
+        for name, reader in registered.items():
+            if isinstance(reader, RecordingReader) and _recognises(name, reader, path):
+                return f"leave --format out: {path.name} has the format {name}, {reader.title}"
+        return _advice(path, registered)
+    except (NeuroalignError, OSError):
+        return ""
+
+
+def _advice(path: Path, registered: dict[str, ArrayReader | RecordingReader]) -> str:
+    """Return the first advice of a reader on a path that belongs to its format; empty text if there is none."""
+    for name, reader in registered.items():
+        try:
+            advice = reader.advice(path)
+        except Exception as error:  # the code of a plug-in, or a folder that cannot be listed
+            _warn_of_failure(name, path, error)
+            continue
+        if advice:
+            return advice
+    return ""
+
+
 def _recognises(name: str, reader: Reader, path: Path) -> bool:
     try:
         return reader.recognises(path)
     except (NeuroalignError, OSError):
         raise
     except Exception as error:  # the code of a plug-in
-        warnings.warn(
-            f"the reader {name!r} failed to look at {path}, so it is skipped: {type(error).__name__}: {error}",
-            NeuroalignWarning,
-            stacklevel=2,
-        )
+        _warn_of_failure(name, path, error)
         return False
+
+
+def _warn_of_failure(name: str, path: Path, error: Exception) -> None:
+    warnings.warn(
+        f"the reader {name!r} failed to look at {path}, so it is skipped: {type(error).__name__}: {error}",
+        NeuroalignWarning,
+        stacklevel=3,
+    )
 
 
 def _instance(name: str, registered: object) -> ArrayReader | RecordingReader:

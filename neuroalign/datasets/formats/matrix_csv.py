@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 CsvLabels = Literal["none", "header", "index", "both"]
 Decimal = Literal[".", ","]
 
-_MISSING = {"": "nan", "NA": "nan", "N/A": "nan", "n/a": "nan", "#N/A": "nan", "null": "nan", "None": "nan"}
+#: Marks of missing values among numbers, with the text that Python reads as NaN.
+MISSING = {"": "nan", "NA": "nan", "N/A": "nan", "n/a": "nan", "#N/A": "nan", "null": "nan", "None": "nan"}
 
-#: Marks of missing values that programs and people write. The reader takes only NaN and _MISSING for NaN.
+#: Marks of missing values that programs and people write. The reader takes only NaN and MISSING for NaN.
 _MISSING_MARKS = {
     "",
     "na",
@@ -92,7 +93,7 @@ def read_matrix_csv(path: Path, labels: CsvLabels | None = None, decimal: Decima
     cells, delimiter = _read_cells(path, decimal)
     note = None
     if decimal is None and delimiter != ",":
-        decimal, note = _find_decimal(cells, delimiter, path)
+        decimal, note = find_decimal(cells, delimiter, path)
     return matrix_of_cells(cells, path, labels, decimal, note)
 
 
@@ -161,10 +162,16 @@ def _read_cells(path: Path, decimal: Decimal | None) -> tuple[NDArray[np.object_
     return np.array([[cell.strip() for cell in row] for row in rows], dtype=object), delimiter
 
 
-def _find_decimal(
-    cells: NDArray[np.object_], delimiter: str, path: Path
-) -> tuple[Decimal | None, str | None]:
+def find_decimal(cells: NDArray[np.object_], delimiter: str, path: Path) -> tuple[Decimal | None, str | None]:
     """Return the decimal mark of cells between semicolons or tabs, with a note where it is a comma.
+
+    Parameters
+    ----------
+    cells : array of str
+    delimiter : str
+        Character between the cells.
+    path : Path
+        File of the cells, for messages.
 
     Raises
     ------
@@ -278,20 +285,17 @@ def _expect_wide(cells: NDArray[np.object_], path: Path) -> None:
     of_spikes = [str(cell) for cell, name in zip(cells[0], names, strict=True) if name in _SPIKE_NAMES]
     if len({_SPIKE_NAMES[name] for name in names if name in _SPIKE_NAMES}) > 1:
         raise DatasetError(
-            f"{path} looks like a table of spikes, as Plexon exports it, with the columns {name_some(of_spikes)}: sort "
-            "it by time, numpy.save the times in seconds as spikes.times.npy and the numbers of the units as "
-            "spikes.clusters.npy, and give their folder with --events and --window"
+            f"{path} looks like a table of spikes, as Plexon exports it, with the columns {name_some(of_spikes)}; "
+            "give --format tidy with --events, --window and --time-unit"
         )
     if len(ids) > 1:
         raise DatasetError(
-            f"{path} looks like a long table, with one row for each value: its columns {name_some(ids)} are ids; "
-            "give --format tidy, or make it a matrix (in pandas: pivot) with stimuli along one axis and neurons along "
-            "the other"
+            f"{path} looks like a table with ids in its columns {name_some(ids)}, not like a matrix; give --format tidy"
         )
     if any(name in _LONG_NAMES for name in names[1:]):
         raise DatasetError(
-            f"column {ids[0]} of {path} looks like ids among the responses; make it the first column, or "
-            "leave it out (if it is a neuron, give --csv-labels)"
+            f"column {ids[0]} of {path} looks like ids among the responses; give --format tidy, or --csv-labels if it "
+            "is a neuron"
         )
 
 
@@ -314,7 +318,7 @@ def may_be_ids(name: str) -> bool:
 
 def _is_number(cell: str) -> bool:
     try:
-        float(_MISSING.get(cell, cell))
+        float(MISSING.get(cell, cell))
     except ValueError:
         return False
     return True
@@ -345,7 +349,7 @@ def _as_numbers(
             if "." in cell and _is_number(cell):
                 raise fault(row, column, "a number with a point, but the decimal mark is a comma")
     numbers = _with_points(body) if decimal == "," else body
-    numbers = pd.DataFrame(numbers).replace(_MISSING).to_numpy(dtype=object)
+    numbers = pd.DataFrame(numbers).replace(MISSING).to_numpy(dtype=object)
     try:
         return numbers.astype(np.float64)
     except ValueError:
@@ -364,6 +368,13 @@ CSV_LABELS = ReaderOption(
     choices=get_args(CsvLabels),
 )
 
+DECIMAL = ReaderOption(
+    "decimal",
+    "Decimal mark of the numbers, a point or a comma. By default a comma if semicolons or tabs stand between the "
+    "values, some numbers have a comma and no number has a point.",
+    choices=get_args(Decimal),
+)
+
 
 class CsvReader(ArrayReader):
     """Reader of a matrix in a text file."""
@@ -372,12 +383,7 @@ class CsvReader(ArrayReader):
     suffixes = (".csv", ".tsv", ".txt")
     options = (
         CSV_LABELS,
-        ReaderOption(
-            "decimal",
-            "Decimal mark of the numbers, a point or a comma. By default a comma if semicolons or tabs stand between "
-            "the values, some numbers have a comma and no number has a point.",
-            choices=get_args(Decimal),
-        ),
+        DECIMAL,
     )
 
     def read(self, path: Path, options: Mapping[str, Any]) -> BareArray:

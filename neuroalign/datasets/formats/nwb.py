@@ -25,6 +25,7 @@ from neuroalign.datasets.formats.nwb_tables import (
 from neuroalign.datasets.formats.reader import ReaderOption, RecordingParts, RecordingReader
 from neuroalign.datasets.formats.shared_options import BINS, WINDOW
 from neuroalign.datasets.formats.unit_quality import QUALITY, choose_units
+from neuroalign.datasets.formats.whole_folders import advice_on_parent
 from neuroalign.errors import DatasetError, NeuroalignError, UsageError, name_some, unknown_name
 
 if TYPE_CHECKING:
@@ -285,8 +286,14 @@ class NwbReader(RecordingReader):
         """Return whether the root of an HDF5 file is an NWBFile."""
         return is_hdf5(path) and writer_of(path) == "nwb"
 
+    def advice(self, path: Path) -> str:
+        """Return advice on a folder with NWB files."""
+        return advice_on_parent(path, lambda file: file.suffix == ".nwb" and file.is_file(), "NWB file")
+
     def read(self, paths: Sequence[Path], options: Mapping[str, Any]) -> RecordingParts:
         """Count the spikes after each presentation; see :func:`read_nwb`."""
         if len(paths) > 1:
-            raise UsageError(f"--responses must be one NWB file, got {len(paths)}")
+            raise UsageError(f"--responses must be one NWB file, got {len(paths)}; add each session alone")
+        if paths[0].is_dir():
+            raise DatasetError(self.advice(paths[0]) or f"{paths[0]} must be an NWB file, got a folder")
         return read_nwb(paths[0], options)

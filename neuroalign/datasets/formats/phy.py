@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +14,16 @@ from neuroalign.datasets.formats.event_table import (
     BLANK,
     LABEL,
     ONSET,
+    USUAL_LABELS,
+    USUAL_ONSETS,
     choose_events,
     read_event_table,
 )
 from neuroalign.datasets.formats.reader import ReaderOption, RecordingParts, RecordingReader
-from neuroalign.datasets.formats.shared_options import BINS, WINDOW
+from neuroalign.datasets.formats.shared_options import BINS, EVENTS, WINDOW
 from neuroalign.datasets.formats.spike_files import CLUSTERS, SECONDS, TIMES
 from neuroalign.datasets.formats.unit_quality import LABEL_COLUMNS, QUALITY, choose_units, label_counts
+from neuroalign.datasets.formats.whole_folders import advice_on_parent
 from neuroalign.errors import DatasetError, UsageError, name_some
 
 if TYPE_CHECKING:
@@ -29,12 +33,10 @@ if TYPE_CHECKING:
 
 #: Bytes that ``params.py`` may have.
 _LONGEST = 100_000
-
-
-def _as_path(value: Any) -> Path:
-    if not isinstance(value, str | Path):
-        raise UsageError(f"--events must be a file, got {type(value).__name__}")
-    return Path(value).expanduser()
+#: Names of the files that describe the clusters, the channels and the probe.
+_DESCRIPTION = re.compile(
+    r"params\.py|cluster_\w+\.[ct]sv|channel_\w+\.npy|(templates|similar|whitening)\w*\.npy"
+)
 
 
 def _as_rate(value: Any) -> float:
@@ -49,12 +51,6 @@ def _as_rate(value: Any) -> float:
     return rate
 
 
-EVENTS = ReaderOption(
-    "events",
-    "Table of the presentations as CSV: onset (seconds, on the clock of the spikes), stimulus_id and further columns.",
-    metavar="CSV",
-    convert=_as_path,
-)
 SAMPLE_RATE = ReaderOption(
     "sample_rate",
     "Samples in a second, for spike times in samples without a params.py.",
@@ -301,6 +297,15 @@ class PhyReader(RecordingReader):
         """Return whether a folder holds spike times."""
         return path.is_dir() and any((path / name).is_file() for name in (TIMES, SECONDS))
 
+    def advice(self, path: Path) -> str:
+        """Return advice on the parameters or the clusters of a folder, and on a folder around such folders."""
+        if path.is_file() and self.recognises(path.parent) and _DESCRIPTION.fullmatch(path.name):
+            return (
+                f"{path} describes a spike sorting; give its folder and the onsets of the stimuli: --responses "
+                f"{path.parent} --events events.csv --window START,END"
+            )
+        return advice_on_parent(path, self.recognises, "folder of Kilosort or phy")
+
     def read(self, paths: Sequence[Path], options: Mapping[str, Any]) -> RecordingParts:
         """Count the spikes after each event; see :func:`read_phy`."""
         from neuroalign.datasets.formats.spike_times import stated_window
@@ -309,7 +314,7 @@ class PhyReader(RecordingReader):
         if len(paths) > 1:
             raise UsageError(f"--responses must be one folder of spike times, got {len(paths)}")
         if not self.recognises(folder):
-            raise DatasetError(f"{folder} must be a folder with {TIMES} or {SECONDS}")
+            raise DatasetError(self.advice(folder) or f"{folder} must be a folder with {TIMES} or {SECONDS}")
         path = options["events"]
         if path is None:
             raise DatasetError(
@@ -324,8 +329,8 @@ class PhyReader(RecordingReader):
             onset=options["onset"],
             blank=options["blank"],
             source=path.name,
-            usual_labels=("stimulus_id", "image_id", "stim_id"),
-            usual_onsets=("onset",),
+            usual_labels=USUAL_LABELS,
+            usual_onsets=USUAL_ONSETS,
         )
         parts = read_phy(
             folder,

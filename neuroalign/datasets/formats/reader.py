@@ -135,7 +135,9 @@ class Reader(ABC):
 
     The format of a file is recognised in three steps, and a step is taken only if the steps before it recognise
     nothing: by the first bytes (`signatures`), by the content (:meth:`recognises`) and by the end of the file name
-    (`suffixes`). If several readers recognise a file in one step, the user chooses with ``--format``.
+    (`suffixes`). If several readers recognise a file in one step, the user chooses with ``--format``. A format that
+    names its stimuli and neurons (:class:`RecordingReader`) goes before formats of arrays: its :meth:`recognises` and
+    :meth:`advice` are also asked about files with the first bytes of an array.
 
     Attributes
     ----------
@@ -173,6 +175,19 @@ class Reader(ABC):
             An existing folder, or an existing file that is not empty.
         """
         return False
+
+    def advice(self, path: Path) -> str:
+        """Return a sentence on a file or folder that belongs to the format, where the user must give another one.
+
+        An example is one file of a folder that is read as a whole. The sentence names the content and the path or the
+        option that helps, without a full stop. Return empty text for every other path.
+
+        Parameters
+        ----------
+        path : Path
+            An existing folder, or an existing file that is not empty.
+        """
+        return ""
 
 
 class ArrayReader(Reader):

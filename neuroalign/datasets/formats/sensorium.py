@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from neuroalign.datasets.formats.reader import RecordingParts, RecordingReader
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
+from neuroalign.datasets.formats.whole_folders import advice_on_parent, advice_on_part
 from neuroalign.errors import DatasetError, UsageError, count_noun, name_some
 from neuroalign.files.digests import digest
 from neuroalign.progress import progress
@@ -89,7 +90,13 @@ class SensoriumReader(RecordingReader):
 
     def recognises(self, path: Path) -> bool:
         """Return whether the folder has the tiers and the responses of a scan."""
-        return (path / "meta/trials/tiers.npy").is_file() and (path / "data/responses").is_dir()
+        return _is_scan(path)
+
+    def advice(self, path: Path) -> str:
+        """Return advice on a part of a scan, and on a folder around scans."""
+        return advice_on_part(path, _is_scan, ("data", "meta"), "a scan of Sensorium") or advice_on_parent(
+            path, _is_scan, "scan of Sensorium"
+        )
 
     def read(self, paths: Sequence[Path], options: Mapping[str, Any]) -> RecordingParts:
         """Read one scan; see :func:`read_sensorium`."""
@@ -97,7 +104,16 @@ class SensoriumReader(RecordingReader):
             raise UsageError(
                 f"--responses must be one folder of Sensorium, got {len(paths)}; add each scan alone"
             )
+        if not (paths[0] / "meta/trials").is_dir():
+            raise DatasetError(
+                self.advice(paths[0])
+                or f"{paths[0]} must be the folder of a scan of Sensorium, with data/responses and meta/trials"
+            )
         return read_sensorium(paths[0])
+
+
+def _is_scan(path: Path) -> bool:
+    return (path / "meta/trials/tiers.npy").is_file() and (path / "data/responses").is_dir()
 
 
 def _load(path: Path, *, length: int | None = None, text: bool = False) -> NDArray[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from neuroalign.datasets.formats.reader import ReaderOption
@@ -41,7 +41,7 @@ QUALITY = ReaderOption(
 
 
 def choose_units(
-    table: pd.DataFrame, quality: str | None, source: str
+    table: pd.DataFrame, quality: str | None, source: str, *, labels: Sequence[str] = LABEL_COLUMNS
 ) -> tuple[NDArray[np.bool_], list[str]]:
     """Choose neurons by their labels or by a condition on their columns.
 
@@ -54,6 +54,8 @@ def choose_units(
         ``!=``, ``in``), ``and``, ``or``, ``not`` and parentheses. By default all neurons.
     source : str
         Name of the recording in messages.
+    labels : sequence of str
+        Columns that may hold the label of each neuron, in the order in which they count.
 
     Returns
     -------
@@ -80,7 +82,7 @@ def choose_units(
     import numpy as np
 
     n = len(table)
-    columns = [name for name in LABEL_COLUMNS if name in table]
+    columns = [name for name in labels if name in table]
     if quality is None or quality.strip() == "all":
         notes = [f"All {count_noun(n, 'neuron')} of {source} were taken."]
         if columns and quality is None:
@@ -91,15 +93,15 @@ def choose_units(
     if all(word.replace("-", "_").isidentifier() for word in words) and words[0] not in table:
         if not columns:
             raise UsageError(
-                f"--quality {quality} needs a column of labels ({', '.join(LABEL_COLUMNS)}), and {source} has "
+                f"--quality {quality} needs a column of labels ({', '.join(labels)}), and {source} has "
                 f"the columns {', '.join(map(str, table.columns)) or 'none'}; give a condition on these"
             )
-        labels = table[columns[0]].astype(object)
-        existing = {str(label) for label in labels.dropna()}
+        stated = table[columns[0]].astype(object)
+        existing = {str(label) for label in stated.dropna()}
         for word in words:
             if word not in existing:
                 raise unknown_name(f"{columns[0]} of a neuron", word, [*existing, "all"])
-        chosen = labels.isin(words).to_numpy()
+        chosen = stated.isin(words).to_numpy()
         used = [columns[0]]
     else:
         chosen, used = _evaluate(quality, table)

@@ -66,7 +66,6 @@ _MAGIC: tuple[tuple[bytes, str, str], ...] = (
         "import pandas; pandas.read_stata(FILE).to_parquet('responses.parquet')",
     ),
     (b"RDX", "an R workspace (.RData)", ""),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)", "save it as .xlsx or CSV"),
     (b"SQLite format 3", "an SQLite database", "export the matrix as CSV"),
     (b"7z\xbc\xaf", "a 7z archive", "unpack it"),
     (b"Rar!", "a RAR archive", "unpack it"),

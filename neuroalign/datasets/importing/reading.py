@@ -10,8 +10,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuroalign.datasets.formats.bare import BareArray, parse_axes
-from neuroalign.datasets.formats.detect import all_readers, detect_format, get_reader
+from neuroalign.datasets.formats.bare import BareArray, complete_axes, parse_axes
+from neuroalign.datasets.formats.detect import all_readers, better_format, detect_format, get_reader
 from neuroalign.datasets.formats.images import Order
 from neuroalign.datasets.formats.reader import (
     ArrayReader,
@@ -181,14 +181,22 @@ class Source:
                 self._read_arrays(), None if self.axes is None else parse_axes(self.axes), noun="file"
             )
         )
-        return _name_axes(
-            name,
-            memory,
-            table=table,
-            image_names=image_names,
-            image_order=image_order,
-            presented=presented,
-        )
+        try:
+            return _name_axes(
+                name,
+                memory,
+                table=table,
+                image_names=image_names,
+                image_order=image_order,
+                presented=presented,
+            )
+        except UsageError as error:
+            advice = (
+                "" if self.stated_format is None else better_format(self.responses[0], self.stated_format)
+            )
+            if not advice:
+                raise
+            raise type(error)(f"{error}; {advice}") from error
 
     def _read_recording(self, reader: RecordingReader) -> RecordingParts:
         paths = cast("Sequence[Path]", self.responses)
@@ -249,6 +257,7 @@ def _name_axes(
             f"{source} is {' × '.join(map(str, first.values.shape))}: name its axes, "
             "for example --axes neuroid,stimulus or --axes neuroid,stimulus,repetition"
         )
+    names = complete_axes(names, next(iter(arrays.values())))
     sessions, notes = {}, []
     for source, bare in arrays.items():
         values, labels, assumed = arrange(bare, names, source)
@@ -281,8 +290,15 @@ def _name_axes(
     stimuli = memory.columns.get("stimulus")
     if stimuli is not None:
         stimuli, _ = describe_each_stimulus(stimuli.set_index(named.ids))
+    windows = {bare.window for bare in arrays.values()}
     parts = RecordingParts(
-        array, averaged="repetition" not in names and not repeated, stimuli=stimuli, notes=tuple(notes)
+        array,
+        averaged="repetition" not in names
+        and not repeated
+        and not any(bare.single_trials for bare in arrays.values()),
+        stimuli=stimuli,
+        window=windows.pop() if len(windows) == 1 else None,
+        notes=tuple(notes),
     )
     names_neurons = all(session.neuroid is not None for session in sessions.values())
     return Reading(parts, named.row_ids, names_neurons)

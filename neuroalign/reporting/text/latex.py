@@ -134,7 +134,26 @@ def _write_table(table: pd.DataFrame) -> str:
             *left_out_line(table),
         ]
     )
-    label = re.sub(r"[^a-z0-9]+", "-", f"{table.attrs['dataset']}-{table.attrs['name']}".lower()).strip("-")
+    return write_float(caption, f"{table.attrs['dataset']}-{table.attrs['name']}", lay_out_blocks(table))
+
+
+def write_float(caption: str, name: str, blocks: Sequence[Block]) -> str:
+    """Write blocks as one LaTeX ``table`` with a caption.
+
+    Parameters
+    ----------
+    caption : str
+        Plain text.
+    name : str
+        Name from which the label of the table is made.
+    blocks : sequence of Block
+        Tables, one below the other.
+
+    Returns
+    -------
+    str
+    """
+    label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     return "\n".join(
         [
             r"% Needs \usepackage{booktabs,graphicx}",
@@ -142,7 +161,7 @@ def _write_table(table: pd.DataFrame) -> str:
             r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
             rf"\caption{{{' '.join(map(_breakable, caption.split(' ')))}}}",
             rf"\label{{tab:{label}}}\smallskip",
-            "\n\n\\medskip\n".join(map(_write_tabular, lay_out_blocks(table))),
+            "\n\n\\medskip\n".join(map(_write_tabular, blocks)),
             r"\end{table}",
         ]
     )

@@ -75,6 +75,7 @@ def test_sheets(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".parquet", ".feather", ".xlsx"])
 def test_long_tables_belong_to_another_format(tmp_path, suffix):
+    """The content shows it; ``--format table`` contradicts it."""
     long = FRAME.reset_index(names="neuroid").melt("neuroid", var_name="stimulus")
     path = write(long, tmp_path / f"x{suffix}", **({"index": False} if suffix != ".feather" else {}))
     if suffix == ".feather":
@@ -82,7 +83,7 @@ def test_long_tables_belong_to_another_format(tmp_path, suffix):
     with pytest.raises(
         DatasetError, match=r"looks like a long table.*neuroid, stimulus are ids.*--format tidy"
     ):
-        import_dataset("d", responses=path, axes="neuroid,stimulus")
+        import_dataset("d", responses=path, axes="neuroid,stimulus", format="table")
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".feather", ".xlsx"])
@@ -90,7 +91,7 @@ def test_damaged_files_are_one_line(tmp_path, nothing_is_left, suffix):
     path = write(FRAME, tmp_path / f"x{suffix}")
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(DatasetError, match="cannot read") as caught:
-        import_dataset("d", responses=path, axes="neuroid,stimulus")
+        import_dataset("d", responses=path, axes="neuroid,stimulus", format="table")
     assert "\n" not in str(caught.value)
     assert nothing_is_left()
 
