@@ -12,6 +12,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import h5py
@@ -24,8 +25,12 @@ Case = Callable[[Path, int], dict[str, object]]
 
 def responses(shape: tuple[int, ...], dtype: str = "float32") -> np.ndarray:
     """Return counts with a mean of 4 in the shape of a recording; a prime number of counts repeats, to save time."""
-    pool = np.random.default_rng(0).poisson(4, 999_983).astype(dtype)
-    return np.resize(pool, shape)
+    return np.resize(_pool(dtype), shape)
+
+
+@cache
+def _pool(dtype: str) -> np.ndarray:
+    return np.random.default_rng(0).poisson(4, 999_983).astype(dtype)
 
 
 def shape_of(n_bytes: int, itemsize: int, *, repetitions: int = 1) -> tuple[int, ...]:

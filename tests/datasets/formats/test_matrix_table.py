@@ -81,7 +81,7 @@ def test_long_tables_belong_to_another_format(tmp_path, suffix):
     if suffix == ".feather":
         long.to_feather(path)
     with pytest.raises(
-        DatasetError, match=r"looks like a long table.*neuroid, stimulus are ids.*--format tidy"
+        DatasetError, match=r"looks like a .*table.*neuroid, stimulus.*--format tidy"
     ):
         import_dataset("d", responses=path, axes="neuroid,stimulus", format="table")
 
