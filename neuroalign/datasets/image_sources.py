@@ -1,8 +1,10 @@
-"""Images in files or in memory: pixels, sizes and bytes."""
+"""Images in files, in memory or inside larger files: pixels, sizes and bytes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,8 +17,30 @@ from neuroalign.masked import as_numbers
 #: Ends of the names of image files.
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 
-#: A file, or pixels of shape (height, width[, 3]).
-ImageSource = Path | NDArray[np.uint8]
+# Images inside a larger file share its open file, and threads load images.
+_READING = Lock()
+
+
+@dataclass(frozen=True, eq=False)
+class StoredImage:
+    """An image inside a larger file, such as a stack of images, which is read at each use.
+
+    Tens of thousands of images may be larger than the memory.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Height, width and, for colour, 3.
+    read : callable
+        Function that returns the pixels, array of uint8 of this shape.
+    """
+
+    shape: tuple[int, ...]
+    read: Callable[[], NDArray[np.uint8]]
+
+
+#: A file, pixels of shape (height, width[, 3]), or an image inside a larger file.
+ImageSource = Path | NDArray[np.uint8] | StoredImage
 
 
 def as_pixels(images: ArrayLike) -> NDArray[np.uint8]:
@@ -39,6 +63,14 @@ def as_pixels(images: ArrayLike) -> NDArray[np.uint8]:
     return pixels
 
 
+def pixels_of(source: NDArray[np.uint8] | StoredImage) -> NDArray[np.uint8]:
+    """Return the pixels of an image that is not a file of its own."""
+    if isinstance(source, StoredImage):
+        with _READING:
+            return source.read()
+    return source
+
+
 def open_image(source: ImageSource, stimulus_id: str, *, mirrored: bool = False) -> Image.Image:
     """Read an image, mirrored left to right if `mirrored`; messages name it by `stimulus_id`.
 
@@ -48,7 +80,8 @@ def open_image(source: ImageSource, stimulus_id: str, *, mirrored: bool = False)
         If the image cannot be read.
     """
     try:
-        with Image.open(source) if isinstance(source, Path) else Image.fromarray(source) as image:
+        opened = Image.open(source) if isinstance(source, Path) else Image.fromarray(pixels_of(source))
+        with opened as image:
             image.load()
             if fault := picture_fault(image):
                 raise DatasetError(fault)
@@ -174,7 +207,7 @@ def bytes_of(source: ImageSource, stimulus_id: str) -> bytes:
         except OSError as error:
             raise _unreadable(stimulus_id, error) from error
     buffer = BytesIO()
-    Image.fromarray(source).save(buffer, format="PNG")
+    Image.fromarray(pixels_of(source)).save(buffer, format="PNG")
     return buffer.getvalue()
 
 
@@ -187,7 +220,7 @@ def length_of(source: ImageSource, stimulus_id: str) -> str:
         If the file does not exist.
     """
     if not isinstance(source, Path):
-        return f"array {source.shape}"
+        return f"array {tuple(source.shape)}"
     try:
         return f"file {source.stat().st_size}"
     except OSError as error:
