@@ -77,7 +77,7 @@ def lay_out_dataset(
     items = store.items(dataset=dataset.identifier)
     groups = [_choose(group, shown) for group in group_scores(items, dataset, wanted)]
     groups = [group for group in groups if group.families]
-    reliability = median_reliability(dataset) if groups else None
+    reliability = median_reliability(dataset) if groups else float("nan")
     boards = [
         contents.lay_out_board(
             group,
