@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 CsvLabels = Literal["none", "header", "index", "both"]
 Decimal = Literal[".", ","]
 
-_MISSING = {"": "nan", "NA": "nan", "N/A": "nan", "n/a": "nan", "#N/A": "nan", "null": "nan", "None": "nan"}
+#: Marks of missing values among numbers, with the text that Python reads as NaN.
+MISSING = {"": "nan", "NA": "nan", "N/A": "nan", "n/a": "nan", "#N/A": "nan", "null": "nan", "None": "nan"}
 
-#: Marks of missing values that programs and people write. The reader takes only NaN and _MISSING for NaN.
+#: Marks of missing values that programs and people write. The reader takes only NaN and MISSING for NaN.
 _MISSING_MARKS = {
     "",
     "na",
@@ -90,7 +91,7 @@ def read_matrix_csv(path: Path, labels: CsvLabels | None = None, decimal: Decima
     cells, delimiter = _read_cells(path, decimal)
     note = None
     if decimal is None and delimiter != ",":
-        decimal, note = _find_decimal(cells, delimiter, path)
+        decimal, note = find_decimal(cells, delimiter, path)
     numbers = _with_points(cells) if decimal == "," else cells
     if labels is None:
         _expect_wide(cells, path)
@@ -135,10 +136,16 @@ def _read_cells(path: Path, decimal: Decimal | None) -> tuple[NDArray[np.object_
     return np.array([[cell.strip() for cell in row] for row in rows], dtype=object), delimiter
 
 
-def _find_decimal(
-    cells: NDArray[np.object_], delimiter: str, path: Path
-) -> tuple[Decimal | None, str | None]:
+def find_decimal(cells: NDArray[np.object_], delimiter: str, path: Path) -> tuple[Decimal | None, str | None]:
     """Return the decimal mark of cells between semicolons or tabs, with a note where it is a comma.
+
+    Parameters
+    ----------
+    cells : array of str
+    delimiter : str
+        Character between the cells.
+    path : Path
+        File of the cells, for messages.
 
     Raises
     ------
@@ -251,19 +258,18 @@ def _expect_wide(cells: NDArray[np.object_], path: Path) -> None:
     ids = [str(cell) for cell, name in zip(cells[0], names, strict=True) if name in _LONG_NAMES]
     if len(ids) > 1:
         raise DatasetError(
-            f"{path} looks like a long table, with one row for each value: its columns {name_some(ids)} are ids; "
-            "make it a matrix (in pandas: pivot) with stimuli along one axis and neurons along the other"
+            f"{path} looks like a table with ids in its columns {name_some(ids)}, not like a matrix; give --format tidy"
         )
     if any(name in _LONG_NAMES for name in names[1:]):
         raise DatasetError(
-            f"column {ids[0]} of {path} looks like ids among the responses; make it the first column, or "
-            "leave it out (if it is a neuron, give --csv-labels)"
+            f"column {ids[0]} of {path} looks like ids among the responses; give --format tidy, or --csv-labels if it "
+            "is a neuron"
         )
 
 
 def _is_number(cell: str) -> bool:
     try:
-        float(_MISSING.get(cell, cell))
+        float(MISSING.get(cell, cell))
     except ValueError:
         return False
     return True
@@ -294,7 +300,7 @@ def _as_numbers(
             if "." in cell and _is_number(cell):
                 raise fault(row, column, "a number with a point, but the decimal mark is a comma")
     numbers = _with_points(body) if decimal == "," else body
-    numbers = pd.DataFrame(numbers).replace(_MISSING).to_numpy(dtype=object)
+    numbers = pd.DataFrame(numbers).replace(MISSING).to_numpy(dtype=object)
     try:
         return numbers.astype(np.float64)
     except ValueError:
@@ -305,6 +311,14 @@ def _as_numbers(
             else ""
         )
         raise fault(row, column, f"which is not a number{hint}") from None
+
+
+DECIMAL = ReaderOption(
+    "decimal",
+    "Decimal mark of the numbers, a point or a comma. By default a comma if semicolons or tabs stand between the "
+    "values, some numbers have a comma and no number has a point.",
+    choices=get_args(Decimal),
+)
 
 
 class CsvReader(ArrayReader):
@@ -319,12 +333,7 @@ class CsvReader(ArrayReader):
             "only text.",
             choices=get_args(CsvLabels),
         ),
-        ReaderOption(
-            "decimal",
-            "Decimal mark of the numbers, a point or a comma. By default a comma if semicolons or tabs stand between "
-            "the values, some numbers have a comma and no number has a point.",
-            choices=get_args(Decimal),
-        ),
+        DECIMAL,
     )
 
     def read(self, path: Path, options: Mapping[str, Any]) -> BareArray:

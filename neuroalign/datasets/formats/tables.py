@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from neuroalign.datasets.formats.delimited_text import delimiter_of, encoding_of
 from neuroalign.datasets.formats.reader import names_in_zip
@@ -70,6 +70,18 @@ def _parser_warning() -> type[Warning]:
     import pandas as pd
 
     return pd.errors.ParserWarning
+
+
+def table_kind(path: Path) -> Literal["text", "parquet", "feather", "workbook"]:
+    """Return the kind of a table by its first bytes; "text" for every file that is nothing else."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start.startswith(_PARQUET):
+        return "parquet"
+    if start.startswith(_FEATHER):
+        return "feather"
+    old = start.startswith(_OLD_EXCEL)
+    return "workbook" if old or "xl/workbook.xml" in names_in_zip(path) else "text"
 
 
 def _reader_of(path: Path, start: bytes) -> Callable[[Path, Callable[[str], bool]], pd.DataFrame]:

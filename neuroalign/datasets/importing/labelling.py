@@ -1,6 +1,7 @@
 """Conversion of an array to a recording: order of the axes, presentations, labels, unusable neurons and stimuli."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ def arrange(
     DatasetError
         If the array has another number of axes, or is empty.
     """
+    array = _without_ones(array, len(axes))
     values = array.values
     notes = []
     if array.drops_trailing_ones and values.ndim < len(axes):
@@ -59,10 +61,26 @@ def arrange(
         )
     if values.size == 0:
         raise DatasetError(f"{source} is empty ({' × '.join(map(str, values.shape))})")
+    for axis, (least, most) in array.ragged.items():
+        if axes[axis] != "repetition":
+            raise DatasetError(
+                f"the cells of {source} differ in length along the axis {axes[axis]} ({least} to {most}); only the "
+                "repetition axis may differ between cells"
+            )
     labels = {axes[axis]: names for axis, names in array.labels.items()}
     order = [axes.index(name) for name in ("stimulus", "repetition", "neuroid") if name in axes]
     values = values.transpose(order)
     return (values if "repetition" in axes else values[:, np.newaxis]), labels, notes
+
+
+def _without_ones(array: BareArray, n_axes: int) -> BareArray:
+    """Drop the axes of length one that may be dropped, if that gives the number of axes that the user named."""
+    removable = array.removable
+    if not removable or array.values.ndim - len(removable) != n_axes:
+        return array
+    kept = [axis for axis in range(array.values.ndim) if axis not in removable]
+    ragged = {kept.index(axis): lengths for axis, lengths in array.ragged.items()}
+    return replace(array, values=array.values.squeeze(removable), ragged=ragged, removable=())
 
 
 def doubtful_values(values: NDArray[Any]) -> list[str]:

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuroalign.datasets.formats.bare import BareArray, expect_numbers, parse_axes
+from neuroalign.datasets.formats.bare import BareArray, complete_axes, expect_numbers, parse_axes
 from neuroalign.datasets.formats.detect import all_readers, better_format, detect_format, get_reader
 from neuroalign.datasets.formats.images import Order
 from neuroalign.datasets.formats.reader import (
@@ -212,7 +212,7 @@ def _name_axes(
             f"{source} is {' × '.join(map(str, first.values.shape))}: name its axes, "
             "for example --axes neuroid,stimulus or --axes neuroid,stimulus,repetition"
         )
-    names = parse_axes(axes)
+    names = complete_axes(parse_axes(axes), next(iter(arrays.values())))
     sessions, notes = {}, []
     for source, bare in arrays.items():
         values, labels, assumed = arrange(bare, names, source)
@@ -236,7 +236,15 @@ def _name_axes(
     notes = [f"Stimulus ids are {named.origin}.", *notes, *of_joining, *doubtful_values(cube)]
     if repeated:
         notes.append("Stimulus ids repeat: equal ids are taken as repetitions of one stimulus.")
-    parts = RecordingParts(array, averaged="repetition" not in names and not repeated, notes=tuple(notes))
+    windows = {bare.window for bare in arrays.values()}
+    parts = RecordingParts(
+        array,
+        averaged="repetition" not in names
+        and not repeated
+        and not any(bare.single_trials for bare in arrays.values()),
+        window=windows.pop() if len(windows) == 1 else None,
+        notes=tuple(notes),
+    )
     names_neurons = all(session.neuroid is not None for session in sessions.values())
     return Reading(parts, named.row_ids, names_neurons)
 
