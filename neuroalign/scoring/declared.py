@@ -172,7 +172,7 @@ def references_of(benchmark: str) -> list[str]:
     lines = inspect.cleandoc(owner.__dict__.get("__doc__") or "").split("\n\n")
     heading = re.compile(r"References\n-{3,}\n")
     text = next((heading.sub("", part, count=1) for part in lines if heading.match(part)), "")
-    # Each reference has a year in parentheses; a semicolon within a reference has none behind it.
+    # Each reference has a year in parentheses; the text behind a semicolon within a reference has no year.
     pieces = re.split(r";\s+(?=[^;]*\(\d{4}\))", " ".join(text.split()))
     return [piece.rstrip(".") for piece in pieces if piece]
 

@@ -162,9 +162,9 @@ def _load(datasets: Sequence[Source], *, available: bool) -> list[Dataset | Coll
             assert not isinstance(source, Collection)
             loaded.append(load_dataset(source))
             continue
-        found = iter(collection.load(available=available))
+        fetched = iter(collection.load(available=available))
         missing = collection.missing()
-        members = tuple(member if member in missing else next(found) for member in collection.members)
+        members = tuple(member if member in missing else next(fetched) for member in collection.members)
         loaded.append(Collection(collection.identifier, members))
     return loaded
 

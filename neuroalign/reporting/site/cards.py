@@ -13,9 +13,6 @@ from neuroalign.scoring.cautions import cautions
 # Facts about a dataset that the first page shows.
 _SIZES = ("neurons", "stimuli", "presentations", "region", "animal")
 
-# Entries of a provenance that belong to one score, and not to its model.
-_OF_SCORE = ("created", "imported")
-
 
 def lay_out_dataset_card(of_dataset: DatasetContents) -> dict[str, Any]:
     """Lay out the card of a dataset: its facts, and the families on each of its leaderboards.
@@ -190,7 +187,7 @@ def _shared(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         name: value
         for name, value in sorted(first.items())
-        if name not in _OF_SCORE and all(name in other and other[name] == value for other in others)
+        if all(name in other and other[name] == value for other in others)
     }
 
 

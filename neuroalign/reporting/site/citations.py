@@ -122,7 +122,7 @@ def _fields(text: str) -> dict[str, str] | None:
     authors = _AUTHOR.findall(match["authors"])
     # The list is read only if nothing but commas and the last sign is between the names.
     between = _AUTHOR.sub("", match["authors"])
-    if not authors or re.sub(r"[,&\s]|\band\b", "", between):
+    if re.sub(r"[,&\s]|\band\b", "", between):
         return None
     return {
         "author": " and ".join(escape_latex(author.strip()) for author in authors),

@@ -204,7 +204,7 @@ def test_the_cards_of_a_family_and_of_a_model(board_site, board_store):
 def test_citations(board_site):
     text = (board_site / "citations.bib").read_text("utf-8")
     assert text.startswith("@misc{neuroalign,\n  author = {{The neuroalign developers}},")
-    # Two datasets share a citation; another one has none.
+    # Two datasets share a citation; another dataset has no citation.
     assert text.count("@misc{chang2017,\n  author = {Chang, L. and Tsao, D. Y.},") == 1
     assert "% 2 datasets, simulated neurons: day2, day3" in text
     assert "% Dataset without a citation in its record: day1" in text

@@ -31,12 +31,12 @@
 
   function read(hash) {
     const wanted = new URLSearchParams(hash.replace(/^#/, ""));
-    const found = defaults();
+    const view = defaults();
     const unknown = [];
     const take = (name, choices) => {
       const value = wanted.get(name);
       if (value === null) return;
-      if (choices.includes(value)) found[name] = value;
+      if (choices.includes(value)) view[name] = value;
       else unknown.push(value);
     };
     take("benchmark", benchmarks);
@@ -44,17 +44,17 @@
     take("y", [...axes.keys()]);
     const [key, order] = (wanted.get("sort") ?? "").split(".");
     if (sortKeys().has(key) && ["ascending", "descending"].includes(order)) {
-      found.sort = key;
-      found.order = order;
+      view.sort = key;
+      view.order = order;
     } else if (key) unknown.push(key);
-    if (wanted.has("ceiling")) found.ceiling = wanted.get("ceiling") === "yes";
+    if (wanted.has("ceiling")) view.ceiling = wanted.get("ceiling") === "yes";
     if (wanted.has("datasets")) {
       const names = wanted.get("datasets").split(",").filter(Boolean);
-      found.datasets = columns.filter((column) => names.includes(column));
+      view.datasets = columns.filter((column) => names.includes(column));
       unknown.push(...names.filter((name) => !columns.includes(name)));
     }
-    found.families = wanted.get("families") ?? "";
-    return [found, unknown];
+    view.families = wanted.get("families") ?? "";
+    return [view, unknown];
   }
 
   function write(view) {
@@ -80,8 +80,8 @@
   function follow() {
     // A link to a section of the page names no view.
     if (location.hash && !location.hash.includes("=")) return;
-    const [found, unknown] = read(location.hash);
-    state = found;
+    const [view, unknown] = read(location.hash);
+    state = view;
     apply(unknown);
   }
 
@@ -188,7 +188,7 @@
     const some = (condition, text) => (points.some(condition) ? text : "");
     field("scatter-caption").textContent = points.length
       ? `Each point is the mean of a family over the datasets shown that have both scores (${names.join(", ")}); bars are one ` +
-        "standard error over these datasets, and a family with one dataset has none." +
+        "standard error over these datasets, and a family with one dataset has no bars." +
         some((point) => !point.isComplete, " Hollow points have fewer datasets than the others and are not comparable with them.") +
         some((point) => !point.isRead, " Orange points (!) have a score that must not be interpreted.")
       : "No family has both scores on a dataset that is shown.";
