@@ -26,7 +26,7 @@ class BareArray:
     Parameters
     ----------
     values : array of real numbers, of any shape
-        NaN stands for a missing trial.
+        NaN stands for a missing trial. The import may overwrite a writeable array, to save memory.
     labels : mapping of axis number to array of str
         Labels that the file gives along an axis, such as the header of a CSV.
     drops_trailing_ones : bool

@@ -100,7 +100,8 @@ class RecordingParts:
     recording : xarray.DataArray
         Responses with the dimensions presentation and neuroid, as :func:`neuroalign.arrays.recording` makes them. A
         recording that keeps time bins has the third dimension time_bin, the coordinates ``time_bin_start`` and
-        ``time_bin_end`` (milliseconds), and ``attrs["response"]`` "counts" or "rates" where this is known.
+        ``time_bin_end`` (milliseconds), and ``attrs["response"]`` "counts" or "rates" where this is known. The import
+        may overwrite writeable values, to save memory.
         ``attrs["stimulus_set"]``, where present, names the stimulus set.
     averaged : bool
         Whether the values are means over trials.

@@ -84,6 +84,33 @@ def table_kind(path: Path) -> Literal["text", "parquet", "feather", "workbook"]:
     return "workbook" if old or "xl/workbook.xml" in names_in_zip(path) else "text"
 
 
+def header_of(path: Path) -> list[str] | None:
+    """Return the names of the columns of Parquet, Feather or an Excel workbook (.xlsx), without its values.
+
+    Returns
+    -------
+    list of str, or None
+        None if the header cannot be read, as in a damaged file.
+    """
+    try:
+        kind = table_kind(path)
+        if kind == "workbook":
+            from openpyxl import load_workbook
+
+            workbook = load_workbook(path, read_only=True)
+            try:
+                rows = workbook.worksheets[0].iter_rows(max_row=1, values_only=True)
+                return ["" if cell is None else str(cell) for cell in next(rows, ())]
+            finally:
+                workbook.close()
+        from pyarrow import ipc, parquet
+
+        schema = parquet.read_schema(path) if kind == "parquet" else ipc.open_file(str(path)).schema
+        return list(map(str, schema.names))
+    except Exception:  # the parsers raise nearly anything on a damaged file, and the packages may be missing
+        return None
+
+
 def _reader_of(path: Path, start: bytes) -> Callable[[Path, Callable[[str], bool]], pd.DataFrame]:
     if start.startswith(_PARQUET):
         return _read_parquet

@@ -24,7 +24,7 @@ from neuroalign.datasets.formats.matrix_csv import DECIMAL
 from neuroalign.datasets.formats.raster_sites import is_raster_header
 from neuroalign.datasets.formats.reader import RecordingParts, RecordingReader
 from neuroalign.datasets.formats.shared_options import BINS, EVENTS, TIME_UNIT, WINDOW, seconds_in
-from neuroalign.datasets.formats.tables import table_kind
+from neuroalign.datasets.formats.tables import header_of, table_kind
 from neuroalign.datasets.formats.tidy_columns import (
     COLUMNS,
     NEURON_COLUMNS,
@@ -151,11 +151,12 @@ class TidyReader(RecordingReader):
     gives = ("recording", "stimuli")
 
     def recognises(self, path: Path) -> bool:
-        """Return whether a file is Parquet, Feather or a workbook, or text with a header of ids."""
+        """Return whether a file is text, Parquet, Feather or a workbook with a header of ids; a matrix is not."""
         if path.is_dir():
             return False
         if table_kind(path) != "text":
-            return True
+            names = header_of(path)
+            return names is None or looks_tidy(names)
         if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
             return False
         with suppress(DatasetError):
