@@ -15,12 +15,13 @@ from neuroalign.model_zoo.adapters.torch import name_network
 from neuroalign.model_zoo.adapters.torch_model import TorchModel
 from neuroalign.model_zoo.adapters.weights import (
     draw_network,
-    expect_fit,
+    expect_file,
     expect_reachable,
     find_weights,
+    fit_weights,
     missing_weights,
     name_weights,
-    read_weights,
+    needs_any,
 )
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def timm_model(
     name: str,
     *,
     weights: str = "pretrained",
+    weights_key: str | None = None,
     seed: int = 0,
     pool: str | None = None,
     batch_size: int = 64,
@@ -144,8 +146,12 @@ def timm_model(
         ``pre_logits`` (the default: the input of the classifier), ``logits``, or the name of a module or node. Several
         layers are separated by colons, as in ``resnet18@layer2:layer3``.
     weights : str
-        "pretrained" (downloaded once), "random", or a checkpoint file: safetensors, or a torch file that holds nothing
-        but weights.
+        "pretrained" (downloaded once), "random", or a checkpoint file: safetensors, or a torch file. The weights are at
+        the top of the file or in an entry such as ``state_dict``. Prefixes of parallel and compiled modules and of
+        training programs are removed. A file without the classifier serves for layers before the classifier.
+    weights_key : str, optional
+        Entry of the checkpoint file, such as ``state_dict_ema``, or prefix of the names of its weights, if the file has
+        several weights of the network.
     seed : int
         Seed of random weights.
     pool : {None, "mean", "token"}
@@ -187,17 +193,22 @@ def timm_model(
     file = None if weights in ("pretrained", "random") else find_weights(weights, f"timm:{name}")
     if file is not None:
         given["weights"] = name_weights(file)
+    expect_file(f"timm:{name}", file, weights_key=weights_key)
+    given["weights_key"] = weights_key
     identifier = name_network(f"timm:{name}", layer, {**given, "pool": pool})
     _expect_known(name)
+    notes: list[str] = []
     if file is not None:
-        network = _from_file(name, file)
+        network, notes = _from_file(name, file, layer, weights_key)
     elif weights == "random":
         network = draw_network(lambda: timm.create_model(name, pretrained=False), seed)
     else:
         network = _pretrained(name)
-    return TimmModel(
+    model = TimmModel(
         network, name, identifier, layer=layer, pool=pool, batch_size=batch_size, batch_axis=batch_axis
     )
+    model.notes = notes
+    return model
 
 
 def _expect_known(name: str) -> None:
@@ -240,22 +251,36 @@ def _pretrained(name: str) -> "torch.nn.Module":
         ) from error
 
 
-def _from_file(name: str, file: Path) -> "torch.nn.Module":
+def _from_file(
+    name: str, file: Path, layer: Sequence[str], weights_key: str | None
+) -> "tuple[torch.nn.Module, list[str]]":
+    """Make a network with the weights in a file; return it with notes on the file."""
     import timm
 
-    state: Any = read_weights(file, f"timm:{name}")
     network: Any = timm.create_model(name, pretrained=False)
-    # timm converts weights with the names of another project in the same way.
-    convert = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
-    if convert is not None and set(state) != set(network.state_dict()):
-        state = convert(state, network)
-    classifier = network.pretrained_cfg.get("classifier")
-    weight = state.get(f"{classifier}.weight") if isinstance(classifier, str) else None
-    if weight is not None and weight.shape[0] != network.num_classes:
-        network.reset_classifier(weight.shape[0])
-    expect_fit(f"timm's {name}", file, network.state_dict(), state)
-    network.load_state_dict(state)
-    return network
+    classifier = network.pretrained_cfg.get("classifier") or ()
+    classifier = [classifier] if isinstance(classifier, str) else list(classifier)
+
+    def convert(state: "dict[str, torch.Tensor]") -> "dict[str, torch.Tensor]":
+        # timm converts weights with the names of another project in the same way.
+        convert_names = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
+        if convert_names is not None and set(state) != set(network.state_dict()):
+            state = convert_names(state, network)
+        weight = state.get(f"{classifier[0]}.weight") if len(classifier) == 1 else None
+        if weight is not None and weight.shape[0] != network.num_classes:
+            network.reset_classifier(weight.shape[0])
+        return state
+
+    notes = fit_weights(
+        network,
+        file,
+        f"timm's {name}",
+        weights_key=weights_key,
+        classifier=classifier,
+        needs_classifier=needs_any(layer, ["", "logits", *classifier]),
+        convert=convert,
+    )
+    return network, notes
 
 
 def _cached(repository: str, filename: str | None) -> str | None:

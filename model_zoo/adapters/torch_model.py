@@ -104,6 +104,8 @@ class TorchModel:
             std=std,
             seed=seed,
         )
+        #: Sentences that every score of the model carries, such as the entry of its checkpoint file.
+        self.notes: Sequence[str] = ()
         self.module = module
         self.identifier = identifier
         self.layers = [layer or OUTPUT] if isinstance(layer, str | None) else list(layer)
