@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
 from neuroalign.model_zoo.adapters.extraction import SELECTOR
-from neuroalign.model_zoo.adapters.pooling import POOLS, Pool, mean_over_space
+from neuroalign.model_zoo.adapters.pooling import POOLS, Pool, pool_tokens
 from neuroalign.model_zoo.adapters.torch import name_network
 from neuroalign.model_zoo.adapters.torch_model import TorchModel
 from neuroalign.model_zoo.adapters.weights import (
@@ -114,13 +113,11 @@ class TimmModel(TorchModel):
         if pool == "mean":
             # Some networks have channels last, but not in all of their modules.
             channels_last = str(getattr(network, "output_fmt", "")).endswith("NHWC")
-            return partial(
-                _mean_of_patches, n_prefix=n_prefix, n_patches=n_patches, channels_last=channels_last
-            )
+            return pool_tokens(pool, n_prefix=n_prefix, n_patches=n_patches, channels_last=channels_last)
         if pool == "token":
             if n_prefix == 0 or not getattr(network, "has_class_token", True):
                 raise UsageError(f"{self.identifier}: {self.name} has no class token; use pool=mean")
-            return partial(_class_token, n_prefix=n_prefix, n_patches=n_patches)
+            return pool_tokens(pool, n_prefix=n_prefix, n_patches=n_patches)
         if pool not in POOLS:
             raise UsageError(f"{self.identifier}: pool must be none, mean or token, got {pool!r}")
         return POOLS[pool]
@@ -307,26 +304,3 @@ def _alternatives(name: str) -> str:
     if name.startswith(_HUB):
         return "download the repository and use timm:local-dir:FOLDER, or use a network of timm's own"
     return f"use timm:{name}[weights=random], or [weights=FILE] with a file of its weights (safetensors or torch)"
-
-
-def _mean_of_patches(
-    output: "torch.Tensor", *, n_prefix: int, n_patches: int | None, channels_last: bool
-) -> "torch.Tensor":
-    if output.ndim == 4:
-        first, middle, last = output.shape[1:]
-        # Positions form a square, which shows the axis of the channels unless it has the same length.
-        if first == middle != last or (channels_last and not middle == last != first):
-            return output.mean(dim=(1, 2))
-    if output.ndim == 3 and output.shape[1] != n_patches:
-        output = output[:, n_prefix:]
-    return mean_over_space(output)
-
-
-def _class_token(output: "torch.Tensor", *, n_prefix: int, n_patches: int | None) -> "torch.Tensor":
-    if output.ndim == 2:
-        return output
-    if output.ndim != 3 or output.shape[1] == n_patches or output.shape[1] <= n_prefix:
-        raise ModelError(
-            f"pool=token needs a layer of tokens with the class token among them, got {tuple(output.shape[1:])}"
-        )
-    return output[:, 0]
