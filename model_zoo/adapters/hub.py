@@ -95,3 +95,46 @@ def _digest(folder: Path, patterns: Sequence[str]) -> str:
     return digest([[file.name, hash_file(file, (stat.st_mtime_ns, stat.st_size))] for file, stat in stamps])[
         :8
     ]
+
+
+def find_file(repository: str, names: Sequence[str], model: str, advice: str) -> Path:
+    """Find a file of a repository of the hub, which is downloaded if it is not on this machine.
+
+    Parameters
+    ----------
+    repository : str
+    names : sequence of str
+        Names of the file, the preferred one first.
+    model : str
+        Name of the model, for messages.
+    advice : str
+        Advice for a message if the file is not available.
+
+    Raises
+    ------
+    ModelError
+        If the file is not on this machine and cannot be downloaded, or the repository does not have it.
+    """
+    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.errors import EntryNotFoundError
+
+    cache = constants.HF_HUB_CACHE
+    for file_name in names:
+        path = try_to_load_from_cache(repository, file_name, cache_dir=cache)
+        if isinstance(path, str):
+            return Path(path)
+    if constants.HF_HUB_OFFLINE:
+        raise missing_weights(model, "HF_HUB_OFFLINE is set", advice)
+    expect_reachable(model, constants.ENDPOINT, advice)
+    for file_name in names:
+        try:
+            return Path(hf_hub_download(repository, file_name, cache_dir=cache))
+        except EntryNotFoundError:
+            continue
+        except Exception as error:
+            raise ModelError(
+                f"cannot download the weights of {model} ({one_line(error)}); {advice}"
+            ) from error
+    raise ModelError(
+        f"{model}: {repository} has no safetensors, and neuroalign reads no pickled weights; {advice}"
+    )
