@@ -149,6 +149,8 @@ def huggingface_model(
     pool: str | None = None,
     batch_size: int = 64,
     batch_axis: int | None = None,
+    visual_degrees: float | None = None,
+    stimulus_degrees: float | None = None,
 ) -> HuggingFaceModel:
     """A network of transformers: ``hf:ORG/NAME[@LAYER]``, or ``hf:./FOLDER[@LAYER]``.
 
@@ -173,6 +175,9 @@ def huggingface_model(
     batch_axis : int, optional
         Axis of the layer's output that holds the images; by default the axis with a length that follows the number of
         images.
+    visual_degrees, stimulus_degrees : float, optional
+        Widths in degrees of visual angle at which the network sees and at which the animal saw the stimuli, which are
+        placed on a grey screen or cropped.
 
     Returns
     -------
@@ -187,6 +192,7 @@ def huggingface_model(
     ModelError
         If the network is not available, needs code of its own, has no safetensors, or does not take images.
     """
+    seen = {"visual_degrees": visual_degrees, "stimulus_degrees": stimulus_degrees}
     name, _, layers = name.rpartition("@") if "@" in name else (name, "", "")
     if weights not in ("pretrained", "random"):
         raise UsageError(
@@ -213,8 +219,9 @@ def huggingface_model(
         batch_size=batch_size,
         batch_axis=batch_axis,
     )
-    model.identifier = name_network(f"hf:{shown}", model.layers, {**given, "pool": pool})
+    model.identifier = name_network(f"hf:{shown}", model.layers, {**given, "pool": pool, **seen})
     model.notes = notes
+    model.see(**seen)
     return model
 
 

@@ -42,6 +42,8 @@ def openclip_model(
     pool: str | None = None,
     batch_size: int = 64,
     batch_axis: int | None = None,
+    visual_degrees: float | None = None,
+    stimulus_degrees: float | None = None,
 ) -> OpenCLIPModel:
     """An image tower of OpenCLIP: ``openclip:NAME/TAG[@LAYER]``.
 
@@ -62,6 +64,9 @@ def openclip_model(
     batch_axis : int, optional
         Axis of the layer's output that holds the images; by default the axis with a length that follows the number of
         images.
+    visual_degrees, stimulus_degrees : float, optional
+        Widths in degrees of visual angle at which the network sees and at which the animal saw the stimuli, which are
+        placed on a grey screen or cropped.
 
     Returns
     -------
@@ -75,6 +80,7 @@ def openclip_model(
     ModelError
         If the weights are not available, or need another activation function than the network has.
     """
+    seen = {"visual_degrees": visual_degrees, "stimulus_degrees": stimulus_degrees}
     name, _, layers = name.rpartition("@") if "@" in name else (name, "", "")
     layer = layers.split(":") if layers else None
     if weights not in ("pretrained", "random"):
@@ -100,7 +106,7 @@ def openclip_model(
     settings = open_clip.transform.PreprocessCfg(**tower.preprocess_cfg)
     made = OpenCLIPModel(
         tower.eval(),
-        name_network(f"openclip:{name}", layer, {**given, "pool": pool}),
+        name_network(f"openclip:{name}", layer, {**given, "pool": pool, **seen}),
         layer=layer,
         preprocess=open_clip.transform.image_transform_v2(settings, is_train=False),
         pool=pool,
@@ -108,6 +114,7 @@ def openclip_model(
         batch_axis=batch_axis,
     )
     made.network_name = network_name
+    made.see(**seen)
     return made
 
 

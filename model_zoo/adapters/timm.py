@@ -132,6 +132,8 @@ def timm_model(
     pool: str | None = None,
     batch_size: int = 64,
     batch_axis: int | None = None,
+    visual_degrees: float | None = None,
+    stimulus_degrees: float | None = None,
 ) -> TimmModel:
     """A network of timm: ``timm:NAME[@LAYER]``.
 
@@ -159,6 +161,9 @@ def timm_model(
     batch_axis : int, optional
         Axis of the layer's output that holds the images; by default the axis with a length that follows the number of
         images.
+    visual_degrees, stimulus_degrees : float, optional
+        Widths in degrees of visual angle at which the network sees and at which the animal saw the stimuli, which are
+        placed on a grey screen or cropped.
 
     Returns
     -------
@@ -178,6 +183,7 @@ def timm_model(
     timm initialises the last normalisation of residual blocks at zero, so that in many networks with random weights
     each block returns its input.
     """
+    seen = {"visual_degrees": visual_degrees, "stimulus_degrees": stimulus_degrees}
     name, _, layers = name.rpartition("@") if "@" in name else (name, "", "")
     layer = layers.split(":") if layers else ["pre_logits"]
     given: dict[str, Any] = {"weights": None if weights == "pretrained" else weights}
@@ -192,7 +198,7 @@ def timm_model(
         given["weights"] = name_weights(file)
     expect_file(f"timm:{name}", file, weights_key=weights_key)
     given["weights_key"] = weights_key
-    identifier = name_network(f"timm:{name}", layer, {**given, "pool": pool})
+    identifier = name_network(f"timm:{name}", layer, {**given, "pool": pool, **seen})
     _expect_known(name)
     notes: list[str] = []
     if file is not None:
@@ -205,6 +211,7 @@ def timm_model(
         network, name, identifier, layer=layer, pool=pool, batch_size=batch_size, batch_axis=batch_axis
     )
     model.notes = notes
+    model.see(**seen)
     return model
 
 

@@ -29,6 +29,7 @@ from neuroalign.model_zoo.adapters.extraction import (
 from neuroalign.model_zoo.adapters.image_tensors import ImageTensors
 from neuroalign.model_zoo.adapters.pooling import POOLS, Pool
 from neuroalign.model_zoo.adapters.rectification import last_rectification
+from neuroalign.model_zoo.adapters.screen import Screen, screen
 from neuroalign.models.fingerprints import behaviour_digest
 from neuroalign.models.latents_file import gather_latents
 from neuroalign.progress import progress
@@ -70,6 +71,10 @@ class TorchModel:
     batch_axis : int or mapping of str to int, optional
         Axis of the layer's output that holds the images, such as 1 for (tokens, images, channels), or the axis
         for each layer. By default the axis with a length that follows the number of images.
+    visual_degrees, stimulus_degrees : float, optional
+        Widths in degrees of visual angle at which the network sees and at which the animal saw the stimuli. Stimuli are
+        placed on a grey screen, or cropped, before the preprocessing; see
+        :func:`neuroalign.model_zoo.adapters.screen.place_on_screen`.
     seed : int
         Seed of random numbers that the preprocessing or the module draws; every stimulus has random numbers of its
         own.
@@ -92,6 +97,8 @@ class TorchModel:
         pool: str | None = None,
         batch_size: int = 64,
         batch_axis: int | Mapping[str, int] | None = None,
+        visual_degrees: float | None = None,
+        stimulus_degrees: float | None = None,
         seed: int = 0,
         fingerprint: str | None = None,
     ) -> None:
@@ -108,6 +115,8 @@ class TorchModel:
         self.notes: Sequence[str] = ()
         self.module = module
         self.identifier = identifier
+        self.screen: Screen | None = None
+        self.see(visual_degrees, stimulus_degrees)
         self.layers = [layer or OUTPUT] if isinstance(layer, str | None) else list(layer)
         self.pool = self._pool_named(pool)
         self.batch_size = batch_size
@@ -137,8 +146,26 @@ class TorchModel:
             self.pool,
             images.preprocess,
             [images.image_size, images.channels, images.mean, images.std, self.batch_axis],
+            *([] if self.screen is None else [[self.screen.visual_degrees, self.screen.stimulus_degrees]]),
         )
         return behaviour and digest("torch", VERSION, behaviour)
+
+    def see(self, visual_degrees: float | None, stimulus_degrees: float | None) -> None:
+        """Set the size at which the network sees and the size of the stimuli, with a note for scores.
+
+        Parameters
+        ----------
+        visual_degrees, stimulus_degrees : float, optional
+            Widths in degrees of visual angle; None for both places no stimulus on a screen.
+
+        Raises
+        ------
+        UsageError
+            If one of the two is missing, or is not a size.
+        """
+        self.screen = screen(self.identifier, visual_degrees, stimulus_degrees)
+        if self.screen is not None:
+            self.notes = [*self.notes, self.screen.note]
 
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
         """Run the images through the module, a batch at a time, and return the units of its layers.
@@ -243,6 +270,7 @@ class TorchModel:
             yield batch_ids, [self.pool(row.float()).numpy() for row in rows]
 
     def _batches(self, stimuli: StimulusSet) -> "Iterator[torch.Tensor]":
+        stimuli = stimuli if self.screen is None else self.screen.place(stimuli)
         return self.images.batches(stimuli, self.batch_size, identifier=self.identifier)
 
     def _forward(self, batch: "torch.Tensor") -> Any:

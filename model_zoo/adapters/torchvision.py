@@ -41,6 +41,8 @@ def torchvision_model(
     pool: str | None = None,
     batch_size: int = 64,
     batch_axis: int | None = None,
+    visual_degrees: float | None = None,
+    stimulus_degrees: float | None = None,
 ) -> TorchModel:
     """A network of torchvision: ``torchvision:NAME[@LAYER]``.
 
@@ -71,6 +73,9 @@ def torchvision_model(
     batch_axis : int, optional
         Axis of the layer's output that holds the images; by default the axis with a length that follows the number of
         images.
+    visual_degrees, stimulus_degrees : float, optional
+        Widths in degrees of visual angle at which the network sees and at which the animal saw the stimuli, which are
+        placed on a grey screen or cropped.
 
     Returns
     -------
@@ -89,6 +94,7 @@ def torchvision_model(
     """
     from torchvision.models import get_model, get_model_weights, list_models
 
+    seen = {"visual_degrees": visual_degrees, "stimulus_degrees": stimulus_degrees}
     name, _, layers = name.rpartition("@") if "@" in name else (name, "", "")
     layer = layers.split(":") if layers else None
     given: dict[str, Any] = {"weights": None if weights == "pretrained" else weights}
@@ -96,7 +102,7 @@ def torchvision_model(
         given["seed"] = seed
     elif seed != 0:
         raise UsageError(f"torchvision:{name}: seed= is for weights=random only")
-    identifier = name_network(f"torchvision:{name}", layer, {**given, "pool": pool})
+    identifier = name_network(f"torchvision:{name}", layer, {**given, "pool": pool, **seen})
     if name not in list_models():
         raise unknown_among_many("torchvision network", name, list_models())
     published: Any = get_model_weights(name)
@@ -118,7 +124,7 @@ def torchvision_model(
             "weights_key": weights_key,
             "weights_version": weights_version,
         }
-        identifier = name_network(f"torchvision:{name}", layer, {**given, "pool": pool})
+        identifier = name_network(f"torchvision:{name}", layer, {**given, "pool": pool, **seen})
         classifier = last_weighted(network)
         notes = fit_weights(
             network,
@@ -140,6 +146,7 @@ def torchvision_model(
         batch_axis=batch_axis,
     )
     model.notes = notes
+    model.see(**seen)
     return model
 
 
