@@ -305,7 +305,8 @@ def _vision(network: Any, name: str) -> "torch.nn.Module":
     import torch
 
     if getattr(network, "main_input_name", None) == "pixel_values":
-        return network.eval()  # type: ignore[no-any-return]
+        whole: torch.nn.Module = network.eval()
+        return whole
     tower = getattr(network, "vision_model", None)
     if tower is None:
         raise ModelError(
@@ -331,7 +332,7 @@ def _quietly() -> Iterator[None]:
     from transformers.utils import logging
 
     level, had_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)
+    logging.set_verbosity(50)  # critical
     logging.disable_progress_bar()
     try:
         yield

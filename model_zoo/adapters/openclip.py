@@ -124,7 +124,11 @@ def _pretrained(network_name: str, tag: str) -> Any:
     tags = open_clip.list_pretrained_tags_by_model(network_name)
     name = f"openclip:{network_name}/{tag}"
     if not tag:
-        listed = f"such as openclip:{network_name}/{tags[0]}" if tags else "but OpenCLIP has none of it"
+        listed = (
+            f"such as openclip:{network_name}/{tags[0]}"
+            if tags
+            else "but OpenCLIP publishes no weights of it"
+        )
         raise UsageError(
             f"openclip:{network_name} needs the tag of its weights, {listed}; or give weights=random"
         )

@@ -99,8 +99,8 @@ def place_on_screen(image: Image.Image, ratio: float) -> Image.Image:
     Returns
     -------
     PIL.Image.Image
-        Grey for grey images, RGB for all others. Width and height are `ratio` times those of the image, in whole
-        pixels; with 2, the image covers a quarter of the pixels, and with 1 it is unchanged.
+        Grey for grey images, RGB for all others. Width and height are multiplied by `ratio` and rounded to
+        whole pixels; with 2, the image covers a quarter of the pixels, and with 1 it is unchanged.
 
     Examples
     --------
