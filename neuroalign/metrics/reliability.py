@@ -326,7 +326,10 @@ def _mean_of_halvings(
     order = None
     if not same_for_all and 2 * widest <= n_repetitions:
         order = np.argsort(~present, axis=1, kind="stable")[:, :widest]
-        values, present = (np.take_along_axis(array, order, axis=1) for array in (values, present))
+        values, present = (
+            np.take_along_axis(values, order, axis=1),
+            np.take_along_axis(present, order, axis=1),
+        )
     # Where all neurons miss the same trials, they share one halving.
     shown = present[:, :, :1] if same_for_all else present
     rng = np.random.default_rng(seed)

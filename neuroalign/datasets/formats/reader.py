@@ -1,9 +1,9 @@
 """Interface of the readers of file formats.
 
 A reader is a small class that declares a format and reads its files. It is registered under the name that users
-give to ``--format``, either as an entry point in the group ``neuroalign.readers``::
+give to ``--format``, either as an entry point in the group ``neuroalign.formats``::
 
-    [project.entry-points."neuroalign.readers"]
+    [project.entry-points."neuroalign.formats"]
     my_format = "my_package.my_format:MyReader"
 
 or in code with ``@neuroalign.register_reader("my_format")``. The importer and the command line ask the registry and

@@ -80,9 +80,7 @@ def test_long_tables_belong_to_another_format(tmp_path, suffix):
     path = write(long, tmp_path / f"x{suffix}", **({"index": False} if suffix != ".feather" else {}))
     if suffix == ".feather":
         long.to_feather(path)
-    with pytest.raises(
-        DatasetError, match=r"looks like a .*table.*neuroid, stimulus.*--format tidy"
-    ):
+    with pytest.raises(DatasetError, match=r"looks like a .*table.*neuroid, stimulus.*--format tidy"):
         import_dataset("d", responses=path, axes="neuroid,stimulus", format="table")
 
 
