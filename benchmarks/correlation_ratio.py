@@ -124,6 +124,7 @@ class CorrelationRatio(Benchmark):
             {
                 **turned.variables,
                 **power.variables,
+                **shuffles.variables,
                 "correlation_ratio": ("neuroid", result.per_neuron),
                 "best_unit": (
                     "neuroid",

@@ -150,6 +150,7 @@ class Decoding(FoldedBenchmark):
             {
                 **power.variables,
                 **turned.variables(stimuli[split.held_out]),
+                **({"shuffled": ("permutation", np.array(shuffled))} if shuffled else {}),
                 "cosine_distance": ("stimulus", decoding.distance),
                 "predicted_latents": (("stimulus", "unit"), predicted_latents),
                 "correlation": ("matched_unit", decoding.correlation),

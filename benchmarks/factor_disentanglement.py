@@ -173,7 +173,9 @@ class FactorDisentanglement(Benchmark):
             error=error,
             error_over=error_over,
             null=shuffles.level,
-            data=_arrays(results, latents["unit"].values[informative], factors.names),
+            data=_arrays(results, latents["unit"].values[informative], factors.names).assign(
+                shuffles.variables
+            ),
             notes=[
                 factors.describe(),
                 *self._notes(len(units)),

@@ -223,7 +223,7 @@ class GeometryBenchmark(Benchmark):
             "split_half": ceiling.split_half,
             **self.more_numbers(populations, units, neurons),
         }
-        variables = dict(self.more_arrays(populations, units, neurons))
+        variables = {**self.more_arrays(populations, units, neurons), **shuffles.variables}
         coordinates: dict[str, Any] = {"neuroid": responses["neuroid"].values}
         names, scores, bounds = self._animals(populations, units)
         if bounds is not None:

@@ -171,6 +171,7 @@ class MatchingBenchmark(FoldedBenchmark):
                 **turned.variables,
                 **power.variables,
                 **self.arrays_of(problem),
+                **shuffles.variables,
                 "similarity": ("neuroid", similarity),
                 "matched_share": ("neuroid", share),
                 "best_unit": (

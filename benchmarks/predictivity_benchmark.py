@@ -22,6 +22,7 @@ from neuroalign.results.score import Score
 from neuroalign.scoring.benchmark import self_pairs
 from neuroalign.scoring.declared import INFORMATIVE_UNITS
 from neuroalign.scoring.folded import FOLD_NUMBERS, FoldedBenchmark
+from neuroalign.scoring.held_out import HeldOut
 from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.stats.standard_errors import standard_error
 from neuroalign.validation import NonNegative
@@ -143,6 +144,7 @@ class PredictivityBenchmark(FoldedBenchmark):
                 "r2": ("neuroid", result.r2),
                 "reliability": ("neuroid", ceilings.reliability),
                 **self.arrays_of_fit(result),
+                **shuffles.variables,
             },
             coords={"neuroid": responses["neuroid"].values},
         )
@@ -165,6 +167,22 @@ class PredictivityBenchmark(FoldedBenchmark):
             ],
             provenance=size_of(responses, originals),
         )
+
+    def held_out(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> HeldOut:
+        """Return the held-out predictions behind the score, to be compared with other responses."""
+        latents, responses = self.align(model, dataset, join=join)
+        problem = self.problem(latents, responses, dataset, np.arange(responses.sizes["stimulus"]))
+        return HeldOut(responses["stimulus"].values, responses["neuroid"].values, self.predict(problem))
+
+    def score_across(self, fitted: HeldOut, tested: HeldOut) -> float:
+        """Return the mean correlation of predictions with other responses of the same neurons."""
+        own, other = fitted.shared_neurons(tested)
+        predictions, responses = fitted.fit, tested.fit
+        assert isinstance(predictions, Predictivity)
+        assert isinstance(responses, Predictivity)
+        if own.size < predictions.neurons.shape[1] or other.size < responses.neurons.shape[1]:
+            predictions, responses = predictions.of_neurons(own), responses.of_neurons(other)
+        return _mean(predictions.r_on(responses))
 
     def problem(
         self, latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, rows: NDArray[np.int64]

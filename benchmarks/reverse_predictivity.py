@@ -131,6 +131,8 @@ class ReversePredictivity(FoldedBenchmark):
                 "forward_predictivity": ("neuroid", result.neuron_r),
                 "forward_r2": ("neuroid", result.neuron_r2),
                 "forward_over_ceiling": ("neuroid", ceilings.relative_r(result.neuron_r)),
+                # Shuffles of some of the units only are not comparable with the score of all units.
+                **(shuffles.variables if some.size == units.shape[1] else {}),
                 "reliability": ("neuroid", ceilings.reliability),
             },
             coords={

@@ -33,6 +33,11 @@ class Shuffles:
         finite = self.scores[np.isfinite(self.scores)]
         return float(finite.mean()) if finite.size else float("nan")
 
+    @property
+    def variables(self) -> dict[str, tuple[str, FloatArray]]:
+        """Shuffled scores for the ``data`` of a score, as tests over several scores need them; empty without any."""
+        return {"shuffled": ("permutation", self.scores)} if self.scores.size else {}
+
     def p_value(self, score: float, *, higher_is_better: bool = True) -> float:
         """Return the exact p-value of a score, ``(1 + k)/(1 + B)``; NaN without a shuffle."""
         return permutation_p_value(score, self.scores, higher_is_better=higher_is_better)

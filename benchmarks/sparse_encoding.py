@@ -157,6 +157,7 @@ class SparseEncoding(LassoBenchmark):
         data = xr.Dataset(
             {
                 **power.variables,
+                **shuffles.variables,
                 "sparse_encoding": ("neuroid", explained.per_neuron),
                 "r": ("neuroid", r),
                 "reliability": ("neuroid", ceilings.reliability),

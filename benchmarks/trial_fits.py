@@ -12,7 +12,7 @@ from neuroalign.benchmarks.predictivity_benchmark import PredictivityBenchmark, 
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.variants import Originals
 from neuroalign.errors import UsageError
-from neuroalign.scoring.folded import RANDOM
+from neuroalign.scoring.folds import RANDOM
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,12 +12,13 @@ from neuroalign.arrays import Join
 from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
 from neuroalign.benchmarks.trial_ceilings import trial_ceilings
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.metrics import noise_corrected_r2, noise_corrected_r2_of_means
+from neuroalign.metrics import noise_corrected_r2, noise_corrected_r2_of_means, variance_explained
 from neuroalign.models.model import Model
 from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
 from neuroalign.scoring.declarations import Invariance
 from neuroalign.scoring.folded import FOLD_NUMBERS
+from neuroalign.scoring.held_out import HeldOut
 from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.stats.standard_errors import standard_error
 
@@ -124,6 +125,27 @@ class VarianceExplained(LassoBenchmark):
                 "n_neurons": responses.sizes["neuroid"],
             },
         )
+
+    def held_out(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> HeldOut:
+        """Return the held-out predictions behind the score, to be compared with other responses."""
+        latents, responses = self.align(model, dataset, join=join)
+        explained = self.explain(latents, responses, dataset)
+        fit = (self.predicted(dataset, responses).values, explained)
+        return HeldOut(responses["stimulus"].values, responses["neuroid"].values, fit)
+
+    def score_across(self, fitted: HeldOut, tested: HeldOut) -> float:
+        """Return the mean variance of other responses that predictions explain, with the scale of their own fit.
+
+        The mean over training stimuli is the mean of the tested responses, so that a change of the firing rate alone
+        costs nothing.
+        """
+        _, explained = fitted.fit
+        if fitted is tested:
+            return float(np.nanmean(explained.per_neuron))
+        own, other = fitted.shared_neurons(tested)
+        responses, ordinary = tested.fit
+        added = (explained.predicted - explained.baseline)[:, own]
+        return float(np.nanmean(variance_explained(responses[:, other], ordinary.baseline[:, other] + added)))
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:

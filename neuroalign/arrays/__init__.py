@@ -22,6 +22,7 @@ from neuroalign.arrays.pairing import Join as Join
 from neuroalign.arrays.pairing import align as align
 from neuroalign.arrays.trials import average_trials as average_trials
 from neuroalign.arrays.trials import trial_cube as trial_cube
+from neuroalign.arrays.trials import trial_mean_blocks as trial_mean_blocks
 from neuroalign.arrays.trials import trial_means as trial_means
 from neuroalign.arrays.validation import validate_latents as validate_latents
 from neuroalign.arrays.validation import validate_recording as validate_recording

@@ -1,10 +1,13 @@
 """Single trials of a recording: averages, counts and the cube of repetitions."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from neuroalign.arrays.blocks import slices
 from neuroalign.arrays.building import responses
 from neuroalign.errors import ArrayError, count_noun, name_some
 
@@ -64,18 +67,55 @@ def trial_means(
     stimuli : array of str, shape (n_stimuli,)
         Stimulus ids in sorted order.
     """
+    stimuli, blocks = trial_mean_blocks(array)
+    means = np.empty((len(stimuli), array.sizes["neuroid"]))
+    counts = np.empty(means.shape, dtype=np.int64)
+    for neuroids, means_of_block, counts_of_block in blocks:
+        means[:, neuroids], counts[:, neuroids] = means_of_block, counts_of_block
+    return means, counts, stimuli
+
+
+def trial_mean_blocks(
+    array: xr.DataArray,
+) -> tuple[NDArray[np.str_], Iterator[tuple[slice, NDArray[np.float64], NDArray[np.int64]]]]:
+    """Average and count the trials of some neuroids after the other; see :func:`trial_means`.
+
+    Parameters
+    ----------
+    array : xarray.DataArray
+        Recording with dimensions presentation, neuroid and at most one time bin.
+
+    Returns
+    -------
+    stimuli : array of str, shape (n_stimuli,)
+        Stimulus ids in sorted order.
+    blocks : iterator of (slice, array, array)
+        Neuroids of a block, with their means and counts of shape (n_stimuli, n_neuroids of the block).
+    """
     array = _single_time_bin(array)
     codes, stimuli = pd.factorize(array["stimulus_id"].values.astype(str), sort=True)
     # Sums in the order of the repetitions have the same bits for any order of the presentations.
     order = np.lexsort((array["repetition"].values, codes))
-    codes, values = codes[order], array.values[order].astype(np.float64)
-    present = np.isfinite(values)
-    sums = np.zeros((len(stimuli), values.shape[1]))
-    counts = np.zeros(sums.shape, dtype=np.int64)
-    np.add.at(sums, codes, np.where(present, values, 0.0))
-    np.add.at(counts, codes, present)
-    with np.errstate(invalid="ignore"):
-        return sums / counts, counts, stimuli
+    codes = codes[order]
+    rank = pd.Series(codes).groupby(codes).cumcount().to_numpy()
+    # Rows of each first presentation, each second presentation and so on: no stimulus occurs twice among them.
+    rows_of_rank = np.split(np.argsort(rank, kind="stable"), np.cumsum(np.bincount(rank))[:-1])
+    trials = array.values
+
+    def blocks() -> Iterator[tuple[slice, NDArray[np.float64], NDArray[np.int64]]]:
+        for neuroids in slices(trials, axis=1, itemsize=8):
+            values = trials[:, neuroids][order].astype(np.float64, copy=False)  # the index makes a copy
+            present = np.isfinite(values)
+            sums = np.zeros((len(stimuli), values.shape[1]))
+            counts = np.zeros(sums.shape, dtype=np.int64)
+            values[~present] = 0.0
+            for rows in rows_of_rank:
+                sums[codes[rows]] += values[rows]
+                counts[codes[rows]] += present[rows]
+            with np.errstate(invalid="ignore"):
+                yield neuroids, sums / counts, counts
+
+    return stimuli, blocks()
 
 
 def trial_cube(array: xr.DataArray) -> NDArray[np.float64]:

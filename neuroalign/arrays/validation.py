@@ -7,6 +7,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from neuroalign.arrays.blocks import slices
 from neuroalign.errors import ArrayError, count_noun, name_some
 
 
@@ -100,8 +101,8 @@ def _expect_unique(ids: NDArray[Any], name: str) -> None:
 
 
 def _expect_finite(array: xr.DataArray, rows: str, columns: str) -> None:
-    bad = ~np.isfinite(array.values)
-    if bad.any():
+    if not all(bool(np.isfinite(array.values[block]).all()) for block in slices(array.values)):
+        bad = ~np.isfinite(array.values)
         kind = "NaN" if np.isnan(array.values).any() else "infinite"
         raise ArrayError(
             f"{count_noun(int(bad.sum()), f'{kind} value')} in {array.name or 'the array'}: {columns} "
@@ -115,8 +116,8 @@ def _expect_not_infinite(
 ) -> None:
     if not np.issubdtype(array.dtype, np.number):
         raise ArrayError(f"a recording must hold numbers, got {array.dtype}")
-    infinite = np.isinf(array.values)
-    if infinite.any():
+    if any(bool(np.isinf(array.values[block]).any()) for block in slices(array.values)):
+        infinite = np.isinf(array.values)
         by_neuroid = infinite.any(axis=tuple(axis for axis in range(infinite.ndim) if axis != 1))
         by_row = infinite.any(axis=tuple(range(1, infinite.ndim)))
         raise ArrayError(

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from neuroalign.comparison.leaderboard import Correction
 
 
 def is_board(datasets: Sequence[str], options: Mapping[str, Any]) -> bool:
@@ -49,9 +52,7 @@ def print_boards(datasets: Sequence[str], options: Mapping[str, Any], style: str
     from neuroalign.errors import NeuroalignError
     from neuroalign.reporting.text.board import format_boards
 
-    sources, of_file = _read(datasets)
-    given = {**of_file, **{name: value for name, value in options.items() if value}}
-    given["benchmarks"] = list(given.get("benchmarks", ())) or None
+    sources, given = _choose(datasets, options)
     tables = boards(sources, **given)
     if not any(len(table) for table in tables):
         by = f" by {', '.join(given['benchmarks'])}" if given["benchmarks"] else ""
@@ -63,6 +64,47 @@ def print_boards(datasets: Sequence[str], options: Mapping[str, Any], style: str
         for sentence in dict.fromkeys(line for table in tables for line in describe_board(table)):
             click.echo(f"neuroalign: note: {sentence}", err=True)
     return 0
+
+
+def write_board_pages(
+    datasets: Sequence[str],
+    options: Mapping[str, Any],
+    site: Path,
+    *,
+    correction: "Correction",
+    over_neurons: bool,
+) -> int:
+    """Write the site of a board.
+
+    Parameters
+    ----------
+    datasets, options
+        See :func:`print_boards`.
+    site : Path
+        Folder of the site.
+    correction : {"holm", "bh"}
+    over_neurons : bool
+        Tests on the pages of each dataset; see :func:`neuroalign.reporting.site.write_board_site`.
+
+    Returns
+    -------
+    int
+        Exit code 0.
+    """
+    from neuroalign.reporting.site import write_board_site
+
+    sources, given = _choose(datasets, options)
+    first_page = write_board_site(site, sources, correction=correction, over_neurons=over_neurons, **given)
+    click.echo(f"written to {site}; open {first_page}")
+    return 0
+
+
+def _choose(datasets: Sequence[str], options: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """Return the datasets, and the options of the command or of the file of the board."""
+    sources, of_file = _read(datasets)
+    given = {**of_file, **{name: value for name, value in options.items() if value}}
+    given["benchmarks"] = list(given.get("benchmarks", ())) or None
+    return sources, given
 
 
 def _read(datasets: Sequence[str]) -> tuple[list[str], dict[str, Any]]:

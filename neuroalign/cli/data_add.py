@@ -117,8 +117,22 @@ Examples:
 @click.option(
     "--images",
     type=click.Path(),
-    metavar="DIR|ZIP",
-    help="Images that were shown. Without images, models that need images cannot be scored.",
+    metavar="DIR|ZIP|FILE",
+    help="Images that were shown: a folder, a ZIP archive, or a stack of images in an array (.npy, .npz, .mat, .h5) "
+    "with one image for each stimulus, in the order of the stimulus axis or with an array stimulus_id beside it. "
+    "Without images, models that need images cannot be scored.",
+)
+@click.option(
+    "--image-axes",
+    metavar="AXIS,AXIS,AXIS[,AXIS]",
+    help="Names of the axes of a stack of images, in order: image, height, width and, for colour, channel. By default "
+    "by their lengths; needed where that is not certain, and for plain HDF5.",
+)
+@click.option(
+    "--image-white",
+    type=click.IntRange(1, 255),
+    metavar="1|255",
+    help="Value of white in a stack of images. By default by the largest value, where that is certain.",
 )
 @click.option(
     "--stimuli",

@@ -18,6 +18,7 @@ Examples:
   neuroalign leaderboard cowley2023 majajhong25 -b ridge
   neuroalign leaderboard "my-cells[region=IT]" "my-cells[region=V4]" -b ridge
   neuroalign leaderboard board.toml --format markdown
+  neuroalign leaderboard board.toml --html board
 """
 )
 @click.argument("datasets", nargs=-1, required=True, metavar="DATASET...")
@@ -57,8 +58,7 @@ Examples:
     "site",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Folder for a static site in place of the table, for one dataset. The site opens without a server or a "
-    "network.",
+    help="Folder for a static site in place of the table. The site opens without a server or a network.",
 )
 @click.option(
     "--model",
@@ -112,7 +112,7 @@ def leaderboard(
     score on each dataset, the mean over datasets, and ranks with intervals of a hierarchical bootstrap over
     animals, sessions and neurons.
     """
-    from neuroalign.cli.board import is_board, print_boards
+    from neuroalign.cli.board import is_board, print_boards, write_board_pages
     from neuroalign.comparison.leaderboard import leaderboards
     from neuroalign.comparison.leaderboard_findings import describe_left_out, describe_missing
     from neuroalign.datasets.catalogue import load_dataset
@@ -130,14 +130,19 @@ def leaderboard(
         "members": members,
     }
     if is_board(datasets, {name: value for name, value in board_options.items() if name != "benchmarks"}):
+        if site is not None:
+            return write_board_pages(
+                datasets, board_options, site, correction=correction, over_neurons=over_neurons
+            )
         only_one = {
-            "--html": site is not None,
             "--correction": correction != "holm",
             "--no-over-neurons": not over_neurons,
         }
         for option, is_given in only_one.items():
             if is_given:
-                raise UsageError(f"{option} must go with one dataset; leave it out for a board")
+                raise UsageError(
+                    f"{option} must go with one dataset or with --html; leave it out for a board"
+                )
         return print_boards(datasets, board_options, chosen)
     (dataset,) = datasets
     loaded = load_dataset(dataset)

@@ -4,10 +4,11 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from neuroalign.cli.score_grouped import GroupOptions, group_options, print_groups
 from neuroalign.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ Examples:
   neuroalign score "pca[n=50]" AM-faces --benchmark single-units
   neuroalign score "neurons:my-cells[animal=Tito]" "my-cells[animal=Chabo,region=[IT,V4]]"
   neuroalign score my_models.py:my_model ./my-recordings --json
+  neuroalign score beta_vae my-cells -b ridge --by region,animal
+  neuroalign score "pca[n=20]" my-cells -b ridge --windows 0:400:20 --figure course.pdf
   neuroalign score timm:resnet18@layer2 timm:resnet18@layer3 ./my-recordings -b banded_ridge
   neuroalign score "pca[n=50]" cowley2023 -b ridge
   neuroalign score "pca[n=50]" "my-cells[session=*]" -b ridge
@@ -76,6 +79,7 @@ Examples:
     "for no axis index.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the shuffles.")
+@group_options
 @click.option("--no-cache", is_flag=True, help="Compute everything again, and store nothing.")
 @click.option(
     "--available",
@@ -93,6 +97,7 @@ def score(
     permutations: int,
     turns: int | None,
     seed: int,
+    grouped: GroupOptions,
     no_cache: bool,
     available: bool,
     as_json: bool,
@@ -106,6 +111,7 @@ def score(
     by dataset, with a last row for all neurons together.
 
     Several MODELs are scored together as the bands of one model, for --benchmark banded_ridge.
+    --by scores each group of DATASET, and --windows each window of a recording with time bins.
     """
     from neuroalign.cli.score_collection import benchmarks_of, print_scores_of_collection
     from neuroalign.datasets.catalogue import load_dataset
@@ -137,7 +143,18 @@ def score(
         raise UsageError(
             "--weights must go with one model; write the option of each model: MODEL[weights=FILE]"
         )
+    settings: dict[str, Any] = {
+        "join": "intersection" if intersection else "exact",
+        "n_jobs": jobs,
+        "use_cache": not no_cache,
+        "n_permutations": permutations,
+        "permutation_seed": seed,
+    }
     if collection is not None:
+        if grouped.are_used:
+            raise UsageError(
+                f"--by and --windows must go with one dataset, got the collection {dataset}; name one of its datasets"
+            )
         return print_scores_of_collection(
             model[0] if len(model) == 1 else bands(model),
             collection,
@@ -146,27 +163,17 @@ def score(
             are_named=any(name not in GROUPS for name in benchmarks),
             available=available,
             options=options,
-            join="intersection" if intersection else "exact",
-            n_jobs=jobs,
-            use_cache=not no_cache,
-            n_permutations=permutations,
-            permutation_seed=seed,
+            **settings,
         )
     if available:
         raise UsageError(f"--available must go with a collection of datasets, got {dataset}; leave it out")
     loaded_dataset = load_dataset(dataset)
+    if grouped.are_used:
+        chosen = _with_weights(model[0], weights) if len(model) == 1 else bands(model)
+        return print_groups(chosen, loaded_dataset, wanted, grouped, as_json=as_json, **settings)
     expect_one_window(loaded_dataset)
     loaded = load_model(model[0], dataset=loaded_dataset, **options) if len(model) == 1 else bands(model)
-    scores, failures = score_all(
-        loaded,
-        loaded_dataset,
-        wanted,
-        join="intersection" if intersection else "exact",
-        n_jobs=jobs,
-        use_cache=not no_cache,
-        n_permutations=permutations,
-        permutation_seed=seed,
-    )
+    scores, failures = score_all(loaded, loaded_dataset, wanted, **settings)
     if as_json:
         document = {
             "model": loaded.identifier,
@@ -190,6 +197,20 @@ def score(
     # A benchmark that the user did not name may not apply to every model.
     named = [name for name in benchmarks if name not in GROUPS]
     return 1 if named or not scores else 0
+
+
+def _with_weights(name: str, weights: str | None) -> str:
+    """Write the option ``weights`` into the name of a model."""
+    from neuroalign.names.syntax import format_spec, parse_spec
+
+    if weights is None:
+        return name
+    spec = parse_spec(name)
+    if "weights" in spec.options:
+        raise UsageError(
+            f"--weights and the option weights of {name} must not both be given; give one of them"
+        )
+    return format_spec(spec.name, {**spec.options, "weights": weights}, spec.wrappers)
 
 
 def _with_turns(wanted: Sequence["Benchmark"], specs: Sequence[str], turns: int) -> list["Benchmark"]:

@@ -47,6 +47,17 @@ class Column:
         """Values as names can hold them; NaN and other missing values are None."""
         return [_label(value) for value in self.values]
 
+    @cached_property
+    def distinct(self) -> list[Label]:
+        """Distinct values, sorted; texts, numbers and truth values stay apart."""
+        return _sorted(self.labels)
+
+    @cached_property
+    def codes(self) -> NDArray[np.int64]:
+        """Place of the value of each row in :attr:`distinct`, shape (n_rows,)."""
+        places = {_typed(label): place for place, label in enumerate(self.distinct)}
+        return np.array([places[_typed(label)] for label in self.labels], dtype=np.int64)
+
     def find(self, wanted: Sequence[Any]) -> list[Label]:
         """Return the values of the column that a user named, sorted and without repetitions.
 
@@ -69,8 +80,7 @@ class Column:
             raise UsageError(
                 f"{self.name} must have at least one value, got none; leave it out for all values"
             )
-        existing = _sorted(self.labels)
-        return _sorted([self._find_one(value, existing) for value in wanted])
+        return _sorted([self._find_one(value, self.distinct) for value in wanted])
 
     def mask(self, values: Sequence[Label]) -> NDArray[np.bool_]:
         """Return which rows have one of the values of the column, shape (n_rows,)."""

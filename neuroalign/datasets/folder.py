@@ -15,8 +15,9 @@ import csv
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -32,7 +33,7 @@ from neuroalign.datasets.stimulus_flags import as_flags
 from neuroalign.datasets.variants import COLUMN
 from neuroalign.errors import DatasetError, name_some
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
-from neuroalign.files.netcdf import read_netcdf
+from neuroalign.files.netcdf import open_netcdf, read_netcdf, row_blocks, write_netcdf
 
 METADATA = "dataset.toml"
 RECORDING = "recording.nc"
@@ -65,12 +66,17 @@ def read_folder(path: Path) -> Dataset:
         If a file is missing, damaged or names an image outside the folder.
     """
     path = Path(path)
+    return _read_folder(path, read_recording)
+
+
+def _read_folder(path: Path, read: Callable[[Path], xr.DataArray]) -> Dataset:
+    """Read a dataset from its folder, and its recording with a function."""
     metadata = read_metadata(path)
     identifier = str(metadata.get("identifier", path.name))
     stimuli = read_stimuli(path, metadata)
     return Dataset(
         identifier=identifier,
-        recording=read_recording(path / RECORDING),
+        recording=read(path / RECORDING),
         stimuli=stimuli,
         averaged=bool(metadata.get("averaged", False)),
         simulated=bool(metadata.get("simulated", False)),
@@ -106,7 +112,8 @@ def write_folder(dataset: Dataset, path: Path, *, replace: bool = False) -> None
         new, old = scratch / "new", scratch / "old"
         new.mkdir()
         _write_files(dataset, new)
-        read_folder(new)  # an unreadable dataset must not replace a readable one
+        # An unreadable dataset must not replace a readable one.
+        _read_folder(new, partial(_compare_recording, dataset.recording))
         if path.exists():
             path.rename(old)
         try:
@@ -244,7 +251,11 @@ def read_recording(file: Path) -> xr.DataArray:
         raise DatasetError(f"cannot read {file}: {error}") from error
     if "recording" not in opened:
         raise DatasetError(f"{file} has no variable 'recording'; it has {', '.join(map(str, opened))}")
-    array = opened["recording"]
+    return _with_texts(opened["recording"])
+
+
+def _with_texts(array: xr.DataArray) -> xr.DataArray:
+    """Validate a recording with ids and labels as text."""
     for name in ("stimulus_id", "neuroid_id", "region", "animal"):
         if name in array.coords:
             array[name] = array[name].astype(str)
@@ -255,8 +266,28 @@ def write_recording(array: xr.DataArray, file: Path) -> None:
     """Write a recording as compressed netCDF-4."""
     encoding = {"recording": {"zlib": True, "complevel": 4, "shuffle": True}}
     attrs = {key: _netcdf_attribute(value) for key, value in array.attrs.items() if value is not None}
-    dataset = array.rename("recording").assign_attrs(attrs).to_dataset()
-    dataset.to_netcdf(file, engine="h5netcdf", encoding=encoding)
+    write_netcdf(array.rename("recording").assign_attrs(attrs).to_dataset(), file, encoding)
+
+
+def _compare_recording(array: xr.DataArray, file: Path) -> xr.DataArray:
+    """Compare a recording on disk with the one in memory, and return its labels, with zeros in place of the values.
+
+    Raises
+    ------
+    DatasetError
+        If the file cannot be read, or values differ.
+    """
+    values = array.values
+    try:
+        with open_netcdf(file) as opened:
+            stored = opened["recording"]
+            for rows in row_blocks(values.shape, values.itemsize, stored.encoding.get("chunksizes")):
+                if not np.array_equal(stored[rows].values, values[rows], equal_nan=True):
+                    raise DatasetError(f"{file} differs from the recording in memory; is the disk damaged?")
+            zeros = np.broadcast_to(np.zeros((), values.dtype), values.shape)
+            return _with_texts(stored.copy(data=zeros).load())
+    except (ValueError, OSError) as error:
+        raise DatasetError(f"cannot read {file}: {error}") from error
 
 
 def read_truth(file: Path) -> pd.DataFrame | None:

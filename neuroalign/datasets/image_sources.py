@@ -1,6 +1,7 @@
-"""Images in files or in memory: pixels, sizes and bytes."""
+"""Images in files, in memory or inside larger files: pixels, sizes and bytes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -15,8 +16,27 @@ from neuroalign.masked import as_numbers
 #: Ends of the names of image files.
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 
-#: A file, or pixels of shape (height, width[, 3]).
-ImageSource = Path | NDArray[np.uint8]
+
+@dataclass(frozen=True, eq=False)
+class StoredImage:
+    """An image inside a larger file, such as a stack of images, which is read at each use.
+
+    Tens of thousands of images may be larger than the memory.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Height, width and, for colour, 3.
+    read : callable
+        Function that returns the pixels, array of uint8 of this shape.
+    """
+
+    shape: tuple[int, ...]
+    read: Callable[[], NDArray[np.uint8]]
+
+
+#: A file, pixels of shape (height, width[, 3]), or an image inside a larger file.
+ImageSource = Path | NDArray[np.uint8] | StoredImage
 
 
 def as_pixels(images: ArrayLike) -> NDArray[np.uint8]:
@@ -39,6 +59,11 @@ def as_pixels(images: ArrayLike) -> NDArray[np.uint8]:
     return pixels
 
 
+def pixels_of(source: NDArray[np.uint8] | StoredImage) -> NDArray[np.uint8]:
+    """Return the pixels of an image that is not a file of its own."""
+    return source.read() if isinstance(source, StoredImage) else source
+
+
 def open_image(source: ImageSource, stimulus_id: str, *, mirrored: bool = False) -> Image.Image:
     """Read an image, mirrored left to right if `mirrored`; messages name it by `stimulus_id`.
 
@@ -48,7 +73,8 @@ def open_image(source: ImageSource, stimulus_id: str, *, mirrored: bool = False)
         If the image cannot be read.
     """
     try:
-        with Image.open(source) if isinstance(source, Path) else Image.fromarray(source) as image:
+        opened = Image.open(source) if isinstance(source, Path) else Image.fromarray(pixels_of(source))
+        with opened as image:
             image.load()
             if fault := picture_fault(image):
                 raise DatasetError(fault)
@@ -137,7 +163,7 @@ def bytes_of(source: ImageSource, stimulus_id: str) -> bytes:
         except OSError as error:
             raise _unreadable(stimulus_id, error) from error
     buffer = BytesIO()
-    Image.fromarray(source).save(buffer, format="PNG")
+    Image.fromarray(pixels_of(source)).save(buffer, format="PNG")
     return buffer.getvalue()
 
 
@@ -150,7 +176,7 @@ def length_of(source: ImageSource, stimulus_id: str) -> str:
         If the file does not exist.
     """
     if not isinstance(source, Path):
-        return f"array {source.shape}"
+        return f"array {tuple(source.shape)}"
     try:
         return f"file {source.stat().st_size}"
     except OSError as error:

@@ -180,7 +180,7 @@ def _reliability(dataset: Dataset) -> dict[str, Any] | None:
 def _check_images(dataset: Dataset, problems: list[str], notes: list[str]) -> dict[str, Any]:
     stimuli = dataset.stimuli
     ids = progress(stimuli.ids, description="checking images", unit="image", total=len(stimuli))
-    survey = ImageSurvey()
+    survey = ImageSurvey(stimuli.open)
     faults = {
         name: fault
         for name in ids

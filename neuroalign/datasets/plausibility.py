@@ -5,7 +5,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuroalign.arrays import trial_means
+from neuroalign.arrays import trial_mean_blocks
+from neuroalign.arrays.blocks import slices
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import name_some
 
@@ -50,15 +51,23 @@ def implausible(array: xr.DataArray, stimuli: StimulusSet) -> list[str]:
     The values of 1 of 1 neurons rise from stimulus to
     The recording has 1 neuron and 2,000 stimuli witho
     """
-    means, counts, ids = trial_means(array)
-    means = means[:, (counts > 0).all(axis=0)]
-    named = array["neuroid_id"].values.astype(str)[(counts > 0).all(axis=0)]
+    ids, blocks = trial_mean_blocks(array)
     order = pd.Index(ids).get_indexer(pd.Index(array["stimulus_id"].values.astype(str)).unique())
-    means = means[order]
-    rising = _rising(means)
+    names = array["neuroid_id"].values.astype(str)
+    named, rising, correlations = list[str](), list[bool](), list[float]()
+    total = np.zeros(len(ids))
+    for columns, means, counts in blocks:
+        complete = (counts > 0).all(axis=0)
+        means = means[order][:, complete]
+        rises = _rising(means)
+        named += names[columns][complete].tolist()
+        rising += rises.tolist()
+        if len(ids) >= _FEWEST_STIMULI:
+            correlations += _with_next(means[:, ~rises]).tolist()
+        total += means[:, ~rises].sum(axis=1)
     return [
-        *_on_rising(rising, named),
-        *_on_neighbours(means[:, ~rising]),
+        *_on_rising(np.array(rising, dtype=bool), np.array(named, dtype=str)),
+        *_on_neighbours(np.array(correlations), total),
         *_on_bins(array.values, len(ids)),
         *_on_numbers(array.sizes["neuroid"], ids, stimuli),
     ]
@@ -81,14 +90,21 @@ def _on_rising(rising: NDArray[np.bool_], neuroids: NDArray[np.str_]) -> list[st
     ]
 
 
-def _on_neighbours(means: NDArray[np.float64]) -> list[str]:
-    """Compare the responses to each stimulus with the responses to the next one in the file."""
-    if len(means) < _FEWEST_STIMULI or means.shape[1] == 0:
+def _on_neighbours(correlations: NDArray[np.float64], total: NDArray[np.float64]) -> list[str]:
+    """Compare the responses to each stimulus with the responses to the next one in the file.
+
+    Parameters
+    ----------
+    correlations : array of shape (n_neurons,)
+        Correlation of the responses of each neuron with those to the next stimulus; empty for few stimuli.
+    total : array of shape (n_stimuli,)
+        Sum of the responses of these neurons.
+    """
+    if correlations.size == 0:
         return []
-    correlations = _with_next(means)
+    of_mean = float(_with_next(total[:, np.newaxis])[0]) if correlations.size > 1 else 0.0
     correlations = correlations[np.isfinite(correlations)]
     median = float(np.median(correlations)) if correlations.size else 0.0
-    of_mean = float(_with_next(means.mean(axis=1, keepdims=True))[0]) if means.shape[1] > 1 else 0.0
     if median <= _NEIGHBOURS and not of_mean > _NEIGHBOURS_OF_MEAN:
         return []
     shown = (
@@ -114,8 +130,11 @@ def _with_next(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _on_bins(values: NDArray[np.generic], n_stimuli: int) -> list[str]:
     if n_stimuli < 5 * _FEWEST_STIMULI:
         return []
-    ones, zeros = int((values == 1).sum()), int((values == 0).sum())
-    missing = int(np.isnan(values).sum()) if values.dtype.kind == "f" else 0
+    ones, zeros, missing = 0, 0, 0
+    for block in slices(values):
+        part = values[block]
+        ones, zeros = ones + int((part == 1).sum()), zeros + int((part == 0).sum())
+        missing += int(np.isnan(part).sum()) if part.dtype.kind == "f" else 0
     if ones + zeros + missing < values.size or not 0 < ones < _SPARSE * (ones + zeros):
         return []
     return [

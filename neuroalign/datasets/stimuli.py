@@ -15,6 +15,7 @@ from neuroalign.datasets.image_sources import (
     as_pixels,
     bytes_of,
     open_image,
+    pixels_of,
     read_batch,
     size_of,
 )
@@ -27,7 +28,7 @@ from neuroalign.errors import (
     StimulusMismatchError,
     name_some,
 )
-from neuroalign.files.digests import digest
+from neuroalign.files.digests import digest, digest_all
 from neuroalign.masked import as_labels
 
 
@@ -331,15 +332,7 @@ class StimulusSet:
 
         Landmarks have their own digest, so that models without landmarks stay valid when landmarks are added.
         """
-        marked = self._marked("training")
-        order = np.argsort(self.ids)
-        parts: list[object] = [self.ids[order], None if marked is None else marked[order]]
-        parts += [self.mirrored, self.mirror_training]
-        if self.has_images:
-            for stimulus_id in self.ids[order]:
-                source = self._sources[stimulus_id]
-                parts.append(self.image_bytes(stimulus_id) if isinstance(source, Path) else source)
-        return digest(*parts)
+        return digest_all(self._contents())
 
     @cached_property
     def table_hash(self) -> str:
@@ -359,6 +352,19 @@ class StimulusSet:
     @cached_property
     def _variants(self) -> VariantTable:
         return VariantTable(self.table, self._images)
+
+    def _contents(self) -> Iterator[object]:
+        """Yield the parts of the content hash, one image at a time."""
+        marked = self._marked("training")
+        order = np.argsort(self.ids)
+        yield self.ids[order]
+        yield None if marked is None else marked[order]
+        yield self.mirrored
+        yield self.mirror_training
+        if self.has_images:
+            for stimulus_id in self.ids[order]:
+                source = self._sources[stimulus_id]
+                yield self.image_bytes(stimulus_id) if isinstance(source, Path) else pixels_of(source)
 
     def _expect_known(self, ids: ArrayLike) -> NDArray[np.str_]:
         wanted = as_labels(ids, "ids").astype(str)

@@ -120,7 +120,8 @@ def reduce_window(array: xr.DataArray, window: Window, source: str) -> tuple[xr.
         )
     window = (_rounded(edges[chosen[0], 0]), _rounded(edges[chosen[-1], 1]))
     span = f"{len(chosen)} time bins from {window[0]:g} to {window[1]:g} ms"
-    bins = array.isel(time_bin=chosen)
+    # The order of the axes in memory decides the last bits of a sum, so that sums keep the copy that they had.
+    bins = array.isel(time_bin=chosen) if kind == COUNTS else take_bins(array, chosen)
     bins = bins.drop_vars([name for name, coordinate in bins.coords.items() if "time_bin" in coordinate.dims])
     if len(chosen) == 1:
         return bins.isel(time_bin=0).astype(np.float64), window, []
@@ -130,6 +131,19 @@ def reduce_window(array: xr.DataArray, window: Window, source: str) -> tuple[xr.
     taken = "" if kind == RATES else "taken as "
     note = f"{span} were averaged, weighted by their length: their values are {taken}rates."
     return average_bins(bins, lengths), window, [note]
+
+
+def take_bins(array: xr.DataArray, chosen: NDArray[np.int64]) -> xr.DataArray:
+    """Return some time bins of a recording, without a copy of the values if the bins are neighbours.
+
+    Parameters
+    ----------
+    array : recording
+    chosen : array of int64
+        Numbers of the bins.
+    """
+    neighbours = bool((chosen[1:] - chosen[:-1] == 1).all())
+    return array.isel(time_bin=slice(int(chosen[0]), int(chosen[-1]) + 1) if neighbours else chosen)
 
 
 def average_bins(bins: xr.DataArray, lengths: NDArray[np.float64]) -> xr.DataArray:
@@ -147,12 +161,20 @@ def average_bins(bins: xr.DataArray, lengths: NDArray[np.float64]) -> xr.DataArr
     xarray.DataArray of float64
         Recording without time bins. A trial that lacks a bin is missing.
     """
-    import xarray as xr
+    import numpy as np
 
-    weights = xr.DataArray(lengths / lengths.sum(), dims="time_bin")
-    mean = (bins * weights).sum("time_bin", skipna=False)
-    mean.attrs = dict(bins.attrs)
-    return mean.rename(bins.name)
+    from neuroalign.arrays.blocks import slices
+
+    weights = lengths / lengths.sum()
+    values = bins.values
+    means = np.empty(values.shape[:2])
+    for block in slices(values, itemsize=8):
+        # Bin after bin, so that the bits do not depend on the order of the axes in memory.
+        means[block] = values[block][..., 0] * weights[0]
+        for number, weight in enumerate(weights[1:], start=1):
+            means[block] += values[block][..., number] * weight
+    mean = bins.isel(time_bin=0, drop=True)
+    return mean.copy(data=means)
 
 
 def over_all_bins(array: xr.DataArray) -> xr.DataArray:

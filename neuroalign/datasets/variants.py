@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from neuroalign.datasets.image_sources import ImageSource, bytes_of, length_of
+from neuroalign.datasets.image_sources import ImageSource, bytes_of, length_of, pixels_of
 from neuroalign.errors import DatasetError, name_some
 
 #: Column of a stimulus table that names the original of each variant.
@@ -164,7 +164,8 @@ def _equal_images(index: pd.Index, images: Mapping[str, ImageSource]) -> NDArray
 
 
 def _digest(source: ImageSource, stimulus: str) -> str:
-    return sha256(bytes_of(source, stimulus) if isinstance(source, Path) else source.tobytes()).hexdigest()
+    content = bytes_of(source, stimulus) if isinstance(source, Path) else pixels_of(source).tobytes()
+    return sha256(content).hexdigest()
 
 
 def join_labels(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:

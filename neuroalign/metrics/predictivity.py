@@ -58,14 +58,57 @@ class Predictivity:
         stand is negative for such units: the training mean is low where the held-out responses are high, and the
         fits with large predictions owe their size to the stimuli that they do not predict.
         """
-        neurons, predicted, baseline, amplitude = self.held_out
-        responses = neurons - baseline
+        return self.r_on(self)
+
+    def r_on(self, tested: "Predictivity") -> FloatArray:
+        """Correlate these predictions with other responses of the same neurons to the same stimuli.
+
+        Parameters
+        ----------
+        tested : Predictivity
+            Predictions of the other responses, in the same folds; of these only the responses and their baseline count.
+
+        Returns
+        -------
+        array of float64, shape (J,)
+            :attr:`r` with the responses and the baseline of `tested`: the responses less their own mean over training
+            stimuli, and the predictions less the mean that belongs to them.
+
+        Raises
+        ------
+        ArrayError
+            If the shapes or the folds differ.
+        """
+        if self.neurons.shape != tested.neurons.shape or not np.array_equal(self.folds, tested.folds):
+            raise ArrayError(
+                "predictions must be tested on the same neurons, stimuli and folds, got shapes "
+                f"{self.neurons.shape} and {tested.neurons.shape}"
+            )
+        neurons, _, mean, _ = tested.held_out
+        _, predicted, baseline, amplitude = self.held_out
+        responses = neurons - mean
         added = divide(predicted - baseline, amplitude, otherwise=0.0)
         flat = constant_columns(added)
         first, second = responses - responses.mean(axis=0), added - added.mean(axis=0)
         norm = np.sqrt((first**2).sum(axis=0) * (second**2).sum(axis=0))
         r = divide((first * second).sum(axis=0), np.where(flat, 0.0, norm), otherwise=0.0)
         return np.where(constant_columns(neurons), np.nan, np.clip(r, -1.0, 1.0))
+
+    def of_neurons(self, columns: NDArray[np.int64]) -> "Predictivity":
+        """Return the predictions of some neurons only.
+
+        Parameters
+        ----------
+        columns : array of int, shape (n_chosen,)
+            Indices of the neurons.
+        """
+        return Predictivity(
+            self.neurons[:, columns],
+            self.predicted[:, columns],
+            self.baseline[:, columns],
+            self.amplitude[:, columns],
+            self.folds,
+        )
 
     @cached_property
     def r2(self) -> FloatArray:

@@ -65,18 +65,13 @@ def reliability(trials: ArrayLike, *, n_splits: int = 20, seed: int = 0) -> Reli
     usable = halves > 0
     enough = usable.sum(axis=0) > 2
     same_for_all = bool((present == present[:, :, :1]).all())
-    # Where all neurons miss the same trials, they share one halving.
-    shown = present[:, :, :1] if same_for_all else present
-    rng = np.random.default_rng(seed)
-    total = np.zeros(values.shape[2])
-    for _ in range(n_splits):
-        keys = np.where(shown, rng.random(values.shape[:2])[:, :, None], np.inf)
-        rank = keys.argsort(axis=1).argsort(axis=1)
-        size = halves[:, None, : shown.shape[2]]
-        first = np.where(rank < size, values, 0.0).sum(axis=1)
-        second = np.where((rank >= size) & (rank < 2 * size), values, 0.0).sum(axis=1)
-        total += _masked_correlation(first, second, halves, usable)
-    r = total / n_splits
+    r = np.zeros(values.shape[2])
+    # Neurons with few trials do not carry the empty places of neurons with many.
+    for neurons in [np.arange(len(r))] if same_for_all else _alike_in_trials(counts):
+        chosen = (slice(None), slice(None), neurons)
+        r[neurons] = _mean_of_halvings(
+            values[chosen], present[chosen], same_for_all=same_for_all, n_splits=n_splits, seed=seed
+        )
     n_usable = np.maximum(usable.sum(axis=0), 1)
     per_mean = np.where(usable, 1.0 / np.maximum(counts, 1), 0.0).sum(axis=0) / n_usable
     per_half = np.where(usable, 1.0 / np.maximum(halves, 1), 0.0).sum(axis=0) / n_usable
@@ -300,6 +295,58 @@ def _noise_variance(values: NDArray[np.float64], present: NDArray[np.bool_]) -> 
     squares = np.where(present, (values - mean[:, None]) ** 2, 0.0).sum(axis=(0, 1))
     freedom = np.maximum(counts - 1, 0).sum(axis=0)
     return divide(squares, freedom, otherwise=np.nan)
+
+
+def _alike_in_trials(counts: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return groups of neurons, by the power of two above their largest number of trials of a stimulus.
+
+    A neuron alone joins the next group: sums over one column have other rounding errors than sums over several.
+    """
+    power = np.ceil(np.log2(np.maximum(counts.max(axis=0, initial=1), 1)))
+    groups = [np.flatnonzero(power == level) for level in np.unique(power)]
+    merged: list[NDArray[np.int64]] = []
+    for group in groups:
+        if merged and (len(group) == 1 or len(merged[-1]) == 1):
+            merged[-1] = np.concatenate([merged[-1], group])
+        else:
+            merged.append(group)
+    return merged
+
+
+def _mean_of_halvings(
+    values: NDArray[np.float64], present: NDArray[np.bool_], *, same_for_all: bool, n_splits: int, seed: int
+) -> NDArray[np.float64]:
+    """Return the mean over random halvings of the correlation of the halves, (J,)."""
+    counts = present.sum(axis=1)
+    halves = counts // 2
+    usable = halves > 0
+    n_repetitions = values.shape[1]
+    # Trials that exist move to the front, in their order; a sum over trials keeps its bits.
+    widest = int(counts.max(initial=1))
+    order = None
+    if not same_for_all and 2 * widest <= n_repetitions:
+        order = np.argsort(~present, axis=1, kind="stable")[:, :widest]
+        values, present = (
+            np.take_along_axis(values, order, axis=1),
+            np.take_along_axis(present, order, axis=1),
+        )
+    # Where all neurons miss the same trials, they share one halving.
+    shown = present[:, :, :1] if same_for_all else present
+    rng = np.random.default_rng(seed)
+    total = np.zeros(values.shape[2])
+    for _ in range(n_splits):
+        drawn = rng.random((len(values), n_repetitions))[:, :, None]
+        if order is not None:
+            drawn = np.take_along_axis(
+                np.broadcast_to(drawn, (*drawn.shape[:2], order.shape[2])), order, axis=1
+            )
+        keys = np.where(shown, drawn, np.inf)
+        rank = keys.argsort(axis=1).argsort(axis=1)
+        size = halves[:, None, : shown.shape[2]]
+        first = np.where(rank < size, values, 0.0).sum(axis=1)
+        second = np.where((rank >= size) & (rank < 2 * size), values, 0.0).sum(axis=1)
+        total += _masked_correlation(first, second, halves, usable)
+    return total / n_splits
 
 
 def _masked_correlation(

@@ -184,7 +184,7 @@ datasets = Registry("dataset", "neuroalign.datasets")
 benchmarks = Registry("benchmark", "neuroalign.benchmarks")
 reducers = Registry("reducer", "neuroalign.reducers")
 adapters = Registry("adapter", "neuroalign.adapters")
-readers = Registry("reader", "neuroalign.readers")
+readers = Registry("reader", "neuroalign.formats")
 
 register_model = models.register
 register_dataset = datasets.register

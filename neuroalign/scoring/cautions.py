@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from neuroalign.results.numbers import join_words, name_benchmark
 from neuroalign.results.score import Score
@@ -85,13 +86,15 @@ def merge_cautions(scores: Sequence[Score]) -> list[str]:
     return merge_cautions_of_instances([score.instances or (score,) for score in scores])
 
 
-def merge_cautions_of_instances(groups: Sequence[Sequence[Score]]) -> list[str]:
+def merge_cautions_of_instances(groups: Sequence[Sequence[Score]], noun: str = "instances") -> list[str]:
     """Return the cautions about the instances of one family by several benchmarks, each reason once.
 
     Parameters
     ----------
     groups : sequence of sequence of Score
         Scores of the instances, one sequence for each benchmark.
+    noun : str
+        Plural noun for the scores of a sequence: "instances" of a family, or "groups" of a dataset.
 
     Returns
     -------
@@ -101,7 +104,7 @@ def merge_cautions_of_instances(groups: Sequence[Sequence[Score]]) -> list[str]:
     benchmarks: dict[tuple[str, bool], list[str]] = {}
     additions: dict[tuple[str, bool], str] = {}
     for instances in groups:
-        for text, addition, is_grave in _describe(instances):
+        for text, addition, is_grave in _describe(instances, noun):
             names = benchmarks.setdefault((text, is_grave), [])
             if (name := name_benchmark(instances[0].benchmark)) not in names:
                 names.append(name)
@@ -130,7 +133,7 @@ def is_readable(*scores: Score) -> bool:
     return 2 * sum(bool(_grave(_findings(instance))) for instance in instances) < len(instances)
 
 
-def _describe(instances: Sequence[Score]) -> list[tuple[str, str, bool]]:
+def _describe(instances: Sequence[Score], noun: str) -> list[tuple[str, str, bool]]:
     """Return the cautions of a model or family: text, addition to the text, and whether the score is unreadable."""
     findings = [_findings(instance) for instance in instances]
     if len(instances) == 1:
@@ -144,12 +147,16 @@ def _describe(instances: Sequence[Score]) -> list[tuple[str, str, bool]]:
             *((_ONE[kind](kinds[kind], score), "", False) for kind in kinds if kind in _MILD),
         ]
     described = []
+    first = instances[0]
+    if len({_count_neurons(score) for score in instances}) > 1:
+        # Groups of a dataset differ in their numbers of neurons.
+        first = replace(first, provenance={})
     for kind in (*_GRAVE, *_MILD):
         numbers = [kinds[kind] for kinds in findings if kind in kinds]
         if numbers:
             n = len(instances)
-            count = f"all {n} instances" if len(numbers) == n else f"{len(numbers)} of {n} instances"
-            described.append((_MANY[kind](count, numbers, instances[0]), "", kind in _GRAVE))
+            count = f"all {n} {noun}" if len(numbers) == n else f"{len(numbers)} of {n} {noun}"
+            described.append((_MANY[kind](count, numbers, first), "", kind in _GRAVE))
     return described
 
 

@@ -1,5 +1,7 @@
 """Declarations of installed benchmarks, looked up for stored scores, and numbers that several benchmarks share."""
 
+import inspect
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -141,6 +143,38 @@ def effect_of_noise(score: Score) -> str:
         return make_benchmark(score.benchmark, benchmarks.get(score.benchmark), options).effect_of_noise()
     except NeuroalignError:
         return ""
+
+
+def references_of(benchmark: str) -> list[str]:
+    """Return the references of a benchmark: the section References of its docstring.
+
+    Parameters
+    ----------
+    benchmark : str
+        Identifier of the benchmark, with or without options in brackets.
+
+    Returns
+    -------
+    list of str
+        One text for each reference, which semicolons separate; empty without the section, or where the benchmark is not
+        installed.
+
+    Examples
+    --------
+    >>> references_of("cka")
+    ['Kornblith et al. (2019), ICML', 'Song et al. (2012), J. Mach. Learn. Res. 13:1393']
+    """
+    registered = _registered(benchmark.partition("[")[0])
+    if registered is None:
+        return []
+    owner = registered if isinstance(registered, type) else type(registered)
+    # A class without a docstring would inherit the docstring of its base.
+    lines = inspect.cleandoc(owner.__dict__.get("__doc__") or "").split("\n\n")
+    heading = re.compile(r"References\n-{3,}\n")
+    text = next((heading.sub("", part, count=1) for part in lines if heading.match(part)), "")
+    # Each reference has a year in parentheses; the text behind a semicolon within a reference has no year.
+    pieces = re.split(r";\s+(?=[^;]*\(\d{4}\))", " ".join(text.split()))
+    return [piece.rstrip(".") for piece in pieces if piece]
 
 
 def _registered(name: str) -> type[Benchmark] | Benchmark | None:

@@ -158,27 +158,12 @@ def _score_loaded(
     """Score loaded instances in jobs of joblib."""
     import joblib
 
-    if min(shuffles) < 0:
-        raise UsageError(f"n_permutations and permutation_seed must not be negative, got {shuffles}")
-    is_family = isinstance(loaded, ModelFamily)
-    instances = loaded.instances(dataset) if isinstance(loaded, ModelFamily) else [loaded]
-    if not instances:
-        raise ModelError(
-            f"{loaded.identifier} has no instance for {dataset.identifier}; "
-            f"see neuroalign info {loaded.identifier} for its instances"
-        )
-    family = loaded.identifier
-    names = Counter(instance.identifier for instance in instances)
-    repeated = [name for name, n in names.items() if n > 1]
-    if repeated:
-        raise ModelError(
-            f"each instance of {family} must have a name of its own, got {names[repeated[0]]} instances named "
-            f"{repeated[0]}"
-        )
+    check_shuffles(*shuffles)
+    instances = instances_of(loaded, dataset)
     batch = Batch(
         dataset=dataset,
         benchmarks=benchmarks,
-        family=family,
+        family=loaded.identifier,
         is_sample=loaded.is_sample if isinstance(loaded, ModelFamily) else None,
         join=join,
         use_cache=use_cache,
@@ -187,26 +172,84 @@ def _score_loaded(
         n_permutations=shuffles[0],
         permutation_seed=shuffles[1],
     )
-    jobs: Iterable[Any] = (joblib.delayed(score_instance)(instance, batch) for instance in instances)
-    # Both calls keep the order of the instances, so the output does not depend on the number of workers.
+    is_family = isinstance(loaded, ModelFamily)
+    outcomes = run_jobs(
+        [joblib.delayed(score_instance)(instance, batch) for instance in instances],
+        n_jobs=n_jobs,
+        description=f"scoring {loaded.identifier}" if is_family else "scoring",
+    )
+    scores, failures = separate(outcomes)
+    return count_once(loaded.identifier, scores) if is_family else scores, failures
+
+
+def check_shuffles(n_permutations: int, permutation_seed: int) -> None:
+    """Refuse a negative number or seed of shuffles.
+
+    Raises
+    ------
+    UsageError
+        If a number is negative.
+    """
+    shuffles = (n_permutations, permutation_seed)
+    if min(shuffles) < 0:
+        raise UsageError(f"n_permutations and permutation_seed must not be negative, got {shuffles}")
+
+
+def instances_of(loaded: Model | ModelFamily, dataset: Dataset) -> list[Model]:
+    """Return the instances of a family for a dataset, or a model as its only instance.
+
+    Raises
+    ------
+    ModelError
+        If a family has no instance for the dataset, or two instances share a name.
+    """
+    instances = loaded.instances(dataset) if isinstance(loaded, ModelFamily) else [loaded]
+    if not instances:
+        raise ModelError(
+            f"{loaded.identifier} has no instance for {dataset.identifier}; "
+            f"see neuroalign info {loaded.identifier} for its instances"
+        )
+    names = Counter(instance.identifier for instance in instances)
+    repeated = [name for name, n in names.items() if n > 1]
+    if repeated:
+        raise ModelError(
+            f"each instance of {loaded.identifier} must have a name of its own, got {names[repeated[0]]} instances "
+            f"named {repeated[0]}"
+        )
+    return instances
+
+
+def run_jobs(jobs: Sequence[Any], *, n_jobs: int, description: str) -> list[Any]:
+    """Run jobs of joblib with a progress bar, and return their results in order.
+
+    Parameters
+    ----------
+    jobs : sequence
+        Results of ``joblib.delayed(function)(arguments)``.
+    n_jobs : int
+        Number of jobs at the same time; the order of the results does not depend on it.
+    description : str
+        Text before the bar.
+    """
+    import joblib
+
     try:
         finished = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
     except ValueError:  # some backends, such as Ray, return all results at once
         finished = joblib.Parallel(n_jobs=n_jobs)(jobs)
-    description = f"scoring {family}" if is_family else "scoring"
-    outcomes = [
-        outcome
-        for outcomes_of_instance in progress(
-            finished, description=description, total=len(instances), unit="model"
-        )
-        for outcome in outcomes_of_instance
-    ]
-    scores = [outcome for outcome in outcomes if isinstance(outcome, Score)]
-    failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
-    return _count_once(family, scores) if is_family else scores, failures
+    return list(progress(finished, description=description, total=len(jobs), unit="model"))
 
 
-def _count_once(family: str, scores: Sequence[Score]) -> list[Score]:
+def separate(outcomes: Iterable[Sequence[Score | Failure]]) -> tuple[list[Score], list[Failure]]:
+    """Separate the scores of all instances from their failures."""
+    every = [outcome for of_instance in outcomes for outcome in of_instance]
+    return (
+        [outcome for outcome in every if isinstance(outcome, Score)],
+        [outcome for outcome in every if isinstance(outcome, Failure)],
+    )
+
+
+def count_once(family: str, scores: Sequence[Score]) -> list[Score]:
     """Leave out instances with the same latents as another instance, with a note on that instance."""
     repeated = find_repeated(scores)
     if not repeated:

@@ -14,6 +14,7 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import NeuroalignError
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.model import Decodes, Model, Rectified, fingerprint_of
+from neuroalign.progress import progress
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark
@@ -60,6 +61,8 @@ class Batch:
         Time of the batch.
     n_permutations, permutation_seed : int
         Number and seed of the shuffles.
+    needs_shuffles : bool
+        Whether a stored score without the shuffled scores of its benchmark is computed again.
     """
 
     dataset: Dataset
@@ -72,10 +75,43 @@ class Batch:
     created: str
     n_permutations: int
     permutation_seed: int
+    needs_shuffles: bool = False
 
 
-class _Prepared:
-    """Model with its latents of one stimulus set."""
+class SharedLatents:
+    """Latents of models for the stimuli of several datasets, each computed once."""
+
+    def __init__(self) -> None:
+        self._computed: dict[tuple[object, int], tuple[xr.DataArray, str, float]] = {}
+
+    def compute(
+        self, model: Model, stimuli: StimulusSet, *, use_cache: bool
+    ) -> tuple[xr.DataArray, str, float]:
+        """Return the latents of a model, their digest, and the seconds of their computation."""
+        # The object itself identifies a model without a fingerprint: names do not identify latents.
+        key = (fingerprint_of(model) or id(model), id(stimuli))
+        if key not in self._computed:
+            started = time.monotonic()
+            latents = compute_latents(model, stimuli, use_cache=use_cache)
+            seconds = time.monotonic() - started
+            # A model that draws random numbers may lose its fingerprint while it computes.
+            key = (fingerprint_of(model) or id(model), id(stimuli))
+            self._computed[key] = (latents, hash_latents(latents), seconds)
+        return self._computed[key]
+
+
+class Prepared:
+    """Model with its latents of one stimulus set.
+
+    Parameters
+    ----------
+    model : Model
+    stimuli : StimulusSet
+    latents : xarray.DataArray
+        Latents of `stimuli`; latents of other stimuli are computed on request.
+    use_cache : bool
+        Whether to read and write cached latents.
+    """
 
     def __init__(self, model: Model, stimuli: StimulusSet, latents: xr.DataArray, use_cache: bool) -> None:
         self.identifier = model.identifier
@@ -87,6 +123,7 @@ class _Prepared:
             self.before_rectification = model.before_rectification
 
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        """Return the latents of stimuli."""
         if stimuli is self._stimuli:
             return self._latents
         return compute_latents(self._model, stimuli, use_cache=self._use_cache)
@@ -105,25 +142,50 @@ def score_instance(model: Model, batch: Batch) -> list[Score | Failure]:
     list of Score or Failure
         One outcome for each benchmark, in order. A benchmark that fails does not stop the others.
     """
-    started = time.monotonic()
+    return _score_instance(model, batch, SharedLatents())
+
+
+def score_instance_on_parts(
+    parts: Sequence[tuple[Model, Batch]], *, shows_progress: bool = False
+) -> list[list[Score | Failure]]:
+    """Score one instance on several parts of a dataset, with latents that are computed once.
+
+    Parameters
+    ----------
+    parts : sequence of (Model, Batch)
+        Model for each part, and its batch. Models with the same fingerprint, and parts with the same stimulus set,
+        share their latents.
+    shows_progress : bool
+        Whether a bar shows the number of parts.
+
+    Returns
+    -------
+    list of list of Score or Failure
+        Outcomes of each part, as :func:`score_instance` returns them.
+    """
+    latents = SharedLatents()
+    items = progress(parts, description="parts", total=len(parts), unit="part") if shows_progress else parts
+    return [_score_instance(model, batch, latents) for model, batch in items]
+
+
+def _score_instance(model: Model, batch: Batch, computed: SharedLatents) -> list[Score | Failure]:
     try:
-        latents = compute_latents(model, batch.dataset.stimuli, use_cache=batch.use_cache)
+        latents, latents_hash, seconds = computed.compute(
+            model, batch.dataset.stimuli, use_cache=batch.use_cache
+        )
     except Exception as error:
         reason = explain_error(error, f"the latents of {model.identifier} cannot be computed")
         return [Failure(model.identifier, benchmark.identifier, reason) for benchmark in batch.benchmarks]
-    latents_seconds = time.monotonic() - started
-    prepared = _Prepared(model, batch.dataset.stimuli, latents, batch.use_cache)
-    latents_hash = hash_latents(latents)
+    prepared = Prepared(model, batch.dataset.stimuli, latents, batch.use_cache)
     return [
-        _score_by(benchmark, model, prepared, latents_hash, latents_seconds, batch)
-        for benchmark in batch.benchmarks
+        _score_by(benchmark, model, prepared, latents_hash, seconds, batch) for benchmark in batch.benchmarks
     ]
 
 
 def _score_by(
     benchmark: Benchmark,
     model: Model,
-    prepared: _Prepared,
+    prepared: Prepared,
     latents_hash: str,
     latents_seconds: float,
     batch: Batch,
@@ -131,6 +193,8 @@ def _score_by(
     """Read the score of one benchmark from the store, or compute it."""
     key = key_of_score(model, latents_hash, batch.dataset, benchmark, batch.join, batch.family)
     stored = batch.store.load(key) if batch.use_cache and key else None
+    if stored is not None and not _has_shuffles(stored, benchmark, batch):
+        stored = None
     if stored is not None and _has_null(stored, batch):
         if batch.is_sample is not None and stored.provenance.get("is_sample") != batch.is_sample and key:
             stored = replace(stored, provenance={**stored.provenance, "is_sample": batch.is_sample})
@@ -181,7 +245,14 @@ def _has_null(score: Score, batch: Batch) -> bool:
     )
 
 
-def _add_null(score: Score, benchmark: Benchmark, prepared: _Prepared, batch: Batch) -> Score:
+def _has_shuffles(score: Score, benchmark: Benchmark, batch: Batch) -> bool:
+    """Return whether a stored score has its shuffled scores, which earlier versions did not store."""
+    if not batch.needs_shuffles or batch.n_permutations or not benchmark.options().get("n_permutations"):
+        return True
+    return "shuffled" in score.data
+
+
+def _add_null(score: Score, benchmark: Benchmark, prepared: Prepared, batch: Batch) -> Score:
     """Add the level of chance from shuffled stimuli."""
     shuffled = permutation_null(
         benchmark,

@@ -35,6 +35,7 @@ from neuroalign.stats.hierarchical import (
     rank_rows,
 )
 from neuroalign.stats.letters import compact_letters
+from neuroalign.stats.max_statistic import MaxStatistic, max_statistic
 from neuroalign.stats.multiplicity import adjust_p_values
 from neuroalign.stats.pairwise import pairwise_matrix, pairwise_welch
 from neuroalign.stats.permutation import permutation_p_value
@@ -49,6 +50,7 @@ __all__ = [
     "Draws",
     "DualBootstrap",
     "Equivalence",
+    "MaxStatistic",
     "OfNeurons",
     "RankTest",
     "WelchTest",
@@ -68,6 +70,7 @@ __all__ = [
     "dual_variance",
     "grouped_standard_error",
     "jackknife_standard_error",
+    "max_statistic",
     "n_fixed",
     "number_sessions",
     "pairwise_matrix",

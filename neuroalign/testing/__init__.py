@@ -9,6 +9,7 @@ from neuroalign.testing.datasets import make_dataset
 from neuroalign.testing.model_checks import MODEL_CHECKS, check_model
 from neuroalign.testing.reader_checks import READER_CHECKS, check_reader
 from neuroalign.testing.scores import make_score
+from neuroalign.testing.time_course import make_time_course
 
 __all__ = [
     "BENCHMARK_CHECKS",
@@ -20,4 +21,5 @@ __all__ = [
     "check_reader",
     "make_dataset",
     "make_score",
+    "make_time_course",
 ]

@@ -226,8 +226,8 @@ def test_few_stimuli_are_noted():
     few = make_dataset(n_stimuli=21, n_neurons=4, n_factors=3, images=False)
     score = RidgeBenchmark(n_permutations=0).score(example_model(few), few)
     assert (
-        "only 21 stimuli: by chance alone, the r of one neuron varies by more than 0.22 around 0; n_folds=21 leaves out "
-        "one at a time and fits to the most"
+        "only 21 stimuli: by chance alone, the r of one neuron varies by more than 0.22 around 0; n_folds=21 leaves "
+        "out one at a time and fits to the most"
     ) in score.notes
     score = RidgeBenchmark(n_permutations=0, n_folds=21).score(example_model(few), few)
     assert any(note.endswith("varies by more than 0.22 around 0") for note in score.notes)

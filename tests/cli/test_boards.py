@@ -118,8 +118,7 @@ def test_faults_of_a_board_file(tmp_path, capsys, entry, message):
     [
         (["one", "real"], "simulated and recorded neurons never share a table, got one (simulated) and real"),
         (["one", "one"], "the board has the dataset one twice; give it once"),
-        (["one", "two", "--html", "site"], "--html must go with one dataset"),
-        (["one", "two", "--correction", "bh"], "--correction must go with one dataset"),
+        (["one", "two", "--correction", "bh"], "--correction must go with one dataset or with --html"),
         (["one", "two", "-m", "icq"], "no scored family is called 'icq'; did you mean ica?"),
         (["one", "tow"], "did you mean two?"),
         (["cowley2023"], "12 of 12 datasets of cowley2023 are not added"),
@@ -149,6 +148,29 @@ def test_csv_has_its_notes_on_standard_error(capsys):
     # Each recording is one animal and one session.
     assert rows[0]["drawn"] == "animals neurons"
     assert "neuroalign: note: Mean over the datasets, which count equally." in captured.err
+
+
+def test_a_site(tmp_path, capsys):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        f'title = "My board"\ndatasets = ["one", "two"]\nbenchmarks = ["{BENCHMARK}"]\nresamples = 200\n'
+    )
+    site = tmp_path / "site"
+    assert run(["leaderboard", str(path), "--html", str(site), "--correction", "bh", "-m", "ica"]) == 0
+    assert capsys.readouterr().out == f"written to {site}; open {site / 'index.html'}\n"
+    page = (site / "index.html").read_text("utf-8")
+    assert "<title>My board – neuroalign</title>" in page
+    # The mean over the datasets of the family that is shown.
+    assert '<td class="mean" data-sort="0.375">0.375</td>' in page
+    assert "pca" not in page
+    (leaderboard, _) = sorted(site.glob("on/*/index.html"))
+    assert "Left out: 1 of families that are not on the board." in leaderboard.read_text("utf-8")
+    assert run(["leaderboard", "one", "two", "-b", "rsa", "--html", str(tmp_path / "empty")]) == 1
+    assert (
+        "nothing has been scored on one, two by rsa yet; try: neuroalign score MODEL one"
+        in capsys.readouterr().err
+    )
+    assert not (tmp_path / "empty").exists()
 
 
 def test_info_lists_the_datasets_of_a_collection(tmp_path, capsys):

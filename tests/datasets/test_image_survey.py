@@ -31,7 +31,7 @@ def noisy(image, deviation):
 
 
 def survey(**images):
-    made = ImageSurvey()
+    made = ImageSurvey(images.__getitem__)
     for name, image in images.items():
         made.add(name, image)
     return made
@@ -81,16 +81,16 @@ def grating(cycles, angle, phase=0.0, size=128):
 
 
 def test_stimuli_that_share_all_but_a_fine_pattern_are_not():
-    made = ImageSurvey()
+    images = {"opposite": grating(3, 0.0, np.pi)}
     for index, angle in enumerate(np.arange(8) * np.pi / 8):
         for cycles in (3, 12, 24):
-            made.add(f"{index}-{cycles}", grating(cycles, angle))
-    made.add("opposite", grating(3, 0.0, np.pi))
+            images[f"{index}-{cycles}"] = grating(cycles, angle)
     for number in range(4):
         noise = np.random.default_rng(number).integers(0, 256, (512, 512), dtype=np.uint8)
-        made.add(f"noise {number}", Image.fromarray(noise))
+        images[f"noise {number}"] = Image.fromarray(noise)
     for level in range(0, 256, 3):
-        made.add(f"grey {level}", Image.new("L", (32, 32), level))
+        images[f"grey {level}"] = Image.new("L", (32, 32), level)
+    made = survey(**images)
     assert made.identical() == []
     assert made.similar() == []
 

@@ -124,7 +124,8 @@ def test_freiwald2010(recordings):
     words = documented_commands()["freiwald2010-am"]
     window = tuple(map(float, words[words.index("--window") + 1].split(",")))
     labels = words[words.index("--stimulus-labels") + 1].split(",")
-    array, stimuli = read_rasters([archive], window=window, stimulus_labels=labels)
+    parts = read_rasters([archive], window=window, stimulus_labels=labels)
+    array, stimuli = parts.recording, parts.stimuli
     assert array.sizes["neuroid"] == 193
     assert len(stimuli) == 200
     assert stimuli["person"].nunique() == 25

@@ -1,8 +1,13 @@
+import sys
+
 import numpy as np
 import pytest
 
 from neuroalign.errors import ArrayError, UsageError
 from neuroalign.metrics import noise_corrected_r2, reliability
+
+#: The function of this name hides its module.
+MODULE = sys.modules["neuroalign.metrics.reliability"]
 
 
 def trials(n_stimuli, n_trials, n_neurons, *, noise=1.0, seed=0):
@@ -128,3 +133,16 @@ def test_wrong_calls():
         reliability(np.ones((3, 2, 1)), n_splits=0)
     with pytest.raises(ArrayError, match=r"prediction must have shape \(3, 1\)"):
         noise_corrected_r2(np.ones((3, 2, 1)), np.ones((3, 2)))
+
+
+def test_neurons_with_few_trials_do_not_carry_empty_places(monkeypatch):
+    """Groups of neurons by their numbers of trials change no bit."""
+    rng = np.random.default_rng(3)
+    trials = rng.standard_normal((60, 64, 9)) + rng.standard_normal((60, 1, 9))
+    counts = rng.integers(1, 8, (60, 9))
+    counts[:, 4] = 60
+    counts[:, [5, 6]] = rng.integers(2, 30, (60, 2))
+    trials[rng.random(trials.shape).argsort(axis=1) >= counts[:, None]] = np.nan
+    grouped = reliability(trials).per_neuron
+    monkeypatch.setattr(MODULE, "_alike_in_trials", lambda counts: [np.arange(counts.shape[1])])
+    np.testing.assert_array_equal(grouped, reliability(trials).per_neuron)

@@ -20,7 +20,7 @@ from neuroalign.arrays import recording
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.formats.binning import Bins, describe_kept, group_bins
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
-from neuroalign.datasets.time_bins import BIN_EDGES, COUNTS, RATES, average_bins
+from neuroalign.datasets.time_bins import BIN_EDGES, COUNTS, RATES, average_bins, take_bins
 from neuroalign.datasets.time_windows import Window, bins_of_window
 from neuroalign.errors import DatasetError, UsageError, name_some
 from neuroalign.files.home import atomic_path
@@ -59,6 +59,19 @@ def read_brainio(path: Path) -> tuple[xr.DataArray, pd.DataFrame]:
             f"{path} must hold one data variable, got {', '.join(map(str, opened.data_vars)) or 'no variable'}"
         )
     array = next(iter(opened.data_vars.values()))
+    return recording_of_assembly(array.assign_attrs({**opened.attrs, **array.attrs}), str(path))
+
+
+def recording_of_assembly(array: xr.DataArray, path: str) -> tuple[xr.DataArray, pd.DataFrame]:
+    """Make a recording of a data assembly in memory; see :func:`read_brainio`.
+
+    Parameters
+    ----------
+    array : xarray.DataArray
+        Dimensions presentation, neuroid and optionally time_bin, in any order.
+    path : str
+        Name of the assembly in messages.
+    """
     optional = [dim for dim in ("time_bin",) if dim in array.dims]
     if set(array.dims) != {"presentation", "neuroid", *optional}:
         raise DatasetError(
@@ -91,7 +104,7 @@ def read_brainio(path: Path) -> tuple[xr.DataArray, pd.DataFrame]:
         {name: ("neuroid", values) for name, values in on_neuroid.items()}
         | {name: ("presentation", on_presentation[name]) for name in varying}
     )
-    attrs = {**opened.attrs, **array.attrs}
+    attrs = array.attrs
     stimulus_set = attrs.get("stimulus_set_identifier", attrs.get("stimulus_set_name"))
     result.attrs["averaged"] = numbered is None and len(np.unique(stimulus_id)) == len(stimulus_id)
     result.attrs |= {
@@ -183,7 +196,7 @@ def choose_bins(
             f"{len(chosen)} time bins from {window[0]:g} to {window[1]:g} ms were summed: their values are counts."
         ]
         return summed, window, notes
-    mean = average_bins(array.isel(time_bin=chosen).drop_vars(BIN_EDGES), end[chosen] - start[chosen])
+    mean = average_bins(take_bins(array, chosen).drop_vars(BIN_EDGES), end[chosen] - start[chosen])
     notes = [
         f"{len(chosen)} time bins from {window[0]:g} to {window[1]:g} ms were averaged, weighted by their "
         f"length: their values are {'' if stated else 'taken as '}rates."
@@ -304,7 +317,7 @@ def _words(labels: NDArray[Any]) -> NDArray[np.str_]:
     return np.where(pd.isna(labels) | (labels.astype(str) == ""), "unknown", labels.astype(str))
 
 
-def _take(coords: dict[str, NDArray[Any]], names: Iterable[str], noun: str, path: Path) -> NDArray[np.str_]:
+def _take(coords: dict[str, NDArray[Any]], names: Iterable[str], noun: str, path: str) -> NDArray[np.str_]:
     """Remove the ids of one dimension from its coordinates and return them."""
     for name in names:
         if name in coords:

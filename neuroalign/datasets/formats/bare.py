@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from neuroalign.datasets.time_windows import Window
+
 #: Names that the axes of an array can have.
 AXES = ("neuroid", "stimulus", "repetition")
 
@@ -24,19 +26,34 @@ class BareArray:
     Parameters
     ----------
     values : array of real numbers, of any shape
-        NaN stands for a missing trial.
+        NaN stands for a missing trial. The import may overwrite a writeable array, to save memory.
     labels : mapping of axis number to array of str
         Labels that the file gives along an axis, such as the header of a CSV.
     drops_trailing_ones : bool
         Whether the program that wrote the file leaves out trailing axes of length one, as MATLAB does.
     note : str, optional
         Sentence for the user on the choice of the array.
+    implied : tuple of str
+        Names of last axes that ``--axes`` may leave out, because the reader knows them.
+    ragged : mapping of axis number to (int, int)
+        Least and largest length along axes that the reader filled with NaN. Only the repetition axis may be ragged.
+    removable : tuple of int
+        Numbers of axes of length one that are dropped if ``--axes`` has fewer names than the array has axes.
+    window : (float, float), optional
+        Time after stimulus onset from which the values are, in milliseconds.
+    single_trials : bool
+        Whether the file shows that the values are single trials, also without a repetition axis.
     """
 
     values: NDArray[Any]
     labels: Mapping[int, NDArray[np.str_]] = field(default_factory=dict)
     drops_trailing_ones: bool = False
     note: str | None = None
+    implied: tuple[str, ...] = ()
+    ragged: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    removable: tuple[int, ...] = ()
+    window: Window | None = None
+    single_trials: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +108,7 @@ def choose_variable(variables: Variables, wanted: str | None, path: Path) -> tup
         odd = {**unreadable, **variables.idle}
         if wanted in odd:
             raise DatasetError(f"{wanted} of {path} is {odd[wanted]}; {_CONVERT}")
-        raise unknown_name(f"array in {path.name}", wanted, shapes)
+        raise unknown_name(f"array in {path.name}", wanted, [*shapes, *unreadable])
     candidates = [name for name, shape in shapes.items() if sum(n > 1 for n in shape) >= 2]
     if not candidates and len(shapes) == 1:
         candidates = list(shapes)
@@ -140,6 +157,20 @@ def expect_numbers(values: NDArray[Any], source: str) -> NDArray[Any]:
     if values.dtype.kind not in "fiub":
         raise DatasetError(f"{source} must hold real numbers, got {values.dtype}")
     return values
+
+
+def complete_axes(axes: tuple[str, ...], array: BareArray) -> tuple[str, ...]:
+    """Add the names of last axes that the reader of an array knows and the user left out.
+
+    Parameters
+    ----------
+    axes : tuple of str
+        Names that the user gave.
+    array : BareArray
+    """
+    if set(array.implied) & set(axes) or array.values.ndim != len(axes) + len(array.implied):
+        return axes
+    return (*axes, *array.implied)
 
 
 def parse_axes(axes: str | Sequence[str]) -> tuple[str, ...]:

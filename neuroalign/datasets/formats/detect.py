@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from neuroalign.datasets.formats.reader import ArrayReader, Reader, RecordingReader
+from neuroalign.datasets.formats.unknown_files import explain_unknown
 from neuroalign.errors import DatasetError, NeuroalignError, NeuroalignWarning, UsageError, unknown_name
 from neuroalign.names.registry import readers
 
@@ -91,10 +92,13 @@ def _detect(path: Path, registered: dict[str, ArrayReader | RecordingReader]) ->
     names = names or [
         name for name, reader in registered.items() if name not in named and _recognises(name, reader, path)
     ]
+    if names == ["hdf5"]:
+        _refuse_unknown(path)
     names = names or [
         name for name, reader in registered.items() if suffix in reader.suffixes and not reader.must_be_named
     ]
     if not names:
+        _refuse_unknown(path)
         raise DatasetError(
             f"cannot recognise the format of {path}; name it with --format {'|'.join(registered)}, if it is one of "
             "these"
@@ -108,6 +112,13 @@ def _detect(path: Path, registered: dict[str, ArrayReader | RecordingReader]) ->
     if reader.must_be_named:
         raise DatasetError(f"{path} is {reader.title}, which {reader.must_be_named}")
     return names[0]
+
+
+def _refuse_unknown(path: Path) -> None:
+    """Raise an error that names the type of a file, if it is known, and the lines of code that convert it."""
+    explained = explain_unknown(path)
+    if explained is not None:
+        raise DatasetError(f"{path} is {explained}")
 
 
 def better_format(path: Path, stated: str) -> str:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 #: Label that marks the presentation of a blank in files of the Allen Institute.
 _BLANK = "-1"
 
+#: Names of the columns of the stimulus and of the onset in a table of events of the user.
+USUAL_LABELS, USUAL_ONSETS = ("stimulus_id", "image_id", "stim_id"), ("onset",)
+
 LABEL = ReaderOption(
     "label",
     "Column of the events that names the stimulus.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 CsvLabels = Literal["none", "header", "index", "both"]
 Decimal = Literal[".", ","]
 
-_MISSING = {"": "nan", "NA": "nan", "N/A": "nan", "n/a": "nan", "#N/A": "nan", "null": "nan", "None": "nan"}
+#: Marks of missing values among numbers, with the text that Python reads as NaN.
+MISSING = {"": "nan", "NA": "nan", "N/A": "nan", "n/a": "nan", "#N/A": "nan", "null": "nan", "None": "nan"}
 
-#: Marks of missing values that programs and people write. The reader takes only NaN and _MISSING for NaN.
+#: Marks of missing values that programs and people write. The reader takes only NaN and MISSING for NaN.
 _MISSING_MARKS = {
     "",
     "na",
@@ -50,6 +51,10 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 #: Column names of a table with one row for each value.
 _LONG_NAMES = _INDEX_NAMES - {"", "unnamed: 0"} | {"neuron_id", "unit_id", "cell_id", "stim_id", "image_nr"}
 _LONG_NAMES |= {"repetition", "rep", "trial", "trial_id", "presentation", "session", "time", "time_bin"}
+
+#: Column names of a table with one row for each spike, and their meanings.
+_SPIKE_NAMES = {"timestamp": "time", "timestamps": "time", "spike_time": "time", "spike_times": "time"}
+_SPIKE_NAMES |= dict.fromkeys(("unit", "channel", "cluster", "unit_id", "cluster_id", "channel_name"), "unit")
 
 #: Words that occur in the name of a column of ids.
 _ID_WORD = re.compile(
@@ -83,14 +88,36 @@ def read_matrix_csv(path: Path, labels: CsvLabels | None = None, decimal: Decima
         If a value is not a number (the message names its row and column), if the first row or column could be
         labels or values, or if commas could be decimal marks or stand between thousands.
     """
-    if labels is not None and labels not in get_args(CsvLabels):
-        raise UsageError(f"--csv-labels must be one of {', '.join(get_args(CsvLabels))}, got {labels!r}")
     if decimal is not None and decimal not in get_args(Decimal):
         raise UsageError(f"--decimal must be a point or a comma, got {decimal!r}")
     cells, delimiter = _read_cells(path, decimal)
     note = None
     if decimal is None and delimiter != ",":
-        decimal, note = _find_decimal(cells, delimiter, path)
+        decimal, note = find_decimal(cells, delimiter, path)
+    return matrix_of_cells(cells, path, labels, decimal, note)
+
+
+def matrix_of_cells(
+    cells: NDArray[np.object_],
+    path: Path,
+    labels: CsvLabels | None,
+    decimal: Decimal | None = None,
+    note: str | None = None,
+) -> BareArray:
+    """Read a matrix from the text of cells; see :func:`read_matrix_csv`.
+
+    Parameters
+    ----------
+    cells : array of str objects, shape (n_rows, n_columns)
+    path : Path
+        File of the cells, for messages.
+    labels : {"none", "header", "index", "both"}, optional
+    decimal : {".", ","}, optional
+    note : str, optional
+        Sentence for the user.
+    """
+    if labels is not None and labels not in get_args(CsvLabels):
+        raise UsageError(f"--csv-labels must be one of {', '.join(get_args(CsvLabels))}, got {labels!r}")
     numbers = _with_points(cells) if decimal == "," else cells
     if labels is None:
         _expect_wide(cells, path)
@@ -135,10 +162,16 @@ def _read_cells(path: Path, decimal: Decimal | None) -> tuple[NDArray[np.object_
     return np.array([[cell.strip() for cell in row] for row in rows], dtype=object), delimiter
 
 
-def _find_decimal(
-    cells: NDArray[np.object_], delimiter: str, path: Path
-) -> tuple[Decimal | None, str | None]:
+def find_decimal(cells: NDArray[np.object_], delimiter: str, path: Path) -> tuple[Decimal | None, str | None]:
     """Return the decimal mark of cells between semicolons or tabs, with a note where it is a comma.
+
+    Parameters
+    ----------
+    cells : array of str
+    delimiter : str
+        Character between the cells.
+    path : Path
+        File of the cells, for messages.
 
     Raises
     ------
@@ -229,7 +262,7 @@ def _kind(cells: NDArray[np.object_]) -> Literal["numbers", "missing", "words", 
 
 def _may_be_ids(cells: NDArray[np.object_]) -> bool:
     """Return whether a first column of numbers below a word may be ids: by its name, or as distinct whole numbers."""
-    if _ID_WORD.search(str(cells[0, 0]).lower()):
+    if may_be_ids(str(cells[0, 0])):
         return True
     whole = [_is_whole(cells[1:, column]) for column in range(cells.shape[1])]
     return len(cells) > 3 and whole[0] and not any(whole[1:]) and len(set(cells[1:, 0])) == len(cells) - 1
@@ -248,22 +281,44 @@ def _expect_wide(cells: NDArray[np.object_], path: Path) -> None:
         If the header names columns of ids; the message names them.
     """
     names = [str(cell).lower().replace(" ", "_") for cell in cells[0]]
-    ids = [str(cell) for cell, name in zip(cells[0], names, strict=True) if name in _LONG_NAMES]
+    ids = id_columns(cells[0])
+    of_spikes = [str(cell) for cell, name in zip(cells[0], names, strict=True) if name in _SPIKE_NAMES]
+    if len({_SPIKE_NAMES[name] for name in names if name in _SPIKE_NAMES}) > 1:
+        raise DatasetError(
+            f"{path} looks like a table of spikes, as Plexon exports it, with the columns {name_some(of_spikes)}; "
+            "give --format tidy with --events, --window and --time-unit"
+        )
     if len(ids) > 1:
         raise DatasetError(
-            f"{path} looks like a long table, with one row for each value: its columns {name_some(ids)} are ids; "
-            "make it a matrix (in pandas: pivot) with stimuli along one axis and neurons along the other"
+            f"{path} looks like a table with ids in its columns {name_some(ids)}, not like a matrix; give --format tidy"
         )
     if any(name in _LONG_NAMES for name in names[1:]):
         raise DatasetError(
-            f"column {ids[0]} of {path} looks like ids among the responses; make it the first column, or "
-            "leave it out (if it is a neuron, give --csv-labels)"
+            f"column {ids[0]} of {path} looks like ids among the responses; give --format tidy, or --csv-labels if it "
+            "is a neuron"
         )
+
+
+def id_columns(names: Iterable[Any]) -> list[str]:
+    """Return the names of columns that hold ids in a table with one row for each value."""
+    return [str(name) for name in names if str(name).lower().replace(" ", "_") in _LONG_NAMES]
+
+
+def counts(labels: Sequence[Any]) -> bool:
+    """Return whether labels are 0, 1, 2, … or 1, 2, 3, …, as programs number rows and columns."""
+    return any(
+        [str(label) for label in labels] == [str(start + i) for i in range(len(labels))] for start in (0, 1)
+    )
+
+
+def may_be_ids(name: str) -> bool:
+    """Return whether the name of a column has a word for ids, such as trial or image."""
+    return _ID_WORD.search(name.lower()) is not None
 
 
 def _is_number(cell: str) -> bool:
     try:
-        float(_MISSING.get(cell, cell))
+        float(MISSING.get(cell, cell))
     except ValueError:
         return False
     return True
@@ -294,7 +349,7 @@ def _as_numbers(
             if "." in cell and _is_number(cell):
                 raise fault(row, column, "a number with a point, but the decimal mark is a comma")
     numbers = _with_points(body) if decimal == "," else body
-    numbers = pd.DataFrame(numbers).replace(_MISSING).to_numpy(dtype=object)
+    numbers = pd.DataFrame(numbers).replace(MISSING).to_numpy(dtype=object)
     try:
         return numbers.astype(np.float64)
     except ValueError:
@@ -307,24 +362,28 @@ def _as_numbers(
         raise fault(row, column, f"which is not a number{hint}") from None
 
 
+CSV_LABELS = ReaderOption(
+    "csv_labels",
+    "Whether the first row (header) and the first column (index) are labels. By default each is if it holds only text.",
+    choices=get_args(CsvLabels),
+)
+
+DECIMAL = ReaderOption(
+    "decimal",
+    "Decimal mark of the numbers, a point or a comma. By default a comma if semicolons or tabs stand between the "
+    "values, some numbers have a comma and no number has a point.",
+    choices=get_args(Decimal),
+)
+
+
 class CsvReader(ArrayReader):
     """Reader of a matrix in a text file."""
 
     title = "matrix as text with commas, semicolons or tabs"
     suffixes = (".csv", ".tsv", ".txt")
     options = (
-        ReaderOption(
-            "csv_labels",
-            "Whether the first row (header) and the first column (index) are labels. By default each is if it holds "
-            "only text.",
-            choices=get_args(CsvLabels),
-        ),
-        ReaderOption(
-            "decimal",
-            "Decimal mark of the numbers, a point or a comma. By default a comma if semicolons or tabs stand between "
-            "the values, some numbers have a comma and no number has a point.",
-            choices=get_args(Decimal),
-        ),
+        CSV_LABELS,
+        DECIMAL,
     )
 
     def read(self, path: Path, options: Mapping[str, Any]) -> BareArray:

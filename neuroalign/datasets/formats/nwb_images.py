@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from neuroalign.datasets.formats.nwb_tables import expect_plausible_size, member, values_of
 from neuroalign.datasets.formats.reader import ReaderOption
 from neuroalign.errors import DatasetError
+from neuroalign.files.digests import digest
+from neuroalign.progress import progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,20 +63,55 @@ def find_images(
         except DatasetError as error:
             passed_over.append(f"Images in the file were passed over: {error}.")
             continue
-        in_color = any(image.ndim == 3 for image in images.values())
+        in_color = any(len(shape) == 3 for shape, _ in images.values())
         note = f"Images are {origin}, with rows first"
         if in_color:
             stated = "" if color_order else " (--color-order bgr for the reverse)"
             note += f" and colours in the order {color_order or 'rgb'}{stated}"
-        if color_order == "bgr":
-            images = {
-                name: image[..., ::-1].copy() if image.ndim == 3 else image for name, image in images.items()
-            }
-        return dict(images), [f"{note}."]
+        return _stored(images, array, objects, color_order == "bgr"), [f"{note}."]
     return None, passed_over
 
 
-_Found = tuple[dict[str, "NDArray[np.uint8]"], str]
+#: Name of an HDF5 dataset in the file, and row of an image in it; None if the dataset is one image.
+_Place = tuple[str, int | None]
+#: Shape and place of the image of each stimulus, and a phrase on the origin of the images.
+_Found = tuple[dict[str, tuple[tuple[int, ...], _Place]], str]
+
+
+class _Frames:
+    """Images in an NWB file, which is opened again when the first is read, and closed with the last use."""
+
+    def __init__(self, path: Path, reverse: bool) -> None:
+        self._path = path
+        self._reverse = reverse
+        self._file: Any = None
+
+    def read(self, place: _Place) -> NDArray[np.uint8]:
+        """Return the pixels of one image."""
+        import h5py
+
+        if self._file is None:
+            self._file = h5py.File(self._path, "r")
+        name, row = place
+        pixels = _pixels(_values(self._file[name], row))
+        return pixels[..., ::-1].copy() if self._reverse and pixels.ndim == 3 else pixels
+
+
+def _stored(
+    images: Mapping[str, tuple[tuple[int, ...], _Place]],
+    array: xr.DataArray,
+    objects: Mapping[str, Sequence[Any]],
+    reverse: bool,
+) -> dict[str, ImageSource]:
+    """Return images that are read from the file at each use, because all of them may be larger than the memory."""
+    from neuroalign.datasets.image_sources import StoredImage
+
+    some_object = next(node for nodes in objects.values() for node in nodes)
+    frames = _Frames(Path(some_object.file.filename), reverse)
+    return {
+        stimulus: StoredImage(shape, partial(frames.read, place))
+        for stimulus, (shape, place) in images.items()
+    }
 
 
 def _sources(objects: Mapping[str, Sequence[Any]]) -> Iterator[Callable[[xr.DataArray], _Found]]:
@@ -100,21 +138,22 @@ def _by_index(series: Any, array: xr.DataArray) -> _Found:
         if "order_of_images" not in container:
             raise DatasetError(f"{_short(container)} has no order_of_images, to which {name} refers")
         references = member(container, "order_of_images")[()]
-        n_images = len(references)
-        frame = _values_by_number([container.file[reference] for reference in references])
+        places: list[_Place] = [(container.file[reference].name, None) for reference in references]
     else:
         stack = _stack(member(series, "indexed_timeseries"))
-        n_images, frame = stack.shape[0], stack.__getitem__
+        places = [(stack.name, row) for row in range(stack.shape[0])]
+    n_images = len(places)
     if chosen.min() < 0 or chosen.max() >= n_images:
         raise DatasetError(f"{name} refers to image {chosen.max()}, and there are {n_images}")
-    return _one_image_each(array, chosen, frame, name), f"chosen by the series {name}"
+    return _one_image_each(array, chosen, places, series.file, name), f"chosen by the series {name}"
 
 
 def _by_time(series: Any, array: xr.DataArray) -> _Found:
     """Take the frames of a series that was shown, at the times of the presentations."""
     stack, name = _stack(series), _short(series)
     rows = _rows_of_onsets(series, array, stack.shape[0])
-    return _one_image_each(array, rows, stack.__getitem__, name), f"the frames of {name}"
+    places: list[_Place] = [(stack.name, row) for row in range(stack.shape[0])]
+    return _one_image_each(array, rows, places, series.file, name), f"the frames of {name}"
 
 
 def _by_name(nodes: Mapping[str, Any], array: xr.DataArray) -> _Found:
@@ -125,7 +164,10 @@ def _by_name(nodes: Mapping[str, Any], array: xr.DataArray) -> _Found:
         raise DatasetError(
             f"no image is called {without[0]}, as a stimulus is; the first image is {next(iter(nodes))}"
         )
-    return {stimulus: _pixels(values_of(nodes[stimulus])) for stimulus in stimuli}, "named like the stimuli"
+    shapes = {stimulus: _pixels(values_of(nodes[stimulus])).shape for stimulus in stimuli}
+    return {
+        stimulus: (shape, (nodes[stimulus].name, None)) for stimulus, shape in shapes.items()
+    }, "named like the stimuli"
 
 
 def _rows_of_onsets(series: Any, array: xr.DataArray, n: int) -> NDArray[np.int64]:
@@ -156,21 +198,25 @@ def _rows_of_onsets(series: Any, array: xr.DataArray, n: int) -> NDArray[np.int6
 
 
 def _one_image_each(
-    array: xr.DataArray, rows: NDArray[np.int64], frame: Callable[[int], NDArray[Any]], name: str
-) -> dict[str, NDArray[np.uint8]]:
-    """Return the image of each stimulus, which must be the same in all presentations."""
-    import numpy as np
-
-    images: dict[str, NDArray[np.uint8]] = {}
-    seen: set[tuple[str, int]] = set()
-    for stimulus, row in zip(array["stimulus_id"].values.tolist(), rows.tolist(), strict=True):
-        if (stimulus, row) in seen:
-            continue
-        seen.add((stimulus, row))
-        image = _pixels(np.asarray(frame(row)))
-        if not np.array_equal(images.setdefault(stimulus, image), image):
+    array: xr.DataArray, rows: NDArray[np.int64], places: Sequence[_Place], file: Any, name: str
+) -> dict[str, tuple[tuple[int, ...], _Place]]:
+    """Return the place of the image of each stimulus, which must be the same in all presentations."""
+    images: dict[str, tuple[tuple[int, ...], _Place]] = {}
+    digests: dict[str, str] = {}
+    pairs = dict.fromkeys(zip(array["stimulus_id"].values.tolist(), rows.tolist(), strict=True))
+    for stimulus, row in progress(pairs, description="reading images", unit="image"):
+        dataset, row_inside = places[row]
+        image = _pixels(_values(file[dataset], row_inside))
+        images.setdefault(stimulus, (image.shape, places[row]))
+        if digests.setdefault(stimulus, digest(image)) != digest(image):
             raise DatasetError(f"stimulus {stimulus} has different images in {name}; choose another --label")
     return images
+
+
+def _values(node: Any, row: int | None) -> NDArray[Any]:
+    import numpy as np
+
+    return values_of(node) if row is None else np.asarray(node[row])
 
 
 def _stack(series: Any) -> Any:
@@ -179,10 +225,6 @@ def _stack(series: Any) -> Any:
     if data.ndim not in (3, 4):
         raise DatasetError(f"{_short(series)} must hold images, got shape {data.shape}")
     return data
-
-
-def _values_by_number(nodes: Sequence[Any]) -> Callable[[int], NDArray[Any]]:
-    return lambda row: values_of(nodes[row])
 
 
 def _pixels(values: NDArray[Any]) -> NDArray[np.uint8]:

@@ -14,11 +14,13 @@ from neuroalign.datasets.formats.event_table import (
     BLANK,
     LABEL,
     ONSET,
+    USUAL_LABELS,
+    USUAL_ONSETS,
     choose_events,
     read_event_table,
 )
 from neuroalign.datasets.formats.reader import ReaderOption, RecordingParts, RecordingReader
-from neuroalign.datasets.formats.shared_options import BINS, WINDOW
+from neuroalign.datasets.formats.shared_options import BINS, EVENTS, WINDOW
 from neuroalign.datasets.formats.spike_files import CLUSTERS, SECONDS, TIMES
 from neuroalign.datasets.formats.unit_quality import LABEL_COLUMNS, QUALITY, choose_units, label_counts
 from neuroalign.datasets.formats.whole_folders import advice_on_parent
@@ -37,12 +39,6 @@ _DESCRIPTION = re.compile(
 )
 
 
-def _as_path(value: Any) -> Path:
-    if not isinstance(value, str | Path):
-        raise UsageError(f"--events must be a file, got {type(value).__name__}")
-    return Path(value).expanduser()
-
-
 def _as_rate(value: Any) -> float:
     import math
 
@@ -55,12 +51,6 @@ def _as_rate(value: Any) -> float:
     return rate
 
 
-EVENTS = ReaderOption(
-    "events",
-    "Table of the presentations as CSV: onset (seconds, on the clock of the spikes), stimulus_id and further columns.",
-    metavar="CSV",
-    convert=_as_path,
-)
 SAMPLE_RATE = ReaderOption(
     "sample_rate",
     "Samples in a second, for spike times in samples without a params.py.",
@@ -339,8 +329,8 @@ class PhyReader(RecordingReader):
             onset=options["onset"],
             blank=options["blank"],
             source=path.name,
-            usual_labels=("stimulus_id", "image_id", "stim_id"),
-            usual_onsets=("onset",),
+            usual_labels=USUAL_LABELS,
+            usual_onsets=USUAL_ONSETS,
         )
         parts = read_phy(
             folder,

@@ -1,7 +1,8 @@
-"""Spike rasters of the Neural Decoding Toolbox: a folder or ZIP archive with one CSV for each recorded site.
+"""Spike rasters of the Neural Decoding Toolbox: a folder or ZIP archive with one CSV or ``.mat`` file for each site.
 
-Each row of a file is a trial. Columns ``site_info.*`` describe the site, columns ``labels.*`` describe the stimulus,
-and columns ``time.START_END`` hold the spikes in each time bin, in milliseconds [1]_.
+Each row of a CSV is a trial. Columns ``site_info.*`` describe the site, columns ``labels.*`` describe the stimulus, and
+columns ``time.START_END`` hold the spikes in each time bin, in milliseconds [1]_. For ``.mat`` files see
+:mod:`neuroalign.datasets.formats.raster_mat`.
 
 References
 ----------
@@ -10,25 +11,18 @@ References
 
 from __future__ import annotations
 
-import re
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
-from io import BytesIO
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from neuroalign.datasets.formats.binning import (
-    Bins,
-    binned,
-    compact,
-    describe_kept,
-    expect_same_bins,
-    group_bins,
-    sum_groups,
-)
+from neuroalign.datasets.formats.binning import Bins, binned, describe_kept, expect_same_bins
 from neuroalign.datasets.formats.delimited_text import first_line
+from neuroalign.datasets.formats.matlab_content import variable_names
+from neuroalign.datasets.formats.raster_mat import is_raster
+from neuroalign.datasets.formats.raster_sites import RasterSite, is_raster_header, read_site
 from neuroalign.datasets.formats.reader import (
     ReaderOption,
     RecordingParts,
@@ -36,36 +30,21 @@ from neuroalign.datasets.formats.reader import (
     names_in_zip,
     split_names,
 )
-from neuroalign.datasets.formats.shared_options import BINS, WINDOW
+from neuroalign.datasets.formats.shared_options import BINS, STIMULUS_ONSET, WINDOW
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
 from neuroalign.datasets.time_bins import COUNTS
-from neuroalign.datasets.time_windows import Window, bins_of_window
-from neuroalign.errors import DatasetError, name_some, unknown_name
-from neuroalign.files.archives import open_archive, read_member, visible_files
+from neuroalign.datasets.time_windows import Window
+from neuroalign.errors import DatasetError, count_noun, name_some, unknown_name
+from neuroalign.files.archives import is_hidden, open_archive, read_member, visible_files
 from neuroalign.progress import progress
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    import xarray as xr
-    from numpy.typing import NDArray
 
 
-_NUMBER = r"-?\d+(?:\.\d+)?"
-_TIME = re.compile(rf"time\.(?P<start>{_NUMBER})_(?P<end>{_NUMBER})")
+_SUFFIXES = (".csv", ".mat")
 _ANIMAL = ("monkey", "animal", "subject")
 _REGION = ("region", "brain_area", "area")
-
-
-@dataclass(frozen=True)
-class _Site:
-    """Content of one file."""
-
-    neuroid: str
-    info: dict[str, str]
-    labels: pd.DataFrame
-    counts: NDArray[np.floating[Any]]
-    edges: NDArray[np.float64] | None
 
 
 def read_rasters(
@@ -73,32 +52,35 @@ def read_rasters(
     *,
     window: Window | None,
     stimulus_labels: Sequence[str] | None = None,
+    stimulus_onset: float | None = None,
     bins: Bins | None = None,
-) -> tuple[xr.DataArray, pd.DataFrame]:
+) -> RecordingParts:
     """Count the spikes of each trial and arrange the sites as one recording.
 
     Parameters
     ----------
     sources : sequence of Path
-        CSV files, folders of CSV files, or ZIP archives of CSV files.
+        CSV or ``.mat`` files, or folders or ZIP archives of such files.
     window : (float, float)
-        Start and end of the count in milliseconds; spikes at the end are not counted. May be None with `bins`, for
-        all time bins of the files.
+        Start and end of the count in milliseconds after stimulus onset; spikes at the end are not counted. May be
+        None with `bins`, for all time bins of the files.
     stimulus_labels : sequence of str, optional
         Labels, without ``labels.``, that together identify a stimulus. By default all labels; the first label with a
         different value for each stimulus is then the stimulus id.
+    stimulus_onset : float, optional
+        Stimulus onset in milliseconds, on the clock of the columns ``time.*`` of a CSV, or after the start of a
+        ``.mat`` raster. By default 0 for a CSV, and the alignment event of a ``.mat`` raster.
     bins : float or "file", optional
         Width in milliseconds of the time bins that the recording keeps, or "file" for the bins of the files. By
         default one count for the whole window.
 
     Returns
     -------
-    recording : xarray.DataArray
+    RecordingParts
         Presentations are pairs (stimulus, repetition): the trials of a site count from 0 for each stimulus, and NaN
-        stands for a trial that a site lacks. Sites were not recorded together, so equal repetition numbers of two
-        sites do not denote one presentation. Counts are float64; counts in time bins are float32 where this is exact.
-    stimuli : pandas.DataFrame
-        Labels of each stimulus, indexed by stimulus id.
+        stands for a trial that a site lacks. Sites need not have been recorded together, so equal repetition numbers
+        of two sites do not denote one presentation. The stimuli have the labels as columns. Counts are float64; counts
+        in time bins are float32 where this is exact.
 
     Raises
     ------
@@ -110,16 +92,17 @@ def read_rasters(
 
     from neuroalign.arrays import recording
 
-    sites = [_read_site(name, file, window, bins) for name, file in _open_all(sources)]
+    idle: list[str] = []
+    sites = [read_site(name, path, window, stimulus_onset, bins) for name, path in _open_all(sources, idle)]
     if not sites:
-        raise DatasetError(f"no raster CSV in {name_some(sources)}")
+        raise DatasetError(f"no raster CSV or .mat in {name_some(sources)}")
     edges = sites[0].edges
     for site in sites:
         if edges is not None and site.edges is not None:
             expect_same_bins(site.edges, edges, site.neuroid, sites[0].neuroid)
     neuroids = _strip_common_prefix([site.neuroid for site in sites])
     trials = pd.concat([site.labels for site in sites], ignore_index=True)
-    trials["stimulus_id"] = _stimulus_ids(trials, stimulus_labels)
+    trials["stimulus_id"], notes = _stimulus_ids(trials, stimulus_labels)
     trials["neuroid"] = np.repeat(np.arange(len(sites)), [len(site.labels) for site in sites])
     trials["repetition"] = trials.groupby(["neuroid", "stimulus_id"]).cumcount()
 
@@ -146,114 +129,95 @@ def read_rasters(
     array = array.assign_coords(
         {name: ("neuroid", column.to_numpy().astype(str)) for name, column in info.items()}
     )
-    return array, _stimulus_table(trials)
+    window, of_kept = describe_kept(array, window)
+    assert window is not None
+    notes = [
+        *_describe_sites(sites, neuroids, trials, window),
+        *of_kept,
+        *notes,
+        *_describe_rest(sites, idle),
+    ]
+    return RecordingParts(
+        array, averaged=False, stimuli=_stimulus_table(trials), window=window, notes=tuple(notes)
+    )
 
 
-def is_raster_header(line: str) -> bool:
-    """Return whether a CSV that starts with this line is a raster."""
-    columns = [cell.strip().strip('"') for cell in line.split(",")]
-    return any(column.startswith("labels.") for column in columns) and any(map(_TIME.fullmatch, columns))
+def _describe_sites(
+    sites: Sequence[RasterSite], neuroids: Sequence[str], trials: pd.DataFrame, window: Window
+) -> list[str]:
+    """Return notes on the sites, their trials and the time bins that were read."""
+    n_bins = sorted({site.n_bins for site in sites})
+    n_trials = trials.groupby(["neuroid", "stimulus_id"]).size()
+    n_stimuli = trials["stimulus_id"].nunique()
+    least, most = n_trials.min(), n_trials.max()
+    trials_per_stimulus = f"{most:,}" if least == most else f"{least:,} to {most:,}"
+    n_absent = len(sites) * n_stimuli - len(n_trials)
+    notes = [
+        f"Spikes were counted from {window[0]:g} to before {window[1]:g} ms after onset in "
+        f"{' or '.join(map(str, n_bins))} time bins of {len(trials):,} trials at {count_noun(len(sites), 'site')} "
+        f"({name_some(neuroids)}).",
+        f"A site has {trials_per_stimulus} trials of a stimulus"
+        + (f"; {n_absent:,} pairs of a site and a stimulus have no trial." if n_absent else "."),
+        "Repetitions are counted for each site: equal numbers of two sites do not denote one presentation.",
+    ]
+    onsets = [site.onset for site in sites if site.onset]
+    for onset in dict.fromkeys(onsets):
+        n = onsets.count(onset)
+        notes.append(onset if n == len(sites) else f"{onset[:-1]} ({count_noun(n, 'site')}).")
+    return notes
 
 
-def _open_all(sources: Sequence[Path]) -> Iterator[tuple[str, IO[bytes]]]:
-    """Open each CSV in folders, archives and lists of files in turn."""
+def _describe_rest(sites: Sequence[RasterSite], idle: Sequence[str]) -> list[str]:
+    """Return notes on variables and files that were passed over."""
+    variables = list(dict.fromkeys(variable for site in sites for variable in site.passed_over))
+    notes = [f"Variables passed over: {name_some(variables, most=12)}."] if variables else []
+    return [*notes, *([f"Files passed over: {name_some(idle, most=12)}."] if idle else [])]
+
+
+def _open_all(sources: Sequence[Path], idle: list[str]) -> Iterator[tuple[str, Path]]:
+    """Yield the name and the path of each raster in folders, archives and lists of files; note the other files."""
+    kinds: dict[str, str] = {}
     with ExitStack() as stack:
         for source in sources:
-            if source.is_dir():
-                files = sorted(path for path in source.rglob("*.csv") if not path.name.startswith("."))
-                for path in progress(files, description=f"reading {source.name}", unit="site"):
-                    with path.open("rb") as file:
-                        yield path.name, file
-            elif source.suffix.lower() == ".zip":
-                archive = stack.enter_context(open_archive(source))
-                members = visible_files(archive, (".csv",))
-                for member in progress(members, description=f"reading {source.name}", unit="site"):
-                    yield PurePosixPath(member.filename).name, BytesIO(read_member(archive, member))
-            else:
-                with source.open("rb") as file:
-                    yield source.name, file
+            for name, path in _files_in(source, stack, idle):
+                kinds.setdefault(".mat" if path.suffix.lower() == ".mat" else "CSV", name)
+                if len(kinds) > 1:
+                    raise DatasetError(
+                        f"rasters must be CSV or .mat files, got both ({' and '.join(kinds.values())}), which may be "
+                        "the same sites; give the files of one kind"
+                    )
+                yield name, path
 
 
-def _read_site(name: str, file: IO[bytes], window: Window | None, kept: Bins | None) -> _Site:
-    import numpy as np
-    import pandas as pd
-
-    try:
-        header = pd.read_csv(file, nrows=0).columns
-        file.seek(0)
-        bins, groups, edges = _bins_within(header, window, kept, name)
-        described = [column for column in header if column.startswith(("site_info.", "labels."))]
-        if not any(column.startswith("labels.") for column in described):
-            raise DatasetError(f"{name} has no column labels.*, so the stimulus of its trials is unknown")
-        types = dict.fromkeys(described, str) | dict.fromkeys(bins, np.float64)
-        table = pd.read_csv(
-            file,
-            usecols=[*described, *bins],
-            dtype=types,
-            keep_default_na=False,
-            na_values=dict.fromkeys(bins, ""),
-        )
-    except (ValueError, UnicodeDecodeError) as error:  # a DatasetError is a ValueError
-        if isinstance(error, DatasetError):
-            raise
-        raise DatasetError(f"cannot read the raster {name}: {error}") from error
-    if table.empty:
-        raise DatasetError(f"the raster {name} has no trials")
-    info = {}
-    for column in (column for column in described if column.startswith("site_info.")):
-        values = table[column].unique()
-        if len(values) > 1:
-            raise DatasetError(f"{column} of {name} must be the same in all rows, got {name_some(values)}")
-        info[column.removeprefix("site_info.")] = str(values[0])
-    labels = table[[column for column in described if column.startswith("labels.")]]
-    of_bins = table[bins].to_numpy()
-    counts: NDArray[Any] = of_bins.sum(axis=1) if groups is None else compact(sum_groups(of_bins, groups))
-    finite = np.isfinite(counts).reshape(len(counts), -1).all(axis=1)
-    if not finite.all():
-        raise DatasetError(
-            f"the raster {name} has an empty or infinite cell in row {int(np.argmin(finite)) + 2}"
-        )
-    labels = labels.rename(columns=lambda column: column.removeprefix("labels."))
-    return _Site(Path(name).stem, info, labels, counts, edges)
+def _files_in(source: Path, stack: ExitStack, idle: list[str]) -> Iterator[tuple[str, Path]]:
+    if source.is_dir():
+        files = sorted(path for path in source.rglob("*") if not path.name.startswith(".") and path.is_file())
+        rasters = [path for path in files if path.suffix.lower() in _SUFFIXES]
+        idle += [path.name for path in files if path.suffix.lower() not in _SUFFIXES]
+        for path in progress(rasters, description=f"reading {source.name}", unit="site"):
+            yield path.name, path
+    elif source.suffix.lower() == ".zip":
+        archive = stack.enter_context(open_archive(source))
+        members = visible_files(archive, _SUFFIXES)
+        taken = {member.filename for member in members}
+        # visible_files leaves out hidden files and the extra files of macOS, which are not worth a note.
+        idle += [
+            PurePosixPath(name).name
+            for name in archive.namelist()
+            if name not in taken and not name.endswith("/") and not is_hidden(PurePosixPath(name))
+        ]
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="neuroalign-")))
+        for member in progress(members, description=f"reading {source.name}", unit="site"):
+            name = PurePosixPath(member.filename).name
+            path = folder / f"site{PurePosixPath(name).suffix.lower()}"
+            path.write_bytes(read_member(archive, member))
+            yield name, path
+    else:
+        yield source.name, source
 
 
-def _bins_within(
-    header: pd.Index, window: Window | None, kept: Bins | None, name: str
-) -> tuple[list[str], list[NDArray[np.int64]] | None, NDArray[np.float64] | None]:
-    """Return the columns of the time bins that lie in the window, and their places in the bins to keep."""
-    import numpy as np
-
-    matches = ((column, _TIME.fullmatch(column)) for column in header)
-    bins = {column: tuple(map(float, match.groups())) for column, match in matches if match is not None}
-    if not bins:
-        raise DatasetError(f"{name} is not a raster: it has no columns time.START_END")
-    edges = sorted({edge for pair in bins.values() for edge in pair})
-    covered = f"{name} covers {edges[0]:g} to {edges[-1]:g} ms"
-    if window is None and kept is None:
-        raise DatasetError(
-            f"rasters need the window in which to count spikes: --window START,END ({covered}); --bins WIDTH keeps "
-            "time bins within it"
-        )
-    start, end = window or (edges[0], edges[-1])
-    for edge in (start, end):
-        if edge not in edges:
-            nearest = min(edges, key=lambda other: abs(other - edge))
-            raise DatasetError(
-                f"the window {start:g},{end:g} does not start and end at time bins: {covered}, "
-                f"and the edge nearest to {edge:g} is {nearest:g}"
-            )
-    names, (starts, ends) = list(bins), zip(*bins.values(), strict=True)
-    if kept is None:
-        return [names[index] for index in bins_of_window(starts, ends, (start, end), name)], None, None
-    groups, edges_of_bins = group_bins(starts, ends, (start, end), kept, name)
-    used = np.concatenate(groups)
-    bounds = np.cumsum([0, *map(len, groups)])
-    places = [np.arange(first, last) for first, last in pairwise(bounds)]
-    return [names[index] for index in used], places, edges_of_bins
-
-
-def _stimulus_ids(trials: pd.DataFrame, chosen: Sequence[str] | None) -> pd.Series:
-    """Name the stimulus of each trial after its labels."""
+def _stimulus_ids(trials: pd.DataFrame, chosen: Sequence[str] | None) -> tuple[pd.Series, list[str]]:
+    """Name the stimulus of each trial after its labels, with a note that names the labels."""
     labels = list(trials.columns)
     if chosen is not None:
         for name in chosen:
@@ -267,7 +231,15 @@ def _stimulus_ids(trials: pd.DataFrame, chosen: Sequence[str] | None) -> pd.Seri
         naming = next(([label] for label in labels if stimuli[label].is_unique), labels)
     else:
         naming = list(chosen)
-    return trials[naming].astype(str).agg("_".join, axis=1)
+    ids = trials[naming].astype(str).agg("_".join, axis=1)
+    others = [label for label in labels if label not in naming]
+    origin = "; ".join(
+        [
+            f"Stimulus ids are the {'label' if len(naming) == 1 else 'labels'} {', '.join(naming)} of the rasters",
+            *([f"further labels: {', '.join(others)}"] if others else []),
+        ]
+    )
+    return ids, [f"{origin}."]
 
 
 def _stimulus_table(trials: pd.DataFrame) -> pd.DataFrame:
@@ -293,7 +265,7 @@ def _strip_common_prefix(names: list[str]) -> list[str]:
     )
 
 
-#: Number of CSV files in a folder that recognition looks at.
+#: Number of files in a folder that recognition looks at.
 _FILES_LOOKED_AT = 5
 
 
@@ -305,6 +277,7 @@ class RasterReader(RecordingReader):
     options = (
         WINDOW,
         BINS,
+        STIMULUS_ONSET,
         ReaderOption(
             "stimulus_labels",
             'Labels, without "labels.", that together identify a stimulus. By default all labels.',
@@ -315,18 +288,26 @@ class RasterReader(RecordingReader):
     gives = ("recording", "stimuli")
 
     def recognises(self, path: Path) -> bool:
-        """Return whether a folder holds rasters, an archive holds CSV files, or a text file is a raster."""
+        """Return whether a folder holds rasters, an archive holds such files, or a file is a raster."""
         if path.is_dir():
-            return any(self.recognises(file) for file in islice(path.rglob("*.csv"), _FILES_LOOKED_AT))
+            files = (
+                file for suffix in _SUFFIXES for file in islice(path.rglob(f"*{suffix}"), _FILES_LOOKED_AT)
+            )
+            return any(self.recognises(file) for file in files)
         if path.suffix.lower() in (".csv", ".tsv", ".txt"):
             with suppress(DatasetError):
                 return is_raster_header(first_line(path))
             return False
-        return any(name.lower().endswith(".csv") for name in names_in_zip(path))
+        if path.suffix.lower() == ".mat":
+            return is_raster(variable_names(path))
+        return any(name.lower().endswith(_SUFFIXES) for name in names_in_zip(path))
 
     def read(self, paths: Sequence[Path], options: Mapping[str, Any]) -> RecordingParts:
         """Count spikes in the window; see :func:`read_rasters`."""
-        window, labels, bins = options["window"], options["stimulus_labels"], options["bins"]
-        array, stimuli = read_rasters(paths, window=window, stimulus_labels=labels, bins=bins)
-        window, notes = describe_kept(array, window)
-        return RecordingParts(array, averaged=False, stimuli=stimuli, window=window, notes=notes)
+        return read_rasters(
+            paths,
+            window=options["window"],
+            stimulus_labels=options["stimulus_labels"],
+            stimulus_onset=options["stimulus_onset"],
+            bins=options["bins"],
+        )

@@ -1,9 +1,9 @@
 """Interface of the readers of file formats.
 
 A reader is a small class that declares a format and reads its files. It is registered under the name that users
-give to ``--format``, either as an entry point in the group ``neuroalign.readers``::
+give to ``--format``, either as an entry point in the group ``neuroalign.formats``::
 
-    [project.entry-points."neuroalign.readers"]
+    [project.entry-points."neuroalign.formats"]
     my_format = "my_package.my_format:MyReader"
 
 or in code with ``@neuroalign.register_reader("my_format")``. The importer and the command line ask the registry and
@@ -100,7 +100,8 @@ class RecordingParts:
     recording : xarray.DataArray
         Responses with the dimensions presentation and neuroid, as :func:`neuroalign.arrays.recording` makes them. A
         recording that keeps time bins has the third dimension time_bin, the coordinates ``time_bin_start`` and
-        ``time_bin_end`` (milliseconds), and ``attrs["response"]`` "counts" or "rates" where this is known.
+        ``time_bin_end`` (milliseconds), and ``attrs["response"]`` "counts" or "rates" where this is known. The import
+        may overwrite writeable values, to save memory.
         ``attrs["stimulus_set"]``, where present, names the stimulus set.
     averaged : bool
         Whether the values are means over trials.

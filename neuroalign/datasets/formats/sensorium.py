@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,16 @@ from neuroalign.datasets.formats.reader import RecordingParts, RecordingReader
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
 from neuroalign.datasets.formats.whole_folders import advice_on_parent, advice_on_part
 from neuroalign.errors import DatasetError, UsageError, count_noun, name_some
+from neuroalign.files.digests import digest
+from neuroalign.progress import progress
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     import xarray as xr
     from numpy.typing import NDArray
+
+    from neuroalign.datasets.image_sources import ImageSource
 
 #: Largest file of one trial or of one label in bytes.
 _MOST_BYTES = 1 << 28
@@ -154,7 +159,7 @@ def _responses(path: Path, n_trials: int, notes: list[str]) -> tuple[NDArray[np.
         notes.append(f"{count_noun(missing.size, 'trial')} without responses left out: {name_some(missing)}.")
     n_neurons = _load(files[int(kept.argmax())]).size
     responses = np.full((n_trials, n_neurons), np.nan, dtype=np.float32)
-    for trial in np.flatnonzero(kept):
+    for trial in progress(np.flatnonzero(kept), description="reading responses", unit="trial"):
         values = _load(files[trial])
         if values.shape != (n_neurons,) or values.dtype.kind not in "fiu":
             raise DatasetError(
@@ -222,26 +227,26 @@ def _trial_table(
 
 def _images(
     path: Path, trials: NDArray[np.int64], stimulus_id: NDArray[np.str_], notes: list[str]
-) -> dict[str, NDArray[np.uint8]]:
-    """Read the image of each stimulus from its first trial, and note the trials with another image."""
-    import numpy as np
+) -> dict[str, ImageSource]:
+    """Find the image of each stimulus in its first trial, and note the trials with another image."""
+    from neuroalign.datasets.image_sources import StoredImage
 
-    images: dict[str, NDArray[np.uint8]] = {}
+    images: dict[str, ImageSource] = {}
+    digests: dict[str, str] = {}
     rounded, differing = False, list[str]()
-    for trial, stimulus in zip(trials, stimulus_id, strict=True):
+    for trial, stimulus in progress(
+        zip(trials, stimulus_id, strict=True),
+        description="reading images",
+        unit="image",
+        total=len(trials),
+    ):
         file = path / "data/images" / f"{trial}.npy"
-        values = _load(file)
-        if values.ndim == 3 and values.shape[0] == 1:
-            values = values[0]
-        if values.ndim != 2 or values.dtype.kind not in "fiu":
-            raise DatasetError(
-                f"{file} must hold a grey image (1 × height × width), got the shape {values.shape}"
-            )
-        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 255):
-            raise DatasetError(f"{file} must hold grey levels from 0 to 255")
-        pixels = np.round(values).astype(np.uint8)
-        rounded |= bool((pixels != values).any())
-        if not np.array_equal(images.setdefault(str(stimulus), pixels), pixels):
+        pixels, was_rounded = _read_image(file)
+        rounded |= was_rounded
+        if str(stimulus) not in images:
+            images[str(stimulus)] = StoredImage(pixels.shape, partial(_pixels, file))
+        # Digests stand for the images, which may be larger than the memory.
+        if digests.setdefault(str(stimulus), digest(pixels)) != digest(pixels):
             differing.append(str(trial))
     if differing:
         notes.append(
@@ -251,3 +256,24 @@ def _images(
     if rounded:
         notes.append("Grey levels were rounded to whole numbers.")
     return images
+
+
+def _pixels(file: Path) -> NDArray[np.uint8]:
+    return _read_image(file)[0]
+
+
+def _read_image(file: Path) -> tuple[NDArray[np.uint8], bool]:
+    """Return the pixels of one image, and whether they were rounded."""
+    import numpy as np
+
+    values = _load(file)
+    if values.ndim == 3 and values.shape[0] == 1:
+        values = values[0]
+    if values.ndim != 2 or values.dtype.kind not in "fiu":
+        raise DatasetError(
+            f"{file} must hold a grey image (1 × height × width), got the shape {values.shape}"
+        )
+    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 255):
+        raise DatasetError(f"{file} must hold grey levels from 0 to 255")
+    pixels = np.round(values).astype(np.uint8)
+    return pixels, bool((pixels != values).any())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from neuroalign.datasets.formats.binning import binned, describe_kept
 from neuroalign.datasets.formats.reader import RecordingParts
-from neuroalign.datasets.formats.trial_table import describe_each_stimulus
+from neuroalign.datasets.formats.trial_table import attach_columns, describe_each_stimulus
 from neuroalign.datasets.time_bins import COUNTS
 from neuroalign.datasets.time_windows import Window
 from neuroalign.errors import DatasetError, count_noun, name_some
@@ -19,23 +19,11 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 #: Seconds by which a spike may lie before an edge and still count as on it: sums of seconds are not exact.
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 
 #: Silence before the first and after the last spike that does not end a recording: seconds, and mean intervals between
 #: the spikes of all neurons. Trials without spikes are responses, and must not be left out.
 _SILENT_SECONDS, _SILENT_INTERVALS = 1.0, 50
-
-#: Names of coordinates that every recording has.
-_TAKEN = (
-    "presentation",
-    "neuroid",
-    "time_bin",
-    "stimulus_id",
-    "repetition",
-    "neuroid_id",
-    "region",
-    "animal",
-)
 
 
 @dataclass(frozen=True)
@@ -114,7 +102,7 @@ def count_spikes(
     import numpy as np
 
     limits = np.asarray(window if edges is None else edges, dtype=np.float64)
-    times_of_limits = np.asarray(onsets, dtype=np.float64)[:, np.newaxis] + limits / 1000 - _ROUNDING
+    times_of_limits = np.asarray(onsets, dtype=np.float64)[:, np.newaxis] + limits / 1000 - ROUNDING
     # Counts in float32 are exact up to 16,777,216, and bins are many.
     dtype = np.float64 if edges is None else np.float32
     columns: list[NDArray[np.floating[Any]]] = []
@@ -218,22 +206,8 @@ def trials_from_spikes(
     )
     described, varying = describe_each_stimulus(events.set_index("stimulus_id").drop(columns="onset"))
     trial_columns: dict[str, ArrayLike] = {name: events[name].to_numpy() for name in ("onset", *varying)}
-    coordinates: list[tuple[str, dict[str, ArrayLike]]] = [
-        ("presentation", trial_columns),
-        ("neuroid", dict(neuron_columns or {})),
-    ]
-    used = set(_TAKEN)
-    for dim, columns in coordinates:
-        taken = sorted(used & set(columns))
-        used |= set(columns)
-        if taken:
-            notes.append(
-                f"Columns of the {'events' if dim == 'presentation' else 'neurons'} were left out because the "
-                f"recording has labels of the same name: {', '.join(taken)}."
-            )
-        array = array.assign_coords(
-            {name: (dim, _plain(values)) for name, values in columns.items() if name not in taken}
-        )
+    array, of_columns = attach_columns(array, trial_columns, neuron_columns or {}, trials="events")
+    notes += of_columns
     notes.insert(
         0,
         f"Spikes of {count_noun(array.sizes['neuroid'], 'neuron')} were counted from {window[0]:g} to before "
@@ -292,14 +266,3 @@ def _in_order_of_time(events: pd.DataFrame, source: str) -> tuple[pd.DataFrame, 
 
 def _names(values: Sequence[Any] | pd.Series) -> str:
     return name_some(list(dict.fromkeys(str(value) for value in values)))
-
-
-def _plain(values: ArrayLike) -> NDArray[Any]:
-    """Return labels as numbers, truth values or text; a missing text is empty."""
-    import numpy as np
-    import pandas as pd
-
-    array = np.asarray(values)
-    if array.dtype.kind in "fiub":
-        return array
-    return np.where(pd.isna(array), "", array.astype(str)).astype(str)

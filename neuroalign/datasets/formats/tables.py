@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from neuroalign.datasets.formats.delimited_text import delimiter_of, encoding_of
 from neuroalign.datasets.formats.reader import names_in_zip
@@ -70,6 +70,45 @@ def _parser_warning() -> type[Warning]:
     import pandas as pd
 
     return pd.errors.ParserWarning
+
+
+def table_kind(path: Path) -> Literal["text", "parquet", "feather", "workbook"]:
+    """Return the kind of a table by its first bytes; "text" for every file that is nothing else."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start.startswith(_PARQUET):
+        return "parquet"
+    if start.startswith(_FEATHER):
+        return "feather"
+    old = start.startswith(_OLD_EXCEL)
+    return "workbook" if old or "xl/workbook.xml" in names_in_zip(path) else "text"
+
+
+def header_of(path: Path) -> list[str] | None:
+    """Return the names of the columns of Parquet, Feather or an Excel workbook (.xlsx), without its values.
+
+    Returns
+    -------
+    list of str, or None
+        None if the header cannot be read, as in a damaged file.
+    """
+    try:
+        kind = table_kind(path)
+        if kind == "workbook":
+            from openpyxl import load_workbook
+
+            workbook = load_workbook(path, read_only=True)
+            try:
+                rows = workbook.worksheets[0].iter_rows(max_row=1, values_only=True)
+                return ["" if cell is None else str(cell) for cell in next(rows, ())]
+            finally:
+                workbook.close()
+        from pyarrow import ipc, parquet
+
+        schema = parquet.read_schema(path) if kind == "parquet" else ipc.open_file(str(path)).schema
+        return list(map(str, schema.names))
+    except Exception:  # the parsers raise nearly anything on a damaged file, and the packages may be missing
+        return None
 
 
 def _reader_of(path: Path, start: bytes) -> Callable[[Path, Callable[[str], bool]], pd.DataFrame]:

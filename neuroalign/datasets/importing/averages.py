@@ -17,7 +17,7 @@ from neuroalign.errors import DatasetError, UsageError, count_noun, name_some, u
 _ROUNDING = 0.05
 
 #: Files with an array that has the axes of the responses, or the array.
-Beside = Sequence[Path] | NDArray[Any]
+Beside = Any
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def attach_noise(
         _expect(errors, array, "--sem", "finite and not negative", np.isfinite(errors) & (errors >= 0))
         origin = (
             "the given array"
-            if isinstance(stated.sem, np.ndarray)
+            if hasattr(stated.sem, "__array__")
             else name_some([path.name for path in stated.sem])
         )
         return _with_errors(array, errors, notes, f"Standard errors of the averages are from {origin}")
@@ -242,14 +242,14 @@ def _with_errors(
 
 
 def as_beside(value: Any, option: str) -> Beside:
-    """Return an array in memory as an array, and everything else as paths.
+    """Return an array, a data frame or a labelled array in memory as it is, and everything else as paths.
 
     Raises
     ------
     UsageError
         If the value is neither an array nor paths.
     """
-    if isinstance(value, np.ndarray):
+    if hasattr(value, "__array__"):
         return value
     several = [value] if isinstance(value, str | os.PathLike) else list(value)
     if not several or not all(isinstance(path, str | os.PathLike) for path in several):

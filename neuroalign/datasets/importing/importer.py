@@ -2,19 +2,22 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.datasets.catalogue import datasets_folder, expect_free_name, load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.folder import scratch_folder, write_folder
+from neuroalign.datasets.formats.image_stack import ImageStack, pair_images, parse_image_axes
+from neuroalign.datasets.formats.image_stack_files import is_stack, open_stack
 from neuroalign.datasets.formats.images import Order, check_images, collect_images, stems
-from neuroalign.datasets.image_sources import ImageSource
+from neuroalign.datasets.image_sources import ImageSource, open_image
 from neuroalign.datasets.image_survey import ImageSurvey, notes_on_images
 from neuroalign.datasets.importing.averages import (
     Beside,
@@ -25,6 +28,7 @@ from neuroalign.datasets.importing.averages import (
 )
 from neuroalign.datasets.importing.labelling import leave_out_unusable, state_labels
 from neuroalign.datasets.importing.neuron_table import as_neuron_table, label_neurons, read_neuron_table
+from neuroalign.datasets.importing.objects import paths_of
 from neuroalign.datasets.importing.provenance import checksums
 from neuroalign.datasets.importing.reading import Reading, Source, expect_averaged
 from neuroalign.datasets.importing.stimulus_marks import Listed, further_stimuli, mark_stimuli, match_listed
@@ -48,9 +52,9 @@ PathLike = str | os.PathLike[str]
 def import_dataset(
     name: str,
     *,
-    responses: PathLike | Sequence[PathLike] | NDArray[Any],
+    responses: PathLike | Sequence[PathLike] | ArrayLike | pd.DataFrame | xr.DataArray,
     axes: str | Sequence[str] | None = None,
-    images: PathLike | None = None,
+    images: PathLike | NDArray[Any] | None = None,
     stimuli: PathLike | pd.DataFrame | None = None,
     neurons: PathLike | pd.DataFrame | None = None,
     presented: Listed | None = None,
@@ -60,6 +64,8 @@ def import_dataset(
     landmarks: PathLike | None = None,
     format: str | None = None,
     image_order: Order | None = None,
+    image_axes: str | Sequence[str] | None = None,
+    image_white: int | None = None,
     stimulus_set: str | None = None,
     region: str | None = None,
     animal: str | None = None,
@@ -84,15 +90,19 @@ def import_dataset(
     ----------
     name : str
         Name of the dataset: letters, digits, dots, dashes and underscores.
-    responses : path, sequence of paths, or array of numbers
-        Files of one registered format (``neuroalign data formats`` lists them), or an array. Several files with
-        arrays hold further neurons; the files join by the labels of their stimuli, or by position if no file has
-        labels. Masked values are missing.
+    responses : path, sequence of paths, array, tensor, pandas.DataFrame, xarray.DataArray, or list of arrays
+        Files of one registered format (``neuroalign data formats`` lists them), or responses in memory. Several files
+        with arrays hold further neurons, and so do several arrays in a list; they join by the labels of their stimuli,
+        or by position if none has labels. Index and columns of a data frame and coordinates of a DataArray are labels
+        of stimuli and neurons. Masked values are missing.
     axes : str or sequence of {"neuroid", "stimulus", "repetition"}
-        Names of the axes of an array, in their order; needed unless the files name their stimuli and neurons. NaN
+        Names of the axes of an array, in their order; needed unless the files name their stimuli and neurons, or a
+        DataArray has dimensions of these names. For a list of arrays, the first name may be the axis of the list. NaN
         along the repetition axis is a missing trial.
-    images : path, optional
-        Folder or ZIP archive of images.
+    images : path or array, optional
+        Folder or ZIP archive of images, or a stack of images: an array or a file with an array (``.npy``, ``.npz``,
+        ``.mat``, ``.h5``) that has one image for each stimulus, in the order of the stimulus axis or with an array
+        ``stimulus_id`` beside it.
     stimuli : path or pandas.DataFrame, optional
         Table of the stimuli, in the order of the stimulus axis: ``stimulus_id``, ``filename`` (or brainio's names for
         them) and any other columns. Rows with the same id are repetitions of one stimulus. A table may have more
@@ -115,6 +125,10 @@ def import_dataset(
         Name of a registered format; by default the content of the files decides.
     image_order : {"name", "number"}, optional
         Order of the image files where it gives the order of the stimuli: "name" puts image10 before image2.
+    image_axes : str or sequence of {"image", "height", "width", "channel"}, optional
+        Names of the axes of a stack of images, in their order; by default by their lengths, where that is certain.
+    image_white : {1, 255}, optional
+        Value of white in a stack of images; by default by the largest value, where that is certain.
     stimulus_set : str, optional
         Name of the stimulus set; by default `name`.
     region, animal : str, optional
@@ -156,19 +170,31 @@ def import_dataset(
     """
     expect_free_name(name, force=force)
     target = datasets_folder() / name
-    paths = [] if isinstance(responses, np.ndarray) else _paths(responses)
+    paths = paths_of(responses)
     recorded = Source(
-        responses if isinstance(responses, np.ndarray) else paths, format=format, axes=axes, options=options
+        responses if paths is None else paths,
+        in_memory=paths is None,
+        format=format,
+        axes=axes,
+        options=options,
     )
     stated_noise = NoiseOfAverages(
         None if sem is None else as_beside(sem, "--sem"), sem_variable, as_n_trials(n_trials), noise
     )
-    image_path, landmark_path = _path("images", images), _path("landmarks", landmarks)
+    image_path = None if isinstance(images, np.ndarray) else _path("images", images)
+    landmark_path = _path("landmarks", landmarks)
     table_path, neuron_path = _table_path("stimuli", stimuli), _table_path("neurons", neurons)
-    if landmark_path is not None and image_path is None and "images" not in recorded.gives:
+    if landmark_path is not None and images is None and "images" not in recorded.gives:
         raise UsageError("--landmarks are in pixels of the images: give the images, too, with --images")
     with scratch_folder(target.parent) as scratch:
-        pictures = None if image_path is None else collect_images(image_path, scratch)
+        stack = None
+        if isinstance(images, np.ndarray):
+            stack = ImageStack(images, "the array of images")
+        elif image_path is not None and is_stack(image_path):
+            stack = open_stack(image_path, scratch)
+        elif image_axes is not None or image_white is not None:
+            raise UsageError("--image-axes and --image-white describe a stack of images; leave them out")
+        pictures = None if image_path is None or stack is not None else collect_images(image_path, scratch)
         table, notes_on_table = None, list[str]()
         if table_path is not None:
             table, notes_on_table = read_stimulus_table(table_path)
@@ -181,14 +207,26 @@ def import_dataset(
             "presented": presented,
         }
         reading = recorded.read(name, **named)
-        parts = reading.parts
+        parts, notes_on_stack = reading.parts, list[str]()
+        if stack is not None:
+            rows: Any = None if table is None else reading.row_ids
+            rows = table.get("stimulus_id") if table is not None and rows is None else rows
+            from_stack, notes_on_stack = pair_images(
+                stack,
+                list(dict.fromkeys(parts.recording["stimulus_id"].values.tolist()))
+                if recorded.has_axis
+                else None,
+                None if rows is None else list(dict.fromkeys(map(str, rows))),
+                axes=parse_image_axes(image_axes),
+                white=image_white,
+            )
+            parts = replace(parts, images=from_stack)
+            reading = replace(reading, parts=parts)
         is_averaged = expect_averaged(parts.recording, parts.averaged, averaged)
 
         def read_beside(values: Beside, variable: str | None) -> xr.DataArray:
-            chosen = options if variable is None else {**options, "variable": variable}
-            return (
-                Source(values, format=format, axes=axes, options=chosen).read(name, **named).parts.recording
-            )
+            beside = recorded.like(values, variable)
+            return beside.read(name, **named).parts.recording
 
         array, notes_on_noise = attach_noise(
             parts.recording,
@@ -231,7 +269,7 @@ def import_dataset(
             "landmarks": [landmark_path],
             **stated_noise.files,
         }
-        files = checksums(**{"responses": paths, **given, **parts.files})
+        files = checksums(**{"responses": paths or [], **given, **parts.files})
         provenance = {"source": source, "licence": licence, "citation": citation}
         metadata = {
             "description": description,
@@ -241,6 +279,7 @@ def import_dataset(
             "dropped_stimuli": dropped["stimuli"] or None,
             "notes": [
                 *parts.notes,
+                *notes_on_stack,
                 *notes_on_noise,
                 *notes_on_neurons,
                 *notes_on_table,
@@ -266,6 +305,8 @@ def import_dataset(
             metadata={key: value for key, value in metadata.items() if value is not None},
         )
         write_folder(dataset, target, replace=force)
+    # The recording on disk takes the place of the one in memory, which may have half of all memory.
+    del dataset, array, reading, parts
     return load_dataset(name)
 
 
@@ -286,18 +327,6 @@ def _path(option: str, path: PathLike | None) -> Path | None:
     if not isinstance(path, str | os.PathLike | None):
         raise UsageError(f"{option} must be a path, got {type(path).__name__}")
     return None if path is None else Path(path).expanduser()
-
-
-def _paths(responses: PathLike | Sequence[PathLike]) -> list[Path]:
-    if hasattr(responses, "__array__"):
-        raise UsageError(
-            f"responses must be a path, several paths, or a NumPy array, got {type(responses).__name__}; "
-            "give its values, and name their axes"
-        )
-    several = [responses] if isinstance(responses, str | os.PathLike) else list(responses)
-    if not several or not all(isinstance(path, str | os.PathLike) for path in several):
-        raise UsageError("responses must be a path, several paths, or a NumPy array")
-    return [Path(path).expanduser() for path in several]
 
 
 def _describe_stimuli(
@@ -341,13 +370,13 @@ def _describe_stimuli(
         if images is not None:
             notes.append("The images in the file of responses were left out: --images replaces them.")
         images = user_images
-    survey = ImageSurvey()
+    survey = ImageSurvey(lambda stimulus: open_image((images or {})[stimulus], stimulus))
     if images is not None:
         without = [stimulus for stimulus in described.index if stimulus not in images]
         if without:
             raise DatasetError(
-                f"the file of responses has no image of {len(without)} stimuli: {name_some(without)}; give the images "
-                "with --images"
+                f"the file of images has no image of {len(without)} stimuli: {name_some(without)}; give all "
+                "images with --images"
             )
         images = {stimulus: images[stimulus] for stimulus in described.index}
         check_images(images, survey)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from neuroalign.arrays.blocks import forget_pages
 from neuroalign.errors import DatasetError, name_some
 
 
@@ -27,7 +28,9 @@ class Session:
     neuroid: NDArray[np.str_] | None = None
 
 
-def join_sessions(sessions: Mapping[str, Session], name: str) -> tuple[Session, list[str]]:
+def join_sessions(
+    sessions: Mapping[str, Session], name: str, noun: str = "file"
+) -> tuple[Session, list[str]]:
     """Join the neurons of several files.
 
     Parameters
@@ -35,6 +38,8 @@ def join_sessions(sessions: Mapping[str, Session], name: str) -> tuple[Session, 
     sessions : mapping of file name to Session
     name : str
         Name of the dataset, after which neurons without labels are named.
+    noun : str
+        Noun for a session in messages.
 
     Returns
     -------
@@ -57,41 +62,39 @@ def join_sessions(sessions: Mapping[str, Session], name: str) -> tuple[Session, 
         without = next(file for file, session in sessions.items() if session.stimulus is None)
         raise DatasetError(
             f"{without} does not label its stimuli and {next(iter(labels))} does, so the stimuli cannot be matched; "
-            "label the stimuli of all files or of no file"
+            f"label the stimuli of all {noun}s or of no {noun}"
         )
     neuroid = _neuroids(sessions, name)
     if not labels:
         for file, session in sessions.items():
             if len(session.values) != len(sessions[first].values):
                 raise DatasetError(
-                    "files without labels must have the same stimuli in the same order; "
+                    f"{noun}s without labels must have the same stimuli in the same order; "
                     f"{first} has {len(sessions[first].values)} and {file} has {len(session.values)}"
                 )
         if len(sessions) > 1:
             notes.append(
-                f"{len(sessions)} files were joined by position, because no file labels its stimuli: "
-                "stimulus n of each file is taken to be the same."
+                f"{len(sessions)} {noun}s were joined by position, because no {noun} labels its stimuli: "
+                f"stimulus n of each {noun} is taken to be the same."
             )
-        return Session(_side_by_side([session.values for session in sessions.values()]), None, neuroid), notes
+        values = [session.values for session in sessions.values()]
+        return Session(_side_by_side(values, len(values[0])), None, neuroid), notes
     if len(sessions) == 1:
         return Session(sessions[first].values, sessions[first].stimulus, neuroid), notes
     keys = {file: _numbered(stimulus) for file, stimulus in labels.items()}
     joined = keys[first]
     for key in keys.values():
         joined = joined.append(key.difference(joined, sort=False))
-    placed = []
-    for file, session in sessions.items():
-        cube = np.full((len(joined), *session.values.shape[1:]), np.nan)
-        cube[joined.get_indexer(keys[file])] = session.values
-        placed.append(cube)
+    places = [joined.get_indexer(key) for key in keys.values()]
     if any(not keys[first].equals(key) for key in keys.values()):
         everywhere = joined
         for key in keys.values():
             everywhere = everywhere.intersection(key)
         partial = joined.difference(everywhere, sort=False).get_level_values(0).unique()
-        differ = f"; not in all files: {name_some(partial.tolist())}" if len(partial) else ""
-        notes.append(f"{len(sessions)} files were joined by the labels of their stimuli{differ}.")
-    return Session(_side_by_side(placed), joined.get_level_values(0).to_numpy().astype(str), neuroid), notes
+        differ = f"; not in all {noun}s: {name_some(partial.tolist())}" if len(partial) else ""
+        notes.append(f"{len(sessions)} {noun}s were joined by the labels of their stimuli{differ}.")
+    cube = _side_by_side([session.values for session in sessions.values()], len(joined), places)
+    return Session(cube, joined.get_level_values(0).to_numpy().astype(str), neuroid), notes
 
 
 def _neuroids(sessions: Mapping[str, Session], name: str) -> NDArray[np.str_]:
@@ -121,14 +124,21 @@ def _numbered(stimulus: NDArray[np.str_]) -> pd.MultiIndex:
     return pd.MultiIndex.from_arrays([stimulus, pd.Series(stimulus).groupby(stimulus).cumcount()])
 
 
-def _side_by_side(cubes: list[NDArray[Any]]) -> NDArray[Any]:
-    """Join arrays (n_stimuli, n_repetitions, n_neuroids) along neuroids; NaN fills missing repetitions."""
-    if len(cubes) == 1:
+def _side_by_side(
+    cubes: list[NDArray[Any]], n_stimuli: int, places: list[NDArray[np.int64]] | None = None
+) -> NDArray[Any]:
+    """Join arrays (n_rows, n_repetitions, n_neuroids) along neuroids; NaN fills missing stimuli and repetitions.
+
+    ``places`` has the stimulus of each row of each array, where the rows differ between the arrays.
+    """
+    if len(cubes) == 1 and places is None:
         return cubes[0]
     most = max(cube.shape[1] for cube in cubes)
-    joined = np.full((cubes[0].shape[0], most, sum(cube.shape[2] for cube in cubes)), np.nan)
+    joined = np.full((n_stimuli, most, sum(cube.shape[2] for cube in cubes)), np.nan)
     start = 0
-    for cube in cubes:
-        joined[:, : cube.shape[1], start : start + cube.shape[2]] = cube
+    for number, cube in enumerate(cubes):
+        part = joined[:, : cube.shape[1], start : start + cube.shape[2]]
+        part[slice(None) if places is None else places[number]] = cube
+        forget_pages(cube)
         start += cube.shape[2]
     return joined

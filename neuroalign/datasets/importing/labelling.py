@@ -1,6 +1,7 @@
 """Conversion of an array to a recording: order of the axes, presentations, labels, unusable neurons and stimuli."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuroalign.arrays import average_trials, recording, trial_means
+from neuroalign.arrays import average_trials, recording, trial_mean_blocks
+from neuroalign.arrays.blocks import convert, select, slices
 from neuroalign.datasets.formats.bare import BareArray
 from neuroalign.datasets.time_bins import over_all_bins
 from neuroalign.errors import DatasetError, UsageError, name_some, unknown_name
@@ -44,6 +46,7 @@ def arrange(
     DatasetError
         If the array has another number of axes, or is empty.
     """
+    array = _without_ones(array, len(axes))
     values = array.values
     notes = []
     if array.drops_trailing_ones and values.ndim < len(axes):
@@ -59,10 +62,26 @@ def arrange(
         )
     if values.size == 0:
         raise DatasetError(f"{source} is empty ({' × '.join(map(str, values.shape))})")
+    for axis, (least, most) in array.ragged.items():
+        if axes[axis] != "repetition":
+            raise DatasetError(
+                f"the cells of {source} differ in length along the axis {axes[axis]} ({least} to {most}); only the "
+                "repetition axis may differ between cells"
+            )
     labels = {axes[axis]: names for axis, names in array.labels.items()}
     order = [axes.index(name) for name in ("stimulus", "repetition", "neuroid") if name in axes]
     values = values.transpose(order)
     return (values if "repetition" in axes else values[:, np.newaxis]), labels, notes
+
+
+def _without_ones(array: BareArray, n_axes: int) -> BareArray:
+    """Drop the axes of length one that may be dropped, if that gives the number of axes that the user named."""
+    removable = array.removable
+    if not removable or array.values.ndim - len(removable) != n_axes:
+        return array
+    kept = [axis for axis in range(array.values.ndim) if axis not in removable]
+    ragged = {kept.index(axis): lengths for axis, lengths in array.ragged.items()}
+    return replace(array, values=array.values.squeeze(removable), ragged=ragged, removable=())
 
 
 def doubtful_values(values: NDArray[Any]) -> list[str]:
@@ -79,18 +98,27 @@ def doubtful_values(values: NDArray[Any]) -> list[str]:
         where chance predicts no such trial.
     """
     notes = []
-    present = ~np.isnan(values)
-    negative = np.unique(values[present & (values < 0)])
-    whole = bool((values[present] == np.round(values[present])).all())
-    if len(negative) == 1 and whole and values.dtype.kind != "b":
+    negative, n_negative, whole = set[Any](), 0, values.dtype.kind != "b"
+    silent = np.empty(values.shape[:2], dtype=bool)
+    n_zeros = 0
+    for block in slices(values):
+        part = values[block]
+        present = part[~np.isnan(part)]
+        below = present[present < 0]
+        n_negative += below.size
+        if len(negative) < 2:
+            negative.update(np.unique(below)[:2].tolist())
+        whole = whole and bool((present == np.round(present)).all())
+        silent[block] = (part == 0).all(axis=2)
+        n_zeros += int((part == 0).sum())
+    if len(negative) == 1 and whole:
         notes.append(
-            f"{negative[0]:g} occurs {int((values == negative[0]).sum())} times as the only negative value, and is "
+            f"{next(iter(negative)):g} occurs {n_negative} times as the only negative value, and is "
             "taken as a response; write NaN where a trial is missing."
         )
     n_repetitions, n_neuroids = values.shape[1:]
-    silent = (values == 0).all(axis=2)
     if n_repetitions > 1 and silent.any() and not silent.all():
-        share = float((values[~silent] == 0).mean())
+        share = (n_zeros - int(silent.sum()) * n_neuroids) / (int((~silent).sum()) * n_neuroids)
         if silent.size * share**n_neuroids < 1e-6:
             notes.append(
                 f"In {int(silent.sum())} trials all {n_neuroids} neurons are 0, which is taken as their response; "
@@ -110,7 +138,7 @@ def recording_from_cube(
     Parameters
     ----------
     values : array of shape (n_stimuli, n_repetitions, n_neuroids)
-        Responses; NaN stands for a missing trial.
+        Responses; NaN stands for a missing trial. A writeable array is overwritten if presentations are left out.
     stimulus_id : array of str, shape (n_stimuli,)
         Stimulus ids; rows with the same id are repetitions of one stimulus.
     neuroid_id : array of str, shape (n_neuroids,)
@@ -119,9 +147,9 @@ def recording_from_cube(
     n_stimuli, n_repetitions, n_neuroids = values.shape
     trials = np.asarray(values).reshape(-1, n_neuroids)
     if trials.dtype != np.float32:
-        trials = trials.astype(np.float64)
+        trials = convert(trials, np.float64)
     ids = np.repeat(stimulus_id, n_repetitions)
-    took_place = ~np.isnan(trials).all(axis=1)
+    took_place = _took_place(trials)
     # A stimulus without any trial stays, so that messages can name it.
     present = set(ids[took_place])
     first = ~pd.Series(ids).duplicated().to_numpy()
@@ -129,7 +157,7 @@ def recording_from_cube(
     repetition = np.tile(np.arange(n_repetitions), n_stimuli)[keep]
     numbered = pd.MultiIndex.from_arrays([ids[keep], repetition])
     return recording(
-        trials[keep],
+        select(trials, keep, axis=0),
         stimulus_id=ids[keep],
         repetition=None if numbered.has_duplicates else repetition,
         neuroid_id=neuroid_id,
@@ -176,6 +204,7 @@ def leave_out_unusable(array: xr.DataArray, drop: Sequence[str]) -> tuple[xr.Dat
     Parameters
     ----------
     array : recording
+        Its values are overwritten if they are writeable, so that a large recording needs no second array.
     drop : sequence of {"incomplete-neuroids", "incomplete-stimuli", "constant-neuroids"}
         Parts to leave out: neurons that lack every trial of some stimulus, stimuli of which some neuron lacks every
         trial, and neurons with the same mean response to all stimuli.
@@ -199,18 +228,21 @@ def leave_out_unusable(array: xr.DataArray, drop: Sequence[str]) -> tuple[xr.Dat
             "--drop must be incomplete-neuroids or incomplete-stimuli, not both: either is enough"
         )
     dropped: dict[str, list[str]] = {"neuroids": [], "stimuli": []}
-    _, counts, stimuli = trial_means(over_all_bins(array))
-    lacks = counts == 0
+    stimuli, blocks = trial_mean_blocks(over_all_bins(array))
     neuroids = array["neuroid_id"].values.astype(str)
-    if lacks.any():
-        bad_stimuli, bad_neuroids = lacks.any(axis=1), lacks.any(axis=0)
+    bad_stimuli, bad_neuroids = np.zeros(len(stimuli), dtype=bool), np.zeros(len(neuroids), dtype=bool)
+    for columns, _, counts in blocks:
+        lacks = counts == 0
+        bad_stimuli |= lacks.any(axis=1)
+        bad_neuroids[columns] = lacks.any(axis=0)
+    if bad_neuroids.any():
         if "incomplete-neuroids" in drop:
-            array, dropped["neuroids"] = array.isel(neuroid=~bad_neuroids), list(neuroids[bad_neuroids])
+            array, dropped["neuroids"] = _keep(array, "neuroid", ~bad_neuroids), list(neuroids[bad_neuroids])
         elif "incomplete-stimuli" in drop:
             kept = ~np.isin(array["stimulus_id"].values.astype(str), stimuli[bad_stimuli])
-            array, dropped["stimuli"] = array.isel(presentation=kept), list(stimuli[bad_stimuli])
+            array, dropped["stimuli"] = _keep(array, "presentation", kept), list(stimuli[bad_stimuli])
         else:
-            n_stimuli, n_neuroids = lacks.shape
+            n_stimuli, n_neuroids = len(stimuli), len(neuroids)
             raise DatasetError(
                 f"{bad_neuroids.sum()} of {n_neuroids} neurons have no trial of some stimuli: neurons "
                 f"{name_some(neuroids[bad_neuroids])}; stimuli {name_some(stimuli[bad_stimuli])}; "
@@ -219,8 +251,7 @@ def leave_out_unusable(array: xr.DataArray, drop: Sequence[str]) -> tuple[xr.Dat
                 f"--drop incomplete-stimuli keeps {n_neuroids} × {(~bad_stimuli).sum()}"
             )
         _expect_some(array, "all neurons have trials of all stimuli")
-        took_place = ~np.isnan(array.values).all(axis=tuple(range(1, array.ndim)))
-        array = array.isel(presentation=took_place)
+        array = _keep(array, "presentation", _took_place(array.values))
     constant = constant_neuroids(array)
     if len(constant):
         if "constant-neuroids" not in drop:
@@ -228,10 +259,12 @@ def leave_out_unusable(array: xr.DataArray, drop: Sequence[str]) -> tuple[xr.Dat
                 f"{len(constant)} of {array.sizes['neuroid']} neurons respond to all stimuli alike: "
                 f"{name_some(constant)}; leave them out with --drop constant-neuroids"
             )
-        array = array.isel(neuroid=~np.isin(array["neuroid_id"].values.astype(str), constant))
+        array = _keep(array, "neuroid", ~np.isin(array["neuroid_id"].values.astype(str), constant))
         dropped["neuroids"] += list(constant)
         _expect_some(array, "responses vary between stimuli")
-    average_trials(over_all_bins(array))
+    over_bins = over_all_bins(array)
+    for columns in slices(over_bins.values, axis=1, itemsize=8):
+        average_trials(over_bins[:, columns])
     return array, dropped
 
 
@@ -243,12 +276,30 @@ def constant_neuroids(array: xr.DataArray) -> NDArray[np.str_]:
     array : recording
         The responses over all time bins count.
     """
-    means = trial_means(over_all_bins(array))[0]
-    if len(means) < 2:
+    stimuli, blocks = trial_mean_blocks(over_all_bins(array))
+    if len(stimuli) < 2:
         return np.array([], dtype=str)
-    # fmin and fmax ignore NaN, which stands for a neuron without a trial of a stimulus.
-    same = np.fmax.reduce(means, axis=0) == np.fmin.reduce(means, axis=0)
+    same = np.zeros(array.sizes["neuroid"], dtype=bool)
+    for columns, means, _ in blocks:
+        # fmin and fmax ignore NaN, which stands for a neuron without a trial of a stimulus.
+        same[columns] = np.fmax.reduce(means, axis=0) == np.fmin.reduce(means, axis=0)
     return array["neuroid_id"].values.astype(str)[same]
+
+
+def _took_place(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return whether each presentation has a response of some neuron."""
+    took_place = np.empty(len(values), dtype=bool)
+    for block in slices(values):
+        part = values[block]
+        took_place[block] = ~np.isnan(part).all(axis=tuple(range(1, part.ndim)))
+    return took_place
+
+
+def _keep(array: xr.DataArray, dim: str, keep: NDArray[np.bool_]) -> xr.DataArray:
+    """Return a part of a recording, in the memory of the recording if it is writeable."""
+    values = select(array.values, keep, array.dims.index(dim))
+    coords = array.coords.to_dataset().isel({dim: keep}).coords
+    return xr.DataArray(values, dims=array.dims, coords=coords, name=array.name, attrs=array.attrs)
 
 
 def _expect_some(array: xr.DataArray, condition: str) -> None:

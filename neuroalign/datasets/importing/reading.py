@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from neuroalign.datasets.formats.bare import BareArray, expect_numbers, parse_axes
+from neuroalign.datasets.formats.bare import BareArray, complete_axes, parse_axes
 from neuroalign.datasets.formats.detect import all_readers, better_format, detect_format, get_reader
 from neuroalign.datasets.formats.images import Order
 from neuroalign.datasets.formats.reader import (
@@ -20,12 +20,19 @@ from neuroalign.datasets.formats.reader import (
     option_without_effect,
     parse_options,
 )
+from neuroalign.datasets.formats.trial_table import describe_each_stimulus
 from neuroalign.datasets.importing.joining import Session, join_sessions
 from neuroalign.datasets.importing.labelling import arrange, doubtful_values, recording_from_cube
+from neuroalign.datasets.importing.objects import (
+    MemoryArrays,
+    as_text,
+    is_assembly,
+    read_assembly,
+    read_objects,
+)
 from neuroalign.datasets.importing.stimulus_marks import Listed
 from neuroalign.datasets.importing.stimulus_table import describe_stimuli, name_stimuli
 from neuroalign.errors import DatasetError, NeuroalignError, UsageError
-from neuroalign.masked import as_numbers
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,8 @@ class Source:
 
     Parameters
     ----------
-    responses : array, or sequence of Path
+    responses : sequence of Path, or responses in memory
+        See :func:`neuroalign.datasets.importing.objects.read_objects`.
     format : str, optional
         Name of the format; by default the content of the files decides.
     axes : str or sequence of str, optional
@@ -83,18 +91,21 @@ class Source:
 
     def __init__(
         self,
-        responses: Sequence[Path] | NDArray[Any],
+        responses: Sequence[Path] | Any,
         *,
+        in_memory: bool,
         format: str | None,
         axes: str | Sequence[str] | None,
         options: Mapping[str, Any],
     ) -> None:
         self.responses = responses
         self.axes = axes
+        self.given, self.stated_format = options, format
         self.reader: ArrayReader | RecordingReader | None = None
         self.format = "array"
-        self.stated = format
-        if not isinstance(responses, np.ndarray):
+        if in_memory and format is not None:
+            raise UsageError("format has no effect on responses in memory; leave it out")
+        if not in_memory:
             self.format = detect_format(responses, format)
             self.reader = get_reader(self.format)
         self.gives = ("recording",) if self.reader is None else self.reader.gives
@@ -103,6 +114,35 @@ class Source:
         self.options = parse_options(self.format, declared, options, elsewhere)
         if axes is not None and isinstance(self.reader, RecordingReader):
             raise option_without_effect("axes", self.format)
+
+    def like(self, responses: Sequence[Path] | Any, variable: str | None) -> "Source":
+        """Return the source of an array beside the responses, such as their standard errors.
+
+        Parameters
+        ----------
+        responses : sequence of Path, or an array in memory
+            Array with the axes of the responses.
+        variable : str, optional
+            Variable of its file.
+        """
+        in_memory = not (isinstance(responses, list) and all(isinstance(path, Path) for path in responses))
+        options = {} if in_memory else dict(self.given)
+        if variable is not None:
+            options["variable"] = variable
+        return Source(
+            responses,
+            in_memory=in_memory,
+            format=None if in_memory else self.stated_format,
+            axes=self.axes,
+            options=options,
+        )
+
+    @property
+    def has_axis(self) -> bool:
+        """Whether the responses have a stimulus axis, and not presentations that name their stimuli."""
+        if self.reader is None:
+            return not is_assembly(self.responses)
+        return isinstance(self.reader, ArrayReader)
 
     def read(
         self,
@@ -132,20 +172,28 @@ class Source:
             raise option_without_effect("presented", self.format)
         if isinstance(self.reader, RecordingReader):
             return Reading(self._read_recording(self.reader))
+        if self.reader is None and is_assembly(self.responses):
+            return Reading(read_assembly(cast(xr.DataArray, self.responses)))
+        memory = (
+            read_objects(self.responses, self.axes)
+            if self.reader is None
+            else MemoryArrays(
+                self._read_arrays(), None if self.axes is None else parse_axes(self.axes), noun="file"
+            )
+        )
         try:
             return _name_axes(
                 name,
-                self._read_arrays(),
-                self.axes,
+                memory,
                 table=table,
                 image_names=image_names,
                 image_order=image_order,
                 presented=presented,
             )
         except UsageError as error:
-            if self.stated is None or isinstance(self.responses, np.ndarray):
-                raise
-            advice = better_format(self.responses[0], self.stated)
+            advice = (
+                "" if self.stated_format is None else better_format(self.responses[0], self.stated_format)
+            )
             if not advice:
                 raise
             raise type(error)(f"{error}; {advice}") from error
@@ -165,14 +213,11 @@ class Source:
         return parts
 
     def _read_arrays(self) -> dict[str, BareArray]:
-        if not isinstance(self.reader, ArrayReader):
-            values = as_numbers(cast("NDArray[Any]", self.responses))
-            return {"the array": BareArray(expect_numbers(values, "the array"))}
         paths = cast("Sequence[Path]", self.responses)
         repeated = [path for path in paths if paths.count(path) > 1]
         if repeated:
             raise UsageError(f"{repeated[0]} is given twice; several files hold further neurons")
-        reader = self.reader
+        reader = cast(ArrayReader, self.reader)
         arrays: dict[str, BareArray] = {}
         for path in paths:
             array = self._guarded(path, reader.read, path)
@@ -197,8 +242,7 @@ class Source:
 
 def _name_axes(
     name: str,
-    arrays: Mapping[str, BareArray],
-    axes: str | Sequence[str] | None,
+    memory: MemoryArrays,
     *,
     table: pd.DataFrame | None,
     image_names: Sequence[str] | None,
@@ -206,19 +250,20 @@ def _name_axes(
     presented: Listed | None,
 ) -> Reading:
     """Make a recording from arrays with axes that the user names; each array holds further neurons."""
-    if axes is None:
+    arrays, names = memory.arrays, memory.axes
+    if names is None:
         source, first = next(iter(arrays.items()))
         raise UsageError(
             f"{source} is {' × '.join(map(str, first.values.shape))}: name its axes, "
             "for example --axes neuroid,stimulus or --axes neuroid,stimulus,repetition"
         )
-    names = parse_axes(axes)
+    names = complete_axes(names, next(iter(arrays.values())))
     sessions, notes = {}, []
     for source, bare in arrays.items():
         values, labels, assumed = arrange(bare, names, source)
         sessions[source] = Session(values, labels.get("stimulus"), labels.get("neuroid"))
         notes += [*([] if bare.note is None else [bare.note]), *assumed]
-    joined, of_joining = join_sessions(sessions, name)
+    joined, of_joining = join_sessions(sessions, name, memory.noun)
     cube, stimulus_labels = joined.values, joined.stimulus
     assert joined.neuroid is not None
     shape = " × ".join(map(str, next(iter(arrays.values())).values.shape))
@@ -231,12 +276,30 @@ def _name_axes(
         presented=presented,
         shape=f"{shape} read as {','.join(names)}",
     )
+    # The recording takes over the memory of the cube.
+    origin = (
+        named.origin if memory.noun == "file" or stimulus_labels is None else "the labels of the responses"
+    )
+    notes = [f"Stimulus ids are {origin}.", *notes, *of_joining, *doubtful_values(cube)]
     array = recording_from_cube(cube, stimulus_id=named.ids, neuroid_id=joined.neuroid)
     repeated = len(np.unique(named.ids)) < len(named.ids)
-    notes = [f"Stimulus ids are {named.origin}.", *notes, *of_joining, *doubtful_values(cube)]
     if repeated:
         notes.append("Stimulus ids repeat: equal ids are taken as repetitions of one stimulus.")
-    parts = RecordingParts(array, averaged="repetition" not in names and not repeated, notes=tuple(notes))
+    further = memory.columns.get("neuroid", pd.DataFrame())
+    array = array.assign_coords({str(key): ("neuroid", as_text(further[key])) for key in further})
+    stimuli = memory.columns.get("stimulus")
+    if stimuli is not None:
+        stimuli, _ = describe_each_stimulus(stimuli.set_index(named.ids))
+    windows = {bare.window for bare in arrays.values()}
+    parts = RecordingParts(
+        array,
+        averaged="repetition" not in names
+        and not repeated
+        and not any(bare.single_trials for bare in arrays.values()),
+        stimuli=stimuli,
+        window=windows.pop() if len(windows) == 1 else None,
+        notes=tuple(notes),
+    )
     names_neurons = all(session.neuroid is not None for session in sessions.values())
     return Reading(parts, named.row_ids, names_neurons)
 

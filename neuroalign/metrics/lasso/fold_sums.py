@@ -63,7 +63,7 @@ class NeuronSums:
     squares: NDArray[np.float64]
     #: Products with the units, both around their means, (n_folds, J, D).
     products: NDArray[np.float64]
-    #: Responses around their mean in the fold, rows as those of the units, (N, J); None where sums come without them.
+    #: Responses around their mean in the fold, rows in the order of the units, (N, J); None where sums come without them.
     centred: NDArray[np.float64] | None = None
 
 

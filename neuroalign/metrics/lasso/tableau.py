@@ -26,7 +26,7 @@ _GROUP, _ROWS = 48, 64
 
 
 class Tableau(NamedTuple):
-    """Rows of a tableau, with room for more rows; what lies beyond the rows is finite."""
+    """Rows of a tableau, with room for more rows; numbers beyond the rows are finite."""
 
     #: The symmetric tableau; the diagonal is current, the rest lacks the waiting exchanges.
     M: Floats

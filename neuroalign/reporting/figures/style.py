@@ -152,8 +152,14 @@ def new_axes(
     Axes
         Axes that fill the figure.
     """
-    figure = Figure(figsize=(width / _MILLIMETRES, height / _MILLIMETRES), layout=layout)
-    return figure.add_subplot()
+    return new_figure(width=width, height=height, layout=layout).add_subplot()
+
+
+def new_figure(
+    *, width: float = COLUMN, height: float, layout: Literal["constrained", "compressed"] = "constrained"
+) -> Figure:
+    """Return a new figure without axes; its size is in millimetres, and `layout` is as for :func:`new_axes`."""
+    return Figure(figsize=(width / _MILLIMETRES, height / _MILLIMETRES), layout=layout)
 
 
 @house_style()

@@ -16,6 +16,7 @@ from neuroalign.comparison.score_groups import ScoreGroup
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.reliability import neuron_reliability
 from neuroalign.reporting.site.names import anchor, page_name
+from neuroalign.reporting.text.board import MISSING
 from neuroalign.results.numbers import Kind, write_number
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
@@ -288,6 +289,16 @@ def _write(value: float | None, kind: Kind = "number") -> str:
     return write_number(value, kind).replace("e-0", "e-").replace("-", "−")
 
 
+def _present(value: float | None) -> str:
+    """Write a number of a board, where a long dash stands for a missing score."""
+    return MISSING if value is None or not math.isfinite(value) else _write(value)
+
+
+def _rank(value: float) -> str:
+    """Write a rank of a board."""
+    return f"{value:.0f}" if math.isfinite(value) else MISSING
+
+
 def _sortable(value: float | None) -> str:
     """Return the key by which tables sort a number; empty keys come last."""
     return "" if value is None or not math.isfinite(value) else repr(float(value))
@@ -305,6 +316,8 @@ def _label(name: str, benchmark: str) -> str:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": _write,
+    "present": _present,
+    "rank": _rank,
     "p": partial(_write, kind="p"),
     "sortable": _sortable,
     "beside": _beside,

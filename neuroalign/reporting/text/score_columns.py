@@ -16,6 +16,8 @@ _FIRST = ("axis_index_p", "turned", "variance_explained", "explained_share", "ne
 _ELSEWHERE = (AXIS_INDEX, f"{AXIS_INDEX}_error", "reliability")
 #: Key of the flag of special axes.
 SPECIAL = next(number.identifier for number in AXIS_NUMBERS if number.kind == "flag")
+#: Name of the p-value of the shuffles that ``--permutations`` makes.
+P_OF_SHUFFLES = "p against shuffled stimuli"
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def score_columns(scores: Sequence[Score]) -> list[Column]:
     p_values = [score.provenance.get("permutation_p") for score in scores]
     if any(p is not None for p in p_values):
         cells = [write_number(math.nan if p is None else float(p), "p") for p in p_values]
-        columns.append(Column("p against shuffled stimuli", "p of\nshuffles", cells))
+        columns.append(Column(P_OF_SHUFFLES, "p of\nshuffles", cells))
     return [*columns, *(_beside_scores(key, scores) for key in (*first[2:], *last))]
 
 

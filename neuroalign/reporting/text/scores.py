@@ -12,6 +12,7 @@ from tabulate import tabulate
 from neuroalign.names.syntax import format_spec
 from neuroalign.reporting.text.score_columns import (
     SPECIAL,
+    Column,
     finite_mean,
     lay_out_rows,
     pack_columns,
@@ -51,7 +52,7 @@ def score_table(scores: Sequence[Score], *, is_family: bool, width: int = 80) ->
     -------
     str
     """
-    scores = _tell_apart(scores)
+    scores = tell_apart(scores)
     by_benchmark: dict[str, list[Score]] = {}
     for score in scores:
         by_benchmark.setdefault(score.benchmark, []).append(score)
@@ -59,29 +60,31 @@ def score_table(scores: Sequence[Score], *, is_family: bool, width: int = 80) ->
     notes = _notes(scores, cautions)
     if any(score.provenance.get("permutation_p") is not None for score in scores):
         notes.insert(0, f"p against shuffled stimuli: {PREDICTION}")
-    title = [*_wrap(_title(scores), width), *_wrap(_describe_recording(scores), width)]
+    title = [*wrap(_title(scores), width), *wrap(_describe_recording(scores), width)]
     marked = any(not is_readable(score) for score in scores)
     blocks = [
         title,
         [
             line
             for caution in cautions
-            for line in _wrap(f"caution{f' ({MARK})' if marked else ''}: {caution}", width)
+            for line in wrap(f"caution{f' ({MARK})' if marked else ''}: {caution}", width)
         ],
         *(_block(group, is_family=is_family, width=width) for group in by_benchmark.values()),
-        _legend(by_benchmark.values(), width),
-        [line for note in notes for line in _wrap(note, width)],
+        legend((c for group in by_benchmark.values() if len(group) > 1 for c in score_columns(group)), width),
+        [line for note in notes for line in wrap(note, width)],
     ]
     return "\n\n".join("\n".join(lines) for lines in blocks if lines)
 
 
-def describe_axes(scores: Sequence[Score]) -> str:
+def describe_axes(scores: Sequence[Score], noun: str = "instances") -> str:
     """State in one line whether the axes of a model are special, or for how many instances of a family.
 
     Parameters
     ----------
     scores : sequence of Score
         Scores of the instances by one benchmark.
+    noun : str
+        Plural noun for the scores: "instances" of a family, or "groups" of a dataset.
 
     Returns
     -------
@@ -100,11 +103,11 @@ def describe_axes(scores: Sequence[Score]) -> str:
         if not readable:
             return f"do not interpret the axes ({numbers})"
         return f"{'axes are special' if special else 'no axis is special'} ({numbers})"
-    n = f"{len(readable)} instances"
+    n = f"{len(readable)} {noun}"
     n_unreadable = len(with_index) - len(readable)
     unread = f"; {n_unreadable} more must not be interpreted" if n_unreadable else ""
     if not readable:
-        return f"do not interpret the axes of any of {len(with_index)} instances ({numbers})"
+        return f"do not interpret the axes of any of {len(with_index)} {noun} ({numbers})"
     if special == len(readable):
         return f"axes are special for all {n} ({numbers}){unread}"
     verdict = f"axes are special for {special} of {n}" if special else f"no axis is special for any of {n}"
@@ -157,7 +160,7 @@ def _block(scores: Sequence[Score], *, is_family: bool, width: int) -> list[str]
     direction = "" if first.higher_is_better else ", lower is better"
     over = " or ".join(dict.fromkeys(score.error_over for score in scores))
     heading = f"{first.benchmark}{direction} (± is the standard error over {over})"
-    lines = [*_wrap(heading, width), *_wrap(describe_axes(scores), width), ""]
+    lines = [*wrap(heading, width), *wrap(describe_axes(scores), width), ""]
     columns = score_columns(scores)
     if len(scores) == 1:
         mark = "" if is_readable(first) else f" {MARK}"
@@ -182,11 +185,10 @@ def _block(scores: Sequence[Score], *, is_family: bool, width: int) -> list[str]
     return lines
 
 
-def _legend(groups: Iterable[Sequence[Score]], width: int) -> list[str]:
-    """Explain abbreviated headings of columns."""
-    columns = [column for scores in groups if len(scores) > 1 for column in score_columns(scores)]
+def legend(columns: Iterable[Column], width: int) -> list[str]:
+    """Explain abbreviated headings of columns in lines of a width."""
     meanings = {column.heading.replace("-\n", "").replace("\n", " "): column.text for column in columns}
-    return _wrap("; ".join(f"{name}: {text}" for name, text in meanings.items() if name != text), width)
+    return wrap("; ".join(f"{name}: {text}" for name, text in meanings.items() if name != text), width)
 
 
 def _row_names(scores: Sequence[Score]) -> list[str]:
@@ -200,8 +202,18 @@ def _row_names(scores: Sequence[Score]) -> list[str]:
     return ["\n".join(textwrap.wrap(name, _LONGEST_NAME)) for name in marked]
 
 
-def _tell_apart(scores: Sequence[Score]) -> list[Score]:
-    """Name a benchmark with several sets of options by the options that differ, such as ``[n_units=50]``."""
+def tell_apart(scores: Sequence[Score]) -> list[Score]:
+    """Name a benchmark with several sets of options by the options that differ, such as ``[n_units=50]``.
+
+    Parameters
+    ----------
+    scores : sequence of Score
+
+    Returns
+    -------
+    list of Score
+        Scores in the same order, with the new names.
+    """
     variants: dict[str, list[Mapping[str, Any]]] = {}
     for score in scores:
         options = variants.setdefault(score.benchmark, [])
@@ -219,7 +231,8 @@ def _tell_apart(scores: Sequence[Score]) -> list[Score]:
     return [named(score) for score in scores]
 
 
-def _wrap(text: str, width: int) -> list[str]:
+def wrap(text: str, width: int) -> list[str]:
+    """Break a text into lines of a width, the second and later ones indented."""
     return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False)
 
 

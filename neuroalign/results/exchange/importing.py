@@ -181,7 +181,11 @@ def _difference(ours: Score, theirs: Score) -> str:
     differing = [name for name in first if first[name] != second[name]]
     if differing:
         return f"they differ in {', '.join(differing)}"
-    return "" if ours.data.equals(theirs.data) else "their arrays differ"
+    arrays = [ours.data, theirs.data]
+    # Earlier versions stored no shuffled scores; their mean and p-value were compared above.
+    if len({"shuffled" in data for data in arrays}) > 1:
+        arrays = [data.drop_vars("shuffled", errors="ignore") for data in arrays]
+    return "" if arrays[0].equals(arrays[1]) else "their arrays differ"
 
 
 def _content(score: Score) -> dict[str, Any]:

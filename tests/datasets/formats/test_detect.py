@@ -29,8 +29,8 @@ def test_formats_that_cannot_be_told(tmp_path):
     (tmp_path / "empty.npy").touch()
     with pytest.raises(DatasetError, match="is empty"):
         import_dataset("e", responses=tmp_path / "empty.npy")
-    with pytest.raises(UsageError, match="a path, several paths, or a NumPy array"):
-        import_dataset("e", responses=[[1, 2], [3, 4]], axes="neuroid,stimulus")
+    with pytest.raises(UsageError, match=r"a path, several paths, a NumPy array, .* got int"):
+        import_dataset("e", responses=5, axes="neuroid,stimulus")
 
 
 @pytest.mark.parametrize("suffix", [".mat", ".npy", ".npz", ".nc", ".zip", ".csv"])

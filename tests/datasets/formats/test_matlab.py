@@ -154,10 +154,18 @@ def refusal(path, variable=None):
 ADVICE = "responses must be a numeric or logical array (stimuli, neurons and repetitions along its axes)"
 
 
-def test_cells_are_never_read(tmp_path):
+def asks(name, content, noun="a cell array of 1 × 6"):
+    """The question of a reader that finds cells and no array."""
+    return (
+        f"x.mat holds cells: {name} ({noun}), the first cell with {content} numbers; say with --cells how to read each "
+        "cell: trials (one response for each repetition), spike-times (of one trial) or arrays, or give --format "
+        "matlab-spikes for spike times of a whole session"
+    )
+
+
+def test_cells_need_an_option(tmp_path):
     path = save_v5(tmp_path / "x.mat", resp=cells(*[np.ones((3 + index % 3, 12)) for index in range(6)]))
-    assert refusal(path) == f"x.mat holds no array of numbers: resp (a cell array of 1 × 6); {ADVICE}"
-    assert refusal(path, "resp") == f"resp of x.mat is a cell array of 1 × 6; {ADVICE}"
+    assert refusal(path) == refusal(path, "resp") == asks("resp", "3 × 12")
     path = save_v5(tmp_path / "y.mat", resp=cells(np.ones((3, 4))), order=CUBE[0])
     message = "y.mat holds several arrays: order (3 × 4), resp (a cell array of 1 × 1); choose one with --variable NAME"
     assert refusal(path) == message
@@ -175,11 +183,11 @@ def test_text_beside_an_array_is_ignored_and_named(tmp_path):
     assert read_matlab(path, "resp").note == "Responses are the variable resp (3 × 4) of x.mat."
 
 
-def test_structure_arrays_and_complex_numbers_are_never_read(tmp_path):
+def test_structure_arrays_need_an_option_and_complex_numbers_are_never_read(tmp_path):
     units = np.zeros((1, 2), dtype=[("id", "O"), ("resp", "O")])
     units[0, :] = [("u0", CUBE[0]), ("u1", CUBE[1])]
     path = save_v5(tmp_path / "x.mat", units=units)
-    assert refusal(path) == f"x.mat holds no array of numbers: units (a structure array of 1 × 2); {ADVICE}"
+    assert refusal(path) == asks("units.resp", "3 × 4", "a field of a structure array of 1 × 2")
     path = save_v5(tmp_path / "y.mat", spectrum=CUBE[0] * 1j, resp=CUBE[0])
     assert "resp (3 × 4), spectrum (complex numbers of 3 × 4); choose one with --variable" in refusal(path)
 
@@ -217,15 +225,15 @@ def test_objects_of_version_7_3_are_never_read(tmp_path):
     assert "resp (3 × 4), T (an object of class table); choose one with --variable" in refusal(path)
 
 
-def test_cells_of_version_7_3_are_never_read(tmp_path):
+def test_cells_of_version_7_3_need_an_option(tmp_path):
     path = save_hdf5(tmp_path / "x.mat")
     with h5py.File(path, "r+") as file:
         cell_array(file, "resp", CUBE[0], CUBE[1])
         opaque(file, "names", "string")
-    assert refusal(path) == f"x.mat holds no array of numbers: resp (a cell array of 1 × 2); {ADVICE}"
+    assert refusal(path) == asks("resp", "4 × 3", "a cell array of 1 × 2")
 
 
-def test_structure_arrays_and_complex_numbers_of_version_7_3_are_never_read(tmp_path):
+def test_structure_arrays_and_complex_numbers_of_version_7_3_need_a_choice(tmp_path):
     path = save_hdf5(tmp_path / "x.mat", resp=CUBE[0])
     with h5py.File(path, "r+") as file:
         units = file.create_group("units")
@@ -240,7 +248,7 @@ def test_structure_arrays_and_complex_numbers_of_version_7_3_are_never_read(tmp_
         handle["inside"] = CUBE
     message = refusal(path)
     assert "spectrum (complex numbers of 3 × 4)" in message
-    assert "units.resp (a structure array of 1 × 2)" in message
+    assert "units.resp (a field of a structure array of 1 × 2)" in message
     assert "inside" not in message
     np.testing.assert_array_equal(read_matlab(path, "resp").values, CUBE[0])
     assert refusal(path, "f") == f"f of x.mat is a function handle; {ADVICE}"

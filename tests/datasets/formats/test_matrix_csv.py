@@ -194,13 +194,15 @@ def test_the_running_numbers_of_pandas_are_labels(written):
 def test_long_tables_are_refused(written, header, ids):
     rows = "\n".join(",".join(map(str, [row, row % 3, *[1.5] * (header.count(",") - 1)])) for row in range(9))
     with pytest.raises(
-        DatasetError, match=f"looks like a long table, with one row for each value: its columns {ids} are ids"
+        DatasetError, match=f"with ids in its columns {ids}, not like a matrix; give --format tidy"
     ):
         read_matrix_csv(written(f"{header}\n{rows}\n"))
 
 
 def test_ids_among_the_responses_are_refused(written):
-    with pytest.raises(DatasetError, match=r"column stimulus_id of .* looks like ids among the responses"):
+    with pytest.raises(
+        DatasetError, match=r"column stimulus_id of .* looks like ids among the responses; give --format tidy"
+    ):
         read_matrix_csv(written("n1,n2,stimulus_id\n1.5,2,3\n2,3,4\n"))
 
 

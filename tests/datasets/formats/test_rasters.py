@@ -54,6 +54,12 @@ def folder(tmp_path):
     return made
 
 
+def parts_of(sources, **options):
+    """Read rasters; return the recording and the stimuli."""
+    parts = read_rasters(sources, **options)
+    return parts.recording, parts.stimuli
+
+
 def check(array, table):
     assert array["neuroid_id"].values.tolist() == ["bert_site02", "lupo_site01"]
     assert array["animal"].values.tolist() == ["bert", "lupo"]
@@ -72,11 +78,11 @@ def check(array, table):
 
 
 def test_folder(folder):
-    check(*read_rasters([folder], window=(4, 7)))
+    check(*parts_of([folder], window=(4, 7)))
 
 
 def test_list_of_files(folder):
-    check(*read_rasters(sorted(folder.glob("*.csv")), window=(4, 7)))
+    check(*parts_of(sorted(folder.glob("*.csv")), window=(4, 7)))
 
 
 def test_archive(folder, tmp_path):
@@ -86,7 +92,7 @@ def test_archive(folder, tmp_path):
             archive.write(path, f"top/{path.name}")
         archive.writestr("__MACOSX/top/._raster_data_bert_site02.csv", b"\x00rubbish")
         archive.writestr("top/readme.txt", "hello")
-    check(*read_rasters([tmp_path / "r.zip"], window=(4, 7)))
+    check(*parts_of([tmp_path / "r.zip"], window=(4, 7)))
 
 
 def test_hostile_archive(tmp_path):
@@ -97,14 +103,14 @@ def test_hostile_archive(tmp_path):
 
 
 def test_chosen_labels_make_the_stimulus(folder):
-    array, table = read_rasters([folder], window=(1, 11), stimulus_labels=["person"])
+    array, table = parts_of([folder], window=(1, 11), stimulus_labels=["person"])
     assert sorted(set(array["stimulus_id"].values.tolist())) == ["1", "2"]
     # lupo saw person 1 three times: two fronts and a left
     of_lupo = array.values[:, 1][array["stimulus_id"].values == "1"]
     assert of_lupo.tolist() == [3, 1, 6]
     # a label that differs within a stimulus does not describe it
     assert table.columns.tolist() == ["person"]
-    array, table = read_rasters([folder], window=(1, 11), stimulus_labels=["view", "person"])
+    array, table = parts_of([folder], window=(1, 11), stimulus_labels=["view", "person"])
     assert table.index.tolist() == ["front_1", "front_2", "left_1"]
     assert table.columns.tolist() == ["stimID", "person", "view"]
 
@@ -112,19 +118,19 @@ def test_chosen_labels_make_the_stimulus(folder):
 def test_labels_together_where_none_tells_all_stimuli_apart(tmp_path):
     text = raster([("1", "1", "front", {1}), ("1", "2", "front", {2}), ("1", "1", "left", {3})])
     (tmp_path / "x.csv").write_text(text)
-    array, _ = read_rasters([tmp_path / "x.csv"], window=(1, 11))
+    array, _ = parts_of([tmp_path / "x.csv"], window=(1, 11))
     assert array["stimulus_id"].values.tolist() == ["1_1_front", "1_1_left", "1_2_front"]
 
 
 def test_other_site_info_is_kept(tmp_path):
     (tmp_path / "x.csv").write_text(raster([("1", "1", "front", {1})], extra=["1.5"]))
-    array, _ = read_rasters([tmp_path / "x.csv"], window=(1, 11))
+    array, _ = parts_of([tmp_path / "x.csv"], window=(1, 11))
     assert array["depth"].values.tolist() == ["1.5"]
 
 
 def test_negative_times(tmp_path):
     (tmp_path / "x.csv").write_text(raster([("1", "1", "front", {-3, 0, 1})], first=-5))
-    array, _ = read_rasters([tmp_path / "x.csv"], window=(-3, 1))
+    array, _ = parts_of([tmp_path / "x.csv"], window=(-3, 1))
     assert array.values.tolist() == [[2]]
 
 
@@ -194,7 +200,7 @@ def test_bins_are_kept(folder, window, bins, n_bins):
 
 
 def test_bins_have_the_spikes_of_their_own_time(folder):
-    array, _ = read_rasters([folder], window=(1, 11), bins=5)
+    array, _ = parts_of([folder], window=(1, 11), bins=5)
     assert array["time_bin_start"].values.tolist() == [1, 6]
     assert array["time_bin_end"].values.tolist() == [6, 11]
     # Spikes at 2, 5 and 6 ms, and at 4 and 10 ms.
@@ -211,7 +217,7 @@ def test_bins_that_do_not_fit(folder, tmp_path):
         match=r"must have the same time bins: raster_data_tito_site03 has 6 from 1 to 7 ms, .* has 10 from 1 to 11 ms",
     ):
         read_rasters([folder], window=None, bins="file")
-    assert read_rasters([folder], window=(1, 7), bins=3)[0].shape[2] == 2
+    assert parts_of([folder], window=(1, 7), bins=3)[0].shape[2] == 2
     bad = tmp_path / "bad.csv"
     bad.write_text(SITE_A.replace(",1,", ",,", 1))
     with pytest.raises(DatasetError, match="empty or infinite cell in row 2"):

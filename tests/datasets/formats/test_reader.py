@@ -344,10 +344,10 @@ def test_an_installed_package_registers_a_reader_as_an_entry_point(tmp_path, mon
         "        return BareArray(np.array([[1.0, 2.0], [4.0, 3.0]]))\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    point = EntryPoint("words", "my_formats:Words", "neuroalign.readers")
-    installed = list(registry.entry_points(group="neuroalign.readers"))
+    point = EntryPoint("words", "my_formats:Words", "neuroalign.formats")
+    installed = list(registry.entry_points(group="neuroalign.formats"))
     monkeypatch.setattr(registry, "entry_points", lambda group: [*installed, point])
-    fresh = registry.Registry("reader", "neuroalign.readers")
+    fresh = registry.Registry("reader", "neuroalign.formats")
     monkeypatch.setattr("neuroalign.datasets.formats.detect.readers", fresh)
     (tmp_path / "x.words").write_text("one two\nfour three\n")
     imported = import_dataset("d", responses=tmp_path / "x.words", axes="neuroid,stimulus")

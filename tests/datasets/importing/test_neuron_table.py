@@ -225,3 +225,26 @@ def test_damaged_files(tmp_path, content, message):
 def test_the_index_of_a_table_names_the_neurons():
     table, _ = as_neuron_table(pd.DataFrame({"region": ["V1", "V2"]}, index=["a", "b"]))
     assert table["neuroid_id"].tolist() == ["a", "b"]
+
+
+def test_voxels_of_fmri(tmp_path):
+    """Betas of voxels as a matrix, and the voxels as a table in the same order."""
+    betas = np.random.default_rng(0).random((4, 6)).astype(np.float32)
+    np.save(tmp_path / "betas.npy", betas)
+    table = "voxel,roi name,x\n10,V1,1\n11,V1,2\n12,LO,3\n13,LO,4\n"
+    (tmp_path / "voxels.csv").write_text(table)
+    (tmp_path / "stimuli.csv").write_text("stimulus_id\na\nb\nc\na\nb\nc\n")
+    imported = import_dataset(
+        "subj01",
+        responses=tmp_path / "betas.npy",
+        axes="neuroid,stimulus",
+        neurons=tmp_path / "voxels.csv",
+        stimuli=tmp_path / "stimuli.csv",
+        animal="subj01",
+    )
+    assert imported.recording.dtype == np.float32
+    assert imported.recording["region"].values.tolist() == ["V1", "V1", "LO", "LO"]
+    assert imported.recording["neuroid_id"].values.tolist() == ["10", "11", "12", "13"]
+    part = load_dataset("subj01[region=LO]")
+    mean = (betas[2:, :3].astype(np.float64) + betas[2:, 3:]) / 2
+    np.testing.assert_allclose(part.responses.values, mean.T, rtol=1e-12)

@@ -189,5 +189,5 @@ def test_inputs_of_other_kinds_are_named():
 
     with pytest.raises(UsageError, match=r"stimuli must be a path or a pandas\.DataFrame, got list"):
         bring(IDS)
-    with pytest.raises(UsageError, match="images must be a path, got ndarray"):
-        bring(None, np.zeros((6, 4, 4)))
+    with pytest.raises(UsageError, match="images must be a path, got list"):
+        bring(None, ["a.png"])

@@ -1,20 +1,24 @@
 """Downloads from a server on this machine, with all the faults that a download can have."""
 
+import hashlib
+import io
 import json
 import re
 import socket
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from scipy.io import savemat
 
 from neuroalign.cli import run as run_command_line
 from neuroalign.cli.data import data
 from neuroalign.datasets.catalogue import added_names, load_dataset
 from neuroalign.datasets.folder import write_folder
 from neuroalign.datasets.formats.detect import all_readers
-from neuroalign.datasets.public import downloading
+from neuroalign.datasets.public import downloading, fetching, listing
 from neuroalign.datasets.public.fetching import downloads_folder, fetch_dataset
 from neuroalign.errors import DatasetError, DownloadError, UnknownNameError, UsageError
 
@@ -315,3 +319,36 @@ def test_two_commands_at_the_same_time(listed, neuroalign_home):
     assert load_dataset("plain2020").content_hash in outcomes
     np.testing.assert_array_equal(load_dataset("plain2020").responses.values, listed["plain2020"].T)
     assert [path for path in remains(neuroalign_home) if "unfinished" in path or "/tmp" in path] == []
+
+
+def test_rasters_as_mat_files(server, tmp_path, monkeypatch):
+    """A recording in the layout of Zhang & Desimone: one .mat file for each site, imported by the listed options."""
+    listed = {name: members for name, members in listing.collections().items() if name == "zhang2011"}
+    options = dict(listed["zhang2011"][0].options)
+    stimuli = [(name, place) for name in ("car", "kiwi") for place in ("upper", "lower")] * 3
+    files = []
+    for number in range(3):
+        raster = np.zeros((len(stimuli), 1000), dtype=np.uint8)
+        # Before the window, its first and last millisecond, after it: the onset is at sample 501, counted from 1.
+        raster[:, [599, 600, 899, 900]] = 1
+        raster[number, 700] = 1
+        content = io.BytesIO()
+        labels = {
+            "stimulus_ID": np.array([[name for name, _ in stimuli]], dtype=object),
+            "stimulus_position": np.array([[place for _, place in stimuli]], dtype=object),
+        }
+        info = {"session_ID": 1001.0, "unit": "A", "alignment_event_time": 501.0}
+        savemat(content, {"raster_data": raster, "raster_labels": labels, "raster_site_info": info})
+        path = f"bp100{number}spk_01A_raster_data.mat"
+        server.files[f"/fixed-commit/{path}"] = content.getvalue()
+        digest = hashlib.sha256(content.getvalue()).hexdigest()
+        files.append(listing.PublicFile(faults.ROOT + path, len(content.getvalue()), digest))
+    recording = replace(listed["zhang2011"][0], responses=tuple(files))
+    monkeypatch.setattr(fetching, "members_of", lambda name: (recording,))
+    fetched = fetch_dataset("zhang2011")
+    assert fetched.recording["neuroid_id"].values.tolist() == [f"bp100{number}spk_01A" for number in range(3)]
+    assert fetched.stimuli.ids.tolist() == ["car_lower", "car_upper", "kiwi_lower", "kiwi_upper"]
+    trials = fetched.recording.sel(presentation=fetched.recording["stimulus_id"].values == "car_upper")
+    np.testing.assert_array_equal(trials.values, [[3, 2, 2], [2, 2, 2], [2, 2, 2]])
+    assert fetched.metadata["window_ms"] == options["window"] == [100, 400]
+    assert len(fetched.metadata["files"]) == 3

@@ -1,6 +1,7 @@
 """Fetched recordings, from a local server with the real files where they are available."""
 
 import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -64,3 +65,25 @@ def test_freiwald2010(mirror):
     assert fetched.responses.shape == (200, 187)
     assert fetched.metadata["window_ms"] == [80, 340]
     assert fetched.stimuli.table.loc["10_back", "orientation"] == "back"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("names", "model", "r", "ceiling"),
+    [
+        (["chang2017"], "neurons:chang2017-mlmf", 0.2011, np.nan),
+        (["freiwald2010"], "factors[columns=[person,orientation],categories=person]", 0.4949, 0.7230),
+        (["cowley2023-210325"], "pca[n=20]", 0.2689, 0.8603),
+        (["cowley2023-201025"], "pca[n=20]", 0.2116, np.nan),
+    ],
+)
+def test_fetched_recordings_are_scored(mirror, capsys, names, model, r, ceiling):
+    assert run(["data", "fetch", *names]) == 0
+    dataset = "chang2017-am" if names == ["chang2017"] else names[0]
+    capsys.readouterr()
+    assert run(["score", model, dataset, "-b", "ridge[n_permutations=0]", "--json"]) == 0
+    score = json.loads(capsys.readouterr().out)["scores"][0]
+    assert score["value"] == pytest.approx(r, abs=1e-3)
+    assert (np.nan if score["ceiling"] is None else score["ceiling"]) == pytest.approx(
+        ceiling, abs=1e-3, nan_ok=True
+    )

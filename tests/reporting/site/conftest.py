@@ -2,15 +2,16 @@
 
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from neuroalign.reporting.site import write_site
+from neuroalign.reporting.site import write_board_site, write_site
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import load_benchmark
-from neuroalign.testing import make_score
+from neuroalign.testing import make_dataset, make_score
 
 #: Names that would do harm in a page or a path that they are not escaped in.
 HOSTILE = "<script>document.title='owned'</script>"
@@ -69,6 +70,60 @@ def store(made, tmp_path):
 def site(made, tmp_path):
     """The folder of a site that a test may change."""
     return shutil.copytree(made / "site", tmp_path / "out" / "site")
+
+
+#: Families on the board, each with its score above the mean of the datasets.
+ON_BOARD = {"pca": 0.02, HOSTILE: 0.1, QUOTES: -0.1, "partial": 0.05}
+#: Datasets of the board: mean score and ceiling. The name of the last one would do harm.
+DATASETS = {"day1": (0.3, 0.6), "day2": (0.5, 0.8), f"day3{QUOTES}": (0.4, 0.5)}
+CITATION = "Chang, L. & Tsao, D. Y. (2017). The code for <b>facial</b> identity. Cell, 169, 1013–1028."
+
+
+@pytest.fixture(scope="session")
+def board_made(tmp_path_factory):
+    """The datasets of a board, their scores by two benchmarks, and the folder of the site."""
+    folder = tmp_path_factory.mktemp("board")
+    store, rng = ResultsStore(folder / "results"), np.random.default_rng(1)
+    datasets = []
+    for place, (name, (mean, ceiling)) in enumerate(DATASETS.items()):
+        dataset = make_dataset(name, n_stimuli=20, n_neurons=6, images=False, seed=place)
+        recording = dataset.recording.assign_coords(animal=("neuroid", [f"animal {place}"] * 6))
+        metadata = {**dataset.metadata, "licence": HOSTILE, **({"citation": CITATION} if place else {})}
+        dataset = replace(dataset, recording=recording, metadata=metadata)
+        datasets.append(dataset)
+        for benchmark in ("variance_explained", "decoding[turns=0]"):
+            for family, above in ON_BOARD.items():
+                if family == "partial" and place == 2:
+                    continue
+                for seed in range(2):
+                    values = mean + above + 0.02 * rng.standard_normal(6)
+                    is_error = benchmark != "variance_explained"
+                    score = make_score(
+                        model=f"{family}[n=5,seed={seed}]",
+                        family=family,
+                        dataset=dataset,
+                        benchmark=load_benchmark(benchmark),
+                        per_neuron=dict(zip(dataset.recording["neuroid_id"].values, values, strict=True)),
+                        null=0.01,
+                        **({} if is_error else {"ceiling": ceiling}),
+                        notes=(HOSTILE,),
+                        provenance={"remark": HOSTILE, "created": f"2026-01-0{place + 1}"},
+                    )
+                    store.save(f"{place}{len(list(store.scores())):03x}", score)
+    write_board_site(folder / "site", datasets, store=store, title=f"Board {HOSTILE}", n_resamples=500)
+    return folder, datasets
+
+
+@pytest.fixture(scope="session")
+def board_store(board_made):
+    """Scores on the board, which no test may change."""
+    return ResultsStore(board_made[0] / "results")
+
+
+@pytest.fixture(scope="session")
+def board_site(board_made):
+    """The folder of the site of a board, which no test may change."""
+    return board_made[0] / "site"
 
 
 _FLAGS = (

@@ -1,0 +1,267 @@
+"""Rows of a table: ids of neurons, stimuli and trials, columns that describe them, and repeated rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from neuroalign.datasets.formats.tidy_columns import Columns, plain, recorded_in
+from neuroalign.errors import DatasetError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """Files of a table, in the order of its rows.
+
+    Parameters
+    ----------
+    names : tuple of str
+    lengths : tuple of int
+        Rows of each file, without the header.
+    """
+
+    names: tuple[str, ...]
+    lengths: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """Return the name of the file, or the number of files."""
+        return self.names[0] if len(self.names) == 1 else f"the {len(self.names)} tables"
+
+    def row(self, index: int) -> str:
+        """Return the place of a row as text; the header is row 1 of a file."""
+        for name, length in zip(self.names, self.lengths, strict=True):
+            if index < length:
+                return f"row {index + 2} of {name}"
+            index -= length
+        raise IndexError(index)
+
+
+class Described:
+    """Columns that describe neurons, stimuli and trials, with a note on the other columns."""
+
+    def __init__(self) -> None:
+        self.of_neurons: dict[str, NDArray[Any]] = {}
+        self.of_stimuli: dict[str, NDArray[Any]] = {}
+        self.of_trials: dict[str, NDArray[Any]] = {}
+        self.notes: list[str] = []
+
+
+def describe_columns(
+    table: pd.DataFrame,
+    others: Sequence[str],
+    place: pd.DataFrame,
+    *,
+    wide: bool = False,
+    spikes: bool = False,
+) -> Described:
+    """Sort columns by the thing in the rows of which they are the same: neuron, stimulus or presentation.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns as categories of text.
+    others : sequence of str
+        Columns to sort.
+    place : pandas.DataFrame
+        Number of the neuron, stimulus and presentation of each row.
+    wide, spikes : bool
+        Whether rows are trials of all neurons, or spikes without a stimulus.
+    """
+    described = Described()
+    idle = []
+    for name in others:
+        column = table[name].cat.codes.to_numpy()
+        for key, target in (
+            ("neuron", None if wide else described.of_neurons),
+            ("stimulus", None if spikes else described.of_stimuli),
+            ("presentation", None if spikes else described.of_trials),
+        ):
+            if target is None:
+                continue
+            values = _one_for_each(column, place[key].to_numpy())
+            if values is not None:
+                labels = table[name].cat.categories.to_numpy(dtype=object)
+                target[name] = plain_labels([labels[code] if code >= 0 else None for code in values])
+                break
+        else:
+            idle.append(name)
+    if idle:
+        described.notes.append(
+            f"Columns passed over, because they differ between the rows of a "
+            f"{'neuron' if spikes else 'presentation'}: {', '.join(idle)}."
+        )
+    for noun, columns in (
+        ("neurons", described.of_neurons),
+        ("stimuli", described.of_stimuli),
+        ("trials", described.of_trials),
+    ):
+        if columns:
+            described.notes.append(f"Further columns that describe the {noun}: {', '.join(columns)}.")
+    return described
+
+
+def _one_for_each(values: NDArray[Any], keys: NDArray[Any]) -> NDArray[Any] | None:
+    """Return the value of each key from 0, if all rows of the key have the same value."""
+    import numpy as np
+
+    keys = keys.astype(np.int64)
+    first = np.zeros(int(keys.max()) + 1, dtype=values.dtype)
+    first[keys[::-1]] = values[::-1]
+    return first if (first[keys] == values).all() else None
+
+
+def plain_labels(labels: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
+    """Return labels as numbers if all of them are plain numbers such as 12 or 0.5, else as text."""
+    import numpy as np
+    import pandas as pd
+
+    series = pd.Series(labels, dtype=object)
+    numbers = pd.to_numeric(series, errors="coerce")
+    plainly = series.astype(str).str.fullmatch(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")
+    if len(series) and numbers.notna().all() and plainly.all():
+        return numbers.to_numpy()
+    return np.array(["" if label is None else str(label) for label in labels])
+
+
+def codes_of(
+    table: pd.DataFrame, names: Sequence[str], noun: str, source: TableSource
+) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
+    """Return the number of the id in each row, and the sorted ids.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns as categories of text.
+    names : sequence of str
+        Columns of the id; the values of several columns are joined with "_".
+    noun : str
+        Noun for the id in messages.
+    source : TableSource
+
+    Returns
+    -------
+    codes : array of int, shape (n_rows,)
+    ids : array of str
+        Ids in the order of numbers if all are numbers, else of text.
+
+    Raises
+    ------
+    DatasetError
+        If a row has no id, or joined values do not name each id once.
+    """
+    import numpy as np
+
+    for name in names:
+        absent = table[name].isna().to_numpy()
+        if absent.any():
+            raise DatasetError(f"{source.row(int(absent.argmax()))} has no {noun} (column {name})")
+    if len(names) == 1:
+        codes = table[names[0]].cat.codes.to_numpy().astype(np.int64)
+        labels = table[names[0]].cat.categories.to_numpy(dtype=object).astype(str)
+    else:
+        combined = table[list(names)].apply(lambda column: column.cat.codes.astype("int64"))
+        unique, codes = np.unique(combined.to_numpy(), axis=0, return_inverse=True)
+        parts = [
+            table[name].cat.categories.to_numpy(dtype=object)[unique[:, index]].astype(str)
+            for index, name in enumerate(names)
+        ]
+        labels = np.array(["_".join(together) for together in zip(*parts, strict=True)])
+        if len(set(labels)) < len(labels):
+            raise DatasetError(
+                f"the columns {', '.join(names)} of {source} do not name each {noun} once when they are joined with _; "
+                "give one column"
+            )
+    used, codes = np.unique(codes, return_inverse=True)
+    labels = labels[used]
+    order = _order(labels)
+    rank = np.empty(len(labels), dtype=np.int64)
+    rank[order] = np.arange(len(labels))
+    return rank[codes], labels[order]
+
+
+def _order(labels: NDArray[np.str_]) -> NDArray[np.int64]:
+    """Return the order of ids: as numbers if all are numbers, else as text."""
+    import numpy as np
+    import pandas as pd
+
+    numbers = pd.to_numeric(pd.Series(labels), errors="coerce").to_numpy(dtype=float)
+    return np.lexsort([labels, numbers]) if np.isfinite(numbers).all() else np.argsort(labels, kind="stable")
+
+
+def expect_one_place(
+    table: pd.DataFrame,
+    neuron: NDArray[np.int64],
+    ids: NDArray[np.str_],
+    columns: Columns,
+    source: TableSource,
+) -> None:
+    """Refuse names that occur in several sessions or animals, where they may denote different neurons.
+
+    Raises
+    ------
+    DatasetError
+        If a neuron occurs in several values of such a column; the message names it.
+    """
+    for place in recorded_in(columns.others):
+        codes = table[place].cat.codes.to_numpy()
+        if _one_for_each(codes, neuron) is None:
+            first = next(index for index in range(len(ids)) if len(set(codes[neuron == index])) > 1)
+            name = "+".join(columns.roles["neuroid"])
+            raise DatasetError(
+                f"neuron {ids[first]} of {source} occurs in several values of {place}: give --columns "
+                f"neuroid={place}+{name} if these are different neurons, or --columns neuroid={name} if it is one"
+            )
+
+
+def expect_single_rows(
+    neuron: NDArray[np.int64],
+    stimulus: NDArray[np.int64],
+    trial: NDArray[Any],
+    neuron_ids: NDArray[np.str_] | None,
+    stimulus_ids: NDArray[np.str_],
+    labels: NDArray[np.str_] | None,
+    columns: Columns,
+    source: TableSource,
+) -> None:
+    """Refuse two rows of one trial.
+
+    Raises
+    ------
+    DatasetError
+        If two rows have the same neuron, stimulus and trial; the message names the first two.
+    """
+    import numpy as np
+    import pandas as pd
+
+    rows = pd.DataFrame({"neuron": neuron, "stimulus": stimulus, "trial": trial})
+    repeated = rows.duplicated().to_numpy()
+    if not repeated.any():
+        return
+    second = int(repeated.argmax())
+    first = int(np.flatnonzero((rows == rows.iloc[second]).all(axis=1).to_numpy())[0])
+    parts = [] if neuron_ids is None else [f"neuron {neuron_ids[neuron[second]]}"]
+    parts.append(f"stimulus {stimulus_ids[stimulus[second]]}")
+    if labels is not None:
+        parts.append(f"{columns.roles['repetition'][0]} {labels[trial[second]]}")
+    bins = [name for name in columns.others if plain(name) in ("time", "timebin", "bin", "timems", "times")]
+    if bins:
+        remedy = f"if the column {bins[0]} holds time bins, sum or average them first"
+    elif labels is not None:
+        remedy = (
+            "keep one row of each trial, or name the column of the trials with --columns repetition=COLUMN"
+        )
+    else:
+        remedy = (
+            "name the column of the trials with --columns repetition=COLUMN, or give --columns repetition=in-order if "
+            "rows are trials in their order"
+        )
+    raise DatasetError(
+        f"{source.row(first)} and {source.row(second)} both hold {', '.join(parts)} ({int(repeated.sum()):,} such "
+        f"rows); {remedy}"
+    )

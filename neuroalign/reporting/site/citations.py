@@ -1,0 +1,158 @@
+"""BibTeX entries of datasets, benchmarks and neuroalign, from the citations in their records."""
+
+import re
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.errors import count_noun
+from neuroalign.reporting.text.latex import escape_latex
+from neuroalign.scoring.declared import references_of
+
+_YEAR = re.compile(r"\((?:19|20)\d\d\)")
+_DOI = re.compile(r"\b10\.\d{4,9}/[-._;()/:A-Za-z0-9]*[A-Za-z0-9]")
+# "Chang, L. & Tsao, D. Y. (2017). The code for facial identity. Cell, 169, 1013."
+_STRUCTURED = re.compile(
+    r"(?P<authors>[^()]+) \((?P<year>(?:19|20)\d\d)\)\. (?P<title>[^.?!]+)[.?!] (?P<where>[^()]+?)\.?"
+)
+_AUTHOR = re.compile(r"[^\W\d_][\w'’ -]*, (?:[^\W\d_]\.[ -]?)+")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """BibTeX entry, or a comment about a missing citation.
+
+    Parameters
+    ----------
+    text : str
+        Entry with a comment above it that names its datasets or benchmarks.
+    datasets, benchmarks : tuple of str
+        Datasets and benchmarks that the entry belongs to; both are empty for neuroalign.
+    """
+
+    text: str
+    datasets: tuple[str, ...] = ()
+    benchmarks: tuple[str, ...] = ()
+
+
+def list_entries(datasets: Sequence[Dataset], benchmarks: Sequence[str]) -> list[Entry]:
+    """List the BibTeX entries of neuroalign, of datasets and of benchmarks.
+
+    Parameters
+    ----------
+    datasets : sequence of Dataset
+        Entries come from ``metadata["citation"]``, which may be BibTeX itself.
+    benchmarks : sequence of str
+        Identifiers of benchmarks. Entries come from :func:`neuroalign.scoring.declared.references_of`.
+
+    Returns
+    -------
+    list of Entry
+        One entry for each citation. A citation with authors, year and title in the usual order gets these fields;
+        any other citation is the field ``note`` as it stands in the record. Datasets without a citation are named in a
+        comment.
+    """
+    taken: set[str] = set()
+    key = _take("neuroalign", taken)
+    entries = [
+        Entry(
+            _write(
+                "misc",
+                key,
+                {
+                    "author": "{The neuroalign developers}",
+                    "title": "{neuroalign}",
+                    "note": f"Version {escape_latex(version('neuroalign'))}",
+                },
+            )
+        )
+    ]
+    cited: dict[str, list[Dataset]] = {}
+    for dataset in datasets:
+        cited.setdefault(str(dataset.metadata.get("citation") or "").strip(), []).append(dataset)
+    for text, owners in cited.items():
+        names = tuple(dataset.identifier for dataset in owners)
+        if text:
+            simulated = ", simulated neurons" if owners[0].simulated else ""
+            comment = _comment(f"{count_noun(len(names), 'dataset')}{simulated}: {', '.join(names)}")
+            entries.append(Entry(f"{comment}\n{_entry(text, names[0], taken)}", datasets=names))
+    entries += [
+        Entry(
+            _comment(f"Dataset without a citation in its record: {dataset.identifier}"), (dataset.identifier,)
+        )
+        for dataset in cited.get("", [])
+    ]
+    references: dict[str, list[str]] = {}
+    for benchmark in dict.fromkeys(benchmarks):
+        for reference in references_of(benchmark):
+            references.setdefault(reference, []).append(benchmark)
+    for text, of_text in references.items():
+        comment = _comment(f"{count_noun(len(of_text), 'benchmark')}: {', '.join(of_text)}")
+        entries.append(Entry(f"{comment}\n{_entry(text, of_text[0], taken)}", benchmarks=tuple(of_text)))
+    return entries
+
+
+def join_entries(entries: Iterable[Entry]) -> str:
+    """Join entries to the content of a BibTeX file."""
+    return "".join(f"{entry.text}\n\n" for entry in entries).rstrip("\n") + "\n"
+
+
+def _entry(citation: str, owner: str, taken: set[str]) -> str:
+    """Write a citation as an entry; BibTeX stays as it is."""
+    if re.match(r"@\w+\s*\{", citation):
+        return citation
+    text = " ".join(citation.split())
+    year = _YEAR.search(text)
+    first = re.match(r"[^\W\d_]+", text)
+    name = first[0] if first and year else re.sub(r"\W+", "-", owner).strip("-")
+    key = _take(f"{_ascii(name).lower() or 'dataset'}{year[0][1:-1] if year else ''}", taken)
+    doi = _DOI.search(text)
+    fields = _fields(text) or {"note": escape_latex(text)}
+    return _write("misc", key, {**fields, **({"doi": doi[0]} if doi else {})})
+
+
+def _fields(text: str) -> dict[str, str] | None:
+    """Return author, title and year of a citation in the usual order; None for every other text."""
+    match = _STRUCTURED.fullmatch(text)
+    if match is None:
+        return None
+    authors = _AUTHOR.findall(match["authors"])
+    # The list is read only if nothing but commas and the last sign is between the names.
+    between = _AUTHOR.sub("", match["authors"])
+    if re.sub(r"[,&\s]|\band\b", "", between):
+        return None
+    return {
+        "author": " and ".join(escape_latex(author.strip()) for author in authors),
+        "title": f"{{{escape_latex(match['title'])}}}",
+        "year": match["year"],
+        "howpublished": escape_latex(match["where"]),
+    }
+
+
+def _write(kind: str, key: str, fields: Mapping[str, str]) -> str:
+    lines = [f"  {name} = {{{value}}}," for name, value in fields.items()]
+    return "\n".join([f"@{kind}{{{key},", *lines, "}"])
+
+
+def _comment(text: str) -> str:
+    # An entry starts at the sign @, also in a comment.
+    return textwrap.fill(
+        " ".join(text.replace("@", "(at)").split()), 100, initial_indent="% ", subsequent_indent="% "
+    )
+
+
+def _ascii(text: str) -> str:
+    """Return the letters without accents."""
+    text = unicodedata.normalize("NFKD", text)
+    return "".join(letter for letter in text if letter.isascii() and (letter.isalnum() or letter in "-_"))
+
+
+def _take(key: str, taken: set[str]) -> str:
+    """Return a key that no other entry has: with a letter behind it where it is taken."""
+    candidates = [key, *(f"{key}{letter}" for letter in "bcdefghijklmnopqrstuvwxyz")]
+    chosen = next((name for name in candidates if name not in taken), f"{key}-{len(taken)}")
+    taken.add(chosen)
+    return chosen
