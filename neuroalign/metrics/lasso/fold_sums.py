@@ -63,7 +63,7 @@ class NeuronSums:
     squares: NDArray[np.float64]
     #: Products with the units, both around their means, (n_folds, J, D).
     products: NDArray[np.float64]
-    #: Responses around their mean in the fold, rows in the order of the units, (N, J); None where sums come without them.
+    #: Responses around the mean of the fold, rows as in the units, (N, J); None if they are not available.
     centred: NDArray[np.float64] | None = None
 
 
