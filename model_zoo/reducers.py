@@ -1,6 +1,6 @@
 """Reducers: models with few units made from models with many units."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from neuroalign.files.digests import digest
 from neuroalign.model_zoo.fitted.components import Matrix, most_components, principal_components
 from neuroalign.models.computed import computed_with
 from neuroalign.models.latents_cache import compute_latents
-from neuroalign.models.model import Model, Rectified, Trained, TrainedOnHash, fingerprint_of
+from neuroalign.models.model import Model, Noted, Rectified, Trained, TrainedOnHash, fingerprint_of
 from neuroalign.names.syntax import format_spec
 from neuroalign.validation import NonNegative, Positive, check_value
 
@@ -35,6 +35,11 @@ class _Reduced:
         """Digest of the options and the fingerprint of the other model; None if that model has no fingerprint."""
         inner = fingerprint_of(self.model)
         return None if inner is None else digest(inner, self._key)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Notes of the model."""
+        return self.model.notes if isinstance(self.model, Noted) else ()
 
     @property
     def computed_with(self) -> dict[str, Any]:

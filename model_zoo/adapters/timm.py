@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +10,18 @@ from neuroalign.errors import ModelError, UsageError
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
 from neuroalign.model_zoo.adapters.extraction import SELECTOR
 from neuroalign.model_zoo.adapters.grids import Prefix, pool_named
-from neuroalign.model_zoo.adapters.pooling import Pool, mean_over_space
+from neuroalign.model_zoo.adapters.pooling import Pool, pool_tokens
 from neuroalign.model_zoo.adapters.torch import name_network, reduced
 from neuroalign.model_zoo.adapters.torch_model import TorchModel
 from neuroalign.model_zoo.adapters.weights import (
     draw_network,
-    expect_fit,
+    expect_file,
     expect_reachable,
     find_weights,
+    fit_weights,
     missing_weights,
     name_weights,
-    read_weights,
+    needs_any,
 )
 
 if TYPE_CHECKING:
@@ -112,13 +112,11 @@ class TimmModel(TorchModel):
         if pool == "mean":
             # Some networks have channels last, but not in all of their modules.
             channels_last = str(getattr(network, "output_fmt", "")).endswith("NHWC")
-            return partial(
-                _mean_of_patches, n_prefix=n_prefix, n_patches=n_patches, channels_last=channels_last
-            )
+            return pool_tokens(pool, n_prefix=n_prefix, n_patches=n_patches, channels_last=channels_last)
         if pool == "token":
             if n_prefix == 0 or not getattr(network, "has_class_token", True):
                 raise UsageError(f"{self.identifier}: {self.name} has no class token; use pool=mean")
-            return partial(_class_token, n_prefix=n_prefix, n_patches=n_patches)
+            return pool_tokens(pool, n_prefix=n_prefix, n_patches=n_patches)
         prefix = Prefix(n_prefix, False)
         last = str(getattr(network, "output_fmt", "")).endswith("NHWC")
         return pool_named(pool, prefix, owner=self.identifier, is_channels_last=last)
@@ -128,10 +126,13 @@ def timm_model(
     name: str,
     *,
     weights: str = "pretrained",
+    weights_key: str | None = None,
     seed: int = 0,
     pool: str | None = None,
     batch_size: int | None = None,
     batch_axis: int | None = None,
+    visual_degrees: float | None = None,
+    stimulus_degrees: float | None = None,
     device: str = "auto",
     precision: str | None = None,
 ) -> TimmModel:
@@ -145,8 +146,12 @@ def timm_model(
         ``pre_logits`` (the default: the input of the classifier), ``logits``, or the name of a module or node. Several
         layers are separated by colons, as in ``resnet18@layer2:layer3``.
     weights : str
-        "pretrained" (downloaded once), "random", or a checkpoint file: safetensors, or a torch file that holds nothing
-        but weights.
+        "pretrained" (downloaded once), "random", or a checkpoint file: safetensors, or a torch file. The weights are at
+        the top of the file or in an entry such as ``state_dict``. Prefixes of parallel and compiled modules and of
+        training programs are removed. A file without the classifier serves for layers before the classifier.
+    weights_key : str, optional
+        Entry of the checkpoint file, such as ``state_dict_ema``, or prefix of the names of its weights, if the file has
+        several weights of the network.
     seed : int
         Seed of random weights.
     pool : {None, "mean", "token", "grid:N"}
@@ -158,6 +163,9 @@ def timm_model(
     batch_axis : int, optional
         Axis of the layer's output that holds the images; by default the axis with a length that follows the number of
         images.
+    visual_degrees, stimulus_degrees : float, optional
+        Widths in degrees of visual angle at which the network sees and at which the animal saw the stimuli, which are
+        placed on a grey screen or cropped.
     device : {"auto", "cpu", "cuda", "mps"}
         Device of the runs; by default a GPU if there is one.
     precision : {None, "float32", "bfloat16", "float16"}
@@ -181,6 +189,7 @@ def timm_model(
     timm initialises the last normalisation of residual blocks at zero, so that in many networks with random weights
     each block returns its input.
     """
+    seen = {"visual_degrees": visual_degrees, "stimulus_degrees": stimulus_degrees}
     name, _, layers = name.rpartition("@") if "@" in name else (name, "", "")
     layer = layers.split(":") if layers else ["pre_logits"]
     named = {"pool": pool, "precision": reduced(precision)}
@@ -194,15 +203,18 @@ def timm_model(
     file = None if weights in ("pretrained", "random") else find_weights(weights, f"timm:{name}")
     if file is not None:
         given["weights"] = name_weights(file)
-    identifier = name_network(f"timm:{name}", layer, {**given, **named})
+    expect_file(f"timm:{name}", file, weights_key=weights_key)
+    given["weights_key"] = weights_key
+    identifier = name_network(f"timm:{name}", layer, {**given, **named, **seen})
     _expect_known(name)
+    notes: list[str] = []
     if file is not None:
-        network = _from_file(name, file)
+        network, notes = _from_file(name, file, layer, weights_key)
     elif weights == "random":
         network = draw_network(lambda: timm.create_model(name, pretrained=False), seed)
     else:
         network = _pretrained(name)
-    return TimmModel(
+    model = TimmModel(
         network,
         name,
         identifier,
@@ -213,6 +225,9 @@ def timm_model(
         device=device,
         precision=precision,
     )
+    model.notes = notes
+    model.see(**seen)
+    return model
 
 
 def _expect_known(name: str) -> None:
@@ -255,22 +270,36 @@ def _pretrained(name: str) -> "torch.nn.Module":
         ) from error
 
 
-def _from_file(name: str, file: Path) -> "torch.nn.Module":
+def _from_file(
+    name: str, file: Path, layer: Sequence[str], weights_key: str | None
+) -> "tuple[torch.nn.Module, list[str]]":
+    """Make a network with the weights in a file; return it with notes on the file."""
     import timm
 
-    state: Any = read_weights(file, f"timm:{name}")
     network: Any = timm.create_model(name, pretrained=False)
-    # timm converts weights with the names of another project in the same way.
-    convert = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
-    if convert is not None and set(state) != set(network.state_dict()):
-        state = convert(state, network)
-    classifier = network.pretrained_cfg.get("classifier")
-    weight = state.get(f"{classifier}.weight") if isinstance(classifier, str) else None
-    if weight is not None and weight.shape[0] != network.num_classes:
-        network.reset_classifier(weight.shape[0])
-    expect_fit(f"timm's {name}", file, network.state_dict(), state)
-    network.load_state_dict(state)
-    return network
+    classifier = network.pretrained_cfg.get("classifier") or ()
+    classifier = [classifier] if isinstance(classifier, str) else list(classifier)
+
+    def convert(state: "dict[str, torch.Tensor]") -> "dict[str, torch.Tensor]":
+        # timm converts weights with the names of another project in the same way.
+        convert_names = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
+        if convert_names is not None and set(state) != set(network.state_dict()):
+            state = convert_names(state, network)
+        weight = state.get(f"{classifier[0]}.weight") if len(classifier) == 1 else None
+        if weight is not None and weight.shape[0] != network.num_classes:
+            network.reset_classifier(weight.shape[0])
+        return state
+
+    notes = fit_weights(
+        network,
+        file,
+        f"timm's {name}",
+        weights_key=weights_key,
+        classifier=classifier,
+        needs_classifier=needs_any(layer, ["", "logits", *classifier]),
+        convert=convert,
+    )
+    return network, notes
 
 
 def _cached(repository: str, filename: str | None) -> str | None:
@@ -297,26 +326,3 @@ def _alternatives(name: str) -> str:
     if name.startswith(_HUB):
         return "download the repository and use timm:local-dir:FOLDER, or use a network of timm's own"
     return f"use timm:{name}[weights=random], or [weights=FILE] with a file of its weights (safetensors or torch)"
-
-
-def _mean_of_patches(
-    output: "torch.Tensor", *, n_prefix: int, n_patches: int | None, channels_last: bool
-) -> "torch.Tensor":
-    if output.ndim == 4:
-        first, middle, last = output.shape[1:]
-        # Positions form a square, which shows the axis of the channels unless it has the same length.
-        if first == middle != last or (channels_last and not middle == last != first):
-            return output.mean(dim=(1, 2))
-    if output.ndim == 3 and output.shape[1] != n_patches:
-        output = output[:, n_prefix:]
-    return mean_over_space(output)
-
-
-def _class_token(output: "torch.Tensor", *, n_prefix: int, n_patches: int | None) -> "torch.Tensor":
-    if output.ndim == 2:
-        return output
-    if output.ndim != 3 or output.shape[1] == n_patches or output.shape[1] <= n_prefix:
-        raise ModelError(
-            f"pool=token needs a layer of tokens with the class token among them, got {tuple(output.shape[1:])}"
-        )
-    return output[:, 0]

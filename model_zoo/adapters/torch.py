@@ -9,6 +9,9 @@ from neuroalign.model_zoo.adapters.torch_model import TorchModel
 from neuroalign.models.fingerprints import name_by_digest
 from neuroalign.names.syntax import format_spec
 
+# Options in default names.
+_NAMED = ("pool", "visual_degrees", "stimulus_degrees")
+
 
 def adapt(
     obj: Any, *, identifier: str | None = None, layer: str | Sequence[str] | None = None, **options: Any
@@ -25,7 +28,8 @@ def adapt(
         See :class:`TorchModel`.
     **options
         ``preprocess``, ``image_size``, ``channels``, ``mean``, ``std``, ``pool``, ``batch_size``,
-        ``batch_axis``, ``seed``, ``device``, ``precision``, ``n_workers``, ``fingerprint``; see :class:`TorchModel`.
+        ``batch_axis``, ``visual_degrees``, ``stimulus_degrees``, ``seed``, ``device``, ``precision``, ``n_workers``,
+        ``fingerprint``; see :class:`TorchModel`.
 
     Returns
     -------
@@ -54,8 +58,11 @@ def adapt(
     model = TorchModel(obj, identifier or kind, layer=layer, **options)
     if identifier is None:
         name = name_by_digest(kind, options.get("fingerprint") or model.behaviour())
-        given = {"pool": options.get("pool"), "precision": reduced(options.get("precision"))}
-        model.identifier = name_network(name, layer, given)
+        named = {key: options.get(key) for key in _NAMED}
+        named["precision"] = reduced(options.get("precision"))
+        if model.seed != 0 and model.images.is_random:
+            named["seed"] = model.seed  # the digest describes the transform, not the numbers that it draws
+        model.identifier = name_network(name, layer, named)
     return model
 
 

@@ -42,6 +42,7 @@ from neuroalign.model_zoo.adapters.placement import (
 )
 from neuroalign.model_zoo.adapters.pooling import POOLS, Pool
 from neuroalign.model_zoo.adapters.rectification import last_rectification
+from neuroalign.model_zoo.adapters.screen import Screen, screen
 from neuroalign.models.fingerprints import behaviour_digest
 from neuroalign.models.latents_file import gather_latents
 from neuroalign.progress import progress
@@ -86,6 +87,10 @@ class TorchModel:
     batch_axis : int or mapping of str to int, optional
         Axis of the layer's output that holds the images, such as 1 for (tokens, images, channels), or the axis
         for each layer. By default the axis with a length that follows the number of images.
+    visual_degrees, stimulus_degrees : float, optional
+        Widths in degrees of visual angle at which the network sees and at which the animal saw the stimuli. Stimuli are
+        placed on a grey screen, or cropped, before the preprocessing; see
+        :func:`neuroalign.model_zoo.adapters.screen.place_on_screen`.
     seed : int
         Seed of random numbers that the preprocessing or the module draws; every stimulus has random numbers of its
         own.
@@ -116,6 +121,8 @@ class TorchModel:
         pool: str | None = None,
         batch_size: int | None = None,
         batch_axis: int | Mapping[str, int] | None = None,
+        visual_degrees: float | None = None,
+        stimulus_degrees: float | None = None,
         seed: int = 0,
         device: str | None = None,
         precision: str | None = None,
@@ -131,8 +138,12 @@ class TorchModel:
             std=std,
             seed=seed,
         )
+        #: Sentences that every score of the model carries, such as the entry of its checkpoint file.
+        self.notes: Sequence[str] = ()
         self.module = module
         self.identifier = identifier
+        self.screen: Screen | None = None
+        self.see(visual_degrees, stimulus_degrees)
         self.layers = [layer or OUTPUT] if isinstance(layer, str | None) else list(layer)
         self.pool = self._pool_named(pool)
         self.batch_size = batch_size
@@ -179,10 +190,28 @@ class TorchModel:
             self.pool,
             images.preprocess,
             [images.image_size, images.channels, images.mean, images.std, self.batch_axis],
+            *([] if self.screen is None else [[self.screen.visual_degrees, self.screen.stimulus_degrees]]),
             # Nothing on a CPU in the module's own precision, so that cached latents of earlier versions stay valid.
             *self._placement().key,
         )
         return behaviour and digest("torch", VERSION, behaviour)
+
+    def see(self, visual_degrees: float | None, stimulus_degrees: float | None) -> None:
+        """Set the size at which the network sees and the size of the stimuli, with a note for scores.
+
+        Parameters
+        ----------
+        visual_degrees, stimulus_degrees : float, optional
+            Widths in degrees of visual angle; None for both places no stimulus on a screen.
+
+        Raises
+        ------
+        UsageError
+            If one of the two is missing, or is not a size.
+        """
+        self.screen = screen(self.identifier, visual_degrees, stimulus_degrees)
+        if self.screen is not None:
+            self.notes = [*self.notes, self.screen.note]
 
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
         """Run the images through the module, a batch at a time, and return the units of its layers.
@@ -321,6 +350,7 @@ class TorchModel:
         *,
         pin: bool = False,
     ) -> "Iterator[torch.Tensor]":
+        stimuli = stimuli if self.screen is None else self.screen.place(stimuli)
         return self.images.batches(
             stimuli,
             self.batch_size or choose_size,

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,25 +14,35 @@ from neuroalign.model_zoo.adapters.torch import name_network, reduced
 from neuroalign.model_zoo.adapters.torch_model import TorchModel
 from neuroalign.model_zoo.adapters.weights import (
     draw_network,
-    expect_fit,
+    expect_file,
     expect_reachable,
     find_weights,
+    fit_weights,
+    hash_file,
+    last_weighted,
     name_weights,
-    read_weights,
+    needs_any,
 )
 
 if TYPE_CHECKING:
     import torch
+
+# Digest in the names of published files, such as mobilenet_v2-b0353104.pth.
+_HASH = re.compile(r"-(?P<digest>[0-9a-f]{8})\.")
 
 
 def torchvision_model(
     name: str,
     *,
     weights: str = "pretrained",
+    weights_key: str | None = None,
+    weights_version: str | None = None,
     seed: int = 0,
     pool: str | None = None,
     batch_size: int | None = None,
     batch_axis: int | None = None,
+    visual_degrees: float | None = None,
+    stimulus_degrees: float | None = None,
     device: str = "auto",
     precision: str | None = None,
 ) -> TorchModel:
@@ -45,7 +56,16 @@ def torchvision_model(
         default is the network's output.
     weights : str
         "pretrained" (the best published weights; downloaded once), the name of published weights, such as
-        ``IMAGENET1K_V1``, "random", or a checkpoint file: safetensors, or a torch file that holds nothing but weights.
+        ``IMAGENET1K_V1``, "random", or a checkpoint file: safetensors, or a torch file. The weights are at the top of
+        the file or in an entry such as ``state_dict``. Prefixes of parallel and compiled modules and of training
+        programs are removed. A file without the classifier serves for layers before the classifier.
+    weights_key : str, optional
+        Entry of the checkpoint file, such as ``state_dict_ema``, or prefix of the names of its weights, if the file has
+        several weights of the network.
+    weights_version : str, optional
+        Name of published weights with the preprocessing that the weights in the file need. By default the weights with
+        the digest of the file or the digest in its name (``mobilenet_v2-b0353104.pth``), or any if the preprocessing of
+        all published weights is the same.
     seed : int
         Seed of random weights.
     pool : {None, "mean", "token", "grid:N"}
@@ -57,6 +77,9 @@ def torchvision_model(
     batch_axis : int, optional
         Axis of the layer's output that holds the images; by default the axis with a length that follows the number of
         images.
+    visual_degrees, stimulus_degrees : float, optional
+        Widths in degrees of visual angle at which the network sees and at which the animal saw the stimuli, which are
+        placed on a grey screen or cropped.
     device : {"auto", "cpu", "cuda", "mps"}
         Device of the runs; by default a GPU if there is one.
     precision : {None, "float32", "bfloat16", "float16"}
@@ -74,9 +97,12 @@ def torchvision_model(
         If the network or a layer is unknown. The message has the nearest names.
     ModelError
         If the weights are not available, or do not fit the network.
+    UsageError
+        If the file could be of several versions with different preprocessing; the message lists the versions.
     """
     from torchvision.models import get_model, get_model_weights, list_models
 
+    seen = {"visual_degrees": visual_degrees, "stimulus_degrees": stimulus_degrees}
     name, _, layers = name.rpartition("@") if "@" in name else (name, "", "")
     layer = layers.split(":") if layers else None
     named = {"pool": pool, "precision": reduced(precision)}
@@ -85,11 +111,15 @@ def torchvision_model(
         given["seed"] = seed
     elif seed != 0:
         raise UsageError(f"torchvision:{name}: seed= is for weights=random only")
-    identifier = name_network(f"torchvision:{name}", layer, {**given, **named})
+    identifier = name_network(f"torchvision:{name}", layer, {**given, **named, **seen})
     if name not in list_models():
         raise unknown_among_many("torchvision network", name, list_models())
     published: Any = get_model_weights(name)
     best = published["DEFAULT"]
+    is_file = weights not in ("pretrained", "random", *published.__members__)
+    file = find_weights(weights, f"torchvision:{name}") if is_file else None
+    expect_file(f"torchvision:{name}", file, weights_key=weights_key, weights_version=weights_version)
+    notes: list[str] = []
     if weights == "pretrained" or weights in published.__members__:
         best = best if weights == "pretrained" else published[weights]
         network = _pretrained(name, best)
@@ -97,13 +127,25 @@ def torchvision_model(
         network = draw_network(lambda: get_model(name, **_no_weights(name)), seed)
     else:
         network = get_model(name, **_no_weights(name))
-        file = find_weights(weights, f"torchvision:{name}")
-        given["weights"] = name_weights(file)
-        identifier = name_network(f"torchvision:{name}", layer, {**given, **named})
-        state = read_weights(file, f"torchvision:{name}")
-        expect_fit(f"torchvision's {name}", file, network.state_dict(), state)
-        network.load_state_dict(state)
-    return TorchModel(
+        assert file is not None
+        given |= {
+            "weights": name_weights(file),
+            "weights_key": weights_key,
+            "weights_version": weights_version,
+        }
+        identifier = name_network(f"torchvision:{name}", layer, {**given, **named, **seen})
+        classifier = last_weighted(network)
+        notes = fit_weights(
+            network,
+            file,
+            f"torchvision's {name}",
+            weights_key=weights_key,
+            classifier=classifier,
+            needs_classifier=needs_any(layer or [""], ["", *classifier]),
+        )
+        best, version_notes = _version(name, file, published, weights_version)
+        notes += version_notes
+    model = TorchModel(
         network,
         identifier,
         layer=layer,
@@ -114,6 +156,51 @@ def torchvision_model(
         device=device,
         precision=precision,
     )
+    model.notes = notes
+    model.see(**seen)
+    return model
+
+
+def _version(name: str, file: Path, published: Any, asked: str | None) -> tuple[Any, list[str]]:
+    """Return the published weights with the preprocessing for a file, and notes on the choice."""
+    versions = {version.name: version for version in published}
+    if asked is not None:
+        if asked not in versions:
+            raise unknown_among_many(f"version of the weights of {name}", asked, list(versions))
+        return versions[asked], []
+    status = file.stat()
+    content = hash_file(file, (status.st_mtime_ns, status.st_size))
+    for version in published:
+        match = _HASH.search(Path(version.url).name)
+        if match is None:
+            continue
+        if content.startswith(match["digest"]):
+            return version, [f"preprocessing of {version.name}, which has the digest of the file {file.name}"]
+        if match["digest"] in file.name:
+            return version, [f"preprocessing of {version.name}, which has the digest in the name {file.name}"]
+    if len({repr(version.transforms()) for version in published}) == 1:
+        return published["DEFAULT"], []
+    described = ", ".join(
+        f"{version} ({_describe(weights.transforms())})" for version, weights in versions.items()
+    )
+    raise UsageError(
+        f"torchvision:{name}: nothing in {file.name} shows the preprocessing that its weights need; give "
+        f"weights_version= with one of {described}"
+    )
+
+
+def _describe(transforms: Any) -> str:
+    """Describe a preprocessing in a message."""
+    sizes = [
+        f"{word} {'x'.join(map(str, value))}"
+        for word, value in (
+            ("resize", getattr(transforms, "resize_size", None)),
+            ("crop", getattr(transforms, "crop_size", None)),
+        )
+        if value
+    ]
+    interpolation = getattr(transforms, "interpolation", None)
+    return ", ".join([*sizes, *([interpolation.value] if interpolation is not None else [])])
 
 
 def _no_weights(name: str) -> dict[str, None]:

@@ -5,18 +5,20 @@ import re
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuroalign.errors import ModelError, UsageError, name_some
+from neuroalign.model_zoo.adapters.checkpoint_files import read_checkpoint
 from neuroalign.model_zoo.adapters.checks import one_line
 
 if TYPE_CHECKING:
     import torch
 
 _PATIENCE = 5.0
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 _NAMED = re.compile(r"(?P<file>.+)#(?P<digest>[0-9a-f]{8})")
 
 
@@ -88,52 +90,139 @@ def hash_file(file: Path, stamp: tuple[int, int]) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def read_weights(file: Path, model: str) -> "dict[str, torch.Tensor]":
-    """Read the weights in a checkpoint file.
+def fit_weights(
+    network: "torch.nn.Module",
+    file: Path,
+    model: str,
+    *,
+    weights_key: str | None = None,
+    classifier: Sequence[str] = (),
+    needs_classifier: bool = True,
+    convert: "Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]] | None" = None,
+) -> list[str]:
+    """Load the weights in a checkpoint file into a network.
 
     Parameters
     ----------
+    network : torch.nn.Module
+        Its weights are replaced.
     file : Path
-        Safetensors, or a torch file that holds nothing but weights, at the top or under the key ``state_dict`` or
-        ``model``.
+        See :func:`neuroalign.model_zoo.adapters.checkpoint_files.read_checkpoint`.
     model : str
-        Name of the model with these weights, for messages.
+        Name of the model, for messages.
+    weights_key : str, optional
+        Entry of the file, or prefix of the names.
+    classifier : sequence of str
+        Names of the modules of the classifier.
+    needs_classifier : bool
+        Whether the units depend on the classifier. Otherwise a file without a classifier is accepted, and the weights
+        of the classifier become NaN, so that no number can depend on them.
+    convert : callable, optional
+        Function that converts weights with the names of another project, and may change the size of the classifier.
 
     Returns
     -------
-    dict of str to tensor
+    list of str
+        Notes on the entry of the file, removed prefixes, and missing weights.
 
     Raises
     ------
     UsageError
-        If the file does not exist.
+        If the file does not exist, or several of its entries hold weights of the network.
     ModelError
-        If the file is damaged, has another format, or holds objects that could run code.
+        If the file cannot be read, or the weights do not fit.
     """
-    from timm.models import load_state_dict
-
-    if not file.is_file():
-        raise UsageError(
-            f"{model}: weights must be random, a checkpoint file, or for some networks pretrained; "
-            f"the file {file} does not exist"
-        )
-    try:
-        state: Any = load_state_dict(str(file), weights_only=True)
-    except Exception as error:
+    wanted = network.state_dict()
+    read = read_checkpoint(file, model, wanted=wanted, weights_key=weights_key)
+    state, notes = read.state, list(read.notes)
+    absent = _headless(wanted, state, classifier)
+    if convert is not None and not absent:
+        try:
+            state = convert(state)
+        except Exception as error:
+            raise ModelError(
+                f"the weights in {file} do not fit {model}, and cannot be converted ({one_line(error)}){read.hint}"
+            ) from error
+        wanted = network.state_dict()
+        absent = _headless(wanted, state, classifier)
+    if absent and needs_classifier:
         raise ModelError(
-            f"cannot read weights from {file} ({one_line(error)}); "
-            "expected safetensors, or a torch file that holds nothing but weights"
-        ) from error
-    others = [key for key, value in state.items() if not hasattr(value, "shape")]
-    if others:
-        raise ModelError(f"{file} holds more than weights: {name_some(others)}")
-    return dict(state)
+            f"the weights in {file} do not fit {model}: it lacks {name_some(absent)}, which the asked layers need; "
+            "choose a layer before the classifier"
+        )
+    if absent:
+        notes.append(f"the file has no {name_some(absent)}, which the units do not depend on")
+        state = {**state, **{name: wanted[name] * float("nan") for name in absent}}
+    expect_fit(model, file, wanted, state, hint=read.hint)
+    network.load_state_dict(state)
+    return [f"weights in {file.name}: {'; '.join(notes)}"] if notes else []
+
+
+def needs_any(layers: Sequence[str], modules: Sequence[str]) -> bool:
+    """Return whether a layer is one of some modules or a part of one.
+
+    Parameters
+    ----------
+    layers : sequence of str
+        Names of layers, with or without a selected output.
+    modules : sequence of str
+    """
+    names = [layer.partition("#")[0] for layer in layers]
+    return any(
+        name == module or (module and name.startswith(f"{module}.")) for name in names for module in modules
+    )
+
+
+def last_weighted(network: "torch.nn.Module") -> list[str]:
+    """Return the name of the last module with weights, which is the classifier of a network for classification."""
+    names = [
+        name for name, module in network.named_modules() if next(module.parameters(False), None) is not None
+    ]
+    return names[-1:]
+
+
+def expect_file(model: str, file: Path | None, **options: str | None) -> None:
+    """Raise an error if an option for weights from a file is given without a file.
+
+    Raises
+    ------
+    UsageError
+        With the name of the option.
+    """
+    for option, value in options.items():
+        if value is not None and file is None:
+            raise UsageError(f"{model}: {option}= is for weights from a file only; give weights=FILE")
+
+
+def _headless(wanted: Mapping[str, Any], given: Mapping[str, Any], classifier: Sequence[str]) -> list[str]:
+    """Return the names of the missing weights if these are all weights of the classifier, and no others differ."""
+    starts = tuple(f"{module}." for module in classifier)
+    absent = [name for name in wanted if name not in given]
+    weights_of_classifier = [name for name in wanted if name.startswith(starts)]
+    return absent if absent == weights_of_classifier and all(name in wanted for name in given) else []
 
 
 def expect_fit(
-    model: str, file: Path, wanted: "Mapping[str, torch.Tensor]", given: "Mapping[str, torch.Tensor]"
+    model: str,
+    file: Path,
+    wanted: "Mapping[str, torch.Tensor]",
+    given: "Mapping[str, torch.Tensor]",
+    *,
+    hint: str = "",
 ) -> None:
     """Raise an error unless the weights in a file have the names and shapes of the weights of a network.
+
+    Parameters
+    ----------
+    model : str
+        Name of the model, for the message.
+    file : Path
+    wanted : mapping of str to tensor
+        Weights of the network.
+    given : mapping of str to tensor
+        Weights in the file.
+    hint : str
+        End of the message.
 
     Raises
     ------
@@ -147,9 +236,12 @@ def expect_fit(
             key for key in wanted if key in given and wanted[key].shape != given[key].shape
         ],
     }
+    absent = problems["it lacks"]
+    if absent and all(name.rpartition(".")[2] in _STATISTICS for name in absent):
+        hint = f"; the running statistics of normalisation are missing, so save state_dict() of the network{hint}"
     differences = [f"{problem} {name_some(keys)}" for problem, keys in problems.items() if keys]
     if differences:
-        raise ModelError(f"the weights in {file} do not fit {model}: {'; '.join(differences)}")
+        raise ModelError(f"the weights in {file} do not fit {model}: {'; '.join(differences)}{hint}")
 
 
 def expect_reachable(name: str, address: str, advice: str) -> None:

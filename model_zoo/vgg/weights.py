@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuroalign.errors import ModelError, NeuroalignWarning, UsageError
+from neuroalign.model_zoo.adapters.checkpoint_files import read_checkpoint
 from neuroalign.model_zoo.adapters.weights import (
     draw_network,
     expect_fit,
     find_weights,
     name_weights,
-    read_weights,
 )
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def read_network(
     """
     import torch
 
-    given = read_weights(file, "vgg_face")
+    given = read_checkpoint(file, "vgg_face").state
     with torch.device("meta"):
         network = empty_network()
     wanted = network.state_dict()

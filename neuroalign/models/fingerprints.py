@@ -23,7 +23,18 @@ from neuroalign.errors import ModelError
 from neuroalign.files.digests import digest
 
 #: Libraries with code that their version identifies.
-LIBRARIES = ("PIL", "einops", "numpy", "scipy", "sklearn", "timm", "torch", "torchvision", "transformers")
+LIBRARIES = (
+    "PIL",
+    "einops",
+    "numpy",
+    "open_clip",
+    "scipy",
+    "sklearn",
+    "timm",
+    "torch",
+    "torchvision",
+    "transformers",
+)
 
 _NOT_BEHAVIOUR = {
     "__abstractmethods__",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
 from neuroalign.metrics import lasso_cv
 from neuroalign.metrics.inputs import standardise
-from neuroalign.metrics.lasso import descent, fold_sums, homotopy, path, problem, screening
+from neuroalign.metrics.lasso import descent, fold_sums, homotopy, path, problem, screening, tableau
 from neuroalign.metrics.lasso.threads import available_threads
 
 
@@ -390,6 +390,31 @@ def test_screening_goes_back_for_a_unit_that_the_rule_left_out():
     np.testing.assert_allclose(screened, full, rtol=0, atol=1e-10)
 
 
+def test_exchanges_in_groups_are_the_exchanges_one_by_one():
+    rng = np.random.default_rng(0)
+    G = np.cov(rng.standard_normal((300, 90)), rowvar=False)
+    c = rng.standard_normal(90)
+    state, row = tableau.empty_tableau(90), np.empty(90)
+    tableau.admit(G, c, np.arange(60), 60, state, 0)
+    # 61 exchanges: one group is full, another waits while units are admitted. Unit 3 enters and leaves.
+    for j in [*range(60), 3]:
+        assert tableau.exchange(state, 60, j, row)
+        state.sign[j] = 0.0 if state.sign[j] else 1.0
+    tableau.admit(G, c, np.arange(60, 90), 30, state, 60)
+    tableau.flush(state, 90)
+    active, others = np.delete(np.arange(60), 3), np.array([3, *range(60, 90)])
+    inverse = np.linalg.inv(G[np.ix_(active, active)])
+    across = inverse @ G[np.ix_(active, others)]
+    schur = G[np.ix_(others, others)] - G[np.ix_(others, active)] @ across
+    np.testing.assert_allclose(state.M[np.ix_(active, active)], -inverse, atol=1e-12)
+    np.testing.assert_allclose(state.M[np.ix_(active, others)], across, atol=1e-12)
+    np.testing.assert_allclose(state.M[np.ix_(others, others)], schur, atol=1e-12)
+    np.testing.assert_allclose(state.P[active], inverse @ c[active], atol=1e-12)
+    np.testing.assert_allclose(
+        state.P[others], c[others] - G[np.ix_(others, active)] @ inverse @ c[active], atol=1e-12
+    )
+
+
 def test_screening_of_a_neuron_that_is_not_fitted():
     G, c, allowed, largest = wide_problem(0)
     weights = np.empty((2, 3, c.size))
@@ -422,9 +447,12 @@ def test_products_of_the_units_with_weight(monkeypatch):
     Y[:, 4] = 1.0
     dense = lasso_cv(Z, Y)
     monkeypatch.setattr(problem, "DENSE_UNITS", 0)
+    by_unit = lasso_cv(Z, Y)
+    monkeypatch.setattr(fold_sums, "DENSE_UNITS", 0)
     sparse = lasso_cv(Z, Y)
     np.testing.assert_allclose(sparse.cv_mean, dense.cv_mean, rtol=1e-12, atol=1e-14)
     np.testing.assert_array_equal(sparse.lambda_, dense.lambda_)
+    np.testing.assert_allclose(by_unit.cv_mean, dense.cv_mean, rtol=1e-12, atol=1e-14)
 
 
 def test_correlations_that_are_not_kept_are_the_same(monkeypatch):
@@ -436,9 +464,9 @@ def test_correlations_that_are_not_kept_are_the_same(monkeypatch):
 
 def test_too_many_units_for_the_memory_are_refused(monkeypatch):
     Z, Y = data(20, 5000, 1)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=2e9))
-    # 10 folds and 3 matrices of the thread, of 25,000,000 numbers each.
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1e9))
+    # 10 folds and 2 matrices of the thread, of 25,000,000 numbers each.
     with pytest.raises(
-        UsageError, match=r"of 5000 units takes 3 GB of memory, and 2 GB are free; .*\+pca\[n=500\]"
+        UsageError, match=r"of 5000 units takes 2 GB of memory, and 1 GB are free; .*\+pca\[n=500\]"
     ):
         lasso_cv(Z, Y, n_threads=1)

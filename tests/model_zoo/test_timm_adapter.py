@@ -233,7 +233,7 @@ def test_other_mistakes_are_explained():
         load_model("timm:test_resnet.r160[weights=random]")
     with pytest.raises(UnknownNameError, match="no layer of ResNet is called 'layer31'; did you mean layer3"):
         load_model("timm:test_resnet@layer31[weights=random]")
-    with pytest.raises(UsageError, match="it takes weights, seed, pool, batch_size"):
+    with pytest.raises(UsageError, match="it takes weights, weights_key"):
         load_model("timm:test_resnet[weight=random]")
     with pytest.raises(
         ModelError, match="timm has no pretrained weights of test_maxvit; use timm:test_maxvit"

@@ -354,7 +354,7 @@ def test_mistakes_are_explained(stimuli):
         as_model(Small(), preprocess=transforms.ToTensor(), image_size=8)
     with pytest.raises(UsageError, match="layer= is empty"):
         as_model(Small(), layer=[])
-    with pytest.raises(UsageError, match="pool must be none or mean, got 'max'"):
+    with pytest.raises(UsageError, match="pool must be none, mean, token or grid:N, got 'max'"):
         as_model(Small(), pool="max")
     with pytest.raises(UsageError, match="mean must be one number, or one for each of the 3 channels"):
         as_model(Small(3), mean=[0.5, 0.5])
@@ -370,3 +370,17 @@ def test_mistakes_are_explained(stimuli):
         as_model(Small()).latents(StimulusSet("bare", stimuli.table))
     with pytest.raises(MissingImagesError):
         as_model(Small(), preprocess=transforms.ToTensor()).latents(StimulusSet("bare", stimuli.table))
+
+
+def test_seeds_of_random_preprocessing_are_in_default_names():
+    def name(size, **options):
+        crop = transforms.Compose([transforms.RandomCrop(size), transforms.ToTensor()])
+        return as_model(nn.Flatten(), preprocess=crop, **options).identifier
+
+    assert len({name(16), name(18), name(16, seed=3), name(16, seed=4)}) == 4
+    assert name(16, seed=3) == f"{name(16)}[seed=3]"
+    assert name(16, seed=0) == name(16)
+    # Without random numbers, the seed changes nothing.
+    plain = transforms.ToTensor()
+    names = {as_model(nn.Flatten(), preprocess=plain, seed=seed).identifier for seed in (0, 3)}
+    assert len(names) == 1

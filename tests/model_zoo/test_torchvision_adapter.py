@@ -120,7 +120,7 @@ def test_mistakes_are_explained(tmp_path):
         load_model("torchvision:squeezenet1_1[weights=IMAGENET1K]")
     with pytest.raises(UsageError, match="seed= is for weights=random only"):
         load_model("torchvision:squeezenet1_1[seed=1]")
-    with pytest.raises(UsageError, match="it takes weights, seed, pool, batch_size"):
+    with pytest.raises(UsageError, match="it takes weights, weights_key"):
         load_model("torchvision:squeezenet1_1[weight=random]")
     file = tmp_path / "other.pth"
     torch.save({"fc.weight": torch.zeros(2)}, file)

@@ -27,6 +27,8 @@ from neuroalign.metrics.inputs import no_variance, standardise
 _ROUNDING = 1e-26
 #: Correlations of all training sets stay in memory up to this size; beyond it each is computed again for each block.
 KEPT_BYTES = 1 << 28
+#: With more units than this each neuron uses few of them, and products leave out the others.
+DENSE_UNITS = 640
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class NeuronSums:
     squares: NDArray[np.float64]
     #: Products with the units, both around their means, (n_folds, J, D).
     products: NDArray[np.float64]
+    #: Responses around the mean of the fold, rows as in the units, (N, J); None if they are not available.
+    centred: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,14 +96,20 @@ class TrainingSets:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Sums over a held-out fold around the means of a training set, units standardised as in that set."""
+    """Sums over a held-out fold around the means of a training set, units standardised as in that set.
 
-    #: Products of units, (D, D).
+    With many units the fold itself takes the place of its sums, which would be larger.
+    """
+
+    #: Products of units, (D, D); empty where the fold itself is given.
     units: NDArray[np.float64]
     #: Products of neurons and units, (J, D).
     products: NDArray[np.float64]
     #: Squares of neurons, (J,).
     squares: NDArray[np.float64]
+    #: Units, (D, n), and neurons, (J, n), for each stimulus of the fold; None where the sums are given.
+    stimuli: NDArray[np.float64] | None = None
+    responses: NDArray[np.float64] | None = None
 
 
 def unit_sums(units: NDArray[np.float64], folds: NDArray[np.int64]) -> UnitSums:
@@ -124,13 +134,17 @@ def unit_sums(units: NDArray[np.float64], folds: NDArray[np.int64]) -> UnitSums:
     mean = np.array([centred[fold].mean(axis=0) for fold in rows])
     for fold, fold_mean in zip(rows, mean, strict=True):
         centred[fold] -= fold_mean
+    # Filled in one by one: the matrices may fill the memory.
+    scatter = np.empty((len(rows), units.shape[1], units.shape[1]))
+    for fold, of_fold in zip(rows, scatter, strict=True):
+        np.matmul(centred[fold].T, centred[fold], out=of_fold)
     return UnitSums(
         centred,
         order,
         rows,
         np.diff(edges).astype(np.float64),
         mean,
-        scatter=np.array([centred[fold].T @ centred[fold] for fold in rows]),
+        scatter,
         smallest=np.array([ordered[fold].min(axis=0) for fold in rows]),
         largest=np.array([ordered[fold].max(axis=0) for fold in rows]),
     )
@@ -158,6 +172,7 @@ def neuron_sums(units: UnitSums, neurons: NDArray[np.float64]) -> NeuronSums:
         mean,
         squares=np.array([np.einsum("ij,ij->j", centred[fold], centred[fold]) for fold in units.rows]),
         products=np.array([centred[fold].T @ units.centred[fold] for fold in units.rows]),
+        centred=centred,
     )
 
 
@@ -204,9 +219,18 @@ def _gram(
 ) -> NDArray[np.float64]:
     kept = members > 0
     shift = (units.mean[kept] - mean) / deviation
-    gram = (units.sizes[kept, None] * shift).T @ shift
-    for fold in np.flatnonzero(kept):
-        gram += units.scatter[fold] / deviation / deviation[:, None]
+    gram: NDArray[np.float64] = (units.sizes[kept, None] * shift).T @ shift
+    if deviation.size > DENSE_UNITS:
+        # Divided once: fewer passes over a large matrix.
+        scatter = np.zeros_like(gram)
+        for fold in np.flatnonzero(kept):
+            scatter += units.scatter[fold]
+        scatter /= deviation
+        scatter /= deviation[:, None]
+        gram += scatter
+    else:
+        for fold in np.flatnonzero(kept):
+            gram += units.scatter[fold] / deviation / deviation[:, None]
     gram /= members @ units.sizes
     gram[~varies] = 0.0
     gram[:, ~varies] = 0.0
@@ -257,6 +281,15 @@ def held_out(
     size, deviation = units.sizes[fold], sets.deviation[index]
     unit_shift = units.mean[fold] - sets.mean[index]
     neuron_shift = neurons.mean[fold] - neuron_mean[index]
+    rows = units.rows[fold]
+    if deviation.size > DENSE_UNITS and neurons.centred is not None and size < deviation.size:
+        return HeldOut(
+            np.empty((0, 0)),
+            np.empty((0, 0)),
+            np.empty(0),
+            np.ascontiguousarray(((units.centred[rows] + unit_shift) / deviation).T),
+            (neurons.centred[rows] + neuron_shift).T,
+        )
     return HeldOut(
         (units.scatter[fold] + size * np.outer(unit_shift, unit_shift)) / np.outer(deviation, deviation),
         (neurons.products[fold] + size * np.outer(neuron_shift, unit_shift)) / deviation,

@@ -13,7 +13,7 @@ from neuroalign.errors import ArrayError, NeuroalignWarning, UsageError
 from neuroalign.masked import as_labels
 from neuroalign.metrics.folds import fold_labels
 from neuroalign.metrics.inputs import as_excluded, as_pair, constant_columns
-from neuroalign.metrics.lasso.fold_sums import HeldOut, UnitSums, unit_sums
+from neuroalign.metrics.lasso.fold_sums import DENSE_UNITS, HeldOut, UnitSums, unit_sums
 from neuroalign.metrics.lasso.threads import available_threads, in_threads
 from neuroalign.progress import progress
 
@@ -22,8 +22,6 @@ Rule = Literal["1se", "min"]
 # Neurons that a thread fits at a time: enough for efficient products of matrices, few enough to share evenly among
 # threads and to stop promptly.
 _BLOCK = 20
-#: With more units than this each neuron uses few of them, and products leave out the others.
-DENSE_UNITS = 640
 # Any machine has this many bytes.
 _SMALL = 1e9
 
@@ -111,7 +109,17 @@ def check_problem(
     if rule not in ("1se", "min"):
         raise UsageError(f"rule must be '1se' or 'min', got {rule!r}")
     usable = np.flatnonzero(~constant_columns(units))
-    _check_memory(usable.size, np.unique(labels).size, n_threads)
+    _check_memory(
+        needed_bytes(
+            n_stimuli,
+            usable.size,
+            neurons.shape[1],
+            np.unique(labels).size,
+            n_lambdas,
+            n_threads or available_threads(),
+        ),
+        usable.size,
+    )
     usable_index = np.full(n_units + 1, -1, dtype=np.int64)
     usable_index[usable] = np.arange(usable.size)
     return Problem(
@@ -141,6 +149,8 @@ def strongest(
 
 def held_out_errors(weights: NDArray[np.float64], sums: HeldOut) -> NDArray[np.float64]:
     """Return Σ(y − Zw)² over a held-out fold for the weights (J, L, D) of each neuron and λ, (J, L)."""
+    if sums.stimuli is not None and sums.responses is not None:
+        return _errors_by_stimulus(weights, sums.stimuli, sums.responses)
     # yᵀy − 2hᵀw + wᵀHw.
     if weights.shape[2] <= DENSE_UNITS:
         # One product of matrices for all neurons and λ.
@@ -153,6 +163,18 @@ def held_out_errors(weights: NDArray[np.float64], sums: HeldOut) -> NDArray[np.f
         some = path[:, used]
         along = some @ sums.units[np.ix_(used, used)] - 2.0 * products[used]
         error[:] = np.maximum(squares + np.einsum("ld,ld->l", along, some), 0.0)
+    return errors
+
+
+def _errors_by_stimulus(
+    weights: NDArray[np.float64], stimuli: NDArray[np.float64], responses: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the same errors from the residual of each held-out stimulus: fewer products than units × units."""
+    errors = np.empty(weights.shape[:2])
+    for path, response, error in zip(weights, responses, errors, strict=True):
+        used = np.flatnonzero(path.any(axis=0))
+        residual = path[:, used] @ stimuli[used] - response
+        np.einsum("ln,ln->l", residual, residual, out=error)
     return errors
 
 
@@ -188,10 +210,25 @@ def choose_lambda(
     return chosen, mean, standard_error
 
 
-def _check_memory(n_units: int, n_folds: int, n_threads: int | None) -> None:
+def needed_bytes(
+    n_stimuli: int, n_units: int, n_neurons: int, n_folds: int, n_lambdas: int, n_threads: int
+) -> int:
+    """Return the memory in bytes that a fit takes at its peak, beyond the arrays of the caller."""
+    # The scatter of each fold and, in each thread, the correlations of a training set with either the sum that they
+    # come from or the tableau of a path. The tableau has about as many rows as stimuli, and twice while it grows.
+    share = min(n_stimuli / n_units, 1.0) if n_units else 0.0
+    threads = min(n_threads, -(-n_neurons // _BLOCK)) * (
+        1.0 + max(1.0, 2.0 * share**2 if share < 1.0 else 1.0)
+    )
+    # The weights of a block of neurons at all λ of two grids.
+    paths = 2 * n_threads * min(n_neurons, _BLOCK) * n_lambdas * n_units
+    # Copies of the units while they are standardised and sorted by fold.
+    rows = 4 * n_stimuli * n_units
+    return int(8 * (n_units**2 * (n_folds + threads) + paths + rows))
+
+
+def _check_memory(needed: int, n_units: int) -> None:
     """Raise an error if the fit needs more memory than the machine has free."""
-    # Each fold has a matrix of units × units, and each thread three: the matrix of a training set and two summands.
-    needed = 8 * n_units**2 * (n_folds + 3 * (n_threads or available_threads()))
     if needed > _SMALL and needed > (available := psutil.virtual_memory().available):
         raise UsageError(
             f"the Lasso of {n_units} units takes {needed / 1e9:.0f} GB of memory, and {available / 1e9:.0f} GB are "

@@ -1,107 +1,80 @@
 """The homotopy of the Lasso with many units, on a tableau of the units that may be active by the next λ.
 
-Once the path has reached λ, a unit is left out until λ' if its correlation with the residual is less than 2λ' − λ (the
-sequential strong rule). That rule can err, so at each λ' the optimality conditions of the units outside the tableau are
-checked. Where such a unit should have entered, the path returns to λ and continues with it.
+The path goes down in stages of several λ. Once it has reached λ, a unit is left out until the end λ' of the next stage
+if its correlation with the residual is less than 2λ' − λ (the sequential strong rule). That rule can err, so the
+optimality conditions of the units outside the tableau are checked at each λ of the grid. Where such a unit should have
+entered, the path returns to the beginning of the stage and continues with it. Units that fall behind leave the tableau
+again.
 
 References
 ----------
 Tibshirani, Bien, Friedman, Hastie, Simon, Taylor & Tibshirani (2012), J. R. Stat. Soc. B 74:245.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from neuroalign.metrics.lasso.compiling import Floats, Ints, Mask, compiled
-from neuroalign.metrics.lasso.homotopy import (
-    NOWHERE,
-    TOLERANCE,
-    is_optimal,
-    next_event,
-    step,
-    write_residual,
+from neuroalign.metrics.lasso.homotopy import NOWHERE, is_optimal, next_event, write_residual
+from neuroalign.metrics.lasso.tableau import (
+    Tableau,
+    admit,
+    copy_tableau,
+    drop_rows,
+    empty_tableau,
+    exchange,
+    subtract_rows,
 )
 
-# Rows of a new tableau; their number doubles when it is full.
-_ROWS = 256
-
-
-class _Tableau(NamedTuple):
-    """Tableau of :mod:`.homotopy` with the unit of each row, and room for more rows."""
-
-    M: Floats
-    P: Floats
-    Q: Floats
-    sign: Floats
-    unit: Ints
+# Rows of a new tableau, and rows to spare in a larger one.
+_ROWS, _MORE = 256, 64
+# λ at the end of a stage divided by λ at its beginning, at least, and different λ in a stage, at most.
+_STAGE, _MOST = 0.93, 8
+# A unit outside has been missed if its correlation exceeds λ by more than rounding.
+_ROUNDING = 1e-11
 
 
 @compiled
-def _empty(n: int) -> _Tableau:
-    """Return a tableau with room for n rows."""
-    return _Tableau(np.empty((n, n)), np.empty(n), np.empty(n), np.empty(n), np.empty(n, dtype=np.int64))
+def _walk(
+    tableau: Tableau, positive: bool, n: int, current: float, target: float, taken: Ints, n_knots: int
+) -> int:
+    """Follow the path of n units from one λ down to another; note the rows in `taken`, return the number of knots.
 
-
-@compiled
-def _copy(source: _Tableau, n: int, target: _Tableau) -> None:
-    """Copy n rows."""
-    for i in range(n):
-        for k in range(i + 1):
-            target.M[i, k] = source.M[i, k]
-        target.P[i], target.Q[i] = source.P[i], source.Q[i]
-        target.sign[i], target.unit[i] = source.sign[i], source.unit[i]
-
-
-@compiled
-def _admit(G: Floats, c: Floats, unit: int, tableau: _Tableau, n: int) -> None:
-    """Add a unit, inactive, to a tableau of n rows."""
-    M, P, Q, sign, units = tableau
-    of_unit, new, active = G[unit], M[n], np.empty(n)
-    any_active = False
-    for k in range(n):
-        new[k], active[k] = 0.0, 0.0
-        if sign[k] != 0.0:
-            active[k] = of_unit[units[k]]
-            any_active = True
-    # Σ_a G_da M_ak over active a: the product with G_AA⁻¹ for an active k, with G_AA⁻¹G_Ak for another.
-    for i in range(n if any_active else 0):
-        of_row, along = M[i], 0.0
-        for k in range(i):
-            along += active[k] * of_row[k]
-        if sign[i] != 0.0:
-            factor = active[i]
-            for k in range(i):
-                new[k] += factor * of_row[k]
-            new[i] += along + factor * of_row[i]
-        else:
-            new[i] -= along
-    p, q, pivot = c[unit], 0.0, of_unit[unit]
-    for k in range(n):
-        p -= active[k] * P[k]
-        q -= active[k] * Q[k]
-        pivot -= active[k] * new[k]
-        new[k] = -new[k] if sign[k] != 0.0 else of_unit[units[k]] - new[k]
-    P[n], Q[n], new[n], sign[n], units[n] = p, q, pivot, 0.0, unit
-
-
-@compiled
-def _walk(tableau: _Tableau, positive: bool, n: int, current: float, target: float, most: int) -> int:
-    """Follow the path of n units from one λ down to another; return the number of knots, or NOWHERE."""
-    M, P, Q, sign, _ = tableau
+    The number is NOWHERE if the path is lost.
+    """
+    M, P, Q, sign = tableau.M, tableau.P, tableau.Q, tableau.sign
     every, row = np.empty(n, dtype=np.bool_), np.empty(n)
     for k in range(n):
         every[k] = True
-    for n_knots in range(most):
+    while n_knots < taken.size:
         event, following = next_event(M, P, Q, sign, every, positive, n, current)
         if event == NOWHERE:
             return NOWHERE
         if following <= target:
             return n_knots
         current = following
-        if not step(M, P, Q, sign, n, event, row):
+        entering = 0.0
+        if sign[event] == 0.0:
+            entering = 1.0 if P[event] > 0.0 else -1.0
+            Q[event] += entering
+        if not exchange(tableau, n, event, row):
             return NOWHERE
+        if entering == 0.0:
+            Q[event] -= sign[event]
+        sign[event] = entering
+        taken[n_knots] = event
+        n_knots += 1
     return NOWHERE
+
+
+@compiled
+def _return(tableau: Tableau, n: int, taken: Ints, first: int, last: int, saved: Floats) -> None:
+    """Undo the exchanges of the knots from `first` to before `last`; `saved` has P, Q and the signs before them."""
+    row = np.empty(n)
+    for knot in range(last - 1, first - 1, -1):
+        exchange(tableau, n, taken[knot], row)
+        tableau.sign[taken[knot]] = 1.0 if tableau.sign[taken[knot]] == 0.0 else 0.0
+    for k in range(n):
+        tableau.P[k], tableau.Q[k], tableau.sign[k] = saved[0, k], saved[1, k], saved[2, k]
 
 
 @compiled
@@ -121,13 +94,75 @@ def _next_lambda(lambdas: Floats, position: Ints) -> float:
 
 
 @compiled
+def _plan_stage(lambdas: Floats, position: Ints, lowest: float, stage: Floats) -> int:
+    """Write the next different λ down to `lowest`, one at least, and return their number."""
+    ahead, count = np.empty(position.size, dtype=np.int64), 0
+    for grid in range(position.size):
+        ahead[grid] = position[grid]
+    while count < _MOST:
+        following = _next_lambda(lambdas, ahead)
+        if following < 0.0 or (count > 0 and following < lowest):
+            break
+        stage[count] = following
+        count += 1
+        for grid in range(position.size):
+            while ahead[grid] < lambdas.shape[1] and lambdas[grid, ahead[grid]] == following:
+                ahead[grid] += 1
+    return count
+
+
+@compiled
+def _fill_weights(
+    tableau: Tableau, n: int, lambda_: float, lambdas: Floats, position: Ints, weights: Floats
+) -> None:
+    """Fill in the weights at a λ in all grids, and move their positions on."""
+    for grid in range(position.size):
+        while position[grid] < lambdas.shape[1] and lambdas[grid, position[grid]] == lambda_:
+            at = weights[grid, position[grid]]
+            for d in range(at.size):
+                at[d] = 0.0
+            for i in range(n):
+                if tableau.sign[i] != 0.0:
+                    at[tableau.unit[i]] = tableau.P[i] - lambda_ * tableau.Q[i]
+            position[grid] += 1
+
+
+@compiled
+def _write_residuals(G: Floats, c: Floats, tableau: Tableau, n: int, some: Floats, residuals: Floats) -> None:
+    """Write the correlations of the units with the residual for several weights of the rows, in one pass over G."""
+    count, active = some.shape[0], np.empty(n, dtype=np.int64)
+    n_active = 0
+    for i in range(n):
+        is_used = False
+        for s in range(count):
+            is_used = is_used or some[s, i] != 0.0
+        if is_used:
+            active[n_active] = i
+            n_active += 1
+    for s in range(count):
+        for d in range(c.size):
+            residuals[s, d] = c[d]
+    index, factor = np.zeros(8, dtype=np.int64), np.zeros(8)
+    for first in range(0, n_active, 8):
+        for s in range(count):
+            for r in range(8):
+                is_row = first + r < n_active
+                index[r] = tableau.unit[active[first + r]] if is_row else 0
+                factor[r] = some[s, active[first + r]] if is_row else 0.0
+            subtract_rows(residuals[s], G, index, factor)
+
+
+@compiled
 def follow_screened(
     G: Floats, c: Floats, allowed: Mask, positive: bool, lambdas: Floats, weights: Floats
 ) -> bool:
     """Follow the path as :func:`.homotopy.follow` does."""
-    n_units, (n_grids, n_lambdas) = G.shape[0], lambdas.shape
-    outside, residual = np.empty(n_units, dtype=np.bool_), np.empty(n_units)
-    position = np.empty(n_grids, dtype=np.int64)
+    n_units, n_grids = G.shape[0], lambdas.shape[0]
+    outside, wanted = np.empty(n_units, dtype=np.bool_), np.empty(n_units, dtype=np.bool_)
+    residuals, residual = np.empty((_MOST, n_units)), np.empty(n_units)
+    position, begin = np.empty(n_grids, dtype=np.int64), np.empty(n_grids, dtype=np.int64)
+    stage, units = np.empty(_MOST), np.empty(n_units, dtype=np.int64)
+    taken = np.empty(8 * n_units + 64, dtype=np.int64)
     for grid in range(n_grids):
         position[grid] = 0
     strongest = 0.0
@@ -136,48 +171,80 @@ def follow_screened(
         if allowed[d]:
             strongest = max(strongest, _pull(c[d], positive))
     # Not literals: numba compiles a function again for each literal that it is called with.
-    room, n, n_knots = np.int64(_ROWS), np.int64(0), 0
-    tableau, saved = _empty(room), _empty(room)
-    current, target, at = np.inf, _next_lambda(lambdas, position), weights[0, 0]
-    # Units with at least this correlation with the residual enter the tableau.
-    limit = 2.0 * target - strongest
+    room, n, n_knots = np.int64(_ROWS), np.int64(0), np.int64(0)
+    tableau = empty_tableau(room)
+    current, reached, at = np.inf, np.inf, weights[0, 0]
     while True:
-        for d in range(n_units):
-            if outside[d] and _pull(residual[d], positive) >= limit:
-                if n == tableau.P.size:
-                    larger = _empty(2 * n)
-                    _copy(tableau, n, larger)
-                    tableau, saved = larger, _empty(2 * n)
-                _admit(G, c, d, tableau, n)
-                outside[d] = False
-                n += 1
-        _copy(tableau, n, saved)
-        more = _walk(tableau, positive, n, current, target, 8 * n_units + 64 - n_knots)
-        if more == NOWHERE:
-            return False
-        n_knots += more
-        for grid in range(n_grids):
-            if position[grid] < n_lambdas and lambdas[grid, position[grid]] == target:
-                at = weights[grid, position[grid]]
-                for d in range(n_units):
-                    at[d] = 0.0
-                for i in range(n):
-                    if tableau.sign[i] != 0.0:
-                        at[tableau.unit[i]] = tableau.P[i] - target * tableau.Q[i]
-        write_residual(G, c, at, residual)
-        missed = 0.0
-        for d in range(n_units):
-            if outside[d]:
-                missed = max(missed, _pull(residual[d], positive))
-        if missed > target + TOLERANCE:
-            # A unit outside should have entered: return to the saved tableau and continue with that unit.
-            _copy(saved, n, tableau)
-            limit = target
-            continue
-        reached = target
-        for grid in range(n_grids):
-            position[grid] += position[grid] < n_lambdas and lambdas[grid, position[grid]] == target
-        target = _next_lambda(lambdas, position)
-        if target < 0.0:
+        beginning = min(current, strongest)
+        count = _plan_stage(lambdas, position, _STAGE * beginning, stage)
+        if count == 0:
+            write_residual(G, c, at, residual)
             return is_optimal(allowed, positive, reached, at, residual)
-        current, limit = reached, 2.0 * target - min(reached, strongest)
+        limit = 2.0 * stage[count - 1] - beginning
+        n = _leave_out(tableau, n, positive, current, limit, outside)
+        for d in range(n_units):
+            wanted[d] = outside[d] and _pull(residual[d], positive) >= limit
+        while True:
+            n_new = 0
+            for d in range(n_units):
+                if wanted[d]:
+                    units[n_new] = d
+                    n_new += 1
+                    outside[d] = False
+            if n + n_new > room:
+                room = n + n_new + _MORE
+                larger = empty_tableau(room)
+                copy_tableau(tableau, n, larger)
+                tableau = larger
+            admit(G, c, units, n_new, tableau, n)
+            n += n_new
+            saved, some = np.empty((3, n)), np.empty((count, n))
+            for k in range(n):
+                saved[0, k], saved[1, k], saved[2, k] = tableau.P[k], tableau.Q[k], tableau.sign[k]
+            for grid in range(n_grids):
+                begin[grid] = position[grid]
+            before, start = n_knots, current
+            for s in range(count):
+                n_knots = _walk(tableau, positive, n, start, stage[s], taken, n_knots)
+                if n_knots == NOWHERE:
+                    return False
+                start = stage[s]
+                for grid in range(n_grids):
+                    if position[grid] < lambdas.shape[1] and lambdas[grid, position[grid]] == stage[s]:
+                        at = weights[grid, position[grid]]
+                _fill_weights(tableau, n, stage[s], lambdas, position, weights)
+                for i in range(n):
+                    some[s, i] = tableau.P[i] - stage[s] * tableau.Q[i] if tableau.sign[i] != 0.0 else 0.0
+            _write_residuals(G, c, tableau, n, some, residuals)
+            is_missed = False
+            for d in range(n_units):
+                wanted[d] = False
+                for s in range(count if outside[d] else 0):
+                    pull = _pull(residuals[s, d], positive)
+                    wanted[d] = wanted[d] or pull >= stage[s]
+                    is_missed = is_missed or pull > stage[s] + _ROUNDING
+            if not is_missed:
+                break
+            # A unit outside should have entered: return to the beginning of the stage and continue with that unit.
+            _return(tableau, n, taken, before, n_knots, saved)
+            for grid in range(n_grids):
+                position[grid] = begin[grid]
+        current = reached = stage[count - 1]
+        for d in range(n_units):
+            residual[d] = residuals[count - 1, d]
+
+
+@compiled
+def _leave_out(tableau: Tableau, n: int, positive: bool, current: float, limit: float, outside: Mask) -> int:
+    """Leave out the units that have fallen behind, if they are many; return the number of rows that remain."""
+    kept, n_kept = np.empty(n, dtype=np.bool_), 0
+    for i in range(n):
+        pull = _pull(tableau.P[i] - current * tableau.Q[i], positive)
+        kept[i] = tableau.sign[i] != 0.0 or pull >= limit
+        n_kept += kept[i]
+    if n - n_kept <= n // 8:
+        return n
+    for i in range(n):
+        if not kept[i]:
+            outside[tableau.unit[i]] = True
+    return drop_rows(tableau, n, kept)

@@ -42,6 +42,9 @@ def available_threads() -> int:
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Compute each product of matrices in one thread, so that results do not depend on the number of threads."""
+    # The compiled engine multiplies matrices with the library of scipy, which must be loaded to be limited.
+    import scipy.linalg.cython_blas  # noqa: F401
+
     with _loaded_libraries(len(sys.modules)).limit(limits=1, user_api="blas"):
         yield
 
