@@ -192,8 +192,8 @@ def test_leaderboard_of_nothing(added, capsys):
             "no benchmark is called 'alignmnt'; did you mean alignment?",
         ),
         (
-            ["score", "pca", "AM-faces-sim", "-b", "alignment[folds=3]"],
-            "no option of alignment is called 'folds'; did you mean n_folds?",
+            ["score", "pca", "AM-faces-sim", "-b", "alignment[n_fold=3]"],
+            "no option of alignment is called 'n_fold'; did you mean n_folds?",
         ),
         (
             ["score", "pca", "AM-faces-sim", "-b", "alignment[n_folds=many]"],

@@ -42,9 +42,9 @@ class Plain:
         ("classifier[n_latents=10,seed=0]", {Trained, TrainedOnHash, Recorded}),
         ("pca[n=2]", {Decodes}),
         ("neuron_subset[n=2]", {Noted}),
-        ("timm:test_resnet[weights=random]", {Batched, HasLayers}),
+        ("timm:test_resnet[weights=random]", {Batched, HasLayers, Noted}),
         ("vgg_face[weights=random]", {Batched, HasLayers}),
-        ("pca[n=5]+subsample[n=2]", {Trained, TrainedOnHash}),
+        ("pca[n=5]+subsample[n=2]", {Noted, Trained, TrainedOnHash}),
     ],
 )
 def test_bundled_models_declare_their_capabilities(name, capabilities, dataset):

@@ -2,6 +2,7 @@
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.io
 
@@ -245,11 +246,20 @@ def small_file(name, folder):
         (folder / "cluster_group.tsv").write_text("cluster_id\tgroup\n0\tgood\n1\tnoise\n")
         (folder / "events.csv").write_text("onset,stimulus_id\n0.5,a\n1,b\n1.5,a\n")
         return folder, {"events": str(folder / "events.csv"), "window": "0,200", "quality": "good"}
+    if name == "table":
+        pd.DataFrame(values, columns=["a", "b", "c"][: values.shape[1]]).to_parquet(folder / "x.parquet")
+        return folder / "x.parquet", {}
+    if name == "tidy":
+        table = pd.DataFrame(
+            {"neuron": list("aabb"), "stimulus": list("xyxy"), "response": [1.0, 2.0, 4.0, 3.0]}
+        )
+        table.to_csv(folder / "x.csv", index=False)
+        return folder / "x.csv", {}
     raise AssertionError(f"write a small file of the format {name!r} here, so that its reader is checked")
 
 
-#: Readers of folders that their own tests write and check.
-CHECKED_WITH_THEIR_FOLDERS = {"cadena2024", "sensorium"}
+#: Readers that their own tests check: of folders, and of a format that the user names.
+CHECKED_WITH_THEIR_FOLDERS = {"cadena2024", "matlab-spikes", "sensorium", "triple_n", "tvsd"}
 
 
 @pytest.mark.parametrize("name", sorted(set(readers.names()) - CHECKED_WITH_THEIR_FOLDERS))

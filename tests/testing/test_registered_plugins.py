@@ -40,7 +40,7 @@ SMALL = {
     "neuron_subset": "[n=3,seed=0]",
 }
 #: Models of networks that are downloaded, each with tests of its own on a small random network.
-NETWORKS = {"timm:", "torchvision:", "vgg_face", "vgg_face_pca", "vgg_face_raw"}
+NETWORKS = {"hf:", "openclip:", "timm:", "torchvision:", "vgg_face", "vgg_face_pca", "vgg_face_raw"}
 
 
 @pytest.mark.parametrize("name", benchmarks.names())

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from neuroalign.datasets.formats.nwb_tables import expect_plausible_size, member, values_of
 from neuroalign.datasets.formats.reader import ReaderOption
 from neuroalign.errors import DatasetError
-from neuroalign.files.digests import digest
 from neuroalign.progress import progress
 
 if TYPE_CHECKING:
@@ -201,6 +200,8 @@ def _one_image_each(
     array: xr.DataArray, rows: NDArray[np.int64], places: Sequence[_Place], file: Any, name: str
 ) -> dict[str, tuple[tuple[int, ...], _Place]]:
     """Return the place of the image of each stimulus, which must be the same in all presentations."""
+    from neuroalign.files.digests import digest
+
     images: dict[str, tuple[tuple[int, ...], _Place]] = {}
     digests: dict[str, str] = {}
     pairs = dict.fromkeys(zip(array["stimulus_id"].values.tolist(), rows.tolist(), strict=True))

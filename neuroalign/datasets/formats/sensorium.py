@@ -11,7 +11,6 @@ from neuroalign.datasets.formats.reader import RecordingParts, RecordingReader
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
 from neuroalign.datasets.formats.whole_folders import advice_on_parent, advice_on_part
 from neuroalign.errors import DatasetError, UsageError, count_noun, name_some
-from neuroalign.files.digests import digest
 from neuroalign.progress import progress
 
 if TYPE_CHECKING:
@@ -230,6 +229,7 @@ def _images(
 ) -> dict[str, ImageSource]:
     """Find the image of each stimulus in its first trial, and note the trials with another image."""
     from neuroalign.datasets.image_sources import StoredImage
+    from neuroalign.files.digests import digest
 
     images: dict[str, ImageSource] = {}
     digests: dict[str, str] = {}

@@ -375,8 +375,8 @@ def _describe_stimuli(
         without = [stimulus for stimulus in described.index if stimulus not in images]
         if without:
             raise DatasetError(
-                f"the file of images has no image of {len(without)} stimuli: {name_some(without)}; give all "
-                "images with --images"
+                f"{len(without)} stimuli have no image in their file: {name_some(without)}; give all images with "
+                "--images"
             )
         images = {stimulus: images[stimulus] for stimulus in described.index}
         check_images(images, survey)

@@ -174,14 +174,14 @@ class Source:
             return Reading(self._read_recording(self.reader))
         if self.reader is None and is_assembly(self.responses):
             return Reading(read_assembly(cast(xr.DataArray, self.responses)))
-        memory = (
-            read_objects(self.responses, self.axes)
-            if self.reader is None
-            else MemoryArrays(
-                self._read_arrays(), None if self.axes is None else parse_axes(self.axes), noun="file"
-            )
-        )
         try:
+            memory = (
+                read_objects(self.responses, self.axes)
+                if self.reader is None
+                else MemoryArrays(
+                    self._read_arrays(), None if self.axes is None else parse_axes(self.axes), noun="file"
+                )
+            )
             return _name_axes(
                 name,
                 memory,
@@ -190,7 +190,7 @@ class Source:
                 image_order=image_order,
                 presented=presented,
             )
-        except UsageError as error:
+        except (DatasetError, UsageError) as error:
             advice = (
                 "" if self.stated_format is None else better_format(self.responses[0], self.stated_format)
             )

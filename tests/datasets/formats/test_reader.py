@@ -170,7 +170,7 @@ def test_an_image_that_the_file_lacks_is_named(register, session):
             return parts
 
     register("session2", Lossy)
-    message = "the file of responses has no image of 1 stimuli: y; give the images with --images"
+    message = "1 stimuli have no image in their file: y; give all images with --images"
     with pytest.raises(DatasetError, match=f"^{message}$"):
         import_dataset("d", responses=session, format="session2")
     assert added_names() == []

