@@ -43,6 +43,7 @@ def mixed():
     return load_dataset("AM-faces-sim-mixed")
 
 
+@pytest.mark.slow
 # Neurons tuned to two or three factors or to none, a quarter and a seventh of all, keep the best score below 1.
 @pytest.mark.parametrize(
     ("name", "expected"),
@@ -81,6 +82,7 @@ def test_a_rotation_of_mixed_neurons_changes_nothing(mixed):
     assert abs(result.value) < 0.1
 
 
+@pytest.mark.slow
 def test_both_kinds_of_neurons_are_explained_equally_well(single, mixed):
     explained = [
         score(factors(dataset), dataset, "variance_explained", use_cache=False) for dataset in (single, mixed)

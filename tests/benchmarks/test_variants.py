@@ -344,6 +344,7 @@ def test_a_comparison_draws_originals():
     assert by_name["neurons and stimuli"].n == "10 × 40"
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.randoms(use_true_random=False), st.booleans())
 def test_the_order_of_stimuli_changes_no_score(random, with_variants):

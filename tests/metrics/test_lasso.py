@@ -364,6 +364,7 @@ def wide_problem(seed, n=60, d=150):
     return Z.T @ Z / n, c, allowed, np.abs(c[allowed]).max()
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.sampled_from([1e-1, 1e-2, 2e-3]))
 @settings(max_examples=40, deadline=None)
 def test_screening_changes_no_path(seed, ratio):

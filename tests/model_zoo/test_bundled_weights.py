@@ -39,6 +39,7 @@ def test_divergence_from_the_prior_is_as_recorded(dataset, instances):
         np.testing.assert_allclose(kl, model.record["kl"], rtol=0.01, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_faces_that_no_model_has_seen_are_reconstructed(dataset, instances):
     held_out = dataset.stimuli.held_out()
     faces = held_out.pixels(64)
@@ -79,6 +80,7 @@ def test_units_match_factors_better_than_units_of_linear_models(dataset, instanc
     assert results[:, 0].mean() > ica[0]
 
 
+@pytest.mark.slow
 def test_moving_an_informative_unit_moves_the_image(dataset, instances):
     images = latent_traversals(instances[-1], dataset.stimuli, values=(-2, 0, 2))
     assert images.sizes["unit"] >= 5

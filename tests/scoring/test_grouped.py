@@ -75,6 +75,7 @@ def test_scores_of_groups_are_stored_under_the_names_of_the_parts(labelled):
     assert {stored.provenance["created"] for stored in ResultsStore().scores()} == created
 
 
+@pytest.mark.slow
 def test_the_number_of_jobs_changes_nothing(labelled):
     one, two = (
         score_by(Counting(labelled), labelled, "linear", by="region,animal", n_jobs=n, use_cache=False)

@@ -203,6 +203,7 @@ batch_size = 4
 """
 
 
+@pytest.mark.slow
 def test_instances_are_trained_as_jobs_of_their_own(tmp_path, dataset, monkeypatch):
     grid = tmp_path / "grid.toml"
     grid.write_text(TRAINING, encoding="utf-8")

@@ -40,6 +40,7 @@ def counts(shape, dtype="float32"):
     return np.resize(np.random.default_rng(0).poisson(4, 99_991).astype(dtype), shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["npy", "neurons first", "int16", "trials", "hdf5", "drop"])
 def test_an_import_needs_its_array_once(tmp_path, small_blocks, kind):
     path, options = tmp_path / "x.npy", {"axes": "stimulus,neuroid"}

@@ -10,6 +10,8 @@ from neuroalign.reporting.site.board_contents import benchmark_key
 from neuroalign.reporting.site.names import anchor
 from neuroalign.scoring.benchmark import load_benchmark
 
+pytestmark = pytest.mark.slow
+
 EXPLAINED, DECODING = "variance_explained", "decoding[turns=0]"
 
 

@@ -6,6 +6,8 @@ from importlib import resources
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 FAMILIES = 4
 
 
