@@ -135,7 +135,7 @@ def test_freiwald2010(recordings):
     assert set(array["region"].values.tolist()) == {"am"}
     with pytest.raises(DatasetError, match=r"keeps 187 neurons × 200 stimuli, .* keeps 193 × 193"):
         leave_out_unusable(array, ())
-    kept, dropped = leave_out_unusable(array, ["incomplete-neuroids"])
+    kept, dropped = leave_out_unusable(array.copy(), ["incomplete-neuroids"])
     assert kept.sizes["neuroid"] == 187
     assert len(dropped["neuroids"]) == 6
     kept, dropped = leave_out_unusable(array, ["incomplete-stimuli"])
