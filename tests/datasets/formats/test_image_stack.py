@@ -89,7 +89,7 @@ def test_ids_in_the_file(tmp_path):
     with pytest.raises(DatasetError, match=r"the ids of the images in images of y.npz repeat"):
         add(tmp_path / "y.npz", stimuli=table)
     np.savez(tmp_path / "z.npz", images=STACK, ids=np.arange(N))
-    with pytest.raises(DatasetError, match="has no image of 6 stimuli: a, b"):
+    with pytest.raises(DatasetError, match="6 stimuli have no image in their file: a, b"):
         add(tmp_path / "z.npz", stimuli=table)
     cells = np.array([[name] for name in ids], dtype=object)
     scipy.io.savemat(tmp_path / "x.mat", {"images": STACK, "image_id": cells})
