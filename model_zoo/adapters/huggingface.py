@@ -55,7 +55,7 @@ class HuggingFaceModel(TorchModel):
         *,
         layer: Sequence[str] = (),
         pool: str | None = None,
-        batch_size: int = 64,
+        batch_size: int | None = None,
         batch_axis: int | None = None,
     ) -> None:
         import torch
@@ -147,7 +147,7 @@ def huggingface_model(
     weights: str = "pretrained",
     seed: int = 0,
     pool: str | None = None,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     batch_axis: int | None = None,
     visual_degrees: float | None = None,
     stimulus_degrees: float | None = None,
@@ -170,8 +170,8 @@ def huggingface_model(
     pool : {None, "mean", "token"}
         Units of a layer with positions: every value, the mean over patches without class and register tokens, or the
         class token.
-    batch_size : int
-        Number of images in a batch.
+    batch_size : int, optional
+        Number of images in a batch; by default it depends on the size of the images.
     batch_axis : int, optional
         Axis of the layer's output that holds the images; by default the axis with a length that follows the number of
         images.

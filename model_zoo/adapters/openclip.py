@@ -40,7 +40,7 @@ def openclip_model(
     weights: str = "pretrained",
     seed: int = 0,
     pool: str | None = None,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     batch_axis: int | None = None,
     visual_degrees: float | None = None,
     stimulus_degrees: float | None = None,
@@ -59,8 +59,8 @@ def openclip_model(
         Seed of random weights.
     pool : {None, "mean"}
         Units of a layer with positions: every value, or the mean over positions, with the class token among them.
-    batch_size : int
-        Number of images in a batch.
+    batch_size : int, optional
+        Number of images in a batch; by default it depends on the size of the images.
     batch_axis : int, optional
         Axis of the layer's output that holds the images; by default the axis with a length that follows the number of
         images.
