@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
+from neuroalign.benchmarks.matched_folds import MatchedFolds, bound_score, join_matchings
 from neuroalign.benchmarks.matching_problem import MatchingProblem
 from neuroalign.benchmarks.predictive_power import NO_POWER, predict
 from neuroalign.benchmarks.shuffles import shuffle_stimuli
@@ -26,6 +27,7 @@ from neuroalign.scoring.benchmark import self_pairs
 from neuroalign.scoring.declarations import Invariance
 from neuroalign.scoring.declared import AXIS_NUMBERS, INFORMATIVE_UNITS, PREDICTION_NUMBERS
 from neuroalign.scoring.folded import FOLD_NUMBERS, FoldedBenchmark
+from neuroalign.scoring.held_out import HeldOut
 from neuroalign.scoring.resampling import AXIS_INDEX, NeuronStatistic, Resampling, Statistic
 from neuroalign.stats import weighted_mean_standard_error
 from neuroalign.validation import NonNegative
@@ -97,6 +99,7 @@ class MatchingBenchmark(FoldedBenchmark):
     on_request: ClassVar[bool] = True
     #: Effect of the number of units on the score: a clause that follows "the score".
     effect_of_units: ClassVar[str] = ""
+    least_folds: ClassVar[int] = 2
 
     n_folds: NonNegative = 10
     in_sample: bool = False
@@ -197,7 +200,7 @@ class MatchingBenchmark(FoldedBenchmark):
             error=weighted_mean_standard_error(similarity, share),
             error_over="neurons",
             null=shuffles.level,
-            ceiling=_bound(ceilings.r, self.neurons_in_full(*problem.sizes)),
+            ceiling=bound_score(ceilings.r, self.neurons_in_full(*problem.sizes)),
             beside={
                 "informative_units": problem.units.shape[1],
                 "duplicated_units": copies,
@@ -228,6 +231,26 @@ class MatchingBenchmark(FoldedBenchmark):
                 ),
             },
         )
+
+    def held_out(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> HeldOut:
+        """Return the matching of each fold, for a score with another model in each fold."""
+        latents, responses = self.align(model, dataset, join=join)
+        problem = self.problem(latents, responses, dataset)
+        full = self.neurons_in_full(*problem.sizes)
+        fit = MatchedFolds(self.match_problem(problem), problem.neuron_order, full)
+        return HeldOut(responses["stimulus"].values, responses["neuroid"].values, fit)
+
+    def score_chosen(
+        self,
+        model: Model,
+        dataset: Dataset,
+        responses: xr.DataArray,
+        fits: Sequence[HeldOut],
+        chosen: NDArray[np.int64],
+    ) -> Score:
+        """Score matchings with another model in each fold, without κ and predictive power."""
+        joined = join_matchings(fits, chosen, dataset, responses, self.predicted(dataset, responses))
+        return self.make_score(model, dataset, **joined)
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:
@@ -361,15 +384,6 @@ class MatchingBenchmark(FoldedBenchmark):
         if copies > 0 and self.effect_of_units:
             notes.append(f"{copies:g} units have a copy (|r| > .999), and the score {self.effect_of_units}")
         return notes
-
-
-def _bound(values: FloatArray, n: float) -> float:
-    """Return the mean of the largest values, `n` of them; NaN where no value is known."""
-    is_known = np.isfinite(values)
-    if not is_known.any():
-        return float("nan")
-    weights = share_largest(np.nan_to_num(values), min(n, float(is_known.sum())), among=is_known)
-    return float(np.average(np.nan_to_num(values), weights=weights))
 
 
 def _named(indices: NDArray[np.int64], names: NDArray[np.str_]) -> NDArray[np.str_]:

@@ -1,8 +1,9 @@
 """Base class of benchmarks that predict each neuron from all units of a model on held-out stimuli."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, TypedDict
 
 import numpy as np
@@ -10,12 +11,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
-from neuroalign.benchmarks.shuffles import shuffle_together
+from neuroalign.benchmarks.shuffles import NO_SHUFFLES, Shuffles, shuffle_together
 from neuroalign.benchmarks.trial_ceilings import size_of, trial_ceilings
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.variants import Originals
 from neuroalign.errors import ArrayError
 from neuroalign.metrics import Predictivity
+from neuroalign.metrics.predictivity import splice_predictions
 from neuroalign.models.model import Model
 from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
@@ -28,6 +30,9 @@ from neuroalign.stats.standard_errors import standard_error
 from neuroalign.validation import NonNegative
 
 FloatArray = NDArray[np.float64]
+
+#: Stands for numbers or arrays that a score does not have.
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 # Largest number of responses, over shuffles, that are predicted in one call.
 _RESPONSES_PER_CALL = 2**24
@@ -81,6 +86,7 @@ class PredictivityBenchmark(FoldedBenchmark):
     numbers: ClassVar[tuple[Number, ...]] = PREDICTIVITY_NUMBERS
     #: Whether the prediction of a neuron does not depend on the other neurons, so that shuffles share one fit.
     neurons_are_independent: ClassVar[bool] = True
+    least_folds: ClassVar[int] = 2
 
     n_folds: NonNegative = 10
     in_sample: bool = False
@@ -124,26 +130,65 @@ class PredictivityBenchmark(FoldedBenchmark):
             n_permutations=self.n_permutations,
             seed=self.seed,
         )
+        return self._summarise(
+            model,
+            dataset,
+            responses,
+            result,
+            shuffles=shuffles,
+            beside={"informative_units": float(problem["Z"].shape[1]), **self.beside_fit(result)},
+            variables=self.arrays_of_fit(result),
+            notes_on_fit=self.notes_on_fit(result),
+            notes=self.notes_on_stimuli(problem, originals),
+        )
+
+    def score_chosen(
+        self,
+        model: Model,
+        dataset: Dataset,
+        responses: xr.DataArray,
+        fits: Sequence[HeldOut],
+        chosen: NDArray[np.int64],
+    ) -> Score:
+        """Score predictions with another model in each fold."""
+        return self._summarise(
+            model, dataset, responses, splice_predictions([fit.fit for fit in fits], chosen)
+        )
+
+    def _summarise(
+        self,
+        model: Model,
+        dataset: Dataset,
+        responses: xr.DataArray,
+        result: Predictivity,
+        *,
+        shuffles: Shuffles = NO_SHUFFLES,
+        beside: Mapping[str, float] = NOTHING,
+        variables: Mapping[str, tuple[object, NDArray[np.generic]]] = NOTHING,
+        notes_on_fit: Sequence[str] = (),
+        notes: Sequence[str] = (),
+    ) -> Score:
+        """Return the score of predictions, with numbers, arrays and notes of their fit."""
+        originals = dataset.stimuli.originals(responses["stimulus"].values)
         ceilings = trial_ceilings(dataset, self.predicted(dataset, responses))
         relative_r, relative_r2 = ceilings.relative_r(result.r), ceilings.relative_r2(result.r2)
         value = _mean(result.r)
         finite = result.r[np.isfinite(result.r)]
-        beside = {
+        numbers = {
             "r2": _mean(result.r2),
             "median_r": float(np.median(finite)) if finite.size else float("nan"),
-            "informative_units": float(problem["Z"].shape[1]),
-            **self.beside_fit(result),
+            **beside,
         }
         if ceilings.are_known:
-            beside |= {"r_over_ceiling": _mean(relative_r), "r2_over_ceiling": _mean(relative_r2)}
+            numbers |= {"r_over_ceiling": _mean(relative_r), "r2_over_ceiling": _mean(relative_r2)}
         if shuffles.scores.size:
-            beside["p_of_shuffles"] = shuffles.p_value(value)
+            numbers["p_of_shuffles"] = shuffles.p_value(value)
         data = xr.Dataset(
             {
                 "r": ("neuroid", result.r),
                 "r2": ("neuroid", result.r2),
                 "reliability": ("neuroid", ceilings.reliability),
-                **self.arrays_of_fit(result),
+                **variables,
                 **shuffles.variables,
             },
             coords={"neuroid": responses["neuroid"].values},
@@ -156,13 +201,14 @@ class PredictivityBenchmark(FoldedBenchmark):
             error_over="neurons",
             null=shuffles.level,
             ceiling=ceilings.mean_r,
-            beside=beside,
+            beside=numbers,
             data=data,
             notes=[
+                *notes_on_fit,
                 *self._notes(result),
                 *ceilings.notes,
                 *([] if self.in_sample else originals.notes("folds")),
-                *self.notes_on_stimuli(problem, originals),
+                *notes,
                 *shuffles.notes,
             ],
             provenance=size_of(responses, originals),
@@ -250,7 +296,7 @@ class PredictivityBenchmark(FoldedBenchmark):
         return scores
 
     def _notes(self, result: Predictivity) -> list[str]:
-        notes = self.notes_on_fit(result)
+        notes = []
         if self.in_sample:
             notes.append(
                 "in-sample: fits are scored on the stimuli that they were fitted to, so more units score higher; "

@@ -43,6 +43,10 @@ class Shuffles:
         return permutation_p_value(score, self.scores, higher_is_better=higher_is_better)
 
 
+#: Stands for the shuffles of a score without shuffles.
+NO_SHUFFLES = Shuffles(np.empty(0))
+
+
 def shuffle_stimuli(
     score: Callable[[NDArray[np.int64]], float], exchange: Exchange, *, n_permutations: int, seed: int
 ) -> Shuffles:
@@ -93,7 +97,7 @@ def shuffle_together(
     Shuffles
     """
     if not n_permutations:
-        return Shuffles(np.empty(0))
+        return NO_SHUFFLES
     rng = np.random.default_rng(seed)
     n_possible = n_permutations if exchange.is_possible else 0
     orders = [exchange.permute(rng) for _ in range(n_possible)]

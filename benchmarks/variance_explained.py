@@ -12,7 +12,14 @@ from neuroalign.arrays import Join
 from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
 from neuroalign.benchmarks.trial_ceilings import trial_ceilings
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.metrics import noise_corrected_r2, noise_corrected_r2_of_means, variance_explained
+from neuroalign.metrics import (
+    LassoVarianceExplained,
+    noise_corrected_r2,
+    noise_corrected_r2_of_means,
+    variance_explained,
+)
+from neuroalign.metrics.folds import FITTED_ONLY
+from neuroalign.metrics.predictivity import splice_rows
 from neuroalign.models.model import Model
 from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
@@ -76,10 +83,40 @@ class VarianceExplained(LassoBenchmark):
         }
     )
 
+    #: λ is chosen over all folds but the predicted one.
+    least_folds: ClassVar[int] = 3
+
     def measure(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Predict each neuron on images that the fit has not seen."""
         latents, responses = self.align(model, dataset, join=join)
-        explained = self.explain(latents, responses, dataset)
+        return self._summarise(model, dataset, responses, self.explain(latents, responses, dataset))
+
+    def score_chosen(
+        self,
+        model: Model,
+        dataset: Dataset,
+        responses: xr.DataArray,
+        fits: Sequence[HeldOut],
+        chosen: NDArray[np.int64],
+    ) -> Score:
+        """Score predictions with another model in each fold."""
+        predicted = self.predicted(dataset, responses)
+        labels = self.labels_of_folds(dataset, responses["stimulus"].values)
+        rows = np.unique(labels[labels != FITTED_ONLY], return_inverse=True)[1]
+        of_models = [fit.fit[1] for fit in fits]
+        joined = splice_rows([explained.predicted for explained in of_models], rows, chosen)
+        explained = LassoVarianceExplained(
+            variance_explained(predicted.values, joined),
+            joined,
+            splice_rows([explained.baseline for explained in of_models], rows, chosen),
+            of_models[0].folds,
+        )
+        return self._summarise(model, dataset, responses, explained)
+
+    def _summarise(
+        self, model: Model, dataset: Dataset, responses: xr.DataArray, explained: LassoVarianceExplained
+    ) -> Score:
+        """Return the score of predictions."""
         predicted = self.predicted(dataset, responses)
         originals = dataset.stimuli.originals(responses["stimulus"].values)
         variables = {"variance_explained": ("neuroid", explained.per_neuron)}

@@ -1,6 +1,6 @@
 """Cross-validated matchings of units and neurons: similarities of training and held-out stimuli, sums over folds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,6 +73,12 @@ class Matching:
         Unit with the largest mass over folds; -1 for a neuron that is never matched.
     per_unit, unit_share, best_neuron : arrays of shape (D,)
         The same for the units.
+    fold_similarity : array of float64, shape (n_folds, J)
+        Mean held-out similarity of each neuron in each fold, in the order of the sorted labels; NaN where it is not
+        matched.
+    fold_share : array of float64, shape (n_folds, J)
+        Matched share of each neuron in each fold, times the share of the stimuli in the fold; `neuron_share` is the
+        sum over folds.
     """
 
     score: float
@@ -82,6 +88,8 @@ class Matching:
     per_unit: FloatArray
     unit_share: FloatArray
     best_neuron: IntArray
+    fold_similarity: FloatArray
+    fold_share: FloatArray
 
 
 def fold_similarities(
@@ -240,7 +248,47 @@ def match_folds(
     shape = (units.shape[1], neurons.shape[1])
     by_neuron = _sum_pairs(every.neuron, every.unit, every.mass, similarity, shape[1], shape[0], of_neuron)
     by_unit = _sum_pairs(every.unit, every.neuron, every.mass, similarity, shape[0], shape[1], of_unit)
-    return Matching(float(every.mass @ similarity / every.mass.sum()), *by_neuron, *by_unit)
+    gained, mass = (
+        np.stack([np.bincount(pairs.neuron, weights, minlength=shape[1]) for pairs, weights in terms])
+        for terms in (
+            [(pairs, pairs.mass * values) for pairs, values in matched],
+            [(pairs, pairs.mass) for pairs, _ in matched],
+        )
+    )
+    return Matching(
+        float(every.mass @ similarity / every.mass.sum()),
+        *by_neuron,
+        *by_unit,
+        fold_similarity=divide(gained, mass, otherwise=np.nan),
+        fold_share=mass / of_neuron,
+    )
+
+
+def splice_matchings(matchings: Sequence[Matching], chosen: IntArray) -> tuple[float, FloatArray, FloatArray]:
+    """Join the matchings of several models with the same neurons, with one model for each fold and neuron.
+
+    Parameters
+    ----------
+    matchings : sequence of Matching
+        Matchings of the same neurons in the same folds.
+    chosen : array of int, shape (n_folds, J)
+        Index of the model for each fold and neuron.
+
+    Returns
+    -------
+    score : float
+        ``Σ share · value / Σ share``, as for one matching; NaN where no neuron is matched.
+    per_neuron, neuron_share : arrays of float64, shape (J,)
+        See :class:`Matching`.
+    """
+    similarity, share = (
+        np.take_along_axis(np.stack([getattr(matching, name) for matching in matchings]), chosen[None], 0)[0]
+        for name in ("fold_similarity", "fold_share")
+    )
+    total = share.sum(axis=0)
+    gained = np.where(share > 0, share * np.nan_to_num(similarity), 0.0).sum(axis=0)
+    score = float(gained.sum() / total.sum()) if total.sum() > 0 else float("nan")
+    return score, divide(gained, total, otherwise=np.nan), total
 
 
 def _varying(values: FloatArray, noun: str) -> IntArray:

@@ -1,6 +1,6 @@
 """Held-out predictions of neurons from all units together, with their correlation and explained variance."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -129,6 +129,83 @@ class Predictivity:
             return arrays
         neurons, predicted, baseline, amplitude = (values[rows] for values in arrays)
         return neurons, predicted, baseline, amplitude
+
+
+def splice_rows(
+    values: Sequence[FloatArray], rows: NDArray[np.int64], chosen: NDArray[np.int64]
+) -> FloatArray:
+    """Take each row of a fold, and each neuron, from one of several arrays.
+
+    Parameters
+    ----------
+    values : sequence of arrays of float64, each of shape (N, J)
+        Values of the same stimuli and neurons by several models.
+    rows : array of int, shape (N,)
+        Fold of each stimulus, 0 to n_folds - 1; -1 for stimuli that no fold predicts, which are NaN in the result.
+    chosen : array of int, shape (n_folds, J)
+        Index of the array for each fold and neuron.
+
+    Returns
+    -------
+    array of float64, shape (N, J)
+
+    Raises
+    ------
+    ArrayError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> first, second = np.zeros((3, 2)), np.ones((3, 2))
+    >>> splice_rows([first, second], np.array([0, 1, 1]), np.array([[0, 1], [1, 1]])).tolist()
+    [[0.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
+    """
+    shape = (rows.size, chosen.shape[1])
+    if any(array.shape != shape for array in values) or rows.max(initial=-1) >= len(chosen):
+        raise ArrayError(
+            f"values must have the shape {shape} and rows must name {len(chosen)} folds, got "
+            f"{[array.shape for array in values]} and folds up to {rows.max(initial=-1)}"
+        )
+    spliced = np.full(shape, np.nan)
+    for index in np.unique(chosen):
+        taken = (chosen == index)[rows] & (rows >= 0)[:, None]
+        spliced[taken] = values[index][taken]
+    return spliced
+
+
+def splice_predictions(fits: Sequence[Predictivity], chosen: NDArray[np.int64]) -> Predictivity:
+    """Join the predictions of several models, with one model for each fold and neuron.
+
+    Parameters
+    ----------
+    fits : sequence of Predictivity
+        Predictions of the same neurons and stimuli in the same folds.
+    chosen : array of int, shape (n_folds, J)
+        Index of the model for each fold, in the order of the sorted labels, and for each neuron.
+
+    Returns
+    -------
+    Predictivity
+        Each prediction with the baseline and the amplitude of its own fit.
+
+    Raises
+    ------
+    ArrayError
+        If the folds differ, or the shapes do not fit.
+    """
+    first = fits[0]
+    if any(not np.array_equal(fit.folds, first.folds) for fit in fits):
+        raise ArrayError("predictions must be of the same folds, got different ones; fit them to one dataset")
+    predicted = predicted_rows(first.folds)
+    rows = np.full(first.folds.size, -1, dtype=np.int64)
+    rows[predicted] = np.unique(first.folds[predicted], return_inverse=True)[1]
+    return Predictivity(
+        first.neurons,
+        splice_rows([fit.predicted for fit in fits], rows, chosen),
+        splice_rows([fit.baseline for fit in fits], rows, chosen),
+        splice_rows([fit.amplitude for fit in fits], rows, chosen),
+        first.folds,
+    )
 
 
 def empty_predictions(neurons: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -1,15 +1,18 @@
 """Held-out predictions of a benchmark, for a comparison with other responses of the same neurons."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 from typing_extensions import Protocol, runtime_checkable
 
 from neuroalign.arrays import Join
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.models.model import Model
+from neuroalign.results.score import Score
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,5 +63,52 @@ class PredictsHeldOut(Protocol):
         fitted, tested : HeldOut
             Predictions of the same stimuli in the same folds. Of `tested` only the responses count. The score of a
             dataset on itself must be the value of its ordinary score, bit by bit.
+        """
+        ...
+
+
+@runtime_checkable
+class ChoosesByFold(Protocol):
+    """A benchmark that scores held-out predictions with another model in each fold.
+
+    Such a benchmark can choose the best of several models, such as the layers of a network, without the stimuli that
+    it is scored on; see :func:`neuroalign.scoring.layer_choice.choose_layer`. The resampling of its score needs
+    ``refit``.
+    """
+
+    #: Smallest number of folds that the benchmark can be fitted with.
+    least_folds: ClassVar[int]
+
+    def held_out(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> HeldOut:
+        """Return the held-out predictions behind the score of a model; see :meth:`PredictsHeldOut.held_out`."""
+        ...
+
+    def score_chosen(
+        self,
+        model: Model,
+        dataset: Dataset,
+        responses: xr.DataArray,
+        fits: Sequence[HeldOut],
+        chosen: NDArray[np.int64],
+    ) -> Score:
+        """Score predictions that are joined from several models.
+
+        Parameters
+        ----------
+        model : Model
+            Model with the name of the score; its latents are not used.
+        dataset : Dataset
+        responses : responses
+            Responses from :meth:`neuroalign.Benchmark.align`.
+        fits : sequence of HeldOut
+            Results of :meth:`held_out` of the models.
+        chosen : array of int, shape (n_folds, n_neurons)
+            Index of the model in `fits` that predicts each fold, in the order of its labels, of each neuron, in the
+            order of `responses`.
+
+        Returns
+        -------
+        Score
+            With one model for all folds, the value, the error and the ceiling of its ordinary score.
         """
         ...
