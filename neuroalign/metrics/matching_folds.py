@@ -248,13 +248,8 @@ def match_folds(
     shape = (units.shape[1], neurons.shape[1])
     by_neuron = _sum_pairs(every.neuron, every.unit, every.mass, similarity, shape[1], shape[0], of_neuron)
     by_unit = _sum_pairs(every.unit, every.neuron, every.mass, similarity, shape[0], shape[1], of_unit)
-    gained, mass = (
-        np.stack([np.bincount(pairs.neuron, weights, minlength=shape[1]) for pairs, weights in terms])
-        for terms in (
-            [(pairs, pairs.mass * values) for pairs, values in matched],
-            [(pairs, pairs.mass) for pairs, _ in matched],
-        )
-    )
+    mass = _sum_folds([(pairs.neuron, pairs.mass) for pairs, _ in matched], shape[1])
+    gained = _sum_folds([(pairs.neuron, pairs.mass * values) for pairs, values in matched], shape[1])
     return Matching(
         float(every.mass @ similarity / every.mass.sum()),
         *by_neuron,
@@ -289,6 +284,11 @@ def splice_matchings(matchings: Sequence[Matching], chosen: IntArray) -> tuple[f
     gained = np.where(share > 0, share * np.nan_to_num(similarity), 0.0).sum(axis=0)
     score = float(gained.sum() / total.sum()) if total.sum() > 0 else float("nan")
     return score, divide(gained, total, otherwise=np.nan), total
+
+
+def _sum_folds(folds: Sequence[tuple[IntArray, FloatArray]], n_neurons: int) -> FloatArray:
+    """Return the sum of the weights of each neuron in each fold, (n_folds, n_neurons)."""
+    return np.stack([np.bincount(neuron, weights, minlength=n_neurons) for neuron, weights in folds])
 
 
 def _varying(values: FloatArray, noun: str) -> IntArray:

@@ -76,23 +76,55 @@ def permutation_null(
         )
     # The level of chance belongs to the score alone, not to its axis index.
     benchmark = benchmark.alone()
-    latents = model.latents(dataset.stimuli)
-    # Sorted by stimulus, so that a shuffle does not depend on the order of the latents.
-    latents = latents[_recorded(latents, dataset)].sortby("stimulus")
-    exchange = benchmark.exchange(dataset, latents["stimulus"].values)
-    if not exchange.is_possible:
-        raise UsageError(
-            f"shuffles need originals with equally many variants, but the {exchange.originals.n} originals all differ "
-            "in their number of variants; leave out variants, or set n_permutations=0"
-        )
-    rng = np.random.default_rng(seed)
-    orders = [exchange.permute(rng) for _ in range(n_permutations)]
+    latents = recorded_latents(model.latents(dataset.stimuli), dataset)
+    orders = draw_orders(
+        benchmark, dataset, latents["stimulus"].values, n_permutations=n_permutations, seed=seed
+    )
     return np.array(
         [
             benchmark.score(_Shuffled(model, latents, order), dataset, join=join).value
             for order in progress(orders, description="shuffles", total=n_permutations, unit="shuffle")
         ]
     )
+
+
+def recorded_latents(latents: xr.DataArray, dataset: Dataset) -> xr.DataArray:
+    """Return the latents of the recorded stimuli, sorted by stimulus, in the order that shuffles refer to."""
+    # A shuffle must not depend on the order of the latents.
+    return latents[_recorded(latents, dataset)].sortby("stimulus")
+
+
+def draw_orders(
+    benchmark: Benchmark, dataset: Dataset, stimuli: NDArray[np.str_], *, n_permutations: int, seed: int
+) -> list[NDArray[np.int64]]:
+    """Draw the orders of stimuli of :func:`permutation_null`.
+
+    Parameters
+    ----------
+    benchmark : Benchmark
+    dataset : Dataset
+    stimuli : array of str, shape (n_stimuli,)
+        Recorded stimuli with latents, sorted.
+    n_permutations, seed : int
+        Number and seed of the shuffles.
+
+    Returns
+    -------
+    list of arrays of int64, each of shape (n_stimuli,)
+
+    Raises
+    ------
+    UsageError
+        If no two originals have equally many variants.
+    """
+    exchange = benchmark.exchange(dataset, stimuli)
+    if not exchange.is_possible:
+        raise UsageError(
+            f"shuffles need originals with equally many variants, but the {exchange.originals.n} originals all differ "
+            "in their number of variants; leave out variants, or set n_permutations=0"
+        )
+    rng = np.random.default_rng(seed)
+    return [exchange.permute(rng) for _ in range(n_permutations)]
 
 
 def notes_on_null(benchmark: Benchmark, model: Model, dataset: Dataset) -> list[str]:

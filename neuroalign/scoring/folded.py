@@ -104,12 +104,7 @@ class FoldedBenchmark(Benchmark):
             beside |= self._score_tiers(tiers, computed, dataset, join)
         if self.random_folds:
             beside |= self._score_random(score, tiers, ids, computed, dataset, join)
-        return replace(
-            score,
-            beside={**score.beside, **beside},
-            notes=[*self.notes_on_folds(dataset, ids, tiers), *score.notes],
-            provenance={**score.provenance, **self._sizes(dataset, ids, tiers)},
-        )
+        return self.note_folds(replace(score, beside={**score.beside, **beside}), dataset, ids)
 
     def align(
         self, model: Model, dataset: Dataset, *, join: Join = "exact"
@@ -288,6 +283,25 @@ class FoldedBenchmark(Benchmark):
                 f"{MIN_STIMULI} stimuli or more also has its own number"
             )
         return notes
+
+    def note_folds(self, score: Score, dataset: Dataset, ids: NDArray[np.str_]) -> Score:
+        """Add the notes on groups or tiers, and their sizes, to a score; folds at random have none.
+
+        Parameters
+        ----------
+        score : Score
+        dataset : Dataset
+        ids : array of str, shape (n_stimuli,)
+            Stimuli with latents and responses, and also the stimuli of left-out tiers.
+        """
+        if self.folds == RANDOM:
+            return score
+        tiers = self._tiers(dataset, ids)
+        return replace(
+            score,
+            notes=[*self.notes_on_folds(dataset, ids, tiers), *score.notes],
+            provenance={**score.provenance, **self._sizes(dataset, ids, tiers)},
+        )
 
     def _sizes(self, dataset: Dataset, ids: NDArray[np.str_], tiers: Tiers | None) -> dict[str, int]:
         """Return the numbers of groups and folds, or of fitted and predicted stimuli."""

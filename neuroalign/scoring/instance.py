@@ -179,11 +179,12 @@ def _score_instance(model: Model, batch: Batch, computed: SharedLatents) -> list
         return [Failure(model.identifier, benchmark.identifier, reason) for benchmark in batch.benchmarks]
     prepared = Prepared(model, batch.dataset.stimuli, latents, batch.use_cache)
     return [
-        _score_by(benchmark, model, prepared, latents_hash, seconds, batch) for benchmark in batch.benchmarks
+        score_prepared(benchmark, model, prepared, latents_hash, seconds, batch)
+        for benchmark in batch.benchmarks
     ]
 
 
-def _score_by(
+def score_prepared(
     benchmark: Benchmark,
     model: Model,
     prepared: Prepared,
@@ -191,7 +192,25 @@ def _score_by(
     latents_seconds: float,
     batch: Batch,
 ) -> Score | Failure:
-    """Read the score of one benchmark from the store, or compute it."""
+    """Read the score of one benchmark from the store, or compute it.
+
+    Parameters
+    ----------
+    benchmark : Benchmark
+    model : Model
+    prepared : Prepared
+        The model with its latents.
+    latents_hash : str
+        Digest of the latents.
+    latents_seconds : float
+        Seconds of their computation.
+    batch : Batch
+        Settings; its `benchmarks` are not used.
+
+    Returns
+    -------
+    Score or Failure
+    """
     key = key_of_score(model, latents_hash, batch.dataset, benchmark, batch.join, batch.family)
     stored = batch.store.load(key) if batch.use_cache and key else None
     if stored is not None and not _has_shuffles(stored, benchmark, batch):

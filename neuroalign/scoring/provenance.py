@@ -65,7 +65,7 @@ def key_of_score(
         latents_hash=latents_hash,
         decoder=decoder,
         dataset=dataset.identifier,
-        dataset_hash=_content_of(dataset, benchmark),
+        dataset_hash=content_of(dataset, benchmark),
         benchmark=benchmark.identifier,
         benchmark_version=benchmark.version,
         options=benchmark.options(),
@@ -73,10 +73,15 @@ def key_of_score(
     )
 
 
-def _content_of(dataset: Dataset, benchmark: Benchmark) -> str:
+def content_of(dataset: Dataset, benchmark: Benchmark) -> str:
     """Return the digest of the content that a benchmark reads: most read no column of the stimulus table.
 
     A benchmark with folds by a column reads this column.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    benchmark : Benchmark
     """
     if "stimulus factors" not in benchmark.needs:
         table = dataset.stimuli.table

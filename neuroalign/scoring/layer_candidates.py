@@ -1,0 +1,202 @@
+"""Candidates of a choice among layers: models with latents that are computed once."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.stimuli import StimulusSet
+from neuroalign.errors import NeuroalignError, UsageError, name_some
+from neuroalign.files.digests import digest
+from neuroalign.models.latents_cache import compute_latents
+from neuroalign.models.loading import load_model
+from neuroalign.models.model import Model, ModelFamily, fingerprint_of
+from neuroalign.names.syntax import format_spec
+from neuroalign.scoring.chance import recorded_latents
+from neuroalign.scoring.evaluate import instances_of
+from neuroalign.scoring.instance import explain_error
+from neuroalign.scoring.provenance import hash_latents
+
+#: A name that lists more letters of models has a digest in place of the list.
+LONGEST_LIST = 200
+
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One candidate: a model that keeps its latents only where they cannot be read again.
+
+    Parameters
+    ----------
+    model : Model
+    family : str
+        Name of the family of the model, or of the model.
+    is_sample : bool or None
+        Whether the family declares its instances as a random sample; None for a single model.
+    stimuli : StimulusSet
+    use_cache : bool
+        Whether to read and write cached latents.
+    latents_hash : str
+        Digest of the latents.
+    seconds : float
+        Seconds of their computation.
+    held : latents or None
+        Latents in memory; None where they are in the cache.
+    """
+
+    model: Model
+    family: str
+    is_sample: bool | None
+    stimuli: StimulusSet
+    use_cache: bool
+    latents_hash: str
+    seconds: float
+    held: xr.DataArray | None
+
+    @property
+    def identifier(self) -> str:
+        """Name of the model."""
+        return self.model.identifier
+
+    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        """Return the latents of stimuli."""
+        if self.held is not None and stimuli is self.stimuli:
+            return self.held
+        return compute_latents(self.model, stimuli, use_cache=self.use_cache)
+
+
+class Moved:
+    """Layer with the latents of the recorded stimuli in another order.
+
+    Parameters
+    ----------
+    layer : Model
+    dataset : Dataset
+    order : array of int, shape (n_stimuli,)
+        Order from :func:`neuroalign.scoring.chance.draw_orders`.
+    """
+
+    def __init__(self, layer: Model, dataset: Dataset, order: IntArray) -> None:
+        self.identifier = layer.identifier
+        self._layer, self._dataset, self._order = layer, dataset, order
+
+    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
+        """Return the latents in the other order."""
+        latents = recorded_latents(self._layer.latents(stimuli), self._dataset)
+        return latents.copy(data=latents.values[self._order])
+
+
+def find_candidates(
+    layers: str | Model | ModelFamily | Sequence[str | Model | ModelFamily], dataset: Dataset
+) -> tuple[list[tuple[Model, str, bool | None]], str | list[str]]:
+    """Return the candidates of a choice.
+
+    Parameters
+    ----------
+    layers : str, Model, ModelFamily, or sequence of them
+    dataset : Dataset
+
+    Returns
+    -------
+    candidates : list of (Model, str, bool or None)
+        Models with the name of their family and its declaration of a sample.
+    name : str or list of str
+        Name of the family, or names of the models and families.
+
+    Raises
+    ------
+    UsageError
+        If there are fewer than two models, or two have one name.
+    """
+    wanted = list(layers) if isinstance(layers, Sequence) and not isinstance(layers, str) else [layers]
+    owners = [load_model(layer, dataset=dataset) for layer in wanted]
+    candidates: list[tuple[Model, str, bool | None]] = []
+    for owner in owners:
+        is_sample = owner.is_sample if isinstance(owner, ModelFamily) else None
+        candidates += [(model, owner.identifier, is_sample) for model in instances_of(owner, dataset)]
+    names = [model.identifier for model, _, _ in candidates]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if len(names) < 2 or repeated:
+        raise UsageError(
+            "a choice needs two or more models with different names, got "
+            f"{name_some(repeated) + ' twice' if repeated else ', '.join(names)}; name several layers"
+        )
+    return candidates, [owner.identifier for owner in owners] if len(owners) > 1 else owners[0].identifier
+
+
+def name_choice(of: str | list[str], by: Sequence[str]) -> str:
+    """Return the name of the score of a choice; a long list of models is named by its number and digest.
+
+    Parameters
+    ----------
+    of : str or list of str
+        Name or names of the candidates.
+    by : sequence of str
+        Columns of the neurons.
+
+    Examples
+    --------
+    >>> name_choice("timm:resnet18@*", ["region"])
+    'choose_layer[of=timm:resnet18@*,by=[region]]'
+    """
+    options: dict[str, Any] = {"of": of}
+    if not isinstance(of, str) and sum(map(len, of)) > LONGEST_LIST:
+        options = {"of": f"{len(of)} models", "digest": digest(*of)[:12]}
+    return format_spec("choose_layer", {**options, **({"by": list(by)} if by else {})})
+
+
+def prepare_layers(
+    candidates: Sequence[tuple[Model, str, bool | None]], dataset: Dataset, use_cache: bool
+) -> tuple[list[Layer], dict[str, str]]:
+    """Compute the latents of each model once; a model that fails is left out, with the reason.
+
+    Parameters
+    ----------
+    candidates : sequence of (Model, str, bool or None)
+        Candidates from :func:`find_candidates`.
+    dataset : Dataset
+    use_cache : bool
+        Whether to read and write cached latents.
+
+    Returns
+    -------
+    layers : list of Layer
+    failures : dict of str to str
+        Reason for each model without latents.
+
+    Raises
+    ------
+    NeuroalignError
+        If no model has latents.
+    """
+    prepared, failures = [], {}
+    reasons: list[NeuroalignError] = []
+    for model, family, is_sample in candidates:
+        started = time.monotonic()
+        try:
+            latents = compute_latents(model, dataset.stimuli, use_cache=use_cache)
+            latents_hash = hash_latents(latents)
+        except Exception as error:
+            reasons.append(explain_error(error, f"the latents of {model.identifier} cannot be computed"))
+            failures[model.identifier] = str(reasons[-1])
+            continue
+        # Latents in the cache are read again where they are needed, so that one layer is in memory at a time.
+        can_be_read = use_cache and fingerprint_of(model) is not None
+        seconds = time.monotonic() - started
+        held = None if can_be_read else latents
+        layer = Layer(model, family, is_sample, dataset.stimuli, use_cache, latents_hash, seconds, held)
+        prepared.append(layer)
+    if not prepared:
+        raise reasons[0]
+    return prepared, failures
+
+
+def hash_layers(layers: Sequence[Layer]) -> str:
+    """Return the digest of the names and latents of all layers."""
+    return digest(*(layer.identifier for layer in layers), *(layer.latents_hash for layer in layers))
