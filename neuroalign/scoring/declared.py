@@ -33,6 +33,16 @@ NEURONS_WITHOUT_WEIGHT = Number("neurons_without_weight", "neurons without weigh
 #: Number of informative units of a model.
 INFORMATIVE_UNITS = Number("informative_units", "informative units", "informative\nunits", "count")
 
+#: Numbers of a choice among layers, beside the score of any benchmark; see
+#: :class:`neuroalign.scoring.chosen_layers.LayerChoice`.
+CHOICE_NUMBERS = (
+    Number("naive_maximum", "naive maximum over layers", "naive\nmaximum"),
+    Number("naive_gain", "naive maximum less score", "naive\ngain"),
+    Number("chance_gain", "gain of the naive maximum by chance", "gain by\nchance"),
+    Number("p_of_maximum", "p of the naive maximum, corrected for the choice", "p of\nmaximum", "p"),
+)
+_OF_CHOICES = {number.identifier: number for number in CHOICE_NUMBERS}
+
 
 def number_of(benchmark: str, identifier: str) -> Number:
     """Return the declaration of a number beside a score.
@@ -51,7 +61,7 @@ def number_of(benchmark: str, identifier: str) -> Number:
     """
     registered = _registered(benchmark.partition("[")[0])
     declared = {number.identifier: number for number in registered.numbers} if registered is not None else {}
-    return declared.get(identifier) or undeclared_number(identifier)
+    return declared.get(identifier) or _OF_CHOICES.get(identifier) or undeclared_number(identifier)
 
 
 def symbol_of(benchmark: str, default: str = "") -> str:

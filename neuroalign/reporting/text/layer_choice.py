@@ -1,0 +1,149 @@
+"""Choice of a layer inside the training folds as plain text: the score, the naive maximum and the choice of each fold."""
+
+import math
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from neuroalign.errors import count_noun
+from neuroalign.reporting.text.score_columns import lay_out_rows
+from neuroalign.reporting.text.scores import score_table, wrap
+from neuroalign.results.numbers import write_number
+from neuroalign.scoring.chosen_layers import LayerChoice
+
+# More rows of folds and groups are summarised; --json has all of them.
+_MOST_ROWS = 60
+# Letters of a name in a table.
+_LONGEST_NAME = 26
+# A common beginning, or end, of names is cut at these letters only.
+_BOUNDARIES = "@:=[],+/"
+
+
+def format_choice(choice: LayerChoice, *, width: int = 80) -> str:
+    """Lay out the score of a choice, the naive maximum beside it, and the chosen layers.
+
+    Parameters
+    ----------
+    choice : LayerChoice
+    width : int
+        Largest number of letters of a line.
+
+    Returns
+    -------
+    str
+    """
+    blocks = [
+        score_table([choice.score], is_family=False, width=width),
+        "\n".join(wrap(compare_with_maximum(choice), width)),
+        "\n".join(_table(choice)),
+    ]
+    return "\n\n".join(blocks)
+
+
+def compare_with_maximum(choice: LayerChoice) -> str:
+    """Compare the score with the naive maximum, and the difference with the gain by chance, in a sentence.
+
+    Parameters
+    ----------
+    choice : LayerChoice
+    """
+    names = dict(zip(choice.layers, short_names(choice.layers), strict=True))
+    naive = list(dict.fromkeys(names[layer] for layer in choice.naive_layers))
+    which = f"of {naive[0]}" if len(naive) == 1 else f"with one of {len(naive)} layers for each group"
+    difference = abs(choice.naive_gain)
+    side = "better" if choice.naive_gain >= 0 else "worse"
+    text = (
+        f"naive maximum {which}: {write_number(choice.naive_maximum)}, chosen on the scored stimuli, "
+        f"{write_number(difference)} {side} than the score"
+    )
+    n_layers, n_shuffles = len(choice.layers), choice.shuffled.shape[1]
+    if math.isnan(choice.chance_gain):
+        return f"{text}; its gain by chance needs shuffles: --permutations 20"
+    return (
+        f"{text}; by chance, the maximum over {n_layers} layers gains {write_number(choice.chance_gain)} over their "
+        f"mean ({count_noun(n_shuffles, 'shuffle')} of the stimuli)"
+    )
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Leave out the beginning and the end that all names share.
+
+    Parameters
+    ----------
+    names : sequence of str
+
+    Examples
+    --------
+    >>> short_names(["timm:resnet18@layer1+pca[n=9]", "timm:resnet18@layer2+pca[n=9]"])
+    ['layer1', 'layer2']
+    """
+    first = _cut(os.path.commonprefix(list(names)))
+    last = _cut(os.path.commonprefix([name[::-1] for name in names]))
+    short = [name[first : len(name) - last] for name in names]
+    return short if all(short) else list(names)
+
+
+def _cut(shared: str) -> int:
+    """Return the number of shared letters up to the last boundary."""
+    return max(shared.rfind(letter) for letter in _BOUNDARIES) + 1
+
+
+def _table(choice: LayerChoice) -> list[str]:
+    n_folds, n_groups = choice.chosen.shape
+    names = [
+        name if len(name) <= _LONGEST_NAME else f"…{name[1 - _LONGEST_NAME :]}" for name in _names(choice)
+    ]
+    if n_groups == 1:
+        return _folds(choice, names, 0)
+    if n_folds * n_groups <= _MOST_ROWS:
+        blocks = []
+        for group in range(n_groups):
+            size, score = choice.group_sizes[group], choice.group_scores[group]
+            heading = f"{choice.groups[group]}: {count_noun(size, 'neuron')}, score {write_number(score)}"
+            blocks += ["", heading, *_folds(choice, names, group)]
+        return blocks[1:]
+    return _layers(choice, names)
+
+
+def _names(choice: LayerChoice) -> list[str]:
+    return short_names(choice.layers)
+
+
+def _folds(choice: LayerChoice, names: Sequence[str], group: int) -> list[str]:
+    """Return a row for each fold: its chosen layer, the inner score of the layer, and the next layer."""
+    rows = []
+    for fold, size in enumerate(choice.fold_sizes):
+        scores = choice.inner[:, fold, group]
+        best = int(choice.chosen[fold, group])
+        signed = np.nan_to_num(scores if choice.score.higher_is_better else -scores, nan=-np.inf)
+        signed[best] = -np.inf
+        second = int(signed.argmax())
+        cells = [names[best], write_number(scores[best])]
+        if len(scores) > 1:
+            cells += [names[second], write_number(scores[second])]
+        rows.append([str(fold + 1), f"{size:,}", *cells])
+    headings = ["fold", "stimuli", "chosen layer", "inner\nscore", "next layer", "inner\nscore"]
+    return lay_out_rows(headings[: len(rows[0])], rows, 4)
+
+
+def _layers(choice: LayerChoice, names: Sequence[str]) -> list[str]:
+    """Return a row for each layer: how often it is chosen, over folds and groups of neurons."""
+    n_folds, n_groups = choice.chosen.shape
+    rows = []
+    for index, name in enumerate(names):
+        n_chosen = int((choice.chosen == index).sum())
+        share = write_number(n_chosen / choice.chosen.size, "percent")
+        rows.append(
+            [
+                name,
+                f"{n_chosen:,}",
+                share,
+                write_number(float(np.average(choice.ordinary[index], weights=choice.group_sizes))),
+            ]
+        )
+    return [
+        f"choices of {count_noun(n_groups, 'group')} in {count_noun(n_folds, 'fold')} (--json has each of them)",
+        "",
+        *lay_out_rows(["layer", "chosen", "share", "ordinary\nscore"], rows, 5),
+    ]
