@@ -47,15 +47,33 @@ def compute_latents(model: Model, stimuli: StimulusSet, *, use_cache: bool = Tru
     use_cache = use_cache and _allowed.get()
     token = _allowed.set(use_cache)
     try:
-        fingerprint = fingerprint_of(model) if use_cache else None
-        if fingerprint is None:
+        path = cached_path(model, stimuli)
+        if path is None:
             return _compute(model, stimuli, None)
-        key = digest(FORMAT, fingerprint, stimuli.content_hash, stimuli.landmarks_hash)
-        path = latents_folder() / f"{key}.nc"
         cached = _read(path)
         return _compute(model, stimuli, path) if cached is None else cached
     finally:
         _allowed.reset(token)
+
+
+def cached_path(model: Model, stimuli: StimulusSet) -> Path | None:
+    """Return the file of the latents of a model in the cache, which may not exist yet.
+
+    Parameters
+    ----------
+    model : Model
+    stimuli : StimulusSet
+
+    Returns
+    -------
+    Path or None
+        None for a model without a fingerprint, or inside a computation without the cache.
+    """
+    fingerprint = fingerprint_of(model) if _allowed.get() else None
+    if fingerprint is None:
+        return None
+    key = digest(FORMAT, fingerprint, stimuli.content_hash, stimuli.landmarks_hash)
+    return latents_folder() / f"{key}.nc"
 
 
 def _compute(model: Model, stimuli: StimulusSet, path: Path | None) -> xr.DataArray:
