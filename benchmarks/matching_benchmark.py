@@ -100,6 +100,7 @@ class MatchingBenchmark(FoldedBenchmark):
     #: Effect of the number of units on the score: a clause that follows "the score".
     effect_of_units: ClassVar[str] = ""
     least_folds: ClassVar[int] = 2
+    chooses_by_group: ClassVar[bool] = False
 
     n_folds: NonNegative = 10
     in_sample: bool = False

@@ -87,6 +87,7 @@ class PredictivityBenchmark(FoldedBenchmark):
     #: Whether the prediction of a neuron does not depend on the other neurons, so that shuffles share one fit.
     neurons_are_independent: ClassVar[bool] = True
     least_folds: ClassVar[int] = 2
+    chooses_by_group: ClassVar[bool] = True
 
     n_folds: NonNegative = 10
     in_sample: bool = False

@@ -42,6 +42,7 @@ class SemiMatching(MatchingBenchmark):
     invariances: ClassVar[frozenset[Invariance]] = MatchingBenchmark.invariances | {"copies of units"}
     effect_of_units: ClassVar[str] = ""
     seconds: ClassVar[float] = 2.8
+    chooses_by_group: ClassVar[bool] = True
 
     def match(self, Z: NDArray[np.float64], Y: NDArray[np.float64], **arguments: Any) -> Matching:
         """Find the best unit of each neuron."""

@@ -85,6 +85,7 @@ class VarianceExplained(LassoBenchmark):
 
     #: λ is chosen over all folds but the predicted one.
     least_folds: ClassVar[int] = 3
+    chooses_by_group: ClassVar[bool] = True
 
     def measure(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Predict each neuron on images that the fit has not seen."""

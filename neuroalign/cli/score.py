@@ -31,6 +31,7 @@ Examples:
   neuroalign score beta_vae my-cells -b ridge --by region,animal
   neuroalign score "pca[n=20]" my-cells -b ridge --windows 0:400:20 --figure course.pdf
   neuroalign score timm:resnet18@layer2 timm:resnet18@layer3 ./my-recordings -b banded_ridge
+  neuroalign score "timm:resnet18@layer*" ./my-recordings -b ridge --choose-layer
   neuroalign score "pca[n=50]" cowley2023 -b ridge
   neuroalign score "pca[n=50]" "my-cells[session=*]" -b ridge
 """
@@ -92,6 +93,12 @@ Examples:
     "for no axis index.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the shuffles.")
+@click.option(
+    "--choose-layer",
+    is_flag=True,
+    help="Choose the best of several layers, or of several MODELs, inside the training folds, and score it on the "
+    "held-out folds. With --by, each group of neurons has a layer of its own.",
+)
 @group_options
 @click.option("--no-cache", is_flag=True, help="Compute everything again, and store nothing.")
 @click.option(
@@ -112,6 +119,7 @@ def score(
     permutations: int,
     turns: int | None,
     seed: int,
+    choose_layer: bool,
     grouped: GroupOptions,
     no_cache: bool,
     available: bool,
@@ -127,7 +135,9 @@ def score(
 
     Several MODELs are scored together as the bands of one model, for --benchmark banded_ridge.
     --by scores each group of DATASET, and --windows each window of a recording with time bins.
+    --choose-layer chooses one of several layers or MODELs inside the training folds.
     """
+    from neuroalign.cli.score_choice import print_choices
     from neuroalign.cli.score_collection import benchmarks_of, print_scores_of_collection
     from neuroalign.datasets.catalogue import load_dataset
     from neuroalign.datasets.collection import find_collection
@@ -149,6 +159,7 @@ def score(
         raise UsageError(f"--permutations and --seed must not be negative, got {permutations} and {seed}")
     # Quick checks come first: datasets and models can take long to load.
     collection = find_collection(dataset)
+    are_named = bool(benchmarks)
     benchmarks = benchmarks or benchmarks_of(dataset, collection)
     wanted = load_benchmarks(benchmarks)
     if turns is not None:
@@ -168,6 +179,11 @@ def score(
         "n_permutations": permutations,
         "permutation_seed": seed,
     }
+    if available and collection is None:
+        raise UsageError(f"--available must go with a collection of datasets, got {dataset}; leave it out")
+    if choose_layer:
+        named = wanted if are_named else ()
+        return print_choices(model, dataset, named, grouped, options=options, as_json=as_json, **settings)
     if collection is not None:
         if grouped.are_used:
             raise UsageError(
@@ -183,8 +199,6 @@ def score(
             options=options,
             **settings,
         )
-    if available:
-        raise UsageError(f"--available must go with a collection of datasets, got {dataset}; leave it out")
     loaded_dataset = load_dataset(dataset)
     if grouped.are_used:
         chosen = _with_weights(model[0], weights) if len(model) == 1 else bands(model)
@@ -213,8 +227,7 @@ def score(
     if not failures:
         return 0
     # A benchmark that the user did not name may not apply to every model.
-    named = [name for name in benchmarks if name not in GROUPS]
-    return 1 if named or not scores else 0
+    return 1 if any(name not in GROUPS for name in benchmarks) or not scores else 0
 
 
 def _with_weights(name: str, weights: str | None) -> str:

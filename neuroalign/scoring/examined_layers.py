@@ -87,7 +87,9 @@ def examine(layer: Layer, settings: Settings) -> Examined | Failure:
     plain = replace(benchmark, **{option: value for option, value in switched_off.items() if option in names})
     # The score of a layer is stored if it is the score that the benchmark gives without a choice.
     is_stored = batch.use_cache and plain.options() == benchmark.options()
-    of_layer = replace(batch, family=layer.family, is_sample=layer.is_sample, use_cache=is_stored)
+    of_layer = replace(
+        batch, family=layer.candidate.family, is_sample=layer.candidate.is_sample, use_cache=is_stored
+    )
     ordinary = score_prepared(plain, layer.model, prepared, layer.latents_hash, layer.seconds, of_layer)
     if isinstance(ordinary, Failure):
         return ordinary

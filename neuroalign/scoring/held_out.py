@@ -78,6 +78,8 @@ class ChoosesByFold(Protocol):
 
     #: Smallest number of folds that the benchmark can be fitted with.
     least_folds: ClassVar[int]
+    #: Whether groups of neurons may have models of their own. It is false where neurons compete for units.
+    chooses_by_group: ClassVar[bool]
 
     def held_out(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> HeldOut:
         """Return the held-out predictions behind the score of a model; see :meth:`PredictsHeldOut.held_out`."""

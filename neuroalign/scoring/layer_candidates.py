@@ -1,7 +1,8 @@
 """Candidates of a choice among layers: models with latents that are computed once."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +15,11 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import NeuroalignError, UsageError, name_some
 from neuroalign.files.digests import digest
 from neuroalign.models.latents_cache import compute_latents
+from neuroalign.models.layered import Layered, stands_for_several
 from neuroalign.models.loading import load_model
 from neuroalign.models.model import Model, ModelFamily, fingerprint_of
-from neuroalign.names.syntax import format_spec
+from neuroalign.models.sweeps import load_layers
+from neuroalign.names.syntax import format_spec, parse_spec
 from neuroalign.scoring.chance import recorded_latents
 from neuroalign.scoring.evaluate import instances_of
 from neuroalign.scoring.instance import explain_error
@@ -25,12 +28,17 @@ from neuroalign.scoring.provenance import hash_latents
 #: A name that lists more letters of models has a digest in place of the list.
 LONGEST_LIST = 200
 
+#: Latents of a swept layer with more bytes stay in the file of the pass.
+MOST_HELD = 2**26
+
 IntArray = NDArray[np.int64]
+#: Models among which a choice is made; a name with patterns stands for several layers.
+Layers = str | Model | ModelFamily | Sequence[str | Model | ModelFamily]
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
-    """One candidate: a model that keeps its latents only where they cannot be read again.
+class Candidate:
+    """One of the models of a choice.
 
     Parameters
     ----------
@@ -39,6 +47,23 @@ class Layer:
         Name of the family of the model, or of the model.
     is_sample : bool or None
         Whether the family declares its instances as a random sample; None for a single model.
+    is_swept : bool
+        Whether the latents are in a file of a pass over all layers, from which they can be read again.
+    """
+
+    model: Model
+    family: str
+    is_sample: bool | None
+    is_swept: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """Candidate that keeps its latents only where they cannot be read again.
+
+    Parameters
+    ----------
+    candidate : Candidate
     stimuli : StimulusSet
     use_cache : bool
         Whether to read and write cached latents.
@@ -47,17 +72,20 @@ class Layer:
     seconds : float
         Seconds of their computation.
     held : latents or None
-        Latents in memory; None where they are in the cache.
+        Latents in memory; None where they are in a file.
     """
 
-    model: Model
-    family: str
-    is_sample: bool | None
+    candidate: Candidate
     stimuli: StimulusSet
     use_cache: bool
     latents_hash: str
     seconds: float
     held: xr.DataArray | None
+
+    @property
+    def model(self) -> Model:
+        """The model itself."""
+        return self.candidate.model
 
     @property
     def identifier(self) -> str:
@@ -92,22 +120,24 @@ class Moved:
         return latents.copy(data=latents.values[self._order])
 
 
-def find_candidates(
-    layers: str | Model | ModelFamily | Sequence[str | Model | ModelFamily], dataset: Dataset
-) -> tuple[list[tuple[Model, str, bool | None]], str | list[str]]:
-    """Return the candidates of a choice.
+@contextmanager
+def open_candidates(
+    layers: Layers, dataset: Dataset
+) -> Iterator[tuple[list[Candidate], str | list[str], dict[str, str]]]:
+    """Load the candidates of a choice; files of networks stay until the ``with`` statement ends.
 
     Parameters
     ----------
     layers : str, Model, ModelFamily, or sequence of them
     dataset : Dataset
 
-    Returns
-    -------
-    candidates : list of (Model, str, bool or None)
-        Models with the name of their family and its declaration of a sample.
+    Yields
+    ------
+    candidates : list of Candidate
     name : str or list of str
-        Name of the family, or names of the models and families.
+        Name of the family or network, or names of the models.
+    left_out : dict of str to str
+        Layers that a pattern matches and that are left out, with the reasons.
 
     Raises
     ------
@@ -115,19 +145,52 @@ def find_candidates(
         If there are fewer than two models, or two have one name.
     """
     wanted = list(layers) if isinstance(layers, Sequence) and not isinstance(layers, str) else [layers]
-    owners = [load_model(layer, dataset=dataset) for layer in wanted]
-    candidates: list[tuple[Model, str, bool | None]] = []
-    for owner in owners:
-        is_sample = owner.is_sample if isinstance(owner, ModelFamily) else None
-        candidates += [(model, owner.identifier, is_sample) for model in instances_of(owner, dataset)]
-    names = [model.identifier for model, _, _ in candidates]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if len(names) < 2 or repeated:
-        raise UsageError(
-            "a choice needs two or more models with different names, got "
-            f"{name_some(repeated) + ' twice' if repeated else ', '.join(names)}; name several layers"
-        )
-    return candidates, [owner.identifier for owner in owners] if len(owners) > 1 else owners[0].identifier
+    candidates: list[Candidate] = []
+    owners: list[str] = []
+    left_out: dict[str, str] = {}
+    with ExitStack() as stack:
+        for layer in wanted:
+            if names_several_layers(layer):
+                sweep = stack.enter_context(load_layers(layer, dataset))
+                sweep.extract(dataset.stimuli)
+                owners.append(sweep.identifier)
+                left_out |= sweep.selection.left_out
+                candidates += [
+                    Candidate(part.model, part.model.identifier, None, is_swept=True) for part in sweep.layers
+                ]
+                continue
+            owner = load_model(layer, dataset=dataset)
+            owners.append(owner.identifier)
+            is_sample = owner.is_sample if isinstance(owner, ModelFamily) else None
+            candidates += [
+                Candidate(model, owner.identifier, is_sample) for model in instances_of(owner, dataset)
+            ]
+        names = [candidate.model.identifier for candidate in candidates]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if len(names) < 2 or repeated:
+            raise UsageError(
+                "a choice needs two or more models with different names, got "
+                f"{name_some(repeated) + ' twice' if repeated else ', '.join(names)}; name several layers, as in "
+                "MODEL@layer1,layer2"
+            )
+        yield candidates, owners if len(owners) > 1 else owners[0], left_out
+
+
+def names_several_layers(layer: Any) -> bool:
+    """Return whether a name, or a network, stands for several layers with a score of their own.
+
+    Parameters
+    ----------
+    layer : str, Model or ModelFamily
+
+    Examples
+    --------
+    >>> names_several_layers("timm:resnet18@layer*"), names_several_layers("timm:resnet18@layer1:layer2")
+    (True, False)
+    """
+    if isinstance(layer, str):
+        return stands_for_several(parse_spec(layer).name.partition("@")[2])
+    return isinstance(layer, Layered) and bool(layer.layer_patterns)
 
 
 def name_choice(of: str | list[str], by: Sequence[str]) -> str:
@@ -152,14 +215,13 @@ def name_choice(of: str | list[str], by: Sequence[str]) -> str:
 
 
 def prepare_layers(
-    candidates: Sequence[tuple[Model, str, bool | None]], dataset: Dataset, use_cache: bool
+    candidates: Sequence[Candidate], dataset: Dataset, use_cache: bool
 ) -> tuple[list[Layer], dict[str, str]]:
     """Compute the latents of each model once; a model that fails is left out, with the reason.
 
     Parameters
     ----------
-    candidates : sequence of (Model, str, bool or None)
-        Candidates from :func:`find_candidates`.
+    candidates : sequence of Candidate
     dataset : Dataset
     use_cache : bool
         Whether to read and write cached latents.
@@ -177,8 +239,8 @@ def prepare_layers(
     """
     prepared, failures = [], {}
     reasons: list[NeuroalignError] = []
-    for model, family, is_sample in candidates:
-        started = time.monotonic()
+    for candidate in candidates:
+        model, started = candidate.model, time.monotonic()
         try:
             latents = compute_latents(model, dataset.stimuli, use_cache=use_cache)
             latents_hash = hash_latents(latents)
@@ -186,12 +248,13 @@ def prepare_layers(
             reasons.append(explain_error(error, f"the latents of {model.identifier} cannot be computed"))
             failures[model.identifier] = str(reasons[-1])
             continue
-        # Latents in the cache are read again where they are needed, so that one layer is in memory at a time.
-        can_be_read = use_cache and fingerprint_of(model) is not None
+        # Latents in files are read again where they are needed, so that one layer is in memory at a time.
+        is_in_file = (use_cache and fingerprint_of(model) is not None) or (
+            candidate.is_swept and latents.nbytes > MOST_HELD
+        )
         seconds = time.monotonic() - started
-        held = None if can_be_read else latents
-        layer = Layer(model, family, is_sample, dataset.stimuli, use_cache, latents_hash, seconds, held)
-        prepared.append(layer)
+        held = None if is_in_file else latents
+        prepared.append(Layer(candidate, dataset.stimuli, use_cache, latents_hash, seconds, held))
     if not prepared:
         raise reasons[0]
     return prepared, failures

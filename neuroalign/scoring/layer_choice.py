@@ -15,7 +15,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.datasets.time_bins import expect_one_window
 from neuroalign.errors import count_noun, name_some
-from neuroalign.models.model import Model, ModelFamily
+from neuroalign.models.model import Model
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore, now, score_key
 from neuroalign.scoring.benchmark import Benchmark, load_benchmark
@@ -28,14 +28,16 @@ from neuroalign.scoring.grouped import as_columns
 from neuroalign.scoring.instance import Batch, Failure
 from neuroalign.scoring.layer_candidates import (
     Layer,
+    Layers,
     Moved,
-    find_candidates,
     hash_layers,
     name_choice,
+    open_candidates,
     prepare_layers,
 )
 from neuroalign.scoring.nested_choice import (
     check_can_choose,
+    check_can_choose_by_group,
     choose_best,
     group_neurons,
     plan_folds,
@@ -48,7 +50,7 @@ IntArray = NDArray[np.int64]
 
 
 def choose_layer(
-    layers: str | Model | ModelFamily | Sequence[str | Model | ModelFamily],
+    layers: Layers,
     dataset: "str | os.PathLike[str] | Dataset",
     benchmark: str | Benchmark,
     *,
@@ -70,7 +72,8 @@ def choose_layer(
     Parameters
     ----------
     layers : str, Model, ModelFamily, or sequence of them
-        Two or more models with different names. A family stands for all its instances.
+        Two or more models with different names. A name with patterns of layers, such as ``timm:resnet50@*`` or
+        ``timm:resnet50@layer1,layer2``, stands for these layers, and a family for all its instances.
     dataset : str, path or Dataset
     benchmark : str or Benchmark
         Benchmark with held-out predictions; see :func:`neuroalign.scoring.nested_choice.benchmarks_that_choose`.
@@ -127,28 +130,30 @@ def choose_layer(
     loaded = load_dataset(dataset)
     expect_one_window(loaded)
     columns, kept = as_columns(by), store or ResultsStore()
-    candidates, name = find_candidates(layers, loaded)
-    named = name_choice(identifier or name, columns)
+    if columns:
+        check_can_choose_by_group(chosen_benchmark)
     started = time.monotonic()
-    prepared, failures = prepare_layers(candidates, loaded, use_cache)
-    key = _key_of(named, prepared, loaded, chosen_benchmark, join)
-    stored = kept.load(key) if use_cache else None
-    found = None if stored is None else LayerChoice.from_score(stored)
-    if found is not None and _has_null(found.score, n_permutations, permutation_seed):
-        return found
-    batch = Batch(
-        dataset=loaded,
-        benchmarks=[],
-        family="",
-        is_sample=None,
-        join=join,
-        use_cache=use_cache,
-        store=kept,
-        created=now(),
-        n_permutations=n_permutations,
-        permutation_seed=permutation_seed,
-    )
-    choice = _choose(prepared, failures, chosen_benchmark, batch, columns, named, n_jobs)
+    with open_candidates(layers, loaded) as (candidates, name, left_out):
+        named = name_choice(identifier or name, columns)
+        prepared, failures = prepare_layers(candidates, loaded, use_cache)
+        key = _key_of(named, prepared, loaded, chosen_benchmark, join)
+        stored = kept.load(key) if use_cache else None
+        found = None if stored is None else LayerChoice.from_score(stored)
+        if found is not None and _has_null(found.score, n_permutations, permutation_seed):
+            return found
+        batch = Batch(
+            dataset=loaded,
+            benchmarks=[],
+            family="",
+            is_sample=None,
+            join=join,
+            use_cache=use_cache,
+            store=kept,
+            created=now(),
+            n_permutations=n_permutations,
+            permutation_seed=permutation_seed,
+        )
+        choice = _choose(prepared, {**left_out, **failures}, chosen_benchmark, batch, columns, named, n_jobs)
     provenance = {
         "created": batch.created,
         **library_versions(),

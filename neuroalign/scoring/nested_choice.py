@@ -83,7 +83,7 @@ class InnerFolds:
 
 def benchmarks_that_choose() -> list[str]:
     """Return the names of the installed benchmarks that can score another model in each fold."""
-    members = ("held_out", "score_chosen", "least_folds")
+    members = ("held_out", "score_chosen", "least_folds", "chooses_by_group")
     return sorted(
         name
         for name, registered in benchmarks.items()
@@ -107,6 +107,21 @@ def check_can_choose(benchmark: Benchmark) -> None:
     if getattr(benchmark, "in_sample", False):
         raise UsageError(
             f"a choice inside the folds needs folds, got {benchmark.identifier} with in_sample=true; leave it out"
+        )
+
+
+def check_can_choose_by_group(benchmark: Benchmark) -> None:
+    """Refuse groups with a layer of their own for a benchmark that matches all neurons together.
+
+    Raises
+    ------
+    UsageError
+        If neurons compete for units.
+    """
+    if not getattr(benchmark, "chooses_by_group", True):
+        raise UsageError(
+            f"{benchmark.identifier} matches all neurons together, so that groups of neurons cannot have layers of "
+            "their own; leave the groups out, or score a part of the dataset, as in DATASET[region=IT]"
         )
 
 

@@ -1,7 +1,6 @@
-"""Choice of a layer inside the training folds as plain text: the score, the naive maximum and the choice of each fold."""
+"""Choice of a layer inside the training folds as plain text: score, naive maximum, and the choice of each fold."""
 
 import math
-import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -78,15 +77,18 @@ def short_names(names: Sequence[str]) -> list[str]:
     >>> short_names(["timm:resnet18@layer1+pca[n=9]", "timm:resnet18@layer2+pca[n=9]"])
     ['layer1', 'layer2']
     """
-    first = _cut(os.path.commonprefix(list(names)))
-    last = _cut(os.path.commonprefix([name[::-1] for name in names]))
+    first, last = _shared(names), _shared([name[::-1] for name in names])
     short = [name[first : len(name) - last] for name in names]
     return short if all(short) else list(names)
 
 
-def _cut(shared: str) -> int:
-    """Return the number of shared letters up to the last boundary."""
-    return max(shared.rfind(letter) for letter in _BOUNDARIES) + 1
+def _shared(names: Sequence[str]) -> int:
+    """Return the number of letters at the beginning that all names share, up to the last boundary."""
+    n_shared = next(
+        (place for place, letters in enumerate(zip(*names, strict=False)) if len(set(letters)) > 1),
+        min(map(len, names)),
+    )
+    return max(names[0][:n_shared].rfind(letter) for letter in _BOUNDARIES) + 1
 
 
 def _table(choice: LayerChoice) -> list[str]:
