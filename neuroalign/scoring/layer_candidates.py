@@ -150,8 +150,10 @@ def open_candidates(
     left_out: dict[str, str] = {}
     with ExitStack() as stack:
         for layer in wanted:
-            if names_several_layers(layer):
-                sweep = stack.enter_context(load_layers(layer, dataset))
+            owner = None if names_several_layers(layer) else load_model(layer, dataset=dataset)
+            # A name without patterns may stand for a network with patterns.
+            if owner is None or names_several_layers(owner):
+                sweep = stack.enter_context(load_layers(owner or layer, dataset))
                 sweep.extract(dataset.stimuli)
                 owners.append(sweep.identifier)
                 left_out |= sweep.selection.left_out
@@ -159,7 +161,6 @@ def open_candidates(
                     Candidate(part.model, part.model.identifier, None, is_swept=True) for part in sweep.layers
                 ]
                 continue
-            owner = load_model(layer, dataset=dataset)
             owners.append(owner.identifier)
             is_sample = owner.is_sample if isinstance(owner, ModelFamily) else None
             candidates += [

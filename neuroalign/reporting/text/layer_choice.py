@@ -16,7 +16,7 @@ _MOST_ROWS = 60
 # Letters of a name in a table.
 _LONGEST_NAME = 26
 # A common beginning, or end, of names is cut at these letters only.
-_BOUNDARIES = "@:=[],+/"
+_BOUNDARIES = "@:[],+/"
 
 
 def format_choice(choice: LayerChoice, *, width: int = 80) -> str:
