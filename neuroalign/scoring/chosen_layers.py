@@ -13,7 +13,7 @@ from neuroalign.stats import permutation_p_value
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-#: Entry of the provenance of a score whose layer is chosen inside the training folds.
+#: Entry of the provenance of a score with a layer that is chosen inside the training folds.
 ENTRY = "layer_choice"
 
 

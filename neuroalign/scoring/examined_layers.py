@@ -55,7 +55,7 @@ class Examined:
     by_group : array of float64, shape (n_groups,)
         Ordinary score of each group.
     inner : array of float64, shape (1 + n_permutations, n_folds, n_groups)
-        Inner scores, then those of shuffled stimuli.
+        Inner scores, then the inner scores with shuffled stimuli.
     shuffled : array of float64, shape (n_shuffles, n_groups)
         Ordinary scores of shuffled stimuli.
     """

@@ -285,7 +285,7 @@ class FoldedBenchmark(Benchmark):
         return notes
 
     def note_folds(self, score: Score, dataset: Dataset, ids: NDArray[np.str_]) -> Score:
-        """Add the notes on groups or tiers, and their sizes, to a score; folds at random have none.
+        """Add the notes on groups or tiers, and their sizes, to a score, unless its folds are random.
 
         Parameters
         ----------

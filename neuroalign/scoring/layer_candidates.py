@@ -194,12 +194,12 @@ def names_several_layers(layer: Any) -> bool:
     return isinstance(layer, Layered) and bool(layer.layer_patterns)
 
 
-def name_choice(of: str | list[str], by: Sequence[str]) -> str:
+def name_choice(candidates: str | list[str], by: Sequence[str]) -> str:
     """Return the name of the score of a choice; a long list of models is named by its number and digest.
 
     Parameters
     ----------
-    of : str or list of str
+    candidates : str or list of str
         Name or names of the candidates.
     by : sequence of str
         Columns of the neurons.
@@ -207,11 +207,11 @@ def name_choice(of: str | list[str], by: Sequence[str]) -> str:
     Examples
     --------
     >>> name_choice("timm:resnet18@*", ["region"])
-    'choose_layer[of=timm:resnet18@*,by=[region]]'
+    'choose_layer[among=timm:resnet18@*,by=[region]]'
     """
-    options: dict[str, Any] = {"of": of}
-    if not isinstance(of, str) and sum(map(len, of)) > LONGEST_LIST:
-        options = {"of": f"{len(of)} models", "digest": digest(*of)[:12]}
+    options: dict[str, Any] = {"among": candidates}
+    if not isinstance(candidates, str) and sum(map(len, candidates)) > LONGEST_LIST:
+        options = {"among": f"{len(candidates)} models", "digest": digest(*candidates)[:12]}
     return format_spec("choose_layer", {**options, **({"by": list(by)} if by else {})})
 
 

@@ -81,7 +81,7 @@ def choose_layer(
         Columns of the neurons, such as region: each group has a layer of its own. ``neuroid_id`` chooses a layer for
         each neuron. By default one layer is chosen for all neurons.
     identifier : str, optional
-        Name of the candidates in the name of the score, ``choose_layer[of=NAME]``; by default the name of the family,
+        Name of the candidates in the name of the score, ``choose_layer[among=NAME]``; by default the name of the family,
         or the list of the models.
     join : {"exact", "intersection"}
         See :func:`neuroalign.score`.
@@ -138,9 +138,9 @@ def choose_layer(
         prepared, failures = prepare_layers(candidates, loaded, use_cache)
         key = _key_of(named, prepared, loaded, chosen_benchmark, join)
         stored = kept.load(key) if use_cache else None
-        found = None if stored is None else LayerChoice.from_score(stored)
-        if found is not None and _has_null(found.score, n_permutations, permutation_seed):
-            return found
+        earlier = None if stored is None else LayerChoice.from_score(stored)
+        if earlier is not None and _has_null(earlier.score, n_permutations, permutation_seed):
+            return earlier
         batch = Batch(
             dataset=loaded,
             benchmarks=[],

@@ -101,8 +101,8 @@ def check_can_choose(benchmark: Benchmark) -> None:
     """
     if not (isinstance(benchmark, ChoosesByFold) and isinstance(benchmark, FoldedBenchmark)):
         raise UsageError(
-            "a choice inside the folds needs held-out predictions of each fold, and "
-            f"{benchmark.identifier} has none; take one of {', '.join(benchmarks_that_choose())}"
+            "a choice inside the folds needs a benchmark with held-out predictions of each fold, got "
+            f"{benchmark.identifier}; take one of {', '.join(benchmarks_that_choose())}"
         )
     if getattr(benchmark, "in_sample", False):
         raise UsageError(

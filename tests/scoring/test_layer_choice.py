@@ -184,7 +184,7 @@ def test_nested_folds_by_scikit_learn(small, layers):
         for part, result in zip(joined, fold_by_hand(units[best], neurons, training, test), strict=True):
             part[test] = result
     np.testing.assert_allclose(choice.score.data["r"].values, correlate(neurons, *joined), atol=1e-10)
-    # The folds do not all choose one layer, so that the joined predictions differ from those of each layer.
+    # The folds do not all choose one layer, so that the joined predictions differ from each layer.
     assert np.unique(choice.chosen).size > 1
     assert choice.score.value not in choice.ordinary
     assert choice.fold_sizes == (10, 10, 10, 10)
@@ -446,7 +446,7 @@ def test_a_layer_that_fails_is_left_out_with_its_reason(small, layers):
 
 def test_faults(small, layers):
     assert set(benchmarks_that_choose()) >= {"ridge", "pls", "linear", "one_to_one", "variance_explained"}
-    with pytest.raises(UsageError, match=r"rsa has none; take one of banded_ridge, linear, one_to_one"):
+    with pytest.raises(UsageError, match=r"got rsa; take one of banded_ridge, linear, one_to_one"):
         choose_layer(layers, small, "rsa")
     with pytest.raises(UsageError, match="in_sample=true; leave it out"):
         choose_layer(layers, small, "ridge[in_sample=true]")

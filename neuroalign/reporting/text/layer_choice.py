@@ -49,11 +49,11 @@ def compare_with_maximum(choice: LayerChoice) -> str:
     """
     names = dict(zip(choice.layers, short_names(choice.layers), strict=True))
     naive = list(dict.fromkeys(names[layer] for layer in choice.naive_layers))
-    which = f"of {naive[0]}" if len(naive) == 1 else f"with one of {len(naive)} layers for each group"
+    layer = f"of {naive[0]}" if len(naive) == 1 else f"with one of {len(naive)} layers for each group"
     difference = abs(choice.naive_gain)
     side = "better" if choice.naive_gain >= 0 else "worse"
     text = (
-        f"naive maximum {which}: {write_number(choice.naive_maximum)}, chosen on the scored stimuli, "
+        f"naive maximum {layer}: {write_number(choice.naive_maximum)}, chosen on the scored stimuli, "
         f"{write_number(difference)} {side} than the score"
     )
     n_layers, n_shuffles = len(choice.layers), choice.shuffled.shape[1]
