@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neuroalign.cli.score_grouped import GroupOptions
+from neuroalign.cli.score_layers import LayerOptions
 from neuroalign.errors import NeuroalignError, UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def print_choices(
     dataset: str,
     benchmarks: "Sequence[Benchmark]",
     grouped: GroupOptions,
+    swept: LayerOptions,
     *,
     options: Mapping[str, str],
     as_json: bool,
@@ -36,6 +38,8 @@ def print_choices(
         Benchmarks with held-out folds; empty where the user named none.
     grouped : GroupOptions
         Columns of the neurons for groups with layers of their own.
+    swept : LayerOptions
+        Options of tables of layers, which a choice does not have.
     options : mapping of str to str
         Options that the command line gives beside the name of one model, such as ``weights``.
     as_json : bool
@@ -59,7 +63,14 @@ def print_choices(
         raise UsageError(
             f"--choose-layer must go with --benchmark; take one of {', '.join(benchmarks_that_choose())}"
         )
-    for name, value in (("windows", grouped.windows), ("also", grouped.also), ("figure", grouped.figure)):
+    refused = {
+        "windows": grouped.windows,
+        "also": grouped.also,
+        "figure": grouped.figure,
+        "common-units": swept.common_units,
+        "csv": swept.as_csv,
+    }
+    for name, value in refused.items():
         if value:
             raise UsageError(f"--choose-layer must go without --{name}; leave one of the two out")
     for benchmark in benchmarks:
