@@ -47,6 +47,8 @@ class LayerChoice:
         Ordinary scores with the stimuli of all layers shuffled together; empty without shuffles.
     failures : mapping of str to str
         Layers that were left out, with the reasons.
+    short_names : tuple of str, length n_layers
+        Names of the layers in tables.
     """
 
     score: Score
@@ -61,6 +63,11 @@ class LayerChoice:
     naive_maximum: float
     shuffled: FloatArray
     failures: Mapping[str, str] = field(default_factory=dict)
+    short_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.short_names:
+            object.__setattr__(self, "short_names", self.layers)
 
     @property
     def naive_layers(self) -> tuple[str, ...]:
@@ -159,6 +166,7 @@ class LayerChoice:
         sizes = np.asarray(self.group_sizes)
         entry = {
             "layers": list(self.layers),
+            "short_names": list(self.short_names),
             "by": list(by),
             "n_groups": len(self.groups),
             "seed": self.score.options.get("seed"),
@@ -207,6 +215,7 @@ class LayerChoice:
             naive_maximum=score.beside.get("naive_maximum", float("nan")),
             shuffled=data["shuffled_layers"].values,
             failures=dict(entry.get("failures", {})),
+            short_names=tuple(entry.get("short_names", ())),
         )
 
 

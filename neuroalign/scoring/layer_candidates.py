@@ -23,11 +23,14 @@ from neuroalign.names.syntax import format_spec, parse_spec
 from neuroalign.scoring.chance import recorded_latents
 from neuroalign.scoring.evaluate import instances_of
 from neuroalign.scoring.instance import explain_error
+from neuroalign.scoring.layers import OUTPUT_NAME
 from neuroalign.scoring.provenance import hash_latents
 
 #: A name that lists more letters of models has a digest in place of the list.
 LONGEST_LIST = 200
 
+#: A beginning, or end, that names share is cut at these letters only.
+BOUNDARIES = "@:[],+/"
 #: Latents of a swept layer with more bytes stay in the file of the pass.
 MOST_HELD = 2**26
 
@@ -49,12 +52,15 @@ class Candidate:
         Whether the family declares its instances as a random sample; None for a single model.
     is_swept : bool
         Whether the latents are in a file of a pass over all layers, from which they can be read again.
+    layer : str
+        Name of the layer in the network; empty for other models.
     """
 
     model: Model
     family: str
     is_sample: bool | None
     is_swept: bool = False
+    layer: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,9 +162,10 @@ def open_candidates(
                 sweep = stack.enter_context(load_layers(owner or layer, dataset))
                 sweep.extract(dataset.stimuli)
                 owners.append(sweep.identifier)
-                left_out |= sweep.selection.left_out
+                left_out |= {name or OUTPUT_NAME: reason for name, reason in sweep.selection.left_out.items()}
                 candidates += [
-                    Candidate(part.model, part.model.identifier, None, is_swept=True) for part in sweep.layers
+                    Candidate(part.model, part.model.identifier, None, True, part.name or OUTPUT_NAME)
+                    for part in sweep.layers
                 ]
                 continue
             owners.append(owner.identifier)
@@ -190,7 +197,8 @@ def names_several_layers(layer: Any) -> bool:
     (True, False)
     """
     if isinstance(layer, str):
-        return stands_for_several(parse_spec(layer).name.partition("@")[2])
+        name = parse_spec(layer).name
+        return "@" in name and stands_for_several(name.rpartition("@")[2])
     return isinstance(layer, Layered) and bool(layer.layer_patterns)
 
 
@@ -213,6 +221,45 @@ def name_choice(candidates: str | list[str], by: Sequence[str]) -> str:
     if not isinstance(candidates, str) and sum(map(len, candidates)) > LONGEST_LIST:
         options = {"among": f"{len(candidates)} models", "digest": digest(*candidates)[:12]}
     return format_spec("choose_layer", {**options, **({"by": list(by)} if by else {})})
+
+
+def label_layers(layers: Sequence[Layer]) -> tuple[str, ...]:
+    """Return short names for tables: layers of one network by the name of the layer, other models without shared parts.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    """
+    names = [layer.candidate.layer for layer in layers]
+    if all(names) and len(set(names)) == len(names):
+        return tuple(names)
+    return tuple(short_names([layer.identifier for layer in layers]))
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Leave out the beginning and the end that all names share.
+
+    Parameters
+    ----------
+    names : sequence of str
+
+    Examples
+    --------
+    >>> short_names(["timm:resnet18@layer1+pca[n=9]", "timm:resnet18@layer2+pca[n=9]"])
+    ['layer1', 'layer2']
+    """
+    first, last = _shared(names), _shared([name[::-1] for name in names])
+    short = [name[first : len(name) - last] for name in names]
+    return short if all(short) else list(names)
+
+
+def _shared(names: Sequence[str]) -> int:
+    """Return the number of letters at the beginning that all names share, up to the last boundary."""
+    n_shared = next(
+        (place for place, letters in enumerate(zip(*names, strict=False)) if len(set(letters)) > 1),
+        min(map(len, names)),
+    )
+    return max(names[0][:n_shared].rfind(letter) for letter in BOUNDARIES) + 1
 
 
 def prepare_layers(

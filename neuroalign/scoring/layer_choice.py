@@ -31,6 +31,7 @@ from neuroalign.scoring.layer_candidates import (
     Layers,
     Moved,
     hash_layers,
+    label_layers,
     name_choice,
     open_candidates,
     prepare_layers,
@@ -81,8 +82,8 @@ def choose_layer(
         Columns of the neurons, such as region: each group has a layer of its own. ``neuroid_id`` chooses a layer for
         each neuron. By default one layer is chosen for all neurons.
     identifier : str, optional
-        Name of the candidates in the name of the score, ``choose_layer[among=NAME]``; by default the name of the family,
-        or the list of the models.
+        Name of the candidates in the name of the score, ``choose_layer[among=NAME]``; by default the name of the
+        network or family, or the list of the models.
     join : {"exact", "intersection"}
         See :func:`neuroalign.score`.
     n_jobs : int
@@ -284,6 +285,7 @@ def _choose(
         naive_maximum=naive.value,
         shuffled=np.array([outcome.shuffled for outcome in examined]),
         failures=failures,
+        short_names=label_layers(kept),
     )
 
 

@@ -15,8 +15,6 @@ from neuroalign.scoring.chosen_layers import LayerChoice
 _MOST_ROWS = 60
 # Letters of a name in a table.
 _LONGEST_NAME = 26
-# A common beginning, or end, of names is cut at these letters only.
-_BOUNDARIES = "@:[],+/"
 
 
 def format_choice(choice: LayerChoice, *, width: int = 80) -> str:
@@ -47,7 +45,7 @@ def compare_with_maximum(choice: LayerChoice) -> str:
     ----------
     choice : LayerChoice
     """
-    names = dict(zip(choice.layers, short_names(choice.layers), strict=True))
+    names = dict(zip(choice.layers, choice.short_names, strict=True))
     naive = list(dict.fromkeys(names[layer] for layer in choice.naive_layers))
     layer = f"of {naive[0]}" if len(naive) == 1 else f"with one of {len(naive)} layers for each group"
     difference = abs(choice.naive_gain)
@@ -65,36 +63,10 @@ def compare_with_maximum(choice: LayerChoice) -> str:
     )
 
 
-def short_names(names: Sequence[str]) -> list[str]:
-    """Leave out the beginning and the end that all names share.
-
-    Parameters
-    ----------
-    names : sequence of str
-
-    Examples
-    --------
-    >>> short_names(["timm:resnet18@layer1+pca[n=9]", "timm:resnet18@layer2+pca[n=9]"])
-    ['layer1', 'layer2']
-    """
-    first, last = _shared(names), _shared([name[::-1] for name in names])
-    short = [name[first : len(name) - last] for name in names]
-    return short if all(short) else list(names)
-
-
-def _shared(names: Sequence[str]) -> int:
-    """Return the number of letters at the beginning that all names share, up to the last boundary."""
-    n_shared = next(
-        (place for place, letters in enumerate(zip(*names, strict=False)) if len(set(letters)) > 1),
-        min(map(len, names)),
-    )
-    return max(names[0][:n_shared].rfind(letter) for letter in _BOUNDARIES) + 1
-
-
 def _table(choice: LayerChoice) -> list[str]:
     n_folds, n_groups = choice.chosen.shape
     names = [
-        name if len(name) <= _LONGEST_NAME else f"…{name[1 - _LONGEST_NAME :]}" for name in _names(choice)
+        name if len(name) <= _LONGEST_NAME else f"…{name[1 - _LONGEST_NAME :]}" for name in choice.short_names
     ]
     if n_groups == 1:
         return _folds(choice, names, 0)
@@ -106,10 +78,6 @@ def _table(choice: LayerChoice) -> list[str]:
             blocks += ["", heading, *_folds(choice, names, group)]
         return blocks[1:]
     return _layers(choice, names)
-
-
-def _names(choice: LayerChoice) -> list[str]:
-    return short_names(choice.layers)
 
 
 def _folds(choice: LayerChoice, names: Sequence[str], group: int) -> list[str]:
