@@ -91,7 +91,7 @@ class ReducedByNMF(Reduced):
             if (lowest < 0).any():
                 unit = int(np.argmin(lowest))
                 raise ModelError(
-                    f"{self.identifier}: nmf needs latents of at least 0, got {lowest[unit]:.3g} in unit "
+                    f"{self.identifier} needs latents of at least 0, got {lowest[unit]:.3g} in unit "
                     f"{str(units[unit])!r}; name a layer after its ReLU, or use +pca or +srp"
                 )
 
@@ -164,7 +164,7 @@ def _explained_variance(rows: Matrix, fitted: Matrix) -> float:
 
 
 def nmf(n: int, seed: int | None = None) -> Callable[[Model], ReducedByNMF]:
-    """Return a reducer to non-negative parts of a model's units.
+    """Non-negative parts of a model's units.
 
     The latents of the training stimuli are factorised as weights × parts, both non-negative. The reduced latents are
     the weights. The latents of all stimuli must be at least 0, as after a ReLU.

@@ -153,7 +153,7 @@ class Subsample(Reduced):
 
 
 def pca(n: int, solver: Solver = "exact") -> Callable[[Model], ReducedByPCA]:
-    """Return a reducer to the first principal components of a model's units.
+    """First principal components of a model's units.
 
     Components are fitted to the latents of the training stimuli alone, in double precision. The unit with the
     largest absolute weight in a component has a positive weight. Components without variance are 0 and count as
@@ -192,7 +192,7 @@ def pca(n: int, solver: Solver = "exact") -> Callable[[Model], ReducedByPCA]:
 
 
 def subsample(n: int, seed: int = 0) -> Callable[[Model], Subsample]:
-    """Return a reducer to some of a model's units, drawn at random.
+    """Units of a model, drawn at random.
 
     Parameters
     ----------

@@ -141,7 +141,7 @@ class ReducedBySAE(Reduced):
 
 
 def sae(k: int, n: int, images: str, seed: int = 0, steps: int = STEPS) -> Callable[[Model], ReducedBySAE]:
-    """Return a reducer to the units of a top-k sparse autoencoder of a model's units.
+    """Units of a top-k sparse autoencoder of a model's units.
 
     The autoencoder is trained on images that you name, without the scored stimuli. Its weights are kept in the folder
     ``models/sae`` of neuroalign's home and used again for the same images, model and options.

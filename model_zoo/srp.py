@@ -197,7 +197,7 @@ def project(matrix: "csr_array[np.float64]", rows: Matrix) -> Matrix:
 
 
 def srp(n: int | None = None, eps: float = 0.1, seed: int = 0) -> Callable[[Model], ReducedBySRP]:
-    """Return a reducer to sparse random projections of a model's units.
+    """Sparse random projections of a model's units.
 
     Distances between stimuli are kept to a relative error that depends on n alone, not on the number of units. The
     matrix depends on the seed and the number of units, and not on any stimulus. Networks are projected batch by batch.

@@ -59,9 +59,9 @@ def test_equal_to_scikit_learn(dataset):
 
 def test_planted_parts_are_found():
     weights, parts = planted(300, 40, 3)
-    found, numbers = fit_parts(weights @ parts, 3, None)
+    fitted, numbers = fit_parts(weights @ parts, 3, None)
     norm = np.linalg.norm
-    similarity = found @ parts.T / norm(found, axis=1)[:, None] / norm(parts, axis=1)
+    similarity = fitted @ parts.T / norm(fitted, axis=1)[:, None] / norm(parts, axis=1)
     assert similarity.max(axis=0).min() > 0.995
     assert numbers["converged"]
 
@@ -112,7 +112,7 @@ def test_mistakes_are_explained(dataset, monkeypatch):
     values = np.ones((120, 4))
     values[3, 2] = -0.5
     with pytest.raises(
-        ModelError, match=r"nmf needs latents of at least 0, got -0\.5 in unit '2'; name a layer after"
+        ModelError, match=r"needs latents of at least 0, got -0\.5 in unit '2'; name a layer after"
     ):
         nmf(2)(given(stimuli, values)).latents(stimuli)
     with pytest.raises(ModelError, match="100 training stimuli and 4 units allow 4; choose n ≤ 4"):
