@@ -2,7 +2,7 @@
 
 A function makes units of products of two pixels. Each reducer runs in a process of its own with an empty home, which
 reports its processor time, the largest part of physical memory that it had (``VmHWM`` of Linux, elsewhere
-``ru_maxrss``) and the files that it wrote. Latents above 100 MB stay in a file.
+``ru_maxrss``) and the files that it wrote. Latents above 50 MB stay in a file.
 """
 
 import os
@@ -66,7 +66,9 @@ def run(n_stimuli: int, reducer: str) -> None:
     files = sum(
         file.stat().st_size for file in Path(os.environ["NEUROALIGN_HOME"]).rglob("*") if file.is_file()
     )
-    explained = [record.get("explained_variance") for record in reductions_of(latents)]
+    explained = [
+        round(record.get("explained_variance", float("nan")), 6) for record in reductions_of(latents)
+    ]
     print(
         f"{reducer:32} {latents.sizes['unit']:>7} units  peak {peak_megabytes():6.0f} MB (before {before:.0f})  "
         f"disk {files / 1e6:6.0f} MB  {seconds:6.1f} s of processor time  explained variance {explained}"
@@ -78,12 +80,12 @@ def main() -> None:
     if "N_UNITS" in os.environ and len(sys.argv) == 3:
         run(int(sys.argv[1]), sys.argv[2])
         return
-    n_stimuli, n_units = (int(number) for number in (sys.argv[1:3] or (2000, 100_000)))
+    n_stimuli, n_units = (int(number) for number in (sys.argv[1:3] or (1000, 40_000)))
     print(f"{n_stimuli:,} stimuli × {n_units:,} units: {n_stimuli * n_units * 8 / 1e6:,.0f} MB")
     for reducer in sys.argv[3:] or REDUCERS:
         with tempfile.TemporaryDirectory() as home:
             environment = {
-                "NEUROALIGN_LATENTS_MEMORY": "100",
+                "NEUROALIGN_LATENTS_MEMORY": "50",
                 "NEUROALIGN_HOME": home,
                 "N_UNITS": str(n_units),
                 "OMP_NUM_THREADS": "1",
