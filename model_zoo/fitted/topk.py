@@ -86,7 +86,8 @@ class SparseAutoencoder:
 
         content = save(
             {name: np.ascontiguousarray(getattr(self, name)) for name in _NAMES},
-            metadata={"k": str(self.k), "numbers": json.dumps(dict(self.numbers), sort_keys=True)},
+            # One entry: safetensors writes several in a random order.
+            metadata={"record": json.dumps({"k": self.k, "numbers": dict(self.numbers)}, sort_keys=True)},
         )
         with atomic_path(path) as temporary:
             temporary.write_bytes(content)
@@ -104,9 +105,9 @@ def read_autoencoder(path: Path) -> SparseAutoencoder:
 
     try:
         with safe_open(str(path), framework="np") as file:
-            metadata = file.metadata()
+            record = json.loads(file.metadata()["record"])
             weights = {name: file.get_tensor(name) for name in _NAMES}
-        return SparseAutoencoder(k=int(metadata["k"]), numbers=json.loads(metadata["numbers"]), **weights)
+        return SparseAutoencoder(k=int(record["k"]), numbers=record["numbers"], **weights)
     except (SafetensorError, KeyError, TypeError) as error:
         raise ValueError(f"the weights are damaged: {error}") from error
 
