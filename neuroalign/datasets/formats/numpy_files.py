@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     import numpy as np
 
 _SIGNATURE = b"\x93NUMPY"
+_FOLDER_OF_SUITE2P = "give the folder as --responses for the lines of code that make responses"
 #: Files of other programs that hold no responses to stimuli.
 _MEANINGS = {
     "spike_templates.npy": "Kilosort and phy give the template of each spike in a file of this name",
     "F.npy": "suite2p gives the fluorescence of every frame, of cells and of regions that are not cells, in this file; "
-    "give the folder as --responses for the lines of code that make responses",
-    "Fneu.npy": "suite2p gives the fluorescence around the cells, of every frame, in this file",
-    "spks.npy": "suite2p gives the deconvolved activity of every frame in this file",
+    + _FOLDER_OF_SUITE2P,
+    "Fneu.npy": "suite2p gives the fluorescence around the cells, of every frame, in this file; "
+    + _FOLDER_OF_SUITE2P,
+    "spks.npy": "suite2p gives the deconvolved activity of every frame in this file; " + _FOLDER_OF_SUITE2P,
 }
 
 
