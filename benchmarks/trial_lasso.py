@@ -33,7 +33,7 @@ def explain_trials(arguments: dict[str, Any], counts: NDArray[np.int64]) -> Lass
 
     and the last term depends neither on the fit f nor on λ. So the fit to single trials is the fit to rows of means, of
     which row i occurs n_i times; a common factor of all n_i changes nothing and is left out. The standard error
-    of the one-standard-error rule is that of the errors of the means. Neurons with the same numbers of trials are
+    of the one-standard-error rule is taken over the errors of the means. Neurons with the same numbers of trials are
     fitted together.
     """
     is_test_set = "new_Z" in arguments

@@ -194,7 +194,7 @@ def _with_points(cells: Sequence[str]) -> list[str]:
 def _as_numbers(
     cells: Sequence[str], path: Path, row: int, first_column: int, decimal: Decimal | None
 ) -> list[float]:
-    """Return the numbers in cells of one row, whose number and first column serve messages."""
+    """Return the numbers in the cells of a row; its number and its first column serve messages."""
 
     def fault(place: int, why: str) -> DatasetError:
         return DatasetError(
