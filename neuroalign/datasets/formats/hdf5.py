@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from neuroalign.datasets.formats.bare import BareArray, Variables, choose_variable
 from neuroalign.datasets.formats.reader import ArrayReader
 from neuroalign.datasets.formats.shared_options import VARIABLE
 from neuroalign.errors import DatasetError, NeuroalignError
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 Writer = Literal["matlab", "netcdf", "nwb", "unknown"]
+
+#: Size from which an array is read in parts, in bytes.
+_MANY_BYTES = 1 << 26
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _NETCDF_MARKS = ("_NCProperties", "_Netcdf4Dimid", "_Netcdf4Coordinates", "DIMENSION_LIST", "REFERENCE_LIST")
@@ -93,7 +99,6 @@ def read_hdf5(path: Path, variable: str | None = None) -> BareArray:
         If the file is damaged, or several arrays may hold the responses.
     """
     import h5py
-    import numpy as np
 
     nodes: dict[str, Any] = {}
     unreadable: dict[str, str] = {}
@@ -117,12 +122,36 @@ def read_hdf5(path: Path, variable: str | None = None) -> BareArray:
             file.visititems(visit)
             shapes = {name: node.shape for name, node in nodes.items()}
             chosen, note = choose_variable(Variables(shapes, unreadable, idle), variable, path)
-            values = np.asarray(nodes[chosen][()])
+            values = read_values(nodes[chosen], path.name)
     except NeuroalignError:
         raise
     except Exception as error:  # the library raises nearly anything on a damaged file
         raise DatasetError(f"cannot read the HDF5 file {path}: {error or type(error).__name__}") from error
     return BareArray(values, note=f"{note[:-1]}, with its axes in the order in which h5py shows them.")
+
+
+def read_values(node: Any, source: str) -> NDArray[Any]:
+    """Return the values of an HDF5 dataset, with a progress bar for many.
+
+    Parameters
+    ----------
+    node : h5py.Dataset
+    source : str
+        Name of the file.
+    """
+    import numpy as np
+
+    from neuroalign.files.netcdf import row_blocks
+    from neuroalign.progress import byte_bar
+
+    if node.nbytes < _MANY_BYTES or node.ndim == 0:
+        return np.asarray(node[()])
+    values = np.empty(node.shape, node.dtype)
+    with byte_bar(node.nbytes, description=f"reading {source}") as bar:
+        for rows in row_blocks(node.shape, node.dtype.itemsize, node.chunks):
+            node.read_direct(values, rows, rows)
+            bar.update(values[rows].nbytes)
+    return values
 
 
 def is_stored_elsewhere(node: Any) -> bool:

@@ -6,9 +6,10 @@ Cells are references, which are resolved one at a time.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuroalign.datasets.formats.hdf5 import is_stored_elsewhere
+from neuroalign.datasets.formats.hdf5 import is_stored_elsewhere, read_values
 from neuroalign.datasets.formats.matlab_variables import (
     IDLE,
     Array,
@@ -187,7 +188,7 @@ def _values_of(node: Any, name: str) -> NDArray[Any]:
     if node.attrs.get("MATLAB_empty", 0):
         expect_memory(shape, name)
         return np.zeros(shape)
-    return np.asarray(node[()]).T
+    return read_values(node, Path(node.file.filename).name).T
 
 
 def _member(group: Any, key: str) -> Any:
