@@ -129,7 +129,7 @@ def test_many_seeds_of_noise():
 
 @pytest.mark.slow
 def test_many_seeds_of_noise_with_a_matching():
-    seeds = [noise_choice(seed, "one_to_one[n_folds=4,n_permutations=5]", n_groups=1) for seed in range(20)]
+    seeds = [noise_choice(seed, "one_to_one[n_folds=4,n_permutations=5]", n_groups=1) for seed in range(15)]
     nested = np.array([choice.score.value for choice in seeds])
     naive = np.array([choice.naive_maximum for choice in seeds])
     chance = np.mean([choice.score.null for choice in seeds])
