@@ -276,7 +276,7 @@ def _load_from_file(
 
 def _layer_of(module: Any, attribute: str, layer: str, file: str) -> Model:
     """Return a network in a file at a layer, or with patterns of layers."""
-    loaded = as_model(getattr(module, attribute))
+    loaded = as_model_or_family(getattr(module, attribute), attribute)
     if not isinstance(loaded, Layered):
         raise ModelError(f"{attribute} in {file} has no layers to choose from; leave out @{layer}")
     return loaded.at(layer)

@@ -101,7 +101,8 @@ class LayerSweep:
         self.identifier = identifier or network.identifier
         #: Chosen layers and the reasons why others are left out.
         self.selection: LayerSelection = network.select_layers(stimuli)
-        self._is_reduced = reduce is not None
+        #: Whether the models of the layers have reducers.
+        self.is_reduced = reduce is not None
         self._stored: dict[str, dict[str, _Stored]] = {}
         self._folder = latents_folder() / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
         self._finalizer: Any = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
@@ -153,7 +154,7 @@ class LayerSweep:
         n_units = {name: len(self.selection.units[name]) for name in layers or self.selection.layers}
         budget = memory_budget()
         sizes = {name: len(stimuli) * n * _CACHED.itemsize for name, n in n_units.items()}
-        large = [name for name, size in sizes.items() if size > budget and not self._is_reduced]
+        large = [name for name, size in sizes.items() if size > budget and not self.is_reduced]
         needed = sum(sizes.values()) * (_RAW.itemsize + _CACHED.itemsize) / _CACHED.itemsize
         if large:
             widest = max(large, key=sizes.__getitem__)
@@ -170,7 +171,7 @@ class LayerSweep:
         advice = self.selection.advice_on_size or "choose other layers"
         raise UsageError(f"{self.identifier}: {problem}; {advice}")
 
-    def extract(self, stimuli: StimulusSet, *, needed: str | None = None) -> None:
+    def extract(self, stimuli: StimulusSet, *, needed: str | None = None, use_cache: bool = True) -> None:
         """Run the network on stimuli in one pass, and write the units of all layers that are not in the cache.
 
         Parameters
@@ -178,6 +179,8 @@ class LayerSweep:
         stimuli : StimulusSet
         needed : str, optional
             Layer to write even if the cache has a file of it.
+        use_cache : bool
+            Whether to leave out layers with latents in the cache.
 
         Raises
         ------
@@ -190,7 +193,7 @@ class LayerSweep:
         missing = [
             name
             for name, model in self._layers.items()
-            if name not in stored and (name == needed or not _is_cached(model, stimuli))
+            if name not in stored and not (use_cache and name != needed and _is_cached(model, stimuli))
         ]
         if not missing:
             return
