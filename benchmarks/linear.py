@@ -22,7 +22,7 @@ class Linear(TrialFits):
     identifier: ClassVar[str] = "linear"
     question: ClassVar[str] = "How well does least squares on all units predict neurons on new stimuli?"
     units_note: ClassVar[str] = (
-        "more units can predict more of a neuron, until they are as many as the stimuli and the fit fails"
+        "more units can predict more of a neuron, or overfit as they approach the stimuli"
     )
     advice: ClassVar[str] = (
         "Take it for few units and many stimuli, to compare with published least squares. Take ridge elsewhere: "

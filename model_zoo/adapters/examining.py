@@ -68,6 +68,7 @@ def examine(
     *,
     batch_axis: int | Mapping[str, int] | None,
     treats_alone: bool,
+    notes_axes: bool = True,
 ) -> Examination:
     """Run a network with two numbers of images.
 
@@ -83,6 +84,8 @@ def examine(
         Axis that holds the images, if the caller specifies it.
     treats_alone : bool
         Whether to refuse a network if its outputs for one image depend on the other images of a batch.
+    notes_axes : bool
+        Whether a note names layers with the images on another axis than the first.
 
     Returns
     -------
@@ -111,7 +114,7 @@ def examine(
         for layer in extractor.layers
     }
     for layer, axis in axes.items():
-        if axis != 0 and _asked(batch_axis, layer) is None:
+        if notes_axes and axis != 0 and _asked(batch_axis, layer) is None:
             warnings.warn(
                 f"{type(extractor.module).__name__}: axis {axis} of {name_layer(layer)}, which has shape "
                 f"{tuple(outputs[layer].shape)} for {n_large} images, holds the images; give batch_axis={axis} to "

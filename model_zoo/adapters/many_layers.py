@@ -47,6 +47,10 @@ class ManyLayers(ABC):
         Pooling of a layer.
     naming : callable, optional
         Function that names the model at another layer; by default the identifier with the layer behind an @.
+    base_name : str, optional
+        Identifier before :meth:`at`, for models without `naming`.
+    notes_axes : bool
+        Whether a note names layers with the images on another axis than the first.
     """
 
     module: "torch.nn.Module"
@@ -56,6 +60,8 @@ class ManyLayers(ABC):
     batch_axis: int | Mapping[str, int] | None
     pool: Pool
     naming: "Callable[[Any], str] | None" = None
+    base_name: str | None = None
+    notes_axes: bool = True
     _is_random: bool
 
     def at(self, layer: str) -> Self:
@@ -75,7 +81,11 @@ class ManyLayers(ABC):
             other.batch_axis = {
                 name: self.batch_axis[name] for name in other.layers if name in self.batch_axis
             }
-        other.identifier = f"{self.identifier}@{layer}" if self.naming is None else self.naming(other)
+        if self.naming is None:
+            other.base_name = self.base_name or self.identifier
+            other.identifier = f"{other.base_name}@{layer}" if layer else other.base_name
+        else:
+            other.identifier = self.naming(other)
         return other
 
     @property
@@ -121,6 +131,7 @@ class ManyLayers(ABC):
         running = copy(self)
         running.layers = list(dict.fromkeys(name for names in parts for name in names))
         running.layer_patterns = ()
+        running.notes_axes = False  # one note for each of many layers
         try:
             for ids, values in running._values(stimuli):
                 # Random numbers are found during the pass, and take the fingerprint away.

@@ -292,7 +292,13 @@ class TorchModel(ManyLayers):
         if first is None:
             return
         are_alone = self.batch_size == 1
-        examined = examine(layers, first, batch_axis=self._internal_batch_axis(), treats_alone=not are_alone)
+        examined = examine(
+            layers,
+            first,
+            batch_axis=self._internal_batch_axis(),
+            treats_alone=not are_alone,
+            notes_axes=self.notes_axes,
+        )
         self._is_random = examined.is_random
         if examined.is_random:
             warn_of_random_numbers(self.identifier, "the network", self.seed, examined.is_seedable)

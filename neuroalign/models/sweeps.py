@@ -106,8 +106,8 @@ class LayerSweep:
         self._stored: dict[str, dict[str, _Stored]] = {}
         self._folder = latents_folder() / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
         self._finalizer: Any = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        self._layers = {name: LayerModel(self, name) for name in self.selection.layers}
         with remembering_tensors():
+            self._layers = {name: LayerModel(self, name) for name in self.selection.layers}
             for model in self._layers.values():
                 model.remember_fingerprint()
         #: Layers in the order in which the network runs them.
