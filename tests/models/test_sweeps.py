@@ -109,7 +109,9 @@ def test_patterns_and_lists_in_the_order_of_the_run(net, small, layer, expected)
         assert [layer.name for layer in sweep.layers] == expected
 
 
-def test_one_pass_gives_the_latents_of_each_layer_alone_and_of_torch(net, small, seen):
+def test_one_pass_gives_the_latents_of_each_layer_alone_and_of_torch(net, small, seen, monkeypatch):
+    # Two rows of the narrowest layer, one row of all others, are read at a time.
+    monkeypatch.setattr("neuroalign.models.sweeps.BLOCK", 48)
     stimuli = small.stimuli
     with torch.no_grad():
         net.eval()

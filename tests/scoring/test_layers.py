@@ -61,7 +61,7 @@ def test_each_layer_has_the_score_of_the_layer_alone(net, regions):
 
 def test_groups_have_a_row_for_each_layer(net, regions):
     scores = score_layers(
-        net, regions, [RIDGE, "linear[n_permutations=0]"], layers="0,2", by="region", use_cache=False
+        network(net), regions, [RIDGE, "linear[n_permutations=0]"], layers="0,2", by="region", use_cache=False
     )
     assert [(row.group.benchmark, row.layer, row.group.conditions["region"]) for row in scores.rows] == [
         (benchmark, layer, region)
@@ -69,7 +69,7 @@ def test_groups_have_a_row_for_each_layer(net, regions):
         for layer in ("0", "2")
         for region in ("IT", "V4")
     ]
-    part = na.score(as_model(net, layer="2"), select_part(regions, {"region": "V4"}), RIDGE, use_cache=False)
+    part = na.score(network(net, "2"), select_part(regions, {"region": "V4"}), RIDGE, use_cache=False)
     assert scores.rows[3].score.value == part.value
     table = scores.to_table()
     assert table.columns[:4].tolist() == ["depth", "layer", "n_units", "region"]

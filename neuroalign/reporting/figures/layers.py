@@ -114,7 +114,6 @@ def _draw_panel(
             depth,
             values,
             color=style.colour,
-            linestyle=style.line,
             marker=style.marker,
             label=shown(label),
             zorder=3,
@@ -153,7 +152,6 @@ def _legend(
             [],
             [],
             color=look[label].colour,
-            linestyle=look[label].line,
             marker=look[label].marker,
             label=shown(label),
         )
