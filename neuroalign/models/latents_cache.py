@@ -102,7 +102,22 @@ def stream_latents(model: Model, stimuli: StimulusSet) -> Iterator[xr.DataArray]
         yield from row_blocks(compute_latents(model, stimuli))
 
 
-def _path(fingerprint: str, stimuli: StimulusSet) -> Path:
+def cached_path(model: Model, stimuli: StimulusSet) -> Path | None:
+    """Return the file of the latents of a model in the cache, which may not exist yet.
+
+    Parameters
+    ----------
+    model : Model
+    stimuli : StimulusSet
+
+    Returns
+    -------
+    Path or None
+        None for a model without a fingerprint, or inside a computation without the cache.
+    """
+    fingerprint = fingerprint_of(model) if _allowed.get() else None
+    if fingerprint is None:
+        return None
     key = digest(FORMAT, fingerprint, stimuli.content_hash, stimuli.landmarks_hash)
     return latents_folder() / f"{key}.nc"
 

@@ -195,12 +195,16 @@ def score_layers(
     Examples
     --------
     >>> import torch
+    >>> from neuroalign import as_model
     >>> from neuroalign.scoring.layers import score_layers
     >>> from neuroalign.testing import make_dataset
     >>> dataset = make_dataset(n_stimuli=60, n_neurons=4)
     >>> _ = torch.manual_seed(0)
     >>> net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Conv2d(4, 5, 3))
-    >>> scores = score_layers(net, dataset, "linear", layers="*", use_cache=False)  # doctest: +SKIP
+    >>> model = as_model(net, layer="*", pool="mean")
+    >>> scores = score_layers(model, dataset, "ridge[n_permutations=0]", use_cache=False)
+    >>> [(row.depth, row.layer, row.n_units) for row in scores.rows]
+    [(1, '0', 4), (2, '1', 4), (3, '2', 5)]
     """
     check_shuffles(n_permutations, permutation_seed)
     _check_common(common_units, seed)
