@@ -58,23 +58,6 @@ def compute_latents(model: Model, stimuli: StimulusSet, *, use_cache: bool = Tru
         _allowed.reset(token)
 
 
-def cached_path(model: Model, stimuli: StimulusSet) -> Path | None:
-    """Return the file of the latents of a model in the cache, which may not exist yet.
-
-    Parameters
-    ----------
-    model : Model
-    stimuli : StimulusSet
-
-    Returns
-    -------
-    Path or None
-        None for a model without a fingerprint, or inside a computation without the cache.
-    """
-    fingerprint = fingerprint_of(model) if _allowed.get() else None
-    return None if fingerprint is None else _path(fingerprint, stimuli)
-
-
 def stream_latents(model: Model, stimuli: StimulusSet) -> Iterator[xr.DataArray]:
     """Yield the latents of a model in blocks of stimuli, and write nothing to the cache.
 
