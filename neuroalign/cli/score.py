@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neuroalign.cli.cluster import ClusterOptions, cluster_options
 from neuroalign.cli.score_grouped import GroupOptions, group_options, print_groups
 from neuroalign.errors import UsageError
 
@@ -33,6 +34,7 @@ Examples:
   neuroalign score timm:resnet18@layer2 timm:resnet18@layer3 ./my-recordings -b banded_ridge
   neuroalign score "pca[n=50]" cowley2023 -b ridge
   neuroalign score "pca[n=50]" "my-cells[session=*]" -b ridge
+  neuroalign score beta_vae cowley2023 -b ridge --backend dask --address tcp://10.0.0.1:8786
 """
 )
 @click.argument("model", nargs=-1, metavar="MODEL...")
@@ -74,8 +76,10 @@ Examples:
     "-j",
     default=1,
     show_default=True,
-    help="Instances that are scored at the same time; -1 for all cores.",
+    help="Jobs at the same time on this machine: instances, datasets, groups, or parts of the shuffles; -1 for all "
+    "cores.",
 )
+@cluster_options
 @click.option(
     "--permutations",
     default=0,
@@ -112,6 +116,7 @@ def score(
     permutations: int,
     turns: int | None,
     seed: int,
+    on: ClusterOptions,
     grouped: GroupOptions,
     no_cache: bool,
     available: bool,
@@ -161,6 +166,7 @@ def score(
         raise UsageError(
             f"--{name} must go with one model; write the option of each model: MODEL[{name}={shown}]"
         )
+    on.join()
     settings: dict[str, Any] = {
         "join": "intersection" if intersection else "exact",
         "n_jobs": jobs,

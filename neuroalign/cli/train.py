@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neuroalign.cli.cluster import ClusterOptions, cluster_options
+
 if TYPE_CHECKING:
     from neuroalign.models.model import TrainableFamily, TrainingOutcome
 
@@ -18,6 +20,7 @@ Examples:
   neuroalign train classifier my-recordings --grid small --jobs 2
   neuroalign train vae AM-faces --grid my-grids.toml --output weights
   neuroalign train beta_vae my-recordings --grid paper --device cuda
+  neuroalign train beta_vae my-recordings --grid paper --backend dask --address tcp://10.0.0.1:8786
 """
 )
 @click.argument("family")
@@ -41,6 +44,7 @@ Examples:
 @click.option(
     "--jobs", "-j", default=1, show_default=True, help="Number of parallel processes, each on one core."
 )
+@cluster_options
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda", "mps"]),
@@ -73,6 +77,7 @@ def train(
     together: int | None,
     overwrite: bool,
     as_json: bool,
+    on: ClusterOptions,
 ) -> int:
     """Train instances of FAMILY on the training images of DATASET.
 
@@ -96,6 +101,7 @@ def train(
         raise UsageError(f"--jobs must be a positive number, got {jobs}")
     if together is not None and together < 1:
         raise UsageError(f"--together must be a positive number, got {together}")
+    on.join(folders=[] if output is None else [output])
     folder, outcomes = trainable.train(
         dataset, recipes, folder=output, device=device, together=together, jobs=jobs, overwrite=overwrite
     )

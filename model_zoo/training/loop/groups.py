@@ -3,7 +3,7 @@
 Importing this module imports torch.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,7 @@ def group(
     device: Device,
     together: int | None,
     jobs: int,
+    fitting: Callable[[Recipe, int], int] | None = None,
 ) -> list[Group]:
     """Divide instances into groups that are trained together.
 
@@ -56,6 +57,9 @@ def group(
         Largest size of a group; by default :func:`neuroalign.model_zoo.training.loop.devices.fitting_together`.
     jobs : int
         Number of groups that are trained at the same time; at least as many groups are made, if possible.
+    fitting : callable, optional
+        Function that returns the default of `together` for a recipe and the number of parameters of its network; by
+        default the number that fits on the device here, divided by `jobs`.
 
     Returns
     -------
@@ -74,7 +78,11 @@ def group(
     for (*_, shapes), members in alike.items():
         if together is None:
             n_parameters = sum(int(np.prod(shape)) for _, shape in shapes)
-            most = max(1, fitting_together(choose_device(device), members[0], n_parameters) // jobs)
+            most = (
+                max(1, fitting_together(choose_device(device), members[0], n_parameters) // jobs)
+                if fitting is None
+                else fitting(members[0], n_parameters)
+            )
         else:
             most = together
         n_groups = max(-(-len(members) // most), min(jobs, len(members)))

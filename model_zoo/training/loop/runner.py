@@ -18,10 +18,12 @@ import numpy as np
 
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import NeuroalignWarning, UsageError
+from neuroalign.jobs import count_workers, current_cluster
 from neuroalign.model_zoo.training.loop.checkpoints import find_checkpoints
 from neuroalign.model_zoo.training.loop.course import Outcome, TrainingImages
 from neuroalign.model_zoo.training.loop.devices import Device, choose_device
 from neuroalign.model_zoo.training.loop.groups import Group, group
+from neuroalign.model_zoo.training.loop.on_cluster import find_finished, fitting_on_cluster, train_on_cluster
 from neuroalign.model_zoo.training.loop.trainer import Interrupted, Report, train_together
 from neuroalign.model_zoo.training.recipe import Recipe
 from neuroalign.model_zoo.training.weights_file import read_trained, stem, with_ending
@@ -61,7 +63,7 @@ def train(
         number that fills half of the free memory.
     jobs : int
         Number of instances, or batched networks, that are trained at the same time, each in its own process with one
-        thread.
+        thread. A cluster trains as many as its workers have threads; see :func:`neuroalign.jobs.cluster`.
     overwrite : bool
         Whether to replace instances of the same name that were trained by another recipe or on other images.
 
@@ -84,7 +86,9 @@ def train(
         raise UsageError(f"jobs must be a positive number, got {jobs}")
     if together is not None and together < 1:
         raise UsageError(f"together must be a positive number, got {together}")
-    choose_device(device)  # fails early if the device is not available
+    on_cluster = current_cluster() is not None
+    if not on_cluster:
+        choose_device(device)  # fails early if the device is not available
     training = stimuli.training()
     # Sorted, so that the order of the table does not influence the training.
     training = training.select(np.sort(training.ids))
@@ -105,9 +109,22 @@ def train(
         size: TrainingImages(stimuli.identifier, content_hash, training.pixels(size))
         for size in {recipe.image_size for recipe in recipes}
     }
-    finished = {recipe: _finished(folder, recipe) for recipe in recipes}
+    finished = {recipe: find_finished(folder, recipe) for recipe in recipes}
     done = {recipe: outcome for recipe, outcome in finished.items() if outcome is not None}
-    groups = group(recipes, done, images, folder, device=device, together=together, jobs=jobs)
+    groups = group(
+        recipes,
+        done,
+        images,
+        folder,
+        device=device,
+        together=together,
+        jobs=count_workers(jobs),
+        fitting=partial(fitting_on_cluster, device) if on_cluster else None,
+    )
+    if on_cluster:
+        outcomes = train_on_cluster(groups, images, folder, device)
+        done.update((outcome.recipe, outcome) for outcome in outcomes)
+        return [done[recipe] for recipe in recipes]
     with _Bar(recipes) as bar:
         for recipe in set(done).difference(*(unfinished.recipes for unfinished in groups)):
             bar.report(recipe, recipe.steps, None)
@@ -224,14 +241,6 @@ def _train_in_worker(group: Group, images: TrainingImages, folder: Path, device:
             for warning in caught:
                 if issubclass(warning.category, NeuroalignWarning):
                     messages.put(str(warning.message))
-
-
-def _finished(folder: Path, recipe: Recipe) -> Outcome | None:
-    path = folder / f"{stem(recipe)}.json"
-    if not path.is_file():
-        return None
-    trained = read_trained(path, type(recipe))
-    return Outcome(recipe, trained=trained) if trained.path.is_file() else None
 
 
 def _difference(recipe: Recipe, content_hash: str, record: Mapping[str, Any]) -> str | None:
