@@ -10,6 +10,9 @@ from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.jobs.sending import Message, describe_call
 from neuroalign.jobs.workers import Done, Session, find_unreadable_images
 
+#: Stimulus sets with more bytes than the paths of a hundred thousand files have their images in memory.
+MOST_BYTES_OF_PATHS = 10_000_000
+
 _joined: ContextVar["Cluster | None"] = ContextVar("joined cluster", default=None)
 
 
@@ -71,10 +74,11 @@ class Cluster(ABC):
         messages = [packer.pack(tuple(job)) for job in jobs]
         names = [describe_call(*job) for job in jobs]
         for stimuli in packer.stimuli:
-            for worker, problem in self.ask_workers(
-                find_unreadable_images, stimuli.select(stimuli.ids[:1])
-            ).items():
-                refuse(worker, problem)
+            question = packer.pack(stimuli.select(stimuli.ids[:1]))
+            # Images in memory go to the workers with the jobs; the paths of files are short.
+            if not question.keys and len(question.content) < MOST_BYTES_OF_PATHS:
+                for worker, problem in self.ask_workers(find_unreadable_images, question).items():
+                    refuse(worker, problem)
         with closing(self.submit(messages, names, packer.shared)) as results:
             for place, result in results:
                 yield place, self._open(result, names[place])

@@ -155,8 +155,9 @@ def _texts(caught: list[warnings.WarningMessage]) -> dict[str, None]:
     }
 
 
-def find_unreadable_images(stimuli: StimulusSet) -> str:
-    """Return why a worker cannot read the first image of a stimulus set; empty if it can."""
+def find_unreadable_images(message: Message) -> str:
+    """Return why a worker cannot read the images of the stimulus set in a message; empty if it can."""
+    stimuli: StimulusSet = unpack(message)
     try:
         stimuli.pixels()
     except NeuroalignError as error:

