@@ -42,7 +42,7 @@ def cluster(backend: Backend, address: str, *, folders: Sequence[Path] = ()) -> 
 
     Notes
     -----
-    A job whose worker dies runs again on another worker. The jobs of a command that is interrupted are cancelled. The
+    A job runs again on another worker if its worker dies. The jobs of a command that is interrupted are cancelled. The
     results are the same as on one machine.
 
     Examples

@@ -105,7 +105,7 @@ class DaskCluster(Cluster):
 
 
 def _result(future: "Future") -> Any:
-    """Return the result of a future that is done; an error of Dask is returned as one of ours."""
+    """Return the result of a future that is done; an error of Dask is returned, too."""
     from distributed import KilledWorker
 
     try:

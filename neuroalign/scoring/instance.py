@@ -208,7 +208,7 @@ def shuffle_instance(model: Model, batch: Batch, part: slice) -> dict[int, Shuff
     -------
     dict of int to Shuffles
         Shuffled scores by the number of the benchmark. Benchmarks with a stored score that has the shuffles are left
-        out, and benchmarks that fail, whose score then fails with the reason.
+        out, and benchmarks that fail; their score then fails with the reason.
     """
     shuffles: dict[int, Shuffles] = {}
     try:

@@ -1,4 +1,4 @@
-"""Jobs on a cluster that performs its messages in this process: the same bytes, what is sent, and errors."""
+"""Jobs on a cluster that performs its messages in this process: the same bytes, messages, and errors."""
 
 import warnings
 from dataclasses import replace
@@ -24,6 +24,7 @@ from neuroalign.jobs.workers import EndOfCommand, perform
 from neuroalign.model_zoo.beta_vae import BetaVAERecipe
 from neuroalign.model_zoo.training.loop import on_cluster
 from neuroalign.model_zoo.training.loop.course import TrainingImages
+from neuroalign.model_zoo.training.loop.groups import Group
 from neuroalign.model_zoo.training.loop.runner import train
 from neuroalign.model_zoo.training.loop.trainer import Interrupted, train_instance
 from neuroalign.model_zoo.training.recipe import sweep
@@ -140,14 +141,16 @@ def weights(outcomes):
 def test_training_on_a_cluster_gives_the_same_weights(images, tmp_path, in_process):
     trained = weights(train(RECIPES, images, tmp_path / "there"))
     assert in_process.names == [["fitting_on_worker"], ["train_group"] * 2]
-    for recipe, content in zip(RECIPES, trained, strict=True):
-        assert content == weights([train_alone(recipe, images, tmp_path / "here")])[0]
-    # A task that runs again after its end, on another worker, does not train again.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(on_cluster, "train_together", None)
-        in_process.names.clear()
-        assert weights(train(RECIPES, images, tmp_path / "there")) == trained
-    assert in_process.names == []
+    assert trained == weights([train_alone(recipe, images, tmp_path / "here") for recipe in RECIPES])
+
+
+def test_a_training_that_runs_again_after_its_end_trains_nothing(images, tmp_path, monkeypatch):
+    trained = weights([train_alone(RECIPES[0], images, tmp_path)])
+    monkeypatch.setattr(on_cluster, "train_together", None)
+    group = Group(tuple(RECIPES[:1]), tmp_path / "checkpoints" / "beta-1_seed-0.safetensors")
+    assert (
+        weights(on_cluster.train_group(group, TrainingImages("noise", "", None), tmp_path, "cpu")) == trained
+    )
 
 
 def train_alone(recipe, images, folder):
@@ -180,7 +183,7 @@ def test_training_stops_when_the_command_ends_and_another_command_resumes(
     assert [path.read_bytes() for path in folder.glob("*.safetensors")] == whole
 
 
-# --- what is sent ---
+# --- messages ---
 
 
 def test_a_dataset_is_sent_once_and_stays_one_object(sessions, in_process):
@@ -206,7 +209,7 @@ NESTED = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st
 
 @settings(max_examples=10)
 @given(NESTED)
-def test_messages_have_what_was_packed_and_large_arrays_once(value):
+def test_messages_unpack_to_the_packed_object_and_large_arrays_once(value):
     packer = Packer()
     messages = [packer.pack([value]), packer.pack((value, value))]
     data = {key: unpack(message) for key, message in packer.shared.items()}
@@ -240,7 +243,7 @@ def test_errors_and_warnings_of_jobs_reach_the_command(in_process):
         assert run_jobs([call(warn, "strange")], n_jobs=1, description="") == ["strange"]
 
 
-def test_what_the_cluster_itself_cannot_do_is_named(in_process, monkeypatch):
+def test_errors_of_the_cluster_itself_are_named(in_process, monkeypatch):
     monkeypatch.setattr(in_process, "submit", lambda *_: (pair for pair in [(0, OSError("no\nroom"))]))
     with pytest.raises(NeuroalignError, match=r"^the test cluster cannot run divmod: OSError: no room$"):
         run_jobs([call(divmod, 1, 0)], n_jobs=1, description="")

@@ -87,7 +87,7 @@ def test_scores_are_the_same_when_a_worker_dies(local, recording, monkeypatch, t
     thread = kill_one_when(local, lambda: any(results.glob("*/*.json")), killed)
     assert run_cli([*command, "--backend", "dask", "--address", local.scheduler_address]) == 0
     there = scores(capsys.readouterr().out)
-    thread.join(timeout=5)
+    thread.join(timeout=60)
     assert len(killed) == 1
     monkeypatch.setenv("NEUROALIGN_HOME", str(tmp_path / "here"))
     assert run_cli(command) == 0
@@ -96,17 +96,23 @@ def test_scores_are_the_same_when_a_worker_dies(local, recording, monkeypatch, t
 
 
 def test_an_interrupted_training_goes_on_although_a_worker_dies(local, recording, tmp_path):
-    command = ["train", "beta_vae", recording, *TRAIN, "--steps", "3000"]
+    command = ["train", "beta_vae", recording, *TRAIN, "--steps", "1500"]
     on_dask = ["--output", str(tmp_path / "there"), "--backend", "dask", "--address", local.scheduler_address]
     checkpoints = tmp_path / "there" / "checkpoints"
-    with subprocess.Popen(
+    # A shell that starts pytest in the background lets its processes ignore the interruption.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(
         [sys.executable, "-m", "neuroalign", *command, *on_dask], stderr=subprocess.PIPE, text=True
-    ) as process:
+    )
+    try:
         wait_for(lambda: n_running(local) == 2)
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 130
-        assert "Traceback" not in process.stderr.read()
+        _, errors = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "Traceback" not in errors
     # The tasks are cancelled; those that ran write their checkpoints and stop.
     wait_for(lambda: not local.scheduler.tasks)
     wait_for(lambda: len(list(checkpoints.glob("beta*.safetensors"))) == 2)
@@ -114,7 +120,7 @@ def test_an_interrupted_training_goes_on_although_a_worker_dies(local, recording
     killed = []
     thread = kill_one_when(local, lambda: n_running(local) == 2, killed)
     assert run_cli([*command, *on_dask]) == 0
-    thread.join(timeout=5)
+    thread.join(timeout=60)
     assert len(killed) == 1
     assert run_cli([*command, "--output", str(tmp_path / "here")]) == 0
     there, here = (sorted((tmp_path / name).glob("*.safetensors")) for name in ("there", "here"))
@@ -143,7 +149,7 @@ def test_a_job_that_kills_its_workers_is_given_up(local):
     local.scheduler.allowed_failures = 3
 
 
-def wait_for(condition, seconds=20):
+def wait_for(condition, seconds=120):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

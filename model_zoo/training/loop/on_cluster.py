@@ -104,7 +104,7 @@ def fitting_on_worker(device: Device, recipe: Recipe, n_parameters: int) -> int:
 
 
 def find_finished(folder: Path, recipe: Recipe) -> Outcome | None:
-    """Return the outcome of an instance whose weights are in the folder; None for other instances."""
+    """Return the outcome of an instance with weights in the folder; None for other instances."""
     path = folder / f"{stem(recipe)}.json"
     if not path.is_file():
         return None
