@@ -92,7 +92,11 @@ def score_datasets(sessions):
                 ["score_instance of pca[n=2]", "score_instance of pca[n=3]"],
             ],
         ),
-        (score_groups, [["shuffle_instance of pca[n=2]"] * 4, ["score_instance_on_parts"] * 2]),
+        pytest.param(
+            score_groups,
+            [["shuffle_instance of pca[n=2]"] * 4, ["score_instance_on_parts"] * 2],
+            marks=pytest.mark.slow,
+        ),
         (score_datasets, [["score_instance of pca[n=2]", "score_instance of pca[n=3]"] * 2]),
     ],
 )
@@ -105,6 +109,7 @@ def test_a_cluster_does_not_change_a_byte(work, names, sessions, timeless_record
     assert len(here) >= 4
 
 
+@pytest.mark.slow
 def test_stored_shuffles_are_not_computed_again(sessions, in_process, monkeypatch):
     score_instances(sessions)
     parts = []
