@@ -20,7 +20,7 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import NeuroalignWarning, UsageError
 from neuroalign.model_zoo.training.loop.checkpoints import find_checkpoints
 from neuroalign.model_zoo.training.loop.course import Outcome, TrainingImages
-from neuroalign.model_zoo.training.loop.devices import Device, choose_device
+from neuroalign.model_zoo.training.loop.devices import Device, choose_device, expect_precision
 from neuroalign.model_zoo.training.loop.groups import Group, group
 from neuroalign.model_zoo.training.loop.trainer import Interrupted, Report, train_together
 from neuroalign.model_zoo.training.recipe import Recipe
@@ -55,10 +55,10 @@ def train(
     folder : Path
         Folder for weights, records, logs and checkpoints.
     device : {"auto", "cpu", "cuda", "mps"}
-        By default a GPU if one is available.
+        By default the value of ``NEUROALIGN_DEVICE``, or else a GPU if one is available.
     together : int, optional
         Largest number of instances that are trained as one batched network. By default 1 on a CPU; on a GPU, the
-        number that fills half of the free memory.
+        number that fills half of the memory.
     jobs : int
         Number of instances, or batched networks, that are trained at the same time, each in its own process with one
         thread.
@@ -74,7 +74,7 @@ def train(
     ------
     UsageError
         If two recipes have instances of the same name, if an instance would be replaced, or if the device is not
-        available.
+        available or does not have the precision.
     MissingImagesError
         If the images are not available.
     KeyboardInterrupt
@@ -84,7 +84,10 @@ def train(
         raise UsageError(f"jobs must be a positive number, got {jobs}")
     if together is not None and together < 1:
         raise UsageError(f"together must be a positive number, got {together}")
-    choose_device(device)  # fails early if the device is not available
+    # Both fail early.
+    where = choose_device(device)
+    for recipe in recipes:
+        expect_precision(where, recipe.precision)
     training = stimuli.training()
     # Sorted, so that the order of the table does not influence the training.
     training = training.select(np.sort(training.ids))
@@ -235,9 +238,12 @@ def _finished(folder: Path, recipe: Recipe) -> Outcome | None:
 
 
 def _difference(recipe: Recipe, content_hash: str, record: Mapping[str, Any]) -> str | None:
-    """Describe the difference between an existing record and a recipe; return None if they are equal."""
+    """Describe the difference between an existing record and a training by a recipe; return None if they are equal."""
     if record["stimulus_set"]["content_hash"] != content_hash:
         return f"other images (of {record['stimulus_set']['name']!r})"
+    procedure = record.get("procedure", 1)
+    if procedure != recipe.procedure:
+        return f"version {procedure} of the training, not {recipe.procedure}, which draws other noise"
     wanted, had = recipe.to_mapping(), dict(record["recipe"])
     differing = [
         f"{name}={had.get(name)}, not {wanted[name]}" for name in wanted if wanted[name] != had.get(name)
