@@ -86,7 +86,7 @@ def fitting_together(device: torch.device, recipe: Recipe, n_parameters: int) ->
     """
     if device.type == "cpu":
         return 1
-    per_instance = 4 * (_PER_PARAMETER * n_parameters + _PER_PIXEL * recipe.batch_size * recipe.image_size**2)
+    per_instance = bytes_of_instance(recipe, n_parameters)
     if device.type != "cuda":
         return max(1, torch.mps.recommended_max_memory() // 2 // per_instance)
     free, total = torch.cuda.mem_get_info(device)
@@ -102,6 +102,11 @@ def fitting_together(device: torch.device, recipe: Recipe, n_parameters: int) ->
         stacklevel=2,
     )
     return fitting
+
+
+def bytes_of_instance(recipe: Recipe, n_parameters: int) -> int:
+    """Return the memory of a GPU that is planned for an instance with this number of parameters, in bytes."""
+    return 4 * (_PER_PARAMETER * n_parameters + _PER_PIXEL * recipe.batch_size * recipe.image_size**2)
 
 
 def expect_precision(device: torch.device, precision: str) -> None:
@@ -154,7 +159,10 @@ def _deterministic_kernels() -> Iterator[None]:
     """Let torch choose deterministic kernels; where it has none, it warns."""
     # cuBLAS needs a work space of a fixed size; the variable is read before the first product.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
     settings: Any = torch.utils.deterministic  # type: ignore[attr-defined]
     fills = settings.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -171,12 +179,12 @@ def _deterministic_kernels() -> Iterator[None]:
 def _products(tf32: bool) -> Iterator[None]:
     """Compute products of matrices on a GPU in TF32 or in full single precision."""
     settings: Any = torch.backends.cuda.matmul
-    # Newer versions of torch refuse the old name once a program has used the new one.
-    name, value = ("fp32_precision", "tf32" if tf32 else "ieee")
-    if not hasattr(settings, name):
-        name, value = "allow_tf32", tf32  # type: ignore[assignment]
-    before = getattr(settings, name)
-    setattr(settings, name, value)
+    try:
+        before, name = settings.allow_tf32, "allow_tf32"
+    except RuntimeError:
+        # The program has set the precision by the newer name, which torch does not let anyone mix with this one.
+        before, name = settings.fp32_precision, "fp32_precision"
+    setattr(settings, name, tf32 if name == "allow_tf32" else ("ieee", "tf32")[tf32])
     try:
         yield
     finally:

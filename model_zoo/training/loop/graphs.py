@@ -4,10 +4,11 @@ Importing this module imports torch.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_flatten
 
 #: Runs before a capture, in which libraries choose kernels and allocate work space.
 WARM_UPS = 3
@@ -84,3 +85,28 @@ class Replayed(Generic[T]):
     def forget(self) -> None:
         """Capture again before the next run, because tensors have other places in memory."""
         self._captured = None
+
+
+class Reruns:
+    """Replays without graphs, on any device: a replay computes again, and copies the results to their fixed place.
+
+    Everything that a capture asks of a computation can so be tested on a CPU.
+    """
+
+    def __init__(self) -> None:
+        self._last: Any = None
+
+    def warm_up(self, compute: Callable[[], object], n_runs: int) -> None:
+        """Run a computation a few times."""
+        for _ in range(n_runs):
+            self._last = compute()
+
+    def capture(self, compute: Callable[[], T]) -> tuple[Callable[[], None], T]:
+        """Keep a computation and the place of its results, without a run."""
+        static, (places, _) = self._last, tree_flatten(self._last)
+
+        def replay() -> None:
+            for place, value in zip(places, tree_flatten(compute())[0], strict=True):
+                place.copy_(value)
+
+        return replay, static

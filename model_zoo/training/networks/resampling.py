@@ -101,4 +101,3 @@ class _Upsampled(torch.autograd.Function):
 def _parameters(layer: nn.Conv2d | nn.ConvTranspose2d, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     assert layer.bias is not None
     return layer.weight.to(dtype), layer.bias.to(dtype)
-
