@@ -82,10 +82,6 @@ class Replayed(Generic[T]):
         replay()
         return results
 
-    def forget(self) -> None:
-        """Capture again before the next run, because tensors have other places in memory."""
-        self._captured = None
-
 
 class Reruns:
     """Replays without graphs, on any device: a replay computes again, and copies the results to their fixed place.

@@ -184,57 +184,46 @@ class Alone(Optimisation):
     ) -> None:
         super().__init__(objectives, networks, graphs=graphs)
         [self._objective], [self._network] = self.objectives, self.networks
-        self._adam = torch.optim.Adam(self._network.parameters(), fused=True, capturable=self.captures)
-        if self.captures:
-            # A graph reads the learning rate from the device, and the state must exist before the first step.
-            self._static["rate"] = self._adam.param_groups[0]["lr"] = torch.zeros((), device=self.device)
-            self.load(0, self.state(0), 0)
+        # The fused kernel reads memory in order, so moments have the layout of the parameters.
+        self._moments = {
+            moment: {name: torch.zeros_like(value) for name, value in self._network.named_parameters()}
+            for moment in _MOMENTS
+        }
 
     def _write_rates(self, steps: Sequence[int]) -> None:
-        [rate] = self._rates(steps)
+        [step], [self._rate] = steps, self._rates(steps)
+        self._write("done", torch.tensor(float(step + 1)))
         if self.captures:
-            self._write("rate", torch.tensor(rate, dtype=torch.float32))
-        else:
-            self._adam.param_groups[0]["lr"] = rate
+            self._write("rate", torch.tensor(self._rate))
 
     def _compute(self) -> Results:
-        self._adam.zero_grad(set_to_none=True)
+        parameters = list(self._network.parameters())
+        for parameter in parameters:
+            parameter.grad = None
         measured = self._objective.measure(self._network, *(values[0] for values in self._gather()))
         means = {name: values.mean(dim=0, keepdim=True) for name, values in measured.items()}
         values = self._values(means)
         (-values).sum().backward()
-        self._adam.step()
+        gradients = [torch.zeros_like(own) if own.grad is None else own.grad for own in parameters]
+        # A captured step reads the learning rate from the device.
+        rate = self._static["rate"] if self.captures else self._rate
+        moments = [list(tensors.values()) for tensors in self._moments.values()]
+        _fused_adam(parameters, gradients, moments, rate, self._static["done"])
         return values.detach(), _detached(means)
 
     def _changed(self) -> list[Tensor]:
-        steps = [moments["step"] for moments in self._adam.state.values()]
-        return [*self.state(0).values(), *steps]
+        return list(self.state(0).values())
 
     def state(self, instance: int) -> dict[str, Tensor]:
         """Return parameters and moments of gradients."""
-        state = {}
-        for name, parameter in self._network.named_parameters():
-            state[f"network.{name}"] = parameter.detach()
-            moments = self._adam.state[parameter]
-            for moment in _MOMENTS:
-                state[f"{moment}.{name}"] = moments.get(moment, torch.zeros_like(parameter)).detach()
-        return state
+        parameters = {name: value.detach() for name, value in self._network.named_parameters()}
+        kinds = {"network": parameters, **self._moments}
+        return {f"{kind}.{name}": value for kind, values in kinds.items() for name, value in values.items()}
 
     def load(self, instance: int, state: Mapping[str, Tensor], step: int) -> None:
         """Continue from the result of :meth:`state`."""
-        with torch.no_grad():
-            for name, parameter in self._network.named_parameters():
-                parameter.copy_(state[f"network.{name}"])
-                # The fused optimiser reads memory in order, so moments need the layout of the parameter.
-                self._adam.state[parameter] = {
-                    "step": torch.tensor(float(step), device=parameter.device),
-                    **{
-                        moment: torch.empty_like(parameter).copy_(state[f"{moment}.{name}"])
-                        for moment in _MOMENTS
-                    },
-                }
-        if self._replayed is not None:
-            self._replayed.forget()
+        for name, value in self.state(instance).items():
+            value.copy_(state[name])
 
 
 class Together(Optimisation):
@@ -258,34 +247,51 @@ class Together(Optimisation):
         products: bool | None = None,
     ) -> None:
         super().__init__(objectives, networks, graphs=graphs)
-        first = dict(self.networks[0].named_parameters())
-        self._shapes = {name: parameter.shape for name, parameter in first.items()}
-        # One row for each instance with all of its parameters, one after another.
-        rows = [
-            torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
-            for network in self.networks
-        ]
-        self._parameters = torch.stack(rows)
-        self._moments = {name: torch.zeros_like(self._parameters) for name in _MOMENTS}
-        network = deepcopy(self.networks[0])
+        shared = dict(self.networks[0].named_parameters())
+        # The parameters of the network that measures are replaced in every call, so they take no memory.
+        without: dict[int, Any] = {
+            id(value): nn.Parameter(torch.empty_like(value, device="meta")) for value in shared.values()
+        }
+        network = deepcopy(self.networks[0], without)
         if products or (products is None and self.device.type == "cuda"):
             convolve_by_products(network)
         self._measured = _Measured(self.objectives[0], network)
-        stacked = self._unflatten(self._parameters)
-        for index, own in enumerate(self.networks):
-            for name, parameter in own.named_parameters():
-                parameter.data = stacked[name][index]
-        self._stacked = {f"network.{name}": value.requires_grad_() for name, value in stacked.items()}
-        self._fused = _FusedAdam(self._parameters, self._moments) if self.captures else None
+        own = [dict(network.named_parameters()) for network in self.networks]
+        # One tensor for each parameter, so that all matrices are aligned in memory.
+        self._parameters = {
+            name: torch.stack([values[name].detach().contiguous() for values in own]) for name in shared
+        }
+        self._moments = {
+            moment: {name: torch.zeros_like(value) for name, value in self._parameters.items()}
+            for moment in _MOMENTS
+        }
+        for index, values in enumerate(own):
+            for name, parameter in values.items():
+                parameter.data = self._parameters[name][index]
+        self._stacked = {
+            f"network.{name}": value.requires_grad_() for name, value in self._parameters.items()
+        }
+        # First and last instance of each series with the same learning rate at every step.
+        self._series: list[tuple[int, int]] = []
 
     def _write_rates(self, steps: Sequence[int]) -> None:
-        if self._fused is not None:
-            for name, value in self._fused.schedules(self.objectives, steps).items():
-                self._write(name, value)
+        rates = self._rates(steps)
+        if not self.captures:
+            done = np.asarray(steps, dtype=np.float64) + 1
+            self._write("rates", self._tensor(np.asarray(rates) / (1 - _DECAY**done)))
+            self._write("correction", self._tensor(np.sqrt(1 - _SQUARE_DECAY**done)))
             return
-        done = np.asarray(steps, dtype=np.float64) + 1
-        self._write("rates", self._tensor(np.asarray(self._rates(steps)) / (1 - _DECAY**done))[:, None])
-        self._write("correction", self._tensor(np.sqrt(1 - _SQUARE_DECAY**done))[:, None])
+        if not self._series:
+            recipes = [objective.recipe for objective in self.objectives]
+            schedules = [
+                (recipe.learning_rate, recipe.warmup, recipe.cooldown, recipe.steps, step)
+                for recipe, step in zip(recipes, steps, strict=True)
+            ]
+            starts = [n for n in range(len(steps)) if n == 0 or schedules[n] != schedules[n - 1]]
+            self._series = list(zip(starts, [*starts[1:], len(steps)], strict=True))
+        for start, _ in self._series:
+            self._write(f"rate.{start}", torch.tensor(rates[start]))
+            self._write(f"done.{start}", torch.tensor(float(steps[start] + 1)))
 
     def _compute(self) -> Results:
         def measure(parameters: dict[str, Tensor], *inputs: Tensor) -> Any:
@@ -294,32 +300,38 @@ class Together(Optimisation):
         means: dict[str, Tensor] = vmap(measure)(self._stacked, *self._gather())
         values = self._values(means)
         gradients = torch.autograd.grad((-values).sum(), list(self._stacked.values()))
-        flat = torch.cat([gradient.flatten(1) for gradient in gradients], dim=1)
-        if self._fused is None:
-            self._adam(flat)
+        kinds = [list(self._parameters.values()), [gradient.contiguous() for gradient in gradients]]
+        kinds += [list(moments.values()) for moments in self._moments.values()]
+        if self.captures:
+            for start, stop in self._series:
+                parameters, own, *moments = ([value[start:stop] for value in kind] for kind in kinds)
+                rate, done = self._static[f"rate.{start}"], self._static[f"done.{start}"]
+                _fused_adam(parameters, own, moments, rate, done)
         else:
-            self._fused.step(flat, self._static)
+            for tensors in zip(*kinds, strict=True):
+                self._adam(*tensors)
         return values.detach(), _detached(means)
 
     @torch.no_grad()
-    def _adam(self, gradients: Tensor) -> None:
-        """Do algorithm 1 of Kingma & Ba (2015), with its own learning rate and number of steps for each row."""
-        mean, square = self._moments.values()
-        mean.lerp_(gradients, 1 - _DECAY)
-        square.mul_(_SQUARE_DECAY).addcmul_(gradients, gradients, value=1 - _SQUARE_DECAY)
-        rates, correction = self._static["rates"], self._static["correction"]
-        self._parameters.sub_(rates * mean / (square.sqrt() / correction).add_(_EPSILON))
+    def _adam(self, parameter: Tensor, gradient: Tensor, mean: Tensor, square: Tensor) -> None:
+        """Do algorithm 1 of Kingma & Ba (2015), with its own learning rate and number of steps for each instance."""
+        mean.lerp_(gradient, 1 - _DECAY)
+        square.mul_(_SQUARE_DECAY).addcmul_(gradient, gradient, value=1 - _SQUARE_DECAY)
+        shape = (-1, *(1,) * (mean.dim() - 1))
+        rates, correction = (self._static[name].view(shape) for name in ("rates", "correction"))
+        parameter.sub_(rates * mean / (square.sqrt() / correction).add_(_EPSILON))
 
     def _changed(self) -> list[Tensor]:
-        return [self._parameters, *self._moments.values()]
+        moments = [value for values in self._moments.values() for value in values.values()]
+        return [*(value.detach() for value in self._parameters.values()), *moments]
 
     def state(self, instance: int) -> dict[str, Tensor]:
         """Return parameters and moments of gradients."""
-        flat = {"network": self._parameters, **self._moments}
+        kinds = {"network": self._parameters, **self._moments}
         return {
-            f"{kind}.{name}": value[instance]
-            for kind, values in flat.items()
-            for name, value in self._unflatten(values).items()
+            f"{kind}.{name}": value.detach()[instance]
+            for kind, values in kinds.items()
+            for name, value in values.items()
         }
 
     def load(self, instance: int, state: Mapping[str, Tensor], step: int) -> None:
@@ -327,67 +339,37 @@ class Together(Optimisation):
         for name, value in self.state(instance).items():
             value.copy_(state[name])
 
-    def _unflatten(self, flat: Tensor) -> dict[str, Tensor]:
-        """View rows of parameters as the parameters, each of shape (n_instances, …)."""
-        sizes = [shape.numel() for shape in self._shapes.values()]
-        pieces = flat.split(sizes, dim=1)
-        return {
-            name: piece.view(-1, *shape)
-            for (name, shape), piece in zip(self._shapes.items(), pieces, strict=True)
-        }
 
-
-class _FusedAdam:
-    """Adam of torch in one kernel, on the rows of a matrix of parameters.
-
-    The kernel has one learning rate, so there is one call for all rows with the same rate at every step.
+@torch.no_grad()
+def _fused_adam(
+    parameters: list[Any], gradients: list[Tensor], moments: list[list[Tensor]], rate: Any, done: Tensor
+) -> None:
+    """Change parameters by the kernel of torch's Adam.
 
     Parameters
     ----------
-    parameters : tensor of shape (n_instances, n_parameters)
-    moments : mapping of name to tensor of the same shape
+    parameters, gradients : list of tensor
+    moments : pair of lists of tensor
+    rate : float, or tensor on the device
+    done : tensor of float32
+        Number of the step, counted from 1.
     """
-
-    def __init__(self, parameters: Tensor, moments: Mapping[str, Tensor]) -> None:
-        self._parameters, self._moments = parameters, moments
-        self._rows: dict[str, list[int]] = {}
-
-    def schedules(self, objectives: Sequence[Objective[Any]], steps: Sequence[int]) -> dict[str, Tensor]:
-        """Return learning rate and number of the step of each call, by the names that :meth:`step` reads."""
-        if not self._rows:
-            keys = [
-                (recipe.learning_rate, recipe.warmup, recipe.cooldown, recipe.steps, step)
-                for recipe, step in zip((own.recipe for own in objectives), steps, strict=True)
-            ]
-            for index, key in enumerate(keys):
-                self._rows.setdefault(str(keys.index(key)), []).append(index)
-        numbers = {}
-        for name, (row, *_) in self._rows.items():
-            rate = objectives[row].recipe.learning_rate_at(steps[row])
-            numbers[f"rate.{name}"] = torch.tensor(rate, dtype=torch.float32)
-            numbers[f"done.{name}"] = torch.tensor(steps[row] + 1, dtype=torch.float32)
-        return numbers
-
-    @torch.no_grad()
-    def step(self, gradients: Tensor, static: Mapping[str, Tensor]) -> None:
-        """Change the parameters by their gradients, of the same shape."""
-        mean, square = self._moments.values()
-        for name, rows in self._rows.items():
-            torch._fused_adam_(
-                [self._parameters[row] for row in rows],
-                [gradients[row] for row in rows],
-                [mean[row] for row in rows],
-                [square[row] for row in rows],
-                [],
-                [static[f"done.{name}"]] * len(rows),
-                lr=static[f"rate.{name}"],
-                beta1=_DECAY,
-                beta2=_SQUARE_DECAY,
-                weight_decay=0.0,
-                eps=_EPSILON,
-                amsgrad=False,
-                maximize=False,
-            )
+    mean, square = moments
+    torch._fused_adam_(
+        parameters,
+        gradients,
+        mean,
+        square,
+        [],
+        [done] * len(parameters),
+        lr=rate,
+        beta1=_DECAY,
+        beta2=_SQUARE_DECAY,
+        weight_decay=0.0,
+        eps=_EPSILON,
+        amsgrad=False,
+        maximize=False,
+    )
 
 
 class _Measured(nn.Module):
