@@ -1,4 +1,4 @@
-"""Random numbers of training: known answers of the generator, the same noise in every company, and the order of images."""
+"""Random numbers of training: known answers of the generator, noise of groups, and the order of images."""
 
 import hashlib
 
@@ -78,7 +78,7 @@ def test_steps_seeds_and_purposes_have_noise_of_their_own():
     assert np.abs(correlations).max() < 4 / np.sqrt(5000)
 
 
-def test_noise_is_the_same_in_company_and_at_any_step():
+def test_noise_is_the_same_in_a_group_and_at_any_step():
     seeds, shape = [4, 0, 2**70], (4, 3)
     together = Noise(seeds, shape, CPU)
     for steps in ([0, 0, 0], [1, 1, 1], [14, 20, 90], [15, 21, 91], [16, 22, 92], [1, 1, 1]):

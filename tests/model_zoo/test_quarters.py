@@ -1,4 +1,4 @@
-"""Convolutions as matrix products are torch's convolutions, with the same gradients, for one and for several networks."""
+"""Convolutions as matrix products are the convolutions of torch, for one network and for several."""
 
 import pytest
 import torch

@@ -436,9 +436,10 @@ def test_as_many_as_half_of_the_memory_holds(monkeypatch):
 def test_a_run_that_continues_on_another_device_says_so(images, tmp_path, monkeypatch):
     stop = threading.Event()
     stop.set()
-    with monkeypatch.context() as other, pytest.raises(Interrupted):
+    with monkeypatch.context() as other:
         other.setattr(trainer, "describe", lambda device: "cuda (another card)")
-        train_together(THREE[:1], images, tmp_path, stop=stop)
+        with pytest.raises(Interrupted):
+            train_together(THREE[:1], images, tmp_path, stop=stop)
     with pytest.warns(
         NeuroalignWarning, match=r"was written on cuda \(another card\) and continues on cpu, which"
     ):

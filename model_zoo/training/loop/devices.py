@@ -21,8 +21,8 @@ VARIABLE = "NEUROALIGN_DEVICE"
 
 # Numbers in memory for each instance that is trained with others on a GPU: for each of its parameters, and for each
 # pixel of its batch. Parameters, two moments, two copies of the gradients and three of the state before a capture are
-# eight numbers. The backward pass needs 61 numbers of the forward pass for each pixel, counted on a CPU; its own results
-# and work space come on top.
+# eight numbers. The backward pass needs 61 numbers of the forward pass for each pixel, counted on a CPU; its own
+# results and work space come on top.
 _PER_PARAMETER, _PER_PIXEL = 10, 120
 
 

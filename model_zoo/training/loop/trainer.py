@@ -88,9 +88,10 @@ def train_together(
 ) -> list[Outcome]:
     """Train instances as one batched network, from their checkpoint if it exists.
 
-    One thread computes, so the weights do not depend on the number of cores. On a CPU, they are the same to the last bit
-    with and without an interruption; on a GPU they are meant to be. Weights of instances that are trained together
-    differ from weights of instances that are trained alone by the rounding of sums.
+    One thread computes, so the weights do not depend on the number of cores. On a CPU, they are the same to the last
+    bit with and without an interruption. On a GPU, the kernels are deterministic and each step replays one graph, so
+    they are meant to be. Weights of instances that are trained together differ from weights of instances that are
+    trained alone by the rounding of sums.
 
     Parameters
     ----------
