@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from torch import Tensor
 
-#: Steps whose noise is drawn at once. A block costs about as much as a step, because its arrays are small.
+#: Steps with noise that is drawn at once. A block costs about as much as a step, because its arrays are small.
 BLOCK = 16
 #: Counters of the noise for training and for the evaluation of a trained network.
 TRAINING, EVALUATION = 0, 1

@@ -201,6 +201,9 @@ class _Run:
                 report(course.recipe, course.step, entry)
 
     def _finish(self, ended: Sequence[Course]) -> None:
+        """Measure and write instances that have ended, and continue without them."""
+        if not ended:
+            return
         facts = {"device": ", then ".join(self.devices), "trained_together": self.trained_together}
         # The measurements in the record have full precision.
         with repeatable(self.device):
