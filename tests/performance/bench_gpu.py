@@ -3,7 +3,7 @@
     python tests/performance/bench_gpu.py [--output FILE]        # planned for less than eight minutes on one H100
     python tests/performance/bench_gpu.py --device cpu --small   # runs through the code; its times mean nothing
 
-The network is the β-VAE of Higgins et al. (2020): 64 × 64 pixels, 50 latents, batches of 16. Every rate stands beside
+The network is the β-VAE of Higgins et al. (2020): 64 × 64 pixels, 50 latents, batches of 16. Every rate is divided by
 the rate of a plain PyTorch loop of one instance in the same run. The file is written after each part.
 """
 
@@ -38,7 +38,7 @@ from neuroalign.model_zoo.training.loop.trainer import Interrupted, train_togeth
 BATCH = 16
 #: Images of the paper's 400 β-VAEs.
 SWEEP = 400 * 1_000_000 * BATCH
-#: What is required on one H100 or H200, as ratios to the plain loop.
+#: Required ratios to the plain loop on one H100 or H200.
 REQUIRED = {("float32", "several"): 25, ("tf32", "several"): 35, ("float32", "one"): 4}
 TESTS = Path(__file__).parents[1]
 #: Number of instances, and of steps for the measurement.
@@ -86,7 +86,7 @@ def rate_of(n_instances, n_steps, precision, images, device):
 
 
 def measure_training(images, device, small):
-    """Return rows with the rates, of the plain loop and of ours."""
+    """Return the rates of the plain loop, and rows with our rates."""
     plain = [plain_loop(device, 3 if small else 1500)]
     rows = []
     steps = {1: 24, 2: 23} if small else STEPS

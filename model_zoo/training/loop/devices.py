@@ -157,7 +157,7 @@ def repeatable(device: torch.device, precision: str = "float32") -> Iterator[Non
 
 @contextmanager
 def _deterministic_kernels() -> Iterator[None]:
-    """Let torch choose deterministic kernels; where it has none, it warns."""
+    """Let torch choose deterministic kernels; it warns of an operation without a deterministic kernel."""
     # cuBLAS needs a work space of a fixed size; the variable is read before the first product.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = (

@@ -311,7 +311,7 @@ class _Run:
         if here != self.devices[-1]:
             warnings.warn(
                 f"the checkpoint {path} was written on {self.devices[-1]} and continues on {here}, which rounds "
-                "differently: the last digits of the weights differ from those of a training on one device",
+                "differently, so the last digits of the weights are not the digits of a training on one device",
                 NeuroalignWarning,
                 stacklevel=3,
             )

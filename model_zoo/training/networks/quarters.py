@@ -113,7 +113,7 @@ def _gather(blocks: Tensor) -> Tensor:
 
 
 def _scatter(values: Tensor) -> Tensor:
-    """Add what kernels give to their four blocks: (n, h, w, 4c) to (n, h + 1, w + 1, c)."""
+    """Add the values of each kernel to its four blocks: (n, h, w, 4c) to (n, h + 1, w + 1, c)."""
     first, second, third, fourth = values.chunk(4, dim=3)
     upper = pad(first, (0, 0, 0, 1, 0, 1)) + pad(second, (0, 0, 1, 0, 0, 1))
     return upper + pad(third, (0, 0, 0, 1, 1, 0)) + pad(fourth, (0, 0, 1, 0, 1, 0))
