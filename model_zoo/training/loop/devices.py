@@ -164,7 +164,7 @@ def _deterministic_kernels() -> Iterator[None]:
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
     )
-    settings: Any = torch.utils.deterministic  # type: ignore[attr-defined]
+    settings: Any = torch.utils.deterministic
     fills = settings.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Every value is written before it is read, so filling memory would only take time.
