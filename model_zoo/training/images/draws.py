@@ -40,7 +40,7 @@ class BatchOrder:
     Examples
     --------
     >>> order = BatchOrder(0, n_examples=4, batch_size=2)
-    >>> sorted([*order.batch(0), *order.batch(1)])
+    >>> sorted([*order.batch(0).tolist(), *order.batch(1).tolist()])
     [0, 1, 2, 3]
     """
 
