@@ -19,7 +19,7 @@ Examples:
   neuroalign train beta_vae ./faces.zip --set beta=2,4,8 --steps 20000 --jobs 2
   neuroalign train classifier my-recordings --grid small --jobs 2
   neuroalign train vae AM-faces --grid my-grids.toml --output weights
-  neuroalign train beta_vae my-recordings --grid paper --device cuda
+  neuroalign train beta_vae my-recordings --grid paper --device cuda --precision tf32
   neuroalign train beta_vae my-recordings --grid paper --backend dask --address tcp://10.0.0.1:8786
 """
 )
@@ -40,6 +40,11 @@ Examples:
 @click.option("--steps", type=int, help="Number of training steps.")
 @click.option("--batch-size", type=int, help="Number of images in a step.")
 @click.option("--learning-rate", type=float, help="Learning rate of Adam.")
+@click.option(
+    "--precision",
+    metavar="NAME",
+    help="Precision of training: float32 (default), tf32 (on an NVIDIA GPU), or bfloat16.",
+)
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), help="Folder for the weights.")
 @click.option(
     "--jobs", "-j", default=1, show_default=True, help="Number of parallel processes, each on one core."
@@ -71,6 +76,7 @@ def train(
     steps: int | None,
     batch_size: int | None,
     learning_rate: float | None,
+    precision: str | None,
     output: Path | None,
     jobs: int,
     device: str,
@@ -94,7 +100,12 @@ def train(
     chosen = dict(_parse_setting(setting) for setting in settings)
     if seeds is not None:
         chosen["seed"] = _parse_seeds(seeds)
-    flags = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate}
+    flags = {
+        "steps": steps,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "precision": precision,
+    }
     chosen |= {name: value for name, value in flags.items() if value is not None}
     recipes = trainable.recipes(chosen, grid=grid)
     if jobs < 1:

@@ -42,7 +42,8 @@ def group(
     """Divide instances into groups that are trained together.
 
     Instances that have begun together stay together. Other instances can be in one group if their networks have the
-    same shape and their batches the same size.
+    same shape and precision, and their batches the same size. The groups are formed from all instances, finished ones
+    included, which then leave: so a run that continues trains the groups of an uninterrupted run.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ def group(
     together : int, optional
         Largest size of a group; by default :func:`neuroalign.model_zoo.training.loop.devices.fitting_together`.
     jobs : int
-        Number of groups that are trained at the same time; at least as many groups are made, if possible.
+        Number of groups that are trained at the same time; at least as many groups are formed, if possible.
     fitting : callable, optional
         Function that returns the default of `together` for a recipe and the number of parameters of its network; by
         default the number that fits on the device here, divided by `jobs`.
@@ -69,13 +70,15 @@ def group(
     taken = {recipe for begun_group in begun for recipe in begun_group.recipes}
     alike: dict[Any, list[Recipe]] = {}
     for recipe in recipes:
-        if recipe not in finished and recipe not in taken:
+        if recipe not in taken:
             network = empty(partial(recipe.network, len(images[recipe.image_size].pixels)))
             shapes = tuple((name, tuple(value.shape)) for name, value in network.named_parameters())
-            kind = (type(recipe), recipe.image_size, recipe.batch_size, shapes)
+            kind = (type(recipe), recipe.image_size, recipe.batch_size, recipe.precision, shapes)
             alike.setdefault(kind, []).append(recipe)
     new = []
     for (*_, shapes), members in alike.items():
+        if set(members) <= set(finished):
+            continue
         if together is None:
             n_parameters = sum(int(np.prod(shape)) for _, shape in shapes)
             most = (
@@ -87,7 +90,9 @@ def group(
             most = together
         n_groups = max(-(-len(members) // most), min(jobs, len(members)))
         for part in np.array_split(np.arange(len(members)), n_groups):
-            chosen = tuple(members[index] for index in part)
+            chosen = tuple(members[index] for index in part if members[index] not in finished)
+            if not chosen:
+                continue
             new.append(Group(chosen, checkpoint_path(folder, *chosen)))
     return [*begun, *new]
 

@@ -21,7 +21,7 @@ from neuroalign.errors import NeuroalignWarning, UsageError
 from neuroalign.jobs import count_workers, current_cluster
 from neuroalign.model_zoo.training.loop.checkpoints import find_checkpoints
 from neuroalign.model_zoo.training.loop.course import Outcome, TrainingImages
-from neuroalign.model_zoo.training.loop.devices import Device, choose_device
+from neuroalign.model_zoo.training.loop.devices import Device, choose_device, expect_precision
 from neuroalign.model_zoo.training.loop.groups import Group, group
 from neuroalign.model_zoo.training.loop.on_cluster import find_finished, fitting_on_cluster, train_on_cluster
 from neuroalign.model_zoo.training.loop.trainer import Interrupted, Report, train_together
@@ -57,10 +57,10 @@ def train(
     folder : Path
         Folder for weights, records, logs and checkpoints.
     device : {"auto", "cpu", "cuda", "mps"}
-        By default a GPU if one is available.
+        By default the value of ``NEUROALIGN_DEVICE``, or else a GPU if one is available.
     together : int, optional
         Largest number of instances that are trained as one batched network. By default 1 on a CPU; on a GPU, the
-        number that fills half of the free memory.
+        number that fills half of the memory.
     jobs : int
         Number of instances, or batched networks, that are trained at the same time, each in its own process with one
         thread. A cluster trains as many as its workers have threads; see :func:`neuroalign.jobs.cluster`.
@@ -76,7 +76,7 @@ def train(
     ------
     UsageError
         If two recipes have instances of the same name, if an instance would be replaced, or if the device is not
-        available.
+        available or does not have the precision.
     MissingImagesError
         If the images are not available.
     KeyboardInterrupt
@@ -87,8 +87,10 @@ def train(
     if together is not None and together < 1:
         raise UsageError(f"together must be a positive number, got {together}")
     on_cluster = current_cluster() is not None
-    if not on_cluster:
-        choose_device(device)  # fails early if the device is not available
+    if not on_cluster:  # workers check their own device
+        where = choose_device(device)
+        for recipe in recipes:
+            expect_precision(where, recipe.precision)
     training = stimuli.training()
     # Sorted, so that the order of the table does not influence the training.
     training = training.select(np.sort(training.ids))
@@ -244,9 +246,12 @@ def _train_in_worker(group: Group, images: TrainingImages, folder: Path, device:
 
 
 def _difference(recipe: Recipe, content_hash: str, record: Mapping[str, Any]) -> str | None:
-    """Describe the difference between an existing record and a recipe; return None if they are equal."""
+    """Describe the difference between an existing record and a training by a recipe; return None if they are equal."""
     if record["stimulus_set"]["content_hash"] != content_hash:
         return f"other images (of {record['stimulus_set']['name']!r})"
+    procedure = record.get("procedure", 1)
+    if procedure != recipe.procedure:
+        return f"version {procedure} of the training, not {recipe.procedure}, which draws other noise"
     wanted, had = recipe.to_mapping(), dict(record["recipe"])
     differing = [
         f"{name}={had.get(name)}, not {wanted[name]}" for name in wanted if wanted[name] != had.get(name)
