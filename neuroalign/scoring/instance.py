@@ -88,6 +88,7 @@ class SharedLatents:
 
     def __init__(self) -> None:
         self._computed: dict[tuple[object, int], tuple[xr.DataArray, str, float]] = {}
+        self._n_units: dict[str, int] = {}
 
     def compute(
         self, model: Model, stimuli: StimulusSet, *, use_cache: bool
@@ -102,7 +103,12 @@ class SharedLatents:
             # A model that draws random numbers may lose its fingerprint while it computes.
             key = (fingerprint_of(model) or id(model), id(stimuli))
             self._computed[key] = (latents, hash_latents(latents), seconds)
+            self._n_units[model.identifier] = latents.sizes["unit"]
         return self._computed[key]
+
+    def n_units(self, model: Model) -> int | None:
+        """Return the number of units of a model; None if its latents were not computed."""
+        return self._n_units.get(model.identifier)
 
 
 class Prepared:
@@ -172,7 +178,10 @@ def score_instance(model: Model, batch: Batch, *, shuffles: Ahead | None = None)
 
 
 def score_instance_on_parts(
-    parts: Sequence[tuple[Model, Batch, Ahead]], *, shows_progress: bool = False
+    parts: Sequence[tuple[Model, Batch, Ahead]],
+    *,
+    shows_progress: bool = False,
+    latents: SharedLatents | None = None,
 ) -> list[list[Score | Failure]]:
     """Score one instance on several parts of a dataset, with latents that are computed once.
 
@@ -183,13 +192,15 @@ def score_instance_on_parts(
         fingerprint, and parts with the same stimulus set, share their latents.
     shows_progress : bool
         Whether a bar shows the number of parts.
+    latents : SharedLatents, optional
+        Latents that were computed before.
 
     Returns
     -------
     list of list of Score or Failure
         Outcomes of each part, as :func:`score_instance` returns them.
     """
-    latents = SharedLatents()
+    latents = SharedLatents() if latents is None else latents
     items = progress(parts, description="parts", total=len(parts), unit="part") if shows_progress else parts
     return [_score_instance(model, batch, latents, shuffles) for model, batch, shuffles in items]
 
