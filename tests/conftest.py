@@ -10,6 +10,8 @@ from pathlib import Path
 # these variables when they are imported.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
+# Numbers in tests are numbers of a CPU. Tests with the mark gpu state their device.
+os.environ["NEUROALIGN_DEVICE"] = "cpu"
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
@@ -32,6 +34,15 @@ def pytest_xdist_auto_num_workers(config):
     if not all(Path(name).is_dir() for name in names):
         return 0
     return min(MOST_PROCESSES, os.cpu_count() or 1)
+
+
+def pytest_runtest_setup(item):
+    """Skip tests of a GPU where there is none."""
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("torch finds no NVIDIA GPU")
 
 
 def pytest_collection_finish():

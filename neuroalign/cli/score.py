@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neuroalign.cli.cluster import ClusterOptions, cluster_options
 from neuroalign.cli.score_grouped import GroupOptions, group_options, print_groups
 from neuroalign.cli.score_layers import LayerOptions, layer_options, print_layers, stands_for_layers
 from neuroalign.errors import UsageError
@@ -36,6 +37,7 @@ Examples:
   neuroalign score "timm:resnet50@layer?[pool=mean]" my-cells -b ridge --by region --figure depth.pdf
   neuroalign score "pca[n=50]" cowley2023 -b ridge
   neuroalign score "pca[n=50]" "my-cells[session=*]" -b ridge
+  neuroalign score beta_vae cowley2023 -b ridge --backend dask --address tcp://10.0.0.1:8786
 """
 )
 @click.argument("model", nargs=-1, metavar="MODEL...")
@@ -77,8 +79,10 @@ Examples:
     "-j",
     default=1,
     show_default=True,
-    help="Instances that are scored at the same time; -1 for all cores.",
+    help="Jobs at the same time on this machine: instances, datasets, groups, or parts of the shuffles; -1 for all "
+    "cores.",
 )
+@cluster_options
 @click.option(
     "--permutations",
     default=0,
@@ -123,6 +127,7 @@ def score(
     turns: int | None,
     seed: int,
     choose_layer: bool,
+    on: ClusterOptions,
     grouped: GroupOptions,
     swept: LayerOptions,
     no_cache: bool,
@@ -179,6 +184,7 @@ def score(
         raise UsageError(
             f"--{name} must go with one model; write the option of each model: MODEL[{name}={shown}]"
         )
+    on.join()
     settings: dict[str, Any] = {
         "join": "intersection" if intersection else "exact",
         "n_jobs": jobs,

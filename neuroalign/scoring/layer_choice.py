@@ -15,13 +15,14 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.datasets.time_bins import expect_one_window
 from neuroalign.errors import count_noun, name_some
+from neuroalign.jobs.running import run_jobs
 from neuroalign.models.model import Model
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore, now, score_key
 from neuroalign.scoring.benchmark import Benchmark, load_benchmark
 from neuroalign.scoring.chance import draw_orders, recorded_latents, with_null
 from neuroalign.scoring.chosen_layers import LayerChoice, best_layers
-from neuroalign.scoring.evaluate import check_shuffles, run_jobs
+from neuroalign.scoring.evaluate import check_shuffles
 from neuroalign.scoring.examined_layers import Examined, Settings, examine
 from neuroalign.scoring.folded import FoldedBenchmark
 from neuroalign.scoring.grouped import as_columns

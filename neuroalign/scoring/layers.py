@@ -11,6 +11,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.time_bins import expect_one_window
 from neuroalign.errors import UsageError
 from neuroalign.files.digests import digest
+from neuroalign.jobs import count_workers, run_jobs
 from neuroalign.models.layered import Layered
 from neuroalign.models.loading import reduce_model
 from neuroalign.models.model import Model
@@ -20,7 +21,7 @@ from neuroalign.names.syntax import Spec
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore, now
 from neuroalign.scoring.benchmark import Benchmark
-from neuroalign.scoring.evaluate import check_shuffles, run_jobs
+from neuroalign.scoring.evaluate import check_shuffles
 from neuroalign.scoring.grouped import GroupScore, as_columns, to_table
 from neuroalign.scoring.groups import load_benchmarks
 from neuroalign.scoring.instance import Batch, Failure, SharedLatents, score_instance_on_parts
@@ -300,7 +301,8 @@ def _run(tasks: Sequence[tuple[Model, list[Batch]]], n_jobs: int) -> list[_Outco
     import joblib
 
     # Several processes get some of the layers each, because every process gets a copy of the network.
-    n_chunks = len(tasks) if n_jobs == 1 else min(joblib.effective_n_jobs(n_jobs), len(tasks))
+    n_workers = count_workers(n_jobs)
+    n_chunks = len(tasks) if n_workers == 1 else min(n_workers, len(tasks))
     jobs = [joblib.delayed(_score_some)(tasks[start::n_chunks]) for start in range(n_chunks)]
     finished = run_jobs(jobs, n_jobs=n_jobs, description="scoring layers")
     outcomes: list[_Outcomes] = [(None, [])] * len(tasks)
@@ -314,7 +316,7 @@ def _score_some(tasks: Sequence[tuple[Model, list[Batch]]]) -> list[_Outcomes]:
     for model, batches in tasks:
         # The latents of one layer are in memory at a time.
         latents = SharedLatents()
-        outcomes = score_instance_on_parts([(model, batch) for batch in batches], latents=latents)
+        outcomes = score_instance_on_parts([(model, batch, {}) for batch in batches], latents=latents)
         results.append((latents.n_units(model), outcomes))
     return results
 
