@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroalign.datasets.formats.hdf5 import is_hdf5, is_stored_elsewhere, writer_of
+from neuroalign.datasets.formats.hdf5 import writer_of
 from neuroalign.datasets.formats.image_stack import ImageStack
 from neuroalign.errors import DatasetError, NeuroalignError, name_some
 from neuroalign.files.archives import open_archive
+from neuroalign.files.hdf5 import expect_plausible_size, is_hdf5, is_stored_elsewhere, open_hdf5
 
 SUFFIXES = (".npy", ".npz", ".mat", ".h5", ".hdf5")
 
@@ -110,11 +111,12 @@ def _unpack(path: Path, scratch: Path) -> dict[str, Any]:
 def _open_hdf5(path: Path) -> dict[str, Any]:
     import h5py
 
-    file = h5py.File(path, "r")
+    file = open_hdf5(path)
     nodes: dict[str, Any] = {}
 
     def visit(name: str, node: Any) -> None:
         if isinstance(node, h5py.Dataset) and not name.startswith("#") and not is_stored_elsewhere(node):
+            expect_plausible_size(node)
             nodes[name] = node
 
     file.visititems(visit)

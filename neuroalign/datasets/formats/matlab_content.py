@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuroalign.datasets.formats.hdf5 import is_hdf5, writer_of
+from neuroalign.datasets.formats.hdf5 import writer_of
 from neuroalign.datasets.formats.matlab_hdf5 import read_hdf5_content
 from neuroalign.datasets.formats.matlab_nesting import expect_shallow
 from neuroalign.datasets.formats.matlab_variables import (
@@ -20,6 +20,7 @@ from neuroalign.datasets.formats.matlab_variables import (
     size_of,
 )
 from neuroalign.errors import DatasetError, NeuroalignError
+from neuroalign.files.hdf5 import is_hdf5, open_hdf5
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,9 +52,7 @@ def open_matlab(path: Path) -> Iterator[Content]:
                 f"MATLAB did not write {path}, so it does not say in which order its axes are; give --format hdf5, "
                 "and --axes in the order in which h5py shows the array (h5read of MATLAB and Julia shows the reverse)"
             )
-        import h5py
-
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             yield read_hdf5_content(file)
     except NeuroalignError:
         raise
@@ -63,14 +62,13 @@ def open_matlab(path: Path) -> Iterator[Content]:
 
 def variable_names(path: Path) -> set[str]:
     """Return the names of the variables of a MATLAB file; an empty set for every other file and a damaged file."""
-    import h5py
     from scipy.io import whosmat
 
     try:
         if is_hdf5(path):
             if writer_of(path) != "matlab":
                 return set()
-            with h5py.File(path, "r") as file:
+            with open_hdf5(path) as file:
                 return set(file)
         return {name for name, _, _ in whosmat(path)}
     except Exception:  # the parsers raise nearly anything on a damaged file
