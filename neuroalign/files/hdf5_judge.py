@@ -104,7 +104,7 @@ class _Judge:
             return
         claimed = math.prod(shape) * kind.get_size()
         if stored > self._size or claimed > max(SMALL, COMPRESSION * stored):
-            raise Fault(f"{label} claims {claimed:,} bytes, and the file stores {min(stored, self._size):,}")
+            raise Fault(f"{label} claims {claimed:,} bytes, and stores {min(stored, self._size):,}")
         self._beat()
         if _is_plain(kind) and layout != h5py.h5d.CHUNKED:
             return  # the values lie in one piece, and need no decoding

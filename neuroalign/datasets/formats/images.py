@@ -1,15 +1,12 @@
 """Image files in a folder or a ZIP archive, and their stimuli."""
 
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal, get_args
 
-from PIL import Image, UnidentifiedImageError
-
-from neuroalign.datasets.image_sources import IMAGE_SUFFIXES, ImageSource, bytes_of
+from neuroalign.datasets.image_sources import IMAGE_SUFFIXES, ImageSource, bytes_of, decode_file
 from neuroalign.datasets.image_survey import ImageSurvey
 from neuroalign.datasets.picture_faults import picture_fault
 from neuroalign.errors import DatasetError, UsageError, name_some
@@ -17,9 +14,6 @@ from neuroalign.files.archives import is_hidden, unpack_files
 from neuroalign.progress import progress
 
 Order = Literal["name", "number"]
-
-#: Formats of Pillow that may decode a user's files.
-_DECODERS = ("PNG", "JPEG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
 
 
 def collect_images(source: Path, scratch: Path) -> dict[str, Path]:
@@ -197,15 +191,11 @@ def image_fault(
         Receives the fingerprint of an image that can be used.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(source, formats=_DECODERS) as image:
-                image.load()
-                fault = picture_fault(image)
-                if fault is None and survey is not None:
-                    survey.add(stimulus_id, image)
-    except UnidentifiedImageError:
-        return "it is not an image, or an image of an unknown format"
+        with decode_file(source) as image:
+            image.load()
+            fault = picture_fault(image)
+            if fault is None and survey is not None:
+                survey.add(stimulus_id, image)
     except Exception as error:  # the decoders raise nearly anything on a damaged file
         return str(error) or type(error).__name__
     return fault
