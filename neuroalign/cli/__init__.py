@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 import click
 
+from neuroalign.cli.output import printable_streams
 from neuroalign.errors import NeuroalignError, NeuroalignWarning
 
 _COMMANDS = {
@@ -91,7 +92,7 @@ def main(args: list[str] | None = None) -> None:
 
 def run(args: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    with warnings.catch_warnings():
+    with printable_streams(), warnings.catch_warnings():
         # Warnings of other libraries are for developers; neuroalign's own notes are for the user.
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", NeuroalignWarning)

@@ -15,6 +15,7 @@ from neuroalign.errors import ArrayError, NeuroalignWarning
 from neuroalign.files.digests import digest
 from neuroalign.files.home import atomic_path, home
 from neuroalign.files.netcdf import read_arrays, read_netcdf
+from neuroalign.files.plain import open_plain
 from neuroalign.results.index import SELECTABLE, Entry, select
 from neuroalign.results.score import Score
 from neuroalign.validation import check_names
@@ -152,7 +153,7 @@ _UNREADABLE = (
 
 
 def _read(path: str | Path) -> bytes:
-    with open(path, "rb") as file:
+    with open_plain(path) as file:
         return file.read()
 
 

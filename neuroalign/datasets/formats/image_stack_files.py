@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from neuroalign.datasets.formats.hdf5 import writer_of
 from neuroalign.datasets.formats.image_stack import ImageStack
+from neuroalign.datasets.formats.matlab_nesting import load_variables
 from neuroalign.errors import DatasetError, NeuroalignError, name_some
 from neuroalign.files.archives import open_archive
 from neuroalign.files.hdf5 import expect_plausible_size, is_hdf5, is_stored_elsewhere, open_hdf5
@@ -61,11 +62,9 @@ def open_stack(path: Path, scratch: Path) -> ImageStack:
         elif suffix == ".npz":
             arrays = _unpack(path, scratch)
         elif suffix == ".mat" and not is_hdf5(path):
-            from scipy.io import loadmat
-
             arrays = {
                 name: value
-                for name, value in loadmat(path, squeeze_me=False).items()
+                for name, value in load_variables(path, squeeze_me=False).items()
                 if not name.startswith("__")
             }
         else:

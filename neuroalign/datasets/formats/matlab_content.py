@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from neuroalign.datasets.formats.hdf5 import writer_of
 from neuroalign.datasets.formats.matlab_hdf5 import read_hdf5_content
-from neuroalign.datasets.formats.matlab_nesting import expect_shallow
+from neuroalign.datasets.formats.matlab_nesting import load_variables
 from neuroalign.datasets.formats.matlab_variables import (
     IDLE,
     Array,
@@ -76,11 +76,8 @@ def variable_names(path: Path) -> set[str]:
 
 
 def _version_5(path: Path) -> Content:
-    from scipy.io import loadmat
-
-    expect_shallow(path)
     content = Content()
-    for name, value in loadmat(path, chars_as_strings=False, squeeze_me=False).items():
+    for name, value in load_variables(path, chars_as_strings=False, squeeze_me=False).items():
         if not name.startswith("__"):
             _gather(name, value, content)
     return content

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neuroalign.datasets.formats.matlab_nesting import load_variables
 from neuroalign.errors import DatasetError, count_noun
 
 if TYPE_CHECKING:
@@ -88,7 +89,6 @@ def read_session(path: Path, variable: str | None) -> Session:
     """
     import numpy as np
     import pandas as pd
-    from scipy.io import loadmat
 
     match = _NAME.fullmatch(path.name)
     if match is None:
@@ -99,7 +99,7 @@ def read_session(path: Path, variable: str | None) -> Session:
     session, date, animal, run = match.groups()
     names = [*_LABELS, "UnitType", *([variable] if variable is not None else [])]
     try:
-        content = loadmat(path, variable_names=names, squeeze_me=False)
+        content = load_variables(path, variable_names=names, squeeze_me=False)
     except Exception as error:  # the parser raises nearly anything on a damaged file
         raise DatasetError(f"cannot read the MATLAB file {path}: {error or type(error).__name__}") from error
     if "UnitType" not in content:

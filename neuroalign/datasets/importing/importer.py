@@ -44,6 +44,7 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.datasets.time_bins import over_all_bins
 from neuroalign.datasets.variants import COLUMN, VariantTable
 from neuroalign.errors import DatasetError, UsageError, name_some
+from neuroalign.files.plain import oddity
 from neuroalign.names.registry import datasets
 
 PathLike = str | os.PathLike[str]
@@ -326,7 +327,12 @@ def _table_path(option: str, table: PathLike | pd.DataFrame | None) -> Path | No
 def _path(option: str, path: PathLike | None) -> Path | None:
     if not isinstance(path, str | os.PathLike | None):
         raise UsageError(f"{option} must be a path, got {type(path).__name__}")
-    return None if path is None else Path(path).expanduser()
+    if path is None:
+        return None
+    given = Path(path).expanduser()
+    if kind := oddity(given):
+        raise UsageError(f"--{option} must be a file or a folder of files, got {kind}: {given}")
+    return given
 
 
 def _describe_stimuli(
