@@ -11,6 +11,9 @@ from pathlib import Path
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
+# One folder of compiled functions for all tests, each of which has a neuroalign folder of its own.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "numba"))
+
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
