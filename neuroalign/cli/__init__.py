@@ -5,6 +5,7 @@ computation failed, 2 the call was wrong. Commands are imported only when they a
 """
 
 import importlib
+import os
 import sys
 import warnings
 from typing import Any, TextIO
@@ -115,6 +116,19 @@ def run(args: list[str] | None = None) -> int:
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
             _complain(f"{error.strerror or error}{where}")
+            return 1
+        except MemoryError as error:
+            _complain(
+                f"there is not enough memory: {error or 'free some, or take a smaller part of the data'}"
+            )
+            return 1
+        except Exception as error:
+            if os.environ.get("NEUROALIGN_TRACEBACK"):
+                raise
+            _complain(
+                f"a fault of neuroalign, {type(error).__name__}: {error}; please report it with the output of the same "
+                "command after: export NEUROALIGN_TRACEBACK=1"
+            )
             return 1
 
 

@@ -214,7 +214,7 @@ def read_stimuli(path: Path, metadata: dict[str, Any]) -> StimulusSet:
             na_values=[""],
         )
     except (OSError, ValueError) as error:
-        raise DatasetError(f"cannot read {file}: {error}") from error
+        raise DatasetError(f"cannot read {file}: {' '.join(str(error).split())}") from error
     if "stimulus_id" not in table:
         raise DatasetError(f"{file} needs the column stimulus_id, got {', '.join(table.columns)}")
     if table["stimulus_id"].isna().any():

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from neuroalign.errors import DatasetError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 #: Bytes that a dataset may claim without a look at its storage, and the compression that is possible beyond.
 _SMALL, _COMPRESSION = 1 << 26, 1100
@@ -61,7 +63,24 @@ def open_hdf5(path: Path) -> Any:
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise ValueError("it is not a regular file")
     expect_sound(path)
-    return h5py.File(path, "r", locking=False)
+    return without_locks(lambda **options: h5py.File(path, "r", **options))
+
+
+def without_locks(opening: Callable[..., T]) -> T:
+    """Open a file with locks off, unless this process has it open with locks.
+
+    Parameters
+    ----------
+    opening : callable
+        Function that opens the file; it takes the option ``locking`` of :class:`h5py.File`.
+    """
+    try:
+        return opening(locking=False)
+    except OSError as error:
+        # HDF5 opens a file a second time in one process only with the same choice.
+        if "locking flag" not in str(error):
+            raise
+        return opening()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Judgement of HDF5 files in a process of their own, before this process opens them."""
+"""Judgement of HDF5 and MATLAB files in a process of their own, before this process opens them."""
 
 import atexit
 import json
@@ -9,16 +9,22 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Queue
-from typing import Any
+from typing import Any, Literal
 
 #: Seconds of computation without a step forward, after which a file counts as one whose reading never ends.
 PATIENCE = 5.0
+
+#: Slowest reading of a MATLAB file of version 5.
+_BYTES_PER_SECOND = 2e6
 
 #: Seconds on the clock that one file may take, whether the disk or the file is at fault.
 LONGEST = 600.0
 
 #: Judgements that are kept: files are opened several times, to recognise them and to read them.
 _KEPT = 1000
+
+
+Kind = Literal["hdf5", "matlab"]
 
 
 class _Worker:
@@ -28,7 +34,7 @@ class _Worker:
         # One thread of BLAS: each thread reserves memory, which is limited.
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-P", str(Path(__file__).with_name("hdf5_judge.py"))],
+            [sys.executable, "-P", str(Path(__file__).with_name("file_judge.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -49,11 +55,14 @@ class _Worker:
     def is_alive(self) -> bool:
         return self.owner == os.getpid() and self._process.poll() is None
 
-    def ask(self, path: str) -> str | None:
+    def ask(self, path: str, kind: Kind) -> str | None:
         """Return the fault of a file; None for a file without one."""
         assert self._process.stdin is not None
+        # SciPy reads a whole file in one step.
+        seconds = PATIENCE + (0.0 if kind == "hdf5" else os.path.getsize(path) / _BYTES_PER_SECOND)
         try:
-            self._process.stdin.write(json.dumps({"path": path, "seconds": PATIENCE}) + "\n")
+            question = {"path": path, "kind": kind, "seconds": seconds}
+            self._process.stdin.write(json.dumps(question) + "\n")
             self._process.stdin.flush()
             answer = self._answers.get(timeout=LONGEST)
         except (OSError, Empty):
@@ -64,7 +73,7 @@ class _Worker:
         self.end()
         code = self._process.returncode
         if code is not None and code < 0 and -code not in _TIMES_UP:
-            return f"HDF5 crashes on it (signal {-code}), so that it is damaged"
+            return f"reading it ends the program (signal {-code}), so that it is damaged"
         return "reading it does not end, so that it is damaged"
 
     def end(self) -> None:
@@ -86,13 +95,15 @@ _workers: list[_Worker] = []
 _judged: dict[tuple[Any, ...], str | None] = {}
 
 
-def expect_sound(path: Path) -> None:
-    """Refuse an HDF5 file that would lead outside itself, claims more than it stores, or ends the process.
+def expect_sound(path: Path, kind: Kind = "hdf5") -> None:
+    """Refuse a file that would lead outside itself, claims more than it stores, or ends the process.
 
     Parameters
     ----------
     path : Path
         An existing regular file.
+    kind : {"hdf5", "matlab"}
+        HDF5, or MATLAB of version 4 or 5.
 
     Raises
     ------
@@ -101,7 +112,7 @@ def expect_sound(path: Path) -> None:
 
     Notes
     -----
-    The judgement is kept until the file changes. A file that HDF5 refuses by itself passes.
+    The judgement is kept until the file changes. A file that its library refuses by itself passes.
     """
     real = os.path.abspath(path)
     state = os.stat(real)
@@ -110,19 +121,19 @@ def expect_sound(path: Path) -> None:
         if key not in _judged:
             if len(_judged) >= _KEPT:
                 _judged.clear()
-            _judged[key] = _ask(real)
+            _judged[key] = _ask(real, kind)
         fault = _judged[key]
     if fault is not None:
         raise ValueError(fault)
 
 
-def _ask(path: str) -> str | None:
+def _ask(path: str, kind: Kind) -> str | None:
     if not sys.executable:  # Python inside another program, which cannot start a second one
         return None
     # A copy of this process made by fork shares the pipes of its parent, and needs a process of its own.
     if not _workers or not _workers[0].is_alive:
         _workers[:] = [_Worker()]
-    return _workers[0].ask(path)
+    return _workers[0].ask(path, kind)
 
 
 def _end() -> None:

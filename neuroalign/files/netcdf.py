@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from xarray.backends.common import ArrayWriter
 
-from neuroalign.files.hdf5 import opened_hdf5
+from neuroalign.files.hdf5 import opened_hdf5, without_locks
 
 #: Size of the blocks in which an array is written, in bytes.
 _BLOCK_BYTES = 1 << 25
@@ -145,12 +145,10 @@ def open_netcdf(path: Path) -> xr.Dataset:
         # h5netcdf leaves a traceback on stderr for a file with a root that HDF5 cannot read.
         list(file.items())
     with _damage():
-        return xr.open_dataset(
-            path,
-            engine="h5netcdf",
-            cache=False,
-            decode_timedelta=False,
-            driver_kwds={"locking": False},
+        return without_locks(
+            lambda **options: xr.open_dataset(
+                path, engine="h5netcdf", cache=False, decode_timedelta=False, driver_kwds=options
+            )
         )
 
 

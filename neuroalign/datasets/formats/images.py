@@ -15,6 +15,9 @@ from neuroalign.progress import progress
 
 Order = Literal["name", "number"]
 
+#: Digits of the longest number that is read as one.
+_LONGEST_NUMBER = 1000
+
 
 def collect_images(source: Path, scratch: Path) -> dict[str, Path]:
     """Find the images in a folder or a ZIP archive.
@@ -216,7 +219,13 @@ def stems(names: Sequence[str]) -> list[str]:
 def _natural(text: str) -> list[tuple[int, int, str]]:
     """Return a sort key in which runs of digits count as numbers."""
     return [
-        (0, int(part), part) if part.isdecimal() else (1, 0, part)
+        (0, *_by_size(part)) if part.isdecimal() else (1, 0, part)
         for part in re.split(r"(\d+)", text)
         if part
     ]
+
+
+def _by_size(digits: str) -> tuple[int, str]:
+    """Return a sort key of a number of any length; Python itself refuses to read thousands of digits."""
+    number = str(int(digits)) if len(digits) <= _LONGEST_NUMBER else digits.lstrip("0")
+    return len(number), f"{number} {digits}"

@@ -21,6 +21,7 @@ from neuroalign.datasets.formats.matlab_variables import (
 )
 from neuroalign.errors import DatasetError, NeuroalignError
 from neuroalign.files.hdf5 import is_hdf5, open_hdf5
+from neuroalign.files.judging import expect_sound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,6 +71,7 @@ def variable_names(path: Path) -> set[str]:
                 return set()
             with open_hdf5(path) as file:
                 return set(file)
+        expect_sound(path, "matlab")
         return {name for name, _, _ in whosmat(path)}
     except Exception:  # the parsers raise nearly anything on a damaged file
         return set()

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from neuroalign.files.judging import expect_sound
+
 #: Types of elements, and classes of matrices that hold other matrices: cell, structure, object, function and opaque.
 _MATRIX, _COMPRESSED = 14, 15
 _HOLDERS = (1, 2, 3, 16, 17)
@@ -76,6 +78,7 @@ def load_variables(path: Path, **options: Any) -> dict[str, Any]:
     from scipy.io import loadmat
 
     expect_shallow(path)
+    expect_sound(path, "matlab")
     content: dict[str, Any] = loadmat(path, **options)
     return content
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from neuroalign.datasets.formats.matlab_nesting import load_variables
 from neuroalign.errors import DatasetError, count_noun
+from neuroalign.files.judging import expect_sound
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,6 +69,7 @@ def is_processed(path: Path) -> bool:
         with path.open("rb") as file:
             if file.read(10) != b"MATLAB 5.0":
                 return False
+        expect_sound(path, "matlab")
         return {name for name, _, _ in whosmat(path)} >= _MARKS
     except Exception:  # the parser raises nearly anything on a damaged file
         return False

@@ -1,7 +1,8 @@
-"""Program that reads HDF5 files in a process of its own, so that a damaged file harms no other process.
+"""Program that reads HDF5 and MATLAB files in a process of its own, so that a damaged file harms no other process.
 
-HDF5 itself can loop without end, or crash, on a damaged file. :mod:`neuroalign.files.judging` starts this program and
-sends it paths, one JSON line each; it answers each with one JSON line. It imports h5py alone, to start quickly.
+HDF5 itself can loop without end on a damaged file, and SciPy's reader of MATLAB files can crash.
+:mod:`neuroalign.files.judging` starts this program and sends it paths, one JSON line each; it answers each with one
+JSON line. It imports h5py alone, and SciPy for its first MATLAB file, to start quickly.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import json
 import math
 import os
 import signal
-import stat
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -23,9 +23,6 @@ SMALL, COMPRESSION = 1 << 26, 1100
 
 #: Bytes of the values of one file that are read to see whether they can be read, and bytes of one attribute.
 _READ, _ATTRIBUTE = 1 << 25, 1 << 22
-
-#: Memory of this process in bytes.
-_MEMORY = 6 << 30
 
 
 class Fault(Exception):
@@ -161,8 +158,6 @@ def judge(path: str, beat: Callable[[], None]) -> str | None:
     -----
     A file that HDF5 refuses by itself has no fault here: HDF5 refuses it again where it is opened.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        return "it is not a regular file"
     try:
         file = h5py.File(path, "r", locking=False)
     except Exception:  # h5py raises nearly anything on a damaged file
@@ -176,6 +171,19 @@ def judge(path: str, beat: Callable[[], None]) -> str | None:
             return "it claims more memory than a file of its size can need"
         except Exception:  # damage that raises an exception here raises it in every reader
             return None
+    return None
+
+
+def judge_matlab(path: str) -> str | None:
+    """Return the reason why a MATLAB file of version 4 or 5 must not be opened; None if it can be opened."""
+    from scipy.io import loadmat
+
+    try:
+        loadmat(path)
+    except MemoryError:
+        return "it claims more memory than this machine has"
+    except Exception:  # damage that raises an exception here raises it in every reader
+        return None
     return None
 
 
@@ -220,8 +228,9 @@ def _limit_memory() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    except (ImportError, ValueError, OSError):  # systems without limits
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    except (ImportError, AttributeError, ValueError, OSError):  # systems without limits
         pass
 
 
@@ -248,7 +257,8 @@ def main() -> None:
             if steps % 16 == 0:
                 _rearm(seconds)
 
-        fault = judge(question["path"], beat)
+        path = question["path"]
+        fault = judge(path, beat) if question["kind"] == "hdf5" else judge_matlab(path)
         _rearm(0)
         answers.write(json.dumps({"fault": fault}) + "\n")
         answers.flush()
