@@ -98,6 +98,9 @@ def run(args: list[str] | None = None) -> int:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", NeuroalignWarning)
         warnings.showwarning = _show_note
+        if any("\0" in word for word in args or ()):
+            _complain("an argument has the character NUL, which no name or path has; leave it out")
+            return 2
         try:
             outcome: Any = cli.main(args=args, prog_name="neuroalign", standalone_mode=False)
             return outcome if isinstance(outcome, int) else 0

@@ -30,7 +30,7 @@ from neuroalign.datasets.landmarks.csv import read_landmark_csv, write_landmark_
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.datasets.stimulus_flags import as_flags
 from neuroalign.datasets.variants import COLUMN
-from neuroalign.errors import DatasetError, name_some
+from neuroalign.errors import DatasetError, brief, name_some
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
 from neuroalign.files.netcdf import open_netcdf, read_netcdf, row_blocks, write_netcdf
 from neuroalign.files.plain import oddity, read_toml
@@ -214,7 +214,7 @@ def read_stimuli(path: Path, metadata: dict[str, Any]) -> StimulusSet:
             na_values=[""],
         )
     except (OSError, ValueError) as error:
-        raise DatasetError(f"cannot read {file}: {' '.join(str(error).split())}") from error
+        raise DatasetError(f"cannot read {file}: {brief(error)}") from error
     if "stimulus_id" not in table:
         raise DatasetError(f"{file} needs the column stimulus_id, got {', '.join(table.columns)}")
     if table["stimulus_id"].isna().any():

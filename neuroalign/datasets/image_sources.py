@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, UnidentifiedImageError
 
 from neuroalign.datasets.picture_faults import picture_fault
-from neuroalign.errors import DatasetError, name_some
+from neuroalign.errors import DatasetError, brief, name_some
 from neuroalign.masked import as_numbers
 
 #: Ends of the names of image files.
@@ -265,4 +265,4 @@ def length_of(source: ImageSource, stimulus_id: str) -> str:
 
 
 def _unreadable(stimulus_id: str, error: Exception) -> DatasetError:
-    return DatasetError(f"cannot read the image of stimulus {str(stimulus_id)!r}: {error}")
+    return DatasetError(f"cannot read the image of stimulus {str(stimulus_id)!r}: {brief(error)}")

@@ -28,10 +28,10 @@ _OF_ENTRIES = (NeuroalignError, ValueError, OSError, KeyError)
 
 
 def _import(path: Path) -> None:
-    options = {"window": "50,150"} if path.suffix == ".nwb" else {}
-    axes = "stimulus,neuroid" if path.suffix in (".npy", ".npz", ".csv", ".mat", ".h5") else None
-    if path.name.startswith(("table", "tidy")):
-        axes = None
+    options = {"window": "50,150", "label": "stimulus_name"} if path.suffix == ".nwb" else {}
+    options |= {"format": "hdf5"} if path.suffix == ".h5" else {}
+    has_axes = path.suffix not in (".nwb", ".nc") and not path.name.startswith("tidy")
+    axes = "stimulus,neuroid" if has_axes else None
     import_dataset("d", responses=path, axes=axes, force=True, **options)
 
 

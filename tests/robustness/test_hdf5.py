@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import neuroalign
 from neuroalign.datasets.folder import write_folder
 from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.errors import NeuroalignError
@@ -127,8 +128,6 @@ def test_values_of_another_file_are_never_a_recording(tmp_path):
         for name in ("DIMENSION_LIST", "_Netcdf4Coordinates"):
             node.attrs.create(name, attributes[name], dtype=getattr(attributes[name], "dtype", None))
     with pytest.raises(NeuroalignError, match="/recording is in another file, which is never opened"):
-        import neuroalign
-
         neuroalign.load_dataset(tmp_path / "d")
 
 

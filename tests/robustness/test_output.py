@@ -78,7 +78,10 @@ def test_an_unexpected_error_is_one_line(monkeypatch, capsys):
 def test_no_cell_is_a_formula(start):
     text = f"{start}SUM(A1:A9)"
     frame = pd.DataFrame({text: [text], "n": [-1.5]}, index=pd.Index([text], name=text))
-    for cell in (safe_cell(text), *pd.read_csv(io.StringIO(write_csv(frame, index=True)), dtype=str).iloc[0, :2]):
+    for cell in (
+        safe_cell(text),
+        *pd.read_csv(io.StringIO(write_csv(frame, index=True)), dtype=str).iloc[0, :2],
+    ):
         assert cell.startswith("'")
     assert write_csv(frame).splitlines()[-1].endswith(",-1.5")
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from neuroalign.datasets.formats.bare import BareArray, Variables, choose_variable
 from neuroalign.datasets.formats.reader import ArrayReader
 from neuroalign.datasets.formats.shared_options import VARIABLE
-from neuroalign.errors import DatasetError, NeuroalignError
+from neuroalign.errors import DatasetError, NeuroalignError, brief
 from neuroalign.files.hdf5 import is_hdf5, is_stored_elsewhere, open_hdf5, read_values
 
 Writer = Literal["matlab", "netcdf", "nwb", "unknown"]
@@ -44,7 +44,7 @@ def writer_of(path: Path) -> Writer:
             if visit("/", opened) is None:
                 opened.visititems(visit)
     except Exception as error:  # the library raises nearly anything on a damaged file
-        raise DatasetError(f"cannot read the HDF5 file {path}: {error or type(error).__name__}") from error
+        raise DatasetError(f"cannot read the HDF5 file {path}: {brief(error)}") from error
     return writers[0] if writers else "unknown"
 
 
@@ -60,7 +60,7 @@ def has_dimensions_of_brainio(path: Path) -> bool:
         with open_hdf5(path) as opened:
             return {"presentation", "neuroid"} <= set(opened)
     except Exception as error:  # the library raises nearly anything on a damaged file
-        raise DatasetError(f"cannot read the HDF5 file {path}: {error or type(error).__name__}") from error
+        raise DatasetError(f"cannot read the HDF5 file {path}: {brief(error)}") from error
 
 
 def read_hdf5(path: Path, variable: str | None = None) -> BareArray:
@@ -107,7 +107,7 @@ def read_hdf5(path: Path, variable: str | None = None) -> BareArray:
     except NeuroalignError:
         raise
     except Exception as error:  # the library raises nearly anything on a damaged file
-        raise DatasetError(f"cannot read the HDF5 file {path}: {error or type(error).__name__}") from error
+        raise DatasetError(f"cannot read the HDF5 file {path}: {brief(error)}") from error
     return BareArray(values, note=f"{note[:-1]}, with its axes in the order in which h5py shows them.")
 
 

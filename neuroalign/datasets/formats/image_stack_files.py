@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from neuroalign.datasets.formats.hdf5 import writer_of
 from neuroalign.datasets.formats.image_stack import ImageStack
 from neuroalign.datasets.formats.matlab_nesting import load_variables
-from neuroalign.errors import DatasetError, NeuroalignError, name_some
+from neuroalign.errors import DatasetError, NeuroalignError, brief, name_some
 from neuroalign.files.archives import open_archive
 from neuroalign.files.hdf5 import expect_plausible_size, is_hdf5, is_stored_elsewhere, open_hdf5
 
@@ -89,7 +89,7 @@ def open_stack(path: Path, scratch: Path) -> ImageStack:
     except NeuroalignError:
         raise
     except Exception as error:  # the parsers raise nearly anything on a damaged file
-        raise DatasetError(f"cannot read the images in {path}: {error or type(error).__name__}") from error
+        raise DatasetError(f"cannot read the images in {path}: {brief(error)}") from error
 
 
 def _unpack(path: Path, scratch: Path) -> dict[str, Any]:

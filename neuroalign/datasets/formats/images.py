@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from neuroalign.datasets.image_sources import IMAGE_SUFFIXES, ImageSource, bytes_of, decode_file
 from neuroalign.datasets.image_survey import ImageSurvey
 from neuroalign.datasets.picture_faults import picture_fault
-from neuroalign.errors import DatasetError, UsageError, name_some
+from neuroalign.errors import DatasetError, UsageError, brief, name_some, printable
 from neuroalign.files.archives import is_hidden, unpack_files
 from neuroalign.progress import progress
 
@@ -51,6 +51,12 @@ def collect_images(source: Path, scratch: Path) -> dict[str, Path]:
         images = unpack_files(source, scratch, IMAGE_SUFFIXES)
     else:
         raise DatasetError(f"{source} does not exist; --images takes a folder or a ZIP archive")
+    odd = [name for name in images if printable(name) != name]
+    if odd:
+        raise DatasetError(
+            f"{len(odd)} images have names with characters that cannot be written as text: "
+            f"{name_some([printable(name) for name in odd])}; rename them (to UTF-8)"
+        )
     if not images:
         raise DatasetError(f"{source} holds no images ({' '.join(IMAGE_SUFFIXES)})")
     return dict(sorted(images.items()))
@@ -200,7 +206,7 @@ def image_fault(
             if fault is None and survey is not None:
                 survey.add(stimulus_id, image)
     except Exception as error:  # the decoders raise nearly anything on a damaged file
-        return str(error) or type(error).__name__
+        return brief(error)
     return fault
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuroalign.errors import DatasetError, NeuroalignError
+from neuroalign.errors import DatasetError, NeuroalignError, brief
 from neuroalign.files.hdf5 import expect_plausible_size, is_hdf5, is_stored_elsewhere, open_hdf5, read_values
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def open_mat73(path: Path) -> Iterator[Any]:
     except NeuroalignError:
         raise
     except Exception as error:  # the library raises nearly anything on a damaged file
-        raise DatasetError(f"cannot read the MATLAB file {path}: {error or type(error).__name__}") from error
+        raise DatasetError(f"cannot read the MATLAB file {path}: {brief(error)}") from error
 
 
 def has_variables(path: Path, *names: str) -> bool:

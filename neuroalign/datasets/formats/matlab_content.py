@@ -19,7 +19,7 @@ from neuroalign.datasets.formats.matlab_variables import (
     odd_cell,
     size_of,
 )
-from neuroalign.errors import DatasetError, NeuroalignError
+from neuroalign.errors import DatasetError, NeuroalignError, brief
 from neuroalign.files.hdf5 import is_hdf5, open_hdf5
 from neuroalign.files.judging import expect_sound
 
@@ -58,7 +58,7 @@ def open_matlab(path: Path) -> Iterator[Content]:
     except NeuroalignError:
         raise
     except Exception as error:  # the parsers raise nearly anything on a damaged file
-        raise DatasetError(f"cannot read the MATLAB file {path}: {error or type(error).__name__}") from error
+        raise DatasetError(f"cannot read the MATLAB file {path}: {brief(error)}") from error
 
 
 def variable_names(path: Path) -> set[str]:

@@ -25,7 +25,7 @@ from neuroalign.datasets.formats.reader import ReaderOption, RecordingParts, Rec
 from neuroalign.datasets.formats.shared_options import BINS, WINDOW
 from neuroalign.datasets.formats.unit_quality import QUALITY, choose_units
 from neuroalign.datasets.formats.whole_folders import advice_on_parent
-from neuroalign.errors import DatasetError, NeuroalignError, UsageError, name_some, unknown_name
+from neuroalign.errors import DatasetError, NeuroalignError, UsageError, brief, name_some, unknown_name
 from neuroalign.files.hdf5 import expect_plausible_size, is_hdf5, open_hdf5
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def read_nwb(path: Path, options: Mapping[str, Any]) -> RecordingParts:
     except NeuroalignError:
         raise
     except Exception as error:  # the library raises nearly anything on a damaged file
-        raise DatasetError(f"cannot read the NWB file {path}: {error or type(error).__name__}") from error
+        raise DatasetError(f"cannot read the NWB file {path}: {brief(error)}") from error
 
 
 def _read(file: Any, path: Path, options: Mapping[str, Any]) -> RecordingParts:

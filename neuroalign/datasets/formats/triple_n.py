@@ -23,7 +23,7 @@ from neuroalign.datasets.formats.triple_n_sessions import (
 )
 from neuroalign.datasets.formats.triple_n_trials import Trials, good_unit_files, read_trials
 from neuroalign.datasets.formats.unit_quality import QUALITY, choose_units, label_counts
-from neuroalign.errors import DatasetError, UsageError, count_noun, name_some
+from neuroalign.errors import DatasetError, UsageError, brief, count_noun, name_some
 
 if TYPE_CHECKING:
     import numpy as np
@@ -311,7 +311,7 @@ def _stimulus_ids(nsd_design: Path | None) -> tuple[NDArray[np.str_], str]:
         shared = np.ravel(load_variables(nsd_design, variable_names=["sharedix"])["sharedix"])
     except Exception as error:  # the parser raises nearly anything on a damaged file
         raise DatasetError(
-            f"cannot read sharedix in {nsd_design}: {error or type(error).__name__}; give nsd_expdesign.mat of NSD"
+            f"cannot read sharedix in {nsd_design}: {brief(error)}; give nsd_expdesign.mat of NSD"
         ) from error
     if shared.shape != (N_NSD,) or len(np.unique(shared)) < N_NSD:
         raise DatasetError(

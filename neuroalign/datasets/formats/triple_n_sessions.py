@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuroalign.datasets.formats.matlab_nesting import load_variables
-from neuroalign.errors import DatasetError, count_noun
+from neuroalign.errors import DatasetError, brief, count_noun
 from neuroalign.files.judging import expect_sound
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def read_session(path: Path, variable: str | None) -> Session:
     try:
         content = load_variables(path, variable_names=names, squeeze_me=False)
     except Exception as error:  # the parser raises nearly anything on a damaged file
-        raise DatasetError(f"cannot read the MATLAB file {path}: {error or type(error).__name__}") from error
+        raise DatasetError(f"cannot read the MATLAB file {path}: {brief(error)}") from error
     if "UnitType" not in content:
         raise DatasetError(f"{path} lacks the variable UnitType")
     n_units = np.asarray(content["UnitType"]).size
