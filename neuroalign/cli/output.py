@@ -68,7 +68,7 @@ class PrintableStream:
 def printable_streams() -> Iterator[None]:
     """Let everything that Python writes to standard output and standard error pass through :class:`PrintableStream`."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (  # type: ignore[assignment]
+    sys.stdout, sys.stderr = (
         stream if stream is None or isinstance(stream, PrintableStream) else PrintableStream(stream)
         for stream in before
     )

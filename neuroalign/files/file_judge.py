@@ -56,7 +56,7 @@ class _Judge:
             node = _attempt(lambda name=name: h5py.h5o.open(self._file, name))  # type: ignore[misc]
             if node is not None:
                 self._object(node, "/" + name.decode(errors="replace"))
-        # A soft link can lead through an external link, and is followed only when the file has none.
+        # A soft link can lead through an external link, and is followed only in a file without external links.
         for group, key, label in self._soft:
             self._beat()
             try:

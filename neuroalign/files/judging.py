@@ -11,7 +11,7 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import Any, Literal
 
-#: Seconds of computation without a step forward, after which a file counts as one whose reading never ends.
+#: Seconds of computation without a step forward, after which a file counts as a file that HDF5 reads without end.
 PATIENCE = 5.0
 
 #: Slowest reading of a MATLAB file of version 5.

@@ -8,6 +8,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from neuroalign.errors import UsageError
+
 #: Largest number of bytes of a TOML file, and of entries of a folder that are looked at.
 _MOST_BYTES, _MOST_ENTRIES = 1 << 26, 200_000
 
@@ -44,6 +46,30 @@ def oddity(path: Path) -> str | None:
         if left < 0:
             return None
     return None
+
+
+def as_path(option: str, path: "str | os.PathLike[str] | None") -> Path | None:
+    """Return the path that a user gave as an option.
+
+    Parameters
+    ----------
+    option : str
+        Name of the option, for messages.
+    path : path, optional
+
+    Raises
+    ------
+    UsageError
+        If it is not a path, or is a pipe, a device or a link that leads to itself.
+    """
+    if not isinstance(path, str | os.PathLike | None):
+        raise UsageError(f"{option} must be a path, got {type(path).__name__}")
+    if path is None:
+        return None
+    given = Path(path).expanduser()
+    if kind := oddity(given):
+        raise UsageError(f"--{option} must be a file or a folder of files, got {kind}: {given}")
+    return given
 
 
 def _kind(path: Path) -> str | None:

@@ -176,7 +176,12 @@ def _read_entry(path: str) -> Entry:
     names = (score.dataset, score.benchmark, score.model, score.family)
     for field, name in zip(SELECTABLE, names, strict=True):
         # One bad name must not stop the leaderboards of its dataset: they group by these names and print them.
-        if not name.strip() or printable(name) != name or "\n" in name or "\t" in name:
+        if (
+            (not name.strip() and field != "family")
+            or printable(name) != name
+            or "\n" in name
+            or "\t" in name
+        ):
             raise ValueError(f"its {field} must be a name of visible characters, got {printable(name)!r:.80}")
     return Entry(key, _created(record, path), *names, content)
 

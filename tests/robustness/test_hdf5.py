@@ -195,7 +195,7 @@ def test_files_are_opened_without_locks(tmp_path):
     path = tmp_path / "x.nc"
     xr.Dataset({"x": ("n", np.arange(4.0))}).to_netcdf(path, engine="h5netcdf")
     with path.open("rb") as file:
-        # Another holds the lock, as on a disk whose locks hang.
+        # Another holds the lock, as on a disk with locks that hang.
         fcntl.flock(file, fcntl.LOCK_EX)
         with open_netcdf(path) as opened:
             assert opened["x"].values.tolist() == [0, 1, 2, 3]

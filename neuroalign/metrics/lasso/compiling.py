@@ -3,17 +3,14 @@
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
 from numba import config, njit
 from numba.core import event
 from numpy.typing import NDArray
 
-from neuroalign.files.home import home
 from neuroalign.progress import notice
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -37,7 +34,7 @@ _OPTIONS: dict[str, Any] = {
 FOLDER = "compiled"
 
 
-def compiled(function: F) -> F:
+def compiled(function: Callable[..., Any]) -> Any:
     """Let numba compile a function at its first call, and keep the machine code on disk where it can.
 
     The machine code is in ``compiled`` in the neuroalign folder, or in NUMBA_CACHE_DIR where that is set. Where no
@@ -51,17 +48,28 @@ def compiled(function: F) -> F:
     -------
     callable
     """
-    before = config.CACHE_DIR
+    settings: Any = config
+    before = settings.CACHE_DIR
     if not os.environ.get("NUMBA_CACHE_DIR"):
-        config.CACHE_DIR = str(home() / FOLDER)
+        settings.CACHE_DIR = _folder()
     try:
         dispatcher = njit(**_OPTIONS)(function)
     except RuntimeError:  # numba finds no folder that it can write
-        return cast("F", njit(**(_OPTIONS | {"cache": False}))(function))
+        return njit(**(_OPTIONS | {"cache": False}))(function)
     finally:
-        config.CACHE_DIR = before
+        settings.CACHE_DIR = before
     _forgive(dispatcher._cache)
-    return cast("F", dispatcher)
+    return dispatcher
+
+
+def _folder() -> str:
+    # As :func:`neuroalign.files.home.home`, which metrics must not import.
+    named = os.environ.get("NEUROALIGN_HOME")
+    if not named:
+        import platformdirs
+
+        named = platformdirs.user_data_dir("neuroalign")
+    return os.path.join(os.path.expanduser(named), FOLDER)
 
 
 def _forgive(cache: Any) -> None:
