@@ -28,7 +28,11 @@ _OF_ENTRIES = (NeuroalignError, ValueError, OSError, KeyError)
 
 
 def _import(path: Path) -> None:
-    options = {"window": "50,150", "label": "stimulus_name"} if path.suffix == ".nwb" else {}
+    options = (
+        {"window": "50,150", "label": "stimulus_name", "drop": ("constant-neuroids",)}
+        if path.suffix == ".nwb"
+        else {}
+    )
     options |= {"format": "hdf5"} if path.suffix == ".h5" else {}
     has_axes = path.suffix not in (".nwb", ".nc") and not path.name.startswith("tidy")
     axes = "stimulus,neuroid" if has_axes else None

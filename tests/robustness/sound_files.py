@@ -19,8 +19,11 @@ from neuroalign.testing import make_dataset, make_score
 N_STIMULI, N_NEURONS = 12, 5
 
 
-def write_sound_files(folder: Path) -> dict[str, tuple[str, Path]]:
-    """Write one sound file of each kind, and return how it is read and its path, by kind."""
+def write_sound_files(folder: Path, *, with_tables: bool = True) -> dict[str, tuple[str, Path]]:
+    """Write one sound file of each kind, and return how it is read and its path, by kind.
+
+    Without tables, which need slow imports, there is no Parquet and no Excel.
+    """
     rng = np.random.default_rng(0)
     values = rng.normal(size=(N_STIMULI, N_NEURONS))
     dataset = make_dataset(
@@ -56,8 +59,9 @@ def write_sound_files(folder: Path) -> dict[str, tuple[str, Path]]:
     table = pd.DataFrame(values, columns=[f"n{n}" for n in range(N_NEURONS)])
     table.insert(0, "stimulus_id", [f"s{row:03d}" for row in range(N_STIMULI)])
     table.to_csv(folder / "table.csv", index=False)
-    table.to_parquet(folder / "table.parquet")
-    table.to_excel(folder / "table.xlsx", index=False)
+    if with_tables:
+        table.to_parquet(folder / "table.parquet")
+        table.to_excel(folder / "table.xlsx", index=False)
     table.melt("stimulus_id", var_name="neuroid_id", value_name="response").to_csv(
         folder / "tidy.csv", index=False
     )
@@ -87,7 +91,8 @@ def write_sound_files(folder: Path) -> dict[str, tuple[str, Path]]:
         "brainio.nc",
         "classic.nc",
     ):
-        files[name] = ("import", folder / name)
+        if (folder / name).exists():
+            files[name] = ("import", folder / name)
 
     pixels = Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8))
     for kind in ("png", "jpeg", "bmp", "tiff", "gif", "webp", "ppm"):

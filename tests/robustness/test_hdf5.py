@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import time
 
 import h5py
@@ -25,14 +26,23 @@ from .sound_files import write_sound_files
 SECRET = 96
 
 
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sound")
+    return folder, write_sound_files(folder, with_tables=False)
+
+
 @pytest.fixture
-def files(tmp_path):
-    folder = tmp_path / "sound"
-    folder.mkdir()
+def files(sound, tmp_path):
+    folder, files = sound
+    shutil.copytree(folder, tmp_path / "sound")
     (tmp_path / "secret").write_bytes(np.arange(SECRET / 8).tobytes())
     with h5py.File(tmp_path / "other.h5", "w") as other:
         other["x"] = np.arange(12.0)
-    return write_sound_files(folder)
+    return {
+        kind: (action, tmp_path / "sound" / path.relative_to(folder))
+        for kind, (action, path) in files.items()
+    }
 
 
 def external_storage(file, tmp_path):

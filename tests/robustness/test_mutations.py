@@ -9,7 +9,7 @@ from .battery import ReadingProcess
 from .sound_files import mutate, write_sound_files
 
 #: Formats that the fast part reads; the slow part reads all of them.
-FAST = ("recording", "five.mat", "seven.mat", "latents", "image.png")
+FAST = ("recording", "five.mat", "image.png")
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def run(reader, tmp_path, kinds, n, seed):
     """Read n mutations of each kind; return the outcomes of each kind, and a line on each failure."""
     folder = tmp_path / "sound"
     folder.mkdir()
-    files = write_sound_files(folder)
+    files = write_sound_files(folder, with_tables=kinds is None)
     counts, failures = {}, []
     for kind in kinds or files:
         action, path = files[kind]
@@ -41,9 +41,9 @@ def run(reader, tmp_path, kinds, n, seed):
 
 
 def test_a_few_mutations(reader, tmp_path):
-    counts, failures = run(reader, tmp_path, FAST, 6, 0)
+    counts, failures = run(reader, tmp_path, FAST, 5, 0)
     assert failures == []
-    assert sum(count["refused"] for count in counts.values()) > 10
+    assert sum(count["refused"] for count in counts.values()) > 5
 
 
 @pytest.mark.slow
