@@ -63,15 +63,6 @@ def virtual_dataset(file, tmp_path):
     file.create_virtual_dataset("out", layout)
 
 
-def unnamed_storage(file, tmp_path):
-    """Data in another file, to which a reference leads and no link."""
-    node = file.create_dataset(None, (12,), "f8", external=[(str(tmp_path / "secret"), 0, SECRET)])
-    cells = file.create_dataset("out", (1,), dtype=h5py.ref_dtype)
-    cells[0] = node.ref
-    # The object keeps its place in the file while a second link, which h5py forgets, counts it.
-    h5py.h5o.link(node.id, file.id, b"hidden")
-
-
 def soft_loop(file, tmp_path):
     file["out"] = h5py.SoftLink("/back")
     file["back"] = h5py.SoftLink("/out")
@@ -86,7 +77,6 @@ HOSTILE = {
     external_link: "is in another file, which is never opened",
     deep_external_link: "/deep/down/out is in another file, which is never opened",
     virtual_dataset: "is in another file, which is never opened",
-    unnamed_storage: "is in another file, which is never opened",
     soft_loop: "is a link that leads to itself",
     huge: "claims 8,796,093,022,208 bytes, and stores 0",
 }

@@ -16,7 +16,7 @@ from neuroalign.datasets.folder import read_folder, write_folder
 from neuroalign.datasets.formats.images import ids_of_images, image_fault
 from neuroalign.datasets.image_sources import MOST_PIXELS, bytes_of, open_image, size_of
 from neuroalign.datasets.importing.importer import import_dataset
-from neuroalign.errors import DatasetError, NeuroalignError, NeuroalignWarning, UsageError
+from neuroalign.errors import DatasetError, NeuroalignError, NeuroalignWarning, UsageError, printable
 from neuroalign.files.plain import open_plain, read_toml
 from neuroalign.results.store import ResultsStore
 from neuroalign.studies.study import load_study
@@ -169,6 +169,10 @@ def test_one_bad_name_stops_no_leaderboard(name, dataset, neuroalign_home):
     store.save("f" * 64, odd) if "\ud800" not in name else _write_surrogate(store, path)
     table = neuroalign.leaderboard(dataset, "alignment")
     assert "pca" in list(table["family"])
+    # What is shown can be shown: records with other names are left out.
+    assert all(
+        printable(family) == family and "\n" not in family and family.strip() for family in table["family"]
+    )
 
 
 def _write_surrogate(store, path):
