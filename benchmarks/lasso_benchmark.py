@@ -107,14 +107,20 @@ class LassoBenchmark(FoldedBenchmark):
             Predictions of the rows that some fold predicts, in their order: all rows, or the test
             tiers of a split.
         """
-        every = np.arange(responses.sizes["stimulus"])
-        rows = every if stimuli is None else stimuli
+        rows = np.arange(responses.sizes["stimulus"]) if stimuli is None else stimuli
+        return explain(self.arguments_to_explain(latents, responses, dataset, rows))
+
+    def arguments_to_explain(
+        self, latents: xr.DataArray, responses: xr.DataArray, dataset: Dataset, rows: NDArray[np.int64]
+    ) -> dict[str, Any]:
+        """Return the arguments of predictions of rows of stimuli by fits to other stimuli; see :meth:`explain`."""
         arguments = self.fit_arguments(latents, responses, dataset, rows)
+        every = np.arange(responses.sizes["stimulus"])
         new = np.setdiff1d(every, self.fitted_rows(responses, dataset, every))
         if new.size:
             shown = rows[np.isin(rows, new)]
             arguments |= {"new_Z": self._units(latents)[shown], "new_Y": responses.values[shown]}
-        return explain(arguments)
+        return arguments
 
     def _units(self, latents: xr.DataArray) -> NDArray[np.float64]:
         values: NDArray[np.float64] = latents.values
@@ -132,6 +138,6 @@ class LassoBenchmark(FoldedBenchmark):
             counted = "originals" if originals.has_variants else "stimuli"
             notes.append(
                 f"only {originals.n} {counted}: the one-standard-error rule leaves few weights; "
-                "compare rule=min (fits to single trials leave fewer still)"
+                "compare rule=min"
             )
         return notes

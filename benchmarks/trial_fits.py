@@ -15,6 +15,44 @@ from neuroalign.errors import UsageError
 from neuroalign.scoring.folds import RANDOM
 
 
+def trial_counts(dataset: Dataset, responses: xr.DataArray) -> NDArray[np.int64]:
+    """Return the number of trials behind each response, for fits to single trials.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    responses : responses
+        Responses to stimuli of the dataset.
+
+    Returns
+    -------
+    array of int64, shape (n_stimuli, n_neurons)
+
+    Raises
+    ------
+    UsageError
+        If the dataset has averages without numbers of trials, or no stimulus was repeated.
+    """
+    counts = dataset.n_trials if dataset.trials is None else np.isfinite(dataset.trials).sum(axis=1)
+    if counts is None:
+        held = "averages without numbers of trials" if dataset.averaged else "one trial of each stimulus"
+        raise UsageError(
+            f"fit_to=trials must have the numbers of trials, and {dataset.identifier} has {held}; leave fit_to out"
+        )
+    scored = np.isin(dataset.responses["stimulus"].values, responses["stimulus"].values)
+    return np.asarray(counts[scored], dtype=np.int64)
+
+
+def note_on_counts(counts: NDArray[np.int64]) -> str:
+    """Return a note on the numbers of trials by which stimuli count, shape (n_stimuli, n_neurons)."""
+    if (counts == counts[0]).all():
+        return "each neuron has as many trials of every stimulus, so that fits to trials are fits to means"
+    return (
+        f"fits to single trials: a stimulus counts by the trials of each neuron, {counts.min()} to {counts.max()} "
+        f"(median {np.median(counts):g})"
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrialFits(PredictivityBenchmark):
     """Benchmark of held-out predictions with a choice of the responses that are fitted.
@@ -46,30 +84,12 @@ class TrialFits(PredictivityBenchmark):
         UsageError
             If the dataset has averages without numbers of trials, or no stimulus was repeated.
         """
-        if self.fit_to == "means":
-            return None
-        counts = dataset.n_trials if dataset.trials is None else np.isfinite(dataset.trials).sum(axis=1)
-        if counts is None:
-            held = "averages without numbers of trials" if dataset.averaged else "one trial of each stimulus"
-            raise UsageError(
-                f"fit_to=trials must have the numbers of trials, and {dataset.identifier} has {held}; leave fit_to out"
-            )
-        scored = np.isin(dataset.responses["stimulus"].values, responses["stimulus"].values)
-        return np.asarray(counts[scored], dtype=np.int64)
+        return None if self.fit_to == "means" else trial_counts(dataset, responses)
 
     def notes_on_stimuli(self, problem: Problem, originals: Originals) -> list[str]:
         """Return notes on the numbers of trials that weigh the stimuli, and on few stimuli."""
-        notes = []
         counts = problem["counts"]
-        if counts is not None and (counts == counts[0]).all():
-            notes.append(
-                "each neuron has as many trials of every stimulus, so that fits to trials are fits to means"
-            )
-        elif counts is not None:
-            notes.append(
-                f"fits to single trials: a stimulus counts by the trials of each neuron, {counts.min()} to "
-                f"{counts.max()} (median {np.median(counts):g})"
-            )
+        notes = [] if counts is None else [note_on_counts(counts)]
         if originals.n < FEW_STIMULI and not self.in_sample:
             counted = "originals" if originals.has_variants else "stimuli"
             more = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import xarray as xr
@@ -11,8 +11,15 @@ from numpy.typing import NDArray
 from neuroalign.arrays import Join
 from neuroalign.benchmarks.lasso_benchmark import LassoBenchmark
 from neuroalign.benchmarks.trial_ceilings import trial_ceilings
+from neuroalign.benchmarks.trial_fits import note_on_counts, trial_counts
+from neuroalign.benchmarks.trial_lasso import explain_trials
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.metrics import noise_corrected_r2, noise_corrected_r2_of_means, variance_explained
+from neuroalign.metrics import (
+    LassoVarianceExplained,
+    noise_corrected_r2,
+    noise_corrected_r2_of_means,
+    variance_explained,
+)
 from neuroalign.models.model import Model
 from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
@@ -42,6 +49,10 @@ class VarianceExplained(LassoBenchmark):
         Whether a neuron that is one of the model's units may predict itself.
     positive : bool
         Whether weights must not be negative. The score then depends on the signs of the units.
+    fit_to : {"means", "trials"}
+        Whether the fits are to the mean response to each stimulus, or to all single trials, where a stimulus counts by
+        the number of trials that a neuron has of it. All trials of a stimulus share a fold. Predictions are compared
+        with the mean responses to held-out stimuli in both cases, each stimulus once.
 
     References
     ----------
@@ -76,6 +87,28 @@ class VarianceExplained(LassoBenchmark):
         }
     )
 
+    fit_to: Literal["means", "trials"] = "means"
+
+    def options(self) -> dict[str, Any]:
+        """Return the options; `fit_to` only where it is set, so that other scores keep their records and keys."""
+        return {
+            name: value for name, value in super().options().items() if name != "fit_to" or value != "means"
+        }
+
+    def explain(
+        self,
+        latents: xr.DataArray,
+        responses: xr.DataArray,
+        dataset: Dataset,
+        stimuli: NDArray[np.int64] | None = None,
+    ) -> LassoVarianceExplained:
+        """Predict rows of stimuli by fits to other stimuli, or to their trials."""
+        if self.fit_to == "means":
+            return super().explain(latents, responses, dataset, stimuli)
+        rows = np.arange(responses.sizes["stimulus"]) if stimuli is None else stimuli
+        counts = trial_counts(dataset, responses)[self.fitted_rows(responses, dataset, rows)]
+        return explain_trials(self.arguments_to_explain(latents, responses, dataset, rows), counts)
+
     def measure(self, model: Model, dataset: Dataset, *, join: Join = "exact") -> Score:
         """Predict each neuron on images that the fit has not seen."""
         latents, responses = self.align(model, dataset, join=join)
@@ -106,6 +139,8 @@ class VarianceExplained(LassoBenchmark):
                     f"noise-corrected r² is over the {np.isfinite(corrected).sum()} neurons that are reliable enough"
                 )
         data = xr.Dataset(variables, coords={"neuroid": responses["neuroid"].values})
+        if self.fit_to == "trials":
+            notes.append(note_on_counts(trial_counts(dataset, responses)))
         undefined = int(np.isnan(explained.per_neuron).sum())
         if undefined:
             notes.append(f"{undefined} neurons without variance are left out")

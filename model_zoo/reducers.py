@@ -1,78 +1,35 @@
 """Reducers: models with few units made from models with many units."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Literal
 
 import numpy as np
+import psutil
 import xarray as xr
-from numpy.typing import NDArray
 
 from neuroalign import arrays
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError
-from neuroalign.files.digests import digest
-from neuroalign.model_zoo.fitted.components import Matrix, most_components, principal_components
-from neuroalign.models.computed import computed_with
+from neuroalign.model_zoo.fitted.components import most_components, principal_components
+from neuroalign.model_zoo.fitted.incremental import incremental_components
+from neuroalign.model_zoo.fitted.reduced import LatentRows, Reduced, TrainingRows
 from neuroalign.models.latents_cache import compute_latents
-from neuroalign.models.model import Model, Noted, Rectified, Trained, TrainedOnHash, fingerprint_of
-from neuroalign.names.syntax import format_spec
+from neuroalign.models.model import Model, Rectified
+from neuroalign.models.reductions import add_reduction
 from neuroalign.validation import NonNegative, Positive, check_value
 
-#: Version of the computation; it is raised when the same latents give other reduced latents.
-VERSION = 1
+#: Versions of the computations; they are raised when the same latents give other reduced latents or other records.
+PCA_VERSION = 2
+SUBSAMPLE_VERSION = 1
+
+Solver = Literal["exact", "incremental"]
+
+# Matrices of the size of the Gram matrix that the exact solver needs at once.
+_GRAM_MATRICES = 3
 
 
-class _Reduced:
-    """A model that reduces the latents of another model."""
-
-    def __init__(self, model: Model, name: str, identifier: str | None, **options: int) -> None:
-        self.model = model
-        self.identifier = identifier or f"{model.identifier}+{format_spec(name, options)}"
-        self._key: list[Any] = [name, VERSION, options]
-
-    @property
-    def fingerprint(self) -> str | None:
-        """Digest of the options and the fingerprint of the other model; None if that model has no fingerprint."""
-        inner = fingerprint_of(self.model)
-        return None if inner is None else digest(inner, self._key)
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """Notes of the model."""
-        return self.model.notes if isinstance(self.model, Noted) else ()
-
-    @property
-    def computed_with(self) -> dict[str, Any]:
-        """Device and precision of the other model; empty if unknown."""
-        return computed_with(self.model)
-
-    @property
-    def trained_on(self) -> str | None:
-        """Name of the stimuli that the other model was trained on; None if unknown."""
-        return self.model.trained_on if isinstance(self.model, Trained) else None
-
-    @property
-    def trained_on_hash(self) -> str | None:
-        """Content hash of the stimuli that the other model was trained on; None if unknown."""
-        return self.model.trained_on_hash if isinstance(self.model, TrainedOnHash) else None
-
-
-class _Rows:
-    """Latents of some stimuli as a matrix, of which only the used rows and columns are read."""
-
-    def __init__(self, latents: xr.DataArray, stimulus: NDArray[np.str_]) -> None:
-        # Sorted by id: rounding must not depend on the order of the stimuli.
-        self.stimulus = np.intersect1d(stimulus, latents["stimulus"].values)
-        self.shape = (len(self.stimulus), latents.sizes["unit"])
-        self._latents = latents
-        self._rows = latents.indexes["stimulus"].get_indexer(self.stimulus)
-
-    def __getitem__(self, key: slice | tuple[slice, slice]) -> Matrix:
-        rows, columns = key if isinstance(key, tuple) else (key, slice(None))
-        return self._latents.isel(stimulus=self._rows[rows], unit=columns).values
-
-
-class ReducedByPCA(_Reduced):
+class ReducedByPCA(Reduced):
     """The first principal components of a model's units.
 
     Parameters
@@ -80,18 +37,34 @@ class ReducedByPCA(_Reduced):
     model : Model
     n : int
         Number of components.
+    solver : {"exact", "incremental"}
+        See :func:`pca`.
     identifier : str, optional
         By default the name of the model with ``+pca[n=…]``.
     mirrored : bool
         Whether components are fitted to mirrored training images where the stimulus set asks for them.
     """
 
-    def __init__(self, model: Model, n: int, *, identifier: str | None = None, mirrored: bool = True) -> None:
-        super().__init__(model, "pca", identifier, n=n)
+    depends_on_stimuli = True
+
+    def __init__(
+        self,
+        model: Model,
+        n: int,
+        *,
+        solver: Solver = "exact",
+        identifier: str | None = None,
+        mirrored: bool = True,
+    ) -> None:
+        options = {"n": n} if solver == "exact" else {"n": n, "solver": solver}
+        super().__init__(model, "pca", identifier, version=PCA_VERSION, options=options)
         self.n = n
+        self.solver = solver
         self.mirrored = mirrored
         if not mirrored:
-            self._key.append("as they are")
+            self.key.append("as they are")
+        if solver == "incremental":
+            self.key.append(f"scikit-learn {version('scikit-learn')}")
 
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
         """Fit to the latents of the training stimuli, and project the latents of all stimuli.
@@ -102,25 +75,37 @@ class ReducedByPCA(_Reduced):
         Raises
         ------
         ModelError
-            If n is larger than the number of units and training stimuli allows.
+            If n is larger than the number of units and training stimuli allows, or the exact components do not fit
+            into memory.
         """
         latents = compute_latents(self.model, stimuli)
-        training = stimuli.training()
-        mirrored = self.mirrored and training.mirrored != stimuli.mirrored
-        fitted = _Rows(compute_latents(self.model, training) if mirrored else latents, training.ids)
-        limit = most_components(*fitted.shape)
-        if self.n > limit:
-            raise ModelError(
-                f"{self.identifier} cannot have {self.n} components: {fitted.shape[0]} training stimuli and "
-                f"{fitted.shape[1]} units allow {limit}; choose n ≤ {limit}"
-            )
-        components = principal_components(fitted, self.n)
-        everything = _Rows(latents, latents["stimulus"].values)
-        projected = arrays.latents(components.project(everything), stimulus=everything.stimulus)
+        training = TrainingRows(self, latents, stimuli, mirrored=self.mirrored)
+        rows = training.rows
+        training.expect_enough(self.n, most_components(*rows.shape))
+        if self.solver == "incremental":
+            components = incremental_components(rows, self.n)
+        else:
+            self._expect_memory(min(rows.shape))
+            components = principal_components(rows, self.n)
+        everything = LatentRows(latents, latents["stimulus"].values)
+        record = training.record(explained_variance=components.explained_variance)
+        projected = arrays.latents(
+            components.project(everything),
+            stimulus=everything.stimulus,
+            attrs=add_reduction(latents, {"solver": self.solver, **record}),
+        )
         return projected.sel(stimulus=latents["stimulus"].values)
 
+    def _expect_memory(self, size: int) -> None:
+        needed = _GRAM_MATRICES * 8 * size**2
+        if needed > (available := psutil.virtual_memory().available):
+            raise ModelError(
+                f"{self.identifier} takes {needed / 1e9:.0f} GB of memory for exact components, and "
+                f"{available / 1e9:.0f} GB are free; use +pca[n={self.n},solver=incremental]"
+            )
 
-class Subsample(_Reduced):
+
+class Subsample(Reduced):
     """Units of a model, drawn at random without replacement.
 
     Parameters
@@ -134,7 +119,8 @@ class Subsample(_Reduced):
     """
 
     def __init__(self, model: Model, n: int, seed: int, *, identifier: str | None = None) -> None:
-        super().__init__(model, "subsample", identifier, n=n, seed=seed)
+        options = {"n": n, "seed": seed}
+        super().__init__(model, "subsample", identifier, version=SUBSAMPLE_VERSION, options=options)
         self.n = n
         self.seed = seed
 
@@ -166,17 +152,22 @@ class Subsample(_Reduced):
         return latents.isel(unit=np.sort(drawn)).load()
 
 
-def pca(n: int) -> Callable[[Model], ReducedByPCA]:
-    """Return a reducer to the first principal components of a model's units.
+def pca(n: int, solver: Solver = "exact") -> Callable[[Model], ReducedByPCA]:
+    """First principal components of a model's units.
 
-    Components are fitted to the latents of the training stimuli alone, exactly, in double precision. The unit with the
+    Components are fitted to the latents of the training stimuli alone, in double precision. The unit with the
     largest absolute weight in a component has a positive weight. Components without variance are 0 and count as
-    uninformative.
+    uninformative. Scores record the training stimuli and the share of their variance that the components explain.
 
     Parameters
     ----------
     n : int
         Number of components.
+    solver : {"exact", "incremental"}
+        ``exact`` needs a square matrix with as many rows as there are training stimuli or units, the smaller of both.
+        ``incremental`` adds one block of stimuli after another, and needs a few matrices of n + 50 rows and as many
+        columns as units; see :func:`neuroalign.model_zoo.fitted.incremental.incremental_components` for its
+        precision.
 
     Returns
     -------
@@ -186,14 +177,22 @@ def pca(n: int) -> Callable[[Model], ReducedByPCA]:
     Raises
     ------
     UsageError
-        If n is not a positive integer.
+        If n is not a positive integer, or the solver is unknown.
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> stimuli = na.load_dataset("AM-faces-sim").stimuli
+    >>> na.load_model("ica[n=10]+pca[n=3]").latents(stimuli).sizes["unit"]
+    3
     """
     check_value(n, Positive, "n", owner="pca")
-    return lambda model: ReducedByPCA(model, n)
+    check_value(solver, Solver, "solver", owner="pca")
+    return lambda model: ReducedByPCA(model, n, solver=solver)
 
 
 def subsample(n: int, seed: int = 0) -> Callable[[Model], Subsample]:
-    """Return a reducer to some of a model's units, drawn at random.
+    """Units of a model, drawn at random.
 
     Parameters
     ----------

@@ -39,21 +39,29 @@ class PrincipalComponents:
         Orthonormal rows. The entry with the largest absolute value of each row is positive.
     scale : array of shape (n_components,)
         Standard deviation of the rows along each axis (ddof 0), descending; 0 for axes without variance.
+    total : float
+        Sum of the variances of all features (ddof 0).
     """
 
     mean: Matrix
     axes: Matrix
     scale: Matrix
+    total: float
+
+    @property
+    def explained_variance(self) -> float:
+        """Share of the variance of the rows along the axes; NaN for rows without variance."""
+        return float((self.scale**2).sum() / self.total) if self.total > 0 else float("nan")
 
     def first(self, n: int) -> "PrincipalComponents":
         """Return the first `n` components."""
-        return PrincipalComponents(self.mean, self.axes[:n], self.scale[:n])
+        return PrincipalComponents(self.mean, self.axes[:n], self.scale[:n], self.total)
 
     def project(self, rows: Rows) -> Matrix:
         """Return the coordinates of `rows`, shape (n, n_components); 0 on axes without variance."""
         coordinates = np.empty((rows.shape[0], len(self.axes)))
         with threadpool_limits(limits=1, user_api="blas"):
-            for part in _parts(rows.shape[0], rows.shape[1]):
+            for part in parts_of(rows.shape[0], rows.shape[1]):
                 coordinates[part] = ((rows[part] - self.mean) @ self.axes.T) * (self.scale > 0)
         return coordinates
 
@@ -102,20 +110,21 @@ def principal_components(rows: Rows, n: int) -> PrincipalComponents:
         vectors = vectors[:, ::-1]
         if few_rows:
             axes = np.empty((n, n_features))
-            for part in _parts(n_features, n_rows):
+            for part in parts_of(n_features, n_rows):
                 axes[:, part] = ((rows[:, part] - mean[part]).T @ vectors).T
             axes /= np.where(singular > 0, singular, 1)[:, np.newaxis]
             axes[singular == 0] = 0
         else:
             axes = np.ascontiguousarray(vectors.T)
-    return PrincipalComponents(mean, axes * signs(axes)[:, np.newaxis], singular / np.sqrt(n_rows))
+        total = float(np.trace(gram)) / n_rows
+    return PrincipalComponents(mean, axes * signs(axes)[:, np.newaxis], singular / np.sqrt(n_rows), total)
 
 
 def _few_rows(rows: Rows) -> tuple[Matrix, Matrix]:
     """Return the mean of the rows, and the products of all pairs of centred rows."""
     n_rows, n_features = rows.shape
     mean, gram = np.empty(n_features), np.zeros((n_rows, n_rows))
-    for part in _parts(n_features, n_rows):
+    for part in parts_of(n_features, n_rows):
         block = rows[:, part]
         mean[part] = block.mean(axis=0)
         centred = block - mean[part]
@@ -127,16 +136,16 @@ def _many_rows(rows: Rows) -> tuple[Matrix, Matrix]:
     """Return the mean of the rows, and the products of all pairs of centred columns."""
     n_rows, n_features = rows.shape
     mean, gram = np.zeros(n_features), np.zeros((n_features, n_features))
-    for part in _parts(n_rows, n_features):
+    for part in parts_of(n_rows, n_features):
         mean += rows[part].sum(axis=0)
     mean /= n_rows
-    for part in _parts(n_rows, n_features):
+    for part in parts_of(n_rows, n_features):
         centred = rows[part] - mean
         gram += centred.T @ centred
     return mean, gram
 
 
-def _parts(n: int, length: int) -> Iterator[slice]:
+def parts_of(n: int, length: int) -> Iterator[slice]:
     """Divide n rows or columns of this length into parts that fit into memory."""
     step = max(1, BLOCK // max(1, length))
     for start in range(0, n, step):

@@ -21,7 +21,7 @@ _ALIGN = ("left", "left", "right")
 
 
 class _Lists(click.Group):
-    """The lists of names: models, datasets, benchmarks and layers."""
+    """The lists of names: models, reducers, datasets, benchmarks and layers."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -39,11 +39,12 @@ class _Lists(click.Group):
     epilog="""\b
 Examples:
   neuroalign list models
+  neuroalign list reducers
   neuroalign list layers timm:resnet18 --weights random
 """,
 )
 def list_names() -> None:
-    """List the known models, datasets or benchmarks, or the layers of a network."""
+    """List the known models, reducers, datasets or benchmarks, or the layers of a network."""
 
 
 def _add_list(kind: str, note: str = "") -> None:
@@ -68,6 +69,7 @@ def _add_list(kind: str, note: str = "") -> None:
 
 
 _add_list("models", "Names that end in a colon are schemes: timm:resnet18@layer3, neurons:DATASET.")
+_add_list("reducers", "A reducer stands behind a model and a plus sign: timm:resnet18@layer3+srp[n=512].")
 _add_list("datasets")
 _add_list("benchmarks")
 
@@ -138,23 +140,26 @@ def _layers(
 Examples:
   neuroalign info AM-faces
   neuroalign info alignment
+  neuroalign info +srp
   neuroalign info "beta_vae[beta=6,seed=0]"
 """
 )
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def info(name: str, as_json: bool) -> None:
-    """Describe the model, dataset or benchmark called NAME."""
+    """Describe the model, dataset or benchmark called NAME, or the reducer called +NAME."""
     from neuroalign.datasets.catalogue import dataset_names
     from neuroalign.datasets.collection import find_collection
     from neuroalign.datasets.public.listing import public_names
     from neuroalign.errors import unknown_name
-    from neuroalign.names.registry import benchmarks, models
+    from neuroalign.names.registry import benchmarks, models, reducers
     from neuroalign.names.syntax import parse_spec
 
-    bare = parse_spec(name).name
+    bare = parse_spec(name.removeprefix("+")).name
     scheme = f"{bare.partition(':')[0]}:"
-    if bare in benchmarks:
+    if name.startswith("+") or (bare in reducers and bare not in models):
+        described = _describe_reducer(bare)
+    elif bare in benchmarks:
         described = _describe_benchmark(name)
     elif bare in models or scheme in models:
         described = _describe_model(name, bare)
@@ -272,6 +277,21 @@ def _describe_model(spec: str, name: str) -> dict[str, Any]:
             raise
         described["needs"] = str(error)
     return described
+
+
+def _describe_reducer(name: str) -> dict[str, Any]:
+    from neuroalign.names.registry import reducers
+
+    made = reducers.get(name)
+    options = inspect.signature(made).parameters.values() if callable(made) else []
+    return {
+        "reducer": f"+{name}",
+        "options": [
+            option.name if option.default is option.empty else f"{option.name} = {option.default!r}"
+            for option in options
+        ],
+        "description": _described(made),
+    }
 
 
 def _describe_dataset(name: str) -> dict[str, Any]:

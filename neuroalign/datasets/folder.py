@@ -34,6 +34,7 @@ from neuroalign.errors import DatasetError, brief, name_some
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
 from neuroalign.files.netcdf import open_netcdf, read_netcdf, row_blocks, write_netcdf
 from neuroalign.files.plain import oddity, read_toml
+from neuroalign.progress import byte_bar, progress
 
 METADATA = "dataset.toml"
 RECORDING = "recording.nc"
@@ -143,7 +144,9 @@ def _write_files(dataset: Dataset, path: Path) -> None:
     if stimuli.has_images:
         (path / IMAGES).mkdir()
         names = _file_names(stimuli)
-        for stimulus_id, name in names.items():
+        for stimulus_id, name in progress(
+            names.items(), description="writing images", unit="image", total=len(names)
+        ):
             (path / IMAGES / name).write_bytes(stimuli.image_bytes(stimulus_id))
         table["filename"] = [names[stimulus_id] for stimulus_id in table.index]
     else:
@@ -283,9 +286,13 @@ def _compare_recording(array: xr.DataArray, file: Path) -> xr.DataArray:
     try:
         with open_netcdf(file) as opened:
             stored = opened["recording"]
-            for rows in row_blocks(values.shape, values.itemsize, stored.encoding.get("chunksizes")):
-                if not np.array_equal(stored[rows].values, values[rows], equal_nan=True):
-                    raise DatasetError(f"{file} differs from the recording in memory; is the disk damaged?")
+            with byte_bar(values.nbytes, description="checking the recording") as bar:
+                for rows in row_blocks(values.shape, values.itemsize, stored.encoding.get("chunksizes")):
+                    if not np.array_equal(stored[rows].values, values[rows], equal_nan=True):
+                        raise DatasetError(
+                            f"{file} differs from the recording in memory; is the disk damaged?"
+                        )
+                    bar.update(values[rows].nbytes)
             zeros = np.broadcast_to(np.zeros((), values.dtype), values.shape)
             return _with_texts(stored.copy(data=zeros).load())
     except (ValueError, OSError) as error:

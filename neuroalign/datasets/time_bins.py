@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Coordinates of the edges of time bins, in milliseconds.
 BIN_EDGES = ("time_bin_start", "time_bin_end")
+#: Coordinates that describe the noise of averages.
+_NOISE = {"sem": "standard errors", "n_trials": "numbers of trials"}
 #: Values of the attribute ``response`` of a recording with time bins.
 COUNTS, RATES = "counts", "rates"
 
@@ -99,6 +101,11 @@ def reduce_window(array: xr.DataArray, window: Window, source: str) -> tuple[xr.
     notes : list of str
         Sentences for the user.
 
+    Notes
+    -----
+    The standard errors ``sem`` of averages stay only where they are of the window: for one bin, where they have the
+    dimension ``time_bin``, or for the only bin of the recording. Else they are left out, with a note.
+
     Raises
     ------
     DatasetError
@@ -122,15 +129,55 @@ def reduce_window(array: xr.DataArray, window: Window, source: str) -> tuple[xr.
     span = f"{len(chosen)} time bins from {window[0]:g} to {window[1]:g} ms"
     # The order of the axes in memory decides the last bits of a sum, so that sums keep the copy that they had.
     bins = array.isel(time_bin=chosen) if kind == COUNTS else take_bins(array, chosen)
-    bins = bins.drop_vars([name for name, coordinate in bins.coords.items() if "time_bin" in coordinate.dims])
+    noise, of_noise = _noise_of_averages(bins, whole=array.sizes["time_bin"] == len(chosen) == 1)
+    bins = bins.drop_vars(
+        [name for name, coordinate in bins.coords.items() if "time_bin" in coordinate.dims or name in _NOISE]
+    ).assign_coords(noise)
     if len(chosen) == 1:
-        return bins.isel(time_bin=0).astype(np.float64), window, []
+        return bins.isel(time_bin=0).astype(np.float64), window, of_noise
     if kind == COUNTS:
         reduced = bins.sum("time_bin", skipna=False, keep_attrs=True, dtype=np.float64)
-        return reduced, window, [f"{span} were summed: their values are counts."]
+        return reduced, window, [f"{span} were summed: their values are counts.", *of_noise]
     taken = "" if kind == RATES else "taken as "
     note = f"{span} were averaged, weighted by their length: their values are {taken}rates."
-    return average_bins(bins, lengths), window, [note]
+    return average_bins(bins, lengths), window, [note, *of_noise]
+
+
+def _noise_of_averages(bins: xr.DataArray, *, whole: bool) -> tuple[dict[str, Any], list[str]]:
+    """Return the noise of averages that stays valid for the time bins of a window, and a note on the rest.
+
+    Parameters
+    ----------
+    bins : recording
+        Recording with the bins of the window.
+    whole : bool
+        Whether the window is the only bin of the whole recording.
+
+    Returns
+    -------
+    coords : dict of str to (dims, array)
+        The standard errors ``sem`` of one bin, and the numbers of trials ``n_trials`` that all bins share. The
+        standard error of a sum over bins depends on the covariance of the bins over trials, which averages do not
+        have; standard errors without bins are of another window.
+    notes : list of str
+    """
+    coords: dict[str, Any] = {}
+    notes = []
+    for name, noun in _NOISE.items():
+        if name not in bins.coords:
+            continue
+        noise, is_count = bins[name], name == "n_trials"
+        stays, why = whole or is_count, "they are not of this window"
+        if "time_bin" in noise.dims:
+            first = noise.isel(time_bin=0, drop=True)
+            stays = noise.sizes["time_bin"] == 1 or (is_count and bool((noise == first).all()))
+            why = "its time bins have different ones" if is_count else "they do not add up over time bins"
+            noise = first
+        if stays:
+            coords[name] = (noise.dims, noise.values)
+        else:
+            notes.append(f"The {noun} ({name}) of the recording were left out of the window: {why}.")
+    return coords, notes
 
 
 def take_bins(array: xr.DataArray, chosen: NDArray[np.int64]) -> xr.DataArray:
@@ -201,7 +248,8 @@ def over_all_bins(array: xr.DataArray) -> xr.DataArray:
             return reduce_window(array, (edges.min(), edges.max()), "the recording")[0]
     if array.sizes["time_bin"] == 1:
         return array.isel(time_bin=0)
-    return array.mean("time_bin", skipna=False, keep_attrs=True, dtype=np.float64)
+    mean = array.mean("time_bin", skipna=False, keep_attrs=True, dtype=np.float64)
+    return mean.drop_vars("sem", errors="ignore")
 
 
 def describe_bins(array: xr.DataArray) -> str:

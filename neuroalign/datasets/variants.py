@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from neuroalign.datasets.image_sources import ImageSource, bytes_of, length_of, pixels_of
 from neuroalign.errors import DatasetError, name_some
+from neuroalign.progress import progress
 
 #: Column of a stimulus table that names the original of each variant.
 COLUMN = "original"
@@ -157,7 +158,12 @@ def _equal_images(index: pd.Index, images: Mapping[str, ImageSource]) -> NDArray
     keys = [
         (size, _digest(source, stimulus) if is_repeated else str(place))
         for place, (size, source, stimulus, is_repeated) in enumerate(
-            zip(sizes, sources, index, repeated, strict=True)
+            progress(
+                zip(sizes, sources, index, repeated, strict=True),
+                description="comparing images",
+                unit="image",
+                total=len(sources),
+            )
         )
     ]
     return pd.factorize(np.array([f"{size} {key}" for size, key in keys], dtype=object))[0]

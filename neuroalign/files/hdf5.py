@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: Size from which an array is read in parts, in bytes.
+MANY_BYTES = 1 << 26
+
 #: Bytes that a dataset may claim without a look at its storage, and the compression that is possible beyond.
 _SMALL, _COMPRESSION = 1 << 26, 1100
 
@@ -129,7 +132,7 @@ def expect_plausible_size(node: Any) -> None:
 
 
 def read_values(node: Any) -> NDArray[Any]:
-    """Return all values of an HDF5 dataset.
+    """Return all values of an HDF5 dataset, with a progress bar for many.
 
     Parameters
     ----------
@@ -152,4 +155,14 @@ def read_values(node: Any) -> NDArray[Any]:
                 f"{node.name} of {Path(node.file.filename).name} takes {node.nbytes / 1e9:,.1f} GB, and "
                 f"{free / 1e9:,.1f} GB of memory are free"
             )
-    return np.asarray(node[()])
+    if node.nbytes <= MANY_BYTES or node.ndim == 0:
+        return np.asarray(node[()])
+    from neuroalign.files.netcdf import row_blocks
+    from neuroalign.progress import byte_bar
+
+    values = np.empty(node.shape, node.dtype)
+    with byte_bar(node.nbytes, description=f"reading {Path(node.file.filename).name}") as bar:
+        for rows in row_blocks(node.shape, node.dtype.itemsize, node.chunks):
+            node.read_direct(values, rows, rows)
+            bar.update(values[rows].nbytes)
+    return values

@@ -2,6 +2,7 @@
 
 import warnings
 import weakref
+from collections.abc import Iterator
 from contextvars import ContextVar
 from itertools import chain, islice
 from pathlib import Path
@@ -16,6 +17,7 @@ from neuroalign.models.latents_file import (
     gather_latents,
     latents_folder,
     read_latents,
+    row_blocks,
     save_latents,
 )
 from neuroalign.models.model import Batched, Model, fingerprint_of
@@ -50,12 +52,43 @@ def compute_latents(model: Model, stimuli: StimulusSet, *, use_cache: bool = Tru
         fingerprint = fingerprint_of(model) if use_cache else None
         if fingerprint is None:
             return _compute(model, stimuli, None)
-        key = digest(FORMAT, fingerprint, stimuli.content_hash, stimuli.landmarks_hash)
-        path = latents_folder() / f"{key}.nc"
+        path = _path(fingerprint, stimuli)
         cached = _read(path)
         return _compute(model, stimuli, path) if cached is None else cached
     finally:
         _allowed.reset(token)
+
+
+def stream_latents(model: Model, stimuli: StimulusSet) -> Iterator[xr.DataArray]:
+    """Yield the latents of a model in blocks of stimuli, and write nothing to the cache.
+
+    Reducers that need one block at a time use it inside :func:`compute_latents`, so that the latents of a whole layer
+    are neither in memory nor on the disk.
+
+    Parameters
+    ----------
+    model : Model
+    stimuli : StimulusSet
+
+    Yields
+    ------
+    latents : xarray.DataArray, dimensions (stimulus, unit)
+        Blocks of the cached latents if the cache has them; otherwise the batches of a model with ``latent_batches``,
+        as the model computes them; otherwise blocks of the model's latents. The values are the same.
+    """
+    fingerprint = fingerprint_of(model) if _allowed.get() else None
+    cached = None if fingerprint is None else _read(_path(fingerprint, stimuli))
+    if cached is not None:
+        yield from row_blocks(cached)
+    elif isinstance(model, Batched):
+        yield from model.latent_batches(stimuli)
+    else:
+        yield from row_blocks(compute_latents(model, stimuli))
+
+
+def _path(fingerprint: str, stimuli: StimulusSet) -> Path:
+    key = digest(FORMAT, fingerprint, stimuli.content_hash, stimuli.landmarks_hash)
+    return latents_folder() / f"{key}.nc"
 
 
 def _compute(model: Model, stimuli: StimulusSet, path: Path | None) -> xr.DataArray:

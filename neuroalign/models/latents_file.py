@@ -17,9 +17,13 @@ from neuroalign import arrays
 from neuroalign.errors import ModelError, UsageError, name_some
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path, home
 from neuroalign.files.netcdf import open_netcdf
+from neuroalign.models.reductions import ATTRIBUTE
 
 #: Environment variable with the largest size in memory of the latents of one model, in megabytes.
 MEMORY_VARIABLE = "NEUROALIGN_LATENTS_MEMORY"
+
+# Benchmarks recognise by the first attribute that a unit is one of the scored neurons.
+_KEPT = ("neuroids_of", ATTRIBUTE)
 
 _BYTES = np.dtype(np.float64).itemsize
 #: Bytes that are read at once from latents that stay in their file.
@@ -67,7 +71,8 @@ def gather_latents(
     Parameters
     ----------
     batches : iterable of latents
-        Batches with the same units, and with the stimuli in any order. One batch is in memory at a time.
+        Batches with the same units, and with the stimuli in any order. One batch is in memory at a time. The records
+        of reductions are the records of the first batch.
     stimulus : array of str, shape (n_stimuli,)
         Ids of all stimuli, in the order of the rows of the result.
     path : Path, optional
@@ -95,7 +100,9 @@ def gather_latents(
     if shape[0] * shape[1] * _BYTES <= memory_budget():
         values = np.full(shape, np.nan)
         varies = _fill(values, batches, stimulus, units)
-        gathered = arrays.latents(values, stimulus=stimulus, unit=units, informative=varies)
+        gathered = arrays.latents(
+            values, stimulus=stimulus, unit=units, informative=varies, attrs=_kept_attributes(first)
+        )
         if path is not None:
             save_latents(path, gathered)
         return gathered
@@ -106,6 +113,7 @@ def gather_latents(
         with h5netcdf.File(temporary, "w") as file:
             file.dimensions = {"stimulus": shape[0], "unit": shape[1]}
             variable = file.create_variable("latents", ("stimulus", "unit"), np.float64, fillvalue=np.nan)
+            variable.attrs.update(_kept_attributes(first))
             varies = _fill(variable, batches, stimulus, units)
         labels = {"stimulus": stimulus, "unit": units, "informative": ("unit", varies)}
         xr.Dataset(coords=labels).to_netcdf(temporary, mode="a", engine="h5netcdf")
@@ -118,8 +126,7 @@ def gather_latents(
 def save_latents(path: Path, latents: xr.DataArray) -> None:
     """Write latents from memory to a file, which appears when it is complete."""
     saved = latents.drop_attrs()
-    # Benchmarks recognise by this attribute that a unit is one of the scored neurons.
-    saved.attrs = {name: value for name, value in latents.attrs.items() if name == "neuroids_of"}
+    saved.attrs = _kept_attributes(latents)
     with atomic_path(path) as temporary:
         saved.to_dataset(name="latents").to_netcdf(temporary, engine="h5netcdf")
 
@@ -151,6 +158,10 @@ def row_blocks(latents: xr.DataArray) -> Iterator[xr.DataArray]:
     n_rows = max(1, BLOCK // (_BYTES * max(1, latents.sizes["unit"])))
     for start in range(0, latents.sizes["stimulus"], n_rows):
         yield latents.isel(stimulus=slice(start, start + n_rows)).load()
+
+
+def _kept_attributes(latents: xr.DataArray) -> dict[str, Any]:
+    return {str(name): value for name, value in latents.attrs.items() if name in _KEPT}
 
 
 def _open(path: Path) -> xr.DataArray:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from neuroalign.arrays import Join, align
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import UsageError
+from neuroalign.errors import UnknownNameError, UsageError, name_some
 from neuroalign.models.model import Model
 from neuroalign.names.registry import benchmarks
 from neuroalign.names.syntax import parse_spec
@@ -216,6 +216,19 @@ def make_benchmark(name: str, registered: Any, options: Mapping[str, Any]) -> Be
     for option, value in options.items():
         if option in names:
             continue
+        if option not in reported:
+            elsewhere = [
+                other
+                for other, candidate in benchmarks.items()
+                if isinstance(candidate, type)
+                and issubclass(candidate, Benchmark)
+                and option in {field.name for field in fields(candidate)}
+            ]
+            if elsewhere:
+                raise UnknownNameError(
+                    f"no option of {name} is called {option!r}: {name_some(elsewhere, most=12)} "
+                    f"{'has' if len(elsewhere) == 1 else 'have'} it; leave it out, or score one of these"
+                )
         check_names([option], reported, f"option of {name}")
         if value != reported[option]:
             raise UsageError(f"{name}: {option} must be {reported[option]}, got {value!r}; leave it out")

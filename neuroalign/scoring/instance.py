@@ -15,6 +15,7 @@ from neuroalign.errors import NeuroalignError
 from neuroalign.models.computed import computed_with
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.model import Decodes, Model, Rectified, fingerprint_of
+from neuroalign.models.reductions import notes_on_reductions, reductions_of
 from neuroalign.progress import progress
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
@@ -209,6 +210,8 @@ def _score_by(
     except Exception as error:
         reason = explain_error(error, f"{benchmark.identifier} fails on {model.identifier}")
         return Failure(model.identifier, benchmark.identifier, reason)
+    latents = prepared.latents(batch.dataset.stimuli)
+    reductions = reductions_of(latents)
     provenance = {
         "created": batch.created,
         **library_versions(),
@@ -216,6 +219,7 @@ def _score_by(
         "latents_hash": latents_hash,
         "model_fingerprint": fingerprint_of(model),
         **computed_with(model),
+        **({"reductions": reductions} if reductions else {}),
         "simulated": batch.dataset.simulated,
         "join": batch.join,
         **({} if batch.is_sample is None else {"is_sample": batch.is_sample}),
@@ -231,7 +235,11 @@ def _score_by(
         score,
         family=batch.family,
         provenance=provenance,
-        notes=score.notes if part is None else (*score.notes, part),
+        notes=(
+            *score.notes,
+            *(note for note in notes_on_reductions(latents) if note not in score.notes),
+            *([] if part is None else [part]),
+        ),
     )
     score = add_notes_of_model(score, model, batch.dataset)
     if batch.use_cache and key:

@@ -71,10 +71,7 @@ def arrays_of(model, dataset):
 
 
 FORTY = [5] * 40
-FEW = (
-    "only {}: the one-standard-error rule leaves few weights; compare rule=min (fits to single trials leave fewer "
-    "still)"
-)
+FEW = "only {}: the one-standard-error rule leaves few weights; compare rule=min"
 
 
 def test_noise_does_not_explain_variants():

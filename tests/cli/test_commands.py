@@ -267,6 +267,23 @@ def test_info_and_list(added, capsys):
     assert "toy" in capsys.readouterr().out
 
 
+def test_info_and_list_of_reducers(capsys):
+    assert run(["list", "reducers", "--json"]) == 0
+    names = [row["name"] for row in json.loads(capsys.readouterr().out)["reducers"]]
+    assert names == ["nmf", "pca", "sae", "srp", "subsample"]
+    assert run(["info", "+pca", "--json"]) == 0
+    described = json.loads(capsys.readouterr().out)
+    assert described["reducer"] == "+pca"
+    assert described["options"] == ["n", "solver = 'exact'"]
+    for name in ("srp", "+srp"):
+        assert run(["info", name]) == 0
+        assert capsys.readouterr().out.startswith(
+            "reducer: +srp\noptions: n = None\n    eps = 0.1\n    seed = 0\n"
+        )
+    assert run(["info", "+srb"]) == 2
+    assert "no reducer is called 'srb'; did you mean srp?" in capsys.readouterr().err
+
+
 def test_command_scores_a_group(added, capsys):
     # Some benchmarks of the group need more stimuli or other data: the others are scored, with exit code 0.
     assert run(["score", "pca[n=2]", added, "-b", "single-units", "--turns", "0", "--json"]) == 0
@@ -292,7 +309,7 @@ def test_every_benchmark_says_which_question_it_answers(name):
     assert registered.score_by_chance
 
 
-@pytest.mark.parametrize("kind", ["models", "datasets", "benchmarks"])
+@pytest.mark.parametrize("kind", ["models", "reducers", "datasets", "benchmarks"])
 def test_a_list_fits_the_terminal_and_describes_things(kind, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert run(["list", kind]) == 0

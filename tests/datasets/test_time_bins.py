@@ -288,6 +288,66 @@ def test_neurons_of_a_window_are_the_neurons_of_the_recording(added):
     assert self_pairs(latents, responses, late).tolist() == list(range(6))
 
 
+def make_averages(sem=None, n_trials=None, **given):
+    """Averages of `make_cells` over the trials of each stimulus, with the noise of averages."""
+    cells = make_cells(**given)
+    array = cells.recording.isel(presentation=slice(0, None, 2))
+    noise = {"sem": sem, "n_trials": n_trials}
+    dims = ("presentation", "neuroid", "time_bin")
+    array = array.assign_coords(
+        {name: (dims[: values.ndim], values) for name, values in noise.items() if values is not None}
+    )
+    return replace(cells, recording=array, averaged=True)
+
+
+def test_a_window_of_one_bin_has_the_standard_errors_of_the_bin():
+    sem = np.random.default_rng(1).random((6, 4, 3))
+    n_trials = np.arange(1, 73).reshape(6, 4, 3)
+    part = select_part(make_averages(sem, n_trials), {"window": "0:70", "neuroid_id": ["n1", "n2"]})
+    np.testing.assert_array_equal(part.standard_errors, sem[:, 1:3, 1])
+    np.testing.assert_array_equal(part.n_trials, n_trials[:, 1:3, 1])
+    assert part.metadata["notes"] == [part.metadata["part"]]
+
+
+@pytest.mark.parametrize("response", [COUNTS, RATES])
+def test_a_window_of_several_bins_has_no_standard_errors_of_other_windows(response):
+    sem = np.random.default_rng(1).random((6, 4, 3))
+    shared = np.repeat(np.arange(1, 25).reshape(6, 4, 1), 3, axis=2)
+    averages = make_averages(sem, shared, response=response, dtype=np.float64)
+    part = select_window(averages, (0, 170))
+    assert part.standard_errors is None
+    np.testing.assert_array_equal(part.n_trials, shared[:, :, 0])
+    assert part.metadata["notes"][-1] == (
+        "The standard errors (sem) of the recording were left out of the window: they do not add up over time bins."
+    )
+    differing = replace(
+        averages, recording=averages.recording.assign_coords(n_trials=averages.recording["sem"])
+    )
+    assert select_window(differing, (0, 170)).n_trials is None
+
+
+@pytest.mark.parametrize("window", [(0, 70), (0, 170), (-50, 170)])
+def test_standard_errors_without_bins_are_of_no_window(window):
+    sem, n_trials = np.ones((6, 4)), np.arange(1, 25).reshape(6, 4)
+    part = select_window(make_averages(sem, n_trials), window)
+    assert part.standard_errors is None
+    np.testing.assert_array_equal(part.n_trials, n_trials)
+    assert part.metadata["notes"][-1].endswith("left out of the window: they are not of this window.")
+    assert part.content_hash != select_window(make_averages(None), window).content_hash
+
+
+def test_the_only_bin_of_a_recording_keeps_its_standard_errors():
+    sem = np.random.default_rng(1).random((6, 4))
+    values = np.random.default_rng(0).poisson(3, (12, 4, 1))
+    part = select_window(make_averages(sem, starts=(0,), ends=(70,), values=values), (0, 70))
+    np.testing.assert_array_equal(part.standard_errors, sem)
+
+
+def test_plain_means_over_bins_have_no_standard_errors():
+    gaps = make_averages(np.ones((6, 4)), starts=(-50, 0, 90), ends=(0, 70, 170))
+    assert "sem" not in over_all_bins(gaps.recording).coords
+
+
 # --- digests and files
 
 

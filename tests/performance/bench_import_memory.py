@@ -152,6 +152,78 @@ def zipped_images(folder: Path, n_bytes: int) -> dict[str, object]:
     return {**given, "images": folder / "images.zip"}
 
 
+def npy_stack(folder: Path, n_bytes: int) -> dict[str, object]:
+    """The pictures of `images` in one array of uint8."""
+    np.save(folder / "stack.npy", _pictures(n_bytes // 8000))
+    return _with_stack(folder, n_bytes, "stack.npy")
+
+
+def npz_stack(folder: Path, n_bytes: int) -> dict[str, object]:
+    """The pictures of `images` in one array of uint8 in a compressed archive."""
+    np.savez_compressed(folder / "stack.npz", images=_pictures(n_bytes // 8000))
+    return _with_stack(folder, n_bytes, "stack.npz")
+
+
+def hdf5_stack(folder: Path, n_bytes: int) -> dict[str, object]:
+    """The pictures of `images` in one array of uint8 in compressed HDF5."""
+    with h5py.File(folder / "stack.h5", "w") as file:
+        file.create_dataset("images", data=_pictures(n_bytes // 8000), compression="gzip", compression_opts=1)
+    return {**_with_stack(folder, n_bytes, "stack.h5"), "image_axes": "image,height,width"}
+
+
+def matlab_5_stack(folder: Path, n_bytes: int) -> dict[str, object]:
+    """The pictures of `images` in one array of uint8 in MATLAB 5, height × width × images."""
+    from scipy.io import savemat
+
+    savemat(
+        folder / "stack.mat", {"images": _pictures(n_bytes // 8000).transpose(1, 2, 0)}, do_compression=True
+    )
+    return _with_stack(folder, n_bytes, "stack.mat")
+
+
+def nwb_series(folder: Path, n_bytes: int) -> dict[str, object]:
+    """Spike counts of ten neurons in NWB, and the pictures of `images` as frames of an OpticalSeries."""
+    n = n_bytes // 8000
+    with h5py.File(folder / "x.nwb", "w") as file:
+        given = _write_nwb(file, n)
+        series = _nwb_object(file, "stimulus/presentation/pictures", "OpticalSeries")
+        series.create_dataset("data", data=_pictures(n), chunks=(1, 36, 64), compression="gzip")
+        series["timestamps"] = np.arange(n) + 0.25
+    return given | {"responses": folder / "x.nwb"}
+
+
+def nwb_images(folder: Path, n_bytes: int) -> dict[str, object]:
+    """Spike counts of ten neurons in NWB, and the pictures of `images` as single GrayscaleImages."""
+    n = n_bytes // 8000
+    with h5py.File(folder / "x.nwb", "w") as file:
+        given = _write_nwb(file, n)
+        images = _nwb_object(file, "stimulus/templates/pictures", "Images")
+        for number, pixels in enumerate(_pictures(n)):
+            node = images.create_dataset(f"s{number:06d}", data=pixels)
+            node.attrs["neurodata_type"], node.attrs["namespace"] = "GrayscaleImage", "core"
+    return given | {"responses": folder / "x.nwb"}
+
+
+def parquet(folder: Path, n_bytes: int) -> dict[str, object]:
+    """Means in float64 in Parquet, with a column for each neuron."""
+    import pandas as pd
+
+    values = responses(shape_of(n_bytes, 8), "float64") + 0.25
+    pd.DataFrame(values).rename(columns=lambda column: f"n{column}").to_parquet(folder / "x.parquet")
+    return {"responses": folder / "x.parquet", "format": "table", "axes": "stimulus,neuroid"}
+
+
+def tidy_csv(folder: Path, n_bytes: int) -> dict[str, object]:
+    """Means in a CSV with a row for each neuron and stimulus, which become an array of `n_bytes` in float64."""
+    n_stimuli, n_neuroids = shape_of(n_bytes, 8)
+    values = responses((n_stimuli, n_neuroids), "float64") + 0.25
+    with (folder / "x.csv").open("w") as file:
+        file.write("neuron,stimulus,response\n")
+        for stimulus, row in enumerate(values.tolist()):
+            file.writelines(f"n{neuron},s{stimulus},{value}\n" for neuron, value in enumerate(row))
+    return {"responses": folder / "x.csv", "format": "tidy"}
+
+
 def sensorium(folder: Path, n_bytes: int) -> dict[str, object]:
     """A scan of Sensorium with one trial for each 8 kB, images of 64 × 36 pixels."""
     n_trials = n_bytes // 8000
@@ -179,9 +251,17 @@ CASES: dict[str, Case] = {
     "matlab-5": matlab_5,
     "brainio-trials": brainio,
     "csv": csv,
+    "tidy-csv": tidy_csv,
+    "parquet": parquet,
     "images": images,
     "zipped-images": zipped_images,
+    "npy-stack": npy_stack,
+    "npz-stack": npz_stack,
+    "hdf5-stack": hdf5_stack,
+    "matlab-5-stack": matlab_5_stack,
     "sensorium": sensorium,
+    "nwb-series": nwb_series,
+    "nwb-images": nwb_images,
 }
 
 
@@ -223,12 +303,42 @@ def main() -> None:
             print(f"{name:<20} {megabytes:>9} {peak / 1e6:>9.0f} {seconds:>8.1f}", flush=True)
 
 
+def _pictures(n: int) -> np.ndarray:
+    """Return `n` different pictures of 64 × 36 pixels with grey levels."""
+    return np.random.default_rng(0).integers(0, 256, (n, 36, 64), dtype=np.uint8)
+
+
 def _write_images(folder: Path, n: int) -> None:
     (folder / "images").mkdir()
-    random = np.random.default_rng(0)
-    for number in range(n):
-        pixels = random.integers(0, 256, (36, 64), dtype=np.uint8)
+    for number, pixels in enumerate(_pictures(n)):
         Image.fromarray(pixels).save(folder / f"images/{number:06d}.png", compress_level=1)
+
+
+def _nwb_object(file: h5py.File, path: str, kind: str) -> h5py.Group:
+    group = file.create_group(path)
+    group.attrs["neurodata_type"], group.attrs["namespace"] = kind, "core"
+    return group
+
+
+def _write_nwb(file: h5py.File, n: int) -> dict[str, object]:
+    """Write `n` presentations, one each second, and the spikes of ten neurons; return options of the import."""
+    file.attrs["neurodata_type"], file.attrs["nwb_version"] = "NWBFile", "2.6.0"
+    units, trials = (
+        _nwb_object(file, "units", "Units"),
+        _nwb_object(file, "intervals/trials", "TimeIntervals"),
+    )
+    spikes = np.sort(np.random.default_rng(0).random((10, 20 * n)) * n, axis=1)
+    units["id"], units["spike_times"] = np.arange(10), spikes.ravel()
+    units["spike_times_index"] = np.arange(1, 11) * spikes.shape[1]
+    trials.attrs["colnames"] = ["start_time", "picture"]
+    trials["id"], trials["start_time"] = np.arange(n), np.arange(n) + 0.25
+    trials["picture"] = [f"s{row:06d}" for row in range(n)]
+    return {"intervals": "trials", "label": "picture", "window": (0, 500)}
+
+
+def _with_stack(folder: Path, n_bytes: int, name: str) -> dict[str, object]:
+    np.save(folder / "x.npy", responses((n_bytes // 8000, 10)))
+    return {"responses": folder / "x.npy", "axes": "stimulus,neuroid", "images": folder / name}
 
 
 if __name__ == "__main__":

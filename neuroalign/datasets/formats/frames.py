@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from neuroalign.datasets.formats.bare import BareArray
-from neuroalign.datasets.formats.matrix_csv import CsvLabels, counts, id_columns, may_be_ids
+from neuroalign.datasets.formats.matrix_labels import CsvLabels, counts, id_columns, may_be_ids
 from neuroalign.errors import DatasetError, name_some
 
 if TYPE_CHECKING:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from neuroalign.datasets.formats.bare import BareArray, Variables, choose_variable
 from neuroalign.datasets.formats.reader import ArrayReader
 from neuroalign.datasets.formats.shared_options import VARIABLE
 from neuroalign.errors import DatasetError, NeuroalignError, brief
 from neuroalign.files.hdf5 import is_hdf5, is_stored_elsewhere, open_hdf5, read_values
+
+if TYPE_CHECKING:
+    pass
 
 Writer = Literal["matlab", "netcdf", "nwb", "unknown"]
 

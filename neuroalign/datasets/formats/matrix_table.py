@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from neuroalign.datasets.formats.bare import BareArray
 from neuroalign.datasets.formats.frames import matrix_of_frame
-from neuroalign.datasets.formats.matrix_csv import CSV_LABELS, CsvLabels, matrix_of_cells
+from neuroalign.datasets.formats.matrix_csv import CSV_LABELS, matrix_of_rows
+from neuroalign.datasets.formats.matrix_labels import CsvLabels
 from neuroalign.datasets.formats.reader import ArrayReader, names_in_zip
 from neuroalign.datasets.formats.shared_options import VARIABLE
 from neuroalign.errors import DatasetError, NeuroalignError, UsageError, name_some, unknown_name
@@ -45,7 +46,7 @@ def read_matrix_table(path: Path, labels: CsvLabels | None = None, sheet: str | 
     try:
         if _WORKBOOK in names_in_zip(path):
             name, cells = _read_sheet(path, sheet)
-            bare = matrix_of_cells(cells, path, labels)
+            bare = matrix_of_rows(lambda: map(list, cells), path, labels)
             return BareArray(bare.values, bare.labels, note=f"Responses are the sheet {name} of {path.name}.")
         if sheet is not None:
             raise UsageError(

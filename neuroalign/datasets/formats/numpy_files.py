@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
 from neuroalign.datasets.formats.bare import BareArray, Variables, choose_variable, expect_numbers
 from neuroalign.datasets.formats.reader import ArrayReader, names_in_zip
 from neuroalign.datasets.formats.shared_options import VARIABLE
 from neuroalign.datasets.formats.spike_files import refuse_spikes
-from neuroalign.errors import DatasetError, brief
+from neuroalign.errors import DatasetError, NeuroalignError, brief
 from neuroalign.files.archives import open_archive
 
+if TYPE_CHECKING:
+    import numpy as np
+
 _SIGNATURE = b"\x93NUMPY"
+_FOLDER_OF_SUITE2P = "give the folder as --responses for the lines of code that make responses"
 #: Files of other programs that hold no responses to stimuli.
 _MEANINGS = {
     "spike_templates.npy": "Kilosort and phy give the template of each spike in a file of this name",
     "F.npy": "suite2p gives the fluorescence of every frame, of cells and of regions that are not cells, in this file; "
-    "give the folder as --responses for the lines of code that make responses",
-    "Fneu.npy": "suite2p gives the fluorescence around the cells, of every frame, in this file",
-    "spks.npy": "suite2p gives the deconvolved activity of every frame in this file",
+    + _FOLDER_OF_SUITE2P,
+    "Fneu.npy": "suite2p gives the fluorescence around the cells, of every frame, in this file; "
+    + _FOLDER_OF_SUITE2P,
+    "spks.npy": "suite2p gives the deconvolved activity of every frame in this file; " + _FOLDER_OF_SUITE2P,
 }
 
 
@@ -61,28 +67,41 @@ def read_npz(path: Path, variable: str | None = None) -> BareArray:
     """
     import numpy as np
 
-    with open_archive(path):
-        pass
+    shapes, unreadable, idle = dict[str, tuple[int, ...]](), dict[str, str](), dict[str, str]()
+    with open_archive(path) as archive:
+        members = [member.filename for member in archive.infolist()]
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays, unreadable, idle = {}, {}, {}
-            for name in archive.files:
-                try:
-                    array = archive[name]
-                except ValueError:  # Python objects, which are never loaded
+        with zipfile.ZipFile(path) as archive:
+            for member in members:
+                name = member.removesuffix(".npy")
+                with archive.open(member) as file:
+                    shape, dtype = _header(file)
+                if dtype.hasobject:
                     unreadable[name] = "Python objects"
-                    continue
-                if array.dtype.kind in "fiub":
-                    arrays[name] = array
-                elif array.dtype.kind in "US":
+                elif dtype.kind in "fiub":
+                    shapes[name] = shape
+                elif dtype.kind in "US":
                     idle[name] = "text"
                 else:
-                    unreadable[name] = str(array.dtype)
+                    unreadable[name] = str(dtype)
+        chosen, note = choose_variable(Variables(shapes, unreadable, idle), variable, path)
+        with np.load(path, allow_pickle=False) as arrays:
+            return BareArray(arrays[chosen], note=note)
+    except NeuroalignError:
+        raise
     except Exception as error:  # a damaged member can raise nearly anything inside the decompressors
         raise DatasetError(f"cannot read the NumPy file {path}: {brief(error)}") from error
-    shapes = {name: array.shape for name, array in arrays.items()}
-    chosen, note = choose_variable(Variables(shapes, unreadable, idle), variable, path)
-    return BareArray(arrays[chosen], note=note)
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return the shape and the type of an array, without its values."""
+    import numpy as np
+
+    version = np.lib.format.read_magic(file)
+    # Versions 2 and 3 differ in the encoding of names of fields, which arrays of numbers do not have.
+    read = np.lib.format.read_array_header_1_0 if version[0] == 1 else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    return shape, dtype
 
 
 class NpyReader(ArrayReader):

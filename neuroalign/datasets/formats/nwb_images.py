@@ -7,7 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from neuroalign.datasets.formats.nwb_tables import member, values_of
+from neuroalign.datasets.formats.nwb_tables import (
+    SINGLE_IMAGES,
+    ImagePlace,
+    member,
+    values_of,
+)
 from neuroalign.datasets.formats.reader import ReaderOption
 from neuroalign.errors import DatasetError
 from neuroalign.files.hdf5 import expect_plausible_size, open_hdf5
@@ -25,8 +30,7 @@ ColorOrder = Literal["rgb", "bgr"]
 #: Seconds that may lie between the onset of a presentation and the time of its image.
 _TOLERANCE = 0.02
 
-#: Types of single images, and of series of images.
-_SINGLE = ("GrayscaleImage", "RGBImage", "RGBAImage", "Image")
+#: Types of series of images.
 _SERIES = ("OpticalSeries", "ImageSeries")
 
 COLOR_ORDER = ReaderOption(
@@ -121,7 +125,7 @@ def _sources(objects: Mapping[str, Sequence[Any]]) -> Iterator[Callable[[xr.Data
         for series in objects.get(kind, []):
             if "/presentation/" in series.name and "data" in series:
                 yield partial(_by_time, series)
-    nodes = {_short(node): node for kind in _SINGLE for node in objects.get(kind, [])}
+    nodes = {_short(node): node for kind in SINGLE_IMAGES for node in objects.get(kind, [])}
     if nodes:
         yield partial(_by_name, nodes)
 
@@ -154,7 +158,7 @@ def _by_time(series: Any, array: xr.DataArray) -> _Found:
     return _one_image_each(array, rows, places, series.file, name), f"the frames of {name}"
 
 
-def _by_name(nodes: Mapping[str, Any], array: xr.DataArray) -> _Found:
+def _by_name(nodes: Mapping[str, ImagePlace], array: xr.DataArray) -> _Found:
     """Take images with the names of the stimuli."""
     stimuli = list(dict.fromkeys(array["stimulus_id"].values.tolist()))
     without = [stimulus for stimulus in stimuli if stimulus not in nodes]
@@ -162,7 +166,10 @@ def _by_name(nodes: Mapping[str, Any], array: xr.DataArray) -> _Found:
         raise DatasetError(
             f"no image is called {without[0]}, as a stimulus is; the first image is {next(iter(nodes))}"
         )
-    shapes = {stimulus: _pixels(values_of(nodes[stimulus])).shape for stimulus in stimuli}
+    shapes = {
+        stimulus: _pixels(values_of(nodes[stimulus].open())).shape
+        for stimulus in progress(stimuli, description="reading images", unit="image")
+    }
     return {
         stimulus: (shape, (nodes[stimulus].name, None)) for stimulus, shape in shapes.items()
     }, "named like the stimuli"

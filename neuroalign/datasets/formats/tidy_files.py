@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuroalign.datasets.formats.delimited_text import delimiter_of, encoding_of
-from neuroalign.datasets.formats.matrix_csv import MISSING, Decimal, find_decimal
+from neuroalign.datasets.formats.matrix_csv import Decimal, find_decimal
+from neuroalign.datasets.formats.matrix_labels import MISSING
 from neuroalign.datasets.formats.tables import read_table, table_kind
 from neuroalign.errors import DatasetError, UsageError, brief
 
@@ -235,7 +236,7 @@ def _sample_of_text(path: Path, decimal: Decimal | None) -> tuple[pd.DataFrame, 
         raise DatasetError(f"cannot read the table {path}: {brief(error)}") from error
     note = None
     if decimal is None and options["sep"] != ",":
-        decimal, note = find_decimal(sample.to_numpy(dtype=object), options["sep"], path)
+        decimal, note = find_decimal(sample.to_numpy(dtype=object).ravel().tolist(), options["sep"], path)
     return sample, decimal, note
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,7 @@ class Described:
 def describe_columns(
     table: pd.DataFrame,
     others: Sequence[str],
-    place: pd.DataFrame,
+    place: Mapping[str, NDArray[Any]],
     *,
     wide: bool = False,
     spikes: bool = False,
@@ -68,7 +69,7 @@ def describe_columns(
         Columns as categories of text.
     others : sequence of str
         Columns to sort.
-    place : pandas.DataFrame
+    place : mapping of str to array of int
         Number of the neuron, stimulus and presentation of each row.
     wide, spikes : bool
         Whether rows are trials of all neurons, or spikes without a stimulus.
@@ -84,7 +85,7 @@ def describe_columns(
         ):
             if target is None:
                 continue
-            values = _one_for_each(column, place[key].to_numpy())
+            values = _one_for_each(column, place[key])
             if values is not None:
                 labels = table[name].cat.categories.to_numpy(dtype=object)
                 target[name] = plain_labels([labels[code] if code >= 0 else None for code in values])
@@ -110,7 +111,7 @@ def _one_for_each(values: NDArray[Any], keys: NDArray[Any]) -> NDArray[Any] | No
     """Return the value of each key from 0, if all rows of the key have the same value."""
     import numpy as np
 
-    keys = keys.astype(np.int64)
+    keys = keys.astype(np.int64, copy=False)
     first = np.zeros(int(keys.max()) + 1, dtype=values.dtype)
     first[keys[::-1]] = values[::-1]
     return first if (first[keys] == values).all() else None
@@ -177,12 +178,13 @@ def codes_of(
                 f"the columns {', '.join(names)} of {source} do not name each {noun} once when they are joined with _; "
                 "give one column"
             )
-    used, codes = np.unique(codes, return_inverse=True)
-    labels = labels[used]
-    order = _order(labels)
-    rank = np.empty(len(labels), dtype=np.int64)
-    rank[order] = np.arange(len(labels))
-    return rank[codes], labels[order]
+    # Tables have many rows, and a search for the ids that occur needs no sorted copy of them.
+    codes = codes.ravel()
+    used = np.flatnonzero(np.bincount(codes, minlength=len(labels)))
+    order = _order(labels[used])
+    rank = np.zeros(len(labels), dtype=np.int64)
+    rank[used[order]] = np.arange(len(used))
+    return rank[codes], labels[used][order]
 
 
 def _order(labels: NDArray[np.str_]) -> NDArray[np.int64]:
@@ -219,6 +221,21 @@ def expect_one_place(
             )
 
 
+def _differ(*codes: NDArray[Any]) -> bool:
+    """Return whether no two rows have the same numbers from 0, with less memory than a search for the rows."""
+    import numpy as np
+
+    sizes = [int(numbers.max(initial=0)) + 1 for numbers in codes]
+    if math.prod(sizes) > np.iinfo(np.int64).max:
+        return False
+    keys = np.zeros(len(codes[0]), dtype=np.int64)
+    for numbers, size in zip(codes, sizes, strict=True):
+        keys *= size
+        keys += numbers
+    keys.sort()
+    return bool((keys[1:] != keys[:-1]).all())
+
+
 def expect_single_rows(
     neuron: NDArray[np.int64],
     stimulus: NDArray[np.int64],
@@ -239,10 +256,10 @@ def expect_single_rows(
     import numpy as np
     import pandas as pd
 
+    if _differ(neuron, stimulus, trial):
+        return
     rows = pd.DataFrame({"neuron": neuron, "stimulus": stimulus, "trial": trial})
     repeated = rows.duplicated().to_numpy()
-    if not repeated.any():
-        return
     second = int(repeated.argmax())
     first = int(np.flatnonzero((rows == rows.iloc[second]).all(axis=1).to_numpy())[0])
     parts = [] if neuron_ids is None else [f"neuron {neuron_ids[neuron[second]]}"]

@@ -78,7 +78,7 @@ def read_long(table: pd.DataFrame, columns: Columns, source: TableSource) -> Rec
 
     n_trials = int(trial.max()) + 1
     places: NDArray[Any] = stimulus.astype(np.int64) * n_trials + trial
-    keys, row = np.unique(places, return_inverse=True)
+    keys, row = _numbered(places, len(stimulus_ids) * n_trials)
     if len(keys) * len(neuron_ids) > _MOST_VALUES:
         raise DatasetError(
             f"{source} has {len(keys):,} presentations and {len(neuron_ids):,} neurons, too many for one recording; "
@@ -87,7 +87,7 @@ def read_long(table: pd.DataFrame, columns: Columns, source: TableSource) -> Rec
     cube = np.full((len(keys), len(neuron_ids)), np.nan)
     cube[row, neuron] = values
     shown_stimulus, shown_trial = keys // n_trials, keys % n_trials
-    presentation_of = pd.DataFrame({"neuron": neuron, "presentation": row, "stimulus": stimulus})
+    presentation_of = {"neuron": neuron, "presentation": row, "stimulus": stimulus}
     described = describe_columns(table, columns.others, presentation_of)
     trial_columns = described.of_trials
     if labels is not None:
@@ -121,6 +121,20 @@ def read_long(table: pd.DataFrame, columns: Columns, source: TableSource) -> Rec
     )
 
 
+def _numbered(places: NDArray[np.int64], n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the numbers from 0 to before `n` that occur, sorted, and the place of each row among them."""
+    import numpy as np
+
+    if n > 4 * len(places):
+        keys, row = np.unique(places, return_inverse=True)
+        return keys, row
+    # No sorted copy of the rows is needed.
+    keys = np.flatnonzero(np.bincount(places, minlength=n))
+    rank = np.zeros(n, dtype=np.int64)
+    rank[keys] = np.arange(len(keys))
+    return keys, rank[places]
+
+
 def read_wide(table: pd.DataFrame, columns: Columns, source: TableSource) -> RecordingParts:
     """Make a recording from a table with one row for each trial and one column for each neuron.
 
@@ -137,7 +151,6 @@ def read_wide(table: pd.DataFrame, columns: Columns, source: TableSource) -> Rec
         If a stimulus or repetition is missing in a row, or two rows hold one trial.
     """
     import numpy as np
-    import pandas as pd
 
     stimulus, stimulus_ids = codes_of(table, columns.roles["stimulus"], "stimulus", source)
     values = table[list(columns.neurons)].to_numpy(dtype=np.float64)
@@ -160,7 +173,7 @@ def read_wide(table: pd.DataFrame, columns: Columns, source: TableSource) -> Rec
         notes.append("Rows with the same stimulus are its trials in their order.")
     ordered = table.iloc[order]
     rows = np.arange(len(table))
-    place = pd.DataFrame({"neuron": np.zeros(len(table)), "presentation": rows, "stimulus": stimulus[order]})
+    place = {"neuron": np.zeros(len(table)), "presentation": rows, "stimulus": stimulus[order]}
     described = describe_columns(ordered, columns.others, place, wide=True)
     n_missing = int(np.isnan(values).sum())
     if n_missing:
@@ -201,7 +214,6 @@ def neuron_trains(
     notes : list of str
     """
     import numpy as np
-    import pandas as pd
 
     neuron, ids = codes_of(table, columns.roles["neuroid"], "neuron", source)
     if "neuroid" not in columns.stated:
@@ -213,8 +225,7 @@ def neuron_trains(
     order = np.argsort(neuron, kind="stable")
     bounds = np.searchsorted(neuron[order], np.arange(len(ids) + 1))
     trains = [times[order[start:end]] for start, end in itertools.pairwise(bounds)]
-    place = pd.DataFrame({"neuron": neuron, "presentation": np.arange(len(table)), "stimulus": 0})
-    described = describe_columns(table, columns.others, place, spikes=True)
+    described = describe_columns(table, columns.others, {"neuron": neuron}, spikes=True)
     notes = [
         f"{len(table):,} rows of {source} are the spikes of {count_noun(len(ids), 'neuron')} "
         f"({'+'.join(columns.roles['neuroid'])}: {name_some(ids)}); a neuron without spikes has no row.",

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neuroalign.datasets.formats.binning import Bins, binned, describe_kept, expect_same_bins
 from neuroalign.datasets.formats.mat73 import has_variables
 from neuroalign.datasets.formats.matlab_nesting import load_variables
 from neuroalign.datasets.formats.reader import ReaderOption, RecordingParts, RecordingReader
-from neuroalign.datasets.formats.shared_options import PART, VARIABLE, WINDOW
+from neuroalign.datasets.formats.shared_options import BINS, PART, VARIABLE, WINDOW
 from neuroalign.datasets.formats.triple_n_areas import areas_of, read_areas
 from neuroalign.datasets.formats.triple_n_sessions import (
     N_IMAGES,
@@ -23,6 +24,7 @@ from neuroalign.datasets.formats.triple_n_sessions import (
 )
 from neuroalign.datasets.formats.triple_n_trials import Trials, good_unit_files, read_trials
 from neuroalign.datasets.formats.unit_quality import QUALITY, choose_units, label_counts
+from neuroalign.datasets.time_bins import COUNTS
 from neuroalign.errors import DatasetError, UsageError, brief, count_noun, name_some
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ def read_triple_n(
     quality: str | None = None,
     good_units: Path | None = None,
     window: Window | None = None,
+    bins: Bins | None = None,
     areas: Path | None = None,
     nsd_design: Path | None = None,
 ) -> RecordingParts:
@@ -97,7 +100,10 @@ def read_triple_n(
     good_units : Path, optional
         File ``GoodUnit_*.mat`` or a folder with one for each session: single trials, counted in `window`.
     window : (float, float), optional
-        Start and end in milliseconds after onset; needed with `good_units`.
+        Start and end in milliseconds after onset; needed with `good_units`, unless `bins` are given.
+    bins : float or "file", optional
+        Width in milliseconds of the time bins of single trials that the recording keeps, or "file" for the bins of
+        1 ms of the files.
     areas : Path, optional
         Table with the columns ``SesIdx``, ``y1``, ``y2``, ``AREALABEL`` and ``Area``.
     nsd_design : Path, optional
@@ -143,6 +149,7 @@ def read_triple_n(
         notes += of_areas
         files["areas"] = (areas,)
     numbers = np.arange(1, N_IMAGES + 1)[PARTS[part]]
+    edges = None
     if good_units is None:
         means = np.concatenate([session.means for session in sessions if session.means is not None])
         values, image, repetition = means[chosen][:, PARTS[part]].T, numbers, None
@@ -152,17 +159,17 @@ def read_triple_n(
                 "The time window of response_best was chosen for each unit by the reliability of the same trials."
             )
     else:
-        if window is None:
+        if window is None and bins is None:
             raise DatasetError(
                 f"{good_units} has single trials in bins of 1 ms: count their spikes in a window with --window "
-                "START,END (the authors' example uses 60,220)"
+                "START,END (the authors' example uses 60,220), or keep time bins with --bins WIDTH"
             )
-        trials, used = _trials(sessions, chosen, numbers, good_units, window)
-        values, image, repetition = trials.counts, trials.image, trials.repetition
+        trials, used = _trials(sessions, chosen, numbers, good_units, window, bins)
+        values, image, repetition, edges = trials.counts, trials.image, trials.repetition, trials.edges
         files["responses"] = (*paths, *used)
+        where = "" if window is None else f" from {window[0]:g} to before {window[1]:g} ms"
         notes += [
-            f"Responses are spikes of single trials from {window[0]:g} to before {window[1]:g} ms; trials with the "
-            "number 0 failed and were left out.",
+            f"Responses are spikes of single trials{where}; trials with the number 0 failed and were left out.",
             *(
                 ["Equal repetition numbers of two sessions do not denote one presentation."]
                 if len(sessions) > 1
@@ -173,7 +180,8 @@ def read_triple_n(
     if nsd_design is not None:
         files["nsd_design"] = (nsd_design,)
     notes.append(of_ids)
-    array = _label(values, ids[image - 1], repetition, table[chosen])
+    array = _label(values, ids[image - 1], repetition, table[chosen], edges)
+    window, of_bins = describe_kept(array, window)
     sets = np.where(numbers <= N_NSD, "nsd", "localiser")
     stimuli = pd.DataFrame(
         {"image": numbers, "set": sets}, index=pd.Index(ids[numbers - 1], name="stimulus_id")
@@ -182,8 +190,8 @@ def read_triple_n(
         array,
         averaged=good_units is None,
         stimuli=stimuli,
-        window=window if good_units is not None else None,
-        notes=tuple(notes),
+        window=window,
+        notes=(*notes, *of_bins),
         files=files,
     )
 
@@ -192,7 +200,7 @@ class TripleNReader(RecordingReader):
     """Reader of the files of Triple-N."""
 
     title = "Triple-N (Processed_ses*.mat, with GoodUnit_*.mat)"
-    options = (PART, VARIABLE, QUALITY, GOOD_UNITS, WINDOW, AREAS, NSD_DESIGN)
+    options = (PART, VARIABLE, QUALITY, GOOD_UNITS, WINDOW, BINS, AREAS, NSD_DESIGN)
     gives = ("recording", "stimuli")
 
     def recognises(self, path: Path) -> bool:
@@ -243,8 +251,11 @@ def _expect_choices(path: Path, options: Mapping[str, Any]) -> None:
         raise UsageError(
             f"--variable {variable} has no effect: single trials come from --good-units; leave it out"
         )
-    if good_units is None and options["window"] is not None:
-        raise UsageError("--window has no effect without --good-units: the means have windows of their own")
+    for name in ("window", "bins"):
+        if good_units is None and options[name] is not None:
+            raise UsageError(
+                f"--{name} has no effect without --good-units: the means have windows of their own"
+            )
     open_choices = []
     if part is None:
         open_choices.append("the images with --part nsd (1–1000), localiser (1001–1072) or all")
@@ -262,7 +273,8 @@ def _trials(
     chosen: NDArray[np.bool_],
     numbers: NDArray[np.int64],
     good_units: Path,
-    window: Window,
+    window: Window | None,
+    bins: Bins | None,
 ) -> tuple[Trials, list[Path]]:
     """Join the single trials of all sessions by image and number of the repetition."""
     import numpy as np
@@ -282,19 +294,24 @@ def _trials(
                 f"{session.path.name} needs one file GoodUnit_{date}_…_g{run}.mat in {good_units}, found {len(files)}"
             )
         depth = session.table["depth"].to_numpy() if "depth" in session.table else None
-        read.append(read_trials(files[0], kept, len(session.table), depth, numbers, window))
+        read.append(read_trials(files[0], kept, len(session.table), depth, numbers, window, bins))
         used += files
     pairs = [pd.MultiIndex.from_arrays([trials.image, trials.repetition]) for trials in read]
     rows = pairs[0]
     for other in pairs[1:]:
         rows = rows.union(other, sort=False)
     rows = rows.sort_values()
-    values = np.full((len(rows), int(chosen.sum())), np.nan, dtype=np.float32)
+    edges = read[0].edges
+    for trials, file in zip(read, used, strict=True):
+        if edges is not None and trials.edges is not None:
+            expect_same_bins(trials.edges, edges, file.name, used[0].name)
+    values = np.full((len(rows), int(chosen.sum()), *read[0].counts.shape[2:]), np.nan, dtype=np.float32)
     column = 0
     for trials, own in zip(read, pairs, strict=True):
         values[rows.get_indexer(own), column : column + trials.counts.shape[1]] = trials.counts
         column += trials.counts.shape[1]
-    return Trials(values, *(rows.get_level_values(level).to_numpy() for level in (0, 1))), used
+    image, repetition = (rows.get_level_values(level).to_numpy() for level in (0, 1))
+    return Trials(values, image, repetition, edges), used
 
 
 def _stimulus_ids(nsd_design: Path | None) -> tuple[NDArray[np.str_], str]:
@@ -325,7 +342,11 @@ def _stimulus_ids(nsd_design: Path | None) -> tuple[NDArray[np.str_], str]:
 
 
 def _label(
-    values: NDArray[Any], stimulus_id: NDArray[np.str_], repetition: NDArray[Any] | None, table: pd.DataFrame
+    values: NDArray[Any],
+    stimulus_id: NDArray[np.str_],
+    repetition: NDArray[Any] | None,
+    table: pd.DataFrame,
+    edges: NDArray[np.float64] | None,
 ) -> xr.DataArray:
     from neuroalign.arrays import recording
 
@@ -336,6 +357,7 @@ def _label(
         neuroid_id=table.index.to_numpy().astype(str),
         region=table["region"].to_numpy().astype(str),
         animal=table["animal"].to_numpy().astype(str),
+        **binned(edges, COUNTS),
     )
     labels = [name for name in table if name not in ("region", "animal", "number", "date", "run")]
     return array.assign_coords(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neuroalign.datasets.formats.binning import Bins, group_bins
 from neuroalign.datasets.formats.mat73 import open_mat73, referenced, vector
 from neuroalign.datasets.time_windows import bins_of_window
 from neuroalign.errors import DatasetError, count_noun
@@ -27,16 +28,19 @@ class Trials:
 
     Parameters
     ----------
-    counts : array of float32, shape (n_trials, n_units)
+    counts : array of float32, shape (n_trials, n_units) or (n_trials, n_units, n_bins)
     image : array of int, shape (n_trials,)
         Number of the image of each trial, from 1.
     repetition : array of int, shape (n_trials,)
         Number of the trial among the trials of its image, from 0.
+    edges : array of float64, shape (n_bins, 2), optional
+        Start and end of each time bin in milliseconds.
     """
 
     counts: NDArray[np.float32]
     image: NDArray[np.int64]
     repetition: NDArray[np.int64]
+    edges: NDArray[np.float64] | None = None
 
 
 def good_unit_files(folder: Path) -> list[Path]:
@@ -54,7 +58,8 @@ def read_trials(
     n_units: int,
     depth: NDArray[np.float64] | None,
     images: NDArray[np.int64],
-    window: Window,
+    window: Window | None,
+    bins: Bins | None = None,
 ) -> Trials:
     """Count the spikes of the chosen units in each trial of the chosen images.
 
@@ -73,8 +78,11 @@ def read_trials(
         Depth of each unit in its processed file, with which the order of the units is compared.
     images : array of int
         Numbers of the images to take.
-    window : (float, float)
-        Start and end in milliseconds after onset.
+    window : (float, float), optional
+        Start and end in milliseconds after onset; by default the whole raster, for `bins`.
+    bins : float or "file", optional
+        Width in milliseconds of the time bins to keep, or "file" for the bins of 1 ms. By default the spikes in the
+        window are counted.
 
     Raises
     ------
@@ -106,10 +114,15 @@ def read_trials(
         pre_onset = vector(file["global_params"], "pre_onset")
         n_bins = rasters[0].shape[0]
         starts = np.arange(n_bins) - pre_onset[0]
-        bins = bins_of_window(starts, starts + 1, window, str(path))
-        first, last = int(bins[0]), int(bins[-1]) + 1
+        edges = None
+        if bins is not None:
+            groups, edges = group_bins(starts, starts + 1, window, bins, str(path))
+        else:
+            window = (float(starts[0]), float(starts[-1]) + 1) if window is None else window
+            groups = [bins_of_window(starts, starts + 1, window, str(path))]
+        first, last = int(groups[0][0]), int(groups[-1][-1]) + 1
         chosen = np.isin(image, images)
-        counts = np.empty((int(chosen.sum()), len(kept)), dtype=np.float32)
+        counts = np.empty((int(chosen.sum()), len(kept), len(groups)), dtype=np.float32)
         for column, unit in enumerate(
             progress(kept, description=f"reading {path.name}", unit="unit", total=len(kept))
         ):
@@ -119,10 +132,12 @@ def read_trials(
                     f"the raster of unit {unit + 1} of {path} must have {len(image):,} trials × {n_bins:,} ms, got "
                     f"{' × '.join(map(str, raster.shape[::-1]))}"
                 )
-            counts[:, column] = raster[first:last].sum(axis=0, dtype=np.float64)[chosen]
+            spikes = raster[first:last]
+            for number, group in enumerate(groups):
+                counts[:, column, number] = spikes[group - first].sum(axis=0, dtype=np.float64)[chosen]
     image = image[chosen]
     repetition = pd.Series(image).groupby(image).cumcount().to_numpy().astype(np.int64)
-    return Trials(counts, image, repetition)
+    return Trials(counts[:, :, 0] if edges is None else counts, image, repetition, edges)
 
 
 def _images_of_trials(meta: Any, path: Path) -> NDArray[np.int64]:

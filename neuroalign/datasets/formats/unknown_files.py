@@ -122,8 +122,8 @@ def _suite2p(path: Path, files: set[str]) -> tuple[str, str] | None:
         "frames of a response: import numpy; "
         f"s = numpy.load('{path / 'spks.npy'}')[numpy.load('{path / 'iscell.npy'}')[:, 0] > 0]; "
         "x = numpy.stack([s[:, f:f + n].mean(axis=1) for f in onsets]); "
-        f"{_SAVE}; then give --responses responses.npy --axes stimulus,neuroid --trials, and the stimulus of each "
-        "presentation in --stimuli",
+        f"{_SAVE}; then run: neuroalign data add NAME --responses responses.npy --axes stimulus,neuroid --trials "
+        "--stimuli stimuli.csv (its column stimulus_id has the stimulus of each presentation)",
     )
 
 

@@ -1,4 +1,5 @@
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from neuroalign.datasets.formats import matrix_csv
 from neuroalign.datasets.formats.matrix_csv import read_matrix_csv
 from neuroalign.errors import DatasetError, UsageError
 
@@ -290,3 +292,39 @@ def test_encodings_with_a_byte_order_mark(tmp_path, encoding):
     result = read_matrix_csv(tmp_path / "x.csv")
     assert result.values.tolist() == [[1.5, 2], [3, 4]]
     assert result.labels[0].tolist() == ["Gesichtä", "b"]
+
+
+# --- memory
+
+
+@pytest.mark.parametrize("mark", [".", ","])
+def test_text_of_one_row_at_a_time_is_in_memory(written, mark):
+    rng = np.random.default_rng(0)
+    values = rng.poisson(4, (250, 400)) + 0.25
+    values[::7, 3] = np.nan
+    lines = [";".join(["id", *(f"n{column}" for column in range(400))])]
+    for number, row in enumerate(values.tolist()):
+        cells = ["" if np.isnan(value) else str(value).replace(".", mark) for value in row]
+        lines.append(";".join([f"s{number}", *cells]))
+    path = written("\n".join(lines))
+    read_matrix_csv(written("id;n0\ns0;1.5\n", "small.csv"))  # imports modules
+    tracemalloc.start()
+    result = read_matrix_csv(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(result.values, values)
+    assert result.labels[0].tolist() == [f"s{number}" for number in range(250)]
+    # One row as text takes about 30 kB, and the labels as much.
+    assert peak < result.values.nbytes + 300_000
+
+
+def test_a_file_that_loses_rows_while_it_is_read_is_named(written, monkeypatch):
+    path = written("id,n0\ns0,1.5\ns1,2.5\n")
+
+    def find(outline, file):
+        file.write_text("id,n0\ns0,1.5\n", encoding="utf-8")
+        return True, True
+
+    monkeypatch.setattr(matrix_csv, "find_labels", find)
+    with pytest.raises(DatasetError, match=r"x\.csv became shorter while it was read; import it again"):
+        read_matrix_csv(path)

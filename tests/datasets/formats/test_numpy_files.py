@@ -1,3 +1,6 @@
+import tracemalloc
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -55,3 +58,25 @@ def test_damaged_files(tmp_path):
     (tmp_path / "bad.npz").write_bytes(b"PK\x05\x06")
     with pytest.raises(ArchiveError, match="cannot read the archive"):
         read_npz(tmp_path / "bad.npz")
+
+
+def test_other_arrays_of_an_archive_stay_on_disk(tmp_path):
+    values = np.arange(600.0).reshape(20, 30)
+    images = np.random.default_rng(0).integers(0, 256, (500, 100, 100), dtype=np.uint8)
+    np.savez(tmp_path / "x.npz", responses=values, images=images, names=np.array(["a", "b"]))
+    tracemalloc.start()
+    array = read_npz(tmp_path / "x.npz", "responses")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(array.values, values)
+    assert peak < images.nbytes / 2
+    with pytest.raises(DatasetError, match=r"responses \(20 × 30\), images \(500 × 100 × 100\); choose"):
+        read_npz(tmp_path / "x.npz")
+
+
+def test_headers_of_all_versions_are_read(tmp_path):
+    values = np.arange(6.0).reshape(2, 3)
+    for version in ((1, 0), (2, 0), (3, 0)):
+        with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive, archive.open("r.npy", "w") as file:
+            np.lib.format.write_array(file, values, version=version)
+        np.testing.assert_array_equal(read_npz(tmp_path / "x.npz").values, values)

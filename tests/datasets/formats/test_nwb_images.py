@@ -2,9 +2,11 @@
 
 import datetime
 
+import h5py
 import numpy as np
 import pytest
 
+from neuroalign.datasets.formats.nwb_tables import find_objects
 from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.errors import UsageError
 
@@ -119,3 +121,19 @@ def test_images_with_the_names_of_the_stimuli(tmp_path):
     dataset = add(write(tmp_path / "y.nwb", templates=[Images(name="scenes", images=pictures)]))
     assert not dataset.stimuli.has_images
     assert "no image is called p1, as a stimulus is; the first image is q0" in dataset.metadata["notes"][-1]
+
+
+def test_single_images_of_a_file_are_not_open_at_once(tmp_path):
+    with h5py.File(tmp_path / "x.nwb", "w") as file:
+        for number in range(30):
+            node = file.create_dataset(f"templates/{number}", data=np.zeros((4, 5), np.uint8))
+            node.attrs["neurodata_type"] = "GrayscaleImage"
+        file.create_group("units").attrs["neurodata_type"] = "Units"
+    with h5py.File(tmp_path / "x.nwb") as file:
+        objects = find_objects(file)
+        assert h5py.h5f.get_obj_count(file.id, h5py.h5f.OBJ_DATASET) == 0
+        assert [place.name for place in objects["GrayscaleImage"]] == sorted(
+            f"/templates/{number}" for number in range(30)
+        )
+        assert objects["GrayscaleImage"][7].open().shape == (4, 5)
+        assert objects["Units"] == [file["units"]]

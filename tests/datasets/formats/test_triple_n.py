@@ -1,5 +1,7 @@
 """Triple-N: sets of images, sessions joined by image, types and areas of units, and single trials of failed trials."""
 
+from itertools import pairwise
+
 import h5py
 import numpy as np
 import pandas as pd
@@ -177,6 +179,47 @@ def test_failed_trials_are_left_out_and_spikes_are_counted_in_the_window(root):
         np.testing.assert_array_equal(array.values[rows], counts[:, number == ORDER].T)
         assert array["repetition"].values[rows].tolist() == [0, 1]
     assert dataset.metadata["window_ms"] == [5, 25]
+
+
+@pytest.mark.parametrize(
+    ("bins", "window", "edges"),
+    [
+        ("10", "-10,40", np.arange(-10, 41, 10)),
+        ("file", "30,40", np.arange(30, 41)),
+        (45, None, np.array([-50, -5, 40])),
+    ],
+)
+def test_time_bins_of_single_trials_are_kept(root, bins, window, edges):
+    write_session(root, 2)
+    write_trials(root, 1)
+    write_trials(root, 2)
+    options = {"responses": root, "part": "localiser", "good_units": root, "quality": "depth < 500"}
+    dataset = import_dataset("d", **options, window=window, bins=bins)
+    array = dataset.recording
+    assert array["time_bin_start"].values.tolist() == edges[:-1].tolist()
+    assert array["time_bin_end"].values.tolist() == edges[1:].tolist()
+    assert array.attrs["response"] == "counts"
+    assert dataset.metadata["window_ms"] == [edges[0], edges[-1]]
+    counts = np.stack(
+        [RASTER[:2, :, PRE + start : PRE + end].sum(axis=2) for start, end in pairwise(edges)], axis=2
+    )
+    row = (array["stimulus_id"] == "1010").values
+    expected = counts[:, ORDER == 1010].transpose(1, 0, 2)
+    np.testing.assert_array_equal(array.values[row], np.concatenate([expected, expected], axis=1))
+    if bins == "10":
+        direct = import_dataset("e", **options, window="0,30").recording
+        part = na.load_dataset("d[window=0:30]").recording
+        np.testing.assert_array_equal(part.values, direct.values)
+
+
+def test_bins_need_single_trials_and_whole_bins(root):
+    write_trials(root, 1)
+    with pytest.raises(UsageError, match="--bins has no effect without --good-units"):
+        import_dataset("d", responses=root, **MEANS, bins=10)
+    with pytest.raises(
+        UsageError, match=r"--bins 7 must divide the window 0,40 .*choose 1, 2, 4, 5, 8, 10, 20, 40 ms"
+    ):
+        import_dataset("d", responses=root, part="nsd", good_units=root, window="0,40", bins=7)
 
 
 def test_single_trials_of_sessions_join_by_image_and_repetition(root):

@@ -7,9 +7,12 @@ import zipfile
 import h5py
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+from neuroalign.cli import main
+from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.formats.unknown_files import explain_unknown
 from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.errors import DatasetError
@@ -84,10 +87,18 @@ def test_the_code_for_suite2p_takes_cells_only(tmp_path, monkeypatch):
         with pytest.raises(DatasetError, match="the output of suite2p") as caught:
             import_dataset("d", responses=given, axes="neuroid,stimulus")
     text = str(caught.value)
-    code = text[text.index("import numpy") : text.index("; then give")]
+    code = text[text.index("import numpy") : text.index("; then run: ")]
     monkeypatch.chdir(tmp_path)
     exec(code, {"onsets": [0, 5], "n": 3})
     np.testing.assert_array_equal(np.load("responses.npy"), [[1, 21, 31], [6, 26, 36]])
+    pd.DataFrame({"stimulus_id": ["a", "b"]}).to_csv("stimuli.csv", index=False)
+    command = text[text.index("neuroalign data add") : text.index(" (its column")].split()
+    with pytest.raises(SystemExit) as stopped:
+        main(command[1:])
+    assert not stopped.value.code
+    dataset = load_dataset("NAME")
+    assert not dataset.averaged
+    np.testing.assert_array_equal(dataset.recording.values, [[1, 21, 31], [6, 26, 36]])
 
 
 @pytest.mark.parametrize(
