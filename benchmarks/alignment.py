@@ -72,6 +72,7 @@ class Alignment(LassoBenchmark):
 
     identifier: ClassVar[str] = "alignment"
     question: ClassVar[str] = "Does each neuron need only one unit of the model?"
+    units_note: ClassVar[str] = "C changes with D, the base of its logarithm, and κ does not"
     advice: ClassVar[str] = (
         "Take it for models with few units (up to some hundred), and read κ, not C: C also rises with noise, "
         "dead units and few informative units. Where signs matter take sparse_encoding; for one best unit "

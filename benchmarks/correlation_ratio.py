@@ -54,6 +54,7 @@ class CorrelationRatio(Benchmark):
 
     identifier: ClassVar[str] = "correlation_ratio"
     question: ClassVar[str] = "Does the best unit of a neuron stand out from the other units?"
+    units_note: ClassVar[str] = "the ratio of noise falls from 0.24 at 10 units to 0.06 at 50 units"
     advice: ClassVar[str] = (
         "Take it where no fit is wanted, with its level of chance beside it: few units have high ratios by "
         "chance. Read κ to compare models with different numbers of units."

@@ -21,6 +21,9 @@ class Linear(TrialFits):
 
     identifier: ClassVar[str] = "linear"
     question: ClassVar[str] = "How well does least squares on all units predict neurons on new stimuli?"
+    units_note: ClassVar[str] = (
+        "more units can predict more of a neuron, or overfit as they approach the stimuli"
+    )
     advice: ClassVar[str] = (
         "Take it for few units and many stimuli, to compare with published least squares. Take ridge elsewhere: "
         "without a penalty the predictions get worse as units approach stimuli in number."

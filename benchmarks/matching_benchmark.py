@@ -94,6 +94,7 @@ class MatchingBenchmark(FoldedBenchmark):
     )
     asks_about_single_units: ClassVar[bool] = True
     depends_on_n_units: ClassVar[bool] = True
+    units_note: ClassVar[str] = "a neuron finds a better partner among more units"
     on_request: ClassVar[bool] = True
     #: Effect of the number of units on the score: a clause that follows "the score".
     effect_of_units: ClassVar[str] = ""

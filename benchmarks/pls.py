@@ -38,6 +38,7 @@ class PLS(TrialFits):
     question: ClassVar[str] = (
         "How well do a few components that units and neurons share predict neurons on new stimuli?"
     )
+    units_note: ClassVar[str] = "more units can predict more of a neuron, also on held-out stimuli"
     advice: ClassVar[str] = (
         "Take it to compare with Brain-Score, which used 25 components. Ridge has a penalty for each neuron and "
         "mostly predicts better."

@@ -39,6 +39,7 @@ class RidgeBenchmark(TrialFits):
 
     identifier: ClassVar[str] = "ridge"
     question: ClassVar[str] = "How well do all units of the model together predict neurons on new stimuli?"
+    units_note: ClassVar[str] = "more units can predict more of a neuron, also on held-out stimuli"
     advice: ClassVar[str] = (
         "Take it for the predictivity of a whole layer, of any number of units. It says nothing about single "
         "units: mixtures of the same units predict as well; take alignment or one of the matchings for these."

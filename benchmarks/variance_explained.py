@@ -62,6 +62,7 @@ class VarianceExplained(LassoBenchmark):
 
     identifier: ClassVar[str] = "variance_explained"
     question: ClassVar[str] = "How much of the neurons do all units of the model explain together?"
+    units_note: ClassVar[str] = "more units can predict more of a neuron, also on held-out stimuli"
     advice: ClassVar[str] = (
         "Take it beside each score of single units: a model that predicts nothing has no single units to "
         "compare. For layers with thousands of units take ridge, which is faster and does not assume that few "

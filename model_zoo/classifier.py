@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -27,6 +28,8 @@ from neuroalign.validation import Positive, PositiveFloat
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from neuroalign.model_zoo.training.images.draws import BatchOrder
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class ClassifierObjective(Objective[ClassifierRecipe]):
 
     def __init__(self, recipe: ClassifierRecipe, pixels: "NDArray[np.float32] | Tensor") -> None:
         super().__init__(recipe, pixels)
-        self.translations = Translations(np.asarray(self.images[:, 0].cpu()))
+        self.translations = Translations(self.images[:, 0])
         self.split = split(len(pixels), seed=recipe.seed)
 
     @property
@@ -84,20 +87,20 @@ class ClassifierObjective(Objective[ClassifierRecipe]):
         """Ten times the objective of a guess, and at most −10 nats."""
         return float(-10 * max(1, np.log(len(self.images))))
 
-    def draw(self, step: int) -> tuple["Tensor", ...]:
+    @cached_property
+    def order(self) -> "BatchOrder":
+        """Order in which training sees its examples."""
+        return self._order_of(len(self.split.training))
+
+    def draw(self, step: int) -> "Tensor":
         """Return the numbers of the examples in the batch."""
         import torch
 
-        from neuroalign.model_zoo.training.images.draws import batch_indices
+        return torch.from_numpy(self.split.training[self.order.batch(step)])
 
-        training = self.split.training
-        indices = batch_indices(self.recipe.seed, step, len(training), self.recipe.batch_size)
-        return (torch.from_numpy(training[indices]),)
-
-    def gather(self, *drawn: "Tensor") -> tuple["Tensor", ...]:
+    def gather(self, drawn: "Tensor") -> tuple["Tensor", ...]:
         """Return shifted images, and the numbers of their faces."""
-        (examples,) = drawn
-        return self._examples(examples.numpy())
+        return self.translations.take(drawn).unsqueeze(-3), drawn // N_TRANSLATIONS
 
     def evaluation_inputs(self) -> Iterator[tuple["Tensor", ...]]:
         """Yield all shifted images for training, and the numbers of their faces."""
@@ -157,16 +160,11 @@ class ClassifierObjective(Objective[ClassifierRecipe]):
             },
         }
 
-    def _examples(self, examples: NDArray[np.int64]) -> tuple["Tensor", ...]:
+    def _batches(self, examples: NDArray[np.int64]) -> Iterator[tuple["Tensor", ...]]:
         import torch
 
-        images = torch.from_numpy(self.translations.take(examples)).unsqueeze(-3)
-        faces = torch.from_numpy(examples // N_TRANSLATIONS)
-        return images.to(self.images.device), faces.to(self.images.device)
-
-    def _batches(self, examples: NDArray[np.int64]) -> Iterator[tuple["Tensor", ...]]:
-        for start in range(0, len(examples), EVALUATION_BATCH):
-            yield self._examples(examples[start : start + EVALUATION_BATCH])
+        for batch in torch.from_numpy(examples).split(EVALUATION_BATCH):
+            yield self.gather(batch.to(self.images.device))
 
 
 class ClassifierModel(TrainedModel):

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import xarray as xr
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.model_zoo.training.model import GenerativeModel
-from neuroalign.model_zoo.training.objectives.base import Objective, means_of
+from neuroalign.model_zoo.training.objectives.base import EVALUATION_BATCH, Objective, means_of
 from neuroalign.model_zoo.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ INFORMATIVE = 0.01
 
 class VariationalRecipe(Recipe):
     """Settings of a network that is trained for :class:`VariationalObjective`."""
+
+    #: Version 1 drew noise by NumPy's generator; version 2 draws it by Philox.
+    procedure: ClassVar[int] = 2
 
     @property
     @abstractmethod
@@ -52,20 +55,19 @@ class VariationalObjective(Objective[VariationalRecipe]):
         """Ten times the objective of a constant grey image, which is −log 2 for each pixel."""
         return float(-10 * np.log(2) * self.images[0].numel())
 
-    def draw(self, step: int) -> tuple["Tensor", ...]:
-        """Return the indices of the images in the batch, and noise."""
-        from neuroalign.model_zoo.training.images.draws import step_noise
-
-        recipe = self.recipe
-        return *super().draw(step), step_noise(recipe.seed, step, (recipe.batch_size, recipe.n_latents))
+    @property
+    def noise_shape(self) -> tuple[int, ...]:
+        """One number for each image and latent."""
+        return self.recipe.batch_size, self.recipe.n_latents
 
     def evaluation_inputs(self) -> Iterator[tuple["Tensor", ...]]:
         """Yield all images, with one sample of noise for each."""
-        from neuroalign.model_zoo.training.images.draws import step_noise
+        from neuroalign.model_zoo.training.images.draws import EVALUATION, Noise
 
+        shape, device = (EVALUATION_BATCH, self.recipe.n_latents), self.images.device
+        noise = Noise([self.recipe.seed], shape, device, EVALUATION)
         for number, (images,) in enumerate(super().evaluation_inputs()):
-            noise = step_noise(self.recipe.seed, number, (len(images), self.recipe.n_latents))
-            yield images, noise.to(images.device)
+            yield images, noise.at([number])[0, : len(images)]
 
     def measure(self, network: "nn.Module", *inputs: "Tensor") -> dict[str, "Tensor"]:
         """Return ``log_likelihood`` (n,) and ``kl`` (n, n_latents)."""

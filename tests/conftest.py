@@ -10,6 +10,8 @@ from pathlib import Path
 # these variables when they are imported.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
+# Numbers in tests are numbers of a CPU. Tests with the mark gpu state their device.
+os.environ["NEUROALIGN_DEVICE"] = "cpu"
 
 # One folder of compiled functions for all tests, each of which has a neuroalign folder of its own.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "numba"))
@@ -35,6 +37,15 @@ def pytest_xdist_auto_num_workers(config):
     if not all(Path(name).is_dir() for name in names):
         return 0
     return min(MOST_PROCESSES, os.cpu_count() or 1)
+
+
+def pytest_runtest_setup(item):
+    """Skip tests of a GPU where there is none."""
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("torch finds no NVIDIA GPU")
 
 
 def pytest_collection_finish():

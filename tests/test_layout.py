@@ -22,6 +22,7 @@ LAYERS = (
     ("arithmetic", "masked", "progress", "validation"),
     ("files", "names", "arrays", "metrics", "stats"),
     ("datasets", "results"),
+    ("jobs",),
     ("models",),
     ("scoring", "model_zoo"),
     ("benchmarks", "comparison"),

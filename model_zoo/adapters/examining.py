@@ -1,7 +1,7 @@
 """Examination of a network with two batches: axis of the images, random numbers, independence of images."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,7 +10,9 @@ from neuroalign.errors import ModelError, NeuroalignWarning, UsageError
 from neuroalign.models.repeatability import TOLERANCE, differ, observe
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
 # Numbers of images in the two batches. One image alone is best, but some networks need more.
 _SIZES = ((1, 2), (2, 3))
@@ -66,6 +68,7 @@ def examine(
     *,
     batch_axis: int | Mapping[str, int] | None,
     treats_alone: bool,
+    notes_axes: bool = True,
 ) -> Examination:
     """Run a network with two numbers of images.
 
@@ -81,6 +84,8 @@ def examine(
         Axis that holds the images, if the caller specifies it.
     treats_alone : bool
         Whether to refuse a network if its outputs for one image depend on the other images of a batch.
+    notes_axes : bool
+        Whether a note names layers with the images on another axis than the first.
 
     Returns
     -------
@@ -109,7 +114,7 @@ def examine(
         for layer in extractor.layers
     }
     for layer, axis in axes.items():
-        if axis != 0 and _asked(batch_axis, layer) is None:
+        if notes_axes and axis != 0 and _asked(batch_axis, layer) is None:
             warnings.warn(
                 f"{type(extractor.module).__name__}: axis {axis} of {name_layer(layer)}, which has shape "
                 f"{tuple(outputs[layer].shape)} for {n_large} images, holds the images; give batch_axis={axis} to "
@@ -142,19 +147,97 @@ def expect_alone(
     ModelError
         With the first layer that depends on the batch.
     """
+    for layer in examined.axes:
+        if depends_on_batch(extractor, examined, layer, outputs[layer]):
+            raise _dependent(extractor, examined, layer, batch)
+
+
+def depends_on_batch(extractor: Extractor, examined: Examination, layer: str, output: "torch.Tensor") -> bool:
+    """Return whether the output of a layer for the first image depends on the other images of a batch.
+
+    Parameters
+    ----------
+    extractor : Extractor
+    examined : Examination
+    layer : str
+    output : tensor
+        Output for the batch, with the images on the axis of `examined`.
+    """
     if examined.is_random or examined.small is None:
-        return
-    tolerance = _tolerance(extractor)
-    for layer, axis in examined.axes.items():
-        if differ(examined.outputs[layer].select(axis, 0), outputs[layer].select(axis, 0), tolerance):
-            break
-    else:
-        return
-    reason = _explain(extractor, examined.small, batch, tolerance)
-    raise ModelError(
+        return False
+    axis = examined.axes[layer]
+    first, other = examined.outputs[layer].select(axis, 0), output.select(axis, 0)
+    return differ(first, other, _tolerance(extractor))
+
+
+def _dependent(extractor: Extractor, examined: Examination, layer: str, batch: "torch.Tensor") -> ModelError:
+    assert examined.small is not None
+    reason = _explain(extractor, examined.small, batch, _tolerance(extractor))
+    return ModelError(
         f"the values of {name_layer(layer)} for an image depend on the other images of its batch; {reason}, or give "
         "batch_size=1, which runs each image alone"
     )
+
+
+class Taking:
+    """Units of the layers of a batch, made as soon as the output of a layer is there.
+
+    Parameters
+    ----------
+    extractor : Extractor
+    examined : Examination
+    batch : tensor, shape (n, …)
+        Images of the batch.
+    pool : callable
+        Pooling of a layer, from shape (n, …) to (n, n_units).
+    treats_alone : bool
+        Whether to check that the outputs for the first image do not depend on the other images.
+    """
+
+    def __init__(
+        self,
+        extractor: Extractor,
+        examined: Examination,
+        batch: "torch.Tensor",
+        pool: "Callable[[torch.Tensor], torch.Tensor]",
+        *,
+        treats_alone: bool,
+    ) -> None:
+        self._extractor, self._examined, self._batch, self._pool = extractor, examined, batch, pool
+        self._checks = treats_alone
+        self._dependent: set[str] = set()
+
+    def take(self, layer: str, output: "torch.Tensor") -> "NDArray[np.float32]":
+        """Return the units of a layer, shape (n, n_units).
+
+        Parameters
+        ----------
+        layer : str
+        output : tensor
+            Output of the layer for the batch.
+        """
+        axis = self._examined.axes[layer]
+        rows = images_first(layer, output, axis, len(self._batch))
+        # The last run of a module that runs several times counts.
+        self._dependent.discard(layer)
+        if self._checks and depends_on_batch(self._extractor, self._examined, layer, output):
+            self._dependent.add(layer)
+        units = self._pool(rows.float())
+        # A copy of a part, so that the part does not keep the whole output in memory.
+        whole = output.untyped_storage().nbytes()
+        return (units.clone() if whole > 2 * units.nbytes else units).numpy()
+
+    def expect_alone(self) -> None:
+        """Refuse the network if a layer of the first image depends on the other images of the batch.
+
+        Raises
+        ------
+        ModelError
+            With the first layer that depends on the batch.
+        """
+        for layer in self._examined.axes:
+            if layer in self._dependent:
+                raise _dependent(self._extractor, self._examined, layer, self._batch)
 
 
 def images_first(layer: str, output: "torch.Tensor", axis: int, n_images: int) -> "torch.Tensor":

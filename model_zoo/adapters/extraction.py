@@ -4,28 +4,30 @@ Nothing here imports torch until there is a module to run.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from neuroalign.errors import ModelError
-from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
+from neuroalign.model_zoo.adapters.checks import one_line
 from neuroalign.model_zoo.adapters.examining import axes_that_follow, examine, images_first, two_sizes
 from neuroalign.model_zoo.adapters.graph import Graph, evaluating, trace
+from neuroalign.model_zoo.adapters.outputs import (
+    INPUT,
+    OUTPUT,
+    SELECTOR,
+    copy_to_cpu,
+    find_layers,
+    select_tensor,
+    tensors_of,
+)
 from neuroalign.model_zoo.adapters.placement import repeating, to_module
 
 if TYPE_CHECKING:
     import torch
 
-#: Name of the layer for the module's own output.
-OUTPUT = ""
-
-#: Separator between a layer and the key or index of one of its outputs, for layers with several outputs.
-SELECTOR = "#"
-
-#: Selector for the input of a module, in place of one of its outputs.
-INPUT = "input"
+Taken = TypeVar("Taken")
 
 
 class Layers:
@@ -74,7 +76,39 @@ class Layers:
         seed : str or int, optional
             Seed of the global random generators; None leaves them unchanged.
         """
-        captured = _run(
+        return self.take(batch, lambda layer, output: output, seed=seed)
+
+    def take(
+        self, batch: "torch.Tensor", take: "Callable[[str, torch.Tensor], Taken]", *, seed: str | int | None
+    ) -> dict[str, Taken]:
+        """Run the module on a batch, and return a result for the output of each layer.
+
+        Outputs are reduced to their results while the module runs, so that one output is in memory at a time.
+
+        Parameters
+        ----------
+        batch : tensor
+        take : callable
+            Function of the name of a layer and its output on the CPU. A module that runs several times gives the
+            result of its last output.
+        seed : str or int, optional
+            Seed of the global random generators; None leaves them unchanged.
+        """
+        named: dict[str, list[tuple[str, str, str | None]]] = {}
+        for layer, (target, key) in zip(self.layers, self._targets, strict=True):
+            name = f"{target}{SELECTOR}{INPUT}" if key == INPUT else target
+            named.setdefault(name, []).append((layer, target, key))
+        results: dict[str, Taken | ModelError] = {}
+
+        def reduce(name: str, output: Any) -> None:
+            for layer, target, key in named[name]:
+                try:
+                    results[layer] = take(layer, select_tensor({name: output}, target, key))
+                except ModelError as error:
+                    # An error in a hook would read as a failure of the network, and a later run may replace it.
+                    results[layer] = error
+
+        _run(
             self.module,
             batch,
             {target for target, key in self._targets if key != INPUT},
@@ -83,11 +117,38 @@ class Layers:
             seed=seed,
             autocast=self.autocast,
             inputs={target for target, key in self._targets if key == INPUT},
+            keep=reduce,
         )
-        return {
-            layer: _select(captured, target, key)
-            for layer, (target, key) in zip(self.layers, self._targets, strict=True)
-        }
+        taken: dict[str, Taken] = {}
+        for layer, (target, key) in zip(self.layers, self._targets, strict=True):
+            if layer not in results:
+                select_tensor({}, target, key)  # raises the error of a layer that does not run
+            result = results[layer]
+            if isinstance(result, ModelError):
+                raise result
+            taken[layer] = result
+        return taken
+
+    def visit_modules(
+        self, batch: "torch.Tensor", visit: "Callable[[str, Any], None]", *, seed: str | int | None
+    ) -> None:
+        """Run the module on a batch, and call a function with the output of each submodule, and at last of the module.
+
+        Parameters
+        ----------
+        batch : tensor
+        visit : callable
+            Function of the name of a submodule and its output, in the order in which the submodules finish. It must
+            copy tensors that it keeps: later operations may write to them.
+        seed : str or int, optional
+            Seed of the global random generators; None leaves them unchanged.
+        """
+        with ExitStack() as stack:
+            for name, submodule in self.module.named_modules():
+                if name != OUTPUT:
+                    _hook(stack, name, submodule, partial(_hand_over, visit, name))
+            output = _apply(self._forward or self.module, self.module, batch, seed, self.autocast)
+        visit(OUTPUT, output)
 
     def capture_modules(self, batch: "torch.Tensor", *, seed: str | int | None) -> "dict[str, torch.Tensor]":
         """Run the module on a batch, and return the first output tensor of each of its submodules.
@@ -101,7 +162,7 @@ class Layers:
         captured = _run(
             self.module, batch, names, forward=self._forward, graph=None, seed=seed, autocast=self.autocast
         )
-        tensors = {name: next(iter(_tensors(output).values()), None) for name, output in captured.items()}
+        tensors = {name: next(iter(tensors_of(output).values()), None) for name, output in captured.items()}
         return {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
 
@@ -214,7 +275,7 @@ def list_layers(
         break
     shapes: dict[str, tuple[int, ...]] = {}
     for name in names:
-        tensors, larger = _tensors(outputs.get(name)), _tensors(others.get(name))
+        tensors, larger = tensors_of(outputs.get(name)), tensors_of(others.get(name))
         for key, tensor in tensors.items():
             if key not in larger:
                 continue
@@ -235,40 +296,47 @@ def _run(
     seed: str | int | None,
     inputs: Set[str] = frozenset(),
     autocast: str | None = None,
+    keep: Callable[[str, Any], None] | None = None,
 ) -> dict[str, Any]:
     """Run one batch, and return a copy of the complete output of each target that ran.
 
-    The first input of each module in `inputs` has the name ``name#input``.
+    The first input of each module in `inputs` has the name ``name#input``. With `keep`, the copies are passed to this
+    function as soon as they are made, and the result is empty.
     """
     modules = targets & {name for name, _ in module.named_modules()}
     nodes = targets - modules
     captured: dict[str, Any] = {}
+    store = keep or captured.__setitem__
 
-    def keep(name: str, output: Any) -> None:
-        captured[name] = _copy(output)
+    def copy_and_store(name: str, output: Any) -> None:
+        store(name, copy_to_cpu(output))
 
     if modules or inputs:
         with ExitStack() as stack:
             for name, submodule in module.named_modules():
                 if name in inputs:
                     # Before the module runs, because it may write to its input.
-                    taking = partial(_hand_over_input, keep, f"{name}{SELECTOR}{INPUT}")
+                    taking = partial(_hand_over_input, copy_and_store, f"{name}{SELECTOR}{INPUT}")
                     stack.callback(submodule.register_forward_pre_hook(taking).remove)
                 if name in modules - {OUTPUT}:
-                    hook = partial(_hand_over, keep, name)
-                    try:
-                        stack.callback(submodule.register_forward_hook(hook).remove)
-                    except RuntimeError as error:  # scripted modules take no hooks
-                        raise ModelError(
-                            f"the layer {name!r} cannot be captured ({one_line(error)}); give the module that was "
-                            "compiled, or take its output"
-                        ) from error
+                    _hook(stack, name, submodule, partial(_hand_over, copy_and_store, name))
             output = _apply(forward or module, module, batch, seed, autocast)
             if OUTPUT in modules:
-                keep(OUTPUT, output)
+                copy_and_store(OUTPUT, output)
     if graph and nodes:
-        _apply(partial(graph.run, nodes=nodes, keep=keep), module, batch, seed, autocast)
+        _apply(partial(graph.run, nodes=nodes, keep=copy_and_store), module, batch, seed, autocast)
     return captured
+
+
+def _hook(stack: ExitStack, name: str, submodule: "torch.nn.Module", hook: Callable[..., None]) -> None:
+    """Register a hook on a submodule until the stack is closed."""
+    try:
+        stack.callback(submodule.register_forward_hook(hook).remove)
+    except RuntimeError as error:  # scripted modules take no hooks
+        raise ModelError(
+            f"the layer {name!r} cannot be captured ({one_line(error)}); give the module that was compiled, or take "
+            "its output"
+        ) from error
 
 
 def _apply(
@@ -296,92 +364,3 @@ def _hand_over(keep: Callable[[str, Any], None], name: str, module: Any, inputs:
 def _hand_over_input(keep: Callable[[str, Any], None], name: str, module: Any, inputs: Any) -> None:
     if inputs:
         keep(name, inputs[0])
-
-
-def _copy(output: Any) -> Any:
-    """Copy the tensors of an output to the CPU, because later operations may write to them in place."""
-    import torch
-
-    if isinstance(output, torch.Tensor):
-        return output.detach().to("cpu", copy=True)
-    if isinstance(output, Mapping):
-        return {key: _copy(value) for key, value in output.items()}
-    if isinstance(output, list | tuple):
-        return [_copy(value) for value in output]
-    return output
-
-
-def _tensors(output: Any) -> "dict[str | None, torch.Tensor]":
-    """Name the tensors of an output by key or index; None is the key of an output that is one tensor."""
-    import torch
-
-    if isinstance(output, torch.Tensor):
-        return {None: output}
-    items: Iterable[tuple[Any, Any]] = ()
-    if isinstance(output, Mapping):
-        items = output.items()
-    elif isinstance(output, list | tuple):
-        items = enumerate(output)
-    return {str(key): value for key, value in items if isinstance(value, torch.Tensor)}
-
-
-def _select(captured: Mapping[str, Any], target: str, key: str | None) -> "torch.Tensor":
-    if key == INPUT:
-        target, key = f"{target}{SELECTOR}{INPUT}", None
-    named = f"the layer {target!r}" if target else "the module's output"
-    if target not in captured:
-        raise ModelError(f"{named} does not run when the network is applied to images; choose another layer")
-    tensors = _tensors(captured[target])
-    if key is None and len(tensors) == 1:
-        (tensor,) = tensors.values()
-    elif key in tensors:
-        tensor = tensors[key]
-    else:
-        names = [f"{target}{SELECTOR}{index}" for index in tensors if index is not None]
-        advice = f"; choose one of {', '.join(names)}" if names else ""
-        fault = "is not a single tensor" if key is None else f"has no tensor {key!r}"
-        raise ModelError(f"{named} {fault} but {type(captured[target]).__name__}{advice}")
-    if tensor.ndim == 0:
-        raise ModelError(f"{named} is a single number for the whole batch; it must have a row for each image")
-    return tensor
-
-
-def find_layers(
-    module: "torch.nn.Module", layers: Iterable[str]
-) -> tuple[list[tuple[str, str | None]], Graph | None]:
-    """Split the names of layers into modules or nodes and the keys of their outputs.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-    layers : iterable of str
-        See :func:`extract`.
-
-    Returns
-    -------
-    targets : list of tuple
-        Name of the module or node, and key of its output or None, for each layer.
-    graph : Graph or None
-        Traced graph of the module, if a layer is not a module.
-
-    Raises
-    ------
-    UnknownNameError
-        If a layer is unknown. The message has the nearest names.
-    """
-    targets = []
-    for layer in layers:
-        name, selects, key = layer.partition(SELECTOR)
-        targets.append((name, key if selects else None))
-    modules = [name for name, _ in module.named_modules()]
-    others = [name for name, _ in targets if name not in modules]
-    if not others:
-        return targets, None
-    graph = None
-    with suppress(ModelError):
-        graph = trace(module)
-    names = [*modules, *(graph.names if graph else ())]
-    for name in others:
-        if name not in names:
-            raise unknown_among_many(f"layer of {type(module).__name__}", name, list(filter(None, names)))
-    return targets, graph

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError, name_some
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
-from neuroalign.model_zoo.adapters.extraction import SELECTOR, list_layers
+from neuroalign.model_zoo.adapters.extraction import list_layers
 from neuroalign.model_zoo.adapters.hub import find_snapshot, name_folder
+from neuroalign.model_zoo.adapters.outputs import SELECTOR
 from neuroalign.model_zoo.adapters.pooling import POOLS, Pool, pool_tokens
-from neuroalign.model_zoo.adapters.torch import name_network
+from neuroalign.model_zoo.adapters.torch import Naming, split_name
 from neuroalign.model_zoo.adapters.torch_model import TorchModel
 from neuroalign.model_zoo.adapters.weights import draw_network
+from neuroalign.models.layered import stands_for_several
 
 if TYPE_CHECKING:
     import torch
@@ -69,10 +71,12 @@ class HuggingFaceModel(TorchModel):
         image = processor(Image.new("RGB", (64, 64)))
         self._image_shape = tuple(image.shape)
         with torch.no_grad():
-            self.outputs = list(self._all_outputs(image.unsqueeze(0)))
+            self.outputs = list(self._forward_all(image.unsqueeze(0)))
         layer = list(layer) or [next(output for output in DEFAULTS if output in self.outputs)]
         modules = [known_name for known_name, _ in module.named_modules() if known_name]
         for wanted in layer:
+            if stands_for_several(wanted):
+                continue
             if wanted.partition(SELECTOR)[0] not in (*self.outputs, *modules) and wanted.startswith(
                 "hidden."
             ):
@@ -90,10 +94,10 @@ class HuggingFaceModel(TorchModel):
     def layer_shapes(self, stimuli: StimulusSet, *, nodes: bool = False) -> dict[str, tuple[int, ...]]:
         """List outputs, modules and nodes, as :meth:`TorchModel.layer_shapes` does."""
         first = next(iter(self._batches(stimuli.select(stimuli.ids[:1]), lambda image: 1)))
-        shapes = list_layers(self.module, first, forward=self._all_outputs, nodes=nodes)
+        shapes = list_layers(self.module, first, forward=self._forward_all, nodes=nodes)
         return {name.removeprefix(SELECTOR): shape for name, shape in shapes.items()}
 
-    def _all_outputs(self, batch: "torch.Tensor") -> "dict[str, torch.Tensor]":
+    def _forward_all(self, batch: "torch.Tensor") -> "dict[str, torch.Tensor]":
         module: Any = self.module
         towers = dict(module.named_children())
         is_tower = type(module).__name__ == "ModuleDict"
@@ -108,10 +112,13 @@ class HuggingFaceModel(TorchModel):
 
     def _forward(self, batch: "torch.Tensor") -> "dict[str, torch.Tensor]":
         # Only the asked outputs, because every output of a batch is copied.
-        return {name: value for name, value in self._all_outputs(batch).items() if name in self.layers}
+        return {name: value for name, value in self._forward_all(batch).items() if name in self.layers}
 
     def _internal_name(self, layer: str) -> str:
         return f"{SELECTOR}{layer}" if layer in self.outputs else layer
+
+    def _public_name(self, name: str) -> str:
+        return name.removeprefix(SELECTOR)
 
     def _network_behaviour(self) -> Any:
         import transformers
@@ -193,7 +200,7 @@ def huggingface_model(
         If the network is not available, needs code of its own, has no safetensors, or does not take images.
     """
     seen = {"visual_degrees": visual_degrees, "stimulus_degrees": stimulus_degrees}
-    name, _, layers = name.rpartition("@") if "@" in name else (name, "", "")
+    name, layer = split_name(name)
     if weights not in ("pretrained", "random"):
         raise UsageError(
             f"hf:{name}: weights must be pretrained or random, got {weights!r}; give hf:./FOLDER"
@@ -214,12 +221,13 @@ def huggingface_model(
         network,
         processor,
         f"hf:{shown}",
-        layer=layers.split(":") if layers else [],
+        layer=layer,
         pool=pool,
         batch_size=batch_size,
         batch_axis=batch_axis,
     )
-    model.identifier = name_network(f"hf:{shown}", model.layers, {**given, "pool": pool, **seen})
+    model.naming = Naming(f"hf:{shown}", {**given, "pool": pool, **seen})
+    model.identifier = model.naming(model)
     model.notes = notes
     model.see(**seen)
     return model

@@ -11,7 +11,7 @@ from typing import Any
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
 from neuroalign.model_zoo.adapters.hub import find_file
-from neuroalign.model_zoo.adapters.torch import name_network
+from neuroalign.model_zoo.adapters.torch import Naming, name_network, split_name
 from neuroalign.model_zoo.adapters.torch_model import TorchModel
 from neuroalign.model_zoo.adapters.weights import draw_network
 
@@ -81,8 +81,8 @@ def openclip_model(
         If the weights are not available, or need another activation function than the network has.
     """
     seen = {"visual_degrees": visual_degrees, "stimulus_degrees": stimulus_degrees}
-    name, _, layers = name.rpartition("@") if "@" in name else (name, "", "")
-    layer = layers.split(":") if layers else None
+    name, layers = split_name(name)
+    layer = layers or None
     if weights not in ("pretrained", "random"):
         raise UsageError(f"openclip:{name}: weights must be pretrained or random, got {weights!r}")
     if weights == "pretrained" and seed != 0:
@@ -114,6 +114,7 @@ def openclip_model(
         batch_axis=batch_axis,
     )
     made.network_name = network_name
+    made.naming = Naming(f"openclip:{name}", {**given, "pool": pool, **seen})
     made.see(**seen)
     return made
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
-from neuroalign.model_zoo.adapters.extraction import SELECTOR
 from neuroalign.model_zoo.adapters.grids import Prefix, pool_named
+from neuroalign.model_zoo.adapters.outputs import SELECTOR
 from neuroalign.model_zoo.adapters.pooling import Pool, pool_tokens
-from neuroalign.model_zoo.adapters.torch import name_network, reduced
+from neuroalign.model_zoo.adapters.torch import Naming, name_network, reduced, split_name
 from neuroalign.model_zoo.adapters.torch_model import TorchModel
 from neuroalign.model_zoo.adapters.weights import (
     draw_network,
@@ -96,6 +96,9 @@ class TimmModel(TorchModel):
 
     def _internal_name(self, layer: str) -> str:
         return f"{SELECTOR}{layer}" if layer in STAGES else layer
+
+    def _public_name(self, name: str) -> str:
+        return name.removeprefix(SELECTOR)
 
     def _network_behaviour(self) -> Any:
         if ":" in self.name:
@@ -190,8 +193,8 @@ def timm_model(
     each block returns its input.
     """
     seen = {"visual_degrees": visual_degrees, "stimulus_degrees": stimulus_degrees}
-    name, _, layers = name.rpartition("@") if "@" in name else (name, "", "")
-    layer = layers.split(":") if layers else ["pre_logits"]
+    name, layer = split_name(name)
+    layer = layer or ["pre_logits"]
     named = {"pool": pool, "precision": reduced(precision)}
     given: dict[str, Any] = {"weights": None if weights == "pretrained" else weights}
     if weights == "random":
@@ -226,6 +229,7 @@ def timm_model(
         precision=precision,
     )
     model.notes = notes
+    model.naming = Naming(f"timm:{name}", {**given, **named, **seen})
     model.see(**seen)
     return model
 

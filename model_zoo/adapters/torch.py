@@ -1,12 +1,14 @@
 """Adapter for torch modules, and the names of networks."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from neuroalign.errors import ModelError
 from neuroalign.model_zoo.adapters.checks import comes_from, refuse_unknown
 from neuroalign.model_zoo.adapters.torch_model import TorchModel
 from neuroalign.models.fingerprints import name_by_digest
+from neuroalign.models.layered import CONCATENATION, stands_for_several
 from neuroalign.names.syntax import format_spec
 
 # Options in default names.
@@ -57,13 +59,81 @@ def adapt(
     kind = type(obj).__name__
     model = TorchModel(obj, identifier or kind, layer=layer, **options)
     if identifier is None:
-        name = name_by_digest(kind, options.get("fingerprint") or model.behaviour())
         named = {key: options.get(key) for key in _NAMED}
         named["precision"] = reduced(options.get("precision"))
         if model.seed != 0 and model.images.is_random:
             named["seed"] = model.seed  # the digest describes the transform, not the numbers that it draws
-        model.identifier = name_network(name, layer, named)
+        model.naming = DigestNaming(kind, named, options.get("fingerprint"))
+        model.identifier = model.naming(model)
     return model
+
+
+@dataclass(frozen=True)
+class Naming:
+    """Function that names a network with its present layers.
+
+    Parameters
+    ----------
+    name : str
+        Name of the network with its scheme.
+    options : mapping of str to value
+        See :func:`name_network`.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+
+    def __call__(self, model: TorchModel) -> str:
+        """Return the name of a network."""
+        return name_network(self.name, model.layer_text, self.options)
+
+
+@dataclass(frozen=True)
+class DigestNaming:
+    """Function that names a torch module by its class, a digest, and its present layers.
+
+    Parameters
+    ----------
+    kind : str
+        Name of the class.
+    options : mapping of str to value
+        See :func:`name_network`.
+    fingerprint : str, optional
+        Fingerprint in place of a digest of the weights, the code, the layers and the preprocessing.
+    """
+
+    kind: str
+    options: Mapping[str, Any]
+    fingerprint: str | None
+
+    def __call__(self, model: TorchModel) -> str:
+        """Return the name of a network."""
+        name = name_by_digest(self.kind, self.fingerprint or model.behaviour())
+        return name_network(name, model.layer_text, self.options)
+
+
+def split_name(name: str) -> tuple[str, list[str]]:
+    """Split the name of a network at the last @ into the network and its layers.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    name : str
+    layers : list of str
+        Layers of a concatenation, one text that stands for several layers, or nothing.
+
+    Examples
+    --------
+    >>> split_name("resnet18@layer2:layer3"), split_name("resnet18@layer1,layer2"), split_name("resnet18")
+    (('resnet18', ['layer2', 'layer3']), ('resnet18', ['layer1,layer2']), ('resnet18', []))
+    """
+    name, _, layers = name.rpartition("@") if "@" in name else (name, "", "")
+    if stands_for_several(layers):
+        return name, [layers]
+    return name, layers.split(CONCATENATION) if layers else []
 
 
 def reduced(precision: str | None) -> str | None:

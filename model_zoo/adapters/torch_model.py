@@ -7,6 +7,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -21,17 +22,13 @@ from neuroalign.errors import ModelError, NeuroalignWarning, UsageError
 from neuroalign.files.digests import digest
 from neuroalign.model_zoo.adapters.batch_sizes import choose
 from neuroalign.model_zoo.adapters.checks import warn_of_random_numbers
-from neuroalign.model_zoo.adapters.examining import examine, expect_alone, images_first
-from neuroalign.model_zoo.adapters.extraction import (
-    INPUT,
-    OUTPUT,
-    SELECTOR,
-    Layers,
-    find_layers,
-    list_layers,
-)
+from neuroalign.model_zoo.adapters.examining import Taking, examine
+from neuroalign.model_zoo.adapters.extraction import Layers, list_layers
 from neuroalign.model_zoo.adapters.grids import find_prefix, pool_named
 from neuroalign.model_zoo.adapters.image_tensors import ImageTensors
+from neuroalign.model_zoo.adapters.layer_survey import name_units
+from neuroalign.model_zoo.adapters.many_layers import ManyLayers, parse_layers
+from neuroalign.model_zoo.adapters.outputs import INPUT, SELECTOR, find_layers
 from neuroalign.model_zoo.adapters.placement import (
     Placement,
     describe,
@@ -55,7 +52,7 @@ if TYPE_CHECKING:
 VERSION = 1
 
 
-class TorchModel:
+class TorchModel(ManyLayers):
     """Layers of a torch module as units.
 
     Parameters
@@ -65,7 +62,8 @@ class TorchModel:
     identifier : str
     layer : str or sequence of str, optional
         Layers as in :func:`neuroalign.model_zoo.adapters.extraction.extract`; by default the module's own output.
-        Several layers are concatenated.
+        Several layers are concatenated. A text with commas or a pattern, such as ``layer1,layer2`` or ``layer*``,
+        stands for layers with a score of their own; see :func:`neuroalign.scoring.layers.score_layers`.
     preprocess : callable, optional
         Function from PIL image to tensor of shape (channels, height, width), such as a torchvision transform.
         It replaces `image_size`, `mean` and `std`.
@@ -144,7 +142,7 @@ class TorchModel:
         self.identifier = identifier
         self.screen: Screen | None = None
         self.see(visual_degrees, stimulus_degrees)
-        self.layers = [layer or OUTPUT] if isinstance(layer, str | None) else list(layer)
+        self.layers, self.layer_patterns = parse_layers(layer)
         self.pool = self._pool_named(pool)
         self.batch_size = batch_size
         self.batch_axis = batch_axis
@@ -162,7 +160,7 @@ class TorchModel:
                     f"{identifier}: {name} must be a whole number from {least} up, got {number!r}"
                 )
         self._placement()  # reports a device that is not available
-        if not self.layers:
+        if not (self.layers or self.layer_patterns):
             raise UsageError(f"{identifier}: layer= is empty; leave it out for the module's output")
         find_layers(module, [self._internal_name(name) for name in self.layers])
 
@@ -226,18 +224,9 @@ class TorchModel:
     def latent_batches(self, stimuli: StimulusSet) -> Iterator[xr.DataArray]:
         """Yield the units of the layers for one batch of images after another; see :meth:`latents`."""
         try:
-            widths: list[int] = []
             for ids, values in self._values(stimuli):
-                widths = widths or [value.shape[1] for value in values]
-                for layer, width, value in zip(self.layers, widths, values, strict=True):
-                    if value.shape[1] != width:
-                        raise ModelError(
-                            f"the layer {layer!r} has {width} units for some images and {value.shape[1]} for "
-                            "others, which have another size; give image_size=, or pool=mean"
-                        )
-                yield arrays.latents(
-                    np.concatenate(values, axis=1), stimulus=ids, unit=self._unit_names(widths)
-                )
+                widths = {layer: value.shape[1] for layer, value in zip(self.layers, values, strict=True)}
+                yield arrays.latents(np.concatenate(values, axis=1), stimulus=ids, unit=name_units(widths))
         except ModelError as error:
             raise ModelError(f"{self.identifier}: {error}") from error
 
@@ -288,6 +277,11 @@ class TorchModel:
 
     def _values(self, stimuli: StimulusSet) -> "Iterator[tuple[np.ndarray, list[np.ndarray]]]":
         """Yield the ids of a batch of stimuli and the units of each layer, one batch after another."""
+        if self.layer_patterns:
+            raise ModelError(
+                "the name stands for several layers with a score of their own; name one layer, or use neuroalign score "
+                "or neuroalign.scoring.layers.score_layers"
+            )
         names = [self._internal_name(layer) for layer in self.layers]
         placement = self._placement()
         running = copy(self)
@@ -298,7 +292,13 @@ class TorchModel:
         if first is None:
             return
         are_alone = self.batch_size == 1
-        examined = examine(layers, first, batch_axis=self._internal_batch_axis(), treats_alone=not are_alone)
+        examined = examine(
+            layers,
+            first,
+            batch_axis=self._internal_batch_axis(),
+            treats_alone=not are_alone,
+            notes_axes=self.notes_axes,
+        )
         self._is_random = examined.is_random
         if examined.is_random:
             warn_of_random_numbers(self.identifier, "the network", self.seed, examined.is_seedable)
@@ -307,28 +307,37 @@ class TorchModel:
         given: Iterator[torch.Tensor] = chain([first], batches)
         n_batches = math.ceil(len(stimuli) / len(first))
         start = 0
+        n_units: dict[str, int] = {}
         for batch in progress(given, description=self.identifier, total=n_batches, unit="batch"):
             done = 0
             while done < len(batch):
                 part = batch[done : done + most]
                 ids = stimuli.ids[start : start + len(part)]
                 seed = f"{self.seed} {ids[0]}" if examined.is_random else start
+                taking = Taking(layers, examined, part, self.pool, treats_alone=start == 0 and not are_alone)
                 try:
-                    outputs = layers.capture(part, seed=seed)
+                    values = layers.take(part, taking.take, seed=seed)
                 except ModelError as error:
                     if len(part) == 1 or not is_out_of_memory(error.__cause__):
                         raise
                     most = (len(part) + 1) // 2
                     self._warn_of_memory(len(part), most, placement)
-                    outputs = None
-                if outputs is None:
+                    values = None
+                if values is None:
                     # Outside the block, because its error keeps the tensors of the failed run.
                     release_memory(running.module)
                     continue
-                if start == 0 and not are_alone:
-                    expect_alone(layers, examined, part, outputs)
-                rows = [images_first(name, outputs[name], examined.axes[name], len(part)) for name in names]
-                yield ids, [self.pool(row.float()).numpy() for row in rows]
+                taking.expect_alone()
+                examined = replace(examined, outputs={})  # outputs of all layers, for the first batch only
+                n_units = n_units or {name: value.shape[1] for name, value in values.items()}
+                for layer, name in zip(self.layers, names, strict=True):
+                    if values[name].shape[1] != n_units[name]:
+                        raise ModelError(
+                            f"the layer {layer!r} has {n_units[name]} units for some images and "
+                            f"{values[name].shape[1]} for others, which have another size; give image_size=, or "
+                            "pool=mean"
+                        )
+                yield ids, [values[name] for name in names]
                 done += len(part)
                 start += len(part)
 
@@ -362,28 +371,8 @@ class TorchModel:
     def _forward(self, batch: "torch.Tensor") -> Any:
         return self.module(batch)
 
-    def _internal_name(self, layer: str) -> str:
-        return layer
-
-    def _internal_batch_axis(self) -> int | dict[str, int] | None:
-        if not isinstance(self.batch_axis, Mapping):
-            return self.batch_axis
-        for layer in self.batch_axis:
-            if layer not in self.layers:
-                raise UsageError(f"batch_axis= names {layer!r}, which is not among the layers {self.layers}")
-        return {self._internal_name(layer): axis for layer, axis in self.batch_axis.items()}
-
     def _network_behaviour(self) -> Any:
         return self.module
 
     def _pool_named(self, pool: str | None) -> Pool:
         return pool_named(pool, find_prefix(self.module), owner=self.identifier)
-
-    def _unit_names(self, widths: Sequence[int]) -> list[str]:
-        if len(widths) == 1:
-            return [str(index) for index in range(widths[0])]
-        return [
-            f"{layer or 'output'}.{index}"
-            for layer, width in zip(self.layers, widths, strict=True)
-            for index in range(width)
-        ]

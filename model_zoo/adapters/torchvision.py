@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
-from neuroalign.model_zoo.adapters.torch import name_network, reduced
+from neuroalign.model_zoo.adapters.torch import Naming, name_network, reduced, split_name
 from neuroalign.model_zoo.adapters.torch_model import TorchModel
 from neuroalign.model_zoo.adapters.weights import (
     draw_network,
@@ -103,8 +103,8 @@ def torchvision_model(
     from torchvision.models import get_model, get_model_weights, list_models
 
     seen = {"visual_degrees": visual_degrees, "stimulus_degrees": stimulus_degrees}
-    name, _, layers = name.rpartition("@") if "@" in name else (name, "", "")
-    layer = layers.split(":") if layers else None
+    name, layers = split_name(name)
+    layer = layers or None
     named = {"pool": pool, "precision": reduced(precision)}
     given: dict[str, Any] = {"weights": None if weights == "pretrained" else weights}
     if weights == "random":
@@ -157,6 +157,7 @@ def torchvision_model(
         precision=precision,
     )
     model.notes = notes
+    model.naming = Naming(f"torchvision:{name}", {**given, **named, **seen})
     model.see(**seen)
     return model
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from neuroalign.model_zoo.training.objectives.base import Objective
 
 Storage = Literal["float32", "float16"]
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "tf32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,10 @@ class Recipe(ABC):
         first steps can leave a variational network in a state where it never learns more than the mean image.
     cooldown : float
         Share of the steps, at the end, over which the learning rate falls linearly towards zero.
-    precision : {"float32", "bfloat16"}
-        Precision of the convolutions in training, except for the last one of the decoder. Weights, latents, logits, the
-        final measurements and the model that is scored have float32.
+    precision : {"float32", "tf32", "bfloat16"}
+        Precision of training. ``tf32`` keeps 10 of the 23 bits of the factors of products and convolutions, and needs
+        an NVIDIA GPU. ``bfloat16`` is the precision of the convolutions, except for the last one of the decoder.
+        Weights, latents, logits, the final measurements and the model that is scored have float32.
     storage : {"float32", "float16"}
         Precision of the final weights.
     """
@@ -63,6 +64,9 @@ class Recipe(ABC):
     family: ClassVar[str]
     #: Settings that the name of every instance has, in addition to the seed.
     named_by: ClassVar[tuple[str, ...]] = ("n_latents",)
+    #: Version of the training; it is raised when the same settings and images give weights that differ by more than
+    #: rounding. Records without a version have version 1.
+    procedure: ClassVar[int] = 1
 
     n_latents: Positive = 50
     seed: NonNegative = 0

@@ -2,16 +2,11 @@
 
 import shutil
 import textwrap
-from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from neuroalign.errors import UsageError
-
-if TYPE_CHECKING:
-    from neuroalign.studies.cluster import Backend
+from neuroalign.cli.cluster import ClusterOptions, cluster_options
 
 
 @click.command(
@@ -41,14 +36,9 @@ Examples:
     default=1,
     show_default=True,
     metavar="N",
-    help="Number of instances at once; a Dask cluster runs as many as it has workers.",
+    help="Number of instances at once on this machine.",
 )
-@click.option(
-    "--backend",
-    type=click.Choice(["dask", "ray"]),
-    help="Run the jobs on a cluster. Its workers must share the folder NEUROALIGN_HOME.",
-)
-@click.option("--address", default="", metavar="ADDRESS", help="Address of the scheduler of the cluster.")
+@cluster_options
 @click.option(
     "--dry-run",
     is_flag=True,
@@ -60,25 +50,17 @@ def reproduce(
     grid: str,
     folder: Path,
     jobs: int,
-    backend: "Backend | None",
-    address: str,
     dry_run: bool,
+    on: ClusterOptions,
 ) -> int:
     """Run STUDY, the name of a study or a TOML file, and write its report.
 
     Finished steps are not repeated, so a run that was stopped continues where it stopped. A step that cannot be done is
     listed with its reason, and the other steps run all the same.
     """
-    from neuroalign.studies.cluster import cluster
     from neuroalign.studies.run import plan_study, run_study
 
-    if address and backend is None:
-        raise UsageError("--address needs --backend dask or --backend ray")
-    if backend is not None and not address:
-        raise UsageError(f"--backend {backend} needs --address, the address of a running cluster")
-    run = plan_study(
-        study, dataset=dataset, grid=grid, folder=folder, n_jobs=jobs, on_cluster=backend is not None
-    )
+    run = plan_study(study, dataset=dataset, grid=grid, folder=folder, n_jobs=jobs)
     if dry_run:
         durations = run.seconds()
         for step, duration in durations.items():
@@ -89,8 +71,8 @@ def reproduce(
         total = sum(duration for duration in durations.values() if not isinstance(duration, str))
         click.echo(f"{_duration(total):>9}  in total")
         return 0
-    with nullcontext() if backend is None else cluster(backend, address, run.dataset):
-        outcomes = run_study(run, tell=lambda line: click.echo(_wrap(line, indent=2), err=True))
+    on.join()
+    outcomes = run_study(run, tell=lambda line: click.echo(_wrap(line, indent=2), err=True))
     report = outcomes["report"]
     if report.state != "done":
         click.echo(f"neuroalign: the report is missing: {report.reason}", err=True)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neuroalign.cli.cluster import ClusterOptions, cluster_options
 from neuroalign.cli.score_grouped import GroupOptions, group_options, print_groups
+from neuroalign.cli.score_layers import LayerOptions, layer_options, print_layers, stands_for_layers
 from neuroalign.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,8 +33,10 @@ Examples:
   neuroalign score beta_vae my-cells -b ridge --by region,animal
   neuroalign score "pca[n=20]" my-cells -b ridge --windows 0:400:20 --figure course.pdf
   neuroalign score timm:resnet18@layer2 timm:resnet18@layer3 ./my-recordings -b banded_ridge
+  neuroalign score "timm:resnet50@layer?[pool=mean]" my-cells -b ridge --by region --figure depth.pdf
   neuroalign score "pca[n=50]" cowley2023 -b ridge
   neuroalign score "pca[n=50]" "my-cells[session=*]" -b ridge
+  neuroalign score beta_vae cowley2023 -b ridge --backend dask --address tcp://10.0.0.1:8786
 """
 )
 @click.argument("model", nargs=-1, metavar="MODEL...")
@@ -74,8 +78,10 @@ Examples:
     "-j",
     default=1,
     show_default=True,
-    help="Instances that are scored at the same time; -1 for all cores.",
+    help="Jobs at the same time on this machine: instances, datasets, groups, or parts of the shuffles; -1 for all "
+    "cores.",
 )
+@cluster_options
 @click.option(
     "--permutations",
     default=0,
@@ -93,6 +99,7 @@ Examples:
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the shuffles.")
 @group_options
+@layer_options
 @click.option("--no-cache", is_flag=True, help="Compute everything again, and store nothing.")
 @click.option(
     "--available",
@@ -112,7 +119,9 @@ def score(
     permutations: int,
     turns: int | None,
     seed: int,
+    on: ClusterOptions,
     grouped: GroupOptions,
+    swept: LayerOptions,
     no_cache: bool,
     available: bool,
     as_json: bool,
@@ -127,6 +136,9 @@ def score(
 
     Several MODELs are scored together as the bands of one model, for --benchmark banded_ridge.
     --by scores each group of DATASET, and --windows each window of a recording with time bins.
+
+    A pattern or a list of layers, as in timm:resnet50@* or timm:resnet50@layer1,layer2, is scored layer by layer
+    from one pass of the network; --figure draws the score by depth.
     """
     from neuroalign.cli.score_collection import benchmarks_of, print_scores_of_collection
     from neuroalign.datasets.catalogue import load_dataset
@@ -161,6 +173,7 @@ def score(
         raise UsageError(
             f"--{name} must go with one model; write the option of each model: MODEL[{name}={shown}]"
         )
+    on.join()
     settings: dict[str, Any] = {
         "join": "intersection" if intersection else "exact",
         "n_jobs": jobs,
@@ -168,7 +181,15 @@ def score(
         "n_permutations": permutations,
         "permutation_seed": seed,
     }
+    has_layers = len(model) == 1 and stands_for_layers(model[0])
+    if not has_layers:
+        swept.refuse()
     if collection is not None:
+        if has_layers:
+            raise UsageError(
+                f"the layers of {model[0]} must go with one dataset, got the collection {dataset}; name one of its "
+                "datasets"
+            )
         if grouped.are_used:
             raise UsageError(
                 f"--by and --windows must go with one dataset, got the collection {dataset}; name one of its datasets"
@@ -186,6 +207,18 @@ def score(
     if available:
         raise UsageError(f"--available must go with a collection of datasets, got {dataset}; leave it out")
     loaded_dataset = load_dataset(dataset)
+    if has_layers:
+        return print_layers(
+            model[0],
+            loaded_dataset,
+            wanted,
+            swept,
+            grouped,
+            as_json=as_json,
+            seed=seed,
+            **options,
+            **settings,
+        )
     if grouped.are_used:
         chosen = _with_weights(model[0], weights) if len(model) == 1 else bands(model)
         return print_groups(chosen, loaded_dataset, wanted, grouped, as_json=as_json, **settings)

@@ -102,7 +102,7 @@ _OPTIONS = (
     click.option(
         "--figure",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="File for a figure of the windows: .svg, .pdf or .png.",
+        help="File for a figure of the windows, or of several layers by depth: .svg, .pdf or .png.",
     ),
 )
 

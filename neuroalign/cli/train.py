@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neuroalign.cli.cluster import ClusterOptions, cluster_options
+
 if TYPE_CHECKING:
     from neuroalign.models.model import TrainableFamily, TrainingOutcome
 
@@ -17,7 +19,8 @@ Examples:
   neuroalign train beta_vae ./faces.zip --set beta=2,4,8 --steps 20000 --jobs 2
   neuroalign train classifier my-recordings --grid small --jobs 2
   neuroalign train vae AM-faces --grid my-grids.toml --output weights
-  neuroalign train beta_vae my-recordings --grid paper --device cuda
+  neuroalign train beta_vae my-recordings --grid paper --device cuda --precision tf32
+  neuroalign train beta_vae my-recordings --grid paper --backend dask --address tcp://10.0.0.1:8786
 """
 )
 @click.argument("family")
@@ -37,10 +40,16 @@ Examples:
 @click.option("--steps", type=int, help="Number of training steps.")
 @click.option("--batch-size", type=int, help="Number of images in a step.")
 @click.option("--learning-rate", type=float, help="Learning rate of Adam.")
+@click.option(
+    "--precision",
+    metavar="NAME",
+    help="Precision of training: float32 (default), tf32 (on an NVIDIA GPU), or bfloat16.",
+)
 @click.option("--output", type=click.Path(file_okay=False, path_type=Path), help="Folder for the weights.")
 @click.option(
     "--jobs", "-j", default=1, show_default=True, help="Number of parallel processes, each on one core."
 )
+@cluster_options
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda", "mps"]),
@@ -67,12 +76,14 @@ def train(
     steps: int | None,
     batch_size: int | None,
     learning_rate: float | None,
+    precision: str | None,
     output: Path | None,
     jobs: int,
     device: str,
     together: int | None,
     overwrite: bool,
     as_json: bool,
+    on: ClusterOptions,
 ) -> int:
     """Train instances of FAMILY on the training images of DATASET.
 
@@ -89,13 +100,19 @@ def train(
     chosen = dict(_parse_setting(setting) for setting in settings)
     if seeds is not None:
         chosen["seed"] = _parse_seeds(seeds)
-    flags = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate}
+    flags = {
+        "steps": steps,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "precision": precision,
+    }
     chosen |= {name: value for name, value in flags.items() if value is not None}
     recipes = trainable.recipes(chosen, grid=grid)
     if jobs < 1:
         raise UsageError(f"--jobs must be a positive number, got {jobs}")
     if together is not None and together < 1:
         raise UsageError(f"--together must be a positive number, got {together}")
+    on.join(folders=[] if output is None else [output])
     folder, outcomes = trainable.train(
         dataset, recipes, folder=output, device=device, together=together, jobs=jobs, overwrite=overwrite
     )

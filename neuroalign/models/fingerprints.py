@@ -14,7 +14,9 @@ import platform
 import sys
 import types
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -70,6 +72,11 @@ _READABLE = (
 )
 
 
+# Digests of tensors by their place in memory while tensors are remembered. The tensors stay alive, so that no new
+# tensor gets the place of a deleted one.
+_remembered: ContextVar[dict[Any, tuple[Any, str]] | None] = ContextVar("remembered", default=None)
+
+
 class _Unknowable(Exception):
     """Values or code of an object cannot be inspected."""
 
@@ -93,6 +100,16 @@ def behaviour_digest(*objects: Any) -> str | None:
         return digest(platform.python_version(), *_Describer().describe_all(objects))
     except (_Unknowable, RecursionError):
         return None
+
+
+@contextmanager
+def remembering_tensors() -> Iterator[None]:
+    """Hash each tensor once in a block, for many digests of one network; the tensors must not change in the block."""
+    token = _remembered.set({})
+    try:
+        yield
+    finally:
+        _remembered.reset(token)
 
 
 def name_by_digest(name: str, fingerprint: str | None) -> str:
@@ -198,8 +215,16 @@ class _Describer:
     def _tensor(self, torch: Any, tensor: Any) -> Any:
         if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_meta:
             raise _Unknowable(str(tensor.layout))
+        remembered = _remembered.get()
+        # Not the id: a network makes new objects for its tensors at each call of state_dict().
+        place = (tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride(), tensor.device)
+        if remembered is not None and place in remembered:
+            return ["tensor", str(tensor.dtype), list(tensor.shape), remembered[place][1]]
         flat = tensor.detach().cpu().contiguous().reshape(-1)
-        return ["tensor", str(tensor.dtype), list(tensor.shape), digest(flat.view(torch.uint8).numpy())]
+        content = digest(flat.view(torch.uint8).numpy())
+        if remembered is not None:
+            remembered[place] = (tensor, content)
+        return ["tensor", str(tensor.dtype), list(tensor.shape), content]
 
     def _container(self, value: Any) -> list[Any]:
         kind = [self.describe(type(value)), self.describe(getattr(value, "__dict__", None))]

@@ -49,10 +49,9 @@ def compute_latents(model: Model, stimuli: StimulusSet, *, use_cache: bool = Tru
     use_cache = use_cache and _allowed.get()
     token = _allowed.set(use_cache)
     try:
-        fingerprint = fingerprint_of(model) if use_cache else None
-        if fingerprint is None:
+        path = cached_path(model, stimuli)
+        if path is None:
             return _compute(model, stimuli, None)
-        path = _path(fingerprint, stimuli)
         cached = _read(path)
         return _compute(model, stimuli, path) if cached is None else cached
     finally:
@@ -76,8 +75,8 @@ def stream_latents(model: Model, stimuli: StimulusSet) -> Iterator[xr.DataArray]
         Blocks of the cached latents if the cache has them; otherwise the batches of a model with ``latent_batches``,
         as the model computes them; otherwise blocks of the model's latents. The values are the same.
     """
-    fingerprint = fingerprint_of(model) if _allowed.get() else None
-    cached = None if fingerprint is None else _read(_path(fingerprint, stimuli))
+    path = cached_path(model, stimuli)
+    cached = None if path is None else _read(path)
     if cached is not None:
         yield from row_blocks(cached)
     elif isinstance(model, Batched):
@@ -86,7 +85,22 @@ def stream_latents(model: Model, stimuli: StimulusSet) -> Iterator[xr.DataArray]
         yield from row_blocks(compute_latents(model, stimuli))
 
 
-def _path(fingerprint: str, stimuli: StimulusSet) -> Path:
+def cached_path(model: Model, stimuli: StimulusSet) -> Path | None:
+    """Return the file of the latents of a model in the cache, which may not exist yet.
+
+    Parameters
+    ----------
+    model : Model
+    stimuli : StimulusSet
+
+    Returns
+    -------
+    Path or None
+        None for a model without a fingerprint, or inside a computation without the cache.
+    """
+    fingerprint = fingerprint_of(model) if _allowed.get() else None
+    if fingerprint is None:
+        return None
     key = digest(FORMAT, fingerprint, stimuli.content_hash, stimuli.landmarks_hash)
     return latents_folder() / f"{key}.nc"
 

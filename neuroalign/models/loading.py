@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from neuroalign.errors import ModelError, UsageError, unknown_name
+from neuroalign.models.layered import Layered
 from neuroalign.models.model import FixedFamily, Model, ModelFamily
 from neuroalign.models.wrapped import (
     FunctionModel,
@@ -131,17 +132,53 @@ def load_model(
     parsed = replace(parsed, options={**parsed.options, **options})
     loaded = _load_part(parsed, dataset)
     for wrapper in parsed.wrappers:
-        reducer = _with_options("reducer", wrapper.name, reducers.get(wrapper.name), wrapper.options)
         if isinstance(loaded, ModelFamily):
-            members = [reducer(instance) for instance in loaded.instances(dataset)]
+            members = [reduce_model(instance, [wrapper]) for instance in loaded.instances(dataset)]
             loaded = FixedFamily(
                 f"{loaded.identifier}+{format_spec(wrapper.name, wrapper.options)}",
                 members,
                 is_sample=loaded.is_sample,
             )
         else:
-            loaded = reducer(loaded)
+            loaded = reduce_model(loaded, [wrapper])
     return loaded
+
+
+def reduce_model(model: Model, wrappers: Sequence[Spec]) -> Model:
+    """Wrap a model in reducers.
+
+    Parameters
+    ----------
+    model : Model
+    wrappers : sequence of Spec
+        Reducers in the order in which they are applied.
+
+    Raises
+    ------
+    UnknownNameError
+        If a reducer is unknown.
+    UsageError
+        If an option of a reducer is unknown.
+    """
+    for wrapper in wrappers:
+        model = _with_options("reducer", wrapper.name, reducers.get(wrapper.name), wrapper.options)(model)
+    return model
+
+
+def split_reducers(name: str) -> tuple[tuple[Spec, ...], str]:
+    """Split the name of a model into its reducers and the name without them.
+
+    Parameters
+    ----------
+    name : str
+
+    Examples
+    --------
+    >>> split_reducers("timm:resnet18@layer*[pool=mean]+pca[n=50]")
+    ((Spec(name='pca', options={'n': 50}, wrappers=()),), 'timm:resnet18@layer*[pool=mean]')
+    """
+    spec = parse_spec(name)
+    return spec.wrappers, format_spec(spec.name, spec.options)
 
 
 def _given(identifier: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -224,14 +261,25 @@ def _load_from_file(
     names = [
         name for name, value in vars(module).items() if not (name.startswith("_") or inspect.ismodule(value))
     ]
+    attribute, at, layer = attribute.partition("@")
     if attribute not in names:
         raise unknown_name(f"object in {file}", attribute, names)
+    if at:
+        return _layer_of(module, attribute, layer, file)
     obj = getattr(module, attribute)
     if isinstance(obj, type | ModelFamily):
         return _make(obj, Spec(attribute, spec.options), dataset)
     # A function in a file is the model itself, not a factory of models.
     _refuse_options(f"{attribute} in {file}", dict(spec.options))
     return as_model_or_family(obj, attribute)
+
+
+def _layer_of(module: Any, attribute: str, layer: str, file: str) -> Model:
+    """Return a network in a file at a layer, or with patterns of layers."""
+    loaded = as_model_or_family(getattr(module, attribute), attribute)
+    if not isinstance(loaded, Layered):
+        raise ModelError(f"{attribute} in {file} has no layers to choose from; leave out @{layer}")
+    return loaded.at(layer)
 
 
 def _with_options(kind: str, name: str, factory: Any, options: Mapping[str, Any], *args: Any) -> Any:

@@ -294,7 +294,7 @@ class TrainableFamily(Protocol):
         together : int, optional
             Largest number of instances that are trained as one batched network.
         jobs : int
-            Number of processes.
+            Number of processes. Families that train in :func:`neuroalign.jobs.run_jobs` also train on clusters.
         overwrite : bool
             Whether to replace instances of the same name with other settings.
 

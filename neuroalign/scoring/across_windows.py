@@ -14,11 +14,12 @@ from neuroalign.datasets.columns import Label
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.time_windows import Window
 from neuroalign.errors import UsageError
+from neuroalign.jobs import run_jobs
 from neuroalign.models.model import Model, ModelFamily
 from neuroalign.names.defaults import DEFAULT_BENCHMARK
 from neuroalign.names.registry import benchmarks
 from neuroalign.scoring.benchmark import Benchmark, load_benchmark
-from neuroalign.scoring.evaluate import instances_of, run_jobs
+from neuroalign.scoring.evaluate import instances_of
 from neuroalign.scoring.grouped import as_columns
 from neuroalign.scoring.held_out import HeldOut, PredictsHeldOut
 from neuroalign.scoring.instance import Prepared, SharedLatents, explain_error

@@ -37,6 +37,7 @@ def permutation_null(
     n_permutations: int,
     seed: int = 0,
     join: Join = "exact",
+    part: slice = slice(None),
 ) -> NDArray[np.float64]:
     """Score a model with its latents shuffled over the recorded stimuli.
 
@@ -59,11 +60,13 @@ def permutation_null(
         Seed of the shuffles.
     join : {"exact", "intersection"}
         See :func:`neuroalign.score`.
+    part : slice
+        Shuffles to score, among all; by default every shuffle.
 
     Returns
     -------
-    array of float64, shape (n_permutations,)
-        Score of each shuffle.
+    array of float64, shape (n,)
+        Score of each shuffle in the part, by default all `n_permutations`.
 
     Raises
     ------
@@ -86,11 +89,11 @@ def permutation_null(
             "in their number of variants; leave out variants, or set n_permutations=0"
         )
     rng = np.random.default_rng(seed)
-    orders = [exchange.permute(rng) for _ in range(n_permutations)]
+    orders = [exchange.permute(rng) for _ in range(n_permutations)][part]
     return np.array(
         [
             benchmark.score(_Shuffled(model, latents, order), dataset, join=join).value
-            for order in progress(orders, description="shuffles", total=n_permutations, unit="shuffle")
+            for order in progress(orders, description="shuffles", total=len(orders), unit="shuffle")
         ]
     )
 

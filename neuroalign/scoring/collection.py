@@ -18,7 +18,7 @@ from neuroalign.results.score import Score, summarise
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.scoring.declared import installed_benchmark
-from neuroalign.scoring.evaluate import Failure, score_all
+from neuroalign.scoring.evaluate import Failure, score_together
 from neuroalign.scoring.groups import load_benchmarks
 from neuroalign.scoring.hierarchy import (
     FloatArray,
@@ -28,6 +28,7 @@ from neuroalign.scoring.hierarchy import (
     mean_by_size,
     read_statistic,
 )
+from neuroalign.scoring.parts import depends_on_dataset
 from neuroalign.scoring.resampling import Resampling, Statistic
 from neuroalign.stats.hierarchical import FEW_ANIMALS, Over, percentile_interval
 
@@ -89,7 +90,7 @@ def score_members(
     Parameters
     ----------
     model : str, Model, ModelFamily or object
-        A name is loaded for each dataset, because the instances of a family can depend on the dataset.
+        A name of a family is loaded for each dataset, because its instances can depend on the dataset.
     collection : Collection
     benchmarks, join, n_jobs, use_cache, n_permutations, permutation_seed, store
         See :func:`neuroalign.scoring.evaluate.score_all`.
@@ -105,23 +106,24 @@ def score_members(
     """
     datasets = collection.load(available=available)
     wanted = load_benchmarks(benchmarks)
-    members = []
-    for dataset in datasets:
-        loaded = load_model(model, dataset=dataset, **(options or {}))
-        scores, failures = score_all(
-            loaded,
-            dataset,
-            wanted,
-            join=join,
-            n_jobs=n_jobs,
-            use_cache=use_cache,
-            n_permutations=n_permutations,
-            permutation_seed=permutation_seed,
-            store=store,
-        )
-        is_family = isinstance(loaded, ModelFamily)
-        members.append(MemberScores(dataset, loaded.identifier, is_family, scores, failures))
-    return members
+    if isinstance(model, str) and depends_on_dataset(model, options):
+        loaded = [load_model(model, dataset=dataset, **(options or {})) for dataset in datasets]
+    else:
+        loaded = [load_model(model, dataset=datasets[0], **(options or {}))] * len(datasets)
+    scored = score_together(
+        list(zip(loaded, datasets, strict=True)),
+        wanted,
+        join=join,
+        n_jobs=n_jobs,
+        use_cache=use_cache,
+        n_permutations=n_permutations,
+        permutation_seed=permutation_seed,
+        store=store,
+    )
+    return [
+        MemberScores(dataset, own.identifier, isinstance(own, ModelFamily), scores, failures)
+        for own, dataset, (scores, failures) in zip(loaded, datasets, scored, strict=True)
+    ]
 
 
 def summarise_members(

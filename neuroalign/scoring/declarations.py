@@ -72,6 +72,9 @@ class Declarations:
     asks_about_single_units: ClassVar[bool] = False
     #: Whether scores depend on the number of informative units: models are then also compared at a matched number.
     depends_on_n_units: ClassVar[bool] = False
+    #: Effect of the number of units on the score of an otherwise equal model, as a clause; empty if unknown. Tables of
+    #: layers with different numbers of units show it.
+    units_note: ClassVar[str] = ""
     #: Seconds for one score of 2,100 stimuli, 159 neurons and 50 units, measured on one core.
     seconds: ClassVar[float] = 1.0
     #: Whether the benchmark runs only on request; the benchmarks of Higgins et al. (2020) run by default.

@@ -145,6 +145,23 @@ def effect_of_noise(score: Score) -> str:
         return ""
 
 
+def effect_of_units(benchmark: str) -> str:
+    """Return a clause about the effect of the number of units on a score; empty if the benchmark has no clause.
+
+    Parameters
+    ----------
+    benchmark : str
+        Identifier of the benchmark, with or without options in brackets.
+    """
+    registered = _registered(benchmark.partition("[")[0])
+    if registered is None:
+        return ""
+    default = (
+        "the scores of layers with different D are not comparable" if registered.depends_on_n_units else ""
+    )
+    return registered.units_note or default
+
+
 def references_of(benchmark: str) -> list[str]:
     """Return the references of a benchmark: the section References of its docstring.
 

@@ -13,15 +13,16 @@ from neuroalign.datasets.collection import Collection, find_collection
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.time_bins import expect_one_window
 from neuroalign.errors import ModelError, NeuroalignWarning, UsageError, name_some
+from neuroalign.jobs import run_jobs
 from neuroalign.models.loading import load_model
 from neuroalign.models.model import Model, ModelFamily
 from neuroalign.names.defaults import DEFAULT_BENCHMARK
-from neuroalign.progress import progress
 from neuroalign.results.score import Score, find_repeated, summarise
 from neuroalign.results.store import ResultsStore, now
 from neuroalign.scoring.benchmark import Benchmark, load_benchmark
 from neuroalign.scoring.groups import load_benchmarks
 from neuroalign.scoring.instance import Batch, Failure, score_instance
+from neuroalign.scoring.shuffles_ahead import shuffle_ahead
 
 __all__ = ["Failure", "score", "score_all"]
 
@@ -52,7 +53,8 @@ def score(
         "exact" if the model must have latents for every recorded stimulus, "intersection" to score the stimuli that
         have both latents and responses.
     n_jobs : int
-        Number of instances of a family that are scored at once; the numbers do not depend on it.
+        Number of jobs at the same time on this machine: instances of a family, datasets of a collection, and, if there
+        are fewer of them, parts of the shuffles. The numbers do not depend on it.
     use_cache : bool
         Whether to read and write cached latents and scores.
     n_permutations : int
@@ -92,9 +94,14 @@ def score(
     loaded_dataset = load_dataset(dataset)
     expect_one_window(loaded_dataset)
     loaded = load_model(model, dataset=loaded_dataset)
-    shuffles = (n_permutations, permutation_seed)
-    scores, failures = _score_loaded(
-        loaded, loaded_dataset, [loaded_benchmark], join, n_jobs, use_cache, shuffles, ResultsStore()
+    [(scores, failures)] = score_together(
+        [(loaded, loaded_dataset)],
+        [loaded_benchmark],
+        join=join,
+        n_jobs=n_jobs,
+        use_cache=use_cache,
+        n_permutations=n_permutations,
+        permutation_seed=permutation_seed,
     )
     if failures:
         raise failures[0].reason
@@ -139,47 +146,82 @@ def score_all(
     loaded_dataset = load_dataset(dataset)
     expect_one_window(loaded_dataset)
     loaded = load_model(model, dataset=loaded_dataset)
-    shuffles = (n_permutations, permutation_seed)
-    return _score_loaded(
-        loaded, loaded_dataset, loaded_benchmarks, join, n_jobs, use_cache, shuffles, store or ResultsStore()
+    [scored] = score_together(
+        [(loaded, loaded_dataset)],
+        loaded_benchmarks,
+        join=join,
+        n_jobs=n_jobs,
+        use_cache=use_cache,
+        n_permutations=n_permutations,
+        permutation_seed=permutation_seed,
+        store=store,
     )
+    return scored
 
 
-def _score_loaded(
-    loaded: Model | ModelFamily,
-    dataset: Dataset,
+def score_together(
+    pairs: Sequence[tuple[Model | ModelFamily, Dataset]],
     benchmarks: Sequence[Benchmark],
-    join: Join,
-    n_jobs: int,
-    use_cache: bool,
-    shuffles: tuple[int, int],
-    store: ResultsStore,
-) -> tuple[list[Score], list[Failure]]:
-    """Score loaded instances in jobs of joblib."""
+    *,
+    join: Join = "exact",
+    n_jobs: int = 1,
+    use_cache: bool = True,
+    n_permutations: int = 0,
+    permutation_seed: int = 0,
+    store: ResultsStore | None = None,
+) -> list[tuple[list[Score], list[Failure]]]:
+    """Score models or families on datasets, with the jobs of all of them at the same time.
+
+    Parameters
+    ----------
+    pairs : sequence of (Model or ModelFamily, Dataset)
+    benchmarks : sequence of Benchmark
+    join, n_jobs, use_cache, n_permutations, permutation_seed
+        See :func:`score`.
+    store : ResultsStore, optional
+        Store of the scores; by default the store in the neuroalign folder.
+
+    Returns
+    -------
+    list of (list of Score, list of Failure)
+        Scores and failures of each pair; see :func:`score_all`.
+    """
     import joblib
 
-    check_shuffles(*shuffles)
-    instances = instances_of(loaded, dataset)
-    batch = Batch(
-        dataset=dataset,
-        benchmarks=benchmarks,
-        family=loaded.identifier,
-        is_sample=loaded.is_sample if isinstance(loaded, ModelFamily) else None,
-        join=join,
-        use_cache=use_cache,
-        store=store,
-        created=now(),
-        n_permutations=shuffles[0],
-        permutation_seed=shuffles[1],
-    )
-    is_family = isinstance(loaded, ModelFamily)
-    outcomes = run_jobs(
-        [joblib.delayed(score_instance)(instance, batch) for instance in instances],
-        n_jobs=n_jobs,
-        description=f"scoring {loaded.identifier}" if is_family else "scoring",
-    )
-    scores, failures = separate(outcomes)
-    return count_once(loaded.identifier, scores) if is_family else scores, failures
+    check_shuffles(n_permutations, permutation_seed)
+    store, created = store or ResultsStore(), now()
+    tasks: list[tuple[Model, Batch]] = []
+    sizes = []
+    for loaded, dataset in pairs:
+        batch = Batch(
+            dataset=dataset,
+            benchmarks=benchmarks,
+            family=loaded.identifier,
+            is_sample=loaded.is_sample if isinstance(loaded, ModelFamily) else None,
+            join=join,
+            use_cache=use_cache,
+            store=store,
+            created=created,
+            n_permutations=n_permutations,
+            permutation_seed=permutation_seed,
+        )
+        instances = instances_of(loaded, dataset)
+        tasks.extend((instance, batch) for instance in instances)
+        sizes.append(len(instances))
+    shuffles = shuffle_ahead(tasks, n_jobs=n_jobs)
+    jobs = [
+        joblib.delayed(score_instance)(*task, shuffles=ahead)
+        for task, ahead in zip(tasks, shuffles, strict=True)
+    ]
+    names = {loaded.identifier for loaded, _ in pairs if isinstance(loaded, ModelFamily)}
+    description = f"scoring {names.pop()}" if len(names) == 1 else "scoring"
+    finished = iter(run_jobs(jobs, n_jobs=n_jobs, description=description))
+    results = []
+    for (loaded, _), size in zip(pairs, sizes, strict=True):
+        scores, failures = separate([next(finished) for _ in range(size)])
+        is_family = isinstance(loaded, ModelFamily)
+        results.append((count_once(loaded.identifier, scores) if is_family else scores, failures))
+    return results
 
 
 def check_shuffles(n_permutations: int, permutation_seed: int) -> None:
@@ -217,27 +259,6 @@ def instances_of(loaded: Model | ModelFamily, dataset: Dataset) -> list[Model]:
             f"named {repeated[0]}"
         )
     return instances
-
-
-def run_jobs(jobs: Sequence[Any], *, n_jobs: int, description: str) -> list[Any]:
-    """Run jobs of joblib with a progress bar, and return their results in order.
-
-    Parameters
-    ----------
-    jobs : sequence
-        Results of ``joblib.delayed(function)(arguments)``.
-    n_jobs : int
-        Number of jobs at the same time; the order of the results does not depend on it.
-    description : str
-        Text before the bar.
-    """
-    import joblib
-
-    try:
-        finished = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
-    except ValueError:  # some backends, such as Ray, return all results at once
-        finished = joblib.Parallel(n_jobs=n_jobs)(jobs)
-    return list(progress(finished, description=description, total=len(jobs), unit="model"))
 
 
 def separate(outcomes: Iterable[Sequence[Score | Failure]]) -> tuple[list[Score], list[Failure]]:

@@ -12,16 +12,18 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.time_windows import Window
 from neuroalign.errors import count_noun
 from neuroalign.files.digests import digest
+from neuroalign.jobs import count_workers, run_jobs
 from neuroalign.models.model import Model, ModelFamily
 from neuroalign.names.defaults import DEFAULT_BENCHMARK
 from neuroalign.names.syntax import format_value
 from neuroalign.results.score import Score, summarise
 from neuroalign.results.store import ResultsStore, now
 from neuroalign.scoring.benchmark import Benchmark
-from neuroalign.scoring.evaluate import check_shuffles, count_once, instances_of, run_jobs
+from neuroalign.scoring.evaluate import check_shuffles, count_once, instances_of
 from neuroalign.scoring.groups import load_benchmarks
 from neuroalign.scoring.instance import Batch, Failure, score_instance_on_parts
 from neuroalign.scoring.parts import Part, load_for_parts, select_parts
+from neuroalign.scoring.shuffles_ahead import shuffle_ahead
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -251,19 +253,19 @@ def _run(
 
     if not tasks:
         return {}
+    ahead = iter(shuffle_ahead([(model, batch) for task in tasks for _, model, batch in task], n_jobs=n_jobs))
+    with_shuffles = [[(place, (model, batch, next(ahead))) for place, model, batch in task] for task in tasks]
     # One instance alone keeps several jobs busy with some of its parts each; latents are then computed in each job.
-    chunks = max(1, joblib.effective_n_jobs(n_jobs) // len(tasks))
-    divided = [task[start::chunks] for task in tasks for start in range(min(chunks, len(task)))]
+    chunks = max(1, count_workers(n_jobs) // len(tasks))
+    divided = [task[start::chunks] for task in with_shuffles for start in range(min(chunks, len(task)))]
     jobs = [
-        joblib.delayed(score_instance_on_parts)(
-            [(model, batch) for _, model, batch in task], shows_progress=n_jobs == 1
-        )
+        joblib.delayed(score_instance_on_parts)([part for _, part in task], shows_progress=n_jobs == 1)
         for task in divided
     ]
     finished = run_jobs(jobs, n_jobs=n_jobs, description="scoring groups")
     outcomes: dict[int, list[list[Score | Failure]]] = {}
     for task, results in zip(divided, finished, strict=True):
-        for (place, _, _), result in zip(task, results, strict=True):
+        for (place, _), result in zip(task, results, strict=True):
             outcomes.setdefault(place, []).append(result)
     return outcomes
 

@@ -2,11 +2,14 @@
 
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
 from neuroalign.datasets.dataset import Dataset
@@ -85,6 +88,7 @@ class SharedLatents:
 
     def __init__(self) -> None:
         self._computed: dict[tuple[object, int], tuple[xr.DataArray, str, float]] = {}
+        self._n_units: dict[str, int] = {}
 
     def compute(
         self, model: Model, stimuli: StimulusSet, *, use_cache: bool
@@ -99,7 +103,12 @@ class SharedLatents:
             # A model that draws random numbers may lose its fingerprint while it computes.
             key = (fingerprint_of(model) or id(model), id(stimuli))
             self._computed[key] = (latents, hash_latents(latents), seconds)
+            self._n_units[model.identifier] = latents.sizes["unit"]
         return self._computed[key]
+
+    def n_units(self, model: Model) -> int | None:
+        """Return the number of units of a model; None if its latents were not computed."""
+        return self._n_units.get(model.identifier)
 
 
 class Prepared:
@@ -131,46 +140,110 @@ class Prepared:
         return compute_latents(self._model, stimuli, use_cache=self._use_cache)
 
 
-def score_instance(model: Model, batch: Batch) -> list[Score | Failure]:
+@dataclass(frozen=True, eq=False)
+class Shuffles:
+    """Shuffled scores of one instance by one benchmark, and the seconds of their computation.
+
+    Parameters
+    ----------
+    scores : array of float64, shape (n,)
+        Shuffled scores; see :func:`neuroalign.scoring.chance.permutation_null`.
+    seconds : float
+    """
+
+    scores: NDArray[np.float64]
+    seconds: float
+
+
+#: Shuffled scores by the number of the benchmark in the batch; benchmarks without them are shuffled with their score.
+Ahead = Mapping[int, Shuffles]
+
+
+def score_instance(model: Model, batch: Batch, *, shuffles: Ahead | None = None) -> list[Score | Failure]:
     """Score one instance by all benchmarks of a batch.
 
     Parameters
     ----------
     model : Model
     batch : Batch
+    shuffles : mapping of int to Shuffles, optional
+        Shuffled scores that were computed ahead; see :mod:`neuroalign.scoring.shuffles_ahead`.
 
     Returns
     -------
     list of Score or Failure
         One outcome for each benchmark, in order. A benchmark that fails does not stop the others.
     """
-    return _score_instance(model, batch, SharedLatents())
+    return _score_instance(model, batch, SharedLatents(), shuffles or {})
 
 
 def score_instance_on_parts(
-    parts: Sequence[tuple[Model, Batch]], *, shows_progress: bool = False
+    parts: Sequence[tuple[Model, Batch, Ahead]],
+    *,
+    shows_progress: bool = False,
+    latents: SharedLatents | None = None,
 ) -> list[list[Score | Failure]]:
     """Score one instance on several parts of a dataset, with latents that are computed once.
 
     Parameters
     ----------
-    parts : sequence of (Model, Batch)
-        Model for each part, and its batch. Models with the same fingerprint, and parts with the same stimulus set,
-        share their latents.
+    parts : sequence of (Model, Batch, mapping of int to Shuffles)
+        Model for each part, its batch, and shuffled scores as :func:`score_instance` takes them. Models with the same
+        fingerprint, and parts with the same stimulus set, share their latents.
     shows_progress : bool
         Whether a bar shows the number of parts.
+    latents : SharedLatents, optional
+        Latents that were computed before.
 
     Returns
     -------
     list of list of Score or Failure
         Outcomes of each part, as :func:`score_instance` returns them.
     """
-    latents = SharedLatents()
+    latents = SharedLatents() if latents is None else latents
     items = progress(parts, description="parts", total=len(parts), unit="part") if shows_progress else parts
-    return [_score_instance(model, batch, latents) for model, batch in items]
+    return [_score_instance(model, batch, latents, shuffles) for model, batch, shuffles in items]
 
 
-def _score_instance(model: Model, batch: Batch, computed: SharedLatents) -> list[Score | Failure]:
+def shuffle_instance(model: Model, batch: Batch, part: slice) -> dict[int, Shuffles]:
+    """Compute a part of the shuffled scores of one instance.
+
+    Parameters
+    ----------
+    model : Model
+    batch : Batch
+    part : slice
+        Shuffles among all shuffles of the batch.
+
+    Returns
+    -------
+    dict of int to Shuffles
+        Shuffled scores by the number of the benchmark. Benchmarks with a stored score that has the shuffles are left
+        out, and benchmarks that fail; their score then fails with the reason.
+    """
+    shuffles: dict[int, Shuffles] = {}
+    try:
+        latents, latents_hash, _ = SharedLatents().compute(
+            model, batch.dataset.stimuli, use_cache=batch.use_cache
+        )
+    except Exception:
+        return shuffles
+    prepared = Prepared(model, batch.dataset.stimuli, latents, batch.use_cache)
+    for number, benchmark in enumerate(batch.benchmarks):
+        key = key_of_score(model, latents_hash, batch.dataset, benchmark, batch.join, batch.family)
+        stored = _load_stored(key, benchmark, batch)
+        if stored is not None and _has_null(stored, batch):
+            continue
+        started = time.monotonic()
+        with suppress(Exception):
+            scores = _shuffle(benchmark, prepared, batch, part)
+            shuffles[number] = Shuffles(scores, time.monotonic() - started)
+    return shuffles
+
+
+def _score_instance(
+    model: Model, batch: Batch, computed: SharedLatents, shuffles: Ahead
+) -> list[Score | Failure]:
     try:
         latents, latents_hash, seconds = computed.compute(
             model, batch.dataset.stimuli, use_cache=batch.use_cache
@@ -180,7 +253,8 @@ def _score_instance(model: Model, batch: Batch, computed: SharedLatents) -> list
         return [Failure(model.identifier, benchmark.identifier, reason) for benchmark in batch.benchmarks]
     prepared = Prepared(model, batch.dataset.stimuli, latents, batch.use_cache)
     return [
-        _score_by(benchmark, model, prepared, latents_hash, seconds, batch) for benchmark in batch.benchmarks
+        _score_by(benchmark, model, prepared, latents_hash, seconds, batch, shuffles.get(number))
+        for number, benchmark in enumerate(batch.benchmarks)
     ]
 
 
@@ -191,12 +265,11 @@ def _score_by(
     latents_hash: str,
     latents_seconds: float,
     batch: Batch,
+    shuffles: Shuffles | None,
 ) -> Score | Failure:
     """Read the score of one benchmark from the store, or compute it."""
     key = key_of_score(model, latents_hash, batch.dataset, benchmark, batch.join, batch.family)
-    stored = batch.store.load(key) if batch.use_cache and key else None
-    if stored is not None and not _has_shuffles(stored, benchmark, batch):
-        stored = None
+    stored = _load_stored(key, benchmark, batch)
     if stored is not None and _has_null(stored, batch):
         if batch.is_sample is not None and stored.provenance.get("is_sample") != batch.is_sample and key:
             stored = replace(stored, provenance={**stored.provenance, "is_sample": batch.is_sample})
@@ -206,7 +279,7 @@ def _score_by(
     try:
         score = stored or benchmark.score(prepared, batch.dataset, join=batch.join)
         if batch.n_permutations:
-            score = _add_null(score, benchmark, prepared, batch)
+            score = _add_null(score, benchmark, prepared, batch, shuffles)
     except Exception as error:
         reason = explain_error(error, f"{benchmark.identifier} fails on {model.identifier}")
         return Failure(model.identifier, benchmark.identifier, reason)
@@ -224,7 +297,7 @@ def _score_by(
         "join": batch.join,
         **({} if batch.is_sample is None else {"is_sample": batch.is_sample}),
         # Durations of later runs are estimated from these numbers.
-        "seconds": round(time.monotonic() - started, 3),
+        "seconds": round(time.monotonic() - started + (shuffles.seconds if shuffles else 0), 3),
         "latents_seconds": round(latents_seconds, 3),
         **score.provenance,
     }
@@ -247,6 +320,12 @@ def _score_by(
     return score
 
 
+def _load_stored(key: str | None, benchmark: Benchmark, batch: Batch) -> Score | None:
+    """Read a score from the store; None without one that has its shuffled scores."""
+    stored = batch.store.load(key) if batch.use_cache and key else None
+    return stored if stored is not None and _has_shuffles(stored, benchmark, batch) else None
+
+
 def _has_null(score: Score, batch: Batch) -> bool:
     """Return whether a stored score has the shuffles of the batch."""
     return batch.n_permutations == 0 or (
@@ -262,18 +341,27 @@ def _has_shuffles(score: Score, benchmark: Benchmark, batch: Batch) -> bool:
     return "shuffled" in score.data
 
 
-def _add_null(score: Score, benchmark: Benchmark, prepared: Prepared, batch: Batch) -> Score:
+def _add_null(
+    score: Score, benchmark: Benchmark, prepared: Prepared, batch: Batch, shuffles: Shuffles | None
+) -> Score:
     """Add the level of chance from shuffled stimuli."""
-    shuffled = permutation_null(
+    shuffled = _shuffle(benchmark, prepared, batch) if shuffles is None else shuffles.scores
+    notes = notes_on_null(benchmark, prepared, batch.dataset)
+    return with_null(score, shuffled, seed=batch.permutation_seed, notes=notes)
+
+
+def _shuffle(
+    benchmark: Benchmark, prepared: Prepared, batch: Batch, part: slice = slice(None)
+) -> NDArray[np.float64]:
+    return permutation_null(
         benchmark,
         prepared,
         batch.dataset,
         n_permutations=batch.n_permutations,
         seed=batch.permutation_seed,
         join=batch.join,
+        part=part,
     )
-    notes = notes_on_null(benchmark, prepared, batch.dataset)
-    return with_null(score, shuffled, seed=batch.permutation_seed, notes=notes)
 
 
 def explain_error(error: Exception, failure: str) -> NeuroalignError:

@@ -114,7 +114,7 @@ def load_for_parts(
     NeuroalignError
         If the model cannot be loaded for any part.
     """
-    if not (isinstance(model, str) and _depends_on_dataset(model)):
+    if not (isinstance(model, str) and depends_on_dataset(model)):
         loaded = load_model(model, dataset=dataset)
         return [loaded] * len(parts), list(parts)
     models: list[Model | ModelFamily | None] = []
@@ -135,8 +135,20 @@ def load_for_parts(
     return models, explained
 
 
-def _depends_on_dataset(name: str) -> bool:
-    """Return whether the name of a model may stand for a family with instances that depend on the dataset."""
+def depends_on_dataset(name: str, options: Mapping[str, Any] | None = None) -> bool:
+    """Return whether the name of a model may stand for a family with instances that depend on the dataset.
+
+    Parameters
+    ----------
+    name : str
+        Name of a model or family.
+    options : mapping, optional
+        Options in addition to the options in the name.
+
+    Returns
+    -------
+    bool
+    """
     spec = parse_spec(name)
     scheme, _, rest = spec.name.partition(":")
-    return not rest or (scheme.endswith(".py") and bool(spec.options))
+    return not rest or (scheme.endswith(".py") and bool(spec.options or options))

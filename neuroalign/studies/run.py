@@ -43,8 +43,6 @@ class Run:
         Folder for the report and its figures.
     n_jobs : int
         Number of instances that are scored or trained at once; the report does not depend on it.
-    on_cluster : bool
-        Whether the jobs of joblib run on other machines. Each training is then a job of its own.
     store : ResultsStore
         Store of the scores.
     """
@@ -54,7 +52,6 @@ class Run:
     grid: str
     folder: Path
     n_jobs: int = 1
-    on_cluster: bool = False
     store: ResultsStore = field(default_factory=ResultsStore)
 
     def steps(self) -> list[Step]:
@@ -123,7 +120,7 @@ class Run:
         return {name: outcome.value for name, outcome in scoring.items() if outcome.state == "done"}
 
     def _train(self, family: Family, outcomes: Mapping[str, Outcome]) -> list[dict[str, Any]]:
-        return train_family(family, self.grid, self.dataset, n_jobs=self.n_jobs, on_cluster=self.on_cluster)
+        return train_family(family, self.grid, self.dataset, n_jobs=self.n_jobs)
 
     def _score(self, family: Family, outcomes: Mapping[str, Outcome]) -> Scored:
         trained = outcomes.get(f"train {family.name}")
@@ -204,7 +201,6 @@ def plan_study(
     grid: str = "",
     folder: Path,
     n_jobs: int = 1,
-    on_cluster: bool = False,
 ) -> Run:
     """Prepare a study.
 
@@ -220,8 +216,6 @@ def plan_study(
         Folder for the report and its figures.
     n_jobs : int
         Number of instances that are scored or trained at once.
-    on_cluster : bool
-        Whether the study will run within :func:`neuroalign.studies.cluster.cluster`.
 
     Returns
     -------
@@ -250,7 +244,6 @@ def plan_study(
         grid,
         folder,
         n_jobs,
-        on_cluster,
     )
 
 
@@ -271,7 +264,6 @@ def run_study(run: Run, *, tell: Callable[[str], None] = lambda line: None) -> d
 
     Notes
     -----
-    All work that takes long is submitted as jobs of joblib. Within :func:`neuroalign.studies.cluster.cluster` these
-    jobs run on other machines.
+    All work that takes long runs in jobs. Within :func:`neuroalign.jobs.cluster` these jobs run on other machines.
     """
     return run_steps(run.steps(), tell=tell)

@@ -1,6 +1,5 @@
 """Training of the instances of a family in a study."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from neuroalign.datasets.dataset import Dataset
@@ -26,9 +25,7 @@ def load_trainable(family: Family) -> TrainableFamily:
     return loaded
 
 
-def train_family(
-    family: Family, grid: str, dataset: Dataset, *, n_jobs: int = 1, on_cluster: bool = False
-) -> list[dict[str, Any]]:
+def train_family(family: Family, grid: str, dataset: Dataset, *, n_jobs: int = 1) -> list[dict[str, Any]]:
     """Train the instances of a family; instances that are already trained are not trained again.
 
     Parameters
@@ -39,9 +36,8 @@ def train_family(
     dataset : Dataset
         Dataset with the training images.
     n_jobs : int
-        Number of instances that are trained at once.
-    on_cluster : bool
-        Whether each instance is one job of joblib, for a cluster.
+        Number of instances that are trained at once on this machine. Within :func:`neuroalign.jobs.cluster` the family
+        trains on the cluster.
 
     Returns
     -------
@@ -53,27 +49,16 @@ def train_family(
     NeuroalignError
         If no instance could be trained; the message is the failure of the first instance.
     """
-    import joblib
-
     trainable = load_trainable(family)
     recipes = trainable.recipes({}, grid=family.grids[grid].train)
-    parts = [[recipe] for recipe in recipes] if on_cluster else [recipes]
-    jobs = (joblib.delayed(_train_instances)(trainable, dataset, part, n_jobs) for part in parts)
-    results = [result for part in joblib.Parallel(n_jobs if on_cluster else 1)(jobs) for result in part]
+    folder, outcomes = trainable.train(dataset, recipes, jobs=n_jobs)
+    results = [
+        str(outcome.failure)
+        if outcome.trained is None
+        else {**outcome.recipe.options(), "trained_on": folder.name}
+        for outcome in outcomes
+    ]
     trained = [result for result in results if isinstance(result, dict)]
     if not trained:
         raise NeuroalignError(f"no instance of {family.name} could be trained: {results[0]}")
     return trained
-
-
-def _train_instances(
-    trainable: TrainableFamily, dataset: Dataset, recipes: Sequence[Any], n_jobs: int
-) -> list[dict[str, Any] | str]:
-    """Train instances; return the options of each trained instance, or the failure of its training."""
-    folder, results = trainable.train(dataset, recipes, jobs=n_jobs)
-    return [
-        str(result.failure)
-        if result.trained is None
-        else {**result.recipe.options(), "trained_on": folder.name}
-        for result in results
-    ]

@@ -38,8 +38,8 @@ def test_damaged_and_temporary_files_are_left_out(tmp_path):
 
 def test_faulty_files_are_explained(tmp_path):
     path = tmp_path / "faulty.safetensors"
-    save_file({"a/x": torch.zeros(1)}, path, metadata={"format": "3", "state": "{}"})
-    with pytest.raises(ModelError, match=r"^the checkpoint .*faulty\.safetensors has format 3, expected 4$"):
+    save_file({"a/x": torch.zeros(1)}, path, metadata={"format": "4", "state": "{}"})
+    with pytest.raises(ModelError, match=r"^the checkpoint .*faulty\.safetensors has format 4, expected 5$"):
         read_state(path)
     write_checkpoint(path, {}, {"trained_together": 1, "runs": {"a": {"step": 1}}})
     with pytest.raises(ModelError, match=r"faulty\.safetensors is damaged: 'recipe'$"):

@@ -165,7 +165,7 @@ def test_classifier_is_trained_and_tested_on_different_images_of_the_same_faces(
     evaluated = objective.evaluate(network)
     assert evaluated["split"] == {"training": 120, "validation": 15, "test": 15}
     assert evaluated["translations"] == {"shifts": [-2, -1, 0, 1, 2], "edge": "repeated"}
-    tested = objective.translations.take(objective.split.test).reshape(15, -1)
+    tested = objective.translations.take(torch.from_numpy(objective.split.test)).reshape(15, -1)
     assert len(np.unique(np.concatenate([seen, tested]), axis=0)) == 20 * 6 + 15
 
 

@@ -42,6 +42,7 @@ def test_the_key_has_the_device_and_the_precision_where_numbers_change(monkeypat
     assert plan(linear().half(), None, None, owner="net").key == []
     assert plan(linear().half(), None, "float16", owner="net").key == []
     assert plan(linear().half(), None, "float32", owner="net").key == ["float32"]
+    monkeypatch.delenv("NEUROALIGN_DEVICE")
     placement = plan(linear(), "auto", None, owner="net")
     assert (placement.key, placement.moves) == (["cuda"], True)
 

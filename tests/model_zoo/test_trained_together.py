@@ -1,6 +1,7 @@
 """Tests of instances that are trained as one batched network, compared with instances that are trained alone."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from neuroalign.model_zoo.classifier import ClassifierObjective, ClassifierRecip
 from neuroalign.model_zoo.training.loop import course, trainer
 from neuroalign.model_zoo.training.loop.checkpoints import read_state
 from neuroalign.model_zoo.training.loop.course import TrainingImages, log_path
-from neuroalign.model_zoo.training.loop.devices import choose_device, fitting_together
+from neuroalign.model_zoo.training.loop.devices import choose_device, fitting_together, repeatable
 from neuroalign.model_zoo.training.loop.groups import group
 from neuroalign.model_zoo.training.loop.optimisation import Alone, Together
 from neuroalign.model_zoo.training.loop.runner import train
@@ -302,10 +303,22 @@ def test_groups_are_of_networks_of_one_shape_and_batches_of_one_size(images, tmp
             {"seed": 3, "learning_rate": 0.1},
             {"n_latents": 4, "seed": 1},
             {"image_size": 64},
+            {"seed": 7, "precision": "bfloat16"},
         )
     ]
-    assert groups_of(recipes, tmp_path, images) == [[0, 2, 4], [1, 5], [3], [6]]
-    assert groups_of(recipes, tmp_path, images, finished=[recipes[2]]) == [[0, 4], [1, 5], [3], [6]]
+    assert groups_of(recipes, tmp_path, images) == [[0, 2, 4], [1, 5], [3], [6], [7]]
+    assert groups_of(recipes, tmp_path, images, finished=[recipes[2]]) == [[0, 4], [1, 5], [3], [6], [7]]
+
+
+def test_groups_of_a_run_that_continues_are_the_groups_of_the_run_that_began(images, tmp_path):
+    recipes = [VAERecipe(**SMALL, seed=seed) for seed in range(9)]
+    begun = groups_of(recipes, tmp_path, images, together=4)
+    assert begun == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+    # The second instance has diverged, and the others of its group are finished.
+    finished = [recipes[0], recipes[2]]
+    assert groups_of(recipes, tmp_path, images, together=4, finished=finished) == [[1], *begun[1:]]
+    assert groups_of(recipes, tmp_path, images, together=4, finished=recipes[:6]) == begun[2:]
+    assert groups_of(recipes, tmp_path, images, together=4, finished=recipes) == []
 
 
 def test_groups_are_of_equal_size_and_as_many_as_jobs(images, tmp_path):
@@ -383,8 +396,15 @@ def test_devices_that_are_not_there():
             choose_device("cuda")
 
 
-def test_a_gpu_is_chosen_where_there_is_one(monkeypatch):
+def test_a_gpu_is_chosen_where_there_is_one_unless_the_environment_states_a_device(monkeypatch):
+    assert os.environ["NEUROALIGN_DEVICE"] == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device().type == choose_device("cpu").type == "cpu"
+    assert choose_device("cuda").type == "cuda"
+    monkeypatch.setenv("NEUROALIGN_DEVICE", "tpu")
+    with pytest.raises(UsageError, match="NEUROALIGN_DEVICE must be one of auto, cpu, cuda, mps, got 'tpu'"):
+        choose_device()
+    monkeypatch.delenv("NEUROALIGN_DEVICE")
     assert choose_device().type == choose_device("cuda").type == "cuda"
     assert choose_device("cpu").type == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -393,21 +413,70 @@ def test_a_gpu_is_chosen_where_there_is_one(monkeypatch):
 
 
 def test_as_many_as_half_of_the_memory_holds(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (16 * 2**30, 80 * 2**30))
+    gigabytes = {"free": 60, "total": 80}
+    monkeypatch.setattr(
+        torch.cuda, "mem_get_info", lambda device: (gigabytes["free"] * 2**30, gigabytes["total"] * 2**30)
+    )
     device, recipe = torch.device("cuda"), BetaVAERecipe(batch_size=16)
     n = fitting_together(device, recipe, 700_000)
-    assert 8 * 2**30 / n == pytest.approx(4 * (10 * 700_000 + 60 * 16 * 64**2), rel=0.02)
+    assert 40 * 2**30 / n == pytest.approx(4 * (10 * 700_000 + 120 * 16 * 64**2), rel=0.02)
     assert fitting_together(device, BetaVAERecipe(batch_size=10**6), 700_000) == 1
     assert fitting_together(torch.device("cpu"), recipe, 700_000) == 1
+    # The number is the same when a run continues beside another program, as long as the memory suffices.
+    gigabytes["free"] = 41
+    assert fitting_together(device, recipe, 700_000) == n
+    gigabytes["free"] = 20
+    message = (
+        rf"leave 20.0 of 80.0 GiB .* at most {n // 4} instances are trained together, not {n}; .*--together"
+    )
+    with pytest.warns(NeuroalignWarning, match=message):
+        assert fitting_together(device, recipe, 700_000) == n // 4
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_gpu_and_cpu_give_the_same_weights(images, tmp_path):
-    on_cpu = train_together(THREE, images, tmp_path / "cpu")
-    on_gpu = train_together(THREE, images, tmp_path / "gpu", device="cuda")
-    for one, other in zip(on_cpu, on_gpu, strict=True):
-        assert_close(one, other, atol=5e-3)
-        assert other.trained.record["device"].startswith("cuda (")
+def test_a_run_that_continues_on_another_device_says_so(images, tmp_path, monkeypatch):
+    stop = threading.Event()
+    stop.set()
+    with monkeypatch.context() as other:
+        other.setattr(trainer, "describe", lambda device: "cuda (another card)")
+        with pytest.raises(Interrupted):
+            train_together(THREE[:1], images, tmp_path, stop=stop)
+    with pytest.warns(
+        NeuroalignWarning, match=r"was written on cuda \(another card\) and continues on cpu, which"
+    ):
+        [outcome] = train_together(THREE[:1], images, tmp_path)
+    assert outcome.trained.record["device"] == "cuda (another card), then cpu"
+
+
+def test_kernels_are_deterministic_on_a_gpu_and_settings_return():
+    def settings():
+        flags = torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32
+        algorithms = torch.are_deterministic_algorithms_enabled(), torch.get_float32_matmul_precision()
+        return *flags, *algorithms, torch.get_num_threads()
+
+    before, gpu = settings(), torch.device("cuda")
+    with repeatable(gpu):
+        assert settings() == (True, False, True, "highest", 1)
+    with repeatable(gpu, "tf32"):
+        assert settings() == (True, True, True, "high", 1)
+        # Measurements of the trained network are in full precision.
+        with repeatable(gpu):
+            assert settings() == (True, False, True, "highest", 1)
+        assert settings() == (True, True, True, "high", 1)
+    with repeatable(torch.device("cpu")):
+        assert settings()[2:] == (before[2], before[3], 1)
+    assert settings() == before
+
+
+def test_tf32_needs_an_nvidia_gpu(stimuli, images, tmp_path):
+    recipe = BetaVAERecipe(**SMALL, precision="tf32")
+    for run in (
+        lambda: train([recipe], stimuli, tmp_path),
+        lambda: train_together([recipe], images, tmp_path),
+    ):
+        with pytest.raises(
+            UsageError, match="precision=tf32 needs an NVIDIA GPU, got the device cpu; train with"
+        ):
+            run()
 
 
 # --- the command ---

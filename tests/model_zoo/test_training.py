@@ -21,8 +21,10 @@ from neuroalign.cli import run as run_cli
 from neuroalign.cli.train import train as train_command
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import MissingImagesError, NeuroalignWarning, UnknownNameError, UsageError
+from neuroalign.model_zoo.autoencoder import AutoencoderRecipe
 from neuroalign.model_zoo.beta_vae import BetaVAERecipe
-from neuroalign.model_zoo.training.images.draws import batch_indices, step_noise
+from neuroalign.model_zoo.classifier import ClassifierRecipe
+from neuroalign.model_zoo.training.images.draws import BatchOrder, Noise
 from neuroalign.model_zoo.training.loop import course
 from neuroalign.model_zoo.training.loop.course import TrainingImages, log_path
 from neuroalign.model_zoo.training.loop.runner import train
@@ -79,7 +81,7 @@ def test_learning_rate_rises_at_the_start_and_falls_at_the_end():
         ({"warmup": -0.1}, "warmup must be a number between 0 and 1, got -0.1"),
         (
             {"precision": "float16"},
-            "precision must be float32 or bfloat16, got 'float16'; did you mean bfloat16?",
+            "precision must be float32, tf32 or bfloat16, got 'float16'; did you mean bfloat16?",
         ),
         ({"storage": "int8"}, "float32 or float16"),
         ({"learning_rate": 0}, "learning_rate must be a number above 0, got 0"),
@@ -96,25 +98,6 @@ def test_unknown_settings_have_a_near_miss():
         sweep(BetaVAERecipe, {"batchsize": 3})
 
 
-# --- order and noise ---
-
-
-def test_every_image_is_seen_once_in_each_pass():
-    indices = np.concatenate([batch_indices(3, step, 10, 4) for step in range(10)])
-    for turn in range(4):
-        assert sorted(indices[turn * 10 : turn * 10 + 10]) == list(range(10))
-    assert not np.array_equal(indices[:10], indices[10:20])
-    assert not np.array_equal(indices[:10], np.concatenate([batch_indices(4, s, 10, 5) for s in range(2)]))
-
-
-def test_noise_is_standard_normal_and_new_in_every_step():
-    noise = torch.cat([step_noise(0, step, (100, 50)) for step in range(20)])
-    assert noise.mean().abs() < 4 / np.sqrt(noise.numel())
-    assert noise.std().item() == pytest.approx(1, abs=0.01)
-    assert not torch.equal(step_noise(0, 1, (4, 3)), step_noise(0, 2, (4, 3)))
-    assert torch.equal(step_noise(0, 1, (4, 3)), step_noise(0, 1, (4, 3)))
-
-
 # --- training ---
 
 
@@ -123,9 +106,10 @@ def test_training_is_adam_on_the_objective(images, tmp_path):
     trained = train_instance(recipe, images, tmp_path).trained
     network = build(lambda: VariationalAutoencoder(3, image_size=32), seed=5)
     optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+    order, noise = BatchOrder(5, 10, 4), Noise([5], (4, 3), torch.device("cpu"))
     for step in range(recipe.steps):
-        batch = torch.from_numpy(images.pixels[batch_indices(5, step, 10, 4)])[:, None]
-        logits, mean, log_variance = network(batch, step_noise(5, step, (4, 3)))
+        batch = torch.from_numpy(images.pixels[order.batch(step)])[:, None]
+        logits, mean, log_variance = network(batch, noise.at([step])[0])
         likelihood = (batch * logits - torch.log1p(torch.exp(logits))).sum() / 4
         kl = 0.5 * (mean**2 + torch.exp(log_variance) - log_variance - 1).sum() / 4
         optimiser.zero_grad()
@@ -332,6 +316,23 @@ def test_finished_instances_are_kept_and_others_are_not_replaced_unasked(stimuli
     assert read_trained(first.trained.path, BetaVAERecipe).recipe == longer
 
 
+def test_weights_of_an_earlier_version_of_the_training_are_not_taken_for_the_new_ones(stimuli, tmp_path):
+    [first] = train([BetaVAERecipe(**SMALL)], stimuli, tmp_path)
+    record = json.loads(first.trained.path.with_suffix(".json").read_text())
+    assert record.pop("procedure") == BetaVAERecipe.procedure == 2
+    # Records of version 1 have no version.
+    first.trained.path.with_suffix(".json").write_text(json.dumps(record))
+    message = (
+        "trained with version 1 of the training, not 2, which draws other noise; replace it with --overwrite"
+    )
+    with pytest.raises(UsageError, match=message):
+        train([BetaVAERecipe(**SMALL)], stimuli, tmp_path)
+    [again] = train([BetaVAERecipe(**SMALL)], stimuli, tmp_path, overwrite=True)
+    assert again.trained.record["procedure"] == 2
+    # Without noise nothing has changed.
+    assert AutoencoderRecipe.procedure == ClassifierRecipe.procedure == 1
+
+
 def test_sets_that_cannot_be_trained_on(stimuli, tmp_path):
     without_images = StimulusSet("bare", stimuli.table)
     with pytest.raises(MissingImagesError):
@@ -412,6 +413,7 @@ def test_command_reports_divergence_and_exits_with_1(picture_folder):
         (["beta_vae", ".", "--seeds", "x"], "--seeds must be a number of seeds"),
         (["beta_vae", ".", "--seeds", "0"], "--seeds must be a number of seeds"),
         (["beta_vae", ".", "--jobs", "0"], "--jobs must be a positive number"),
+        (["beta_vae", ".", "--precision", "tf23"], "precision must be float32, tf32 or bfloat16, got 'tf23'"),
         (["beta_vae", "no-such-dataset"], "no dataset is called 'no-such-dataset'"),
         (["beta_vae", "EMPTY"], "holds no images"),
     ],

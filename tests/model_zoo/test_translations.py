@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from neuroalign.model_zoo.training.images.translations import SHIFTS, Translations, split
 
@@ -15,25 +16,28 @@ def test_every_pair_of_shifts_from_two_pixels_back_to_two_on():
     assert SHIFTS == (-2, -1, 0, 1, 2)
     spot = np.zeros((1, 9, 9), dtype=np.float32)
     spot[0, 4, 4] = 1
-    translations = Translations(spot)
+    translations = Translations(torch.from_numpy(spot))
     assert len(translations) == 25
-    images = translations.take(np.arange(25))
+    images = translations.take(torch.arange(25)).numpy()
     places = [tuple(int(place) for place in np.argwhere(image)[0]) for image in images]
     assert places == [(4 + down, 4 + right) for down in SHIFTS for right in SHIFTS]
     assert (images.sum(axis=(1, 2)) == 1).all()
 
 
 def test_images_of_several_faces_are_numbered_face_by_face(pixels):
-    translations = Translations(pixels)
+    translations = Translations(torch.from_numpy(pixels))
     assert len(translations) == 75
     # Number 12 of each face is the face as it is.
-    np.testing.assert_array_equal(translations.take(np.array([62, 12, 37])), pixels[[2, 0, 1]])
+    np.testing.assert_array_equal(translations.take(torch.tensor([62, 12, 37])), pixels[[2, 0, 1]])
+    # Instances that are trained together take their images at once.
+    several = translations.take(torch.tensor([[62], [12], [37]]))
+    np.testing.assert_array_equal(several, pixels[[2, 0, 1]][:, np.newaxis])
 
 
 @pytest.mark.parametrize(("down", "right"), [(-2, 0), (1, 2), (2, -1)])
 def test_pixels_from_outside_repeat_the_edge(pixels, down, right):
     example = 25 + 5 * SHIFTS.index(down) + SHIFTS.index(right)
-    [image] = Translations(pixels).take(np.array([example]))
+    [image] = Translations(torch.from_numpy(pixels)).take(torch.tensor([example]))
     for row in range(7):
         for column in range(7):
             source = np.clip([row - down, column - right], 0, 6)

@@ -29,14 +29,14 @@ N_ROUNDS = 2
 SIZE = (500, 375)
 
 
-def write_images(folder: Path) -> StimulusSet:
+def write_images(folder: Path, n_images: int = N_IMAGES) -> StimulusSet:
     """Write smooth random images as JPEG files."""
     generator = np.random.default_rng(0)
     paths = {}
-    for number in range(N_IMAGES):
+    for number in range(n_images):
         small = generator.integers(0, 256, (24, 32, 3), dtype=np.uint8)
-        paths[f"{number:03}"] = folder / f"{number:03}.jpg"
-        Image.fromarray(small).resize(SIZE, Image.Resampling.BICUBIC).save(paths[f"{number:03}"], quality=90)
+        paths[f"{number:04}"] = folder / f"{number:04}.jpg"
+        Image.fromarray(small).resize(SIZE, Image.Resampling.BICUBIC).save(paths[f"{number:04}"], quality=90)
     return StimulusSet("images", pd.DataFrame(index=list(paths)), paths)
 
 
@@ -47,39 +47,49 @@ def timed(run):
     return time.perf_counter() - wall, time.process_time() - processor
 
 
+def measure(name, stimuli, *, device="cpu", batch_size=None, n_rounds=N_ROUNDS):
+    """Return medians of wall and processor time in seconds, for each kind of run of a network."""
+    n_images = len(stimuli)
+    model = load_model(f"timm:{name}[weights=random,device={device}]")
+    network = timm.create_model(name).eval().to(device)
+    tensors = torch.cat(list(model.images.batches(stimuli, n_images, identifier=name))).to(device)
+    size = batch_size or for_cpu(tensors.shape[1:])
+
+    def bare():
+        # The copy to the host waits for the end.
+        return torch.cat([network(batch) for batch in tensors.split(size)]).cpu()
+
+    def extract():
+        return model.latents(stimuli).values
+
+    def load():
+        for _ in model.images.batches(stimuli, size, identifier=name):
+            pass
+
+    runs = {"bare loop": bare, "extraction": extract, "loading alone": load}
+    network(tensors[:size])
+    times = {kind: [] for kind in runs}
+    for _ in range(n_rounds):
+        for kind, run in runs.items():
+            times[kind].append(timed(run))
+    return {
+        kind: (median(wall for wall, _ in pairs), median(processor for _, processor in pairs))
+        for kind, pairs in times.items()
+    }
+
+
 def main(names):
     """Print one row for each network and kind of run."""
     print("network, run: images/s, ratio; processor time an image in ms, ratio (medians)")
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
         stimuli = write_images(Path(folder))
         for name in names:
-            model = load_model(f"timm:{name}[weights=random,device=cpu]")
-            network = timm.create_model(name).eval()
-            tensors = torch.cat(list(model.images.batches(stimuli, N_IMAGES, identifier=name)))
-            size = for_cpu(tensors.shape[1:])
-
-            def bare(network=network, tensors=tensors, size=size):
-                return torch.cat([network(batch) for batch in tensors.split(size)])
-
-            def extract(model=model):
-                return model.latents(stimuli).values
-
-            def load(model=model, size=size, name=name):
-                for _ in model.images.batches(stimuli, size, identifier=name):
-                    pass
-
-            runs = {"bare loop": bare, "extraction": extract, "loading alone": load}
-            network(tensors[:size])
-            times = {kind: [] for kind in runs}
-            for _ in range(N_ROUNDS):
-                for kind, run in runs.items():
-                    times[kind].append(timed(run))
-            walls = {kind: median(wall for wall, _ in pairs) for kind, pairs in times.items()}
-            processors = {kind: median(processor for _, processor in pairs) for kind, pairs in times.items()}
-            for kind in runs:
+            times = measure(name, stimuli)
+            bare_wall, bare_processor = times["bare loop"]
+            for kind, (wall, processor) in times.items():
                 print(
-                    f"{name}, {kind}: {N_IMAGES / walls[kind]:.1f}, {walls[kind] / walls['bare loop']:.3f}; "
-                    f"{1000 * processors[kind] / N_IMAGES:.1f}, {processors[kind] / processors['bare loop']:.3f}"
+                    f"{name}, {kind}: {N_IMAGES / wall:.1f}, {wall / bare_wall:.3f}; "
+                    f"{1000 * processor / N_IMAGES:.1f}, {processor / bare_processor:.3f}"
                 )
 
 

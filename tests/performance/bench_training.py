@@ -60,19 +60,22 @@ class PlainVAE(nn.Module):
         return self.decoder(latents), mean, log_variance
 
 
-def plain_loop():
-    """Return images per second of a plain loop, with torch's default number of threads."""
+def plain_loop(device="cpu", n_steps=N_STEPS):
+    """Return images per second of a plain loop, with torch's default settings and number of threads."""
     pixels = torch.from_numpy(load_dataset("AM-faces-sim").stimuli.training().pixels(64))[:, None]
     loader = DataLoader(TensorDataset(pixels), batch_size=16, shuffle=True, drop_last=True)
-    network = PlainVAE()
+    network = PlainVAE().to(device)
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-4)
     step, started = 0, 0.0
     while True:
-        for (images,) in loader:
-            if step == N_WARM_UP:
+        for (batch,) in loader:
+            if step in (N_WARM_UP, N_WARM_UP + n_steps):
+                if device == "cuda":
+                    torch.cuda.synchronize()
+                if step > N_WARM_UP:
+                    return n_steps * 16 / (time.perf_counter() - started)
                 started = time.perf_counter()
-            if step == N_WARM_UP + N_STEPS:
-                return N_STEPS * 16 / (time.perf_counter() - started)
+            images = batch.to(device)
             logits, mean, log_variance = network(images)
             likelihood = -binary_cross_entropy_with_logits(logits, images, reduction="sum")
             kl = 0.5 * (mean**2 + log_variance.exp() - log_variance - 1).sum()

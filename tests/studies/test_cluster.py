@@ -8,15 +8,12 @@ import threading
 import time
 from types import ModuleType, SimpleNamespace
 
-import joblib
 import pytest
 
 from neuroalign.cli import run as run_cli
-from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.errors import UsageError
-from neuroalign.model_zoo.beta_vae import BetaVAE
+from neuroalign.jobs import cluster
 from neuroalign.results.store import ResultsStore
-from neuroalign.studies.cluster import cluster
 from neuroalign.studies.run import plan_study, run_study
 
 STUDY = """
@@ -92,12 +89,11 @@ def test_a_cluster_that_loses_a_worker_ends_with_the_same_report(
 @pytest.mark.slow
 def test_workers_that_see_another_folder_are_refused(two_workers, tmp_path, monkeypatch):
     monkeypatch.setenv("NEUROALIGN_HOME", str(tmp_path / "other"))
-    dataset = load_dataset("AM-faces-sim")
     with (
         pytest.raises(
             UsageError, match=r"does not share the folder .*/other: start it with NEUROALIGN_HOME="
         ),
-        cluster("dask", two_workers.scheduler_address, dataset),
+        cluster("dask", two_workers.scheduler_address),
     ):
         pass
     assert not list((tmp_path / "other").iterdir())
@@ -127,15 +123,22 @@ def test_an_extra_that_is_missing_is_named(study, backend, package, monkeypatch,
 
 def test_an_address_that_does_not_answer_is_named(study, monkeypatch, capsys):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("neuroalign.studies.cluster.SECONDS_TO_WAIT", 1)
+    monkeypatch.setattr("neuroalign.jobs.on_dask.SECONDS_TO_WAIT", 1)
     assert run_cli(["reproduce", str(study), "--backend", "dask", "--address", "tcp://127.0.0.1:1"]) == 2
     stderr = capsys.readouterr().err
     assert "no Dask scheduler answers at tcp://127.0.0.1:1" in stderr
     assert stderr.count("\n") == 1
 
 
+class Reference:
+    """Reference to the result of a task."""
+
+    def __init__(self, value):
+        self.value = value
+
+
 class FakeRay(ModuleType):
-    """Stand-in for Ray: runs jobs in this process, by a backend that returns all results at once."""
+    """Stand-in for Ray that runs tasks in this process, when they are submitted."""
 
     def __init__(self):
         super().__init__("ray")
@@ -147,24 +150,26 @@ class FakeRay(ModuleType):
     def shutdown(self):
         self.done.append("shutdown")
 
+    def cluster_resources(self):
+        return {"CPU": 2.0}
+
     def remote(self, function):
-        return SimpleNamespace(remote=function)
+        def run(*arguments):
+            return Reference(function(*(getattr(argument, "value", argument) for argument in arguments)))
 
-    def get(self, value):
-        return value
+        return SimpleNamespace(remote=run, options=lambda **options: SimpleNamespace(remote=run))
 
+    def wait(self, references, *, num_returns):
+        return references[-num_returns:], references[:-num_returns]
 
-class AllAtOnce(joblib.parallel.ThreadingBackend):
-    supports_return_generator = False
+    def get(self, reference):
+        return reference.value
 
 
 @pytest.fixture
 def fake_ray(monkeypatch):
     ray = FakeRay()
-    util, backend = ModuleType("ray.util"), ModuleType("ray.util.joblib")
-    backend.register_ray = lambda: joblib.register_parallel_backend("ray", AllAtOnce)
-    for name, fake in {"ray": ray, "ray.util": util, "ray.util.joblib": backend}.items():
-        monkeypatch.setitem(sys.modules, name, fake)
+    monkeypatch.setitem(sys.modules, "ray", ray)
     return ray
 
 
@@ -172,11 +177,10 @@ def fake_ray(monkeypatch):
 def test_ray_gets_the_folder_and_the_jobs(study, tmp_path, dataset, fake_ray, neuroalign_home):
     text = study.read_text(encoding="utf-8").replace("[10, 12, 14, 16, 18, 20]", "[10, 12]")
     study.write_text(text.replace("n_draws = 3", "n_draws = 2"), encoding="utf-8")
-    run = plan_study(study, dataset=dataset, folder=tmp_path / "there", on_cluster=True)
+    run = plan_study(study, dataset=dataset, folder=tmp_path / "there")
     with socket.create_server(("127.0.0.1", 0)) as head:
         address = f"127.0.0.1:{head.getsockname()[1]}"
-        with cluster("ray", address, run.dataset):
-            assert isinstance(joblib.parallel.get_active_backend()[0], AllAtOnce)
+        with cluster("ray", address):
             outcomes = run_study(run)
     assert outcomes["report"].state == "done"
     assert fake_ray.done == [("init", {"NEUROALIGN_HOME": str(neuroalign_home)}), "shutdown"]
@@ -186,10 +190,9 @@ def test_ray_gets_the_folder_and_the_jobs(study, tmp_path, dataset, fake_ray, ne
 
 
 def test_a_ray_cluster_that_does_not_answer_is_named(fake_ray):
-    dataset = load_dataset("AM-faces-sim")
     with (
         pytest.raises(UsageError, match=r"no Ray cluster answers at 127\.0\.0\.1:1: ConnectionRefused"),
-        cluster("ray", "127.0.0.1:1", dataset),
+        cluster("ray", "127.0.0.1:1"),
     ):
         pass
 
@@ -204,7 +207,7 @@ batch_size = 4
 
 
 @pytest.mark.slow
-def test_instances_are_trained_as_jobs_of_their_own(tmp_path, dataset, monkeypatch):
+def test_a_study_trains_and_scores_its_instances(tmp_path, dataset):
     grid = tmp_path / "grid.toml"
     grid.write_text(TRAINING, encoding="utf-8")
     text = STUDY.replace("pca", "beta_vae").replace(
@@ -212,16 +215,6 @@ def test_instances_are_trained_as_jobs_of_their_own(tmp_path, dataset, monkeypat
     )
     path = tmp_path / "training.toml"
     path.write_text(text, encoding="utf-8")
-    submitted = []
-    train = BetaVAE.train
-
-    def record(family, dataset, recipes, **options):
-        submitted.append(len(recipes))
-        return train(family, dataset, recipes, **options)
-
-    monkeypatch.setattr(BetaVAE, "train", record)
-    run = plan_study(path, dataset=dataset, folder=tmp_path / "out", on_cluster=True)
-    outcomes = run_study(run)
-    assert submitted == [1, 1]
+    outcomes = run_study(plan_study(path, dataset=dataset, folder=tmp_path / "out"))
     assert [options["beta"] for options in outcomes["train beta_vae"].value] == [1.0, 4.0]
     assert outcomes["score beta_vae"].state == "done"

@@ -1,10 +1,13 @@
 """Translations of faces by a few pixels, which give a classifier several images of each face."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 #: Shifts of a face in pixels, down and to the right.
 SHIFTS = (-2, -1, 0, 1, 2)
@@ -19,7 +22,8 @@ class Translations:
 
     Parameters
     ----------
-    pixels : array of float32, shape (n_faces, size, size)
+    pixels : tensor of float32, shape (n_faces, size, size)
+        Faces on any device, where the translations are made.
 
     References
     ----------
@@ -27,20 +31,23 @@ class Translations:
     the grid is centred on the original face and has steps of one pixel of the network's input.
     """
 
-    def __init__(self, pixels: NDArray[np.float32]) -> None:
-        most = max(SHIFTS)
-        padded = np.pad(pixels, ((0, 0), (most, most), (most, most)), mode="edge")
-        # Views, not copies. A window that starts lower shows the face higher.
-        windows = sliding_window_view(padded, pixels.shape[1:], axis=(1, 2))
-        self._windows = windows[:, ::-1, ::-1]
+    def __init__(self, pixels: "Tensor") -> None:
+        from torch.nn.functional import pad
+
+        most, size = max(SHIFTS), pixels.shape[-1]
+        padded = pad(pixels[:, None], (most,) * 4, mode="replicate")[:, 0]
+        # Views, not copies.
+        self._windows = padded.unfold(1, size, 1).unfold(2, size, 1)
 
     def __len__(self) -> int:
         return len(self._windows) * N_TRANSLATIONS
 
-    def take(self, examples: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return images, shape (n, size, size)."""
-        faces, translations = np.divmod(examples, N_TRANSLATIONS)
-        return self._windows[faces, translations // len(SHIFTS), translations % len(SHIFTS)]
+    def take(self, examples: "Tensor") -> "Tensor":
+        """Return images of examples, with the dimensions of `examples` and (size, size)."""
+        faces, translations = examples // N_TRANSLATIONS, examples % N_TRANSLATIONS
+        last = len(SHIFTS) - 1
+        # A window that starts lower shows the face higher.
+        return self._windows[faces, last - translations // len(SHIFTS), last - translations % len(SHIFTS)]
 
 
 @dataclass(frozen=True)

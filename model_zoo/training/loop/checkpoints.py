@@ -18,7 +18,7 @@ from neuroalign.errors import ModelError
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
 
 #: Version of the files; it is raised when their content changes.
-FORMAT = "4"
+FORMAT = "5"
 
 
 def write_checkpoint(
@@ -32,8 +32,8 @@ def write_checkpoint(
     tensors : mapping of run to mapping of name to tensor
         Tensors of each run, by the name of its file.
     state : mapping
-        State like JSON: ``trained_together``, the number of runs that began together, and ``runs``, with the number of
-        the step, the log and the identity of each run.
+        State like JSON: ``trained_together``, the number of runs that began together, ``devices``, the devices of the
+        training until now, and ``runs``, with the number of the step, the log and the identity of each run.
     """
     from safetensors.torch import save_file
 

@@ -67,6 +67,7 @@ def identity(recipe: Recipe, images: TrainingImages) -> dict[str, Any]:
     return {
         "family": recipe.family,
         "architecture": ARCHITECTURE,
+        "procedure": recipe.procedure,
         "recipe": recipe.to_mapping(),
         "stimulus_set": {
             "name": images.name,
@@ -94,7 +95,8 @@ class Course:
         self.identity = identity(recipe, images)
         self.objective = recipe.objective(pixels)
         self.network = build(partial(recipe.network, len(pixels)), seed=recipe.seed).to(pixels.device)
-        convolve_in(self.network, getattr(torch, recipe.precision))
+        # TF32 is a way to multiply numbers in float32.
+        convolve_in(self.network, torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32)
         self.stopping = self.objective.early_stopping()
         # Weights with the lowest validation loss, for objectives with a validation set.
         self.best: dict[str, Tensor] = {}

@@ -3,7 +3,7 @@
 Importing this module imports torch.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,11 +37,13 @@ def group(
     device: Device,
     together: int | None,
     jobs: int,
+    fitting: Callable[[Recipe, int], int] | None = None,
 ) -> list[Group]:
     """Divide instances into groups that are trained together.
 
     Instances that have begun together stay together. Other instances can be in one group if their networks have the
-    same shape and their batches the same size.
+    same shape and precision, and their batches the same size. The groups are formed from all instances, finished ones
+    included, which then leave: so a run that continues trains the groups of an uninterrupted run.
 
     Parameters
     ----------
@@ -55,7 +57,10 @@ def group(
     together : int, optional
         Largest size of a group; by default :func:`neuroalign.model_zoo.training.loop.devices.fitting_together`.
     jobs : int
-        Number of groups that are trained at the same time; at least as many groups are made, if possible.
+        Number of groups that are trained at the same time; at least as many groups are formed, if possible.
+    fitting : callable, optional
+        Function that returns the default of `together` for a recipe and the number of parameters of its network; by
+        default the number that fits on the device here, divided by `jobs`.
 
     Returns
     -------
@@ -65,21 +70,29 @@ def group(
     taken = {recipe for begun_group in begun for recipe in begun_group.recipes}
     alike: dict[Any, list[Recipe]] = {}
     for recipe in recipes:
-        if recipe not in finished and recipe not in taken:
+        if recipe not in taken:
             network = empty(partial(recipe.network, len(images[recipe.image_size].pixels)))
             shapes = tuple((name, tuple(value.shape)) for name, value in network.named_parameters())
-            kind = (type(recipe), recipe.image_size, recipe.batch_size, shapes)
+            kind = (type(recipe), recipe.image_size, recipe.batch_size, recipe.precision, shapes)
             alike.setdefault(kind, []).append(recipe)
     new = []
     for (*_, shapes), members in alike.items():
+        if set(members) <= set(finished):
+            continue
         if together is None:
             n_parameters = sum(int(np.prod(shape)) for _, shape in shapes)
-            most = max(1, fitting_together(choose_device(device), members[0], n_parameters) // jobs)
+            most = (
+                max(1, fitting_together(choose_device(device), members[0], n_parameters) // jobs)
+                if fitting is None
+                else fitting(members[0], n_parameters)
+            )
         else:
             most = together
         n_groups = max(-(-len(members) // most), min(jobs, len(members)))
         for part in np.array_split(np.arange(len(members)), n_groups):
-            chosen = tuple(members[index] for index in part)
+            chosen = tuple(members[index] for index in part if members[index] not in finished)
+            if not chosen:
+                continue
             new.append(Group(chosen, checkpoint_path(folder, *chosen)))
     return [*begun, *new]
 

@@ -18,10 +18,12 @@ import numpy as np
 
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import NeuroalignWarning, UsageError
+from neuroalign.jobs import count_workers, current_cluster
 from neuroalign.model_zoo.training.loop.checkpoints import find_checkpoints
 from neuroalign.model_zoo.training.loop.course import Outcome, TrainingImages
-from neuroalign.model_zoo.training.loop.devices import Device, choose_device
+from neuroalign.model_zoo.training.loop.devices import Device, choose_device, expect_precision
 from neuroalign.model_zoo.training.loop.groups import Group, group
+from neuroalign.model_zoo.training.loop.on_cluster import find_finished, fitting_on_cluster, train_on_cluster
 from neuroalign.model_zoo.training.loop.trainer import Interrupted, Report, train_together
 from neuroalign.model_zoo.training.recipe import Recipe
 from neuroalign.model_zoo.training.weights_file import read_trained, stem, with_ending
@@ -55,13 +57,13 @@ def train(
     folder : Path
         Folder for weights, records, logs and checkpoints.
     device : {"auto", "cpu", "cuda", "mps"}
-        By default a GPU if one is available.
+        By default the value of ``NEUROALIGN_DEVICE``, or else a GPU if one is available.
     together : int, optional
         Largest number of instances that are trained as one batched network. By default 1 on a CPU; on a GPU, the
-        number that fills half of the free memory.
+        number that fills half of the memory.
     jobs : int
         Number of instances, or batched networks, that are trained at the same time, each in its own process with one
-        thread.
+        thread. A cluster trains as many as its workers have threads; see :func:`neuroalign.jobs.cluster`.
     overwrite : bool
         Whether to replace instances of the same name that were trained by another recipe or on other images.
 
@@ -74,7 +76,7 @@ def train(
     ------
     UsageError
         If two recipes have instances of the same name, if an instance would be replaced, or if the device is not
-        available.
+        available or does not have the precision.
     MissingImagesError
         If the images are not available.
     KeyboardInterrupt
@@ -84,7 +86,11 @@ def train(
         raise UsageError(f"jobs must be a positive number, got {jobs}")
     if together is not None and together < 1:
         raise UsageError(f"together must be a positive number, got {together}")
-    choose_device(device)  # fails early if the device is not available
+    on_cluster = current_cluster() is not None
+    if not on_cluster:  # workers check their own device
+        where = choose_device(device)
+        for recipe in recipes:
+            expect_precision(where, recipe.precision)
     training = stimuli.training()
     # Sorted, so that the order of the table does not influence the training.
     training = training.select(np.sort(training.ids))
@@ -105,9 +111,22 @@ def train(
         size: TrainingImages(stimuli.identifier, content_hash, training.pixels(size))
         for size in {recipe.image_size for recipe in recipes}
     }
-    finished = {recipe: _finished(folder, recipe) for recipe in recipes}
+    finished = {recipe: find_finished(folder, recipe) for recipe in recipes}
     done = {recipe: outcome for recipe, outcome in finished.items() if outcome is not None}
-    groups = group(recipes, done, images, folder, device=device, together=together, jobs=jobs)
+    groups = group(
+        recipes,
+        done,
+        images,
+        folder,
+        device=device,
+        together=together,
+        jobs=count_workers(jobs),
+        fitting=partial(fitting_on_cluster, device) if on_cluster else None,
+    )
+    if on_cluster:
+        outcomes = train_on_cluster(groups, images, folder, device)
+        done.update((outcome.recipe, outcome) for outcome in outcomes)
+        return [done[recipe] for recipe in recipes]
     with _Bar(recipes) as bar:
         for recipe in set(done).difference(*(unfinished.recipes for unfinished in groups)):
             bar.report(recipe, recipe.steps, None)
@@ -226,18 +245,13 @@ def _train_in_worker(group: Group, images: TrainingImages, folder: Path, device:
                     messages.put(str(warning.message))
 
 
-def _finished(folder: Path, recipe: Recipe) -> Outcome | None:
-    path = folder / f"{stem(recipe)}.json"
-    if not path.is_file():
-        return None
-    trained = read_trained(path, type(recipe))
-    return Outcome(recipe, trained=trained) if trained.path.is_file() else None
-
-
 def _difference(recipe: Recipe, content_hash: str, record: Mapping[str, Any]) -> str | None:
-    """Describe the difference between an existing record and a recipe; return None if they are equal."""
+    """Describe the difference between an existing record and a training by a recipe; return None if they are equal."""
     if record["stimulus_set"]["content_hash"] != content_hash:
         return f"other images (of {record['stimulus_set']['name']!r})"
+    procedure = record.get("procedure", 1)
+    if procedure != recipe.procedure:
+        return f"version {procedure} of the training, not {recipe.procedure}, which draws other noise"
     wanted, had = recipe.to_mapping(), dict(record["recipe"])
     differing = [
         f"{name}={had.get(name)}, not {wanted[name]}" for name in wanted if wanted[name] != had.get(name)

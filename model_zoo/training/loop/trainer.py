@@ -23,6 +23,7 @@ from neuroalign.model_zoo.training.loop.devices import (
     Device,
     choose_device,
     describe,
+    expect_precision,
     repeatable,
 )
 from neuroalign.model_zoo.training.loop.optimisation import Alone, Optimisation, Together
@@ -31,7 +32,7 @@ from neuroalign.model_zoo.training.weights_file import stem
 
 #: Seconds between checkpoints.
 CHECKPOINT_SECONDS = 30.0
-#: Steps between checks for divergence, by the type of the device. A check makes a GPU wait.
+#: A step is checked for divergence if its number is a multiple, by the type of the device. A check makes a GPU wait.
 LOOK_EVERY = {"cpu": 1, "cuda": 50, "mps": 50}
 # Largest share of the time for writing checkpoints, which are large for many instances.
 _CHECKPOINT_SHARE = 0.05
@@ -87,14 +88,15 @@ def train_together(
 ) -> list[Outcome]:
     """Train instances as one batched network, from their checkpoint if it exists.
 
-    One thread computes, so the weights do not depend on the number of cores. They are the same to the last bit with and
-    without an interruption. Weights of instances that are trained together differ from weights of instances that are
+    One thread computes, so the weights do not depend on the number of cores. On a CPU, they are the same to the last
+    bit with and without an interruption. On a GPU, the kernels are deterministic and each step replays one graph, so
+    they are meant to be. Weights of instances that are trained together differ from weights of instances that are
     trained alone by the rounding of sums.
 
     Parameters
     ----------
     recipes : sequence of Recipe
-        Recipes of one family with networks of one shape.
+        Recipes of one family with networks of one shape and one precision.
     images : TrainingImages
     folder : Path
         Folder for the weights and their records, ``logs/`` and, until all are finished, ``checkpoints/``.
@@ -117,13 +119,14 @@ def train_together(
     Raises
     ------
     UsageError
-        If the device is not available.
+        If the device is not available, or does not have the precision.
     Interrupted
         If `stop` was set.
     """
     keep_freed_memory()
-    where = choose_device(device)
-    with repeatable():
+    where, precision = choose_device(device), recipes[0].precision
+    expect_precision(where, precision)
+    with repeatable(where, precision):
         run = _Run(recipes, images, folder, checkpoint or checkpoint_path(folder, *recipes), where)
         run.advance(report or (lambda *_: None), stop or threading.Event(), checkpoint_seconds)
     return [run.outcomes[recipe] for recipe in recipes]
@@ -155,6 +158,7 @@ class _Run:
     def _begin(self) -> None:
         self.courses: list[Course] = self._make()
         self.trained_together = len(self.courses)
+        self.devices = [describe(self.device)]
         self.optimisation = self._optimisation()
         # Sums of the measurements, with one row for each course, its totals.
         self.totals: dict[str, Tensor] = {}
@@ -174,31 +178,38 @@ class _Run:
         pause = checkpoint_seconds
         while self.courses:
             if stop.is_set():
-                self._look()
                 self._save()
                 raise Interrupted
             self._train_step()
             before, now = now, time.perf_counter()
             for course in self.courses:
                 course.count_step(now - before)
-            if len(self.values) >= LOOK_EVERY[self.device.type] or any(
+            # The steps with a check depend on the step alone: an instance that has diverged leaves after the same step
+            # with and without an interruption, and sums of the other instances are rounded as before.
+            if self.courses[0].step % LOOK_EVERY[self.device.type] == 0 or any(
                 course.is_due() for course in self.courses
             ):
                 self._look()
             measured = [(course, course.measure() if course.is_due() else None) for course in self.courses]
-            ended = [course for course in self.courses if course.is_over()]
-            for course in ended:
-                facts = {"device": describe(self.device), "trained_together": self.trained_together}
-                self.outcomes[course.recipe] = course.finish(**facts)
-            self._leave(ended)
+            self._finish([course for course in self.courses if course.is_over()])
             if now - saved > pause:
-                self._look()
                 self._save()
                 saved = time.perf_counter()
                 if checkpoint_seconds:
                     pause = max(checkpoint_seconds, (saved - now) / _CHECKPOINT_SHARE)
             for course, entry in measured:
                 report(course.recipe, course.step, entry)
+
+    def _finish(self, ended: Sequence[Course]) -> None:
+        """Measure and write instances that have ended, and continue without them."""
+        if not ended:
+            return
+        facts = {"device": ", then ".join(self.devices), "trained_together": self.trained_together}
+        # The measurements in the record have full precision.
+        with repeatable(self.device):
+            for course in ended:
+                self.outcomes[course.recipe] = course.finish(**facts)
+        self._leave(ended)
 
     def _train_step(self) -> None:
         values, means = self.optimisation.step([course.step for course in self.courses])
@@ -267,8 +278,10 @@ class _Run:
         for index, course in enumerate(self.courses):
             name = stem(course.recipe)
             tensors[name] = {**self.optimisation.state(index), **course.tensors()}
+            if self.values:
+                tensors[name]["values"] = torch.stack([values[index] for values in self.values])
             runs[name] = course.state()
-        state = {"trained_together": self.trained_together, "runs": runs}
+        state = {"trained_together": self.trained_together, "devices": self.devices, "runs": runs}
         write_checkpoint(self.checkpoint, tensors, state)
         for course in self.courses:
             course.write_log()
@@ -282,11 +295,24 @@ class _Run:
                 raise ModelError(f"the checkpoint {path} has another recipe or other images")
         try:
             self.trained_together = int(state["trained_together"])
+            self.devices = [str(device) for device in state["devices"]]
             self.optimisation = self._optimisation()
+            values = []
             for index, course in enumerate(self.courses):
                 name = stem(course.recipe)
                 tensors = read_tensors(path, name)
                 course.load(state["runs"][name], tensors)
                 self.optimisation.load(index, tensors, course.step)
+                values.append(tensors.get("values", torch.empty(0)).to(self.device))
+            self.values = list(torch.stack(values, dim=1))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelError(f"the checkpoint {path} is damaged: {error}") from error
+        here = describe(self.device)
+        if here != self.devices[-1]:
+            warnings.warn(
+                f"the checkpoint {path} was written on {self.devices[-1]} and continues on {here}, which rounds "
+                "differently, so the last digits of the weights are not the digits of a training on one device",
+                NeuroalignWarning,
+                stacklevel=3,
+            )
+            self.devices.append(here)

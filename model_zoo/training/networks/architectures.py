@@ -188,6 +188,13 @@ def convolve_in(network: nn.Module, precision: torch.dtype) -> None:
             module.precision = precision
 
 
+def convolve_by_products(network: nn.Module) -> None:
+    """Let a network convolve by matrix products; see :mod:`neuroalign.model_zoo.training.networks.quarters`."""
+    for module in network.modules():
+        if isinstance(module, Downsampling | Upsampling):
+            module.by_products = True
+
+
 Network = TypeVar("Network", bound=nn.Module)
 
 

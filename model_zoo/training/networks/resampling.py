@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, fold
 
+from neuroalign.model_zoo.training.networks.quarters import convolve, convolve_transposed
+
 _SIDE, _STRIDE, _PADDING = 4, 2, 1
 _BACKWARDS = torch.ops.aten.convolution_backward
 
@@ -22,12 +24,18 @@ class Downsampling(nn.Conv2d):
         Numbers of channels.
     """
 
+    #: Whether to compute by :mod:`neuroalign.model_zoo.training.networks.quarters`.
+    by_products = False
+
     def __init__(self, n_inputs: int, n_outputs: int) -> None:
         super().__init__(n_inputs, n_outputs, _SIDE, stride=_STRIDE, padding=_PADDING)
 
     def forward(self, values: Tensor) -> Tensor:
         """Map (n, n_inputs, height, width) to (n, n_outputs, height / 2, width / 2)."""
-        return conv2d(values, *_parameters(self, values.dtype), stride=_STRIDE, padding=_PADDING)
+        weight, bias = _parameters(self, values.dtype)
+        if self.by_products:
+            return convolve(values.permute(0, 2, 3, 1), weight, bias).permute(0, 3, 1, 2)
+        return conv2d(values, weight, bias, stride=_STRIDE, padding=_PADDING)
 
 
 class Upsampling(nn.ConvTranspose2d):
@@ -44,12 +52,17 @@ class Upsampling(nn.ConvTranspose2d):
         Numbers of channels.
     """
 
+    #: Whether to compute by :mod:`neuroalign.model_zoo.training.networks.quarters`.
+    by_products = False
+
     def __init__(self, n_inputs: int, n_outputs: int) -> None:
         super().__init__(n_inputs, n_outputs, _SIDE, stride=_STRIDE, padding=_PADDING)
 
     def forward(self, values: Tensor) -> Tensor:  # type: ignore[override]
         """Map (n, n_inputs, height, width) to (n, n_outputs, 2·height, 2·width)."""
         weight, bias = _parameters(self, values.dtype)
+        if self.by_products:
+            return convolve_transposed(values.permute(0, 2, 3, 1), weight, bias).permute(0, 3, 1, 2)
         if values.device.type != "cpu":
             return conv_transpose2d(values, weight, bias, stride=_STRIDE, padding=_PADDING)
         upsampled: Tensor = _Upsampled.apply(values, weight, bias)

@@ -5,6 +5,7 @@ Nothing here imports torch until an objective is made, so that families can be l
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
@@ -15,6 +16,8 @@ from neuroalign.model_zoo.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from neuroalign.model_zoo.training.images.draws import BatchOrder
 
 R = TypeVar("R", bound=Recipe)
 
@@ -50,40 +53,51 @@ class Objective(ABC, Generic[R]):
     def worst(self) -> float:
         """Value of the objective below which training has diverged."""
 
-    def draw(self, step: int) -> tuple["Tensor", ...]:
-        """Draw the random numbers of a step (counted from 0): by default the indices of the images in the batch.
+    @property
+    def noise_shape(self) -> tuple[int, ...] | None:
+        """Shape of the standard normal noise of a step, the last input of :meth:`measure`; None without noise."""
+        return None
+
+    @cached_property
+    def order(self) -> "BatchOrder":
+        """Order in which training sees the examples: by default all images."""
+        return self._order_of(len(self.images))
+
+    def draw(self, step: int) -> "Tensor":
+        """Draw the examples of a step (counted from 0): by default indices of images.
 
         Returns
         -------
-        tuple of tensor
-            Tensors in the memory of the host, each of shape (batch_size, …).
+        tensor of int64 in the memory of the host, shape (batch_size,)
         """
         import torch
 
-        from neuroalign.model_zoo.training.images.draws import batch_indices
+        return torch.from_numpy(self.order.batch(step))
 
-        indices = batch_indices(self.recipe.seed, step, len(self.images), self.recipe.batch_size)
-        return (torch.from_numpy(indices),)
-
-    def gather(self, *drawn: "Tensor") -> tuple["Tensor", ...]:
-        """Return the inputs of :meth:`measure` for drawn numbers: by default the images, and further tensors unchanged.
+    def gather(self, drawn: "Tensor") -> tuple["Tensor", ...]:
+        """Return the inputs of :meth:`measure` for drawn examples, without noise: by default their images.
 
         Parameters
         ----------
-        *drawn : tensor
-            Tensors from :meth:`draw`, optionally with a leading dimension for instances that are trained together.
-
-        Returns
-        -------
-        tuple of tensor
-            Inputs on the device of the images.
+        drawn : tensor
+            Examples from :meth:`draw` on the device of the images, optionally with a leading dimension for instances
+            that are trained together.
         """
-        indices, *rest = (tensor.to(self.images.device) for tensor in drawn)
-        return self.images[indices], *rest
+        return (self.images[drawn],)
 
     def inputs(self, step: int) -> tuple["Tensor", ...]:
         """Return the inputs of :meth:`measure` at a step, counted from 0."""
-        return self.gather(*self.draw(step))
+        from neuroalign.model_zoo.training.images.draws import Noise
+
+        gathered = self.gather(self.draw(step).to(self.images.device))
+        if self.noise_shape is None:
+            return gathered
+        return *gathered, Noise([self.recipe.seed], self.noise_shape, self.images.device).at([step])[0]
+
+    def _order_of(self, n_examples: int) -> "BatchOrder":
+        from neuroalign.model_zoo.training.images.draws import BatchOrder
+
+        return BatchOrder(self.recipe.seed, n_examples, self.recipe.batch_size)
 
     def evaluation_inputs(self) -> Iterator[tuple["Tensor", ...]]:
         """Yield the inputs of :meth:`measure` for all training images, a batch at a time."""

@@ -1,0 +1,8 @@
+"""Jobs: calls of functions that run in processes of this machine, or on a cluster."""
+
+from neuroalign.jobs.clusters import current_cluster
+from neuroalign.jobs.joining import Backend, cluster
+from neuroalign.jobs.running import Job, count_workers, run_jobs
+from neuroalign.jobs.workers import end_of_command
+
+__all__ = ["Backend", "Job", "cluster", "count_workers", "current_cluster", "end_of_command", "run_jobs"]
