@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,47 @@ def name_some(ids: "Sequence[Any] | NDArray[Any]", *, most: int = 5) -> str:
     """List the first few ids for a message, with the number of the others."""
     shown = ", ".join(str(label) for label in list(ids)[:most])
     return shown if len(ids) <= most else f"{shown} and {len(ids) - most} more"
+
+
+#: Characters of a message of another library within a message of neuroalign.
+_LONGEST_MESSAGE = 300
+
+#: Control characters but line break and tab, lone surrogates, and characters that reverse the direction of writing.
+_UNPRINTABLE = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069]"
+)
+
+
+def printable(text: str) -> str:
+    r"""Return text with visible codes in place of characters that steer a terminal or cannot be encoded.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        Line breaks and tabs stay.
+
+    Examples
+    --------
+    >>> print(printable("a\x1b[2Jb"))
+    a\x1b[2Jb
+    """
+    return _UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+def brief(error: BaseException) -> str:
+    r"""Return the message of an error of another library as one line of at most 300 visible characters.
+
+    Examples
+    --------
+    >>> brief(ValueError("first\nsecond")), brief(KeyError())
+    ('first second', 'KeyError')
+    """
+    text = " ".join(printable(str(error)).split()) or type(error).__name__
+    return text if len(text) <= _LONGEST_MESSAGE else f"{text[: _LONGEST_MESSAGE - 1]}…"
 
 
 def count_noun(n: int, singular: str, plural: str | None = None) -> str:

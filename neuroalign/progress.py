@@ -2,7 +2,9 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+from neuroalign.errors import printable
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -39,7 +41,14 @@ def progress(
 
     # disable=None switches the bar off if standard error is not a terminal.
     yield from tqdm(
-        items, desc=description, total=total, unit=unit, delay=PATIENCE, disable=None, leave=False
+        items,
+        desc=printable(description),
+        total=total,
+        unit=unit,
+        delay=PATIENCE,
+        disable=None,
+        leave=False,
+        file=_terminal(),
     )
 
 
@@ -63,12 +72,13 @@ def byte_bar(n_bytes: int, *, description: str) -> "tqdm[Any]":
 
     return tqdm(
         total=n_bytes,
-        desc=description,
+        desc=printable(description),
         unit="B",
         unit_scale=True,
         delay=PATIENCE,
         disable=None,
         leave=False,
+        file=_terminal(),
     )
 
 
@@ -83,4 +93,10 @@ def notice(text: str) -> None:
     from tqdm import tqdm
 
     if sys.stderr.isatty():
-        tqdm.write(f"neuroalign: {text}", file=sys.stderr)
+        tqdm.write(f"neuroalign: {printable(text)}", file=_terminal())
+
+
+def _terminal() -> TextIO:
+    """Return standard error as bars need it: they move the cursor, which commands let no other text do."""
+    stream: TextIO = getattr(sys.stderr, "unfiltered", sys.stderr)
+    return stream

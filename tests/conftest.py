@@ -13,6 +13,9 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"
 # Numbers in tests are numbers of a CPU. Tests with the mark gpu state their device.
 os.environ["NEUROALIGN_DEVICE"] = "cpu"
 
+# One folder of compiled functions for all tests, each of which has a neuroalign folder of its own.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "numba"))
+
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 

@@ -1,13 +1,13 @@
 """Grids: named sweeps of settings, bundled with neuroalign or in a TOML file of the user."""
 
 import os
-import tomllib
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 from neuroalign.errors import UsageError, name_some, unknown_name
+from neuroalign.files.plain import read_toml
 from neuroalign.validation import check_value
 
 #: Settings by name; a list stands for one instance for each of its values.
@@ -73,7 +73,7 @@ def _bundled() -> dict[str, Any]:
 
 def _read(path: Path | Traversable) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return read_toml(path)
     except (OSError, ValueError) as error:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise UsageError(f"cannot read the grids in {path}: {reason}") from error

@@ -5,12 +5,14 @@ computation failed, 2 the call was wrong. Commands are imported only when they a
 """
 
 import importlib
+import os
 import sys
 import warnings
 from typing import Any, TextIO
 
 import click
 
+from neuroalign.cli.output import printable_streams
 from neuroalign.errors import NeuroalignError, NeuroalignWarning
 
 _COMMANDS = {
@@ -91,11 +93,14 @@ def main(args: list[str] | None = None) -> None:
 
 def run(args: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    with warnings.catch_warnings():
+    with printable_streams(), warnings.catch_warnings():
         # Warnings of other libraries are for developers; neuroalign's own notes are for the user.
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", NeuroalignWarning)
         warnings.showwarning = _show_note
+        if any("\0" in word for word in args or ()):
+            _complain("an argument has the character NUL, which no name or path has; leave it out")
+            return 2
         try:
             outcome: Any = cli.main(args=args, prog_name="neuroalign", standalone_mode=False)
             return outcome if isinstance(outcome, int) else 0
@@ -114,6 +119,19 @@ def run(args: list[str] | None = None) -> int:
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
             _complain(f"{error.strerror or error}{where}")
+            return 1
+        except MemoryError as error:
+            _complain(
+                f"there is not enough memory: {error or 'free some, or take a smaller part of the data'}"
+            )
+            return 1
+        except Exception as error:
+            if os.environ.get("NEUROALIGN_TRACEBACK"):
+                raise
+            _complain(
+                f"a fault of neuroalign, {type(error).__name__}: {error}; please report it with the output of the same "
+                "command after: export NEUROALIGN_TRACEBACK=1"
+            )
             return 1
 
 

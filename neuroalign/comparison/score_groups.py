@@ -115,7 +115,7 @@ def group_scores(
                 _name(score.benchmark, score.options, installed),
                 score.higher_is_better,
             )
-        groups[kind].families.setdefault(score.family, {})[key] = score
+        groups[kind].families.setdefault(score.family or score.model, {})[key] = score
     for kind, group in groups.items():
         left_out += [(kind, reason) for reason in _drop_doubles(group)]
     for kind, reason in left_out:

@@ -1,14 +1,14 @@
 """TOML file of a collection or a board: its datasets, and the benchmarks, models and options of a leaderboard."""
 
 import os
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from neuroalign.errors import UsageError
+from neuroalign.files.plain import read_toml
 from neuroalign.validation import NonNegative, check_value
 
 #: Whether families with missing scores have a mean: only over all datasets, or over the available ones.
@@ -89,10 +89,12 @@ def read_board_file(path: Path) -> BoardFile:
             raise UsageError(
                 f"{path} must be a list of datasets of at most {_MOST_BYTES:,} bytes, got a larger file"
             )
-        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = read_toml(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UsageError:
+        raise
+    except ValueError as error:
         raise UsageError(f"{path} is not a TOML file: {error}") from error
     file: BoardFile = check_value(content, BoardFile, "", owner=str(path))
     if not file.datasets:

@@ -14,7 +14,6 @@
 import csv
 import shutil
 import tempfile
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -31,9 +30,10 @@ from neuroalign.datasets.landmarks.csv import read_landmark_csv, write_landmark_
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.datasets.stimulus_flags import as_flags
 from neuroalign.datasets.variants import COLUMN
-from neuroalign.errors import DatasetError, name_some
+from neuroalign.errors import DatasetError, brief, name_some
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
 from neuroalign.files.netcdf import open_netcdf, read_netcdf, row_blocks, write_netcdf
+from neuroalign.files.plain import oddity, read_toml
 from neuroalign.progress import byte_bar, progress
 
 METADATA = "dataset.toml"
@@ -197,16 +197,18 @@ def read_metadata(path: Path) -> dict[str, Any]:
     """Read ``dataset.toml`` of a dataset folder."""
     file = path / METADATA
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return read_toml(file)
     except FileNotFoundError:
         raise DatasetError(f"{path} is not a dataset folder: it has no {METADATA}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise DatasetError(f"cannot read {file}: {error}") from error
 
 
 def read_stimuli(path: Path, metadata: dict[str, Any]) -> StimulusSet:
     """Read ``stimuli.csv`` of a dataset folder and its landmarks, and locate its images."""
     file = path / STIMULI
+    if kind := oddity(file):
+        raise DatasetError(f"{file} must be a file, got {kind}")
     try:
         table = pd.read_csv(
             file,
@@ -215,7 +217,7 @@ def read_stimuli(path: Path, metadata: dict[str, Any]) -> StimulusSet:
             na_values=[""],
         )
     except (OSError, ValueError) as error:
-        raise DatasetError(f"cannot read {file}: {error}") from error
+        raise DatasetError(f"cannot read {file}: {brief(error)}") from error
     if "stimulus_id" not in table:
         raise DatasetError(f"{file} needs the column stimulus_id, got {', '.join(table.columns)}")
     if table["stimulus_id"].isna().any():
@@ -250,7 +252,7 @@ def read_recording(file: Path) -> xr.DataArray:
         opened = read_netcdf(file)
     except FileNotFoundError:
         raise DatasetError(f"{file} is missing") from None
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise DatasetError(f"cannot read {file}: {error}") from error
     if "recording" not in opened:
         raise DatasetError(f"{file} has no variable 'recording'; it has {', '.join(map(str, opened))}")
@@ -314,11 +316,17 @@ def remove_folder(path: Path) -> None:
 def _image_path(folder: Path, name: str) -> Path:
     relative = PurePosixPath(str(name))
     path = folder / relative
-    if (
-        relative.is_absolute()
-        or ".." in relative.parts
-        or not path.resolve().is_relative_to(folder.resolve())
-    ):
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+    ):  # a link that leads to itself, or a character that no path has
+        raise DatasetError(
+            f"the image {name!r} of {folder} cannot be opened: no file has this name"
+        ) from None
+    if relative.is_absolute() or ".." in relative.parts or not inside:
         raise DatasetError(f"the image {name!r} lies outside {folder}; images must be inside it")
     return path
 

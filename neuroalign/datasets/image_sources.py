@@ -8,14 +8,20 @@ from threading import Lock
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from neuroalign.datasets.picture_faults import picture_fault
-from neuroalign.errors import DatasetError, name_some
+from neuroalign.errors import DatasetError, brief, name_some
 from neuroalign.masked import as_numbers
 
 #: Ends of the names of image files.
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
+
+#: Formats of Pillow that may decode a file of any origin. Others run programs, such as Ghostscript for PostScript.
+DECODERS = ("PNG", "JPEG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
+
+#: Largest number of pixels of an image, as Pillow has it before it warns of a decompression bomb.
+MOST_PIXELS = 89_478_485
 
 # Images inside a larger file share its open file, and threads load images.
 _READING = Lock()
@@ -71,6 +77,37 @@ def pixels_of(source: NDArray[np.uint8] | StoredImage) -> NDArray[np.uint8]:
     return source
 
 
+def decode_file(source: Path | BytesIO) -> Image.Image:
+    """Open an image file with the decoders in :data:`DECODERS` alone; the pixels are read later.
+
+    Parameters
+    ----------
+    source : Path or BytesIO
+        File, or the bytes of one.
+
+    Returns
+    -------
+    PIL.Image.Image
+        To be used in a ``with`` statement.
+
+    Raises
+    ------
+    DatasetError
+        If the file is not a regular file, is not an image of one of the formats, or claims too many pixels.
+    """
+    if isinstance(source, Path) and source.exists() and not source.is_file():
+        raise DatasetError("it is not a regular file")
+    try:
+        image = Image.open(source, formats=DECODERS)
+    except UnidentifiedImageError:
+        raise DatasetError("it is not an image, or an image of an unknown format") from None
+    if image.width * image.height > MOST_PIXELS:
+        size = f"{image.width:,} × {image.height:,}"
+        image.close()
+        raise DatasetError(f"it claims {size} pixels; at most {MOST_PIXELS:,} are accepted")
+    return image
+
+
 def open_image(source: ImageSource, stimulus_id: str, *, mirrored: bool = False) -> Image.Image:
     """Read an image, mirrored left to right if `mirrored`; messages name it by `stimulus_id`.
 
@@ -80,7 +117,7 @@ def open_image(source: ImageSource, stimulus_id: str, *, mirrored: bool = False)
         If the image cannot be read.
     """
     try:
-        opened = Image.open(source) if isinstance(source, Path) else Image.fromarray(pixels_of(source))
+        opened = decode_file(source) if isinstance(source, Path) else Image.fromarray(pixels_of(source))
         with opened as image:
             image.load()
             if fault := picture_fault(image):
@@ -187,7 +224,7 @@ def size_of(source: ImageSource, stimulus_id: str) -> tuple[int, int]:
     if not isinstance(source, Path):
         return source.shape[1], source.shape[0]
     try:
-        with Image.open(source) as image:
+        with decode_file(source) as image:
             return image.size
     except Exception as error:  # the decoders raise nearly anything on a damaged file
         raise _unreadable(stimulus_id, error) from error
@@ -228,4 +265,4 @@ def length_of(source: ImageSource, stimulus_id: str) -> str:
 
 
 def _unreadable(stimulus_id: str, error: Exception) -> DatasetError:
-    return DatasetError(f"cannot read the image of stimulus {str(stimulus_id)!r}: {error}")
+    return DatasetError(f"cannot read the image of stimulus {str(stimulus_id)!r}: {brief(error)}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from neuroalign.errors import ArchiveError
+from neuroalign.errors import ArchiveError, brief
 from neuroalign.progress import progress
 
 #: An archive with more members, larger members or a larger total than this (bytes) is refused.
@@ -44,7 +44,7 @@ def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
             check_members(archive, path)
             yield archive
     except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
-        raise ArchiveError(f"cannot read the archive {path}: {error}") from error
+        raise ArchiveError(f"cannot read the archive {path}: {brief(error)}") from error
 
 
 def check_members(archive: zipfile.ZipFile, path: Path) -> None:
@@ -144,7 +144,7 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
         with archive.open(member) as opened:
             content = opened.read(member.file_size + 1)
     except Exception as error:  # a damaged member can raise nearly anything inside the decompressors
-        raise ArchiveError(f"the member {member.filename!r} is damaged: {error}") from error
+        raise ArchiveError(f"the member {member.filename!r} is damaged: {brief(error)}") from error
     if len(content) != member.file_size:
         raise ArchiveError(
             f"the member {member.filename!r} is damaged: {len(content):,} bytes instead of {member.file_size:,}"

@@ -9,6 +9,8 @@ import numpy as np
 import xarray as xr
 from xarray.backends.common import ArrayWriter
 
+from neuroalign.files.hdf5 import opened_hdf5, without_locks
+
 #: Size of the blocks in which an array is written, in bytes.
 _BLOCK_BYTES = 1 << 25
 
@@ -112,9 +114,7 @@ def read_arrays(path: Path) -> xr.Dataset:
     FileNotFoundError, ValueError
         As :func:`read_netcdf`.
     """
-    import h5py
-
-    with _damage(), h5py.File(path) as file:
+    with opened_hdf5(path) as file:
         variables = {}
         for name, stored in file.items():
             # A dimension without labels is not a variable.
@@ -141,13 +141,15 @@ def open_netcdf(path: Path) -> xr.Dataset:
     FileNotFoundError, ValueError
         As :func:`read_netcdf`.
     """
-    import h5py
-
-    with _damage():
+    with opened_hdf5(path) as file:
         # h5netcdf leaves a traceback on stderr for a file with a root that HDF5 cannot read.
-        with h5py.File(path) as file:
-            list(file.items())
-        return xr.open_dataset(path, engine="h5netcdf", cache=False, decode_timedelta=False)
+        list(file.items())
+    with _damage():
+        return without_locks(
+            lambda **options: xr.open_dataset(
+                path, engine="h5netcdf", cache=False, decode_timedelta=False, driver_kwds=options
+            )
+        )
 
 
 @contextmanager

@@ -23,7 +23,7 @@ INDEX = "index.sqlite3"
 #: Columns by which a query selects records.
 SELECTABLE = ("dataset", "benchmark", "model", "family")
 
-_VERSION = 1
+_VERSION = 2
 _CREATE = """
 CREATE TABLE records (
     path TEXT PRIMARY KEY, size INTEGER, modified INTEGER, changed INTEGER, indexed INTEGER,

@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 import xarray as xr
 
-from neuroalign.errors import ArrayError, NeuroalignWarning
+from neuroalign.errors import ArrayError, NeuroalignWarning, printable
 from neuroalign.files.digests import digest
 from neuroalign.files.home import atomic_path, home
 from neuroalign.files.netcdf import read_arrays, read_netcdf
+from neuroalign.files.plain import open_plain
 from neuroalign.results.index import SELECTABLE, Entry, select
 from neuroalign.results.score import Score
 from neuroalign.validation import check_names
@@ -152,7 +153,7 @@ _UNREADABLE = (
 
 
 def _read(path: str | Path) -> bytes:
-    with open(path, "rb") as file:
+    with open_plain(path) as file:
         return file.read()
 
 
@@ -173,8 +174,15 @@ def _read_entry(path: str) -> Entry:
     score = Score.from_record(record)
     key = Path(path).stem
     names = (score.dataset, score.benchmark, score.model, score.family)
-    # SQLite cannot store a lone surrogate; this line raises a ValueError for a name with one.
-    "".join((key, *names)).encode()
+    for field, name in zip(SELECTABLE, names, strict=True):
+        # One bad name must not stop the leaderboards of its dataset: they group by these names and print them.
+        if (
+            (not name.strip() and field != "family")
+            or printable(name) != name
+            or "\n" in name
+            or "\t" in name
+        ):
+            raise ValueError(f"its {field} must be a name of visible characters, got {printable(name)!r:.80}")
     return Entry(key, _created(record, path), *names, content)
 
 

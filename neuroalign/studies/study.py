@@ -1,7 +1,6 @@
 """Description of a study, and its TOML file."""
 
 import os
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from neuroalign.errors import UsageError, unknown_name
+from neuroalign.files.plain import read_toml
 from neuroalign.models import selection
 from neuroalign.names.registry import benchmarks, models
 from neuroalign.names.syntax import parse_spec
@@ -216,7 +216,7 @@ def load_study(study: "str | os.PathLike[str]") -> Study:
     else:
         raise unknown_name("study, and no TOML file,", text, study_names())
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = read_toml(path)
     except (OSError, ValueError) as error:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise UsageError(f"cannot read the study {path}: {reason}") from error

@@ -22,7 +22,7 @@ from neuroalign.datasets.formats.binning import Bins, describe_kept, group_bins
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
 from neuroalign.datasets.time_bins import BIN_EDGES, COUNTS, RATES, average_bins, take_bins
 from neuroalign.datasets.time_windows import Window, bins_of_window
-from neuroalign.errors import DatasetError, UsageError, name_some
+from neuroalign.errors import DatasetError, UsageError, brief, name_some
 from neuroalign.files.home import atomic_path
 from neuroalign.files.netcdf import read_netcdf
 from neuroalign.masked import as_labels
@@ -301,7 +301,7 @@ def _open(path: Path) -> xr.Dataset:
         with xr.open_dataset(path, engine="scipy", decode_timedelta=False) as opened:
             return opened.load()
     except Exception as error:  # the parsers raise nearly anything on a damaged file
-        raise DatasetError(f"cannot read the netCDF file {path}: {error}") from error
+        raise DatasetError(f"cannot read the netCDF file {path}: {brief(error)}") from error
 
 
 def _decoded(values: NDArray[Any]) -> NDArray[Any]:

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from neuroalign.datasets.formats.hdf5 import has_dimensions_of_brainio, is_hdf5, writer_of
+from neuroalign.datasets.formats.hdf5 import has_dimensions_of_brainio, writer_of
 from neuroalign.datasets.formats.reader import ReaderOption, RecordingParts, RecordingReader
 from neuroalign.datasets.formats.shared_options import BINS, WINDOW
 from neuroalign.datasets.time_bins import COUNTS, RATES
 from neuroalign.errors import UsageError
+from neuroalign.files.hdf5 import is_hdf5
 
 BIN_VALUES = ReaderOption(
     "bin_values",

@@ -7,6 +7,7 @@ from pathlib import Path
 from neuroalign.datasets.formats.reader import ArrayReader, Reader, RecordingReader
 from neuroalign.datasets.formats.unknown_files import explain_unknown
 from neuroalign.errors import DatasetError, NeuroalignError, NeuroalignWarning, UsageError, unknown_name
+from neuroalign.files.plain import oddity
 from neuroalign.names.registry import readers
 
 #: Number of bytes at the start of a file that signatures are compared with.
@@ -60,6 +61,9 @@ def detect_format(paths: Sequence[Path], stated: str | None = None) -> str:
         If a file does not exist, no reader or several recognise it, or files have different formats.
     """
     for path in paths:
+        # First, because a link that leads to itself counts as missing.
+        if kind := oddity(path):
+            raise DatasetError(f"{path} must be a file or a folder of files, got {kind}")
         if not path.exists():
             raise DatasetError(f"{path} does not exist")
     if stated is not None:

@@ -9,27 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from neuroalign.datasets.formats.bare import BareArray, Variables, choose_variable
 from neuroalign.datasets.formats.reader import ArrayReader
 from neuroalign.datasets.formats.shared_options import VARIABLE
-from neuroalign.errors import DatasetError, NeuroalignError
+from neuroalign.errors import DatasetError, NeuroalignError, brief
+from neuroalign.files.hdf5 import is_hdf5, is_stored_elsewhere, open_hdf5, read_values
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 Writer = Literal["matlab", "netcdf", "nwb", "unknown"]
 
-#: Size from which an array is read in parts, in bytes.
-_MANY_BYTES = 1 << 26
-
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _NETCDF_MARKS = ("_NCProperties", "_Netcdf4Dimid", "_Netcdf4Coordinates", "DIMENSION_LIST", "REFERENCE_LIST")
-
-
-def is_hdf5(path: Path) -> bool:
-    """Return whether a path is an HDF5 file, with or without the 512 bytes that MATLAB writes in front."""
-    if path.is_dir():
-        return False
-    with path.open("rb") as file:
-        start = file.read(520)
-    return start.startswith(_SIGNATURE) or start[512:].startswith(_SIGNATURE)
 
 
 def writer_of(path: Path) -> Writer:
@@ -40,8 +28,6 @@ def writer_of(path: Path) -> Writer:
     DatasetError
         If the file is damaged.
     """
-    import h5py
-
     with path.open("rb") as file:
         if file.read(10) == b"MATLAB 7.3":
             return "matlab"
@@ -55,13 +41,13 @@ def writer_of(path: Path) -> Writer:
         return writers[0] if writers else None
 
     try:
-        with h5py.File(path, "r") as opened:
+        with open_hdf5(path) as opened:
             if "nwb_version" in opened.attrs:
                 return "nwb"
             if visit("/", opened) is None:
                 opened.visititems(visit)
     except Exception as error:  # the library raises nearly anything on a damaged file
-        raise DatasetError(f"cannot read the HDF5 file {path}: {error or type(error).__name__}") from error
+        raise DatasetError(f"cannot read the HDF5 file {path}: {brief(error)}") from error
     return writers[0] if writers else "unknown"
 
 
@@ -73,13 +59,11 @@ def has_dimensions_of_brainio(path: Path) -> bool:
     DatasetError
         If the file is damaged.
     """
-    import h5py
-
     try:
-        with h5py.File(path, "r") as opened:
+        with open_hdf5(path) as opened:
             return {"presentation", "neuroid"} <= set(opened)
     except Exception as error:  # the library raises nearly anything on a damaged file
-        raise DatasetError(f"cannot read the HDF5 file {path}: {error or type(error).__name__}") from error
+        raise DatasetError(f"cannot read the HDF5 file {path}: {brief(error)}") from error
 
 
 def read_hdf5(path: Path, variable: str | None = None) -> BareArray:
@@ -118,45 +102,16 @@ def read_hdf5(path: Path, variable: str | None = None) -> BareArray:
             unreadable[name] = str(node.dtype)
 
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             file.visititems(visit)
             shapes = {name: node.shape for name, node in nodes.items()}
             chosen, note = choose_variable(Variables(shapes, unreadable, idle), variable, path)
-            values = read_values(nodes[chosen], path.name)
+            values = read_values(nodes[chosen])
     except NeuroalignError:
         raise
     except Exception as error:  # the library raises nearly anything on a damaged file
-        raise DatasetError(f"cannot read the HDF5 file {path}: {error or type(error).__name__}") from error
+        raise DatasetError(f"cannot read the HDF5 file {path}: {brief(error)}") from error
     return BareArray(values, note=f"{note[:-1]}, with its axes in the order in which h5py shows them.")
-
-
-def read_values(node: Any, source: str) -> NDArray[Any]:
-    """Return the values of an HDF5 dataset, with a progress bar for many.
-
-    Parameters
-    ----------
-    node : h5py.Dataset
-    source : str
-        Name of the file.
-    """
-    import numpy as np
-
-    from neuroalign.files.netcdf import row_blocks
-    from neuroalign.progress import byte_bar
-
-    if node.nbytes < _MANY_BYTES or node.ndim == 0:
-        return np.asarray(node[()])
-    values = np.empty(node.shape, node.dtype)
-    with byte_bar(node.nbytes, description=f"reading {source}") as bar:
-        for rows in row_blocks(node.shape, node.dtype.itemsize, node.chunks):
-            node.read_direct(values, rows, rows)
-            bar.update(values[rows].nbytes)
-    return values
-
-
-def is_stored_elsewhere(node: Any) -> bool:
-    """Return whether an HDF5 dataset takes its values from other files."""
-    return bool(node.external) or bool(node.is_virtual)
 
 
 class Hdf5Reader(ArrayReader):

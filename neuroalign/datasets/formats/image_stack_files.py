@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroalign.datasets.formats.hdf5 import is_hdf5, is_stored_elsewhere, writer_of
+from neuroalign.datasets.formats.hdf5 import writer_of
 from neuroalign.datasets.formats.image_stack import ImageStack
-from neuroalign.errors import DatasetError, NeuroalignError, name_some
+from neuroalign.datasets.formats.matlab_nesting import load_variables
+from neuroalign.errors import DatasetError, NeuroalignError, brief, name_some
 from neuroalign.files.archives import open_archive
+from neuroalign.files.hdf5 import expect_plausible_size, is_hdf5, is_stored_elsewhere, open_hdf5
 
 SUFFIXES = (".npy", ".npz", ".mat", ".h5", ".hdf5")
 
@@ -60,11 +62,9 @@ def open_stack(path: Path, scratch: Path) -> ImageStack:
         elif suffix == ".npz":
             arrays = _unpack(path, scratch)
         elif suffix == ".mat" and not is_hdf5(path):
-            from scipy.io import loadmat
-
             arrays = {
                 name: value
-                for name, value in loadmat(path, squeeze_me=False).items()
+                for name, value in load_variables(path, squeeze_me=False).items()
                 if not name.startswith("__")
             }
         else:
@@ -89,7 +89,7 @@ def open_stack(path: Path, scratch: Path) -> ImageStack:
     except NeuroalignError:
         raise
     except Exception as error:  # the parsers raise nearly anything on a damaged file
-        raise DatasetError(f"cannot read the images in {path}: {error or type(error).__name__}") from error
+        raise DatasetError(f"cannot read the images in {path}: {brief(error)}") from error
 
 
 def _unpack(path: Path, scratch: Path) -> dict[str, Any]:
@@ -110,11 +110,12 @@ def _unpack(path: Path, scratch: Path) -> dict[str, Any]:
 def _open_hdf5(path: Path) -> dict[str, Any]:
     import h5py
 
-    file = h5py.File(path, "r")
+    file = open_hdf5(path)
     nodes: dict[str, Any] = {}
 
     def visit(name: str, node: Any) -> None:
         if isinstance(node, h5py.Dataset) and not name.startswith("#") and not is_stored_elsewhere(node):
+            expect_plausible_size(node)
             nodes[name] = node
 
     file.visititems(visit)

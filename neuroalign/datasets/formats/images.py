@@ -1,25 +1,22 @@
 """Image files in a folder or a ZIP archive, and their stimuli."""
 
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal, get_args
 
-from PIL import Image, UnidentifiedImageError
-
-from neuroalign.datasets.image_sources import IMAGE_SUFFIXES, ImageSource, bytes_of
+from neuroalign.datasets.image_sources import IMAGE_SUFFIXES, ImageSource, bytes_of, decode_file
 from neuroalign.datasets.image_survey import ImageSurvey
 from neuroalign.datasets.picture_faults import picture_fault
-from neuroalign.errors import DatasetError, UsageError, name_some
+from neuroalign.errors import DatasetError, UsageError, brief, name_some, printable
 from neuroalign.files.archives import is_hidden, unpack_files
 from neuroalign.progress import progress
 
 Order = Literal["name", "number"]
 
-#: Formats of Pillow that may decode a user's files.
-_DECODERS = ("PNG", "JPEG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
+#: Digits of the longest number that is read as one.
+_LONGEST_NUMBER = 1000
 
 
 def collect_images(source: Path, scratch: Path) -> dict[str, Path]:
@@ -54,6 +51,12 @@ def collect_images(source: Path, scratch: Path) -> dict[str, Path]:
         images = unpack_files(source, scratch, IMAGE_SUFFIXES)
     else:
         raise DatasetError(f"{source} does not exist; --images takes a folder or a ZIP archive")
+    odd = [name for name in images if printable(name) != name]
+    if odd:
+        raise DatasetError(
+            f"{len(odd)} images have names with characters that cannot be written as text: "
+            f"{name_some([printable(name) for name in odd])}; rename them (to UTF-8)"
+        )
     if not images:
         raise DatasetError(f"{source} holds no images ({' '.join(IMAGE_SUFFIXES)})")
     return dict(sorted(images.items()))
@@ -197,17 +200,13 @@ def image_fault(
         Receives the fingerprint of an image that can be used.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(source, formats=_DECODERS) as image:
-                image.load()
-                fault = picture_fault(image)
-                if fault is None and survey is not None:
-                    survey.add(stimulus_id, image)
-    except UnidentifiedImageError:
-        return "it is not an image, or an image of an unknown format"
+        with decode_file(source) as image:
+            image.load()
+            fault = picture_fault(image)
+            if fault is None and survey is not None:
+                survey.add(stimulus_id, image)
     except Exception as error:  # the decoders raise nearly anything on a damaged file
-        return str(error) or type(error).__name__
+        return brief(error)
     return fault
 
 
@@ -226,7 +225,13 @@ def stems(names: Sequence[str]) -> list[str]:
 def _natural(text: str) -> list[tuple[int, int, str]]:
     """Return a sort key in which runs of digits count as numbers."""
     return [
-        (0, int(part), part) if part.isdecimal() else (1, 0, part)
+        (0, *_by_size(part)) if part.isdecimal() else (1, 0, part)
         for part in re.split(r"(\d+)", text)
         if part
     ]
+
+
+def _by_size(digits: str) -> tuple[int, str]:
+    """Return a sort key of a number of any length; Python itself refuses to read thousands of digits."""
+    number = str(int(digits)) if len(digits) <= _LONGEST_NUMBER else digits.lstrip("0")
+    return len(number), f"{number} {digits}"

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuroalign.datasets.formats.hdf5 import is_hdf5, is_stored_elsewhere
-from neuroalign.datasets.formats.nwb_tables import expect_plausible_size
-from neuroalign.errors import DatasetError, NeuroalignError
+from neuroalign.errors import DatasetError, NeuroalignError, brief
+from neuroalign.files.hdf5 import expect_plausible_size, is_hdf5, is_stored_elsewhere, open_hdf5, read_values
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,27 +32,23 @@ def open_mat73(path: Path) -> Iterator[Any]:
     DatasetError
         If the file is not HDF5, is damaged, or lacks a variable.
     """
-    import h5py
-
     try:
         if not is_hdf5(path):
             raise DatasetError(f"{path} must be a MATLAB file of version 7.3 (HDF5)")
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             yield file
     except NeuroalignError:
         raise
     except Exception as error:  # the library raises nearly anything on a damaged file
-        raise DatasetError(f"cannot read the MATLAB file {path}: {error or type(error).__name__}") from error
+        raise DatasetError(f"cannot read the MATLAB file {path}: {brief(error)}") from error
 
 
 def has_variables(path: Path, *names: str) -> bool:
     """Return whether a path is an HDF5 file with variables of these names; False for a damaged file."""
-    import h5py
-
     if not path.is_file() or not is_hdf5(path):
         return False
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             return all(name in file for name in names)
     except Exception:  # the library raises nearly anything on a damaged file
         return False
@@ -97,7 +92,7 @@ def vector(group: Any, name: str) -> NDArray[np.float64]:
     """
     import numpy as np
 
-    values = np.asarray(numbers(group, name)[()], dtype=np.float64)
+    values = read_values(numbers(group, name)).astype(np.float64)
     if values.size != max(values.shape, default=1):
         raise DatasetError(f"{name} of {Path(group.file.filename).name} must be a row or a column")
     return values.reshape(-1)
@@ -166,8 +161,7 @@ def _references(group: Any, name: str, label: str, source: str) -> Iterator[Any]
     node = group[name]
     if not isinstance(node, h5py.Dataset) or h5py.check_ref_dtype(node.dtype) is None:
         raise DatasetError(f"{label} of {source} must be a cell array or a field of a structure array")
-    expect_plausible_size(node)
-    return iter(np.ravel(node[()]))
+    return iter(np.ravel(read_values(node)))
 
 
 def _is_text(item: Any) -> bool:

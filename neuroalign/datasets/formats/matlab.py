@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from neuroalign.datasets.formats.bare import BareArray, choose_variable
-from neuroalign.datasets.formats.hdf5 import is_hdf5, writer_of
+from neuroalign.datasets.formats.hdf5 import writer_of
 from neuroalign.datasets.formats.matlab_cells import (
     CELLS,
     EMPTY_CELLS,
@@ -25,6 +25,7 @@ from neuroalign.datasets.formats.matlab_content import open_matlab, variable_nam
 from neuroalign.datasets.formats.raster_mat import is_raster
 from neuroalign.datasets.formats.reader import ArrayReader
 from neuroalign.datasets.formats.shared_options import STIMULUS_ONSET, TIME_UNIT, VARIABLE, WINDOW
+from neuroalign.files.hdf5 import is_hdf5
 
 
 def read_matlab(path: Path, variable: str | None = None, options: CellOptions | None = None) -> BareArray:

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuroalign.datasets.formats.hdf5 import is_hdf5, writer_of
+from neuroalign.datasets.formats.hdf5 import writer_of
 from neuroalign.datasets.formats.matlab_hdf5 import read_hdf5_content
-from neuroalign.datasets.formats.matlab_nesting import expect_shallow
+from neuroalign.datasets.formats.matlab_nesting import load_variables
 from neuroalign.datasets.formats.matlab_variables import (
     IDLE,
     Array,
@@ -19,7 +19,9 @@ from neuroalign.datasets.formats.matlab_variables import (
     odd_cell,
     size_of,
 )
-from neuroalign.errors import DatasetError, NeuroalignError
+from neuroalign.errors import DatasetError, NeuroalignError, brief
+from neuroalign.files.hdf5 import is_hdf5, open_hdf5
+from neuroalign.files.judging import expect_sound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,38 +53,33 @@ def open_matlab(path: Path) -> Iterator[Content]:
                 f"MATLAB did not write {path}, so it does not say in which order its axes are; give --format hdf5, "
                 "and --axes in the order in which h5py shows the array (h5read of MATLAB and Julia shows the reverse)"
             )
-        import h5py
-
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             yield read_hdf5_content(file)
     except NeuroalignError:
         raise
     except Exception as error:  # the parsers raise nearly anything on a damaged file
-        raise DatasetError(f"cannot read the MATLAB file {path}: {error or type(error).__name__}") from error
+        raise DatasetError(f"cannot read the MATLAB file {path}: {brief(error)}") from error
 
 
 def variable_names(path: Path) -> set[str]:
     """Return the names of the variables of a MATLAB file; an empty set for every other file and a damaged file."""
-    import h5py
     from scipy.io import whosmat
 
     try:
         if is_hdf5(path):
             if writer_of(path) != "matlab":
                 return set()
-            with h5py.File(path, "r") as file:
+            with open_hdf5(path) as file:
                 return set(file)
+        expect_sound(path, "matlab")
         return {name for name, _, _ in whosmat(path)}
     except Exception:  # the parsers raise nearly anything on a damaged file
         return set()
 
 
 def _version_5(path: Path) -> Content:
-    from scipy.io import loadmat
-
-    expect_shallow(path)
     content = Content()
-    for name, value in loadmat(path, chars_as_strings=False, squeeze_me=False).items():
+    for name, value in load_variables(path, chars_as_strings=False, squeeze_me=False).items():
         if not name.startswith("__"):
             _gather(name, value, content)
     return content

@@ -6,10 +6,8 @@ Cells are references, which are resolved one at a time.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuroalign.datasets.formats.hdf5 import is_stored_elsewhere, read_values
 from neuroalign.datasets.formats.matlab_variables import (
     IDLE,
     Array,
@@ -20,6 +18,7 @@ from neuroalign.datasets.formats.matlab_variables import (
     size_of,
 )
 from neuroalign.errors import DatasetError
+from neuroalign.files.hdf5 import is_stored_elsewhere, read_values
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,7 +92,7 @@ def _refer_to_cells(file: Any, name: str, node: Any, shape: tuple[int, ...], con
     def reference(index: int) -> Any:
         if not references:
             # MATLAB stores the last axis first.
-            references.append(node[()].T.reshape(-1))
+            references.append(read_values(node).T.reshape(-1))
         return references[0][index]
 
     def read(index: int) -> NDArray[Any] | str:
@@ -164,7 +163,7 @@ def _shape_of(node: Any) -> tuple[int, ...]:
     if "MATLAB_sparse" in node.attrs:
         return int(node.attrs["MATLAB_sparse"]), _member(node, "jc").shape[0] - 1
     if node.attrs.get("MATLAB_empty", 0):  # the content is then the shape
-        return tuple(int(n) for n in np.ravel(node[()]))
+        return tuple(int(n) for n in np.ravel(read_values(node)))
     return tuple(node.shape[::-1])
 
 
@@ -179,7 +178,7 @@ def _values_of(node: Any, name: str) -> NDArray[Any]:
         expect_memory(shape, name)
         if "data" not in node:
             return np.zeros(shape)
-        data, rows, columns = (_member(node, key)[()] for key in ("data", "ir", "jc"))
+        data, rows, columns = (read_values(_member(node, key)) for key in ("data", "ir", "jc"))
         parts = (data, rows.astype(np.int64), columns.astype(np.int64))
         # MATLAB stores a sparse matrix column by column.
         matrix = csc_array(parts, shape=(shape[0], shape[1]))
@@ -188,7 +187,7 @@ def _values_of(node: Any, name: str) -> NDArray[Any]:
     if node.attrs.get("MATLAB_empty", 0):
         expect_memory(shape, name)
         return np.zeros(shape)
-    return read_values(node, Path(node.file.filename).name).T
+    return read_values(node).T
 
 
 def _member(group: Any, key: str) -> Any:
@@ -205,4 +204,4 @@ def _text_of(node: Any) -> str:
 
     if node.attrs.get("MATLAB_empty", 0) or node.dtype.kind not in "iu":
         return ""
-    return "".join(map(chr, np.ravel(node[()]).tolist()))
+    return "".join(map(chr, np.ravel(read_values(node)).tolist()))

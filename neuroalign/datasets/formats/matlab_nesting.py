@@ -10,6 +10,9 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from neuroalign.files.judging import expect_sound
 
 #: Types of elements, and classes of matrices that hold other matrices: cell, structure, object, function and opaque.
 _MATRIX, _COMPRESSED = 14, 15
@@ -56,6 +59,28 @@ def expect_shallow(path: Path) -> None:
                 if _holds_matrices(start, 0, order):
                     _check(start + file.read(end - file.tell()), order)
             file.seek(end)
+
+
+def load_variables(path: Path, **options: Any) -> dict[str, Any]:
+    """Return the variables of a file of version 4 or 5, as :func:`scipy.io.loadmat` does.
+
+    Parameters
+    ----------
+    path : Path
+    **options
+        Options of :func:`scipy.io.loadmat`.
+
+    Raises
+    ------
+    ValueError
+        If cells or structures are nested too deeply, or the file is damaged.
+    """
+    from scipy.io import loadmat
+
+    expect_shallow(path)
+    expect_sound(path, "matlab")
+    content: dict[str, Any] = loadmat(path, **options)
+    return content
 
 
 def _check(content: bytes, order: str) -> None:

@@ -11,7 +11,7 @@ from neuroalign.datasets.formats.bare import BareArray, Variables, choose_variab
 from neuroalign.datasets.formats.reader import ArrayReader, names_in_zip
 from neuroalign.datasets.formats.shared_options import VARIABLE
 from neuroalign.datasets.formats.spike_files import refuse_spikes
-from neuroalign.errors import DatasetError, NeuroalignError
+from neuroalign.errors import DatasetError, NeuroalignError, brief
 from neuroalign.files.archives import open_archive
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def read_npy(path: Path) -> BareArray:
     try:
         values = np.lib.format.open_memmap(path, mode="r")
     except Exception as error:  # NumPy parses the header as Python, so damage can raise nearly anything
-        raise DatasetError(f"cannot read the NumPy file {path}: {error}") from error
+        raise DatasetError(f"cannot read the NumPy file {path}: {brief(error)}") from error
     meaning = _MEANINGS.get(path.name)
     note = None if meaning is None else f"{path.name} may not hold responses to stimuli: {meaning}."
     return BareArray(expect_numbers(values, f"the array in {path.name}"), note=note)
@@ -90,7 +90,7 @@ def read_npz(path: Path, variable: str | None = None) -> BareArray:
     except NeuroalignError:
         raise
     except Exception as error:  # a damaged member can raise nearly anything inside the decompressors
-        raise DatasetError(f"cannot read the NumPy file {path}: {error}") from error
+        raise DatasetError(f"cannot read the NumPy file {path}: {brief(error)}") from error
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:

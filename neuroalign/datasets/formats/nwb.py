@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from neuroalign.datasets.formats.binning import divide_window
 from neuroalign.datasets.formats.event_table import BLANK, LABEL, ONSET, choose_events
-from neuroalign.datasets.formats.hdf5 import is_hdf5, writer_of
+from neuroalign.datasets.formats.hdf5 import writer_of
 from neuroalign.datasets.formats.nwb_images import COLOR_ORDER, find_images
 from neuroalign.datasets.formats.nwb_tables import (
     column_names,
-    expect_plausible_size,
     find_objects,
     member,
     ragged_bounds,
@@ -26,7 +25,8 @@ from neuroalign.datasets.formats.reader import ReaderOption, RecordingParts, Rec
 from neuroalign.datasets.formats.shared_options import BINS, WINDOW
 from neuroalign.datasets.formats.unit_quality import QUALITY, choose_units
 from neuroalign.datasets.formats.whole_folders import advice_on_parent
-from neuroalign.errors import DatasetError, NeuroalignError, UsageError, name_some, unknown_name
+from neuroalign.errors import DatasetError, NeuroalignError, UsageError, brief, name_some, unknown_name
+from neuroalign.files.hdf5 import expect_plausible_size, is_hdf5, open_hdf5
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,15 +73,13 @@ def read_nwb(path: Path, options: Mapping[str, Any]) -> RecordingParts:
     DatasetError
         If the file is damaged or has no spike times, or a choice is open: the message lists the candidates.
     """
-    import h5py
-
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             return _read(file, path, options)
     except NeuroalignError:
         raise
     except Exception as error:  # the library raises nearly anything on a damaged file
-        raise DatasetError(f"cannot read the NWB file {path}: {error or type(error).__name__}") from error
+        raise DatasetError(f"cannot read the NWB file {path}: {brief(error)}") from error
 
 
 def _read(file: Any, path: Path, options: Mapping[str, Any]) -> RecordingParts:

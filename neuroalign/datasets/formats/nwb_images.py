@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from neuroalign.datasets.formats.nwb_tables import (
     SINGLE_IMAGES,
     ImagePlace,
-    expect_plausible_size,
     member,
     values_of,
 )
 from neuroalign.datasets.formats.reader import ReaderOption
 from neuroalign.errors import DatasetError
+from neuroalign.files.hdf5 import expect_plausible_size, open_hdf5
 from neuroalign.progress import progress
 
 if TYPE_CHECKING:
@@ -92,10 +92,8 @@ class _Frames:
 
     def read(self, place: _Place) -> NDArray[np.uint8]:
         """Return the pixels of one image."""
-        import h5py
-
         if self._file is None:
-            self._file = h5py.File(self._path, "r")
+            self._file = open_hdf5(self._path)
         name, row = place
         pixels = _pixels(_values(self._file[name], row))
         return pixels[..., ::-1].copy() if self._reverse and pixels.ndim == 3 else pixels

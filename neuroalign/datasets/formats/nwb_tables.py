@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuroalign.datasets.formats.hdf5 import is_stored_elsewhere
 from neuroalign.errors import DatasetError
+from neuroalign.files.hdf5 import expect_plausible_size, is_stored_elsewhere, read_values
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
-
-#: Bytes that a dataset may have without a look at its storage, and the compression that is possible beyond.
-_SMALL, _COMPRESSION = 2**26, 1100
 
 
 #: Types of single images, of which a file can have more than can be open at once.
@@ -99,22 +96,7 @@ def values_of(node: Any) -> NDArray[Any]:
     expect_plausible_size(node)
     if h5py.check_string_dtype(node.dtype) is not None:
         return np.asarray(node.asstr(errors="replace")[()], dtype=object)
-    return np.asarray(node[()])
-
-
-def expect_plausible_size(node: Any) -> None:
-    """Refuse a dataset that claims more values than its storage can hold.
-
-    Raises
-    ------
-    DatasetError
-        If the dataset is larger than 64 MiB and a thousand times its storage.
-    """
-    if node.nbytes > max(_SMALL, _COMPRESSION * node.id.get_storage_size()):
-        raise DatasetError(
-            f"{node.name} of {Path(node.file.filename).name} claims {node.nbytes:,} bytes, and stores "
-            f"{node.id.get_storage_size():,}"
-        )
+    return read_values(node)
 
 
 def column_names(table: Any) -> list[str]:

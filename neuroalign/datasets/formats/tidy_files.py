@@ -15,7 +15,7 @@ from neuroalign.datasets.formats.delimited_text import delimiter_of, encoding_of
 from neuroalign.datasets.formats.matrix_csv import Decimal, find_decimal
 from neuroalign.datasets.formats.matrix_labels import MISSING
 from neuroalign.datasets.formats.tables import read_table, table_kind
-from neuroalign.errors import DatasetError, UsageError
+from neuroalign.errors import DatasetError, UsageError, brief
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +103,7 @@ class TableFile:
                     parts.append(chunk)
         except ValueError as error:
             self._expect_numbers(numbers, options)
-            raise DatasetError(f"cannot read the table {self.path}: {_one_line(error)}") from error
+            raise DatasetError(f"cannot read the table {self.path}: {brief(error)}") from error
         return join_tables(parts, ids, numbers)
 
     def _expect_numbers(self, numbers: Sequence[str], options: dict[str, Any]) -> None:
@@ -233,7 +233,7 @@ def _sample_of_text(path: Path, decimal: Decimal | None) -> tuple[pd.DataFrame, 
     except DatasetError:
         raise
     except Exception as error:  # the parser raises nearly anything on a damaged file
-        raise DatasetError(f"cannot read the table {path}: {_one_line(error)}") from error
+        raise DatasetError(f"cannot read the table {path}: {brief(error)}") from error
     note = None
     if decimal is None and options["sep"] != ",":
         decimal, note = find_decimal(sample.to_numpy(dtype=object).ravel().tolist(), options["sep"], path)
@@ -252,7 +252,7 @@ def _head_of_parquet(path: Path) -> pd.DataFrame:
             f"cannot read the table {path} without another package: {error}; install it, or save the table as CSV"
         ) from error
     except Exception as error:  # the parser raises nearly anything on a damaged file
-        raise DatasetError(f"cannot read the table {path}: {_one_line(error)}") from error
+        raise DatasetError(f"cannot read the table {path}: {brief(error)}") from error
     return table.reset_index(drop=True)
 
 
@@ -262,7 +262,7 @@ def _read_parquet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     try:
         return pd.read_parquet(path, engine="pyarrow", columns=list(columns)).reset_index(drop=True)
     except Exception as error:  # the parser raises nearly anything on a damaged file
-        raise DatasetError(f"cannot read the table {path}: {_one_line(error)}") from error
+        raise DatasetError(f"cannot read the table {path}: {brief(error)}") from error
 
 
 def _as_text(values: pd.Series) -> pd.Series:
@@ -275,7 +275,3 @@ def _as_text(values: pd.Series) -> pd.Series:
         values = values.astype(object)
     text = values.map(lambda value: value.decode() if isinstance(value, bytes) else str(value))
     return text.where(values.notna(), None).str.strip()
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from neuroalign.datasets.formats.binning import Bins, binned, describe_kept, expect_same_bins
 from neuroalign.datasets.formats.mat73 import has_variables
+from neuroalign.datasets.formats.matlab_nesting import load_variables
 from neuroalign.datasets.formats.reader import ReaderOption, RecordingParts, RecordingReader
 from neuroalign.datasets.formats.shared_options import BINS, PART, VARIABLE, WINDOW
 from neuroalign.datasets.formats.triple_n_areas import areas_of, read_areas
@@ -24,7 +25,7 @@ from neuroalign.datasets.formats.triple_n_sessions import (
 from neuroalign.datasets.formats.triple_n_trials import Trials, good_unit_files, read_trials
 from neuroalign.datasets.formats.unit_quality import QUALITY, choose_units, label_counts
 from neuroalign.datasets.time_bins import COUNTS
-from neuroalign.errors import DatasetError, UsageError, count_noun, name_some
+from neuroalign.errors import DatasetError, UsageError, brief, count_noun, name_some
 
 if TYPE_CHECKING:
     import numpy as np
@@ -316,7 +317,6 @@ def _trials(
 def _stimulus_ids(nsd_design: Path | None) -> tuple[NDArray[np.str_], str]:
     """Return the id of each of the 1,072 images, and a note on their origin."""
     import numpy as np
-    from scipy.io import loadmat
 
     ids = [f"{number:04d}" for number in range(1, N_IMAGES + 1)]
     if nsd_design is None:
@@ -325,10 +325,10 @@ def _stimulus_ids(nsd_design: Path | None) -> tuple[NDArray[np.str_], str]:
             "--nsd-design, the shared images are called as in NSD."
         )
     try:
-        shared = np.ravel(loadmat(nsd_design, variable_names=["sharedix"])["sharedix"])
+        shared = np.ravel(load_variables(nsd_design, variable_names=["sharedix"])["sharedix"])
     except Exception as error:  # the parser raises nearly anything on a damaged file
         raise DatasetError(
-            f"cannot read sharedix in {nsd_design}: {error or type(error).__name__}; give nsd_expdesign.mat of NSD"
+            f"cannot read sharedix in {nsd_design}: {brief(error)}; give nsd_expdesign.mat of NSD"
         ) from error
     if shared.shape != (N_NSD,) or len(np.unique(shared)) < N_NSD:
         raise DatasetError(

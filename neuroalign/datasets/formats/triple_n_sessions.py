@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuroalign.errors import DatasetError, count_noun
+from neuroalign.datasets.formats.matlab_nesting import load_variables
+from neuroalign.errors import DatasetError, brief, count_noun
+from neuroalign.files.judging import expect_sound
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,6 +69,7 @@ def is_processed(path: Path) -> bool:
         with path.open("rb") as file:
             if file.read(10) != b"MATLAB 5.0":
                 return False
+        expect_sound(path, "matlab")
         return {name for name, _, _ in whosmat(path)} >= _MARKS
     except Exception:  # the parser raises nearly anything on a damaged file
         return False
@@ -88,7 +91,6 @@ def read_session(path: Path, variable: str | None) -> Session:
     """
     import numpy as np
     import pandas as pd
-    from scipy.io import loadmat
 
     match = _NAME.fullmatch(path.name)
     if match is None:
@@ -99,9 +101,9 @@ def read_session(path: Path, variable: str | None) -> Session:
     session, date, animal, run = match.groups()
     names = [*_LABELS, "UnitType", *([variable] if variable is not None else [])]
     try:
-        content = loadmat(path, variable_names=names, squeeze_me=False)
+        content = load_variables(path, variable_names=names, squeeze_me=False)
     except Exception as error:  # the parser raises nearly anything on a damaged file
-        raise DatasetError(f"cannot read the MATLAB file {path}: {error or type(error).__name__}") from error
+        raise DatasetError(f"cannot read the MATLAB file {path}: {brief(error)}") from error
     if "UnitType" not in content:
         raise DatasetError(f"{path} lacks the variable UnitType")
     n_units = np.asarray(content["UnitType"]).size

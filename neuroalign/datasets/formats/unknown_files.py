@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 from neuroalign.datasets.formats.reader import names_in_zip
+from neuroalign.files.hdf5 import open_hdf5
 
 #: Number of bytes at the start of a file, or of its unpacked content, that are looked at.
 _START = 512
@@ -206,10 +207,8 @@ def _r_file(path: Path, content: bytes) -> tuple[str, str] | None:
 def _hdf5_kind(path: Path, content: bytes) -> tuple[str, str] | None:
     if not content.startswith(b"\x89HDF"):
         return None
-    import h5py
-
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             kind = file.attrs.get("encoding-type", b"")
     except Exception:  # the library raises nearly anything on a damaged file
         return None

@@ -44,6 +44,7 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.datasets.time_bins import over_all_bins
 from neuroalign.datasets.variants import COLUMN, VariantTable
 from neuroalign.errors import DatasetError, UsageError, name_some
+from neuroalign.files.plain import as_path
 from neuroalign.names.registry import datasets
 
 PathLike = str | os.PathLike[str]
@@ -181,8 +182,8 @@ def import_dataset(
     stated_noise = NoiseOfAverages(
         None if sem is None else as_beside(sem, "--sem"), sem_variable, as_n_trials(n_trials), noise
     )
-    image_path = None if isinstance(images, np.ndarray) else _path("images", images)
-    landmark_path = _path("landmarks", landmarks)
+    image_path = None if isinstance(images, np.ndarray) else as_path("images", images)
+    landmark_path = as_path("landmarks", landmarks)
     table_path, neuron_path = _table_path("stimuli", stimuli), _table_path("neurons", neurons)
     if landmark_path is not None and images is None and "images" not in recorded.gives:
         raise UsageError("--landmarks are in pixels of the images: give the images, too, with --images")
@@ -320,13 +321,7 @@ def _note_on_name(name: str) -> list[str]:
 def _table_path(option: str, table: PathLike | pd.DataFrame | None) -> Path | None:
     if not isinstance(table, str | os.PathLike | pd.DataFrame | None):
         raise UsageError(f"{option} must be a path or a pandas.DataFrame, got {type(table).__name__}")
-    return None if isinstance(table, pd.DataFrame) else _path(option, table)
-
-
-def _path(option: str, path: PathLike | None) -> Path | None:
-    if not isinstance(path, str | os.PathLike | None):
-        raise UsageError(f"{option} must be a path, got {type(path).__name__}")
-    return None if path is None else Path(path).expanduser()
+    return None if isinstance(table, pd.DataFrame) else as_path(option, table)
 
 
 def _describe_stimuli(

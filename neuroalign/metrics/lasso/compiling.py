@@ -1,9 +1,12 @@
 """Compilation of the Lasso engine by numba, kept on disk for later processes."""
 
+import os
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import config, njit
 from numba.core import event
 from numpy.typing import NDArray
 
@@ -26,7 +29,64 @@ _OPTIONS: dict[str, Any] = {
     "error_model": "numpy",
     "no_cfunc_wrapper": True,
 }
-compiled = njit(**_OPTIONS)
+
+#: Folder of compiled functions in the neuroalign folder.
+FOLDER = "compiled"
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Let numba compile a function at its first call, and keep the machine code on disk where it can.
+
+    The machine code is in ``compiled`` in the neuroalign folder, or in NUMBA_CACHE_DIR where that is set. Where no
+    folder can be written, as in containers, each process compiles for itself.
+
+    Parameters
+    ----------
+    function : callable
+
+    Returns
+    -------
+    callable
+    """
+    settings: Any = config
+    before = settings.CACHE_DIR
+    if not os.environ.get("NUMBA_CACHE_DIR"):
+        settings.CACHE_DIR = _folder()
+    try:
+        dispatcher = njit(**_OPTIONS)(function)
+    except RuntimeError:  # numba finds no folder that it can write
+        return njit(**(_OPTIONS | {"cache": False}))(function)
+    finally:
+        settings.CACHE_DIR = before
+    _forgive(dispatcher._cache)
+    return dispatcher
+
+
+def _folder() -> str:
+    # As :func:`neuroalign.files.home.home`, which metrics must not import.
+    named = os.environ.get("NEUROALIGN_HOME")
+    if not named:
+        import platformdirs
+
+        named = platformdirs.user_data_dir("neuroalign")
+    return os.path.join(os.path.expanduser(named), FOLDER)
+
+
+def _forgive(cache: Any) -> None:
+    """Let a full disk or a damaged file of the cache cost time, and not stop a computation."""
+    save, load = cache.save_overload, cache.load_overload
+
+    def save_or_pass(*arguments: Any) -> None:
+        with suppress(OSError):
+            save(*arguments)
+
+    def load_or_compile(*arguments: Any) -> Any:
+        try:
+            return load(*arguments)
+        except Exception:  # unpickling raises nearly anything on a damaged file
+            return None
+
+    cache.save_overload, cache.load_overload = save_or_pass, load_or_compile
 
 
 class Announcement(event.Listener):

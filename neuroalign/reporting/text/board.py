@@ -12,6 +12,7 @@ from tabulate import tabulate
 from neuroalign.comparison.board import SCORE_ON
 from neuroalign.comparison.board_findings import describe_board, describe_board_cautions
 from neuroalign.comparison.record import plain
+from neuroalign.files.spreadsheets import write_csv
 from neuroalign.reporting.text.latex import write_float
 from neuroalign.reporting.text.leaderboard_blocks import Block
 from neuroalign.reporting.text.score_columns import lay_out_rows
@@ -234,7 +235,7 @@ def _write_csv(tables: Sequence[pd.DataFrame]) -> str:
         )
         for table in tables
     ]
-    return pd.concat(labelled).to_csv(index=False, lineterminator="\n").rstrip("\n")
+    return str(write_csv(pd.concat(labelled))).rstrip("\n")
 
 
 def _write_json(tables: Sequence[pd.DataFrame]) -> str:

@@ -10,6 +10,7 @@ from tabulate import tabulate
 from neuroalign.comparison.leaderboard import SCOPE_OF_CROSSED_TEST, SCOPE_OF_WELCH
 from neuroalign.comparison.leaderboard_findings import describe_cautions, describe_findings
 from neuroalign.comparison.record import plain
+from neuroalign.files.spreadsheets import write_csv
 from neuroalign.reporting.text.latex import write_latex
 from neuroalign.reporting.text.leaderboard_blocks import (
     WORDS,
@@ -64,7 +65,7 @@ def _write_csv(tables: Sequence[pd.DataFrame]) -> str:
         )
         for table in tables
     ]
-    return pd.concat(labelled).to_csv(index=False, lineterminator="\n").rstrip("\n")
+    return str(write_csv(pd.concat(labelled))).rstrip("\n")
 
 
 def _write_plain(tables: Sequence[pd.DataFrame], *, layout: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from neuroalign.errors import UsageError
+from neuroalign.files import spreadsheets
 from neuroalign.reporting.text.score_columns import Column, lay_out_rows, pack_columns
 from neuroalign.results.numbers import Number, write_number
 from neuroalign.scoring.units import SELECTIVE_SHARE, UnitTable
@@ -101,8 +102,7 @@ def write_csv(units: UnitTable) -> str:
     """
     if units.table.empty:
         raise UsageError("a table of units must have a row, got an empty table")
-    text: str = units.table.to_csv(lineterminator="\n")
-    return text.rstrip("\n")
+    return str(spreadsheets.write_csv(units.table, index=True)).rstrip("\n")
 
 
 def _is_selectivity(units: UnitTable, number: Number) -> bool:

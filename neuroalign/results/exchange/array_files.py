@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import xarray as xr
 
+from neuroalign.files.hdf5 import open_hdf5
 from neuroalign.files.netcdf import read_netcdf
 
 #: Largest number of bytes of a file, and of its arrays in memory.
@@ -35,7 +36,7 @@ def read_arrays(path: Path) -> xr.Dataset:
         If the file is too large or holds anything else; the reason fits in one line.
     """
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             _judge(file)
     except (OSError, RuntimeError, KeyError, TypeError) as error:
         raise ValueError(f"cannot be read: {error}") from error

@@ -12,6 +12,7 @@ import pandas as pd
 
 from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
+from neuroalign.files.spreadsheets import write_csv
 from neuroalign.results.exchange.importing import SUMS
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
@@ -113,7 +114,7 @@ def _json(value: object) -> str:
 def _write_table(path: Path, table: pd.DataFrame) -> None:
     with atomic_path(path) as temporary:
         if path.suffix.lower() == ".csv":
-            table.to_csv(temporary, index=False, lineterminator="\n")
+            write_csv(table, temporary)
             return
         try:
             table.to_parquet(temporary, index=False)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from neuroalign.datasets import image_sources
 from neuroalign.datasets.formats.images import check_images, collect_images, ids_of_images, match_images
 from neuroalign.errors import ArchiveError, DatasetError, UsageError
 
@@ -131,10 +132,14 @@ def test_images_must_open(tmp_path):
 
 def test_decompression_bombs_are_refused(tmp_path, monkeypatch):
     path = save(tmp_path / "bomb.png")
-    for limit in (10, 5):  # Pillow warns above the limit and raises above twice the limit
-        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
-        with pytest.raises(DatasetError, match=r"bomb: .*decompression bomb"):
+    with monkeypatch.context() as patch:
+        patch.setattr(image_sources, "MOST_PIXELS", 10)
+        with pytest.raises(DatasetError, match=r"bomb: it claims \d+ × \d+ pixels; at most 10 are accepted"):
             check_images({"bomb": path})
+    # Pillow itself refuses more than twice its limit.
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5)
+    with pytest.raises(DatasetError, match=r"bomb: .*decompression bomb"):
+        check_images({"bomb": path})
 
 
 def test_only_picture_decoders_see_the_files(tmp_path):

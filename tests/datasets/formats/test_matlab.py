@@ -282,7 +282,7 @@ def test_values_in_other_files_are_never_read(tmp_path):
     with h5py.File(path, "r+") as file:
         node = file.create_dataset("resp", (4, 3), "f8", external=[(str(tmp_path / "secret"), 0, 96)])
         node.attrs["MATLAB_class"] = np.bytes_("double")
-    assert refusal(path) == f"x.mat holds no array of numbers: resp (data in another file); {ADVICE}"
+    assert "/resp is in another file, which is never opened" in refusal(path)
 
 
 def test_hdf5_that_matlab_did_not_write_has_no_order_of_axes(tmp_path):

@@ -6,8 +6,8 @@ import pytest
 import tqdm
 from PIL import Image
 
-from neuroalign.datasets.formats import hdf5
 from neuroalign.datasets.importing.importer import import_dataset
+from neuroalign.files import hdf5
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_long_steps_of_an_import_have_bars(tmp_path, bars, monkeypatch):
     values = rng.poisson(4, (30, 50)).astype(np.float32)
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file.create_dataset("r", data=values, chunks=(7, 11), compression="gzip")
-    monkeypatch.setattr(hdf5, "_MANY_BYTES", 0)
+    monkeypatch.setattr(hdf5, "MANY_BYTES", 0)
     dataset = import_dataset(
         "d",
         responses=tmp_path / "x.h5",

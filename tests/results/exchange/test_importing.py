@@ -270,18 +270,18 @@ def arrays(record):
 def test_huge_arrays_are_refused_before_they_are_read(theirs, arrays):
     arrays.create_dataset("huge", shape=(1 << 40,), dtype="f8", chunks=(1 << 16,), compression="gzip")
     arrays.close()
-    assert "its arrays would take 8,796,093,022," in refusal(theirs)
+    assert "/huge claims 8,796,093,022,208 bytes, and stores 0" in refusal(theirs)
 
 
 def test_external_links_and_storage_are_refused(theirs, arrays, tmp_path):
     (tmp_path / "secret.bin").write_bytes(b"\0" * 16)
     arrays["leak"] = h5py.ExternalLink("/etc/passwd", "/")
     arrays.flush()
-    assert refusal(theirs).endswith("'leak' is a link")
+    assert "/leak is in another file, which is never opened" in refusal(theirs)
     del arrays["leak"]
     arrays.create_dataset("outside", shape=(2,), dtype="f8", external=[(str(tmp_path / "secret.bin"), 0, 16)])
     arrays.close()
-    assert refusal(theirs).endswith("'outside' takes its values from other files")
+    assert "/outside is in another file, which is never opened" in refusal(theirs)
 
 
 def test_virtual_arrays_soft_links_and_groups_are_refused(theirs, arrays, tmp_path):
@@ -289,7 +289,7 @@ def test_virtual_arrays_soft_links_and_groups_are_refused(theirs, arrays, tmp_pa
     layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "x", shape=(2,))
     arrays.create_virtual_dataset("virtual", layout)
     arrays.flush()
-    assert refusal(theirs).endswith("'virtual' takes its values from other files")
+    assert "/virtual is in another file, which is never opened" in refusal(theirs)
     del arrays["virtual"]
     arrays["soft"] = h5py.SoftLink("/weights")
     arrays.flush()
