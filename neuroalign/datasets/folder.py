@@ -32,7 +32,8 @@ from neuroalign.datasets.stimulus_flags import as_flags
 from neuroalign.datasets.variants import COLUMN
 from neuroalign.errors import DatasetError, brief, name_some
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
-from neuroalign.files.netcdf import open_netcdf, read_netcdf, row_blocks, write_netcdf
+from neuroalign.files.netcdf import row_blocks, write_netcdf
+from neuroalign.files.netcdf_reading import open_netcdf, read_netcdf
 from neuroalign.files.plain import oddity, read_toml
 from neuroalign.progress import byte_bar, progress
 

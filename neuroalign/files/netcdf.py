@@ -1,15 +1,12 @@
-"""netCDF-4 files: readers for files that may be damaged, and a writer that copies no large array."""
+"""netCDF-4 files written without a copy of a large array."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from xarray.backends.common import ArrayWriter
-
-from neuroalign.files.hdf5 import opened_hdf5, without_locks
 
 #: Size of the blocks in which an array is written, in bytes.
 _BLOCK_BYTES = 1 << 25
@@ -72,91 +69,3 @@ def row_blocks(shape: Sequence[int], itemsize: int, chunks: Sequence[int] | None
     step = max(1, _BLOCK_BYTES // max(per_row * of_chunk, 1)) * of_chunk
     for start in range(0, shape[0], step):
         yield slice(start, min(start + step, shape[0]))
-
-
-def read_netcdf(path: Path) -> xr.Dataset:
-    """Read a netCDF-4 file whole.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    xarray.Dataset
-        Dataset in memory; the file is closed.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file does not exist.
-    ValueError
-        If the file cannot be read for any other reason.
-    """
-    with open_netcdf(path) as opened, _damage():
-        return opened.load()
-
-
-def read_arrays(path: Path) -> xr.Dataset:
-    """Read numbers and texts of a netCDF-4 file that xarray wrote, many times faster than xarray, without attributes.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    xarray.Dataset
-        Dataset in memory; the file is closed. Booleans become integers.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As :func:`read_netcdf`.
-    """
-    with opened_hdf5(path) as file:
-        variables = {}
-        for name, stored in file.items():
-            # A dimension without labels is not a variable.
-            if stored.attrs.get("NAME", b"").startswith(b"This is a netCDF dimension"):
-                continue
-            dimensions = [labels[0].name[1:] if len(labels) else name for labels in stored.dims]
-            variables[name] = (dimensions, stored.asstr()[()] if stored.dtype.kind == "O" else stored[()])
-        return xr.Dataset(variables)
-
-
-def open_netcdf(path: Path) -> xr.Dataset:
-    """Open a netCDF-4 file, and read its values on each use without keeping them.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    xarray.Dataset
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As :func:`read_netcdf`.
-    """
-    with opened_hdf5(path) as file:
-        # h5netcdf leaves a traceback on stderr for a file with a root that HDF5 cannot read.
-        list(file.items())
-    with _damage():
-        return without_locks(
-            lambda **options: xr.open_dataset(
-                path, engine="h5netcdf", cache=False, decode_timedelta=False, driver_kwds=options
-            )
-        )
-
-
-@contextmanager
-def _damage() -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # the libraries raise nearly anything on a damaged file
-        raise ValueError(str(error) or type(error).__name__) from error

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from neuroalign import arrays
 from neuroalign.errors import ModelError, UsageError, name_some
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path, home
-from neuroalign.files.netcdf import open_netcdf
+from neuroalign.files.netcdf_reading import open_netcdf
 from neuroalign.models.reductions import ATTRIBUTE
 
 #: Environment variable with the largest size in memory of the latents of one model, in megabytes.

@@ -14,7 +14,7 @@ import xarray as xr
 from neuroalign.errors import ArrayError, NeuroalignWarning, printable
 from neuroalign.files.digests import digest
 from neuroalign.files.home import atomic_path, home
-from neuroalign.files.netcdf import read_arrays, read_netcdf
+from neuroalign.files.netcdf_reading import read_arrays, read_netcdf
 from neuroalign.files.plain import open_plain
 from neuroalign.results.index import SELECTABLE, Entry, select
 from neuroalign.results.score import Score

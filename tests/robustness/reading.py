@@ -18,7 +18,7 @@ from neuroalign.datasets.image_sources import open_image
 from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.errors import NeuroalignError, printable
 from neuroalign.files import judging
-from neuroalign.files.netcdf import read_arrays, read_netcdf
+from neuroalign.files.netcdf_reading import read_arrays, read_netcdf
 from neuroalign.models.latents_file import read_latents
 from neuroalign.results.exchange.array_files import read_arrays as read_foreign_arrays
 from neuroalign.results.store import ResultsStore

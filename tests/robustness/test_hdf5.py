@@ -17,7 +17,7 @@ from neuroalign.errors import NeuroalignError
 from neuroalign.files import judging
 from neuroalign.files.hdf5 import open_hdf5, read_values
 from neuroalign.files.judging import expect_sound
-from neuroalign.files.netcdf import open_netcdf, read_netcdf
+from neuroalign.files.netcdf_reading import open_netcdf, read_netcdf
 from neuroalign.models.latents_file import read_latents
 from neuroalign.testing import make_dataset
 

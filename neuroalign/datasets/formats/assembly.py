@@ -24,7 +24,7 @@ from neuroalign.datasets.time_bins import BIN_EDGES, COUNTS, RATES, average_bins
 from neuroalign.datasets.time_windows import Window, bins_of_window
 from neuroalign.errors import DatasetError, UsageError, brief, name_some
 from neuroalign.files.home import atomic_path
-from neuroalign.files.netcdf import read_netcdf
+from neuroalign.files.netcdf_reading import read_netcdf
 from neuroalign.masked import as_labels
 
 _STIMULUS = ("stimulus_id", "image_id", "presentation_", "presentation")

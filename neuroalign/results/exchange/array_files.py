@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from neuroalign.files.hdf5 import open_hdf5
-from neuroalign.files.netcdf import read_netcdf
+from neuroalign.files.netcdf_reading import read_netcdf
 
 #: Largest number of bytes of a file, and of its arrays in memory.
 MAX_BYTES = 1 << 30
