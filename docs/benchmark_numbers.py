@@ -23,7 +23,8 @@ TABLE = Path(__file__).with_name("benchmark_numbers.csv")
 PAGE = Path(__file__).with_name("benchmark_numbers.md")
 #: Models of each recording; ``{weights}`` stands for the file with the weights of MobileNetV2.
 NETWORK = "torchvision:mobilenet_v2[weights={weights},pool=mean]@features.13"
-RANDOM = "torchvision:mobilenet_v2[weights=random,pool=mean]@features.13"
+# Random weights take the preprocessing of the trained weights.
+RANDOM = "torchvision:mobilenet_v2[weights=random,weights_version=IMAGENET1K_V1,pool=mean]@features.13"
 #: Short names of the networks in tables.
 SHORT = {NETWORK: "MobileNetV2, ImageNet", RANDOM: "MobileNetV2, random weights"}
 FACES = ("beta_vae[beta=6,seed=2]", "ica[n=10,seed=0]", "pca[n=10]", "pca[n=50]")

@@ -65,7 +65,8 @@ def torchvision_model(
     weights_version : str, optional
         Name of published weights with the preprocessing that the weights in the file need. By default the weights with
         the digest of the file or the digest in its name (``mobilenet_v2-b0353104.pth``), or any if the preprocessing of
-        all published weights is the same.
+        all published weights is the same. Random weights take the preprocessing of this version, by default of the best
+        published weights.
     seed : int
         Seed of random weights.
     pool : {None, "mean", "token", "grid:N"}
@@ -108,7 +109,7 @@ def torchvision_model(
     named = {"pool": pool, "precision": reduced(precision)}
     given: dict[str, Any] = {"weights": None if weights == "pretrained" else weights}
     if weights == "random":
-        given["seed"] = seed
+        given |= {"seed": seed, "weights_version": weights_version}
     elif seed != 0:
         raise UsageError(f"torchvision:{name}: seed= is for weights=random only")
     identifier = name_network(f"torchvision:{name}", layer, {**given, **named, **seen})
@@ -118,13 +119,16 @@ def torchvision_model(
     best = published["DEFAULT"]
     is_file = weights not in ("pretrained", "random", *published.__members__)
     file = find_weights(weights, f"torchvision:{name}") if is_file else None
-    expect_file(f"torchvision:{name}", file, weights_key=weights_key, weights_version=weights_version)
+    expect_file(f"torchvision:{name}", file, weights_key=weights_key)
+    if weights != "random":
+        expect_file(f"torchvision:{name}", file, weights_version=weights_version)
     notes: list[str] = []
     if weights == "pretrained" or weights in published.__members__:
         best = best if weights == "pretrained" else published[weights]
         network = _pretrained(name, best)
     elif weights == "random":
         network = draw_network(lambda: get_model(name, **_no_weights(name)), seed)
+        best = best if weights_version is None else _chosen(name, published, weights_version)
     else:
         network = get_model(name, **_no_weights(name))
         assert file is not None
@@ -166,9 +170,7 @@ def _version(name: str, file: Path, published: Any, asked: str | None) -> tuple[
     """Return the published weights with the preprocessing for a file, and notes on the choice."""
     versions = {version.name: version for version in published}
     if asked is not None:
-        if asked not in versions:
-            raise unknown_among_many(f"version of the weights of {name}", asked, list(versions))
-        return versions[asked], []
+        return _chosen(name, published, asked), []
     status = file.stat()
     content = hash_file(file, (status.st_mtime_ns, status.st_size))
     for version in published:
@@ -188,6 +190,14 @@ def _version(name: str, file: Path, published: Any, asked: str | None) -> tuple[
         f"torchvision:{name}: nothing in {file.name} shows the preprocessing that its weights need; give "
         f"weights_version= with one of {described}"
     )
+
+
+def _chosen(name: str, published: Any, version: str) -> Any:
+    """Return the published weights with the name of a version."""
+    names = [weights.name for weights in published]
+    if version not in names:
+        raise unknown_among_many(f"version of the weights of {name}", version, names)
+    return published[version]
 
 
 def _describe(transforms: Any) -> str:

@@ -188,6 +188,17 @@ def resize(model):
     return model.images.preprocess.resize_size
 
 
+def test_random_weights_take_the_preprocessing_of_a_version():
+    name = "torchvision:mobilenet_v2[weights=random{}]"
+    model = load_model(name.format(",weights_version=IMAGENET1K_V1"))
+    assert resize(model) == [256]
+    assert resize(load_model(name.format(""))) == [232]
+    again = load_model(model.identifier)
+    assert (again.identifier, again.fingerprint) == (model.identifier, model.fingerprint)
+    with pytest.raises(UnknownNameError, match="no version of the weights of mobilenet_v2 is called 'V1'"):
+        load_model(name.format(",weights_version=V1"))
+
+
 def test_preprocessing_follows_the_version_of_the_file(mobilenet, tmp_path, monkeypatch):
     for name, size in {"mobilenet_v2-b0353104.pth": [256], "mobilenet_v2-7ebf99e0.pth": [232]}.items():
         torch.save(mobilenet, tmp_path / name)
@@ -210,7 +221,7 @@ def test_preprocessing_follows_the_version_of_the_file(mobilenet, tmp_path, monk
     with pytest.raises(UnknownNameError, match="no version of the weights of mobilenet_v2 is called 'V1'"):
         load_model("torchvision:mobilenet_v2", weights=str(mine), weights_version="V1")
     with pytest.raises(UsageError, match="weights_version= is for weights from a file only"):
-        load_model("torchvision:mobilenet_v2[weights=random,weights_version=IMAGENET1K_V1]")
+        load_model("torchvision:mobilenet_v2", weights="IMAGENET1K_V2", weights_version="IMAGENET1K_V1")
     monkeypatch.setattr(
         "neuroalign.model_zoo.adapters.torchvision.hash_file", lambda file, stamp: "b0353104" + 56 * "0"
     )
