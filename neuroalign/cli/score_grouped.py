@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neuroalign.errors import UsageError
-from neuroalign.files.spreadsheets import write_csv
 
 if TYPE_CHECKING:
     from neuroalign.datasets.dataset import Dataset
@@ -246,6 +245,8 @@ def _print_across(
         }
         click.echo(json.dumps(document, indent=1, default=str, allow_nan=False))
     else:
+        from neuroalign.files.spreadsheets import write_csv
+
         write_csv(to_table(matrices), sys.stdout)
     for matrix in matrices:
         for (start, stop), reason in zip(matrix.windows, matrix.reasons, strict=True):

@@ -162,7 +162,7 @@ def test_recombination_rotates_by_default_and_knows_no_chance_of_positive_mixtur
     model = factors_of(dataset)
     rotated = score(model, dataset, "linear_recombination[n_draws=1]", use_cache=False)
     assert (rotated.options["kind"], rotated.null, rotated.benchmark_version) == ("orthogonal", 0.0, 2)
-    assert rotated.notes == ["of alignment"]
+    assert list(rotated.notes) == ["of alignment"]
     mixed = score(model, dataset, "linear_recombination[n_draws=1,kind=abs_gaussian]", use_cache=False)
     assert np.isnan(mixed.null)
     assert mixed.notes[1].startswith(

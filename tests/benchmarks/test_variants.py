@@ -83,7 +83,7 @@ def test_noise_does_not_explain_variants():
     assert leaking.per_neuron.mean() > 0.3
     assert grouped.provenance["n_stimuli"] == 200
     assert grouped.provenance["n_originals"] == 40
-    assert grouped.notes == [
+    assert list(grouped.notes) == [
         "only averages over trials are known, so the ceiling and the noise correction are missing",
         "folds keep the 40 originals together",
         FEW.format("40 originals"),
@@ -158,7 +158,7 @@ def test_equal_images_are_one_original():
     result = score(model, dataset, "variance_explained", use_cache=False)
     assert result.value == score(model, marked, "variance_explained", use_cache=False).value
     assert result.provenance["n_originals"] == 40
-    assert result.notes[1:3] == [
+    assert list(result.notes[1:3]) == [
         "folds keep the 40 originals together",
         "200 stimuli share their image with another stimulus byte for byte: equal images count as one original",
     ]

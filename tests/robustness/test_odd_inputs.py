@@ -169,7 +169,7 @@ def test_one_bad_name_stops_no_leaderboard(name, dataset, neuroalign_home):
     store.save("f" * 64, odd) if "\ud800" not in name else _write_surrogate(store, path)
     table = neuroalign.leaderboard(dataset, "alignment")
     assert "pca" in list(table["family"])
-    # What is shown can be shown: records with other names are left out.
+    # Leaderboards can print every name in their tables: records with other names are left out.
     assert all(
         printable(family) == family and "\n" not in family and family.strip() for family in table["family"]
     )

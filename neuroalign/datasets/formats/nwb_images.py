@@ -83,19 +83,17 @@ _Found = tuple[dict[str, tuple[tuple[int, ...], _Place]], str]
 
 
 class _Frames:
-    """Images in an NWB file, which is opened again when the first is read, and closed with the last use."""
+    """Images in an NWB file, which is open only while an image is read, so that other programs can open it."""
 
     def __init__(self, path: Path, reverse: bool) -> None:
         self._path = path
         self._reverse = reverse
-        self._file: Any = None
 
     def read(self, place: _Place) -> NDArray[np.uint8]:
         """Return the pixels of one image."""
-        if self._file is None:
-            self._file = open_hdf5(self._path)
         name, row = place
-        pixels = _pixels(_values(self._file[name], row))
+        with open_hdf5(self._path) as file:
+            pixels = _pixels(_values(file[name], row))
         return pixels[..., ::-1].copy() if self._reverse and pixels.ndim == 3 else pixels
 
 
