@@ -22,6 +22,7 @@ def modules_with_examples():
     return sorted(names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", modules_with_examples())
 def test_examples_print_the_results_that_they_show(name):
     module = importlib.import_module(name)

@@ -116,6 +116,7 @@ def test_numbers_without_which_a_score_misleads(dataset):
     assert explained.beside["median_noise_corrected_r2"] == pytest.approx(1.0, abs=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["alignment[turns=0]", "correlation_ratio[turns=0]"])
 def test_axes_matter_only_where_neurons_have_axes(name, dataset_factory):
     rotations = [special_ortho_group.rvs(4, random_state=seed) for seed in range(3, 8)]

@@ -285,6 +285,7 @@ def test_groups_show_predictions_that_do_not_generalise(dataset):
     assert all(score.beside["generalisation_cost"] > 0.3 for score in scores)
 
 
+@pytest.mark.slow
 def test_shuffles_of_groups_do_not_reject_noise(dataset):
     p, free = [], []
     for seed in range(40):

@@ -146,6 +146,7 @@ def test_second_time_comes_from_the_store(added, factors_file, capsys, monkeypat
     assert capsys.readouterr().out == first
 
 
+@pytest.mark.slow
 def test_leaderboard_formats(added, factors_file, model_file, capsys):
     for model in (factors_file, model_file):
         assert run(["score", model, added, "-b", "alignment[turns=0]"]) == 0
@@ -284,6 +285,7 @@ def test_info_and_list_of_reducers(capsys):
     assert "no reducer is called 'srb'; did you mean srp?" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_command_scores_a_group(added, capsys):
     # Some benchmarks of the group need more stimuli or other data: the others are scored, with exit code 0.
     assert run(["score", "pca[n=2]", added, "-b", "single-units", "--turns", "0", "--json"]) == 0

@@ -23,6 +23,7 @@ def added(dataset, tmp_path):
     return "toy"
 
 
+@pytest.mark.slow
 def test_figures_are_made_and_named(added, tmp_path, capsys):
     capsys.readouterr()
     folder = tmp_path / "new" / "figures"
@@ -89,6 +90,7 @@ def test_names_of_files_are_plain_and_their_own(tmp_path, name, taken, expected)
     assert file_name(name, [tmp_path / item for item in taken]) == expected
 
 
+@pytest.mark.slow
 def test_matplotlib_is_needed_only_for_figures(added, tmp_path):
     code = (
         "import importlib.util, sys\n"

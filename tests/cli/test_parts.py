@@ -26,6 +26,7 @@ def toy(dataset):
     write_folder(replace(dataset, identifier="toy", recording=recording), datasets_folder() / "toy")
 
 
+@pytest.mark.slow
 def test_scores_leaderboards_and_site(tmp_path, capsys):
     for model in ("neurons:toy[animal=C]", "pca[n=2]", "neuron_subset[n=3,seed=0]"):
         # The conditions stand in another order than in the name.

@@ -49,6 +49,7 @@ def test_json_has_the_rows_with_their_groups(capsys):
     assert document["rows"][0]["score"]["dataset"] == "toy[animal=Chabo]"
 
 
+@pytest.mark.slow
 def test_groups_without_a_score_are_listed(capsys):
     assert run(["score", "neuron_subset", "toy", "-b", "linear", "--by", "region,animal"]) == 0
     out = " ".join(capsys.readouterr().out.split())
@@ -79,6 +80,7 @@ def course(tmp_path):
     return file
 
 
+@pytest.mark.slow
 def test_windows_have_p_values_and_a_latency(course, capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     options = ["-b", "linear[n_permutations=39]", "--windows", "0:200:50", "--also", f"{course}:noise"]
@@ -105,6 +107,7 @@ def test_windows_have_p_values_and_a_latency(course, capsys, tmp_path, monkeypat
     assert test["latency_ms"]["start"] == 100
 
 
+@pytest.mark.slow
 def test_across_windows_prints_csv_and_draws_a_map(course, capsys, tmp_path):
     figure = tmp_path / "map.svg"
     call = ["score", f"{course}:factors", "course", "-b", "linear", "--windows", "bins", "--across-windows"]
@@ -122,6 +125,7 @@ def test_across_windows_prints_csv_and_draws_a_map(course, capsys, tmp_path):
     assert [score for row in matrix["scores"] for score in row] == [float(row["score"]) for row in rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [

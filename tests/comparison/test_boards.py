@@ -107,6 +107,7 @@ def test_scores_means_and_ranks(saved, datasets, truth):
     assert table.attrs["drawn"] == ["animals", "sessions", "neurons"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("over", ["animals", "sessions", "neurons"])
 def test_intervals_and_ranks_agree_with_a_loop(saved, datasets, truth, over):
     table = board(datasets, BENCHMARK, over=over).set_index("family")
@@ -160,6 +161,7 @@ def test_numbers_do_not_depend_on_the_order_of_datasets(saved, datasets):
         np.testing.assert_allclose(first[column], second[column], rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["table", "json", "csv", "markdown", "latex"])
 def test_outputs_are_byte_stable(saved, datasets, style):
     texts = {format_boards(boards(datasets, [BENCHMARK]), style) for _ in range(2)}

@@ -264,6 +264,7 @@ def sized(make_family, dataset, name, *, mixed):
     return FixedFamily(name, members)
 
 
+@pytest.mark.slow
 def test_sizes_are_no_sample_of_instances(make_family, dataset, pair, monkeypatch, tmp_path):
     # Stored scores keep the declaration of the family that they were scored in.
     monkeypatch.setenv("NEUROALIGN_HOME", str(tmp_path))
@@ -373,6 +374,7 @@ def test_wrong_calls(dataset, pair):
         na.compare(*pair, dataset, n_permutations=-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [60, 80, 140])
 def test_no_line_of_a_comparison_is_wider_than_the_terminal(pair, dataset, width):
     result = na.compare(*pair, dataset, "alignment[turns=3]", ceiling=few_subsets(dataset), n_resamples=50)

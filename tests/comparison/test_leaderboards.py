@@ -123,6 +123,7 @@ def test_what_is_left_out_is_said(store, dataset):
     assert list(leaderboard(dataset, "alignment[n_folds=3,turns=0]")["family"]) == ["good"]
 
 
+@pytest.mark.slow
 def test_each_set_of_options_has_a_table_of_its_own(store, dataset):
     tables = {table.attrs["name"]: table for table in leaderboards(dataset) if len(table)}
     assert sorted(tables) == ["alignment[n_folds=3,turns=0]", BY_C]

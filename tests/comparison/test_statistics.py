@@ -107,6 +107,7 @@ def test_benchmarks_without_terms_say_why(name, reason):
     assert (resampling.from_score, resampling.refit, resampling.reason) == (None, None, reason)
 
 
+@pytest.mark.slow
 def test_a_dual_bootstrap_by_stored_draws_is_that_of_compare(dataset, pair):
     scores, bootstraps = [], {}
     for models in pair:

@@ -93,6 +93,7 @@ def test_a_file_that_is_missing(tmp_path):
         find_collection(str(tmp_path / "none.toml"))
 
 
+@pytest.mark.slow
 def test_a_star_stands_for_every_value_of_a_column():
     dataset = make_dataset("cells", n_stimuli=20, n_neurons=6, images=False)
     recording = dataset.recording.assign_coords(

@@ -60,6 +60,7 @@ def counts_in_bins(rng):
     return rng.poisson(rate, (200, 70)).astype(float), "neuroid,stimulus"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "words"),
     [

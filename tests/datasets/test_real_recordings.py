@@ -89,6 +89,7 @@ def test_cowley2023_single_trials(add):
     assert imported.stimuli.pixels(channels=3).shape == (640, 112, 112, 3)
 
 
+@pytest.mark.slow
 def test_cowley2023_pairs_the_first_image_with_column_0(add, recordings):
     imported = add("cowley2023-201025")
     values = np.load(recordings / "cowley2023" / "responses_mean_201025.npy")

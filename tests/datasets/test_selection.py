@@ -290,6 +290,7 @@ def test_descriptions(added):
 class TestSelfPairs:
     """A neuron never predicts itself, for all parts of its recording as model and as dataset."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("model_part", ["", "[region=IT]", "[animal=Tito,neuroid_id=[n00,n01,n05,n08]]"])
     @pytest.mark.parametrize("dataset_part", ["", "[animal=Tito]", "[region=IT,training=true]"])
     def test_pairs(self, added, model_part, dataset_part):

@@ -69,6 +69,7 @@ def test_all_trials_of_a_stimulus_share_a_fold_as_in_group_k_fold(trials):
     np.testing.assert_allclose(linear.predicted[stimulus, 0], expected, rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("groups", [None, np.arange(N) // 2])
 def test_the_penalty_has_the_smallest_error_of_trials_of_other_stimuli(trials, groups):
     units, _, counts, means = trials

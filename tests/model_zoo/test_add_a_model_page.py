@@ -71,6 +71,7 @@ def test_programs(scored, program):
     assert [array.sizes["stimulus"] for array in latents] == [72]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [
@@ -96,6 +97,7 @@ def test_commands(scored, command, tmp_path, monkeypatch, capsys):
     assert model.latents(dataset.stimuli).sizes["stimulus"] == 72
 
 
+@pytest.mark.slow
 def test_reading_parts(scored):
     [program] = [text for language, text in BLOCKS if language == "python" and "compute_latents" in text]
     exec(compile(program, str(PAGE), "exec"), {})

@@ -190,6 +190,7 @@ def test_resumed_training_with_captured_steps_is_bit_identical(n_instances, imag
         assert one.trained.record["final"] == other.trained.record["final"]
 
 
+@pytest.mark.slow
 def test_an_instance_that_diverges_leaves_after_the_same_step_in_a_resumed_run(
     images, tmp_path, captures, monkeypatch
 ):

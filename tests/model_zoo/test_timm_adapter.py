@@ -44,6 +44,7 @@ def random_network(name, seed):
     return timm.create_model(name, pretrained=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["test_resnet", "test_vit", "test_convnext", "test_efficientnet"])
 def test_stages_are_timms_own(name, stimuli):
     stages = {

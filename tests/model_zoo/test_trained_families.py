@@ -289,6 +289,7 @@ def test_classifier_learns(tmp_path):
     assert trained.record["final"]["cross_entropy"] < 0.5 * np.log(4)
 
 
+@pytest.mark.slow
 def test_autoencoder_learns(tmp_path):
     rng = np.random.default_rng(0)
     pixels = np.kron(rng.random((4, 4, 4), dtype=np.float32), np.ones((8, 8), dtype=np.float32))
@@ -326,6 +327,7 @@ def test_families_are_trained_side_by_side(stimuli, tmp_path):
 # --- the commands ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", RECIPES)
 def test_trained_on_a_folder_and_scored(family, dataset, tmp_path, capsys):
     folder = tmp_path / "toy"

@@ -158,6 +158,7 @@ def test_each_classifier_stops_early_by_itself(images, tmp_path, monkeypatch):
 # --- divergence ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look_every", [1, 50])
 def test_divergence_stops_one_instance_and_leaves_its_company(look_every, images, tmp_path, monkeypatch):
     monkeypatch.setitem(trainer.LOOK_EVERY, "cpu", look_every)
@@ -179,6 +180,7 @@ def test_divergence_stops_one_instance_and_leaves_its_company(look_every, images
 # --- stopping and going on ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", RECIPES)
 def test_interrupted_runs_end_with_the_weights_of_uninterrupted_ones(family, stimuli, tmp_path):
     recipes = RECIPES[family]
@@ -216,6 +218,7 @@ class Killed(BaseException):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_checkpoint", [False, True])
 def test_killed_between_weights_and_log(has_checkpoint, stimuli, tmp_path, monkeypatch):
     whole = train(THREE, stimuli, tmp_path / "whole", together=3)
@@ -367,6 +370,7 @@ def test_unfinished_runs_of_another_recipe_are_replaced_only_when_asked_to(stimu
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_damaged_checkpoint_is_reported_and_all_instances_start_again(stimuli, tmp_path):
     whole = train(THREE, stimuli, tmp_path / "whole", together=3)
     path = checkpoint_path(tmp_path / "damaged", *THREE)

@@ -258,6 +258,7 @@ def test_the_network_runs_once_for_a_family(small, dataset, monkeypatch):
     assert sum(runs) == 20 + 1 + 1 + 2
 
 
+@pytest.mark.slow
 def test_command_line(small, dataset, tmp_path, capsys):
     folder = tmp_path / "toy"
     write_folder(dataset, folder)

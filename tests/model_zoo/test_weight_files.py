@@ -199,6 +199,7 @@ def test_random_weights_take_the_preprocessing_of_a_version():
         load_model(name.format(",weights_version=V1"))
 
 
+@pytest.mark.slow
 def test_preprocessing_follows_the_version_of_the_file(mobilenet, tmp_path, monkeypatch):
     for name, size in {"mobilenet_v2-b0353104.pth": [256], "mobilenet_v2-7ebf99e0.pth": [232]}.items():
         torch.save(mobilenet, tmp_path / name)

@@ -90,6 +90,7 @@ def test_objects_that_cannot_be_inspected_need_a_name():
     assert as_model(scripted, fingerprint="1").identifier != as_model(scripted, fingerprint="2").identifier
 
 
+@pytest.mark.slow
 def test_both_of_two_networks_are_on_the_leaderboard(dataset):
     for layers in ([1, 1, 1, 1], [2, 1, 1, 1]):
         score(as_model(resnet(layers), layer="layer2", pool="mean"), dataset, "correlation_ratio")

@@ -150,6 +150,7 @@ def test_scores_say_where_a_model_was_trained_on_other_images(dataset):
     assert NOTE in score(Trained("elsewhere"), dataset, RATIO).notes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["beta_vae", "vae", "autoencoder", "classifier"])
 def test_bundled_networks_say_that_they_saw_other_faces(tmp_path, dataset_factory, capsys, family):
     write_folder(dataset_factory(n_stimuli=30), tmp_path / "mine")

@@ -93,6 +93,7 @@ def test_row_blocks(stimuli, no_memory, monkeypatch):
     np.testing.assert_allclose(np.concatenate([block.values for block in blocks]), flat(stimuli.pixels()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [model, lambda: load_model("timm:test_vit@blocks.0:logits[weights=random]")])
 @pytest.mark.parametrize("megabytes", ["0.001", "100"])
 def test_two_runs_write_the_same_bytes(stimuli, monkeypatch, megabytes, tmp_path, make):

@@ -188,6 +188,7 @@ def values_of(hint):
     return plain.get(hint, st.nothing())
 
 
+@pytest.mark.slow
 @given(st.data())
 @pytest.mark.parametrize("name", benchmarks.names())
 def test_the_name_of_a_benchmark_with_any_options_loads_the_same_benchmark(name, data):

@@ -206,6 +206,7 @@ for index in range(start, start + 15):
 """
 
 
+@pytest.mark.slow
 def test_two_processes_write_and_query_at_the_same_time(tmp_path, monkeypatch):
     # This process is the second one, and starts to write at the same time.
     monkeypatch.setattr(sys, "argv", ["", str(tmp_path), "100"])

@@ -195,6 +195,7 @@ def test_without_a_time_the_time_of_the_file_counts(created):
     assert [score.value for score in store.scores()] == [0.0, 1.0, 2.0]
 
 
+@pytest.mark.slow
 def test_two_processes_lose_nothing(tmp_path, monkeypatch):
     # This process is the second one, and starts to write at the same time.
     monkeypatch.setattr(sys, "argv", ["", str(tmp_path), "20"])

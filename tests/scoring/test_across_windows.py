@@ -24,6 +24,7 @@ def course():
     return make_time_course(signal=[0, 1, 1], n_neurons=5, n_stimuli=50)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", ["ridge", "pls", "linear", "banded_ridge", "variance_explained"])
 def test_diagonal_has_the_ordinary_scores(course, spec):
     model = factors_of(course)

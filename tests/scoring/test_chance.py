@@ -50,6 +50,7 @@ def test_the_true_factors_beat_every_shuffle(by, dataset):
     assert (score.provenance["n_permutations"], score.provenance["permutation_seed"]) == (19, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", EVERY, ids=lambda benchmark: benchmark.identifier)
 def test_any_benchmark_has_a_null(by, dataset):
     score = na.score(noise(dataset), dataset, by, use_cache=False, n_permutations=5)

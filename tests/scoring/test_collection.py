@@ -158,6 +158,7 @@ def test_parts_of_one_recording_share_their_neurons():
     assert "2 neurons belong to several of the datasets, and are drawn together" in hierarchy.notes
 
 
+@pytest.mark.slow
 def test_the_python_function_scores_a_collection(sessions):
     for dataset in sessions:
         write_folder(dataset, datasets_folder() / dataset.identifier)
@@ -171,6 +172,7 @@ def test_the_python_function_scores_a_collection(sessions):
     assert na.Score.from_record(score.to_record()).members[1].value == score.members[1].value
 
 
+@pytest.mark.slow
 def test_the_command(sessions, tmp_path, capsys):
     for dataset in sessions:
         write_folder(dataset, datasets_folder() / dataset.identifier)

@@ -389,6 +389,7 @@ def expect_complete_store(n):
     assert all(store.load(key).data["correlation_ratio"].size == 12 for key in keys)
 
 
+@pytest.mark.slow
 def test_two_processes_lose_nothing(start_scoring):
     # This process is the second one, and starts to score at the same time.
     process, folder = start_scoring()
@@ -400,6 +401,7 @@ def test_two_processes_lose_nothing(start_scoring):
 
 
 # Latents, arrays and record of the first instance, then of the second.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "stop_at", [2, *(pytest.param(stop_at, marks=pytest.mark.slow) for stop_at in (1, 3, 5))]
 )

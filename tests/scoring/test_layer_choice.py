@@ -397,6 +397,7 @@ def test_of_equal_layers_the_first_is_chosen():
     assert choose_best(np.array([[[0.1]], [[0.2]]]), higher_is_better=False).ravel().tolist() == [0]
 
 
+@pytest.mark.slow
 def test_a_choice_is_stored_and_read_again(small, layers):
     first = choose_layer(layers, small, LINEAR)
     again = choose_layer(layers, small, LINEAR)

@@ -19,6 +19,7 @@ def by_scipy(x, y):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [4, 5, 6])
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_one_group_is_scipys_exact_test(n, seed):
@@ -56,6 +57,7 @@ def test_several_groups_are_all_their_permutations():
     assert (test.n, test.n_groups, test.method) == (7, 2, "exact")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("alpha", "n_groups"), [(0.05, 1), (0.05, 5), (0.01, 5)])
 def test_groups_of_four_are_called_related_as_rarely_as_the_level_says(alpha, n_groups):
     rng = np.random.default_rng(0)

@@ -123,6 +123,7 @@ def test_steps_are_listed_without_doing_them(study, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_the_papers_instances_are_counted(capsys):
     assert run_cli(["reproduce", "higgins2020", "--grid", "paper", "--dry-run"]) == 0
     rows = re.sub(r"\n {13}", " ", capsys.readouterr().out).splitlines()

@@ -43,11 +43,13 @@ SMALL = {
 NETWORKS = {"hf:", "openclip:", "timm:", "torchvision:", "vgg_face", "vgg_face_pca", "vgg_face_raw"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", benchmarks.names())
 def test_registered_benchmark(name):
     check_benchmark(name + QUICK.get(name, ""))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(models.names()) - NETWORKS - {"neurons:", "factors:"}))
 def test_registered_model(name):
     check_model(name + SMALL.get(name, ""))
@@ -60,6 +62,7 @@ def test_neurons_and_factors_of_a_dataset_as_models(tmp_path):
     check_model(f"factors:{tmp_path / 'toy'}", dataset=dataset)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reduced", ["pca[n=4]+pca[n=2]", "pca[n=4]+subsample[n=2,seed=0]"])
 def test_reduced_model(reduced):
     check_model(reduced)

@@ -191,6 +191,7 @@ def recordings_of_any_kind(draw):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(recordings_of_any_kind())
 def test_round_trip(tmp_path_factory, array):
@@ -258,6 +259,7 @@ def binned_file(dataset, path, edges, attrs=None, factors=(1.0, 10.0, 20.0, 40.0
     return path
 
 
+@pytest.mark.slow
 def test_brainio_keeps_bins(dataset, tmp_path):
     path = binned_file(dataset, tmp_path / "x.nc", [0, 50, 100, 150, 200])
     base = dataset.recording.values
@@ -298,6 +300,7 @@ def test_bins_of_unequal_length_need_their_kind(dataset, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_export_keeps_bins_and_their_kind(dataset, tmp_path):
     path = binned_file(dataset, tmp_path / "x.nc", [0, 50, 150])
     binned = import_dataset("binned", responses=path, bins="file", bin_values="counts")

@@ -142,6 +142,7 @@ def test_the_reader_keeps_the_rules(folder):
     check_reader("cadena2024", folder, options={"window": "70,160"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("window", "bins", "n_bins"), [((70, 160), 30, 3), ((40, 160), "file", 12), (None, 40, 3)]
 )

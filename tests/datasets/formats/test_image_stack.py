@@ -25,6 +25,7 @@ def pixels(dataset, stimulus):
     return np.asarray(dataset.stimuli.open(stimulus))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "order",
     [(0, 1, 2, 3), (0, 3, 1, 2), (1, 2, 3, 0), (3, 1, 2, 0), (1, 2, 0, 3)],

@@ -336,6 +336,7 @@ def test_cadena_splits_images_and_animals(v4):
 # From import to score
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layout", "folder", "options", "model", "chosen"),
     [

@@ -180,6 +180,7 @@ def test_spikes_are_never_counted_twice_or_left_out(tmp_path, left_out, added, m
 # --- time bins
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("window", "bins", "n_bins"), [((1, 11), 2, 5), ((1, 11), 5, 2), ((3, 7), "file", 4), (None, "file", 10)]
 )

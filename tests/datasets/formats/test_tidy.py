@@ -178,6 +178,7 @@ def test_several_files_hold_further_rows(tmp_path):
     assert "must have the same columns, differ in latency, rt" in refusal([first, second])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["parquet", "feather", "xlsx", "tsv"])
 def test_other_formats(tmp_path, suffix):
     table = pd.read_csv(write(tmp_path / "x.csv", LONG))

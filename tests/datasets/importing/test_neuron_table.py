@@ -50,6 +50,7 @@ def named_responses(path, neurons=("c", "007", "b")):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".feather", ".xlsx"])
 def test_rows_are_matched_by_id(tmp_path, suffix):
     if suffix in (".parquet", ".feather"):

@@ -111,6 +111,7 @@ DRAWN = {
 }
 
 
+@pytest.mark.slow
 def test_every_kind_of_figure(scored):
     drawn, left_out = gathered(scored, benchmarks=BENCHMARKS)
     assert {name.partition("[")[0] for name in drawn} == DRAWN
@@ -145,6 +146,7 @@ def _best_subset():
     return min(scores, key=lambda score: score.value).model
 
 
+@pytest.mark.slow
 def test_scores_have_the_arrays_that_their_benchmarks_declare(scored):
     store = ResultsStore()
     declaring = set()

@@ -73,6 +73,7 @@ def test_legends_of_long_names_have_more_rows():
     assert legend_rows(["a"] * 5) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["svg", "pdf", "png"])
 def test_files_are_the_same_bytes_each_time(scores, tmp_path, ending):
     made = [

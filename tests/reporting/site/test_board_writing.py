@@ -70,6 +70,7 @@ def written(value):
     return "—" if value != value else f"{value:.3f}".replace("-", "−")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BENCHMARKS)
 @pytest.mark.parametrize("over_ceiling", [False, True])
 def test_the_numbers_are_the_numbers_of_the_board(board_site, board_store, board_made, name, over_ceiling):
@@ -216,6 +217,7 @@ def test_citations(board_site):
     assert text in page
 
 
+@pytest.mark.slow
 def test_the_same_scores_give_the_same_bytes(board_site, board_store, board_made, tmp_path):
     title = "Board <script>document.title='owned'</script>"
     again = write_board_site(
@@ -226,6 +228,7 @@ def test_the_same_scores_give_the_same_bytes(board_site, board_store, board_made
     assert all((board_site / file).read_bytes() == (again / file).read_bytes() for file in files)
 
 
+@pytest.mark.slow
 def test_a_collection_is_a_column_and_its_datasets_have_pages(board_store, board_made, tmp_path):
     datasets = board_made[1]
     days = load_collection(datasets[:2], identifier="days")
@@ -242,6 +245,7 @@ def test_a_collection_is_a_column_and_its_datasets_have_pages(board_store, board
     assert partial[-1] == "—"
 
 
+@pytest.mark.slow
 def test_a_dataset_without_scores_has_a_card(board_store, board_made, tmp_path):
     new = make_dataset("new", n_stimuli=20, n_neurons=4, images=False, seed=9)
     page = write_board_site(tmp_path / "site", [board_made[1][0], new], store=board_store, n_resamples=200)

@@ -46,6 +46,7 @@ def pages(site):
     return {path: Page(path.read_text("utf-8")) for path in site.rglob("*.html")}
 
 
+@pytest.mark.slow
 def test_there_is_a_page_for_each_family_model_and_dataset(pages, site):
     counts = {folder: len(list((site / folder).iterdir())) for folder in ("families", "models", "datasets")}
     assert counts == {"families": 4, "models": 13, "datasets": 1}
@@ -136,6 +137,7 @@ def test_a_model_page_says_where_its_numbers_come_from(site):
         assert expected in text
 
 
+@pytest.mark.slow
 def test_the_same_scores_give_the_same_bytes(site, store, dataset, tmp_path):
     again = write_site(tmp_path / "again", dataset, store=store).parent
     files = sorted(path.relative_to(site) for path in site.rglob("*") if path.is_file())
@@ -175,6 +177,7 @@ def test_libraries_come_with_their_licences(site):
     }
 
 
+@pytest.mark.slow
 def test_only_a_site_is_replaced(site, store, dataset, tmp_path):
     (site / "old.html").write_text("old")
     write_site(site, dataset, store=store)

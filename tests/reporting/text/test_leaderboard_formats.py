@@ -211,6 +211,7 @@ def test_small_p_in_latex_is_the_number(tables):
     assert float(f"{mantissa}e{exponent}") == pytest.approx(tables[0]["welch_p_raw"][1], rel=0.05)
 
 
+@pytest.mark.slow
 def test_command_takes_a_correction_and_notes_what_csv_leaves_out(store, folder, capsys):
     shutil.copytree(store.folder, ResultsStore().folder)
     assert run(["leaderboard", folder, "--format", "csv", "--correction", "bh"]) == 0
