@@ -120,7 +120,8 @@ def read_toml(path: Path | Traversable) -> dict[str, Any]:
     try:
         if isinstance(path, Path):
             with open_plain(path) as file:
-                content = file.read(_MOST_BYTES + 1)
+                # Python reserves the memory of all bytes that it may read.
+                content = file.read(min(os.fstat(file.fileno()).st_size, _MOST_BYTES) + 1)
         else:
             content = path.read_bytes()
         if len(content) > _MOST_BYTES:
