@@ -24,7 +24,7 @@ from neuroalign.testing import make_dataset  # noqa: E402
 
 # Where a test states no number of examples: pytest --hypothesis-profile=thorough (.ci/run) tries more.
 settings.register_profile("quick", max_examples=25, deadline=None)
-settings.register_profile("thorough", max_examples=100, deadline=None)
+settings.register_profile("thorough", max_examples=50, deadline=None)
 settings.load_profile("quick")
 
 #: Processes that run the whole suite, at most.

@@ -7,7 +7,7 @@ from pathlib import Path
 from neuroalign.progress import byte_bar
 
 #: Size of the part of a file that is in memory, in bytes.
-_BLOCK_BYTES = 1 << 22
+_BLOCK_BYTES = 1 << 18
 
 
 def checksums(**paths: Sequence[Path | None]) -> list[dict[str, str]]:
