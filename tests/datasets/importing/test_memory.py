@@ -65,7 +65,8 @@ def test_an_import_needs_its_array_once(tmp_path, small_blocks, kind):
             file["r"] = values
     else:
         np.save(path, values)
-    import_dataset("first", responses=counts((3, 4)), axes="neuroid,stimulus")  # imports modules
+    np.save(tmp_path / "small.npy", counts((3, 4)))
+    import_dataset("first", responses=tmp_path / "small.npy", axes="neuroid,stimulus")  # imports modules
     assert peak_beside(n_bytes, lambda: import_dataset("d", responses=path, **options)) < 1.5
 
 
