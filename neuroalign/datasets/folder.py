@@ -31,7 +31,7 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.datasets.stimulus_flags import as_flags
 from neuroalign.datasets.variants import COLUMN
 from neuroalign.errors import DatasetError, brief, name_some
-from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
+from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path, naming_full_disk, write_file
 from neuroalign.files.netcdf import row_blocks, write_netcdf
 from neuroalign.files.netcdf_reading import open_netcdf, read_netcdf
 from neuroalign.files.plain import oddity, read_toml
@@ -112,8 +112,9 @@ def write_folder(dataset: Dataset, path: Path, *, replace: bool = False) -> None
             raise DatasetError(f"{path} is not a dataset folder, so it is not replaced")
     with scratch_folder(path.parent) as scratch:
         new, old = scratch / "new", scratch / "old"
-        new.mkdir()
-        _write_files(dataset, new)
+        with naming_full_disk(path.parent):
+            new.mkdir()
+            _write_files(dataset, new)
         # An unreadable dataset must not replace a readable one.
         _read_folder(new, partial(_compare_recording, dataset.recording))
         if path.exists():
@@ -190,8 +191,7 @@ def replace_landmarks(path: Path, landmarks: xr.DataArray, *, origin: str) -> No
     metadata = read_metadata(path) | {"landmarks_from": origin}
     with atomic_path(path / LANDMARKS) as file:
         write_landmark_csv(landmarks, file)
-    with atomic_path(path / METADATA) as file:
-        file.write_text(tomli_w.dumps(metadata, multiline_strings=True), encoding="utf-8")
+    write_file(path / METADATA, tomli_w.dumps(metadata, multiline_strings=True))
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

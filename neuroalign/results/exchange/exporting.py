@@ -129,9 +129,8 @@ def _write_folder(path: Path, keys: list[str], store: ResultsStore) -> int:
     sums = []
     try:
         for key in keys:
-            for suffix in (".json", ".nc"):
+            for suffix, content in zip((".json", ".nc"), store.files(key), strict=True):
                 name = f"{key[:2]}/{key}{suffix}"
-                content = (store.folder / name).read_bytes()
                 (temporary / name).parent.mkdir(parents=True, exist_ok=True)
                 (temporary / name).write_bytes(content)
                 sums.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
