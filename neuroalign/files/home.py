@@ -1,7 +1,11 @@
 """The folder of datasets, latents, trained models and results, and safe writing of files."""
 
 import errno
+import hashlib
 import os
+import platform
+import re
+import time
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -14,6 +18,11 @@ TEMPORARY_PREFIX = ".unfinished-"
 
 # A full disk, a used quota, and a limit on the size of files (ulimit -f).
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+_DAY = 24 * 3600
+
+#: Number of files that are brought to the disk one by one.
+_FEW = 64
 
 
 def home() -> Path:
@@ -40,7 +49,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         If the disk is full; the old file stays.
     """
     # Not mkstemp, which ignores the umask and makes files that only their owner can read.
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}{path.suffix}")
+    temporary = path.with_name(private_name(path.suffix))
     try:
         with naming_full_disk(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,6 +62,45 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+def private_name(suffix: str = "") -> str:
+    """Return a name for a file or folder of this process, which says whether the process still runs.
+
+    Parameters
+    ----------
+    suffix : str
+        Ending of the name.
+
+    Returns
+    -------
+    str
+        :data:`TEMPORARY_PREFIX`, the machine, the number of the process, random digits and the ending.
+    """
+    return f"{TEMPORARY_PREFIX}{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:16]}{suffix}"
+
+
+def is_abandoned(path: Path) -> bool:
+    """Return whether a file or folder with a name of :func:`private_name` belongs to a command that was killed.
+
+    The processes of another machine cannot be asked: what they made counts as abandoned a day after its last change.
+    Folders that wait for their name (see :mod:`neuroalign.files.folders`) are never abandoned.
+    """
+    if not path.name.startswith(TEMPORARY_PREFIX) or path.name.startswith(f"{TEMPORARY_PREFIX}previous-"):
+        return False
+    named = re.match(r"([0-9a-f]{8})-(\d+)-", path.name.removeprefix(TEMPORARY_PREFIX))
+    if named and named[1] == _machine():
+        import psutil
+
+        return not psutil.pid_exists(int(named[2]))
+    try:
+        return time.time() - path.stat().st_mtime > _DAY
+    except OSError:
+        return False
+
+
+def _machine() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
 def write_file(path: Path, content: "bytes | str") -> None:
@@ -80,6 +128,17 @@ def sync_folder(folder: Path) -> None:
             os.fsync(opened)
         finally:
             os.close(opened)
+
+
+def sync_tree(folder: Path) -> None:
+    """Let all files in a folder reach the disk."""
+    files = [Path(parent, name) for parent, _, names in os.walk(folder) for name in names]
+    if len(files) > _FEW and hasattr(os, "sync"):
+        os.sync()
+        return
+    for file in files:
+        with file.open("rb+") as opened:
+            os.fsync(opened.fileno())
 
 
 @contextmanager

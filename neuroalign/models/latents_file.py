@@ -1,7 +1,6 @@
 """Files of latents, for the cache and for latents larger than memory."""
 
 import os
-import uuid
 import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from neuroalign import arrays
 from neuroalign.errors import ModelError, UsageError, name_some
-from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path, home, optional_writing
+from neuroalign.files.home import atomic_path, home, optional_writing, private_name
 from neuroalign.files.netcdf import reserve, write_netcdf
 from neuroalign.files.netcdf_reading import open_netcdf
 from neuroalign.models.reductions import ATTRIBUTE
@@ -110,7 +109,7 @@ def gather_latents(
         return gathered
     import h5netcdf
 
-    file_path = path or latents_folder() / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}.nc"
+    file_path = path or latents_folder() / private_name(".nc")
     with atomic_path(file_path) as temporary:
         # HDF5 crashes on a full disk.
         reserve(temporary, shape[0] * shape[1] * _BYTES)

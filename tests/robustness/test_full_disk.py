@@ -48,7 +48,7 @@ def expect_full(outcome, folder):
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("n_bytes", [0, 100, 400, 4000])
+@pytest.mark.parametrize("n_bytes", [100, 4000])
 def test_a_full_disk_leaves_the_earlier_score(tmp_path, n_bytes):
     store = ResultsStore(tmp_path)
     new = make_score(0.75, per_neuron={f"n{index}": 0.5 + index % 2 / 2 for index in range(1000)})
@@ -59,7 +59,7 @@ def test_a_full_disk_leaves_the_earlier_score(tmp_path, n_bytes):
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
-@pytest.mark.parametrize("n_bytes", [1000, 50_000, 790_000])
+@pytest.mark.parametrize("n_bytes", [1000, 790_000])
 def test_a_full_disk_leaves_the_earlier_arrays(tmp_path, monkeypatch, in_memory, n_bytes):
     path = tmp_path / "arrays.nc"
     small, large = (xr.Dataset({"x": ("i", np.random.default_rng(0).normal(size=n))}) for n in (10, 100_000))
