@@ -149,10 +149,15 @@ def kill_data_command(home_in, old, action, *, write_again=False, **steps):
         shutil.copytree(old, folder / "datasets" / "toy")
 
     for step, home in kill_at_every_step(start, action, **steps):
+        names = added_names()
+        state = files_of(home / "datasets" / "toy")
+        assert (state is not None) == bool(names)
         assert run(["cache", "clear", "unfinished", "--yes"]) == 0
+        assert added_names() == names
         names, entries = added_names(), {path.name for path in (home / "datasets").iterdir()}
         assert entries == set(names), f"something is left after a kill at step {step}"
-        states.append(files_of(home / "datasets" / "toy"))
+        assert files_of(home / "datasets" / "toy") == state
+        states.append(state)
         if write_again:
             write_folder(make_small(3), home / "datasets" / "toy", replace=bool(names))
             names = added_names()
