@@ -48,8 +48,8 @@ def clear(kinds: tuple[str, ...], yes: bool) -> None:
     """Delete cached latents, stored results or downloaded files; without an argument, latents.
 
     Deleted latents are computed again when they are needed. Deleted results disappear from leaderboards. Datasets that
-    were fetched do not need the files that were downloaded for them. 'unfinished' deletes what killed commands left,
-    and gives a dataset back that was being replaced.
+    were fetched do not need the files that were downloaded for them. 'unfinished' deletes the leftovers of killed
+    commands, and gives a dataset back that was being replaced.
     """
     for kind in kinds or ("latents",):
         folder = _folder(kind)
@@ -76,7 +76,7 @@ def _folder(kind: str) -> Path:
 
 
 def _abandoned() -> list[Path]:
-    """Return what killed commands left, after datasets that were being replaced have their names again."""
+    """Return the leftovers of killed commands, after datasets that were being replaced have their names again."""
     from neuroalign.datasets.catalogue import datasets_folder
     from neuroalign.files.folders import leftovers, restore_folders
     from neuroalign.files.home import home, is_abandoned

@@ -17,7 +17,7 @@ from neuroalign.files.home import TEMPORARY_PREFIX, is_abandoned, private_name
 
 _PREVIOUS = f"{TEMPORARY_PREFIX}previous-"
 
-# What systems say when another process has put its folder in place.
+# Errors of systems where another process has put its folder in place.
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 #: Attempts to replace a folder that other processes replace at the same time.
@@ -122,7 +122,7 @@ def delete_folder(path: Path) -> None:
 
 
 def sweep(parent: Path) -> None:
-    """Delete what killed commands left directly inside a folder."""
+    """Delete the leftovers of killed commands that are directly inside a folder."""
     with suppress(OSError):
         for entry in list(os.scandir(parent)):
             if is_abandoned(Path(entry.path)):

@@ -83,7 +83,7 @@ def private_name(suffix: str = "") -> str:
 def is_abandoned(path: Path) -> bool:
     """Return whether a file or folder with a name of :func:`private_name` belongs to a command that was killed.
 
-    The processes of another machine cannot be asked: what they made counts as abandoned a day after its last change.
+    The processes of another machine cannot be asked: their files count as abandoned a day after the last change.
     Folders that wait for their name (see :mod:`neuroalign.files.folders`) are never abandoned.
     """
     if not path.name.startswith(TEMPORARY_PREFIX) or path.name.startswith(f"{TEMPORARY_PREFIX}previous-"):
@@ -174,7 +174,7 @@ def is_full(error: OSError) -> bool:
 def optional_writing() -> Iterator[None]:
     """Let a computation go on where the neuroalign folder cannot be written, with a warning, always the same one.
 
-    The block writes what another computation could use: latents or a score.
+    The block writes latents or a score, which another computation could use.
     """
     try:
         yield
@@ -189,9 +189,9 @@ def optional_writing() -> Iterator[None]:
 
 
 def full_disk(error: OSError, folder: Path) -> FullDiskError:
-    """Return the error of a full disk, in one line that names the folder and the command that shows what to delete."""
+    """Return the error of a full disk, in one line that names the folder and the command that shows the caches."""
     reason = os.strerror(error.errno or errno.ENOSPC).lower()
     return FullDiskError(
         f"{folder} must have space for another file, got: {reason}; free some space, 'neuroalign cache info' shows "
-        "what can be deleted"
+        "the caches"
     )

@@ -61,7 +61,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     provenance : mapping
         Entries of :class:`Provenance`, and any others.
     arrays_sha256 : str, optional
-        SHA-256 of the netCDF file with the arrays; records of earlier versions have none.
+        SHA-256 of the netCDF file with the arrays; records of earlier versions lack it.
     """
 
     schema: Literal[1]

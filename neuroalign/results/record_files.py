@@ -63,7 +63,7 @@ def arrays_path(path: Path, sha256: str | None) -> Path:
     path : Path
         JSON file of the record.
     sha256 : str, optional
-        Field ``arrays_sha256`` of the record; records of earlier versions have none.
+        Field ``arrays_sha256`` of the record; records of earlier versions lack it.
     """
     if sha256 is not None and _own_path(path, sha256).is_file():
         return _own_path(path, sha256)
