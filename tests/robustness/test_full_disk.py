@@ -14,7 +14,8 @@ from neuroalign.datasets.folder import read_folder, write_folder
 from neuroalign.errors import FullDiskError
 from neuroalign.files import netcdf
 from neuroalign.files.home import write_file
-from neuroalign.files.netcdf import read_netcdf, write_netcdf
+from neuroalign.files.netcdf import write_netcdf
+from neuroalign.files.netcdf_reading import read_netcdf
 from neuroalign.results.store import ResultsStore
 from neuroalign.testing import make_dataset, make_score
 
