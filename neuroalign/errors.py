@@ -54,6 +54,10 @@ class DownloadError(NeuroalignError):
     """A file that cannot be downloaded, or differs from the listed file."""
 
 
+class FullDiskError(NeuroalignError, OSError):
+    """A disk that is full, a quota that is used up, or a file larger than the system allows."""
+
+
 class ModelError(UsageError):
     """A model that cannot be loaded, wrapped or run."""
 

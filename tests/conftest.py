@@ -70,6 +70,16 @@ def _no_collection_at_each_correction():
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _no_waiting_for_the_disk():
+    """Let files reach the disk when the system wants: no test takes the power away."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        if hasattr(os, "sync"):
+            patch.setattr(os, "sync", lambda: None)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _installed_package():
     """Let Python in other processes import the installed package, not the checkout that tests are run from."""
     with pytest.MonkeyPatch.context() as patch:

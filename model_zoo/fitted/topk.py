@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from neuroalign.files.home import atomic_path
+from neuroalign.files.home import write_file
 from neuroalign.model_zoo.fitted.components import Matrix, parts_of
 
 #: Steps and images of a step of the training.
@@ -89,8 +89,7 @@ class SparseAutoencoder:
             # One entry: safetensors writes several in a random order.
             metadata={"record": json.dumps({"k": self.k, "numbers": dict(self.numbers)}, sort_keys=True)},
         )
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(content)
+        write_file(path, content)
 
 
 def read_autoencoder(path: Path) -> SparseAutoencoder:

@@ -6,6 +6,7 @@ Nothing here imports torch, so that finding and naming instances is fast.
 import hashlib
 import json
 import operator
+import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning
-from neuroalign.files.home import atomic_path
+from neuroalign.files.home import TEMPORARY_PREFIX, write_file
 from neuroalign.model_zoo.training.recipe import Recipe
 
 #: Version of the JSON record.
@@ -112,8 +113,10 @@ class Trained:
         return weights
 
     def _read(self) -> bytes:
+        own = _own_path(self.path, self.record["weights_sha256"])
         try:
-            return self.path.read_bytes()
+            # A process that was killed after it replaced the record did not rename the weights.
+            return (own if own.is_file() else self.path).read_bytes()
         except OSError as error:
             raise ModelError(f"cannot read the weights {self.path}: {error.strerror or error}") from error
 
@@ -179,6 +182,8 @@ def find_trained(folder: Path, recipe: type[Recipe]) -> list[Trained]:
     """
     instances = []
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
+        if path.name.startswith(TEMPORARY_PREFIX):
+            continue
         try:
             instances.append(read_trained(path, recipe))
         except NeuroalignError as error:
@@ -189,9 +194,10 @@ def find_trained(folder: Path, recipe: type[Recipe]) -> list[Trained]:
 def write_trained(
     folder: Path, recipe: Recipe, weights: Mapping[str, NDArray[np.float32]], record: Mapping[str, Any]
 ) -> Trained:
-    """Write trained weights and their record.
+    """Write trained weights and their record; an earlier instance of the same name stays until both are complete.
 
-    The record is written last, so that an instance without a record is unfinished.
+    The record is written after the weights, so that an instance without a record is unfinished. Weights that replace
+    others have a name of their own until their record is written.
 
     Parameters
     ----------
@@ -209,23 +215,30 @@ def write_trained(
 
     content = save({name: np.ascontiguousarray(array) for name, array in weights.items()})
     path = folder / f"{stem(recipe)}.safetensors"
-    with_ending(path, ".json").unlink(missing_ok=True)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    replaces = with_ending(path, ".json").is_file()
+    target = _own_path(path, sha256) if replaces else path
+    write_file(target, content)
     record = {
         "format": FORMAT,
         "recipe": recipe.to_mapping(),
-        "weights_sha256": hashlib.sha256(content).hexdigest(),
+        "weights_sha256": sha256,
         **record,
     }
     write_json(with_ending(path, ".json"), record)
+    if replaces:
+        os.replace(target, path)
     return Trained(path, recipe, record)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file completely or not at all."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_file(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def _own_path(path: Path, sha256: object) -> Path:
+    """Return the name of weights that replace others, until their record is written."""
+    return with_ending(path, f".{str(sha256)[:16]}.safetensors")
 
 
 def with_ending(path: Path, ending: str) -> Path:

@@ -8,12 +8,14 @@ import importlib
 import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
 from neuroalign.cli.output import printable_streams
 from neuroalign.errors import NeuroalignError, NeuroalignWarning
+from neuroalign.files.home import full_disk, home, is_full
 
 _COMMANDS = {
     "score": ("neuroalign.cli.score", "score", "Score a model on a dataset."),
@@ -117,6 +119,9 @@ def run(args: list[str] | None = None) -> int:
             sys.stderr.close()
             return 1
         except OSError as error:
+            if is_full(error):
+                _complain(str(full_disk(error, Path(error.filename or home()))))
+                return 1
             where = f" ({error.filename})" if error.filename else ""
             _complain(f"{error.strerror or error}{where}")
             return 1

@@ -1,6 +1,9 @@
 """The command ``neuroalign cache``."""
 
 import json
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -17,15 +20,17 @@ def cache() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def info(as_json: bool) -> None:
     """Show folders and sizes of the caches."""
+    from neuroalign.files.folders import leftovers
     from neuroalign.files.home import home
 
-    sizes = {kind: _size(home() / kind) for kind in _KINDS}
+    sizes = {kind: _size([home() / kind]) for kind in _KINDS}
+    sizes["unfinished"] = _size(leftovers(home()))
     if as_json:
-        rows = {kind: {"path": str(home() / kind), **size} for kind, size in sizes.items()}
+        rows = {kind: {"path": str(_folder(kind)), **size} for kind, size in sizes.items()}
         click.echo(json.dumps(rows, indent=1))
         return
     for kind, size in sizes.items():
-        click.echo(f"{kind}: {size['files']} files, {size['bytes'] / 1e6:.1f} MB in {home() / kind}")
+        click.echo(f"{kind}: {size['files']} files, {size['bytes'] / 1e6:.1f} MB in {_folder(kind)}")
 
 
 @cache.command(
@@ -34,24 +39,23 @@ def info(as_json: bool) -> None:
 Examples:
   neuroalign cache clear
   neuroalign cache clear latents results --yes
+  neuroalign cache clear unfinished
 """,
 )
-@click.argument("kinds", nargs=-1, type=click.Choice(_KINDS))
+@click.argument("kinds", nargs=-1, type=click.Choice((*_KINDS, "unfinished")))
 @click.option("--yes", is_flag=True, help="Delete without a question.")
 def clear(kinds: tuple[str, ...], yes: bool) -> None:
     """Delete cached latents, stored results or downloaded files; without an argument, latents.
 
     Deleted latents are computed again when they are needed. Deleted results disappear from leaderboards. Datasets that
-    were fetched do not need the files that were downloaded for them.
+    were fetched do not need the files that were downloaded for them. 'unfinished' deletes the leftovers of killed
+    commands, and gives a dataset back that was being replaced.
     """
-    import shutil
-
-    from neuroalign.files.home import home
-
     for kind in kinds or ("latents",):
-        folder = home() / kind
-        size = _size(folder)
-        if not size["files"]:
+        folder = _folder(kind)
+        paths = _abandoned() if kind == "unfinished" else [folder]
+        size = _size(paths)
+        if not size["files"] and (kind != "unfinished" or not paths):
             click.echo(f"{kind}: nothing to clear in {folder}")
             continue
         if not yes:
@@ -60,10 +64,44 @@ def clear(kinds: tuple[str, ...], yes: bool) -> None:
                 abort=True,
                 err=True,
             )
-        shutil.rmtree(folder)
+        for path in paths:
+            _delete(path)
         click.echo(f"{kind}: cleared {folder}")
 
 
-def _size(folder: Path) -> dict[str, int]:
-    files = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
-    return {"files": len(files), "bytes": sum(path.stat().st_size for path in files)}
+def _folder(kind: str) -> Path:
+    from neuroalign.files.home import home
+
+    return home() if kind == "unfinished" else home() / kind
+
+
+def _abandoned() -> list[Path]:
+    """Return the leftovers of killed commands, after datasets that were being replaced have their names again."""
+    from neuroalign.datasets.catalogue import datasets_folder
+    from neuroalign.files.folders import leftovers, restore_folders
+    from neuroalign.files.home import home, is_abandoned
+
+    restore_folders(datasets_folder())
+    return [path for path in leftovers(home()) if is_abandoned(path)]
+
+
+def _delete(path: Path) -> None:
+    from neuroalign.files.folders import delete_folder, delete_leftover
+    from neuroalign.files.home import TEMPORARY_PREFIX
+
+    if path.name.startswith(TEMPORARY_PREFIX):
+        delete_leftover(path)
+    elif path.exists():
+        delete_folder(path)
+
+
+def _size(paths: Iterable[Path]) -> dict[str, int]:
+    """Return number and bytes of the files at some paths and below, without files that other commands delete."""
+    sizes = []
+    for path in paths:
+        for file in [path, *path.rglob("*")] if path.is_dir() else [path]:
+            with suppress(OSError):
+                status = file.stat()
+                if stat.S_ISREG(status.st_mode):
+                    sizes.append(status.st_size)
+    return {"files": len(sizes), "bytes": sum(sizes)}

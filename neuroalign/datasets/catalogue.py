@@ -10,6 +10,7 @@ from neuroalign.datasets.folder import is_dataset_folder, read_folder, remove_fo
 from neuroalign.datasets.public.listing import members_of, public_names
 from neuroalign.datasets.selection import select_part
 from neuroalign.errors import DatasetError, NeuroalignWarning, UnknownNameError, UsageError, unknown_name
+from neuroalign.files.folders import restore_folders
 from neuroalign.files.home import home
 from neuroalign.names.registry import datasets
 from neuroalign.names.syntax import parse_spec
@@ -27,6 +28,7 @@ def added_names() -> list[str]:
     folder = datasets_folder()
     if not folder.is_dir():
         return []
+    restore_folders(folder)
     return sorted(
         path.name for path in folder.iterdir() if not path.name.startswith(".") and is_dataset_folder(path)
     )
@@ -56,6 +58,7 @@ def expect_free_name(name: str, *, force: bool = False) -> None:
             f"{name!r} cannot name a dataset: use letters, digits, dots, dashes and underscores, "
             "at most 100, the first a letter or digit"
         )
+    restore_folders(datasets_folder())
     if (datasets_folder() / name).exists() and not force:
         raise DatasetError(
             f"the dataset {name!r} exists already; replace it with --force, or choose another name"

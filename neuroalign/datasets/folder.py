@@ -12,7 +12,6 @@
 """
 
 import csv
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +30,15 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.datasets.stimulus_flags import as_flags
 from neuroalign.datasets.variants import COLUMN
 from neuroalign.errors import DatasetError, brief, name_some
-from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
+from neuroalign.files.folders import delete_folder, put_folder, restore_folder, sweep
+from neuroalign.files.home import (
+    atomic_path,
+    naming_full_disk,
+    private_name,
+    sync_folder,
+    sync_tree,
+    write_file,
+)
 from neuroalign.files.netcdf import row_blocks, write_netcdf
 from neuroalign.files.netcdf_reading import open_netcdf, read_netcdf
 from neuroalign.files.plain import oddity, read_toml
@@ -105,35 +112,42 @@ def write_folder(dataset: Dataset, path: Path, *, replace: bool = False) -> None
         If the folder exists and may not be replaced, or is not a dataset.
     """
     path = Path(path)
+    restore_folder(path)
     if path.exists() or path.is_symlink():
         if not replace:
             raise DatasetError(f"{path} exists already; choose another folder")
         if not is_dataset_folder(path) or path.is_symlink():
             raise DatasetError(f"{path} is not a dataset folder, so it is not replaced")
     with scratch_folder(path.parent) as scratch:
-        new, old = scratch / "new", scratch / "old"
-        new.mkdir()
-        _write_files(dataset, new)
+        new = scratch / "new"
+        with naming_full_disk(path.parent):
+            new.mkdir()
+            _write_files(dataset, new)
+            sync_tree(new)
         # An unreadable dataset must not replace a readable one.
         _read_folder(new, partial(_compare_recording, dataset.recording))
-        if path.exists():
-            path.rename(old)
         try:
-            new.rename(path)
-        except BaseException:
-            if old.exists():
-                old.rename(path)
-            raise
+            put_folder(new, path, replace=replace)
+        except FileExistsError:
+            raise DatasetError(
+                f"{path} was written by another command at the same time; choose another name"
+            ) from None
+        sync_folder(path.parent)
 
 
 @contextmanager
 def scratch_folder(beside: Path) -> Iterator[Path]:
     """Provide an empty folder inside `beside`, and so on the same disk, and delete it afterwards.
 
-    If the process is killed, a folder remains. Its name starts with a dot, so that no dataset has it.
+    If the process is killed, a folder remains, which the next call deletes. Its name starts with a dot, so that no
+    dataset has it.
     """
-    beside.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=beside, ignore_cleanup_errors=True) as name:
+    with naming_full_disk(beside):
+        beside.mkdir(parents=True, exist_ok=True)
+        sweep(beside)
+    with tempfile.TemporaryDirectory(
+        prefix=f"{private_name()}-", dir=beside, ignore_cleanup_errors=True
+    ) as name:
         yield Path(name)
 
 
@@ -190,8 +204,7 @@ def replace_landmarks(path: Path, landmarks: xr.DataArray, *, origin: str) -> No
     metadata = read_metadata(path) | {"landmarks_from": origin}
     with atomic_path(path / LANDMARKS) as file:
         write_landmark_csv(landmarks, file)
-    with atomic_path(path / METADATA) as file:
-        file.write_text(tomli_w.dumps(metadata, multiline_strings=True), encoding="utf-8")
+    write_file(path / METADATA, tomli_w.dumps(metadata, multiline_strings=True))
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -308,10 +321,15 @@ def read_truth(file: Path) -> pd.DataFrame | None:
 
 
 def remove_folder(path: Path) -> None:
-    """Delete a dataset folder, and refuse every other folder."""
+    """Delete a dataset folder, and refuse every other folder.
+
+    The folder is renamed first, so that its name is free even if the process is killed while it deletes files.
+    """
     if not is_dataset_folder(path):
         raise DatasetError(f"{path} is not a dataset folder: it has no {METADATA}")
-    shutil.rmtree(path)
+    restore_folder(path)
+    sweep(path.parent)
+    delete_folder(path)
 
 
 def _image_path(folder: Path, name: str) -> Path:

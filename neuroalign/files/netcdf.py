@@ -1,25 +1,37 @@
 """netCDF-4 files written without a copy of a large array."""
 
+import errno
+import io
+import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from xarray.backends.common import ArrayWriter
 
+from neuroalign.files.home import atomic_path, write_file
+
 #: Size of the blocks in which an array is written, in bytes.
 _BLOCK_BYTES = 1 << 25
 
-#: Size of an array that is copied whole, in bytes.
+#: Size of an array that is copied whole, and of the arrays of a file that is made in memory, in bytes.
 _MOST_COPIED = 1 << 28
+
+#: Bytes that a file takes beside its arrays, at most.
+_OVERHEAD = 1 << 20
 
 
 def write_netcdf(dataset: xr.Dataset, path: Path, encoding: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write a netCDF-4 file as :meth:`xarray.Dataset.to_netcdf` does, without a copy of a large array.
+    """Write a netCDF-4 file as :meth:`xarray.Dataset.to_netcdf` does, completely or not at all.
 
-    h5py copies an array with another order of its axes in memory than on disk. Of an array larger than 256 MiB only
-    some rows are copied at once. The values are the same; the file of such an array differs in the place of its chunks.
+    HDF5 crashes on a full disk. So a file of at most 256 MiB of arrays is made in memory, and the space for a larger
+    one is asked for before HDF5 writes. h5py copies an array with another order of its axes in memory than on disk; of
+    an array larger than 256 MiB only some rows are copied at once. The values are the same; the file of such an array
+    differs in the place of its chunks.
 
     Parameters
     ----------
@@ -27,14 +39,78 @@ def write_netcdf(dataset: xr.Dataset, path: Path, encoding: Mapping[str, Mapping
     path : Path
     encoding : mapping of str to mapping
         Encoding of variables, such as ``{"zlib": True}``.
+
+    Raises
+    ------
+    FullDiskError
+        If the disk has no space for the file; the old file stays.
     """
+    if dataset.nbytes <= _MOST_COPIED:
+        write_file(path, netcdf_bytes(dataset, encoding))
+        return
+    with atomic_path(path) as temporary:
+        reserve(temporary, dataset.nbytes)
+        _store(dataset, encoding, temporary)
+
+
+def netcdf_bytes(
+    dataset: xr.Dataset, encoding: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+) -> bytes:
+    """Return the content of a netCDF-4 file, which is made in memory.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+    encoding : mapping of str to mapping
+        Encoding of variables, as for :func:`write_netcdf`.
+
+    Returns
+    -------
+    bytes
+        The same bytes for the same dataset.
+    """
+    content = io.BytesIO()
+    _store(dataset, encoding, content)
+    return content.getvalue()
+
+
+def reserve(path: Path, n_bytes: int) -> None:
+    """Ask the disk for space for a file, and give it back, so that a full disk is noticed before HDF5 writes.
+
+    Parameters
+    ----------
+    path : Path
+        File that does not exist.
+    n_bytes : int
+        Size of the file without compression, which the file does not exceed by more than 1 MiB.
+
+    Raises
+    ------
+    OSError
+        If the disk has no such space.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        if shutil.disk_usage(path.parent).free < n_bytes + _OVERHEAD:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return
+    try:
+        with path.open("xb") as file:
+            os.posix_fallocate(file.fileno(), 0, n_bytes + _OVERHEAD)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _store(
+    dataset: xr.Dataset, encoding: Mapping[str, Mapping[str, Any]], target: "Path | io.BytesIO"
+) -> None:
+    """Write a dataset to a file, or to a buffer in memory."""
     from xarray.backends import H5NetCDFStore
     from xarray.conventions import encode_dataset_coordinates
 
     variables, attributes = encode_dataset_coordinates(dataset)
     for name, choices in encoding.items():
         variables[name].encoding = dict(choices)
-    store = H5NetCDFStore.open(path, mode="w")
+    store = H5NetCDFStore.open(target, mode="w")
     try:
         store.store(variables, attributes, set(encoding), _RowWriter())
     finally:

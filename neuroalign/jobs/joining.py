@@ -1,13 +1,12 @@
 """Joining of a running cluster of Dask or Ray."""
 
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal, get_args
 
 from neuroalign.errors import UsageError, unknown_name
-from neuroalign.files.home import TEMPORARY_PREFIX, home
+from neuroalign.files.home import home, private_name
 from neuroalign.jobs.clusters import Cluster, joined, refuse
 from neuroalign.jobs.on_dask import join_dask
 from neuroalign.jobs.on_ray import join_ray
@@ -71,7 +70,7 @@ def cluster(backend: Backend, address: str, *, folders: Sequence[Path] = ()) -> 
 @contextmanager
 def _mark(folder: Path) -> Iterator[Path]:
     """Put a file into a folder for the time of the command, so that workers can check that they see the folder."""
-    mark = folder.absolute() / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
+    mark = folder.absolute() / private_name()
     mark.parent.mkdir(parents=True, exist_ok=True)
     mark.touch()
     try:

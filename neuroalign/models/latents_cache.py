@@ -13,6 +13,7 @@ from neuroalign.arrays import validate_latents
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ArrayError, NeuroalignWarning
 from neuroalign.files.digests import digest
+from neuroalign.files.home import optional_writing
 from neuroalign.models.latents_file import (
     gather_latents,
     latents_folder,
@@ -110,7 +111,8 @@ def _compute(model: Model, stimuli: StimulusSet, path: Path | None) -> xr.DataAr
         computed = validate_latents(model.latents(stimuli))
         file = _lasting(model, path)
         if file is not None:
-            save_latents(file, computed)
+            with optional_writing():
+                save_latents(file, computed)
         return computed
     yielded = iter(model.latent_batches(stimuli))
     first = list(islice(yielded, 1))

@@ -1,7 +1,6 @@
 """Files of latents, for the cache and for latents larger than memory."""
 
 import os
-import uuid
 import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 
 from neuroalign import arrays
 from neuroalign.errors import ModelError, UsageError, name_some
-from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path, home
+from neuroalign.files.home import atomic_path, home, optional_writing, private_name
+from neuroalign.files.netcdf import reserve, write_netcdf
 from neuroalign.files.netcdf_reading import open_netcdf
 from neuroalign.models.reductions import ATTRIBUTE
 
@@ -104,12 +104,15 @@ def gather_latents(
             values, stimulus=stimulus, unit=units, informative=varies, attrs=_kept_attributes(first)
         )
         if path is not None:
-            save_latents(path, gathered)
+            with optional_writing():
+                save_latents(path, gathered)
         return gathered
     import h5netcdf
 
-    file_path = path or latents_folder() / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}.nc"
+    file_path = path or latents_folder() / private_name(".nc")
     with atomic_path(file_path) as temporary:
+        # HDF5 crashes on a full disk.
+        reserve(temporary, shape[0] * shape[1] * _BYTES)
         with h5netcdf.File(temporary, "w") as file:
             file.dimensions = {"stimulus": shape[0], "unit": shape[1]}
             variable = file.create_variable("latents", ("stimulus", "unit"), np.float64, fillvalue=np.nan)
@@ -127,8 +130,7 @@ def save_latents(path: Path, latents: xr.DataArray) -> None:
     """Write latents from memory to a file, which appears when it is complete."""
     saved = latents.drop_attrs()
     saved.attrs = _kept_attributes(latents)
-    with atomic_path(path) as temporary:
-        saved.to_dataset(name="latents").to_netcdf(temporary, engine="h5netcdf")
+    write_netcdf(saved.to_dataset(name="latents"), path, {})
 
 
 def read_latents(path: Path) -> xr.DataArray:

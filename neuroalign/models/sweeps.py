@@ -22,7 +22,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError, count_noun
 from neuroalign.files.digests import digest
-from neuroalign.files.home import TEMPORARY_PREFIX
+from neuroalign.files.home import private_name
 from neuroalign.models.computed import computed_with
 from neuroalign.models.fingerprints import remembering_tensors
 from neuroalign.models.latents_cache import cached_path
@@ -104,7 +104,7 @@ class LayerSweep:
         #: Whether the models of the layers have reducers.
         self.is_reduced = reduce is not None
         self._stored: dict[str, dict[str, _Stored]] = {}
-        self._folder = latents_folder() / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
+        self._folder = latents_folder() / private_name()
         self._finalizer: Any = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         with remembering_tensors():
             self._layers = {name: LayerModel(self, name) for name in self.selection.layers}

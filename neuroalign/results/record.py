@@ -60,6 +60,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     notes : list of str
     provenance : mapping
         Entries of :class:`Provenance`, and any others.
+    arrays_sha256 : str, optional
+        SHA-256 of the netCDF file with the arrays; records of earlier versions lack it.
     """
 
     schema: Literal[1]
@@ -81,6 +83,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     provenance: Annotated[
         dict[_Name, Any], Meta(max_length=1000, extra_json_schema={"$ref": "#/$defs/Provenance"})
     ]
+    arrays_sha256: _Sha256 | msgspec.UnsetType = msgspec.UNSET
 
 
 def check_record(content: Any) -> Record:

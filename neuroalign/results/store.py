@@ -1,34 +1,40 @@
 """Store of scores in a folder: a JSON record and a netCDF file with its arrays for each score."""
 
+import hashlib
 import json
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import xarray as xr
 
 from neuroalign.errors import ArrayError, NeuroalignWarning, printable
 from neuroalign.files.digests import digest
-from neuroalign.files.home import atomic_path, home
+from neuroalign.files.home import home, optional_writing
+from neuroalign.files.netcdf import netcdf_bytes
 from neuroalign.files.netcdf_reading import read_arrays, read_netcdf
 from neuroalign.files.plain import open_plain
 from neuroalign.results.index import SELECTABLE, Entry, select
+from neuroalign.results.record_files import replace_record, sound_arrays
 from neuroalign.results.score import Score
 from neuroalign.validation import check_names
 
 #: Version of the layout of the records.
 SCHEMA = 1
 
+Read = TypeVar("Read")
+
 
 class ResultsStore:
     """Scores in a folder, each under the digest of everything that determines it.
 
-    A record is written whole or not at all, its JSON file last, so that every record has its arrays. To merge two
-    folders, copy one into the other. An index beside the records (see :mod:`neuroalign.results.index`) makes
+    A record is written whole or not at all, its JSON file last, so that every record has its arrays. The JSON file
+    holds the SHA-256 of the arrays; see :mod:`neuroalign.results.record_files` for their name. To merge two folders,
+    copy one into the other. An index beside the records (see :mod:`neuroalign.results.index`) makes
     queries fast.
 
     Parameters
@@ -41,23 +47,37 @@ class ResultsStore:
         self.folder = home() / "results" if folder is None else Path(folder)
 
     def save(self, key: str, score: Score) -> None:
-        """Write a score under its key; an earlier score under the key is replaced."""
+        """Write a score under its key; an earlier score under the key stays until the new one is complete.
+
+        Raises
+        ------
+        FullDiskError
+            If the disk is full; the earlier score stays.
+        """
         path = self._path(key)
-        # A process that is killed between the two writes must not leave new arrays beside an old record.
-        path.unlink(missing_ok=True)
-        with atomic_path(path.with_suffix(".nc")) as temporary:
-            score.data.to_netcdf(temporary, engine="h5netcdf")
-        record = {"schema": SCHEMA, "key": key, **score.to_record()}
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(record, indent=1, default=str, allow_nan=False), encoding="utf-8")
+        arrays = netcdf_bytes(score.data)
+        sha256 = hashlib.sha256(arrays).hexdigest()
+        record = {"schema": SCHEMA, "key": key, **score.to_record(), "arrays_sha256": sha256}
+        content = json.dumps(record, indent=1, default=str, allow_nan=False)
+        replace_record(path, content, arrays, sha256)
+
+    def keep(self, key: str, score: Score) -> None:
+        """Write a score as :meth:`save` does, or warn if the folder cannot be written."""
+        with optional_writing():
+            self.save(key, score)
 
     def load(self, key: str) -> Score | None:
         """Return the score under this key with its arrays; None if it is missing or cannot be read."""
         path = self._path(key)
         if not path.is_file():
             return None
+
+        def read(content: bytes) -> Score:
+            record = _parse(content)
+            return Score.from_record(record, read_netcdf(sound_arrays(path, record)))
+
         try:
-            return Score.from_record(_parse(_read(path)), read_netcdf(path.with_suffix(".nc")))
+            return _read_settled(path, read)
         except _UNREADABLE as error:
             _warn_unreadable([(path, error)], self.folder)
             return None
@@ -68,13 +88,26 @@ class ResultsStore:
         Raises
         ------
         ArrayError
-            If the arrays are missing or cannot be read.
+            If the arrays are missing or cannot be read, or differ from the arrays that the score was stored with.
         """
-        path = self._path(key).with_suffix(".nc")
+        path = self._path(key)
         try:
-            return read_arrays(path)
+            return _read_settled(path, lambda content: read_arrays(sound_arrays(path, _parse(content))))
         except _UNREADABLE as error:
-            raise ArrayError(f"the arrays in {path} cannot be read: {error}") from error
+            raise ArrayError(f"the arrays in {path.with_suffix('.nc')} cannot be read: {error}") from error
+
+    def files(self, key: str) -> tuple[bytes, bytes]:
+        """Return the content of the record under this key, and of the file with its arrays.
+
+        Raises
+        ------
+        OSError, ValueError
+            If a file is missing or cannot be read, or the arrays are not those that the score was stored with.
+        """
+        path = self._path(key)
+        return _read_settled(
+            path, lambda content: (content, sound_arrays(path, _parse(content)).read_bytes())
+        )
 
     def items(self, **equal: str) -> Iterator[tuple[str, Score]]:
         """Yield key and score of every readable record, without its arrays, the newest first.
@@ -155,6 +188,18 @@ _UNREADABLE = (
 def _read(path: str | Path) -> bytes:
     with open_plain(path) as file:
         return file.read()
+
+
+def _read_settled(path: Path, read: Callable[[bytes], Read]) -> Read:
+    """Read a record with a function, and again if another process replaced the record meanwhile."""
+    content = _read(path)
+    while True:
+        try:
+            return read(content)
+        except _UNREADABLE:
+            before, content = content, _read(path)
+            if content == before:
+                raise
 
 
 def _parse(content: bytes) -> dict[str, Any]:

@@ -288,7 +288,7 @@ def score_prepared(
     if stored is not None and _has_null(stored, batch):
         if batch.is_sample is not None and stored.provenance.get("is_sample") != batch.is_sample and key:
             stored = replace(stored, provenance={**stored.provenance, "is_sample": batch.is_sample})
-            batch.store.save(key, stored)
+            batch.store.keep(key, stored)
         return add_notes_of_model(stored, model, batch.dataset)
     started = time.monotonic()
     try:
@@ -331,7 +331,7 @@ def score_prepared(
     )
     score = add_notes_of_model(score, model, batch.dataset)
     if batch.use_cache and key:
-        batch.store.save(key, score)
+        batch.store.keep(key, score)
     return score
 
 

@@ -169,7 +169,7 @@ def choose_layer(
     }
     choice = replace(choice, score=replace(choice.score, family=named, provenance=provenance)).stored(columns)
     if use_cache:
-        kept.save(key, choice.score)
+        kept.keep(key, choice.score)
     return choice
 
 

@@ -15,7 +15,7 @@ from neuroalign.comparison.leaderboard import SCOPE_OF_CROSSED_TEST, rank
 from neuroalign.comparison.leaderboard_findings import describe_cautions
 from neuroalign.comparison.score_groups import ScoreGroup
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.files.home import atomic_path
+from neuroalign.files.home import write_file
 from neuroalign.results.numbers import name_benchmark
 from neuroalign.results.score import Score
 from neuroalign.scoring.cautions import MARK
@@ -148,8 +148,7 @@ def write_report(
             version=version("neuroalign"),
         )
     )
-    with atomic_path(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_file(path, page)
     return path
 
 

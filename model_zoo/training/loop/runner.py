@@ -104,14 +104,15 @@ def train(
             )
     content_hash = training.content_hash
     if overwrite:
-        _remove_others(folder, recipes, content_hash)
+        replaced = _remove_others(folder, recipes, content_hash, keep_records=not on_cluster)
     else:
+        replaced = set()
         _expect_same(folder, recipes, content_hash)
     images = {
         size: TrainingImages(stimuli.identifier, content_hash, training.pixels(size))
         for size in {recipe.image_size for recipe in recipes}
     }
-    finished = {recipe: find_finished(folder, recipe) for recipe in recipes}
+    finished = {recipe: find_finished(folder, recipe) for recipe in recipes if stem(recipe) not in replaced}
     done = {recipe: outcome for recipe, outcome in finished.items() if outcome is not None}
     groups = group(
         recipes,
@@ -283,11 +284,24 @@ def _expect_same(folder: Path, recipes: Sequence[Recipe], content_hash: str) -> 
         )
 
 
-def _remove_others(folder: Path, recipes: Sequence[Recipe], content_hash: str) -> None:
+def _remove_others(
+    folder: Path, recipes: Sequence[Recipe], content_hash: str, *, keep_records: bool
+) -> set[str]:
+    """Delete checkpoints of other trainings, and return the names of the instances that are trained again.
+
+    Finished weights of these instances stay until the new ones replace them. Workers of a cluster take every finished
+    instance for theirs, so there the weights are deleted, too (`keep_records` false).
+    """
+    replaced = set()
     for path, _ in list(_others(folder, recipes, content_hash)):
-        path.unlink(missing_ok=True)
-        if path.suffix == ".json":
+        if path.suffix != ".json":
+            path.unlink(missing_ok=True)
+            continue
+        replaced.add(path.name.removesuffix(".json"))
+        if not keep_records:
+            path.unlink(missing_ok=True)
             with_ending(path, ".safetensors").unlink(missing_ok=True)
+    return replaced
 
 
 class _Bar:

@@ -23,7 +23,7 @@ from neuroalign.datasets.formats.trial_table import describe_each_stimulus
 from neuroalign.datasets.time_bins import BIN_EDGES, COUNTS, RATES, average_bins, take_bins
 from neuroalign.datasets.time_windows import Window, bins_of_window
 from neuroalign.errors import DatasetError, UsageError, brief, name_some
-from neuroalign.files.home import atomic_path
+from neuroalign.files.netcdf import write_netcdf
 from neuroalign.files.netcdf_reading import read_netcdf
 from neuroalign.masked import as_labels
 
@@ -286,10 +286,7 @@ def write_brainio(dataset: Dataset, path: Path) -> None:
     if "time_bin" in array.dims and "response" in array.attrs:
         attrs["response"] = str(array.attrs["response"])
     encoding = {"data": {"zlib": True, "complevel": 4, "shuffle": True}}
-    with atomic_path(path) as temporary:
-        flat.assign_attrs(attrs).to_dataset().assign_attrs(attrs).to_netcdf(
-            temporary, engine="h5netcdf", encoding=encoding
-        )
+    write_netcdf(flat.assign_attrs(attrs).to_dataset().assign_attrs(attrs), path, encoding)
 
 
 def _open(path: Path) -> xr.Dataset:

@@ -12,8 +12,9 @@ from typing import Any
 import jinja2
 
 from neuroalign.errors import UsageError
+from neuroalign.files.folders import restore_folder
 from neuroalign.reporting.site import contents
-from neuroalign.reporting.site.replacing import atomic_folder, restore_folder
+from neuroalign.reporting.site.replacing import atomic_folder
 
 #: Name of the file that marks a folder as a site of neuroalign, which may be replaced.
 MARKER = ".neuroalign-site"

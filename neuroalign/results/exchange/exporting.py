@@ -4,14 +4,13 @@ import hashlib
 import json
 import os
 import shutil
-import uuid
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from neuroalign.errors import NeuroalignError, UsageError
-from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
+from neuroalign.files.home import atomic_path, private_name
 from neuroalign.files.spreadsheets import write_csv
 from neuroalign.results.exchange.importing import SUMS
 from neuroalign.results.score import Score
@@ -125,13 +124,12 @@ def _write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def _write_folder(path: Path, keys: list[str], store: ResultsStore) -> int:
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}")
+    temporary = path.with_name(private_name())
     sums = []
     try:
         for key in keys:
-            for suffix in (".json", ".nc"):
+            for suffix, content in zip((".json", ".nc"), store.files(key), strict=True):
                 name = f"{key[:2]}/{key}{suffix}"
-                content = (store.folder / name).read_bytes()
                 (temporary / name).parent.mkdir(parents=True, exist_ok=True)
                 (temporary / name).write_bytes(content)
                 sums.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")

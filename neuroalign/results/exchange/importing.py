@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import msgspec
+
 from neuroalign.files.archives import is_hidden
 from neuroalign.progress import progress
 from neuroalign.results.exchange import array_files, records
@@ -154,14 +156,31 @@ def _read(source: Source, name: str, sums: Mapping[str, str] | None) -> tuple[st
         raise ValueError(f"its name is not its key, {key}")
     arrays_name = str(path.with_suffix(".nc"))
     try:
-        arrays = source.read(arrays_name, array_files.MAX_BYTES)
+        arrays, arrays_name = _read_arrays_file(
+            source, path, msgspec.json.decode(record).get("arrays_sha256")
+        )
         _check_sum(arrays_name, arrays, sums)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "arrays.nc")
             file.write_bytes(arrays)
             return key, replace(score, data=array_files.read_arrays(file))
     except ValueError as error:
-        raise ValueError(f"its arrays ({path.with_suffix('.nc').name}): {error}") from error
+        raise ValueError(f"its arrays ({PurePosixPath(arrays_name).name}): {error}") from error
+
+
+def _read_arrays_file(source: Source, path: PurePosixPath, sha256: str | None) -> tuple[bytes, str]:
+    """Return content and name of the file with the arrays of a record; a copied store can hold it under two names."""
+    plain = str(path.with_suffix(".nc"))
+    if sha256 is None:
+        return source.read(plain, array_files.MAX_BYTES), plain
+    own = str(path.with_name(f"{path.stem}.{sha256[:16]}.nc"))
+    try:
+        return source.read(own, array_files.MAX_BYTES), own
+    except ValueError:
+        content = source.read(plain, array_files.MAX_BYTES)
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ValueError("must be the arrays of this record, got other content")
+    return content, plain
 
 
 def _check_sum(name: str, content: bytes, sums: Mapping[str, str] | None) -> None:

@@ -3,9 +3,12 @@
 import os
 import shutil
 
+import psutil
 import pytest
 
-from neuroalign.reporting.site.replacing import atomic_folder, previous_folder
+from neuroalign.files.folders import previous_folder
+from neuroalign.files.home import TEMPORARY_PREFIX
+from neuroalign.reporting.site.replacing import atomic_folder
 
 
 class Crash(BaseException):
@@ -72,7 +75,11 @@ def test_a_deletion_that_fails_leaves_the_new_folder(site, monkeypatch):
         patch.setattr(shutil, "rmtree", fail)
         replace(site)
     assert (site / "page").read_text() == "new"
-    assert (previous_folder(site) / "page").read_text() == "old"
+    [left] = site.parent.glob(f"{TEMPORARY_PREFIX}*")
+    assert (left / "page").read_text() == "old"
+    replace(site)
+    assert left.exists(), "this process still runs"
+    monkeypatch.setattr(psutil, "pid_exists", lambda number: False)
     replace(site)
     assert [entry.name for entry in site.parent.iterdir()] == ["site"]
 
