@@ -118,9 +118,7 @@ def test_pages_of_a_mapped_file_are_read_again(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "case", ["npy", "npy-neurons-first", "hdf5-trials", "matlab-7.3-trials", "brainio-trials"]
-)
+@pytest.mark.parametrize("case", ["npy-neurons-first", "hdf5-trials"])
 def test_400_megabytes_need_less_than_1400(case):
     done = subprocess.run(
         [sys.executable, BENCH / "bench_import_memory.py", "400", case],
