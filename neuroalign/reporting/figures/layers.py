@@ -91,7 +91,11 @@ def scores_by_depth(scores: LayerScores, *, styles: Mapping[str, FamilyStyle] | 
     grid = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axes, ((benchmark, _), lines) in zip(grid, panels.items(), strict=True):
         _draw_panel(axes, benchmark, lines, look)
-    grid[0].set_title(f"{shown(scores.model)} on {source(scores.dataset, simulated=scores.simulated)}")
+    # Both names do not fit into one line of a narrow figure.
+    between = " " if width == TWO_COLUMNS else "\n"
+    grid[0].set_title(
+        f"{shown(scores.model)}{between}on {source(scores.dataset, simulated=scores.simulated)}"
+    )
     # Every k-th layer has a name where there are many.
     step = -(-len(names) // _MOST_NAMES)
     grid[-1].set_xticks(list(names)[::step], texts[::step], rotation=90)
