@@ -40,16 +40,20 @@ def replace_record(path: Path, content: str, arrays: bytes, sha256: str) -> None
     FullDiskError
         If the disk is full; the earlier record stays.
     """
-    before = _arrays_before(path)
-    target = path.with_suffix(".nc") if before is None else _own_path(path, sha256)
-    if before is not None and _has_content(before, arrays):
+    before, is_sound = _arrays_before(path)
+    shared, own = path.with_suffix(".nc"), _own_path(path, sha256)
+    if before is None or (not is_sound and before == shared):
+        target = shared  # nothing that can be read is lost
+    elif _has_content(before, arrays):
         target = before
     else:
+        target = own
+    if not _has_content(target, arrays):
         write_file(target, arrays)
     write_file(path, content)
     if not _has_content(arrays_path(path, sha256), arrays):
         # Another process wrote the same first record with other arrays at the same time.
-        write_file(_own_path(path, sha256), arrays)
+        write_file(own, arrays)
     elif before is not None and before != target:
         with suppress(OSError):  # a file that is left takes space only
             before.unlink()
@@ -100,16 +104,21 @@ def _own_path(path: Path, sha256: str) -> Path:
     return path.with_name(f"{path.stem}.{sha256[:16]}.nc")
 
 
-def _arrays_before(path: Path) -> Path | None:
-    """Return the file with the arrays of the present record; None without a record."""
+def _arrays_before(path: Path) -> tuple[Path | None, bool]:
+    """Return the file with the arrays of the present record, and whether it is sound; None without a record."""
     try:
         record = msgspec.json.decode(path.read_bytes())
     except FileNotFoundError:
-        return None
+        return None, False
     except (OSError, ValueError):
         record = None
     sha256 = record.get("arrays_sha256") if isinstance(record, dict) else None
-    return arrays_path(path, sha256 if isinstance(sha256, str) and sha256.isalnum() else None)
+    sha256 = sha256 if isinstance(sha256, str) and sha256.isalnum() else None
+    file = arrays_path(path, sha256)
+    try:
+        return file, sha256 is None or _sha256(file) == sha256
+    except OSError:
+        return file, False
 
 
 def _has_content(file: Path, content: bytes) -> bool:
