@@ -43,7 +43,8 @@ class _Worker:
         )
         self.owner = os.getpid()
         self._answers: Queue[str] = Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
@@ -80,11 +81,19 @@ class _Worker:
         """End the process."""
         if self.owner != os.getpid():
             return
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        # The process ends by itself when it gets no more questions.
+        with suppress(OSError):
+            self._process.stdin.close()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=0.2)
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+        self._listener.join(timeout=1)
+        if not self._listener.is_alive():
+            self._process.stdout.close()
 
 
 #: Signals by which the system (SIGPROF) or this module (SIGKILL) ends a process that computes too long.
