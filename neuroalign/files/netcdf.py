@@ -105,12 +105,14 @@ def _store(
 ) -> None:
     """Write a dataset to a file, or to a buffer in memory."""
     from xarray.backends import H5NetCDFStore
+    from xarray.backends.locks import HDF5_LOCK
     from xarray.conventions import encode_dataset_coordinates
 
     variables, attributes = encode_dataset_coordinates(dataset)
     for name, choices in encoding.items():
         variables[name].encoding = dict(choices)
-    store = H5NetCDFStore.open(target, mode="w")
+    # Beside a client of a cluster, the default lock is a lock of the cluster, which knows no buffer of this process.
+    store = H5NetCDFStore.open(target, mode="w", lock=HDF5_LOCK)
     try:
         store.store(variables, attributes, set(encoding), _RowWriter())
     finally:
