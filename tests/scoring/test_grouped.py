@@ -1,6 +1,5 @@
 from dataclasses import replace
 
-import joblib
 import numpy as np
 import pytest
 import xarray as xr
@@ -78,8 +77,6 @@ def test_scores_of_groups_are_stored_under_the_names_of_the_parts(labelled):
 
 @pytest.mark.slow
 def test_the_number_of_jobs_changes_nothing(labelled):
-    # Processes that other tests left belong to the folders of these tests.
-    joblib.externals.loky.get_reusable_executor().shutdown(wait=True, kill_workers=True)
     # A model of the package: other processes cannot import the classes of a test module.
     model = as_model(Counting(labelled).latents(labelled.stimuli), identifier="noisy")
     one, two = (
