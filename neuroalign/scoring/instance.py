@@ -226,7 +226,7 @@ def shuffle_instance(model: Model, batch: Batch, part: slice) -> dict[int, Shuff
         latents, latents_hash, _ = SharedLatents().compute(
             model, batch.dataset.stimuli, use_cache=batch.use_cache
         )
-    except Exception:
+    except Exception:  # the score itself fails in the same way, and its failure states the reason
         return shuffles
     prepared = Prepared(model, batch.dataset.stimuli, latents, batch.use_cache)
     for number, benchmark in enumerate(batch.benchmarks):
@@ -235,7 +235,7 @@ def shuffle_instance(model: Model, batch: Batch, part: slice) -> dict[int, Shuff
         if stored is not None and _has_null(stored, batch):
             continue
         started = time.monotonic()
-        with suppress(Exception):
+        with suppress(Exception):  # as above
             scores = _shuffle(benchmark, prepared, batch, part)
             shuffles[number] = Shuffles(scores, time.monotonic() - started)
     return shuffles

@@ -3,16 +3,14 @@
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.datasets.time_bins import expect_one_window
 from neuroalign.errors import count_noun, name_some
 from neuroalign.jobs.running import run_jobs
@@ -188,16 +186,6 @@ def _key_of(name: str, layers: Sequence[Layer], dataset: Dataset, benchmark: Ben
     )
 
 
-@dataclass(frozen=True)
-class _Named:
-    """Model that only names a score."""
-
-    identifier: str
-
-    def latents(self, stimuli: StimulusSet) -> xr.DataArray:
-        raise NotImplementedError
-
-
 def _has_null(score: Score, n_permutations: int, seed: int) -> bool:
     entries = score.provenance
     return not n_permutations or (entries.get("n_permutations"), entries.get("permutation_seed")) == (
@@ -249,13 +237,13 @@ def _choose(
         raise lost[0].reason
     failures = {**failures, **{failure.model: str(failure.reason) for failure in lost}}
     kept, examined = [layer for layer, _ in scored], [outcome for _, outcome in scored]
-    named, higher = _Named(name), benchmark.higher_is_better
+    higher = benchmark.higher_is_better
     inner = np.stack([outcome.inner for outcome in examined], axis=1)
     chosen = choose_best(inner[0], higher_is_better=higher)
     ordinary = np.array([outcome.by_group for outcome in examined])
 
     def score(models: Sequence[Model], choice: IntArray) -> Score:
-        return score_choice(plan, benchmark, named, models, dataset, groups, choice, join=join)
+        return score_choice(plan, benchmark, name, models, dataset, groups, choice, join=join)
 
     nested = score(kept, chosen)
     best = best_layers(ordinary, higher)

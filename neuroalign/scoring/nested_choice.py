@@ -277,7 +277,7 @@ def choose_best(inner: FloatArray, *, higher_is_better: bool = True) -> IntArray
 def score_choice(
     plan: InnerFolds,
     benchmark: Benchmark,
-    named: Model,
+    name: str,
     models: Sequence[Model],
     dataset: Dataset,
     groups: NeuronGroups,
@@ -292,8 +292,8 @@ def score_choice(
     plan : InnerFolds
     benchmark : Benchmark
         Benchmark that :func:`check_can_choose` accepts.
-    named : Model
-        Model with the name of the score; its latents are not used.
+    name : str
+        Name of the choice, which the score takes for its model.
     models : sequence of Model
     dataset : Dataset
     groups : NeuronGroups
@@ -312,10 +312,11 @@ def score_choice(
     of_neurons = place.reshape(chosen.shape)[:, groups.of_neurons]
     responses = dataset.responses
     kept: Any = np.isin(responses["stimulus"].values, plan.stimuli)
-    return benchmark.score_chosen(
-        named,
+    score = benchmark.score_chosen(
+        models[used[0]],
         dataset,
         responses.isel(stimulus=np.flatnonzero(kept)).sortby("stimulus"),
         fits,
         of_neurons.astype(np.int64),
     )
+    return replace(score, model=name)

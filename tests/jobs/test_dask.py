@@ -105,7 +105,8 @@ def test_an_interrupted_training_goes_on_although_a_worker_dies(local, recording
         [sys.executable, "-m", "neuroalign", *command, *on_dask], stderr=subprocess.PIPE, text=True
     )
     try:
-        wait_for(lambda: n_running(local) == 2)
+        # A training that waits for its modules would be cancelled before it has anything to write.
+        wait_for(lambda: n_executing(local) == 2)
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=120)
@@ -134,6 +135,17 @@ def n_running(local):
     """Number of trainings that workers perform."""
     tasks = local.scheduler.tasks.values()
     return sum(task.state == "processing" and str(task.key).startswith("train_group") for task in tasks)
+
+
+def n_executing(local):
+    """Number of trainings that workers have begun."""
+    with distributed_client(local) as client:
+        begun = client.run(lambda dask_worker: [str(task.key) for task in dask_worker.state.executing])
+    return sum(key.startswith("train_group") for keys in begun.values() for key in keys)
+
+
+def distributed_client(local):
+    return pytest.importorskip("distributed").Client(local.scheduler_address, set_as_default=False)
 
 
 def test_a_job_that_kills_its_workers_is_given_up(local):
