@@ -1,5 +1,6 @@
 import io
 import sys
+import time
 
 import pytest
 
@@ -59,3 +60,32 @@ def test_items_are_asked_for_one_at_a_time():
     items = progress((asked.append(item) or item for item in range(5)), description="lazy")
     assert next(items) == 0
     assert asked == [0]
+
+
+def test_work_that_shows_its_bar_at_once_shows_its_steps(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    items = progress("ab", description="scoring pca", at_once=True)
+    next(items)
+    assert terminal.getvalue().split("\r")[-1].startswith("scoring pca: 0/2 |")
+    module.show_step("pca[n=5]: alignment\x1b[2J")
+    shown = terminal.getvalue().split("\r")[-1]
+    assert shown.rstrip().endswith("pca[n=5]: alignment\\x1b[2J")
+    assert list(items) == ["b"]
+    module.show_step("after the end")
+    assert "after the end" not in terminal.getvalue()
+
+
+def test_the_clock_of_a_bar_runs_without_progress(monkeypatch, impatient):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(module, "_BEAT", 0.01)
+
+    def work():
+        yield 1
+        time.sleep(0.3)
+        yield 2
+
+    list(progress(work(), description="slow", total=2))
+    drawn = [line for line in terminal.getvalue().split("\r") if "1/2" in line or "0/2" in line]
+    assert len(drawn) > 5

@@ -1,9 +1,15 @@
-"""The two streams of a command, which let no control character of a name, an error or a plug-in reach the terminal."""
+"""Output of commands.
 
+No control character of a name, an error or a plug-in reaches the terminal.
+"""
+
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
+
+import click
 
 from neuroalign.errors import printable
 
@@ -76,3 +82,26 @@ def printable_streams() -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+def echo_with_cautions(text: str) -> None:
+    """Print blocks of text; in a terminal, blocks of cautions are bold and red.
+
+    Parameters
+    ----------
+    text : str
+        Blocks with an empty line between them. A block of cautions starts with the word "caution".
+    """
+    stream = sys.stdout
+    if not stream.isatty() or os.environ.get("NO_COLOR"):
+        click.echo(text)
+        return
+    unfiltered = getattr(stream, "unfiltered", stream)
+    for i, block in enumerate(text.split("\n\n")):
+        stream.write("\n\n" if i else "")
+        # The colour goes around the filter, the words go through it.
+        is_caution = block.startswith("caution")
+        unfiltered.write("\x1b[1;31m" if is_caution else "")
+        stream.write(block)
+        unfiltered.write("\x1b[0m" if is_caution else "")
+    stream.write("\n")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neuroalign.cli.cluster import ClusterOptions, cluster_options
+from neuroalign.cli.output import echo_with_cautions
 from neuroalign.cli.score_grouped import GroupOptions, group_options, print_groups
 from neuroalign.cli.score_layers import LayerOptions, layer_options, print_layers, stands_for_layers
 from neuroalign.errors import UsageError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   neuroalign score beta_vae AM-faces
+  neuroalign score beta_vae AM-faces --each
   neuroalign score "beta_vae[beta=6,seed=0]" AM-faces --benchmark alignment
   neuroalign score "timm:resnet18@layer3+pca[n=50]" ./my-recordings
   neuroalign score vgg_face AM-faces --weights vgg_face_dag.pth
@@ -113,6 +115,7 @@ Examples:
     is_flag=True,
     help="Score the datasets of a collection that were fetched, and leave out the others.",
 )
+@click.option("--each", "shows_each", is_flag=True, help="Show every number of every instance of a family.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def score(
     model: tuple[str, ...],
@@ -132,6 +135,7 @@ def score(
     swept: LayerOptions,
     no_cache: bool,
     available: bool,
+    shows_each: bool,
     as_json: bool,
 ) -> int:
     """Score MODEL on DATASET.
@@ -157,6 +161,7 @@ def score(
     from neuroalign.models.bands import bands
     from neuroalign.models.loading import load_model
     from neuroalign.models.model import ModelFamily
+    from neuroalign.reporting.text.overview import score_overview
     from neuroalign.reporting.text.scores import describe_failures, score_table
     from neuroalign.scoring.cautions import cautions
     from neuroalign.scoring.evaluate import score_all
@@ -256,7 +261,8 @@ def score(
     elif scores:
         # A line of more than 160 letters is hard to follow; a terminal of fewer than 60 breaks numbers.
         width = min(max(shutil.get_terminal_size().columns, 60), 160)
-        click.echo(score_table(scores, is_family=isinstance(loaded, ModelFamily), width=width))
+        lay_out = score_table if shows_each else score_overview
+        echo_with_cautions(lay_out(scores, is_family=isinstance(loaded, ModelFamily), width=width))
     for line in describe_failures(failures):
         click.echo(f"neuroalign: {line}", err=True)
     if not failures:

@@ -53,10 +53,14 @@ def run_jobs(jobs: Sequence[Job], *, n_jobs: int, description: str, unit: str = 
     joined = current_cluster()
     if joined is None:
         parallel = joblib.Parallel(n_jobs=min(count_workers(n_jobs), len(jobs)), return_as="generator")
-        return list(progress(parallel(jobs), description=description, total=len(jobs), unit=unit))
+        return list(
+            progress(parallel(jobs), description=description, total=len(jobs), unit=unit, at_once=True)
+        )
     results: list[Any] = [None] * len(jobs)
     with closing(joined.run(jobs)) as finished:
-        for place, result in progress(finished, description=description, total=len(jobs), unit=unit):
+        for place, result in progress(
+            finished, description=description, total=len(jobs), unit=unit, at_once=True
+        ):
             results[place] = result
     return results
 

@@ -1,6 +1,7 @@
 """Declarations of installed benchmarks, looked up for stored scores, and numbers that several benchmarks share."""
 
 import inspect
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -94,6 +95,31 @@ def has_chance(benchmark: str) -> bool:
     """Return whether shuffled stimuli give a benchmark a level of chance; True where it is not installed."""
     registered = _registered(benchmark)
     return registered is None or registered.has_chance
+
+
+def chance_of(benchmark: str) -> float:
+    """Return the score by chance that a benchmark declares as a number.
+
+    Parameters
+    ----------
+    benchmark : str
+        Identifier of the benchmark, with or without options in brackets.
+
+    Returns
+    -------
+    float
+        NaN where chance depends on the model and the recording, or the benchmark is not installed.
+
+    Examples
+    --------
+    >>> chance_of("variance_explained"), chance_of("alignment")
+    (0.0, nan)
+    """
+    registered = _registered(benchmark.partition("[")[0])
+    declared = re.match(
+        r"(-?\d+(?:\.\d+)?)(?=$|[,;])", registered.score_by_chance if registered is not None else ""
+    )
+    return float(declared[1]) if declared else math.nan
 
 
 def has_ceiling(benchmark: str) -> bool:

@@ -19,7 +19,7 @@ from neuroalign.models.computed import computed_with
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.model import Decodes, Model, Rectified, fingerprint_of
 from neuroalign.models.reductions import notes_on_reductions, reductions_of
-from neuroalign.progress import progress
+from neuroalign.progress import progress, show_step
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark
@@ -244,6 +244,7 @@ def shuffle_instance(model: Model, batch: Batch, part: slice) -> dict[int, Shuff
 def _score_instance(
     model: Model, batch: Batch, computed: SharedLatents, shuffles: Ahead
 ) -> list[Score | Failure]:
+    show_step(f"{model.identifier}: latents")
     try:
         latents, latents_hash, seconds = computed.compute(
             model, batch.dataset.stimuli, use_cache=batch.use_cache
@@ -291,6 +292,7 @@ def score_prepared(
             batch.store.keep(key, stored)
         return add_notes_of_model(stored, model, batch.dataset)
     started = time.monotonic()
+    show_step(f"{model.identifier}: {benchmark.identifier}")
     try:
         score = stored or benchmark.score(prepared, batch.dataset, join=batch.join)
         if batch.n_permutations:

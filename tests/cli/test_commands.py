@@ -59,8 +59,19 @@ def test_summaries_of_commands_are_whole(capsys):
         assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
 
 
-def test_score_prints_a_block_for_each_benchmark(added, factors_file, capsys):
+def test_score_prints_a_row_for_each_benchmark(added, factors_file, capsys):
     assert run(["score", factors_file, added, "-b", "alignment", "-b", "correlation_ratio"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("factors on single (simulated neurons)\n")
+    rows = [line.split("  ")[0] for line in out.split("\n\n")[1].splitlines()[1:]]
+    assert rows == ["variance explained", "alignment", "", "correlation ratio", ""]
+    assert out.endswith(
+        "next: neuroalign leaderboard single shows it beside other models; score with\n  --each shows all numbers\n"
+    )
+
+
+def test_score_with_each_prints_a_block_for_each_benchmark(added, factors_file, capsys):
+    assert run(["score", factors_file, added, "-b", "alignment", "-b", "correlation_ratio", "--each"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("factors on single (simulated neurons)\n")
     assert "\n\nalignment (± is the standard error over neurons)\n" in out
@@ -71,7 +82,7 @@ def test_score_prints_a_block_for_each_benchmark(added, factors_file, capsys):
 
 def test_one_benchmark_with_two_options_has_two_blocks(added, factors_file, capsys):
     benchmarks = ["-b", "alignment", "-b", "alignment[n_units=50]"]
-    assert run(["score", factors_file, added, *benchmarks]) == 0
+    assert run(["score", factors_file, added, *benchmarks, "--each"]) == 0
     blocks = capsys.readouterr().out.split("\n\n")
     start = next(i for i, block in enumerate(blocks) if block.startswith("alignment[n_units=all]"))
     assert "units in the base of the logarithm (D)           4\n" in blocks[start + 1]
@@ -89,6 +100,9 @@ def test_turns_of_the_axis_index(added, factors_file, capsys):
     assert first["cautions"] == []
     assert "turns" not in second["options"]
     assert run(["score", factors_file, added, "-b", "alignment", "--turns", "0"]) == 0
+    out = capsys.readouterr().out
+    assert "  no κ: turns = 0\n" in out
+    assert run(["score", factors_file, added, "-b", "alignment", "--turns", "0", "--each"]) == 0
     out = capsys.readouterr().out
     assert "\nno axis index κ: turns = 0\n" in out
     assert "axis index κ  " not in out

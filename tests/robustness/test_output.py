@@ -8,12 +8,17 @@ import pandas as pd
 import pytest
 
 from neuroalign import cli
-from neuroalign.cli.output import PrintableStream, printable_streams
+from neuroalign.cli.output import PrintableStream, echo_with_cautions, printable_streams
 from neuroalign.errors import printable
 from neuroalign.files.spreadsheets import safe_cell, write_csv
 from neuroalign.results.exchange.exporting import export_results
 from neuroalign.results.store import ResultsStore
 from neuroalign.testing import make_score
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
 
 @pytest.mark.parametrize(
@@ -49,6 +54,20 @@ def test_a_terminal_without_unicode_shows_codes():
     stream.write("0.5 ± 0.1")
     stream.flush()
     assert raw.getvalue() == b"0.5 \\xb1 0.1"
+
+
+@pytest.mark.parametrize(("no_color", "start", "end"), [("", "\x1b[1;31m", "\x1b[0m"), ("1", "", "")])
+def test_cautions_are_red_in_a_terminal_and_their_names_steer_nothing(monkeypatch, no_color, start, end):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", PrintableStream(terminal))
+    monkeypatch.setenv("NO_COLOR", no_color)
+    echo_with_cautions("title\n\ncaution: of \x1b[2Jname\n\nrows")
+    assert terminal.getvalue() == f"title\n\n{start}caution: of \\x1b[2Jname{end}\n\nrows\n"
+
+
+def test_cautions_in_a_file_have_no_colour(capsys):
+    echo_with_cautions("title\n\ncaution: weak")
+    assert capsys.readouterr().out == "title\n\ncaution: weak\n"
 
 
 def test_escapes_in_a_name_do_not_reach_the_terminal(capsys):

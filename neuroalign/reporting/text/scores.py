@@ -37,7 +37,7 @@ _MOST_ROWS = 20
 
 
 def score_table(scores: Sequence[Score], *, is_family: bool, width: int = 80) -> str:
-    """Lay out the scores of one model or one family: cautions, then a block for each benchmark.
+    """Lay out all numbers of one model or one family: cautions, then a block for each benchmark.
 
     Parameters
     ----------
@@ -53,27 +53,43 @@ def score_table(scores: Sequence[Score], *, is_family: bool, width: int = 80) ->
     str
     """
     scores = tell_apart(scores)
-    by_benchmark: dict[str, list[Score]] = {}
+    groups = group_by_benchmark(scores)
+    cautions = merge_cautions_of_instances(groups)
+    blocks = [
+        title_lines(scores, width),
+        caution_lines(scores, cautions, width),
+        *(_block(group, is_family=is_family, width=width) for group in groups),
+        legend((column for group in groups if len(group) > 1 for column in score_columns(group)), width),
+        note_lines(scores, cautions, width),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in blocks if lines)
+
+
+def group_by_benchmark(scores: Sequence[Score]) -> list[list[Score]]:
+    """Return the scores by each benchmark, in the order of their first scores."""
+    groups: dict[str, list[Score]] = {}
     for score in scores:
-        by_benchmark.setdefault(score.benchmark, []).append(score)
-    cautions = merge_cautions_of_instances(list(by_benchmark.values()))
+        groups.setdefault(score.benchmark, []).append(score)
+    return list(groups.values())
+
+
+def title_lines(scores: Sequence[Score], width: int) -> list[str]:
+    """Name the model and the dataset, and describe the recording."""
+    return [*wrap(_title(scores), width), *wrap(_describe_recording(scores), width)]
+
+
+def caution_lines(scores: Sequence[Score], cautions: Sequence[str], width: int) -> list[str]:
+    """Write cautions in lines of a width, with the mark of the scores that must not be interpreted."""
+    mark = "" if all(map(is_readable, scores)) else f" ({MARK})"
+    return [line for caution in cautions for line in wrap(f"caution{mark}: {caution}", width)]
+
+
+def note_lines(scores: Sequence[Score], cautions: Sequence[str], width: int) -> list[str]:
+    """Write the notes of scores in lines of a width; cautions are left out."""
     notes = _notes(scores, cautions)
     if any(score.provenance.get("permutation_p") is not None for score in scores):
         notes.insert(0, f"p against shuffled stimuli: {PREDICTION}")
-    title = [*wrap(_title(scores), width), *wrap(_describe_recording(scores), width)]
-    marked = any(not is_readable(score) for score in scores)
-    blocks = [
-        title,
-        [
-            line
-            for caution in cautions
-            for line in wrap(f"caution{f' ({MARK})' if marked else ''}: {caution}", width)
-        ],
-        *(_block(group, is_family=is_family, width=width) for group in by_benchmark.values()),
-        legend((c for group in by_benchmark.values() if len(group) > 1 for c in score_columns(group)), width),
-        [line for note in notes for line in wrap(note, width)],
-    ]
-    return "\n\n".join("\n".join(lines) for lines in blocks if lines)
+    return [line for note in notes for line in wrap(note, width)]
 
 
 def describe_axes(scores: Sequence[Score], noun: str = "instances") -> str:
