@@ -35,6 +35,7 @@ _COMMANDS = {
         "List models, datasets, benchmarks, or a network's layers.",
     ),
     "info": ("neuroalign.cli.catalogue", "info", "Describe a model, a dataset or a benchmark."),
+    "cite": ("neuroalign.cli.cite", "cite", "Print BibTeX of benchmarks, datasets and models."),
     "data": ("neuroalign.cli.data", "data", "Add and manage your own recordings."),
     "train": ("neuroalign.cli.train", "train", "Train a family of models on a dataset's images."),
     "cache": ("neuroalign.cli.cache", "cache", "Show or clear stored latents and scores."),

@@ -1,12 +1,12 @@
 """Declarations of installed benchmarks, looked up for stored scores, and numbers that several benchmarks share."""
 
-import inspect
 import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from neuroalign.errors import NeuroalignError
+from neuroalign.names.references import references_in
 from neuroalign.names.registry import benchmarks
 from neuroalign.results.numbers import Number, name_benchmark, undeclared_number
 from neuroalign.results.score import Score
@@ -218,16 +218,7 @@ def references_of(benchmark: str) -> list[str]:
     ['Kornblith et al. (2019), ICML', 'Song et al. (2012), J. Mach. Learn. Res. 13:1393']
     """
     registered = _registered(benchmark.partition("[")[0])
-    if registered is None:
-        return []
-    owner = registered if isinstance(registered, type) else type(registered)
-    # A class without a docstring would inherit the docstring of its base.
-    lines = inspect.cleandoc(owner.__dict__.get("__doc__") or "").split("\n\n")
-    heading = re.compile(r"References\n-{3,}\n")
-    text = next((heading.sub("", part, count=1) for part in lines if heading.match(part)), "")
-    # Each reference has a year in parentheses; the text behind a semicolon within a reference has no year.
-    pieces = re.split(r";\s+(?=[^;]*\(\d{4}\))", " ".join(text.split()))
-    return [piece.rstrip(".") for piece in pieces if piece]
+    return [] if registered is None else references_in(registered)
 
 
 def _registered(name: str) -> type[Benchmark] | Benchmark | None:

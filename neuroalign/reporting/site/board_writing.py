@@ -25,9 +25,9 @@ from neuroalign.reporting.site.board_contents import (
     title_of_site,
 )
 from neuroalign.reporting.site.cards import lay_out_dataset_card, lay_out_family_cards, lay_out_model_card
-from neuroalign.reporting.site.citations import Entry, join_entries, list_entries
 from neuroalign.reporting.site.dataset_pages import lay_out_dataset, write_dataset
 from neuroalign.reporting.site.pages import Pages, expect_site_folder, new_site
+from neuroalign.reporting.text.citations import Entry, join_entries, list_entries
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.scoring.groups import load_benchmarks

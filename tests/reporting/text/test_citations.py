@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from neuroalign.reporting.site.citations import join_entries, list_entries
+from neuroalign.reporting.text.citations import join_entries, list_entries
 
 
 def entries_of(dataset, *citations):

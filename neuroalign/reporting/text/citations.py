@@ -1,4 +1,4 @@
-"""BibTeX entries of datasets, benchmarks and neuroalign, from the citations in their records."""
+"""BibTeX entries of datasets, benchmarks, models and neuroalign, from the citations in their records."""
 
 import re
 import textwrap
@@ -9,6 +9,8 @@ from importlib.metadata import version
 
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import count_noun
+from neuroalign.names import registry
+from neuroalign.names.references import references_in
 from neuroalign.reporting.text.latex import escape_latex
 from neuroalign.scoring.declared import references_of
 
@@ -29,17 +31,20 @@ class Entry:
     ----------
     text : str
         Entry with a comment above it that names its datasets or benchmarks.
-    datasets, benchmarks : tuple of str
-        Datasets and benchmarks that the entry belongs to; both are empty for neuroalign.
+    datasets, benchmarks, models : tuple of str
+        Datasets, benchmarks and models that the entry belongs to; all are empty for neuroalign.
     """
 
     text: str
     datasets: tuple[str, ...] = ()
     benchmarks: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
 
 
-def list_entries(datasets: Sequence[Dataset], benchmarks: Sequence[str]) -> list[Entry]:
-    """List the BibTeX entries of neuroalign, of datasets and of benchmarks.
+def list_entries(
+    datasets: Sequence[Dataset], benchmarks: Sequence[str], models: Sequence[str] = ()
+) -> list[Entry]:
+    """List the BibTeX entries of neuroalign, of datasets, of benchmarks and of models.
 
     Parameters
     ----------
@@ -47,6 +52,8 @@ def list_entries(datasets: Sequence[Dataset], benchmarks: Sequence[str]) -> list
         Entries come from ``metadata["citation"]``, which may be BibTeX itself.
     benchmarks : sequence of str
         Identifiers of benchmarks. Entries come from :func:`neuroalign.scoring.declared.references_of`.
+    models : sequence of str
+        Registered names of models and families. Entries come from the docstrings of the registered objects.
 
     Returns
     -------
@@ -85,13 +92,26 @@ def list_entries(datasets: Sequence[Dataset], benchmarks: Sequence[str]) -> list
         )
         for dataset in cited.get("", [])
     ]
-    references: dict[str, list[str]] = {}
-    for benchmark in dict.fromkeys(benchmarks):
-        for reference in references_of(benchmark):
-            references.setdefault(reference, []).append(benchmark)
-    for text, of_text in references.items():
-        comment = _comment(f"{count_noun(len(of_text), 'benchmark')}: {', '.join(of_text)}")
-        entries.append(Entry(f"{comment}\n{_entry(text, of_text[0], taken)}", benchmarks=tuple(of_text)))
+    references: dict[str, dict[str, list[str]]] = {}
+    for noun, names in (("benchmark", benchmarks), ("model", models)):
+        for name in dict.fromkeys(names):
+            texts = references_of(name) if noun == "benchmark" else references_in(registry.models.get(name))
+            for reference in texts:
+                references.setdefault(reference, {}).setdefault(noun, []).append(name)
+            if noun == "model" and not texts:
+                entries.append(Entry(_comment(f"Model without a reference: {name}"), models=(name,)))
+    for text, owned in references.items():
+        comment = _comment(
+            "; ".join(f"{count_noun(len(names), noun)}: {', '.join(names)}" for noun, names in owned.items())
+        )
+        first = next(iter(owned.values()))[0]
+        entries.append(
+            Entry(
+                f"{comment}\n{_entry(text, first, taken)}",
+                benchmarks=tuple(owned.get("benchmark", ())),
+                models=tuple(owned.get("model", ())),
+            )
+        )
     return entries
 
 
