@@ -102,7 +102,7 @@ def test_a_score_is_printed_where_the_home_cannot_be_written(tmp_path, monkeypat
     monkeypatch.setenv("NEUROALIGN_HOME", str(tmp_path / "file" / "home"))
     assert run(arguments(tmp_path / "toy")) == 0
     output = capsys.readouterr()
-    assert "correlation_ratio" in output.out
+    assert "correlation ratio" in output.out
     assert output.err.count("cannot be written (not a directory)") == 1
     assert output.err.count("note:") == output.err.count("\n")
 
@@ -118,5 +118,5 @@ main({arguments(tmp_path / "toy")!r})
     environment = {**os.environ, "NEUROALIGN_HOME": str(tmp_path / "home")}
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert ran.returncode == 0, ran.stderr
-    assert "correlation_ratio" in ran.stdout
+    assert "correlation ratio" in ran.stdout
     assert ran.stderr.count("cannot be written (no space left on device)") == 1

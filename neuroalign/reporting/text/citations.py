@@ -93,8 +93,9 @@ def list_entries(
         for dataset in cited.get("", [])
     ]
     references: dict[str, dict[str, list[str]]] = {}
-    for noun, names in (("benchmark", benchmarks), ("model", models)):
-        for name in dict.fromkeys(names):
+    wanted: dict[str, Sequence[str]] = {"benchmark": benchmarks, "model": models}
+    for noun, requested in wanted.items():
+        for name in dict.fromkeys(requested):
             texts = references_of(name) if noun == "benchmark" else references_in(registry.models.get(name))
             for reference in texts:
                 references.setdefault(reference, {}).setdefault(noun, []).append(name)
