@@ -32,7 +32,7 @@ from neuroalign.datasets.formats.tidy_columns import (
     choose_columns,
     looks_tidy,
 )
-from neuroalign.datasets.formats.tidy_files import join_tables, open_table
+from neuroalign.datasets.formats.tidy_files import Table, open_table
 from neuroalign.datasets.formats.tidy_rows import TableSource
 from neuroalign.errors import DatasetError, UsageError, name_some
 
@@ -55,7 +55,7 @@ def read_tidy(paths: Sequence[Path], options: Mapping[str, Any]) -> RecordingPar
     Returns
     -------
     RecordingParts
-        See :func:`neuroalign.datasets.formats.tidy_tables.read_long`,
+        See :func:`neuroalign.datasets.formats.tidy_long.read_long`,
         :func:`neuroalign.datasets.formats.tidy_tables.read_wide` and
         :func:`neuroalign.datasets.formats.spike_times.trials_from_spikes`.
 
@@ -66,7 +66,8 @@ def read_tidy(paths: Sequence[Path], options: Mapping[str, Any]) -> RecordingPar
     UsageError
         If an option does not fit the table.
     """
-    from neuroalign.datasets.formats.tidy_tables import read_long, read_wide
+    from neuroalign.datasets.formats.tidy_long import read_long
+    from neuroalign.datasets.formats.tidy_tables import read_wide
 
     files = [open_table(path, options["decimal"]) for path in paths]
     source = paths[0].name if len(paths) == 1 else f"the {len(paths)} tables"
@@ -92,15 +93,13 @@ def read_tidy(paths: Sequence[Path], options: Mapping[str, Any]) -> RecordingPar
                     "leave it out"
                 )
     numbers = [*columns.roles.get("response", ()), *columns.roles.get("time", ()), *columns.neurons]
-    ids = [name for name in files[0].names if name not in numbers]
-    tables = [file.read(ids, numbers) for file in files]
-    rows = TableSource(tuple(path.name for path in paths), tuple(map(len, tables)))
-    table = join_tables(tables, ids, numbers)
+    table = Table(files)
     notes = tuple(dict.fromkeys(file.note for file in files if file.note is not None))
     if columns.shape == "spikes":
-        parts = _count(table, columns, rows, options)
+        ids = [name for name in files[0].names if name not in numbers]
+        parts = _count(table.read(ids, numbers), columns, table.source, options)
     else:
-        parts = (read_long if columns.shape == "long" else read_wide)(table, columns, rows)
+        parts = (read_long if columns.shape == "long" else read_wide)(table, columns)
     return replace(parts, notes=(*notes, *parts.notes))
 
 

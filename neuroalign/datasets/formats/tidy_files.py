@@ -6,7 +6,7 @@ only after each column has a meaning, with ids as categories and numbers as floa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,15 @@ from neuroalign.datasets.formats.delimited_text import delimiter_of, encoding_of
 from neuroalign.datasets.formats.matrix_csv import Decimal, find_decimal
 from neuroalign.datasets.formats.matrix_labels import MISSING
 from neuroalign.datasets.formats.tables import read_table, table_kind
+from neuroalign.datasets.formats.tidy_rows import TableSource
 from neuroalign.errors import DatasetError, UsageError, brief
+from neuroalign.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Rows that show the type of a column, and rows of which the text is in memory at one time.
-_SAMPLE, _ROWS_AT_ONCE = 1000, 1_000_000
+#: Rows that show the type of a column, and cells that are in memory as text at one time.
+_SAMPLE, _CELLS_AT_ONCE = 1000, 2_000_000
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ class TableFile:
     note: str | None = None
     whole: pd.DataFrame | None = None
 
-    def read(self, ids: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
-        """Read some columns.
+    def chunks(self, ids: Sequence[str], numbers: Sequence[str]) -> Iterator[pd.DataFrame]:
+        """Read some columns, one part of the rows after the other.
 
         Parameters
         ----------
@@ -60,6 +62,10 @@ class TableFile:
         numbers : sequence of str
             Columns that are read as float64; empty cells, NaN and NA are missing.
 
+        Yields
+        ------
+        pandas.DataFrame
+
         Raises
         ------
         DatasetError
@@ -67,44 +73,69 @@ class TableFile:
         """
         import pandas as pd
 
+        n_rows = max(1, _CELLS_AT_ONCE // (len(ids) + len(numbers)))
         if self.whole is None and table_kind(self.path) == "text":
-            return self._read_text(ids, numbers)
-        table = self.whole if self.whole is not None else _read_parquet(self.path, [*ids, *numbers])
-        read: dict[str, Any] = {name: _as_text(table[name]).astype("category") for name in ids}
-        for name in numbers:
-            values = pd.to_numeric(table[name].replace(list(MISSING), None), errors="coerce")
-            wrong = values.isna() & ~(table[name].isna() | table[name].isin(list(MISSING)))
-            if wrong.any():
-                row = int(wrong.to_numpy().argmax())
-                raise self._not_a_number(name, row, table[name].iloc[row])
-            read[name] = values.astype("float64")
-        return pd.DataFrame(read)
+            yield from self._chunks_of_text(ids, numbers, n_rows)
+            return
+        whole_ids = {name for name in ids if self._holds_whole_numbers(name)}
+        start = 0
+        for table in self._tables([*ids, *numbers], n_rows):
+            read: dict[str, Any] = {
+                name: _as_text(table[name], name in whole_ids).astype("category") for name in ids
+            }
+            for name in numbers:
+                values = pd.to_numeric(table[name].replace(list(MISSING), None), errors="coerce")
+                wrong = values.isna() & ~(table[name].isna() | table[name].isin(list(MISSING)))
+                if wrong.any():
+                    row = int(wrong.to_numpy().argmax())
+                    raise self._not_a_number(name, start + row, table[name].iloc[row])
+                read[name] = values.astype("float64")
+            yield pd.DataFrame(read)
+            start += len(table)
 
-    def _read_text(self, ids: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
+    def _tables(self, columns: Sequence[str], n_rows: int) -> Iterator[pd.DataFrame]:
+        """Return parts of the rows of a table that is not text."""
+        if self.whole is None:
+            yield from _parts_of_parquet(self.path, columns, n_rows)
+            return
+        for start in range(0, len(self.whole), n_rows):
+            yield self.whole.iloc[start : start + n_rows][list(columns)].reset_index(drop=True)
+
+    def _holds_whole_numbers(self, name: str) -> bool:
+        """Return whether a column holds floats without decimals, as whole numbers with a missing value are stored."""
+        import pandas as pd
+
+        for table in self._tables([name], _CELLS_AT_ONCE):
+            column = table[name]
+            if not pd.api.types.is_float_dtype(column) or not (column.dropna() % 1 == 0).all():
+                return False
+        return True
+
+    def _chunks_of_text(
+        self, ids: Sequence[str], numbers: Sequence[str], n_rows: int
+    ) -> Iterator[pd.DataFrame]:
         import pandas as pd
 
         options = _text_options(self.path)
         options["na_values"] = {name: list(MISSING) for name in numbers} | {name: [""] for name in ids}
         types: Any = dict.fromkeys(ids, str) | dict.fromkeys(numbers, "float64")
-        parts = []
         try:
             with pd.read_csv(
                 self.path,
                 usecols=[*ids, *numbers],
                 dtype=types,
                 decimal=self.decimal,
-                chunksize=_ROWS_AT_ONCE,
+                chunksize=n_rows,
                 **options,
             ) as chunks:
                 for chunk in chunks:
                     for name in ids:
                         # Blanks around an id are not a part of it.
                         chunk[name] = chunk[name].str.strip().astype("category")
-                    parts.append(chunk)
+                    yield chunk
         except ValueError as error:
             self._expect_numbers(numbers, options)
             raise DatasetError(f"cannot read the table {self.path}: {brief(error)}") from error
-        return join_tables(parts, ids, numbers)
 
     def _expect_numbers(self, numbers: Sequence[str], options: dict[str, Any]) -> None:
         """Raise an error that names the row of the first cell that is not a number."""
@@ -125,6 +156,45 @@ class TableFile:
         return DatasetError(
             f"the column {column} of {self.path} must hold numbers, got {str(cell)!r} in row {row + 2}"
         )
+
+
+class Table:
+    """Rows of one or several files with the same columns.
+
+    Parameters
+    ----------
+    files : sequence of TableFile
+    """
+
+    def __init__(self, files: Sequence[TableFile]) -> None:
+        self._files = files
+        self.source = TableSource(tuple(file.path.name for file in files))
+
+    def chunks(self, ids: Sequence[str], numbers: Sequence[str]) -> Iterator[tuple[int, pd.DataFrame]]:
+        """Read some columns in parts; see :meth:`TableFile.chunks`.
+
+        Yields
+        ------
+        start : int
+            Index of the first row of the part.
+        part : pandas.DataFrame
+        """
+        parts = progress(self._chunks(ids, numbers), description=f"reading {self.source}", unit="part")
+        yield from parts
+
+    def _chunks(self, ids: Sequence[str], numbers: Sequence[str]) -> Iterator[tuple[int, pd.DataFrame]]:
+        start = 0
+        for number, file in enumerate(self._files):
+            before = start
+            for part in file.chunks(ids, numbers):
+                yield start, part
+                start += len(part)
+            if number == len(self.source.lengths):
+                self.source.lengths.append(start - before)
+
+    def read(self, ids: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
+        """Read some columns of all rows."""
+        return join_tables([part for _, part in self.chunks(ids, numbers)], ids, numbers)
 
 
 def join_tables(tables: Sequence[pd.DataFrame], ids: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
@@ -256,20 +326,22 @@ def _head_of_parquet(path: Path) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def _read_parquet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    import pandas as pd
-
+def _parts_of_parquet(path: Path, columns: Sequence[str], n_rows: int) -> Iterator[pd.DataFrame]:
     try:
-        return pd.read_parquet(path, engine="pyarrow", columns=list(columns)).reset_index(drop=True)
+        from pyarrow import parquet
+
+        file = parquet.ParquetFile(path)
+        for batch in file.iter_batches(batch_size=n_rows, columns=list(columns)):
+            yield batch.to_pandas().reset_index(drop=True)
     except Exception as error:  # the parser raises nearly anything on a damaged file
         raise DatasetError(f"cannot read the table {path}: {brief(error)}") from error
 
 
-def _as_text(values: pd.Series) -> pd.Series:
+def _as_text(values: pd.Series, is_whole: bool) -> pd.Series:
     """Return ids as text: whole numbers without decimals, missing values as missing."""
     import pandas as pd
 
-    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
+    if is_whole:
         values = values.astype("Int64")
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(object)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from neuroalign.datasets.formats.tidy_columns import Columns, plain, recorded_in
@@ -23,12 +23,12 @@ class TableSource:
     Parameters
     ----------
     names : tuple of str
-    lengths : tuple of int
-        Rows of each file, without the header.
+    lengths : list of int
+        Rows of each file that was read to its end, without the header.
     """
 
     names: tuple[str, ...]
-    lengths: tuple[int, ...]
+    lengths: list[int] = field(default_factory=list)
 
     def __str__(self) -> str:
         """Return the name of the file, or the number of files."""
@@ -36,11 +36,11 @@ class TableSource:
 
     def row(self, index: int) -> str:
         """Return the place of a row as text; the header is row 1 of a file."""
-        for name, length in zip(self.names, self.lengths, strict=True):
-            if index < length:
-                return f"row {index + 2} of {name}"
-            index -= length
-        raise IndexError(index)
+        number = 0
+        while number < len(self.lengths) and index >= self.lengths[number]:
+            index -= self.lengths[number]
+            number += 1
+        return f"row {index + 2} of {self.names[number]}"
 
 
 class Described:
@@ -51,6 +51,28 @@ class Described:
         self.of_stimuli: dict[str, NDArray[Any]] = {}
         self.of_trials: dict[str, NDArray[Any]] = {}
         self.notes: list[str] = []
+
+    def close(self, idle: Sequence[str], noun: str) -> None:
+        """Write the notes.
+
+        Parameters
+        ----------
+        idle : sequence of str
+            Columns that describe nothing.
+        noun : str
+            Thing that has several rows in which these columns differ.
+        """
+        if idle:
+            self.notes.append(
+                f"Columns passed over, because they differ between the rows of a {noun}: {', '.join(idle)}."
+            )
+        for described, columns in (
+            ("neurons", self.of_neurons),
+            ("stimuli", self.of_stimuli),
+            ("trials", self.of_trials),
+        ):
+            if columns:
+                self.notes.append(f"Further columns that describe the {described}: {', '.join(columns)}.")
 
 
 def describe_columns(
@@ -92,18 +114,7 @@ def describe_columns(
                 break
         else:
             idle.append(name)
-    if idle:
-        described.notes.append(
-            f"Columns passed over, because they differ between the rows of a "
-            f"{'neuron' if spikes else 'presentation'}: {', '.join(idle)}."
-        )
-    for noun, columns in (
-        ("neurons", described.of_neurons),
-        ("stimuli", described.of_stimuli),
-        ("trials", described.of_trials),
-    ):
-        if columns:
-            described.notes.append(f"Further columns that describe the {noun}: {', '.join(columns)}.")
+    described.close(idle, "neuron" if spikes else "presentation")
     return described
 
 
@@ -181,13 +192,13 @@ def codes_of(
     # Tables have many rows, and a search for the ids that occur needs no sorted copy of them.
     codes = codes.ravel()
     used = np.flatnonzero(np.bincount(codes, minlength=len(labels)))
-    order = _order(labels[used])
+    order = order_ids(labels[used])
     rank = np.zeros(len(labels), dtype=np.int64)
     rank[used[order]] = np.arange(len(used))
     return rank[codes], labels[used][order]
 
 
-def _order(labels: NDArray[np.str_]) -> NDArray[np.int64]:
+def order_ids(labels: NDArray[np.str_]) -> NDArray[np.int64]:
     """Return the order of ids: as numbers if all are numbers, else as text."""
     import numpy as np
     import pandas as pd
@@ -214,11 +225,7 @@ def expect_one_place(
         codes = table[place].cat.codes.to_numpy()
         if _one_for_each(codes, neuron) is None:
             first = next(index for index in range(len(ids)) if len(set(codes[neuron == index])) > 1)
-            name = "+".join(columns.roles["neuroid"])
-            raise DatasetError(
-                f"neuron {ids[first]} of {source} occurs in several values of {place}: give --columns "
-                f"neuroid={place}+{name} if these are different neurons, or --columns neuroid={name} if it is one"
-            )
+            raise explain_several_places(ids[first], place, columns, source)
 
 
 def _differ(*codes: NDArray[Any]) -> bool:
@@ -266,10 +273,28 @@ def expect_single_rows(
     parts.append(f"stimulus {stimulus_ids[stimulus[second]]}")
     if labels is not None:
         parts.append(f"{columns.roles['repetition'][0]} {labels[trial[second]]}")
+    raise explain_repeated(source.row(first), source.row(second), parts, int(repeated.sum()), columns)
+
+
+def explain_repeated(
+    first: str, second: str, parts: Sequence[str], n_repeated: int, columns: Columns
+) -> DatasetError:
+    """Return the error of two rows of one trial.
+
+    Parameters
+    ----------
+    first, second : str
+        Places of the rows, as :meth:`TableSource.row` returns them.
+    parts : sequence of str
+        Neuron, stimulus and repetition of the rows.
+    n_repeated : int
+        Number of rows that repeat an earlier one.
+    columns : Columns
+    """
     bins = [name for name in columns.others if plain(name) in ("time", "timebin", "bin", "timems", "times")]
     if bins:
         remedy = f"if the column {bins[0]} holds time bins, sum or average them first"
-    elif labels is not None:
+    elif "repetition" in columns.roles:
         remedy = (
             "keep one row of each trial, or name the column of the trials with --columns repetition=COLUMN"
         )
@@ -278,7 +303,23 @@ def expect_single_rows(
             "name the column of the trials with --columns repetition=COLUMN, or give --columns repetition=in-order if "
             "rows are trials in their order"
         )
-    raise DatasetError(
-        f"{source.row(first)} and {source.row(second)} both hold {', '.join(parts)} ({int(repeated.sum()):,} such "
-        f"rows); {remedy}"
+    return DatasetError(
+        f"{first} and {second} both hold {', '.join(parts)} ({n_repeated:,} such rows); {remedy}"
+    )
+
+
+def explain_several_places(neuron: str, place: str, columns: Columns, source: TableSource) -> DatasetError:
+    """Return the error of a neuron that occurs in several sessions or animals.
+
+    Parameters
+    ----------
+    neuron, place : str
+        Id of the neuron, and column of the sessions or animals.
+    columns : Columns
+    source : TableSource
+    """
+    name = "+".join(columns.roles["neuroid"])
+    return DatasetError(
+        f"neuron {neuron} of {source} occurs in several values of {place}: give --columns "
+        f"neuroid={place}+{name} if these are different neurons, or --columns neuroid={name} if it is one"
     )

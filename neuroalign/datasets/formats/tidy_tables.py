@@ -1,4 +1,4 @@
-"""Tables of responses, converted to recordings: one row for each response, or one row for each trial."""
+"""Tables with one row for each trial or spike, and the recording that is made from any table of responses."""
 
 from __future__ import annotations
 
@@ -24,126 +24,19 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from neuroalign.datasets.formats.tidy_files import Table
+
 _REGION = ("region", "brainregion", "area", "brainarea", "visualarea", "roiname")
 _ANIMAL = ("animal", "animalid", "subject", "subjectid", "monkey", "mouse", "monkeyid", "mouseid")
 
-#: Largest number of values of a recording that is made from a table.
-_MOST_VALUES = 1 << 29
 
-
-def read_long(table: pd.DataFrame, columns: Columns, source: TableSource) -> RecordingParts:
-    """Make a recording from a table with one row for each response.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        The response as float64, all other columns as categories of text.
-    columns : Columns
-    source : TableSource
-
-    Returns
-    -------
-    RecordingParts
-        Rows with the same stimulus and repetition are one presentation; NaN stands for a neuron without a row.
-
-    Raises
-    ------
-    DatasetError
-        If a neuron, stimulus or repetition is missing in a row, two rows hold one trial, or one name may denote
-        several neurons.
-    """
-    import numpy as np
-    import pandas as pd
-
-    neuron, neuron_ids = codes_of(table, columns.roles["neuroid"], "neuron", source)
-    stimulus, stimulus_ids = codes_of(table, columns.roles["stimulus"], "stimulus", source)
-    (response,) = columns.roles["response"]
-    values = table[response].to_numpy(dtype=np.float64)
-    if "neuroid" not in columns.stated:
-        expect_one_place(table, neuron, neuron_ids, columns, source)
-    notes, labels = list[str](), None
-    trial: NDArray[Any]
-    if "repetition" in columns.roles:
-        (name,) = columns.roles["repetition"]
-        trial, labels = codes_of(table, (name,), "repetition", source)
-    elif columns.in_order:
-        pairs = pd.DataFrame({"neuron": neuron, "stimulus": stimulus})
-        trial = pairs.groupby(["neuron", "stimulus"]).cumcount().to_numpy()
-        notes.append(
-            "Rows of a neuron and a stimulus are its trials in their order (--columns repetition=in-order)."
-        )
-    else:
-        trial = np.zeros(len(table), dtype=np.int64)
-    expect_single_rows(neuron, stimulus, trial, neuron_ids, stimulus_ids, labels, columns, source)
-
-    n_trials = int(trial.max()) + 1
-    places: NDArray[Any] = stimulus.astype(np.int64) * n_trials + trial
-    keys, row = _numbered(places, len(stimulus_ids) * n_trials)
-    if len(keys) * len(neuron_ids) > _MOST_VALUES:
-        raise DatasetError(
-            f"{source} has {len(keys):,} presentations and {len(neuron_ids):,} neurons, too many for one recording; "
-            "divide it into several datasets"
-        )
-    cube = np.full((len(keys), len(neuron_ids)), np.nan)
-    cube[row, neuron] = values
-    shown_stimulus, shown_trial = keys // n_trials, keys % n_trials
-    presentation_of = {"neuron": neuron, "presentation": row, "stimulus": stimulus}
-    described = describe_columns(table, columns.others, presentation_of)
-    trial_columns = described.of_trials
-    if labels is not None:
-        trial_columns = {columns.roles["repetition"][0]: plain_labels(labels[shown_trial]), **trial_columns}
-    n_missing = int(np.isnan(cube).sum())
-    notes = [
-        f"{len(table):,} rows of {source} hold the responses ({response}) of {count_noun(len(neuron_ids), 'neuron')} "
-        f"({'+'.join(columns.roles['neuroid'])}: {name_some(neuron_ids)}) to {len(stimulus_ids):,} stimuli "
-        f"({'+'.join(columns.roles['stimulus'])}).",
-        *notes,
-    ]
-    if n_missing:
-        notes.append(
-            f"{n_missing:,} of {cube.size:,} pairs of a neuron and a presentation have no row or an empty response: "
-            "missing trials."
-        )
-    if labels is not None:
-        notes.append(
-            f"Rows with the same stimulus and {columns.roles['repetition'][0]} are one presentation, also of different "
-            "neurons."
-        )
-    return _recording(
-        cube,
-        stimulus_id=stimulus_ids[shown_stimulus],
-        neuroid_id=neuron_ids,
-        trial_columns=trial_columns,
-        neuron_columns=described.of_neurons,
-        stimulus_columns=described.of_stimuli,
-        averaged="repetition" not in columns.roles and not columns.in_order,
-        notes=[*notes, *described.notes],
-    )
-
-
-def _numbered(places: NDArray[np.int64], n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the numbers from 0 to before `n` that occur, sorted, and the place of each row among them."""
-    import numpy as np
-
-    if n > 4 * len(places):
-        keys, row = np.unique(places, return_inverse=True)
-        return keys, row
-    # No sorted copy of the rows is needed.
-    keys = np.flatnonzero(np.bincount(places, minlength=n))
-    rank = np.zeros(n, dtype=np.int64)
-    rank[keys] = np.arange(len(keys))
-    return keys, rank[places]
-
-
-def read_wide(table: pd.DataFrame, columns: Columns, source: TableSource) -> RecordingParts:
+def read_wide(rows: Table, columns: Columns) -> RecordingParts:
     """Make a recording from a table with one row for each trial and one column for each neuron.
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        The columns of the neurons as float64, all other columns as categories of text.
+    rows : Table
     columns : Columns
-    source : TableSource
 
     Raises
     ------
@@ -152,8 +45,9 @@ def read_wide(table: pd.DataFrame, columns: Columns, source: TableSource) -> Rec
     """
     import numpy as np
 
+    names = [*columns.roles["stimulus"], *columns.roles.get("repetition", ()), *columns.others]
+    table, source = rows.read(names, []), rows.source
     stimulus, stimulus_ids = codes_of(table, columns.roles["stimulus"], "stimulus", source)
-    values = table[list(columns.neurons)].to_numpy(dtype=np.float64)
     trial_columns: dict[str, NDArray[Any]] = {}
     notes = [
         f"{len(table):,} rows of {source} hold one trial each of {len(stimulus_ids):,} stimuli "
@@ -172,14 +66,19 @@ def read_wide(table: pd.DataFrame, columns: Columns, source: TableSource) -> Rec
     elif repeated:
         notes.append("Rows with the same stimulus are its trials in their order.")
     ordered = table.iloc[order]
-    rows = np.arange(len(table))
-    place = {"neuron": np.zeros(len(table)), "presentation": rows, "stimulus": stimulus[order]}
+    presentations = np.arange(len(table))
+    place = {"neuron": np.zeros(len(table)), "presentation": presentations, "stimulus": stimulus[order]}
+    values = np.empty((len(table), len(columns.neurons)))
+    place_of_row = np.empty(len(table), dtype=np.int64)
+    place_of_row[order] = presentations
+    for start, part in rows.chunks([], columns.neurons):
+        values[place_of_row[start : start + len(part)]] = part[list(columns.neurons)]
     described = describe_columns(ordered, columns.others, place, wide=True)
     n_missing = int(np.isnan(values).sum())
     if n_missing:
         notes.append(f"{n_missing:,} of {values.size:,} responses are empty: missing trials.")
-    return _recording(
-        values[order],
+    return assemble(
+        values,
         stimulus_id=stimulus_ids[stimulus[order]],
         neuroid_id=np.array(columns.neurons),
         trial_columns={**trial_columns, **described.of_trials},
@@ -249,7 +148,7 @@ def neuron_labels(
     return region, animal, labels
 
 
-def _recording(
+def assemble(
     values: NDArray[np.float64],
     *,
     stimulus_id: NDArray[np.str_],
@@ -278,7 +177,11 @@ def _recording(
         table[name] = column
     kept = ~np.isnan(values).all(axis=1)
     array = recording(
-        values[kept], stimulus_id=stimulus_id[kept], neuroid_id=neuroid_id, region=region, animal=animal
+        values if kept.all() else values[kept],
+        stimulus_id=stimulus_id[kept],
+        neuroid_id=neuroid_id,
+        region=region,
+        animal=animal,
     )
     array, of_columns = attach_columns(
         array, {name: np.asarray(column)[kept] for name, column in trial_columns.items()}, labels

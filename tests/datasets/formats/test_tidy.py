@@ -6,6 +6,7 @@ import pytest
 
 from neuroalign.cli import run
 from neuroalign.datasets.catalogue import load_dataset
+from neuroalign.datasets.formats import tidy_files
 from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.errors import DatasetError, NeuroalignError
 
@@ -23,6 +24,14 @@ n2,b,1,8,IT,house,320
 
 #: Trials of the table: stimulus × repetition × neuron.
 CUBE = [[[1.5, 5], [2.5, 6]], [[3, 8]]]
+
+
+@pytest.fixture(autouse=True)
+def _parts(request, monkeypatch):
+    """Read the tables in parts of one or two rows; the large tables of slow tests in larger parts."""
+    monkeypatch.setattr(
+        tidy_files, "_CELLS_AT_ONCE", 1_000 if request.node.get_closest_marker("slow") else 10
+    )
 
 
 def write(path, text):
@@ -131,6 +140,27 @@ def test_repeated_trial_names_the_first(tmp_path):
     assert "if the column time_bin holds time bins, sum or average them first" in refusal(
         write(tmp_path / "y.csv", binned)
     )
+
+
+def test_rows_of_several_files_have_their_places(tmp_path):
+    first, second = write(tmp_path / "x.csv", LONG), write(tmp_path / "y.csv", LONG.replace("n1,", "n3,"))
+    with pytest.raises(NeuroalignError) as caught:
+        import_dataset("refused", responses=[first, second])
+    assert str(caught.value).startswith(
+        "row 6 of x.csv and row 6 of y.csv both hold neuron n2, stimulus a, trial 1"
+    )
+
+
+def test_ids_of_floats_are_whole_where_all_of_them_are(tmp_path):
+    pytest.importorskip("pyarrow")
+    rows = {"unit": ["u"] * 4, "image": [1.0, 2.0, 3.0, 4.0], "response": [1.0, 2.0, 3.0, 4.0]}
+    pd.DataFrame(rows).to_parquet(tmp_path / "x.parquet")
+    assert sorted(key for key, _ in rows_of(import_dataset("d", responses=tmp_path / "x.parquet"))) == list(
+        "1234"
+    )
+    pd.DataFrame({**rows, "image": [1.0, 2.0, 3.0, 4.5]}).to_parquet(tmp_path / "y.parquet")
+    ids = sorted(key for key, _ in rows_of(import_dataset("e", responses=tmp_path / "y.parquet")))
+    assert ids == ["1.0", "2.0", "3.0", "4.5"]
 
 
 def test_several_candidates_are_asked_for(tmp_path):
