@@ -260,6 +260,9 @@ def _measure(network: Network, example: "torch.Tensor", names: Sequence[str]) ->
 def _reason_against(name: str, seen: Mapping[str, _Seen], modules: Mapping[str, "torch.nn.Module"]) -> str:
     """Return the reason why no pattern stands for a layer; empty without one."""
     if name not in seen:
+        tensors = [other for other in seen if other.startswith(f"{name}{SELECTOR}")]
+        if tensors:
+            return f"returns several tensors; there are {name_some(tensors)}"
         return "does not run, or returns no tensor"
     target = name.partition(SELECTOR)[0]
     if target and _PASSING.fullmatch(type(modules[target]).__name__):
