@@ -203,7 +203,18 @@ def _survey(network: Network, example: "torch.Tensor") -> dict[str, _Seen]:
         break
     for order, entry in enumerate(seen.values()):
         entry.order = order
+    _place_outputs(seen)
     return seen
+
+
+def _place_outputs(seen: Mapping[str, _Seen]) -> None:
+    """Place named outputs, which come after all modules, at the module that computes them."""
+    computed: dict[str, int] = {}
+    for name, entry in seen.items():
+        if name == OUTPUT or name.startswith(SELECTOR):
+            entry.order = computed.get(entry.content, entry.order)
+        elif entry.content:
+            computed.setdefault(entry.content, entry.order)
 
 
 def _name_tensors(name: str, output: Any) -> "dict[str, torch.Tensor]":

@@ -39,8 +39,8 @@ MOST_PANELS = 8
 _PANEL, _BELOW = 42.0, 14.0
 # Layers with a name on the axis at most, and letters of a name.
 _MOST_NAMES, _LONGEST_NAME = 40, 28
-# Layers from which a figure has the width of two columns.
-_WIDE = 25
+# Layers from which a figure has the width of two columns, and letters of the name of the score in its title.
+_WIDE, _LONGEST_TITLE = 25, 80
 _STYLE = family_styles(["layers", "score"])
 _LAYERS, _SCORE = _STYLE["layers"].colour, _STYLE["score"].colour
 
@@ -92,7 +92,8 @@ def chosen_layers(choices: Sequence[LayerChoice]) -> Figure:
     score = choices[0].score
     between = " " if width == TWO_COLUMNS else "\n"
     dataset = source(score.dataset, simulated=bool(score.provenance.get("simulated")))
-    heading = f"{shown(score.model)}{between}on {dataset}"
+    name = shown(score.model, _LONGEST_TITLE) if width == TWO_COLUMNS else shown(score.model)
+    heading = f"{name}{between}on {dataset}"
     grid[0].set_title(heading if len(choices[0].groups) == 1 else f"{heading}\n{choices[0].groups[0]}")
     # Every k-th layer has a name where there are many.
     step = -(-len(names) // _MOST_NAMES)
@@ -167,7 +168,7 @@ def _draw_panel(axes: "Axes", choice: LayerChoice, place: int) -> None:
     if len(choice.groups) > 1:
         axes.set_title(choice.groups[place])
     # Room for the numbers above the rings.
-    axes.margins(y=0.12)
+    axes.margins(x=0.02, y=0.12)
     better = "" if choice.score.higher_is_better else " (lower is better)"
     axes.set_ylabel(measure_of(choice.score.benchmark) + better)
 
