@@ -4,8 +4,8 @@
 
 The bare loop runs batches of the same number of images, decoded and preprocessed before the clock starts. Extraction
 decodes JPEG files of 500 × 375 pixels, resamples and normalises them, runs the network and returns the latents.
-Extraction of half of the images, in the same round, gives the time for each further image, without the checks before
-the first batch, whose time does not depend on the number of images. The kinds of runs take turns in each round, so that
+Extraction of half of the images, in the same round, gives the time for each further image: the checks before the first
+batch take a time that does not depend on the number of images. The kinds of runs take turns in each round, so that
 other work on the machine slows all of them. Wall times mean something on an idle machine only; processor times count
 all threads.
 """
