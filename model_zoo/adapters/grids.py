@@ -1,4 +1,4 @@
-"""Pooling of a layer into a grid of positions, and the class token of a transformer.
+"""Pooling of the tokens of any network: patches into a grid or a mean, and the class token.
 
 Nothing here imports torch until there is an output to pool.
 """
@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from neuroalign.errors import ModelError, UsageError
-from neuroalign.model_zoo.adapters.pooling import POOLS, Pool
+from neuroalign.model_zoo.adapters.pooling import POOLS, Pool, mean_over_space
 
 if TYPE_CHECKING:
     import torch
@@ -78,7 +78,9 @@ def pool_named(pool: str | None, prefix: Prefix, *, owner: str, is_channels_last
     if pool == "token":
         if not prefix.has_class:
             raise UsageError(f"{owner}: the network has no class token; use pool=mean or pool=grid:N")
-        return class_token
+        return partial(class_token, n_prefix=prefix.n_tokens)
+    if pool == "mean" and prefix.n_tokens:
+        return partial(mean_of_patches, n_prefix=prefix.n_tokens)
     if pool is not None and pool.startswith(GRID):
         digits = pool.removeprefix(GRID)
         if not digits.isdecimal() or int(digits) < 1:
@@ -151,13 +153,16 @@ def mean_in_grid(
     return adaptive_avg_pool2d(output, side).reshape(len(output), -1)
 
 
-def class_token(output: "torch.Tensor") -> "torch.Tensor":
-    """Return the first of the tokens of each image.
+def mean_of_patches(output: "torch.Tensor", *, n_prefix: int) -> "torch.Tensor":
+    """Average channels over positions, without the class and register tokens of layers with tokens.
 
     Parameters
     ----------
     output : tensor
-        Shape (n, tokens, channels). With one dimension for each image it is returned as it is.
+        Shape (n, tokens, channels), where the tokens are a square of patches after `n_prefix` others or alone. Layers
+        of another shape are averaged by :func:`neuroalign.model_zoo.adapters.pooling.mean_over_space`.
+    n_prefix : int
+        Number of class and register tokens.
 
     Returns
     -------
@@ -166,25 +171,75 @@ def class_token(output: "torch.Tensor") -> "torch.Tensor":
     Raises
     ------
     ModelError
-        If the layer has no tokens.
+        If the patches are not a square, so that the number of tokens does not show which ones are patches.
+
+    Examples
+    --------
+    >>> import torch
+    >>> mean_of_patches(torch.tensor([[[9.0], [1.0], [2.0], [3.0], [4.0]]]), n_prefix=1)
+    tensor([[2.5000]])
+    """
+    if output.ndim == 3:
+        output = output[:, _count_before_patches(output.shape[1], n_prefix, "mean") :]
+    return mean_over_space(output)
+
+
+def class_token(output: "torch.Tensor", *, n_prefix: int = 1) -> "torch.Tensor":
+    """Return the first of the tokens of each image.
+
+    Parameters
+    ----------
+    output : tensor
+        Shape (n, tokens, channels). With one dimension for each image it is returned as it is.
+    n_prefix : int
+        Number of class and register tokens.
+
+    Returns
+    -------
+    tensor of shape (n, channels)
+
+    Raises
+    ------
+    ModelError
+        If the layer has no tokens, or a square of patches alone.
     """
     if output.ndim == 2:
         return output
     if output.ndim != 3:
         raise ModelError(f"pool=token needs a layer of tokens, got {tuple(output.shape[1:])}")
+    counts = _counts_before_patches(output.shape[1], n_prefix)
+    if counts and n_prefix not in counts:
+        raise ModelError(
+            f"pool=token needs a layer with the class token among its tokens, and {output.shape[1]} tokens are a "
+            "square of patches alone; use pool=mean, or choose a later layer"
+        )
     return output[:, 0]
 
 
 def _square(output: "torch.Tensor", n_prefix: int) -> "torch.Tensor":
     """Return tokens as a square of patches, shape (n, channels, side, side)."""
-    n_tokens = output.shape[1]
-    # Some layers have the patches alone.
-    for n_left_out in (n_prefix, 0):
-        side = math.isqrt(max(n_tokens - n_left_out, 0))
-        if side and side**2 == n_tokens - n_left_out:
-            patches: Any = output[:, n_left_out:]
-            return patches.transpose(1, 2).reshape(len(output), -1, side, side)
-    raise ModelError(
-        f"pool=grid:N needs a square of patches, and the layer has {n_tokens} tokens, {n_prefix} of them before "
-        "the patches"
-    )
+    patches: Any = output[:, _count_before_patches(output.shape[1], n_prefix, "grid:N") :]
+    side = math.isqrt(patches.shape[1])
+    return patches.transpose(1, 2).reshape(len(output), -1, side, side)
+
+
+def _counts_before_patches(n_tokens: int, n_prefix: int) -> list[int]:
+    """Return the numbers of tokens that leave a square of patches: `n_prefix`, or 0 for a layer of patches alone."""
+    sizes = {n_before: n_tokens - n_before for n_before in (n_prefix, 0)}
+    return [n_before for n_before, size in sizes.items() if size > 0 and math.isqrt(size) ** 2 == size]
+
+
+def _count_before_patches(n_tokens: int, n_prefix: int, pool: str) -> int:
+    counts = _counts_before_patches(n_tokens, n_prefix)
+    if not counts:
+        raise ModelError(
+            f"pool={pool} needs a square of patches, and the layer has {n_tokens} tokens, {n_prefix} of them before "
+            "the patches"
+        )
+    if len(counts) > 1:
+        raise ModelError(
+            f"pool={pool} cannot separate the patches of the layer: its {n_tokens} tokens are {n_tokens} patches, or "
+            f"{n_tokens - n_prefix} patches after {n_prefix} other tokens; give images of another size, or leave pool= "
+            "out"
+        )
+    return counts[0]

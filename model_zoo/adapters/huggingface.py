@@ -12,9 +12,10 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError, name_some
 from neuroalign.model_zoo.adapters.checks import one_line, unknown_among_many
 from neuroalign.model_zoo.adapters.extraction import list_layers
+from neuroalign.model_zoo.adapters.grids import Prefix, pool_named
 from neuroalign.model_zoo.adapters.hub import find_snapshot, name_folder
 from neuroalign.model_zoo.adapters.outputs import SELECTOR
-from neuroalign.model_zoo.adapters.pooling import POOLS, Pool, pool_tokens
+from neuroalign.model_zoo.adapters.pooling import Pool, pool_tokens
 from neuroalign.model_zoo.adapters.torch import Naming, split_name
 from neuroalign.model_zoo.adapters.torch_model import TorchModel
 from neuroalign.model_zoo.adapters.weights import draw_network
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-#: Outputs that are the default layer, the first one that the network has.
+#: Outputs that are the default layer, the first one that the network has; else its first output.
 DEFAULTS = ("image_embeds", "pooler_output", "last_hidden_state", "logits")
 
 _FILES = ("*.json", "*.safetensors")
@@ -43,8 +44,9 @@ class HuggingFaceModel(TorchModel):
     name : str
         Name of the network, for messages.
     layer : sequence of str
-        Names of outputs (``hidden.6``) and modules; if empty, the first of :data:`DEFAULTS` that the network has.
-    pool : {None, "mean", "token"}
+        Names of outputs (``hidden.6``) and modules; if empty, the first of :data:`DEFAULTS` that the network has, else
+        its first output.
+    pool : {None, "mean", "token", "grid:N"}
     batch_size : int
     batch_axis : int, optional
     """
@@ -72,7 +74,11 @@ class HuggingFaceModel(TorchModel):
         self._image_shape = tuple(image.shape)
         with torch.no_grad():
             self.outputs = list(self._forward_all(image.unsqueeze(0)))
-        layer = list(layer) or [next(output for output in DEFAULTS if output in self.outputs)]
+        if not self.outputs:
+            raise ModelError(f"{name} has no tensor among its outputs; choose another network")
+        layer = list(layer) or [
+            next((output for output in DEFAULTS if output in self.outputs), self.outputs[0])
+        ]
         modules = [known_name for known_name, _ in module.named_modules() if known_name]
         for wanted in layer:
             if stands_for_several(wanted):
@@ -129,22 +135,20 @@ class HuggingFaceModel(TorchModel):
         return ["transformers", transformers.__version__, kind, dict(self.module.state_dict())]
 
     def _pool_named(self, pool: str | None) -> Pool:
-        if pool not in (*POOLS, "token"):
-            raise UsageError(f"{self.name}: pool must be none, mean or token, got {pool!r}")
-        if pool is None:
-            return POOLS[pool]
         config = getattr(self.config, "vision_config", self.config)
         names = [name.rpartition(".")[2] for name, _ in self.module.named_parameters()]
         n_class = sum(name in _CLASS_TOKENS for name in names)
         n_distillation = sum(name == "distillation_token" for name in names)
         n_registers = (getattr(config, "num_register_tokens", 0) or 0) if "register_tokens" in names else 0
+        n_prefix = min(n_class, 1) + n_distillation + n_registers
+        if pool not in ("mean", "token"):
+            return pool_named(pool, Prefix(n_prefix, n_class > 0), owner=self.name)
         if pool == "token" and not n_class:
             raise UsageError(f"{self.name} has no class token; use pool=mean")
         patch = getattr(config, "patch_size", None)
         n_patches = None
         if isinstance(patch, int):
             n_patches = (self._image_shape[1] // patch) * (self._image_shape[2] // patch)
-        n_prefix = min(n_class, 1) + n_distillation + n_registers
         return pool_tokens(pool, n_prefix=n_prefix, n_patches=n_patches)
 
 
@@ -169,14 +173,14 @@ def huggingface_model(
         @: ``hidden.0`` (before the first block) to ``hidden.N``, another output (``last_hidden_state``,
         ``pooler_output``, ``image_embeds``, ``logits``), or the name of a module or node. Several layers are separated
         by colons. The default is the first output of ``image_embeds``, ``pooler_output``, ``last_hidden_state`` and
-        ``logits`` that the network has.
+        ``logits`` that the network has, else its first output.
     weights : {"pretrained", "random"}
         Weights of the repository, or random ones.
     seed : int
         Seed of random weights.
-    pool : {None, "mean", "token"}
-        Units of a layer with positions: every value, the mean over patches without class and register tokens, or the
-        class token.
+    pool : {None, "mean", "token", "grid:N"}
+        Units of a layer with positions: every value, the mean over patches without class and register tokens, the class
+        token, or means of the patches in a grid of N × N.
     batch_size : int, optional
         Number of images in a batch; by default it depends on the size of the images.
     batch_axis : int, optional

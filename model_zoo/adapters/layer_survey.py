@@ -203,7 +203,18 @@ def _survey(network: Network, example: "torch.Tensor") -> dict[str, _Seen]:
         break
     for order, entry in enumerate(seen.values()):
         entry.order = order
+    _place_outputs(seen)
     return seen
+
+
+def _place_outputs(seen: Mapping[str, _Seen]) -> None:
+    """Place named outputs, which come after all modules, at the module that computes them."""
+    computed: dict[str, int] = {}
+    for name, entry in seen.items():
+        if name == OUTPUT or name.startswith(SELECTOR):
+            entry.order = computed.get(entry.content, entry.order)
+        elif entry.content:
+            computed.setdefault(entry.content, entry.order)
 
 
 def _name_tensors(name: str, output: Any) -> "dict[str, torch.Tensor]":
@@ -260,6 +271,9 @@ def _measure(network: Network, example: "torch.Tensor", names: Sequence[str]) ->
 def _reason_against(name: str, seen: Mapping[str, _Seen], modules: Mapping[str, "torch.nn.Module"]) -> str:
     """Return the reason why no pattern stands for a layer; empty without one."""
     if name not in seen:
+        tensors = [other for other in seen if other.startswith(f"{name}{SELECTOR}")]
+        if tensors:
+            return f"returns several tensors; there are {name_some(tensors)}"
         return "does not run, or returns no tensor"
     target = name.partition(SELECTOR)[0]
     if target and _PASSING.fullmatch(type(modules[target]).__name__):

@@ -57,8 +57,9 @@ def openclip_model(
         Weights of the tag, which are downloaded once, or random ones.
     seed : int
         Seed of random weights.
-    pool : {None, "mean"}
-        Units of a layer with positions: every value, or the mean over positions, with the class token among them.
+    pool : {None, "mean", "token", "grid:N"}
+        Units of a layer with positions: every value, the mean over patches without the class token, the class token, or
+        means of the patches in a grid of N × N.
     batch_size : int, optional
         Number of images in a batch; by default it depends on the size of the images.
     batch_axis : int, optional

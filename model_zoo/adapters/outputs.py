@@ -50,12 +50,15 @@ def tensors_of(output: Any) -> "dict[str | None, torch.Tensor]":
 
     if isinstance(output, torch.Tensor):
         return {None: output}
-    items: Iterable[tuple[Any, Any]] = ()
+    return {key: value for key, value in _parts_of(output).items() if isinstance(value, torch.Tensor)}
+
+
+def _parts_of(output: Any) -> dict[str, Any]:
     if isinstance(output, Mapping):
-        items = output.items()
-    elif isinstance(output, list | tuple):
-        items = enumerate(output)
-    return {str(key): value for key, value in items if isinstance(value, torch.Tensor)}
+        return {str(key): value for key, value in output.items()}
+    return (
+        {str(index): value for index, value in enumerate(output)} if isinstance(output, list | tuple) else {}
+    )
 
 
 def select_tensor(captured: Mapping[str, Any], target: str, key: str | None) -> "torch.Tensor":
@@ -68,7 +71,8 @@ def select_tensor(captured: Mapping[str, Any], target: str, key: str | None) -> 
     target : str
         Name of the module or node.
     key : str, optional
-        Key or index of the tensor, or :data:`INPUT`.
+        Key or index of the tensor, or :data:`INPUT`. Dots lead to tensors inside tuples: "1.0" is the first tensor of
+        the second entry, such as the hidden state of an LSTM.
 
     Raises
     ------
@@ -80,16 +84,23 @@ def select_tensor(captured: Mapping[str, Any], target: str, key: str | None) -> 
     named = f"the layer {target!r}" if target else "the module's output"
     if target not in captured:
         raise ModelError(f"{named} does not run when the network is applied to images; choose another layer")
-    tensors = tensors_of(captured[target])
+    output, path = captured[target], f"{target}{SELECTOR}"
+    while key is not None and isinstance(
+        inner := _parts_of(output).get(key.partition(".")[0]), Mapping | list | tuple
+    ):
+        first, _, rest = key.partition(".")
+        named = f"the layer {path + first!r}"
+        output, path, key = inner, f"{path}{first}.", rest or None
+    tensors = tensors_of(output)
     if key is None and len(tensors) == 1:
         (tensor,) = tensors.values()
     elif key in tensors:
         tensor = tensors[key]
     else:
-        names = [f"{target}{SELECTOR}{index}" for index in tensors if index is not None]
+        names = [f"{path}{index}" for index in tensors if index is not None]
         advice = f"; choose one of {', '.join(names)}" if names else ""
         fault = "is not a single tensor" if key is None else f"has no tensor {key!r}"
-        raise ModelError(f"{named} {fault} but {type(captured[target]).__name__}{advice}")
+        raise ModelError(f"{named} {fault} but {type(output).__name__}{advice}")
     if tensor.ndim == 0:
         raise ModelError(f"{named} is a single number for the whole batch; it must have a row for each image")
     return tensor

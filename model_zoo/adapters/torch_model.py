@@ -75,8 +75,8 @@ class TorchModel(ManyLayers):
         The mean is subtracted from the pixels in [0, 1], and the result is divided by `std`: one number, or one for
         each channel.
     pool : {None, "mean", "token", "grid:N"}
-        Units of a layer with positions: every value, the mean over positions
-        (:func:`neuroalign.model_zoo.adapters.pooling.mean_over_space`), the class token of a transformer, or means in
+        Units of a layer with positions: every value, the mean over positions without class and register tokens
+        (:func:`neuroalign.model_zoo.adapters.grids.mean_of_patches`), the class token of a transformer, or means in
         a grid of N × N (:func:`neuroalign.model_zoo.adapters.grids.mean_in_grid`). A Lasso over few units is faster.
     batch_size : int, optional
         Number of images in a batch. By default it depends on the size of the images on a CPU, and on the memory on a

@@ -10,8 +10,14 @@ import click
 
 from neuroalign.cli.cluster import ClusterOptions, cluster_options
 from neuroalign.cli.output import echo_with_cautions
-from neuroalign.cli.score_grouped import GroupOptions, group_options, print_groups
-from neuroalign.cli.score_layers import LayerOptions, layer_options, print_layers, stands_for_layers
+from neuroalign.cli.score_grouped import GroupOptions, group_options, print_groups, refuse_groups
+from neuroalign.cli.score_layers import (
+    LayerOptions,
+    layer_options,
+    print_layers,
+    refuse_others,
+    stands_for_layers,
+)
 from neuroalign.errors import UsageError
 
 if TYPE_CHECKING:
@@ -205,18 +211,13 @@ def score(
             model, dataset, named, grouped, swept, options=options, as_json=as_json, **settings
         )
     has_layers = len(model) == 1 and stands_for_layers(model[0])
-    if not has_layers:
+    if has_layers:
+        refuse_others(model[0], dataset, collection, grouped)
+    else:
         swept.refuse()
     if collection is not None:
-        if has_layers:
-            raise UsageError(
-                f"the layers of {model[0]} must go with one dataset, got the collection {dataset}; name one of its "
-                "datasets"
-            )
         if grouped.are_used:
-            raise UsageError(
-                f"--by and --windows must go with one dataset, got the collection {dataset}; name one of its datasets"
-            )
+            refuse_groups(model, dataset, collection, grouped)
         return print_scores_of_collection(
             model[0] if len(model) == 1 else bands(model),
             collection,

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neuroalign.cli.advice import first_member, write_score
 from neuroalign.errors import UsageError
 
 if TYPE_CHECKING:
+    from neuroalign.datasets.collection import Collection
     from neuroalign.datasets.dataset import Dataset
     from neuroalign.models.model import Model, ModelFamily
     from neuroalign.scoring.benchmark import Benchmark
@@ -101,9 +103,36 @@ _OPTIONS = (
     click.option(
         "--figure",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="File for a figure of the windows, or of several layers by depth: .svg, .pdf or .png.",
+        help="File for a figure of the windows, of several layers by depth, or of the layers that folds choose: .svg, "
+        ".pdf or .png.",
     ),
 )
+
+
+def refuse_groups(
+    models: Sequence[str], dataset: str, collection: "Collection", grouped: GroupOptions
+) -> None:
+    """Refuse groups and windows of a collection, and name a command that works.
+
+    Parameters
+    ----------
+    models : sequence of str
+    dataset : str
+        Name of the collection on the command line.
+    collection : Collection
+    grouped : GroupOptions
+
+    Raises
+    ------
+    UsageError
+        With the command for the first dataset of the collection.
+    """
+    by = ["--by", grouped.by] if grouped.by else []
+    windows = ["--windows", grouped.windows] if grouped.windows else []
+    command = write_score(models, first_member(collection, dataset), *by, *windows)
+    raise UsageError(
+        f"--by and --windows must go with one dataset, got the collection {dataset}; write {command}"
+    )
 
 
 def print_groups(
@@ -139,7 +168,7 @@ def print_groups(
 
     models = [model, *options.also]
     if options.figure is not None:
-        _check_ending(options.figure)
+        check_ending(options.figure)
     if options.across_windows:
         return _print_across(models, dataset, benchmarks, options, as_json=as_json, **settings)
     groups = [
@@ -257,8 +286,18 @@ def _print_across(
     return 0 if any((matrix.scores == matrix.scores).any() for matrix in matrices) else 1
 
 
-def _check_ending(path: Path) -> None:
-    """Refuse a name that is not the name of a figure before anything is scored."""
+def check_ending(path: Path) -> None:
+    """Refuse a name that is not the name of a figure before anything is scored.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    UsageError
+        With the endings of figures.
+    """
     from neuroalign.reporting.figures.style import FORMATS
 
     if path.suffix.removeprefix(".").lower() not in FORMATS:

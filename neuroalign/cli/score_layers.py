@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neuroalign.cli.advice import at_one_layer, first_member, in_one_window, write_score
 from neuroalign.errors import UsageError
 
 if TYPE_CHECKING:
     from neuroalign.cli.score_grouped import GroupOptions
+    from neuroalign.datasets.collection import Collection
     from neuroalign.datasets.dataset import Dataset
     from neuroalign.scoring.benchmark import Benchmark
 
@@ -68,7 +70,12 @@ _OPTIONS = (
         help="For several layers: score N units of each layer, drawn at random with --seed, or as many as the smallest "
         "layer has. Scores that depend on the number of units then compare layers.",
     ),
-    click.option("--csv", "as_csv", is_flag=True, help="For several layers: print CSV."),
+    click.option(
+        "--csv",
+        "as_csv",
+        is_flag=True,
+        help="For several layers: print CSV; with --choose-layer the inner scores of all layers in all folds.",
+    ),
 )
 
 
@@ -84,6 +91,47 @@ def stands_for_layers(model: str) -> bool:
 
     name = parse_spec(model).name
     return "@" in name and stands_for_several(name.rpartition("@")[2])
+
+
+def refuse_others(model: str, dataset: str, collection: "Collection | None", grouped: "GroupOptions") -> None:
+    """Refuse options that a table of layers does not have, and name commands that work.
+
+    Parameters
+    ----------
+    model : str
+        Name with patterns or a list of layers.
+    dataset : str
+        Name of the dataset on the command line.
+    collection : Collection, optional
+        Collection that the name of the dataset stands for.
+    grouped : GroupOptions
+
+    Raises
+    ------
+    UsageError
+        If the dataset is a collection, or windows or further models are asked for.
+    """
+    if collection is not None:
+        raise UsageError(
+            f"the layers of {model} must go with one dataset, got the collection {dataset}; for one layer write "
+            f"{write_score(at_one_layer(model), dataset)}, and for all layers in one of its datasets "
+            f"{write_score(model, first_member(collection, dataset))}"
+        )
+    across = ["--across-windows"] if grouped.across_windows else []
+    windows = ["--windows", grouped.windows or "bins", *across]
+    for name, value in (("--windows", grouped.windows), ("--across-windows", grouped.across_windows)):
+        if value:
+            raise UsageError(
+                f"{name} must go with one layer, got {model}; for one layer in all windows write "
+                f"{write_score(at_one_layer(model), dataset, *windows)}, and for all layers in one window "
+                f"{write_score(model, in_one_window(dataset))}"
+            )
+    if grouped.also:
+        by = ["--by", grouped.by] if grouped.by else []
+        others = " and ".join(write_score(name, dataset, *by) for name in (model, *grouped.also))
+        raise UsageError(
+            f"--also must go with one layer, got {model}; write one command for each model: {others}"
+        )
 
 
 def print_layers(
@@ -122,24 +170,13 @@ def print_layers(
     UsageError
         If an option does not go with layers.
     """
+    from neuroalign.cli.score_grouped import check_ending
     from neuroalign.scoring.layers import score_layers
 
-    for name, is_given in (
-        ("--windows", grouped.windows),
-        ("--also", grouped.also),
-        ("--across-windows", grouped.across_windows),
-    ):
-        if is_given:
-            raise UsageError(f"{name} must go with one layer, got {model}; name one layer")
     if as_json and options.as_csv:
         raise UsageError("--json and --csv must not both be given; give one of them")
     if grouped.figure is not None:
-        from neuroalign.reporting.figures.style import FORMATS
-
-        if grouped.figure.suffix.removeprefix(".").lower() not in FORMATS:
-            raise UsageError(
-                f"the name of a figure must end in .{', .'.join(FORMATS)}, got {grouped.figure.name!r}"
-            )
+        check_ending(grouped.figure)
     scores = score_layers(
         model,
         dataset,

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuroalign.results.score import Score
 from neuroalign.stats import permutation_p_value
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -154,6 +157,39 @@ class LayerChoice:
             "n_permutations": int(self.shuffled.shape[1]),
             "failures": dict(self.failures),
         }
+
+    def to_table(self) -> "pd.DataFrame":
+        """Return the scores behind the choice as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each fold, group of neurons and layer, with the columns ``benchmark``, ``group``, ``n_neurons``,
+            ``fold`` (from 1), ``n_stimuli`` (of the fold), ``layer``, ``inner_score``, ``is_chosen``,
+            ``ordinary_score`` (of the layer), ``score`` (nested, of the group) and ``naive_maximum`` (of all neurons).
+        """
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {
+                    "benchmark": self.score.benchmark,
+                    "group": group,
+                    "n_neurons": self.group_sizes[place],
+                    "fold": fold + 1,
+                    "n_stimuli": n_stimuli,
+                    "layer": layer,
+                    "inner_score": self.inner[index, fold, place],
+                    "is_chosen": bool(self.chosen[fold, place] == index),
+                    "ordinary_score": self.ordinary[index, place],
+                    "score": self.group_scores[place],
+                    "naive_maximum": self.naive_maximum,
+                }
+                for place, group in enumerate(self.groups)
+                for fold, n_stimuli in enumerate(self.fold_sizes)
+                for index, layer in enumerate(self.layers)
+            ]
+        )
 
     def stored(self, by: Sequence[str]) -> "LayerChoice":
         """Return the choice with all its parts in the score, from which :meth:`from_score` makes it again.

@@ -9,13 +9,14 @@ from neuroalign.arrays import Join
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.time_bins import expect_one_window
-from neuroalign.errors import UsageError
+from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.files.digests import digest
 from neuroalign.jobs import count_workers, run_jobs
+from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.layered import Layered
 from neuroalign.models.loading import reduce_model
 from neuroalign.models.model import Model
-from neuroalign.models.sweeps import Layer, LayerSweep, load_layers
+from neuroalign.models.sweeps import Layer, load_layers
 from neuroalign.names.defaults import DEFAULT_BENCHMARK, DEFAULT_SUBSET
 from neuroalign.names.syntax import Spec
 from neuroalign.results.score import Score
@@ -167,7 +168,8 @@ def score_layers(
         Columns of the neurons, trials or stimuli; each combination of their values is a group with a score of its own.
     common_units : int, "min" or None
         Number of units that are drawn at random from each layer, so that scores that depend on the number of units
-        compare layers; "min" is the number of units of the smallest layer. Layers with fewer units have no score.
+        compare layers; "min" is the number of units of the smallest layer. Layers with fewer units have no score. Where
+        the layers have reducers, their units after the reducers are drawn.
     seed : int
         Seed of the draw of units.
     join, use_cache, n_permutations, permutation_seed
@@ -231,9 +233,12 @@ def score_layers(
         )
 
     with load_layers(model, loaded, layers=layers, **options) as sweep:
-        n_common = _resolve_common(common_units, sweep)
-        chosen, too_small = _draw_common(sweep, n_common, seed)
         sweep.extract(loaded.stimuli, use_cache=use_cache)
+        sized = list(sweep.layers)
+        if common_units is not None and sweep.is_reduced:
+            sized = [_count_units(layer, loaded, use_cache) for layer in sweep.layers]
+        n_common = min(layer.n_units for layer in sized) if common_units == "min" else common_units
+        chosen, too_small = _draw_common(sized, n_common, seed)
         tasks = [
             (
                 layer.model,
@@ -269,28 +274,26 @@ def _check_common(common_units: "int | str | None", seed: int) -> None:
         raise UsageError(f"seed must not be negative, got {seed}")
 
 
-def _resolve_common(common_units: "int | Literal['min'] | None", sweep: LayerSweep) -> int | None:
-    if common_units is None:
-        return None
-    if sweep.is_reduced:
-        raise UsageError(
-            f"{sweep.identifier} has reducers, so the units of its layers cannot be drawn; leave out the reducers or "
-            "the common number of units"
-        )
-    return min(layer.n_units for layer in sweep.layers) if common_units == "min" else common_units
+def _count_units(layer: Layer, dataset: Dataset, use_cache: bool) -> Layer:
+    """Return a layer with its number of units after reducers, which depends on them and on the stimuli."""
+    try:
+        latents = compute_latents(layer.model, dataset.stimuli, use_cache=use_cache)
+    except NeuroalignError:  # its row gives the reason
+        return layer
+    return replace(layer, n_units=latents.sizes["unit"])
 
 
-def _draw_common(sweep: LayerSweep, n_common: int | None, seed: int) -> tuple[list[Layer], list[Layer]]:
+def _draw_common(layers: Sequence[Layer], n_common: int | None, seed: int) -> tuple[list[Layer], list[Layer]]:
     """Return the layers with a draw of their units, and the layers with too few units."""
     if n_common is None:
-        return list(sweep.layers), []
+        return list(layers), []
     subset = Spec(DEFAULT_SUBSET, {"n": n_common, "seed": seed})
     chosen = [
         layer if layer.n_units == n_common else replace(layer, model=reduce_model(layer.model, [subset]))
-        for layer in sweep.layers
+        for layer in layers
         if layer.n_units >= n_common
     ]
-    return chosen, [layer for layer in sweep.layers if layer.n_units < n_common]
+    return chosen, [layer for layer in layers if layer.n_units < n_common]
 
 
 _Outcomes = tuple[int | None, list[list[Score | Failure]]]

@@ -1,4 +1,7 @@
+import csv
+import io
 import json
+import shlex
 
 import pytest
 
@@ -70,8 +73,25 @@ def test_several_models_are_candidates_and_each_neuron_may_have_one(toy, capsys)
     [
         (["-b", "rsa"], "needs a benchmark with held-out predictions of each fold, got rsa; take one of"),
         ([], "--choose-layer must go with --benchmark; take one of banded_ridge, linear"),
-        (["-b", "ridge", "--windows", "bins"], "--choose-layer must go without --windows"),
-        (["-b", "ridge", "--csv"], "--choose-layer must go without --csv"),
+        (
+            ["-b", "ridge[seed=3]", "--windows", "bins", "--by", "region"],
+            "choose a layer in one window: neuroalign score 'pca[n=2]' 'pca[n=3]' 'TOY[window=START:END]' -b "
+            "'ridge[seed=3]' --choose-layer --by region",
+        ),
+        (
+            ["-b", "ridge", "--also", "pca[n=4]"],
+            "write neuroalign score 'pca[n=2]' 'pca[n=3]' 'pca[n=4]' TOY -b ridge --choose-layer",
+        ),
+        (
+            ["-b", "ridge", "--common-units", "2", "--seed", "5"],
+            "draw units by a reducer: neuroalign score 'pca[n=2]+subsample[n=2,seed=5]' "
+            "'pca[n=3]+subsample[n=2,seed=5]' TOY -b ridge --choose-layer",
+        ),
+        (["-b", "ridge", "--csv", "--json"], "--json and --csv must not both be given"),
+        (
+            ["-b", "ridge", "--figure", "a.gif"],
+            "the name of a figure must end in .svg, .pdf, .png, got 'a.gif'",
+        ),
         (["-b", "one_to_one", "--by", "region"], "one_to_one matches all neurons together"),
         (["-b", "ridge", "--available"], "--available must go with a collection"),
     ],
@@ -79,4 +99,42 @@ def test_several_models_are_candidates_and_each_neuron_may_have_one(toy, capsys)
 def test_faults_take_one_line(toy, capsys, arguments, message):
     assert run(["score", "pca[n=2]", "pca[n=3]", toy, "--choose-layer", *arguments]) != 0
     (line,) = capsys.readouterr().err.strip().splitlines()
-    assert message in line
+    assert message in line.replace(toy, "TOY")
+
+
+def test_a_collection_names_the_command_for_one_of_its_datasets(toy, capsys):
+    words = ["pca[n=2]", "pca[n=3]", f"{toy}[region=*]", "-b", "linear[n_folds=3]", "--choose-layer"]
+    assert run(["score", *words]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    named = shlex.split(line.partition("in each of its datasets: ")[2])
+    assert named[:4] == ["neuroalign", "score", "pca[n=2]", "pca[n=3]"]
+    assert named[4].startswith(f"{toy}[region=")
+    assert run([*named[1:], "--csv"]) == 0
+
+
+def test_the_choice_as_csv_and_as_a_figure(toy, network_file, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    figure = tmp_path / "choice.svg"
+    command = [
+        "score",
+        f"{network_file}:net@*",
+        toy,
+        "-b",
+        "linear[n_folds=3,n_permutations=5]",
+        "--choose-layer",
+    ]
+    assert run([*command, "--csv", "--figure", str(figure)]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert run([*command, "--json"]) == 0
+    (choice,) = json.loads(capsys.readouterr().out)["choices"]
+    assert [(row["fold"], row["layer"]) for row in rows] == [
+        (str(fold), layer) for fold in (1, 2, 3) for layer in ("net@0", "net@1", "net@2")
+    ]
+    for row in rows:
+        fold = choice["folds"][int(row["fold"]) - 1]
+        assert float(row["inner_score"]) == fold["inner_scores"][row["layer"]]["all neurons"]
+        assert (row["is_chosen"] == "True") == (row["layer"] == fold["chosen"]["all neurons"])
+    assert float(rows[0]["score"]) == pytest.approx(choice["score"]["value"])
+    text = figure.read_text()
+    assert "chosen, with the number of folds" in text
+    assert "choose_layer[among=" in text

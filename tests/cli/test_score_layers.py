@@ -1,6 +1,8 @@
 import csv
 import io
 import json
+import re
+import shlex
 
 import pytest
 
@@ -66,7 +68,16 @@ def test_a_pattern_prints_a_row_for_each_layer(toy, network_file, capsys, tmp_pa
     ("arguments", "message"),
     [
         (["net@lay*"], "no layer matches 'lay*'; there are 0, 1, 2"),
-        (["net@*", "--windows", "bins"], "--windows must go with one layer"),
+        (
+            ["net@*", "--windows", "bins"],
+            "for one layer in all windows write neuroalign score FILE:net@LAYER TOY --windows bins, and for all layers "
+            "in one window neuroalign score 'FILE:net@*' 'TOY[window=START:END]'",
+        ),
+        (
+            ["net@*", "--by", "region", "--also", "pca"],
+            "write one command for each model: neuroalign score 'FILE:net@*' TOY --by region and neuroalign score pca "
+            "TOY --by region",
+        ),
         (["net@*", "--json", "--csv"], "--json and --csv must not both be given"),
         (["net@*", "--common-units", "few"], "--common-units must be a positive number or min, got 'few'"),
         (
@@ -81,5 +92,23 @@ def test_wrong_calls_are_one_line(toy, network_file, capsys, arguments, message)
     name, *options = arguments
     assert score(f"{network_file}:{name}", toy, *options) in (1, 2)
     error = capsys.readouterr().err
-    assert message in error
+    assert message in error.replace(network_file, "FILE").replace(toy, "TOY")
     assert len(error.strip().splitlines()) == 1
+
+
+def test_the_layers_of_a_network_need_one_of_several_datasets(toy, network_file, capsys):
+    collection = f"{toy}[region=*]"
+    assert score(f"{network_file}:net@*[pool=none]", collection) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    one, all_layers = re.findall(r"write (.*), and for all layers in one of its datasets (.*)$", line)[0]
+    assert one == f"neuroalign score '{network_file}:net@LAYER[pool=none]' '{collection}'"
+    words = shlex.split(all_layers)
+    assert words[:3] == ["neuroalign", "score", f"{network_file}:net@*[pool=none]"]
+    # The named command works.
+    assert run([*words[1:], "-b", "ridge[n_permutations=0]", "--csv"]) == 0
+    assert score("pca[n=2]", collection, "--by", "animal") == 2
+    assert (
+        capsys.readouterr()
+        .err.strip()
+        .endswith(f"write {shlex.join(words[:2])} 'pca[n=2]' '{words[3]}' --by animal")
+    )

@@ -128,3 +128,46 @@ def test_adapter(scored):
     assert model.identifier == "colours"
     pixels = dataset.stimuli.pixels(8, channels=3)
     np.testing.assert_allclose(model.latents(dataset.stimuli).values, pixels.mean(axis=(1, 2)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_at_once", ["n", 1])
+def test_a_network_in_onnx(dataset_factory, tmp_path, monkeypatch, n_at_once):
+    onnx, _ = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    weight, bias = (
+        rng.standard_normal((4, 3, 5, 5)).astype(np.float32),
+        rng.standard_normal(4).astype(np.float32),
+    )
+    float32, make = onnx.TensorProto.FLOAT, onnx.helper
+    graph = make.make_graph(
+        [
+            make.make_node("Conv", ["image", "weight", "bias"], ["filtered"], strides=[32, 32]),
+            make.make_node("Relu", ["filtered"], ["rectified"]),
+        ],
+        "network",
+        [make.make_tensor_value_info("image", float32, [n_at_once, 3, 224, 224])],
+        [make.make_tensor_value_info("rectified", float32, [n_at_once, 4, 7, 7])],
+        [onnx.numpy_helper.from_array(weight, "weight"), onnx.numpy_helper.from_array(bias, "bias")],
+    )
+    model = make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, tmp_path / "network.onnx")
+    batch_size = 16 if n_at_once == "n" else 1
+    program = FILES["onnx_models.py"].replace("batch_size=16", f"batch_size={batch_size}")
+    (tmp_path / "onnx_models.py").write_text(program, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    network = load_model("onnx_models.py:network")
+    assert (network.identifier, network.batch_size) == ("network", batch_size)
+    assert network.fingerprint.startswith("imagenet-224-")
+
+    stimuli = dataset_factory(n_stimuli=18, image_size=64).stimuli
+    pixels = torch.from_numpy(stimuli.pixels(224, channels=3)).permute(0, 3, 1, 2)
+    mean, std = (
+        torch.tensor(values).reshape(3, 1, 1) for values in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    )
+    expected = torch.nn.functional.conv2d(
+        (pixels - mean) / std, torch.from_numpy(weight), torch.from_numpy(bias), stride=32
+    ).relu()
+    latents = network.latents(stimuli)
+    assert latents.shape == (18, 4 * 7 * 7)
+    np.testing.assert_allclose(latents.values, expected.flatten(1), atol=1e-4)

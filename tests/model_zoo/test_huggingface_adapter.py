@@ -6,10 +6,13 @@ import time
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
+from torchvision import transforms
 
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UnknownNameError, UsageError
-from neuroalign.models.loading import load_model
+from neuroalign.model_zoo.adapters.huggingface import HuggingFaceModel
+from neuroalign.models.loading import as_model, load_model
 
 transformers = pytest.importorskip("transformers")
 
@@ -98,6 +101,110 @@ def test_pooling_leaves_prefix_tokens_out(kind, n_prefix, folders, stimuli, proc
     for pool, expected in {"mean": tokens[:, n_prefix:].mean(axis=1), "token": tokens[:, 0]}.items():
         model = load_model(f"hf:{folders / kind}@hidden.1[pool={pool}]")
         np.testing.assert_allclose(model.latents(stimuli).values, expected, atol=1e-5)
+
+
+def attend(x, weights, names):
+    """Self-attention with two heads of tokens, shape (n, tokens, channels), from its definition."""
+    q, k, v = (
+        (x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]).unflatten(2, (2, 16)).transpose(1, 2)
+        for name in names[:3]
+    )
+    mixed = ((q @ k.transpose(2, 3)) / 4).softmax(dim=3) @ v
+    return mixed.transpose(1, 2).flatten(2) @ weights[f"{names[3]}.weight"].T + weights[f"{names[3]}.bias"]
+
+
+def first_block(kind, network, pixels):
+    """Tokens after the first block, from the weights alone."""
+    weights = {name.removeprefix("vision_model."): value for name, value in network.state_dict().items()}
+
+    def norm(x, name):
+        return F.layer_norm(x, (32,), weights[f"{name}.weight"], weights[f"{name}.bias"], eps)
+
+    def linear(x, name):
+        return F.linear(x, weights[f"{name}.weight"], weights[f"{name}.bias"])
+
+    if kind == "clip_vision":
+        eps = 1e-5
+        patches = F.conv2d(pixels, weights["embeddings.patch_embedding.weight"], stride=8)
+        first = weights["embeddings.class_embedding"].expand(len(pixels), 1, 32)
+        x = torch.cat([first, patches.flatten(2).transpose(1, 2)], dim=1)
+        x = norm(x + weights["embeddings.position_embedding.weight"], "pre_layrnorm")
+        names = [f"encoder.layers.0.self_attn.{part}_proj" for part in ("q", "k", "v", "out")]
+        x = x + attend(norm(x, "encoder.layers.0.layer_norm1"), weights, names)
+        hidden = linear(norm(x, "encoder.layers.0.layer_norm2"), "encoder.layers.0.mlp.fc1")
+        return x + linear(hidden * (1.702 * hidden).sigmoid(), "encoder.layers.0.mlp.fc2")
+    eps = 1e-6
+    patches = F.conv2d(
+        pixels,
+        weights["embeddings.patch_embeddings.projection.weight"],
+        weights["embeddings.patch_embeddings.projection.bias"],
+        stride=8,
+    )
+    first = weights["embeddings.cls_token"].expand(len(pixels), 1, 32)
+    x = (
+        torch.cat([first, patches.flatten(2).transpose(1, 2)], dim=1)
+        + weights["embeddings.position_embeddings"]
+    )
+    registers = weights["embeddings.register_tokens"].expand(len(pixels), -1, -1)
+    x = torch.cat([x[:, :1], registers, x[:, 1:]], dim=1)
+    block = "encoder.layer.0"
+    names = [f"{block}.attention.{part}_proj" for part in ("q", "k", "v", "o")]
+    x = x + weights[f"{block}.layer_scale1.lambda1"] * attend(norm(x, f"{block}.norm1"), weights, names)
+    hidden = F.gelu(linear(norm(x, f"{block}.norm2"), f"{block}.mlp.fc1"))
+    return x + weights[f"{block}.layer_scale2.lambda1"] * linear(hidden, f"{block}.mlp.fc2")
+
+
+@pytest.mark.parametrize(
+    ("kind", "block", "patches", "n_prefix"),
+    [
+        ("clip_vision", "vision_model.encoder.layers.0", "vision_model.embeddings.patch_embedding", 1),
+        ("dinov2", "encoder.layer.0", "embeddings.patch_embeddings", 4),
+    ],
+)
+def test_units_of_a_block_from_the_weights_alone(kind, block, patches, n_prefix, folders, stimuli, processor):
+    images = [stimuli.open(name).convert("RGB") for name in stimuli.ids]
+    pixels = torch.as_tensor(processor(images=images, return_tensors="pt")["pixel_values"])
+    network = make(kind).eval()
+    with torch.no_grad():
+        tokens = first_block(kind, network, pixels)
+    assert tokens.shape == (4, n_prefix + 16, 32)
+    expected = {
+        "none": tokens.flatten(1),
+        "mean": tokens[:, n_prefix:].mean(dim=1),
+        "token": tokens[:, 0],
+        "grid:4": tokens[:, n_prefix:].transpose(1, 2).flatten(1),
+    }
+    for pool, units in expected.items():
+        layer = "hidden.1" if pool in ("none", "token") else block
+        model = load_model(f"hf:{folders / kind}@{layer}[pool={pool}]")
+        np.testing.assert_allclose(model.latents(stimuli).values, units, atol=1e-4, err_msg=pool)
+    # The same module without its folder, and a layer without the other tokens.
+    processed = as_model(network, layer=block, preprocess=_processed(processor), pool="mean")
+    np.testing.assert_allclose(processed.latents(stimuli).values, expected["mean"], atol=1e-4)
+    alone = load_model(f"hf:{folders / kind}@{patches}[pool=mean]").latents(stimuli)
+    everything = load_model(f"hf:{folders / kind}@{patches}").latents(stimuli).values.reshape(4, -1, 32)
+    if kind == "clip_vision":
+        everything = everything.reshape(4, 32, -1).transpose(0, 2, 1)
+    np.testing.assert_allclose(alone.values, everything.mean(axis=1), atol=1e-5)
+
+
+def _processed(processor):
+    return lambda image: torch.as_tensor(processor(images=[image], return_tensors="pt")["pixel_values"])[0]
+
+
+def test_a_network_without_the_usual_outputs_takes_its_first_one():
+    class Segmenter(torch.nn.Module):
+        config = transformers.PretrainedConfig()
+        main_input_name = "pixel_values"
+
+        def forward(self, pixel_values, output_hidden_states, return_dict):
+            return {"names": ["sky"], "masks": pixel_values[:, :2], "classes": pixel_values.mean((2, 3))}
+
+    model = HuggingFaceModel(Segmenter(), transforms.ToTensor(), "segmenter")
+    assert model.layers == ["masks"]
+    assert HuggingFaceModel(Segmenter(), transforms.ToTensor(), "segmenter", layer=["classes"]).layers == [
+        "classes"
+    ]
 
 
 def test_convolutional_networks_are_averaged_over_positions(folders, stimuli, processor):
@@ -192,7 +299,7 @@ def test_mistakes_are_explained(folders, tmp_path, processor, monkeypatch):
     vit = folders / "vit"
     refused(f"hf:{vit}@hidden.9", r"'hidden\.9'; did you mean hidden\.2 or", UnknownNameError)
     refused(f"hf:{vit}@encodr", "no layer of ViTModel is called 'encodr'", UnknownNameError)
-    refused(f"hf:{vit}[pool=max]", "pool must be none, mean or token, got 'max'", UsageError)
+    refused(f"hf:{vit}[pool=max]", "pool must be none, mean, token or grid:N, got 'max'", UsageError)
     refused(f"hf:{vit}[seed=1]", "seed= is for weights=random only", UsageError)
     refused("hf:./nowhere", "the folder nowhere does not exist", UsageError)
     refused("hf:a/b/c", "must be hf:ORG/NAME, or hf:./FOLDER", UsageError)

@@ -286,3 +286,12 @@ def test_tokens_pass_a_layer_with_the_images_on_another_axis():
     # The module's output is the mean over the tokens of the linear layer.
     np.testing.assert_allclose(values[1], values[2], atol=1e-6)
     assert [value.shape for value in values] == [(9, 6), (9, 6), (9, 6)]
+
+
+def test_stages_stand_where_the_network_computes_them():
+    # The class token after the normalisation is the output of an identity, before the classifier.
+    dataset = make_dataset(n_stimuli=3, n_neurons=2, image_size=8)
+    with load_layers(
+        "timm:test_vit@norm,head,pre_logits,logits[weights=random,pool=token]", dataset
+    ) as sweep:
+        assert [layer.name for layer in sweep.layers] == ["norm", "pre_logits", "head", "logits"]

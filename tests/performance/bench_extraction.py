@@ -1,13 +1,16 @@
 """Extraction of the latents of images by a network, beside a bare loop of the network over decoded tensors.
 
-    python tests/performance/bench_extraction.py [NETWORK ...]
+    python tests/performance/bench_extraction.py [--images N] [--rounds N] [--threads N] [NETWORK ...]
 
 The bare loop runs batches of the same number of images, decoded and preprocessed before the clock starts. Extraction
-decodes JPEG files of 500 × 375 pixels, resamples and normalises them, runs the network and returns the latents. Wall
-times mean something on an idle machine only; processor times count all threads.
+decodes JPEG files of 500 × 375 pixels, resamples and normalises them, runs the network and returns the latents.
+Extraction of half of the images, in the same round, gives the time for each further image: the checks before the first
+batch take a time that does not depend on the number of images. The kinds of runs take turns in each round, so that
+other work on the machine slows all of them. Wall times mean something on an idle machine only; processor times count
+all threads.
 """
 
-import sys
+import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -47,7 +50,7 @@ def timed(run):
     return time.perf_counter() - wall, time.process_time() - processor
 
 
-def measure(name, stimuli, *, device="cpu", batch_size=None, n_rounds=N_ROUNDS):
+def measure(name, stimuli, *, device="cpu", batch_size=None, n_rounds=N_ROUNDS, with_half=False):
     """Return medians of wall and processor time in seconds, for each kind of run of a network."""
     n_images = len(stimuli)
     model = load_model(f"timm:{name}[weights=random,device={device}]")
@@ -62,11 +65,19 @@ def measure(name, stimuli, *, device="cpu", batch_size=None, n_rounds=N_ROUNDS):
     def extract():
         return model.latents(stimuli).values
 
+    def extract_half():
+        return model.latents(stimuli.select(stimuli.ids[: n_images // 2])).values
+
     def load():
         for _ in model.images.batches(stimuli, size, identifier=name):
             pass
 
-    runs = {"bare loop": bare, "extraction": extract, "loading alone": load}
+    runs = {
+        "bare loop": bare,
+        "extraction": extract,
+        "loading alone": load,
+        **({"extraction of half": extract_half} if with_half else {}),
+    }
     network(tensors[:size])
     times = {kind: [] for kind in runs}
     for _ in range(n_rounds):
@@ -78,20 +89,37 @@ def measure(name, stimuli, *, device="cpu", batch_size=None, n_rounds=N_ROUNDS):
     }
 
 
-def main(names):
+def main(names, n_images=N_IMAGES, n_rounds=N_ROUNDS):
     """Print one row for each network and kind of run."""
-    print("network, run: images/s, ratio; processor time an image in ms, ratio (medians)")
+    print(f"{n_images} images, medians of {n_rounds} rounds, {torch.get_num_threads()} threads of torch")
+    print("network, run: wall time an image in ms, ratio; processor time an image in ms, ratio")
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
-        stimuli = write_images(Path(folder))
+        stimuli = write_images(Path(folder), n_images)
         for name in names:
-            times = measure(name, stimuli)
-            bare_wall, bare_processor = times["bare loop"]
-            for kind, (wall, processor) in times.items():
+            times = measure(name, stimuli, n_rounds=n_rounds, with_half=True)
+            per_image = {
+                kind: np.array(pair) / (n_images // 2 if kind == "extraction of half" else n_images)
+                for kind, pair in times.items()
+            }
+            whole, half = np.array(times["extraction"]), np.array(times["extraction of half"])
+            per_image["each further image"] = (whole - half) / (n_images - n_images // 2)
+            for kind, (wall, processor) in per_image.items():
+                ratios = (wall, processor) / per_image["bare loop"]
                 print(
-                    f"{name}, {kind}: {N_IMAGES / wall:.1f}, {wall / bare_wall:.3f}; "
-                    f"{1000 * processor / N_IMAGES:.1f}, {processor / bare_processor:.3f}"
+                    f"{name}, {kind}: {1000 * wall:.1f}, {ratios[0]:.3f}; {1000 * processor:.1f}, {ratios[1]:.3f}",
+                    flush=True,
                 )
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or NETWORKS)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("networks", nargs="*", default=NETWORKS)
+    parser.add_argument("--images", type=int, default=N_IMAGES)
+    parser.add_argument("--rounds", type=int, default=N_ROUNDS)
+    parser.add_argument("--threads", type=int, help="threads of torch; by default as many as torch takes")
+    given = parser.parse_args()
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    main(given.networks, given.images, given.rounds)

@@ -104,11 +104,17 @@ def test_wrong_options_are_refused(net, regions, options, message):
         score_layers(network(net), regions, RIDGE, **options)
 
 
-def test_reducers_have_no_common_units(regions, tmp_path):
+@pytest.mark.parametrize(("common_units", "n_units"), [("min", 2), (1, 1)])
+def test_common_units_are_drawn_behind_reducers(regions, tmp_path, common_units, n_units):
     file = tmp_path / "mine.py"
-    file.write_text("import torch\nnet = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU())\n")
-    with pytest.raises(UsageError, match="has reducers, so the units of its layers cannot be drawn"):
-        score_layers(f"{file}:net@*+pca[n=2]", regions, RIDGE, common_units=2)
+    module = "torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU())"
+    file.write_text(f"import torch\ntorch.manual_seed(0)\nnet = {module}\n")
+    name = f"{file}:net@{{}}+pca[n=2]"
+    scores = score_layers(name.format("*"), regions, RIDGE, common_units=common_units, seed=3)
+    assert (scores.common_units, [row.n_units for row in scores.rows]) == (n_units, [n_units] * 2)
+    drawn = "+subsample[n=1,seed=3]" if n_units == 1 else ""
+    alone = na.score(name.format("1") + drawn, regions, RIDGE)
+    assert (scores.rows[1].score.model, scores.rows[1].score.value) == (alone.model, alone.value)
 
 
 def test_a_benchmark_that_fails_on_one_layer_leaves_the_others(regions):
