@@ -22,9 +22,11 @@ def as_numbers(values: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any
     Raises
     ------
     ArrayError
-        If masked values cannot become NaN, such as text.
+        If masked values cannot become NaN, such as text, or complex numbers cannot become real ones.
     """
     values = _joined(values)
+    if dtype is not None and np.dtype(dtype).kind == "f" and np.iscomplexobj(values):
+        values = _real(values)
     if not np.ma.is_masked(values):
         return np.asarray(values, dtype=dtype)
     assert isinstance(values, np.ma.MaskedArray)
@@ -33,6 +35,16 @@ def as_numbers(values: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any
     if dtype is None:
         dtype = values.dtype if values.dtype.kind == "f" else np.float64
     return np.ma.filled(values.astype(dtype), np.nan)
+
+
+def _real(values: ArrayLike) -> ArrayLike:
+    """Return complex numbers as real ones; NumPy would drop an imaginary part other than 0."""
+    array: Any = np.ma.asanyarray(values)
+    if (np.ma.filled(array.imag, 0) != 0).any():
+        raise ArrayError(
+            f"values must be real numbers, got {array.dtype}; take their modulus, or both of their parts"
+        )
+    return array.real
 
 
 def as_labels(values: ArrayLike, name: str, dtype: DTypeLike | None = None) -> NDArray[Any]:

@@ -99,6 +99,18 @@ def test_functions_that_return_masked_latents_are_refused():
         model.latents(stimuli)
 
 
+def test_functions_that_return_complex_latents_are_refused():
+    stimuli = StimulusSet.from_arrays(np.arange(12, dtype=np.uint8).reshape(3, 2, 2))
+    model = na.as_model(lambda pixels: (1 + 2j) * pixels, identifier="complex")
+    with pytest.raises(ArrayError) as caught:
+        model.latents(stimuli)
+    assert str(caught.value) == (
+        "values must be real numbers, got complex64; take their modulus, or both of their parts"
+    )
+    real = na.as_model(lambda pixels: (1 + 0j) * pixels, identifier="real").latents(stimuli)
+    assert real.values[2, 1] == pytest.approx(9 / 255)
+
+
 def test_images_and_landmarks_refuse_masks():
     with pytest.raises(NeuroalignError, match="images must be uint8, or floats in"):
         StimulusSet.from_arrays(np.ma.array(np.zeros((1, 2, 2), dtype=np.uint8), mask=True))

@@ -26,9 +26,11 @@ import xarray as xr
 from neuroalign.arrays import validate_recording
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.landmarks.csv import read_landmark_csv, write_landmark_csv
+from neuroalign.datasets.metadata import check_metadata
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.datasets.stimulus_flags import as_flags
 from neuroalign.datasets.variants import COLUMN
+from neuroalign.datasets.versions import FolderImages, read_one_version
 from neuroalign.errors import DatasetError, brief, name_some
 from neuroalign.files.folders import delete_folder, put_folder, restore_folder, sweep
 from neuroalign.files.home import (
@@ -67,28 +69,28 @@ def read_folder(path: Path) -> Dataset:
     Returns
     -------
     Dataset
-        Dataset with images that stay on disk until they are needed.
+        Dataset with images that stay on disk until they are needed. All its files are of one version, also where
+        another command replaces the folder; images that are needed after that are an error.
 
     Raises
     ------
     DatasetError
         If a file is missing, damaged or names an image outside the folder.
     """
-    path = Path(path)
-    return _read_folder(path, read_recording)
+    return read_one_version(Path(path), partial(_read_folder, read=read_recording))
 
 
 def _read_folder(path: Path, read: Callable[[Path], xr.DataArray]) -> Dataset:
     """Read a dataset from its folder, and its recording with a function."""
     metadata = read_metadata(path)
-    identifier = str(metadata.get("identifier", path.name))
+    identifier = metadata.get("identifier", path.name)
     stimuli = read_stimuli(path, metadata)
     return Dataset(
         identifier=identifier,
         recording=read(path / RECORDING),
         stimuli=stimuli,
-        averaged=bool(metadata.get("averaged", False)),
-        simulated=bool(metadata.get("simulated", False)),
+        averaged=metadata.get("averaged", False),
+        simulated=metadata.get("simulated", False),
         metadata=metadata,
         truth=read_truth(path / TRUTH),
         part_of=metadata.get("part_of"),
@@ -125,7 +127,7 @@ def write_folder(dataset: Dataset, path: Path, *, replace: bool = False) -> None
             _write_files(dataset, new)
             sync_tree(new)
         # An unreadable dataset must not replace a readable one.
-        _read_folder(new, partial(_compare_recording, dataset.recording))
+        _read_folder(new, read=partial(_compare_recording, dataset.recording))
         try:
             put_folder(new, path, replace=replace)
         except FileExistsError:
@@ -208,14 +210,22 @@ def replace_landmarks(path: Path, landmarks: xr.DataArray, *, origin: str) -> No
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """Read ``dataset.toml`` of a dataset folder."""
+    """Read ``dataset.toml`` of a dataset folder.
+
+    Raises
+    ------
+    DatasetError
+        If the file is missing or damaged, or a field has the wrong type.
+    """
     file = path / METADATA
     try:
-        return read_toml(file)
+        metadata = read_toml(file)
     except FileNotFoundError:
         raise DatasetError(f"{path} is not a dataset folder: it has no {METADATA}") from None
     except (OSError, ValueError) as error:
         raise DatasetError(f"cannot read {file}: {error}") from error
+    check_metadata(metadata, file)
+    return metadata
 
 
 def read_stimuli(path: Path, metadata: dict[str, Any]) -> StimulusSet:
@@ -242,20 +252,22 @@ def read_stimuli(path: Path, metadata: dict[str, Any]) -> StimulusSet:
             table[column] = as_flags(table[column], column, str(file))
     images = None
     if "filename" in table and (path / IMAGES).is_dir():
-        images = {
-            str(stimulus_id): _image_path(path / IMAGES, name)
-            for stimulus_id, name in table["filename"].items()
+        # Models of users may change the current folder before the images are read.
+        folder = path.absolute() / IMAGES
+        files = {
+            str(stimulus_id): _image_path(folder, name) for stimulus_id, name in table["filename"].items()
         }
+        images = FolderImages(folder, files)
         missing = [image.name for image in images.values() if not image.is_file()]
         if missing:
             raise DatasetError(
                 f"{len(missing)} images are missing from {path / IMAGES}: {name_some(missing)}"
             )
     return StimulusSet(
-        str(metadata.get("stimulus_set", metadata.get("identifier", path.name))),
+        metadata.get("stimulus_set", metadata.get("identifier", path.name)),
         table,
         images,
-        mirror_training=bool(metadata.get("mirror_training", False)),
+        mirror_training=metadata.get("mirror_training", False),
         landmarks=read_landmark_csv(path / LANDMARKS) if (path / LANDMARKS).is_file() else None,
     )
 

@@ -164,6 +164,8 @@ def read_batch(
         )
         for stimulus_id in ids
     ]
+    for stimulus_id in ids[-1:]:
+        sources[stimulus_id]  # a folder that was replaced before the last image was read is an error here
     expect_one_size(array.shape for array in arrays)
     return np.stack(arrays).astype(np.float32) / np.float32(255)
 

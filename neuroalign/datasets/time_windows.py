@@ -69,9 +69,9 @@ def bins_of_window(starts: ArrayLike, ends: ArrayLike, window: Window, source: s
 
     starts, ends = np.asarray(starts, dtype=np.float64), np.asarray(ends, dtype=np.float64)
     inside = bins_inside(starts, ends, window, source)
-    reached = window[0]
+    reached, slack = window[0], _slack(window)
     for index in inside:
-        if not np.isclose(starts[index], reached):
+        if abs(starts[index] - reached) > slack:
             fault = "overlap" if starts[index] < reached else "leave a gap"
             raise DatasetError(
                 f"the time bins of {source} {fault} between {min(starts[index], reached):g} and "
@@ -79,7 +79,7 @@ def bins_of_window(starts: ArrayLike, ends: ArrayLike, window: Window, source: s
                 f"{window[0]:g},{window[1]:g}; choose a window that bins cover once"
             )
         reached = ends[index]
-    if not np.isclose(reached, window[1]):
+    if abs(reached - window[1]) > slack:
         raise DatasetError(
             f"the time bins of {source} leave a gap between {reached:g} and {window[1]:g} ms; "
             "choose a window that bins cover once"
@@ -102,8 +102,9 @@ def bins_inside(starts: ArrayLike, ends: ArrayLike, window: Window, source: str)
     starts, ends = np.asarray(starts, dtype=np.float64), np.asarray(ends, dtype=np.float64)
     if not (starts < ends).all():
         raise DatasetError(f"{source} has a time bin that does not start before it ends")
+    slack = _slack(window)
     for edge, edges, verb in ((window[0], starts, "starts"), (window[1], ends, "ends")):
-        if not np.isclose(edges, edge).any():
+        if not (np.abs(edges - edge) <= slack).any():
             choices = np.unique(edges)
             listed = ", ".join(f"{value:g}" for value in choices)
             if len(choices) > 12:
@@ -112,9 +113,13 @@ def bins_inside(starts: ArrayLike, ends: ArrayLike, window: Window, source: str)
                 f"the window {window[0]:g},{window[1]:g} must start and end at edges of time bins: no bin of "
                 f"{source} {verb} at {edge:g} ms; bins {verb[:-1]} at {listed} ms"
             )
-    slack = 1e-6 * (window[1] - window[0])
     inside = np.flatnonzero((starts >= window[0] - slack) & (ends <= window[1] + slack))
     return inside[np.argsort(starts[inside], kind="stable")]
+
+
+def _slack(window: Window) -> float:
+    """Return the largest distance of equal edges: of the window's length, for clocks that started long before it."""
+    return 1e-6 * (window[1] - window[0])
 
 
 def parse_window(value: Any) -> Window:

@@ -91,6 +91,7 @@ def test_a_trial_without_one_bin_is_missing(tmp_path):
         ([0, 120, 200], [100, 200, 300], "leave a gap between 100 and 120 ms"),
         ([0, 70, 70], [70, 170, 170], "overlap between 70 and 170 ms"),
         ([0, 170, 70], [70, 170, 170], "a time bin that does not start before it ends"),
+        ([1e6, 1e6 + 5], [1e6 + 10, 1e6 + 15], r"overlap between 1e\+06 and 1.00001e\+06 ms"),
     ],
 )
 def test_bins_must_cover_the_window_once(starts, ends, message):

@@ -111,6 +111,7 @@ def _read_csv(
 
     try:
         header = pd.read_csv(file, nrows=0).columns
+        _expect_each_once(file, name)
         times = _times_of(header, name)
         starts, ends = (
             np.array([edges[index] for edges in times.values()]) - (onset or 0) for index in (0, 1)
@@ -155,6 +156,16 @@ def _read_csv(
         "" if onset is None else f"Stimulus onset is at time {onset:g} ms of the rasters (--stimulus-onset)."
     )
     return RasterSite(Path(name).stem, info, labels, counts, len(bins), note, edges=edges)
+
+
+def _expect_each_once(file: Path, name: str) -> None:
+    """Refuse a raster with two columns of one name, which pandas would number."""
+    import pandas as pd
+
+    columns = pd.read_csv(file, nrows=1, header=None, dtype=str).iloc[0].dropna()
+    repeated = columns[columns.duplicated()]
+    if len(repeated):
+        raise DatasetError(f"{name} has the column {repeated.iloc[0]} twice; leave one of them out")
 
 
 def _expect_onset_at_zero(info: Mapping[str, str], name: str) -> None:

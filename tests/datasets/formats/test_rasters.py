@@ -177,6 +177,21 @@ def test_spikes_are_never_counted_twice_or_left_out(tmp_path, left_out, added, m
         read_rasters([tmp_path / "x.csv"], window=(1, 11))
 
 
+def test_spikes_on_a_clock_that_started_long_before_are_counted_once(tmp_path):
+    times = {f"time.{start}_{start + 10}": 1 for start in (1_000_000, 1_000_005)}
+    table = pd.read_csv(StringIO(SITE_A))[LABELS].assign(**times)
+    table.to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(DatasetError, match=r"^the time bins of x.csv overlap between"):
+        read_rasters([tmp_path / "x.csv"], window=(1_000_000, 1_000_015))
+
+
+def test_two_columns_of_one_time_are_refused(tmp_path):
+    (tmp_path / "x.csv").write_text(SITE_A.replace("time.2_3", "time.1_2"))
+    with pytest.raises(DatasetError) as caught:
+        read_rasters([tmp_path / "x.csv"], window=(1, 2))
+    assert str(caught.value) == "x.csv has the column time.1_2 twice; leave one of them out"
+
+
 # --- time bins
 
 
