@@ -18,3 +18,10 @@ PARTS = {
 def names_of_68() -> list[str]:
     """Return the names of the 68 points in their order: ``jaw_01``, ``jaw_02``, …, ``inner_lips_08``."""
     return [f"{part}_{number:02d}" for part, n in PARTS.items() for number in range(1, n + 1)]
+
+
+def part_slice(part: str) -> slice:
+    """Return the places of the points of a part among the 68 points."""
+    parts = list(PARTS)
+    start = sum(PARTS[earlier] for earlier in parts[: parts.index(part)])
+    return slice(start, start + PARTS[part])
