@@ -92,15 +92,23 @@ class ClassifierObjective(Objective[ClassifierRecipe]):
         """Order in which training sees its examples."""
         return self._order_of(len(self.split.training))
 
-    def draw(self, step: int) -> "Tensor":
-        """Return the numbers of the examples in the batch."""
-        import torch
+    @property
+    def n_examples(self) -> int:
+        """Number of shifted images."""
+        return len(self.translations)
 
-        return torch.from_numpy(self.split.training[self.order.batch(step)])
+    def examples(self, step: int) -> NDArray[np.int64]:
+        """Return the numbers of the examples in the batch."""
+        return self.split.training[self.order.batch(step)]
 
     def gather(self, drawn: "Tensor") -> tuple["Tensor", ...]:
         """Return shifted images, and the numbers of their faces."""
-        return self.translations.take(drawn).unsqueeze(-3), drawn // N_TRANSLATIONS
+        examples = drawn % self.n_examples
+        images = self.translations.take(examples).unsqueeze(-3)
+        return self.show(images, drawn), examples // N_TRANSLATIONS
+
+    def hold_out(self, pixels: "NDArray[np.float32] | Tensor") -> None:
+        """Return None: an image that training does not use belongs to none of the classes."""
 
     def evaluation_inputs(self) -> Iterator[tuple["Tensor", ...]]:
         """Yield all shifted images for training, and the numbers of their faces."""

@@ -46,6 +46,10 @@ class MissingLandmarksError(DatasetError):
     """A model that needs landmarks, on a dataset without landmarks."""
 
 
+class MissingResponsesError(DatasetError):
+    """A command that needs responses, on a dataset that has stimuli alone."""
+
+
 class ArchiveError(DatasetError):
     """An archive that is damaged, or has members that could do harm when unpacked."""
 

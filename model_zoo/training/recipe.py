@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 Storage = Literal["float32", "float16"]
 Precision = Literal["float32", "tf32", "bfloat16"]
 
+# Settings that records of earlier versions lack.
+_LATER = ("mirror",)
+
 
 @dataclass(frozen=True)
 class Recipe(ABC):
@@ -52,6 +55,9 @@ class Recipe(ABC):
         first steps can leave a variational network in a state where it never learns more than the mean image.
     cooldown : float
         Share of the steps, at the end, over which the learning rate falls linearly towards zero.
+    mirror : float
+        Probability with which a step shows an image mirrored left to right. The seed and the number of the step decide
+        it for each image.
     precision : {"float32", "tf32", "bfloat16"}
         Precision of training. ``tf32`` keeps 10 of the 23 bits of the factors of products and convolutions, and needs
         an NVIDIA GPU. ``bfloat16`` is the precision of the convolutions, except for the last one of the decoder.
@@ -76,6 +82,7 @@ class Recipe(ABC):
     learning_rate: PositiveFloat = 1e-3
     warmup: Share = 0.05
     cooldown: Share = 0.0
+    mirror: Share = 0.0
     precision: Precision = "float32"
     storage: Storage = "float32"
 
@@ -119,6 +126,11 @@ class Recipe(ABC):
         """
         check_names(values, cls.setting_names(), f"setting of {cls.family}")
         return cls(**values)
+
+    @classmethod
+    def complete(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return recorded settings with the defaults of the settings that did not exist when they were recorded."""
+        return {name: getattr(cls, name) for name in _LATER if name in cls.setting_names()} | dict(values)
 
     @classmethod
     def setting_names(cls) -> list[str]:

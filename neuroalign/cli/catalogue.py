@@ -304,9 +304,7 @@ def _describe_dataset(name: str) -> dict[str, Any]:
     recording = dataset.recording
     stimulus, repeats = np.unique(recording["stimulus_id"].values, return_counts=True)
     held_out = dataset.stimuli.held_out()
-    described: dict[str, Any] = {
-        "dataset": dataset.identifier,
-        "simulated": dataset.simulated,
+    neurons: dict[str, Any] = {
         "neurons": recording.sizes["neuroid"],
         "regions": ", ".join(sorted(set(map(str, recording["region"].values)))),
         "animals": ", ".join(sorted(set(map(str, recording["animal"].values)))),
@@ -314,6 +312,11 @@ def _describe_dataset(name: str) -> dict[str, Any]:
         "presentations_per_stimulus": "averaged"
         if dataset.averaged
         else f"{repeats.min()} to {repeats.max()}",
+    }
+    described: dict[str, Any] = {
+        "dataset": dataset.identifier,
+        "simulated": dataset.simulated,
+        **(neurons if dataset.has_responses else {"responses": "none, the dataset has stimuli alone"}),
         "stimuli_in_all": len(dataset.stimuli),
         "stimuli_for_training": len(dataset.stimuli.training()),
         "stimuli_held_out": "not marked" if held_out is None else len(held_out),

@@ -1,4 +1,4 @@
-"""The command ``neuroalign data add``: import of a recording."""
+"""The command ``neuroalign data add``: import of a recording, or of stimuli alone."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -86,7 +86,7 @@ class _Add(click.Command):
 
 @click.command(
     cls=_Add,
-    short_help="Add a recording as a dataset.",
+    short_help="Add a recording, or stimuli alone, as a dataset.",
     epilog="""\b
 Examples:
   neuroalign data add my-cells --responses cells.mat \\
@@ -97,16 +97,18 @@ Examples:
       --window 100,400 --stimulus-labels person,orientation
   neuroalign data add my-v4 --responses assembly.nc \\
       --images images/ --stimuli stimuli.csv
+  neuroalign data add my-faces --images faces.zip \\
+      --stimuli stimuli.csv --landmarks landmarks.csv
 """,
 )
 @click.argument("name")
 @click.option(
     "--responses",
     multiple=True,
-    required=True,
     metavar="FILE...",
     help="Files of the recording; 'neuroalign data formats' lists the formats. Several files with arrays hold further "
-    "neurons. They join by the labels of their stimuli, or by position if no file has labels.",
+    "neurons. They join by the labels of their stimuli, or by position if no file has labels. Without responses, the "
+    "dataset has stimuli alone, and networks can be trained on its images.",
 )
 @click.option(
     "--axes",
@@ -231,14 +233,14 @@ Examples:
     help="Neurons or stimuli to leave out, which are otherwise an error: neurons without a trial of some stimulus, "
     "stimuli without a trial of some neuron, or neurons with the same response to all stimuli. May be repeated.",
 )
-@click.option("--source", help="Origin of the recording; stored with the dataset.")
-@click.option("--licence", "--license", help="Licence of the recording; stored with the dataset.")
+@click.option("--source", help="Origin of the data; stored with the dataset.")
+@click.option("--licence", "--license", help="Licence of the data; stored with the dataset.")
 @click.option("--citation", help="Reference to cite; stored with the dataset.")
-@click.option("--description", help="One line on the recording; stored with the dataset.")
+@click.option("--description", help="One line on the data; stored with the dataset.")
 @click.option("--force", is_flag=True, help="Replace a dataset of this name.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def add(name: str, responses: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Add a recording as the dataset NAME.
+    """Add a recording, or stimuli without responses, as the dataset NAME.
 
     The dataset appears only after all files are read and checked; an import that fails leaves nothing behind.
     """
@@ -246,7 +248,7 @@ def add(name: str, responses: tuple[str, ...], as_json: bool, **options: Any) ->
     from neuroalign.datasets.inspecting import describe
 
     options["sem"] = options["sem"] or None
-    described = describe(import_dataset(name, responses=responses, **options))
+    described = describe(import_dataset(name, responses=responses or None, **options))
     print_notes(described)
     click.echo(json.dumps(described, indent=1) if as_json else f"Added {one_line(described)}")
 

@@ -14,6 +14,11 @@ def one_line(row: dict[str, Any]) -> str:
     row : dict
         Description by :func:`neuroalign.datasets.inspecting.describe`.
     """
+    if not row.get("responses", True):
+        n_training = row.get("training_stimuli")
+        marked = "" if n_training is None else f", {n_training:,} of them for training"
+        images = "with images" if row["images"] else "no images"
+        return f"{row['name']}: {row['stimuli_in_set']:,} stimuli without responses{marked}, {images}"
     kind = "simulated" if row["simulated"] else "recorded"
     trials = (
         "averaged" if row["averaged"] else f"{_spread(row['presentations_per_stimulus'])} presentations each"

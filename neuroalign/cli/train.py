@@ -1,6 +1,6 @@
 """The command ``neuroalign train``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ Examples:
   neuroalign train beta_vae my-recordings --set beta=4 --seeds 3
   neuroalign train beta_vae ./faces.zip --set beta=2,4,8 --steps 20000 --jobs 2
   neuroalign train classifier my-recordings --grid small --jobs 2
+  neuroalign train beta_vae my-faces --set beta=1,4 --set mirror=0.5
   neuroalign train vae AM-faces --grid my-grids.toml --output weights
   neuroalign train beta_vae my-recordings --grid paper --device cuda --precision tf32
   neuroalign train beta_vae my-recordings --grid paper --backend dask --address tcp://10.0.0.1:8786
@@ -90,6 +91,9 @@ def train(
     FAMILY is beta_vae, vae, autoencoder, classifier, or another family that can be trained. DATASET is the name of a
     dataset, the path of a dataset folder, or the path of a folder or ZIP archive of images. If a dataset and a folder
     have the same name, ./DATASET is the folder.
+
+    Where the dataset marks stimuli that are not for training, the log and the record of an instance also have the
+    objective on these held-out images.
 
     The same command continues an interrupted run. Scores of the family on a dataset with these images use the new
     instances.
@@ -172,6 +176,11 @@ def _name(family: str, outcome: "TrainingOutcome") -> str:
     return format_spec(family, outcome.recipe.options())
 
 
+def _on_held_out(record: Mapping[str, Any]) -> str:
+    """Return the objective on held-out images; a dash for an instance that was trained without them."""
+    return f"{record['held_out']['objective']:.5g}" if "held_out" in record else "–"
+
+
 def _print_outcomes(
     outcomes: "Sequence[TrainingOutcome]", family: str, folder: Path, *, as_json: bool
 ) -> None:
@@ -199,11 +208,14 @@ def _print_outcomes(
         from tabulate import tabulate
 
         numbers = list(finished[0][1].record["final"])
-        columns = ("instance", *(number.replace("_", " ") for number in numbers), "seconds", "images/s")
+        holds_out = any("held_out" in trained.record for _, trained in finished)
+        shown = [*(number.replace("_", " ") for number in numbers), *["held-out objective"] * holds_out]
+        columns = ("instance", *shown, "seconds", "images/s")
         rows = [
             (
                 name,
                 *(f"{trained.record['final'][number]:.5g}" for number in numbers),
+                *[_on_held_out(trained.record)] * holds_out,
                 f"{trained.record['training_seconds']:.0f}",
                 f"{trained.record['images_per_second']:.0f}",
             )

@@ -107,12 +107,12 @@ def units(
     if top < 1 or seed < 0:
         raise UsageError(f"--top must be at least 1 and --seed not negative, got {top} and {seed}")
     loaded_dataset = None if dataset is None else load_dataset(dataset)
-    if loaded_dataset is not None:
+    if loaded_dataset is not None and loaded_dataset.has_responses:
         expect_one_window(loaded_dataset)
     loaded = _load_instance(model, loaded_dataset, weights)
     source: Dataset | StimulusSet
     if loaded_dataset is not None:
-        source = loaded_dataset
+        source = loaded_dataset if loaded_dataset.has_responses else loaded_dataset.stimuli
     elif isinstance(loaded, MadeOfNeurons):
         source = loaded.neurons_of.stimuli
     else:

@@ -1,4 +1,4 @@
-"""Datasets: recorded neurons and their stimuli."""
+"""Datasets: recorded neurons and their stimuli, or stimuli alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,15 +16,16 @@ from neuroalign.arrays import (
     validate_recording,
     validate_responses,
 )
+from neuroalign.arrays import recording as make_recording
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.datasets.time_bins import bin_edges, expect_one_window, has_bins
-from neuroalign.errors import DatasetError, name_some
+from neuroalign.errors import DatasetError, MissingResponsesError, name_some
 from neuroalign.files.digests import digest
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A recording with its stimuli.
+    """A recording with its stimuli, or stimuli without responses (:meth:`of_stimuli`).
 
     Parameters
     ----------
@@ -68,10 +69,55 @@ class Dataset:
                 f"{name_some(unknown)}"
             )
 
+    @classmethod
+    def of_stimuli(
+        cls, stimuli: StimulusSet, *, identifier: str | None = None, metadata: Mapping[str, Any] | None = None
+    ) -> "Dataset":
+        """Make a dataset of stimuli without responses. Networks can be trained on its images.
+
+        Parameters
+        ----------
+        stimuli : StimulusSet
+        identifier : str, optional
+            Name of the dataset; by default the name of the stimulus set.
+        metadata : mapping, optional
+            Description, source, licence, citation, checksums.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> images = np.zeros((3, 8, 8), dtype=np.uint8)
+        >>> Dataset.of_stimuli(StimulusSet.from_arrays(images, identifier="faces"))
+        <Dataset faces: 3 stimuli without responses>
+        """
+        empty = make_recording(np.empty((0, 0)), stimulus_id=np.empty(0, str), neuroid_id=np.empty(0, str))
+        return cls(identifier or stimuli.identifier, empty, stimuli, averaged=True, metadata=metadata or {})
+
     def __repr__(self) -> str:
+        if not self.has_responses:
+            return f"<Dataset {self.identifier}: {len(self.stimuli)} stimuli without responses>"
         n_stimuli = len(np.unique(self.recording["stimulus_id"].values))
         kind = "simulated" if self.simulated else "recorded"
         return f"<Dataset {self.identifier}: {self.recording.sizes['neuroid']} {kind} neurons × {n_stimuli} stimuli>"
+
+    @property
+    def has_responses(self) -> bool:
+        """Whether the dataset has responses of neurons, and not stimuli alone."""
+        return self.recording.sizes["neuroid"] > 0
+
+    def expect_responses(self) -> None:
+        """Refuse a dataset of stimuli alone.
+
+        Raises
+        ------
+        MissingResponsesError
+            If the dataset has no responses.
+        """
+        if not self.has_responses:
+            raise MissingResponsesError(
+                f"the dataset {self.identifier!r} has stimuli without responses, and this needs responses of neurons; "
+                "give another dataset, or import the responses with neuroalign data add NAME --responses FILE"
+            )
 
     @cached_property
     def responses(self) -> xr.DataArray:
@@ -79,6 +125,8 @@ class Dataset:
 
         Raises
         ------
+        MissingResponsesError
+            If the dataset has no responses.
         UsageError
             If the recording has several time bins; select a window first.
         """

@@ -1,10 +1,11 @@
-"""Folder of a dataset on disk.
+"""Folder of a dataset on disk, with a recording or with stimuli alone.
 
 ::
 
     NAME/
       dataset.toml    identifier, description, provenance
-      recording.nc    netCDF-4: variable "recording", dimensions presentation, neuroid[, time_bin]
+      recording.nc    netCDF-4: variable "recording", dimensions presentation, neuroid[, time_bin]; absent where
+                      dataset.toml says responses = false: the dataset then has stimuli alone
       stimuli.csv     stimulus_id, filename (if there are images), any other columns
       images/         the files that stimuli.csv names; absent where images are not available
       landmarks.csv   stimulus_id, and NAME_x and NAME_y in pixels for each landmark; optional
@@ -85,6 +86,8 @@ def _read_folder(path: Path, read: Callable[[Path], xr.DataArray]) -> Dataset:
     metadata = read_metadata(path)
     identifier = metadata.get("identifier", path.name)
     stimuli = read_stimuli(path, metadata)
+    if not _says_responses(path, metadata):
+        return Dataset.of_stimuli(stimuli, identifier=identifier, metadata=metadata)
     return Dataset(
         identifier=identifier,
         recording=read(path / RECORDING),
@@ -95,6 +98,18 @@ def _read_folder(path: Path, read: Callable[[Path], xr.DataArray]) -> Dataset:
         truth=read_truth(path / TRUTH),
         part_of=metadata.get("part_of"),
     )
+
+
+def _says_responses(path: Path, metadata: dict[str, Any]) -> bool:
+    """Return whether a dataset folder has responses, as its metadata say; a lost recording is an error."""
+    says = metadata.get("responses", True)
+    if not isinstance(says, bool):
+        raise DatasetError(f"responses in {path / METADATA} must be true or false, got {says!r}")
+    if not says and (path / RECORDING).exists():
+        raise DatasetError(
+            f"{path / METADATA} says responses = false, and {RECORDING} is there; delete one of the two"
+        )
+    return says
 
 
 def write_folder(dataset: Dataset, path: Path, *, replace: bool = False) -> None:
@@ -174,7 +189,8 @@ def _write_files(dataset: Dataset, path: Path) -> None:
     (path / STIMULI).write_text(text, encoding="utf-8", newline="")
     if stimuli.landmarks is not None:
         write_landmark_csv(stimuli.landmarks, path / LANDMARKS)
-    write_recording(dataset.recording, path / RECORDING)
+    if dataset.has_responses:
+        write_recording(dataset.recording, path / RECORDING)
     if dataset.truth is not None:
         dataset.truth.rename_axis("neuroid_id").to_csv(path / TRUTH, lineterminator="\n")
     metadata = {
@@ -182,7 +198,8 @@ def _write_files(dataset: Dataset, path: Path) -> None:
         "identifier": dataset.identifier,
         "stimulus_set": stimuli.identifier,
         "mirror_training": stimuli.mirror_training,
-        "averaged": dataset.averaged,
+        "responses": None if dataset.has_responses else False,
+        "averaged": dataset.averaged if dataset.has_responses else None,
         "simulated": dataset.simulated,
         "part_of": dataset.part_of,
     }
@@ -277,7 +294,9 @@ def read_recording(file: Path) -> xr.DataArray:
     try:
         opened = read_netcdf(file)
     except FileNotFoundError:
-        raise DatasetError(f"{file} is missing") from None
+        raise DatasetError(
+            f"{file} is missing; a dataset of stimuli alone says responses = false in {METADATA}"
+        ) from None
     except (OSError, ValueError) as error:
         raise DatasetError(f"cannot read {file}: {error}") from error
     if "recording" not in opened:

@@ -32,16 +32,9 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         Summary of values that JSON can hold.
     """
     recording, stimuli = dataset.recording, dataset.stimuli
-    repeats = pd.Series(recording["stimulus_id"].values).value_counts()
-    described: dict[str, Any] = {
-        "name": dataset.identifier,
-        "neurons": recording.sizes["neuroid"],
-        "regions": _counts(recording, "region"),
-        "animals": _counts(recording, "animal"),
-        "stimuli": len(repeats),
-        "presentations": recording.sizes["presentation"],
-        "presentations_per_stimulus": _spread(repeats.to_numpy()),
-        "averaged": dataset.averaged,
+    described: dict[str, Any] = {"name": dataset.identifier}
+    described |= _describe_recording(dataset) if dataset.has_responses else {"responses": False}
+    described |= {
         "simulated": dataset.simulated,
         "stimulus_set": stimuli.identifier,
         "stimuli_in_set": len(stimuli),
@@ -62,6 +55,21 @@ def describe(dataset: Dataset) -> dict[str, Any]:
     return described | {key: dataset.metadata[key] for key in kept if dataset.metadata.get(key)}
 
 
+def _describe_recording(dataset: Dataset) -> dict[str, Any]:
+    """Count neurons, stimuli and presentations."""
+    recording = dataset.recording
+    repeats = pd.Series(recording["stimulus_id"].values).value_counts()
+    return {
+        "neurons": recording.sizes["neuroid"],
+        "regions": _counts(recording, "region"),
+        "animals": _counts(recording, "animal"),
+        "stimuli": len(repeats),
+        "presentations": recording.sizes["presentation"],
+        "presentations_per_stimulus": _spread(repeats.to_numpy()),
+        "averaged": dataset.averaged,
+    }
+
+
 def validate(dataset: Dataset) -> dict[str, Any]:
     """Check all parts of a dataset, including each image.
 
@@ -74,17 +82,21 @@ def validate(dataset: Dataset) -> dict[str, Any]:
         (groups of stimuli that the column ``original`` does not mark as variants), and ``problems``: a sentence for
         each fault that prevents scores on the dataset. If some stimuli are variants, also ``originals`` and
         ``stimuli_with_equal_images``. For a recording with time bins, trials are counted and ``reliability`` is
-        computed over all bins; check a window for the reliability in it.
+        computed over all bins; check a window for the reliability in it. A dataset of stimuli alone has the parts of
+        the report that describe stimuli and images.
     """
     report = describe(dataset)
     problems: list[str] = []
     report |= _check_originals(dataset, problems)
-    whole = replace(dataset, recording=over_all_bins(dataset.recording))
-    report |= _check_trials(whole, problems)
-    if not problems:
-        report["warnings"] = implausible(whole.recording, dataset.stimuli)
-    if has_bins(dataset.recording):
-        _check_bins(dataset, problems)
+    if dataset.has_responses:
+        whole = replace(dataset, recording=over_all_bins(dataset.recording))
+        report |= _check_trials(whole, problems)
+        if not problems:
+            report["warnings"] = implausible(whole.recording, dataset.stimuli)
+        if has_bins(dataset.recording):
+            _check_bins(dataset, problems)
+    elif not dataset.stimuli.has_images:
+        problems.append("The dataset has neither responses nor images.")
     if dataset.stimuli.has_images:
         notes = list(report.pop("notes", []))
         report |= _check_images(dataset, problems, notes)
@@ -113,8 +125,10 @@ def _check_bins(dataset: Dataset, problems: list[str]) -> None:
 
 
 def _check_originals(dataset: Dataset, problems: list[str]) -> dict[str, Any]:
-    """Count the originals of the recorded stimuli where some are variants."""
+    """Count the originals of the recorded stimuli, or of stimuli alone, where some are variants."""
     recorded = np.unique(dataset.recording["stimulus_id"].values.astype(str))
+    if not dataset.has_responses:
+        recorded = dataset.stimuli.ids
     try:
         originals = dataset.stimuli.originals(recorded)
     except DatasetError as error:

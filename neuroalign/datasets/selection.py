@@ -69,6 +69,8 @@ def select_part(dataset: Dataset, conditions: Mapping[str, Any]) -> Dataset:
         If a column or a value does not exist; the message names the nearest names and the values that exist.
     UsageError
         If two tables have the column, a column is given twice, or `window` is not a window.
+    MissingResponsesError
+        If the dataset has stimuli alone.
     DatasetError
         If nothing fulfils all conditions, or time bins do not cover the window exactly once.
 
@@ -83,6 +85,7 @@ def select_part(dataset: Dataset, conditions: Mapping[str, Any]) -> Dataset:
     """
     if not conditions:
         return dataset
+    dataset.expect_responses()
     window, conditions = _take_window(dataset, conditions)
     chosen = _resolve(dataset, conditions)
     masks = {table: _mask(dataset, chosen, table) for table in TABLES}

@@ -276,13 +276,16 @@ def describe_bins(array: xr.DataArray) -> str:
 
 
 def expect_one_window(dataset: Dataset) -> None:
-    """Refuse a dataset with several time bins, of which models need one window.
+    """Refuse a dataset without responses, and one with several time bins, of which models need one window.
 
     Raises
     ------
+    MissingResponsesError
+        If the dataset has stimuli alone.
     UsageError
         If the dataset has several time bins; the message shows the name of a window.
     """
+    dataset.expect_responses()
     array = dataset.recording
     if not has_bins(array):
         return

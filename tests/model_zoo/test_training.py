@@ -300,6 +300,63 @@ def test_mirrored_sets_are_trained_on_mirrored_images(dataset, tmp_path):
         np.testing.assert_allclose(outcome.trained.weights(shapes)[name], value, atol=5e-4)
 
 
+@pytest.mark.parametrize("kind", [BetaVAERecipe, ClassifierRecipe])
+def test_a_mirrored_image_is_drawn_with_the_probability(kind, images):
+    recipe = kind(**{**SMALL, "batch_size": 500}, mirror=0.25, seed=3)
+    mirroring, plain = recipe.objective(images.pixels), kind(**{**SMALL, "batch_size": 500}, seed=3)
+    plain = plain.objective(images.pixels)
+    drawn = mirroring.draw(7)
+    turned = (drawn >= mirroring.n_examples).numpy()
+    np.testing.assert_array_equal(turned, np.random.default_rng([3, 4, 7]).random(500) < 0.25)
+    assert 0.2 < turned.mean() < 0.3
+    # The order of the examples does not depend on the mirroring, and two steps mirror different images.
+    np.testing.assert_array_equal(drawn % mirroring.n_examples, plain.draw(7))
+    assert ((mirroring.draw(8) >= mirroring.n_examples).numpy() != turned).any()
+    shown, expected = mirroring.gather(drawn)[0].numpy(), plain.gather(plain.draw(7))[0].numpy()
+    np.testing.assert_array_equal(shown[~turned], expected[~turned])
+    np.testing.assert_array_equal(shown[turned], expected[turned][..., ::-1])
+    if kind is ClassifierRecipe:
+        np.testing.assert_array_equal(mirroring.gather(drawn)[1], plain.gather(plain.draw(7))[1])
+
+
+def test_held_out_images_are_measured_and_not_learnt(stimuli, tmp_path):
+    marked = stimuli.select(stimuli.ids)
+    marked.table["training"] = np.arange(10) < 7
+    recipe = BetaVAERecipe(**{**SMALL, "steps": 40})
+    [with_held_out] = train([recipe], marked, tmp_path / "marked")
+    [without] = train([recipe], stimuli.select(stimuli.ids[:7]), tmp_path / "seven")
+    assert "held_out" not in without.trained.record
+    network = build(lambda: VariationalAutoencoder(3, image_size=32))
+    shapes = {n: tuple(v.shape) for n, v in network.state_dict().items()}
+    for name, value in without.trained.weights(shapes).items():
+        np.testing.assert_array_equal(with_held_out.trained.weights(shapes)[name], value)
+        network.state_dict()[name].copy_(torch.from_numpy(value))
+    measured = recipe.objective(stimuli.pixels()[7:]).evaluate(network)["final"]
+    record = with_held_out.trained.record["held_out"]
+    assert record == {
+        "n_images": 3,
+        "content_hash": marked.held_out().content_hash,
+        **{name: pytest.approx(value, rel=1e-6) for name, value in measured.items()},
+    }
+    entries = json.loads(log_path(tmp_path / "marked", recipe).read_text())["entries"]
+    # Every fourth entry of the log, as four steps show more than five training images for each held-out image.
+    assert [entry["step"] for entry in entries if "held_out_objective" in entry] == list(range(4, 41, 4))
+    assert entries[-1]["held_out_objective"] == pytest.approx(measured["objective"], abs=1e-4)
+
+
+def test_records_from_before_a_setting_have_its_default(stimuli, tmp_path):
+    [first] = train([BetaVAERecipe(**SMALL)], stimuli, tmp_path)
+    path = first.trained.path.with_suffix(".json")
+    record = json.loads(path.read_text())
+    assert record["recipe"].pop("mirror") == 0
+    path.write_text(json.dumps(record))
+    changed = first.trained.path.stat().st_mtime_ns
+    train([BetaVAERecipe(**SMALL)], stimuli, tmp_path)
+    assert first.trained.path.stat().st_mtime_ns == changed
+    with pytest.raises(UsageError, match=r"trained with mirror=0\.0, not 0\.5"):
+        train([BetaVAERecipe(**SMALL, mirror=0.5)], stimuli, tmp_path)
+
+
 def test_finished_instances_are_kept_and_others_are_not_replaced_unasked(stimuli, tmp_path):
     [first] = train([BetaVAERecipe(**SMALL)], stimuli, tmp_path)
     changed = first.trained.path.stat().st_mtime_ns

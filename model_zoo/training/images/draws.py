@@ -1,6 +1,6 @@
-"""Random numbers of training steps: the order of the examples, and noise.
+"""Random numbers of training steps: the order of the examples, mirror images, and noise.
 
-Both depend on the seed of an instance and on the number of the step alone, so a run that continues from a checkpoint
+All depend on the seed of an instance and on the number of the step alone, so a run that continues from a checkpoint
 needs no state of a generator.
 
 Importing this module imports torch.
@@ -71,6 +71,11 @@ class BatchOrder:
 def permutation(seed: int, turn: int, n_examples: int) -> NDArray[np.int32]:
     """Return the order of the examples in a pass, shape (n_examples,), int32."""
     return np.random.default_rng([seed, 1, turn]).permutation(n_examples).astype(np.int32)
+
+
+def mirrored(seed: int, step: int, n: int, probability: float) -> NDArray[np.bool_]:
+    """Return which images of a step are mirrored, shape (n,), bool."""
+    return np.random.default_rng([seed, 4, step]).random(n) < probability
 
 
 class Noise:

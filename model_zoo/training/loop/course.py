@@ -3,6 +3,7 @@
 Importing this module imports torch.
 """
 
+import math
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -28,6 +29,9 @@ from neuroalign.model_zoo.training.weights_file import (
 
 #: Entries of the log of a long training, at least; an entry describes at most 1000 steps.
 LOG_ENTRIES = 200
+# The objective on held-out images is measured at every fourth entry of the log at most, and after so many training
+# images for each held-out image, so that it takes little time.
+_HELD_OUT_ENTRIES, _HELD_OUT_SHARE = 4, 5
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,17 @@ class TrainingImages:
     content_hash : str
         Content hash of the training stimuli; see :attr:`neuroalign.datasets.stimuli.StimulusSet.content_hash`.
     pixels : array of float32 in [0, 1], shape (n, image_size, image_size)
+    held_out : array of float32 in [0, 1], shape (n_held_out, image_size, image_size), optional
+        Images on which the objective is measured in the course of the training, and which do not influence it.
+    held_out_hash : str, optional
+        Content hash of the held-out stimuli.
     """
 
     name: str
     content_hash: str
     pixels: NDArray[np.float32]
+    held_out: NDArray[np.float32] | None = None
+    held_out_hash: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,15 @@ def identity(recipe: Recipe, images: TrainingImages) -> dict[str, Any]:
     }
 
 
+def is_run_of(run: Mapping[str, Any], recipe: Recipe, images: TrainingImages) -> bool:
+    """Return whether a checkpoint of an instance belongs to a training; an earlier version may have written it."""
+    wanted = identity(recipe, images)
+    had = {name: run.get(name) for name in wanted}
+    if isinstance(had["recipe"], Mapping):
+        had["recipe"] = recipe.complete(had["recipe"])
+    return had == wanted
+
+
 class Course:
     """Training of one instance, without the steps of its optimiser.
 
@@ -88,12 +107,23 @@ class Course:
         Pixels of `images`, on the device of the training.
     folder : Path
         Folder for the weights and the log.
+    held_out : tensor of float32, shape (n_held_out, image_size, image_size), optional
+        Held-out pixels of `images`, on the device of the training.
     """
 
-    def __init__(self, recipe: Recipe, images: TrainingImages, pixels: Tensor, folder: Path) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        images: TrainingImages,
+        pixels: Tensor,
+        folder: Path,
+        held_out: Tensor | None = None,
+    ) -> None:
         self.recipe, self.folder = recipe, folder
         self.identity = identity(recipe, images)
         self.objective = recipe.objective(pixels)
+        self.held_out = None if held_out is None else self.objective.hold_out(held_out)
+        self.held_out_hash = images.held_out_hash
         self.network = build(partial(recipe.network, len(pixels)), seed=recipe.seed).to(pixels.device)
         # TF32 is a way to multiply numbers in float32.
         convolve_in(self.network, torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32)
@@ -130,7 +160,9 @@ class Course:
             self.validated = {"validated_step": self.step, **numbers}
             if self.stopping is not None and self.stopping.update(loss):
                 self.best = {name: value.clone() for name, value in self.network.state_dict().items()}
-        return self._log_entry() if self._entry_is_due() or self.is_over() else None
+        if not (self._entry_is_due() or self.is_over()):
+            return None
+        return self._log_entry(self._measure_held_out() if self._held_out_is_due() or self.is_over() else {})
 
     def finish(self, **facts: Any) -> Outcome:
         """Write weights, record and log.
@@ -163,6 +195,7 @@ class Course:
             },
             "steps": self.step,
             **self.objective.evaluate(self.network),
+            **self._record_held_out(),
             **facts,
             "training_seconds": round(self.seconds, 1),
             "images_per_second": round(self.step * recipe.batch_size / max(self.seconds, 1e-9), 1),
@@ -228,13 +261,36 @@ class Course:
         stopping = self.stopping
         return stopping is not None and (self.step % stopping.every == 0 or self.step >= self.recipe.steps)
 
-    def _entry_is_due(self) -> bool:
-        every = min(1000, max(1, self.recipe.steps // LOG_ENTRIES))
-        return self.step % every == 0 or self.step >= self.recipe.steps
+    @property
+    def _entry_every(self) -> int:
+        return min(1000, max(1, self.recipe.steps // LOG_ENTRIES))
 
-    def _log_entry(self) -> dict[str, Any]:
+    def _entry_is_due(self) -> bool:
+        return self.step % self._entry_every == 0 or self.step >= self.recipe.steps
+
+    def _held_out_is_due(self) -> bool:
+        if self.held_out is None:
+            return False
+        entries = _HELD_OUT_SHARE * len(self.held_out.images) / (self.recipe.batch_size * self._entry_every)
+        return self.step % (self._entry_every * max(_HELD_OUT_ENTRIES, math.ceil(entries))) == 0
+
+    def _measure_held_out(self) -> dict[str, float]:
+        """Return the numbers of the log on the held-out images; empty without these."""
+        if self.held_out is None:
+            return {}
+        numbers = self.held_out.evaluate(self.network)["final"]
+        return {f"held_out_{name}": value for name, value in numbers.items()}
+
+    def _record_held_out(self) -> dict[str, Any]:
+        if self.held_out is None:
+            return {}
+        numbers = self.held_out.evaluate(self.network)["final"]
+        facts = {"n_images": len(self.held_out.images), "content_hash": self.held_out_hash}
+        return {"held_out": {**facts, **numbers}}
+
+    def _log_entry(self, held_out: Mapping[str, float]) -> dict[str, Any]:
         means = {name: total / self.steps_in_totals for name, total in self.totals.items()}
-        numbers = {**self.objective.summary(means), **self.validated}
+        numbers = {**self.objective.summary(means), **self.validated, **held_out}
         step, seconds = self.logged
         rate = (self.step - step) * self.recipe.batch_size / max(self.seconds - seconds, 1e-9)
         entry = {

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from neuroalign.model_zoo.training.loop.checkpoints import find_checkpoints
-from neuroalign.model_zoo.training.loop.course import TrainingImages, identity
+from neuroalign.model_zoo.training.loop.course import TrainingImages, is_run_of
 from neuroalign.model_zoo.training.loop.devices import Device, choose_device, fitting_together
 from neuroalign.model_zoo.training.loop.trainer import checkpoint_path
 from neuroalign.model_zoo.training.networks.architectures import empty
@@ -109,7 +109,8 @@ def _begun(
         members = tuple(
             recipe
             for recipe in recipes
-            if recipe not in taken and _is_of(recipe, images[recipe.image_size], state["runs"])
+            if recipe not in taken
+            and is_run_of(state["runs"].get(stem(recipe), {}), recipe, images[recipe.image_size])
         )
         # An instance that was killed after writing its weights is still in the checkpoint. It stays in the group as
         # long as other instances continue from this checkpoint.
@@ -119,8 +120,3 @@ def _begun(
         elif members:
             path.unlink()
     return groups
-
-
-def _is_of(recipe: Recipe, images: TrainingImages, runs: Mapping[str, Any]) -> bool:
-    run, wanted = runs.get(stem(recipe), {}), identity(recipe, images)
-    return {name: run.get(name) for name in wanted} == wanted

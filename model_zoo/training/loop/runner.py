@@ -31,6 +31,8 @@ from neuroalign.progress import PATIENCE
 
 # Steps between a worker's reports.
 _REPORT_EVERY = 20
+# Largest number of held-out images on which the objective is measured, unless there are more training images.
+_HELD_OUT = 1000
 
 
 def train(
@@ -53,7 +55,8 @@ def train(
     ----------
     recipes : sequence of Recipe
     stimuli : StimulusSet
-        Stimuli; ``stimuli.training()`` are used, mirrored where the stimulus set asks for it.
+        Stimuli; ``stimuli.training()`` are used, mirrored where the stimulus set asks for it. On
+        ``stimuli.held_out()`` the objective is measured in the course of the training, where stimuli are marked.
     folder : Path
         Folder for weights, records, logs and checkpoints.
     device : {"auto", "cpu", "cuda", "mps"}
@@ -108,8 +111,15 @@ def train(
     else:
         replaced = set()
         _expect_same(folder, recipes, content_hash)
+    held_out = _held_out(stimuli, len(training))
     images = {
-        size: TrainingImages(stimuli.identifier, content_hash, training.pixels(size))
+        size: TrainingImages(
+            stimuli.identifier,
+            content_hash,
+            training.pixels(size),
+            None if held_out is None else held_out.pixels(size),
+            None if held_out is None else held_out.content_hash,
+        )
         for size in {recipe.image_size for recipe in recipes}
     }
     finished = {recipe: find_finished(folder, recipe) for recipe in recipes if stem(recipe) not in replaced}
@@ -151,6 +161,16 @@ def train(
                     raise KeyboardInterrupt from error
                 raise
     return [done[recipe] for recipe in recipes]
+
+
+def _held_out(stimuli: StimulusSet, n_training: int) -> StimulusSet | None:
+    """Return the held-out stimuli, evenly spread over their sorted ids where they are many; None without any."""
+    held_out = stimuli.held_out()
+    if held_out is None or not len(held_out):
+        return None
+    most = max(n_training, _HELD_OUT)
+    chosen = np.unique(np.linspace(0, len(held_out) - 1, min(most, len(held_out))).round().astype(int))
+    return held_out.select(np.sort(held_out.ids)[chosen])
 
 
 #: Function that starts the training of a group with its images, its folder and its device.
@@ -253,7 +273,7 @@ def _difference(recipe: Recipe, content_hash: str, record: Mapping[str, Any]) ->
     procedure = record.get("procedure", 1)
     if procedure != recipe.procedure:
         return f"version {procedure} of the training, not {recipe.procedure}, which draws other noise"
-    wanted, had = recipe.to_mapping(), dict(record["recipe"])
+    wanted, had = recipe.to_mapping(), recipe.complete(record["recipe"])
     differing = [
         f"{name}={had.get(name)}, not {wanted[name]}" for name in wanted if wanted[name] != had.get(name)
     ]

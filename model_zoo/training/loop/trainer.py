@@ -18,7 +18,7 @@ from neuroalign.errors import ModelError, NeuroalignWarning
 from neuroalign.files.digests import digest
 from neuroalign.model_zoo.training.loop.allocator import keep_freed_memory
 from neuroalign.model_zoo.training.loop.checkpoints import read_state, read_tensors, write_checkpoint
-from neuroalign.model_zoo.training.loop.course import Course, Outcome, TrainingImages
+from neuroalign.model_zoo.training.loop.course import Course, Outcome, TrainingImages, is_run_of
 from neuroalign.model_zoo.training.loop.devices import (
     Device,
     choose_device,
@@ -145,8 +145,13 @@ class _Run:
     ) -> None:
         self.checkpoint, self.device = checkpoint, device
         self.outcomes: dict[Recipe, Outcome] = {}
-        pixels = torch.from_numpy(np.ascontiguousarray(images.pixels)).to(device)
-        self._make = lambda: [Course(recipe, images, pixels, folder) for recipe in recipes]
+        pixels, held_out = (
+            None if array is None else torch.from_numpy(np.ascontiguousarray(array)).to(device)
+            for array in (images.pixels, images.held_out)
+        )
+        assert pixels is not None
+        self.images = images
+        self._make = lambda: [Course(recipe, images, pixels, folder, held_out) for recipe in recipes]
         self._begin()
         if checkpoint.is_file():
             try:
@@ -290,8 +295,7 @@ class _Run:
         path = self.checkpoint
         state = read_state(path)
         for course in self.courses:
-            run = state["runs"].get(stem(course.recipe), {})
-            if {name: run.get(name) for name in course.identity} != course.identity:
+            if not is_run_of(state["runs"].get(stem(course.recipe), {}), course.recipe, self.images):
                 raise ModelError(f"the checkpoint {path} has another recipe or other images")
         try:
             self.trained_together = int(state["trained_together"])

@@ -58,21 +58,36 @@ class Objective(ABC, Generic[R]):
         """Shape of the standard normal noise of a step, the last input of :meth:`measure`; None without noise."""
         return None
 
+    @property
+    def n_examples(self) -> int:
+        """Number of examples, mirror images not counted: by default the number of images."""
+        return len(self.images)
+
     @cached_property
     def order(self) -> "BatchOrder":
         """Order in which training sees the examples: by default all images."""
         return self._order_of(len(self.images))
 
+    def examples(self, step: int) -> NDArray[np.int64]:
+        """Return the examples of a step (counted from 0), shape (batch_size,): by default indices of images."""
+        return self.order.batch(step)
+
     def draw(self, step: int) -> "Tensor":
-        """Draw the examples of a step (counted from 0): by default indices of images.
+        """Draw the examples of a step (counted from 0), and the images among them that are mirrored.
 
         Returns
         -------
         tensor of int64 in the memory of the host, shape (batch_size,)
+            Example, plus :attr:`n_examples` for a mirror image.
         """
         import torch
 
-        return torch.from_numpy(self.order.batch(step))
+        from neuroalign.model_zoo.training.images.draws import mirrored
+
+        recipe, drawn = self.recipe, self.examples(step)
+        if recipe.mirror:
+            drawn = drawn + self.n_examples * mirrored(recipe.seed, step, len(drawn), recipe.mirror)
+        return torch.from_numpy(drawn)
 
     def gather(self, drawn: "Tensor") -> tuple["Tensor", ...]:
         """Return the inputs of :meth:`measure` for drawn examples, without noise: by default their images.
@@ -83,7 +98,20 @@ class Objective(ABC, Generic[R]):
             Examples from :meth:`draw` on the device of the images, optionally with a leading dimension for instances
             that are trained together.
         """
-        return (self.images[drawn],)
+        return (self.show(self.images[drawn % self.n_examples], drawn),)
+
+    def show(self, images: "Tensor", drawn: "Tensor") -> "Tensor":
+        """Mirror the images that :meth:`draw` drew as mirror images.
+
+        Parameters
+        ----------
+        images : tensor of shape (…, batch_size, 1, image_size, image_size)
+        drawn : tensor of shape (…, batch_size)
+        """
+        import torch
+
+        # Instances that are trained together share the objective of one of them, which may not mirror images itself.
+        return torch.where((drawn >= self.n_examples)[..., None, None, None], images.flip(-1), images)
 
     def inputs(self, step: int) -> tuple["Tensor", ...]:
         """Return the inputs of :meth:`measure` at a step, counted from 0."""
@@ -158,6 +186,15 @@ class Objective(ABC, Generic[R]):
             Entries of the record: ``final``, the numbers by which instances are selected, and further entries of the
             family.
         """
+
+    def hold_out(self, pixels: "NDArray[np.float32] | Tensor") -> "Objective[R] | None":
+        """Make the objective on images that training does not use; None if the objective has no value there.
+
+        Parameters
+        ----------
+        pixels : array or tensor of float32 in [0, 1], shape (n_images, image_size, image_size)
+        """
+        return type(self)(self.recipe, pixels)
 
     def early_stopping(self) -> EarlyStopping | None:
         """Return the rule by which training stops before its last step; None if it never does."""

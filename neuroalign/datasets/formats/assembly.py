@@ -256,7 +256,13 @@ def write_brainio(dataset: Dataset, path: Path) -> None:
     dataset : Dataset
     path : Path
         File to write; an existing file is replaced.
+
+    Raises
+    ------
+    MissingResponsesError
+        If the dataset has stimuli alone.
     """
+    dataset.expect_responses()
     array = dataset.recording
     window = dataset.metadata.get("window_ms")
     if "time_bin" not in array.dims and window is not None:

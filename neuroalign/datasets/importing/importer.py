@@ -16,9 +16,8 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.folder import scratch_folder, write_folder
 from neuroalign.datasets.formats.image_stack import ImageStack, pair_images, parse_image_axes
 from neuroalign.datasets.formats.image_stack_files import is_stack, open_stack
-from neuroalign.datasets.formats.images import Order, check_images, collect_images, stems
-from neuroalign.datasets.image_sources import ImageSource, open_image
-from neuroalign.datasets.image_survey import ImageSurvey, notes_on_images
+from neuroalign.datasets.formats.images import Order, collect_images, stems
+from neuroalign.datasets.image_sources import ImageSource
 from neuroalign.datasets.importing.averages import (
     Beside,
     NoiseOfAverages,
@@ -29,8 +28,10 @@ from neuroalign.datasets.importing.averages import (
 from neuroalign.datasets.importing.labelling import leave_out_unusable, state_labels
 from neuroalign.datasets.importing.neuron_table import as_neuron_table, label_neurons, read_neuron_table
 from neuroalign.datasets.importing.objects import paths_of
+from neuroalign.datasets.importing.pictures import survey_images
 from neuroalign.datasets.importing.provenance import checksums
 from neuroalign.datasets.importing.reading import Reading, Source, expect_averaged
+from neuroalign.datasets.importing.stimuli_alone import expect_images_alone, import_stimuli
 from neuroalign.datasets.importing.stimulus_marks import Listed, further_stimuli, mark_stimuli, match_listed
 from neuroalign.datasets.importing.stimulus_table import (
     as_stimulus_table,
@@ -42,8 +43,8 @@ from neuroalign.datasets.landmarks.csv import with_landmarks
 from neuroalign.datasets.plausibility import implausible
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.datasets.time_bins import over_all_bins
-from neuroalign.datasets.variants import COLUMN, VariantTable
-from neuroalign.errors import DatasetError, UsageError, name_some
+from neuroalign.datasets.variants import COLUMN
+from neuroalign.errors import DatasetError, UsageError
 from neuroalign.files.plain import as_path
 from neuroalign.names.registry import datasets
 
@@ -53,7 +54,7 @@ PathLike = str | os.PathLike[str]
 def import_dataset(
     name: str,
     *,
-    responses: PathLike | Sequence[PathLike] | ArrayLike | pd.DataFrame | xr.DataArray,
+    responses: PathLike | Sequence[PathLike] | ArrayLike | pd.DataFrame | xr.DataArray | None = None,
     axes: str | Sequence[str] | None = None,
     images: PathLike | NDArray[Any] | None = None,
     stimuli: PathLike | pd.DataFrame | None = None,
@@ -83,7 +84,7 @@ def import_dataset(
     force: bool = False,
     **options: Any,
 ) -> Dataset:
-    """Import a recording, so that :func:`neuroalign.load_dataset` finds it under `name`.
+    """Import a recording, or stimuli alone, so that :func:`neuroalign.load_dataset` finds it under `name`.
 
     The import is complete or leaves nothing behind.
 
@@ -91,11 +92,12 @@ def import_dataset(
     ----------
     name : str
         Name of the dataset: letters, digits, dots, dashes and underscores.
-    responses : path, sequence of paths, array, tensor, pandas.DataFrame, xarray.DataArray, or list of arrays
+    responses : path, sequence of paths, array, tensor, pandas.DataFrame, xarray.DataArray, list of arrays, optional
         Files of one registered format (``neuroalign data formats`` lists them), or responses in memory. Several files
         with arrays hold further neurons, and so do several arrays in a list; they join by the labels of their stimuli,
         or by position if none has labels. Index and columns of a data frame and coordinates of a DataArray are labels
-        of stimuli and neurons. Masked values are missing.
+        of stimuli and neurons. Masked values are missing. Without responses, the dataset has stimuli alone, and
+        networks can be trained on its images.
     axes : str or sequence of {"neuroid", "stimulus", "repetition"}
         Names of the axes of an array, in their order; needed unless the files name their stimuli and neurons, or a
         DataArray has dimensions of these names. For a list of arrays, the first name may be the axis of the list. NaN
@@ -169,6 +171,32 @@ def import_dataset(
     DatasetError, ArrayError, ArchiveError
         If a file cannot be read, or the parts of the recording do not fit each other; nothing is left behind.
     """
+    if responses is None:
+        described_by = {
+            "axes": axes,
+            "neurons": neurons is not None,
+            "presented": presented,
+            "format": format,
+        }
+        described_by |= {"region": region, "animal": animal, "averaged": averaged is not None, "drop": drop}
+        described_by |= {"sem": sem is not None, "sem_variable": sem_variable, "noise": noise}
+        described_by |= {"n_trials": n_trials is not None, "image_order": image_order, **options}
+        expect_images_alone(described_by)
+        return import_stimuli(
+            name,
+            images=images,
+            stimuli=stimuli,
+            training=training,
+            held_out=held_out,
+            mirror_training=mirror_training,
+            landmarks=landmarks,
+            image_axes=image_axes,
+            image_white=image_white,
+            stimulus_set=stimulus_set,
+            description=description,
+            provenance={"source": source, "licence": licence, "citation": citation},
+            force=force,
+        )
     expect_free_name(name, force=force)
     target = datasets_folder() / name
     paths = paths_of(responses)
@@ -365,26 +393,5 @@ def _describe_stimuli(
         if images is not None:
             notes.append("The images in the file of responses were left out: --images replaces them.")
         images = user_images
-    survey = ImageSurvey(lambda stimulus: open_image((images or {})[stimulus], stimulus))
-    if images is not None:
-        without = [stimulus for stimulus in described.index if stimulus not in images]
-        if without:
-            raise DatasetError(
-                f"{len(without)} stimuli have no image in their file: {name_some(without)}; give all images with "
-                "--images"
-            )
-        images = {stimulus: images[stimulus] for stimulus in described.index}
-        check_images(images, survey)
-    ids = described.index.to_numpy().astype(str)
-    originals = VariantTable(described, images).originals(ids)
-    if originals.has_variants:
-        notes.append(
-            f"{ids.size:,} stimuli are variants of {originals.n:,} originals: variants of one original stay together "
-            "in folds, draws and shuffles."
-        )
-    if originals.n_identical:
-        notes.append(
-            f"{originals.n_identical:,} of them share their image with another stimulus byte for byte: equal images "
-            "count as one original."
-        )
-    return described, images, notes + notes_on_images(survey, described)
+    images, notes_on_images = survey_images(described, images)
+    return described, images, notes + notes_on_images

@@ -129,7 +129,7 @@ def further_stimuli(listed: Listed | None, table: pd.DataFrame | None) -> list[s
 
 def mark_stimuli(
     described: pd.DataFrame,
-    recorded: NDArray[np.str_],
+    recorded: NDArray[np.str_] | None,
     *,
     training: Listed | None = None,
     held_out: Listed | None = None,
@@ -140,8 +140,8 @@ def mark_stimuli(
     ----------
     described : pandas.DataFrame
         Stimulus table, indexed by stimulus id.
-    recorded : array of str
-        Ids of the recorded stimuli.
+    recorded : array of str, optional
+        Ids of the recorded stimuli; None for a set of stimuli without responses.
     training, held_out : path, name of a column, or sequence of str, optional
         Stimuli that models may be fitted to, and stimuli that they may not: a file (see :func:`read_list`), a column
         of `described` with yes or no, a column with values (``tier=train|validation``), or ids. One list implies the
@@ -164,7 +164,9 @@ def mark_stimuli(
     """
     described, notes = described.copy(), list[str]()
     source = "the stimulus table"
-    is_recorded = np.isin(described.index.to_numpy().astype(str), recorded)
+    ids = described.index.to_numpy().astype(str)
+    is_recorded = np.ones(len(ids), dtype=bool) if recorded is None else np.isin(ids, recorded)
+    noun = "stimuli" if recorded is None else "recorded stimuli"
     if "presented" in described:
         described["presented"] = as_flags(described["presented"], "presented", source)
         wrong = described.index[is_recorded & ~described["presented"].to_numpy()]
@@ -198,7 +200,7 @@ def mark_stimuli(
             )
         if len(neither):
             raise UsageError(
-                f"{len(neither)} recorded stimuli are in neither of the lists --training and --held-out: "
+                f"{len(neither)} {noun} are in neither of the lists --training and --held-out: "
                 f"{name_some(neither.tolist())}; leave one list out, or complete it"
             )
     if "training" in described and (described["training"].to_numpy() != for_training).any():
@@ -210,8 +212,8 @@ def mark_stimuli(
     described["training"] = for_training
     n_held_out = int((~for_training & is_recorded).sum())
     notes.append(
-        f"{int(for_training.sum())} of {len(described)} stimuli are for training; {n_held_out} recorded stimuli are "
-        f"held out ({' and '.join(marks)})."
+        f"{int(for_training.sum())} of {len(described)} stimuli are for training; {n_held_out} {noun} are held out "
+        f"({' and '.join(marks)})."
     )
     return described, notes
 

@@ -9,6 +9,7 @@ import xarray as xr
 
 from neuroalign.datasets.formats.delimited_text import delimiter_of, encoding_of
 from neuroalign.datasets.landmarks.arrays import expect_near_images, landmarks
+from neuroalign.datasets.landmarks.parts import names_of_68
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ArrayError, DatasetError, name_some
 
@@ -22,8 +23,10 @@ def read_landmark_csv(path: Path) -> xr.DataArray:
     ----------
     path : Path
         CSV with a column ``stimulus_id``, and columns ``NAME_x`` and ``NAME_y`` in pixels from the upper left corner
-        of the image, y downwards; the middle of the first pixel is at 0.5. A row with only empty cells after the id
-        is a stimulus without landmarks.
+        of the image, y downwards; the middle of the first pixel is at 0.5. Landmarks may be numbered from 0 instead,
+        ``x0``, ``y0``, ``x1``, …: 68 of them are the points of iBUG 300-W and get their names
+        (:func:`neuroalign.datasets.landmarks.parts.names_of_68`). A row with only empty cells after the id is a
+        stimulus without landmarks.
 
     Returns
     -------
@@ -34,6 +37,11 @@ def read_landmark_csv(path: Path) -> xr.DataArray:
     DatasetError
         If the file cannot be read, or a column or row is wrong; the message names it.
     """
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[xr.DataArray, list[str]]:
+    """Read landmarks, with notes on the names that they get."""
     try:
         with warnings.catch_warnings():
             # If a row has more cells than the header, pandas takes its first cell for an index.
@@ -48,6 +56,8 @@ def read_landmark_csv(path: Path) -> xr.DataArray:
     if table[_ID].isna().any():
         raise DatasetError(f"row {int(table[_ID].isna().to_numpy().argmax()) + 2} of {path} has no {_ID}")
     table = table.set_index(_ID)
+    renamed, notes = _named(list(map(str, table.columns)))
+    table = table.rename(columns=renamed)
     names = [str(column)[:-2] for column in table.columns if str(column).endswith("_x")]
     expected = [f"{name}_{axis}" for name in names for axis in "xy"]
     odd = sorted(set(expected).symmetric_difference(table.columns))
@@ -63,9 +73,21 @@ def read_landmark_csv(path: Path) -> xr.DataArray:
     points = points.dropna(how="all")
     values = points.to_numpy(dtype=np.float64).reshape(len(points), len(names), 2)
     try:
-        return landmarks(values, stimulus=points.index.to_numpy(), landmark=names)
+        return landmarks(values, stimulus=points.index.to_numpy(), landmark=names), notes
     except ArrayError as error:
         raise DatasetError(f"cannot use the landmarks {path}: {error}") from error
+
+
+def _named(columns: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Return a new name for each column of landmarks that are numbered from 0, with a note; empty for named ones."""
+    n = len(columns) // 2
+    numbered = [f"{axis}{number}" for number in range(n) for axis in "xy"]
+    if not columns or {column.replace("_", "") for column in columns} != set(numbered):
+        return {}, []
+    names = names_of_68() if n == len(names_of_68()) else [f"point_{number:02d}" for number in range(n)]
+    renamed = {column: f"{names[int(column.replace('_', '')[1:])]}_{column[0]}" for column in columns}
+    are = "the 68 points of iBUG 300-W" if n == len(names_of_68()) else f"points {names[0]} to {names[-1]}"
+    return renamed, [f"The numbered landmarks are taken as {are}."]
 
 
 def write_landmark_csv(array: xr.DataArray, path: Path) -> None:
@@ -78,7 +100,7 @@ def write_landmark_csv(array: xr.DataArray, path: Path) -> None:
 
 def with_landmarks(stimuli: StimulusSet, path: Path) -> tuple[StimulusSet, list[str]]:
     """Return a stimulus set with the landmarks in a file, and notes on stimuli and landmarks without a partner."""
-    read = read_landmark_csv(path)
+    read, notes = _read(path)
     without = np.setdiff1d(stimuli.ids, read["stimulus"].values)
     if len(without) == len(stimuli):
         raise DatasetError(
@@ -89,7 +111,6 @@ def with_landmarks(stimuli: StimulusSet, path: Path) -> tuple[StimulusSet, list[
     own = result.landmarks
     assert own is not None
     expect_near_images(own, {stimulus: stimuli.image_size(stimulus) for stimulus in own["stimulus"].values})
-    notes = []
     if len(without):
         notes.append(
             f"{len(without)} of {len(stimuli)} stimuli have no landmarks: {', '.join(without.tolist())}."
