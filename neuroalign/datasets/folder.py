@@ -9,13 +9,15 @@
       images/         the files that stimuli.csv names; absent where images are not available
       landmarks.csv   stimulus_id, and NAME_x and NAME_y in pixels for each landmark; optional
       truth.csv       simulated neurons only: neuroid_id and the weight of each generative factor
+      SHA256SUMS      sums of the recording and the images; see neuroalign.datasets.folder_sums
 """
 
 import csv
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -25,6 +27,8 @@ import xarray as xr
 
 from neuroalign.arrays import validate_recording
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.datasets.folder_sums import expect_sum, read_folder_sums
+from neuroalign.datasets.image_sources import ImageSource, SummedFile
 from neuroalign.datasets.landmarks.csv import read_landmark_csv, write_landmark_csv
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.datasets.stimulus_flags import as_flags
@@ -42,6 +46,7 @@ from neuroalign.files.home import (
 from neuroalign.files.netcdf import row_blocks, write_netcdf
 from neuroalign.files.netcdf_reading import open_netcdf, read_netcdf
 from neuroalign.files.plain import oddity, read_toml
+from neuroalign.files.sums import SUMS, sha256_of, write_sums
 from neuroalign.progress import byte_bar, progress
 
 METADATA = "dataset.toml"
@@ -75,14 +80,16 @@ def read_folder(path: Path) -> Dataset:
         If a file is missing, damaged or names an image outside the folder.
     """
     path = Path(path)
-    return _read_folder(path, read_recording)
+    sums = read_folder_sums(path)
+    expect_sum(path / RECORDING, RECORDING, sums)
+    return _read_folder(path, read_recording, sums)
 
 
-def _read_folder(path: Path, read: Callable[[Path], xr.DataArray]) -> Dataset:
+def _read_folder(path: Path, read: Callable[[Path], xr.DataArray], sums: Mapping[str, str]) -> Dataset:
     """Read a dataset from its folder, and its recording with a function."""
     metadata = read_metadata(path)
     identifier = str(metadata.get("identifier", path.name))
-    stimuli = read_stimuli(path, metadata)
+    stimuli = read_stimuli(path, metadata, sums)
     return Dataset(
         identifier=identifier,
         recording=read(path / RECORDING),
@@ -125,7 +132,7 @@ def write_folder(dataset: Dataset, path: Path, *, replace: bool = False) -> None
             _write_files(dataset, new)
             sync_tree(new)
         # An unreadable dataset must not replace a readable one.
-        _read_folder(new, partial(_compare_recording, dataset.recording))
+        _read_folder(new, partial(_compare_recording, dataset.recording), {})
         try:
             put_folder(new, path, replace=replace)
         except FileExistsError:
@@ -156,13 +163,16 @@ def _write_files(dataset: Dataset, path: Path) -> None:
 
     stimuli = dataset.stimuli
     table = stimuli.table.copy()
+    sums = {}
     if stimuli.has_images:
         (path / IMAGES).mkdir()
         names = _file_names(stimuli)
         for stimulus_id, name in progress(
             names.items(), description="writing images", unit="image", total=len(names)
         ):
-            (path / IMAGES / name).write_bytes(stimuli.image_bytes(stimulus_id))
+            content = stimuli.image_bytes(stimulus_id)
+            (path / IMAGES / name).write_bytes(content)
+            sums[f"{IMAGES}/{name}"] = sha256(content).hexdigest()
         table["filename"] = [names[stimulus_id] for stimulus_id in table.index]
     else:
         table = table.drop(columns="filename", errors="ignore")
@@ -173,6 +183,7 @@ def _write_files(dataset: Dataset, path: Path) -> None:
     if stimuli.landmarks is not None:
         write_landmark_csv(stimuli.landmarks, path / LANDMARKS)
     write_recording(dataset.recording, path / RECORDING)
+    sums[RECORDING] = sha256_of(path / RECORDING)
     if dataset.truth is not None:
         dataset.truth.rename_axis("neuroid_id").to_csv(path / TRUTH, lineterminator="\n")
     metadata = {
@@ -186,6 +197,7 @@ def _write_files(dataset: Dataset, path: Path) -> None:
     }
     metadata = {key: value for key, value in metadata.items() if value is not None}
     (path / METADATA).write_text(tomli_w.dumps(metadata, multiline_strings=True), encoding="utf-8")
+    (path / SUMS).write_text(write_sums(sums), encoding="utf-8")
 
 
 def replace_landmarks(path: Path, landmarks: xr.DataArray, *, origin: str) -> None:
@@ -218,8 +230,8 @@ def read_metadata(path: Path) -> dict[str, Any]:
         raise DatasetError(f"cannot read {file}: {error}") from error
 
 
-def read_stimuli(path: Path, metadata: dict[str, Any]) -> StimulusSet:
-    """Read ``stimuli.csv`` of a dataset folder and its landmarks, and locate its images."""
+def read_stimuli(path: Path, metadata: dict[str, Any], sums: Mapping[str, str]) -> StimulusSet:
+    """Read ``stimuli.csv`` of a dataset folder and its landmarks, and locate its images with their sums."""
     file = path / STIMULI
     if kind := oddity(file):
         raise DatasetError(f"{file} must be a file, got {kind}")
@@ -240,17 +252,21 @@ def read_stimuli(path: Path, metadata: dict[str, Any]) -> StimulusSet:
     for column in ("presented", "training"):
         if column in table:
             table[column] = as_flags(table[column], column, str(file))
-    images = None
+    images: dict[str, ImageSource] | None = None
     if "filename" in table and (path / IMAGES).is_dir():
-        images = {
+        files = {
             str(stimulus_id): _image_path(path / IMAGES, name)
             for stimulus_id, name in table["filename"].items()
         }
-        missing = [image.name for image in images.values() if not image.is_file()]
+        missing = [image.name for image in files.values() if not image.is_file()]
         if missing:
             raise DatasetError(
                 f"{len(missing)} images are missing from {path / IMAGES}: {name_some(missing)}"
             )
+        images = {}
+        for stimulus_id, image in files.items():
+            stored = sums.get(image.relative_to(path).as_posix())
+            images[stimulus_id] = image if stored is None else SummedFile(image, stored)
     return StimulusSet(
         str(metadata.get("stimulus_set", metadata.get("identifier", path.name))),
         table,
