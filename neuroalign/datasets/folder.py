@@ -10,14 +10,16 @@
       images/         the files that stimuli.csv names; absent where images are not available
       landmarks.csv   stimulus_id, and NAME_x and NAME_y in pixels for each landmark; optional
       truth.csv       simulated neurons only: neuroid_id and the weight of each generative factor
+      SHA256SUMS      sums of the recording and the images; see neuroalign.datasets.folder_sums
 """
 
 import csv
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path, PurePosixPath
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,13 +28,15 @@ import xarray as xr
 
 from neuroalign.arrays import validate_recording
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.datasets.landmarks.csv import read_landmark_csv, write_landmark_csv
+from neuroalign.datasets.folder_stimuli import IMAGES as IMAGES
+from neuroalign.datasets.folder_stimuli import LANDMARKS as LANDMARKS
+from neuroalign.datasets.folder_stimuli import STIMULI as STIMULI
+from neuroalign.datasets.folder_stimuli import name_images, read_stimuli
+from neuroalign.datasets.folder_sums import expect_sum, read_folder_sums
+from neuroalign.datasets.landmarks.csv import write_landmark_csv
 from neuroalign.datasets.metadata import check_metadata
-from neuroalign.datasets.stimuli import StimulusSet
-from neuroalign.datasets.stimulus_flags import as_flags
-from neuroalign.datasets.variants import COLUMN
-from neuroalign.datasets.versions import FolderImages, read_one_version
-from neuroalign.errors import DatasetError, brief, name_some
+from neuroalign.datasets.versions import read_one_version
+from neuroalign.errors import DatasetError
 from neuroalign.files.folders import delete_folder, put_folder, restore_folder, sweep
 from neuroalign.files.home import (
     atomic_path,
@@ -44,14 +48,12 @@ from neuroalign.files.home import (
 )
 from neuroalign.files.netcdf import row_blocks, write_netcdf
 from neuroalign.files.netcdf_reading import open_netcdf, read_netcdf
-from neuroalign.files.plain import oddity, read_toml
+from neuroalign.files.plain import read_toml
+from neuroalign.files.sums import SUMS, sha256_of, write_sums
 from neuroalign.progress import byte_bar, progress
 
 METADATA = "dataset.toml"
 RECORDING = "recording.nc"
-STIMULI = "stimuli.csv"
-IMAGES = "images"
-LANDMARKS = "landmarks.csv"
 TRUTH = "truth.csv"
 
 
@@ -78,14 +80,20 @@ def read_folder(path: Path) -> Dataset:
     DatasetError
         If a file is missing, damaged or names an image outside the folder.
     """
-    return read_one_version(Path(path), partial(_read_folder, read=read_recording))
+    return read_one_version(Path(path), _read_summed)
 
 
-def _read_folder(path: Path, read: Callable[[Path], xr.DataArray]) -> Dataset:
+def _read_summed(path: Path) -> Dataset:
+    sums = read_folder_sums(path)
+    expect_sum(path / RECORDING, RECORDING, sums)
+    return _read_folder(path, read_recording, sums)
+
+
+def _read_folder(path: Path, read: Callable[[Path], xr.DataArray], sums: Mapping[str, str]) -> Dataset:
     """Read a dataset from its folder, and its recording with a function."""
     metadata = read_metadata(path)
     identifier = metadata.get("identifier", path.name)
-    stimuli = read_stimuli(path, metadata)
+    stimuli = read_stimuli(path, metadata, sums)
     if not _says_responses(path, metadata):
         return Dataset.of_stimuli(stimuli, identifier=identifier, metadata=metadata)
     return Dataset(
@@ -142,7 +150,7 @@ def write_folder(dataset: Dataset, path: Path, *, replace: bool = False) -> None
             _write_files(dataset, new)
             sync_tree(new)
         # An unreadable dataset must not replace a readable one.
-        _read_folder(new, read=partial(_compare_recording, dataset.recording))
+        _read_folder(new, partial(_compare_recording, dataset.recording), {})
         try:
             put_folder(new, path, replace=replace)
         except FileExistsError:
@@ -173,13 +181,16 @@ def _write_files(dataset: Dataset, path: Path) -> None:
 
     stimuli = dataset.stimuli
     table = stimuli.table.copy()
+    sums = {}
     if stimuli.has_images:
         (path / IMAGES).mkdir()
-        names = _file_names(stimuli)
+        names = name_images(stimuli)
         for stimulus_id, name in progress(
             names.items(), description="writing images", unit="image", total=len(names)
         ):
-            (path / IMAGES / name).write_bytes(stimuli.image_bytes(stimulus_id))
+            content = stimuli.image_bytes(stimulus_id)
+            (path / IMAGES / name).write_bytes(content)
+            sums[f"{IMAGES}/{name}"] = sha256(content).hexdigest()
         table["filename"] = [names[stimulus_id] for stimulus_id in table.index]
     else:
         table = table.drop(columns="filename", errors="ignore")
@@ -191,6 +202,7 @@ def _write_files(dataset: Dataset, path: Path) -> None:
         write_landmark_csv(stimuli.landmarks, path / LANDMARKS)
     if dataset.has_responses:
         write_recording(dataset.recording, path / RECORDING)
+        sums[RECORDING] = sha256_of(path / RECORDING)
     if dataset.truth is not None:
         dataset.truth.rename_axis("neuroid_id").to_csv(path / TRUTH, lineterminator="\n")
     metadata = {
@@ -205,6 +217,7 @@ def _write_files(dataset: Dataset, path: Path) -> None:
     }
     metadata = {key: value for key, value in metadata.items() if value is not None}
     (path / METADATA).write_text(tomli_w.dumps(metadata, multiline_strings=True), encoding="utf-8")
+    (path / SUMS).write_text(write_sums(sums), encoding="utf-8")
 
 
 def replace_landmarks(path: Path, landmarks: xr.DataArray, *, origin: str) -> None:
@@ -243,50 +256,6 @@ def read_metadata(path: Path) -> dict[str, Any]:
         raise DatasetError(f"cannot read {file}: {error}") from error
     check_metadata(metadata, file)
     return metadata
-
-
-def read_stimuli(path: Path, metadata: dict[str, Any]) -> StimulusSet:
-    """Read ``stimuli.csv`` of a dataset folder and its landmarks, and locate its images."""
-    file = path / STIMULI
-    if kind := oddity(file):
-        raise DatasetError(f"{file} must be a file, got {kind}")
-    try:
-        table = pd.read_csv(
-            file,
-            dtype={"stimulus_id": str, "filename": str, COLUMN: str},
-            keep_default_na=False,
-            na_values=[""],
-        )
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"cannot read {file}: {brief(error)}") from error
-    if "stimulus_id" not in table:
-        raise DatasetError(f"{file} needs the column stimulus_id, got {', '.join(table.columns)}")
-    if table["stimulus_id"].isna().any():
-        raise DatasetError(f"{file} has rows without a stimulus_id")
-    table = table.set_index("stimulus_id")
-    for column in ("presented", "training"):
-        if column in table:
-            table[column] = as_flags(table[column], column, str(file))
-    images = None
-    if "filename" in table and (path / IMAGES).is_dir():
-        # Models of users may change the current folder before the images are read.
-        folder = path.absolute() / IMAGES
-        files = {
-            str(stimulus_id): _image_path(folder, name) for stimulus_id, name in table["filename"].items()
-        }
-        images = FolderImages(folder, files)
-        missing = [image.name for image in images.values() if not image.is_file()]
-        if missing:
-            raise DatasetError(
-                f"{len(missing)} images are missing from {path / IMAGES}: {name_some(missing)}"
-            )
-    return StimulusSet(
-        metadata.get("stimulus_set", metadata.get("identifier", path.name)),
-        table,
-        images,
-        mirror_training=metadata.get("mirror_training", False),
-        landmarks=read_landmark_csv(path / LANDMARKS) if (path / LANDMARKS).is_file() else None,
-    )
 
 
 def read_recording(file: Path) -> xr.DataArray:
@@ -361,39 +330,6 @@ def remove_folder(path: Path) -> None:
     restore_folder(path)
     sweep(path.parent)
     delete_folder(path)
-
-
-def _image_path(folder: Path, name: str) -> Path:
-    relative = PurePosixPath(str(name))
-    path = folder / relative
-    try:
-        inside = path.resolve().is_relative_to(folder.resolve())
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-    ):  # a link that leads to itself, or a character that no path has
-        raise DatasetError(
-            f"the image {name!r} of {folder} cannot be opened: no file has this name"
-        ) from None
-    if relative.is_absolute() or ".." in relative.parts or not inside:
-        raise DatasetError(f"the image {name!r} lies outside {folder}; images must be inside it")
-    return path
-
-
-def _file_names(stimuli: StimulusSet) -> dict[str, str]:
-    """Name each image after its stimulus id if the id is a plain name, else by number."""
-    names = {}
-    for number, stimulus_id in enumerate(stimuli.ids):
-        plain = stimulus_id.replace("-", "").replace("_", "").isalnum() and len(stimulus_id) < 100
-        stem = stimulus_id if plain else f"{number:05d}"
-        names[stimulus_id] = stem + stimuli.image_suffix(stimulus_id).lower()
-    if len({name.lower() for name in names.values()}) < len(names):
-        names = {
-            stimulus_id: f"{number:05d}{stimuli.image_suffix(stimulus_id).lower()}"
-            for number, stimulus_id in enumerate(stimuli.ids)
-        }
-    return names
 
 
 def _netcdf_attribute(value: object) -> object:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
@@ -9,6 +10,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, UnidentifiedImageError
+from typing_extensions import TypeIs
 
 from neuroalign.datasets.picture_faults import picture_fault
 from neuroalign.errors import DatasetError, brief, name_some
@@ -45,8 +47,39 @@ class StoredImage:
     read: Callable[[], NDArray[np.uint8]]
 
 
+@dataclass(frozen=True)
+class SummedFile:
+    """An image file that is compared with its SHA-256 at each reading.
+
+    Parameters
+    ----------
+    path : Path
+    sha256 : str
+        64 hexadecimal digits.
+    """
+
+    path: Path
+    sha256: str
+
+    def read(self) -> bytes:
+        """Return the content of the file.
+
+        Raises
+        ------
+        DatasetError
+            If the file is not a regular file, or its content differs from the sum.
+        OSError
+            If the file cannot be read.
+        """
+        _expect_regular(self.path)
+        content = self.path.read_bytes()
+        if sha256(content).hexdigest() != self.sha256:
+            raise DatasetError(f"{self.path} differs from its SHA-256 of the import, so that it is damaged")
+        return content
+
+
 #: A file, pixels of shape (height, width[, 3]), or an image inside a larger file.
-ImageSource = Path | NDArray[np.uint8] | StoredImage
+ImageSource = Path | SummedFile | NDArray[np.uint8] | StoredImage
 
 
 def as_pixels(images: ArrayLike) -> NDArray[np.uint8]:
@@ -67,6 +100,16 @@ def as_pixels(images: ArrayLike) -> NDArray[np.uint8]:
             raise DatasetError(f"images must be uint8, or floats in [0, 1], got {pixels.dtype}{spread}")
         pixels = np.rint(pixels * 255).astype(np.uint8)
     return pixels
+
+
+def is_file(source: ImageSource) -> TypeIs[Path | SummedFile]:
+    """Return whether an image is a file of its own."""
+    return isinstance(source, Path | SummedFile)
+
+
+def suffix_of(source: ImageSource) -> str:
+    """Return the suffix of the file name of an image, with its dot; ``.png`` for an image without a file of its own."""
+    return _path_of(source).suffix if is_file(source) else ".png"
 
 
 def pixels_of(source: NDArray[np.uint8] | StoredImage) -> NDArray[np.uint8]:
@@ -95,8 +138,8 @@ def decode_file(source: Path | BytesIO) -> Image.Image:
     DatasetError
         If the file is not a regular file, is not an image of one of the formats, or claims too many pixels.
     """
-    if isinstance(source, Path) and source.exists() and not source.is_file():
-        raise DatasetError("it is not a regular file")
+    if isinstance(source, Path):
+        _expect_regular(source)
     try:
         image = Image.open(source, formats=DECODERS)
     except UnidentifiedImageError:
@@ -117,8 +160,7 @@ def open_image(source: ImageSource, stimulus_id: str, *, mirrored: bool = False)
         If the image cannot be read.
     """
     try:
-        opened = decode_file(source) if isinstance(source, Path) else Image.fromarray(pixels_of(source))
-        with opened as image:
+        with _open(source) as image:
             image.load()
             if fault := picture_fault(image):
                 raise DatasetError(fault)
@@ -223,10 +265,10 @@ def size_of(source: ImageSource, stimulus_id: str) -> tuple[int, int]:
     DatasetError
         If the file cannot be read.
     """
-    if not isinstance(source, Path):
+    if not is_file(source):
         return source.shape[1], source.shape[0]
     try:
-        with decode_file(source) as image:
+        with _open(source) as image:
             return image.size
     except Exception as error:  # the decoders raise nearly anything on a damaged file
         raise _unreadable(stimulus_id, error) from error
@@ -240,10 +282,10 @@ def bytes_of(source: ImageSource, stimulus_id: str) -> bytes:
     DatasetError
         If the file cannot be read.
     """
-    if isinstance(source, Path):
+    if is_file(source):
         try:
-            return source.read_bytes()
-        except OSError as error:
+            return source.read() if isinstance(source, SummedFile) else source.read_bytes()
+        except (OSError, DatasetError) as error:
             raise _unreadable(stimulus_id, error) from error
     buffer = BytesIO()
     Image.fromarray(pixels_of(source)).save(buffer, format="PNG")
@@ -258,12 +300,27 @@ def length_of(source: ImageSource, stimulus_id: str) -> str:
     DatasetError
         If the file does not exist.
     """
-    if not isinstance(source, Path):
+    if not is_file(source):
         return f"array {tuple(source.shape)}"
     try:
-        return f"file {source.stat().st_size}"
+        return f"file {_path_of(source).stat().st_size}"
     except OSError as error:
         raise _unreadable(stimulus_id, error) from error
+
+
+def _open(source: ImageSource) -> Image.Image:
+    if is_file(source):
+        return decode_file(BytesIO(source.read()) if isinstance(source, SummedFile) else source)
+    return Image.fromarray(pixels_of(source))
+
+
+def _path_of(source: Path | SummedFile) -> Path:
+    return source.path if isinstance(source, SummedFile) else source
+
+
+def _expect_regular(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise DatasetError("it is not a regular file")
 
 
 def _unreadable(stimulus_id: str, error: Exception) -> DatasetError:

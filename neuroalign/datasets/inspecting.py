@@ -195,11 +195,14 @@ def _check_images(dataset: Dataset, problems: list[str], notes: list[str]) -> di
     stimuli = dataset.stimuli
     ids = progress(stimuli.ids, description="checking images", unit="image", total=len(stimuli))
     survey = ImageSurvey(stimuli.open)
-    faults = {
-        name: fault
-        for name in ids
-        if (fault := image_fault(BytesIO(stimuli.image_bytes(name)), name, survey))
-    }
+
+    def fault_of(name: str) -> str | None:
+        try:
+            return image_fault(BytesIO(stimuli.image_bytes(name)), name, survey)
+        except DatasetError as error:  # a file that differs from its sum
+            return str(error)
+
+    faults = {name: fault for name in ids if (fault := fault_of(name))}
     if faults:
         first, fault = next(iter(faults.items()))
         problems.append(f"{len(faults)} images cannot be used: {name_some(list(faults))}; {first}: {fault}.")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,10 +13,12 @@ from neuroalign.datasets.image_sources import (
     ImageSource,
     as_pixels,
     bytes_of,
+    is_file,
     open_image,
     pixels_of,
     read_batch,
     size_of,
+    suffix_of,
 )
 from neuroalign.datasets.landmarks.arrays import mirror_partners, resample_landmarks, validate_landmarks
 from neuroalign.datasets.variants import Originals, VariantTable
@@ -323,8 +324,7 @@ class StimulusSet:
 
     def image_suffix(self, stimulus_id: str) -> str:
         """Return the suffix of the file name of one image, with its dot."""
-        source = self._sources[stimulus_id]
-        return source.suffix if isinstance(source, Path) else ".png"
+        return suffix_of(self._sources[stimulus_id])
 
     @cached_property
     def content_hash(self) -> str:
@@ -364,7 +364,7 @@ class StimulusSet:
         if self.has_images:
             for stimulus_id in self.ids[order]:
                 source = self._sources[stimulus_id]
-                yield self.image_bytes(stimulus_id) if isinstance(source, Path) else pixels_of(source)
+                yield self.image_bytes(stimulus_id) if is_file(source) else pixels_of(source)
 
     def _expect_known(self, ids: ArrayLike) -> NDArray[np.str_]:
         wanted = as_labels(ids, "ids").astype(str)

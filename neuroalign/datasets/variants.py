@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from neuroalign.datasets.image_sources import ImageSource, bytes_of, length_of, pixels_of
+from neuroalign.datasets.image_sources import ImageSource, bytes_of, is_file, length_of, pixels_of
 from neuroalign.errors import DatasetError, name_some
 from neuroalign.progress import progress
 
@@ -170,7 +169,7 @@ def _equal_images(index: pd.Index, images: Mapping[str, ImageSource]) -> NDArray
 
 
 def _digest(source: ImageSource, stimulus: str) -> str:
-    content = bytes_of(source, stimulus) if isinstance(source, Path) else pixels_of(source).tobytes()
+    content = bytes_of(source, stimulus) if is_file(source) else pixels_of(source).tobytes()
     return sha256(content).hexdigest()
 
 

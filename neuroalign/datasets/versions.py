@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from neuroalign.datasets.image_sources import ImageSource
 from neuroalign.errors import DatasetError
 from neuroalign.files.folders import restore_folder
 
@@ -18,22 +19,22 @@ _ATTEMPTS, _PAUSE = 10, 0.02
 _ROUNDED_NS = 1_000_000_000
 
 
-class FolderImages(Mapping[str, Path]):
-    """Image files of a dataset folder by stimulus id; a folder that was replaced is an error, not other images.
+class FolderImages(Mapping[str, ImageSource]):
+    """Images of a dataset folder by stimulus id; a folder that was replaced is an error, not other images.
 
     Parameters
     ----------
     folder : Path
         Folder of the images.
-    files : mapping of str to Path
+    files : mapping of str to Path or SummedFile
         File of each stimulus.
     """
 
-    def __init__(self, folder: Path, files: Mapping[str, Path]) -> None:
+    def __init__(self, folder: Path, files: Mapping[str, ImageSource]) -> None:
         self._folder, self._files = folder, dict(files)
         self._version = _state_of(folder)
 
-    def __getitem__(self, stimulus_id: str) -> Path:
+    def __getitem__(self, stimulus_id: str) -> ImageSource:
         file = self._files[stimulus_id]
         now, then = _state_of(self._folder), self._version
         # Another machine has other numbers of devices and files.

@@ -14,6 +14,7 @@ import xarray as xr
 from xarray.backends.common import ArrayWriter
 
 from neuroalign.files.home import atomic_path, write_file
+from neuroalign.files.sums import append_sum, sum_at_end
 
 #: Size of the blocks in which an array is written, in bytes.
 _BLOCK_BYTES = 1 << 25
@@ -25,7 +26,9 @@ _MOST_COPIED = 1 << 28
 _OVERHEAD = 1 << 20
 
 
-def write_netcdf(dataset: xr.Dataset, path: Path, encoding: Mapping[str, Mapping[str, Any]]) -> None:
+def write_netcdf(
+    dataset: xr.Dataset, path: Path, encoding: Mapping[str, Mapping[str, Any]], *, with_sum: bool = False
+) -> None:
     """Write a netCDF-4 file as :meth:`xarray.Dataset.to_netcdf` does, completely or not at all.
 
     HDF5 crashes on a full disk. So a file of at most 256 MiB of arrays is made in memory, and the space for a larger
@@ -39,6 +42,8 @@ def write_netcdf(dataset: xr.Dataset, path: Path, encoding: Mapping[str, Mapping
     path : Path
     encoding : mapping of str to mapping
         Encoding of variables, such as ``{"zlib": True}``.
+    with_sum : bool
+        Whether the file ends with its SHA-256; see :func:`neuroalign.files.sums.expect_sum_at_end`.
 
     Raises
     ------
@@ -46,11 +51,14 @@ def write_netcdf(dataset: xr.Dataset, path: Path, encoding: Mapping[str, Mapping
         If the disk has no space for the file; the old file stays.
     """
     if dataset.nbytes <= _MOST_COPIED:
-        write_file(path, netcdf_bytes(dataset, encoding))
+        content = netcdf_bytes(dataset, encoding)
+        write_file(path, content + sum_at_end(content) if with_sum else content)
         return
     with atomic_path(path) as temporary:
         reserve(temporary, dataset.nbytes)
         _store(dataset, encoding, temporary)
+        if with_sum:
+            append_sum(temporary)
 
 
 def netcdf_bytes(

@@ -24,7 +24,7 @@ from neuroalign.models.latents_file import (
 from neuroalign.models.model import Batched, Model, fingerprint_of
 
 #: Version of the files; it is raised when their content changes.
-FORMAT = 2
+FORMAT = 3
 
 # Whether models inside a model, such as a reduced model, may use the cache.
 _allowed: ContextVar[bool] = ContextVar("allowed", default=True)

@@ -17,6 +17,7 @@ from neuroalign.errors import ModelError, UsageError, name_some
 from neuroalign.files.home import atomic_path, home, optional_writing, private_name
 from neuroalign.files.netcdf import reserve, write_netcdf
 from neuroalign.files.netcdf_reading import open_netcdf
+from neuroalign.files.sums import append_sum, expect_sum_at_end
 from neuroalign.models.reductions import ATTRIBUTE
 
 #: Environment variable with the largest size in memory of the latents of one model, in megabytes.
@@ -120,6 +121,8 @@ def gather_latents(
             varies = _fill(variable, batches, stimulus, units)
         labels = {"stimulus": stimulus, "unit": units, "informative": ("unit", varies)}
         xr.Dataset(coords=labels).to_netcdf(temporary, mode="a", engine="h5netcdf")
+        if path is not None:
+            append_sum(temporary)
     opened = _open(file_path)
     if path is None:
         weakref.finalize(opened, file_path.unlink, missing_ok=True)
@@ -127,10 +130,10 @@ def gather_latents(
 
 
 def save_latents(path: Path, latents: xr.DataArray) -> None:
-    """Write latents from memory to a file, which appears when it is complete."""
+    """Write latents from memory to a file, which appears when it is complete and ends with its SHA-256."""
     saved = latents.drop_attrs()
     saved.attrs = _kept_attributes(latents)
-    write_netcdf(saved.to_dataset(name="latents"), path, {})
+    write_netcdf(saved.to_dataset(name="latents"), path, {}, with_sum=True)
 
 
 def read_latents(path: Path) -> xr.DataArray:
@@ -144,8 +147,10 @@ def read_latents(path: Path) -> xr.DataArray:
     Raises
     ------
     OSError, ValueError, KeyError, ArrayError
-        If the file does not exist, or is damaged.
+        If the file does not exist, or is damaged: its content is compared with the SHA-256 at its end before HDF5 opens
+        it.
     """
+    expect_sum_at_end(path)
     opened = _open(path)
     if opened.size * _BYTES <= memory_budget():
         with opened:

@@ -62,6 +62,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Entries of :class:`Provenance`, and any others.
     arrays_sha256 : str, optional
         SHA-256 of the netCDF file with the arrays; records of earlier versions lack it.
+    serial : int, optional
+        Place in the order of the scores of one store; see :mod:`neuroalign.results.index`.
+    content_sha256 : str, optional
+        SHA-256 of the record itself; see :mod:`neuroalign.results.record_sums`.
     """
 
     schema: Literal[1]
@@ -84,6 +88,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         dict[_Name, Any], Meta(max_length=1000, extra_json_schema={"$ref": "#/$defs/Provenance"})
     ]
     arrays_sha256: _Sha256 | msgspec.UnsetType = msgspec.UNSET
+    serial: _Count | msgspec.UnsetType = msgspec.UNSET
+    content_sha256: _Sha256 | msgspec.UnsetType = msgspec.UNSET
 
 
 def check_record(content: Any) -> Record:

@@ -1,7 +1,6 @@
 """Store of scores in a folder: a JSON record and a netCDF file with its arrays for each score."""
 
 import hashlib
-import json
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,17 +13,22 @@ import xarray as xr
 
 from neuroalign.errors import ArrayError, NeuroalignWarning, printable
 from neuroalign.files.digests import digest
-from neuroalign.files.home import home, optional_writing
+from neuroalign.files.home import home, naming_full_disk, optional_writing
 from neuroalign.files.netcdf import netcdf_bytes
 from neuroalign.files.netcdf_reading import read_arrays, read_netcdf
 from neuroalign.files.plain import open_plain
-from neuroalign.results.index import SELECTABLE, Entry, select
+from neuroalign.results.index import MOST, SELECTABLE, Entry, next_serial, select
+from neuroalign.results.record import Record
 from neuroalign.results.record_files import replace_record, sound_arrays
+from neuroalign.results.record_sums import expect_sealed, sealed
 from neuroalign.results.score import Score
 from neuroalign.validation import check_names
 
 #: Version of the layout of the records.
 SCHEMA = 1
+
+#: Fields of a stored record; a score of a family or a collection has the last two.
+_FIELDS = {*Record.__struct_fields__, "instances", "members"}
 
 Read = TypeVar("Read")
 
@@ -33,7 +37,8 @@ class ResultsStore:
     """Scores in a folder, each under the digest of everything that determines it.
 
     A record is written whole or not at all, its JSON file last, so that every record has its arrays. The JSON file
-    holds the SHA-256 of the arrays; see :mod:`neuroalign.results.record_files` for their name. To merge two folders,
+    holds the SHA-256 of its own content (see :mod:`neuroalign.results.record_sums`) and of the arrays (see
+    :mod:`neuroalign.results.record_files` for their name), and each reading compares them. To merge two folders,
     copy one into the other. An index beside the records (see :mod:`neuroalign.results.index`) makes
     queries fast.
 
@@ -57,9 +62,11 @@ class ResultsStore:
         path = self._path(key)
         arrays = netcdf_bytes(score.data)
         sha256 = hashlib.sha256(arrays).hexdigest()
+        with naming_full_disk(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
         record = {"schema": SCHEMA, "key": key, **score.to_record(), "arrays_sha256": sha256}
-        content = json.dumps(record, indent=1, default=str, allow_nan=False)
-        replace_record(path, content, arrays, sha256)
+        record["serial"] = next_serial(self.folder)
+        replace_record(path, sealed(record), arrays, sha256)
 
     def keep(self, key: str, score: Score) -> None:
         """Write a score as :meth:`save` does, or warn if the folder cannot be written."""
@@ -73,7 +80,7 @@ class ResultsStore:
             return None
 
         def read(content: bytes) -> Score:
-            record = _parse(content)
+            record = _parse_sound(content, key)
             return Score.from_record(record, read_netcdf(sound_arrays(path, record)))
 
         try:
@@ -92,7 +99,9 @@ class ResultsStore:
         """
         path = self._path(key)
         try:
-            return _read_settled(path, lambda content: read_arrays(sound_arrays(path, _parse(content))))
+            return _read_settled(
+                path, lambda content: read_arrays(sound_arrays(path, _parse_sound(content, key)))
+            )
         except _UNREADABLE as error:
             raise ArrayError(f"the arrays in {path.with_suffix('.nc')} cannot be read: {error}") from error
 
@@ -106,13 +115,14 @@ class ResultsStore:
         """
         path = self._path(key)
         return _read_settled(
-            path, lambda content: (content, sound_arrays(path, _parse(content)).read_bytes())
+            path, lambda content: (content, sound_arrays(path, _parse_sound(content, key)).read_bytes())
         )
 
     def items(self, **equal: str) -> Iterator[tuple[str, Score]]:
         """Yield key and score of every readable record, without its arrays, the newest first.
 
-        The age of a score follows from the time in its provenance or, without one, from the time of its file.
+        The order follows from the serial number of a record. Records of earlier versions have no such number: the time
+        in their provenance stands for it or, without one, the time of the file.
 
         Parameters
         ----------
@@ -209,15 +219,26 @@ def _parse(content: bytes) -> dict[str, Any]:
     return record
 
 
+def _parse_sound(content: bytes, key: str) -> dict[str, Any]:
+    """Read a record from its file, after a comparison with its sum and its name."""
+    record = _parse(content)
+    # A damaged name of the field with the sum would make a record of an earlier version of this one.
+    if unknown := sorted(set(record) - _FIELDS):
+        raise ValueError(f"it has the unknown field {printable(unknown[0])!r:.80}, so that it is damaged")
+    expect_sealed(content)
+    if record["key"] != key:
+        raise ValueError(f"its name must be its key, got {printable(str(record['key'])):.80}")
+    return record
+
+
 def _parse_score(content: bytes) -> Score:
     return Score.from_record(_parse(content))
 
 
 def _read_entry(path: str) -> Entry:
-    content = _read(path)
-    record = _parse(content)
+    content, key = _read(path), Path(path).stem
+    record = _parse_sound(content, key)
     score = Score.from_record(record)
-    key = Path(path).stem
     names = (score.dataset, score.benchmark, score.model, score.family)
     for field, name in zip(SELECTABLE, names, strict=True):
         # One bad name must not stop the leaderboards of its dataset: they group by these names and print them.
@@ -228,16 +249,20 @@ def _read_entry(path: str) -> Entry:
             or "\t" in name
         ):
             raise ValueError(f"its {field} must be a name of visible characters, got {printable(name)!r:.80}")
-    return Entry(key, _created(record, path), *names, content)
+    return Entry(key, _serial(record, path), *names, content)
 
 
-def _created(record: Mapping[str, Any], path: str) -> float:
-    """Return when a score was computed, in seconds since 1970."""
-    # Records of earlier versions have no time; the time of a file is the time of its last copy.
+def _serial(record: Mapping[str, Any], path: str) -> int:
+    """Return the serial number of a record."""
+    serial = record.get("serial")
+    if isinstance(serial, int) and 0 <= serial <= MOST:
+        return serial
+    # Records of earlier versions have a time, or none; the time of a file is the time of its last copy.
     try:
-        return datetime.fromisoformat(record["provenance"]["created"]).timestamp()
+        created = datetime.fromisoformat(record["provenance"]["created"]).timestamp()
     except (KeyError, TypeError, ValueError, OverflowError):
-        return os.stat(path).st_mtime
+        created = os.stat(path).st_mtime
+    return round(created * 1e6)
 
 
 def now() -> str:

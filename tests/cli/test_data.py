@@ -159,6 +159,10 @@ def test_validate_reports_problems_and_exits_with_1(run, added):
     spoilt.to_netcdf(datasets_folder() / "cells" / "recording.nc", engine="h5netcdf")
     result = run("validate", "cells")
     assert result.exit_code == 1
+    assert "its content differs from its SHA-256 in SHA256SUMS" in result.stdout + result.stderr
+    (datasets_folder() / "cells" / "SHA256SUMS").unlink()
+    result = run("validate", "cells")
+    assert result.exit_code == 1
     assert "PROBLEM" in result.stdout
     assert "respond to all stimuli alike: cells-1" in result.stdout
     result = run("validate", "cells", "--json")

@@ -84,6 +84,10 @@ def test_images_that_do_not_open_are_problems(dataset, tmp_path):
     Image.fromarray(np.zeros((4, 4), dtype=np.uint16)).save(tmp_path / "d" / "images" / "s009.png")
     report = validate(read_folder(tmp_path / "d"))
     assert report["images_readable"] == 118
+    assert "s007.png differs from its SHA-256 of the import" in report["problems"][0]
+    (tmp_path / "d" / "SHA256SUMS").unlink()
+    report = validate(read_folder(tmp_path / "d"))
+    assert report["images_readable"] == 118
     assert len(report["problems"]) == 1
     assert report["problems"][0].startswith("2 images cannot be used: s007, s009; s007: it is not an image")
 

@@ -1,6 +1,7 @@
 """Tests of queries of a results folder with a fresh, stale, damaged, locked or missing index."""
 
 import io
+import json
 import os
 import shutil
 import sqlite3
@@ -14,6 +15,7 @@ import xarray as xr
 
 from neuroalign.errors import NeuroalignWarning, UnknownNameError
 from neuroalign.results.index import INDEX
+from neuroalign.results.record_sums import sealed
 from neuroalign.results.store import ResultsStore
 from neuroalign.testing import make_score
 
@@ -65,10 +67,10 @@ def test_scores_are_not_selected_by_other_names(store):
         list(store.items(datset="d"))
 
 
-def test_an_index_is_written_by_the_first_query(store):
-    assert not (store.folder / INDEX).exists()
+def test_an_index_is_filled_by_the_first_query(store):
     list(store.scores())
-    assert (store.folder / INDEX).is_file()
+    with sqlite3.connect(store.folder / INDEX) as connection:
+        assert connection.execute("SELECT count(*) FROM records").fetchone() == (3,)
 
 
 def test_a_folder_without_records_gets_no_index(tmp_path):
@@ -99,7 +101,7 @@ def test_a_record_of_the_same_size_and_time_is_found(store):
     path = record_of(store, "aa01")
     before = path.stat()
     assert values(store) == [1.0, 2.0, 3.0]
-    path.write_text(path.read_text().replace('"value": 1.0', '"value": 7.0'))
+    path.write_text(sealed({**json.loads(path.read_text()), "value": 7.0}))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert path.stat().st_size == before.st_size
     assert values(store) == [2.0, 3.0, 7.0]
@@ -152,9 +154,23 @@ def test_an_index_with_other_content_or_version_is_built_again(store):
 
 def test_without_a_place_for_an_index_the_files_are_read(store):
     # SQLite can neither open nor create a database here, as on a disk that is read-only.
+    (store.folder / INDEX).unlink()
     (store.folder / INDEX).mkdir()
     for _ in range(2):
         assert values(store, dataset="d") == [1.0, 2.0]
+    store.save("aa05", make_score(5.0, dataset="d"))
+    assert [score.value for score in store.scores(dataset="d")] == [5.0, 2.0, 1.0]
+
+
+def test_a_damaged_content_in_the_index_is_read_from_the_file(store):
+    list(store.scores())
+    with sqlite3.connect(store.folder / INDEX) as connection:
+        # A number that still fits, in rows that seem newer than the files.
+        connection.execute(
+            "UPDATE records SET content = replace(content, '\"value\": 1.0', '\"value\": 9.0'), indexed = ?",
+            (time.time_ns() + 10**12,),
+        )
+    assert values(store) == [1.0, 2.0, 3.0]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="every folder is writable for the superuser")
@@ -190,6 +206,7 @@ WRITE_AND_QUERY = """
 import sys
 from pathlib import Path
 from neuroalign.results.score import Score
+from neuroalign.results.record_sums import sealed
 from neuroalign.results.store import ResultsStore
 
 store, start = ResultsStore(Path(sys.argv[1])), int(sys.argv[2])

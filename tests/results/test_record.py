@@ -61,7 +61,14 @@ def test_a_good_record_is_accepted():
 
 
 def test_a_record_has_the_fields_of_a_score():
-    assert set(Record.__struct_fields__) == {"schema", "key", "arrays_sha256", *make_score().to_record()}
+    assert set(Record.__struct_fields__) == {
+        "schema",
+        "key",
+        "arrays_sha256",
+        "serial",
+        "content_sha256",
+        *make_score().to_record(),
+    }
 
 
 @pytest.mark.parametrize("name", sorted(GOOD))

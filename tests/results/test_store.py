@@ -14,6 +14,8 @@ import xarray as xr
 
 from neuroalign.errors import ArrayError, NeuroalignWarning
 from neuroalign.files.home import TEMPORARY_PREFIX, atomic_path
+from neuroalign.results.index import INDEX
+from neuroalign.results.record_sums import FIELD
 from neuroalign.results.score import Score, summarise
 from neuroalign.results.store import ResultsStore
 from neuroalign.testing import make_score
@@ -176,12 +178,35 @@ def test_many_unreadable_records_are_one_warning():
     assert str(caught[0].message).startswith(f"ignored 19 unreadable records in {store.folder}, the first ")
 
 
-def test_the_newest_score_is_first_and_times_of_files_do_not_matter():
+def test_the_last_score_is_first_although_the_clock_was_set_back(monkeypatch):
+    store = ResultsStore()
+    seconds = iter([4_000_000_000, 1_700_000_000, 1_700_000_000])
+    monkeypatch.setattr("neuroalign.results.index.time.time_ns", lambda: next(seconds, 1_700_000_001) * 10**9)
+    for index in range(3):
+        store.save(f"ab0{index}", score_with_nan(float(index)))
+        os.utime(store.folder / "ab" / f"ab0{index}.json", (100 - index, 100 - index))
+        if index == 1:
+            assert [score.value for score in store.scores()] == [1.0, 0.0]
+            # The numbers of the records count where the index was lost.
+            (store.folder / INDEX).unlink()
+            list(store.scores())
+    assert [score.value for score in store.scores()] == [2.0, 1.0, 0.0]
+
+
+def remove_serial(store, key):
+    """Make a record as earlier versions wrote it."""
+    path = store.folder / key[:2] / f"{key}.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({name: record[name] for name in record if name not in ("serial", FIELD)}))
+    return path
+
+
+def test_records_without_a_number_are_in_the_order_of_their_times():
     store = ResultsStore()
     times = ["2026-03-01T10:00:00+00:00", "2026-03-01T11:30:00+02:00", "2026-03-02T00:00:00+00:00"]
     for index, created in enumerate(times):
         store.save(f"ab0{index}", score_with_nan(float(index), provenance={"created": created}))
-        os.utime(store.folder / "ab" / f"ab0{index}.json", (index, index))
+        os.utime(remove_serial(store, f"ab0{index}"), (index, index))
     assert [score.value for score in store.scores()] == [2.0, 0.0, 1.0]
 
 
@@ -191,7 +216,7 @@ def test_without_a_time_the_time_of_the_file_counts(created):
     for index in range(3):
         provenance = {} if created is None else {"created": created}
         store.save(f"ab0{index}", score_with_nan(float(index), provenance=provenance))
-        os.utime(store.folder / "ab" / f"ab0{index}.json", (100 - index, 100 - index))
+        os.utime(remove_serial(store, f"ab0{index}"), (100 - index, 100 - index))
     assert [score.value for score in store.scores()] == [0.0, 1.0, 2.0]
 
 

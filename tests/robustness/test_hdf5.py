@@ -18,6 +18,7 @@ from neuroalign.files import judging
 from neuroalign.files.hdf5 import open_hdf5, read_values
 from neuroalign.files.judging import expect_sound
 from neuroalign.files.netcdf_reading import open_netcdf, read_netcdf
+from neuroalign.files.sums import SUMS, append_sum
 from neuroalign.models.latents_file import read_latents
 from neuroalign.testing import make_dataset
 
@@ -110,6 +111,8 @@ def test_all_readers_refuse_alike(files, tmp_path, kind, read, refusal):
     path = files[kind][1]
     with h5py.File(path, "r+") as file:
         external_storage(file, tmp_path)
+    if kind == "latents":
+        append_sum(path)
     with pytest.raises(refusal, match="/out is in another file, which is never opened") as caught:
         read(path)
     assert "\n" not in str(caught.value)
@@ -119,6 +122,7 @@ def test_values_of_another_file_are_never_a_recording(tmp_path):
     (tmp_path / "secret").write_bytes(b"root:x:0:0:root:" * 100)
     write_folder(make_dataset(n_stimuli=12, n_neurons=5, n_factors=2, images=False), tmp_path / "d")
     path = tmp_path / "d" / "recording.nc"
+    (tmp_path / "d" / SUMS).unlink()
     with h5py.File(path, "r+") as file:
         shape, attributes = file["recording"].shape, dict(file["recording"].attrs)
         del file["recording"]

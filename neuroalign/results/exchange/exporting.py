@@ -12,7 +12,7 @@ import pandas as pd
 from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.files.home import atomic_path, private_name
 from neuroalign.files.spreadsheets import write_csv
-from neuroalign.results.exchange.importing import SUMS
+from neuroalign.files.sums import SUMS, write_sums
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 
@@ -125,15 +125,15 @@ def _write_table(path: Path, table: pd.DataFrame) -> None:
 
 def _write_folder(path: Path, keys: list[str], store: ResultsStore) -> int:
     temporary = path.with_name(private_name())
-    sums = []
+    sums: dict[str, str] = {}
     try:
         for key in keys:
             for suffix, content in zip((".json", ".nc"), store.files(key), strict=True):
                 name = f"{key[:2]}/{key}{suffix}"
                 (temporary / name).parent.mkdir(parents=True, exist_ok=True)
                 (temporary / name).write_bytes(content)
-                sums.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
-        (temporary / SUMS).write_text("".join(sums), encoding="utf-8")
+                sums[name] = hashlib.sha256(content).hexdigest()
+        (temporary / SUMS).write_text(write_sums(sums), encoding="utf-8")
         temporary.rename(path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -12,18 +12,15 @@ from typing import Any
 import msgspec
 
 from neuroalign.files.archives import is_hidden
+from neuroalign.files.sums import SUMS, parse_sums
 from neuroalign.progress import progress
 from neuroalign.results.exchange import array_files, records
 from neuroalign.results.exchange.sources import Source, open_source
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore, now
 
-#: Lists the SHA-256 of every file of an export, as ``sha256sum`` writes it.
-SUMS = "SHA256SUMS"
-
 _MAX_SUMS_BYTES = 1 << 28
 _KEY = re.compile(r"[0-9a-f]{64}")
-_SUM = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 # Entries of the provenance that differ between two computations of one score.
 _RUN_ENTRIES = {
@@ -136,11 +133,8 @@ def _read_sums(source: Source, names: list[str]) -> Mapping[str, str] | None:
     sums: dict[str, str] = {}
     files = [PurePosixPath(name) for name in names if PurePosixPath(name).name == SUMS]
     for file in files:
-        for line in source.read(str(file), _MAX_SUMS_BYTES).decode("utf-8", "replace").splitlines():
-            match = _SUM.fullmatch(line)
-            if match is None:
-                raise ValueError(f"cannot read the line {line[:80]!r}")
-            sums[str(file.parent / match[2])] = match[1]
+        listed = parse_sums(source.read(str(file), _MAX_SUMS_BYTES).decode("utf-8", "replace"))
+        sums |= {str(file.parent / name): sha256 for name, sha256 in listed.items()}
     return sums if files else None
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from neuroalign.results.record import check_record
+from neuroalign.results.record_sums import expect_sealed
 from neuroalign.results.score import Score
 from neuroalign.results.store import SCHEMA, score_key
 
@@ -35,7 +36,8 @@ def parse_record(content: bytes) -> tuple[str, Score]:
     ValueError
         With the reason in one line: the content is not JSON, does not fit
         :class:`~neuroalign.results.record.Record`, holds a number that is not finite or a character that cannot be
-        printed, lies in the future, or its key is not the digest of everything that determines the score.
+        printed, differs from its own sum, lies in the future, or its key is not the digest of everything that
+        determines the score.
     """
     if len(content) > MAX_BYTES:
         raise ValueError(f"it has {len(content):,} bytes; at most {MAX_BYTES:,} are accepted")
@@ -53,6 +55,7 @@ def parse_record(content: bytes) -> tuple[str, Score]:
             f"it is of schema {_short(record.get('schema'))}; this version reads schema {SCHEMA}"
         )
     _check_texts(record, 0)
+    expect_sealed(content)
     check_record(record)
     _check_created(record["provenance"].get("created"))
     score = Score.from_record(record)

@@ -8,8 +8,9 @@ import pytest
 
 from neuroalign.cli import run
 from neuroalign.errors import NeuroalignError, UsageError
+from neuroalign.files.sums import SUMS
 from neuroalign.results.exchange.exporting import export_results
-from neuroalign.results.exchange.importing import SUMS, import_results
+from neuroalign.results.exchange.importing import import_results
 from neuroalign.results.store import ResultsStore
 
 

@@ -13,15 +13,19 @@ import pytest
 
 from neuroalign.cli import run
 from neuroalign.errors import ArchiveError, UsageError
+from neuroalign.files.sums import SUMS
 from neuroalign.results.exchange import array_files, records
-from neuroalign.results.exchange.importing import SUMS, import_results
+from neuroalign.results.exchange.importing import import_results
+from neuroalign.results.index import INDEX
 from neuroalign.results.store import ResultsStore
 
 
 def stored():
     """Return the relative paths of all files in the store."""
     folder = ResultsStore().folder
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    return sorted(
+        str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != INDEX
+    )
 
 
 def refusal(theirs):
