@@ -22,7 +22,7 @@ from hypothesis import settings  # noqa: E402
 from neuroalign.datasets.dataset import Dataset  # noqa: E402
 from neuroalign.testing import make_dataset  # noqa: E402
 
-# Where a test states no number of examples: pytest --hypothesis-profile=thorough (.ci/run) tries more.
+# Where a test states no number of examples: pytest --hypothesis-profile=thorough tries more.
 settings.register_profile("quick", max_examples=25, deadline=None)
 settings.register_profile("thorough", max_examples=50, deadline=None)
 settings.load_profile("quick")
@@ -37,6 +37,12 @@ def pytest_xdist_auto_num_workers(config):
     if not all(Path(name).is_dir() for name in names):
         return 0
     return min(MOST_PROCESSES, os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with whole studies and other slow files, so that neither process waits for the other at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path not in slow, item.path.parent.name != "studies"))
 
 
 def pytest_runtest_setup(item):

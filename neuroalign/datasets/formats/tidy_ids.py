@@ -61,7 +61,7 @@ class Ids:
                 row = self._source.row(start + int((column < 0).argmax()))
                 raise DatasetError(f"{row} has no {self._noun} (column {name})")
             codes.append(column)
-        together, inverse = _number_rows(codes, [len(chunk[name].cat.categories) for name in self.names])
+        together, inverse = _number_rows(codes)
         labels = [chunk[name].cat.categories.to_numpy(dtype=object) for name in self.names]
         numbers = np.empty(len(together), dtype=np.int64)
         for place, parts in enumerate(together):
@@ -95,15 +95,15 @@ class Ids:
         return rank
 
 
-def _number_rows(codes: Sequence[IntArray], sizes: Sequence[int]) -> tuple[list[tuple[int, ...]], IntArray]:
+def _number_rows(codes: Sequence[IntArray]) -> tuple[list[tuple[int, ...]], IntArray]:
     """Return the different rows of several columns of codes, in the order in which they appear, and the row of each."""
     import pandas as pd
 
     if len(codes) == 1:
         numbers, values = pd.factorize(codes[0])
         return [(int(value),) for value in values], numbers.astype(np.int64)
-    numbers, values = pd.factorize(pd.MultiIndex.from_arrays(list(codes)))
-    return [tuple(int(code) for code in value) for value in values], numbers.astype(np.int64)
+    numbers, rows = pd.factorize(pd.MultiIndex.from_arrays(list(codes)))
+    return [tuple(int(code) for code in row) for row in rows.tolist()], numbers.astype(np.int64)
 
 
 class OneForEach:

@@ -36,7 +36,7 @@ def read_long(table: Table, columns: Columns) -> RecordingParts:
     """Make a recording from a table with one row for each response.
 
     The rows are read twice, or three times where they are trials in their order: once for the ids, and once for the
-    responses, which are written to their places. The memory is that of the recording, and of a part of the rows.
+    responses, which are written to their places. The memory holds the recording and a part of the rows.
 
     Parameters
     ----------

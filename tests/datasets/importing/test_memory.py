@@ -130,12 +130,13 @@ def test_400_megabytes_need_less_than_1400(case):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", ["images", "zipped-images", "sensorium"])
-def test_20_000_images_need_less_than_500_megabytes(case):
+@pytest.mark.parametrize("case", ["images", "zipped-images"])
+def test_8_000_images_need_less_than_310_megabytes(case):
     done = subprocess.run(
-        [sys.executable, BENCH / "bench_import_memory.py", "160", case],
+        [sys.executable, BENCH / "bench_import_memory.py", "64", case],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert int(done.stdout.split()[-2]) < 500
+    # Without images the import needs 220 MB, and the images in memory would take 55 MB more.
+    assert int(done.stdout.split()[-2]) < 310
