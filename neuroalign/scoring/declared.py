@@ -1,6 +1,7 @@
 """Declarations of installed benchmarks, looked up for stored scores, and numbers that several benchmarks share."""
 
 import inspect
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -100,6 +101,18 @@ def has_ceiling(benchmark: str) -> bool:
     """Return whether subsets of the neurons bound a benchmark's score; True where it is not installed."""
     registered = _registered(benchmark)
     return registered is None or registered.has_ceiling
+
+
+def bounds_of(benchmark: str) -> tuple[float, float]:
+    """Return the smallest and the largest score of a benchmark; infinite where it is not installed.
+
+    Parameters
+    ----------
+    benchmark : str
+        Identifier of the benchmark.
+    """
+    registered = _registered(benchmark)
+    return (-math.inf, math.inf) if registered is None else registered.bounds
 
 
 def has_array(benchmark: str, name: str) -> bool:
