@@ -33,7 +33,7 @@ def import_command(source: Path, replace: bool) -> int:
     """Put the scores in FOLDER, in a ZIP archive of a folder, or in one record (.json) beside yours.
 
     Every record is checked, and then imported whole or not at all. Tables mark imported scores, and never show them in
-    place of yours.
+    place of your own scores.
     """
     from neuroalign.scoring.imported import import_results
 
