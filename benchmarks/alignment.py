@@ -1,5 +1,6 @@
 """Alignment: completeness of the Lasso weights from the units of a model to neurons."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
@@ -79,6 +80,7 @@ class Alignment(LassoBenchmark):
         "without a regression take correlation_ratio or one_to_one."
     )
     score_by_chance: ClassVar[str] = "κ is 0; C depends on the units, the noise and D"
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, 1.0)
     version: ClassVar[int] = 2
     symbol: ClassVar[str] = "C"
     numbers: ClassVar[tuple[Number, ...]] = (
@@ -173,6 +175,15 @@ class Alignment(LassoBenchmark):
     def held_out_number(self) -> str:
         """Variance explained: C is of weights that are fitted, and held-out stimuli only choose λ."""
         return "variance_explained" if self.predictive_power else ""
+
+    def recompute(self, score: Score) -> dict[str, float]:
+        """Add the error over neurons, which count by the sum of their weights."""
+        return {
+            **super().recompute(score),
+            "error": weighted_mean_standard_error(
+                score.data["alignment"].values, np.abs(score.data["weights"].values).sum(axis=0)
+            ),
+        }
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:

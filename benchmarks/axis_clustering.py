@@ -1,5 +1,6 @@
 """Clustering of the tuning of neurons along few directions in the space of a model's units."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
@@ -60,6 +61,7 @@ class AxisClustering(Benchmark):
         "whether single units match single neurons: take alignment for that. It needs many tuned neurons."
     )
     score_by_chance: ClassVar[str] = "0 or below"
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, 1.0)
     numbers: ClassVar[tuple[Number, ...]] = (
         Number("angle", "mean angle to the nearest neighbours", "angle", unit="°"),
         Number("cloud_angle", "mean angle in a Gaussian cloud", "angle of\na cloud", unit="°"),
@@ -153,6 +155,13 @@ class AxisClustering(Benchmark):
             ],
             provenance=size_of(responses, originals),
         )
+
+    def recompute(self, score: Score) -> dict[str, float]:
+        """Add the error over neurons."""
+        return {
+            **super().recompute(score),
+            "error": standard_error(score.data["closer"].values),
+        }
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:

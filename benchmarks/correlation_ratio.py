@@ -60,6 +60,7 @@ class CorrelationRatio(Benchmark):
         "chance. Read κ to compare models with different numbers of units."
     )
     score_by_chance: ClassVar[str] = "κ is 0; the ratio is about 1/D, and its level is printed with the score"
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     version: ClassVar[int] = 3
     numbers: ClassVar[tuple[Number, ...]] = (
         *AXIS_NUMBERS,

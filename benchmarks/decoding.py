@@ -78,6 +78,7 @@ class Decoding(FoldedBenchmark):
         "a decoder also shows the reconstructed images."
     )
     score_by_chance: ClassVar[str] = "printed with the score; κ is 0"
+    bounds: ClassVar[tuple[float, float]] = (0.0, 2.0)
     version: ClassVar[int] = 2
     higher_is_better: ClassVar[bool] = False
     numbers: ClassVar[tuple[Number, ...]] = (
@@ -224,6 +225,12 @@ class Decoding(FoldedBenchmark):
         return split_held_out(
             dataset, stimuli, share=self.held_out, seed=self.seed, labels=labels, groups=groups
         )
+
+    def recompute(self, score: Score) -> dict[str, float]:
+        """Add the mean distance over held-out stimuli, and its error where stimuli are not variants."""
+        distance = score.data["cosine_distance"].values
+        numbers = {**super().recompute(score), "value": float(np.nanmean(distance))}
+        return numbers | ({"error": standard_error(distance)} if score.error_over == "stimuli" else {})
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:

@@ -1,5 +1,6 @@
 """Disentanglement of units against factors of the stimuli: DCI, MIG, SAP and InfoMEC."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -96,6 +97,7 @@ class FactorDisentanglement(Benchmark):
         "with neurons:DATASET on the same stimuli."
     )
     score_by_chance: ClassVar[str] = "printed with the score; 0 in large samples"
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, 1.0)
     numbers: ClassVar[tuple[Number, ...]] = (
         *(Number(name, label) for name, label in METRICS.items()),
         Number("p_chance", "p against shuffled stimuli", "p", kind="p"),

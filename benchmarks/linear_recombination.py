@@ -147,6 +147,14 @@ class LinearRecombination(WrappingBenchmark):
             },
         )
 
+    def recompute(self, score: Score) -> dict[str, float]:
+        """Add the mean drop and its error over draws."""
+        return {
+            **super().recompute(score),
+            "value": float(np.nanmean(score.data["drop"].values)),
+            "error": standard_error(score.data["drop"].values),
+        }
+
     @property
     def statistics(self) -> tuple[Statistic, ...]:
         """Drop of the score of the other benchmark; a drop has no perfect value."""

@@ -84,6 +84,7 @@ class MatchingBenchmark(FoldedBenchmark):
     numbers: ClassVar[tuple[Number, ...]] = MATCHING_NUMBERS
     control: ClassVar[str] = AXIS_INDEX
     score_by_chance: ClassVar[str] = "0, and κ is 0; in-sample above 0, printed with the score"
+    bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     invariances: ClassVar[frozenset[Invariance]] = frozenset(
         {
             "order of stimuli",
@@ -194,7 +195,6 @@ class MatchingBenchmark(FoldedBenchmark):
             coords={"neuroid": responses["neuroid"].values, "unit": latents["unit"].values},
         )
         copies, n_negative = count_copies(problem.units), problem.n_negative
-        p = shuffles.p_value(matching.score)
         return self.make_score(
             model,
             dataset,
@@ -222,15 +222,7 @@ class MatchingBenchmark(FoldedBenchmark):
             ],
             provenance={
                 **size_of(responses, originals),
-                **(
-                    {
-                        "n_permutations": int(shuffles.scores.size),
-                        "permutation_seed": self.seed,
-                        "permutation_p": None if np.isnan(p) else p,
-                    }
-                    if shuffles.scores.size
-                    else {}
-                ),
+                **shuffles.provenance(matching.score, self.seed),
             },
         )
 
@@ -253,6 +245,15 @@ class MatchingBenchmark(FoldedBenchmark):
         """Score matchings with another model in each fold, without κ and predictive power."""
         joined = join_matchings(fits, chosen, dataset, responses, self.predicted(dataset, responses))
         return self.make_score(model, dataset, **joined)
+
+    def recompute(self, score: Score) -> dict[str, float]:
+        """Add the error over neurons, which count by their matched share."""
+        return {
+            **super().recompute(score),
+            "error": weighted_mean_standard_error(
+                score.data["similarity"].values, score.data["matched_share"].values
+            ),
+        }
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:

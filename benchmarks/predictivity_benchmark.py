@@ -82,6 +82,7 @@ class PredictivityBenchmark(FoldedBenchmark):
     """
 
     score_by_chance: ClassVar[str] = "0"
+    bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     on_request: ClassVar[bool] = True
     numbers: ClassVar[tuple[Number, ...]] = PREDICTIVITY_NUMBERS
     #: Whether the prediction of a neuron does not depend on the other neurons, so that shuffles share one fit.
@@ -307,6 +308,13 @@ class PredictivityBenchmark(FoldedBenchmark):
         if undefined:
             notes.append(f"{undefined} neurons without variance are left out")
         return notes
+
+    def recompute(self, score: Score) -> dict[str, float]:
+        """Add the error over neurons."""
+        return {
+            **super().recompute(score),
+            "error": standard_error(score.data["r"].values),
+        }
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:

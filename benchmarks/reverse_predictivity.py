@@ -73,6 +73,7 @@ class ReversePredictivity(FoldedBenchmark):
         "models on one recording, for the score rises with the number of neurons."
     )
     score_by_chance: ClassVar[str] = "0"
+    bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     on_request: ClassVar[bool] = True
     seconds: ClassVar[float] = 8.0
     numbers: ClassVar[tuple[Number, ...]] = (
@@ -170,6 +171,14 @@ class ReversePredictivity(FoldedBenchmark):
             ],
             provenance=size_of(responses, originals),
         )
+
+    def recompute(self, score: Score) -> dict[str, float]:
+        """Add the score and its error over units."""
+        return {
+            **super().recompute(score),
+            "value": float(np.nanmean(score.data["reverse_predictivity"].values)),
+            "error": standard_error(score.data["reverse_predictivity"].values),
+        }
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:

@@ -63,6 +63,7 @@ class RepresentationalSimilarity(GeometryBenchmark):
         "With single trials, dissimilarity=crossnobis and comparison=whitened_cosine use the recording best."
     )
     score_by_chance: ClassVar[str] = "0; for cosines above 0, printed with the score"
+    bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     seconds: ClassVar[float] = 20.0
     invariances: ClassVar[frozenset[Invariance]] = frozenset(
         {"order of stimuli", "order of neurons", "order of units", "copies of units"}

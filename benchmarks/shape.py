@@ -1,5 +1,6 @@
 """Angular distance of the shapes of all units and all neurons after the best rotation."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -67,6 +68,7 @@ class ShapeDistance(GeometryBenchmark):
         "blind to rotated units. Held-out angles need many more stimuli than units."
     )
     score_by_chance: ClassVar[str] = "π/2 (1.57); in-sample below it, printed with the score"
+    bounds: ClassVar[tuple[float, float]] = (0.0, math.pi)
     seconds: ClassVar[float] = 7.5
     numbers: ClassVar[tuple[Number, ...]] = (
         *GEOMETRY_NUMBERS,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,17 @@ class Shuffles:
     def p_value(self, score: float, *, higher_is_better: bool = True) -> float:
         """Return the exact p-value of a score, ``(1 + k)/(1 + B)``; NaN without a shuffle."""
         return permutation_p_value(score, self.scores, higher_is_better=higher_is_better)
+
+    def provenance(self, score: float, seed: int, *, higher_is_better: bool = True) -> dict[str, Any]:
+        """Return number, seed and p-value of the shuffles for the provenance of a score; empty without a shuffle."""
+        if not self.scores.size:
+            return {}
+        p = self.p_value(score, higher_is_better=higher_is_better)
+        return {
+            "n_permutations": int(self.scores.size),
+            "permutation_seed": seed,
+            "permutation_p": None if np.isnan(p) else p,
+        }
 
 
 #: Stands for the shuffles of a score without shuffles.

@@ -1,5 +1,6 @@
 """Sparse encoding: variance of neurons that non-negative Lasso weights predict on held-out stimuli."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import ClassVar
@@ -91,6 +92,7 @@ class SparseEncoding(LassoBenchmark):
         "latents."
     )
     score_by_chance: ClassVar[str] = "0 or slightly less; the level is printed with the score"
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, 1.0)
     seconds: ClassVar[float] = 2.0
     numbers: ClassVar[tuple[Number, ...]] = (
         Number("r", "held-out correlation, mean over neurons", "r"),
@@ -196,6 +198,13 @@ class SparseEncoding(LassoBenchmark):
             ],
             provenance=size_of(responses, originals),
         )
+
+    def recompute(self, score: Score) -> dict[str, float]:
+        """Add the error over neurons."""
+        return {
+            **super().recompute(score),
+            "error": standard_error(score.data["sparse_encoding"].values),
+        }
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:

@@ -72,6 +72,11 @@ class StimulusBootstrap(WrappingBenchmark):
                 "statistic=at_common_d needs the scores of all models; the terms of statistic=value serve both"
             )
 
+    def recompute(self, score: Score) -> dict[str, float]:
+        """Return the error, which is the spread over draws, and the mean of the draws."""
+        drawn = score.data["drawn"].values
+        return {"error": float(drawn.std(ddof=1)), "mean_of_draws": float(drawn.mean())}
+
     def expected_seconds(self, n_stimuli: int, n_neurons: int) -> float:
         """Estimate the time of the score and of each draw."""
         return (1 + self.n_draws) * super().expected_seconds(n_stimuli, n_neurons)

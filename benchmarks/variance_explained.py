@@ -1,5 +1,6 @@
 """Variance explained: share of the variance of a neuron that all units predict together."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -71,6 +72,7 @@ class VarianceExplained(LassoBenchmark):
         "units matter."
     )
     score_by_chance: ClassVar[str] = "0"
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, 1.0)
     version: ClassVar[int] = 3
     seconds: ClassVar[float] = 1.3
     arrays: ClassVar[Mapping[str, tuple[str, ...]]] = {"variance_explained": ("neuroid",)}
@@ -215,6 +217,13 @@ class VarianceExplained(LassoBenchmark):
         responses, ordinary = tested.fit
         added = (explained.predicted - explained.baseline)[:, own]
         return float(np.nanmean(variance_explained(responses[:, other], ordinary.baseline[:, other] + added)))
+
+    def recompute(self, score: Score) -> dict[str, float]:
+        """Add the error over neurons."""
+        return {
+            **super().recompute(score),
+            "error": standard_error(score.data["variance_explained"].values),
+        }
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:

@@ -16,7 +16,7 @@ def results() -> None:
 
 @results.command(
     "import",
-    short_help="Merge scores of others into yours.",
+    short_help="Put scores of others beside yours.",
     epilog="""\b
 Examples:
   neuroalign results import their-results/
@@ -27,27 +27,26 @@ Examples:
 @click.option(
     "--replace",
     is_flag=True,
-    help="Replace your record where an imported one has the same key and other content.",
+    help="Replace records that you imported before by records with the same key and other numbers.",
 )
 def import_command(source: Path, replace: bool) -> int:
-    """Merge the scores in FOLDER, in a ZIP archive of a folder, or in one record (.json) into yours.
+    """Put the scores in FOLDER, in a ZIP archive of a folder, or in one record (.json) beside yours.
 
-    Every record is checked, and then imported whole or not at all. Where one of your records has the same key and
-    other content, yours is kept.
+    Every record is checked, and then imported whole or not at all. Tables mark imported scores, and never show them in
+    place of your own scores.
     """
-    from neuroalign.results.exchange.importing import import_results
+    from neuroalign.scoring.imported import import_results
 
-    report = import_results(source, replace_ours=replace)
+    report = import_results(source, replace_imported=replace)
     _list("refused", report.refused)
-    kept = "replaced by theirs" if replace else "kept ours"
-    _list(f"conflict, {kept}", report.conflicts)
+    _list("conflict", report.conflicts)
     total = len(report.imported) + len(report.duplicates) + len(report.conflicts) + len(report.refused)
     if not total:
         click.echo(f"neuroalign: {source} has no records (.json)", err=True)
         return 1
     click.echo(
         f"{len(report.imported):,} imported, {len(report.duplicates):,} here already, "
-        f"{len(report.conflicts):,} in conflict{f' ({kept})' if report.conflicts else ''}, "
+        f"{len(report.conflicts):,} in conflict, "
         f"{len(report.refused):,} refused"
     )
     if not report.checked_sums:

@@ -10,7 +10,8 @@ import numpy as np
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.names.registry import benchmarks
 from neuroalign.names.syntax import format_spec
-from neuroalign.results.score import Score, find_repeated
+from neuroalign.results.score import Score, find_repeated, imported_from, name_with_source
+from neuroalign.results.store import IMPORTED
 from neuroalign.scoring.benchmark import Benchmark, make_benchmark
 
 #: Identifier and options of a benchmark.
@@ -31,7 +32,8 @@ class ScoreGroup:
         The benchmark with the options that differ from its defaults.
     higher_is_better : bool
     families : mapping of str to dict of str to Score
-        Scores of each family by their keys in the store, one for each model.
+        Scores of each family by their keys in the store, one for each model. A family of imported scores has the name
+        of their source in its own name, and never holds a score that was computed here.
     left_out : mapping of str to int
         Number of scores of this benchmark that are not in the group, by reason.
     """
@@ -45,12 +47,12 @@ class ScoreGroup:
     left_out: dict[str, int] = field(default_factory=dict)
 
     def instances(self) -> set[str]:
-        """Return the names of all models that are scored as instances of a family."""
+        """Return the names of all models that are instances of a family, with the sources of imported ones."""
         return {
-            score.model
-            for family, scores in self.families.items()
+            name_with_source(score.model, score)
+            for scores in self.families.values()
             for score in scores.values()
-            if score.model != family
+            if score.model != (score.family or score.model)
         }
 
 
@@ -62,7 +64,8 @@ def group_scores(
     Parameters
     ----------
     items : iterable of (str, Score)
-        Keys and scores, the newest first. The first score of a model in a family counts.
+        Keys and scores, the newest first. The first score of a model in a family counts. Imported scores are in
+        families of their own, and left out where the same score was computed here.
     dataset : Dataset
         Scores of other contents of the dataset are left out.
     wanted : sequence of Benchmark, optional
@@ -74,7 +77,12 @@ def group_scores(
     list of ScoreGroup
         In the order of `wanted`; without it, groups with default options first.
     """
-    of_dataset = [(key, score) for key, score in items if score.dataset == dataset.identifier]
+    # Scores that were computed here come first, so that an imported score decides nothing about them.
+    of_dataset = sorted(
+        ((key, score) for key, score in items if score.dataset == dataset.identifier),
+        key=lambda item: bool(imported_from(item[1])),
+    )
+    computed_here = {key for key, score in of_dataset if not imported_from(score)}
     installed = _installed(wanted)
     versions = _versions(of_dataset, installed)
     groups = {
@@ -88,10 +96,11 @@ def group_scores(
         for benchmark in (installed.values() if wanted is None else wanted)
     }
     n_recorded = np.unique(dataset.recording["stimulus_id"].values).size
-    seen: set[tuple[_Kind, str, str]] = set()
+    seen: set[tuple[_Kind, str, str, str]] = set()
     left_out: list[tuple[_Kind, str]] = []
     for key, score in of_dataset:
         kind = (score.benchmark, _canonical(score.options))
+        instance = (kind, score.family, score.model, imported_from(score))
         reason = None
         if score.provenance.get("dataset_hash") != dataset.content_hash:
             reason = "of another version of the dataset"
@@ -101,12 +110,14 @@ def group_scores(
             reason = "with other options"
         elif _n_stimuli(score, n_recorded) < n_recorded:
             reason = "on a part of the stimuli"
-        elif (kind, score.family, score.model) in seen:
+        elif imported_from(score) and key.removesuffix(IMPORTED) in computed_here:
+            reason = "of others that were computed here, too"
+        elif instance in seen:
             reason = "of an earlier state of the same model"
         if reason:
             left_out.append((kind, reason))
             continue
-        seen.add((kind, score.family, score.model))
+        seen.add(instance)
         if kind not in groups:
             groups[kind] = ScoreGroup(
                 score.benchmark,
@@ -115,7 +126,8 @@ def group_scores(
                 _name(score.benchmark, score.options, installed),
                 score.higher_is_better,
             )
-        groups[kind].families.setdefault(score.family or score.model, {})[key] = score
+        family = name_with_source(score.family or score.model, score)
+        groups[kind].families.setdefault(family, {})[key] = score
     for kind, group in groups.items():
         left_out += [(kind, reason) for reason in _drop_doubles(group)]
     for kind, reason in left_out:
@@ -148,8 +160,10 @@ def _installed(wanted: Sequence[Benchmark] | None) -> dict[str, Benchmark]:
 def _versions(items: Sequence[tuple[str, Score]], installed: Mapping[str, Benchmark]) -> dict[str, int]:
     """Return the version of each benchmark that counts: the installed one, or else the newest one of the scores."""
     versions: dict[str, int] = {}
+    own = {score.benchmark for _, score in items if not imported_from(score)}
     for _, score in items:
-        if score.benchmark not in installed:
+        # The version of an imported score counts only for a benchmark without a score that was computed here.
+        if score.benchmark not in installed and not (imported_from(score) and score.benchmark in own):
             versions[score.benchmark] = max(score.benchmark_version, versions.get(score.benchmark, 0))
     return versions | {name: benchmark.version for name, benchmark in installed.items()}
 

@@ -22,6 +22,9 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     dataset_hash, latents_hash : str
         SHA-256 of the content of the dataset and of the latents, hexadecimal.
+    identity : str, optional
+        Digest of the fingerprint of the model and of its stimuli, or the digest of the latents of a model without a
+        fingerprint; it is a part of the key. Records of earlier versions lack it: the latents are a part of their key.
     simulated : bool
         Whether the neurons are simulated.
     join : {"exact", "intersection"}
@@ -36,6 +39,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     latents_hash: _Sha256
     simulated: bool
     join: Literal["exact", "intersection"]
+    identity: _Sha256 | msgspec.UnsetType = msgspec.UNSET
     created: _Name | msgspec.UnsetType = msgspec.UNSET
     n_stimuli: _Count | msgspec.UnsetType = msgspec.UNSET
     n_neurons: _Count | msgspec.UnsetType = msgspec.UNSET

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neuroalign.errors import printable
 from neuroalign.results.numbers import identify_number
 from neuroalign.stats.standard_errors import standard_error
 
@@ -151,6 +152,37 @@ class Score:
             instances=tuple(cls.from_record(instance) for instance in record.get("instances", ())),
             members=tuple(cls.from_record(member) for member in record.get("members", ())),
         )
+
+
+def imported_from(score: Score) -> str:
+    """Return the name of the source of an imported score; empty for a score that was computed here.
+
+    Parameters
+    ----------
+    score : Score
+    """
+    origin = score.provenance.get("imported")
+    if not origin:
+        return ""
+    name = origin.get("from") if isinstance(origin, Mapping) else None
+    return printable(name)[:60] if isinstance(name, str) and name.strip() else "another laboratory"
+
+
+def name_with_source(name: str, score: Score) -> str:
+    """Return the name of a family or model, with the source of an imported score, so that tables mark its row.
+
+    Parameters
+    ----------
+    name : str
+    score : Score
+
+    Returns
+    -------
+    str
+        The name alone for a score that was computed here.
+    """
+    source = imported_from(score)
+    return f"{name} (imported from {source})" if source else name
 
 
 def describe_trained_on(trained_on: str, dataset: str) -> str:

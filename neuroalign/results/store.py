@@ -21,11 +21,14 @@ from neuroalign.results.index import MOST, SELECTABLE, Entry, next_serial, selec
 from neuroalign.results.record import Record
 from neuroalign.results.record_files import replace_record, sound_arrays
 from neuroalign.results.record_sums import expect_sealed, sealed
-from neuroalign.results.score import Score
+from neuroalign.results.score import Score, imported_from
 from neuroalign.validation import check_names
 
 #: Version of the layout of the records.
 SCHEMA = 1
+
+#: End of the names under which imported scores are stored beside the scores that were computed here.
+IMPORTED = ".imported"
 
 #: Fields of a stored record; a score of a family or a collection has the last two.
 _FIELDS = {*Record.__struct_fields__, "instances", "members"}
@@ -40,7 +43,8 @@ class ResultsStore:
     holds the SHA-256 of its own content (see :mod:`neuroalign.results.record_sums`) and of the arrays (see
     :mod:`neuroalign.results.record_files` for their name), and each reading compares them. To merge two folders,
     copy one into the other. An index beside the records (see :mod:`neuroalign.results.index`) makes
-    queries fast.
+    queries fast. A score of another laboratory has the name KEY.imported, so that it neither replaces a score that was
+    computed here nor stands for one.
 
     Parameters
     ----------
@@ -64,7 +68,8 @@ class ResultsStore:
         sha256 = hashlib.sha256(arrays).hexdigest()
         with naming_full_disk(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        record = {"schema": SCHEMA, "key": key, **score.to_record(), "arrays_sha256": sha256}
+        name = key.removesuffix(IMPORTED)
+        record = {"schema": SCHEMA, "key": name, **score.to_record(), "arrays_sha256": sha256}
         record["serial"] = next_serial(self.folder)
         replace_record(path, sealed(record), arrays, sha256)
 
@@ -88,6 +93,19 @@ class ResultsStore:
         except _UNREADABLE as error:
             _warn_unreadable([(path, error)], self.folder)
             return None
+
+    def load_own(self, key: str) -> Score | None:
+        """Return the score under this key as :meth:`load` does; None if it was imported."""
+        score = self.load(key)
+        # Earlier versions stored imported scores under the keys of computed ones.
+        return None if score is None or imported_from(score) else score
+
+    def load_imported(self, key: str) -> Score | None:
+        """Return the imported score for a key; None without one."""
+        score = self.load(f"{key}{IMPORTED}")
+        if score is None and (earlier := self.load(key)) is not None and imported_from(earlier):
+            return earlier
+        return score
 
     def load_arrays(self, key: str) -> xr.Dataset:
         """Return the arrays of the score under this key, without attributes.
@@ -158,7 +176,7 @@ def score_key(
     *,
     model: str,
     family: str,
-    latents_hash: str,
+    identity: str,
     decoder: str | None,
     dataset: str,
     dataset_hash: str,
@@ -167,13 +185,19 @@ def score_key(
     options: Mapping[str, Any],
     join: str,
 ) -> str:
-    """Return the digest of everything that determines a score."""
+    """Return the digest of everything that determines a score.
+
+    Parameters
+    ----------
+    identity : str
+        Identity of the latents: a digest of the fingerprint of the model and of its stimuli, or of the latents.
+    """
     # Lists, because JSON has no tuples.
     texts = {name: str(list(value) if isinstance(value, tuple) else value) for name, value in options.items()}
     return digest(
         model,
         family,
-        latents_hash,
+        identity,
         decoder,
         dataset,
         dataset_hash,
@@ -226,7 +250,7 @@ def _parse_sound(content: bytes, key: str) -> dict[str, Any]:
     if unknown := sorted(set(record) - _FIELDS):
         raise ValueError(f"it has the unknown field {printable(unknown[0])!r:.80}, so that it is damaged")
     expect_sealed(content)
-    if record["key"] != key:
+    if record["key"] != key.removesuffix(IMPORTED):
         raise ValueError(f"its name must be its key, got {printable(str(record['key'])):.80}")
     return record
 

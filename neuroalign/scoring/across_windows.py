@@ -20,9 +20,10 @@ from neuroalign.names.defaults import DEFAULT_BENCHMARK
 from neuroalign.names.registry import benchmarks
 from neuroalign.scoring.benchmark import Benchmark, load_benchmark
 from neuroalign.scoring.evaluate import instances_of
+from neuroalign.scoring.failures import explain_error
 from neuroalign.scoring.grouped import as_columns
 from neuroalign.scoring.held_out import HeldOut, PredictsHeldOut
-from neuroalign.scoring.instance import Prepared, SharedLatents, explain_error
+from neuroalign.scoring.instance import Prepared, SharedLatents
 from neuroalign.scoring.parts import Part, load_for_parts, select_parts
 
 if TYPE_CHECKING:

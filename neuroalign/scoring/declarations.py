@@ -1,5 +1,6 @@
 """Declarations of a benchmark: symbol, numbers, needs, invariances, roles and cost."""
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
@@ -42,6 +43,8 @@ class Declarations:
     advice: ClassVar[str] = ""
     #: Score of a model that has nothing in common with the neurons, in words, such as "0".
     score_by_chance: ClassVar[str] = ""
+    #: Smallest and largest possible score; imported scores outside these bounds are refused.
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     #: Symbol of the score in tables and sentences, such as "C"; by default the identifier in words.
     symbol: ClassVar[str] = ""
     #: Numbers beside the score, in the order of tables. A key of ``Score.beside`` without a declaration is shown by

@@ -128,6 +128,18 @@ def has_ceiling(benchmark: str) -> bool:
     return registered is None or registered.has_ceiling
 
 
+def bounds_of(benchmark: str) -> tuple[float, float]:
+    """Return the smallest and the largest score of a benchmark; infinite where it is not installed.
+
+    Parameters
+    ----------
+    benchmark : str
+        Identifier of the benchmark.
+    """
+    registered = _registered(benchmark)
+    return (-math.inf, math.inf) if registered is None else registered.bounds
+
+
 def has_array(benchmark: str, name: str) -> bool:
     """Return whether a benchmark declares an array of its scores; False where it is not installed.
 

@@ -10,7 +10,8 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.models.model import Model
 from neuroalign.results.score import Score
 from neuroalign.scoring.benchmark import Benchmark
-from neuroalign.scoring.instance import Batch, Failure, Prepared, explain_error, score_prepared
+from neuroalign.scoring.failures import explain_error
+from neuroalign.scoring.instance import Batch, Failure, Prepared, score_prepared
 from neuroalign.scoring.layer_candidates import Layer, Moved
 from neuroalign.scoring.nested_choice import InnerFolds, NeuronGroups, inner_scores
 

@@ -1,11 +1,9 @@
 """Scores of one instance by several benchmarks, from latents that are computed once."""
 
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -24,7 +22,15 @@ from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.scoring.chance import notes_on_null, permutation_null, with_null
-from neuroalign.scoring.provenance import add_notes_of_model, hash_latents, key_of_score, library_versions
+from neuroalign.scoring.conflicts import warn_of_conflict
+from neuroalign.scoring.failures import explain_error
+from neuroalign.scoring.provenance import (
+    add_notes_of_model,
+    hash_latents,
+    identify_latents,
+    key_of_score,
+    library_versions,
+)
 
 
 @dataclass(frozen=True)
@@ -307,6 +313,7 @@ def score_prepared(
         **library_versions(),
         "dataset_hash": batch.dataset.content_hash,
         "latents_hash": latents_hash,
+        **identify_latents(model, latents_hash, batch.dataset.stimuli),
         "model_fingerprint": fingerprint_of(model),
         **computed_with(model),
         **({"reductions": reductions} if reductions else {}),
@@ -332,6 +339,8 @@ def score_prepared(
         ),
     )
     score = add_notes_of_model(score, model, batch.dataset)
+    if key:
+        warn_of_conflict(batch.store, key, score, with_own=not batch.use_cache)
     if batch.use_cache and key:
         batch.store.keep(key, score)
     return score
@@ -339,7 +348,7 @@ def score_prepared(
 
 def _load_stored(key: str | None, benchmark: Benchmark, batch: Batch) -> Score | None:
     """Read a score from the store; None without one that has its shuffled scores."""
-    stored = batch.store.load(key) if batch.use_cache and key else None
+    stored = batch.store.load_own(key) if batch.use_cache and key else None
     return stored if stored is not None and _has_shuffles(stored, benchmark, batch) else None
 
 
@@ -379,22 +388,3 @@ def _shuffle(
         join=batch.join,
         part=part,
     )
-
-
-def explain_error(error: Exception, failure: str) -> NeuroalignError:
-    """Return the error of a model or benchmark as a reason, with the original error as its cause.
-
-    Parameters
-    ----------
-    error : Exception
-        Any error; an error of neuroalign is returned as it is.
-    failure : str
-        Beginning of the message, such as "alignment fails on pca".
-    """
-    if isinstance(error, NeuroalignError):
-        return error
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{Path(place.filename).name}, line {place.lineno}"
-    reason = NeuroalignError(f"{failure}: {type(error).__name__}: {error} ({where})")
-    reason.__cause__ = error
-    return reason

@@ -22,9 +22,9 @@ from neuroalign.models.sweeps import load_layers
 from neuroalign.names.syntax import format_spec, parse_spec
 from neuroalign.scoring.chance import recorded_latents
 from neuroalign.scoring.evaluate import instances_of
-from neuroalign.scoring.instance import explain_error
+from neuroalign.scoring.failures import explain_error
 from neuroalign.scoring.layers import OUTPUT_NAME
-from neuroalign.scoring.provenance import hash_latents
+from neuroalign.scoring.provenance import hash_latents, identify_latents
 
 #: A name that lists more letters of models has a digest in place of the list.
 LONGEST_LIST = 200
@@ -306,6 +306,12 @@ def prepare_layers(
     if not prepared:
         raise reasons[0]
     return prepared, failures
+
+
+def identify_layers(layers: Sequence[Layer], stimuli: StimulusSet) -> str:
+    """Return the digest of the names of all layers and of the identities of their latents."""
+    identities = (identify_latents(layer.model, layer.latents_hash, stimuli)["identity"] for layer in layers)
+    return digest(*(layer.identifier for layer in layers), *identities)
 
 
 def hash_layers(layers: Sequence[Layer]) -> str:

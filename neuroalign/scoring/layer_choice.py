@@ -20,6 +20,7 @@ from neuroalign.results.store import ResultsStore, now, score_key
 from neuroalign.scoring.benchmark import Benchmark, load_benchmark
 from neuroalign.scoring.chance import draw_orders, recorded_latents, with_null
 from neuroalign.scoring.chosen_layers import LayerChoice, best_layers
+from neuroalign.scoring.conflicts import warn_of_conflict
 from neuroalign.scoring.evaluate import check_shuffles
 from neuroalign.scoring.examined_layers import Examined, Settings, examine
 from neuroalign.scoring.folded import FoldedBenchmark
@@ -30,6 +31,7 @@ from neuroalign.scoring.layer_candidates import (
     Layers,
     Moved,
     hash_layers,
+    identify_layers,
     label_layers,
     name_choice,
     open_candidates,
@@ -137,7 +139,7 @@ def choose_layer(
         named = name_choice(identifier or name, columns)
         prepared, failures = prepare_layers(candidates, loaded, use_cache)
         key = _key_of(named, prepared, loaded, chosen_benchmark, join)
-        stored = kept.load(key) if use_cache else None
+        stored = kept.load_own(key) if use_cache else None
         earlier = None if stored is None else LayerChoice.from_score(stored)
         if earlier is not None and _has_null(earlier.score, n_permutations, permutation_seed):
             return earlier
@@ -159,6 +161,7 @@ def choose_layer(
         **library_versions(),
         "dataset_hash": loaded.content_hash,
         "latents_hash": hash_layers(prepared),
+        "identity": identify_layers(prepared, loaded.stimuli),
         "simulated": loaded.simulated,
         "join": join,
         "seconds": round(time.monotonic() - started, 3),
@@ -166,6 +169,7 @@ def choose_layer(
         **choice.score.provenance,
     }
     choice = replace(choice, score=replace(choice.score, family=named, provenance=provenance)).stored(columns)
+    warn_of_conflict(kept, key, choice.score, with_own=not use_cache)
     if use_cache:
         kept.keep(key, choice.score)
     return choice
@@ -175,7 +179,7 @@ def _key_of(name: str, layers: Sequence[Layer], dataset: Dataset, benchmark: Ben
     return score_key(
         model=name,
         family=name,
-        latents_hash=hash_layers(layers),
+        identity=identify_layers(layers, dataset.stimuli),
         decoder=None,
         dataset=dataset.identifier,
         dataset_hash=content_of(dataset, benchmark),

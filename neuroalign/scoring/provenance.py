@@ -12,6 +12,7 @@ from neuroalign.arrays import Join
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.files.digests import digest
+from neuroalign.models.computed import computed_with
 from neuroalign.models.model import Decodes, Model, Noted, Trained, TrainedOnHash, fingerprint_of
 from neuroalign.results.score import TRAINED_ON, Score, describe_trained_on
 from neuroalign.results.store import score_key
@@ -19,6 +20,10 @@ from neuroalign.scoring.benchmark import Benchmark
 
 #: Libraries with versions in the provenance of a score.
 LIBRARIES = ("neuroalign", "numpy", "scipy", "xarray")
+
+
+#: Version of the identity of latents; it is raised when its parts change.
+IDENTITY = 1
 
 
 def library_versions() -> dict[str, str]:
@@ -44,6 +49,32 @@ def hash_latents(latents: xr.DataArray) -> str:
     return digest(np.asarray(latents.values, dtype=np.float64), *labels, neuroids_of)
 
 
+def identify_latents(model: Model, latents_hash: str, stimuli: StimulusSet) -> dict[str, str]:
+    """Return the identity of the latents of a model, for the key of a score and for its provenance.
+
+    Latents that two machines compute differ in their last digits, so that their digest would give one score two keys.
+
+    Parameters
+    ----------
+    model : Model
+    latents_hash : str
+        Digest of the latents.
+    stimuli : StimulusSet
+
+    Returns
+    -------
+    dict of str to str
+        ``identity``: a digest of the fingerprint of the model, the device and precision of its computation, the stimuli
+        and their landmarks; the digest of the latents themselves for a model without a fingerprint. ``identified_by``:
+        "fingerprint" or "latents".
+    """
+    fingerprint = fingerprint_of(model)
+    if fingerprint is None:
+        return {"identity": latents_hash, "identified_by": "latents"}
+    parts = (fingerprint, computed_with(model), stimuli.content_hash, stimuli.landmarks_hash)
+    return {"identity": digest(IDENTITY, *parts), "identified_by": "fingerprint"}
+
+
 def key_of_score(
     model: Model, latents_hash: str, dataset: Dataset, benchmark: Benchmark, join: Join, family: str
 ) -> str | None:
@@ -62,7 +93,7 @@ def key_of_score(
     return score_key(
         model=model.identifier,
         family=family,
-        latents_hash=latents_hash,
+        identity=identify_latents(model, latents_hash, dataset.stimuli)["identity"],
         decoder=decoder,
         dataset=dataset.identifier,
         dataset_hash=content_of(dataset, benchmark),

@@ -53,6 +53,34 @@ class Resampled:
 
         return Resampling(chosen, read, reason=f"{self.identifier} has no terms of single neurons")
 
+    def recompute(self, score: Score) -> dict[str, float]:
+        """Compute numbers of a score from its arrays, so that the numbers of an imported score can be checked.
+
+        Parameters
+        ----------
+        score : Score
+            Score by this benchmark, with its arrays.
+
+        Returns
+        -------
+        dict of str to float
+            "value", "error" and keys of ``Score.beside``. By default the statistics that can be resampled over neurons,
+            with every neuron once, and no error. A benchmark adds its error where the arrays hold its terms.
+
+        Raises
+        ------
+        Exception
+            Any, if arrays are missing or of another shape.
+        """
+        numbers = {}
+        for statistic in self.statistics:
+            resampling = self.resampling(statistic.identifier, [score])
+            claimed = resampling.read(score)
+            if resampling.from_score is not None and not statistic.equalises and np.isfinite(claimed):
+                of_neurons = resampling.from_score(score)
+                numbers[statistic.identifier] = float(of_neurons(np.ones((1, len(of_neurons.neurons))))[0])
+        return numbers
+
     def find_statistic(self, identifier: str = "") -> Statistic:
         """Return one of `statistics` by its identifier, the first by default.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.results.score import Score
+from neuroalign.results.score import Score, imported_from
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.scoring.declarations import TIMED_STIMULI
@@ -104,7 +104,8 @@ class Estimates:
 
     @cached_property
     def _records(self) -> list[Score]:
-        return list(self._store.scores())
+        # Scores of others say nothing about this machine, and need not be computed less for it.
+        return [score for score in self._store.scores() if not imported_from(score)]
 
     @cached_property
     def _scored(self) -> set[tuple[str, str, int, str]]:

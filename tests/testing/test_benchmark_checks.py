@@ -300,6 +300,15 @@ def _doubled(score):
     return NeuronStatistic.weighted_mean(score.data["neuroid"].values, 2 * score.data["best"].values)
 
 
+class OutOfBounds(Best):
+    bounds = (0.0, 0.1)
+
+
+class OtherError(Best):
+    def recompute(self, score):
+        return {**super().recompute(score), "error": 1.0}
+
+
 FAULTS = [
     (ReturnsNumber, "score_is_labelled", "score() must return a neuroalign.Score, got float"),
     (OtherName, "score_is_labelled", "the score's benchmark must be 'best', got 'good'"),
@@ -345,6 +354,12 @@ FAULTS = [
     ),
     (NoReason, "resampled_statistics_agree", "resampling of 'value' must give the reason"),
     (OtherAlone, "alone_is_the_same_score", "alone() must give the same value"),
+    (
+        OutOfBounds,
+        "numbers_follow_from_arrays",
+        "the value must be within the bounds (0.0, 0.1), got",
+    ),
+    (OtherError, "numbers_follow_from_arrays", "recompute() must give the stored error"),
     (
         UnwritableProvenance,
         "record_survives_the_store",
@@ -447,7 +462,7 @@ def test_all_failed_checks_are_named():
     with pytest.raises(CheckError) as caught:
         check_benchmark(Faulty())
     title, *lines = str(caught.value).splitlines()
-    assert title == "check_benchmark(best): 3 of 22 checks failed"
+    assert title == "check_benchmark(best): 3 of 23 checks failed"
     assert [line.split(":")[0].strip() for line in lines] == [
         "score_is_labelled",
         "arrays_are_labelled",

@@ -13,6 +13,8 @@ from neuroalign.files.netcdf_reading import read_netcdf
 MAX_BYTES = 1 << 30
 MAX_VARIABLES = 200
 MAX_LABEL_LENGTH = 400
+#: Largest size of a number: sums and squares of larger numbers may be infinite.
+MOST = 1e100
 
 # Filters that are a part of HDF5; other filters are loaded from libraries on the reader's disk.
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
@@ -86,4 +88,6 @@ def _clean(name: str, variable: xr.Variable) -> xr.Variable:
         values = values.astype(str)
     if values.dtype.kind == "f" and np.isinf(values).any():
         raise ValueError(f"{name!r} holds infinity")
+    if values.dtype.kind == "f" and (np.abs(values) > MOST).any():
+        raise ValueError(f"{name!r} holds a number above {MOST:g}")
     return xr.Variable(variable.dims, values)

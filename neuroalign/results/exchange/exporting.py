@@ -13,7 +13,7 @@ from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.files.home import atomic_path, private_name
 from neuroalign.files.spreadsheets import write_csv
 from neuroalign.files.sums import SUMS, write_sums
-from neuroalign.results.score import Score
+from neuroalign.results.score import Score, imported_from
 from neuroalign.results.store import ResultsStore
 
 #: Endings of the names of tables; any other name stands for a folder.
@@ -30,7 +30,7 @@ def export_results(
     target : path
         A name that ends in ``.csv`` or ``.parquet`` stands for one table, with a row for each score and without
         arrays. Any other name stands for a new folder with records, arrays and ``SHA256SUMS``, which
-        :func:`import_results` reads.
+        ``neuroalign results import`` reads; imported scores are left out, since they are the results of others.
     dataset : str, optional
         Identifier of a dataset: only its scores are exported. By default all scores.
     store : ResultsStore, optional
@@ -53,6 +53,8 @@ def export_results(
     if path.exists():
         raise UsageError(f"{path} exists already; choose another name")
     items = list(store.items() if dataset is None else store.items(dataset=dataset))
+    if path.suffix.lower() not in TABLES:
+        items = [(key, score) for key, score in items if not imported_from(score)]
     if not items:
         selection = f" of {dataset}" if dataset else ""
         raise NeuroalignError(f"{store.folder} has no scores{selection}; compute some with neuroalign score")
@@ -96,6 +98,7 @@ def results_table(items: list[tuple[str, Score]]) -> pd.DataFrame:
                 "higher_is_better": score.higher_is_better,
                 "beside": _json(score.to_record()["beside"]),
                 "notes": "; ".join(score.notes),
+                "imported_from": imported_from(score),
                 "created": provenance.pop("created", None),
                 "dataset_hash": provenance.pop("dataset_hash", None),
                 "provenance": _json(provenance),

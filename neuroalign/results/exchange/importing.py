@@ -4,36 +4,24 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import msgspec
 
+from neuroalign.errors import printable
 from neuroalign.files.archives import is_hidden
 from neuroalign.files.sums import SUMS, parse_sums
 from neuroalign.progress import progress
+from neuroalign.results.agreement import conflict
 from neuroalign.results.exchange import array_files, records
 from neuroalign.results.exchange.sources import Source, open_source
 from neuroalign.results.score import Score
-from neuroalign.results.store import ResultsStore, now
+from neuroalign.results.store import IMPORTED, ResultsStore, now
 
 _MAX_SUMS_BYTES = 1 << 28
 _KEY = re.compile(r"[0-9a-f]{64}")
-
-# Entries of the provenance that differ between two computations of one score.
-_RUN_ENTRIES = {
-    "created",
-    "imported",
-    "seconds",
-    "latents_seconds",
-    "python",
-    "neuroalign",
-    "numpy",
-    "scipy",
-    "xarray",
-}
 
 
 @dataclass
@@ -47,8 +35,8 @@ class ImportReport:
     duplicates : list of str
         Records that the store had with the same content.
     conflicts : mapping of str to str
-        Records that the store had with other content, each with the difference. The store keeps its own record,
-        unless the call asked for the other one.
+        Records with other numbers than a record of the store with the same key, each with the difference. A record that
+        was computed here always stays; a record that was imported before stays unless the call asked for the new one.
     refused : mapping of str to str
         Records that failed a check, each with the reason.
     checked_sums : bool
@@ -62,20 +50,27 @@ class ImportReport:
     checked_sums: bool = False
 
 
-def import_results(
-    path: "str | os.PathLike[str]", *, store: ResultsStore | None = None, replace_ours: bool = False
+def import_records(
+    path: "str | os.PathLike[str]",
+    *,
+    check: Callable[[Score], None],
+    store: ResultsStore,
+    replace_imported: bool = False,
 ) -> ImportReport:
-    """Merge results of others into the store.
+    """Put records of others beside the scores of the store.
 
     Parameters
     ----------
     path : path
         Untrusted source: a folder that was exported or copied from another store, a ZIP archive of such a folder, or
         one record (``.json``, with its ``.nc`` beside it).
-    store : ResultsStore, optional
-        Store that receives the records; by default the store in the neuroalign folder.
-    replace_ours : bool
-        Whether an imported record replaces a record of the store with the same key and other content.
+    check : callable
+        Function that raises a ValueError, with the reason, for a score that must not be imported.
+    store : ResultsStore
+        Store that receives the records.
+    replace_imported : bool
+        Whether a record replaces a record that was imported before, with the same key and other numbers. A score that
+        was computed here is never replaced.
 
     Returns
     -------
@@ -90,13 +85,12 @@ def import_results(
 
     Notes
     -----
-    A record is refused if it does not fit the schema, a number is not finite, its key is not the digest of
-    everything that determines the score, a file differs from its sum in ``SHA256SUMS`` (if there is one), or its
-    arrays hold anything but numbers and labels. Imported scores are written again, so nothing else that a file may
+    A record is refused if it does not fit the schema, a number is not finite, its key is not the digest of everything
+    that determines the score, a file differs from its sum in ``SHA256SUMS`` (if there is one), its arrays hold anything
+    but numbers and labels, or `check` refuses it. Imported scores are written again, so nothing else that a file may
     hold comes along.
     """
     source_path = Path(path)
-    store = store or ResultsStore()
     report = ImportReport()
     with open_source(source_path) as source:
         names = source.names()
@@ -106,25 +100,36 @@ def import_results(
             report.refused[SUMS] = str(error)
             return report
         report.checked_sums = sums is not None
-        origin = {"from": source_path.name, "at": now()}
-        wanted = [name for name in names if name.endswith(".json") and not is_hidden(PurePosixPath(name))]
+        origin = {"from": printable(source_path.resolve().name), "at": now()}
+        # The scores that others have imported are not theirs.
+        wanted = [
+            name
+            for name in names
+            if name.endswith(".json")
+            and not name.endswith(f"{IMPORTED}.json")
+            and not is_hidden(PurePosixPath(name))
+        ]
         for name in progress(wanted, description=f"importing {source_path.name}", unit="record"):
             try:
                 key, score = _read(source, name, sums)
+                check(score)
             except ValueError as error:
                 report.refused[name] = str(error)
                 continue
             score = replace(score, provenance={**score.provenance, "imported": origin})
-            ours = store.load(key)
-            if ours is None:
+            own = store.load_own(key)
+            stored = store.load_imported(key) if own is None else own
+            difference = "" if stored is None else conflict(stored, score)
+            if stored is None:
                 report.imported.append(name)
-                store.save(key, score)
-            elif difference := _difference(ours, score):
-                report.conflicts[name] = difference
-                if replace_ours:
-                    store.save(key, score)
+            elif difference:
+                report.conflicts[name] = (
+                    difference if own else difference.replace("ours", "the earlier import", 1)
+                )
             else:
                 report.duplicates.append(name)
+            if stored is None or (difference and own is None and replace_imported):
+                store.save(f"{key}{IMPORTED}", score)
     return report
 
 
@@ -184,24 +189,3 @@ def _check_sum(name: str, content: bytes, sums: Mapping[str, str] | None) -> Non
         raise ValueError(f"it is not listed in {SUMS}")
     if hashlib.sha256(content).hexdigest() != sums[name]:
         raise ValueError(f"its SHA-256 must be the one in {SUMS}: the file was changed or damaged on the way")
-
-
-def _difference(ours: Score, theirs: Score) -> str:
-    """Describe in words how two scores of one key differ; empty if they are equal."""
-    first, second = _content(ours), _content(theirs)
-    if first["value"] != second["value"]:
-        return f"ours is {ours.value:.6g}, theirs {theirs.value:.6g}"
-    differing = [name for name in first if first[name] != second[name]]
-    if differing:
-        return f"they differ in {', '.join(differing)}"
-    arrays = [ours.data, theirs.data]
-    # Earlier versions stored no shuffled scores; their mean and p-value were compared above.
-    if len({"shuffled" in data for data in arrays}) > 1:
-        arrays = [data.drop_vars("shuffled", errors="ignore") for data in arrays]
-    return "" if arrays[0].equals(arrays[1]) else "their arrays differ"
-
-
-def _content(score: Score) -> dict[str, Any]:
-    record = score.to_record()
-    provenance = {name: value for name, value in record["provenance"].items() if name not in _RUN_ENTRIES}
-    return {**record, "provenance": provenance}

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from neuroalign.results.exchange.array_files import MOST
 from neuroalign.results.record import check_record
 from neuroalign.results.record_sums import expect_sealed
 from neuroalign.results.score import Score
@@ -58,6 +59,7 @@ def parse_record(content: bytes) -> tuple[str, Score]:
     expect_sealed(content)
     check_record(record)
     _check_created(record["provenance"].get("created"))
+    _check_sizes(record)
     score = Score.from_record(record)
     if record["key"] not in _possible_keys(score):
         raise ValueError("its key is not the digest of its model, dataset, benchmark and options")
@@ -71,7 +73,8 @@ def _possible_keys(score: Score) -> list[str]:
         score_key(
             model=score.model,
             family=score.family,
-            latents_hash=provenance["latents_hash"],
+            # Records of earlier versions have keys of their exact latents.
+            identity=provenance.get("identity", provenance["latents_hash"]),
             decoder=decoder,
             dataset=score.dataset,
             dataset_hash=provenance["dataset_hash"],
@@ -115,6 +118,14 @@ def _check_texts(value: Any, depth: int) -> None:
     elif isinstance(value, list):
         for item in value:
             _check_texts(item, depth + 1)
+
+
+def _check_sizes(record: dict[str, Any]) -> None:
+    """Refuse numbers so large that sums or squares of them are infinite."""
+    numbers = {name: record[name] for name in ("value", "error", "null", "ceiling")} | record["beside"]
+    for name, value in numbers.items():
+        if value is not None and abs(value) > MOST:
+            raise ValueError(f"{name} must be at most {MOST:g} in size, got {value:g}")
 
 
 def _check_created(created: str | None) -> None:

@@ -48,7 +48,7 @@ def key_of(score, decoder=None):
     return score_key(
         model=score.model,
         family=score.family,
-        latents_hash=score.provenance["latents_hash"],
+        identity=score.provenance.get("identity", score.provenance["latents_hash"]),
         decoder=decoder,
         dataset=score.dataset,
         dataset_hash=score.provenance["dataset_hash"],

@@ -10,8 +10,8 @@ from neuroalign.cli import run
 from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.files.sums import SUMS
 from neuroalign.results.exchange.exporting import export_results
-from neuroalign.results.exchange.importing import import_results
 from neuroalign.results.store import ResultsStore
+from neuroalign.scoring.imported import import_results
 
 
 @pytest.fixture
@@ -30,7 +30,8 @@ def test_an_exported_folder_is_imported_whole(ours, tmp_path):
     assert len(report.imported) == 4
     assert report.checked_sums
     for key, _ in ours.items():
-        mine, imported = ours.load(key), other.load(key)
+        mine, imported = ours.load(key), other.load_imported(key)
+        assert other.load_own(key) is None
         provenance = dict(imported.provenance)
         assert provenance.pop("imported")["from"] == "out"
         assert {**imported.to_record(), "provenance": provenance} == mine.to_record()
@@ -76,6 +77,18 @@ def test_without_pyarrow_the_error_says_what_to_do(ours, tmp_path, monkeypatch):
     with pytest.raises(NeuroalignError, match=r"pip install 'neuroalign\[parquet\]'"):
         export_results(tmp_path / "scores.parquet")
     assert not list(tmp_path.iterdir())
+
+
+def test_imported_scores_are_marked_in_a_table_and_not_exported_as_ours(ours, tmp_path):
+    export_results(tmp_path / "out")
+    other = ResultsStore(tmp_path / "other")
+    import_results(tmp_path / "out", store=other)
+    export_results(tmp_path / "all.csv", store=other)
+    assert pd.read_csv(tmp_path / "all.csv")["imported_from"].tolist() == ["out"] * 4
+    with pytest.raises(NeuroalignError, match=r"has no scores; compute some"):
+        export_results(tmp_path / "again", store=other)
+    # A copy of the whole folder holds nothing of their own.
+    assert import_results(other.folder, store=ResultsStore(tmp_path / "third")).imported == []
 
 
 def test_commands(ours, tmp_path, capsys):

@@ -15,9 +15,9 @@ from neuroalign.cli import run
 from neuroalign.errors import ArchiveError, UsageError
 from neuroalign.files.sums import SUMS
 from neuroalign.results.exchange import array_files, records
-from neuroalign.results.exchange.importing import import_results
 from neuroalign.results.index import INDEX
 from neuroalign.results.store import ResultsStore
+from neuroalign.scoring.imported import import_results
 
 
 def stored():
@@ -52,7 +52,8 @@ def test_an_imported_record_names_its_source(theirs, record):
     report = import_results(theirs.folder)
     assert report.imported == [f"{record.parent.name}/{record.name}"]
     assert not report.checked_sums
-    mine, other = ResultsStore().load(record.stem), theirs.load(record.stem)
+    mine, other = ResultsStore().load_imported(record.stem), theirs.load(record.stem)
+    assert ResultsStore().load(record.stem) is None
     assert mine.value == other.value
     assert mine.data.equals(other.data)
     assert mine.provenance["imported"]["from"] == "theirs"
@@ -73,23 +74,43 @@ def test_the_same_score_computed_elsewhere_is_a_duplicate(theirs, save, score_fa
     assert ResultsStore().load(report.duplicates[0][3:-5]).provenance["numpy"] == "2.0"
 
 
-@pytest.mark.parametrize("replace_ours", [False, True])
-def test_conflicts_keep_our_record_unless_the_call_replaces_it(theirs, save, score_factory, replace_ours):
+@pytest.mark.parametrize("replace_imported", [False, True])
+def test_conflicts_keep_our_record(theirs, save, score_factory, replace_imported):
     path = save(ResultsStore(), score_factory())
-    other = replace(score_factory(), value=0.75)
-    save(theirs, other)
-    report = import_results(theirs.folder, replace_ours=replace_ours)
+    save(theirs, replace(score_factory(), value=0.75))
+    report = import_results(theirs.folder, replace_imported=replace_imported)
     assert list(report.conflicts.values()) == ["ours is 0.5, theirs 0.75"]
-    assert ResultsStore().load(path.stem).value == (0.75 if replace_ours else 0.5)
+    assert ResultsStore().load(path.stem).value == 0.5
+    assert ResultsStore().load_imported(path.stem) is None
 
 
-def test_other_arrays_or_notes_are_a_conflict(theirs, save, score_factory):
+@pytest.mark.parametrize("replace_imported", [False, True])
+def test_a_second_import_is_a_conflict_unless_the_call_replaces_the_first(
+    theirs, save, score_factory, replace_imported
+):
+    path = save(theirs, score_factory())
+    import_results(theirs.folder)
+    save(theirs, replace(score_factory(), value=0.75))
+    report = import_results(theirs.folder, replace_imported=replace_imported)
+    assert list(report.conflicts.values()) == ["the earlier import is 0.5, theirs 0.75"]
+    assert ResultsStore().load_imported(path.stem).value == (0.75 if replace_imported else 0.5)
+
+
+def test_rounding_is_no_conflict_and_other_numbers_are(theirs, save, score_factory):
     save(ResultsStore(), score_factory())
     score = score_factory()
-    save(theirs, replace(score, data=score.data.assign(alignment=("neuroid", [0.1, 0.2]))))
-    assert list(import_results(theirs.folder).conflicts.values()) == ["their arrays differ"]
-    save(theirs, replace(score, notes=("two",)))
-    assert list(import_results(theirs.folder).conflicts.values()) == ["they differ in notes"]
+
+    def conflicts(changed):
+        save(theirs, changed)
+        return list(import_results(theirs.folder).conflicts.values())
+
+    rounded = score.data.assign(alignment=score.data["alignment"] * (1 + 1e-12))
+    assert conflicts(replace(score, value=score.value * (1 + 1e-12), data=rounded, notes=("two",))) == []
+    assert conflicts(replace(score, value=score.value + 1e-4)) == ["ours is 0.5, theirs 0.5001"]
+    assert conflicts(replace(score, error=0.02, beside={"D": 3.0})) == ["they differ in error, D"]
+    assert conflicts(replace(score, data=score.data.assign(alignment=("neuroid", [0.1, 0.2])))) == [
+        "their arrays differ"
+    ]
 
 
 def test_a_bad_record_does_not_lose_the_good_ones(theirs, record, save, score_factory):
@@ -104,7 +125,7 @@ def test_html_in_names_stays_text(theirs, save, score_factory):
     name = "<script>alert(1)</script>"
     path = save(theirs, score_factory(model=name, family=name))
     assert len(import_results(theirs.folder).imported) == 1
-    assert ResultsStore().load(path.stem).family == name
+    assert ResultsStore().load_imported(path.stem).family == name
 
 
 # Records that are refused.
@@ -117,6 +138,8 @@ def test_html_in_names_stays_text(theirs, save, score_factory):
         ({"value": "0.5"}, "value must be a number or none, got '0.5'"),
         ({"value": True}, "value must be a number or none, got True"),
         ({"value": 10**400}, "more than 64 bits"),
+        ({"value": 1.7e308}, "value must be at most 1e+100 in size, got 1.7e+308"),
+        ({"beside": {"D": -2e100}}, "D must be at most 1e+100 in size, got -2e+100"),
         ({"error": -1.0}, "error must be a number of at least 0 or none, got -1.0"),
         (
             {"benchmark_version": 1.5},
@@ -331,6 +354,7 @@ def test_filters_that_load_code_are_refused(theirs, arrays):
     ("changes", "reason"),
     [
         ({"alignment": ("neuroid", [np.inf, 0.0])}, "'alignment' holds infinity"),
+        ({"alignment": ("neuroid", [1e200, 0.0])}, "'alignment' holds a number above 1e+100"),
         ({"neuroid": ["a\u001b[2J", "b"]}, "'neuroid' has a label with a character that cannot be printed"),
         ({"neuroid": ["a" * 500, "b"]}, "'neuroid' has a label of 500 characters; at most 400 are accepted"),
     ],
@@ -359,7 +383,7 @@ def test_only_what_was_checked_is_written(theirs, record):
         file.attrs["payload"] = "<script>"
         file["alignment"].attrs["payload"] = "x" * 1000
     import_results(theirs.folder)
-    data = ResultsStore().load(record.stem).data
+    data = ResultsStore().load_imported(record.stem).data
     assert data.attrs == {}
     assert data["alignment"].attrs == {}
 
