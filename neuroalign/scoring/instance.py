@@ -1,11 +1,9 @@
 """Scores of one instance by several benchmarks, from latents that are computed once."""
 
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -19,6 +17,7 @@ from neuroalign.models.computed import computed_with
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.model import Decodes, Model, Rectified, fingerprint_of
 from neuroalign.models.reductions import notes_on_reductions, reductions_of
+from neuroalign.names.foreign_code import explain_error, foreign_code
 from neuroalign.progress import progress
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
@@ -235,7 +234,7 @@ def shuffle_instance(model: Model, batch: Batch, part: slice) -> dict[int, Shuff
         if stored is not None and _has_null(stored, batch):
             continue
         started = time.monotonic()
-        with suppress(Exception):  # as above
+        with suppress(NeuroalignError), foreign_code("the shuffles fail"):  # as above
             scores = _shuffle(benchmark, prepared, batch, part)
             shuffles[number] = Shuffles(scores, time.monotonic() - started)
     return shuffles
@@ -292,11 +291,11 @@ def score_prepared(
         return add_notes_of_model(stored, model, batch.dataset)
     started = time.monotonic()
     try:
-        score = stored or benchmark.score(prepared, batch.dataset, join=batch.join)
-        if batch.n_permutations:
-            score = _add_null(score, benchmark, prepared, batch, shuffles)
-    except Exception as error:
-        reason = explain_error(error, f"{benchmark.identifier} fails on {model.identifier}")
+        with foreign_code(f"{benchmark.identifier} fails on {model.identifier}"):
+            score = stored or benchmark.score(prepared, batch.dataset, join=batch.join)
+            if batch.n_permutations:
+                score = _add_null(score, benchmark, prepared, batch, shuffles)
+    except NeuroalignError as reason:
         return Failure(model.identifier, benchmark.identifier, reason)
     latents = prepared.latents(batch.dataset.stimuli)
     reductions = reductions_of(latents)
@@ -377,22 +376,3 @@ def _shuffle(
         join=batch.join,
         part=part,
     )
-
-
-def explain_error(error: Exception, failure: str) -> NeuroalignError:
-    """Return the error of a model or benchmark as a reason, with the original error as its cause.
-
-    Parameters
-    ----------
-    error : Exception
-        Any error; an error of neuroalign is returned as it is.
-    failure : str
-        Beginning of the message, such as "alignment fails on pca".
-    """
-    if isinstance(error, NeuroalignError):
-        return error
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{Path(place.filename).name}, line {place.lineno}"
-    reason = NeuroalignError(f"{failure}: {type(error).__name__}: {error} ({where})")
-    reason.__cause__ = error
-    return reason
