@@ -7,6 +7,7 @@ computation failed, 2 the call was wrong. Commands are imported only when they a
 import importlib
 import os
 import sys
+import traceback
 import warnings
 from pathlib import Path
 from typing import Any, TextIO
@@ -112,6 +113,8 @@ def run(args: list[str] | None = None) -> int:
             return 2
         except NeuroalignError as error:
             _complain(str(error))
+            if os.environ.get("NEUROALIGN_TRACEBACK") and error.__cause__ is not None:
+                traceback.print_exception(error.__cause__)
             return error.exit_code
         except (click.Abort, KeyboardInterrupt):
             _complain("interrupted")
@@ -131,7 +134,12 @@ def run(args: list[str] | None = None) -> int:
                 f"there is not enough memory: {error or 'free some, or take a smaller part of the data'}"
             )
             return 1
-        except Exception as error:
+        except SystemExit as error:
+            _complain(
+                f"a model or plug-in ends the command by sys.exit({error.code!r}); leave the call out of its code"
+            )
+            return 1
+        except BaseException as error:
             if os.environ.get("NEUROALIGN_TRACEBACK"):
                 raise
             _complain(

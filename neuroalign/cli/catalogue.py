@@ -121,18 +121,21 @@ def _layers(
     from neuroalign.errors import UsageError
     from neuroalign.models.loading import load_model
     from neuroalign.models.model import HasLayers, ModelFamily
+    from neuroalign.names.foreign_code import foreign_code
+    from neuroalign.scoring.evaluate import instances_of
 
     loaded_dataset = load_dataset(dataset)
     options = {} if weights is None else {"weights": weights}
     loaded = load_model(model, dataset=loaded_dataset, **options)
     if isinstance(loaded, ModelFamily):
-        loaded = loaded.instance(loaded_dataset, **loaded.grid(loaded_dataset)[0])
+        loaded = instances_of(loaded, loaded_dataset)[0]
     if not isinstance(loaded, HasLayers):
         raise UsageError(
             f"{loaded.identifier} has no layers to choose from; name a network, such as timm:resnet18, or a torch "
             "module in FILE.py:NAME"
         )
-    return loaded.identifier, dict(loaded.layer_shapes(loaded_dataset.stimuli, nodes=nodes))
+    with foreign_code(f"the layers of {loaded.identifier} cannot be listed"):
+        return loaded.identifier, dict(loaded.layer_shapes(loaded_dataset.stimuli, nodes=nodes))
 
 
 @click.command(
@@ -259,6 +262,7 @@ def _describe_model(spec: str, name: str) -> dict[str, Any]:
     from neuroalign.errors import UsageError
     from neuroalign.models.loading import load_model
     from neuroalign.models.model import ModelFamily
+    from neuroalign.names.foreign_code import foreign_code
     from neuroalign.names.registry import models
 
     if name not in models:
@@ -271,7 +275,8 @@ def _describe_model(spec: str, name: str) -> dict[str, Any]:
         loaded = load_model(spec)
         described["model"] = loaded.identifier
         if isinstance(loaded, ModelFamily):
-            described["instances"] = [loaded.instance_identifier(**options) for options in loaded.grid()]
+            with foreign_code(f"the family {name} cannot list its instances"):
+                described["instances"] = [loaded.instance_identifier(**options) for options in loaded.grid()]
     except UsageError as error:
         if spec != name:
             raise

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.names.registry import benchmarks
 from neuroalign.names.syntax import format_spec
 from neuroalign.results.score import Score, find_repeated, imported_from, name_with_source
 from neuroalign.results.store import IMPORTED
-from neuroalign.scoring.benchmark import Benchmark, make_benchmark
+from neuroalign.scoring.benchmark import Benchmark, registered_benchmarks
 
 #: Identifier and options of a benchmark.
 _Kind = tuple[str, str]
@@ -153,8 +152,8 @@ def _drop_doubles(group: ScoreGroup) -> list[str]:
 
 def _installed(wanted: Sequence[Benchmark] | None) -> dict[str, Benchmark]:
     """Return the installed benchmarks with their default options, by identifier."""
-    made = [make_benchmark(name, registered, {}) for name, registered in benchmarks.items()]
-    return {benchmark.identifier: benchmark for benchmark in [*(wanted or ()), *made]}
+    every = [*(wanted or ()), *registered_benchmarks()]
+    return {benchmark.identifier: benchmark for benchmark in every}
 
 
 def _versions(items: Sequence[tuple[str, Score]], installed: Mapping[str, Benchmark]) -> dict[str, int]:

@@ -12,6 +12,7 @@ from neuroalign.datasets.selection import select_part
 from neuroalign.errors import DatasetError, NeuroalignWarning, UnknownNameError, UsageError, unknown_name
 from neuroalign.files.folders import restore_folders
 from neuroalign.files.home import home
+from neuroalign.names.foreign_code import foreign_code
 from neuroalign.names.registry import datasets
 from neuroalign.names.syntax import parse_spec
 
@@ -165,7 +166,9 @@ def load_dataset(dataset: "str | os.PathLike[str] | Dataset") -> Dataset:
     if name in added_names():
         return read_folder(datasets_folder() / name)
     made = datasets.get(name)
-    made = made() if callable(made) else made
+    if callable(made):
+        with foreign_code(f"the dataset {name!r} cannot be made"):
+            made = made()
     if not isinstance(made, Dataset):
         raise DatasetError(f"the dataset {name!r} must be registered as a Dataset, got {type(made).__name__}")
     return made

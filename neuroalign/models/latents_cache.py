@@ -22,6 +22,7 @@ from neuroalign.models.latents_file import (
     save_latents,
 )
 from neuroalign.models.model import Batched, Model, fingerprint_of
+from neuroalign.names.foreign_code import foreign_code
 
 #: Version of the files; it is raised when their content changes.
 FORMAT = 3
@@ -46,15 +47,21 @@ def compute_latents(model: Model, stimuli: StimulusSet, *, use_cache: bool = Tru
     latents : xarray.DataArray, dimensions (stimulus, unit)
         Latents larger than the available memory stay in their file; see
         :func:`neuroalign.models.latents_file.gather_latents`.
+
+    Raises
+    ------
+    NeuroalignError
+        If the model raises an error, or its latents have wrong labels or values.
     """
     use_cache = use_cache and _allowed.get()
     token = _allowed.set(use_cache)
     try:
-        path = cached_path(model, stimuli)
-        if path is None:
-            return _compute(model, stimuli, None)
-        cached = _read(path)
-        return _compute(model, stimuli, path) if cached is None else cached
+        with foreign_code(f"the latents of {model.identifier} cannot be computed"):
+            path = cached_path(model, stimuli)
+            if path is None:
+                return _compute(model, stimuli, None)
+            cached = _read(path)
+            return _compute(model, stimuli, path) if cached is None else cached
     finally:
         _allowed.reset(token)
 

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from neuroalign.errors import ModelError, UsageError, unknown_name
+from neuroalign.errors import ModelError, NeuroalignError, UsageError, unknown_name
 from neuroalign.models.layered import Layered
 from neuroalign.models.model import FixedFamily, Model, ModelFamily
+from neuroalign.models.model_files import run_file, split_file
 from neuroalign.models.wrapped import (
     FunctionModel,
     PrecomputedModel,
     name_function,
     name_latents,
 )
+from neuroalign.names.foreign_code import foreign_code
 from neuroalign.names.registry import adapters, models, reducers
 from neuroalign.names.syntax import Spec, format_spec, parse_spec
 from neuroalign.validation import check_arguments
@@ -67,7 +69,7 @@ def as_model(
         loaded = load_model(_at_layer(obj, layer))
         if isinstance(loaded, ModelFamily):
             raise ModelError(
-                f"{obj} is a family; name one instance, such as {loaded.instances()[0].identifier}"
+                f"{obj} is a family; name one instance, such as {make_instances(loaded)[0].identifier}"
             )
         return loaded
     if layer is not None:
@@ -76,10 +78,17 @@ def as_model(
         _refuse_options("precomputed latents", options)
         return PrecomputedModel(obj, identifier or name_latents(obj))
     if isinstance(obj, Model):
-        _refuse_options(f"{obj.identifier}, which is a model already,", _given(identifier, options))
+        _refuse_options(f"{_expect_identifier(obj)}, which is a model already,", _given(identifier, options))
         return obj
-    for _, adapter in adapters.items():
-        model = adapter(obj, identifier=identifier, **options)
+    for name, adapter in adapters.items():
+        try:
+            with foreign_code(f"the adapter {name!r} fails on {type(obj).__name__}"):
+                model = adapter(obj, identifier=identifier, **options)
+        except NeuroalignError as error:
+            if not adapters.is_installed(name) or error.__cause__ is None:
+                raise
+            adapters.skip(name, error)
+            continue
         if model is not None:
             return model
     if callable(obj):
@@ -133,7 +142,7 @@ def load_model(
     loaded = _load_part(parsed, dataset)
     for wrapper in parsed.wrappers:
         if isinstance(loaded, ModelFamily):
-            members = [reduce_model(instance, [wrapper]) for instance in loaded.instances(dataset)]
+            members = [reduce_model(instance, [wrapper]) for instance in make_instances(loaded, dataset)]
             loaded = FixedFamily(
                 f"{loaded.identifier}+{format_spec(wrapper.name, wrapper.options)}",
                 members,
@@ -181,6 +190,44 @@ def split_reducers(name: str) -> tuple[tuple[Spec, ...], str]:
     return spec.wrappers, format_spec(spec.name, spec.options)
 
 
+def make_instances(family: ModelFamily, dataset: "Dataset | None" = None) -> list[Model]:
+    """Return the instances of a family.
+
+    Parameters
+    ----------
+    family : ModelFamily
+    dataset : Dataset, optional
+        Dataset to be scored.
+
+    Raises
+    ------
+    NeuroalignError
+        If the family raises an error, or an instance is not a model.
+    """
+    with foreign_code(f"the family {family.identifier} cannot make its instances"):
+        made = list(family.instances(dataset))
+    return [_expect_model(instance, family) for instance in made]
+
+
+def _expect_model(made: Any, family: ModelFamily) -> Model:
+    if not isinstance(made, Model):
+        raise ModelError(
+            f"each instance of {family.identifier} must be a model with identifier and latents(stimuli), got "
+            f"{type(made).__name__}; correct the method instance() of the family"
+        )
+    _expect_identifier(made)
+    return made
+
+
+def _expect_identifier(obj: "Model | ModelFamily") -> str:
+    """Return the name of a model or family, which its own code may fail to give."""
+    with foreign_code(f"the identifier of {type(obj).__name__} cannot be read"):
+        identifier = obj.identifier
+    if not isinstance(identifier, str) or not identifier:
+        raise ModelError(f"the identifier of {type(obj).__name__} must be text, got {identifier!r}")
+    return identifier
+
+
 def _given(identifier: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
     return dict(options) if identifier is None else {"identifier": identifier, **options}
 
@@ -195,10 +242,10 @@ def _at_layer(name: str, layer: str | Sequence[str] | None) -> str:
 
 
 def _load_part(spec: Spec, dataset: "Dataset | None") -> "Model | ModelFamily":
+    if (split := split_file(spec.name)) is not None and split[1]:
+        return _load_from_file(*split, spec, dataset)
     scheme, colon, rest = spec.name.partition(":")
-    if rest and scheme.endswith(".py"):
-        return _load_from_file(scheme, rest, spec, dataset)
-    if not colon and spec.name.endswith(".py"):
+    if spec.name.endswith(".py") and f"{scheme}:" not in models:
         raise ModelError(f"say which model in {spec.name}: {spec.name}:NAME")
     if colon and not rest:
         raise ModelError(f"{spec.name!r} must have a name after the colon: {spec.name}NAME")
@@ -215,9 +262,14 @@ def _load_part(spec: Spec, dataset: "Dataset | None") -> "Model | ModelFamily":
 def _make(registered: Any, spec: Spec, dataset: "Dataset | None") -> "Model | ModelFamily":
     """Make an instance of a registered family, or call a registered factory, or return a registered model."""
     if isinstance(registered, type) and issubclass(registered, ModelFamily):
-        registered = registered()
+        with foreign_code(f"the family {spec.name} cannot be made"):
+            registered = registered()
     if isinstance(registered, ModelFamily):
-        return registered.instance(dataset, **spec.options) if spec.options else registered
+        _expect_identifier(registered)
+        if not spec.options:
+            return registered
+        with foreign_code(f"{_full_name(spec)} cannot be made"):
+            return _expect_model(registered.instance(dataset, **spec.options), registered)
     if isinstance(registered, Model) and not isinstance(registered, type):
         _refuse_options(spec.name, dict(spec.options))
         return registered
@@ -241,23 +293,9 @@ def as_model_or_family(obj: Any, name: str) -> "Model | ModelFamily":
 def _load_from_file(
     file: str, attribute: str, spec: Spec, dataset: "Dataset | None"
 ) -> "Model | ModelFamily":
-    import importlib.util
     import inspect
-    from pathlib import Path
 
-    path = Path(file)
-    if not path.is_file():
-        raise ModelError(
-            f"the file {file} does not exist; give FILE.py:NAME with a model called NAME in the file"
-        )
-    module_spec = importlib.util.spec_from_file_location(path.stem, path)
-    if module_spec is None or module_spec.loader is None:
-        raise ModelError(f"{file} is not a Python file")
-    module = importlib.util.module_from_spec(module_spec)
-    try:
-        module_spec.loader.exec_module(module)
-    except Exception as error:
-        raise ModelError(f"{file} fails to run: {type(error).__name__}: {error}") from error
+    module = run_file(file)
     names = [
         name for name, value in vars(module).items() if not (name.startswith("_") or inspect.ismodule(value))
     ]
@@ -300,7 +338,8 @@ def _with_options(kind: str, name: str, factory: Any, options: Mapping[str, Any]
         raise UsageError(
             f"the {kind} {name} cannot take these options ({error}); it takes {', '.join(accepted) or 'none'}"
         ) from error
-    return factory(*args, **check_arguments(factory, options, name, n_positional=len(args)))
+    with foreign_code(f"the {kind} {name} cannot be made"):
+        return factory(*args, **check_arguments(factory, options, name, n_positional=len(args)))
 
 
 def _refuse_options(owner: str, options: Mapping[str, Any]) -> None:

@@ -14,13 +14,21 @@ A plug-in is imported only when its name is used. :meth:`Registry.registered` re
 alone, as tests need it.
 """
 
+import inspect
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
-from neuroalign.errors import NeuroalignWarning, UnknownNameError, UsageError, unknown_name
+from neuroalign.errors import (
+    NeuroalignError,
+    NeuroalignWarning,
+    UnknownNameError,
+    UsageError,
+    unknown_name,
+)
+from neuroalign.names.foreign_code import foreign_code
 
 Registered = TypeVar("Registered")
 
@@ -34,11 +42,18 @@ class Registry:
         Noun for the registered objects, in the singular: "model", "dataset", "benchmark".
     group : str
         Group of entry points by which installed packages register objects.
+    accepts : callable, optional
+        Function that returns whether an object of an entry point can be of this kind.
+    noun : str
+        Description of such objects, such as "a class or function".
     """
 
-    def __init__(self, kind: str, group: str) -> None:
+    def __init__(
+        self, kind: str, group: str, accepts: Callable[[Any], bool] | None = None, noun: str = ""
+    ) -> None:
         self.kind = kind
         self.group = group
+        self._accepts, self._noun = accepts, noun
         self._objects: dict[str, Any] = {}
         self._broken: set[str] = set()
         self._plugins: dict[str, EntryPoint] | None = None
@@ -120,21 +135,25 @@ class Registry:
         UnknownNameError
             If the name is not registered; the message names the nearest registered names.
         UsageError
-            If the plug-in that provides it fails to import.
+            If the plug-in that provides it fails to import, or provides an object of another kind.
         """
         if name in self._objects:
             return self._objects[name]
         entry_point = self._entry_points().get(name)
         if entry_point is None:
             raise self.unknown(name)
+        source = f"the {self.kind} {name!r} comes from {entry_point.value!r}, which"
         try:
-            self._objects[name] = entry_point.load()
-        except Exception as error:
-            raise UsageError(
-                f"the {self.kind} {name!r} comes from {entry_point.value!r}, which fails to import: "
-                f"{type(error).__name__}: {error}"
-            ) from error
-        return self._objects[name]
+            with foreign_code(f"{source} fails to import"):
+                loaded = entry_point.load()
+        except NeuroalignError as error:
+            text = f"{source} fails to import: {type(error).__name__}: {error}"
+            raise UsageError(str(error) if str(error).startswith(source) else text) from error
+        if self._accepts is not None and not self._accepts(loaded):
+            got = f"the class {loaded.__name__}" if isinstance(loaded, type) else type(loaded).__name__
+            raise UsageError(f"{source} must be {self._noun}, got {got}")
+        self._objects[name] = loaded
+        return loaded
 
     def items(self) -> Iterable[tuple[str, Any]]:
         """Yield name and object of every plug-in that can be imported; a warning names each of the others once."""
@@ -142,10 +161,22 @@ class Registry:
             if name in self._broken:
                 continue
             try:
-                yield name, self.get(name)
+                item = self.get(name)
             except UsageError as error:
-                self._broken.add(name)
-                warnings.warn(f"skipped: {error}", NeuroalignWarning, stacklevel=2)
+                self.skip(name, error)
+                continue
+            yield name, item
+
+    def skip(self, name: str, error: NeuroalignError) -> None:
+        """Leave a broken plug-in out of :meth:`items` from now on, with a warning that has the reason."""
+        if name not in self._broken:
+            self._broken.add(name)
+            warnings.warn(f"skipped: {error}", NeuroalignWarning, stacklevel=3)
+
+    def is_installed(self, name: str) -> bool:
+        """Return whether a name belongs to an installed package of a third party."""
+        entry_point = self._entry_points().get(name)
+        return entry_point is not None and not entry_point.value.startswith("neuroalign.")
 
     def unknown(self, name: str, also: Iterable[str] = ()) -> UnknownNameError:
         """Make the error for an unknown name, which names the nearest registered names and those in `also`."""
@@ -179,12 +210,34 @@ def _is_reload(old: Any, new: Any) -> bool:
     return all(getattr(old, name, old) == getattr(new, name, new) for name in same)
 
 
-models = Registry("model", "neuroalign.models")
-datasets = Registry("dataset", "neuroalign.datasets")
-benchmarks = Registry("benchmark", "neuroalign.benchmarks")
-reducers = Registry("reducer", "neuroalign.reducers")
-adapters = Registry("adapter", "neuroalign.adapters")
-readers = Registry("reader", "neuroalign.formats")
+def _has(*members: str) -> Callable[[Any], bool]:
+    """Return a test for classes, functions, and objects with one of some members."""
+    return lambda item: (
+        not inspect.isabstract(item)
+        and (callable(item) or any(hasattr(type(item), member) for member in members))
+    )
+
+
+def _is_benchmark(item: Any) -> bool:
+    made = item if isinstance(item, type) else type(item)
+    return hasattr(made, "score") and hasattr(made, "options") and not inspect.isabstract(made)
+
+
+models = Registry(
+    "model",
+    "neuroalign.models",
+    _has("latents", "instances"),
+    "a model, a family without abstract methods, or a function that returns one of both",
+)
+datasets = Registry(
+    "dataset", "neuroalign.datasets", _has("recording_hash"), "a dataset, or a function that returns one"
+)
+benchmarks = Registry(
+    "benchmark", "neuroalign.benchmarks", _is_benchmark, "a class derived from neuroalign.Benchmark"
+)
+reducers = Registry("reducer", "neuroalign.reducers", callable, "a class or a function")
+adapters = Registry("adapter", "neuroalign.adapters", callable, "a function")
+readers = Registry("reader", "neuroalign.formats", _has("recognises"), "a reader, or its class")
 
 register_model = models.register
 register_dataset = datasets.register

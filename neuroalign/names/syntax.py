@@ -10,6 +10,7 @@ The grammar, where ``|`` separates alternatives and ``( … )*`` means any numbe
     bare    = text with balanced brackets, commas only inside brackets
     name    = quoted | text without [ ] +       layers may stand in the name, and are written there:
                                                 timm:resnet18@layer3[weights=random]
+              | file ":" text without [ ] +     file is the path of an existing file that ends in .py, at the start
     layer   = quoted | text without [ ] +
     key     = quoted | text without [ ] , =
     quoted  = text in single or double quotes; a backslash escapes a quote or a backslash,
@@ -20,6 +21,7 @@ A bare value stands for None, a truth value or a number where it reads as one, e
 parser would read differently is written in quotes, so :func:`parse_spec` and :func:`format_spec` are inverses.
 """
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -206,7 +208,8 @@ class _Parser:
         return isinstance(value, str) and value == text and self._at == len(text) and text.isprintable()
 
     def _part(self) -> Spec:
-        name = self._word("[]+", "a name")
+        file = self._file() if self._at == 0 else ""
+        name = file + self._word("[]+", "a name")
         options: dict[str, Any] = {}
         if self._take("[") and not self._take("]"):
             while True:
@@ -224,6 +227,15 @@ class _Parser:
             if self._take("@"):
                 name = f"{name}@{self._word('[]+', 'a layer')}"
         return Spec(name, options)
+
+    def _file(self) -> str:
+        """Read the path of a Python file with characters that end a name elsewhere, and the colon behind it."""
+        for colon in re.finditer(r"(?<=\.py):", self._text):
+            path = self._text[: colon.start()]
+            if set(path) & set("[]+") and os.path.isfile(path):
+                self._at = colon.end()
+                return f"{path}:"
+        return ""
 
     def _value(self, depth: int = 0) -> Any:
         self._skip_spaces()

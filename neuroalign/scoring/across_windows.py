@@ -13,14 +13,14 @@ from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.columns import Label
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.time_windows import Window
-from neuroalign.errors import UsageError
+from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.jobs import run_jobs
 from neuroalign.models.model import Model, ModelFamily
 from neuroalign.names.defaults import DEFAULT_BENCHMARK
+from neuroalign.names.foreign_code import foreign_code
 from neuroalign.names.registry import benchmarks
 from neuroalign.scoring.benchmark import Benchmark, load_benchmark
 from neuroalign.scoring.evaluate import instances_of
-from neuroalign.scoring.failures import explain_error
 from neuroalign.scoring.grouped import as_columns
 from neuroalign.scoring.held_out import HeldOut, PredictsHeldOut
 from neuroalign.scoring.instance import Prepared, SharedLatents
@@ -225,11 +225,12 @@ def _score_pairs(
         held_out, reason = None, ""
         if model is not None and dataset is not None:
             try:
-                computed = latents.compute(model, dataset.stimuli, use_cache=use_cache)[0]
-                prepared = Prepared(model, dataset.stimuli, computed, use_cache)
-                held_out = benchmark.held_out(prepared, dataset, join=join)
-            except Exception as error:
-                reason = str(explain_error(error, f"{model.identifier} cannot be fitted"))
+                with foreign_code(f"{model.identifier} cannot be fitted"):
+                    computed = latents.compute(model, dataset.stimuli, use_cache=use_cache)[0]
+                    prepared = Prepared(model, dataset.stimuli, computed, use_cache)
+                    held_out = benchmark.held_out(prepared, dataset, join=join)
+            except NeuroalignError as error:
+                reason = str(error)
         predictions.append(held_out)
         reasons.append(reason)
     scores = np.full((len(pairs), len(pairs)), np.nan)

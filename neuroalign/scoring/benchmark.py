@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from neuroalign.arrays import Join, align
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import UnknownNameError, UsageError, name_some
+from neuroalign.errors import NeuroalignError, UnknownNameError, UsageError, name_some
 from neuroalign.models.model import Model
+from neuroalign.names.foreign_code import foreign_code
 from neuroalign.names.registry import benchmarks
 from neuroalign.names.syntax import parse_spec
 from neuroalign.results.score import Score
@@ -174,6 +175,17 @@ def load_benchmark(spec: str | Benchmark) -> Benchmark:
     return make_benchmark(parsed.name, benchmarks.get(parsed.name), parsed.options)
 
 
+def registered_benchmarks() -> list[Benchmark]:
+    """Return every registered benchmark with its default options, by name; a warning names each broken plug-in."""
+    made = []
+    for name, registered in benchmarks.items():
+        try:
+            made.append(make_benchmark(name, registered, {}))
+        except NeuroalignError as error:
+            benchmarks.skip(name, error)
+    return made
+
+
 def make_benchmark(name: str, registered: Any, options: Mapping[str, Any]) -> Benchmark:
     """Make a benchmark from a registered class or instance, with options.
 
@@ -211,7 +223,8 @@ def make_benchmark(name: str, registered: Any, options: Mapping[str, Any]) -> Be
     ]
     if missing:
         raise UsageError(f"{name} needs the option {missing[0]}; write {name}[{missing[0]}=…]")
-    benchmark = registered(**{option: value for option, value in options.items() if option in names})
+    with foreign_code(f"the benchmark {name} cannot be made"):
+        benchmark = registered(**{option: value for option, value in options.items() if option in names})
     reported = benchmark.options()
     for option, value in options.items():
         if option in names:

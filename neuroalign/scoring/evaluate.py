@@ -14,7 +14,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.time_bins import expect_one_window
 from neuroalign.errors import ModelError, NeuroalignWarning, UsageError, name_some
 from neuroalign.jobs import run_jobs
-from neuroalign.models.loading import load_model
+from neuroalign.models.loading import load_model, make_instances
 from neuroalign.models.model import Model, ModelFamily
 from neuroalign.names.defaults import DEFAULT_BENCHMARK
 from neuroalign.results.score import Score, find_repeated, summarise
@@ -243,9 +243,9 @@ def instances_of(loaded: Model | ModelFamily, dataset: Dataset) -> list[Model]:
     Raises
     ------
     ModelError
-        If a family has no instance for the dataset, or two instances share a name.
+        If a family has no instance for the dataset, two instances share a name, or an instance is not a model.
     """
-    instances = loaded.instances(dataset) if isinstance(loaded, ModelFamily) else [loaded]
+    instances = make_instances(loaded, dataset) if isinstance(loaded, ModelFamily) else [loaded]
     if not instances:
         raise ModelError(
             f"{loaded.identifier} has no instance for {dataset.identifier}; "

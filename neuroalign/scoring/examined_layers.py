@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroalign.datasets.dataset import Dataset
+from neuroalign.errors import NeuroalignError
 from neuroalign.models.model import Model
+from neuroalign.names.foreign_code import foreign_code
 from neuroalign.results.score import Score
 from neuroalign.scoring.benchmark import Benchmark
-from neuroalign.scoring.failures import explain_error
 from neuroalign.scoring.instance import Batch, Failure, Prepared, score_prepared
 from neuroalign.scoring.layer_candidates import Layer, Moved
 from neuroalign.scoring.nested_choice import InnerFolds, NeuronGroups, inner_scores
@@ -99,23 +100,23 @@ def examine(layer: Layer, settings: Settings) -> Examined | Failure:
     neuroids = dataset.responses["neuroid"].values.astype(str).tolist()
     models: list[Model] = [prepared, *(Moved(prepared, dataset, order) for order in settings.orders)]
     try:
-        inner = [
-            inner_scores(settings.plan, benchmark, model, dataset, groups, join=batch.join)
-            for model in models
-        ]
-        if len(groups.names) == 1:
-            shuffled = ordinary.data["shuffled"].values[:, None] if "shuffled" in ordinary.data else None
-        else:
-            orders = settings.orders or settings.own_orders
-            shuffled = _refit_shuffled(prepared, settings, orders) if orders else None
-        return Examined(
-            ordinary=ordinary,
-            by_group=statistic(ordinary).in_order(neuroids)(groups.members),
-            inner=np.array(inner),
-            shuffled=np.empty((0, len(groups.names))) if shuffled is None else shuffled,
-        )
-    except Exception as error:
-        reason = explain_error(error, f"{benchmark.identifier} fails on {layer.identifier}")
+        with foreign_code(f"{benchmark.identifier} fails on {layer.identifier}"):
+            inner = [
+                inner_scores(settings.plan, benchmark, model, dataset, groups, join=batch.join)
+                for model in models
+            ]
+            if len(groups.names) == 1:
+                shuffled = ordinary.data["shuffled"].values[:, None] if "shuffled" in ordinary.data else None
+            else:
+                orders = settings.orders or settings.own_orders
+                shuffled = _refit_shuffled(prepared, settings, orders) if orders else None
+            return Examined(
+                ordinary=ordinary,
+                by_group=statistic(ordinary).in_order(neuroids)(groups.members),
+                inner=np.array(inner),
+                shuffled=np.empty((0, len(groups.names))) if shuffled is None else shuffled,
+            )
+    except NeuroalignError as reason:
         return Failure(layer.identifier, benchmark.identifier, reason)
 
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-from neuroalign.names.registry import benchmarks
-from neuroalign.scoring.benchmark import Benchmark, load_benchmark
+from neuroalign.scoring.benchmark import Benchmark, load_benchmark, registered_benchmarks
 
 #: Names of groups, with their members in words.
 GROUPS = {
@@ -40,7 +39,7 @@ def load_benchmarks(specs: Iterable[str | Benchmark] = ()) -> list[Benchmark]:
     """
     given = list(specs)
     if not given:
-        return [benchmark for benchmark in _registered() if not benchmark.on_request]
+        return [benchmark for benchmark in registered_benchmarks() if not benchmark.on_request]
     loaded: dict[object, Benchmark] = {}
     for spec in given:
         members = _members(spec) if isinstance(spec, str) and spec in GROUPS else [load_benchmark(spec)]
@@ -51,9 +50,4 @@ def load_benchmarks(specs: Iterable[str | Benchmark] = ()) -> list[Benchmark]:
 
 def _members(group: str) -> list[Benchmark]:
     levels = ("single units", "populations") if group == "all" else (group.replace("-", " "),)
-    return [benchmark for benchmark in _registered() if benchmark.level() in levels]
-
-
-def _registered() -> list[Benchmark]:
-    # A plug-in that cannot be imported is left out with a warning.
-    return [load_benchmark(name) for name, _ in benchmarks.items()]
+    return [benchmark for benchmark in registered_benchmarks() if benchmark.level() in levels]

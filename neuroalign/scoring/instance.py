@@ -17,13 +17,13 @@ from neuroalign.models.computed import computed_with
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.models.model import Decodes, Model, Rectified, fingerprint_of
 from neuroalign.models.reductions import notes_on_reductions, reductions_of
+from neuroalign.names.foreign_code import explain_error, foreign_code
 from neuroalign.progress import progress, show_step
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.scoring.chance import notes_on_null, permutation_null, with_null
 from neuroalign.scoring.conflicts import warn_of_conflict
-from neuroalign.scoring.failures import explain_error
 from neuroalign.scoring.provenance import (
     add_notes_of_model,
     hash_latents,
@@ -241,7 +241,7 @@ def shuffle_instance(model: Model, batch: Batch, part: slice) -> dict[int, Shuff
         if stored is not None and _has_null(stored, batch):
             continue
         started = time.monotonic()
-        with suppress(Exception):  # as above
+        with suppress(NeuroalignError), foreign_code("the shuffles fail"):  # as above
             scores = _shuffle(benchmark, prepared, batch, part)
             shuffles[number] = Shuffles(scores, time.monotonic() - started)
     return shuffles
@@ -300,11 +300,11 @@ def score_prepared(
     started = time.monotonic()
     show_step(f"{model.identifier}: {benchmark.identifier}")
     try:
-        score = stored or benchmark.score(prepared, batch.dataset, join=batch.join)
-        if batch.n_permutations:
-            score = _add_null(score, benchmark, prepared, batch, shuffles)
-    except Exception as error:
-        reason = explain_error(error, f"{benchmark.identifier} fails on {model.identifier}")
+        with foreign_code(f"{benchmark.identifier} fails on {model.identifier}"):
+            score = stored or benchmark.score(prepared, batch.dataset, join=batch.join)
+            if batch.n_permutations:
+                score = _add_null(score, benchmark, prepared, batch, shuffles)
+    except NeuroalignError as reason:
         return Failure(model.identifier, benchmark.identifier, reason)
     latents = prepared.latents(batch.dataset.stimuli)
     reductions = reductions_of(latents)

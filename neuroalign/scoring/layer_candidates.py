@@ -22,7 +22,6 @@ from neuroalign.models.sweeps import load_layers
 from neuroalign.names.syntax import format_spec, parse_spec
 from neuroalign.scoring.chance import recorded_latents
 from neuroalign.scoring.evaluate import instances_of
-from neuroalign.scoring.failures import explain_error
 from neuroalign.scoring.layers import OUTPUT_NAME
 from neuroalign.scoring.provenance import hash_latents, identify_latents
 
@@ -292,9 +291,9 @@ def prepare_layers(
         try:
             latents = compute_latents(model, dataset.stimuli, use_cache=use_cache)
             latents_hash = hash_latents(latents)
-        except Exception as error:
-            reasons.append(explain_error(error, f"the latents of {model.identifier} cannot be computed"))
-            failures[model.identifier] = str(reasons[-1])
+        except NeuroalignError as error:
+            reasons.append(error)
+            failures[model.identifier] = str(error)
             continue
         # Latents in files are read again where they are needed, so that one layer is in memory at a time.
         is_in_file = (use_cache and fingerprint_of(model) is not None) or (

@@ -15,6 +15,7 @@ from neuroalign.datasets.window_lists import list_windows
 from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.models.loading import load_model
 from neuroalign.models.model import Model, ModelFamily
+from neuroalign.models.model_files import split_file
 from neuroalign.names.syntax import parse_spec
 from neuroalign.scoring.evaluate import instances_of
 
@@ -150,5 +151,6 @@ def depends_on_dataset(name: str, options: Mapping[str, Any] | None = None) -> b
     bool
     """
     spec = parse_spec(name)
-    scheme, _, rest = spec.name.partition(":")
-    return not rest or (scheme.endswith(".py") and bool(spec.options or options))
+    if split_file(spec.name) is not None:
+        return bool(spec.options or options)
+    return not spec.name.partition(":")[2]

@@ -115,7 +115,7 @@ def _run(step: Step, outcomes: Mapping[str, Outcome]) -> Outcome:
         return Outcome(step.name, "done", step.run(outcomes))
     except NeuroalignError as error:
         return Outcome(step.name, "left out", reason=" ".join(str(error).split()))
-    except Exception as error:  # plug-ins can raise any error
+    except (Exception, SystemExit) as error:  # plug-ins can raise any error
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}, line {place.lineno}"
         reason = f"{type(error).__name__}: {' '.join(str(error).split())} ({where})"

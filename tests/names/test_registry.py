@@ -133,3 +133,62 @@ def test_two_threads_that_look_first_see_all_plugins(monkeypatch):
             futures.append(pool.submit(registry.names))
             time.sleep(0.03)
         assert [future.result() for future in futures] == [["dump", "dumps", "load", "loads"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "message"),
+    [
+        (
+            "models",
+            "math:pi",
+            "must be a model, a family without abstract methods, or a function that returns one of ",
+        ),
+        (
+            "models",
+            "neuroalign.models.model:ModelFamily",
+            "must be a model, a family without abstract methods, or",
+        ),
+        (
+            "benchmarks",
+            "math:sqrt",
+            "must be a class derived from neuroalign.Benchmark, got builtin_function_or_method",
+        ),
+        (
+            "benchmarks",
+            "neuroalign.scoring.benchmark:Benchmark",
+            "must be a class derived from neuroalign.Benchmark",
+        ),
+        ("datasets", "math:pi", "must be a dataset, or a function that returns one, got float"),
+        ("reducers", "math:pi", "must be a class or a function, got float"),
+        ("adapters", "math:pi", "must be a function, got float"),
+        ("readers", "math:pi", "must be a reader, or its class, got float"),
+    ],
+)
+def test_an_object_of_another_kind_is_skipped_once(kind, value, message, entry_points, monkeypatch):
+    group = getattr(registry, kind)
+    monkeypatch.setattr(group, "_plugins", None)
+    monkeypatch.setattr(group, "_objects", {})
+    monkeypatch.setattr(group, "_broken", set())
+    entry_points.append(EntryPoint("wrong", value, group.group))
+    with pytest.warns(NeuroalignWarning) as caught:
+        assert dict(group.items()) == {}
+    assert len(caught) == 1
+    assert str(caught[0].message).startswith(
+        f"skipped: the {group.kind} 'wrong' comes from {value!r}, which {message}"
+    )
+    assert dict(group.items()) == {}
+    with pytest.raises(UsageError):
+        group.get("wrong")
+
+
+def test_a_plugin_that_ends_the_program_is_skipped(entry_points, tmp_path, monkeypatch):
+    (tmp_path / "plugin_that_exits.py").write_text("import sys\nsys.exit(0)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    models = Registry("model", "test.models")
+    entry_points.append(EntryPoint("exits", "plugin_that_exits:model", "test.models"))
+    with pytest.warns(NeuroalignWarning) as caught:
+        assert dict(models.items()) == {}
+    assert [str(warning.message) for warning in caught] == [
+        "skipped: the model 'exits' comes from 'plugin_that_exits:model', which fails to import: SystemExit: 0 "
+        "(plugin_that_exits.py, line 2)"
+    ]

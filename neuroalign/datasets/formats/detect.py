@@ -2,12 +2,14 @@
 
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from neuroalign.datasets.formats.reader import ArrayReader, Reader, RecordingReader
 from neuroalign.datasets.formats.unknown_files import explain_unknown
 from neuroalign.errors import DatasetError, NeuroalignError, NeuroalignWarning, UsageError, unknown_name
 from neuroalign.files.plain import oddity
+from neuroalign.names.foreign_code import foreign_code
 from neuroalign.names.registry import readers
 
 #: Number of bytes at the start of a file that signatures are compared with.
@@ -156,9 +158,10 @@ def _advice(path: Path, registered: dict[str, ArrayReader | RecordingReader]) ->
     """Return the first advice of a reader on a path that belongs to its format; empty text if there is none."""
     for name, reader in registered.items():
         try:
-            advice = reader.advice(path)
-        except Exception as error:  # the code of a plug-in, or a folder that cannot be listed
-            _warn_of_failure(name, path, error)
+            with _looking(name, path):
+                advice = reader.advice(path)
+        except NeuroalignError as error:
+            warnings.warn(str(error), NeuroalignWarning, stacklevel=3)
             continue
         if advice:
             return advice
@@ -167,27 +170,26 @@ def _advice(path: Path, registered: dict[str, ArrayReader | RecordingReader]) ->
 
 def _recognises(name: str, reader: Reader, path: Path) -> bool:
     try:
-        return reader.recognises(path)
-    except (NeuroalignError, OSError):
-        raise
-    except Exception as error:  # the code of a plug-in
-        _warn_of_failure(name, path, error)
+        with _looking(name, path):
+            return reader.recognises(path)
+    except NeuroalignError as error:
+        if isinstance(error.__cause__, OSError):
+            raise error.__cause__ from None
+        if error.__cause__ is None:
+            raise
+        warnings.warn(str(error), NeuroalignWarning, stacklevel=3)
         return False
 
 
-def _warn_of_failure(name: str, path: Path, error: Exception) -> None:
-    warnings.warn(
-        f"the reader {name!r} failed to look at {path}, so it is skipped: {type(error).__name__}: {error}",
-        NeuroalignWarning,
-        stacklevel=3,
-    )
+def _looking(name: str, path: Path) -> AbstractContextManager[None]:
+    return foreign_code(f"the reader {name!r} failed to look at {path}, so it is skipped")
 
 
 def _instance(name: str, registered: object) -> ArrayReader | RecordingReader:
-    try:
-        reader = registered() if isinstance(registered, type) else registered
-    except TypeError as error:  # an abstract method that the class does not define
-        raise UsageError(f"the reader {name!r} cannot be made: {error}") from error
+    reader = registered
+    if isinstance(registered, type):
+        with foreign_code(f"the reader {name!r} cannot be made", UsageError):
+            reader = registered()
     if not isinstance(reader, ArrayReader | RecordingReader):
         raise UsageError(
             f"the reader {name!r} must be an ArrayReader or a RecordingReader of neuroalign, got "

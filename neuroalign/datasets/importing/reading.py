@@ -32,7 +32,8 @@ from neuroalign.datasets.importing.objects import (
 )
 from neuroalign.datasets.importing.stimulus_marks import Listed
 from neuroalign.datasets.importing.stimulus_table import describe_stimuli, name_stimuli
-from neuroalign.errors import DatasetError, NeuroalignError, UsageError
+from neuroalign.errors import DatasetError, UsageError
+from neuroalign.names.foreign_code import foreign_code
 
 
 @dataclass(frozen=True)
@@ -231,13 +232,12 @@ class Source:
     def _guarded(self, path: Path, read: Callable[..., object], files: object) -> object:
         """Call a reader, and name the reader and the file if its code fails."""
         try:
-            return read(files, self.options)
-        except (NeuroalignError, OSError, MemoryError):
+            with foreign_code(f"the reader of the format {self.format} failed on {path}", DatasetError):
+                return read(files, self.options)
+        except DatasetError as error:
+            if isinstance(error.__cause__, OSError | MemoryError):
+                raise error.__cause__ from None
             raise
-        except Exception as error:  # the code of a plug-in
-            raise DatasetError(
-                f"the reader of the format {self.format} failed on {path}: {type(error).__name__}: {error}"
-            ) from error
 
 
 def _name_axes(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from neuroalign.errors import NeuroalignError
+from neuroalign.names.foreign_code import foreign_code
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,12 +25,12 @@ class Gathered:
 def draw_or_explain(name: str, draw: "Callable[..., Axes]", *args: Any, **options: Any) -> Gathered:
     """Draw a figure; an error becomes the reason why it is missing."""
     try:
-        return Gathered(name, axes=draw(*args, **options))
-    except Exception as error:  # Models of third parties raise any class of error.
-        return Gathered(name, reason=explain_error(error))
+        with foreign_code("the figure cannot be drawn"):
+            return Gathered(name, axes=draw(*args, **options))
+    except NeuroalignError as error:
+        return Gathered(name, reason=in_one_line(error))
 
 
-def explain_error(error: Exception) -> str:
-    """Return the message of an error in one line, with its class if it is not an error of neuroalign."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, NeuroalignError) else f"{type(error).__name__}: {text}"
+def in_one_line(error: NeuroalignError) -> str:
+    """Return the message of an error in one line."""
+    return " ".join(str(error).split())

@@ -16,10 +16,11 @@ from neuroalign.models.loading import load_model
 from neuroalign.models.model import Decodes, Model, ModelFamily, fingerprint_of
 from neuroalign.models.selection import add_udr
 from neuroalign.models.traversals import latent_traversals
+from neuroalign.names.foreign_code import foreign_code
 from neuroalign.names.registry import benchmarks, models
 from neuroalign.names.syntax import format_spec, parse_spec
 from neuroalign.reporting.figures.faces import decoded_faces, traversals
-from neuroalign.reporting.figures.gathered import Gathered, draw_or_explain, explain_error
+from neuroalign.reporting.figures.gathered import Gathered, draw_or_explain, in_one_line
 from neuroalign.reporting.figures.relations import udr_against_alignment
 from neuroalign.reporting.figures.units import VARIANCE_EXPLAINED, WEIGHTS, unit_shares, units_by_neurons
 from neuroalign.results.score import Score
@@ -81,11 +82,12 @@ class ModelFigures:
             try:
                 if best is None:
                     raise NeuroalignError(_UNREADABLE)
-                model = self._decoder(best)
-                pictures |= self._decoded(model, best)
-            except Exception as error:  # Models of third parties raise any class of error.
+                with foreign_code("the images cannot be decoded"):
+                    model = self._decoder(best)
+                    pictures |= self._decoded(model, best)
+            except NeuroalignError as error:
                 for missing in (f"{title} of {family}", name):
-                    yield Gathered(missing, reason=explain_error(error))
+                    yield Gathered(missing, reason=in_one_line(error))
                 continue
             yield draw_or_explain(name, self._traversals, model, best)
         if pictures:

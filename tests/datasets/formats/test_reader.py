@@ -1,6 +1,7 @@
 """Readers of third parties: a made-up format is registered, recognised, described and imported."""
 
 import ast
+import inspect
 import json
 from contextlib import ExitStack
 from importlib.metadata import EntryPoint
@@ -240,6 +241,10 @@ def test_an_unknown_format_lists_the_readers(spikes, tmp_path):
     )
 
 
+#: Where the error is raised.
+PLACE = f"(test_reader.py, line {inspect.currentframe().f_lineno + 5})"
+
+
 def broken(kind):
     def fail(self, *_):
         raise ValueError("no luck")
@@ -251,7 +256,7 @@ def test_a_reader_that_fails_to_look_at_a_file_is_skipped(register, tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("1,2\n4,3\n")
     register("broken", broken("recognises"))
-    message = f"the reader 'broken' failed to look at {path}, so it is skipped: ValueError: no luck"
+    message = f"the reader 'broken' failed to look at {path}, so it is skipped: ValueError: no luck {PLACE}"
     with pytest.warns(NeuroalignWarning) as caught:
         imported = import_dataset("d", responses=path, axes="neuroid,stimulus")
     assert [str(warning.message) for warning in caught] == [message]
@@ -264,7 +269,10 @@ def test_a_fault_while_reading_is_one_line(register, tmp_path):
     register("unreadable", broken("read"))
     with pytest.raises(DatasetError) as caught:
         import_dataset("d", responses=path, axes="neuroid,stimulus", format="unreadable")
-    assert str(caught.value) == f"the reader of the format unreadable failed on {path}: ValueError: no luck"
+    assert (
+        str(caught.value)
+        == f"the reader of the format unreadable failed on {path}: ValueError: no luck {PLACE}"
+    )
 
 
 @pytest.mark.parametrize(
