@@ -386,7 +386,8 @@ def test_cache_info_and_clear(added, factors_file, capsys):
     run(["score", factors_file, added, "-b", "alignment"])
     capsys.readouterr()
     assert run(["cache", "info", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["results"]["files"] == 2
+    # The record, its arrays and the index.
+    assert json.loads(capsys.readouterr().out)["results"]["files"] == 3
     assert run(["cache", "clear", "results", "--yes"]) == 0
     assert "cleared" in capsys.readouterr().out
     assert run(["cache", "clear", "results", "--yes"]) == 0
