@@ -221,11 +221,7 @@ def _describe(scores: Sequence[Score], benchmark: Benchmark | None, identifier: 
     good = "↑" if statistic.higher_is_better else "↓"
     if math.isfinite(statistic.perfect):
         good = f"→{statistic.perfect:g}"
-        # No value lies beyond the value of a perfect model.
-        if statistic.higher_is_better:
-            high = min(high, statistic.perfect)
-        else:
-            low = max(low, statistic.perfect)
+    low, high = _within_bounds(low, high, statistic, benchmark if not is_index else None)
     row = Row(
         name,
         finite_mean(values),
@@ -239,6 +235,21 @@ def _describe(scores: Sequence[Score], benchmark: Benchmark | None, identifier: 
         is_control=_is_control(benchmark),
     )
     return replace(row, phrase=_judge_axes(scores) if is_index else _judge(row, error, scores, statistic))
+
+
+def _within_bounds(
+    low: float, high: float, statistic: Statistic, benchmark: Benchmark | None
+) -> tuple[float, float]:
+    """Let an interval end at the bounds of the score, and at the value of a perfect model."""
+    least, most = (-math.inf, math.inf) if benchmark is None else benchmark.bounds
+    if math.isfinite(statistic.perfect):
+        least, most = (
+            (least, min(most, statistic.perfect))
+            if statistic.higher_is_better
+            else (max(least, statistic.perfect), most)
+        )
+    # A missing end stays missing.
+    return (max(low, least), min(high, most)) if math.isfinite(low) else (low, high)
 
 
 def _find_statistic(benchmark: Benchmark | None, identifier: str, score: Score) -> Statistic:

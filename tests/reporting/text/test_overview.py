@@ -89,6 +89,8 @@ def test_lower_distances_are_better():
 def test_interval_ends_at_the_value_of_a_perfect_model():
     (row,) = rows([make(0.99, "correlation_ratio", 0.05, benchmark_version=3)])[1:]
     assert "[0.89, 1.00]" in row
+    (row,) = rows([make(0.01, "correlation_ratio", 0.05, benchmark_version=3)])[1:]
+    assert "[0.00, 0.11]" in row
 
 
 def test_a_score_that_must_not_be_interpreted_has_a_caution_first_and_no_judgement():
