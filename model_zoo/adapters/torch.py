@@ -52,9 +52,12 @@ def adapt(
     if isinstance(obj, type) and issubclass(obj, Module):
         raise ModelError(f"{obj.__name__} is a class; give an instance of it, with its weights loaded")
     if type(obj).__name__ == "ExportedProgram":
-        raise ModelError("an exported program is not a module; give its module()")
+        obj = obj.module()
     if not isinstance(obj, Module):
         return None
+    obj, layer = _without_compiler(obj, layer)
+    if _exported_batch(obj) == 1:
+        options = {"batch_axis": 0, **options, "batch_size": 1}
     refuse_unknown(f"the torch module {type(obj).__name__}", TorchModel, options)
     kind = type(obj).__name__
     model = TorchModel(obj, identifier or kind, layer=layer, **options)
@@ -66,6 +69,45 @@ def adapt(
         model.naming = DigestNaming(kind, named, options.get("fingerprint"))
         model.identifier = model.naming(model)
     return model
+
+
+def _without_compiler(
+    module: Any, layer: str | Sequence[str] | None
+) -> tuple[Any, str | Sequence[str] | None]:
+    """Return the module inside a compiled module, and its layers: hooks on layers of compiled code do not run."""
+    prefix = "_orig_mod."
+    while type(module).__name__ == "OptimizedModule":
+        module = module._orig_mod
+        if isinstance(layer, str):
+            layer = layer.removeprefix(prefix)
+        elif layer is not None:
+            layer = [name.removeprefix(prefix) for name in layer]
+    return module, layer
+
+
+def _exported_batch(module: Any) -> int | None:
+    """Return the number of images that an exported module takes; None where any number is possible.
+
+    Raises
+    ------
+    ModelError
+        If the module takes batches of another number than 1 alone, which few numbers of stimuli are divided by.
+    """
+    from torch.fx import GraphModule
+
+    for node in module.graph.nodes if isinstance(module, GraphModule) else ():
+        shape: Sequence[Any] = getattr(node.meta.get("val"), "shape", ())
+        if node.op != "placeholder" or not len(shape):
+            continue
+        if not isinstance(shape[0], int):
+            return None
+        if shape[0] != 1:
+            raise ModelError(
+                f"the exported module takes batches of {shape[0]} images alone; export it with any number of images: "
+                "torch.export.export(module, (images,), dynamic_shapes=({0: torch.export.Dim('batch')},))"
+            )
+        return 1
+    return None
 
 
 @dataclass(frozen=True)

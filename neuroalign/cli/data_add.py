@@ -233,6 +233,13 @@ Examples:
     help="Neurons or stimuli to leave out, which are otherwise an error: neurons without a trial of some stimulus, "
     "stimuli without a trial of some neuron, or neurons with the same response to all stimuli. May be repeated.",
 )
+@click.option(
+    "--drop-stimulus",
+    "drop_stimuli",
+    multiple=True,
+    metavar="ID",
+    help="Stimulus to leave out by its id, such as a blank screen or one without a picture. May be repeated.",
+)
 @click.option("--source", help="Origin of the data; stored with the dataset.")
 @click.option("--licence", "--license", help="Licence of the data; stored with the dataset.")
 @click.option("--citation", help="Reference to cite; stored with the dataset.")

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from itertools import chain, islice
 from pathlib import Path
 
+import pandas as pd
 import xarray as xr
 
 from neuroalign.arrays import validate_latents
@@ -14,6 +15,7 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ArrayError, NeuroalignWarning
 from neuroalign.files.digests import digest
 from neuroalign.files.home import optional_writing
+from neuroalign.models.latent_arrays import as_latents
 from neuroalign.models.latents_file import (
     gather_latents,
     latents_folder,
@@ -115,7 +117,12 @@ def cached_path(model: Model, stimuli: StimulusSet) -> Path | None:
 
 def _compute(model: Model, stimuli: StimulusSet, path: Path | None) -> xr.DataArray:
     if not isinstance(model, Batched):
-        computed = validate_latents(model.latents(stimuli))
+        computed = model.latents(stimuli)
+        if isinstance(computed, pd.DataFrame) or (
+            isinstance(computed, xr.DataArray) and not _is_plain(computed)
+        ):
+            computed = as_latents(computed)
+        computed = validate_latents(computed)
         file = _lasting(model, path)
         if file is not None:
             with optional_writing():
@@ -129,6 +136,11 @@ def _compute(model: Model, stimuli: StimulusSet, path: Path | None) -> xr.DataAr
         # Random numbers for some images only are found late. Latents larger than memory need the file until then.
         weakref.finalize(gathered, file.unlink, missing_ok=True)
     return gathered
+
+
+def _is_plain(latents: xr.DataArray) -> bool:
+    """Return whether latents have all their labels, so that their attributes and files stay as they are."""
+    return latents.dims == ("stimulus", "unit") and {"stimulus", "unit", "informative"} <= set(latents.coords)
 
 
 def _lasting(model: Model, path: Path | None) -> Path | None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import xarray as xr
-
 from neuroalign.errors import ModelError, NeuroalignError, UsageError, unknown_name
+from neuroalign.models.latent_arrays import as_latents, holds_latents, read_latents_array
 from neuroalign.models.layered import Layered
 from neuroalign.models.model import FixedFamily, Model, ModelFamily
 from neuroalign.models.model_files import run_file, split_file
@@ -37,8 +37,9 @@ def as_model(
 
     Parameters
     ----------
-    obj : Model, DataArray, function, fitted scikit-learn transformer, torch module, or str
-        A string is the name of a model, as in :func:`load_model`.
+    obj : Model, DataArray, DataFrame, array, tensor, function, fitted scikit-learn transformer, torch module, or str
+        A string is the name of a model, as in :func:`load_model`. Arrays, tensors and data frames are precomputed
+        latents; see :func:`neuroalign.models.latent_arrays.as_latents`.
     identifier : str, optional
         Name of the model in scores. By default, a function at the top of a module gives its own name. Lambdas,
         networks, transformers and precomputed latents give their kind with a digest of their values and code, so that
@@ -49,7 +50,7 @@ def as_model(
         For networks: function from PIL image to tensor.
     **options
         Options of the adapter, such as ``image_size=``, ``channels=``, ``batch_size=`` and ``fingerprint=`` for
-        functions.
+        functions, and ``stimulus=``, the stimulus ids of the rows, for arrays of latents.
 
     Returns
     -------
@@ -74,9 +75,10 @@ def as_model(
         return loaded
     if layer is not None:
         options["layer"] = layer
-    if isinstance(obj, xr.DataArray):
+    if holds_latents(obj):
+        latents = as_latents(obj, options.pop("stimulus", None))
         _refuse_options("precomputed latents", options)
-        return PrecomputedModel(obj, identifier or name_latents(obj))
+        return PrecomputedModel(latents, identifier or name_latents(latents))
     if isinstance(obj, Model):
         _refuse_options(f"{_expect_identifier(obj)}, which is a model already,", _given(identifier, options))
         return obj
@@ -112,7 +114,8 @@ def load_model(
     ----------
     spec : str
         Name of a family (``beta_vae``), of an instance (``beta_vae[beta=6,seed=0]``), or of a scheme
-        (``timm:resnet18@layer3``, ``neurons:DATASET``, ``FILE.py:OBJECT``), optionally followed by reducers
+        (``timm:resnet18@layer3``, ``neurons:DATASET``, ``FILE.py:OBJECT``), or a file of latents
+        (``FILE.npy[ids=FILE.txt]``), optionally followed by reducers
         (``timm:resnet18@layer3+pca[n=50]``). A model or a family is returned unchanged.
     dataset : Dataset, optional
         Dataset to be scored, for families that depend on it, such as subsets of its neurons.
@@ -244,6 +247,10 @@ def _at_layer(name: str, layer: str | Sequence[str] | None) -> str:
 def _load_part(spec: Spec, dataset: "Dataset | None") -> "Model | ModelFamily":
     if (split := split_file(spec.name)) is not None and split[1]:
         return _load_from_file(*split, spec, dataset)
+    if spec.name.endswith(".npy") and spec.name not in models:
+        _refuse_options(spec.name, {name: value for name, value in spec.options.items() if name != "ids"})
+        latents = read_latents_array(Path(spec.name).expanduser(), spec.options.get("ids"))
+        return PrecomputedModel(latents, name_latents(latents, Path(spec.name).stem))
     scheme, colon, rest = spec.name.partition(":")
     if spec.name.endswith(".py") and f"{scheme}:" not in models:
         raise ModelError(f"say which model in {spec.name}: {spec.name}:NAME")

@@ -3,16 +3,17 @@
 from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from neuroalign import arrays
 from neuroalign.datasets.stimuli import StimulusSet
-from neuroalign.errors import ModelError, StimulusMismatchError, name_some
+from neuroalign.errors import StimulusMismatchError, name_some
 from neuroalign.files.digests import digest
 from neuroalign.models.fingerprints import behaviour_digest, name_by_digest
+from neuroalign.models.latent_arrays import as_latents
 from neuroalign.models.latents_file import gather_latents
 from neuroalign.models.rows import latents_of_batches
 
@@ -23,33 +24,33 @@ class PrecomputedModel:
     Parameters
     ----------
     latents : xarray.DataArray
-        Latents with the dimensions stimulus and unit; see :func:`neuroalign.arrays.latents`. Without the coordinate
-        ``informative``, units that vary are informative.
+        Latents with the dimensions stimulus and unit; see :func:`neuroalign.models.latent_arrays.as_latents`.
     identifier : str
     """
 
     def __init__(self, latents: xr.DataArray, identifier: str) -> None:
-        if not isinstance(latents, xr.DataArray) or latents.dims != ("stimulus", "unit"):
-            raise ModelError("precomputed latents must be a DataArray with dimensions ('stimulus', 'unit')")
-        if "stimulus" not in latents.coords:
-            raise ModelError("precomputed latents need their stimulus ids as the coordinate 'stimulus'")
-        given: dict[str, Any] = {
-            name: latents[name].values
-            for name in ("unit", "informative", "kl", "neuroid")
-            if name in latents.coords
-        }
-        self._latents = arrays.latents(latents.values, stimulus=latents["stimulus"].values, **given)
+        self._latents = as_latents(latents)
         self.identifier = identifier
 
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
         """Return the latents of the stimuli that the model has latents for."""
-        shared = np.intersect1d(stimuli.ids, self._latents["stimulus"].values)
+        latents = self._spelt_as(stimuli.ids)
+        shared = np.intersect1d(stimuli.ids, latents["stimulus"].values)
         if shared.size == 0:
             raise StimulusMismatchError(
                 f"{self.identifier} has latents of {name_some(self._latents['stimulus'].values)}, "
                 f"but none of the stimuli of {stimuli.identifier!r} ({name_some(stimuli.ids)})"
             )
-        return self._latents.sel(stimulus=shared)
+        return latents.sel(stimulus=shared)
+
+    def _spelt_as(self, ids: NDArray[np.str_]) -> xr.DataArray:
+        """Return the latents with the ids of stimuli, where both spell letters with accents in different ways."""
+        own = self._latents["stimulus"].values
+        if np.isin(ids, own).all():
+            return self._latents
+        theirs = {normalize("NFC", name): name for name in ids.tolist()}
+        spelt = [theirs.get(normalize("NFC", name), name) for name in own.tolist()]
+        return self._latents.assign_coords(stimulus=spelt) if len(set(spelt)) == len(own) else self._latents
 
 
 class FunctionModel:
@@ -114,17 +115,18 @@ class FunctionModel:
         self.fingerprint = None
 
 
-def name_latents(latents: xr.DataArray) -> str:
-    """Name precomputed latents by their attribute ``identifier``, or by a digest of their values.
+def name_latents(latents: xr.DataArray, kind: str = "precomputed") -> str:
+    """Name precomputed latents by their attribute ``identifier``, or by their kind and a digest of their values.
 
     Parameters
     ----------
     latents : xarray.DataArray
+    kind : str
     """
     if "identifier" in latents.attrs:
         return str(latents.attrs["identifier"])
     labels = [latents[name].values for name in ("stimulus", "unit") if name in latents.coords]
-    return name_by_digest("precomputed", digest(np.asarray(latents.values), *labels))
+    return name_by_digest(kind, digest(np.asarray(latents.values), *labels))
 
 
 def name_function(function: Callable[..., Any], options: Mapping[str, Any]) -> str:

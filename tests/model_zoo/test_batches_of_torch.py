@@ -332,6 +332,30 @@ def test_modules_that_cannot_be_examined_are_refused_in_a_line(stimuli):
         as_model(batch_dependent, image_size=8, identifier="x").latents(stimuli)
     with pytest.raises(ModelError, match="the weights of Linear are on the meta device; load their values"):
         as_model(nn.Linear(2, 2, device="meta"), identifier="x").latents(stimuli)
-    program = torch.export.export(nn.Linear(2, 2), (torch.rand(3, 2),))
-    with pytest.raises(ModelError, match=r"an exported program is not a module; give its module\(\)"):
-        as_model(program)
+
+
+def test_compiled_and_exported_modules_have_the_latents_of_the_module(stimuli):
+    module = nn.Sequential(nn.Flatten(), nn.Linear(192, 4), nn.ReLU(), nn.Linear(4, 2)).eval()
+
+    def latents(module, **options):
+        return as_model(module, image_size=8, identifier="x", **options).latents(stimuli)
+
+    output, inside = latents(module).values, latents(module, layer="2").values
+    compiled = torch.compile(module, backend="eager")
+    with torch.no_grad():
+        compiled(torch.rand(2, 3, 8, 8))
+    for layer in ("2", "_orig_mod.2", ["_orig_mod.2"]):
+        np.testing.assert_array_equal(latents(compiled, layer=layer).values, inside)
+    images, any_number = torch.rand(3, 3, 8, 8), ({0: torch.export.Dim("batch")},)
+    exported = torch.export.export(module, (images,), dynamic_shapes=any_number)
+    np.testing.assert_allclose(latents(exported).values, output, atol=1e-6)
+    np.testing.assert_allclose(latents(exported.module()).values, output, atol=1e-6)
+    alone = torch.export.export(module, (images[:1],))
+    with pytest.warns(NeuroalignWarning, match="nothing could check that each image is treated alone"):
+        np.testing.assert_allclose(latents(alone).values, output, atol=1e-6)
+    with pytest.raises(ModelError) as caught:
+        latents(torch.export.export(module, (images,)))
+    assert str(caught.value) == (
+        "the exported module takes batches of 3 images alone; export it with any number of images: "
+        "torch.export.export(module, (images,), dynamic_shapes=({0: torch.export.Dim('batch')},))"
+    )

@@ -1,6 +1,7 @@
 """Image files in a folder or a ZIP archive, and their stimuli."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -119,12 +120,12 @@ def match_images(
     exact: dict[str, set[Path]] = {}
     loose: dict[str, set[Path]] = {}
     for (name, path), stem in zip(images.items(), stems(list(images)), strict=True):
-        pure = PurePosixPath(name)
-        for key in (name, stem):
+        pure = PurePosixPath(_spelling(name))
+        for key in (str(pure), _spelling(stem)):
             exact.setdefault(key, set()).add(path)
         for key in (pure.name, pure.stem, str(pure.with_suffix(""))):
             loose.setdefault(key, set()).add(path)
-    wanted = dict(zip(ids, ids if filenames is None else filenames, strict=True))
+    wanted = dict(zip(ids, map(_spelling, ids if filenames is None else filenames), strict=True))
     # The full name of one image comes before a name that images in several folders share.
     matches = {
         name: exact.get(name) or loose.get(name) or _by_tail(name, loose | exact) for name in wanted.values()
@@ -133,7 +134,8 @@ def match_images(
     if without:
         raise DatasetError(
             f"{len(without)} of {len(wanted)} images are missing: {name_some(without)}; "
-            f"the images are {name_some(list(images), most=3)}"
+            f"the images are {name_some(list(images), most=3)}; give the others too, or leave these stimuli out with "
+            "--drop-stimulus ID"
         )
     several = [name for name, paths in matches.items() if len(paths) > 1]
     if several:
@@ -141,6 +143,11 @@ def match_images(
             f"several images are called {name_some(several)}; give their folders in the column filename of --stimuli"
         )
     return {stimulus_id: next(iter(matches[name])) for stimulus_id, name in wanted.items()}
+
+
+def _spelling(name: str) -> str:
+    """Return a name in one spelling: composed letters as Windows and Linux write them (NFC), folders behind slashes."""
+    return unicodedata.normalize("NFC", name).replace("\\", "/")
 
 
 def _by_tail(name: str, images: Mapping[str, set[Path]]) -> set[Path]:

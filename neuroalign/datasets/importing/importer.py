@@ -77,6 +77,7 @@ def import_dataset(
     n_trials: int | PathLike | NDArray[Any] | None = None,
     noise: Literal["poisson"] | None = None,
     drop: Sequence[str] = (),
+    drop_stimuli: Sequence[str] = (),
     source: str | None = None,
     licence: str | None = None,
     citation: str | None = None,
@@ -150,6 +151,8 @@ def import_dataset(
         equals the mean. Needs `n_trials`.
     drop : sequence of {"incomplete-neuroids", "incomplete-stimuli", "constant-neuroids"}
         Neurons and stimuli without complete mean responses to leave out; by default they are an error.
+    drop_stimuli : sequence of str
+        Ids of stimuli to leave out, such as a blank screen or pictures that cannot be shared.
     source, licence, citation, description : str, optional
         Information that is stored with the dataset.
     force : bool
@@ -276,7 +279,7 @@ def import_dataset(
                 array, labels, named=reading.names_neurons, stated={"region": region, "animal": animal}
             )
             notes_on_neurons = [*renamed, *notes_on_neurons]
-        array, dropped = leave_out_unusable(array, drop)
+        array, dropped = leave_out_unusable(array, drop, drop_stimuli)
         described, images_by_id, notes = _describe_stimuli(
             array, reading, table, pictures, dropped, training=training, held_out=held_out
         )

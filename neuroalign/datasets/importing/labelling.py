@@ -198,8 +198,10 @@ def state_labels(array: xr.DataArray, *, region: str | None, animal: str | None)
     return array
 
 
-def leave_out_unusable(array: xr.DataArray, drop: Sequence[str]) -> tuple[xr.DataArray, dict[str, list[str]]]:
-    """Leave out neurons or stimuli that have no complete mean responses.
+def leave_out_unusable(
+    array: xr.DataArray, drop: Sequence[str], drop_stimuli: Sequence[str] = ()
+) -> tuple[xr.DataArray, dict[str, list[str]]]:
+    """Leave out named stimuli, and neurons or stimuli that have no complete mean responses.
 
     Parameters
     ----------
@@ -208,6 +210,8 @@ def leave_out_unusable(array: xr.DataArray, drop: Sequence[str]) -> tuple[xr.Dat
     drop : sequence of {"incomplete-neuroids", "incomplete-stimuli", "constant-neuroids"}
         Parts to leave out: neurons that lack every trial of some stimulus, stimuli of which some neuron lacks every
         trial, and neurons with the same mean response to all stimuli.
+    drop_stimuli : sequence of str
+        Ids of recorded stimuli to leave out.
 
     Returns
     -------
@@ -219,6 +223,8 @@ def leave_out_unusable(array: xr.DataArray, drop: Sequence[str]) -> tuple[xr.Dat
     ------
     DatasetError
         If neurons or stimuli cannot be used and `drop` does not include them; the message names them.
+    UnknownNameError
+        If no recorded stimulus has a name in `drop_stimuli`.
     """
     for name in drop:
         if name not in DROPS:
@@ -227,7 +233,14 @@ def leave_out_unusable(array: xr.DataArray, drop: Sequence[str]) -> tuple[xr.Dat
         raise UsageError(
             "--drop must be incomplete-neuroids or incomplete-stimuli, not both: either is enough"
         )
-    dropped: dict[str, list[str]] = {"neuroids": [], "stimuli": []}
+    dropped: dict[str, list[str]] = {"neuroids": [], "stimuli": list(dict.fromkeys(drop_stimuli))}
+    recorded = array["stimulus_id"].values.astype(str)
+    for name in dropped["stimuli"]:
+        if name not in recorded:
+            raise unknown_name("recorded stimulus", name, recorded.tolist())
+    if dropped["stimuli"]:
+        array = _keep(array, "presentation", ~np.isin(recorded, dropped["stimuli"]))
+        _expect_some(array, "stimuli stay after --drop-stimulus")
     stimuli, blocks = trial_mean_blocks(over_all_bins(array))
     neuroids = array["neuroid_id"].values.astype(str)
     bad_stimuli, bad_neuroids = np.zeros(len(stimuli), dtype=bool), np.zeros(len(neuroids), dtype=bool)
@@ -240,7 +253,8 @@ def leave_out_unusable(array: xr.DataArray, drop: Sequence[str]) -> tuple[xr.Dat
             array, dropped["neuroids"] = _keep(array, "neuroid", ~bad_neuroids), list(neuroids[bad_neuroids])
         elif "incomplete-stimuli" in drop:
             kept = ~np.isin(array["stimulus_id"].values.astype(str), stimuli[bad_stimuli])
-            array, dropped["stimuli"] = _keep(array, "presentation", kept), list(stimuli[bad_stimuli])
+            array = _keep(array, "presentation", kept)
+            dropped["stimuli"] += list(stimuli[bad_stimuli])
         else:
             n_stimuli, n_neuroids = len(stimuli), len(neuroids)
             raise DatasetError(

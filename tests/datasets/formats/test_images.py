@@ -115,6 +115,18 @@ def test_images_that_are_missing_or_ambiguous_are_named(tmp_path):
         match_images(["1"], images)
 
 
+def test_names_are_found_in_another_spelling(tmp_path):
+    images = {"faces/cafe\u0301.png": tmp_path / "1", "faces/b.png": tmp_path / "2"}
+    paths = {"x": tmp_path / "1", "y": tmp_path / "2"}
+    for names in (
+        ["caf\xe9.png", "b"],
+        ["faces\\caf\xe9.png", "faces\\b.png"],
+        ["C:\\data\\caf\xe9.png", "b.png"],
+    ):
+        assert match_images(["x", "y"], images, names) == paths
+    assert match_images(["caf\xe9", "b"], images) == {"caf\xe9": tmp_path / "1", "b": tmp_path / "2"}
+
+
 def test_images_must_open(tmp_path):
     good = save(tmp_path / "good.png")
     cut = tmp_path / "cut.png"

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neuroalign.datasets.catalogue import datasets_folder
+from neuroalign.cli import run
+from neuroalign.datasets.catalogue import datasets_folder, load_dataset
 from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.errors import (
     DatasetError,
@@ -120,6 +121,28 @@ def test_numbers_that_do_not_fit_are_told(nothing_is_left, faces):
     with pytest.raises(DatasetError, match=r"2 of 4 images are missing: f\.png, g\.png"):
         import_dataset("d", responses=MEANS, axes="neuroid,stimulus", stimuli=table, images=faces)
     assert nothing_is_left()
+
+
+def test_stimuli_without_a_picture_are_dropped_by_name(nothing_is_left, faces, tmp_path, capsys):
+    ids = ["-1", "face_b", "face_c", "face_d"]
+    pd.DataFrame({"stimulus_id": ids}).to_csv(tmp_path / "ids.csv", index=False)
+    np.save(tmp_path / "means.npy", MEANS)
+    command = ["data", "add", "d", "--responses", str(tmp_path / "means.npy"), "--axes", "neuroid,stimulus"]
+    command += ["--stimuli", str(tmp_path / "ids.csv"), "--images", str(faces)]
+    assert run(command) == 2
+    assert capsys.readouterr().err.endswith(
+        "1 of 4 images are missing: -1; the images are face_a.png, face_b.png, face_c.png and 1 more; give the others "
+        "too, or leave these stimuli out with --drop-stimulus ID\n"
+    )
+    assert run([*command, "--drop-stimulus", "face_x"]) == 2
+    assert "no recorded stimulus is called 'face_x'; did you mean face_" in capsys.readouterr().err
+    assert nothing_is_left()
+    assert run([*command, "--drop-stimulus", "-1"]) == 0
+    assert "neuroalign: note: 1 stimuli left out: -1.\n" in capsys.readouterr().err
+    dataset = load_dataset("d")
+    assert dataset.metadata["dropped_stimuli"] == ["-1"]
+    assert dataset.stimuli.ids.tolist() == ["face_b", "face_c", "face_d"]
+    np.testing.assert_array_equal(dataset.responses.values, MEANS[:, 1:].T)
 
 
 def test_images_of_no_stimulus_are_left_out_and_told(faces):
