@@ -81,7 +81,7 @@ class Similarity:
         >>> turned = Similarity.fit([[0, 0], [1, 0], [0, 1]], [[5, 5], [5, 7], [3, 5]])
         >>> turned.scale
         2.0
-        >>> turned.move([[1, 1]]).tolist()
+        >>> turned.move([[1, 1]]).round(6).tolist()
         [[3.0, 7.0]]
         """
         source, target = _complex(points), _complex(targets)
