@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from neuroalign.cli.data_add import add, formats
-from neuroalign.cli.data_align import align_faces
+from neuroalign.cli.data_align import align_faces, measure_faces
 from neuroalign.cli.data_fetch import fetch
 from neuroalign.cli.data_text import one_line, print_report
 
@@ -22,6 +22,7 @@ def data() -> None:
 
 data.add_command(add)
 data.add_command(align_faces)
+data.add_command(measure_faces)
 data.add_command(fetch)
 data.add_command(formats)
 

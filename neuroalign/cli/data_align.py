@@ -1,4 +1,4 @@
-"""The command ``neuroalign data align-faces``: a set of aligned faces from photographs."""
+"""The commands ``neuroalign data align-faces`` and ``measure-faces``: aligned faces, and their measured factors."""
 
 import json
 from typing import Any
@@ -157,3 +157,30 @@ def _parse_crop(text: str) -> list[float]:
     if len(places) != 3:
         raise UsageError(f"--crop must be three numbers, EYE_X,EYE_Y,MOUTH_Y, got {text!r}")
     return places
+
+
+@click.command(
+    "measure-faces",
+    short_help="Measure pose, shape, expression and light of faces.",
+    epilog="Example: neuroalign data measure-faces my-faces",
+)
+@click.argument("name", metavar="NAME|PATH")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def measure_faces(name: str, as_json: bool) -> None:
+    """Measure factors on the landmarks and pixels of aligned faces, and write them into the stimulus table.
+
+    The factors are the pose of the head, width and height of the face, width and opening of the mouth, opening of the
+    eyes, height of the brows, luminance, lighting, contrast and luminance of the skin. The dataset needs the 68
+    landmarks that 'data align-faces' and 'data landmarks' write.
+    """
+    from neuroalign.datasets.catalogue import folder_of, load_dataset
+    from neuroalign.datasets.importing.measured_factors import add_measured_factors
+    from neuroalign.datasets.landmarks.measured import FACTORS
+
+    for note in add_measured_factors(name):
+        click.echo(f"neuroalign: note: {note}", err=True)
+    n_faces = int(load_dataset(folder_of(name)).stimuli.table["face_width"].notna().sum())
+    if as_json:
+        click.echo(json.dumps({"dataset": name, "faces": n_faces, "factors": dict(FACTORS)}, indent=1))
+        return
+    click.echo(f"{name}: {len(FACTORS)} measured factors of {n_faces:,} faces in stimuli.csv")

@@ -194,10 +194,7 @@ def _write_files(dataset: Dataset, path: Path) -> None:
         table["filename"] = [names[stimulus_id] for stimulus_id in table.index]
     else:
         table = table.drop(columns="filename", errors="ignore")
-    text = table.to_csv(lineterminator="\n")
-    if "\r" in text:  # pandas does not quote a lone carriage return, which would end the row
-        text = table.to_csv(lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-    (path / STIMULI).write_text(text, encoding="utf-8", newline="")
+    (path / STIMULI).write_text(table_text(table), encoding="utf-8", newline="")
     if stimuli.landmarks is not None:
         write_landmark_csv(stimuli.landmarks, path / LANDMARKS)
     if dataset.has_responses:
@@ -218,6 +215,14 @@ def _write_files(dataset: Dataset, path: Path) -> None:
     metadata = {key: value for key, value in metadata.items() if value is not None}
     (path / METADATA).write_text(tomli_w.dumps(metadata, multiline_strings=True), encoding="utf-8")
     (path / SUMS).write_text(write_sums(sums), encoding="utf-8")
+
+
+def table_text(table: pd.DataFrame) -> str:
+    """Return the content of ``stimuli.csv`` for a stimulus table."""
+    text = table.to_csv(lineterminator="\n")
+    if "\r" in text:  # pandas does not quote a lone carriage return, which would end the row
+        text = table.to_csv(lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    return text
 
 
 def replace_landmarks(path: Path, landmarks: xr.DataArray, *, origin: str) -> None:

@@ -199,7 +199,9 @@ def test_landmarks_of_photographs_are_found_again(run, recordings, tmp_path):
     table = pd.read_csv(folder / "stimuli.csv").iloc[::40]
     with ZipFile(folder / "images.zip") as archive:
         archive.extractall(tmp_path / "some", table["filename"].tolist())
-    result = run(tmp_path / "some", "--output", "some", "--table", folder / "stimuli.csv", "--json")
+    result = run(
+        tmp_path / "some", "--output", "some", "--table", folder / "stimuli.csv", "--min-score", 0, "--json"
+    )
     assert json.loads(result.stdout)["stimuli_in_set"] >= 0.8 * len(table)
     placed = load_dataset("some").stimuli.landmarks
     listed = read_landmark_csv(folder / "landmarks.csv").sel(stimulus=placed["stimulus"].values)

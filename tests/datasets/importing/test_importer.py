@@ -108,7 +108,7 @@ def test_hostile_images_leave_nothing_behind(nothing_is_left, tmp_path):
     assert not list(tmp_path.rglob("evil.png"))
 
 
-@pytest.mark.parametrize("step", ["write_folder", "check_images", "leave_out_unusable", "describe_stimuli"])
+@pytest.mark.parametrize("step", ["write_folder", "survey_images", "leave_out_unusable", "describe_stimuli"])
 @pytest.mark.parametrize("error", [OSError("full"), KeyboardInterrupt()])
 def test_whatever_fails_leaves_nothing_behind(zipped, nothing_is_left, faces, monkeypatch, step, error):
     def fail(*_, **__):
