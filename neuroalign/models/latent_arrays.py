@@ -10,9 +10,9 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from neuroalign import arrays
-from neuroalign.datasets.formats.numpy_files import read_npy
 from neuroalign.datasets.importing.stimulus_marks import read_list
 from neuroalign.errors import ArrayError, ModelError, UsageError
+from neuroalign.files.npy import open_npy
 from neuroalign.files.plain import oddity
 
 _DIMS = ("stimulus", "unit")
@@ -109,7 +109,7 @@ def read_latents_array(file: Path, ids: str | Sequence[Any] | None) -> xr.DataAr
     ModelError, DatasetError
         If a file cannot be read, or ids are missing.
     """
-    values = read_npy(_expect_file(file)).values
+    values = open_npy(_expect_file(file))
     if ids is None:
         raise ModelError(
             f"{file} needs the stimulus ids of its rows: write {file}[ids=FILE], with one id in each line of FILE"

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from neuroalign.datasets.formats.bare import BareArray, Variables, choose_variable, expect_numbers
+from neuroalign.datasets.formats.bare import BareArray, Variables, choose_variable
 from neuroalign.datasets.formats.reader import ArrayReader, names_in_zip
 from neuroalign.datasets.formats.shared_options import VARIABLE
 from neuroalign.datasets.formats.spike_files import refuse_spikes
 from neuroalign.errors import DatasetError, NeuroalignError, brief
 from neuroalign.files.archives import open_archive
+from neuroalign.files.npy import open_npy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,15 +39,10 @@ def read_npy(path: Path) -> BareArray:
     DatasetError
         If the file is damaged or holds Python objects, which are never loaded.
     """
-    import numpy as np
-
-    try:
-        values = np.lib.format.open_memmap(path, mode="r")
-    except Exception as error:  # NumPy parses the header as Python, so damage can raise nearly anything
-        raise DatasetError(f"cannot read the NumPy file {path}: {brief(error)}") from error
+    values = open_npy(path)
     meaning = _MEANINGS.get(path.name)
     note = None if meaning is None else f"{path.name} may not hold responses to stimuli: {meaning}."
-    return BareArray(expect_numbers(values, f"the array in {path.name}"), note=note)
+    return BareArray(values, note=note)
 
 
 def read_npz(path: Path, variable: str | None = None) -> BareArray:
