@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from neuroalign.comparison import Comparison as Comparison
     from neuroalign.comparison import compare as compare
     from neuroalign.comparison.leaderboard import leaderboard as leaderboard
+    from neuroalign.datasets.catalogue import list_datasets as list_datasets
     from neuroalign.datasets.catalogue import load_dataset as load_dataset
     from neuroalign.datasets.collection import Collection as Collection
     from neuroalign.datasets.collection import load_collection as load_collection
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from neuroalign.models.loading import load_model as load_model
     from neuroalign.models.model import Model as Model
     from neuroalign.models.model import ModelFamily as ModelFamily
+    from neuroalign.names.registry import list_benchmarks as list_benchmarks
+    from neuroalign.names.registry import list_models as list_models
     from neuroalign.names.registry import register_benchmark as register_benchmark
     from neuroalign.names.registry import register_dataset as register_dataset
     from neuroalign.names.registry import register_model as register_model
@@ -54,6 +57,9 @@ _PUBLIC = {
     "compare": "neuroalign.comparison",
     "import_dataset": "neuroalign.datasets.importing.importer",
     "leaderboard": "neuroalign.comparison.leaderboard",
+    "list_benchmarks": "neuroalign.names.registry",
+    "list_datasets": "neuroalign.datasets.catalogue",
+    "list_models": "neuroalign.names.registry",
     "load_benchmark": "neuroalign.scoring.benchmark",
     "load_collection": "neuroalign.datasets.collection",
     "load_dataset": "neuroalign.datasets.catalogue",
@@ -83,4 +89,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PUBLIC})
+    return sorted([*_PUBLIC, "__version__"])

@@ -23,6 +23,7 @@ from neuroalign.model_zoo.adapters.weights import (
     name_weights,
     needs_any,
 )
+from neuroalign.names.suggestions import lists_names
 
 if TYPE_CHECKING:
     import torch
@@ -125,6 +126,14 @@ class TimmModel(TorchModel):
         return pool_named(pool, prefix, owner=self.identifier, is_channels_last=last)
 
 
+def _list_networks() -> list[str]:
+    import timm
+
+    names: list[str] = timm.list_models()
+    return names
+
+
+@lists_names(_list_networks)
 def timm_model(
     name: str,
     *,

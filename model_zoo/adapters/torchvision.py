@@ -23,6 +23,7 @@ from neuroalign.model_zoo.adapters.weights import (
     name_weights,
     needs_any,
 )
+from neuroalign.names.suggestions import lists_names
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
 _HASH = re.compile(r"-(?P<digest>[0-9a-f]{8})\.")
 
 
+def _list_networks() -> list[str]:
+    from torchvision.models import list_models
+
+    return list_models()
+
+
+@lists_names(_list_networks)
 def torchvision_model(
     name: str,
     *,

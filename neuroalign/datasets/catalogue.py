@@ -40,6 +40,23 @@ def dataset_names() -> list[str]:
     return sorted({*datasets.names(), *added_names()})
 
 
+def list_datasets() -> list[str]:
+    """Return the names of the registered datasets and of the datasets that were added, sorted.
+
+    Returns
+    -------
+    list of str
+        Names that :func:`neuroalign.load_dataset` accepts.
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> "AM-faces-sim" in na.list_datasets()
+    True
+    """
+    return sorted(dataset_names())
+
+
 def expect_free_name(name: str, *, force: bool = False) -> None:
     """Refuse a name that cannot be given to a new dataset.
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuroalign.errors import ModelError, NeuroalignError, UsageError, unknown_name
+from neuroalign.errors import ModelError, NeuroalignError, UnknownNameError, UsageError, unknown_name
 from neuroalign.models.latent_arrays import as_latents, holds_latents, read_latents_array
 from neuroalign.models.layered import Layered
 from neuroalign.models.model import FixedFamily, Model, ModelFamily
@@ -18,6 +18,7 @@ from neuroalign.models.wrapped import (
 )
 from neuroalign.names.foreign_code import foreign_code
 from neuroalign.names.registry import adapters, models, reducers
+from neuroalign.names.suggestions import with_schemes
 from neuroalign.names.syntax import Spec, format_spec, parse_spec
 from neuroalign.validation import check_arguments
 
@@ -262,6 +263,10 @@ def _load_part(spec: Spec, dataset: "Dataset | None") -> "Model | ModelFamily":
             _with_options("model", spec.name, registered, spec.options, rest), _full_name(spec)
         )
     if spec.name not in models:
+        if suggestions := with_schemes(spec.name):
+            raise UnknownNameError(
+                f"no model is called {spec.name!r}; did you mean {' or '.join(suggestions)}?"
+            )
         raise models.unknown(spec.name)
     return _make(models.get(spec.name), spec, dataset)
 

@@ -245,3 +245,37 @@ register_benchmark = benchmarks.register
 register_reducer = reducers.register
 register_adapter = adapters.register
 register_reader = readers.register
+
+
+def list_models() -> list[str]:
+    """Return the names of the registered models and families, sorted.
+
+    Returns
+    -------
+    list of str
+        A name that ends in a colon is a scheme, such as ``timm:``, which a name of its own follows.
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> "beta_vae" in na.list_models()
+    True
+    """
+    return models.names()
+
+
+def list_benchmarks() -> list[str]:
+    """Return the names of the registered benchmarks, sorted.
+
+    Returns
+    -------
+    list of str
+        Without options.
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> "alignment" in na.list_benchmarks()
+    True
+    """
+    return benchmarks.names()
