@@ -16,6 +16,10 @@ from neuroalign.names.registry import readers
 _START = 128
 
 
+class _ReaderFailedError(NeuroalignError):
+    """A reader raised another error than neuroalign's, which say that a file cannot be read."""
+
+
 def get_reader(format: str) -> ArrayReader | RecordingReader:
     """Return the reader that is registered for a format.
 
@@ -160,7 +164,7 @@ def _advice(path: Path, registered: dict[str, ArrayReader | RecordingReader]) ->
         try:
             with _looking(name, path):
                 advice = reader.advice(path)
-        except NeuroalignError as error:
+        except _ReaderFailedError as error:
             warnings.warn(str(error), NeuroalignWarning, stacklevel=3)
             continue
         if advice:
@@ -172,17 +176,15 @@ def _recognises(name: str, reader: Reader, path: Path) -> bool:
     try:
         with _looking(name, path):
             return reader.recognises(path)
-    except NeuroalignError as error:
+    except _ReaderFailedError as error:
         if isinstance(error.__cause__, OSError):
             raise error.__cause__ from None
-        if error.__cause__ is None:
-            raise
         warnings.warn(str(error), NeuroalignWarning, stacklevel=3)
         return False
 
 
 def _looking(name: str, path: Path) -> AbstractContextManager[None]:
-    return foreign_code(f"the reader {name!r} failed to look at {path}, so it is skipped")
+    return foreign_code(f"the reader {name!r} failed to look at {path}, so it is skipped", _ReaderFailedError)
 
 
 def _instance(name: str, registered: object) -> ArrayReader | RecordingReader:

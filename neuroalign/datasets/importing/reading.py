@@ -36,6 +36,10 @@ from neuroalign.errors import DatasetError, UsageError
 from neuroalign.names.foreign_code import foreign_code
 
 
+class ReaderFailedError(DatasetError):
+    """A reader raised another error than neuroalign's own errors, which name the fault of a file."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """A recording with the rest of its files.
@@ -232,9 +236,9 @@ class Source:
     def _guarded(self, path: Path, read: Callable[..., object], files: object) -> object:
         """Call a reader, and name the reader and the file if its code fails."""
         try:
-            with foreign_code(f"the reader of the format {self.format} failed on {path}", DatasetError):
+            with foreign_code(f"the reader of the format {self.format} failed on {path}", ReaderFailedError):
                 return read(files, self.options)
-        except DatasetError as error:
+        except ReaderFailedError as error:
             if isinstance(error.__cause__, OSError | MemoryError):
                 raise error.__cause__ from None
             raise
