@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuroalign.errors import ModelError, NeuroalignError, UnknownNameError, UsageError, unknown_name
+from neuroalign.errors import ModelError, UnknownNameError, UsageError, unknown_name
 from neuroalign.models.latent_arrays import as_latents, holds_latents, read_latents_array
 from neuroalign.models.layered import Layered
 from neuroalign.models.model import FixedFamily, Model, ModelFamily
@@ -24,6 +24,10 @@ from neuroalign.validation import check_arguments
 
 if TYPE_CHECKING:
     from neuroalign.datasets.dataset import Dataset
+
+
+class _AdapterFailedError(ModelError):
+    """An adapter raised another error than neuroalign's own errors, which name the fault of the object."""
 
 
 def as_model(
@@ -85,10 +89,10 @@ def as_model(
         return obj
     for name, adapter in adapters.items():
         try:
-            with foreign_code(f"the adapter {name!r} fails on {type(obj).__name__}"):
+            with foreign_code(f"the adapter {name!r} fails on {type(obj).__name__}", _AdapterFailedError):
                 model = adapter(obj, identifier=identifier, **options)
-        except NeuroalignError as error:
-            if not adapters.is_installed(name) or error.__cause__ is None:
+        except _AdapterFailedError as error:
+            if not adapters.is_installed(name):
                 raise
             adapters.skip(name, error)
             continue

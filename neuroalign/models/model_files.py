@@ -17,6 +17,10 @@ _folders: set[Path] = set()
 _beside: set[str] = set()
 
 
+class _StoppedError(ModelError):
+    """A model file raised another error than neuroalign's own errors."""
+
+
 def split_file(name: str) -> tuple[str, str] | None:
     r"""Split FILE.py:NAME into the file and the name of the object; None for other names.
 
@@ -68,10 +72,10 @@ def run_file(file: str) -> ModuleType:
         # Dataclasses look their module up. Later it is gone, so that pickles for other processes hold its code.
         sys.modules[name] = module
         try:
-            with foreign_code("stops"):
+            with foreign_code("stops", _StoppedError):
                 spec.loader.exec_module(module)
         except Exception as error:
-            cause: Any = error.__cause__ or error
+            cause: Any = error.__cause__ if isinstance(error, _StoppedError) else error
             raise ModelError(f"{file} fails to run: {type(cause).__name__}: {brief(cause)}") from cause
         finally:
             sys.modules.pop(name, None)
