@@ -350,7 +350,8 @@ replace, renamed = os.replace, []
 def stop_at_rename(source, target):
     renamed.append(target)
     if len(renamed) == stop_at:
-        print("ready", flush=True)
+        # Text that is printed while a model computes latents goes to standard error.
+        print("ready", file=sys.__stdout__, flush=True)
         sys.stdin.read()
     replace(source, target)
 
