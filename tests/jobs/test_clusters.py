@@ -1,5 +1,6 @@
 """Jobs on a cluster that performs its messages in this process: the same bytes, messages, and errors."""
 
+import os
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -279,8 +280,12 @@ def test_a_worker_that_joins_late_is_checked_too(session, monkeypatch, new_home)
 def test_workers_that_cannot_read_the_images_are_refused(sessions, in_process, tmp_path):
     write_folder(sessions[0], tmp_path / "day1")
     dataset = na.load_dataset(tmp_path / "day1")
-    for path in (tmp_path / "day1" / "images").iterdir():
+    images = tmp_path / "day1" / "images"
+    changed = images.stat().st_mtime_ns
+    for path in list(images.iterdir()):
         path.rename(tmp_path / path.name)
+    # The command itself sees no change of the folder; on another machine the files would be missing alone.
+    os.utime(images, ns=(changed, changed))
     with pytest.raises(UsageError, match=r"^the worker here cannot read the images of toy: "):
         score_all(FixedFamily("two", [na.load_model("pca[n=2]")]), dataset, [RIDGE])
     assert in_process.names == []
