@@ -27,6 +27,7 @@ def faces():
 def test_the_folder_has_no_recording(faces, tmp_path):
     write_folder(faces, tmp_path / "f")
     assert sorted(path.name for path in (tmp_path / "f").iterdir()) == [
+        "SHA256SUMS",
         "dataset.toml",
         "images",
         "stimuli.csv",
