@@ -74,7 +74,9 @@ class SummedFile:
         _expect_regular(self.path)
         content = self.path.read_bytes()
         if sha256(content).hexdigest() != self.sha256:
-            raise DatasetError(f"{self.path} differs from its SHA-256 of the import, so that it is damaged")
+            raise DatasetError(
+                f"{self.path} differs from its SHA-256 of the import: it is damaged, or was replaced while it was read"
+            )
         return content
 
 
