@@ -94,7 +94,6 @@ def group_scores(
         )
         for benchmark in (installed.values() if wanted is None else wanted)
     }
-    n_given = len(groups)
     n_recorded = np.unique(dataset.recording["stimulus_id"].values).size
     seen: set[tuple[_Kind, str, str, str]] = set()
     left_out: list[tuple[_Kind, str]] = []
@@ -128,13 +127,7 @@ def group_scores(
             )
         family = name_with_source(score.family or score.model, score)
         groups[kind].families.setdefault(family, {})[key] = score
-    # Several workers store the scores of one command in any order, which must not reach a figure or a table.
-    kinds = [*groups][:n_given] + sorted([*groups][n_given:])
-    groups = {kind: groups[kind] for kind in kinds}
     for kind, group in groups.items():
-        group.families.update(
-            {family: dict(sorted(scores.items())) for family, scores in group.families.items()}
-        )
         left_out += [(kind, reason) for reason in _drop_doubles(group)]
     for kind, reason in left_out:
         # A score without a group is counted in the first group of its benchmark.

@@ -55,8 +55,23 @@ class ResultsStore:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = home() / "results" if folder is None else Path(folder)
 
-    def save(self, key: str, score: Score) -> None:
+    def new_serial(self) -> int | None:
+        """Return a serial number for the scores of one command; None if the folder cannot be written."""
+        with optional_writing():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return next_serial(self.folder)
+        return None
+
+    def save(self, key: str, score: Score, *, serial: int | None = None) -> None:
         """Write a score under its key; an earlier score under the key stays until the new one is complete.
+
+        Parameters
+        ----------
+        key : str
+        score : Score
+        serial : int, optional
+            Number from :meth:`new_serial`, so that the order of scores does not depend on the order in which several
+            processes store them; by default a new one.
 
         Raises
         ------
@@ -70,13 +85,13 @@ class ResultsStore:
             self.folder.mkdir(parents=True, exist_ok=True)
         name = key.removesuffix(IMPORTED)
         record = {"schema": SCHEMA, "key": name, **score.to_record(), "arrays_sha256": sha256}
-        record["serial"] = next_serial(self.folder)
+        record["serial"] = next_serial(self.folder) if serial is None else serial
         replace_record(path, sealed(record), arrays, sha256)
 
-    def keep(self, key: str, score: Score) -> None:
+    def keep(self, key: str, score: Score, *, serial: int | None = None) -> None:
         """Write a score as :meth:`save` does, or warn if the folder cannot be written."""
         with optional_writing():
-            self.save(key, score)
+            self.save(key, score, serial=serial)
 
     def load(self, key: str) -> Score | None:
         """Return the score under this key with its arrays; None if it is missing or cannot be read."""

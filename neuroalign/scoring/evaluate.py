@@ -190,6 +190,7 @@ def score_together(
 
     check_shuffles(n_permutations, permutation_seed)
     store, created = store or ResultsStore(), now()
+    serial = store.new_serial() if use_cache else None
     tasks: list[tuple[Model, Batch]] = []
     sizes = []
     for loaded, dataset in pairs:
@@ -202,6 +203,7 @@ def score_together(
             use_cache=use_cache,
             store=store,
             created=created,
+            serial=serial,
             n_permutations=n_permutations,
             permutation_seed=permutation_seed,
         )

@@ -159,6 +159,7 @@ def score_by(
     parts = select_parts(loaded, as_columns(by), windows)
     models, parts = load_for_parts(model, loaded, parts)
     store, created = store or ResultsStore(), now()
+    serial = store.new_serial() if use_cache else None
 
     def batch(part: Dataset, owner: Model | ModelFamily) -> Batch:
         return Batch(
@@ -170,6 +171,7 @@ def score_by(
             use_cache=use_cache,
             store=store,
             created=created,
+            serial=serial,
             n_permutations=n_permutations,
             permutation_seed=permutation_seed,
             needs_shuffles=bool(windows),

@@ -70,6 +70,8 @@ class Batch:
         Store of the scores.
     created : str
         Time of the batch.
+    serial : int or None
+        Serial number of the scores of the batch in the store, the same for all processes; None where nothing is stored.
     n_permutations, permutation_seed : int
         Number and seed of the shuffles.
     needs_shuffles : bool
@@ -84,6 +86,7 @@ class Batch:
     use_cache: bool
     store: ResultsStore
     created: str
+    serial: int | None
     n_permutations: int
     permutation_seed: int
     needs_shuffles: bool = False
@@ -295,7 +298,7 @@ def score_prepared(
     if stored is not None and _has_null(stored, batch):
         if batch.is_sample is not None and stored.provenance.get("is_sample") != batch.is_sample and key:
             stored = replace(stored, provenance={**stored.provenance, "is_sample": batch.is_sample})
-            batch.store.keep(key, stored)
+            batch.store.keep(key, stored, serial=batch.serial)
         return add_notes_of_model(stored, model, batch.dataset)
     started = time.monotonic()
     show_step(f"{model.identifier}: {benchmark.identifier}")
@@ -342,7 +345,7 @@ def score_prepared(
     if key:
         warn_of_conflict(batch.store, key, score, with_own=not batch.use_cache)
     if batch.use_cache and key:
-        batch.store.keep(key, score)
+        batch.store.keep(key, score, serial=batch.serial)
     return score
 
 

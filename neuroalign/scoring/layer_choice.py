@@ -152,6 +152,7 @@ def choose_layer(
             use_cache=use_cache,
             store=kept,
             created=now(),
+            serial=kept.new_serial() if use_cache else None,
             n_permutations=n_permutations,
             permutation_seed=permutation_seed,
         )
@@ -171,7 +172,7 @@ def choose_layer(
     choice = replace(choice, score=replace(choice.score, family=named, provenance=provenance)).stored(columns)
     warn_of_conflict(kept, key, choice.score, with_own=not use_cache)
     if use_cache:
-        kept.keep(key, choice.score)
+        kept.keep(key, choice.score, serial=batch.serial)
     return choice
 
 

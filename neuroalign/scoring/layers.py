@@ -217,6 +217,7 @@ def score_layers(
     columns = as_columns(by)
     parts = select_parts(loaded, columns, "") if columns else [Part({}, None, loaded)]
     created, store = now(), store or ResultsStore()
+    serial = store.new_serial() if use_cache else None
 
     def batch(part: Dataset, family: str) -> Batch:
         return Batch(
@@ -228,6 +229,7 @@ def score_layers(
             use_cache=use_cache,
             store=store,
             created=created,
+            serial=serial,
             n_permutations=n_permutations,
             permutation_seed=permutation_seed,
         )
