@@ -249,6 +249,16 @@ def test_wrong_cells(tmp_path):
     assert "x.csv has no rows" in refusal(write(tmp_path / "x.csv", LONG.splitlines()[0] + "\n"))
 
 
+def test_a_wrong_cell_far_down_in_parquet_is_named_by_its_row(tmp_path):
+    pytest.importorskip("pyarrow")
+    rows = {"unit": ["u"] * 7, "image": list("abcdefg"), "response": [*map(str, range(6)), "high"]}
+    pd.DataFrame(rows).to_parquet(tmp_path / "x.parquet")
+    path = tmp_path / "x.parquet"
+    assert refusal(path, columns="response=response") == (
+        f"the column response of {path} must hold numbers, got 'high' in row 8"
+    )
+
+
 def test_agrees_with_pandas(tmp_path):
     """Random responses with unequal trials: means by neuron and stimulus."""
     rng = np.random.default_rng(0)
