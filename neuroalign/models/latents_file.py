@@ -18,13 +18,14 @@ from neuroalign.files.home import atomic_path, home, optional_writing, private_n
 from neuroalign.files.netcdf import reserve, write_netcdf
 from neuroalign.files.netcdf_reading import open_netcdf
 from neuroalign.files.sums import append_sum, expect_sum_at_end
+from neuroalign.models.model import REMARK
 from neuroalign.models.reductions import ATTRIBUTE
 
 #: Environment variable with the largest size in memory of the latents of one model, in megabytes.
 MEMORY_VARIABLE = "NEUROALIGN_LATENTS_MEMORY"
 
-# Benchmarks recognise by the first attribute that a unit is one of the scored neurons.
-_KEPT = ("neuroids_of", ATTRIBUTE)
+# Benchmarks recognise by the first attribute that a unit is one of the scored neurons; scores carry the others.
+_KEPT = ("neuroids_of", ATTRIBUTE, REMARK)
 
 _BYTES = np.dtype(np.float64).itemsize
 #: Bytes that are read at once from latents that stay in their file.

@@ -185,7 +185,7 @@ def name_with_source(name: str, score: Score) -> str:
     return f"{name} (imported from {source})" if source else name
 
 
-def describe_trained_on(trained_on: str, dataset: str) -> str:
+def describe_trained_on(trained_on: str, dataset: str, remark: str = "") -> str:
     """Write the note of a model that was trained on the stimuli of another dataset.
 
     Parameters
@@ -194,8 +194,10 @@ def describe_trained_on(trained_on: str, dataset: str) -> str:
         Identifier of the dataset or stimulus set of the training.
     dataset : str
         Identifier of the dataset of the score.
+    remark : str, optional
+        Remark of the model on the stimuli of the dataset.
     """
-    return f"{TRAINED_ON} {trained_on}, not on the images of {dataset}"
+    return f"{TRAINED_ON} {trained_on}, not on the images of {dataset}{remark and f'; {remark}'}"
 
 
 def find_repeated(scores: Sequence[Score]) -> dict[str, str]:

@@ -13,7 +13,15 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.files.digests import digest
 from neuroalign.models.computed import computed_with
-from neuroalign.models.model import Decodes, Model, Noted, Trained, TrainedOnHash, fingerprint_of
+from neuroalign.models.model import (
+    REMARK,
+    Decodes,
+    Model,
+    Noted,
+    Trained,
+    TrainedOnHash,
+    fingerprint_of,
+)
 from neuroalign.results.score import TRAINED_ON, Score, describe_trained_on
 from neuroalign.results.store import score_key
 from neuroalign.scoring.benchmark import Benchmark
@@ -125,8 +133,19 @@ def content_of(dataset: Dataset, benchmark: Benchmark) -> str:
     return digest(dataset.content_hash, dataset.stimuli.table_hash)
 
 
-def add_notes_of_model(score: Score, model: Model, dataset: Dataset) -> Score:
-    """Add the notes of a model, and its training stimuli with a note if the dataset has other stimuli."""
+def add_notes_of_model(
+    score: Score, model: Model, dataset: Dataset, latents: xr.DataArray | None = None
+) -> Score:
+    """Add the notes of a model, and its training stimuli with a note if the dataset has other stimuli.
+
+    Parameters
+    ----------
+    score : Score
+    model : Model
+    dataset : Dataset
+    latents : xarray.DataArray, optional
+        Latents of the stimuli, with the remark of the model on these stimuli if it makes one.
+    """
     notes = [note for note in (model.notes if isinstance(model, Noted) else ()) if note not in score.notes]
     score = replace(score, notes=(*score.notes, *notes)) if notes else score
     trained_on = model.trained_on if isinstance(model, Trained) else None
@@ -134,7 +153,8 @@ def add_notes_of_model(score: Score, model: Model, dataset: Dataset) -> Score:
         return score
     notes = [note for note in score.notes if not note.startswith(TRAINED_ON)]
     if not _is_trained_on(model, trained_on, dataset):
-        notes.append(describe_trained_on(trained_on, dataset.identifier))
+        remark = "" if latents is None else str(latents.attrs.get(REMARK, ""))
+        notes.append(describe_trained_on(trained_on, dataset.identifier, remark))
     return replace(score, notes=tuple(notes), provenance={**score.provenance, "trained_on": trained_on})
 
 
