@@ -17,7 +17,16 @@ from neuroalign.errors import DatasetError, brief, name_some
 from neuroalign.masked import as_numbers
 
 #: Ends of the names of image files.
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
+IMAGE_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jfif", ".pgm", ".ppm"),
+    *(".bmp", ".tif", ".tiff", ".webp", ".gif"),
+)
+
+#: Ends of the names of image files that none of the decoders below reads.
+OTHER_SUFFIXES = (
+    *(".avif", ".heic", ".heif", ".jxl", ".jp2", ".j2k", ".jpx", ".svg", ".eps", ".psd", ".xcf", ".exr"),
+    *(".hdr", ".tga", ".dds", ".dng", ".cr2", ".nef", ".arw", ".qoi", ".pcx", ".ico", ".icns"),
+)
 
 #: Formats of Pillow that may decode a file of any origin. Others run programs, such as Ghostscript for PostScript.
 DECODERS = ("PNG", "JPEG", "PPM", "BMP", "TIFF", "WEBP", "GIF")

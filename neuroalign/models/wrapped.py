@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType
 from typing import Any
-from unicodedata import normalize
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from neuroalign.arrays.spelling import respell
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import StimulusMismatchError, name_some
 from neuroalign.files.digests import digest
@@ -48,9 +48,7 @@ class PrecomputedModel:
         own = self._latents["stimulus"].values
         if np.isin(ids, own).all():
             return self._latents
-        theirs = {normalize("NFC", name): name for name in ids.tolist()}
-        spelt = [theirs.get(normalize("NFC", name), name) for name in own.tolist()]
-        return self._latents.assign_coords(stimulus=spelt) if len(set(spelt)) == len(own) else self._latents
+        return self._latents.assign_coords(stimulus=respell(own.tolist(), ids.tolist()))
 
 
 class FunctionModel:

@@ -77,6 +77,25 @@ def test_other_scores_of_identical_latents_are_kept(dataset):
     assert find_repeated([first, replace(first, model="other")]) == {"other": first.model}
 
 
+def test_latents_that_differ_by_rounding_are_the_same(dataset):
+    class Noisy(Projections):
+        def instance(self, dataset=None, *, seed=0):
+            weights = np.random.default_rng(7).standard_normal((64, 5))
+            weights *= 1 + 1e-13 * np.random.default_rng(seed).standard_normal(weights.shape)
+            weights[0, 0] += self.draws[seed]
+            return as_model(
+                lambda pixels: pixels.reshape(len(pixels), -1).astype(np.float64) @ weights,
+                identifier=self.instance_identifier(seed=seed),
+                image_size=8,
+            )
+
+    with pytest.warns(NeuroalignWarning, match=r"^1 of 3 instances of .* left out: projections\[seed=1\]$"):
+        scores, _ = score_all(Noisy([0.0, 0.0, 1e-3]), dataset, [RATIO])
+    assert [result.model for result in scores] == ["projections[seed=0]", "projections[seed=2]"]
+    hashes = {score.provenance["latents_hash"] for score in ResultsStore().scores()}
+    assert len(hashes) == 3
+
+
 def test_instances_of_one_name_are_refused(dataset):
     members = Projections([1, 2]).instances()
     members[1].identifier = members[0].identifier

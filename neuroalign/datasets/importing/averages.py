@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from neuroalign.arrays.spelling import respell
 from neuroalign.errors import DatasetError, UsageError, count_noun, name_some, unknown_name
 
 # Means in files are often rounded; multiplied by the number of trials, they then miss whole counts by less than this.
@@ -168,19 +169,21 @@ def _numbers_of_trials(
 
 def _paired(beside: xr.DataArray, array: xr.DataArray, option: str) -> NDArray[np.float64]:
     """Return the values of another array for the stimuli and neurons of the averages."""
+    labels = {}
     for name, noun in (("stimulus_id", "stimuli"), ("neuroid_id", "neurons")):
-        lacking = np.setdiff1d(array[name].values.astype(str), beside[name].values.astype(str))
+        labels[name] = respell(beside[name].values.astype(str), array[name].values)
+        lacking = np.setdiff1d(array[name].values.astype(str), labels[name])
         if lacking.size:
             raise DatasetError(
-                f"{option} must have all {noun} of the responses, got {np.unique(beside[name].values).size} without "
+                f"{option} must have all {noun} of the responses, got {len(set(labels[name]))} without "
                 f"{name_some(lacking)}; give an array with the axes of the responses"
             )
-    rows = pd.Index(beside["stimulus_id"].values.astype(str))
+    rows = pd.Index(labels["stimulus_id"])
     if rows.has_duplicates:
         raise DatasetError(
             f"{option} must have one value for each stimulus, got several for {rows[rows.duplicated()][0]}"
         )
-    columns = pd.Index(beside["neuroid_id"].values.astype(str))
+    columns = pd.Index(labels["neuroid_id"])
     values = np.asarray(beside.values, dtype=np.float64)
     values = values[rows.get_indexer(array["stimulus_id"].values.astype(str))]
     return values[:, columns.get_indexer(array["neuroid_id"].values.astype(str))]

@@ -16,7 +16,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.folder import scratch_folder, write_folder
 from neuroalign.datasets.formats.image_stack import ImageStack, pair_images, parse_image_axes
 from neuroalign.datasets.formats.image_stack_files import is_stack, open_stack
-from neuroalign.datasets.formats.images import Order, collect_images, stems
+from neuroalign.datasets.formats.images import Order, collect_images, ids_spelt_as
 from neuroalign.datasets.image_sources import ImageSource
 from neuroalign.datasets.importing.averages import (
     Beside,
@@ -373,7 +373,7 @@ def _describe_stimuli(
             *further_stimuli(training, reading.parts.stimuli),
             *further_stimuli(held_out, reading.parts.stimuli),
         ]
-        further += match_listed(listed, [*ids, *stems(list(pictures))], "--training or --held-out")
+        further += match_listed(listed, [*ids, *ids_spelt_as(ids, pictures)], "--training or --held-out")
     described, left_out = describe_stimuli(ids, reading.row_ids, table, reading.parts.stimuli, further)
     if COLUMN in left_out:
         raise DatasetError(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from neuroalign.arrays.spelling import respell
 from neuroalign.datasets.formats.delimited_text import encoding_of, first_line
 from neuroalign.datasets.formats.images import stems
 from neuroalign.datasets.formats.tables import read_table
@@ -90,7 +91,9 @@ def match_listed(listed: Sequence[str], ids: Sequence[str], option: str) -> list
         If entries name no stimulus; the message names them.
     """
     existing = set(ids)
-    matched = [name if name in existing else _without_suffix(name) for name in listed]
+    spelt = respell(listed, ids)
+    spelt = [name if name in existing else _without_suffix(name) for name in spelt]
+    matched = respell(spelt, ids)
     unknown = [name for name, stimulus in zip(listed, matched, strict=True) if stimulus not in existing]
     if unknown:
         raise StimulusMismatchError(

@@ -1,0 +1,42 @@
+"""Spelling of ids: letters with accents are one character or two, depending on the program that wrote them."""
+
+from collections.abc import Iterable
+from unicodedata import normalize
+
+
+def respell(names: Iterable[str], ids: Iterable[str]) -> list[str]:
+    r"""Write names as ids have them, where both differ only in the spelling of letters with accents.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of stimuli or neurons from another file.
+    ids : iterable of str
+        Ids that the names stand for.
+
+    Returns
+    -------
+    list of str
+        For each name the id with the same composed form (Unicode NFC); the name itself where no id or several ids have
+        it, or where two different names would become one id.
+
+    Examples
+    --------
+    >>> respell(["ba\u0308r", "dog"], ["b\u00e4r"]) == ["b\u00e4r", "dog"]
+    True
+    """
+    given = list(map(str, names))
+    if all(map(str.isascii, given)):
+        return given
+    existing = set(map(str, ids))
+    spellings: dict[str, list[str]] = {}
+    for name in existing:
+        spellings.setdefault(normalize("NFC", name), []).append(name)
+    chosen: dict[str, str] = {}
+    for name in dict.fromkeys(given):
+        alike = spellings.get(normalize("NFC", name), [])
+        chosen[name] = alike[0] if name not in existing and len(alike) == 1 else name
+    # Two spellings in one file can stand for two stimuli.
+    if len(set(chosen.values())) < len(chosen):
+        return given
+    return [chosen[name] for name in given]
