@@ -27,6 +27,8 @@ def as_numbers(values: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any
     values = _joined(values)
     if dtype is not None and np.dtype(dtype).kind == "f" and np.iscomplexobj(values):
         values = _real(values)
+    if dtype is not None and np.dtype(dtype).kind == "f" and getattr(values, "dtype", None) is not None:
+        _expect_no_times(values)
     if not np.ma.is_masked(values):
         return np.asarray(values, dtype=dtype)
     assert isinstance(values, np.ma.MaskedArray)
@@ -35,6 +37,15 @@ def as_numbers(values: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any
     if dtype is None:
         dtype = values.dtype if values.dtype.kind == "f" else np.float64
     return np.ma.filled(values.astype(dtype), np.nan)
+
+
+def _expect_no_times(values: ArrayLike) -> None:
+    """Refuse dates and durations, which NumPy would turn into numbers of some unit."""
+    kind = np.dtype(getattr(values, "dtype", float)).kind if not hasattr(values, "detach") else "f"
+    if kind in "mM":
+        raise ArrayError(
+            f"values must be real numbers, got {getattr(values, 'dtype', None)}; convert them to numbers of a unit"
+        )
 
 
 def _real(values: ArrayLike) -> ArrayLike:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
+from math import isqrt
+from numbers import Integral
 from pathlib import Path
 from threading import Lock
 
@@ -246,8 +248,12 @@ def square_pixels(image: Image.Image, *, channels: int, size: int | None) -> NDA
     mode = {1: "L", 3: "RGB"}.get(channels)
     if mode is None:
         raise DatasetError(f"channels must be 1 (grey) or 3 (RGB), got {channels!r}")
+    if size is not None and not isinstance(size, Integral):
+        raise DatasetError(f"size must be a whole number of pixels, got {size!r}")
     if size is not None and size < 1:
         raise DatasetError(f"size must be at least 1 pixel, got {size}")
+    if size is not None and size * size > MOST_PIXELS:
+        raise DatasetError(f"size must be at most {isqrt(MOST_PIXELS):,} pixels, got {size:,}")
     image = image.convert(mode)
     if size is not None and image.size != (size, size):
         # Pillow widens the kernel when it shrinks an image, so enlarging and shrinking are both antialiased.

@@ -110,8 +110,13 @@ def _kind(path: Path) -> str | None:
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:
-        # A link that leads to itself; all other failures show where the file is opened.
-        return "a link that leads to itself" if getattr(error, "errno", None) == errno.ELOOP else None
+        # All other failures show where the file is opened.
+        if isinstance(error, ValueError):
+            return "a name with a character that no path has"
+        return {
+            errno.ELOOP: "a link that leads to itself",
+            errno.ENAMETOOLONG: "a name that is too long",
+        }.get(error.errno or 0)
     return _KINDS.get(stat.S_IFMT(mode))
 
 

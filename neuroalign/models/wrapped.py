@@ -1,6 +1,7 @@
 """Models made of other objects: precomputed latents, and functions of pixels."""
 
 from collections.abc import Callable, Iterator, Mapping
+from numbers import Integral
 from types import FunctionType
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuroalign.arrays.spelling import respell
 from neuroalign.datasets.stimuli import StimulusSet
-from neuroalign.errors import StimulusMismatchError, name_some
+from neuroalign.errors import ModelError, StimulusMismatchError, name_some
 from neuroalign.files.digests import digest
 from neuroalign.models.fingerprints import behaviour_digest, name_by_digest
 from neuroalign.models.latent_arrays import as_latents
@@ -73,7 +74,8 @@ class FunctionModel:
     Raises
     ------
     ModelError
-        When latents are computed, if the latents of an image depend on the other images of its batch.
+        If an option has another type or size; when latents are computed, if the latents of an image depend on the
+        other images of its batch.
     """
 
     def __init__(
@@ -86,6 +88,13 @@ class FunctionModel:
         batch_size: int = 256,
         fingerprint: str | None = None,
     ) -> None:
+        for name, value in (("image_size", image_size), ("batch_size", batch_size)):
+            if value is not None and (not isinstance(value, Integral) or value < 1):
+                raise ModelError(f"{identifier}: {name} must be a whole number from 1 up, got {value!r}")
+        if channels not in (1, 3):
+            raise ModelError(f"{identifier}: channels must be 1 (grey) or 3 (RGB), got {channels!r}")
+        if fingerprint is not None and not isinstance(fingerprint, str):
+            raise ModelError(f"{identifier}: fingerprint must be text, got {fingerprint!r}")
         self.function = function
         self.identifier = identifier
         self.image_size = image_size

@@ -5,6 +5,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 from neuroalign.arrays import Join
@@ -227,14 +228,16 @@ def score_together(
 
 
 def check_shuffles(n_permutations: int, permutation_seed: int) -> None:
-    """Refuse a negative number or seed of shuffles.
+    """Refuse a number or seed of shuffles that is negative or not whole.
 
     Raises
     ------
     UsageError
-        If a number is negative.
+        If a number is negative or not whole.
     """
     shuffles = (n_permutations, permutation_seed)
+    if not all(isinstance(number, Integral) for number in shuffles):
+        raise UsageError(f"n_permutations and permutation_seed must be whole numbers, got {shuffles}")
     if min(shuffles) < 0:
         raise UsageError(f"n_permutations and permutation_seed must not be negative, got {shuffles}")
 

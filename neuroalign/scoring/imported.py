@@ -9,7 +9,7 @@ import numpy as np
 
 from neuroalign.datasets.catalogue import dataset_names, load_dataset
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import NeuroalignError
+from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.results.agreement import agree
 from neuroalign.results.exchange.importing import ImportReport, import_records
 from neuroalign.results.score import Score, imported_from
@@ -57,6 +57,8 @@ def import_results(
     lies outside the bounds of its benchmark, if value, error or another number does not follow from its arrays, where
     the benchmark can compute it from them, or if it calls a dataset recorded that is simulated here, or the reverse.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(f"path must be a file or folder of results, got {type(path).__name__}")
     store = store or ResultsStore()
     check = _Checks(store)
     return import_records(path, check=check, store=store, replace_imported=replace_imported)

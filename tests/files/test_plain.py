@@ -31,7 +31,10 @@ def test_visible_files_below_a_folder_or_a_link_to_it(folder, tmp_path):
 
 def test_links_that_would_hide_files_are_named(folder, tmp_path):
     (folder / "gone.png").symlink_to("nowhere.png")
-    reason = f"{folder / 'gone.png'} is a link to nowhere.png, which does not exist; replace it by the file, or delete it"
+    reason = (
+        f"{folder / 'gone.png'} is a link to nowhere.png, which does not exist; "
+        "replace it by the file, or delete it"
+    )
     with pytest.raises(DatasetError, match=f"^{re.escape(reason)}$"):
         files_below(folder)
     (folder / "gone.png").unlink()

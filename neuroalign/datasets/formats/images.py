@@ -233,7 +233,7 @@ def image_fault(
             if fault is None and survey is not None:
                 survey.add(stimulus_id, image)
     except Exception as error:  # the decoders raise nearly anything on a damaged file
-        return brief(error)
+        return f"{brief(error)}; save it again as PNG"
     return fault
 
 

@@ -214,7 +214,11 @@ def _as_numbers(
         return [float(MISSING.get(text, text)) for text in texts]
     except ValueError:
         place = next(place for place, text in enumerate(texts) if not is_number(text))
-        hint = "; if its comma is a decimal mark, give --decimal ," if has_decimal_comma(cells[place]) else ""
+        hint = (
+            "; if its comma is a decimal mark, give --decimal ,"
+            if has_decimal_comma(cells[place])
+            else "; write NaN where a value is missing"
+        )
         raise fault(place, f"which is not a number{hint}") from None
 
 

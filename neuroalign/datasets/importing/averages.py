@@ -1,7 +1,7 @@
 """Noise of averages: their standard errors and numbers of trials, for ceilings without single trials."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -254,7 +254,9 @@ def as_beside(value: Any, option: str) -> Beside:
     """
     if hasattr(value, "__array__"):
         return value
-    several = [value] if isinstance(value, str | os.PathLike) else list(value)
+    several = (
+        [value] if isinstance(value, str | os.PathLike) or not isinstance(value, Iterable) else list(value)
+    )
     if not several or not all(isinstance(path, str | os.PathLike) for path in several):
         raise UsageError(
             f"{option} must be a path, several paths, or a NumPy array, got {type(value).__name__}"

@@ -227,6 +227,8 @@ def leave_out_unusable(
     UnknownNameError
         If no recorded stimulus has a name in `drop_stimuli`.
     """
+    drop = [drop] if isinstance(drop, str) else drop
+    drop_stimuli = [drop_stimuli] if isinstance(drop_stimuli, str) else [str(name) for name in drop_stimuli]
     for name in drop:
         if name not in DROPS:
             raise unknown_name("choice of --drop", name, DROPS)

@@ -48,6 +48,8 @@ def export_results(
     NeuroalignError
         If the store has no such score, or a library for Parquet is missing.
     """
+    if not isinstance(target, str | os.PathLike) or not os.fspath(target):
+        raise UsageError(f"target must be the path of a new folder or table, got {target!r}")
     path = Path(target)
     store = store or ResultsStore()
     if path.exists():
