@@ -68,6 +68,23 @@ def test_wrong_arguments_are_named(call, reason):
     assert len(str(caught.value).splitlines()) == 1
 
 
+class Edges(na.ModelFamily):
+    identifier = "edges"
+
+    def grid(self, dataset=None):
+        return []
+
+    def instance(self, dataset=None):
+        raise NotImplementedError
+
+
+def test_a_class_is_no_model():
+    with pytest.raises(
+        ModelError, match=r"^a model must be an object, got the class Edges; make one: Edges\(\)$"
+    ):
+        na.load_model(Edges)
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [

@@ -1,7 +1,11 @@
 """Spelling of ids: letters with accents are one character or two, depending on the program that wrote them."""
 
+import re
 from collections.abc import Iterable
 from unicodedata import normalize
+
+_NUMBER = re.compile(r"(\d+)(?:\.0*)?")
+_FILE = re.compile(r"\.(png|jpe?g|jfif|p[gp]m|bmp|tiff?|webp|gif)$")
 
 
 def respell(names: Iterable[str], ids: Iterable[str]) -> list[str]:
@@ -40,3 +44,34 @@ def respell(names: Iterable[str], ids: Iterable[str]) -> list[str]:
     if len(set(chosen.values())) < len(chosen):
         return given
     return [chosen[name] for name in given]
+
+
+def find_alike(names: Iterable[str], ids: Iterable[str]) -> tuple[str, str] | None:
+    """Find a name that probably stands for an id that is written in another way.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names without an id.
+    ids : iterable of str
+        Ids without a name.
+
+    Returns
+    -------
+    (str, str) or None
+        The first name and id that differ only in leading zeros, decimals, blanks, upper and lower case, or the end of
+        the name of an image file.
+
+    Examples
+    --------
+    >>> find_alike(["07", "8"], ["6", "7"]), find_alike(["Face.PNG"], ["face"]), find_alike(["a"], ["b"])
+    (('07', '7'), ('Face.PNG', 'face'), None)
+    """
+    plain = {_plain(name): str(name) for name in ids}
+    return next(((str(name), plain[key]) for name in names if (key := _plain(name)) in plain), None)
+
+
+def _plain(name: str) -> str:
+    text = _FILE.sub("", normalize("NFC", str(name)).strip().casefold())
+    number = _NUMBER.fullmatch(text)
+    return number[1].lstrip("0") or "0" if number else text

@@ -80,6 +80,10 @@ def as_model(
         return loaded
     if layer is not None:
         options["layer"] = layer
+    if isinstance(obj, type):
+        raise ModelError(
+            f"a model must be an object, got the class {obj.__name__}; make one: {obj.__name__}()"
+        )
     if holds_latents(obj):
         latents = as_latents(obj, options.pop("stimulus", None))
         _refuse_options("precomputed latents", options)

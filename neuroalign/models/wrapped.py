@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from neuroalign.arrays.spelling import respell
+from neuroalign.arrays.spelling import find_alike, respell
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, StimulusMismatchError, name_some
 from neuroalign.files.digests import digest
@@ -36,7 +36,15 @@ class PrecomputedModel:
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
         """Return the latents of the stimuli that the model has latents for."""
         latents = self._spelt_as(stimuli.ids)
-        shared = np.intersect1d(stimuli.ids, latents["stimulus"].values)
+        own = latents["stimulus"].values
+        shared = np.intersect1d(stimuli.ids, own)
+        without, idle = np.setdiff1d(stimuli.ids, shared), np.setdiff1d(own, shared)
+        alike = find_alike(idle, without) if without.size and idle.size else None
+        if alike is not None:
+            raise StimulusMismatchError(
+                f"{self.identifier} has a stimulus {alike[0]!r} and {stimuli.identifier!r} has {alike[1]!r}, which seem "
+                f"to be the same ({len(without)} of {len(stimuli)} stimuli without latents); give both the same ids"
+            )
         if shared.size == 0:
             raise StimulusMismatchError(
                 f"{self.identifier} has latents of {name_some(self._latents['stimulus'].values)}, "

@@ -28,8 +28,9 @@ def recorded(tmp_path):
     folder.mkdir()
     for number, name in enumerate(OTHERS):
         Image.fromarray(np.full((4, 4), 10 * number, np.uint8)).save(folder / f"{name}.png")
-    marks = "".join(f"{name},{x},{x}\n" for x, name in enumerate(OTHERS))
-    (tmp_path / "marks.csv").write_text(f"stimulus_id,eye_x,eye_y\n{marks}", encoding="utf-8")
+    marks = "".join(f"{name},{x},1,2,1,2,3\n" for x, name in enumerate(OTHERS))
+    header = "stimulus_id,left_x,left_y,right_x,right_y,nose_x,nose_y"
+    (tmp_path / "marks.csv").write_text(f"{header}\n{marks}", encoding="utf-8")
     return {"responses": tmp_path / "responses.csv", "axes": "stimulus,neuroid", "force": True}
 
 
