@@ -48,8 +48,8 @@ def align(
     if alike is not None:
         raise StimulusMismatchError(
             f"the latents have a stimulus {alike[0]!r} and the recording {alike[1]!r}, which seem to be the same "
-            f"({count_noun(without.size, 'recorded stimulus', 'recorded stimuli')} of {recorded.size} without latents); "
-            "give both the same ids"
+            f"({count_noun(without.size, 'recorded stimulus', 'recorded stimuli')} of {recorded.size} without "
+            "latents); give both the same ids"
         )
     if shared.size == 0:
         raise StimulusMismatchError(

@@ -271,7 +271,8 @@ def describe_stimuli(
         missing = index.difference(described.index)
         if len(missing):
             raise StimulusMismatchError(
-                f"{len(missing)} recorded stimuli are not in the stimulus table: {name_some(missing)}"
+                f"{len(missing)} recorded stimuli are not in the stimulus table: {name_some(missing)}; the table has "
+                f"{name_some(described.index.tolist(), most=3)}"
             )
     if from_file is not None:
         _expect_agreement(described, from_file)
