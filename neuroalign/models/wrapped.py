@@ -43,7 +43,8 @@ class PrecomputedModel:
         if alike is not None:
             raise StimulusMismatchError(
                 f"{self.identifier} has a stimulus {alike[0]!r} and {stimuli.identifier!r} has {alike[1]!r}, which "
-                f"seem to be the same ({len(without)} of {len(stimuli)} stimuli without latents); give both the same ids"
+                f"seem to be the same ({len(without)} of {len(stimuli)} stimuli without latents); give both the same "
+                "ids"
             )
         if shared.size == 0:
             raise StimulusMismatchError(
