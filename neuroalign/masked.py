@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from neuroalign.errors import ArrayError
+from neuroalign.errors import ArrayError, brief
 
 
 def as_numbers(values: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any]:
@@ -22,7 +22,8 @@ def as_numbers(values: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any
     Raises
     ------
     ArrayError
-        If masked values cannot become NaN, such as text, or complex numbers cannot become real ones.
+        If values are not numbers, masked values cannot become NaN, such as text, or complex numbers cannot become real
+        ones.
     """
     values = _joined(values)
     if dtype is not None and np.dtype(dtype).kind == "f" and np.iscomplexobj(values):
@@ -30,7 +31,10 @@ def as_numbers(values: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any
     if dtype is not None and np.dtype(dtype).kind == "f" and getattr(values, "dtype", None) is not None:
         _expect_no_times(values)
     if not np.ma.is_masked(values):
-        return np.asarray(values, dtype=dtype)
+        try:
+            return np.asarray(values, dtype=dtype)
+        except (TypeError, ValueError) as error:
+            raise ArrayError(brief(error)) from error
     assert isinstance(values, np.ma.MaskedArray)
     if values.dtype.kind not in "fiub":
         raise ArrayError(f"masked values must be real numbers, got {values.dtype}; fill them in first")

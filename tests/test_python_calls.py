@@ -5,12 +5,15 @@ import pandas as pd
 import pytest
 
 import neuroalign as na
+from neuroalign.arrays import latents
 from neuroalign.benchmarks.alignment import Alignment
 from neuroalign.errors import ArrayError, DatasetError, ModelError, NeuroalignError, UsageError
+from neuroalign.models.latents_cache import compute_latents
 from neuroalign.results.exchange.exporting import export_results
 from neuroalign.scoring.evaluate import check_shuffles
 from neuroalign.scoring.grouped import as_columns
 from neuroalign.scoring.imported import import_results
+from neuroalign.testing import make_dataset
 
 Y = np.random.default_rng(0).random((6, 3))
 LONG = "x" * 300
@@ -125,3 +128,42 @@ def test_one_name_is_a_list_of_one():
     assert dataset.responses.shape == (5, 2)
     with pytest.raises(NeuroalignError, match="no recorded stimulus is called 'blanks'"):
         import_arrays(responses=table, drop_stimuli="blanks")
+
+
+class Own:
+    """A model of a user."""
+
+    def __init__(self, identifier="own", batches=None):
+        self.identifier, self._batches = identifier, batches
+
+    def latents(self, stimuli):
+        raise AssertionError
+
+    def latent_batches(self, stimuli):
+        return self._batches
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\0b", "\x1b[2J", "\udc80"])
+def test_names_of_models_can_be_written(name):
+    dataset = make_dataset(n_stimuli=4, n_neurons=2, n_factors=2, image_size=4)
+    for model in (Own(name), na.as_model(lambda pixels: pixels, identifier=name)):
+        with pytest.raises(ModelError) as caught:
+            na.score(model, dataset, "ridge")
+        kind = type(model).__name__
+        assert str(caught.value) == (
+            f"the identifier of {kind} must be one line without control characters, got {name!a}"
+        )
+
+
+def test_batches_of_latents_are_labelled_arrays():
+    stimuli = na.StimulusSet.from_arrays(np.zeros((3, 4, 4), dtype=np.uint8))
+    with pytest.raises(
+        ModelError, match=r"^latent_batches of own must yield arrays of latents, got NoneType$"
+    ):
+        compute_latents(Own(), stimuli)
+    start = r"^each batch of latents must be an xarray\.DataArray with .* and their ids, got "
+    with pytest.raises(ModelError, match=start + "ndarray; make it with neuroalign"):
+        compute_latents(Own(batches=[Y[:3]]), stimuli)
+    square = latents(Y[:3], stimulus=stimuli.ids).transpose("unit", "stimulus")
+    with pytest.raises(ModelError, match=start + "one with the dimensions unit, stimulus and ids of"):
+        compute_latents(Own(batches=[square]), stimuli)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuroalign.errors import ModelError, UnknownNameError, UsageError, unknown_name
+from neuroalign.errors import ModelError, UnknownNameError, UsageError, printable, unknown_name
 from neuroalign.models.latent_arrays import as_latents, holds_latents, read_latents_array
 from neuroalign.models.layered import Layered
 from neuroalign.models.model import FixedFamily, Model, ModelFamily
@@ -89,7 +89,7 @@ def as_model(
         _refuse_options("precomputed latents", options)
         return PrecomputedModel(latents, identifier or name_latents(latents))
     if isinstance(obj, Model):
-        _refuse_options(f"{_expect_identifier(obj)}, which is a model already,", _given(identifier, options))
+        _refuse_options(f"{expect_identifier(obj)}, which is a model already,", _given(identifier, options))
         return obj
     for name, adapter in adapters.items():
         try:
@@ -227,16 +227,27 @@ def _expect_model(made: Any, family: ModelFamily) -> Model:
             f"each instance of {family.identifier} must be a model with identifier and latents(stimuli), got "
             f"{type(made).__name__}; correct the method instance() of the family"
         )
-    _expect_identifier(made)
+    expect_identifier(made)
     return made
 
 
-def _expect_identifier(obj: "Model | ModelFamily") -> str:
-    """Return the name of a model or family, which its own code may fail to give."""
+def expect_identifier(obj: "Model | ModelFamily") -> str:
+    """Return the name of a model or family, which its own code may fail to give.
+
+    Raises
+    ------
+    NeuroalignError
+        If the name cannot be read, or is not text in one line that can be written to a file.
+    """
     with foreign_code(f"the identifier of {type(obj).__name__} cannot be read"):
         identifier = obj.identifier
     if not isinstance(identifier, str) or not identifier:
         raise ModelError(f"the identifier of {type(obj).__name__} must be text, got {identifier!r}")
+    if printable(identifier) != identifier or "\n" in identifier or "\t" in identifier:
+        raise ModelError(
+            f"the identifier of {type(obj).__name__} must be one line without control characters, got "
+            f"{identifier!a}"
+        )
     return identifier
 
 
@@ -285,7 +296,7 @@ def _make(registered: Any, spec: Spec, dataset: "Dataset | None") -> "Model | Mo
         with foreign_code(f"the family {spec.name} cannot be made"):
             registered = registered()
     if isinstance(registered, ModelFamily):
-        _expect_identifier(registered)
+        expect_identifier(registered)
         if not spec.options:
             return registered
         with foreign_code(f"{_full_name(spec)} cannot be made"):

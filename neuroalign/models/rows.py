@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from neuroalign import arrays
 from neuroalign.datasets.stimuli import StimulusSet
-from neuroalign.errors import ModelError
+from neuroalign.errors import ArrayError, ModelError
 from neuroalign.masked import as_numbers
 from neuroalign.models.repeatability import check_rows
 
@@ -56,7 +56,12 @@ def latents_of_batches(
     """
     start = 0
     for pixels in stimuli.batches(batch_size, size=image_size, channels=channels):
-        values = as_numbers(function(pixels), np.float64)
+        try:
+            values = as_numbers(returned := function(pixels), np.float64)
+        except ArrayError as error:
+            raise ModelError(
+                f"{identifier} must return one row of numbers for each image, got {type(returned).__name__}: {error}"
+            ) from error
         if values.ndim == 0 or len(values) != len(pixels):
             raise ModelError(
                 f"{identifier} returned shape {values.shape} for {len(pixels)} images; "
