@@ -26,7 +26,11 @@ def as_numbers(values: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any
         ones.
     """
     values = _joined(values)
-    if dtype is not None and np.dtype(dtype).kind == "f" and np.iscomplexobj(values):
+    try:
+        is_complex = np.iscomplexobj(values)
+    except (TypeError, ValueError) as error:
+        raise ArrayError(brief(error)) from error
+    if dtype is not None and np.dtype(dtype).kind == "f" and is_complex:
         values = _real(values)
     if dtype is not None and np.dtype(dtype).kind == "f" and getattr(values, "dtype", None) is not None:
         _expect_no_times(values)

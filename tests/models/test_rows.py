@@ -61,7 +61,7 @@ def test_random_numbers_are_noted_once(stimuli):
     [
         ({"a": 1}, r"got dict: float\(\) argument must be"),
         ([["x"]] * 5, r"got list: could not convert string to float: 'x'"),
-        ([[1.0], [1.0, 2.0]], r"got list: setting an array element with a sequence"),
+        ([[1.0], [1.0, 2.0]], r"got list: setting an array element with a sequence\. .*inhomogeneous"),
         (None, r"shape \(\) for 2 images"),
     ],
 )
