@@ -136,7 +136,7 @@ def _kind_of(file: Path, error: Exception) -> str | None:
     if type(error).__name__ == "SafetensorError":
         return f"it is cut short or damaged: {again}; {one_line(error)}"
     if type(error).__name__ == "UnpicklingError":  # torch advises to run the code in the file
-        return "it is no file that torch.save writes, or it could run code: save the state_dict() with torch.save"
+        return "torch.save did not write it, or it could run code: save the state_dict() with torch.save"
     return None
 
 

@@ -15,7 +15,7 @@ def as_matrix(values: ArrayLike, name: str) -> NDArray[np.float64]:
     Raises
     ------
     ArrayError
-        If there are not two dimensions, or a value is no number, NaN or infinite.
+        If there are not two dimensions, or a value is text, NaN or infinite.
     """
     try:
         matrix = as_numbers(values, np.float64)

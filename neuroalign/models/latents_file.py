@@ -130,7 +130,7 @@ def gather_latents(
 
 
 def _expect_batch(batch: xr.DataArray) -> xr.DataArray:
-    """Refuse a batch that is no labelled array, or has its dimensions in another order."""
+    """Refuse a batch that is not a labelled array, or has its dimensions in another order."""
     kind = type(batch).__name__
     if isinstance(batch, xr.DataArray):
         if batch.dims == ("stimulus", "unit") and {"stimulus", "unit"} <= set(batch.coords):

@@ -25,8 +25,8 @@ def test_visible_files_below_a_folder_or_a_link_to_it(folder, tmp_path):
     (folder / "d.png").symlink_to(folder / "a.png")
     link = tmp_path / "link"
     link.symlink_to(folder)
-    found = [path.relative_to(link).as_posix() for path in files_below(link)]
-    assert found == [*names[:2], "d.png", names[2]]
+    names_behind_link = [path.relative_to(link).as_posix() for path in files_below(link)]
+    assert names_behind_link == [*names[:2], "d.png", names[2]]
 
 
 def test_links_that_would_hide_files_are_named(folder, tmp_path):

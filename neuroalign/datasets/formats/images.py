@@ -60,7 +60,7 @@ def collect_images(source: Path, scratch: Path) -> dict[str, Path]:
             others = [member.filename for member in visible_files(archive, OTHER_SUFFIXES)]
     else:
         raise DatasetError(f"{source} does not exist; --images takes a folder or a ZIP archive")
-    # A copy in another format beside an image is no image of its own.
+    # A copy in another format beside an image is not an image of its own.
     read = {PurePosixPath(name).with_suffix("") for name in images}
     others = [name for name in others if PurePosixPath(name).with_suffix("") not in read]
     if others:

@@ -164,7 +164,7 @@ def test_only_picture_decoders_see_the_files(tmp_path):
 def test_images_of_other_formats_are_named(tmp_path):
     save(tmp_path / "a.png")
     (tmp_path / "b.AVIF").write_bytes(b"x")
-    # A copy beside an image that is read is no stimulus of its own.
+    # A copy beside an image that is read is not a stimulus of its own.
     (tmp_path / "a.heic").write_bytes(b"x")
     reason = r"^1 images in .* have a format that is not read: b\.AVIF; save them as PNG$"
     with pytest.raises(DatasetError, match=reason):
