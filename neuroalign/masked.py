@@ -26,18 +26,20 @@ def as_numbers(values: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any
         ones.
     """
     values = _joined(values)
-    try:
-        is_complex = np.iscomplexobj(values)
-    except (TypeError, ValueError) as error:
-        raise ArrayError(brief(error)) from error
-    if dtype is not None and np.dtype(dtype).kind == "f" and is_complex:
-        values = _real(values)
+    if dtype is not None and np.dtype(dtype).kind == "f":
+        try:
+            is_complex = np.iscomplexobj(values)
+        except (TypeError, ValueError) as error:
+            raise ArrayError(brief(error)) from error
+        values = _real(values) if is_complex else values
     if dtype is not None and np.dtype(dtype).kind == "f" and getattr(values, "dtype", None) is not None:
         _expect_no_times(values)
     if not np.ma.is_masked(values):
         try:
             return np.asarray(values, dtype=dtype)
         except (TypeError, ValueError) as error:
+            if dtype is None:
+                raise
             raise ArrayError(brief(error)) from error
     assert isinstance(values, np.ma.MaskedArray)
     if values.dtype.kind not in "fiub":

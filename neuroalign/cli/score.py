@@ -262,7 +262,7 @@ def score(
     elif scores:
         # A line of more than 160 letters is hard to follow; a terminal of fewer than 60 breaks numbers.
         width = min(max(shutil.get_terminal_size().columns, 60), 160)
-        settled = {"is_family": isinstance(loaded, ModelFamily), "width": width}
+        settled: dict[str, Any] = {"is_family": isinstance(loaded, ModelFamily), "width": width}
         echo_with_cautions(
             score_table(scores, **settled)
             if shows_each

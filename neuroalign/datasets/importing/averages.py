@@ -169,13 +169,13 @@ def _numbers_of_trials(
 
 def _paired(beside: xr.DataArray, array: xr.DataArray, option: str) -> NDArray[np.float64]:
     """Return the values of another array for the stimuli and neurons of the averages."""
-    labels = {}
+    labels: dict[str, NDArray[Any]] = {}
     for name, noun in (("stimulus_id", "stimuli"), ("neuroid_id", "neurons")):
-        labels[name] = respell(beside[name].values.astype(str), array[name].values)
+        labels[name] = np.array(respell(beside[name].values, array[name].values), dtype=str)
         lacking = np.setdiff1d(array[name].values.astype(str), labels[name])
         if lacking.size:
             raise DatasetError(
-                f"{option} must have all {noun} of the responses, got {len(set(labels[name]))} without "
+                f"{option} must have all {noun} of the responses, got {np.unique(labels[name]).size} without "
                 f"{name_some(lacking)}; give an array with the axes of the responses"
             )
     rows = pd.Index(labels["stimulus_id"])

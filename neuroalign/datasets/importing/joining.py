@@ -83,7 +83,7 @@ def join_sessions(
     if len(sessions) == 1:
         return Session(sessions[first].values, sessions[first].stimulus, neuroid), notes
     keys = {
-        file: _numbered(np.array(respell(stimulus, sessions[first].stimulus)))
+        file: _numbered(np.array(respell(stimulus.tolist(), labels[first].tolist()), dtype=str))
         for file, stimulus in labels.items()
     }
     joined = keys[first]
