@@ -32,7 +32,6 @@ def as_numbers(values: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any
         except (TypeError, ValueError) as error:
             raise ArrayError(brief(error)) from error
         values = _real(values) if is_complex else values
-    if dtype is not None and np.dtype(dtype).kind == "f" and getattr(values, "dtype", None) is not None:
         _expect_no_times(values)
     if not np.ma.is_masked(values):
         try:
@@ -51,11 +50,9 @@ def as_numbers(values: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any
 
 def _expect_no_times(values: ArrayLike) -> None:
     """Refuse dates and durations, which NumPy would turn into numbers of some unit."""
-    kind = np.dtype(getattr(values, "dtype", float)).kind if not hasattr(values, "detach") else "f"
-    if kind in "mM":
-        raise ArrayError(
-            f"values must be real numbers, got {getattr(values, 'dtype', None)}; convert them to numbers of a unit"
-        )
+    dtype = getattr(values, "dtype", None)
+    if getattr(dtype, "kind", "") in ("m", "M"):
+        raise ArrayError(f"values must be real numbers, got {dtype}; convert them to numbers of a unit")
 
 
 def _real(values: ArrayLike) -> ArrayLike:

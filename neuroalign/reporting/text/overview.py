@@ -125,11 +125,12 @@ def _short_notes(score: Score) -> list[str]:
 
 def _next_step(dataset: str, is_family: bool, width: int) -> list[str]:
     shown = "all instances and all numbers" if is_family else "all numbers"
-    return wrap(
+    text = (
         f"next: neuroalign leaderboard {shlex.quote(dataset)} shows it beside other models; "
-        f"score with --each shows {shown}",
-        width,
+        f"score with --each shows {shown}"
     )
+    # A path in two parts cannot be copied.
+    return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
 
 
 def overview(groups: Sequence[Sequence[Score]], *, width: int = 80) -> list[str]:
