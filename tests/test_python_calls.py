@@ -82,9 +82,7 @@ class Edges(na.ModelFamily):
 
 
 def test_a_class_is_no_model():
-    with pytest.raises(
-        ModelError, match=r"^a model must be an object, got the class Edges; make one: Edges\(\)$"
-    ):
+    with pytest.raises(ModelError, match=r"^Edges is a class; give an instance, such as Edges\(\)$"):
         na.load_model(Edges)
 
 

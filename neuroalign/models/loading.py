@@ -81,15 +81,13 @@ def as_model(
     if layer is not None:
         options["layer"] = layer
     if isinstance(obj, type):
-        raise ModelError(
-            f"a model must be an object, got the class {obj.__name__}; make one: {obj.__name__}()"
-        )
+        raise ModelError(f"{obj.__name__} is a class; give an instance, such as {obj.__name__}()")
     if holds_latents(obj):
         latents = as_latents(obj, options.pop("stimulus", None))
         _refuse_options("precomputed latents", options)
         return PrecomputedModel(latents, identifier or name_latents(latents))
     if isinstance(obj, Model):
-        _refuse_options(f"{expect_identifier(obj)}, which is a model already,", _given(identifier, options))
+        _refuse_options(f"{_expect_identifier(obj)}, which is a model already,", _given(identifier, options))
         return obj
     for name, adapter in adapters.items():
         try:
@@ -227,28 +225,33 @@ def _expect_model(made: Any, family: ModelFamily) -> Model:
             f"each instance of {family.identifier} must be a model with identifier and latents(stimuli), got "
             f"{type(made).__name__}; correct the method instance() of the family"
         )
-    expect_identifier(made)
+    _expect_identifier(made)
     return made
 
 
-def expect_identifier(obj: "Model | ModelFamily") -> str:
-    """Return the name of a model or family, which its own code may fail to give.
-
-    Raises
-    ------
-    NeuroalignError
-        If the name cannot be read, or is not text in one line that can be written to a file.
-    """
+def _expect_identifier(obj: "Model | ModelFamily") -> str:
+    """Return the name of a model or family, which its own code may fail to give."""
     with foreign_code(f"the identifier of {type(obj).__name__} cannot be read"):
         identifier = obj.identifier
     if not isinstance(identifier, str) or not identifier:
         raise ModelError(f"the identifier of {type(obj).__name__} must be text, got {identifier!r}")
+    return identifier
+
+
+def expect_writable_name(obj: "Model | ModelFamily") -> None:
+    """Refuse a model or family with a name that records and tables cannot hold.
+
+    Raises
+    ------
+    NeuroalignError
+        If the name cannot be read, or is not text in one line without control characters.
+    """
+    identifier = _expect_identifier(obj)
     if printable(identifier) != identifier or "\n" in identifier or "\t" in identifier:
         raise ModelError(
             f"the identifier of {type(obj).__name__} must be one line without control characters, got "
             f"{identifier!a}"
         )
-    return identifier
 
 
 def _given(identifier: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -296,7 +299,7 @@ def _make(registered: Any, spec: Spec, dataset: "Dataset | None") -> "Model | Mo
         with foreign_code(f"the family {spec.name} cannot be made"):
             registered = registered()
     if isinstance(registered, ModelFamily):
-        expect_identifier(registered)
+        _expect_identifier(registered)
         if not spec.options:
             return registered
         with foreign_code(f"{_full_name(spec)} cannot be made"):
@@ -336,6 +339,8 @@ def _load_from_file(
     if at:
         return _layer_of(module, attribute, layer, file)
     obj = getattr(module, attribute)
+    if isinstance(obj, str):
+        raise ModelError(f"{attribute} in {file} must be a model, got the text {obj!r}; name {obj} itself")
     if isinstance(obj, type | ModelFamily):
         return _make(obj, Spec(attribute, spec.options), dataset)
     # A function in a file is the model itself, not a factory of models.

@@ -56,6 +56,8 @@ def latents_of_batches(
     """
     start = 0
     for pixels in stimuli.batches(batch_size, size=image_size, channels=channels):
+        if start == 0:  # the function may write into its argument
+            last = pixels[-1:].copy()
         try:
             values = as_numbers(returned := function(pixels), np.float64)
         except ArrayError as error:
@@ -67,7 +69,14 @@ def latents_of_batches(
                 f"{identifier} returned shape {values.shape} for {len(pixels)} images; "
                 "it must return one row of unit values for each image"
             )
-        if start == 0 and check_rows(function, pixels, values, identifier=identifier, batch_size=batch_size):
+        if start == 0 and check_rows(
+            function,
+            last,
+            values[-1],
+            identifier=identifier,
+            n_images=len(pixels),
+            batch_size=batch_size,
+        ):
             note_random()
         stop = start + len(pixels)
         yield arrays.latents(values.reshape(len(pixels), -1), stimulus=stimuli.ids[start:stop])

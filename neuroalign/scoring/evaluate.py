@@ -15,7 +15,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.time_bins import expect_one_window
 from neuroalign.errors import ModelError, NeuroalignWarning, UsageError, name_some
 from neuroalign.jobs import run_jobs
-from neuroalign.models.loading import expect_identifier, load_model, make_instances
+from neuroalign.models.loading import expect_writable_name, load_model, make_instances
 from neuroalign.models.model import Model, ModelFamily
 from neuroalign.names.defaults import DEFAULT_BENCHMARK
 from neuroalign.results.score import Score, find_repeated, summarise
@@ -252,7 +252,7 @@ def instances_of(loaded: Model | ModelFamily, dataset: Dataset) -> list[Model]:
     """
     instances = make_instances(loaded, dataset) if isinstance(loaded, ModelFamily) else [loaded]
     for instance in instances:
-        expect_identifier(instance)
+        expect_writable_name(instance)
     if not instances:
         raise ModelError(
             f"{loaded.identifier} has no instance for {dataset.identifier}; "

@@ -49,6 +49,17 @@ def test_rows_that_depend_on_other_images(stimuli):
     assert len(batches(centred, stimuli, batch_size=1)) == 5
 
 
+def test_rows_that_depend_on_their_place(stimuli):
+    def numbered(pixels):
+        pixels[:] = 0
+        return pixels.mean((1, 2)) + np.arange(len(pixels))
+
+    with pytest.raises(
+        ModelError, match=r"so they depend on the other images or on its place; let it treat each"
+    ):
+        batches(numbered, stimuli)
+
+
 def test_random_numbers_are_noted_once(stimuli):
     generator, noted = np.random.default_rng(0), []
     with pytest.warns(NeuroalignWarning, match=r"^own draws random numbers"):
