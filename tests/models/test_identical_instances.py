@@ -14,7 +14,7 @@ from neuroalign.errors import ModelError, NeuroalignWarning
 from neuroalign.models.latents_file import latents_folder
 from neuroalign.models.loading import as_model, load_model
 from neuroalign.models.model import FixedFamily, ModelFamily
-from neuroalign.results.score import summarise
+from neuroalign.results.score import find_repeated, summarise
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.evaluate import score, score_all
 
@@ -71,10 +71,21 @@ def test_identical_instances_count_once(dataset):
 def test_other_scores_of_identical_latents_are_kept(dataset):
     first = score(Projections([7]).instance(), dataset, RATIO)
     other = replace(first, model="other", value=first.value + 0.1)
-    from neuroalign.results.score import find_repeated
-
     assert find_repeated([first, other]) == {}
     assert find_repeated([first, replace(first, model="other")]) == {"other": first.model}
+
+
+def test_equal_scores_of_other_latents_count_separately(dataset):
+    first = score(Projections([7]).instance(), dataset, RATIO)
+    norm, *products = first.provenance["latents_projections"]
+    for difference, repeated in ((1e-7, {"other": first.model}), (1e-3, {})):
+        moved = [norm, products[0] + difference * norm, *products[1:]]
+        provenance = {**first.provenance, "latents_hash": "0" * 64, "latents_projections": moved}
+        other = replace(first, model="other", provenance=provenance)
+        assert find_repeated([first, other]) == repeated
+    # Scores of earlier versions have no projections.
+    del provenance["latents_projections"]
+    assert find_repeated([first, replace(first, model="other", provenance=provenance)]) == {}
 
 
 def test_latents_that_differ_by_rounding_are_the_same(dataset):
