@@ -43,6 +43,8 @@ def import_arrays(**options):
         (lambda: check_shuffles("a", 0), "must be whole numbers, got ('a', 0)"),
         (lambda: as_columns(5), "by must be the name of a column, or a sequence of names, got 5"),
         (lambda: import_results(None), "path must be a file or folder of results, got NoneType"),
+        (lambda: import_results(LONG), ": its name is too long"),
+        (lambda: export_results(LONG), ": File name too long; choose another name"),
         (lambda: export_results(5), "target must be the path of a new folder or table, got 5"),
         (lambda: na.register_model(5), "must be text without spaces, quotes and [ ] + , =, got 5"),
         (lambda: import_arrays(axes=5), "--axes must be text, or a sequence of names, got 5"),
