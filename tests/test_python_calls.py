@@ -44,6 +44,7 @@ def import_arrays(**options):
         (lambda: as_columns(5), "by must be the name of a column, or a sequence of names, got 5"),
         (lambda: import_results(None), "path must be a file or folder of results, got NoneType"),
         (lambda: import_results(LONG), ": its name is too long"),
+        (lambda: import_results("a\0b"), "cannot find the file or folder a"),
         (lambda: export_results(LONG), ": File name too long; choose another name"),
         (lambda: export_results(5), "target must be the path of a new folder or table, got 5"),
         (lambda: na.register_model(5), "must be text without spaces, quotes and [ ] + , =, got 5"),

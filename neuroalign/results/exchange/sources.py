@@ -44,8 +44,8 @@ def open_source(path: Path) -> Iterator[Source]:
     """
     try:
         path.stat()
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
+    except (OSError, ValueError) as error:  # everything else shows below
+        if getattr(error, "errno", None) == errno.ENAMETOOLONG:
             raise UsageError(f"cannot find the file or folder {path}: its name is too long") from error
     if path.is_dir():
         yield _Folder(path)
