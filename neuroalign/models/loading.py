@@ -80,13 +80,11 @@ def as_model(
         return loaded
     if layer is not None:
         options["layer"] = layer
-    if isinstance(obj, type):
-        raise ModelError(f"{obj.__name__} is a class; give an instance, such as {obj.__name__}()")
     if holds_latents(obj):
         latents = as_latents(obj, options.pop("stimulus", None))
         _refuse_options("precomputed latents", options)
         return PrecomputedModel(latents, identifier or name_latents(latents))
-    if isinstance(obj, Model):
+    if isinstance(obj, Model) and not isinstance(obj, type):
         _refuse_options(f"{_expect_identifier(obj)}, which is a model already,", _given(identifier, options))
         return obj
     for name, adapter in adapters.items():
@@ -100,6 +98,8 @@ def as_model(
             continue
         if model is not None:
             return model
+    if isinstance(obj, type):
+        raise ModelError(f"{obj.__name__} is a class; give an instance, such as {obj.__name__}()")
     if callable(obj):
         name = identifier or name_function(obj, options)
         try:
