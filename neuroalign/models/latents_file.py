@@ -92,7 +92,7 @@ def gather_latents(
     ModelError
         If no batch is given, or two batches have different units.
     """
-    batches = iter(batches)
+    batches = map(_expect_batch, batches)
     first = next(batches, None)
     if first is None:
         raise ModelError("latents need at least one stimulus, got an empty stimulus set")
@@ -128,6 +128,20 @@ def gather_latents(
     if path is None:
         weakref.finalize(opened, file_path.unlink, missing_ok=True)
     return opened
+
+
+def _expect_batch(batch: xr.DataArray) -> xr.DataArray:
+    """Refuse a batch that is not a labelled array, or has its dimensions in another order."""
+    kind = type(batch).__name__
+    if isinstance(batch, xr.DataArray):
+        if batch.dims == ("stimulus", "unit") and {"stimulus", "unit"} <= set(batch.coords):
+            return batch
+        dims, ids = (", ".join(map(str, names)) for names in (batch.dims, batch.coords))
+        kind = f"one with the dimensions {dims} and ids of {ids}"
+    raise ModelError(
+        "each batch of latents must be an xarray.DataArray with the dimensions stimulus and unit and their ids, got "
+        f"{kind}; make it with neuroalign.arrays.latents"
+    )
 
 
 def save_latents(path: Path, latents: xr.DataArray) -> None:

@@ -30,6 +30,7 @@ from neuroalign.scoring.provenance import (
     identify_latents,
     key_of_score,
     library_versions,
+    project_latents,
 )
 
 
@@ -316,6 +317,7 @@ def score_prepared(
         **library_versions(),
         "dataset_hash": batch.dataset.content_hash,
         "latents_hash": latents_hash,
+        "latents_projections": project_latents(latents),
         **identify_latents(model, latents_hash, batch.dataset.stimuli),
         "model_fingerprint": fingerprint_of(model),
         **computed_with(model),

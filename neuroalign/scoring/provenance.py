@@ -30,6 +30,12 @@ from neuroalign.scoring.benchmark import Benchmark
 LIBRARIES = ("neuroalign", "numpy", "scipy", "xarray")
 
 
+#: Number of random projections of latents that are stored with a score.
+N_PROJECTIONS = 4
+
+# Numbers of a block of latents in float64 (32 MB).
+_NUMBERS_AT_ONCE = 1 << 22
+
 #: Version of the identity of latents; it is raised when its parts change.
 IDENTITY = 1
 
@@ -55,6 +61,39 @@ def hash_latents(latents: xr.DataArray) -> str:
     ]
     neuroids_of = latents.attrs.get("neuroids_of")
     return digest(np.asarray(latents.values, dtype=np.float64), *labels, neuroids_of)
+
+
+def project_latents(latents: xr.DataArray) -> list[float]:
+    """Return numbers by which latents of two runs can be compared, where a digest differs by their last digits.
+
+    Parameters
+    ----------
+    latents : latents
+
+    Returns
+    -------
+    list of float
+        Norm of the centred latents, and their products with pairs of random vectors over stimuli and units. They do not
+        depend on the order of the stimuli. Empty for latents so large that the numbers are infinite.
+    """
+    values = latents.values
+    n_stimuli, n_units = values.shape
+    draws = np.random.default_rng(0)
+    of_stimuli = draws.standard_normal((N_PROJECTIONS, n_stimuli))
+    of_units = draws.standard_normal((N_PROJECTIONS, n_units))
+    rows = np.empty_like(of_stimuli)
+    rows[:, np.argsort(latents["stimulus"].values, kind="stable")] = of_stimuli
+    square, products = 0.0, np.zeros(N_PROJECTIONS)
+    step = max(1, _NUMBERS_AT_ONCE // max(n_stimuli, 1))
+    with np.errstate(all="ignore"):
+        for start in range(0, n_units, step):
+            columns = slice(start, start + step)
+            block = np.asarray(values[:, columns], dtype=np.float64)
+            block = block - block.mean(axis=0)
+            square += float(np.einsum("ij,ij->", block, block))
+            products += np.einsum("pi,ij,pj->p", rows, block, of_units[:, columns], optimize=True)
+    numbers = [float(np.sqrt(square)), *products.tolist()]
+    return numbers if np.isfinite(numbers).all() else []
 
 
 def identify_latents(model: Model, latents_hash: str, stimuli: StimulusSet) -> dict[str, str]:
