@@ -6,8 +6,8 @@ components and active appearance models of the photographs are added. The script
 
 - ``units.md``: DCI, MIG and the best single correlations of the units with the factors, with shuffled stimuli and the
   error over seeds, and ``factors.md``: the correlation of each factor with the best unit of the best instances;
-- ``training.md``: UDR, the objective on training and held-out images, and reconstruction errors of held-out faces beside
-  those of as many principal components; ``curves.png``: the course of the training;
+- ``training.md``: UDR, the objective on training and held-out images, and the reconstruction error of held-out faces
+  next to the error of as many principal components; ``curves.png``: the course of the training;
 - ``traversals_FAMILY.png``: images that the best instance of each family decodes while one unit moves;
 - ``numbers.csv``: all numbers of each instance.
 
@@ -167,7 +167,9 @@ def factor_table(stimuli: na.StimulusSet) -> pd.DataFrame:
     return factors.dropna()
 
 
-def measure_units(units: FloatArray, factors: FloatArray, *, seed: int = 0, n_shuffles: int = N_SHUFFLES) -> dict[str, Any]:
+def measure_units(
+    units: FloatArray, factors: FloatArray, *, seed: int = 0, n_shuffles: int = N_SHUFFLES
+) -> dict[str, Any]:
     """Compare units with factors.
 
     Parameters
@@ -226,7 +228,9 @@ def reconstruction_errors(instance: Instance) -> dict[str, float]:
     errors = {"unexplained": unexplained_pixels(instance.model, instance.latents, faces)}
     if n:
         components = na.load_model(f"pca[n={n}]", dataset=faces)
-        errors["unexplained_pca"] = unexplained_pixels(components, compute_latents(components, faces.stimuli), faces)
+        errors["unexplained_pca"] = unexplained_pixels(
+            components, compute_latents(components, faces.stimuli), faces
+        )
     return errors
 
 
@@ -259,7 +263,9 @@ def describe(instances: Sequence[Instance], faces: na.Dataset, *, n_shuffles: in
         numbers: dict[str, Any] = {"n_informative": len(informative)}
         if len(informative) > 1:
             units = instance.latents.sel(stimulus=factors.index.to_numpy(), unit=informative)
-            numbers |= measure_units(units.values.astype(np.float64), factors.to_numpy(), n_shuffles=n_shuffles)
+            numbers |= measure_units(
+                units.values.astype(np.float64), factors.to_numpy(), n_shuffles=n_shuffles
+            )
         final, held_out = instance.record.get("final", {}), instance.record.get("held_out", {})
         for name in ("objective", "log_likelihood", "kl", "squared_error", "accuracy"):
             numbers |= {name: final[name]} if name in final else {}
@@ -315,7 +321,9 @@ def units_table(rows: pd.DataFrame) -> str:
     lines += ["| --- | --- | --- |" + " --- |" * len(METRICS)]
     for group, chosen in rows.groupby("group", sort=False):
         cells = [_mean(chosen[name], _chance(chosen, name)) if name in chosen else "–" for name in METRICS]
-        lines.append(f"| {group} | {len(chosen)} | {_mean(chosen['n_informative'], digits=1)} | {' | '.join(cells)} |")
+        lines.append(
+            f"| {group} | {len(chosen)} | {_mean(chosen['n_informative'], digits=1)} | {' | '.join(cells)} |"
+        )
     return "\n".join([*lines, ""])
 
 
@@ -327,7 +335,10 @@ def factors_table(best: Mapping[str, str], instances: Sequence[Instance], factor
         for instance in instances
         if instance.model.identifier == name and "r" in instance.numbers
     }
-    lines = [f"| factor | {' | '.join(f'`{best[family]}`' for family in chosen)} |", "| --- |" + " --- |" * len(chosen)]
+    lines = [
+        f"| factor | {' | '.join(f'`{best[family]}`' for family in chosen)} |",
+        "| --- |" + " --- |" * len(chosen),
+    ]
     for number, factor in enumerate(factors):
         cells = []
         for instance in chosen.values():
@@ -356,7 +367,9 @@ def training_table(rows: pd.DataFrame) -> str:
     for group, chosen in rows.groupby("group", sort=False):
         digits = {"steps": 0, "objective": 1, "held_out_objective": 1, "kl": 1}
         cells = [_mean(chosen[name], digits=digits.get(name, 3)) for name in columns]
-        lines.append(f"| {group} | {len(chosen)} | {_mean(chosen['n_informative'], digits=1)} | {' | '.join(cells)} |")
+        lines.append(
+            f"| {group} | {len(chosen)} | {_mean(chosen['n_informative'], digits=1)} | {' | '.join(cells)} |"
+        )
     return "\n".join([*lines, ""])
 
 
@@ -413,13 +426,19 @@ def draw_curves(instances: Sequence[Instance], path: Path) -> bool:
     logs = {}
     for instance in instances:
         weights = getattr(getattr(instance.model, "_trained", None), "path", None)
-        file = None if weights is None else weights.parent / "logs" / f"{weights.name.removesuffix('.safetensors')}.json"
+        file = (
+            None
+            if weights is None
+            else weights.parent / "logs" / f"{weights.name.removesuffix('.safetensors')}.json"
+        )
         if file is not None and file.is_file():
             logs[instance] = json.loads(file.read_text(encoding="utf-8"))
     families = list(dict.fromkeys(instance.family for instance in logs))
     if not families:
         return False
-    figure, axes = plt.subplots(1, len(families), figsize=(3.2 * len(families), 2.8), layout="constrained", squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(families), figsize=(3.2 * len(families), 2.8), layout="constrained", squeeze=False
+    )
     for axis, family in zip(axes[0], families, strict=True):
         chosen = {instance: log for instance, log in logs.items() if instance.family == family}
         groups = list(dict.fromkeys(instance.group for instance in chosen))
@@ -445,8 +464,12 @@ def draw_curves(instances: Sequence[Instance], path: Path) -> bool:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("faces", metavar="FACES")
-    parser.add_argument("--networks", type=Path, metavar="FOLDER", help="folder with a subfolder for each family")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "face_networks", metavar="FOLDER")
+    parser.add_argument(
+        "--networks", type=Path, metavar="FOLDER", help="folder with a subfolder for each family"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path(__file__).parent / "face_networks", metavar="FOLDER"
+    )
     parser.add_argument("--shuffles", type=int, default=N_SHUFFLES)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", NeuroalignWarning)
@@ -458,7 +481,9 @@ if __name__ == "__main__":
     rows.round(4).to_csv(output / "numbers.csv", index=False, lineterminator="\n")
     factors, best = factor_table(faces.stimuli), choose_best(rows)
     (output / "units.md").write_text(units_table(rows), encoding="utf-8")
-    (output / "factors.md").write_text(factors_table(best, instances, list(factors.columns)), encoding="utf-8")
+    (output / "factors.md").write_text(
+        factors_table(best, instances, list(factors.columns)), encoding="utf-8"
+    )
     (output / "training.md").write_text(training_table(rows), encoding="utf-8")
     for instance in instances:
         if instance.model.identifier in best.values() and hasattr(instance.model, "decode"):

@@ -1,6 +1,6 @@
-"""Axis index κ on simulated neurons of known tuning over photographs: ``python docs/photograph_calibration.py DATASET``.
+"""Axis index κ on simulated neurons over photographs: ``python docs/photograph_calibration.py DATASET``.
 
-DATASET is a stand-in by ``neuroalign data simulate-faces``. Each model is scored by alignment on each of its populations:
+DATASET is a stand-in by ``neuroalign data simulate-faces``. Each model is scored by alignment on each population:
 neurons that follow single measured factors, neurons with random directions in the space of shape and appearance, and
 neurons that follow mixtures of the factors. Axes are special in the first population only. ``--models`` names models or
 families; by default all families, and the measured factors themselves. Rows are added to
@@ -94,7 +94,10 @@ def write(rows: pd.DataFrame, table: Path = TABLE) -> pd.DataFrame:
 
 def tables(rows: pd.DataFrame) -> str:
     """Return the tables in Markdown: a row for each family and training set, then a row for each instance."""
-    families = ["| units | trained on | instances | population | variance explained | C | turned | κ ± SE | largest κ | special |"]
+    families = [
+        "| units | trained on | instances | population | variance explained | C | turned | κ ± SE | largest κ |"
+        " special |"
+    ]
     families += ["| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
     for (family, trained_on), chosen in rows.groupby(["family", "trained_on"], sort=False):
         for population in POPULATIONS:
@@ -103,10 +106,12 @@ def tables(rows: pd.DataFrame) -> str:
             families.append(
                 f"| {FAMILIES.get(str(family), str(family))} | {trained_on} | {len(part)} | {population} | "
                 f"{mean['variance_explained']:.3f} | {mean['C']:.3f} | {mean['turned']:.3f} | "
-                f"{_signed(mean["kappa"])} ± {mean['error']:.3f} | {_signed(part["kappa"].max())} | "
+                f"{_signed(mean['kappa'])} ± {mean['error']:.3f} | {_signed(part['kappa'].max())} | "
                 f"{int(part['special'].sum())} of {len(part)} |"
             )
-    single_models = ["| model | informative | single: κ ± SE | p | appearance: κ ± SE | p | mixed: κ ± SE | p |"]
+    single_models = [
+        "| model | informative | single: κ ± SE | p | appearance: κ ± SE | p | mixed: κ ± SE | p |"
+    ]
     single_models += ["| --- | --- | --- | --- | --- | --- | --- | --- |"]
     for model, chosen in rows.groupby("model", sort=False):
         cells = []
@@ -137,5 +142,8 @@ if __name__ == "__main__":
                     warnings.simplefilter("ignore", na.errors.NeuroalignWarning)
                     rows = pd.DataFrame(measure(model, dataset))
                 write(rows)
-                print(rows[["model", "population", "variance_explained", "kappa", "p"]].to_string(header=False), flush=True)
+                print(
+                    rows[["model", "population", "variance_explained", "kappa", "p"]].to_string(header=False),
+                    flush=True,
+                )
     PAGE.write_text(tables(pd.read_csv(TABLE)), encoding="utf-8")

@@ -52,8 +52,14 @@ def test_rows_of_a_model_replace_its_earlier_rows(scripts, tmp_path):
     row = {"model": "pca[n=10]", "family": "pca", "population": "single", "kappa": 0.5}
     table = tmp_path / "table.csv"
     calibration.write(pd.DataFrame([row, {**row, "model": "pca[n=30]"}]), table)
-    written = calibration.write(pd.DataFrame([{**row, "kappa": 0.25}, {**row, "model": "f", "family": "factors"}]), table)
-    assert written[["model", "kappa"]].to_numpy().tolist() == [["f", 0.5], ["pca[n=30]", 0.5], ["pca[n=10]", 0.25]]
+    written = calibration.write(
+        pd.DataFrame([{**row, "kappa": 0.25}, {**row, "model": "f", "family": "factors"}]), table
+    )
+    assert written[["model", "kappa"]].to_numpy().tolist() == [
+        ["f", 0.5],
+        ["pca[n=30]", 0.5],
+        ["pca[n=10]", 0.25],
+    ]
 
 
 def test_units_that_are_factors_have_full_scores(scripts):
@@ -94,9 +100,16 @@ def test_the_best_instance_has_the_highest_udr_or_objective(scripts):
 
 def test_entries_are_means_over_seeds_with_error_and_chance(scripts):
     rows = pd.DataFrame(
-        {"group": ["β-VAE, β = 4"] * 2, "n_informative": [10, 12], "mig": [0.2, 0.4], "mig_chance": [0.01, 0.03]}
+        {
+            "group": ["β-VAE, β = 4"] * 2,
+            "n_informative": [10, 12],
+            "mig": [0.2, 0.4],
+            "mig_chance": [0.01, 0.03],
+        }
     )
     text = scripts[1].units_table(rows)
     assert text.splitlines()[2] == "| β-VAE, β = 4 | 2 | 11.0 ± 1.0 | – | – | – | 0.30 ± 0.10 (0.02) | – |"
-    training = scripts[1].training_table(rows.assign(held_out_objective=[-2400.0, -2402.0], steps=[30_000] * 2))
+    training = scripts[1].training_table(
+        rows.assign(held_out_objective=[-2400.0, -2402.0], steps=[30_000] * 2)
+    )
     assert training.splitlines()[2] == "| β-VAE, β = 4 | 2 | 11.0 ± 1.0 | 30,000 | −2,401.0 ± 1.0 |"

@@ -70,7 +70,9 @@ def simulate_faces(
     photographs = load_dataset(faces)
     model = load_model(space, dataset=photographs)
     if isinstance(model, ModelFamily):
-        raise UsageError(f"--space must be one model, got the family {space}; name an instance, such as pca[n=50]")
+        raise UsageError(
+            f"--space must be one model, got the family {space}; name an instance, such as pca[n=50]"
+        )
     dataset, directions = simulate(
         photographs,
         compute_latents(model, photographs.stimuli),

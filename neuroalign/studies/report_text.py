@@ -55,8 +55,8 @@ def explain_simulation(dataset: Dataset) -> str:
             )
         elif (n_factors == 1).mean() > 0.25:
             tuning = (
-                f" {(n_factors == 1).sum()} of {len(dataset.truth)} neurons were built to follow one factor each and the "
-                "others were not; score each kind alone."
+                f" {(n_factors == 1).sum()} of {len(dataset.truth)} neurons were built to follow one factor each and "
+                "the others were not; score each kind alone."
             )
         else:
             tuning = (

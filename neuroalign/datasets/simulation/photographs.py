@@ -33,7 +33,8 @@ LABEL = "population"
 DIRECTIONS = "directions.csv"
 
 _SIMULATED = (
-    "SIMULATED. The faces are photographs and the neurons are simulated; nothing here was recorded from an animal. "
+    "SIMULATED. The faces are photographs and the neurons are simulated; "
+    "nothing here was recorded from an animal. "
 )
 
 
@@ -161,7 +162,9 @@ def _measured(
     values = standardise_columns(stimuli.table.loc[shown, list(names)].to_numpy(np.float64))
     constant = [name for name, column in zip(names, values.T, strict=True) if not column.any()]
     if constant:
-        raise DatasetError(f"each factor must vary over the faces, and {name_some(constant)} has one value; leave it out")
+        raise DatasetError(
+            f"each factor must vary over the faces, and {name_some(constant)} has one value; leave it out"
+        )
     coordinates = standardise_columns(space.sel(stimulus=shown).values.astype(np.float64))
     return values, coordinates, shown
 
@@ -192,7 +195,11 @@ def _describe(
         f"{n_neurons} neurons of the population {population} follow {meaning}"
         for population, meaning in POPULATIONS.items()
     )
-    origin = {name: faces.metadata[name] for name in ("licence", "citation", "landmarks_from") if faces.metadata.get(name)}
+    origin = {
+        name: faces.metadata[name]
+        for name in ("licence", "citation", "landmarks_from")
+        if faces.metadata.get(name)
+    }
     notes = []
     if n_shown < len(faces.stimuli):
         notes.append(

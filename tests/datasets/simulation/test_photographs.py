@@ -17,7 +17,6 @@ from neuroalign.datasets.simulation.face_neurons import single_directions
 from neuroalign.datasets.simulation.photographs import simulate_faces
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import DatasetError, UsageError
-from neuroalign.metrics import sparseness
 from neuroalign.studies.report_text import explain_simulation
 
 FACTORS = ["width", "light", "mouth"]
@@ -108,9 +107,7 @@ def test_truth_has_one_factor_for_single_and_all_for_mixed_neurons(simulated):
     np.testing.assert_allclose(np.linalg.norm(mixed, axis=1), 1, atol=1e-5)
     # A uniform direction in three dimensions has squares of mean 1/3 and standard deviation .3.
     assert np.square(mixed).mean(axis=0) == pytest.approx([1 / 3] * 3, abs=0.1)
-    np.testing.assert_array_equal(
-        np.abs(single_directions(4, 3, seed=0)[:3]).sum(axis=0), [1, 1, 1]
-    )
+    np.testing.assert_array_equal(np.abs(single_directions(4, 3, seed=0)[:3]).sum(axis=0), [1, 1, 1])
 
 
 def test_neurons_follow_their_directions(simulated, faces, space):
@@ -143,7 +140,9 @@ def test_populations_differ_in_their_directions_only(simulated):
 def test_noise_is_poisson(faces, space):
     dataset, _ = simulate_faces(faces, space, factors=FACTORS, n_neurons=30)
     trials = dataset.trials
-    fano = np.nanmean(np.nanvar(trials, axis=1, ddof=1), axis=0) / np.nanmean(np.nanmean(trials, axis=1), axis=0)
+    fano = np.nanmean(np.nanvar(trials, axis=1, ddof=1), axis=0) / np.nanmean(
+        np.nanmean(trials, axis=1), axis=0
+    )
     assert fano.mean() == pytest.approx(1, abs=0.03)
 
 
@@ -181,7 +180,11 @@ def test_the_report_explains_each_kind_of_neurons(simulated):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"n_neurons": 0}, UsageError, "the number of neurons must be positive and the seed not negative, got 0 and 0"),
+        (
+            {"n_neurons": 0},
+            UsageError,
+            "the number of neurons must be positive and the seed not negative, got 0 and 0",
+        ),
         ({"factors": ["width", "width"]}, UsageError, "each factor must be given once, got width twice"),
         (
             {"factors": ["width", "depth"]},
@@ -222,9 +225,7 @@ def test_the_command_adds_a_dataset_with_parts(faces, tmp_path):
     assert result.stdout == (
         "Added AM-faces-photos-sim: 18 simulated neurons × 399 stimuli, 3-5 presentations each, with images\n"
     )
-    assert result.stderr == (
-        "neuroalign: note: 1 of 400 photographs lack a factor and were not presented.\n"
-    )
+    assert result.stderr == ("neuroalign: note: 1 of 400 photographs lack a factor and were not presented.\n")
     part = load_dataset("AM-faces-photos-sim[population=appearance]")
     assert part.recording.sizes["neuroid"] == 6
     assert part.simulated
