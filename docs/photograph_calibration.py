@@ -23,6 +23,7 @@ import pandas as pd  # noqa: E402
 
 import neuroalign as na  # noqa: E402
 from neuroalign.datasets.selection import select_part  # noqa: E402
+from neuroalign.models.latents_cache import compute_latents  # noqa: E402
 from neuroalign.models.model import ModelFamily  # noqa: E402
 from neuroalign.names.syntax import parse_spec  # noqa: E402
 
@@ -67,7 +68,7 @@ def measure(model: na.Model, dataset: na.Dataset) -> Iterator[dict[str, Any]]:
             "family": parse_spec(model.identifier).name,
             "trained_on": getattr(model, "trained_on", None) or "–",
             "population": population,
-            "informative": int(model.latents(part.stimuli)["informative"].sum()),
+            "informative": int(compute_latents(model, part.stimuli)["informative"].sum()),
             "variance_explained": beside["variance_explained"],
             "explained_share": beside["explained_share"],
             "C": score.value,

@@ -36,7 +36,7 @@ _LOG_VARIATION = (-0.114, -0.409, 0.246)  # at a mean count of 1, slope, standar
 # Least and largest share of the signal in the variance of the mean responses.
 _RELIABILITY = (0.1, 0.95)
 _THRESHOLDS = (-20.0, 4.0)
-_HALVINGS = 50
+_HALVINGS = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ def draw_rates(n_neurons: int, *, seed: int) -> Rates:
 
     Notes
     -----
-    The drawn coefficient of variation is that coefficient of recorded mean responses, which have Poisson noise of
+    The coefficient of variation is drawn for recorded mean responses, which have Poisson noise of
     variance mean / n for n presentations. The noise is subtracted.
     """
     rng = np.random.default_rng([seed, _RATES])

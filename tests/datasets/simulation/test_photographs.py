@@ -14,13 +14,13 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.folder import write_folder
 from neuroalign.datasets.reliability import neuron_reliability
 from neuroalign.datasets.simulation.face_neurons import single_directions
-from neuroalign.datasets.simulation.photographs import simulate_faces
+from neuroalign.datasets.simulation.photographs import directions_text, simulate_faces
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import DatasetError, UsageError
 from neuroalign.studies.report_text import explain_simulation
 
 FACTORS = ["width", "light", "mouth"]
-N_FACES = 400
+N_FACES = 240
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def space(faces):
 
 @pytest.fixture(scope="module")
 def simulated(faces, space):
-    return simulate_faces(faces, space, space_name="toy[n=6]", factors=FACTORS, n_neurons=90, seed=3)
+    return simulate_faces(faces, space, space_name="toy[n=6]", factors=FACTORS, n_neurons=60, seed=3)
 
 
 def signal_correlations(dataset, population, values):
@@ -69,40 +69,40 @@ def test_three_populations_of_simulated_neurons(simulated, faces):
     assert dataset.simulated
     assert dataset.metadata["description"].startswith("SIMULATED. ")
     assert dataset.metadata["licence"] == "CC BY 4.0"
-    assert dataset.metadata["notes"] == ["1 of 400 photographs lack a factor and were not presented."]
+    assert dataset.metadata["notes"] == ["1 of 240 photographs lack a factor and were not presented."]
     assert dataset.metadata["simulation"] == {
         "faces": "faces",
         "faces_hash": faces.stimuli.content_hash,
         "factors": FACTORS,
         "space": "toy[n=6]",
-        "neurons": 90,
+        "neurons": 60,
         "seed": 3,
     }
     names, counts = np.unique(recording["population"].values, return_counts=True)
-    assert dict(zip(names, counts, strict=True)) == {"appearance": 90, "mixed": 90, "single": 90}
-    assert recording["neuroid_id"].values[[0, 89, 90, 180]].tolist() == [
+    assert dict(zip(names, counts, strict=True)) == {"appearance": 60, "mixed": 60, "single": 60}
+    assert recording["neuroid_id"].values[[0, 59, 60, 120]].tolist() == [
         "single_001",
-        "single_090",
+        "single_060",
         "appearance_001",
         "mixed_001",
     ]
-    assert directions.index.tolist() == recording["neuroid_id"].values[90:180].tolist()
+    assert directions.index.tolist() == recording["neuroid_id"].values[60:120].tolist()
     stimuli, repeats = np.unique(recording["stimulus_id"].values, return_counts=True)
-    assert len(stimuli) == 399
+    assert len(stimuli) == 239
     assert set(repeats) == {3, 4, 5}
     # Networks that were trained on the face set count as trained on the images of the recording.
     assert dataset.stimuli.training().content_hash == faces.stimuli.training().content_hash
-    assert len(dataset.stimuli.held_out()) == 99
+    assert len(dataset.stimuli.held_out()) == 59
     assert "presented" not in faces.stimuli.table
 
 
 def test_truth_has_one_factor_for_single_and_all_for_mixed_neurons(simulated):
     truth = simulated[0].truth
     assert list(truth.columns) == FACTORS
-    single, appearance, mixed = truth.to_numpy().reshape(3, 90, 3)
+    single, appearance, mixed = truth.to_numpy().reshape(3, 60, 3)
     assert (np.sort(np.abs(single), axis=1) == [0, 0, 1]).all()
-    assert np.abs(single).sum(axis=0).tolist() == [30, 30, 30]
-    assert 20 < (single.sum(axis=1) < 0).sum() < 70
+    assert np.abs(single).sum(axis=0).tolist() == [20, 20, 20]
+    assert 15 < (single.sum(axis=1) < 0).sum() < 45
     assert not appearance.any()
     np.testing.assert_allclose(np.linalg.norm(mixed, axis=1), 1, atol=1e-5)
     # A uniform direction in three dimensions has squares of mean 1/3 and standard deviation .3.
@@ -119,8 +119,8 @@ def test_neurons_follow_their_directions(simulated, faces, space):
     )
     reliability = neuron_reliability(dataset)
     for population, values, weights in (
-        ("single", factors, dataset.truth.iloc[:90]),
-        ("mixed", factors, dataset.truth.iloc[180:]),
+        ("single", factors, dataset.truth.iloc[:60]),
+        ("mixed", factors, dataset.truth.iloc[120:]),
         ("appearance", coordinates, directions),
     ):
         r = signal_correlations(dataset, population, values @ weights.T)
@@ -130,7 +130,7 @@ def test_neurons_follow_their_directions(simulated, faces, space):
 
 
 def test_populations_differ_in_their_directions_only(simulated):
-    values = simulated[0].responses.values.reshape(399, 3, 90)
+    values = simulated[0].responses.values.reshape(239, 3, 60)
     means, sd = values.mean(axis=0), values.std(axis=0)
     for population in (1, 2):
         np.testing.assert_allclose(means[population], means[0], rtol=0.25, atol=0.1)
@@ -147,19 +147,24 @@ def test_noise_is_poisson(faces, space):
 
 
 def test_the_same_seed_gives_the_same_bytes(faces, space, tmp_path):
-    def write(name, seed):
-        dataset, directions = simulate_faces(faces, space, factors=FACTORS, n_neurons=5, seed=seed)
+    few = faces.stimuli.select(faces.stimuli.ids[:60])
+    written = []
+    for name, seed in (("first", 1), ("again", 1), ("other", 2)):
+        dataset, directions = simulate_faces(
+            Dataset.of_stimuli(few), space, factors=FACTORS, n_neurons=5, seed=seed
+        )
         write_folder(dataset, tmp_path / name)
-        files = ("recording.nc", "truth.csv", "stimuli.csv", "dataset.toml")
-        return {file: (tmp_path / name / file).read_bytes() for file in files}, directions
-
-    first, again, other = write("first", 1), write("again", 1), write("other", 2)
-    assert first[0] == again[0]
-    pd.testing.assert_frame_equal(first[1], again[1])
-    assert {file for file, content in first[0].items() if content != other[0][file]} == {
+        files = {
+            file: (tmp_path / name / file).read_bytes()
+            for file in ("recording.nc", "truth.csv", "stimuli.csv")
+        }
+        written.append({**files, "directions": directions_text(directions)})
+    first, again, other = written
+    assert first == again
+    assert {file for file in first if first[file] != other[file]} == {
         "recording.nc",
         "truth.csv",
-        "dataset.toml",
+        "directions",
     }
 
 
@@ -174,7 +179,7 @@ def test_the_report_explains_each_kind_of_neurons(simulated):
     assert "Most neurons were built to follow one generative factor each" in parts["single"]
     assert "built to follow other directions than the factors of the stimuli" in parts["appearance"]
     assert "mixtures of factors, 3 each at the median" in parts["mixed"]
-    assert "90 of 270 neurons were built to follow one factor each" in explain_simulation(dataset)
+    assert "60 of 180 neurons were built to follow one factor each" in explain_simulation(dataset)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +209,7 @@ def test_the_report_explains_each_kind_of_neurons(simulated):
         (
             {"factors": ["rare"]},
             DatasetError,
-            "50 faces or more must have all measured factors, got 20 of 400; align and measure more photographs",
+            "50 faces or more must have all measured factors, got 20 of 240; align and measure more photographs",
         ),
     ],
 )
@@ -223,9 +228,10 @@ def test_the_command_adds_a_dataset_with_parts(faces, tmp_path):
     result = CliRunner().invoke(data, arguments)
     assert result.exception is None
     assert result.stdout == (
-        "Added AM-faces-photos-sim: 18 simulated neurons × 399 stimuli, 3-5 presentations each, with images\n"
+        "Added AM-faces-photos-sim: 18 simulated neurons × 239 stimuli, "
+        "3 to 5 (median 4) presentations each, with images\n"
     )
-    assert result.stderr == ("neuroalign: note: 1 of 400 photographs lack a factor and were not presented.\n")
+    assert result.stderr == ("neuroalign: note: 1 of 240 photographs lack a factor and were not presented.\n")
     part = load_dataset("AM-faces-photos-sim[population=appearance]")
     assert part.recording.sizes["neuroid"] == 6
     assert part.simulated
