@@ -132,14 +132,14 @@ class Instance:
         return own is None or own == self.faces.stimuli.training().content_hash
 
 
-def load(faces: na.Dataset, networks: Path | None) -> list[Instance]:
+def load(faces: na.Dataset, networks: Path | None, fitted: Sequence[str] = FITTED) -> list[Instance]:
     """Load all networks, and the models that are fitted to the photographs."""
     models: list[na.Model] = []
     for name in NETWORKS:
         family = na.load_model(name)
         assert isinstance(family, ModelFamily)
         models += family.instances(faces) if networks is None else _trained(family, networks / name)
-    models += [na.load_model(name, dataset=faces) for name in FITTED]
+    models += [na.load_model(name, dataset=faces) for name in fitted]
     return [Instance(model, faces) for model in models]
 
 
@@ -470,13 +470,16 @@ if __name__ == "__main__":
     parser.add_argument(
         "--output", type=Path, default=Path(__file__).parent / "face_networks", metavar="FOLDER"
     )
+    parser.add_argument(
+        "--fitted", nargs="*", default=FITTED, metavar="MODEL", help="models that are fitted to FACES"
+    )
     parser.add_argument("--shuffles", type=int, default=N_SHUFFLES)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", NeuroalignWarning)
     output: Path = arguments.output
     output.mkdir(parents=True, exist_ok=True)
     faces = na.load_dataset(arguments.faces)
-    instances = load(faces, arguments.networks)
+    instances = load(faces, arguments.networks, arguments.fitted)
     rows = describe(instances, faces, n_shuffles=arguments.shuffles)
     rows.round(4).to_csv(output / "numbers.csv", index=False, lineterminator="\n")
     factors, best = factor_table(faces.stimuli), choose_best(rows)

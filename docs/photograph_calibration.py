@@ -23,6 +23,7 @@ import pandas as pd  # noqa: E402
 
 import neuroalign as na  # noqa: E402
 from neuroalign.datasets.selection import select_part  # noqa: E402
+from neuroalign.errors import NeuroalignWarning  # noqa: E402
 from neuroalign.models.latents_cache import compute_latents  # noqa: E402
 from neuroalign.models.model import ModelFamily  # noqa: E402
 from neuroalign.names.syntax import parse_spec  # noqa: E402
@@ -76,7 +77,8 @@ def measure(model: na.Model, dataset: na.Dataset) -> Iterator[dict[str, Any]]:
             "kappa": beside["axis_index"],
             "error": beside["axis_index_error"],
             "p": beside["axis_index_p"],
-            "special": int(beside["axis_index_special"]),
+            # κ is undefined where fewer than three neurons are tuned.
+            "special": int(beside["axis_index_special"] == 1),
         }
 
 
@@ -140,7 +142,7 @@ if __name__ == "__main__":
         for name in arguments.models:
             for model in instances(name, dataset):
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", na.errors.NeuroalignWarning)
+                    warnings.simplefilter("ignore", NeuroalignWarning)
                     rows = pd.DataFrame(measure(model, dataset))
                 write(rows)
                 print(

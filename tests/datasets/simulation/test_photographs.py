@@ -13,10 +13,18 @@ from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.folder import write_folder
 from neuroalign.datasets.reliability import neuron_reliability
-from neuroalign.datasets.simulation.face_neurons import single_directions
+from neuroalign.datasets.simulation.face_neurons import (
+    draw_counts,
+    draw_presentations,
+    draw_rates,
+    expected_counts,
+    single_directions,
+    standardise_columns,
+)
 from neuroalign.datasets.simulation.photographs import directions_text, simulate_faces
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import DatasetError, UsageError
+from neuroalign.metrics import sparseness
 from neuroalign.studies.report_text import explain_simulation
 
 FACTORS = ["width", "light", "mouth"]
@@ -135,6 +143,24 @@ def test_populations_differ_in_their_directions_only(simulated):
     for population in (1, 2):
         np.testing.assert_allclose(means[population], means[0], rtol=0.25, atol=0.1)
         assert np.corrcoef(np.log(sd[population]), np.log(sd[0]))[0, 1] > 0.95
+
+
+def test_rates_sparseness_and_reliability_agree_with_recorded_neurons():
+    # Medians of the AM neurons of Chang & Tsao (2017), in docs/face_sets.md.
+    rates = draw_rates(150, seed=0)
+    positions = standardise_columns(np.random.default_rng(0).standard_normal((500, 150)))
+    expected = expected_counts(positions, rates)
+    np.testing.assert_allclose(expected.mean(axis=0), rates.mean)
+    np.testing.assert_allclose(expected.std(axis=0), rates.variation * rates.mean, rtol=1e-4)
+    presentations = draw_presentations(500, seed=0)
+    counts = draw_counts(expected, presentations, seed=0, population="mixed")
+    starts = np.concatenate([[0], np.cumsum(presentations)[:-1]])
+    means = np.add.reduceat(counts.astype(float), starts, axis=0) / presentations[:, None]
+    assert np.median(means.mean(axis=0)) == pytest.approx(1.06, rel=0.15)
+    assert np.median(means.std(axis=0) / means.mean(axis=0)) == pytest.approx(0.88, abs=0.06)
+    assert np.median(sparseness(means).vinje_gallant) == pytest.approx(0.43, abs=0.05)
+    assert np.median((means == 0).mean(axis=0)) == pytest.approx(0.13, abs=0.04)
+    assert np.median(expected.var(axis=0) / means.var(axis=0)) == pytest.approx(0.67, abs=0.05)
 
 
 def test_noise_is_poisson(faces, space):
