@@ -282,9 +282,10 @@ def _make(registered: Any, spec: Spec, dataset: "Dataset | None") -> "Model | Mo
             registered = registered()
     if isinstance(registered, ModelFamily):
         _expect_identifier(registered)
-        if not spec.options:
-            return registered
         with foreign_code(f"{_full_name(spec)} cannot be made"):
+            family = registered.part(spec.options) if spec.options else registered
+            if family is not None:
+                return family if dataset is None else family.fitting(dataset)
             return _expect_model(registered.instance(dataset, **spec.options), registered)
     if isinstance(registered, Model) and not isinstance(registered, type):
         _refuse_options(spec.name, dict(spec.options))

@@ -172,7 +172,7 @@ def test_weights_of_another_family_are_refused(trained):
 @pytest.mark.parametrize("family", ["vae", "autoencoder", "classifier"])
 def test_families_without_instances_say_how_to_train_some(family, dataset, monkeypatch):
     loaded = load_model(family)
-    monkeypatch.setattr(type(loaded), "bundled", lambda self: [])
+    monkeypatch.setattr(type(loaded), "bundled", lambda *_: [])
     expected = (
         f"no {family} comes with neuroalign, .* of single; train some with neuroalign train {family} single"
     )
