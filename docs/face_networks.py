@@ -136,7 +136,7 @@ def load(faces: na.Dataset, networks: Path | None, fitted: Sequence[str] = FITTE
     """Load all networks, and the models that are fitted to the photographs."""
     models: list[na.Model] = []
     for name in NETWORKS:
-        family = na.load_model(name)
+        family = na.load_model(name, dataset=faces)
         assert isinstance(family, ModelFamily)
         models += family.instances(faces) if networks is None else _trained(family, networks / name)
     models += [na.load_model(name, dataset=faces) for name in fitted]

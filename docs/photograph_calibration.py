@@ -3,7 +3,8 @@
 DATASET is a stand-in by ``neuroalign data simulate-faces``. Each model is scored by alignment on each population:
 neurons that follow single measured factors, neurons with random directions in the space of shape and appearance, and
 neurons that follow mixtures of the factors. Axes are special in the first population only. ``--models`` names models or
-families; by default all families, and the measured factors themselves. Rows are added to
+families; by default all families, the networks of the stand-in
+``AM-faces-sim``, and the measured factors themselves. Rows are added to
 ``docs/photograph_calibration.csv`` in place of earlier rows of the same models, and the tables for docs/calibration.md
 are written into ``docs/photograph_calibration.md``.
 """
@@ -31,9 +32,10 @@ from neuroalign.names.syntax import parse_spec  # noqa: E402
 FOLDER = Path(__file__).parent
 TABLE, PAGE = FOLDER / "photograph_calibration.csv", FOLDER / "photograph_calibration.md"
 POPULATIONS = ("single", "appearance", "mixed")
+NETWORKS = ("beta_vae", "vae", "autoencoder", "classifier")
 FITTED = tuple(f"{family}[n={n}]" for family in ("pca", "aam") for n in (10, 30, 50))
 MODELS = (
-    "factors", "beta_vae", "vae", "autoencoder", "classifier", *FITTED,
+    "factors", *NETWORKS, *(f"{family}[trained_on=stand-in]" for family in NETWORKS), *FITTED,
     *(f"ica[n={n},seed=0]" for n in (10, 30, 50)),
 )  # fmt: skip
 #: Names in the tables, in their order.
