@@ -8,7 +8,8 @@ components and active appearance models of the photographs are added. The script
   error over seeds, and ``factors.md``: the correlation of each factor with the best unit of the best instances;
 - ``training.md``: UDR, the objective on training and held-out images, and the reconstruction error of held-out faces
   next to the error of as many principal components; ``curves.png``: the course of the training;
-- ``traversals_FAMILY.png``: images that the best instance of each family decodes while one unit moves;
+- ``traversals_FAMILY.png`` in ``pictures.md``: images that the best instance of each family decodes while one unit
+  moves;
 - ``numbers.csv``: all numbers of each instance.
 
 All pictures are decoded by models; none is a photograph.
@@ -488,7 +489,15 @@ if __name__ == "__main__":
         factors_table(best, instances, list(factors.columns)), encoding="utf-8"
     )
     (output / "training.md").write_text(training_table(rows), encoding="utf-8")
+    pictures = []
     for instance in instances:
         if instance.model.identifier in best.values() and hasattr(instance.model, "decode"):
-            draw_traversals(instance, factors, output / f"traversals_{instance.family}.png")
-    draw_curves(instances, output / "curves.png")
+            path = output / f"traversals_{instance.family}.png"
+            draw_traversals(instance, factors, path)
+            title = f"`{instance.model.identifier}`"
+            pictures.append(f"{title}\n\n![Images decoded while one unit moves]({output.name}/{path.name})\n")
+    (output / "pictures.md").write_text("\n".join(pictures), encoding="utf-8")
+    curves = ""
+    if draw_curves(instances, output / "curves.png"):
+        curves = f"![Objective on training and held-out images by step]({output.name}/curves.png)\n"
+    (output / "curves.md").write_text(curves, encoding="utf-8")
