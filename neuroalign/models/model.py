@@ -24,6 +24,10 @@ from neuroalign.names.syntax import format_spec
 if TYPE_CHECKING:
     from neuroalign.datasets.dataset import Dataset
 
+#: Attribute of latents with a remark of the model on the stimuli, for example that they differ from its training
+#: images. It becomes part of the caution about a model that was trained on other images.
+REMARK = "remark_on_stimuli"
+
 
 @runtime_checkable
 class Model(Protocol):
