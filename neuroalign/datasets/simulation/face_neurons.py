@@ -127,7 +127,8 @@ def standardise_columns(values: FloatArray) -> FloatArray:
     """Return columns of mean 0 and standard deviation 1 (ddof 0); a constant column becomes 0."""
     centred = values - values.mean(axis=0)
     sd = centred.std(axis=0)
-    return np.divide(centred, sd, out=np.zeros_like(centred), where=sd > 0)
+    scaled: FloatArray = np.divide(centred, sd, out=np.zeros_like(centred), where=sd > 0)
+    return scaled
 
 
 def expected_counts(positions: FloatArray, rates: Rates) -> FloatArray:
@@ -155,7 +156,8 @@ def expected_counts(positions: FloatArray, rates: Rates) -> FloatArray:
 
 
 def _ramp(positions: FloatArray, thresholds: FloatArray) -> FloatArray:
-    return np.logaddexp(0, 2 * (positions - thresholds))
+    ramp: FloatArray = np.logaddexp(0, 2 * (positions - thresholds))
+    return ramp
 
 
 def draw_presentations(n_faces: int, *, seed: int) -> NDArray[np.int64]:
