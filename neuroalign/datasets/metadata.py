@@ -7,8 +7,16 @@ from typing import Any
 
 from neuroalign.errors import DatasetError
 
+#: File with the metadata of a dataset folder.
+METADATA = "dataset.toml"
+
 #: Characters of a wrong value in the message.
 _SHOWN = 80
+
+
+def is_dataset_folder(path: Path) -> bool:
+    """Return whether `path` is the folder of a dataset."""
+    return (path / METADATA).is_file()
 
 
 def _is_text(value: object) -> bool:
