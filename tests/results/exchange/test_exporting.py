@@ -103,7 +103,9 @@ def test_commands(ours, tmp_path, capsys):
 @pytest.mark.parametrize("name", ["s.xlsx", "s.TSV", "s.json", "s.zip"])
 def test_the_name_of_another_kind_of_file_makes_no_folder(ours, tmp_path, name):
     path = tmp_path / name
-    with pytest.raises(UsageError, match=rf"^{name} must end in .csv or .parquet for a table.*; try .*s.csv$"):
+    with pytest.raises(
+        UsageError, match=rf"^{name} must end in .csv or .parquet for a table.*; try .*s.csv$"
+    ):
         export_results(path)
     assert list(tmp_path.glob("s.*")) == []
     # A dot in the name of a folder is no ending of a file.
