@@ -1,5 +1,7 @@
 """The command ``neuroalign leaderboard``."""
 
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -217,7 +219,9 @@ def leaderboard(
     if is_for_paper:
         click.echo(_for_a_paper(shown, chosen, columns, names, caption))
         return 0
-    (echo_with_cautions if chosen == "table" else click.echo)(format_leaderboards(shown, chosen))
+    # Sentences in a file stay whole, so that they can be searched.
+    width = max(shutil.get_terminal_size().columns, 60) if sys.stdout.isatty() else None
+    (echo_with_cautions if chosen == "table" else click.echo)(format_leaderboards(shown, chosen, width=width))
     notes = describe_missing(shown)
     # Every format but CSV lists the scores that are left out of the tables that it shows.
     silent = tables if chosen == "csv" else [table for table in tables if not (len(table) or benchmarks)]

@@ -136,7 +136,7 @@ def describe_missing(tables: Sequence[pd.DataFrame]) -> list[str]:
         notes.append(
             f"no ceiling for {', '.join(no_ceiling)}; neuroalign score {ceiling} … computes the ceiling of neurons"
         )
-    if any((table["n"] == 1).any() and len(table) > 1 for table in ranked):
+    if any(((table["n"] == 1) & (table["letters"] == "")).any() and len(table) > 1 for table in ranked):
         notes.append(
             "families of one instance are not tested; neuroalign compare draws neurons for two models"
         )

@@ -60,7 +60,7 @@ def test_lines_name_level_and_p(dataset, values):
     lines = level_lines([make(dataset, "m", values, ceiling=0.9)], 80)
     assert lines[0] == "tests over 30 neurons (t, 2 p-values by Holm)"
     assert lines[1].startswith("variance explained: better than chance of 0.000 (p = ")
-    assert "short of its ceiling of 0.900 (p = " in " ".join(lines[1:]).replace("  ", " ")
+    assert "short of its ceiling of 0.900 (p = " in " ".join(" ".join(lines[1:]).split())
 
 
 def save(dataset, values):

@@ -180,7 +180,7 @@ def _write_tabular(block: Block) -> str:
         [_cell(name, row[place]) for name, place in zip(names, places, strict=True)] for row in block.rows
     ]
     tests, headings = zip(*(_test_and_heading(block.headings[name]) for name in names), strict=True)
-    columns = [_family(headings[0]), *map(_heading, headings[1:])]
+    columns = [family_cell(headings[0]), *map(_heading, headings[1:])]
     spanning = [escape_latex(test) for test in tests]
     frame = pd.DataFrame(cells, columns=[spanning, columns] if any(tests) else columns)
     tabular = frame.style.hide(axis="index").to_latex(
@@ -213,7 +213,7 @@ def fit_width(tabular: str) -> str:
 
 def _cell(column: str, text: str) -> str:
     if column == "family":
-        return _family(text)
+        return family_cell(text)
     return escape_latex(text) if column in WORDS else _NUMBER.sub(_number, escape_latex(text))
 
 
@@ -224,7 +224,13 @@ def _number(match: re.Match[str]) -> str:
     return f"${sign}{mantissa}$" if sign else mantissa
 
 
-def _family(name: str) -> str:
+def family_cell(name: str) -> str:
+    """Write the name of a family as a cell, in several lines if it is long.
+
+    Parameters
+    ----------
+    name : str
+    """
     broken = " ".join(map(escape_breakable, name.split()))
     return rf"\parbox[t]{{10em}}{{\raggedright {broken}\strut}}" if len(name) > _LONG_NAME else broken
 

@@ -8,8 +8,11 @@ from importlib.metadata import version
 
 import pandas as pd
 
-from neuroalign.reporting.text.latex import escape_breakable, escape_latex, fit_width
+from neuroalign.reporting.text.latex import escape_breakable, escape_latex, family_cell, fit_width
 from neuroalign.reporting.text.paper_table import OWN, Cell, PaperTable
+
+# Sign of a negative number, which is not a hyphen of a word, a date or an exponent.
+_MINUS = re.compile(r"(?<=[ (\[])-(?=\d)|^-(?=\d)")
 
 
 def format_paper_table(table: PaperTable, style: str) -> str:
@@ -77,13 +80,13 @@ def _write_latex(table: PaperTable) -> str:
         ]
     )
     label = re.sub(r"[^a-z0-9]+", "-", table.label.lower()).strip("-")
-    notes = [" ".join(map(escape_breakable, note.split(" "))) for note in table.footnotes]
+    notes = [_latex_sentence(note) for note in table.footnotes]
     return "\n".join(
         [
             r"% Needs \usepackage{booktabs,graphicx}; table* spans both columns of a page",
             r"\begin{table}",
             r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
-            rf"\caption{{{' '.join(map(escape_breakable, table.caption.split(' ')))}}}",
+            rf"\caption{{{_latex_sentence(table.caption)}}}",
             rf"\label{{tab:{label}}}\smallskip",
             fit_width(tabular),
             r"\par\smallskip\begin{minipage}{\linewidth}\scriptsize\raggedright",
@@ -92,6 +95,12 @@ def _write_latex(table: PaperTable) -> str:
             r"\end{table}",
         ]
     )
+
+
+def _latex_sentence(text: str) -> str:
+    """Escape a sentence: long words may break, options keep two hyphens, and numbers have a minus sign."""
+    parts = [" ".join(map(escape_breakable, part.split(" "))) for part in text.split("--")]
+    return _MINUS.sub("$-$", "-{}-".join(parts))
 
 
 def _two_lines(heading: str) -> str:
@@ -106,12 +115,12 @@ def _two_lines(heading: str) -> str:
 
 
 def _latex_name(name: str, own: str) -> str:
-    escaped = escape_breakable(name)
+    escaped = family_cell(name)
     return rf"$\triangleright$ \textit{{{escaped}}}" if name == own else escaped
 
 
 def _latex_cell(cell: Cell) -> str:
-    text = re.sub(r"(?<![\w.])-(?=\d)", "$-$", escape_latex(cell.text))
+    text = _MINUS.sub("$-$", escape_latex(cell.text))
     text = rf"\textbf{{{text}}}" if cell.is_best else text
     return rf"{text}\,\textsuperscript{{{escape_latex(cell.letters)}}}" if cell.letters else text
 

@@ -294,15 +294,21 @@ def _numbers_of_instances(
 
 
 def _cautions(columns: Sequence[_Column], names: Mapping[str, str]) -> list[str]:
-    """Write the cautions about the families of the columns, each once."""
-    sentences: dict[str, None] = {}
+    """Write the cautions about the families of the columns, each once, with all benchmarks that it forbids to read."""
+    forbidden: dict[str, list[str]] = {}
     for column in columns:
         attrs = column.table.attrs
         for family, cautions in attrs["cautions"].items():
             mark = f"{DAGGER} " if family in attrs["unreadable"] else ""
             for caution in cautions:
-                sentences[f"{mark}{names.get(family, family)}: {caution}."] = None
-    return list(sentences)
+                reason, _, benchmark = caution.partition(": do not interpret ")
+                benchmarks = forbidden.setdefault(f"{mark}{names.get(family, family)}: {reason}", [])
+                if benchmark and benchmark not in benchmarks:
+                    benchmarks.append(benchmark)
+    return [
+        f"{reason}: do not interpret {join_words(benchmarks)}." if benchmarks else f"{reason}."
+        for reason, benchmarks in forbidden.items()
+    ]
 
 
 def _own_row(ranking: Sequence[_Column], names: Mapping[str, str]) -> list[str]:

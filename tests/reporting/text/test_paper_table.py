@@ -126,6 +126,8 @@ def test_formats(tables):
     assert [latex.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [1, 1, 1]
     assert latex.count(r"\begin{table}") == latex.count(r"\end{table}") == 1
     assert [letter for letter in latex if not letter.isascii()] == []
+    assert "toy -{}-format latex" in latex
+    assert "explain no variance ($-$0.100)" in latex
     markdown = format_paper_table(table, "markdown").splitlines()
     assert markdown[2] == "| family | correlation ratio[turns=0] | ridge |"
     assert markdown[4].startswith(r"| Zoo \<β\> & net\_1 | **0.50 ± 0.05** <sup>a</sup> |")
