@@ -21,6 +21,9 @@ from neuroalign.reporting.text.leaderboard_blocks import (
     title_of,
 )
 
+# Letters of a terminal in which long names of families fit, and letters of a line of a name in other terminals.
+_WIDE, _NAME = 110, 13
+
 
 def format_leaderboards(tables: Sequence[pd.DataFrame], style: str, *, width: int | None = None) -> str:
     """Write leaderboards in one format.
@@ -84,6 +87,16 @@ def _wrap(sentence: str, width: int | None) -> str:
     return "\n".join(textwrap.wrap(sentence, width, subsequent_indent="  ", break_on_hyphens=False))
 
 
+def _fold(row: Sequence[str], width: int | None) -> list[str]:
+    """Break the name of a family, the first cell of a row, in a terminal of few letters."""
+    if width is None or width >= _WIDE:
+        return [*row]
+    lines = [
+        line for part in row[0].split("\n") for line in textwrap.wrap(part, _NAME, break_on_hyphens=False)
+    ]
+    return ["\n".join(lines), *row[1:]]
+
+
 def _write_board(table: pd.DataFrame, layout: str, width: int | None) -> str:
     wrap = partial(_wrap, width=width)
     if table.empty:
@@ -92,8 +105,8 @@ def _write_board(table: pd.DataFrame, layout: str, width: int | None) -> str:
     line_break = "\n" if layout == "simple" else " "
     blocks = [
         tabulate(
-            block.rows,
-            headers=[heading.replace("\n", line_break) for heading in block.headings.values()],
+            [_fold(row, width) for row in block.rows],
+            headers=_fold([heading.replace("\n", line_break) for heading in block.headings.values()], width),
             tablefmt=layout,
             disable_numparse=True,
             colalign=["left" if name in WORDS else "right" for name in block.headings],

@@ -142,7 +142,7 @@ def _write_markdown(table: PaperTable) -> str:
 
 
 def _markdown(text: str) -> str:
-    return re.sub(r"([\\`*_|<>$\[\]])", r"\\\1", text)
+    return re.sub(r"([\\`*_|<>$])", r"\\\1", text)
 
 
 def _markdown_cell(cell: Cell) -> str:
