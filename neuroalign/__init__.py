@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from neuroalign.models.loading import load_model as load_model
     from neuroalign.models.model import Model as Model
     from neuroalign.models.model import ModelFamily as ModelFamily
-    from neuroalign.models.trainable import train as train
+    from neuroalign.models.training import train as train
     from neuroalign.names.registry import list_benchmarks as list_benchmarks
     from neuroalign.names.registry import list_models as list_models
     from neuroalign.names.registry import register_benchmark as register_benchmark
@@ -75,7 +75,7 @@ _PUBLIC = {
     "register_reader": "neuroalign.names.registry",
     "reproduce": "neuroalign.studies.run",
     "score": "neuroalign.scoring.evaluate",
-    "train": "neuroalign.models.trainable",
+    "train": "neuroalign.models.training",
 }
 
 # Names of functions and classes with results that notebooks show as tables.

@@ -9,7 +9,7 @@ import click
 from neuroalign.cli.cluster import ClusterOptions, cluster_options
 
 if TYPE_CHECKING:
-    from neuroalign.models.model import TrainingOutcome
+    from neuroalign.models.trainable import TrainingOutcome
 
 
 @click.command(
@@ -99,7 +99,7 @@ def train(
     instances.
     """
     from neuroalign.errors import UsageError
-    from neuroalign.models.trainable import load_trainable
+    from neuroalign.models.training import load_trainable
 
     trainable = load_trainable(family)
     chosen = dict(_parse_setting(setting) for setting in settings)

@@ -16,7 +16,10 @@ _SHOWN = 80
 
 def is_dataset_folder(path: Path) -> bool:
     """Return whether `path` is the folder of a dataset."""
-    return (path / METADATA).is_file()
+    try:
+        return (path / METADATA).is_file()
+    except (OSError, ValueError):  # a name that is too long, or a folder that nobody may read
+        return False
 
 
 def _is_text(value: object) -> bool:

@@ -1,109 +1,109 @@
-"""Training of the instances of a family by its name."""
+"""Families of models that neuroalign can train: the methods that commands and studies call."""
 
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from neuroalign.errors import ModelError, unknown_name
-from neuroalign.models.model import ModelFamily, TrainableFamily, TrainingOutcome
-from neuroalign.names.registry import models
-from neuroalign.names.syntax import format_spec
-
-if TYPE_CHECKING:
-    from neuroalign.datasets.dataset import Dataset
+# Unlike the protocols of typing before Python 3.12, these look for members without computing properties.
+from typing_extensions import Protocol, runtime_checkable
 
 
-def load_trainable(name: str) -> TrainableFamily:
-    """Return the registered family with this name, which must declare that it can be trained.
+class TrainedInstance(Protocol):
+    """Weights of one trained instance."""
 
-    Parameters
-    ----------
-    name : str
+    @property
+    def path(self) -> Path:
+        """File of the weights."""
+        ...
 
-    Raises
-    ------
-    UnknownNameError
-        If no family with this name can be trained; the message names the families that can.
-    """
-    if name in models and (family := _as_trainable(models.get(name))) is not None:
-        return family
-    names = [other for other, registered in models.items() if _as_trainable(registered) is not None]
-    raise unknown_name("family that can be trained", name, names)
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """Record of the training; see :attr:`Recorded.record`."""
+        ...
 
 
-def _as_trainable(registered: Any) -> TrainableFamily | None:
-    is_class = isinstance(registered, type) and issubclass(registered, ModelFamily)
-    family = registered() if is_class else registered
-    return family if isinstance(family, TrainableFamily) else None
+class TrainingRecipe(Protocol):
+    """Settings of the training of one instance."""
+
+    def options(self) -> Mapping[str, Any]:
+        """Return the options in the name of the instance."""
+        ...
 
 
-def train(
-    family: str,
-    dataset: "str | os.PathLike[str] | Dataset",
-    *,
-    grid: str | None = None,
-    folder: "str | os.PathLike[str] | None" = None,
-    device: str = "auto",
-    together: int | None = None,
-    n_jobs: int = 1,
-    overwrite: bool = False,
-    **settings: Any,
-) -> Sequence[TrainingOutcome]:
-    """Train instances of a family on the training images of a dataset.
+class TrainingOutcome(Protocol):
+    """End of the training of one instance: weights, or the reason for a failure."""
 
-    Parameters
-    ----------
-    family : str
-        Family that can be trained, such as "beta_vae".
-    dataset : str, path or Dataset
-        Name or folder of a dataset, or a folder or ZIP archive of images.
-    grid : str, optional
-        Name of a sweep ("small", "bundled" or "paper"), or path of a TOML file with a sweep.
-    folder : path, optional
-        Folder for the weights; by default the folder of trained models in the neuroalign folder.
-    device : {"auto", "cpu", "cuda", "mps"}
-        "auto" uses a GPU if one is available.
-    together : int, optional
-        Largest number of instances that are trained as one batched network.
-    n_jobs : int
-        Number of processes.
-    overwrite : bool
-        Whether to replace instances with the same name and other settings or images.
-    **settings
-        Settings of the recipe, such as ``beta=4`` or ``steps=2000``; a list trains one instance for each of its values,
-        as in ``seed=[0, 1, 2]``.
+    @property
+    def recipe(self) -> TrainingRecipe:
+        """Settings of the training."""
+        ...
 
-    Returns
-    -------
-    sequence of TrainingOutcome
-        One outcome for each instance: ``trained`` has the path and the record of the weights. Scores of the family on
-        a dataset with these images use the new instances.
+    @property
+    def trained(self) -> TrainedInstance | None:
+        """Weights of the instance; None if its training failed."""
+        ...
 
-    Raises
-    ------
-    UnknownNameError
-        If no family with this name can be trained.
-    ModelError
-        If no instance could be trained; the message has the first reason.
+    @property
+    def failure(self) -> str | None:
+        """Reason for the failure; None if there are weights."""
+        ...
 
-    Examples
-    --------
-    >>> import neuroalign as na
-    >>> na.train("beta_vae", "AM-faces-sim", beta=4, seed=[0, 1], steps=2000)  # doctest: +SKIP
-    """
-    trainable = load_trainable(family)
-    recipes = trainable.recipes(settings, grid=grid)
-    _, outcomes = trainable.train(
-        dataset,
-        recipes,
-        folder=None if folder is None else Path(folder),
-        device=device,
-        together=together,
-        jobs=n_jobs,
-        overwrite=overwrite,
-    )
-    if outcomes and all(outcome.failure is not None for outcome in outcomes):
-        name = format_spec(family, outcomes[0].recipe.options())
-        raise ModelError(f"no instance of {family} was trained; {name}: {outcomes[0].failure}")
-    return outcomes
+
+@runtime_checkable
+class TrainableFamily(Protocol):
+    """A family of models with instances that ``neuroalign train`` and studies can train."""
+
+    @property
+    def identifier(self) -> str:
+        """Name of the family."""
+        ...
+
+    def recipes(self, settings: Mapping[str, Any], *, grid: str | None = None) -> Sequence[Any]:
+        """Return one recipe for each instance of a sweep.
+
+        Parameters
+        ----------
+        settings : mapping of str to value, or to a list of values
+            Settings by name. A list stands for one instance for each of its values.
+        grid : str, optional
+            Name of a sweep, or path of a file with one. `settings` replace the settings of the sweep.
+        """
+        ...
+
+    def train(
+        self,
+        source: Any,
+        recipes: Sequence[Any],
+        *,
+        folder: Path | None = None,
+        device: Any = "auto",
+        together: int | None = None,
+        jobs: int = 1,
+        overwrite: bool = False,
+    ) -> tuple[Path, Sequence[TrainingOutcome]]:
+        """Train instances on the training images of a dataset.
+
+        Parameters
+        ----------
+        source : str, path, Dataset or StimulusSet
+            Images to train on.
+        recipes : sequence
+            Recipes from :meth:`recipes`.
+        folder : Path, optional
+            Folder for the weights.
+        device : {"auto", "cpu", "cuda", "mps"}
+        together : int, optional
+            Largest number of instances that are trained as one batched network.
+        jobs : int
+            Number of processes. Families that train in :func:`neuroalign.jobs.run_jobs` also train on clusters.
+        overwrite : bool
+            Whether to replace instances of the same name with other settings.
+
+        Returns
+        -------
+        folder : Path
+            Folder of the weights.
+        outcomes : sequence of TrainingOutcome
+            One for each recipe, in the order of `recipes`.
+        """
+        ...

@@ -5,7 +5,8 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, overload
+from numbers import Integral
+from typing import Any, cast, overload
 
 from neuroalign.arrays import Join
 from neuroalign.datasets.catalogue import load_dataset
@@ -14,7 +15,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.time_bins import expect_one_window
 from neuroalign.errors import ModelError, NeuroalignWarning, UsageError, name_some
 from neuroalign.jobs import run_jobs
-from neuroalign.models.loading import load_model, make_instances
+from neuroalign.models.loading import expect_writable_name, load_model, make_instances
 from neuroalign.models.model import Model, ModelFamily
 from neuroalign.names.defaults import DEFAULT_BENCHMARK
 from neuroalign.results.score import Score, find_repeated, summarise
@@ -75,7 +76,7 @@ def score(
     dataset : str, path, Dataset or Collection
         Name or folder of a dataset, a dataset, or a collection of several datasets; see
         :func:`neuroalign.load_collection`.
-    benchmark : str, Benchmark, or sequence of str or Benchmark
+    benchmark : str, Benchmark, or list of str or Benchmark
         Name of a benchmark, with or without options, or a benchmark. Several benchmarks are scored with latents that
         are computed once.
     join : {"exact", "intersection"}
@@ -105,11 +106,13 @@ def score(
     NeuroalignError
         If a name is unknown, or the benchmark cannot score the model on the dataset.
     """
-    is_one = isinstance(benchmark, str | Benchmark)
-    wanted = [benchmark] if isinstance(benchmark, str | Benchmark) else list(benchmark)
-    if not wanted:
-        raise UsageError("benchmark must name one benchmark at least, got an empty list; leave it out")
-    loaded_benchmarks = [load_benchmark(wanted[0])] if is_one else load_benchmarks(wanted)
+    is_one = not isinstance(benchmark, list | tuple)
+    if isinstance(benchmark, list | tuple):
+        if not benchmark:
+            raise UsageError("benchmark must name one benchmark at least, got an empty list; leave it out")
+        loaded_benchmarks = load_benchmarks(benchmark)
+    else:
+        loaded_benchmarks = [load_benchmark(cast("str | Benchmark", benchmark))]
     if (collection := find_collection(dataset)) is not None:
         # The scores of a collection are scores of single datasets, so its module imports this one.
         from neuroalign.scoring.collection import score_collection
@@ -272,14 +275,16 @@ def score_together(
 
 
 def check_shuffles(n_permutations: int, permutation_seed: int) -> None:
-    """Refuse a negative number or seed of shuffles.
+    """Refuse a number or seed of shuffles that is negative or not whole.
 
     Raises
     ------
     UsageError
-        If a number is negative.
+        If a number is negative or not whole.
     """
     shuffles = (n_permutations, permutation_seed)
+    if not all(isinstance(number, Integral) for number in shuffles):
+        raise UsageError(f"n_permutations and permutation_seed must be whole numbers, got {shuffles}")
     if min(shuffles) < 0:
         raise UsageError(f"n_permutations and permutation_seed must not be negative, got {shuffles}")
 
@@ -293,6 +298,8 @@ def instances_of(loaded: Model | ModelFamily, dataset: Dataset) -> list[Model]:
         If a family has no instance for the dataset, two instances share a name, or an instance is not a model.
     """
     instances = make_instances(loaded, dataset) if isinstance(loaded, ModelFamily) else [loaded]
+    for instance in instances:
+        expect_writable_name(instance)
     if not instances:
         raise ModelError(
             f"{loaded.identifier} has no instance for {dataset.identifier}; "

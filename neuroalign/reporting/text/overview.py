@@ -18,7 +18,6 @@ from neuroalign.reporting.text.scores import (
     note_lines,
     tell_apart,
     title_lines,
-    wrap,
 )
 from neuroalign.results.numbers import name_benchmark, write_number
 from neuroalign.results.score import Score
@@ -89,7 +88,7 @@ class Row:
         return (self.value - self.chance) / way if way else math.nan
 
 
-def score_overview(scores: Sequence[Score], *, is_family: bool, width: int = 80) -> str:
+def score_overview(scores: Sequence[Score], *, is_family: bool, width: int = 80, dataset: str = "") -> str:
     """Lay out the scores of one model or one family on one screen.
 
     Parameters
@@ -100,6 +99,8 @@ def score_overview(scores: Sequence[Score], *, is_family: bool, width: int = 80)
         Whether the scores are of the instances of a family.
     width : int
         Largest number of letters of a line.
+    dataset : str
+        Name or path of the dataset for the next command; by default its identifier.
 
     Returns
     -------
@@ -115,19 +116,19 @@ def score_overview(scores: Sequence[Score], *, is_family: bool, width: int = 80)
         overview(groups, width=width),
         [] if is_family else level_lines(scores, width),
         note_lines(scores, cautions, width),
-        _next_step(scores, is_family, width),
+        _next_step(dataset or scores[0].dataset, is_family, width),
     ]
     return "\n\n".join("\n".join(lines) for lines in blocks if lines)
 
 
-def _next_step(scores: Sequence[Score], is_family: bool, width: int) -> list[str]:
-    first = scores[0]
+def _next_step(dataset: str, is_family: bool, width: int) -> list[str]:
     shown = "all instances and all numbers" if is_family else "all numbers"
-    return wrap(
-        f"next: neuroalign leaderboard {shlex.quote(first.dataset)} shows it beside other models; "
-        f"score with --each shows {shown}",
-        width,
+    text = (
+        f"next: neuroalign leaderboard {shlex.quote(dataset)} shows it beside other models; "
+        f"score with --each shows {shown}"
     )
+    # A path in two parts cannot be copied.
+    return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
 
 
 def overview(groups: Sequence[Sequence[Score]], *, width: int = 80) -> list[str]:
