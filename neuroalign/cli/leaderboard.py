@@ -221,7 +221,11 @@ def leaderboard(
         return 0
     # Sentences in a file stay whole, so that they can be searched.
     width = max(shutil.get_terminal_size().columns, 60) if sys.stdout.isatty() else None
-    (echo_with_cautions if chosen == "table" else click.echo)(format_leaderboards(shown, chosen, width=width))
+    text = format_leaderboards(shown, chosen, width=width)
+    if chosen == "table":
+        echo_with_cautions(text)
+    else:
+        click.echo(text)
     notes = describe_missing(shown)
     # Every format but CSV lists the scores that are left out of the tables that it shows.
     silent = tables if chosen == "csv" else [table for table in tables if not (len(table) or benchmarks)]

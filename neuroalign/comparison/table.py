@@ -41,4 +41,6 @@ class Leaderboard(pd.DataFrame):
         return "\n".join(lines)
 
     def _repr_html_(self) -> str | None:
-        return as_html("leaderboard", self) if self._is_whole else super()._repr_html_()  # type: ignore[operator]
+        if self._is_whole and (page := as_html("leaderboard", self)) is not None:
+            return page
+        return pd.DataFrame(self).to_html(max_rows=60, max_cols=20)
