@@ -1,4 +1,4 @@
-"""Make the archive of scores that come with neuroalign: ``python docs/shipped_scores.py [FAMILY]...``.
+"""Program that makes the archive of scores that come with neuroalign: ``python docs/shipped_scores.py [FAMILY]...``.
 
 Scores come from the neuroalign folder (``NEUROALIGN_HOME``), and are computed where they are missing. Arrays that an
 import and a test do not need are left out, and numbers of the others have 14 binary digits: the archive is small.

@@ -19,12 +19,12 @@ def find(name):
     parts = name.split(".")
     for place in range(len(parts), 0, -1):
         try:
-            found = importlib.import_module(".".join(parts[:place]))
+            item = importlib.import_module(".".join(parts[:place]))
         except ModuleNotFoundError:
             continue
         for part in parts[place:]:
-            found = getattr(found, part)
-        return found
+            item = getattr(item, part)
+        return item
     raise AssertionError(f"{name} does not exist")
 
 
@@ -37,9 +37,9 @@ def test_every_documented_name_exists():
     )
     assert len(directives) > 80
     for name, members in directives:
-        found = find(name)
+        item = find(name)
         for member in re.split(r"[,\s]+", members.strip()):
-            assert not member or hasattr(found, member) or member in found.__annotations__, f"{name}.{member}"
+            assert not member or hasattr(item, member) or member in item.__annotations__, f"{name}.{member}"
 
 
 def test_every_import_on_the_page_works():

@@ -69,7 +69,7 @@ def leaderboard(
         Benchmark with its options; scores of other options or versions are left out.
     store : ResultsStore, optional
         Store with the scores; by default the store in the folder of neuroalign, with the scores that come with
-        neuroalign where the user has none under their keys.
+        neuroalign where the user has no scores under their keys.
     correction : {"holm", "bh"}
         Correction of the p-values over all pairs of families; see :func:`neuroalign.stats.adjust_p_values`.
     over_neurons : bool

@@ -61,8 +61,8 @@ def compare_own_row(
     samples : GroupSamples
         Samples of the families; see :func:`neuroalign.comparison.groups.read_group`.
     correction : {"holm", "bh"}
-        Correction of the p-values for the number of other families. Fewer tests than those of every pair have a
-        milder correction.
+        Correction of the p-values for the number of other families. There are fewer of them
+        than pairs, so the correction is milder.
     seed : int
         Seed of the draws of neurons.
 

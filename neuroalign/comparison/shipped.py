@@ -27,7 +27,7 @@ FOLDER = "shipped"
 
 
 class StoreWithShipped(ResultsStore):
-    """The user's scores, and the scores that come with neuroalign where the user has none under their keys.
+    """The user's scores, and the scores that come with neuroalign where the user has no scores under their keys.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def store_with_shipped(dataset: str) -> ResultsStore:
 
     Notes
     -----
-    The records of the package pass the same checks as those of ``neuroalign results import``, once for each neuroalign
+    ``neuroalign results import`` and this function make the same checks of records, here once for each neuroalign
     folder and version of the archive.
     """
     own = ResultsStore()

@@ -144,7 +144,7 @@ def _title(text: str) -> str:
 
 
 def _cautions(sentences: Sequence[str]) -> str:
-    # The word says what the colour says.
+    # Colour never stands alone.
     return "".join(
         f'<p style="color:#c62828;margin:0.2em 0"><strong>caution:</strong> {escape(sentence)}</p>'
         for sentence in sentences

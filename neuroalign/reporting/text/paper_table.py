@@ -210,10 +210,10 @@ def _order(columns: Sequence[_Column]) -> list[str]:
     return list(dict.fromkeys(str(family) for column in ranking for family in column.table["family"]))
 
 
-def _expect_known(names: Mapping[str, str], known: Sequence[str]) -> None:
+def _expect_known(names: Mapping[str, str], existing: Sequence[str]) -> None:
     for name in names:
-        if name not in known:
-            raise unknown_name("row or column", name, known)
+        if name not in existing:
+            raise unknown_name("row or column", name, existing)
 
 
 def _cells(column: _Column, families: Sequence[str]) -> dict[str, Cell]:

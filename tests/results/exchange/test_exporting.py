@@ -108,5 +108,5 @@ def test_the_name_of_another_kind_of_file_makes_no_folder(ours, tmp_path, name):
     ):
         export_results(path)
     assert list(tmp_path.glob("s.*")) == []
-    # A dot in the name of a folder is no ending of a file.
+    # A folder may have a dot in its name.
     assert export_results(tmp_path / "lab.v2") == 4

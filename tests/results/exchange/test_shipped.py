@@ -1,4 +1,4 @@
-"""Scores that come with neuroalign stand on leaderboards where the user has none under their keys."""
+"""Tests of the scores that come with neuroalign, on leaderboards without scores of the user under their keys."""
 
 import shutil
 from dataclasses import replace
@@ -24,7 +24,7 @@ BENCHMARK = "variance_explained"
 
 
 def make(dataset, family, value):
-    values = value + 0.1 * np.random.default_rng(0).standard_normal(12)
+    values = value + 0.1 * np.random.default_rng(ord(family[0])).standard_normal(12)
     return make_score(
         float(values.mean()),
         error=float(values.std(ddof=1) / np.sqrt(12)),
