@@ -5,56 +5,20 @@ import re
 import warnings
 from pathlib import Path
 
+from neuroalign.datasets.added import added_names as added_names
+from neuroalign.datasets.added import dataset_names as dataset_names
+from neuroalign.datasets.added import datasets_folder as datasets_folder
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.folder import is_dataset_folder, read_folder, remove_folder
 from neuroalign.datasets.public.listing import members_of, public_names
 from neuroalign.datasets.selection import select_part
 from neuroalign.errors import DatasetError, NeuroalignWarning, UnknownNameError, UsageError, unknown_name
 from neuroalign.files.folders import restore_folders
-from neuroalign.files.home import home
 from neuroalign.names.foreign_code import foreign_code
 from neuroalign.names.registry import datasets
 from neuroalign.names.syntax import parse_spec
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-def datasets_folder() -> Path:
-    """Return the folder that holds the datasets that the user added."""
-    return home() / "datasets"
-
-
-def added_names() -> list[str]:
-    """Return the names of the datasets that the user added, sorted."""
-    folder = datasets_folder()
-    if not folder.is_dir():
-        return []
-    restore_folders(folder)
-    return sorted(
-        path.name for path in folder.iterdir() if not path.name.startswith(".") and is_dataset_folder(path)
-    )
-
-
-def dataset_names() -> list[str]:
-    """Return all names that :func:`load_dataset` accepts, sorted."""
-    return sorted({*datasets.names(), *added_names()})
-
-
-def list_datasets() -> list[str]:
-    """Return the names of the registered datasets and of the datasets that were added, sorted.
-
-    Returns
-    -------
-    list of str
-        Names that :func:`neuroalign.load_dataset` accepts.
-
-    Examples
-    --------
-    >>> import neuroalign as na
-    >>> "AM-faces-sim" in na.list_datasets()
-    True
-    """
-    return sorted(dataset_names())
 
 
 def expect_free_name(name: str, *, force: bool = False) -> None:
