@@ -3,6 +3,8 @@
 import difflib
 import math
 import re
+import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +82,26 @@ class ModelError(UsageError):
 
 class NeuroalignWarning(UserWarning):
     """A warning about a result or an input that did not stop the work."""
+
+
+def warn_caller(message: str) -> None:
+    """Warn with :class:`NeuroalignWarning` at the line of the user's code that called neuroalign.
+
+    Parameters
+    ----------
+    message : str
+        One line.
+    """
+    # The level 2 is the function that calls this one.
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and _is_inside(str(frame.f_globals.get("__name__", ""))):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, NeuroalignWarning, stacklevel=level)
+
+
+def _is_inside(module: str) -> bool:
+    """Return whether a module belongs to neuroalign, or calls its functions in the name of its caller."""
+    return module.partition(".")[0] in ("neuroalign", "contextlib", "functools")
 
 
 def unknown_name(kind: str, name: str, existing: Iterable[str]) -> UnknownNameError:

@@ -34,7 +34,9 @@ from neuroalign.datasets.folder_stimuli import STIMULI as STIMULI
 from neuroalign.datasets.folder_stimuli import name_images, read_stimuli
 from neuroalign.datasets.folder_sums import expect_listed, expect_sum, read_folder_sums, replacing_files
 from neuroalign.datasets.landmarks.csv import write_landmark_csv
+from neuroalign.datasets.metadata import METADATA as METADATA
 from neuroalign.datasets.metadata import check_metadata
+from neuroalign.datasets.metadata import is_dataset_folder as is_dataset_folder
 from neuroalign.datasets.versions import read_one_version
 from neuroalign.errors import DatasetError, printable
 from neuroalign.files.folders import delete_folder, put_folder, restore_folder, sweep
@@ -52,17 +54,8 @@ from neuroalign.files.plain import read_toml
 from neuroalign.files.sums import SUMS, sha256_of, write_sums
 from neuroalign.progress import byte_bar, progress
 
-METADATA = "dataset.toml"
 RECORDING = "recording.nc"
 TRUTH = "truth.csv"
-
-
-def is_dataset_folder(path: Path) -> bool:
-    """Return whether `path` is the folder of a dataset."""
-    try:
-        return (path / METADATA).is_file()
-    except (OSError, ValueError):  # a name that is too long, or a folder that nobody may read
-        return False
 
 
 def read_folder(path: Path) -> Dataset:
