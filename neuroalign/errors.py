@@ -12,10 +12,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_LONG_WORD = re.compile(r"\S{401,}")
+
+
 class NeuroalignError(Exception):
-    """Base class of all errors of neuroalign (exit code 1)."""
+    """Base class of all errors of neuroalign (exit code 1).
+
+    Messages cite names and cells of files of unknown origin, which may have millions of characters: a word of more
+    than 400 characters is cut in its middle, and so is a message of more than 4,000.
+    """
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """Return the message."""
+        text = _LONG_WORD.sub(lambda word: _without_middle(word[0], 200), super().__str__())
+        return _without_middle(text, 2000)
 
 
 class UsageError(NeuroalignError, ValueError):
@@ -134,6 +146,11 @@ def printable(text: str) -> str:
     a\x1b[2Jb
     """
     return _UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+def _without_middle(text: str, n: int) -> str:
+    """Return the first `n` characters of a text and half as many of its end; the text itself if it has at most 2 n."""
+    return text if len(text) <= 2 * n else f"{text[:n]}…{text[-n // 2 :]}"
 
 
 def brief(error: BaseException) -> str:

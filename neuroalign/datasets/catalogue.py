@@ -47,6 +47,32 @@ def expect_free_name(name: str, *, force: bool = False) -> None:
         )
 
 
+def new_folder(output: "str | os.PathLike[str]", *, force: bool = False) -> Path:
+    """Return the folder of a new dataset, from a name for a dataset to add, or a path such as ``./faces``.
+
+    Parameters
+    ----------
+    output : str or path
+        A string without a separator is a name; every other output is a path.
+    force : bool
+        Whether a dataset in this place may be replaced.
+
+    Raises
+    ------
+    DatasetError
+        If the place is taken, or the name cannot name a dataset.
+    """
+    text = os.fspath(output)
+    if not isinstance(output, str) or os.sep in text or text in (".", ".."):
+        path = Path(text).expanduser().absolute()
+        if path.exists() and not (force and is_dataset_folder(path)):
+            advice = "replace it with --force" if is_dataset_folder(path) else "choose another folder"
+            raise DatasetError(f"{path} exists already; {advice}")
+        return path
+    expect_free_name(text, force=force)
+    return datasets_folder() / text
+
+
 def expect_added(name: str) -> None:
     """Refuse a name under which the user added no dataset.
 
