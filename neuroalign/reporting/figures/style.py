@@ -117,6 +117,13 @@ def family_styles(families: Iterable[str]) -> dict[str, FamilyStyle]:
     -------
     dict of str to FamilyStyle
         Style of each family by name.
+
+    Examples
+    --------
+    >>> from neuroalign.reporting.figures import family_styles
+    >>> styles = family_styles(["pca", "beta_vae"])
+    >>> styles["pca"].colour != styles["beta_vae"].colour
+    True
     """
     return {
         name: FamilyStyle(
@@ -182,6 +189,16 @@ def save(figure: "Figure | Axes", path: Path) -> Path:
     ------
     UsageError
         If the path has another ending.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> from neuroalign.reporting.figures import neurons_in_order, save
+    >>> from neuroalign.testing import make_score
+    >>> ax = neurons_in_order([make_score(per_neuron={"n1": 0.2, "n2": 0.6})])
+    >>> save(ax, Path(mkdtemp()) / "neurons.svg").name
+    'neurons.svg'
     """
     style = path.suffix.removeprefix(".").lower()
     if style not in FORMATS:
