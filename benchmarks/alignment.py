@@ -80,8 +80,11 @@ class Alignment(LassoBenchmark):
         "without a regression take correlation_ratio or one_to_one."
     )
     score_by_chance: ClassVar[str] = "κ is 0; C depends on the units, the noise and D"
+    # Weights on more units than D give a negative C.
     bounds: ClassVar[tuple[float, float]] = (-math.inf, 1.0)
     version: ClassVar[int] = 2
+    # Version 2 added the axis index and the predictive power beside C.
+    recomputes_since: ClassVar[int] = 1
     symbol: ClassVar[str] = "C"
     numbers: ClassVar[tuple[Number, ...]] = (
         *AXIS_NUMBERS,
@@ -175,6 +178,10 @@ class Alignment(LassoBenchmark):
     def held_out_number(self) -> str:
         """Variance explained: C is of weights that are fitted, and held-out stimuli only choose λ."""
         return "variance_explained" if self.predictive_power else ""
+
+    def limits(self) -> tuple[float, float]:
+        """Return 0 and 1 where D counts all units; weights on more units than D give a negative C."""
+        return (0.0, 1.0) if self.n_units == "all" else self.bounds
 
     def recompute(self, score: Score) -> dict[str, float]:
         """Add the error over neurons, which count by the sum of their weights."""

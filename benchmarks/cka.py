@@ -60,6 +60,8 @@ class CentredKernelAlignment(GeometryBenchmark):
         "nothing about single units, and units with large variance dominate it."
     )
     score_by_chance: ClassVar[str] = "0; with estimator=biased √(pq/((p+n)(q+n))), printed with the score"
+    # The debiased criterion is an inner product of centred kernels, so that no alignment is above 1 in size.
+    bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     seconds: ClassVar[float] = 1.5
     numbers: ClassVar[tuple[Number, ...]] = (
         *GEOMETRY_NUMBERS,

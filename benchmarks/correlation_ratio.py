@@ -14,7 +14,12 @@ from neuroalign.benchmarks.shuffles import shuffle_stimuli
 from neuroalign.benchmarks.turned_control import check_turns, regenerate
 from neuroalign.benchmarks.turned_ratios import TurnedRatios, index_of_score
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.metrics import correlation_ratio, leave_one_out_ratios, shares_of_best_units
+from neuroalign.metrics import (
+    aggregate_ratios,
+    correlation_ratio,
+    leave_one_out_ratios,
+    shares_of_best_units,
+)
 from neuroalign.models.model import Model
 from neuroalign.results.numbers import Number
 from neuroalign.results.score import Score
@@ -24,6 +29,9 @@ from neuroalign.scoring.declared import AXIS_NUMBERS, INFORMATIVE_UNITS, PREDICT
 from neuroalign.scoring.resampling import AXIS_INDEX, NeuronStatistic, Resampling, Statistic
 from neuroalign.stats import jackknife_standard_error
 from neuroalign.validation import NonNegative
+
+#: Largest number of neurons with an error that is computed again from arrays; its time is their square.
+MOST_JACKKNIFED = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +70,8 @@ class CorrelationRatio(Benchmark):
     score_by_chance: ClassVar[str] = "κ is 0; the ratio is about 1/D, and its level is printed with the score"
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     version: ClassVar[int] = 3
+    # Version 3 added the axis index and the predictive power beside the ratio.
+    recomputes_since: ClassVar[int] = 2
     numbers: ClassVar[tuple[Number, ...]] = (
         *AXIS_NUMBERS,
         *PREDICTION_NUMBERS,
@@ -162,6 +172,16 @@ class CorrelationRatio(Benchmark):
                 "n_neurons": responses.sizes["neuroid"],
             },
         )
+
+    def recompute(self, score: Score) -> dict[str, float]:
+        """Add the aggregated ratio, and its jackknife error for recordings of usual size."""
+        ratios, names = score.data["correlation_ratio"].values, score.data["best_unit"].values.astype(str)
+        best_unit = np.where(names == "", -1, np.unique(names, return_inverse=True)[1])
+        numbers = {**super().recompute(score), "value": aggregate_ratios(ratios, best_unit, self.aggregate)}
+        if ratios.size <= MOST_JACKKNIFED:
+            without = leave_one_out_ratios(ratios, best_unit, self.aggregate)
+            numbers["error"] = jackknife_standard_error(without)
+        return numbers
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:

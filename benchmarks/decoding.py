@@ -80,6 +80,8 @@ class Decoding(FoldedBenchmark):
     score_by_chance: ClassVar[str] = "printed with the score; κ is 0"
     bounds: ClassVar[tuple[float, float]] = (0.0, 2.0)
     version: ClassVar[int] = 2
+    # Version 2 added the axis index and the predictive power beside the distance.
+    recomputes_since: ClassVar[int] = 1
     higher_is_better: ClassVar[bool] = False
     numbers: ClassVar[tuple[Number, ...]] = (
         *AXIS_NUMBERS,

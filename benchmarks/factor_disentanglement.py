@@ -193,6 +193,22 @@ class FactorDisentanglement(Benchmark):
             provenance=size_of(responses, originals),
         )
 
+    def limits(self) -> tuple[float, float]:
+        """Return 0 and 1 for concentrations and gaps; a prediction of held-out stimuli can be worse than their mean."""
+        bounded = ("disentanglement", "completeness", "mig", "modularity", "compactness")
+        return (0.0, 1.0) if self.metric in bounded else self.bounds
+
+    def recompute(self, score: Score) -> dict[str, float]:
+        """Return score and error of the metrics that are plain means over units or factors."""
+        for dim in ("factor", "unit"):
+            name = f"{self.metric}_per_{dim}"
+            if self.metric not in ("disentanglement", "completeness") and name in score.data:
+                items = score.data[name].values
+                finite = items[np.isfinite(items)]
+                value = float(finite.mean()) if finite.size else float("nan")
+                return {"value": value, "error": standard_error(items)}
+        return {}
+
     @property
     def statistics(self) -> tuple[Statistic, ...]:
         """The score, and the other metrics."""

@@ -1,5 +1,6 @@
 """Linear recombination: drop of a score when neurons are replaced by mixtures of neurons."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
@@ -57,6 +58,8 @@ class LinearRecombination(WrappingBenchmark):
         "is the control with a known level of chance."
     )
     score_by_chance: ClassVar[str] = "0 for kind=orthogonal; unknown for the mixtures of the paper"
+    # The drop of any benchmark; see limits() for the bounds by the other benchmark.
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     version: ClassVar[int] = 2
     is_control: ClassVar[bool] = True
     has_ceiling: ClassVar[bool] = False
@@ -77,6 +80,11 @@ class LinearRecombination(WrappingBenchmark):
             raise UsageError(f"n_draws must be at least 1, got {self.n_draws}")
         if isinstance(self.wrapped, LinearRecombination):
             raise UsageError("linear_recombination cannot wrap itself; name another benchmark")
+
+    def limits(self) -> tuple[float, float]:
+        """Return the largest fall and rise of the score of the other benchmark."""
+        lowest, highest = self.wrapped.limits()
+        return lowest - highest, highest - lowest
 
     def expected_seconds(self, n_stimuli: int, n_neurons: int) -> float:
         """Estimate the time of the score of the neurons and of each set of mixtures."""

@@ -31,6 +31,8 @@ FloatArray = NDArray[np.float64]
 
 #: Draws of neurons behind the standard error.
 N_RESAMPLES = 1_000
+#: Largest number of neurons with an error that is computed again from arrays.
+MOST_DRAWN = 5_000
 #: Seconds of one rotation on one core, for the recording that :attr:`neuroalign.Benchmark.seconds` is measured on.
 SECONDS_OF_A_ROTATION = {"semi": 0.005, "soft": 0.014, "one_to_one": 0.007, "alignment": 0.16}
 #: Notes on the two alternative explanations of a rejection that a score cannot rule out.
@@ -90,6 +92,8 @@ class PrivilegedAxes(FoldedBenchmark):
         "and neurons, and for units of unequal quality; the κ of alignment is the test to prefer."
     )
     score_by_chance: ClassVar[str] = "0"
+    # A difference of two mean correlations, or of two completenesses.
+    bounds: ClassVar[tuple[float, float]] = (-2.0, 2.0)
     numbers: ClassVar[tuple[Number, ...]] = (
         Number("native", "score of the native axes", "native"),
         Number("rotated", "score of rotated axes, mean over rotations", "rotated"),
@@ -186,6 +190,17 @@ class PrivilegedAxes(FoldedBenchmark):
             ],
             provenance=size_of(responses, originals),
         )
+
+    def recompute(self, score: Score) -> dict[str, float]:
+        """Add the bootstrap error for recordings of usual size."""
+        numbers = super().recompute(score)
+        n_neurons = score.data.sizes["neuroid"]
+        if 1 < n_neurons <= MOST_DRAWN:
+            drawn = bootstrap_means(
+                [_statistic_of_score(score)], n_neurons, n_resamples=N_RESAMPLES, seed=self.seed
+            )
+            numbers["error"] = float(drawn.std(ddof=1))
+        return numbers
 
     @property
     def held_out_number(self) -> str:

@@ -1,5 +1,6 @@
 """Bootstrap over stimuli: error of the score of another benchmark from fits to drawn stimuli."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -50,6 +51,8 @@ class StimulusBootstrap(WrappingBenchmark):
         "general."
     )
     score_by_chance: ClassVar[str] = "the chance level of the other benchmark"
+    # Any statistic of any benchmark; see limits() for the bounds by the other benchmark.
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     version: ClassVar[int] = 2
     on_request: ClassVar[bool] = True
     draws_stimuli: ClassVar[bool] = True
@@ -71,6 +74,10 @@ class StimulusBootstrap(WrappingBenchmark):
             raise UsageError(
                 "statistic=at_common_d needs the scores of all models; the terms of statistic=value serve both"
             )
+
+    def limits(self) -> tuple[float, float]:
+        """Return the bounds of the other benchmark for its score; its other statistics declare no bounds."""
+        return self.wrapped.limits() if self.statistic == "value" else self.bounds
 
     def recompute(self, score: Score) -> dict[str, float]:
         """Return the error, which is the spread over draws, and the mean of the draws."""

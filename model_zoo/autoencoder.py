@@ -101,8 +101,10 @@ class Autoencoder(TrainedFamily):
     They are trained to reconstruct images with the least squared error, without noise or prior. Instances differ in
     the number of latents and the seed.
 
-    For a dataset, the family has the instances that were trained on its training images with
-    ``neuroalign train autoencoder DATASET``. If none were trained, it has the bundled instances.
+    For a dataset, the family has the instances that you trained on its images with ``neuroalign train autoencoder
+    DATASET``. If you trained none, it has the bundled instances of photographs of faces, or for a simulated dataset
+    the bundled instances of rendered faces. ``autoencoder[trained_on=faces]`` and ``autoencoder[trained_on=stand-in]``
+    choose between these.
 
     References
     ----------

@@ -48,10 +48,10 @@ class BetaVAEModel(VariationalModel):
 class BetaVAE(TrainedFamily):
     """The bundled β-VAEs, and the β-VAEs that you train.
 
-    For a dataset, the family has the instances that were trained on its training images with
-    ``neuroalign train beta_vae DATASET``. If none were trained, it has the bundled instances, which were trained on the
-    rendered faces of ``AM-faces-sim``; a note on their scores reports this. The names of your own instances name their
-    training images: ``beta_vae[beta=4,seed=0,trained_on=my-faces]``.
+    For a dataset, the family has the instances that you trained on its images with ``neuroalign train beta_vae
+    DATASET``. If you trained none, it has the bundled instances of photographs of faces, or for a simulated dataset
+    the bundled instances of rendered faces. ``beta_vae[trained_on=faces]`` and ``beta_vae[trained_on=stand-in]``
+    choose between these.
 
     References
     ----------

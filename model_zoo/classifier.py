@@ -196,8 +196,10 @@ class Classifier(TrainedFamily):
     and the units lead to one logit for each face. Classifiers cannot decode. Instances differ in the number of units
     and the seed.
 
-    For a dataset, the family has the instances that were trained on its training images with
-    ``neuroalign train classifier DATASET``. If none were trained, it has the bundled instances.
+    For a dataset, the family has the instances that you trained on its images with ``neuroalign train classifier
+    DATASET``. If you trained none, it has the bundled instances of photographs of faces, or for a simulated dataset
+    the bundled instances of rendered faces. ``classifier[trained_on=faces]`` and ``classifier[trained_on=stand-in]``
+    choose between these.
 
     References
     ----------

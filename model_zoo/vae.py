@@ -35,8 +35,9 @@ class VAE(TrainedFamily):
     They are trained for the evidence lower bound, log p(x|z) − KL(q(z|x)‖p(z)), which is the objective of
     the β-VAE with β = 1. Instances differ in the number of latents and the seed.
 
-    For a dataset, the family has the instances that were trained on its training images with
-    ``neuroalign train vae DATASET``. If none were trained, it has the bundled instances.
+    For a dataset, the family has the instances that you trained on its images with ``neuroalign train vae DATASET``.
+    If you trained none, it has the bundled instances of photographs of faces, or for a simulated dataset the bundled
+    instances of rendered faces. ``vae[trained_on=faces]`` and ``vae[trained_on=stand-in]`` choose between these.
 
     References
     ----------

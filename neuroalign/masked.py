@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from neuroalign.errors import ArrayError
+from neuroalign.errors import ArrayError, brief
 
 
 def as_numbers(values: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any]:
@@ -22,19 +22,37 @@ def as_numbers(values: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any
     Raises
     ------
     ArrayError
-        If masked values cannot become NaN, such as text, or complex numbers cannot become real ones.
+        If values are not numbers, masked values cannot become NaN, such as text, or complex numbers cannot become real
+        ones.
     """
     values = _joined(values)
-    if dtype is not None and np.dtype(dtype).kind == "f" and np.iscomplexobj(values):
-        values = _real(values)
+    if dtype is not None and np.dtype(dtype).kind == "f":
+        try:
+            is_complex = np.iscomplexobj(values)
+        except (TypeError, ValueError) as error:
+            raise ArrayError(brief(error)) from error
+        values = _real(values) if is_complex else values
+        _expect_no_times(values)
     if not np.ma.is_masked(values):
-        return np.asarray(values, dtype=dtype)
+        try:
+            return np.asarray(values, dtype=dtype)
+        except (TypeError, ValueError) as error:
+            if dtype is None:
+                raise
+            raise ArrayError(brief(error)) from error
     assert isinstance(values, np.ma.MaskedArray)
     if values.dtype.kind not in "fiub":
         raise ArrayError(f"masked values must be real numbers, got {values.dtype}; fill them in first")
     if dtype is None:
         dtype = values.dtype if values.dtype.kind == "f" else np.float64
     return np.ma.filled(values.astype(dtype), np.nan)
+
+
+def _expect_no_times(values: ArrayLike) -> None:
+    """Refuse dates and durations, which NumPy would turn into numbers of some unit."""
+    dtype = getattr(values, "dtype", None)
+    if getattr(dtype, "kind", "") in ("m", "M"):
+        raise ArrayError(f"values must be real numbers, got {dtype}; convert them to numbers of a unit")
 
 
 def _real(values: ArrayLike) -> ArrayLike:

@@ -8,7 +8,7 @@ import neuroalign as na
 from neuroalign import arrays, metrics, stats
 from neuroalign.datasets.landmarks.arrays import landmarks
 from neuroalign.datasets.stimuli import StimulusSet
-from neuroalign.errors import ArrayError, NeuroalignError
+from neuroalign.errors import ArrayError, ModelError, NeuroalignError
 from neuroalign.masked import as_labels, as_numbers
 
 TRIALS = np.ma.masked_equal(
@@ -102,10 +102,11 @@ def test_functions_that_return_masked_latents_are_refused():
 def test_functions_that_return_complex_latents_are_refused():
     stimuli = StimulusSet.from_arrays(np.arange(12, dtype=np.uint8).reshape(3, 2, 2))
     model = na.as_model(lambda pixels: (1 + 2j) * pixels, identifier="complex")
-    with pytest.raises(ArrayError) as caught:
+    with pytest.raises(ModelError) as caught:
         model.latents(stimuli)
     assert str(caught.value) == (
-        "values must be real numbers, got complex64; take their modulus, or both of their parts"
+        "complex must return one row of numbers for each image, got ndarray: values must be real numbers, got "
+        "complex64; take their modulus, or both of their parts"
     )
     real = na.as_model(lambda pixels: (1 + 0j) * pixels, identifier="real").latents(stimuli)
     assert real.values[2, 1] == pytest.approx(9 / 255)

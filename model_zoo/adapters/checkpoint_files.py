@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuroalign.errors import ModelError, UsageError, name_some
+from neuroalign.files.plain import oddity
 from neuroalign.model_zoo.adapters.checks import one_line
 
 if TYPE_CHECKING:
@@ -80,16 +81,21 @@ def read_checkpoint(
     ModelError
         If the file is damaged, has another format, or holds something other than weights.
     """
-    if not file.is_file():
+    kind = oddity(file) or ("a folder" if file.is_dir() else None)
+    if kind or not file.is_file():
         raise UsageError(
             f"{model}: weights must be random, a checkpoint file, or for some networks pretrained; "
-            f"the file {file} does not exist"
+            + (f"got {kind}: {file}" if kind else f"the file {file} does not exist")
         )
     content = _read(file)
     path, state, rest, notes = _entry(content, file, model, set(wanted), weights_key)
-    others = [str(key) for key, value in state.items() if not hasattr(value, "shape")]
+    others = {str(key): value for key, value in state.items() if not hasattr(value, "shape")}
     if others:
-        raise ModelError(f"{file} holds more than weights: {name_some(others)}")
+        kinds = {value.named for value in others.values() if isinstance(value, _Replaced)}
+        of_kind = f" of {name_some(sorted(kinds))}" if kinds else ""
+        raise ModelError(
+            f"{file} holds more than weights: {name_some(list(others))}{of_kind}; save a state_dict() of tensors"
+        )
     if path:
         notes.insert(0, f"the weights are those in the entry {'.'.join(path)!r}")
     return _strip(dict(state), set(wanted), rest, notes, file, model)
@@ -105,18 +111,32 @@ def _read(file: Path) -> Any:
     try:
         return read(str(file))
     except Exception as error:
-        reason = str(error) if isinstance(error, ModelError) else _kind_of(file) or one_line(error)
+        reason = str(error) if isinstance(error, ModelError) else _kind_of(file, error) or one_line(error)
         raise ModelError(f"cannot read weights from {file} ({reason}); {_EXPECTED}") from error
 
 
-def _kind_of(file: Path) -> str | None:
-    """Recognise files that people take for weights by mistake."""
+def _kind_of(file: Path, error: Exception) -> str | None:
+    """Recognise files that people take for weights by mistake, and files that are cut short."""
     with file.open("rb") as opened:
         start = opened.read(64).lstrip().lower()
+    again = "copy or download it again"
+    if file.stat().st_size == 0:
+        return f"it is empty: {again}"
     if start.startswith(b"version https://git-lfs"):
         return "it is a pointer of Git LFS, not the file itself: run git lfs pull"
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
         return "it is a web page: download the file itself"
+    if start.startswith(b"pk"):
+        if not zipfile.is_zipfile(file):
+            return f"it is cut short: {again}"
+        with zipfile.ZipFile(file) as archive:
+            if not any(name.endswith("/data.pkl") for name in archive.namelist()):
+                return f"it is a ZIP archive of {name_some(archive.namelist(), most=3)}, not a file of torch"
+        return f"it is damaged: {again}"
+    if type(error).__name__ == "SafetensorError":
+        return f"it is cut short or damaged: {again}; {one_line(error)}"
+    if type(error).__name__ == "UnpicklingError":  # torch advises to run the code in the file
+        return "torch.save did not write it, or it could run code: save the state_dict() with torch.save"
     return None
 
 
@@ -211,9 +231,10 @@ def _entry(
             raise UsageError(
                 f"{model}: the weights in {file} are under {name_some(others)}; say which with weights_key={others[0]}"
             )
-        raise ModelError(
-            f"{file} holds more than weights: {name_some([str(key) for key in content])}; {_EXPECTED}"
-        )
+        replaced = {value.named for value in content.values() if isinstance(value, _Replaced)}
+        held = f"only {name_some([str(key) for key in content])}" if content else "nothing at all"
+        kinds = f" of {name_some(sorted(replaced))}" if replaced else ""
+        raise ModelError(f"{file} holds no tensors, {held}{kinds}; {_EXPECTED}")
     if wanted and len(entries) > 1:
         counts = [max(_prefixes(state, wanted).values(), default=0) for _, state in entries]
         entries = [

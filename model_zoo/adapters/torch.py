@@ -55,7 +55,7 @@ def adapt(
         obj = obj.module()
     if not isinstance(obj, Module):
         return None
-    obj, layer = _without_compiler(obj, layer)
+    obj, layer = _without_wrappers(obj, layer)
     if _exported_batch(obj) == 1:
         options = {"batch_axis": 0, **options, "batch_size": 1}
     refuse_unknown(f"the torch module {type(obj).__name__}", TorchModel, options)
@@ -71,17 +71,20 @@ def adapt(
     return model
 
 
-def _without_compiler(
+# Modules of torch around a network, and their names for it. Hooks on layers of compiled code do not run.
+_WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "DistributedDataParallel": "module"}
+
+
+def _without_wrappers(
     module: Any, layer: str | Sequence[str] | None
 ) -> tuple[Any, str | Sequence[str] | None]:
-    """Return the module inside a compiled module, and its layers: hooks on layers of compiled code do not run."""
-    prefix = "_orig_mod."
-    while type(module).__name__ == "OptimizedModule":
-        module = module._orig_mod
+    """Return the network inside a compiled or parallel module, and its layers, with or without the wrapper's prefix."""
+    while (name := _WRAPPERS.get(type(module).__name__)) is not None and comes_from("torch", module):
+        module = getattr(module, name)
         if isinstance(layer, str):
-            layer = layer.removeprefix(prefix)
+            layer = layer.removeprefix(f"{name}.")
         elif layer is not None:
-            layer = [name.removeprefix(prefix) for name in layer]
+            layer = [text.removeprefix(f"{name}.") for text in layer]
     return module, layer
 
 

@@ -135,6 +135,7 @@ def fit_weights(
     wanted = network.state_dict()
     read = read_checkpoint(file, model, wanted=wanted, weights_key=weights_key)
     state, notes = read.state, list(read.notes)
+    _expect_finite(state, file, model)
     absent = _headless(wanted, state, classifier)
     if convert is not None and not absent:
         try:
@@ -156,6 +157,16 @@ def fit_weights(
     expect_fit(model, file, wanted, state, hint=read.hint)
     network.load_state_dict(state)
     return [f"weights in {file.name}: {'; '.join(notes)}"] if notes else []
+
+
+def _expect_finite(state: "Mapping[str, torch.Tensor]", file: Path, model: str) -> None:
+    """Refuse weights that are NaN or infinite, as after a training that diverged."""
+    odd = [name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
+    if odd:
+        raise ModelError(
+            f"the weights in {file} for {model} must be finite, got NaN or infinity in {name_some(odd)}; take an "
+            "earlier checkpoint"
+        )
 
 
 def needs_any(layers: Sequence[str], modules: Sequence[str]) -> bool:
@@ -239,6 +250,8 @@ def expect_fit(
     absent = problems["it lacks"]
     if absent and all(name.rpartition(".")[2] in _STATISTICS for name in absent):
         hint = f"; the running statistics of normalisation are missing, so save state_dict() of the network{hint}"
+    if not absent and problems["it has too many"] and not problems["of another shape are"]:
+        hint = f"; if the network does not need them, as for a projector, delete them from the file{hint}"
     differences = [f"{problem} {name_some(keys)}" for problem, keys in problems.items() if keys]
     if differences:
         raise ModelError(f"the weights in {file} do not fit {model}: {'; '.join(differences)}{hint}")

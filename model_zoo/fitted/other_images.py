@@ -13,6 +13,7 @@ from neuroalign.datasets.image_sources import IMAGE_SUFFIXES
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError
 from neuroalign.files.digests import digest
+from neuroalign.files.plain import files_below
 
 _NAMED = re.compile(r"(?P<folder>.+)#(?P<digest>[0-9a-f]{8})")
 
@@ -109,7 +110,7 @@ def find_images(name: str, owner: str) -> NamedImages:
             raise ModelError(f"{owner}: the dataset {given} has no images to train on; name other images")
         training = stimuli.select(stimuli.training().ids)
         return NamedImages(given, training)
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    files = [path for path in files_below(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
     if not files:
         raise UsageError(f"{owner}: the folder {folder} has no images ({', '.join(IMAGE_SUFFIXES)})")
     images = {path.relative_to(folder).as_posix(): path for path in files}

@@ -15,6 +15,7 @@ from neuroalign.errors import ModelError
 from neuroalign.files.digests import digest
 from neuroalign.model_zoo.training.recipe import Recipe
 from neuroalign.model_zoo.training.weights_file import Trained, read_trained
+from neuroalign.models.model import REMARK
 from neuroalign.names.syntax import format_spec
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 # The batch size is fixed, because kernels may round differently for batches of different sizes.
 _BATCH = 64
+#: Squared error of reconstructions above which stimuli look unlike the training images, relative to held-out images.
+UNLIKE = 2.0
+# Number of stimuli that are reconstructed for a comparison with the training images.
+_COMPARED = 200
 
 
 class TrainedModel:
@@ -154,7 +159,30 @@ class TrainedModel:
 
 
 class GenerativeModel(TrainedModel):
-    """A trained network with a decoder from units to images."""
+    """A trained network with a decoder from units to images.
+
+    Latents of stimuli that look unlike the training images carry a remark, if the record of the training has the
+    squared error of held-out images (``reconstruction``, ``held_out``).
+    """
+
+    def _label(self, stimuli: StimulusSet, units: NDArray[np.float32], **coordinates: Any) -> xr.DataArray:
+        latents = super()._label(stimuli, units, **coordinates)
+        usual = self._trained.record.get("reconstruction", {}).get("held_out")
+        if usual and self._squared_error(latents, stimuli) > UNLIKE * usual:
+            expected = self._trained.record["stimulus_set"].get("crop")
+            latents.attrs[REMARK] = (
+                f"their reconstructions have more than {UNLIKE:g} times the error of held-out training images, so they "
+                f"look unlike the training images{f': {expected}' if expected else ''}"
+            )
+        return latents
+
+    def _squared_error(self, latents: xr.DataArray, stimuli: StimulusSet) -> float:
+        """Return the squared error of reconstructions, summed over pixels and averaged over stimuli."""
+        ids = np.sort(stimuli.ids)
+        compared = ids[np.unique(np.linspace(0, len(ids) - 1, min(_COMPARED, len(ids))).round().astype(int))]
+        pixels = stimuli.select(compared).pixels(self._trained.recipe.image_size)
+        errors = (self.decode(latents.sel(stimulus=compared)) - pixels) ** 2
+        return float(errors.sum(axis=(1, 2), dtype=np.float64).mean())
 
     def decode(self, latents: xr.DataArray) -> NDArray[np.float32]:
         """Reconstruct images.

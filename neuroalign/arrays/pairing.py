@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
+from neuroalign.arrays.spelling import find_alike
 from neuroalign.errors import ArrayError, StimulusMismatchError, count_noun, name_some
 
 Join = Literal["exact", "intersection"]
@@ -51,6 +52,14 @@ def align(
     recorded = np.sort(neural_responses["stimulus"].values.astype(str))
     available = np.sort(model_latents["stimulus"].values.astype(str))
     shared = np.intersect1d(recorded, available)
+    without, idle = np.setdiff1d(recorded, shared), np.setdiff1d(available, shared)
+    alike = find_alike(idle, without) if without.size and idle.size else None
+    if alike is not None:
+        raise StimulusMismatchError(
+            f"the latents have a stimulus {alike[0]!r} and the recording {alike[1]!r}, which seem to be the same "
+            f"({count_noun(without.size, 'recorded stimulus', 'recorded stimuli')} of {recorded.size} without "
+            "latents); give both the same ids"
+        )
     if shared.size == 0:
         raise StimulusMismatchError(
             f"no stimulus is shared: recorded are {name_some(recorded)}, latents are of {name_some(available)}"

@@ -262,8 +262,12 @@ def score(
     elif scores:
         # A line of more than 160 letters is hard to follow; a terminal of fewer than 60 breaks numbers.
         width = min(max(shutil.get_terminal_size().columns, 60), 160)
-        lay_out = score_table if shows_each else score_overview
-        echo_with_cautions(lay_out(scores, is_family=isinstance(loaded, ModelFamily), width=width))
+        settled: dict[str, Any] = {"is_family": isinstance(loaded, ModelFamily), "width": width}
+        echo_with_cautions(
+            score_table(scores, **settled)
+            if shows_each
+            else score_overview(scores, **settled, dataset=dataset)
+        )
     for line in describe_failures(failures):
         click.echo(f"neuroalign: {line}", err=True)
     if not failures:

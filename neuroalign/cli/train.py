@@ -9,7 +9,7 @@ import click
 from neuroalign.cli.cluster import ClusterOptions, cluster_options
 
 if TYPE_CHECKING:
-    from neuroalign.models.model import TrainableFamily, TrainingOutcome
+    from neuroalign.models.trainable import TrainableFamily, TrainingOutcome
 
 
 @click.command(
@@ -131,7 +131,8 @@ def train(
 def _load_family(name: str) -> "TrainableFamily":
     """Return the registered family with this name, which must declare that it can be trained."""
     from neuroalign.errors import unknown_name
-    from neuroalign.models.model import ModelFamily, TrainableFamily
+    from neuroalign.models.model import ModelFamily
+    from neuroalign.models.trainable import TrainableFamily
     from neuroalign.names.registry import models
 
     def trainable(registered: Any) -> TrainableFamily | None:

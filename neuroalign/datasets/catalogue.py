@@ -71,7 +71,7 @@ def expect_free_name(name: str, *, force: bool = False) -> None:
     DatasetError
         If the name could leave the folder of datasets, or a dataset has this name.
     """
-    if not _NAME.fullmatch(name) or len(name) > 100:
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > 100:
         raise DatasetError(
             f"{name!r} cannot name a dataset: use letters, digits, dots, dashes and underscores, "
             "at most 100, the first a letter or digit"
@@ -144,6 +144,21 @@ def names_dataset(source: "str | os.PathLike[str]") -> bool:
     return True
 
 
+def name_of_source(source: "str | os.PathLike[str]") -> str:
+    """Return the name or path of a dataset as text.
+
+    Raises
+    ------
+    UsageError
+        If the source is neither text nor a path.
+    """
+    if not isinstance(source, str | os.PathLike):
+        raise UsageError(
+            f"a dataset must be a name, the path of a folder, or a neuroalign.Dataset, got {type(source).__name__}"
+        )
+    return os.fspath(source)
+
+
 def load_dataset(dataset: "str | os.PathLike[str] | Dataset") -> Dataset:
     """Load a dataset by name or from its folder.
 
@@ -178,7 +193,7 @@ def load_dataset(dataset: "str | os.PathLike[str] | Dataset") -> Dataset:
     """
     if isinstance(dataset, Dataset):
         return dataset
-    name = os.fspath(dataset)
+    name = name_of_source(dataset)
     if not names_dataset(dataset):
         path = Path(name).expanduser()
         if isinstance(dataset, str) and "[" in name and not is_dataset_folder(path):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neuroalign.datasets.board_file import read_board_file
-from neuroalign.datasets.catalogue import added_names, load_dataset, names_dataset
+from neuroalign.datasets.catalogue import added_names, load_dataset, name_of_source, names_dataset
 from neuroalign.datasets.columns import find_column
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.folder import is_dataset_folder
@@ -204,7 +204,7 @@ def _find(source: "str | os.PathLike[str] | Dataset | Collection", depth: int) -
         return source
     if isinstance(source, Dataset):
         return None
-    name = os.fspath(source)
+    name = name_of_source(source)
     path = Path(name).expanduser()
     if names_dataset(source) or is_dataset_folder(path):
         return None

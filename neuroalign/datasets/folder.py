@@ -59,7 +59,10 @@ TRUTH = "truth.csv"
 
 def is_dataset_folder(path: Path) -> bool:
     """Return whether `path` is the folder of a dataset."""
-    return (path / METADATA).is_file()
+    try:
+        return (path / METADATA).is_file()
+    except (OSError, ValueError):  # a name that is too long, or a folder that nobody may read
+        return False
 
 
 def read_folder(path: Path) -> Dataset:

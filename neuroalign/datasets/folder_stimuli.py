@@ -72,7 +72,9 @@ def name_images(stimuli: StimulusSet) -> dict[str, str]:
     """Name each image after its stimulus id if the id is a plain name, else by number."""
     names = {}
     for number, stimulus_id in enumerate(stimuli.ids):
-        plain = stimulus_id.replace("-", "").replace("_", "").isalnum() and len(stimulus_id) < 100
+        # Some file systems change the spelling of letters with accents.
+        plain = stimulus_id.isascii() and stimulus_id.replace("-", "").replace("_", "").isalnum()
+        plain = plain and len(stimulus_id) < 100
         stem = stimulus_id if plain else f"{number:05d}"
         names[stimulus_id] = stem + stimuli.image_suffix(stimulus_id).lower()
     if len({name.lower() for name in names.values()}) < len(names):

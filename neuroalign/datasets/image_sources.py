@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
+from math import isqrt
+from numbers import Integral
 from pathlib import Path
 from threading import Lock
 
@@ -17,7 +19,16 @@ from neuroalign.errors import DatasetError, brief, name_some
 from neuroalign.masked import as_numbers
 
 #: Ends of the names of image files.
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
+IMAGE_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jfif", ".pgm", ".ppm"),
+    *(".bmp", ".tif", ".tiff", ".webp", ".gif"),
+)
+
+#: Ends of the names of image files that none of the decoders below reads.
+OTHER_SUFFIXES = (
+    *(".avif", ".heic", ".heif", ".jxl", ".jp2", ".j2k", ".jpx", ".svg", ".eps", ".psd", ".xcf", ".exr"),
+    *(".hdr", ".tga", ".dds", ".dng", ".cr2", ".nef", ".arw", ".qoi", ".pcx", ".ico", ".icns"),
+)
 
 #: Formats of Pillow that may decode a file of any origin. Others run programs, such as Ghostscript for PostScript.
 DECODERS = ("PNG", "JPEG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
@@ -237,8 +248,12 @@ def square_pixels(image: Image.Image, *, channels: int, size: int | None) -> NDA
     mode = {1: "L", 3: "RGB"}.get(channels)
     if mode is None:
         raise DatasetError(f"channels must be 1 (grey) or 3 (RGB), got {channels!r}")
+    if size is not None and not isinstance(size, Integral):
+        raise DatasetError(f"size must be a whole number of pixels, got {size!r}")
     if size is not None and size < 1:
         raise DatasetError(f"size must be at least 1 pixel, got {size}")
+    if size is not None and size * size > MOST_PIXELS:
+        raise DatasetError(f"size must be at most {isqrt(MOST_PIXELS):,} pixels, got {size:,}")
     image = image.convert(mode)
     if size is not None and image.size != (size, size):
         # Pillow widens the kernel when it shrinks an image, so enlarging and shrinking are both antialiased.

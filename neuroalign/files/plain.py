@@ -8,7 +8,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from neuroalign.errors import UsageError
+from neuroalign.errors import DatasetError, UsageError
 
 #: Largest number of bytes of a TOML file, and of entries of a folder that are looked at.
 _MOST_BYTES, _MOST_ENTRIES = 1 << 26, 200_000
@@ -48,6 +48,40 @@ def oddity(path: Path) -> str | None:
     return None
 
 
+def files_below(folder: Path) -> list[Path]:
+    """Return the visible files in a folder and in the folders inside it, sorted.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder, or a link to a folder.
+
+    Raises
+    ------
+    DatasetError
+        If a folder inside is a link, which could lead anywhere or in a circle, or a link leads nowhere: its files would
+        be missing without a word.
+    """
+    files = []
+    for path in sorted(folder.rglob("*")):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
+        if path.is_symlink():
+            if path.is_dir():
+                raise DatasetError(
+                    f"{path} is a link to a folder, which is not followed; copy the folder {os.path.realpath(path)} to "
+                    "its place, or give that folder itself"
+                )
+            if not path.exists():
+                raise DatasetError(
+                    f"{path} is a link to {os.readlink(path)}, which does not exist; replace it by the file, or "
+                    "delete it"
+                )
+        if path.is_file():
+            files.append(path)
+    return files
+
+
 def as_path(option: str, path: "str | os.PathLike[str] | None") -> Path | None:
     """Return the path that a user gave as an option.
 
@@ -76,8 +110,13 @@ def _kind(path: Path) -> str | None:
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:
-        # A link that leads to itself; all other failures show where the file is opened.
-        return "a link that leads to itself" if getattr(error, "errno", None) == errno.ELOOP else None
+        # All other failures show where the file is opened.
+        if isinstance(error, ValueError):
+            return "a name with a character that no path has"
+        return {
+            errno.ELOOP: "a link that leads to itself",
+            errno.ENAMETOOLONG: "a name that is too long",
+        }.get(error.errno or 0)
     return _KINDS.get(stat.S_IFMT(mode))
 
 

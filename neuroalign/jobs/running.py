@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from numbers import Integral
 from typing import Any
 
+from neuroalign.errors import UsageError
 from neuroalign.jobs.clusters import current_cluster
 from neuroalign.progress import progress
 
@@ -77,6 +79,11 @@ def count_workers(n_jobs: int) -> int:
     -------
     int
 
+    Raises
+    ------
+    UsageError
+        If the number is 0 or not whole.
+
     Examples
     --------
     >>> from neuroalign.jobs import count_workers
@@ -85,5 +92,7 @@ def count_workers(n_jobs: int) -> int:
     """
     import joblib
 
+    if not isinstance(n_jobs, Integral) or n_jobs == 0:
+        raise UsageError(f"n_jobs must be a positive whole number, or -1 for all processors, got {n_jobs!r}")
     joined = current_cluster()
     return int(joblib.effective_n_jobs(n_jobs)) if joined is None else joined.n_threads

@@ -15,9 +15,12 @@ def as_matrix(values: ArrayLike, name: str) -> NDArray[np.float64]:
     Raises
     ------
     ArrayError
-        If there are not two dimensions, or a value is NaN or infinite.
+        If there are not two dimensions, or a value is text, NaN or infinite.
     """
-    matrix = as_numbers(values, np.float64)
+    try:
+        matrix = as_numbers(values, np.float64)
+    except ArrayError as error:
+        raise ArrayError(f"{name} must be numbers: {error}") from error
     if matrix.ndim != 2:
         raise ArrayError(f"{name} must have two dimensions, got shape {matrix.shape}")
     finite = np.isfinite(matrix)

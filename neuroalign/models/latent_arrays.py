@@ -62,6 +62,11 @@ def as_latents(obj: Any, stimulus: ArrayLike | None = None) -> xr.DataArray:
                 "a DataFrame of latents needs stimulus ids as its index, got 0, 1, 2, …; write "
                 "frame.set_index('stimulus_id'), or give stimulus=ids"
             )
+        if stimulus is None and obj.index.nlevels > 1:
+            raise ModelError(
+                f"a DataFrame of latents needs one stimulus id for each row, got an index of {obj.index.nlevels} "
+                "levels; write frame.reset_index() and frame.set_index('stimulus_id'), or give stimulus=ids"
+            )
         ids = obj.index.to_numpy() if stimulus is None else stimulus
         return arrays.latents(obj.to_numpy(), stimulus=ids, unit=[str(name) for name in obj.columns])
     if stimulus is None:

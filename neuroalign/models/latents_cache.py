@@ -2,7 +2,7 @@
 
 import warnings
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from itertools import chain, islice
 from pathlib import Path
@@ -12,7 +12,7 @@ import xarray as xr
 
 from neuroalign.arrays import validate_latents
 from neuroalign.datasets.stimuli import StimulusSet
-from neuroalign.errors import ArrayError, NeuroalignWarning
+from neuroalign.errors import ArrayError, ModelError, NeuroalignWarning
 from neuroalign.files.digests import digest
 from neuroalign.files.home import optional_writing
 from neuroalign.models.latent_arrays import as_latents
@@ -128,7 +128,12 @@ def _compute(model: Model, stimuli: StimulusSet, path: Path | None) -> xr.DataAr
             with optional_writing():
                 save_latents(file, computed)
         return computed
-    yielded = iter(model.latent_batches(stimuli))
+    made = model.latent_batches(stimuli)
+    if not isinstance(made, Iterable):
+        raise ModelError(
+            f"latent_batches of {model.identifier} must yield arrays of latents, got {type(made).__name__}"
+        )
+    yielded = iter(made)
     first = list(islice(yielded, 1))
     file = _lasting(model, path)
     gathered = gather_latents(chain(first, yielded), stimuli.ids, path=file)

@@ -18,13 +18,14 @@ from neuroalign.files.home import atomic_path, home, optional_writing, private_n
 from neuroalign.files.netcdf import reserve, write_netcdf
 from neuroalign.files.netcdf_reading import open_netcdf
 from neuroalign.files.sums import append_sum, expect_sum_at_end
+from neuroalign.models.model import REMARK
 from neuroalign.models.reductions import ATTRIBUTE
 
 #: Environment variable with the largest size in memory of the latents of one model, in megabytes.
 MEMORY_VARIABLE = "NEUROALIGN_LATENTS_MEMORY"
 
-# Benchmarks recognise by the first attribute that a unit is one of the scored neurons.
-_KEPT = ("neuroids_of", ATTRIBUTE)
+# Benchmarks recognise by the first attribute that a unit is one of the scored neurons; scores carry the others.
+_KEPT = ("neuroids_of", ATTRIBUTE, REMARK)
 
 _BYTES = np.dtype(np.float64).itemsize
 #: Bytes that are read at once from latents that stay in their file.
@@ -91,7 +92,7 @@ def gather_latents(
     ModelError
         If no batch is given, or two batches have different units.
     """
-    batches = iter(batches)
+    batches = map(_expect_batch, batches)
     first = next(batches, None)
     if first is None:
         raise ModelError("latents need at least one stimulus, got an empty stimulus set")
@@ -127,6 +128,20 @@ def gather_latents(
     if path is None:
         weakref.finalize(opened, file_path.unlink, missing_ok=True)
     return opened
+
+
+def _expect_batch(batch: xr.DataArray) -> xr.DataArray:
+    """Refuse a batch that is not a labelled array, or has its dimensions in another order."""
+    kind = type(batch).__name__
+    if isinstance(batch, xr.DataArray):
+        if batch.dims == ("stimulus", "unit") and {"stimulus", "unit"} <= set(batch.coords):
+            return batch
+        dims, ids = (", ".join(map(str, names)) for names in (batch.dims, batch.coords))
+        kind = f"one with the dimensions {dims} and ids of {ids}"
+    raise ModelError(
+        "each batch of latents must be an xarray.DataArray with the dimensions stimulus and unit and their ids, got "
+        f"{kind}; make it with neuroalign.arrays.latents"
+    )
 
 
 def save_latents(path: Path, latents: xr.DataArray) -> None:

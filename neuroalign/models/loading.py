@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuroalign.errors import ModelError, UnknownNameError, UsageError, unknown_name
+from neuroalign.errors import ModelError, UnknownNameError, UsageError, printable, unknown_name
 from neuroalign.models.latent_arrays import as_latents, holds_latents, read_latents_array
 from neuroalign.models.layered import Layered
 from neuroalign.models.model import FixedFamily, Model, ModelFamily
@@ -94,7 +94,7 @@ def as_model(
         latents = as_latents(obj, options.pop("stimulus", None))
         _refuse_options("precomputed latents", options)
         return PrecomputedModel(latents, identifier or name_latents(latents))
-    if isinstance(obj, Model):
+    if isinstance(obj, Model) and not isinstance(obj, type):
         _refuse_options(f"{_expect_identifier(obj)}, which is a model already,", _given(identifier, options))
         return obj
     for name, adapter in adapters.items():
@@ -108,6 +108,8 @@ def as_model(
             continue
         if model is not None:
             return model
+    if isinstance(obj, type):
+        raise ModelError(f"{obj.__name__} is a class; give an instance, such as {obj.__name__}()")
     if callable(obj):
         name = identifier or name_function(obj, options)
         try:
@@ -254,6 +256,22 @@ def _expect_identifier(obj: "Model | ModelFamily") -> str:
     return identifier
 
 
+def expect_writable_name(obj: "Model | ModelFamily") -> None:
+    """Refuse a model or family with a name that records and tables cannot hold.
+
+    Raises
+    ------
+    NeuroalignError
+        If the name cannot be read, or is not text in one line without control characters.
+    """
+    identifier = _expect_identifier(obj)
+    if printable(identifier) != identifier or "\n" in identifier or "\t" in identifier:
+        raise ModelError(
+            f"the identifier of {type(obj).__name__} must be one line without control characters, got "
+            f"{identifier!a}"
+        )
+
+
 def _given(identifier: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
     return dict(options) if identifier is None else {"identifier": identifier, **options}
 
@@ -300,9 +318,10 @@ def _make(registered: Any, spec: Spec, dataset: "Dataset | None") -> "Model | Mo
             registered = registered()
     if isinstance(registered, ModelFamily):
         _expect_identifier(registered)
-        if not spec.options:
-            return registered
         with foreign_code(f"{_full_name(spec)} cannot be made"):
+            family = registered.part(spec.options) if spec.options else registered
+            if family is not None:
+                return family if dataset is None else family.fitting(dataset)
             return _expect_model(registered.instance(dataset, **spec.options), registered)
     if isinstance(registered, Model) and not isinstance(registered, type):
         _refuse_options(spec.name, dict(spec.options))
@@ -339,6 +358,8 @@ def _load_from_file(
     if at:
         return _layer_of(module, attribute, layer, file)
     obj = getattr(module, attribute)
+    if isinstance(obj, str):
+        raise ModelError(f"{attribute} in {file} must be a model, got the text {obj!r}; name {obj} itself")
     if isinstance(obj, type | ModelFamily):
         return _make(obj, Spec(attribute, spec.options), dataset)
     # A function in a file is the model itself, not a factory of models.

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from neuroalign.errors import ModelError, brief
+from neuroalign.files.plain import oddity
 from neuroalign.names.foreign_code import foreign_code
 
 # Folders of model files that were run, and the names of the modules in them that the files imported.
@@ -37,7 +38,7 @@ def split_file(name: str) -> tuple[str, str] | None:
     parts = name.split(".py:")
     for number in range(1, len(parts)):
         file, attribute = f"{'.py:'.join(parts[:number])}.py", ".py:".join(parts[number:])
-        if Path(file).is_file() or number == len(parts) - 1:
+        if (oddity(Path(file)) is None and Path(file).is_file()) or number == len(parts) - 1:
             return file, attribute
     return None
 
@@ -58,6 +59,8 @@ def run_file(file: str) -> ModuleType:
         If the file does not exist, is not a Python file, or raises an error.
     """
     path = Path(file)
+    if kind := oddity(path):
+        raise ModelError(f"a file of models must be a Python file, got {kind}: {file}")
     if not path.is_file():
         raise ModelError(
             f"the file {file} does not exist; give FILE.py:NAME with a model called NAME in the file"

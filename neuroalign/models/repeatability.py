@@ -129,10 +129,11 @@ def differ(first: Any, second: Any, tolerance: float = TOLERANCE) -> bool:
 
 def check_rows(
     run: Callable[[NDArray[np.float32]], Any],
-    images: NDArray[np.float32],
-    values: NDArray[np.float64],
+    image: NDArray[np.float32],
+    value: NDArray[np.float64],
     *,
     identifier: str,
+    n_images: int,
     batch_size: int,
 ) -> bool:
     """Check on the first batch whether a function is random, and that it treats every image independently.
@@ -141,11 +142,14 @@ def check_rows(
     ----------
     run : callable
         Function that returns a row for each image.
-    images : array, shape (n, …)
-    values : array, shape (n, …)
-        Rows that `run` returned for `images`.
+    image : array, shape (1, …)
+        Last image of the first batch: the first one can have position 0 both there and alone.
+    value : array
+        Row that `run` returned for the image within the batch.
     identifier : str
         Name of the model, for messages.
+    n_images : int
+        Number of images in the first batch.
     batch_size : int
         Number of images in a batch.
 
@@ -160,7 +164,7 @@ def check_rows(
         If the values of one image depend on the other images of its batch.
     """
     try:
-        seen = observe(lambda: as_numbers(run(images[:1].copy()), np.float64))
+        seen = observe(lambda: as_numbers(run(image.copy()), np.float64))
     except Exception as error:  # functions of users raise nearly anything
         warnings.warn(
             f"{identifier} fails on one image alone ({type(error).__name__}), so nothing could check whether its "
@@ -177,10 +181,10 @@ def check_rows(
             stacklevel=2,
         )
         return True
-    if batch_size > 1 and differ(np.ravel(seen.value), np.ravel(values[0])):
+    if batch_size > 1 and differ(np.ravel(seen.value), np.ravel(value)):
         raise ModelError(
-            f"{identifier} gives an image other latents in a batch of {len(images)} than alone, so they depend on "
-            "the other images; let it treat each image by itself, or give batch_size=1"
+            f"{identifier} gives an image other latents in a batch of {n_images} than alone, so they depend on "
+            "the other images or on its place; let it treat each image by itself, or give batch_size=1"
         )
     return False
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from neuroalign import arrays
 from neuroalign.datasets.stimuli import StimulusSet
-from neuroalign.errors import ModelError
+from neuroalign.errors import ArrayError, ModelError
 from neuroalign.masked import as_numbers
 from neuroalign.models.repeatability import check_rows
 
@@ -56,13 +56,27 @@ def latents_of_batches(
     """
     start = 0
     for pixels in stimuli.batches(batch_size, size=image_size, channels=channels):
-        values = as_numbers(function(pixels), np.float64)
+        if start == 0:  # the function may write into its argument
+            last = pixels[-1:].copy()
+        try:
+            values = as_numbers(returned := function(pixels), np.float64)
+        except ArrayError as error:
+            raise ModelError(
+                f"{identifier} must return one row of numbers for each image, got {type(returned).__name__}: {error}"
+            ) from error
         if values.ndim == 0 or len(values) != len(pixels):
             raise ModelError(
                 f"{identifier} returned shape {values.shape} for {len(pixels)} images; "
                 "it must return one row of unit values for each image"
             )
-        if start == 0 and check_rows(function, pixels, values, identifier=identifier, batch_size=batch_size):
+        if start == 0 and check_rows(
+            function,
+            last,
+            values[-1],
+            identifier=identifier,
+            n_images=len(pixels),
+            batch_size=batch_size,
+        ):
             note_random()
         stop = start + len(pixels)
         yield arrays.latents(values.reshape(len(pixels), -1), stimulus=stimuli.ids[start:stop])

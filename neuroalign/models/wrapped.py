@@ -1,16 +1,17 @@
 """Models made of other objects: precomputed latents, and functions of pixels."""
 
 from collections.abc import Callable, Iterator, Mapping
+from numbers import Integral
 from types import FunctionType
 from typing import Any
-from unicodedata import normalize
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from neuroalign.arrays.spelling import find_alike, respell
 from neuroalign.datasets.stimuli import StimulusSet
-from neuroalign.errors import StimulusMismatchError, name_some
+from neuroalign.errors import ModelError, StimulusMismatchError, name_some
 from neuroalign.files.digests import digest
 from neuroalign.models.fingerprints import behaviour_digest, name_by_digest
 from neuroalign.models.latent_arrays import as_latents
@@ -35,7 +36,16 @@ class PrecomputedModel:
     def latents(self, stimuli: StimulusSet) -> xr.DataArray:
         """Return the latents of the stimuli that the model has latents for."""
         latents = self._spelt_as(stimuli.ids)
-        shared = np.intersect1d(stimuli.ids, latents["stimulus"].values)
+        own = latents["stimulus"].values
+        shared = np.intersect1d(stimuli.ids, own)
+        without, idle = np.setdiff1d(stimuli.ids, shared), np.setdiff1d(own, shared)
+        alike = find_alike(idle, without) if without.size and idle.size else None
+        if alike is not None:
+            raise StimulusMismatchError(
+                f"{self.identifier} has a stimulus {alike[0]!r} and {stimuli.identifier!r} has {alike[1]!r}, which "
+                f"seem to be the same ({len(without)} of {len(stimuli)} stimuli without latents); give both the same "
+                "ids"
+            )
         if shared.size == 0:
             raise StimulusMismatchError(
                 f"{self.identifier} has latents of {name_some(self._latents['stimulus'].values)}, "
@@ -48,9 +58,7 @@ class PrecomputedModel:
         own = self._latents["stimulus"].values
         if np.isin(ids, own).all():
             return self._latents
-        theirs = {normalize("NFC", name): name for name in ids.tolist()}
-        spelt = [theirs.get(normalize("NFC", name), name) for name in own.tolist()]
-        return self._latents.assign_coords(stimulus=spelt) if len(set(spelt)) == len(own) else self._latents
+        return self._latents.assign_coords(stimulus=respell(own.tolist(), ids.tolist()))
 
 
 class FunctionModel:
@@ -75,7 +83,8 @@ class FunctionModel:
     Raises
     ------
     ModelError
-        When latents are computed, if the latents of an image depend on the other images of its batch.
+        If an option has another type or size; when latents are computed, if the latents of an image depend on the
+        other images of its batch.
     """
 
     def __init__(
@@ -88,6 +97,13 @@ class FunctionModel:
         batch_size: int = 256,
         fingerprint: str | None = None,
     ) -> None:
+        for name, value in (("image_size", image_size), ("batch_size", batch_size)):
+            if value is not None and (not isinstance(value, Integral) or value < 1):
+                raise ModelError(f"{identifier}: {name} must be a whole number from 1 up, got {value!r}")
+        if channels not in (1, 3):
+            raise ModelError(f"{identifier}: channels must be 1 (grey) or 3 (RGB), got {channels!r}")
+        if fingerprint is not None and not isinstance(fingerprint, str):
+            raise ModelError(f"{identifier}: fingerprint must be text, got {fingerprint!r}")
         self.function = function
         self.identifier = identifier
         self.image_size = image_size

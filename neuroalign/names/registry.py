@@ -67,7 +67,7 @@ class Registry:
             If the name is empty, has a character with a meaning in :mod:`neuroalign.names.syntax`, or is registered
             for another object in this process.
         """
-        if not name or set(name) & set("[]+,='\" \t\n"):
+        if not isinstance(name, str) or not name or set(name) & set("[]+,='\" \t\n"):
             raise UsageError(
                 f"the name of a {self.kind} must be text without spaces, quotes and [ ] + , =, got {name!r}"
             )

@@ -1,5 +1,6 @@
 """Scores: a value with its error, its bounds, the numbers beside it, its arrays and its provenance."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,9 @@ from neuroalign.stats.standard_errors import standard_error
 
 # A new dataset takes longer to make than a record to read.
 _NO_ARRAYS = xr.Dataset()
+
+# Relative and absolute difference that counts as rounding between two runs of one model.
+_ROUNDING, _ABSOLUTE = 1e-5, 1e-7
 
 #: Start of the note that names the images that a model was trained on.
 TRAINED_ON = "trained on the images of"
@@ -185,7 +189,7 @@ def name_with_source(name: str, score: Score) -> str:
     return f"{name} (imported from {source})" if source else name
 
 
-def describe_trained_on(trained_on: str, dataset: str) -> str:
+def describe_trained_on(trained_on: str, dataset: str, remark: str = "") -> str:
     """Write the note of a model that was trained on the stimuli of another dataset.
 
     Parameters
@@ -194,8 +198,10 @@ def describe_trained_on(trained_on: str, dataset: str) -> str:
         Identifier of the dataset or stimulus set of the training.
     dataset : str
         Identifier of the dataset of the score.
+    remark : str, optional
+        Remark of the model on the stimuli of the dataset.
     """
-    return f"{TRAINED_ON} {trained_on}, not on the images of {dataset}"
+    return f"{TRAINED_ON} {trained_on}, not on the images of {dataset}{remark and f'; {remark}'}"
 
 
 def find_repeated(scores: Sequence[Score]) -> dict[str, str]:
@@ -209,25 +215,43 @@ def find_repeated(scores: Sequence[Score]) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        For each instance that repeats another one, the first instance in `scores` with the same latents and scores.
+        For each instance that repeats another one, the first instance in `scores` with the same latents and scores, up
+        to the rounding of two runs.
         Instances with the same latents and different scores count separately: their decoders may differ.
     """
-    seen: dict[Any, str] = {}
     by_model: dict[str, list[Score]] = {}
     for score in scores:
         by_model.setdefault(score.model, []).append(score)
+    seen: dict[Any, list[tuple[str, list[Score]]]] = {}
     repeated = {}
-    for model, model_scores in by_model.items():
-        latents = {score.provenance.get("latents_hash") for score in model_scores}
-        if None in latents:
+    for model, own in by_model.items():
+        if any(score.provenance.get("latents_hash") is None for score in own):
             continue
-        values = sorted(
-            (score.benchmark, str(sorted(score.options.items())), repr(score.value)) for score in model_scores
-        )
-        first = seen.setdefault((tuple(sorted(map(str, latents))), tuple(values)), model)
-        if first != model:
+        own = sorted(own, key=_kind)
+        alike = seen.setdefault(tuple(map(_kind, own)), [])
+        first = next((name for name, others in alike if all(map(_repeats, others, own))), None)
+        if first is None:
+            alike.append((model, own))
+        else:
             repeated[model] = first
     return repeated
+
+
+def _kind(score: Score) -> tuple[str, str]:
+    return score.benchmark, str(sorted(score.options.items()))
+
+
+def _repeats(first: Score, second: Score) -> bool:
+    """Return whether two scores have the same latents and the same value, up to the rounding of two runs."""
+    both_missing = math.isnan(first.value) and math.isnan(second.value)
+    if not (both_missing or math.isclose(first.value, second.value, rel_tol=_ROUNDING, abs_tol=_ABSOLUTE)):
+        return False
+    if first.provenance["latents_hash"] == second.provenance["latents_hash"]:
+        return True
+    ours, theirs = (score.provenance.get("latents_projections") for score in (first, second))
+    if not ours or not theirs or len(ours) != len(theirs):  # scores of earlier versions
+        return False
+    return all(abs(a - b) <= _ROUNDING * ours[0] for a, b in zip(ours, theirs, strict=True))
 
 
 def summarise(scores: Sequence[Score], *, family: str) -> Score:

@@ -173,6 +173,11 @@ def load_benchmark(spec: str | Benchmark) -> Benchmark:
     """
     if isinstance(spec, Benchmark):
         return spec
+    if not isinstance(spec, str):
+        raise UsageError(
+            f"a benchmark must be a name or an instance of neuroalign.Benchmark, got {type(spec).__name__}"
+            + (f" {spec.__name__}; write {spec.__name__}()" if isinstance(spec, type) else "")
+        )
     parsed = parse_spec(spec)
     if parsed.wrappers:
         raise UsageError(

@@ -43,8 +43,11 @@ class Declarations:
     advice: ClassVar[str] = ""
     #: Score of a model that has nothing in common with the neurons, in words, such as "0".
     score_by_chance: ClassVar[str] = ""
-    #: Smallest and largest possible score; imported scores outside these bounds are refused.
+    #: Smallest and largest possible score with any options; imported scores outside these bounds are refused.
     bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+    #: Oldest version with scores of which value and error follow from the arrays as in this version, so that imported
+    #: scores of it are checked, too; 0 where only this version has such arrays.
+    recomputes_since: ClassVar[int] = 0
     #: Symbol of the score in tables and sentences, such as "C"; by default the identifier in words.
     symbol: ClassVar[str] = ""
     #: Numbers beside the score, in the order of tables. A key of ``Score.beside`` without a declaration is shown by
@@ -82,6 +85,10 @@ class Declarations:
     seconds: ClassVar[float] = 1.0
     #: Whether the benchmark runs only on request; the benchmarks of Higgins et al. (2020) run by default.
     on_request: ClassVar[bool] = False
+
+    def limits(self) -> tuple[float, float]:
+        """Return the smallest and the largest score with the options of this benchmark; by default :attr:`bounds`."""
+        return self.bounds
 
     @classmethod
     def level(cls) -> str:

@@ -190,7 +190,9 @@ def has_array(benchmark: str, name: str) -> bool:
     return registered is not None and name in registered.arrays
 
 
-def installed_benchmark(name: str, version: int, options: Mapping[str, Any]) -> Benchmark | None:
+def installed_benchmark(
+    name: str, version: int, options: Mapping[str, Any], *, recomputes: bool = False
+) -> Benchmark | None:
     """Return the installed benchmark with the options of a score.
 
     Parameters
@@ -200,6 +202,9 @@ def installed_benchmark(name: str, version: int, options: Mapping[str, Any]) -> 
     version : int
     options : mapping
         Options in the record of a score; a benchmark that wraps another one adds the version of the wrapped one.
+    recomputes : bool
+        Whether the benchmark only computes the numbers of the score from its arrays, so that earlier versions from
+        :attr:`~neuroalign.scoring.declarations.Declarations.recomputes_since` serve as well.
 
     Returns
     -------
@@ -214,7 +219,10 @@ def installed_benchmark(name: str, version: int, options: Mapping[str, Any]) -> 
         return None
     # Another version of a wrapped benchmark was refused above, but not a record without its version.
     wrapped = benchmark.options().get("benchmark_version")
-    same = benchmark.version == version and options.get("benchmark_version") == wrapped
+    serves = benchmark.version == version
+    if recomputes and benchmark.recomputes_since:
+        serves = benchmark.recomputes_since <= version <= benchmark.version
+    same = serves and options.get("benchmark_version") == wrapped
     return benchmark if same else None
 
 

@@ -5,6 +5,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 from neuroalign.arrays import Join
@@ -14,7 +15,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.time_bins import expect_one_window
 from neuroalign.errors import ModelError, NeuroalignWarning, UsageError, name_some
 from neuroalign.jobs import run_jobs
-from neuroalign.models.loading import load_model, make_instances
+from neuroalign.models.loading import expect_writable_name, load_model, make_instances
 from neuroalign.models.model import Model, ModelFamily
 from neuroalign.names.defaults import DEFAULT_BENCHMARK
 from neuroalign.results.score import Score, find_repeated, summarise
@@ -237,14 +238,16 @@ def score_together(
 
 
 def check_shuffles(n_permutations: int, permutation_seed: int) -> None:
-    """Refuse a negative number or seed of shuffles.
+    """Refuse a number or seed of shuffles that is negative or not whole.
 
     Raises
     ------
     UsageError
-        If a number is negative.
+        If a number is negative or not whole.
     """
     shuffles = (n_permutations, permutation_seed)
+    if not all(isinstance(number, Integral) for number in shuffles):
+        raise UsageError(f"n_permutations and permutation_seed must be whole numbers, got {shuffles}")
     if min(shuffles) < 0:
         raise UsageError(f"n_permutations and permutation_seed must not be negative, got {shuffles}")
 
@@ -258,6 +261,8 @@ def instances_of(loaded: Model | ModelFamily, dataset: Dataset) -> list[Model]:
         If a family has no instance for the dataset, two instances share a name, or an instance is not a model.
     """
     instances = make_instances(loaded, dataset) if isinstance(loaded, ModelFamily) else [loaded]
+    for instance in instances:
+        expect_writable_name(instance)
     if not instances:
         raise ModelError(
             f"{loaded.identifier} has no instance for {dataset.identifier}; "

@@ -10,7 +10,7 @@ from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.columns import Label
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.time_windows import Window
-from neuroalign.errors import count_noun
+from neuroalign.errors import UsageError, count_noun
 from neuroalign.files.digests import digest
 from neuroalign.jobs import count_workers, run_jobs
 from neuroalign.models.model import Model, ModelFamily
@@ -255,7 +255,9 @@ def to_table(groups: Sequence[GroupScore]) -> "pd.DataFrame":
 
 def as_columns(by: str | Sequence[str]) -> list[str]:
     """Return names of columns from a text with commas, or from a sequence of such texts."""
-    texts = [by] if isinstance(by, str) else list(by)
+    texts = [by] if isinstance(by, str) else by
+    if not isinstance(texts, Sequence) or not all(isinstance(text, str) for text in texts):
+        raise UsageError(f"by must be the name of a column, or a sequence of names, got {by!r}")
     return [name.strip() for text in texts for name in text.split(",") if name.strip()]
 
 

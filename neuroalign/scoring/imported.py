@@ -9,7 +9,7 @@ import numpy as np
 
 from neuroalign.datasets.catalogue import dataset_names, load_dataset
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.errors import NeuroalignError
+from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.results.agreement import agree
 from neuroalign.results.exchange.importing import ImportReport, import_records
 from neuroalign.results.score import Score, imported_from
@@ -57,6 +57,8 @@ def import_results(
     lies outside the bounds of its benchmark, if value, error or another number does not follow from its arrays, where
     the benchmark can compute it from them, or if it calls a dataset recorded that is simulated here, or the reverse.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(f"path must be a file or folder of results, got {type(path).__name__}")
     store = store or ResultsStore()
     check = _Checks(store)
     return import_records(path, check=check, store=store, replace_imported=replace_imported)
@@ -71,9 +73,11 @@ class _Checks:
 
     def __call__(self, score: Score) -> None:
         self._check_dataset(score)
-        _check_bounds(score)
+        benchmark = installed_benchmark(
+            score.benchmark, score.benchmark_version, score.options, recomputes=True
+        )
+        _check_bounds(score, bounds_of(score.benchmark) if benchmark is None else benchmark.limits())
         # Another version may have had other arrays.
-        benchmark = installed_benchmark(score.benchmark, score.benchmark_version, score.options)
         if benchmark is not None:
             _check_arrays(score, benchmark)
 
@@ -84,6 +88,9 @@ class _Checks:
         dataset = self._dataset(score.dataset.partition("[")[0])
         if dataset is not None and (dataset.simulated or dataset.content_hash == content):
             simulated = dataset.simulated
+        if simulated is None:
+            # The dataset can have another name here.
+            simulated = self._of_datasets.get(content)
         if simulated is not None and claimed is not simulated:
             kind = "simulated" if simulated else "recorded"
             raise ValueError(f"simulated must be {str(simulated).lower()}: the dataset is {kind} here")
@@ -97,6 +104,15 @@ class _Checks:
             if not imported_from(score) and "dataset_hash" in score.provenance
         }
 
+    @cached_property
+    def _of_datasets(self) -> dict[str, bool]:
+        """Whether a dataset on this machine is simulated, by the digest of its content."""
+        return {
+            dataset.content_hash: dataset.simulated
+            for name in dataset_names()
+            if (dataset := self._dataset(name)) is not None
+        }
+
     def _dataset(self, name: str) -> Dataset | None:
         """Return the dataset of this name; None without one that can be read. A path is not a name."""
         if name not in self._datasets:
@@ -108,9 +124,9 @@ class _Checks:
         return self._datasets[name]
 
 
-def _check_bounds(score: Score) -> None:
+def _check_bounds(score: Score, bounds: tuple[float, float]) -> None:
     """Refuse a score outside the bounds of its benchmark, or with a number beside it that its kind does not allow."""
-    lowest, highest = bounds_of(score.benchmark)
+    lowest, highest = bounds
     for name, value in (("value", score.value), ("null", score.null)):
         if value < lowest - _ROUNDING or value > highest + _ROUNDING:
             raise ValueError(
@@ -127,7 +143,9 @@ def _check_arrays(score: Score, benchmark: Benchmark) -> None:
     if score.higher_is_better != benchmark.higher_is_better:
         raise ValueError(f"higher_is_better must be {str(benchmark.higher_is_better).lower()}")
     try:
-        numbers = benchmark.recompute(score)
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            numbers = benchmark.recompute(score)
     except Exception as error:  # arrays of others can be of any kind
         reason = " ".join(str(error).split())
         raise ValueError(f"its arrays must be arrays of {benchmark.identifier}, got {reason:.200}") from error

@@ -30,6 +30,7 @@ from neuroalign.scoring.provenance import (
     identify_latents,
     key_of_score,
     library_versions,
+    project_latents,
 )
 
 
@@ -299,7 +300,7 @@ def score_prepared(
         if batch.is_sample is not None and stored.provenance.get("is_sample") != batch.is_sample and key:
             stored = replace(stored, provenance={**stored.provenance, "is_sample": batch.is_sample})
             batch.store.keep(key, stored, serial=batch.serial)
-        return add_notes_of_model(stored, model, batch.dataset)
+        return add_notes_of_model(stored, model, batch.dataset, prepared.latents(batch.dataset.stimuli))
     started = time.monotonic()
     show_step(f"{model.identifier}: {benchmark.identifier}")
     try:
@@ -316,6 +317,7 @@ def score_prepared(
         **library_versions(),
         "dataset_hash": batch.dataset.content_hash,
         "latents_hash": latents_hash,
+        "latents_projections": project_latents(latents),
         **identify_latents(model, latents_hash, batch.dataset.stimuli),
         "model_fingerprint": fingerprint_of(model),
         **computed_with(model),
@@ -341,7 +343,7 @@ def score_prepared(
             *([] if part is None else [part]),
         ),
     )
-    score = add_notes_of_model(score, model, batch.dataset)
+    score = add_notes_of_model(score, model, batch.dataset, latents)
     if key:
         warn_of_conflict(batch.store, key, score, with_own=not batch.use_cache)
     if batch.use_cache and key:

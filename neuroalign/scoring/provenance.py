@@ -13,7 +13,15 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.files.digests import digest
 from neuroalign.models.computed import computed_with
-from neuroalign.models.model import Decodes, Model, Noted, Trained, TrainedOnHash, fingerprint_of
+from neuroalign.models.model import (
+    REMARK,
+    Decodes,
+    Model,
+    Noted,
+    Trained,
+    TrainedOnHash,
+    fingerprint_of,
+)
 from neuroalign.results.score import TRAINED_ON, Score, describe_trained_on
 from neuroalign.results.store import score_key
 from neuroalign.scoring.benchmark import Benchmark
@@ -21,6 +29,12 @@ from neuroalign.scoring.benchmark import Benchmark
 #: Libraries with versions in the provenance of a score.
 LIBRARIES = ("neuroalign", "numpy", "scipy", "xarray")
 
+
+#: Number of random projections of latents that are stored with a score.
+N_PROJECTIONS = 4
+
+# Numbers of a block of latents in float64 (32 MB).
+_NUMBERS_AT_ONCE = 1 << 22
 
 #: Version of the identity of latents; it is raised when its parts change.
 IDENTITY = 1
@@ -47,6 +61,39 @@ def hash_latents(latents: xr.DataArray) -> str:
     ]
     neuroids_of = latents.attrs.get("neuroids_of")
     return digest(np.asarray(latents.values, dtype=np.float64), *labels, neuroids_of)
+
+
+def project_latents(latents: xr.DataArray) -> list[float]:
+    """Return numbers by which latents of two runs can be compared, where a digest differs by their last digits.
+
+    Parameters
+    ----------
+    latents : latents
+
+    Returns
+    -------
+    list of float
+        Norm of the centred latents, and their products with pairs of random vectors over stimuli and units. They do not
+        depend on the order of the stimuli. Empty for latents so large that the numbers are infinite.
+    """
+    values = latents.values
+    n_stimuli, n_units = values.shape
+    draws = np.random.default_rng(0)
+    of_stimuli = draws.standard_normal((N_PROJECTIONS, n_stimuli))
+    of_units = draws.standard_normal((N_PROJECTIONS, n_units))
+    rows = np.empty_like(of_stimuli)
+    rows[:, np.argsort(latents["stimulus"].values, kind="stable")] = of_stimuli
+    square, products = 0.0, np.zeros(N_PROJECTIONS)
+    step = max(1, _NUMBERS_AT_ONCE // max(n_stimuli, 1))
+    with np.errstate(all="ignore"):
+        for start in range(0, n_units, step):
+            columns = slice(start, start + step)
+            block = np.asarray(values[:, columns], dtype=np.float64)
+            block = block - block.mean(axis=0)
+            square += float(np.einsum("ij,ij->", block, block))
+            products += np.einsum("pi,ij,pj->p", rows, block, of_units[:, columns], optimize=True)
+    numbers = [float(np.sqrt(square)), *products.tolist()]
+    return numbers if np.isfinite(numbers).all() else []
 
 
 def identify_latents(model: Model, latents_hash: str, stimuli: StimulusSet) -> dict[str, str]:
@@ -125,8 +172,19 @@ def content_of(dataset: Dataset, benchmark: Benchmark) -> str:
     return digest(dataset.content_hash, dataset.stimuli.table_hash)
 
 
-def add_notes_of_model(score: Score, model: Model, dataset: Dataset) -> Score:
-    """Add the notes of a model, and its training stimuli with a note if the dataset has other stimuli."""
+def add_notes_of_model(
+    score: Score, model: Model, dataset: Dataset, latents: xr.DataArray | None = None
+) -> Score:
+    """Add the notes of a model, and its training stimuli with a note if the dataset has other stimuli.
+
+    Parameters
+    ----------
+    score : Score
+    model : Model
+    dataset : Dataset
+    latents : xarray.DataArray, optional
+        Latents of the stimuli, with the remark of the model on these stimuli if it makes one.
+    """
     notes = [note for note in (model.notes if isinstance(model, Noted) else ()) if note not in score.notes]
     score = replace(score, notes=(*score.notes, *notes)) if notes else score
     trained_on = model.trained_on if isinstance(model, Trained) else None
@@ -134,7 +192,8 @@ def add_notes_of_model(score: Score, model: Model, dataset: Dataset) -> Score:
         return score
     notes = [note for note in score.notes if not note.startswith(TRAINED_ON)]
     if not _is_trained_on(model, trained_on, dataset):
-        notes.append(describe_trained_on(trained_on, dataset.identifier))
+        remark = "" if latents is None else str(latents.attrs.get(REMARK, ""))
+        notes.append(describe_trained_on(trained_on, dataset.identifier, remark))
     return replace(score, notes=tuple(notes), provenance={**score.provenance, "trained_on": trained_on})
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.models.loading import load_model
-from neuroalign.models.model import TrainableFamily
+from neuroalign.models.trainable import TrainableFamily
 from neuroalign.studies.study import Family
 
 

@@ -214,10 +214,10 @@ def alone_is_the_same_score(benchmark: Benchmark, model: Model, dataset: Dataset
 def numbers_follow_from_arrays(benchmark: Benchmark, model: Model, dataset: Dataset) -> None:
     """Check that a score is within its bounds, and equals the numbers that its arrays give."""
     score = benchmark.score(model, dataset)
-    lowest, highest = benchmark.bounds
+    lowest, highest = benchmark.limits()
     expect(
         lowest - TOLERANCE <= score.value <= highest + TOLERANCE,
-        f"the value must be within the bounds {benchmark.bounds}, got {score.value}; correct the class variable bounds",
+        f"the value must be within the bounds {(lowest, highest)}, got {score.value}; correct bounds or limits()",
     )
     for name, number in benchmark.recompute(score).items():
         stored = {**score.beside, "value": score.value, "error": score.error}.get(name, float("nan"))

@@ -256,7 +256,7 @@ def test_formats_are_listed_with_their_options(run):
     lines = [" ".join(line.split()) for line in run("formats").stdout.splitlines()]
     first = lines.index("brainio BrainIO netCDF, as of Brain-Score (.nc)")
     assert lines[first + 1].startswith("--window")
-    first = lines.index("csv matrix as text with commas, semicolons or tabs (.csv, .tsv, .txt)")
+    first = lines.index("csv matrix as text with commas, semicolons, tabs or blanks (.csv, .tsv, .txt)")
     assert lines[first + 1].startswith("--csv-labels --decimal")
     rows = {row["format"]: row for row in json.loads(run("formats", "--json").stdout)}
     readers = {"brainio", "csv", "hdf5", "matlab", "npy", "npz", "nwb", "phy", "rasters", "sensorium"}

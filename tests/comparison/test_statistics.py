@@ -148,6 +148,7 @@ def test_a_benchmark_is_found_by_the_options_of_its_scores(name):
     assert installed.options() == options
     assert type(installed) is type(by)
     assert installed_benchmark(by.identifier, by.version + 1, options) is None
+    assert installed_benchmark(by.identifier, by.version + 1, options, recomputes=True) is None
     assert installed_benchmark("elsewhere", 1, {}) is None
     assert installed_benchmark(by.identifier, by.version, {**options, "unknown": 1}) is None
     if "benchmark_version" in options:

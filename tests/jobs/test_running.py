@@ -8,6 +8,7 @@ import pytest
 
 import neuroalign as na
 from neuroalign.datasets.stimuli import StimulusSet
+from neuroalign.errors import UsageError
 from neuroalign.jobs import count_workers, run_jobs
 from neuroalign.model_zoo.beta_vae import BetaVAERecipe
 from neuroalign.model_zoo.training.loop import runner
@@ -87,3 +88,11 @@ def test_training_starts_a_process_for_each_group(monkeypatch, tmp_path):
 def test_workers_are_counted():
     assert [count_workers(n) for n in (1, 3)] == [1, 3]
     assert count_workers(-1) == joblib.cpu_count()
+
+
+@pytest.mark.parametrize("n_jobs", [0, "2", 1.5, None])
+def test_a_number_of_jobs_must_be_whole(n_jobs):
+    with pytest.raises(
+        UsageError, match=r"^n_jobs must be a positive whole number, or -1 for all processors, got "
+    ):
+        run_jobs([joblib.delayed(abs)(1)], n_jobs=n_jobs, description="one")

@@ -359,3 +359,13 @@ def test_compiled_and_exported_modules_have_the_latents_of_the_module(stimuli):
         "the exported module takes batches of 3 images alone; export it with any number of images: "
         "torch.export.export(module, (images,), dynamic_shapes=({0: torch.export.Dim('batch')},))"
     )
+
+
+def test_a_parallel_module_is_the_network_inside_it(stimuli):
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.ReLU())
+    plain = as_model(network, layer="1", image_size=8)
+    for layer in ("1", "module.1"):
+        parallel = as_model(nn.DataParallel(network), layer=layer, image_size=8)
+        assert parallel.identifier == plain.identifier
+        assert parallel.latents(stimuli).values.tobytes() == plain.latents(stimuli).values.tobytes()

@@ -6,12 +6,16 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+import neuroalign as na
+from neuroalign import arrays
 from neuroalign.cli import run as run_cli
+from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.folder import write_folder
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import ModelError, UsageError
@@ -23,7 +27,7 @@ from neuroalign.model_zoo.training.loop.runner import train
 from neuroalign.model_zoo.training.loop.trainer import Interrupted, checkpoint_path, train_instance
 from neuroalign.model_zoo.vae import VAE, VAEModel, VAERecipe
 from neuroalign.models.loading import load_model
-from neuroalign.models.model import Decodes, Model
+from neuroalign.models.model import REMARK, Decodes, Model
 from neuroalign.models.traversals import latent_traversals
 
 SMALL = {"n_latents": 3, "image_size": 32, "steps": 12, "batch_size": 4, "warmup": 0}
@@ -164,6 +168,36 @@ def test_classifiers_cannot_decode(trained, stimuli):
         latent_traversals(model, stimuli)
 
 
+def test_stimuli_unlike_the_training_images_are_named_in_the_caution(
+    trained, stimuli, tmp_path, neuroalign_home
+):
+    weights = trained["autoencoder"]
+    usual = weights.record["final"]["squared_error"]
+    images = {**weights.record["stimulus_set"], "crop": "faces with the eyes at one height"}
+
+    def remark(share):
+        record = {**weights.record, "stimulus_set": images, "reconstruction": {"held_out": share * usual}}
+        model = AutoencoderModel(replace(weights, record=record))
+        return model, model.latents(stimuli).attrs.get(REMARK)
+
+    assert remark(0.51)[1] is None
+    model, text = remark(0.49)
+    assert text == (
+        "their reconstructions have more than 2 times the error of held-out training images, so they look unlike the "
+        "training images: faces with the eyes at one height"
+    )
+    assert AutoencoderModel(weights).latents(stimuli).attrs.get(REMARK) is None
+    neurons = np.random.default_rng(0).normal(size=(10, 3))
+    recording = arrays.recording(neurons, stimulus_id=stimuli.ids, neuroid_id=["a", "b", "c"])
+    other = Dataset("other", recording, stimuli, averaged=True)
+    # The hash decides whether the dataset has other images than the training.
+    elsewhere = type("Elsewhere", (AutoencoderModel,), {"trained_on_hash": "another"})(model._trained)
+    for _ in range(2):  # computed, and read from the caches
+        score = na.score(elsewhere, other, "alignment")
+        [note] = [note for note in score.notes if note.startswith("trained on the images of blocks")]
+        assert note == f"trained on the images of blocks, not on the images of other; {text}"
+
+
 def test_weights_of_another_family_are_refused(trained):
     with pytest.raises(ModelError, match="of the family vae; expected format 1 of autoencoder"):
         AutoencoderModel(trained["vae"].path)
@@ -172,7 +206,7 @@ def test_weights_of_another_family_are_refused(trained):
 @pytest.mark.parametrize("family", ["vae", "autoencoder", "classifier"])
 def test_families_without_instances_say_how_to_train_some(family, dataset, monkeypatch):
     loaded = load_model(family)
-    monkeypatch.setattr(type(loaded), "bundled", lambda self: [])
+    monkeypatch.setattr(type(loaded), "bundled", lambda *_: [])
     expected = (
         f"no {family} comes with neuroalign, .* of single; train some with neuroalign train {family} single"
     )

@@ -9,9 +9,10 @@ import pytest
 import timm
 import torch
 import torchvision
+from safetensors.torch import save_file
 
 from neuroalign.datasets.stimuli import StimulusSet
-from neuroalign.errors import ModelError, UnknownNameError, UsageError
+from neuroalign.errors import ModelError, NeuroalignError, UnknownNameError, UsageError
 from neuroalign.models.loading import load_model
 
 
@@ -176,6 +177,52 @@ def test_files_that_hold_something_else_are_named(state, tmp_path):
         ModelError, match="running statistics of normalisation are missing, so save state_dict"
     ):
         load({name: value for name, value in state.items() if "running" not in name}, tmp_path)
+
+
+def reason_for(file):
+    with pytest.raises(NeuroalignError) as caught:
+        load_model("timm:test_resnet@layer2", weights=str(file))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_damaged_files_say_what_to_do(state, tmp_path):
+    torch.save(state, tmp_path / "whole.pth")
+    save_file(state, tmp_path / "whole.safetensors")
+    for suffix in (".pth", ".safetensors"):
+        (tmp_path / f"empty{suffix}").touch()
+        assert "(it is empty: copy or download it again)" in reason_for(tmp_path / f"empty{suffix}")
+        content = (tmp_path / f"whole{suffix}").read_bytes()
+        (tmp_path / f"half{suffix}").write_bytes(content[: len(content) // 2])
+        reason = reason_for(tmp_path / f"half{suffix}")
+        assert "(it is cut short" in reason
+        assert ": copy or download it again" in reason
+    np.savez(tmp_path / "arrays.npz", a=np.ones(2))
+    assert "(it is a ZIP archive of a.npy, not a file of torch)" in reason_for(tmp_path / "arrays.npz")
+    (tmp_path / "x.pkl").write_bytes(pickle.dumps({"a": Runs()}))
+    reason = reason_for(tmp_path / "x.pkl")
+    assert "weights_only" not in reason
+    assert "save the state_dict() with torch.save" in reason
+    assert reason_for(tmp_path).endswith(f"got a folder: {tmp_path}")
+
+
+def test_contents_without_usable_weights_are_named(state, tmp_path):
+    def reason(content):
+        torch.save(content, tmp_path / "x.pth")
+        return reason_for(tmp_path / "x.pth").replace(str(tmp_path / "x.pth"), "x.pth")
+
+    assert reason({}).startswith("x.pth holds no tensors, nothing at all; expected safetensors")
+    assert reason({"epoch": 3}).startswith("x.pth holds no tensors, only epoch; expected safetensors")
+    arrays = {name: value.numpy() for name, value in state.items()}
+    assert "save a state_dict() of tensors" in reason({**state, "w": arrays["fc.bias"]})
+    diverged = {**state, "fc.bias": state["fc.bias"] * float("nan")}
+    expected = "must be finite, got NaN or infinity in fc.bias; take an earlier checkpoint"
+    assert reason(diverged).endswith(expected)
+    surplus = reason({**state, "projector.weight": torch.ones(2)})
+    assert surplus.endswith(
+        "it has too many projector.weight; if the network does not need them, as for a projector, delete them from the "
+        "file"
+    )
 
 
 @pytest.fixture(scope="module")

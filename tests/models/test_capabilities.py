@@ -18,11 +18,11 @@ from neuroalign.models.model import (
     Model,
     Noted,
     Recorded,
-    TrainableFamily,
     Trained,
     TrainedOnHash,
     fingerprint_of,
 )
+from neuroalign.models.trainable import TrainableFamily
 from neuroalign.names.registry import models
 
 

@@ -14,7 +14,7 @@ from neuroalign.errors import ModelError, NeuroalignWarning
 from neuroalign.models.latents_file import latents_folder
 from neuroalign.models.loading import as_model, load_model
 from neuroalign.models.model import FixedFamily, ModelFamily
-from neuroalign.results.score import summarise
+from neuroalign.results.score import find_repeated, summarise
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.evaluate import score, score_all
 
@@ -71,10 +71,40 @@ def test_identical_instances_count_once(dataset):
 def test_other_scores_of_identical_latents_are_kept(dataset):
     first = score(Projections([7]).instance(), dataset, RATIO)
     other = replace(first, model="other", value=first.value + 0.1)
-    from neuroalign.results.score import find_repeated
-
     assert find_repeated([first, other]) == {}
     assert find_repeated([first, replace(first, model="other")]) == {"other": first.model}
+
+
+def test_equal_scores_of_other_latents_count_separately(dataset):
+    first = score(Projections([7]).instance(), dataset, RATIO)
+    norm, *products = first.provenance["latents_projections"]
+    for difference, repeated in ((1e-7, {"other": first.model}), (1e-3, {})):
+        moved = [norm, products[0] + difference * norm, *products[1:]]
+        provenance = {**first.provenance, "latents_hash": "0" * 64, "latents_projections": moved}
+        other = replace(first, model="other", provenance=provenance)
+        assert find_repeated([first, other]) == repeated
+    # Scores of earlier versions have no projections.
+    del provenance["latents_projections"]
+    assert find_repeated([first, replace(first, model="other", provenance=provenance)]) == {}
+
+
+def test_latents_that_differ_by_rounding_are_the_same(dataset):
+    class Noisy(Projections):
+        def instance(self, dataset=None, *, seed=0):
+            weights = np.random.default_rng(7).standard_normal((64, 5))
+            weights *= 1 + 1e-13 * np.random.default_rng(seed).standard_normal(weights.shape)
+            weights[0, 0] += self.draws[seed]
+            return as_model(
+                lambda pixels: pixels.reshape(len(pixels), -1).astype(np.float64) @ weights,
+                identifier=self.instance_identifier(seed=seed),
+                image_size=8,
+            )
+
+    with pytest.warns(NeuroalignWarning, match=r"^1 of 3 instances of .* left out: projections\[seed=1\]$"):
+        scores, _ = score_all(Noisy([0.0, 0.0, 1e-3]), dataset, [RATIO])
+    assert [result.model for result in scores] == ["projections[seed=0]", "projections[seed=2]"]
+    hashes = {score.provenance["latents_hash"] for score in ResultsStore().scores()}
+    assert len(hashes) == 3
 
 
 def test_instances_of_one_name_are_refused(dataset):

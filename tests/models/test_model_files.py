@@ -171,3 +171,11 @@ def test_an_adapter_of_a_third_party_that_fails_is_skipped(dataset, recwarn, mon
             as_model(lambda pixels: pixels.mean((1, 2)), identifier="m")
     assert len(recwarn) == 1
     assert np.isfinite(model.latents(dataset.stimuli).values).all()
+
+
+def test_text_in_a_file_is_not_a_model(tmp_path):
+    (tmp_path / "x.py").write_text("m = 'pca[n=5]'")
+    with pytest.raises(
+        ModelError, match=r"^m in .*x\.py must be a model, got the text 'pca\[n=5\]'; name pca\[n=5\]"
+    ):
+        load_model(f"{tmp_path / 'x.py'}:m")

@@ -49,8 +49,34 @@ def test_rows_that_depend_on_other_images(stimuli):
     assert len(batches(centred, stimuli, batch_size=1)) == 5
 
 
+def test_rows_that_depend_on_their_place(stimuli):
+    def numbered(pixels):
+        pixels[:] = 0
+        return pixels.mean((1, 2)) + np.arange(len(pixels))
+
+    with pytest.raises(
+        ModelError, match=r"so they depend on the other images or on its place; let it treat each"
+    ):
+        batches(numbered, stimuli)
+
+
 def test_random_numbers_are_noted_once(stimuli):
     generator, noted = np.random.default_rng(0), []
     with pytest.warns(NeuroalignWarning, match=r"^own draws random numbers"):
         batches(lambda pixels: generator.random(len(pixels)), stimuli, note_random=lambda: noted.append(1))
     assert noted == [1]
+
+
+@pytest.mark.parametrize(
+    ("returned", "reason"),
+    [
+        ({"a": 1}, r"got dict: float\(\) argument must be"),
+        ([["x"]] * 5, r"got list: could not convert string to float: 'x'"),
+        ([[1.0], [1.0, 2.0]], r"got list: setting an array element with a sequence\. .*inhomogeneous"),
+        (None, r"shape \(\) for 2 images"),
+    ],
+)
+def test_other_objects_than_rows_of_numbers_are_refused(stimuli, returned, reason):
+    with pytest.raises(ModelError, match=reason) as caught:
+        batches(lambda pixels: returned, stimuli)
+    assert str(caught.value).startswith("own ")

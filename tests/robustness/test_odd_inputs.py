@@ -124,14 +124,15 @@ def test_postscript_is_never_decoded(tmp_path, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a program was started"))
     for call in (lambda: open_image(path, "s"), lambda: size_of(path, "s")):
         assert "it is not an image, or an image of an unknown format" in one_line(call)
-    assert image_fault(path) == "it is not an image, or an image of an unknown format"
+    assert image_fault(path) == "it is not an image, or an image of an unknown format; save it again as PNG"
     assert bytes_of(path, "s") == path.read_bytes()
 
 
 def test_only_listed_decoders_run(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "x.tga")
     shutil.copy(tmp_path / "x.tga", tmp_path / "x.png")
-    assert image_fault(tmp_path / "x.png") == "it is not an image, or an image of an unknown format"
+    reason = "it is not an image, or an image of an unknown format; save it again as PNG"
+    assert image_fault(tmp_path / "x.png") == reason
 
 
 @pytest.mark.parametrize(("width", "height"), [(MOST_PIXELS + 1, 1), (2**31 - 1, 2**31 - 1)])

@@ -12,7 +12,7 @@ from neuroalign.errors import ArrayError, NeuroalignError, UnknownNameError
 from neuroalign.metrics import correlations
 from neuroalign.models.loading import as_model
 from neuroalign.results.numbers import Number
-from neuroalign.scoring.benchmark import Benchmark
+from neuroalign.scoring.benchmark import Benchmark, load_benchmark
 from neuroalign.scoring.declarations import Invariance
 from neuroalign.scoring.resampling import NeuronStatistic, Resampling, Statistic
 from neuroalign.testing import BENCHMARK_CHECKS, CheckError, check_benchmark, make_dataset
@@ -484,3 +484,21 @@ def test_unknown_names_are_errors_and_not_failed_checks():
         UnknownNameError, match="no check is called 'nan'; there are: alone_is_the_same_score, "
     ):
         check_benchmark(Best(), only=["nan"])
+
+
+@pytest.mark.parametrize(
+    ("name", "recomputed"),
+    [
+        ("correlation_ratio[aggregate=unit_max,turns=0]", {"value", "error", "unit_proportion"}),
+        ("privileged_axes[n_rotations=3]", {"value", "error"}),
+        ("factor_disentanglement[metric=modularity,n_permutations=0]", {"value", "error"}),
+        ("factor_disentanglement[metric=disentanglement,n_permutations=0]", set()),
+    ],
+)
+def test_value_and_error_follow_from_arrays(name, recomputed, units, dataset):
+    benchmark = load_benchmark(name)
+    score = benchmark.score(units, dataset)
+    numbers = benchmark.recompute(score)
+    assert set(numbers) == recomputed
+    stored = {**score.beside, "value": score.value, "error": score.error}
+    assert numbers == pytest.approx({name: stored[name] for name in recomputed}, rel=1e-9)

@@ -197,7 +197,7 @@ class Course:
             **self.objective.evaluate(self.network),
             **self._record_held_out(),
             **facts,
-            "training_seconds": round(self.seconds, 1),
+            "training_seconds": round(self.seconds, 3),
             "images_per_second": round(self.step * recipe.batch_size / max(self.seconds, 1e-9), 1),
         }
         trained = write_trained(self.folder, recipe, weights, record)

@@ -181,7 +181,10 @@ def parse_axes(axes: str | Sequence[str]) -> tuple[str, ...]:
     UsageError
         If a name is unknown, repeats or is missing.
     """
-    names = tuple(name.strip() for name in (axes.split(",") if isinstance(axes, str) else axes))
+    listed = axes.split(",") if isinstance(axes, str) else axes
+    if not isinstance(listed, Sequence) or not all(isinstance(name, str) for name in listed):
+        raise UsageError(f"--axes must be text, or a sequence of names, got {axes!r}")
+    names = tuple(name.strip() for name in listed)
     for name in names:
         if name not in AXES:
             raise unknown_name("axis", name, AXES)

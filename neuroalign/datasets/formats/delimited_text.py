@@ -1,4 +1,4 @@
-"""Text files with commas, semicolons or tabs between the values."""
+"""Text files with commas, semicolons, tabs or blanks between the values."""
 
 import codecs
 import re
@@ -36,6 +36,18 @@ def delimiter_of(path: Path) -> str:
     if other in first and all("," not in cell or _WITH_COMMA.fullmatch(cell) for cell in cells):
         return other
     return max(",;\t", key=first.count)
+
+
+def is_spaced(path: Path) -> bool:
+    """Return whether blanks alone stand between the numbers of a text file, as ``numpy.savetxt`` writes them."""
+    first = first_line(path)
+    cells = first.split()
+    if len(cells) < 2 or any(mark in first for mark in ",;\t"):
+        return False
+    try:
+        return all(isinstance(float(cell), float) for cell in cells)
+    except ValueError:
+        return False
 
 
 def has_decimal_comma(cell: str) -> bool:

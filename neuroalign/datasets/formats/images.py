@@ -2,16 +2,24 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal, get_args
 
-from neuroalign.datasets.image_sources import IMAGE_SUFFIXES, ImageSource, bytes_of, decode_file
+from neuroalign.arrays.spelling import respell
+from neuroalign.datasets.image_sources import (
+    IMAGE_SUFFIXES,
+    OTHER_SUFFIXES,
+    ImageSource,
+    bytes_of,
+    decode_file,
+)
 from neuroalign.datasets.image_survey import ImageSurvey
 from neuroalign.datasets.picture_faults import picture_fault
 from neuroalign.errors import DatasetError, UsageError, brief, name_some, printable
-from neuroalign.files.archives import is_hidden, unpack_files
+from neuroalign.files.archives import is_hidden, open_archive, unpack_files, visible_files
+from neuroalign.files.plain import files_below
 from neuroalign.progress import progress
 
 Order = Literal["name", "number"]
@@ -39,19 +47,27 @@ def collect_images(source: Path, scratch: Path) -> dict[str, Path]:
     ArchiveError
         If a member of the archive could do harm.
     DatasetError
-        If the source has no images.
+        If the source has no images, images of a format that is not read, or links to folders.
     """
     if source.is_dir():
-        names = {
-            path.relative_to(source).as_posix(): path
-            for path in source.rglob("*")
-            if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
-        }
-        images = {name: path for name, path in names.items() if not is_hidden(PurePosixPath(name))}
+        names = {path.relative_to(source).as_posix(): path for path in files_below(source)}
+        visible = [name for name in names if not is_hidden(PurePosixPath(name))]
+        images = {name: names[name] for name in visible if _suffix(name) in IMAGE_SUFFIXES}
+        others = [name for name in visible if _suffix(name) in OTHER_SUFFIXES]
     elif source.is_file():
         images = unpack_files(source, scratch, IMAGE_SUFFIXES)
+        with open_archive(source) as archive:
+            others = [member.filename for member in visible_files(archive, OTHER_SUFFIXES)]
     else:
         raise DatasetError(f"{source} does not exist; --images takes a folder or a ZIP archive")
+    # A copy in another format beside an image is not an image of its own.
+    read = {PurePosixPath(name).with_suffix("") for name in images}
+    others = [name for name in others if PurePosixPath(name).with_suffix("") not in read]
+    if others:
+        raise DatasetError(
+            f"{len(others)} images in {source} have a format that is not read: "
+            f"{name_some([printable(name) for name in others])}; save them as PNG"
+        )
     odd = [name for name in images if printable(name) != name]
     if odd:
         raise DatasetError(
@@ -61,6 +77,10 @@ def collect_images(source: Path, scratch: Path) -> dict[str, Path]:
     if not images:
         raise DatasetError(f"{source} holds no images ({' '.join(IMAGE_SUFFIXES)})")
     return dict(sorted(images.items()))
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
 
 
 def ids_of_images(names: Sequence[str], order: Order | None = None) -> list[str]:
@@ -213,7 +233,7 @@ def image_fault(
             if fault is None and survey is not None:
                 survey.add(stimulus_id, image)
     except Exception as error:  # the decoders raise nearly anything on a damaged file
-        return brief(error)
+        return f"{brief(error)}; save it again as PNG"
     return fault
 
 
@@ -227,6 +247,11 @@ def stems(names: Sequence[str]) -> list[str]:
         paths = [PurePosixPath(*path.parts[1:]) for path in paths]
     long = [str(path.with_suffix("")) for path in paths]
     return long if len(set(long)) == len(long) else [str(path) for path in paths]
+
+
+def ids_spelt_as(ids: Iterable[str], images: Mapping[str, Path]) -> list[str]:
+    """Return the ids of image files, in the spelling of existing ids where both have letters with accents."""
+    return respell(stems(list(images)), ids)
 
 
 def _natural(text: str) -> list[tuple[int, int, str]]:

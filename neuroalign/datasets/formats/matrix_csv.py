@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from neuroalign.datasets.formats.bare import BareArray
-from neuroalign.datasets.formats.delimited_text import delimiter_of, encoding_of, has_decimal_comma
+from neuroalign.datasets.formats.delimited_text import (
+    delimiter_of,
+    encoding_of,
+    has_decimal_comma,
+    is_spaced,
+)
 from neuroalign.datasets.formats.matrix_labels import (
     MISSING,
     CsvLabels,
@@ -29,7 +34,7 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 
 
 def read_matrix_csv(path: Path, labels: CsvLabels | None = None, decimal: Decimal | None = None) -> BareArray:
-    """Read a matrix from a text file with commas, semicolons or tabs between the values.
+    """Read a matrix from a text file with commas, semicolons, tabs or blanks between the values.
 
     Parameters
     ----------
@@ -55,7 +60,7 @@ def read_matrix_csv(path: Path, labels: CsvLabels | None = None, decimal: Decima
     """
     if decimal is not None and decimal not in get_args(Decimal):
         raise UsageError(f"--decimal must be a point or a comma, got {decimal!r}")
-    delimiter = delimiter_of(path)
+    delimiter = " " if is_spaced(path) else delimiter_of(path)
     if delimiter == "," and decimal == ",":
         delimiter = ";"  # one value in each row
     note = None
@@ -116,7 +121,10 @@ def matrix_of_rows(
             raise DatasetError(f"the label of {place} of {path} is empty")
     values = np.empty((len(outline.column) - int(header), len(outline.row) - int(index)))
     if values.size == 0:
-        raise DatasetError(f"{path} has no values")
+        raise DatasetError(
+            f"{path} has no values beside its labels; separate the values by commas, semicolons, tabs or blanks, or "
+            "say with --csv-labels which row and column are labels"
+        )
     n_read = 0
     counted = progress(rows(), description=f"reading {path.name}", unit="row", total=len(outline.column))
     for number, row in enumerate(counted, start=1):
@@ -133,7 +141,8 @@ def _rows_of_file(path: Path, delimiter: str) -> Iterator[list[str]]:
     n_rows = n_cells = 0
     try:
         with path.open(encoding=encoding_of(path), newline="") as file:
-            for row in csv.reader(file, delimiter=delimiter, strict=True):
+            lines = (line.split() for line in file)
+            for row in lines if delimiter == " " else csv.reader(file, delimiter=delimiter, strict=True):
                 if not row:
                     continue
                 n_rows += 1
@@ -179,7 +188,7 @@ def find_decimal(cells: Iterable[str], delimiter: str, path: Path) -> tuple[Deci
             f"the comma in {first} of {path} could be a decimal mark or stand between thousands; give "
             "--decimal , if it is a decimal mark, or remove the commas"
         )
-    between = "semicolons" if delimiter == ";" else "tabs"
+    between = {";": "semicolons", " ": "blanks"}.get(delimiter, "tabs")
     return (
         ",",
         f"Commas are decimal marks, as in {first}: {between} stand between the values of {path.name}.",
@@ -214,7 +223,11 @@ def _as_numbers(
         return [float(MISSING.get(text, text)) for text in texts]
     except ValueError:
         place = next(place for place, text in enumerate(texts) if not is_number(text))
-        hint = "; if its comma is a decimal mark, give --decimal ," if has_decimal_comma(cells[place]) else ""
+        hint = (
+            "; if its comma is a decimal mark, give --decimal ,"
+            if has_decimal_comma(cells[place])
+            else "; write NaN where a value is missing"
+        )
         raise fault(place, f"which is not a number{hint}") from None
 
 
@@ -235,7 +248,7 @@ DECIMAL = ReaderOption(
 class CsvReader(ArrayReader):
     """Reader of a matrix in a text file."""
 
-    title = "matrix as text with commas, semicolons or tabs"
+    title = "matrix as text with commas, semicolons, tabs or blanks"
     suffixes = (".csv", ".tsv", ".txt")
     options = (
         CSV_LABELS,

@@ -117,11 +117,12 @@ def _read(file: Any, path: Path, options: Mapping[str, Any]) -> RecordingParts:
     firing = np.flatnonzero(units.ends > units.starts)
     if not len(firing):
         raise DatasetError(f"the units of {path} have no spikes")
-    span = SpikeSpan(
-        min(float(spike_times[units.starts[row]]) for row in firing),
-        max(float(spike_times[units.ends[row] - 1]) for row in firing),
-        int((units.ends - units.starts).sum()),
-    )
+    # Spikes of a unit are usually in order, but the format does not ask for it.
+    first, last = np.inf, -np.inf
+    for row in firing:
+        train = spike_times[units.starts[row] : units.ends[row]]
+        first, last = min(first, float(np.fmin.reduce(train))), max(last, float(np.fmax.reduce(train)))
+    span = SpikeSpan(first, last, int((units.ends - units.starts).sum()))
     kept = units.table[chosen]
     subject = file.get("general/subject/subject_id")
     animal = "unknown" if subject is None else text_of(subject[()])

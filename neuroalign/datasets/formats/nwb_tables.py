@@ -72,8 +72,13 @@ def member(group: Any, name: str) -> Any:
     Raises
     ------
     DatasetError
-        If the member is in another file.
+        If the member is missing or in another file.
     """
+    if name not in group:
+        raise DatasetError(
+            f"{group.name} of {Path(group.file.filename).name} has no {name}, which the format asks for; write the "
+            "file again with pynwb or MatNWB"
+        )
     node = group[name]
     if node.file.filename != group.file.filename or (hasattr(node, "shape") and is_stored_elsewhere(node)):
         raise DatasetError(

@@ -36,6 +36,7 @@ from neuroalign.datasets.time_bins import COUNTS
 from neuroalign.datasets.time_windows import Window
 from neuroalign.errors import DatasetError, count_noun, name_some, unknown_name
 from neuroalign.files.archives import is_hidden, open_archive, read_member, visible_files
+from neuroalign.files.plain import files_below
 from neuroalign.progress import progress
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def _open_all(sources: Sequence[Path], idle: list[str]) -> Iterator[tuple[str, P
 
 def _files_in(source: Path, stack: ExitStack, idle: list[str]) -> Iterator[tuple[str, Path]]:
     if source.is_dir():
-        files = sorted(path for path in source.rglob("*") if not path.name.startswith(".") and path.is_file())
+        files = files_below(source)
         rasters = [path for path in files if path.suffix.lower() in _SUFFIXES]
         idle += [path.name for path in files if path.suffix.lower() not in _SUFFIXES]
         for path in progress(rasters, description=f"reading {source.name}", unit="site"):

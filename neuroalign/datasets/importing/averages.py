@@ -1,7 +1,7 @@
 """Noise of averages: their standard errors and numbers of trials, for ceilings without single trials."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from neuroalign.arrays.spelling import respell
 from neuroalign.errors import DatasetError, UsageError, count_noun, name_some, unknown_name
 
 # Means in files are often rounded; multiplied by the number of trials, they then miss whole counts by less than this.
@@ -168,19 +169,21 @@ def _numbers_of_trials(
 
 def _paired(beside: xr.DataArray, array: xr.DataArray, option: str) -> NDArray[np.float64]:
     """Return the values of another array for the stimuli and neurons of the averages."""
+    labels: dict[str, NDArray[Any]] = {}
     for name, noun in (("stimulus_id", "stimuli"), ("neuroid_id", "neurons")):
-        lacking = np.setdiff1d(array[name].values.astype(str), beside[name].values.astype(str))
+        labels[name] = np.array(respell(beside[name].values, array[name].values), dtype=str)
+        lacking = np.setdiff1d(array[name].values.astype(str), labels[name])
         if lacking.size:
             raise DatasetError(
-                f"{option} must have all {noun} of the responses, got {np.unique(beside[name].values).size} without "
+                f"{option} must have all {noun} of the responses, got {np.unique(labels[name]).size} without "
                 f"{name_some(lacking)}; give an array with the axes of the responses"
             )
-    rows = pd.Index(beside["stimulus_id"].values.astype(str))
+    rows = pd.Index(labels["stimulus_id"])
     if rows.has_duplicates:
         raise DatasetError(
             f"{option} must have one value for each stimulus, got several for {rows[rows.duplicated()][0]}"
         )
-    columns = pd.Index(beside["neuroid_id"].values.astype(str))
+    columns = pd.Index(labels["neuroid_id"])
     values = np.asarray(beside.values, dtype=np.float64)
     values = values[rows.get_indexer(array["stimulus_id"].values.astype(str))]
     return values[:, columns.get_indexer(array["neuroid_id"].values.astype(str))]
@@ -251,7 +254,9 @@ def as_beside(value: Any, option: str) -> Beside:
     """
     if hasattr(value, "__array__"):
         return value
-    several = [value] if isinstance(value, str | os.PathLike) else list(value)
+    several = (
+        [value] if isinstance(value, str | os.PathLike) or not isinstance(value, Iterable) else list(value)
+    )
     if not several or not all(isinstance(path, str | os.PathLike) for path in several):
         raise UsageError(
             f"{option} must be a path, several paths, or a NumPy array, got {type(value).__name__}"

@@ -16,8 +16,9 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.folder import scratch_folder, write_folder
 from neuroalign.datasets.formats.image_stack import ImageStack, pair_images, parse_image_axes
 from neuroalign.datasets.formats.image_stack_files import is_stack, open_stack
-from neuroalign.datasets.formats.images import Order, collect_images, stems
+from neuroalign.datasets.formats.images import Order, collect_images, ids_spelt_as
 from neuroalign.datasets.image_sources import ImageSource
+from neuroalign.datasets.importing.arguments import expect_flags, expect_texts, note_on_name
 from neuroalign.datasets.importing.averages import (
     Beside,
     NoiseOfAverages,
@@ -46,7 +47,6 @@ from neuroalign.datasets.time_bins import over_all_bins
 from neuroalign.datasets.variants import COLUMN
 from neuroalign.errors import DatasetError, UsageError
 from neuroalign.files.plain import as_path
-from neuroalign.names.registry import datasets
 
 PathLike = str | os.PathLike[str]
 
@@ -185,6 +185,9 @@ def import_dataset(
     >>> na.load_dataset("example-import").trials.shape
     (20, 4, 3)
     """
+    texts = {"stimulus_set": stimulus_set, "region": region, "animal": animal, "source": source}
+    expect_texts(**texts, licence=licence, citation=citation, description=description)
+    expect_flags(averaged=averaged, mirror_training=mirror_training, force=force)
     if responses is None:
         described_by = {
             "axes": axes,
@@ -327,7 +330,7 @@ def import_dataset(
                 *notes_on_neurons,
                 *notes_on_table,
                 *notes,
-                *_note_on_name(name),
+                *note_on_name(name),
             ],
             "warnings": implausible(over_all_bins(array), described_stimuli) or None,
             "files": files,
@@ -351,13 +354,6 @@ def import_dataset(
     # The recording on disk takes the place of the one in memory, which may have half of all memory.
     del dataset, array, reading, parts
     return load_dataset(name)
-
-
-def _note_on_name(name: str) -> list[str]:
-    note = (
-        f"From now on {name} is this dataset, not the dataset of neuroalign or a plug-in with the same name."
-    )
-    return [note] if name in datasets else []
 
 
 def _table_path(option: str, table: PathLike | pd.DataFrame | None) -> Path | None:
@@ -384,7 +380,7 @@ def _describe_stimuli(
             *further_stimuli(training, reading.parts.stimuli),
             *further_stimuli(held_out, reading.parts.stimuli),
         ]
-        further += match_listed(listed, [*ids, *stems(list(pictures))], "--training or --held-out")
+        further += match_listed(listed, [*ids, *ids_spelt_as(ids, pictures)], "--training or --held-out")
     described, left_out = describe_stimuli(ids, reading.row_ids, table, reading.parts.stimuli, further)
     if COLUMN in left_out:
         raise DatasetError(

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from neuroalign.arrays.blocks import forget_pages
+from neuroalign.arrays.spelling import respell
 from neuroalign.errors import DatasetError, name_some
 
 
@@ -81,7 +82,10 @@ def join_sessions(
         return Session(_side_by_side(values, len(values[0])), None, neuroid), notes
     if len(sessions) == 1:
         return Session(sessions[first].values, sessions[first].stimulus, neuroid), notes
-    keys = {file: _numbered(stimulus) for file, stimulus in labels.items()}
+    keys = {
+        file: _numbered(np.array(respell(stimulus.tolist(), labels[first].tolist()), dtype=str))
+        for file, stimulus in labels.items()
+    }
     joined = keys[first]
     for key in keys.values():
         joined = joined.append(key.difference(joined, sort=False))

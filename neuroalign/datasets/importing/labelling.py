@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neuroalign.arrays import average_trials, recording, trial_mean_blocks
 from neuroalign.arrays.blocks import convert, select, slices
+from neuroalign.arrays.spelling import respell
 from neuroalign.datasets.formats.bare import BareArray
 from neuroalign.datasets.time_bins import over_all_bins
 from neuroalign.errors import DatasetError, UsageError, name_some, unknown_name
@@ -226,6 +227,8 @@ def leave_out_unusable(
     UnknownNameError
         If no recorded stimulus has a name in `drop_stimuli`.
     """
+    drop = [drop] if isinstance(drop, str) else drop
+    drop_stimuli = [drop_stimuli] if isinstance(drop_stimuli, str) else [str(name) for name in drop_stimuli]
     for name in drop:
         if name not in DROPS:
             raise unknown_name("choice of --drop", name, DROPS)
@@ -233,8 +236,9 @@ def leave_out_unusable(
         raise UsageError(
             "--drop must be incomplete-neuroids or incomplete-stimuli, not both: either is enough"
         )
-    dropped: dict[str, list[str]] = {"neuroids": [], "stimuli": list(dict.fromkeys(drop_stimuli))}
     recorded = array["stimulus_id"].values.astype(str)
+    named = list(dict.fromkeys(respell(drop_stimuli, recorded)))
+    dropped: dict[str, list[str]] = {"neuroids": [], "stimuli": named}
     for name in dropped["stimuli"]:
         if name not in recorded:
             raise unknown_name("recorded stimulus", name, recorded.tolist())

@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from neuroalign.arrays.spelling import respell
 from neuroalign.datasets.formats.tables import read_table
 from neuroalign.datasets.importing.labelling import is_unknown
 from neuroalign.datasets.importing.stimulus_columns import plain_name
@@ -159,6 +160,7 @@ def label_neurons(
     ids = array["neuroid_id"].values.astype(str)
     notes = []
     if named and "neuroid_id" in table:
+        table = table.assign(neuroid_id=respell(table["neuroid_id"], ids))
         rows = pd.Index(table["neuroid_id"]).get_indexer(pd.Index(ids))
         if (rows < 0).any():
             missing = ids[rows < 0]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from neuroalign.arrays.spelling import respell
 from neuroalign.datasets.formats.images import check_images
 from neuroalign.datasets.image_sources import ImageSource, open_image
 from neuroalign.datasets.image_survey import ImageSurvey, notes_on_images
@@ -35,6 +36,8 @@ def survey_images(
     DatasetError
         If a stimulus has no image, or images cannot be read; the message names them.
     """
+    if images is not None:
+        images = dict(zip(respell(images, described.index), images.values(), strict=True))
     survey = ImageSurvey(lambda stimulus: open_image((images or {})[stimulus], stimulus))
     own: dict[str, ImageSource] | None = None
     if images is not None:

@@ -4,9 +4,11 @@ import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
+from unicodedata import normalize
 
 import pandas as pd
 
+from neuroalign.arrays.spelling import respell
 from neuroalign.datasets.formats.images import stems
 from neuroalign.datasets.image_sources import IMAGE_SUFFIXES
 from neuroalign.errors import DatasetError, StimulusMismatchError, name_some
@@ -153,7 +155,7 @@ def expect_same_images(
     StimulusMismatchError
         If a column names another image; the message names the column and a stimulus.
     """
-    ids = list(row_ids)
+    ids = respell(row_ids, image_of)
     for column in table:
         if column in ("stimulus_id", "filename", "original") or not _are_files(table[column]):
             continue
@@ -193,7 +195,7 @@ def file_name(path: str) -> str:
 
 
 def _key(text: str) -> str:
-    folded = text.casefold()
+    folded = normalize("NFC", text).casefold()
     return folded.lstrip("0") or "0" if folded.isdecimal() else folded
 
 

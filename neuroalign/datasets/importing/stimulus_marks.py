@@ -1,13 +1,15 @@
 """Marks of stimuli: the stimuli that animals saw, and the stimuli that models may be fitted to."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from neuroalign.arrays.spelling import respell
 from neuroalign.datasets.formats.delimited_text import encoding_of, first_line
 from neuroalign.datasets.formats.images import stems
 from neuroalign.datasets.formats.tables import read_table
@@ -15,6 +17,7 @@ from neuroalign.datasets.image_sources import IMAGE_SUFFIXES
 from neuroalign.datasets.importing.stimulus_columns import FILE_NAMES, ID_NAMES, canonical_columns, plain_name
 from neuroalign.datasets.stimulus_flags import as_flags
 from neuroalign.errors import DatasetError, StimulusMismatchError, UsageError, name_some
+from neuroalign.files.plain import oddity
 
 #: Stimuli as a user lists them: a file, a column of the stimulus table, or ids.
 Listed = str | os.PathLike[str] | Sequence[str]
@@ -90,7 +93,9 @@ def match_listed(listed: Sequence[str], ids: Sequence[str], option: str) -> list
         If entries name no stimulus; the message names them.
     """
     existing = set(ids)
-    matched = [name if name in existing else _without_suffix(name) for name in listed]
+    spelt = respell(listed, ids)
+    spelt = [name if name in existing else _without_suffix(name) for name in spelt]
+    matched = respell(spelt, ids)
     unknown = [name for name, stimulus in zip(listed, matched, strict=True) if stimulus not in existing]
     if unknown:
         raise StimulusMismatchError(
@@ -113,7 +118,7 @@ def list_presented(presented: Listed, ids: Sequence[str] | None) -> NDArray[np.s
     listed = (
         read_list(Path(presented).expanduser())
         if isinstance(presented, str | os.PathLike)
-        else [str(stimulus) for stimulus in presented]
+        else _texts(presented, "--presented")
     )
     return np.array(listed if ids is None else match_listed(listed, ids, "--presented"))
 
@@ -124,6 +129,13 @@ def further_stimuli(listed: Listed | None, table: pd.DataFrame | None) -> list[s
         return []
     if isinstance(listed, str | os.PathLike):
         return read_list(_path(listed, table))
+    return _texts(listed, "--training and --held-out")
+
+
+def _texts(listed: Iterable[Any], option: str) -> list[str]:
+    """Return ids as text."""
+    if not isinstance(listed, Iterable):
+        raise UsageError(f"{option} must be a file, a column or a list of ids, got {listed!r}")
     return [str(stimulus) for stimulus in listed]
 
 
@@ -244,7 +256,7 @@ def _is_column(listed: Listed, table: pd.DataFrame | None) -> bool:
 
 def _path(listed: str | os.PathLike[str], table: pd.DataFrame | None) -> Path:
     path = Path(listed).expanduser()
-    if not path.is_file():
+    if oddity(path) or not path.is_file():
         columns = (
             "none" if table is None else name_some([str(name) for name in table.columns], most=12) or "none"
         )

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from neuroalign.arrays.spelling import respell
 from neuroalign.datasets.formats.images import Order, ids_of_images, match_images, stems
 from neuroalign.datasets.formats.tables import read_table
 from neuroalign.datasets.formats.trial_table import describe_each_stimulus
@@ -259,7 +260,7 @@ def describe_stimuli(
                 "the responses name their stimuli, so the stimulus table needs a column stimulus_id"
             )
         rows = table.drop(columns="stimulus_id", errors="ignore")
-        rows.index = pd.Index(table["stimulus_id"] if ids is None else ids)
+        rows.index = pd.Index(respell(table["stimulus_id"] if ids is None else ids, index))
         described, left_out = describe_each_stimulus(rows)
         if "filename" in left_out:
             files = rows["filename"].groupby(rows.index.astype(str)).nunique()
@@ -270,7 +271,8 @@ def describe_stimuli(
         missing = index.difference(described.index)
         if len(missing):
             raise StimulusMismatchError(
-                f"{len(missing)} recorded stimuli are not in the stimulus table: {name_some(missing)}"
+                f"{len(missing)} recorded stimuli are not in the stimulus table: {name_some(missing)}; the table has "
+                f"{name_some(described.index.tolist(), most=3)}"
             )
     if from_file is not None:
         _expect_agreement(described, from_file)

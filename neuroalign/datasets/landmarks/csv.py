@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from neuroalign.arrays.spelling import respell
 from neuroalign.datasets.formats.delimited_text import delimiter_of, encoding_of
 from neuroalign.datasets.landmarks.arrays import expect_near_images, landmarks
 from neuroalign.datasets.landmarks.parts import names_of_68
@@ -101,6 +102,7 @@ def write_landmark_csv(array: xr.DataArray, path: Path) -> None:
 def with_landmarks(stimuli: StimulusSet, path: Path) -> tuple[StimulusSet, list[str]]:
     """Return a stimulus set with the landmarks in a file, and notes on stimuli and landmarks without a partner."""
     read, notes = _read(path)
+    read = read.assign_coords(stimulus=respell(read["stimulus"].values, stimuli.ids))
     without = np.setdiff1d(stimuli.ids, read["stimulus"].values)
     if len(without) == len(stimuli):
         raise DatasetError(

@@ -82,7 +82,7 @@ class Row:
         return (self.value - self.chance) / way if way else math.nan
 
 
-def score_overview(scores: Sequence[Score], *, is_family: bool, width: int = 80) -> str:
+def score_overview(scores: Sequence[Score], *, is_family: bool, width: int = 80, dataset: str = "") -> str:
     """Lay out the scores of one model or one family on one screen.
 
     Parameters
@@ -93,6 +93,8 @@ def score_overview(scores: Sequence[Score], *, is_family: bool, width: int = 80)
         Whether the scores are of the instances of a family.
     width : int
         Largest number of letters of a line.
+    dataset : str
+        Name or path of the dataset for the next command; by default its identifier.
 
     Returns
     -------
@@ -107,7 +109,7 @@ def score_overview(scores: Sequence[Score], *, is_family: bool, width: int = 80)
         [*caution_lines(scores, cautions, width), *_trained_elsewhere(scores, width)],
         overview(groups, width=width),
         note_lines([replace(score, notes=_short_notes(score)) for score in scores], cautions, width),
-        _next_step(scores, is_family, width),
+        _next_step(dataset or scores[0].dataset, is_family, width),
     ]
     return "\n\n".join("\n".join(lines) for lines in blocks if lines)
 
@@ -121,14 +123,14 @@ def _short_notes(score: Score) -> list[str]:
     return [note for note in score.notes if not note.startswith(TRAINED_ON)]
 
 
-def _next_step(scores: Sequence[Score], is_family: bool, width: int) -> list[str]:
-    first = scores[0]
+def _next_step(dataset: str, is_family: bool, width: int) -> list[str]:
     shown = "all instances and all numbers" if is_family else "all numbers"
-    return wrap(
-        f"next: neuroalign leaderboard {shlex.quote(first.dataset)} shows it beside other models; "
-        f"score with --each shows {shown}",
-        width,
+    text = (
+        f"next: neuroalign leaderboard {shlex.quote(dataset)} shows it beside other models; "
+        f"score with --each shows {shown}"
     )
+    # A path in two parts cannot be copied.
+    return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
 
 
 def overview(groups: Sequence[Sequence[Score]], *, width: int = 80) -> list[str]:

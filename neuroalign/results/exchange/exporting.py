@@ -48,9 +48,15 @@ def export_results(
     NeuroalignError
         If the store has no such score, or a library for Parquet is missing.
     """
+    if not isinstance(target, str | os.PathLike) or not os.fspath(target):
+        raise UsageError(f"target must be the path of a new folder or table, got {target!r}")
     path = Path(target)
     store = store or ResultsStore()
-    if path.exists():
+    try:
+        exists = path.exists()
+    except OSError as error:  # a name that is too long
+        raise UsageError(f"cannot write {path}: {error.strerror}; choose another name") from error
+    if exists:
         raise UsageError(f"{path} exists already; choose another name")
     items = list(store.items() if dataset is None else store.items(dataset=dataset))
     if path.suffix.lower() not in TABLES:

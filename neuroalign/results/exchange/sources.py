@@ -1,5 +1,6 @@
 """Untrusted sources of results: a folder, one record or a ZIP archive."""
 
+import errno
 import os
 import stat
 import zipfile
@@ -41,6 +42,11 @@ def open_source(path: Path) -> Iterator[Source]:
     ArchiveError
         If the archive could do harm; nothing is imported then.
     """
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:  # everything else shows below
+        if getattr(error, "errno", None) == errno.ENAMETOOLONG:
+            raise UsageError(f"cannot find the file or folder {path}: its name is too long") from error
     if path.is_dir():
         yield _Folder(path)
     elif not path.exists():

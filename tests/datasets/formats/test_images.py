@@ -159,3 +159,24 @@ def test_only_picture_decoders_see_the_files(tmp_path):
     Image.fromarray(np.zeros((4, 4), dtype=np.uint8)).save(path, format="EPS")
     with pytest.raises(DatasetError, match="not an image, or an image of an unknown format"):
         check_images({"evil": path})
+
+
+def test_images_of_other_formats_are_named(tmp_path):
+    save(tmp_path / "a.png")
+    (tmp_path / "b.AVIF").write_bytes(b"x")
+    # A copy beside an image that is read is not a stimulus of its own.
+    (tmp_path / "a.heic").write_bytes(b"x")
+    reason = r"^1 images in .* have a format that is not read: b\.AVIF; save them as PNG$"
+    with pytest.raises(DatasetError, match=reason):
+        collect_images(tmp_path, tmp_path)
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.write(tmp_path / "a.png", "a.png")
+        archive.write(tmp_path / "b.AVIF", "b.AVIF")
+    (tmp_path / "scratch").mkdir()
+    with pytest.raises(DatasetError, match=reason):
+        collect_images(tmp_path / "x.zip", tmp_path / "scratch")
+
+
+def test_a_jfif_file_is_a_jpeg(tmp_path):
+    Image.new("L", (4, 4), 7).save(tmp_path / "a.jfif", "JPEG")
+    assert list(collect_images(tmp_path, tmp_path)) == ["a.jfif"]

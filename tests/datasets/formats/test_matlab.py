@@ -156,10 +156,15 @@ ADVICE = "responses must be a numeric or logical array (stimuli, neurons and rep
 
 def asks(name, content, noun="a cell array of 1 × 6"):
     """The question of a reader that finds cells and no array."""
+    holds = f"x.mat holds cells: {name} ({noun}), the first cell with {content} numbers; "
+    if "1" not in content.split(" × "):
+        return (
+            f"{holds}give --cells arrays, and name in --axes the axis of the cells, then the axes of the array in each "
+            "cell"
+        )
     return (
-        f"x.mat holds cells: {name} ({noun}), the first cell with {content} numbers; say with --cells how to read each "
-        "cell: trials (one response for each repetition), spike-times (of one trial) or arrays, or give --format "
-        "matlab-spikes for spike times of a whole session"
+        f"{holds}say with --cells how to read each cell: trials (one response for each repetition), spike-times (of "
+        "one trial) or arrays, or give --format matlab-spikes for spike times of a whole session"
     )
 
 

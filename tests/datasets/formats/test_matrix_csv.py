@@ -328,3 +328,18 @@ def test_a_file_that_loses_rows_while_it_is_read_is_named(written, monkeypatch):
     monkeypatch.setattr(matrix_csv, "find_labels", find)
     with pytest.raises(DatasetError, match=r"x\.csv became shorter while it was read; import it again"):
         read_matrix_csv(path)
+
+
+def test_numbers_with_blanks_in_between(tmp_path):
+    values = np.arange(6.0).reshape(2, 3) / 4
+    for name, layout in (("a.txt", "%.18e"), ("b.txt", "%8.2f")):
+        np.savetxt(tmp_path / name, values, fmt=layout)
+        array = read_matrix_csv(tmp_path / name)
+        np.testing.assert_array_equal(array.values, values)
+        assert array.labels == {}
+    (tmp_path / "c.txt").write_text("1 2\n3 4 5\n")
+    with pytest.raises(DatasetError, match=r"row 2 of .*c\.txt has 3 cells, the first has 2"):
+        read_matrix_csv(tmp_path / "c.txt")
+    (tmp_path / "d.txt").write_text("one two\nthree four\n")
+    with pytest.raises(DatasetError, match=r"has no values beside its labels; separate the values by commas"):
+        read_matrix_csv(tmp_path / "d.txt")

@@ -104,6 +104,22 @@ def test_the_index_of_spikes_is_cast_before_it_is_subtracted(session):
             add(session)
 
 
+def test_spikes_of_a_unit_may_be_in_any_order(session):
+    with edit(session) as file:
+        spikes = file["units/spike_times"][...]
+        # The first unit ends with its first spike, and the last unit begins with its last one.
+        file["units/spike_times"][...] = np.concatenate([spikes[:4][::-1], spikes[4:8], spikes[8:][::-1]])
+    assert add(session).recording.values.tolist() == COUNTS
+
+
+def test_a_table_without_ids_is_named(session):
+    with edit(session) as file:
+        del file["units/id"]
+    reason = r"^/units of session\.nwb has no id, which the format asks for; write the file again with pynwb or MatNWB$"
+    with pytest.raises(DatasetError, match=reason):
+        add(session)
+
+
 def test_quality_selects_units(session):
     chosen = add(session, quality="isi_violations <= 0.5 and quality == 'good'").recording
     assert chosen["neuroid_id"].values.tolist() == ["101", "205"]

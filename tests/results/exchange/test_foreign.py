@@ -1,6 +1,7 @@
 """Scores of other laboratories neither replace scores that were computed here nor pass for them."""
 
 import json
+import math
 import warnings
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from neuroalign.datasets.folder import read_folder, write_folder
 from neuroalign.errors import NeuroalignWarning
 from neuroalign.reporting.site.writing import write_site
 from neuroalign.results.store import ResultsStore, score_key
+from neuroalign.scoring.benchmark import load_benchmark, registered_benchmarks
 from neuroalign.scoring.imported import import_results
 from neuroalign.testing import make_dataset
 
@@ -146,6 +148,58 @@ def test_numbers_that_do_not_follow_from_the_arrays_are_refused(ours, send, chan
     assert reason in next(iter(report.refused.values()))
 
 
+def test_scores_of_an_earlier_version_follow_from_their_arrays_too(ours, send):
+    _, score = ours
+    before = replace(score, benchmark_version=score.benchmark_version - 1)
+    for change in ({"value": score.value + 0.01}, {"error": score.error / 2}):
+        [reason] = send(replace(before, **change), identity="b" * 64).refused.values()
+        assert ", as its arrays give, got " in reason
+    assert len(send(before, identity="c" * 64).imported) == 1
+    # Nothing is known of the arrays of a version before recomputes_since.
+    oldest = replace(score, benchmark_version=0, value=score.value + 0.01)
+    assert len(send(oldest, identity="d" * 64).imported) == 1
+
+
+def test_bounds_depend_on_the_options_of_a_benchmark():
+    def limits(name):
+        return load_benchmark(name).limits()
+
+    assert limits("alignment") == (0, 1)
+    assert limits("alignment[n_units=3]") == (-math.inf, 1)
+    assert limits("linear_recombination[benchmark=correlation_ratio]") == (-1, 1)
+    assert limits("linear_recombination[benchmark=variance_explained]") == (-math.inf, math.inf)
+    assert limits("stimulus_bootstrap[benchmark=cka]") == (-1, 1)
+    assert limits("stimulus_bootstrap[benchmark=alignment,statistic=axis_index]") == (-math.inf, math.inf)
+    assert limits("factor_disentanglement[metric=mig]") == (0, 1)
+    assert limits("factor_disentanglement[metric=explicitness]") == (-math.inf, 1)
+
+
+def test_only_benchmarks_of_benchmarks_are_unbounded():
+    unbounded = {
+        benchmark.identifier
+        for benchmark in registered_benchmarks()
+        if benchmark.bounds == (-math.inf, math.inf)
+    }
+    assert unbounded == {"linear_recombination", "stimulus_bootstrap"}
+
+
+def test_an_imported_score_outside_the_bounds_of_its_options_is_refused(ours, send):
+    _, score = ours
+    benchmark = load_benchmark("linear_recombination[benchmark=one_to_one]")
+    forged = replace(
+        score,
+        benchmark=benchmark.identifier,
+        benchmark_version=benchmark.version,
+        options=benchmark.options(),
+        value=2.5,
+        null=0.0,
+        ceiling=float("nan"),
+        beside={},
+    )
+    [reason] = send(forged, identity="b" * 64).refused.values()
+    assert reason == "value of linear_recombination must be between -2 and 2, got 2.5"
+
+
 def test_arrays_of_another_kind_are_refused(ours, send):
     _, score = ours
     report = send(replace(score, data=score.data.drop_vars("variance_explained")), identity="b" * 64)
@@ -161,6 +215,12 @@ def test_a_recorded_dataset_is_not_simulated_and_the_reverse(ours, send, dataset
     [*_, reason] = send(replace(score, dataset="x"), simulated=True, identity="c" * 64).refused.values()
     assert reason == "simulated must be false: the dataset is recorded here"
     write_folder(replace(cells, simulated=True), datasets_folder() / "toy")
+    other = load_dataset("toy")
+    other = replace(other, identifier="own", recording=other.recording + 1)
+    write_folder(other, datasets_folder() / "own")
+    content = load_dataset("own").content_hash
+    reasons = send(replace(score, dataset="y"), identity="f" * 64, dataset_hash=content).refused.values()
+    assert "simulated must be true: the dataset is simulated here" in reasons
     reasons = send(replace(score, dataset="toy"), identity="d" * 64, dataset_hash="e" * 64).refused.values()
     assert "simulated must be true: the dataset is simulated here" in reasons
 
