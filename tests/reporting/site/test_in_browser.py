@@ -10,6 +10,7 @@ import xarray as xr
 
 from neuroalign.reporting.site import write_site
 from neuroalign.results.store import ResultsStore
+from neuroalign.scoring.benchmark import load_benchmark
 from neuroalign.testing import make_score
 
 pytestmark = pytest.mark.slow
@@ -180,7 +181,12 @@ def test_bars_of_wide_layers_are_visible_and_wide_tables_have_a_hint(browser, da
         coords={"unit": np.arange(n_units), "neuroid": [f"n{index:02d}" for index in range(12)]},
     )
     score = make_score(
-        0.3, model="net@layer", dataset=dataset, benchmark="alignment", data=xr.Dataset({"weights": weights})
+        0.3,
+        model="net@layer",
+        dataset=dataset,
+        benchmark=load_benchmark("alignment[turns=0]"),
+        beside={"D": n_units, "variance_explained": 0.2, "reliability": 0.8},
+        data=xr.Dataset({"weights": weights}),
     )
     store.save("0000", score)
     index = write_site(tmp_path / "site", dataset, store=store)
