@@ -7,7 +7,13 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphin
 html_theme = "furo"
 html_title = "neuroalign"
 # Tables are included in pages.
-exclude_patterns = ["_build", "benchmark_table.md", "benchmark_numbers.md"]
+exclude_patterns = [
+    "_build",
+    "benchmark_table.md",
+    "benchmark_numbers.md",
+    "photograph_calibration.md",
+    "face_networks/*.md",
+]
 html_static_path = ["_static"]
 html_css_files = ["flow.css"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
