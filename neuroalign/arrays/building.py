@@ -56,6 +56,14 @@ def recording(
     ------
     ArrayError
         If a label repeats, a shape does not fit or a value is infinite.
+
+    Examples
+    --------
+    >>> from neuroalign.arrays import recording
+    >>> spikes = [[3, 0], [4, 1], [0, 2]]
+    >>> array = recording(spikes, stimulus_id=["face1", "face1", "face2"], neuroid_id=["n1", "n2"], region="AM")
+    >>> array.dims, array["repetition"].values
+    (('presentation', 'neuroid'), array([0, 1, 0]))
     """
     try:
         values = as_numbers(values)
@@ -115,6 +123,13 @@ def responses(
     ------
     ArrayError
         If a label repeats, a value is NaN or infinite, or a neuron has no variance.
+
+    Examples
+    --------
+    >>> from neuroalign.arrays import responses
+    >>> rates = responses([[3.5, 0.5], [0.0, 2.0]], stimulus=["face1", "face2"], neuroid=["n1", "n2"])
+    >>> float(rates.sel(stimulus="face2", neuroid="n2"))
+    2.0
     """
     dims = ("stimulus", "neuroid")
     values = _as_matrix(values, "responses", dims)
@@ -170,6 +185,13 @@ def latents(
     ------
     ArrayError
         If a label repeats, a shape does not fit or a value is NaN or infinite.
+
+    Examples
+    --------
+    >>> from neuroalign.arrays import latents
+    >>> units = latents([[0.1, 1.0], [0.7, 1.0]], stimulus=["face1", "face2"])
+    >>> units["informative"].values
+    array([ True, False])
     """
     dims = ("stimulus", "unit")
     values = _as_matrix(values, "latents", dims)

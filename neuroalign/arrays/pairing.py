@@ -37,6 +37,15 @@ def align(
     ------
     StimulusMismatchError
         If a recorded stimulus has no latents, or no stimulus is shared.
+
+    Examples
+    --------
+    >>> from neuroalign.arrays import align, latents, responses
+    >>> units = latents([[1.0], [2.0], [3.0]], stimulus=["c", "a", "b"])
+    >>> rates = responses([[5.0], [6.0]], stimulus=["b", "a"], neuroid=["n1"])
+    >>> paired_units, paired_rates = align(units, rates)
+    >>> paired_units.values.ravel(), paired_rates.values.ravel()
+    (array([2., 3.]), array([6., 5.]))
     """
     if join not in ("exact", "intersection"):
         raise ArrayError(f"join must be 'exact' or 'intersection', got {join!r}")

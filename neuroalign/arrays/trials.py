@@ -29,6 +29,13 @@ def average_trials(array: xr.DataArray) -> xr.DataArray:
     ------
     ArrayError
         If there are several time bins, or a neuron has no trial of some stimulus.
+
+    Examples
+    --------
+    >>> from neuroalign.arrays import average_trials, recording
+    >>> array = recording([[3], [5], [0]], stimulus_id=["a", "a", "b"], neuroid_id=["n1"])
+    >>> average_trials(array).values.ravel()
+    array([4., 0.])
     """
     means, counts, stimuli = trial_means(array)
     if (counts == 0).any():
@@ -130,6 +137,13 @@ def trial_cube(array: xr.DataArray) -> NDArray[np.float64]:
     -------
     array of shape (n_stimuli, max_repetitions, n_neuroids), float64
         Stimuli in sorted order, as in :func:`average_trials`; NaN for missing trials.
+
+    Examples
+    --------
+    >>> from neuroalign.arrays import recording, trial_cube
+    >>> trial_cube(recording([[3], [5], [0]], stimulus_id=["a", "a", "b"], neuroid_id=["n1"]))[:, :, 0]
+    array([[ 3.,  5.],
+           [ 0., nan]])
     """
     array = _single_time_bin(array)
     stimulus_id = array["stimulus_id"].values.astype(str)

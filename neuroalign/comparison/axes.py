@@ -64,6 +64,15 @@ def read_axes(score: Score) -> Axes | None:
     -------
     Axes or None
         None where an instance has no axis index.
+
+    Examples
+    --------
+    >>> from neuroalign.comparison import read_axes
+    >>> from neuroalign.testing import make_score
+    >>> index = {"axis_index": 0.6, "axis_index_error": 0.05, "axis_index_p": 0.048}
+    >>> axes = read_axes(make_score(0.8, beside={**index, "regenerated": 0.8, "turned": 0.5, "turned_sd": 0.02}))
+    >>> axes.index, axes.special
+    (0.6, True)
     """
     instances = instances_of([score])
     if any(AXIS_INDEX not in instance.beside for instance in instances):
@@ -107,6 +116,15 @@ def is_above_chance(score: Score, statistic: Statistic) -> bool | None:
     -------
     bool or None
         None where the level of chance is unknown.
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> from neuroalign.comparison import is_above_chance
+    >>> from neuroalign.testing import make_score
+    >>> (value, *_) = na.load_benchmark("ridge").statistics
+    >>> is_above_chance(make_score(0.4, benchmark="ridge", null=0.1), value), is_above_chance(make_score(0.4), value)
+    (True, None)
     """
     if statistic.identifier == AXIS_INDEX:
         axes = read_axes(score)
@@ -151,6 +169,13 @@ def median_reliability(dataset: Dataset) -> float:
     -------
     float
         NaN without single trials or standard errors of averages.
+
+    Examples
+    --------
+    >>> from neuroalign.comparison import median_reliability
+    >>> from neuroalign.testing import make_dataset
+    >>> round(median_reliability(make_dataset(n_stimuli=500, reliability=0.7)), 1)
+    0.7
     """
     values = neuron_reliability(dataset)
     return float(np.nanmedian(values)) if values is not None and np.isfinite(values).any() else _NAN

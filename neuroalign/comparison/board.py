@@ -47,6 +47,22 @@ def board(
     -------
     pandas.DataFrame
         See :func:`boards`.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> import neuroalign as na
+    >>> from neuroalign.comparison.board import board
+    >>> from neuroalign.results.store import ResultsStore
+    >>> from neuroalign.testing import make_dataset, make_score
+    >>> store, ridge = ResultsStore(mkdtemp()), na.load_benchmark("ridge")
+    >>> days = [make_dataset(f"day{day}", n_neurons=3, seed=day) for day in (1, 2)]
+    >>> for day, dataset in enumerate(days):
+    ...     neurons = dict.fromkeys(dataset.recording["neuroid_id"].values, 0.2 + 0.2 * day)
+    ...     score = make_score(model="pca[n=5]", benchmark=ridge, dataset=dataset, per_neuron=neurons)
+    ...     store.save(f"{day:04x}", score)
+    >>> float(board(days, "ridge", n_resamples=100, store=store)["mean"].round(2).iloc[0])
+    0.3
     """
     return boards(datasets, [benchmark], **options)[0]
 
@@ -123,6 +139,21 @@ def boards(
     The draws are the same for all families. In each draw the mean over datasets weights each dataset by the number of
     times that its sessions were drawn, so that datasets of animals or sessions that were not drawn are left out.
     Instances, stimuli and ceilings are taken as given.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> import neuroalign as na
+    >>> from neuroalign.comparison.board import boards
+    >>> from neuroalign.results.store import ResultsStore
+    >>> from neuroalign.testing import make_dataset, make_score
+    >>> store, dataset = ResultsStore(mkdtemp()), make_dataset(n_neurons=3)
+    >>> neurons = dict.fromkeys(dataset.recording["neuroid_id"].values, 0.3)
+    >>> for name in ("ridge", "linear"):
+    ...     benchmark = na.load_benchmark(name)
+    ...     store.save(name, make_score(model="pca[n=5]", benchmark=benchmark, dataset=dataset, per_neuron=neurons))
+    >>> sorted(table.attrs["benchmark"] for table in boards([dataset], n_resamples=100, store=store))
+    ['linear', 'ridge']
     """
     if not datasets:
         raise UsageError("a board must have at least one dataset, got none")

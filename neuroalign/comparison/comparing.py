@@ -99,6 +99,15 @@ def compare(
     of shared neurons and stimuli cancel; see :func:`neuroalign.stats.dual_bootstrap`. Where instances and neurons (and
     stimuli) are all sampled, their variances add up: :func:`neuroalign.stats.crossed_test`. The instances of a family
     without seeds, such as the sizes of a PCA, are not a sample: such a family adds no variance over instances.
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> from neuroalign.testing import make_dataset
+    >>> dataset = make_dataset(n_stimuli=60, n_neurons=8)
+    >>> comparison = na.compare("factors", "pca[n=4]", dataset, "linear", ceiling=None, use_cache=False)
+    >>> comparison.difference > 0
+    True
     """
     _check_numbers(margin, n_resamples, n_stimulus_resamples, n_permutations, seed)
     loaded_dataset, by = load_dataset(dataset), load_benchmark(benchmark)

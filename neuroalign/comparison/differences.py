@@ -39,6 +39,14 @@ def generalise(a: Sample, b: Sample, *, n_resamples: int = 10_000, seed: int = 0
     list of Inference
         One test over instances, one over neurons, one over stimuli and, if several of these have a known variance,
         tests over them together. The last test decides.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.comparison import Sample, generalise
+    >>> vae, ica = Sample("vae", np.array([0.61, 0.64, 0.60])), Sample("ica", np.array([0.50, 0.53, 0.49]))
+    >>> [(test.over, bool(test.reason)) for test in generalise(vae, ica)]
+    [('instances', False), ('neurons', True), ('stimuli', True)]
     """
     overs: list[Over] = ["instances", "neurons", "stimuli"]
     if a.of_stimuli is not None and b.of_stimuli is not None:

@@ -98,6 +98,16 @@ def infer_difference(
     ------
     UsageError
         If `confidence` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.comparison import Sample, infer_difference
+    >>> vae = Sample("vae", np.array([0.61, 0.64, 0.60, 0.63]))
+    >>> ica = Sample("ica", np.array([0.50, 0.53, 0.49, 0.51]))
+    >>> result = infer_difference(vae, ica, "instances")
+    >>> f"{result.estimate:.4f} ({result.ci_low:.3f} to {result.ci_high:.3f})"
+    '0.1125 (0.082 to 0.143)'
     """
     return _infer([(1.0, a), (-1.0, b)], over, confidence, n_resamples, seed)
 
@@ -127,6 +137,14 @@ def infer_mean(
     -------
     Inference
         Mean with its interval. Where a variance is unknown, `reason` says why there is no interval.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.comparison import Sample, infer_mean
+    >>> result = infer_mean(Sample("vae", np.array([0.61, 0.64, 0.60, 0.63])), "instances")
+    >>> f"{result.estimate:.2f} ({result.ci_low:.3f} to {result.ci_high:.3f})"
+    '0.62 (0.591 to 0.649)'
     """
     return _infer([(1.0, sample)], over, confidence, n_resamples, seed)
 
@@ -144,6 +162,13 @@ def infer_own_mean(sample: Sample) -> Inference:
     Inference
         For a sample of instances, the interval is over instances and neurons, or over instances alone if neurons
         cannot be drawn. For other families, the interval is over neurons.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.comparison import Sample, infer_own_mean
+    >>> infer_own_mean(Sample("vae", np.array([0.61, 0.64, 0.60, 0.63]))).over
+    'instances'
     """
     interval = infer_mean(sample, "instances and neurons" if sample.is_sample else "neurons")
     return infer_mean(sample, "instances") if interval.reason and sample.is_sample else interval
@@ -161,6 +186,13 @@ def decide(a: Sample, b: Sample) -> Over:
     -------
     str
         One of :data:`Over`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.comparison import Sample, decide
+    >>> decide(Sample("vae", np.array([0.61, 0.64])), Sample("ica", np.array([0.50, 0.53])))
+    'instances'
     """
     instances = a.is_sample or b.is_sample
     if a.of_neurons is None or b.of_neurons is None:
@@ -328,6 +360,14 @@ def infer_equivalence(
     ------
     UsageError
         If the margin is not positive, or `alpha` not between 0 and 0.5.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.comparison import Sample, infer_equivalence
+    >>> vae, ica = Sample("vae", np.array([0.61, 0.64, 0.60, 0.63])), Sample("ica", np.array([0.60, 0.63, 0.62, 0.64]))
+    >>> infer_equivalence(vae, ica, margin=0.05).verdict
+    'yes'
     """
     if not (np.isfinite(margin) and margin > 0):
         raise UsageError(f"margin must be a positive number, got {margin}")

@@ -92,6 +92,18 @@ def leaderboard(
     -----
     Instances share neurons and images, so Welch's test speaks only of the spread of instances. The letters come from
     the test over instances and neurons.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> import neuroalign as na
+    >>> from neuroalign.results.store import ResultsStore
+    >>> from neuroalign.testing import make_dataset, make_score
+    >>> store, dataset, ridge = ResultsStore(mkdtemp()), make_dataset(), na.load_benchmark("ridge")
+    >>> for key, (family, value) in enumerate({"pca": 0.2, "ica": 0.4}.items()):
+    ...     store.save(f"{key:04x}", make_score(value, model=f"{family}[n=5]", benchmark=ridge, dataset=dataset))
+    >>> na.leaderboard(dataset, "ridge", store=store)[["family", "mean"]].to_dict("list")
+    {'family': ['ica', 'pca'], 'mean': [0.4, 0.2]}
     """
     tables = leaderboards(
         dataset, [benchmark], store=store, correction=correction, over_neurons=over_neurons, mine=mine

@@ -53,6 +53,19 @@ def infer_pairs(
     pandas.DataFrame
         One row for each pair, in the order of `samples`: ``a``, ``b``, ``over``, ``difference``, ``ci_low``,
         ``ci_high``, ``standard_error``, ``df``, ``p_raw``, ``p`` (corrected) and ``reason``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.comparison import Sample, infer_pairs
+    >>> from neuroalign.scoring.resampling import NeuronStatistic
+    >>> def sample(name, values):
+    ...     of_neurons = NeuronStatistic.weighted_mean(["n0", "n1", "n2"], values)
+    ...     return Sample(name, np.mean(values) + np.array([-0.01, 0.01]), of_neurons=of_neurons)
+    >>> samples = {"vae": sample("vae", [0.4, 0.6, 0.7]), "ica": sample("ica", [0.2, 0.3, 0.6])}
+    >>> infer_pairs(samples, n_resamples=100)[["a", "b", "over", "difference"]].round(2)
+         a    b                   over  difference
+    0  vae  ica  instances and neurons         0.2
     """
     draw_together(samples.values(), n_resamples, seed)
     names = list(samples)

@@ -160,6 +160,16 @@ def make_sample(
     ------
     UsageError
         If `scores` is empty.
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> from neuroalign.comparison import make_sample
+    >>> from neuroalign.testing import make_score
+    >>> scores = [make_score(0.4 + 0.1 * seed, model=f"vae[seed={seed}]", benchmark="ridge") for seed in range(3)]
+    >>> sample = make_sample(scores, na.load_benchmark("ridge").resampling("value"))
+    >>> sample.name, sample.n, round(sample.mean, 3), sample.is_sample
+    ('vae', 3, 0.5, True)
     """
     if not scores:
         raise UsageError("a sample needs one score at least, got none")
@@ -199,6 +209,15 @@ def explain_no_sample(scores: Sequence[Score], family: str) -> str:
     str
         The reason. The declaration :attr:`neuroalign.models.model.ModelFamily.is_sample` decides. Without a
         declaration, instances with an option ``seed`` in their names are a random sample.
+
+    Examples
+    --------
+    >>> from neuroalign.comparison import explain_no_sample
+    >>> from neuroalign.testing import make_score
+    >>> explain_no_sample([make_score(model="vae[seed=0]"), make_score(model="vae[seed=1]")], "vae")
+    ''
+    >>> explain_no_sample([make_score(model="pca[n=5]"), make_score(model="pca[n=9]")], "pca")
+    'pca has no seed: its sizes are not a sample of instances, so it is tested over neurons only'
     """
     if len(scores) < 2:
         return f"{family} is a single model, so it is tested over neurons only"
@@ -274,5 +293,14 @@ def instances_of(scores: Iterable[Score]) -> list[Score]:
     -------
     list of Score
         The score of a family is replaced by the scores of its instances.
+
+    Examples
+    --------
+    >>> from neuroalign.comparison import instances_of
+    >>> from neuroalign.testing import make_score
+    >>> instances = tuple(make_score(model=f"vae[seed={seed}]") for seed in (0, 1))
+    >>> family = make_score(model="vae", instances=instances)
+    >>> [score.model for score in instances_of([family, make_score(model="pca[n=5]")])]
+    ['vae[seed=0]', 'vae[seed=1]', 'pca[n=5]']
     """
     return [instance for score in scores for instance in (score.instances or (score,))]

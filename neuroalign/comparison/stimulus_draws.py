@@ -68,6 +68,18 @@ def stimulus_draws(
     ------
     UsageError
         If the statistic cannot be fitted to drawn stimuli, or families differ in their neurons or stimuli.
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> from neuroalign.comparison import stimulus_draws
+    >>> from neuroalign.testing import make_dataset
+    >>> dataset = make_dataset(n_stimuli=60, n_neurons=4)
+    >>> benchmark = na.load_benchmark("variance_explained[n_folds=3,n_lambdas=20]")
+    >>> fit = benchmark.align(na.load_model("factors", dataset=dataset), dataset)
+    >>> draws = stimulus_draws(["factors"], [[fit]], benchmark.resampling("value"), dataset, n_draws=3)
+    >>> draws["factors"].values.shape
+    (3, 2)
     """
     if resampling.refit is None:
         raise UsageError(f"stimuli cannot be drawn: {resampling.reason}")

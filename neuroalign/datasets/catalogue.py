@@ -173,6 +173,13 @@ def load_dataset(dataset: "str | os.PathLike[str] | Dataset") -> Dataset:
         If the name has reducers, or the conditions do not follow the grammar of names.
     DatasetError
         If the folder is not a dataset, or is damaged, or nothing fulfils the conditions.
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> dataset = na.load_dataset("AM-faces-sim")
+    >>> dataset
+    <Dataset AM-faces-sim: 159 simulated neurons × 2100 stimuli>
     """
     if isinstance(dataset, Dataset):
         return dataset

@@ -138,6 +138,14 @@ def load_collection(
         If there are no members, or the name denotes one dataset.
     UnknownNameError
         If no collection has the name.
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> from neuroalign.testing import make_dataset
+    >>> days = na.load_collection([make_dataset("day1"), make_dataset("day2", seed=1)], identifier="days")
+    >>> days.identifier, [day.identifier for day in days.load()]
+    ('days', ['day1', 'day2'])
     """
     if isinstance(source, str | os.PathLike | Collection):
         collection = find_collection(source)

@@ -76,6 +76,7 @@ def select_part(dataset: Dataset, conditions: Mapping[str, Any]) -> Dataset:
 
     Examples
     --------
+    >>> from neuroalign.datasets.selection import select_part
     >>> from neuroalign.testing import make_dataset
     >>> part = select_part(make_dataset(), {"neuroid_id": ["n01", "n00"], "training": True})
     >>> part

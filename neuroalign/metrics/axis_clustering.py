@@ -137,6 +137,7 @@ def axis_clustering(
     --------
     Neurons that follow single units, and neurons that follow mixtures:
 
+    >>> import numpy as np
     >>> from neuroalign.metrics import axis_clustering
     >>> rng = np.random.default_rng(0)
     >>> Z, noise = rng.standard_normal((400, 5)), rng.standard_normal((400, 40))

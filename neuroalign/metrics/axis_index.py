@@ -57,6 +57,7 @@ def axis_index(native: float, turned: ArrayLike, *, perfect: float = 1.0) -> Axi
 
     Examples
     --------
+    >>> from neuroalign.metrics import axis_index
     >>> result = axis_index(0.8, [0.5, 0.6, 0.4])
     >>> round(result.value, 3), result.p
     (0.6, 0.25)
@@ -109,6 +110,7 @@ def is_special(index: float, error: float, p: float) -> bool:
 
     Examples
     --------
+    >>> from neuroalign.metrics import is_special
     >>> is_special(0.5, 0.05, 1 / 21), is_special(0.2, 0.1, 1 / 21)
     (True, False)
     """

@@ -75,6 +75,7 @@ def completeness(
 
     Examples
     --------
+    >>> from neuroalign.metrics import completeness
     >>> completeness([[2.0, 0.0], [0.0, 1.0], [0.0, 1.0]]).per_neuron.round(3)
     array([1.   , 0.369])
     """
@@ -147,6 +148,7 @@ def completeness_at(score: float, n_units: int, common: int) -> float:
     --------
     Two equal weights, among 4 and among 50 units:
 
+    >>> from neuroalign.metrics import completeness_at
     >>> round(completeness_at(0.5, 4, 50), 3)
     0.823
     """

@@ -33,6 +33,7 @@ def count_copies(Z: ArrayLike, *, max_units: int = 10_000) -> float:
 
     Examples
     --------
+    >>> from neuroalign.metrics import count_copies
     >>> import numpy as np
     >>> Z = np.random.default_rng(0).standard_normal((50, 3))
     >>> count_copies(Z[:, [0, 1, 1, 2]] * [1, 1, -2, 1])

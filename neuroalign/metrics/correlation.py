@@ -50,6 +50,15 @@ def correlations(Z: ArrayLike, Y: ArrayLike) -> NDArray[np.float64]:
     ------
     ArrayError
         If shapes do not fit or a value is NaN or infinite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.metrics import correlations
+    >>> Z = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]])
+    >>> correlations(Z, -2 * Z[:, :1]).round(3)
+    array([[-1.   ],
+           [ 0.447]])
     """
     units, neurons = as_pair(Z, Y)
     return np.clip(standardise(units).T @ standardise(neurons) / len(units), -1.0, 1.0)
@@ -100,6 +109,15 @@ def correlation_ratio(
     References
     ----------
     Higgins et al. (2020), arXiv 2006.14304, Methods, "Average correlation ratio and average unit proportion".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.metrics import correlation_ratio
+    >>> Z = np.random.default_rng(0).standard_normal((500, 4))
+    >>> result = correlation_ratio(Z, Z[:, [2, 0]])
+    >>> result.best_unit, result.unit_proportion, round(result.score, 2)
+    (array([2, 0]), 0.5, 0.92)
     """
     units, neurons = as_pair(Z, Y)
     mask = as_informative(informative, ~constant_columns(units))
@@ -147,6 +165,14 @@ def aggregate_ratios(
     -------
     float
         NaN if no neuron is left.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.metrics import aggregate_ratios
+    >>> ratios, best_unit = np.array([0.9, 0.5, 0.4]), np.array([0, 0, 2])
+    >>> [round(aggregate_ratios(ratios, best_unit, by), 2) for by in ("unit_mean", "unit_max", "neuron_mean")]
+    [0.55, 0.65, 0.6]
     """
     ratios, best_unit = ratios[best_unit >= 0], best_unit[best_unit >= 0]
     if not ratios.size:

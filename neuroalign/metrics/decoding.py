@@ -85,6 +85,7 @@ def decode_held_out(
 
     Examples
     --------
+    >>> from neuroalign.metrics import decode_held_out
     >>> import numpy as np
     >>> latents = np.random.default_rng(0).standard_normal((40, 2))
     >>> fitted = np.arange(40) < 30
@@ -153,6 +154,7 @@ def cosine_distance(predicted: FloatArray, actual: FloatArray) -> FloatArray:
 
     Examples
     --------
+    >>> from neuroalign.metrics import cosine_distance
     >>> import numpy as np
     >>> cosine_distance(np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([[3.0, 0.0], [1.0, 0.0]])).tolist()
     [0.0, 1.0]
@@ -179,6 +181,7 @@ def index_of_distances(distances: FloatArray, counts: FloatArray) -> FloatArray:
 
     Examples
     --------
+    >>> from neuroalign.metrics import index_of_distances
     >>> import numpy as np
     >>> index_of_distances(np.array([[0.2, 0.4], [0.5, 0.5], [0.7, 0.7]]), np.array([[1.0, 1.0], [2.0, 0.0]])).round(3)
     array([0.5  , 0.667])

@@ -53,6 +53,7 @@ def disentanglement(weights: ArrayLike) -> Disentanglement:
 
     Examples
     --------
+    >>> from neuroalign.metrics import disentanglement
     >>> disentanglement([[2.0, 0.0], [1.0, 1.0]]).per_unit
     array([1., 0.])
     """

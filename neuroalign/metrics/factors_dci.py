@@ -93,6 +93,7 @@ def factor_dci(
 
     Examples
     --------
+    >>> from neuroalign.metrics import factor_dci
     >>> import numpy as np
     >>> factors = np.random.default_rng(0).standard_normal((200, 2))
     >>> result = factor_dci(factors[:, ::-1], factors)
@@ -145,6 +146,7 @@ def factor_concentrations(
 
     Examples
     --------
+    >>> from neuroalign.metrics import factor_concentrations
     >>> import numpy as np
     >>> factors = np.random.default_rng(0).standard_normal((200, 2))
     >>> both = factor_concentrations(factors, factors, folds=np.arange(200) % 5)

@@ -73,6 +73,7 @@ def factor_explicitness(
 
     Examples
     --------
+    >>> from neuroalign.metrics import factor_explicitness
     >>> import numpy as np
     >>> factors = np.random.default_rng(0).standard_normal((200, 2))
     >>> round(factor_explicitness(factors @ [[1.0, 1.0], [1.0, -1.0]], factors).score, 2)

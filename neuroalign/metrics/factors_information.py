@@ -81,6 +81,7 @@ def factor_information(
 
     Examples
     --------
+    >>> from neuroalign.metrics import factor_information
     >>> import numpy as np
     >>> factors = np.array([[a, b] for a in range(4) for b in range(4)])
     >>> result = factor_information(factors, factors)

@@ -74,6 +74,7 @@ def factor_separation(
 
     Examples
     --------
+    >>> from neuroalign.metrics import factor_separation
     >>> import numpy as np
     >>> factors = np.random.default_rng(0).standard_normal((200, 2))
     >>> round(factor_separation(factors, factors, in_sample=True).score, 2)

@@ -59,6 +59,14 @@ def fold_labels(
     ------
     UsageError
         If there are fewer stimuli or groups than folds. The number of folds is never reduced automatically.
+
+    Examples
+    --------
+    >>> from neuroalign.metrics import fold_labels
+    >>> fold_labels(6, 3)
+    array([1, 2, 1, 0, 0, 2])
+    >>> fold_labels(6, 2, groups=["a", "a", "b", "b", "c", "d"])
+    array([1, 1, 0, 0, 0, 1])
     """
     if groups is None:
         members = np.arange(n_stimuli)

@@ -58,6 +58,15 @@ def match_one_to_one(
     ----------
     Higgins et al. (2020), arXiv 2006.14304, Methods, "Decoding novel faces from single neurons"; Crouse (2016),
     IEEE Trans. Aerosp. Electron. Syst. 52:1679 (SciPy's algorithm).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.metrics import match_one_to_one
+    >>> Z = np.random.default_rng(0).standard_normal((100, 2))
+    >>> matched = match_one_to_one(Z, Z[:, ::-1])
+    >>> matched.neuron, matched.correlation.round(3)
+    (array([1, 0]), array([1., 1.]))
     """
     from scipy.optimize import linear_sum_assignment
 

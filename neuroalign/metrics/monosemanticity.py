@@ -68,6 +68,7 @@ def monosemanticity(Z: ArrayLike, embedding: ArrayLike) -> Monosemanticity:
 
     Examples
     --------
+    >>> from neuroalign.metrics import monosemanticity
     >>> embedding = [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]
     >>> units = [[1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]]
     >>> result = monosemanticity(units, embedding)

@@ -74,6 +74,8 @@ def noise_ceiling(trials: ArrayLike) -> NoiseCeiling:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from neuroalign.metrics import noise_ceiling
     >>> rng = np.random.default_rng(0)
     >>> trials = rng.standard_normal((2000, 1, 1)) + rng.standard_normal((2000, 4, 1))
     >>> noise_ceiling(trials).percent.round()

@@ -63,6 +63,7 @@ def one_to_one(
 
     Examples
     --------
+    >>> from neuroalign.metrics import one_to_one
     >>> import numpy as np
     >>> from neuroalign.metrics import fold_labels
     >>> rng = np.random.default_rng(0)

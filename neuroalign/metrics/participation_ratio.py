@@ -39,6 +39,7 @@ def participation_ratio(Z: ArrayLike) -> float:
 
     Examples
     --------
+    >>> from neuroalign.metrics import participation_ratio
     >>> round(participation_ratio([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]]), 12)
     2.0
     """

@@ -157,6 +157,7 @@ def privileged_axes(
     --------
     Neurons that follow single units, and neurons that follow mixtures:
 
+    >>> import numpy as np
     >>> from neuroalign.metrics import privileged_axes
     >>> rng = np.random.default_rng(0)
     >>> Z, noise = rng.standard_normal((400, 5)), rng.standard_normal((400, 20))
@@ -219,6 +220,14 @@ def looks_rectified(units: ArrayLike) -> bool:
     -------
     bool
         Whether no value is negative, and at least half of the units that vary are zero for 5 % of the stimuli.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.metrics import looks_rectified
+    >>> units = np.random.default_rng(0).standard_normal((50, 3))
+    >>> looks_rectified(units), looks_rectified(np.maximum(units, 0))
+    (False, True)
     """
     values = as_matrix(units, "units")
     values = values[:, ~constant_columns(values)]

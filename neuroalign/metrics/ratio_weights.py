@@ -34,6 +34,7 @@ def leave_one_out_ratios(
 
     Examples
     --------
+    >>> from neuroalign.metrics import leave_one_out_ratios
     >>> import numpy as np
     >>> leave_one_out_ratios(np.array([0.2, 0.4, 0.6]), np.array([0, 0, 1]))
     array([0.5, 0.4, 0.3])
@@ -66,6 +67,7 @@ def shares_of_best_units(is_defined: NDArray[np.bool_], best_unit: ArrayLike) ->
 
     Examples
     --------
+    >>> from neuroalign.metrics import shares_of_best_units
     >>> import numpy as np
     >>> shares_of_best_units(np.array([True, True, True, False]), [3, 3, 5, -1])
     array([0.5, 0.5, 1. , 0. ])
@@ -96,6 +98,13 @@ def ratio_weights(ratios: FloatArray, best_unit: NDArray[np.int64], aggregate: A
     ------
     ArrayError
         If `aggregate` is "unit_max", which is not a weighted mean over neurons.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.metrics import ratio_weights
+    >>> ratio_weights(np.array([[0.9, 0.5, 0.4]]), np.array([[0, 0, 2]]), "unit_mean")
+    array([[0.5, 0.5, 1. ]])
     """
     if aggregate == "unit_max":
         raise ArrayError(
@@ -123,6 +132,13 @@ def index_of_ratios(total: FloatArray, weighted: FloatArray) -> FloatArray:
     array of float64, shape (n_draws,)
         :math:`\kappa = (\bar x_0 - \bar x_{turned}) / (1 - \bar x_{turned})`; 0, the level of chance, for a draw
         without weights or with turned neurons at the largest ratio.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.metrics import index_of_ratios
+    >>> index_of_ratios(total=np.array([[2.0, 2.0, 2.0]]), weighted=np.array([[1.2, 0.4, 0.8]])).round(3)
+    array([0.429])
     """
     means = divide(weighted, total, otherwise=0.0)
     level = means[:, 1:].mean(axis=1)

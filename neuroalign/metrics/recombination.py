@@ -36,6 +36,15 @@ def recombine(Y: ArrayLike, *, kind: Kind = "abs_gaussian", seed: int = 0) -> ND
     References
     ----------
     Higgins et al. (2020), arXiv 2006.14304, fig. 3c.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.metrics import recombine
+    >>> Y = np.random.default_rng(0).standard_normal((500, 3))
+    >>> mixtures = recombine(Y, kind="orthogonal")
+    >>> mixtures.shape, round(float(mixtures.var(axis=0).sum()), 6)
+    ((500, 3), 3.0)
     """
     neurons = standardise(as_matrix(Y, "Y"))
     return neurons @ mixing_matrix(neurons.shape[1], kind=kind, seed=seed)
@@ -69,6 +78,17 @@ def mixing_matrix(n_neurons: int, *, kind: Kind = "abs_gaussian", seed: int = 0)
     ----------
     Higgins et al. (2020), arXiv 2006.14304, fig. 3c; Khosla et al. (2024), "Privileged representational axes in
     biological and artificial neural networks", for rotations.
+
+    Examples
+    --------
+    >>> from neuroalign.metrics import mixing_matrix
+    >>> mixing_matrix(3).sum(axis=0).round(6)
+    array([1., 1., 1.])
+    >>> rotation = mixing_matrix(3, kind="orthogonal")
+    >>> (rotation.T @ rotation).round(6) + 0.0
+    array([[1., 0., 0.],
+           [0., 1., 0.],
+           [0., 0., 1.]])
     """
     rng = np.random.default_rng(seed)
     if kind == "abs_gaussian":

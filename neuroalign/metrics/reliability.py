@@ -56,6 +56,15 @@ def reliability(trials: ArrayLike, *, n_splits: int = 20, seed: int = 0) -> Reli
     References
     ----------
     Spearman (1910), Br. J. Psychol. 3:271; Brown (1910), Br. J. Psychol. 3:296.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.metrics import reliability
+    >>> rng = np.random.default_rng(0)
+    >>> trials = rng.standard_normal((500, 1, 1)) + rng.standard_normal((500, 4, 1))
+    >>> reliability(trials).per_neuron.round(1)
+    array([0.8])
     """
     values, present = _as_trials(trials)
     if n_splits < 1:
@@ -125,6 +134,16 @@ def noise_corrected_r2(
     References
     ----------
     Pospisil & Bair (2021), PLoS Comput. Biol. 17:e1009212.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.metrics import noise_corrected_r2
+    >>> rng = np.random.default_rng(0)
+    >>> signal = rng.standard_normal((500, 1))
+    >>> trials = signal[:, None] + rng.standard_normal((500, 4, 1))
+    >>> noise_corrected_r2(trials, signal).round(1)
+    array([1.])
     """
     values, present = _as_trials(trials)
     predicted = as_matrix(prediction, "prediction")
@@ -181,6 +200,8 @@ def reliability_of_means(means: ArrayLike, standard_errors: ArrayLike) -> NDArra
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from neuroalign.metrics import reliability_of_means
     >>> rng = np.random.default_rng(0)
     >>> trials = rng.standard_normal((4000, 1, 1)) + rng.standard_normal((4000, 4, 1))
     >>> sem = trials.std(axis=1, ddof=1) / np.sqrt(4)
@@ -229,6 +250,8 @@ def noise_corrected_r2_of_means(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from neuroalign.metrics import noise_corrected_r2_of_means
     >>> means = np.array([[1.0], [2.0], [4.0], [3.0]])
     >>> noise_corrected_r2_of_means(means, np.zeros((4, 1)), means)
     array([1.])

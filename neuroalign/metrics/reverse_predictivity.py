@@ -108,6 +108,8 @@ def reverse_predictivity(
     --------
     A model with ten units, of which the neurons follow three:
 
+    >>> import numpy as np
+    >>> from neuroalign.metrics import reverse_predictivity
     >>> from neuroalign.metrics import fold_labels
     >>> rng = np.random.default_rng(0)
     >>> Z = rng.standard_normal((200, 10))

@@ -41,6 +41,7 @@ def d_prime(Z: ArrayLike, is_target: ArrayLike) -> FloatArray:
 
     Examples
     --------
+    >>> from neuroalign.metrics import d_prime
     >>> d_prime([[0.0], [2.0], [4.0], [6.0]], [False, False, True, True]).round(3)
     array([2.828])
     """
@@ -89,6 +90,7 @@ def eta_squared(Z: ArrayLike, categories: ArrayLike) -> FloatArray:
 
     Examples
     --------
+    >>> from neuroalign.metrics import eta_squared
     >>> eta_squared([[0.0], [2.0], [4.0], [6.0]], ["a", "a", "b", "b"]).round(3)
     array([0.8])
     """

@@ -73,6 +73,7 @@ def semi_matching(
 
     Examples
     --------
+    >>> from neuroalign.metrics import semi_matching
     >>> import numpy as np
     >>> from neuroalign.metrics import fold_labels
     >>> rng = np.random.default_rng(0)

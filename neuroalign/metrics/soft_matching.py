@@ -40,6 +40,7 @@ def soft_matching_distance(score: float) -> float:
 
     Examples
     --------
+    >>> from neuroalign.metrics import soft_matching_distance
     >>> soft_matching_distance(0.5)
     1.0
     """
@@ -96,6 +97,7 @@ def soft_matching(
 
     Examples
     --------
+    >>> from neuroalign.metrics import soft_matching
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> Z = rng.standard_normal((500, 3))
@@ -156,6 +158,7 @@ def partial_soft_matching(
 
     Examples
     --------
+    >>> from neuroalign.metrics import partial_soft_matching
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> Z, noise = rng.standard_normal((500, 3)), rng.standard_normal((500, 3))

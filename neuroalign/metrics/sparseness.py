@@ -72,6 +72,7 @@ def sparseness(Z: ArrayLike) -> Sparseness:
 
     Examples
     --------
+    >>> from neuroalign.metrics import sparseness
     >>> result = sparseness([[0.0, 1.0], [0.0, 1.0], [0.0, 1.0], [8.0, 1.0]])
     >>> result.treves_rolls, result.vinje_gallant
     (array([0.25, 1.  ]), array([1., 0.]))

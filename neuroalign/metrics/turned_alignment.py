@@ -123,6 +123,8 @@ def turned_alignment(
     --------
     Twenty neurons that follow one unit each, and mixtures of the units:
 
+    >>> import numpy as np
+    >>> from neuroalign.metrics import turned_alignment
     >>> from neuroalign.metrics import turned_tuning
     >>> rng = np.random.default_rng(0)
     >>> Z, noise = rng.standard_normal((400, 4)), rng.standard_normal((400, 20))

@@ -155,6 +155,8 @@ def turned_tuning(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from neuroalign.metrics import turned_tuning
     >>> rng = np.random.default_rng(0)
     >>> Z = rng.standard_normal((500, 4))
     >>> Y = Z[:, [0, 1, 2, 3] * 5] + rng.standard_normal((500, 20))

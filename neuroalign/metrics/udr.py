@@ -52,6 +52,13 @@ def relative_strength(
     References
     ----------
     Duan et al. (2020), arXiv 1905.12614, eq. 3; disentanglement_lib, ``udr.py``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.metrics import relative_strength
+    >>> relative_strength(np.eye(4)), relative_strength(np.full((4, 4), 0.5))
+    (1.0, 0.125)
     """
     similarity = as_matrix(M, "M")
     if (similarity < 0).any():
@@ -111,6 +118,14 @@ def udr(
     References
     ----------
     Duan et al. (2020), arXiv 1905.12614.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.metrics import udr
+    >>> Z, noise = np.random.default_rng(0).standard_normal((2, 200, 3))
+    >>> udr([Z, -Z[:, ::-1], 2 * Z, noise], kls=np.ones((4, 3))).round(1)
+    array([0.9, 0.9, 0.9, 0.1])
     """
     models = [as_matrix(values, f"latents[{index}]") for index, values in enumerate(latents)]
     if len(models) < 2:

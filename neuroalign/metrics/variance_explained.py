@@ -29,6 +29,12 @@ def variance_explained(Y_true: ArrayLike, Y_predicted: ArrayLike) -> NDArray[np.
     References
     ----------
     Higgins et al. (2020), arXiv 2006.14304, Methods, "Variance explained".
+
+    Examples
+    --------
+    >>> from neuroalign.metrics import variance_explained
+    >>> variance_explained([[1.0], [2.0], [3.0]], [[1.0], [2.0], [2.0]])
+    array([0.5])
     """
     true, predicted = as_matrix(Y_true, "Y_true"), as_matrix(Y_predicted, "Y_predicted")
     if true.shape != predicted.shape:

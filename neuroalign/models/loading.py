@@ -65,6 +65,16 @@ def as_model(
     ------
     ModelError
         If no adapter accepts the object.
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> from neuroalign.testing import make_dataset
+    >>> def quadrants(pixels):  # float32 in [0, 1], shape (n, height, width)
+    ...     return pixels.reshape(len(pixels), 2, 32, 2, 32).mean(axis=(2, 4)).reshape(len(pixels), -1)
+    >>> model = na.as_model(quadrants, image_size=64)
+    >>> model.identifier, model.latents(make_dataset(n_stimuli=30).stimuli).shape
+    ('quadrants', (30, 4))
     """
     if preprocess is not None:
         options["preprocess"] = preprocess
@@ -141,6 +151,14 @@ def load_model(
         If the name is unknown. The message has the nearest names.
     UsageError
         If an option is given twice or is unknown.
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> na.load_model("pca[n=5]").identifier
+    'pca[n=5]'
+    >>> na.load_model("beta_vae").identifier
+    'beta_vae'
     """
     if not isinstance(spec, str):
         _refuse_options("an object that is a model already", options)

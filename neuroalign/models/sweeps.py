@@ -342,6 +342,7 @@ def load_layers(
 
     Examples
     --------
+    >>> from neuroalign.models.sweeps import load_layers
     >>> import torch
     >>> from neuroalign import as_model
     >>> from neuroalign.testing import make_dataset

@@ -49,6 +49,16 @@ def latent_traversals(
         If the model cannot decode.
     UsageError
         If a unit or the stimulus is unknown.
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> from neuroalign.models.traversals import latent_traversals
+    >>> stimuli = na.load_dataset("AM-faces-sim").stimuli
+    >>> model = na.load_model("beta_vae[beta=6,seed=0]")
+    >>> moved = latent_traversals(model, stimuli.select(stimuli.ids[:20]), values=(-2, 0, 2))
+    >>> moved.dims, moved.sizes["value"]
+    (('unit', 'value', 'row', 'column'), 3)
     """
     if not isinstance(model, Decodes):
         raise ModelError(f"{model.identifier} cannot decode, so it has no traversals")

@@ -115,6 +115,15 @@ def score_across_windows(
     References
     ----------
     King & Dehaene (2014), Trends Cogn. Sci. 18:203, for the generalisation over time.
+
+    Examples
+    --------
+    >>> from neuroalign.scoring.across_windows import score_across_windows
+    >>> from neuroalign.testing import make_time_course
+    >>> dataset = make_time_course(signal=[0, 1, 1], bin_width=50)
+    >>> (result,) = score_across_windows("factors", dataset, "linear", windows="bins", use_cache=False)
+    >>> result.scores.shape, result.windows[0]
+    ((3, 3), (0.0, 50.0))
     """
     import joblib
 

@@ -164,6 +164,12 @@ def load_benchmark(spec: str | Benchmark) -> Benchmark:
         If the benchmark or an option is unknown; the message names the nearest one.
     UsageError
         If the name has reducers, or a value does not fit its option.
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> na.load_benchmark("alignment[n_units=informative]").n_units
+    'informative'
     """
     if isinstance(spec, Benchmark):
         return spec

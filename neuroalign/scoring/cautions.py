@@ -53,6 +53,13 @@ def cautions(score: Score) -> list[str]:
     list of str
         Sentences without a full stop. A model has one sentence with all reasons not to interpret its score; a family
         has one sentence for each reason, with the number of instances. A missing number causes no caution.
+
+    Examples
+    --------
+    >>> from neuroalign.scoring.cautions import cautions
+    >>> from neuroalign.testing import make_score
+    >>> cautions(make_score(0.7, beside={"variance_explained": 0.01}))
+    ['explains 1.0 % of the variance, and how much is explainable is not known: do not interpret alignment']
     """
     return merge_cautions([score])
 
@@ -69,6 +76,15 @@ def cautions_of_instances(instances: Sequence[Score]) -> list[str]:
     -------
     list of str
         Sentences as :func:`cautions` returns them.
+
+    Examples
+    --------
+    >>> from neuroalign.scoring.cautions import cautions_of_instances
+    >>> from neuroalign.testing import make_score
+    >>> weak, strong = ({"variance_explained": explained} for explained in (0.01, 0.3))
+    >>> instances = [make_score(model="vae[seed=0]", beside=weak), make_score(model="vae[seed=1]", beside=strong)]
+    >>> [caution.partition(",")[0] for caution in cautions_of_instances(instances)]
+    ['in 1 of 2 instances the units explain 1.0 % of the variance']
     """
     return merge_cautions_of_instances([instances])
 
@@ -85,6 +101,15 @@ def merge_cautions(scores: Sequence[Score]) -> list[str]:
     -------
     list of str
         Sentences as :func:`cautions` returns them.
+
+    Examples
+    --------
+    >>> from neuroalign.scoring.cautions import merge_cautions
+    >>> from neuroalign.testing import make_score
+    >>> weak = {"variance_explained": 0.01}
+    >>> scores = [make_score(0.7, benchmark=name, beside=weak) for name in ("alignment", "correlation_ratio")]
+    >>> [caution.partition(": ")[2] for caution in merge_cautions(scores)]
+    ['do not interpret alignment and correlation ratio']
     """
     return merge_cautions_of_instances([score.instances or (score,) for score in scores])
 
@@ -131,6 +156,13 @@ def is_readable(*scores: Score) -> bool:
     bool
         False for a model with a caution not to interpret its score, and for a family where at least half of the
         instances have such a caution.
+
+    Examples
+    --------
+    >>> from neuroalign.scoring.cautions import is_readable
+    >>> from neuroalign.testing import make_score
+    >>> is_readable(make_score(0.7)), is_readable(make_score(0.7, beside={"variance_explained": 0.01}))
+    (True, False)
     """
     instances = [instance for score in scores for instance in (score.instances or (score,))]
     return 2 * sum(bool(_grave(_findings(instance))) for instance in instances) < len(instances)

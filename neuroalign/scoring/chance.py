@@ -72,6 +72,17 @@ def permutation_null(
     ------
     UsageError
         If `n_permutations` is not positive, `seed` negative, or no two originals have equally many variants.
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> from neuroalign.scoring.chance import permutation_null
+    >>> from neuroalign.testing import make_dataset
+    >>> dataset = make_dataset(n_stimuli=60, n_neurons=4)
+    >>> model = na.load_model("factors", dataset=dataset)
+    >>> shuffled = permutation_null(na.load_benchmark("linear"), model, dataset, n_permutations=5)
+    >>> shuffled.shape, bool(abs(shuffled.mean()) < 0.2)
+    ((5,), True)
     """
     if n_permutations < 1 or seed < 0:
         raise UsageError(

@@ -103,6 +103,16 @@ def score_members(
     Returns
     -------
     list of MemberScores
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> from neuroalign.scoring.collection import score_members
+    >>> from neuroalign.testing import make_dataset
+    >>> days = na.load_collection([make_dataset(f"day{day}", n_stimuli=60, n_neurons=3, seed=day) for day in (1, 2)])
+    >>> members = score_members("factors", days, ["linear"], use_cache=False)
+    >>> [(member.dataset.identifier, len(member.by_benchmark())) for member in members]
+    [('day1', 1), ('day2', 1)]
     """
     datasets = collection.load(available=available)
     wanted = load_benchmarks(benchmarks)
@@ -155,6 +165,16 @@ def summarise_members(
         deviation of the bootstrap over the levels in ``error_over``, ``provenance["interval"]`` its 95 % percentile
         interval, and ``members`` the scores of the datasets. The value is NaN, with the reason in ``notes``, if a
         dataset has no score.
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> from neuroalign.scoring.collection import score_members, summarise_members
+    >>> from neuroalign.testing import make_dataset
+    >>> days = na.load_collection([make_dataset(f"day{day}", n_stimuli=60, n_neurons=3, seed=day) for day in (1, 2)])
+    >>> (score,) = summarise_members(score_members("factors", days, ["linear"], use_cache=False), days)
+    >>> score.dataset, len(score.members), score.error_over
+    ('2 datasets', 2, 'animals and neurons')
     """
     by_member = [member.by_benchmark() for member in members]
     hierarchy = make_hierarchy([member.dataset for member in members], over=over)

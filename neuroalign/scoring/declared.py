@@ -86,6 +86,42 @@ def name_score(benchmark: str) -> str:
     return f"the {symbol}" if symbol == name_benchmark(benchmark) else symbol
 
 
+def question_of(benchmark: str) -> str:
+    """Return the question that a benchmark answers; empty where it is not installed.
+
+    Parameters
+    ----------
+    benchmark : str
+        Identifier of the benchmark, with or without options in brackets.
+
+    Examples
+    --------
+    >>> from neuroalign.scoring.declared import question_of
+    >>> question_of("variance_explained")
+    'How much of the neurons do all units of the model explain together?'
+    """
+    registered = _registered(benchmark.partition("[")[0])
+    return "" if registered is None else registered.question
+
+
+def advice_of(benchmark: str) -> str:
+    """Return the advice when to take a benchmark and when another one; empty where it is not installed.
+
+    Parameters
+    ----------
+    benchmark : str
+        Identifier of the benchmark, with or without options in brackets.
+    """
+    registered = _registered(benchmark.partition("[")[0])
+    return "" if registered is None else registered.advice
+
+
+def draws_stimuli(benchmark: str) -> bool:
+    """Return whether a benchmark is the bootstrap of another one over stimuli; False where it is not installed."""
+    registered = _registered(benchmark)
+    return registered is not None and registered.draws_stimuli
+
+
 def is_control(benchmark: str) -> bool:
     """Return whether a benchmark is a control, which does not rank models; False where it is not installed."""
     registered = _registered(benchmark)

@@ -105,6 +105,16 @@ def score(
     ------
     NeuroalignError
         If a name is unknown, or the benchmark cannot score the model on the dataset.
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> from neuroalign.testing import make_dataset
+    >>> score = na.score("factors", make_dataset(n_stimuli=60, n_neurons=4), "linear", use_cache=False)
+    >>> score.model, score.error_over, bool(score.value > 0.5)
+    ('factors', 'neurons', True)
+    >>> score.data["r"].dims
+    ('neuroid',)
     """
     is_one = not isinstance(benchmark, list | tuple)
     if isinstance(benchmark, list | tuple):

@@ -223,6 +223,18 @@ def to_table(groups: Sequence[GroupScore]) -> "pd.DataFrame":
         A row for each group. Columns are the columns that make the groups, ``window_start`` and ``window_end`` in
         milliseconds where there are windows, ``model``, ``dataset``, ``benchmark``, ``n_neurons``, ``n_stimuli``,
         ``score``, ``error``, ``chance``, ``ceiling``, the numbers beside the scores, and ``reason``.
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> from neuroalign.scoring.grouped import score_by, to_table
+    >>> from neuroalign.testing import make_dataset
+    >>> dataset = make_dataset(n_stimuli=60, n_neurons=2)
+    >>> groups = score_by("factors", dataset, "linear", by="neuroid_id", use_cache=False)
+    >>> to_table(groups)[["neuroid_id", "model", "n_stimuli"]]
+      neuroid_id    model  n_stimuli
+    0        n00  factors         60
+    1        n01  factors         60
     """
     import pandas as pd
 

@@ -164,6 +164,17 @@ def time_courses(groups: Sequence[GroupScore], *, n_draws: int = 1000, seed: int
     References
     ----------
     Nichols & Holmes (2002), Human Brain Mapping 15:1, for the maximum over windows.
+
+    Examples
+    --------
+    >>> from neuroalign.scoring.grouped import score_by
+    >>> from neuroalign.scoring.time_courses import time_courses
+    >>> from neuroalign.testing import make_time_course
+    >>> dataset = make_time_course(signal=[0, 1, 1], bin_width=50)
+    >>> groups = score_by("factors", dataset, "linear[n_permutations=19]", windows="bins", use_cache=False)
+    >>> (course,) = time_courses(groups, n_draws=100)
+    >>> course.significant, course.latency.start
+    (array([False,  True,  True]), 50.0)
     """
     courses: dict[tuple[str, ...], list[GroupScore]] = {}
     for group in groups:

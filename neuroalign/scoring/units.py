@@ -172,6 +172,7 @@ def describe_units(
 
     Examples
     --------
+    >>> from neuroalign.scoring.units import describe_units
     >>> from neuroalign.testing import make_dataset
     >>> from neuroalign.testing.units import example_model
     >>> dataset = make_dataset(n_stimuli=60, n_neurons=8, n_factors=3)

@@ -88,6 +88,8 @@ def bootstrap_weighted_mean(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from neuroalign.stats import bootstrap_weighted_mean
     >>> from neuroalign.metrics import completeness
     >>> W = np.random.default_rng(0).standard_normal((10, 60)) ** 5
     >>> result = bootstrap_weighted_mean(completeness(W).per_neuron, np.abs(W).sum(axis=0))
@@ -133,6 +135,16 @@ def bootstrap_weighted_difference(
     ------
     ArrayError, UsageError
         As :func:`bootstrap_weighted_mean`, and if the numbers of neurons differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.stats import bootstrap_weighted_difference
+    >>> rng = np.random.default_rng(0)
+    >>> a, weights = rng.uniform(0.4, 0.6, 50), np.ones(50)
+    >>> result = bootstrap_weighted_difference(a + 0.1, weights, a, weights + rng.uniform(size=50))
+    >>> f"{result.estimate:.3f} ({result.low:.3f} to {result.high:.3f})"
+    '0.100 (0.097 to 0.104)'
     """
     a, b = weighted_mean(values_a, weights_a), weighted_mean(values_b, weights_b)
     n = np.shape(values_a)[-1]
@@ -172,6 +184,17 @@ def bootstrap_means(
     ------
     UsageError
         If an option is out of range.
+
+    Examples
+    --------
+    >>> from neuroalign.scoring.resampling import NeuronStatistic
+    >>> from neuroalign.stats import bootstrap_means
+    >>> neurons = ["n0", "n1", "n2", "n3"]
+    >>> a = NeuronStatistic.weighted_mean(neurons, [0.1, 0.2, 0.3, 0.4])
+    >>> b = NeuronStatistic.weighted_mean(neurons, [0.2, 0.3, 0.4, 0.5])
+    >>> drawn = bootstrap_means([a, b], n_neurons=4, n_resamples=1000)
+    >>> drawn.shape, round(float((drawn[1] - drawn[0]).std()), 6)
+    ((2, 1000), 0.0)
     """
     check_options(0.95, n_resamples, seed)
     means, rng = np.empty((len(of_counts), n_resamples)), np.random.default_rng(seed)
@@ -201,6 +224,14 @@ def weighted_mean(values: ArrayLike, weights: ArrayLike) -> OfNeurons:
     ------
     ArrayError
         As :func:`bootstrap_weighted_mean`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.stats import weighted_mean
+    >>> of_neurons = weighted_mean([0.2, 0.4, 0.9], [1.0, 1.0, 0.0])
+    >>> of_neurons(np.array([[0, 1, 2], [1, 1, 2]])).round(3)
+    array([0.3, 0.4])
     """
     of_counts, n = _of_counts(values, weights), np.shape(values)[-1]
     return lambda neurons: of_counts(count_neurons(neurons, n))
@@ -220,6 +251,14 @@ def count_neurons(neurons: NDArray[np.int64], n: int) -> NDArray[np.float64]:
     -------
     array of float64, shape (n_resamples, n)
         Number of draws of each neuron in each resample.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.stats import count_neurons
+    >>> count_neurons(np.array([[0, 0, 2], [1, 2, 0]]), 3)
+    array([[2., 0., 1.],
+           [1., 1., 1.]])
     """
     number = len(neurons)
     rows = np.repeat(np.arange(number), neurons.shape[1])
@@ -281,6 +320,17 @@ def bootstrap_neurons(
     ------
     UsageError
         If an option is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.stats import bootstrap_neurons
+    >>> values = np.random.default_rng(0).standard_normal(50)
+    >>> median = bootstrap_neurons(
+    ...     lambda neurons: np.median(values[neurons], axis=1), 50, "percentile", 0.95, n_resamples=1000, seed=0
+    ... )
+    >>> f"{median.estimate:.2f} ± {median.standard_error:.2f}"
+    '0.10 ± 0.17'
     """
     from scipy import stats
 

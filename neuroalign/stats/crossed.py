@@ -64,6 +64,7 @@ def crossed_test(
 
     Examples
     --------
+    >>> from neuroalign.stats import crossed_test
     >>> test = crossed_test(0.1, [0.03, 0.04], [10.0, 158.0])
     >>> f"{test.standard_error:.2f} {test.df:.0f} {test.p:.3f}"
     '0.05 64 0.050'

@@ -102,6 +102,18 @@ def dual_bootstrap(
     Schütt, H. H., Kipnis, A. D., Diedrichsen, J. & Kriegeskorte, N. (2023). Statistical inference on representational
     geometries. eLife 12:e82566, "Estimating the variance of model-performance estimates"; the small-sample form
     comes from rsatoolbox 0.3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.stats import dual_bootstrap
+    >>> errors = np.random.default_rng(0).standard_normal((40, 15))
+    >>> result = dual_bootstrap(
+    ...     lambda stimuli: lambda neurons: errors[stimuli].mean(axis=0)[neurons].mean(axis=1),
+    ...     n_stimuli=40, n_neurons=15, n_resamples=50, n_neuron_resamples=200,
+    ... )
+    >>> result.both.standard_error >= result.neurons.standard_error
+    True
     """
     check_options(confidence, n_resamples, seed)
     if n_stimuli < 2 or n_neurons < 2:
@@ -148,6 +160,12 @@ def dual_variance(
     float
         Corrected variance. It is raised to the larger of J/(J−1) `v_neurons` and N/(N−1) `v_stimuli`, for J neurons and
         N stimuli, where it is less, and then limited to `v_both`.
+
+    Examples
+    --------
+    >>> from neuroalign.stats import dual_variance
+    >>> round(dual_variance(1.0, 2.0, 3.5, n_neurons=10, n_stimuli=20), 3)
+    2.632
     """
     of_neurons, of_stimuli = n_neurons / (n_neurons - 1), n_stimuli / (n_stimuli - 1)
     interaction = of_neurons * of_stimuli * (v_both - v_neurons - v_stimuli)
@@ -176,6 +194,13 @@ def draw_stimuli_and_neurons(
         Rows of the drawn stimuli, independent of the number of neurons.
     neurons : array of int, shape (n_neurons,)
         Indices of the drawn neurons.
+
+    Examples
+    --------
+    >>> from neuroalign.stats import draw_stimuli_and_neurons
+    >>> stimuli, neurons = draw_stimuli_and_neurons(0, 3, [0, 1, 2, 3], n_neurons=5)
+    >>> stimuli, neurons
+    (array([2, 3, 3, 3]), array([3, 1, 2, 1, 4]))
     """
     rng = np.random.default_rng([seed, index])
     return draw_stimuli(groups, rng), rng.integers(n_neurons, size=n_neurons)

@@ -30,6 +30,8 @@ def draw_stimuli(groups: ArrayLike, rng: np.random.Generator) -> NDArray[np.int6
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from neuroalign.stats import draw_stimuli
     >>> draw_stimuli([0, 0, 1, 1, 2, 2], np.random.default_rng(0))
     array([4, 5, 2, 3, 2, 3])
     """
@@ -67,6 +69,8 @@ def permute_stimuli(groups: ArrayLike, rng: np.random.Generator) -> NDArray[np.i
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from neuroalign.stats import permute_stimuli
     >>> permute_stimuli([0, 0, 1, 1, 2, 2], np.random.default_rng(0))
     array([4, 5, 0, 1, 2, 3])
     """
@@ -98,6 +102,8 @@ def permute_within(strata: ArrayLike, groups: ArrayLike, rng: np.random.Generato
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from neuroalign.stats import permute_within
     >>> permute_within([0, 0, 0, 1, 1, 1], [0, 1, 2, 3, 4, 5], np.random.default_rng(0))
     array([2, 0, 1, 5, 4, 3])
     """
@@ -140,6 +146,8 @@ def permute_blocks(blocks: ArrayLike, groups: ArrayLike, rng: np.random.Generato
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from neuroalign.stats import permute_blocks
     >>> permute_blocks([0, 0, 1, 1, 2, 2], [0, 1, 2, 3, 4, 5], np.random.default_rng(1))
     array([5, 4, 0, 1, 2, 3])
     """
@@ -168,6 +176,13 @@ def block_kinds(blocks: ArrayLike, groups: ArrayLike) -> tuple[NDArray[np.int64]
         Blocks of one kind hold equally many originals of each number of variants.
     members : list of arrays of int64
         Rows of each block, sorted by the number of variants of their original and by original.
+
+    Examples
+    --------
+    >>> from neuroalign.stats import block_kinds
+    >>> kinds, members = block_kinds(["cat", "cat", "car", "car", "cup"], [0, 1, 2, 3, 4])
+    >>> kinds, members
+    (array([0, 0, 1]), [array([2, 3]), array([0, 1]), array([4])])
     """
     labels = np.unique(np.asarray(blocks), return_inverse=True)[1]
     originals = np.unique(np.asarray(groups), return_inverse=True)[1]
@@ -193,6 +208,12 @@ def n_fixed(groups: ArrayLike) -> int:
     -------
     int
         Number of these originals; 0 if all originals have equal numbers of variants and there are at least two.
+
+    Examples
+    --------
+    >>> from neuroalign.stats import n_fixed
+    >>> n_fixed([0, 0, 1, 1, 2]), n_fixed([0, 1, 2])
+    (1, 0)
     """
     _, counts = np.unique([rows.size for rows in _members(groups)], return_counts=True)
     return int((counts == 1).sum())
@@ -217,6 +238,13 @@ def grouped_standard_error(values: ArrayLike, groups: ArrayLike) -> float:
     References
     ----------
     Liang, K.-Y. & Zeger, S. L. (1986). Longitudinal data analysis using generalized linear models. Biometrika 73:13.
+
+    Examples
+    --------
+    >>> from neuroalign.stats import grouped_standard_error
+    >>> values = [0.1, 0.1, 0.5, 0.5, 0.3, 0.3]
+    >>> round(grouped_standard_error(values, range(6)), 3), round(grouped_standard_error(values, [0, 0, 1, 1, 2, 2]), 3)
+    (0.073, 0.115)
     """
     array, labels = np.asarray(values, dtype=np.float64), np.asarray(groups)
     finite = np.isfinite(array)

@@ -48,6 +48,7 @@ def number_sessions(animals: Sequence[str], sessions: Sequence[str]) -> NDArray[
 
     Examples
     --------
+    >>> from neuroalign.stats import number_sessions
     >>> number_sessions(["Tito", "Chabo", "Tito"], ["1", "1", "2"])
     array([1, 0, 2])
     """
@@ -106,6 +107,7 @@ def draw_hierarchy(
 
     Examples
     --------
+    >>> from neuroalign.stats import draw_hierarchy
     >>> (draws,) = draw_hierarchy(["a", "a", "b"], ["1", "2", "3"], n_resamples=3)
     >>> draws.neurons
     array([[0., 2., 1.],
@@ -155,6 +157,13 @@ def percentile_interval(distribution: ArrayLike, *, confidence: float = 0.95) ->
     -------
     low, high, standard_error : float
         NaN for fewer than two finite values, or values that do not vary.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.stats import percentile_interval
+    >>> [round(number, 2) for number in percentile_interval(np.arange(101.0))]
+    [2.5, 97.5, 29.3]
     """
     values = np.asarray(distribution, dtype=np.float64)
     values = values[np.isfinite(values)]
@@ -183,6 +192,8 @@ def rank_rows(values: ArrayLike, *, higher_is_better: bool = True) -> NDArray[np
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from neuroalign.stats import rank_rows
     >>> rank_rows([[0.3], [0.5], [np.nan], [0.3]]).ravel()
     array([ 2.,  1., nan,  2.])
     """

@@ -61,6 +61,8 @@ def compact_letters(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from neuroalign.stats import compact_letters
     >>> p = np.array([[1.0, 0.2, 0.01], [0.2, 1.0, 0.3], [0.01, 0.3, 1.0]])
     >>> compact_letters(["vae", "pca", "ica"], [0.6, 0.5, 0.4], p)
     {'vae': 'a', 'pca': 'ab', 'ica': 'b'}

@@ -84,6 +84,7 @@ def max_statistic(values: ArrayLike, shuffled: ArrayLike, *, higher_is_better: b
 
     Examples
     --------
+    >>> from neuroalign.stats import max_statistic
     >>> max_statistic([0.5, 0.2], [[0.1, 0.0, -0.1], [0.3, 0.1, 0.0]]).p
     array([0.25, 0.5 ])
     """

@@ -39,6 +39,7 @@ def adjust_p_values(p: ArrayLike, *, method: Correction = "holm") -> NDArray[np.
 
     Examples
     --------
+    >>> from neuroalign.stats import adjust_p_values
     >>> adjust_p_values([0.01, float("nan"), 0.04]).tolist()
     [0.02, nan, 0.04]
     """

@@ -54,6 +54,7 @@ def pairwise_welch(groups: Mapping[str, ArrayLike], *, correction: Correction = 
 
     Examples
     --------
+    >>> from neuroalign.stats import pairwise_welch
     >>> pairs = pairwise_welch({"vae": [0.6, 0.7, 0.8], "pca": [0.4, 0.5, 0.5], "ica": [0.3]})
     >>> pairs[["a", "b", "p"]].round(3).to_dict("list")
     {'a': ['vae', 'vae', 'pca'], 'b': ['pca', 'ica', 'ica'], 'p': [0.036, nan, nan]}
@@ -126,6 +127,14 @@ def pairwise_matrix(pairs: pd.DataFrame, names: Sequence[str], column: str = "p"
     -------
     array of float64, shape (n, n)
         Symmetric matrix; NaN on the diagonal and for pairs without a test.
+
+    Examples
+    --------
+    >>> from neuroalign.stats import pairwise_matrix, pairwise_welch
+    >>> pairs = pairwise_welch({"vae": [0.6, 0.7, 0.8], "pca": [0.4, 0.5, 0.5], "ica": [0.3]})
+    >>> pairwise_matrix(pairs, ["pca", "vae"]).round(3)
+    array([[  nan, 0.036],
+           [0.036,   nan]])
     """
     matrix = np.full((len(names), len(names)), np.nan)
     index = {name: position for position, name in enumerate(names)}

@@ -30,6 +30,7 @@ def permutation_p_value(value: float, shuffled: ArrayLike, *, higher_is_better: 
 
     Examples
     --------
+    >>> from neuroalign.stats import permutation_p_value
     >>> permutation_p_value(0.5, [0.1, 0.2, 0.6])
     0.5
     """

@@ -100,6 +100,7 @@ def rank_correlation_test(
     --------
     Four pairs have 24 permutations, of which two are perfect:
 
+    >>> from neuroalign.stats import rank_correlation_test
     >>> test = rank_correlation_test([1, 2, 3, 4], [1, 2, 3, 4])
     >>> test.rho, round(test.p, 3), test.method
     (1.0, 0.083, 'exact')

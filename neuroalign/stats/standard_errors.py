@@ -22,6 +22,15 @@ def jackknife_standard_error(left_out: ArrayLike) -> float:
     References
     ----------
     Efron, B. & Stein, C. (1981). The jackknife estimate of variance. Ann. Statist. 9, 586-596.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.stats import jackknife_standard_error
+    >>> values = np.array([1.0, 2.0, 4.0])
+    >>> left_out = [np.delete(values, index).mean() for index in range(3)]
+    >>> round(jackknife_standard_error(left_out), 6), round(float(values.std(ddof=1) / np.sqrt(3)), 6)
+    (0.881917, 0.881917)
     """
     values = as_numbers(left_out, np.float64)
     n = values.size
@@ -42,6 +51,12 @@ def weighted_mean_standard_error(values: ArrayLike, weights: ArrayLike) -> float
     -------
     float
         See :func:`jackknife_standard_error`; NaN if fewer than two observations have weight.
+
+    Examples
+    --------
+    >>> from neuroalign.stats import weighted_mean_standard_error
+    >>> round(weighted_mean_standard_error([0.2, 0.4, 0.9, 0.5], [1.0, 2.0, 0.0, 1.0]), 3)
+    0.066
     """
     weights = as_numbers(weights, np.float64)
     values = np.where(weights > 0, as_numbers(values, np.float64), 0.0)

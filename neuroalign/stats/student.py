@@ -27,6 +27,7 @@ def t_interval(
 
     Examples
     --------
+    >>> from neuroalign.stats import t_interval
     >>> low, high = t_interval(0.5, 0.1, 9)
     >>> f"{low:.3f} to {high:.3f}"
     '0.274 to 0.726'
@@ -55,6 +56,7 @@ def t_p_value(t: ArrayLike, df: ArrayLike) -> Any:
 
     Examples
     --------
+    >>> from neuroalign.stats import t_p_value
     >>> round(float(t_p_value(2.262, 9)), 3)
     0.05
     """

@@ -79,6 +79,7 @@ def welch(a: ArrayLike, b: ArrayLike, *, confidence: float = 0.95) -> WelchTest:
 
     Examples
     --------
+    >>> from neuroalign.stats import welch
     >>> test = welch([0.5, 0.7, 0.6], [0.2, 0.4, 0.3, 0.3])
     >>> f"t({test.df:.1f}) = {test.t:.2f}, p = {test.p:.4f}, g = {test.hedges_g:.2f}"
     't(3.9) = 4.24, p = 0.0143, g = 2.82'

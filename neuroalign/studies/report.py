@@ -1,5 +1,6 @@
 """Report of a study: one HTML file with style and figures inside."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -32,12 +33,14 @@ from neuroalign.studies.report_text import (
     embed_picture,
     explain_simulation,
     group_by_verdict,
+    write_day,
     write_interval,
     write_number,
     write_p_value,
     write_plain,
     write_sentence,
     write_signed,
+    write_verdict,
 )
 from neuroalign.studies.study import Claim, Study
 
@@ -145,6 +148,12 @@ def write_report(
             dropped=dropped[["family", "instance", "step", "reason"]].to_dict("records"),
             pictures=in_sections(pictures),
             left_out=group_by_reason([*left_out, *without_figure]),
+            day=write_day(
+                score for kept in evidence.kept.values() for scores in kept.values() for score in scores
+            ),
+            command=shlex.join(
+                ["neuroalign", "reproduce", study.name, "--dataset", dataset.identifier, "--grid", grid]
+            ),
             version=version("neuroalign"),
         )
     )
@@ -166,6 +175,7 @@ def _environment() -> jinja2.Environment:
         "interval": write_interval,
         "p": write_p_value,
         "plain": write_plain,
+        "state": write_verdict,
         "sentence": write_sentence,
         "embedded": embed_picture,
     }

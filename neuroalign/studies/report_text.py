@@ -2,7 +2,8 @@
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,23 +11,17 @@ import numpy as np
 
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.results.numbers import join_words
+from neuroalign.results.score import Score
 from neuroalign.scoring.cautions import LEAST_VARIANCE
 from neuroalign.studies.decisions import Verdict
 from neuroalign.studies.findings import Finding
 
-#: Verbs for one claim and for several claims, by verdict.
-_VERBS: Mapping[Verdict, tuple[str, str]] = {
-    "agrees": ("agrees", "agree"),
-    "agrees among those tested": ("agrees among the tested families", "agree among the tested families"),
-    "disagrees": ("disagrees", "disagree"),
-    "cannot tell": ("cannot be decided", "cannot be decided"),
-}
-#: Headings of the claims with each verdict.
-_HEADINGS: Mapping[Verdict, str] = {
-    "agrees": "agree with the scores",
-    "agrees among those tested": "agree with the scores of the tested families",
-    "disagrees": "disagree with the scores",
-    "cannot tell": "cannot be decided",
+#: State of a claim in the words of the report, by verdict.
+_STATES: Mapping[Verdict, str] = {
+    "agrees": "supported",
+    "agrees among those tested": "supported among the tested families",
+    "disagrees": "contradicted",
+    "cannot tell": "undecided",
 }
 
 
@@ -72,9 +67,25 @@ def explain_simulation(dataset: Dataset) -> str:
 def count_verdicts(findings: Sequence[Finding]) -> str:
     """Count the verdicts of an analysis, in words; empty without findings."""
     verdicts = [finding.verdict for finding in findings]
-    counts = {verdict: verdicts.count(verdict) for verdict in get_args(Verdict)}
-    words = [f"{n} {_VERBS[verdict][n != 1]}" for verdict, n in counts.items() if n]
-    return f"of {len(findings)} claims, {join_words(words)}" if findings else ""
+    counts = {verdict: verdicts.count(verdict) for verdict in get_args(Verdict) if verdict in verdicts}
+    of_all = f" of {len(findings)} claim{'s' if len(findings) > 1 else ''}"
+    words = [
+        f"{n}{'' if place else of_all} {'is' if n == 1 else 'are'} {_STATES[verdict]}"
+        for place, (verdict, n) in enumerate(counts.items())
+    ]
+    return ", ".join(words)
+
+
+def write_verdict(verdict: Verdict) -> str:
+    """Write a verdict in the words of the report.
+
+    Examples
+    --------
+    >>> from neuroalign.studies.report_text import write_verdict
+    >>> write_verdict("cannot tell")
+    'undecided'
+    """
+    return _STATES[verdict]
 
 
 def group_by_verdict(findings: Mapping[str, Finding]) -> dict[str, list[str]]:
@@ -88,12 +99,31 @@ def group_by_verdict(findings: Mapping[str, Finding]) -> dict[str, list[str]]:
     Returns
     -------
     dict of str to list of str
-        Names of claims by a heading that continues "Claims that"; headings without claims are left out.
+        Names of claims by their state, such as "undecided"; states without claims are left out.
     """
-    groups: dict[str, list[str]] = {heading: [] for heading in _HEADINGS.values()}
+    groups: dict[str, list[str]] = {state: [] for state in _STATES.values()}
     for name, finding in findings.items():
-        groups[_HEADINGS[finding.verdict]].append(name)
-    return {heading: names for heading, names in groups.items() if names}
+        groups[_STATES[finding.verdict]].append(name)
+    return {state: names for state, names in groups.items() if names}
+
+
+def write_day(scores: Iterable[Score]) -> str:
+    """Write the day of the newest score, in UTC; empty if no score has a date.
+
+    The day of the scores, not of the report: a study that is run again from stored scores gives the same bytes.
+
+    Examples
+    --------
+    >>> from neuroalign.studies.report_text import write_day
+    >>> from neuroalign.testing import make_score
+    >>> write_day([make_score(provenance={"created": "2026-11-27T21:05:00+00:00"}), make_score()])
+    '27 November 2026'
+    """
+    dates = [str(score.provenance["created"]) for score in scores if "created" in score.provenance]
+    if not dates:
+        return ""
+    newest = max(datetime.fromisoformat(date) for date in dates)
+    return f"{newest.day} {newest:%B %Y}"
 
 
 def caution_about_images(trained_elsewhere: Mapping[str, str]) -> list[str]:

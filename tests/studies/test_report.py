@@ -90,14 +90,18 @@ def test_verdicts_are_counted_and_grouped():
         "five": finding(verdict="cannot tell"),
     }
     assert count_verdicts(list(findings.values())) == (
-        "of 5 claims, 2 agree, 1 agrees among the tested families, 1 disagrees and 1 cannot be decided"
+        "2 of 5 claims are supported, 1 is supported among the tested families, 1 is contradicted, 1 is undecided"
     )
+    assert count_verdicts([findings["one"]] + 6 * [findings["five"]]) == (
+        "1 of 7 claims is supported, 6 are undecided"
+    )
+    assert count_verdicts([findings["five"]]) == "1 of 1 claim is undecided"
     assert count_verdicts([]) == ""
     assert group_by_verdict(findings) == {
-        "agree with the scores": ["one", "two"],
-        "agree with the scores of the tested families": ["three"],
-        "disagree with the scores": ["four"],
-        "cannot be decided": ["five"],
+        "supported": ["one", "two"],
+        "supported among the tested families": ["three"],
+        "contradicted": ["four"],
+        "undecided": ["five"],
     }
 
 
@@ -199,6 +203,7 @@ def test_a_report_marks_families_that_must_not_be_interpreted(dataset, tmp_path)
             error=0.02,
             model=f"{family}[seed={seed}]",
             dataset=dataset,
+            provenance={"created": f"2026-11-{26 + seed}T21:00:00+00:00"},
             beside={"variance_explained": explained, "explained_share": explained / 0.8},
         )
 
@@ -227,5 +232,11 @@ def test_a_report_marks_families_that_must_not_be_interpreted(dataset, tmp_path)
         "! weak: in all 2 instances the units explain 2.0 % of the explainable variance (0.016 of 0.800): do not "
         "interpret alignment.",
     ]
+    # The report has its own name, not the title of a paper, and says how and when it was made.
+    assert re.findall(r"<(?:h1|code)>(.*?)</(?:h1|code)>", page) == [
+        "The study mine on single",
+        "neuroalign reproduce mine --dataset single --grid small",
+    ]
+    assert "Newest score of 27 November 2026." in page
     names = re.findall(r'<tr><th scope="row">([^<]*)</th><td class="n">2</td>', page)
     assert sorted(names) == ["sound", "weak !"]

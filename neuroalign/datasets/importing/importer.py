@@ -173,6 +173,17 @@ def import_dataset(
         If the format does not take an option.
     DatasetError, ArrayError, ArchiveError
         If a file cannot be read, or the parts of the recording do not fit each other; nothing is left behind.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import neuroalign as na
+    >>> spikes = np.random.default_rng(0).poisson(5, size=(3, 20, 4))
+    >>> dataset = na.import_dataset("example-import", responses=spikes, axes="neuroid,stimulus,repetition", force=True)
+    >>> dataset
+    <Dataset example-import: 3 recorded neurons × 20 stimuli>
+    >>> na.load_dataset("example-import").trials.shape
+    (20, 4, 3)
     """
     texts = {"stimulus_set": stimulus_set, "region": region, "animal": animal, "source": source}
     expect_texts(**texts, licence=licence, citation=citation, description=description)

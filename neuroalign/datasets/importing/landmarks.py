@@ -28,6 +28,25 @@ def import_landmarks(dataset: str, file: str | os.PathLike[str]) -> list[str]:
     ------
     DatasetError
         If the file cannot be read or does not fit the images; the dataset then stays as it was.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> import pandas as pd
+    >>> import neuroalign as na
+    >>> from neuroalign.datasets.folder import write_folder
+    >>> from neuroalign.datasets.importing.landmarks import import_landmarks
+    >>> from neuroalign.testing import make_dataset
+    >>> folder, dataset = Path(mkdtemp()), make_dataset(n_stimuli=4)
+    >>> _ = write_folder(dataset, folder / "faces")
+    >>> points = {"left_x": 4, "left_y": 4, "right_x": 12, "right_y": 4, "mouth_x": 8, "mouth_y": 12}
+    >>> table = pd.DataFrame({"stimulus_id": dataset.stimuli.ids, **points})
+    >>> table.to_csv(folder / "marks.csv", index=False)
+    >>> import_landmarks(str(folder / "faces"), folder / "marks.csv")
+    []
+    >>> na.load_dataset(folder / "faces").stimuli.landmarks.sizes["landmark"]
+    3
     """
     folder = folder_of(dataset)
     path = Path(file).expanduser()

@@ -47,6 +47,14 @@ def landmarks(points: ArrayLike, *, stimulus: ArrayLike, landmark: ArrayLike) ->
     ArrayError
         If a label repeats, a shape does not fit, a value is not finite, the array has fewer than three landmarks, or
         all landmarks of a stimulus lie at one place.
+
+    Examples
+    --------
+    >>> from neuroalign.datasets.landmarks.arrays import landmarks
+    >>> face = [[10.0, 20.0], [30.0, 20.0], [20.0, 40.0]]
+    >>> marks = landmarks([face, face], stimulus=["a", "b"], landmark=["left eye", "right eye", "mouth"])
+    >>> marks.sizes["landmark"], marks.sel(stimulus="a", landmark="mouth").values
+    (3, array([20., 40.]))
     """
     values = as_numbers(points, np.float64)
     if values.ndim != 3 or values.shape[-1] != 2:
@@ -162,6 +170,13 @@ def mirror_partners(array: xr.DataArray) -> NDArray[np.intp]:
     ------
     DatasetError
         If the landmarks are not symmetric, so that some have no partner.
+
+    Examples
+    --------
+    >>> from neuroalign.datasets.landmarks.arrays import landmarks, mirror_partners
+    >>> face = [[10.0, 20.0], [30.0, 20.0], [20.0, 40.0]]
+    >>> mirror_partners(landmarks([face, face], stimulus=["a", "b"], landmark=["left eye", "right eye", "mouth"]))
+    array([1, 0, 2])
     """
     from scipy.optimize import linear_sum_assignment
     from scipy.spatial.distance import cdist

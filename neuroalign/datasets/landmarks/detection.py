@@ -36,6 +36,12 @@ def detect_landmarks(stimuli: StimulusSet) -> xr.DataArray:
     References
     ----------
     See :class:`neuroalign.datasets.landmarks.finding.FaceFinder`.
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> from neuroalign.datasets.landmarks.detection import detect_landmarks
+    >>> detect_landmarks(na.load_dataset("my-faces").stimuli)  # doctest: +SKIP
     """
     find = FaceFinder()
     points_of = {}

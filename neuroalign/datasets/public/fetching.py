@@ -45,6 +45,11 @@ def fetch_dataset(name: str, *, force: bool = False) -> Dataset:
         If a file cannot be downloaded, or is not the listed file.
     DatasetError
         If another dataset has this name.
+
+    Examples
+    --------
+    >>> from neuroalign.datasets.public.fetching import fetch_dataset
+    >>> fetch_dataset("cowley2023-210325")  # doctest: +SKIP
     """
     members = members_of(name)
     if len(members) > 1:

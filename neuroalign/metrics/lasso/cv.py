@@ -114,6 +114,7 @@ def lasso_cv(
 
     Examples
     --------
+    >>> from neuroalign.metrics import lasso_cv
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> Z = rng.standard_normal((200, 5))

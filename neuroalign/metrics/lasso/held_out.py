@@ -83,6 +83,16 @@ def lasso_variance_explained(
     Fold i is predicted by ``lasso_cv(Z[rest], Y[rest], folds=folds[rest])``, where `rest` are the stimuli
     outside fold i. To choose its λ, that fit needs the path on all folds except i and j, for every j; the fit that
     predicts j needs the same path. It is computed once, at the λ of both fits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.metrics import lasso_variance_explained
+    >>> rng = np.random.default_rng(0)
+    >>> Z = rng.standard_normal((200, 3))
+    >>> Y = Z[:, :1] + rng.standard_normal((200, 1))
+    >>> lasso_variance_explained(Z, Y, n_folds=5).per_neuron.round(2)
+    array([0.41])
     """
     problem = check_problem(
         Z,

@@ -56,6 +56,8 @@ def lasso_test_set(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from neuroalign.metrics import lasso_test_set
     >>> rng = np.random.default_rng(0)
     >>> Z = rng.standard_normal((200, 5))
     >>> Y = Z[:, [1]] + 0.5 * rng.standard_normal((200, 1))

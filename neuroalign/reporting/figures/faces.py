@@ -58,6 +58,17 @@ def decoded_faces(
     References
     ----------
     Higgins et al. (2020), arXiv 2006.14304, fig. 6c.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> from neuroalign.reporting.figures import decoded_faces
+    >>> pixels = np.random.default_rng(0).uniform(size=(2, 8, 8))
+    >>> images = xr.DataArray(pixels, dims=("stimulus", "row", "column"), coords={"stimulus": ["a", "b"]})
+    >>> ax = decoded_faces({"image": images, "reconstruction": 1 - images}, dataset="toy", simulated=True)
+    >>> len(ax.images)
+    4
     """
     if not pictures:
         raise UsageError("pictures must have one row of images at least, got no pictures")
@@ -116,6 +127,19 @@ def traversals(
     References
     ----------
     Higgins et al. (2020), arXiv 2006.14304, figs. 1c and 2b.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> from neuroalign.reporting.figures import traversals
+    >>> pixels = np.random.default_rng(0).uniform(size=(2, 3, 8, 8))
+    >>> images = xr.DataArray(
+    ...     pixels, dims=("unit", "value", "row", "column"), coords={"unit": ["u0", "u1"], "value": [-2.0, 0.0, 2.0]}
+    ... )
+    >>> ax = traversals(images, dataset="toy", simulated=True)
+    >>> len(ax.images)
+    6
     """
     if images.dims != ("unit", "value", "row", "column") or not images.size:
         raise UsageError(f"traversals need the dimensions unit, value, row, column, got {images.dims}")

@@ -67,6 +67,19 @@ def gather_figures(
 
     Units, faces and traversals come from the best instance of a family. A model is loaded only if its name is
     registered and it is the model that was scored: a record from another laboratory must not run code or fetch weights.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> import neuroalign as na
+    >>> from neuroalign.reporting.figures.gathering import gather_figures
+    >>> from neuroalign.results.store import ResultsStore
+    >>> from neuroalign.testing import make_dataset, make_score
+    >>> store, dataset = ResultsStore(mkdtemp()), make_dataset()
+    >>> store.save("0000", make_score(0.4, model="pca[n=5]", benchmark=na.load_benchmark("ridge"), dataset=dataset))
+    >>> figures = gather_figures(dataset, with_udr=False, store=store)
+    >>> [figure.name for figure in figures if figure.axes is not None]
+    ['scores_ridge']
     """
     store = store or ResultsStore()
     named: list[str | Benchmark] = [*benchmarks] or [name for name, _ in registered_benchmarks.items()]

@@ -65,6 +65,14 @@ def neurons_in_order(
     References
     ----------
     Higgins et al. (2020), arXiv 2006.14304, fig. 4b.
+
+    Examples
+    --------
+    >>> from neuroalign.reporting.figures import neurons_in_order
+    >>> from neuroalign.testing import make_score
+    >>> ax = neurons_in_order([make_score(per_neuron={"n1": 0.2, "n2": 0.6, "n3": 0.4})])
+    >>> ax.get_xlabel()
+    'neurons of each instance, the best first'
     """
     families = by_family(scores)
     look = styles_of(families, styles)

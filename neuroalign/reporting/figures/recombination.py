@@ -67,6 +67,14 @@ def native_and_recombined(
     References
     ----------
     Higgins et al. (2020), arXiv 2006.14304, fig. 3c.
+
+    Examples
+    --------
+    >>> from neuroalign.reporting.figures import native_and_recombined
+    >>> from neuroalign.testing import make_score
+    >>> score = make_score(0.2, benchmark="linear_recombination", beside={"native": 0.6, "recombined": 0.4})
+    >>> len(native_and_recombined([score]).lines) > 0
+    True
     """
     families = by_family(scores)
     for score in (score for scores in families.values() for score in scores):

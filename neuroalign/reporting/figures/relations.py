@@ -81,6 +81,17 @@ def udr_against_alignment(
     References
     ----------
     Higgins et al. (2020), arXiv 2006.14304, figs. 3d and 3e.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from neuroalign.reporting.figures import udr_against_alignment
+    >>> from neuroalign.testing import make_score
+    >>> scores = [make_score(0.1 * seed, model=f"vae[seed={seed}]") for seed in range(4)]
+    >>> table = pd.DataFrame({"instance": [score.model for score in scores], "udr": [0.2, 0.1, 0.3, 0.4]})
+    >>> ax = udr_against_alignment(table, scores)
+    >>> ax.get_xlabel()
+    'UDR'
     """
     for column in ("instance", "udr", *([by] if by else [])):
         if column not in table:
@@ -167,6 +178,15 @@ def score_against_unit_proportion(
     References
     ----------
     Higgins et al. (2020), arXiv 2006.14304, figs. 5b and 5c.
+
+    Examples
+    --------
+    >>> from neuroalign.reporting.figures import score_against_unit_proportion
+    >>> from neuroalign.testing import make_score
+    >>> score = make_score(0.4, benchmark="correlation_ratio", beside={"unit_proportion": 0.8})
+    >>> ax = score_against_unit_proportion([score])
+    >>> ax.get_xlabel()
+    'unit proportion'
     """
     families = by_family(scores)
     look = styles_of(families, styles)

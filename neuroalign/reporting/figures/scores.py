@@ -96,6 +96,14 @@ def scores_by_family(
     References
     ----------
     Higgins et al. (2020), arXiv 2006.14304, figs. 3b, 4a, 5b and 6b.
+
+    Examples
+    --------
+    >>> from neuroalign.reporting.figures import scores_by_family
+    >>> from neuroalign.testing import make_score
+    >>> ax = scores_by_family([make_score(0.1 * seed, model=f"vae[seed={seed}]") for seed in (1, 2, 3)])
+    >>> ax.get_xlabel()
+    'alignment'
     """
     families = by_family(scores)
     bound = by_family(ceiling) if (ceiling := list(ceiling)) else {}

@@ -125,6 +125,13 @@ def family_styles(families: Iterable[str]) -> dict[str, FamilyStyle]:
         Style of each family by name. Families that come with neuroalign have one colour and one marker everywhere.
         Another family has the look of its name, or the next look if a family of the figure has its colour or marker.
         Colours repeat where there are more families than colours; markers then differ.
+
+    Examples
+    --------
+    >>> from neuroalign.reporting.figures import family_styles
+    >>> styles = family_styles(["pca", "beta_vae"])
+    >>> styles["pca"].colour != styles["beta_vae"].colour
+    True
     """
     names = sorted(set(families))
     taken: list[int] = []
@@ -247,6 +254,16 @@ def save(figure: "Figure | Axes", path: Path) -> Path:
     ------
     UsageError
         If the path has another ending.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> from neuroalign.reporting.figures import neurons_in_order, save
+    >>> from neuroalign.testing import make_score
+    >>> ax = neurons_in_order([make_score(per_neuron={"n1": 0.2, "n2": 0.6})])
+    >>> save(ax, Path(mkdtemp()) / "neurons.svg").name
+    'neurons.svg'
     """
     style = path.suffix.removeprefix(".").lower()
     if style not in FORMATS:

@@ -52,6 +52,17 @@ def unit_shares(score: Score, variance_explained: Score | None = None) -> xr.Dat
     Notes
     -----
     The share is exact for units that do not correlate. Correlated units share the variance that they explain together.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from neuroalign.reporting.figures import unit_shares
+    >>> from neuroalign.testing import make_score
+    >>> labels = {"unit": ["u0", "u1"], "neuroid": ["n0", "n1"], "informative": ("unit", [True, True])}
+    >>> weights = xr.Dataset({"weights": (("unit", "neuroid"), [[3.0, 0.0], [4.0, 2.0]])}, coords=labels)
+    >>> unit_shares(make_score(0.7, data=weights)).values
+    array([[0.36, 0.  ],
+           [0.64, 1.  ]])
     """
     if WEIGHTS not in score.data:
         raise UsageError(
@@ -107,6 +118,16 @@ def units_by_neurons(
     References
     ----------
     Higgins et al. (2020), arXiv 2006.14304, fig. 2b.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from neuroalign.reporting.figures import units_by_neurons
+    >>> labels = {"unit": ["u0", "u1"], "neuroid": ["n0", "n1"], "informative": ("unit", [True, True])}
+    >>> shares = xr.DataArray([[0.4, 0.0], [0.1, 0.6]], dims=("unit", "neuroid"), coords=labels)
+    >>> ax = units_by_neurons(shares, model="pca[n=2]", dataset="toy", simulated=True)
+    >>> ax.get_ylabel()
+    '2 informative units'
     """
     ordered = in_order(shares)
     n_units, n_neurons = ordered.shape

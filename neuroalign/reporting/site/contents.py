@@ -21,7 +21,7 @@ from neuroalign.results.numbers import Kind, write_number
 from neuroalign.results.score import Score
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.cautions import cautions
-from neuroalign.scoring.declared import number_of, symbol_of
+from neuroalign.scoring.declared import advice_of, number_of, question_of, references_of, symbol_of
 from neuroalign.stats import pairwise_matrix
 
 # Dimensions along which arrays are drawn, with the name of one point.
@@ -83,6 +83,8 @@ def lay_out_board(group: ScoreGroup, table: pd.DataFrame) -> dict[str, Any]:
         "statistic": statistic["label"],
         "is_value": is_value,
         "benchmark": group.benchmark,
+        "question": question_of(group.benchmark),
+        "about": f"about-{anchor(group.name)}",
         "value_label": symbol_of(group.benchmark),
         "value_statistic": (table.attrs["value_statistic"] or {}).get("label", ""),
         "beside": [name.removeprefix(BESIDE) for name in beside],
@@ -94,6 +96,76 @@ def lay_out_board(group: ScoreGroup, table: pd.DataFrame) -> dict[str, Any]:
             "families": [_for_plot(row, is_value=is_value) for row in rows],
         },
     }
+
+
+def lay_out_overview(boards: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Lay out the matrix of families and benchmarks, without controls, which do not rank models.
+
+    Parameters
+    ----------
+    boards : sequence of dict
+        Leaderboards from :func:`lay_out_board`.
+
+    Returns
+    -------
+    dict
+        ``boards``, the columns, and ``rows``: each family with a cell for each column, which is None without a score.
+        Families are in the order of their mean rank.
+    """
+    shown = [board for board in boards if not board["is_control"]]
+    cells = {(board["anchor"], row["family"]): (board, row) for board in shown for row in board["rows"]}
+    families = sorted({family for _, family in cells})
+    ranks = {
+        family: [
+            board["names"].index(family) / len(board["names"]) for board in shown if family in board["names"]
+        ]
+        for family in families
+    }
+    rows = []
+    for family in sorted(families, key=lambda name: (float(np.mean(ranks[name])), name)):
+        row: list[dict[str, Any] | None] = []
+        for board in shown:
+            score = cells.get((board["anchor"], family))
+            if score is None:
+                row.append(None)
+                continue
+            readable = [name for name in board["names"] if not _row_of(board, name)["must_not_be_read"]]
+            row.append(
+                {
+                    "mean": score[1]["mean"],
+                    "anchor": board["anchor"],
+                    "is_best": len(readable) > 1 and family == readable[0],
+                    "must_not_be_read": score[1]["must_not_be_read"],
+                }
+            )
+        rows.append({"family": family, "page": family_page(family), "cells": row})
+    return {"boards": shown, "rows": rows}
+
+
+def _row_of(board: Mapping[str, Any], family: str) -> Mapping[str, Any]:
+    return next(row for row in board["rows"] if row["family"] == family)
+
+
+def describe_benchmarks(boards: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Describe the benchmarks of leaderboards: question, advice and references.
+
+    Parameters
+    ----------
+    boards : sequence of dict
+        Leaderboards from :func:`lay_out_board`.
+    """
+    return [
+        {
+            "name": board["name"],
+            "about": board["about"],
+            "anchor": board["anchor"],
+            "question": board["question"],
+            "advice": advice_of(board["benchmark"]),
+            "references": references_of(board["benchmark"]),
+            "options": write_facts(board["options"]),
+        }
+        for board in boards
+    ]
 
 
 _PAIR_COLUMNS = ["a", "b", "crossed_p", "crossed_p_raw", "welch_p", "welch_p_raw"]

@@ -22,6 +22,7 @@ from neuroalign.reporting.site.names import page_name
 from neuroalign.reporting.site.pages import Pages
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark
+from neuroalign.scoring.declared import draws_stimuli
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +78,9 @@ def lay_out_dataset(
     items = store.items(dataset=dataset.identifier)
     groups = [_choose(group, shown) for group in group_scores(items, dataset, wanted)]
     groups = [group for group in groups if group.families]
+    if wanted is None:
+        # The bootstrap of a study has the values of the score that it draws, so a board of its own says nothing new.
+        groups = [group for group in groups if not draws_stimuli(group.benchmark)] or groups
     reliability = median_reliability(dataset) if groups else float("nan")
     boards = [
         contents.lay_out_board(
@@ -124,7 +128,13 @@ def write_dataset(
         crossed_covers=SCOPE_OF_CROSSED_TEST,
         board_title=board_title,
     )
-    pages.write("index.html", "index.html", boards=laid_out.boards)
+    pages.write(
+        "index.html",
+        "index.html",
+        boards=laid_out.boards,
+        overview=contents.lay_out_overview(laid_out.boards),
+        benchmarks=contents.describe_benchmarks(laid_out.boards),
+    )
     pages.write(laid_out.page, "dataset.html", about=contents.describe_dataset(dataset))
     for family in laid_out.families:
         pages.write(family["page"], "family.html", family=family)

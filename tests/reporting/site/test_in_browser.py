@@ -4,7 +4,14 @@ import json
 import re
 from importlib import resources
 
+import numpy as np
 import pytest
+import xarray as xr
+
+from neuroalign.reporting.site import write_site
+from neuroalign.results.store import ResultsStore
+from neuroalign.scoring.benchmark import load_benchmark
+from neuroalign.testing import make_score
 
 pytestmark = pytest.mark.slow
 
@@ -164,6 +171,40 @@ def test_a_phone_shows_it_without_scrolling_sideways(index, site, by, wait):
             "return [...document.querySelectorAll('.drawing')].every(drawing => drawing.querySelector('svg'))"
         )
         assert index.execute_script("return document.documentElement.scrollWidth") <= 390
+
+
+def test_bars_of_wide_layers_are_visible_and_wide_tables_have_a_hint(browser, dataset, tmp_path, wait):
+    store, n_units = ResultsStore(tmp_path / "results"), 544
+    weights = xr.DataArray(
+        np.random.default_rng(0).random((n_units, 12)),
+        dims=("unit", "neuroid"),
+        coords={"unit": np.arange(n_units), "neuroid": [f"n{index:02d}" for index in range(12)]},
+    )
+    score = make_score(
+        0.3,
+        model="net@layer",
+        dataset=dataset,
+        benchmark=load_benchmark("alignment[turns=0]"),
+        beside={"D": n_units, "variance_explained": 0.2, "reliability": 0.8},
+        data=xr.Dataset({"weights": weights}),
+    )
+    store.save("0000", score)
+    index = write_site(tmp_path / "site", dataset, store=store)
+    browser.get(next(index.parent.glob("models/*")).as_uri())
+    wait("return document.querySelector('.drawing svg')")
+    widths = browser.execute_script(
+        "return [...document.querySelectorAll('[aria-label=rect] rect')].map(bar => bar.getBoundingClientRect().width)"
+    )
+    assert len(widths) == n_units
+    assert min(widths) > 0.2
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True},
+    )
+    browser.get(index.as_uri())
+    wait("return document.querySelector('.scroll.more')")
+    hint = "return getComputedStyle(document.querySelector('.scroll.cut'), '::before').content"
+    assert "more columns" in browser.execute_script(hint)
 
 
 def luminance(colour):

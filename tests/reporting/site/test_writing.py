@@ -126,6 +126,60 @@ def test_the_page_of_a_family_names_the_ranked_number_and_its_instances_by_their
     assert cells[2:] == [["Model", "alignment"], *([f"seed={seed}", "0.800"] for seed in range(3))]
 
 
+def test_the_first_page_begins_with_a_matrix_of_families_and_benchmarks(site, store, dataset):
+    text = html.unescape((site / "index.html").read_text("utf-8"))
+    overview = text[text.index('id="overview"') : text.index("</table>")]
+    assert text.index('id="overview"') < text.index('<table class="sortable n-last board">')
+    headings = re.findall(r'<th scope="col"[^>]*>(.*?)</th>', overview)
+    assert headings == ["Family", "alignment[turns=0] ↑", "decoding[turns=0] ↓"]
+    cells = {
+        name: [leaderboard(dataset, f"{name}[turns=0]", store=store).set_index("family")["mean"]]
+        for name in ("alignment", "decoding")
+    }
+    rows = re.findall(r'<tr data-family="(.*?)"><th.*?</th>\n(.*?)</tr>', overview, re.DOTALL)
+    assert len(rows) == 4
+    for family, row in rows:
+        shown = [float(number) for number in re.findall(r'data-sort="([^"]+)"', row)]
+        assert shown == [float(cells[name][0][family]) for name in ("alignment", "decoding")]
+    # The lowest distance is the best one.
+    best = [family for family, row in rows if row.count('class="best"')]
+    assert best == [HOSTILE, "pca"] or best == ["pca", HOSTILE]
+
+
+def test_each_benchmark_has_its_question_and_a_description(pages, site):
+    section = read_section(site, "alignment")
+    question = load_benchmark("alignment").question
+    assert f'<p class="question">{question} <a href="#about-alignment' in section
+    assert "higher is better" in section
+    assert "lower is better" in read_section(site, "decoding")
+    about = html.unescape((site / "index.html").read_text("utf-8")).partition('id="about"')[2]
+    assert f"<strong>{question}</strong>" in about
+    assert "Higgins et al. (2020)" in about
+
+
+def test_controls_have_no_rank_and_the_bootstrap_of_a_study_has_no_board(dataset, tmp_path):
+    store = ResultsStore(tmp_path / "results")
+    names = ("variance_explained", "correlation_ratio[turns=0]", "linear_recombination", "stimulus_bootstrap")
+    for place, name in enumerate(names):
+        for seed in range(2):
+            score = make_score(
+                0.3 + 0.1 * seed,
+                model=f"{'pca' if seed else 'ica'}[n=5]",
+                dataset=dataset,
+                benchmark=load_benchmark(name),
+            )
+            store.save(f"{place}{seed:03x}", score)
+    text = write_site(tmp_path / "site", dataset, store=store).read_text("utf-8")
+    boards = re.findall(r'<h2 id="[\w-]*-title">(\w+)', text)
+    assert sorted(boards[1:-1]) == ["correlation_ratio", "linear_recombination", "variance_explained"]
+    assert "a control, which does not rank models" in text
+    overview = text[text.index('id="overview"') : text.index("</table>")]
+    assert "linear_recombination" not in overview
+    # A user who names the bootstrap sees it.
+    named = write_site(tmp_path / "named", dataset, ["stimulus_bootstrap"], store=store).read_text("utf-8")
+    assert ">stimulus_bootstrap" in named
+
+
 def test_every_page_says_that_neurons_are_simulated(pages):
     for path in pages:
         assert "simulated neurons" in path.read_text("utf-8")

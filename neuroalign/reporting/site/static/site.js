@@ -107,6 +107,8 @@ function sorted(data, width) {
 
 function bars(data, width) {
   const points = data.values.map((value, index) => ({ value, name: data.names[index], index }));
+  // Gaps between bars must not be wider than the bars: hundreds of units share the width.
+  const inset = Math.min(0.5, (width - 72) / points.length / 8);
   return {
     width,
     height: 240,
@@ -118,7 +120,7 @@ function bars(data, width) {
     marks: [
       Plot.ruleY([0], { stroke: faint }),
       Plot.rectY(points, {
-        x1: "index", x2: (point) => point.index + 1, y: "value", fill: accent, insetLeft: 0.5, insetRight: 0.5,
+        x1: "index", x2: (point) => point.index + 1, y: "value", fill: accent, insetLeft: inset, insetRight: inset,
         tip: true, title: (point) => `${point.name}\n${point.value}`,
       }),
     ],
@@ -140,9 +142,22 @@ function drawAll() {
   document.querySelectorAll("figure.plot").forEach(draw);
 }
 
+// Tables that are wider than the page: a hint says that more columns follow.
+
+function hintAtColumns() {
+  for (const region of document.querySelectorAll(".scroll")) {
+    const hidden = region.scrollWidth - region.clientWidth - region.scrollLeft > 2;
+    region.classList.toggle("cut", region.scrollWidth > region.clientWidth + 2);
+    region.classList.toggle("more", hidden);
+  }
+}
+
+document.addEventListener("scroll", hintAtColumns, true);
+
 let lastWidth = 0;
 new ResizeObserver(() => {
   const width = document.body.clientWidth;
+  hintAtColumns();
   if (width !== lastWidth) drawAll();
   lastWidth = width;
 }).observe(document.body);
