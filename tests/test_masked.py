@@ -94,8 +94,11 @@ def test_precomputed_latents_refuse_masked_values():
 
 def test_functions_that_return_masked_latents_are_refused():
     stimuli = StimulusSet.from_arrays(np.zeros((3, 2, 2), dtype=np.uint8))
-    model = na.as_model(lambda pixels: MATRIX[: len(pixels)], identifier="masked")
-    with pytest.raises(ArrayError, match="1 NaN value in latents"):
+    model = na.as_model(
+        lambda pixels: np.ma.array(np.ones((len(pixels), 2)), mask=[[False, True]] * len(pixels)),
+        identifier="masked",
+    )
+    with pytest.raises(ArrayError, match="3 NaN values in latents"):
         model.latents(stimuli)
 
 

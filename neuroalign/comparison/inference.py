@@ -336,9 +336,7 @@ def infer_equivalence(
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
 ) -> Equivalence:
-    """Test whether two samples have the same mean within a margin, by two one-sided tests.
-
-    The tests generalise over everything that was sampled; see :func:`decide`.
+    """Test whether two samples have equal means within a margin, by two one-sided tests (:func:`decide`).
 
     Parameters
     ----------
@@ -359,7 +357,7 @@ def infer_equivalence(
     Raises
     ------
     UsageError
-        If the margin is not positive, or `alpha` not between 0 and 0.5.
+        If the margin is not positive or `alpha` is out of range.
 
     Examples
     --------
@@ -377,8 +375,6 @@ def infer_equivalence(
     test = infer_difference(a, b, decide(a, b), confidence=level, n_resamples=n_resamples, seed=seed)
     if test.reason:
         return Equivalence("cannot tell", test.reason, _NAN, test.estimate, _NAN, _NAN, margin, a.n, b.n)
-    from scipy.special import stdtr
-
     nearer = (margin - abs(test.estimate)) / test.standard_error
     verdict: Literal["yes", "no", "cannot tell"]
     if -margin < test.ci_low and test.ci_high < margin:
@@ -387,6 +383,8 @@ def infer_equivalence(
         verdict, where = "no", "lies outside"
     else:
         verdict, where = "cannot tell", "lies across a limit of"
+    from scipy.special import stdtr
+
     return Equivalence(
         verdict,
         f"the {100 * level:g} % interval of the difference over {test.over}, {test.ci_low:.3f} to "

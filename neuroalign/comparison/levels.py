@@ -91,6 +91,7 @@ def compare_with_levels(scores: Sequence[Score], *, correction: Correction = "ho
 
     Examples
     --------
+    >>> from neuroalign.comparison.levels import compare_with_levels
     >>> from neuroalign.testing import make_score
     >>> compare_with_levels([make_score(0.5)])
     []

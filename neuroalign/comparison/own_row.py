@@ -70,6 +70,18 @@ def compare_own_row(
     -------
     list of RowTest
         In the order of `families`; empty where `mine` is not among them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neuroalign.comparison import Sample
+    >>> from neuroalign.comparison.groups import GroupSamples
+    >>> from neuroalign.comparison.own_row import compare_own_row
+    >>> from neuroalign.scoring.resampling import Statistic
+    >>> samples = {name: Sample(name, np.array([0.5, 0.6, 0.7]) + more) for name, more in (("ica", 0), ("pca", 0.4))}
+    >>> [test] = compare_own_row("ica", ["pca", "ica"], GroupSamples(Statistic("value", "score"), samples, None, {}))
+    >>> test.family, round(test.difference, 2), test.reason
+    ('pca', -0.4, 'no terms of single neurons were read')
     """
     if mine not in families:
         return []

@@ -11,6 +11,7 @@ import enum
 import functools
 import pathlib
 import platform
+import re
 import sys
 import types
 import weakref
@@ -193,6 +194,8 @@ class _Describer:
             return ["property", *self.describe_all((value.fget, value.fset))]
         if isinstance(value, functools.cached_property):
             return ["cached_property", self.describe(value.func)]
+        if isinstance(value, re.Pattern):
+            return ["Pattern", *self.describe_all((value.pattern, value.flags))]
         if isinstance(value, functools.partial):
             return ["partial", *self.describe_all((value.func, value.args, value.keywords))]
         if isinstance(value, types.BuiltinFunctionType | np.ufunc | types.MethodDescriptorType):

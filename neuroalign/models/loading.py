@@ -132,13 +132,11 @@ def load_model(
     spec : str
         Name of a family (``beta_vae``), of an instance (``beta_vae[beta=6,seed=0]``), or of a scheme
         (``timm:resnet18@layer3``, ``neurons:DATASET``, ``FILE.py:OBJECT``), or a file of latents
-        (``FILE.npy[ids=FILE.txt]``), optionally followed by reducers
-        (``timm:resnet18@layer3+pca[n=50]``). A model or a family is returned unchanged.
+        (``FILE.npy[ids=FILE.txt]``), perhaps with ``+pca[n=50]`` or other reducers. A model or family stays unchanged.
     dataset : Dataset, optional
         Dataset to be scored, for families that depend on it, such as subsets of its neurons.
     **options
-        Options as in square brackets, without quotes around special characters:
-        ``load_model("vgg_face", weights="weights, final.safetensors")``.
+        Options as in square brackets, without quotes: ``load_model("vgg_face", weights="weights, final.safetensors")``.
 
     Returns
     -------
@@ -330,7 +328,7 @@ def _make(registered: Any, spec: Spec, dataset: "Dataset | None") -> "Model | Mo
 
 
 def _full_name(spec: Spec) -> str:
-    # Models with different options need different names, also if the factory returns an object without a name.
+    # Models with different options need different names.
     return format_spec(spec.name, spec.options)
 
 

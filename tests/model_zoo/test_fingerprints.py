@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from functools import partial
@@ -90,6 +91,12 @@ def test_functions_by_code_closure_and_defaults():
     assert None not in digests
     assert len(set(digests)) == len(digests)
     assert behaviour_digest(make(1)) == digests[0]
+
+
+def test_regular_expressions_differ_by_pattern_and_flags():
+    patterns = [re.compile("a" * 300), re.compile("a" * 300 + "b"), re.compile("a" * 300, re.IGNORECASE)]
+    assert len({behaviour_digest(pattern) for pattern in patterns} - {None}) == 3
+    assert behaviour_digest(re.compile("x")) == behaviour_digest(re.compile("x"))
 
 
 def test_traced_modules_of_other_code_differ():

@@ -23,7 +23,7 @@ def recipes_of(family, grid):
 def test_grids_that_every_family_has(family):
     for grid in ("bundled", "paper", "small"):
         assert recipes_of(family, grid)
-    with pytest.raises(UnknownNameError, match=r"there are: bundled, paper, small$"):
+    with pytest.raises(UnknownNameError, match=r"there are: bundled, faces, paper, small$"):
         load_grid(family, "zzzzzz")
 
 

@@ -301,7 +301,7 @@ def test_files_that_do_not_serve(small, tmp_path):
     refused({**right, "epoch": 3}, "wrong.pth holds more than weights: epoch")
     lacking = {name: value for name, value in right.items() if name != "features.5.bias"}
     refused(lacking, r"do not fit VGG-Face: it lacks features\.5\.bias$")
-    refused({**right, "extra": torch.zeros(2)}, "it has too many extra$")
+    refused({**right, "extra": torch.zeros(2)}, "it has too many extra; if the network does not need them")
     refused({**right, "features.0.bias": torch.zeros(5)}, r"of another shape are features\.0\.bias$")
     refused(
         {**right, "classifier.0.weight": torch.zeros(20, 7)}, r"another shape are pre_logits\.fc1\.weight$"

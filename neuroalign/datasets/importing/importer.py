@@ -1,7 +1,7 @@
 """Import of a user's recording as a dataset."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,8 +16,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.folder import scratch_folder, write_folder
 from neuroalign.datasets.formats.image_stack import ImageStack, pair_images, parse_image_axes
 from neuroalign.datasets.formats.image_stack_files import is_stack, open_stack
-from neuroalign.datasets.formats.images import Order, collect_images, ids_spelt_as
-from neuroalign.datasets.image_sources import ImageSource
+from neuroalign.datasets.formats.images import Order, collect_images
 from neuroalign.datasets.importing.arguments import expect_flags, expect_texts, note_on_name
 from neuroalign.datasets.importing.averages import (
     Beside,
@@ -26,26 +25,23 @@ from neuroalign.datasets.importing.averages import (
     as_n_trials,
     attach_noise,
 )
+from neuroalign.datasets.importing.described_stimuli import describe_all_stimuli
 from neuroalign.datasets.importing.labelling import leave_out_unusable, state_labels
 from neuroalign.datasets.importing.neuron_table import as_neuron_table, label_neurons, read_neuron_table
 from neuroalign.datasets.importing.objects import paths_of
-from neuroalign.datasets.importing.pictures import survey_images
 from neuroalign.datasets.importing.provenance import checksums
-from neuroalign.datasets.importing.reading import Reading, Source, expect_averaged
+from neuroalign.datasets.importing.reading import Source, expect_averaged
 from neuroalign.datasets.importing.stimuli_alone import expect_images_alone, import_stimuli
-from neuroalign.datasets.importing.stimulus_marks import Listed, further_stimuli, mark_stimuli, match_listed
+from neuroalign.datasets.importing.stimulus_marks import Listed
 from neuroalign.datasets.importing.stimulus_table import (
     as_stimulus_table,
-    describe_stimuli,
-    images_of,
     read_stimulus_table,
 )
 from neuroalign.datasets.landmarks.csv import with_landmarks
 from neuroalign.datasets.plausibility import implausible
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.datasets.time_bins import over_all_bins
-from neuroalign.datasets.variants import COLUMN
-from neuroalign.errors import DatasetError, UsageError
+from neuroalign.errors import UsageError
 from neuroalign.files.plain import as_path
 
 PathLike = str | os.PathLike[str]
@@ -294,7 +290,7 @@ def import_dataset(
             )
             notes_on_neurons = [*renamed, *notes_on_neurons]
         array, dropped = leave_out_unusable(array, drop, drop_stimuli)
-        described, images_by_id, notes = _describe_stimuli(
+        described, images_by_id, notes = describe_all_stimuli(
             array, reading, table, pictures, dropped, training=training, held_out=held_out
         )
         if mirror_training and images_by_id is None:
@@ -360,48 +356,3 @@ def _table_path(option: str, table: PathLike | pd.DataFrame | None) -> Path | No
     if not isinstance(table, str | os.PathLike | pd.DataFrame | None):
         raise UsageError(f"{option} must be a path or a pandas.DataFrame, got {type(table).__name__}")
     return None if isinstance(table, pd.DataFrame) else as_path(option, table)
-
-
-def _describe_stimuli(
-    array: xr.DataArray,
-    reading: Reading,
-    table: pd.DataFrame | None,
-    pictures: dict[str, Path] | None,
-    dropped: Mapping[str, Sequence[str]],
-    *,
-    training: Listed | None,
-    held_out: Listed | None,
-) -> tuple[pd.DataFrame, Mapping[str, ImageSource] | None, list[str]]:
-    """Make the stimulus table of a recording, and find and check the images."""
-    ids = array["stimulus_id"].values.astype(str)
-    further = list(dropped["stimuli"]) if table is None else []
-    if table is None and pictures is not None:
-        listed = [
-            *further_stimuli(training, reading.parts.stimuli),
-            *further_stimuli(held_out, reading.parts.stimuli),
-        ]
-        further += match_listed(listed, [*ids, *ids_spelt_as(ids, pictures)], "--training or --held-out")
-    described, left_out = describe_stimuli(ids, reading.row_ids, table, reading.parts.stimuli, further)
-    if COLUMN in left_out:
-        raise DatasetError(
-            f"the column {COLUMN} of the stimulus table must be the same in all rows of one stimulus; "
-            "name one original for each stimulus"
-        )
-    was_recorded = np.array([*ids, *dropped["stimuli"]])
-    described, notes = mark_stimuli(described, was_recorded, training=training, held_out=held_out)
-    described = described[~described.index.isin(dropped["stimuli"])]
-    notes += [
-        f"Column {column} of the stimulus table was left out: it differs between the rows of one stimulus."
-        for column in left_out
-    ]
-    images: Mapping[str, ImageSource] | None = reading.parts.images
-    user_images = images_of(described, pictures, table, reading.row_ids)
-    if user_images is not None and pictures is not None:
-        n_idle = len(pictures) - len(set(user_images.values()))
-        if n_idle:
-            notes.append(f"{n_idle} images belong to no stimulus and were left out.")
-        if images is not None:
-            notes.append("The images in the file of responses were left out: --images replaces them.")
-        images = user_images
-    images, notes_on_images = survey_images(described, images)
-    return described, images, notes + notes_on_images

@@ -245,7 +245,9 @@ def test_reference_to_data_in_another_file(tmp_path):
         node = file.create_dataset("#refs#/far", (3, 1), "f8", external=[(str(tmp_path / "secret"), 0, 24)])
         node.attrs["MATLAB_class"] = np.bytes_("double")
         file["resp"][1, 0] = node.ref
-    assert "/#refs#/far is in another file, which is never opened" in refusal(path, kind="trials")
+    assert "an object that /resp refers to is in another file, which is never opened" in refusal(
+        path, kind="trials"
+    )
     with h5py.File(path, "r+") as file:
         del file["#refs#/far"]
         layout = h5py.VirtualLayout((3, 1), "f8")
@@ -253,7 +255,9 @@ def test_reference_to_data_in_another_file(tmp_path):
         node = file.create_virtual_dataset("#refs#/virtual", layout)
         node.attrs["MATLAB_class"] = np.bytes_("double")
         file["resp"][1, 0] = node.ref
-    assert "/#refs#/virtual is in another file, which is never opened" in refusal(path, kind="trials")
+    assert "an object that /resp refers to is in another file, which is never opened" in refusal(
+        path, kind="trials"
+    )
 
 
 def test_links_are_not_followed(tmp_path):

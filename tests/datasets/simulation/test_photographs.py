@@ -147,19 +147,23 @@ def test_populations_differ_in_their_directions_only(simulated):
 
 def test_rates_sparseness_and_reliability_agree_with_recorded_neurons():
     # Medians of the AM neurons of Chang & Tsao (2017), in docs/face_sets.md.
-    rates = draw_rates(150, seed=0)
-    positions = standardise_columns(np.random.default_rng(0).standard_normal((500, 150)))
+    n_faces, n_neurons = 300, 1000
+    rates = draw_rates(n_neurons, seed=0)
+    positions = standardise_columns(np.random.default_rng(0).standard_normal((n_faces, n_neurons)))
     expected = expected_counts(positions, rates)
     np.testing.assert_allclose(expected.mean(axis=0), rates.mean)
-    np.testing.assert_allclose(expected.std(axis=0), rates.variation * rates.mean, rtol=1e-4)
-    presentations = draw_presentations(500, seed=0)
+    # A few neurons vary more than a ramp of so few faces can; these have the highest threshold.
+    is_reached = np.isclose(expected.std(axis=0), rates.variation * rates.mean, rtol=1e-4)
+    assert is_reached.mean() > 0.98
+    assert (expected.std(axis=0) <= rates.variation * rates.mean * (1 + 1e-4)).all()
+    presentations = draw_presentations(n_faces, seed=0)
     counts = draw_counts(expected, presentations, seed=0, population="mixed")
     starts = np.concatenate([[0], np.cumsum(presentations)[:-1]])
     means = np.add.reduceat(counts.astype(float), starts, axis=0) / presentations[:, None]
-    assert np.median(means.mean(axis=0)) == pytest.approx(1.06, rel=0.15)
-    assert np.median(means.std(axis=0) / means.mean(axis=0)) == pytest.approx(0.88, abs=0.06)
-    assert np.median(sparseness(means).vinje_gallant) == pytest.approx(0.43, abs=0.05)
-    assert np.median((means == 0).mean(axis=0)) == pytest.approx(0.13, abs=0.04)
+    assert np.median(means.mean(axis=0)) == pytest.approx(1.06, rel=0.08)
+    assert np.median(means.std(axis=0) / means.mean(axis=0)) == pytest.approx(0.88, abs=0.04)
+    assert np.median(sparseness(means).vinje_gallant) == pytest.approx(0.43, abs=0.04)
+    assert np.median((means == 0).mean(axis=0)) == pytest.approx(0.13, abs=0.03)
     assert np.median(expected.var(axis=0) / means.var(axis=0)) == pytest.approx(0.67, abs=0.05)
 
 
