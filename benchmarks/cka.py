@@ -121,6 +121,11 @@ class CentredKernelAlignment(GeometryBenchmark):
             return float("nan")
         return hsic(a, b, self.estimator)
 
+    def n_matrices(self, n_animals: int) -> int:
+        """Return the number of kernels of stimuli × stimuli that are in memory at once."""
+        # The linear kernel stays a product of its features.
+        return 0 if self.kernel == "linear" else 7 + 2 * n_animals
+
     def more_numbers(self, populations: Populations, units: Kernel, neurons: Kernel) -> dict[str, float]:
         """Return the biased score by chance in closed form."""
         if self.estimator != "biased" or self.kernel != "linear":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
+import psutil
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -40,6 +41,8 @@ GEOMETRY_NUMBERS = (
 # Largest number of parts of the jackknife, and number of halvings of the trials.
 _PARTS = 20
 _SPLITS = 5
+# Bytes of memory that are used without a question.
+_SMALL = 1 << 30
 # Stimuli that a ceiling needs.
 _FEWEST = 5
 
@@ -190,6 +193,16 @@ class GeometryBenchmark(Benchmark):
         """
         return float(np.sqrt(max(signal, 0.0) / total)) if total > 0 and np.isfinite(signal) else float("nan")
 
+    def n_matrices(self, n_animals: int) -> int:
+        """Return the number of matrices of stimuli × stimuli that are in memory at once, at most.
+
+        Parameters
+        ----------
+        n_animals : int
+            Number of animals, or 0 where single animals are not compared.
+        """
+        return 0
+
     def more_numbers(self, populations: Populations, units: Any, neurons: Any) -> dict[str, float]:
         """Return the numbers beside the score that only this benchmark has."""
         return {}
@@ -206,6 +219,7 @@ class GeometryBenchmark(Benchmark):
         """Compare the informative units with the neurons."""
         latents, responses = self.align(model, dataset, join=join)
         populations = self.populations(latents, responses, dataset)
+        self._expect_memory(populations)
         units = self.of_units(populations)
         neurons = self.of_neurons(populations.neurons, populations.trials, populations.groups)
         value = self.compare(units, neurons)
@@ -296,6 +310,17 @@ class GeometryBenchmark(Benchmark):
             dataset.stimuli.groups(responses["stimulus"].values),
         )
 
+    def _expect_memory(self, populations: Populations) -> None:
+        """Raise an error if the matrices of stimuli × stimuli take more memory than the machine has free."""
+        n_stimuli, animals = len(populations.units), _animals_of(populations)
+        needed = 8 * n_stimuli**2 * self.n_matrices(animals.size if animals.size > 1 else 0)
+        if needed > _SMALL and needed > (available := psutil.virtual_memory().available):
+            raise UsageError(
+                f"{self.identifier} of {n_stimuli:,} stimuli takes {needed / 1e9:.0f} GB of memory, and "
+                f"{available / 1e9:.0f} GB are free; score fewer stimuli, as in 'DATASET[COLUMN=VALUE]', or take cka, "
+                "which needs no matrix of stimuli × stimuli"
+            )
+
     def _error(self, units: Geometry, neurons: Geometry, originals: Originals) -> float:
         """Return the jackknife standard error over parts of the originals."""
         n_parts = min(originals.n, _PARTS)
@@ -345,9 +370,8 @@ class GeometryBenchmark(Benchmark):
         self, populations: Populations, units: Geometry
     ) -> tuple[NDArray[np.str_], FloatArray, AnimalBounds | None]:
         """Return the names of the animals, the score against each animal, and the bounds; None for one animal."""
-        names = np.unique(populations.animals)
-        counts = [int((populations.animals == name).sum()) for name in names]
-        if names.size < 2 or min(counts) < 2:
+        names = _animals_of(populations)
+        if names.size < 2:
             return names, np.empty(0), None
         geometries = [self.of_neurons(*populations.animal(name), populations.groups) for name in names]
         scores = np.array([self.compare(units, geometry) for geometry in geometries])
@@ -358,3 +382,9 @@ class GeometryBenchmark(Benchmark):
         if not n_units:
             return []
         return [f"{n_units} neurons are units of the model and are left out (self_pairs=exclude)"]
+
+
+def _animals_of(populations: Populations) -> NDArray[np.str_]:
+    """Return the names of the animals that are compared with each other; empty where one has a single neuron."""
+    names, counts = np.unique(populations.animals, return_counts=True)
+    return names if counts.min() > 1 else names[:0]

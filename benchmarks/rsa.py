@@ -92,6 +92,11 @@ class RepresentationalSimilarity(GeometryBenchmark):
     def _matrix(self, pairs: Profiles) -> Square:
         return rank_matrix(pairs) if self.comparison in OF_RANKS else square(pairs)
 
+    def n_matrices(self, n_animals: int) -> int:
+        """Return the number of matrices of dissimilarities that are in memory at once."""
+        # Two of units and neurons, two of their ranks for shuffles, a shuffled one, and copies while one is made.
+        return 8 + 2 * n_animals
+
     def half_maker(self, trials: FloatArray, groups: NDArray[np.int64]) -> Callable[[FloatArray], Square]:
         """Return a function that makes the dissimilarities of neurons from half of their trials.
 

@@ -21,7 +21,14 @@ extensions = [
 html_theme = "furo"
 html_title = "neuroalign"
 # Tables are included in pages; the tutorials become pages in auto_tutorials.
-exclude_patterns = ["_build", "benchmark_table.md", "benchmark_numbers.md", "tutorials"]
+exclude_patterns = [
+    "_build",
+    "benchmark_table.md",
+    "benchmark_numbers.md",
+    "photograph_calibration.md",
+    "face_networks/*.md",
+    "tutorials",
+]
 html_static_path = ["_static"]
 html_css_files = ["flow.css", "pages.css"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]

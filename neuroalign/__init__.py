@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from neuroalign.comparison import Comparison as Comparison
     from neuroalign.comparison import compare as compare
     from neuroalign.comparison.leaderboard import leaderboard as leaderboard
-    from neuroalign.datasets.catalogue import list_datasets as list_datasets
+    from neuroalign.datasets.added import list_datasets as list_datasets
     from neuroalign.datasets.catalogue import load_dataset as load_dataset
     from neuroalign.datasets.collection import Collection as Collection
     from neuroalign.datasets.collection import load_collection as load_collection
@@ -25,16 +25,19 @@ if TYPE_CHECKING:
     from neuroalign.models.loading import load_model as load_model
     from neuroalign.models.model import Model as Model
     from neuroalign.models.model import ModelFamily as ModelFamily
+    from neuroalign.models.training import train as train
     from neuroalign.names.registry import list_benchmarks as list_benchmarks
     from neuroalign.names.registry import list_models as list_models
     from neuroalign.names.registry import register_benchmark as register_benchmark
     from neuroalign.names.registry import register_dataset as register_dataset
     from neuroalign.names.registry import register_model as register_model
     from neuroalign.names.registry import register_reader as register_reader
+    from neuroalign.reporting.descriptions import info as info
     from neuroalign.results.score import Score as Score
     from neuroalign.scoring.benchmark import Benchmark as Benchmark
     from neuroalign.scoring.benchmark import load_benchmark as load_benchmark
     from neuroalign.scoring.evaluate import score as score
+    from neuroalign.studies.run import reproduce as reproduce
 
 # In a checkout the benchmarks and the model zoo lie beside this folder; once installed they are in it. Python started
 # in a checkout finds this folder before the installed package, and must find them as well.
@@ -56,9 +59,10 @@ _PUBLIC = {
     "as_model": "neuroalign.models.loading",
     "compare": "neuroalign.comparison",
     "import_dataset": "neuroalign.datasets.importing.importer",
+    "info": "neuroalign.reporting.descriptions",
     "leaderboard": "neuroalign.comparison.leaderboard",
     "list_benchmarks": "neuroalign.names.registry",
-    "list_datasets": "neuroalign.datasets.catalogue",
+    "list_datasets": "neuroalign.datasets.added",
     "list_models": "neuroalign.names.registry",
     "load_benchmark": "neuroalign.scoring.benchmark",
     "load_collection": "neuroalign.datasets.collection",
@@ -69,8 +73,13 @@ _PUBLIC = {
     "register_dataset": "neuroalign.names.registry",
     "register_model": "neuroalign.names.registry",
     "register_reader": "neuroalign.names.registry",
+    "reproduce": "neuroalign.studies.run",
     "score": "neuroalign.scoring.evaluate",
+    "train": "neuroalign.models.training",
 }
+
+# Names of functions and classes with results that notebooks show as tables.
+_SHOWN = {"Comparison", "Score", "compare", "leaderboard", "score"}
 
 __all__ = [*_PUBLIC]
 
@@ -83,6 +92,9 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'neuroalign' has no attribute {name!r}")
     module = import_module(_PUBLIC[name])
+    if name in _SHOWN:
+        # Writers of HTML for notebooks.
+        import_module("neuroalign.reporting.notebook")
     value = module if name == "metrics" else getattr(module, name)
     globals()[name] = value
     return value

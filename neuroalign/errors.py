@@ -3,6 +3,8 @@
 import difflib
 import math
 import re
+import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +12,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_LONG_WORD = re.compile(r"\S{401,}")
+
+
 class NeuroalignError(Exception):
-    """Base class of all errors of neuroalign (exit code 1)."""
+    """Base class of all errors of neuroalign (exit code 1).
+
+    Messages cite names and cells of files of unknown origin, which may have millions of characters: a word of more
+    than 400 characters is cut in its middle, and so is a message of more than 4,000.
+    """
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """Return the message."""
+        text = _LONG_WORD.sub(lambda word: _without_middle(word[0], 200), super().__str__())
+        return _without_middle(text, 2000)
 
 
 class UsageError(NeuroalignError, ValueError):
@@ -70,6 +84,26 @@ class NeuroalignWarning(UserWarning):
     """A warning about a result or an input that did not stop the work."""
 
 
+def warn_caller(message: str) -> None:
+    """Warn with :class:`NeuroalignWarning` at the line of the user's code that called neuroalign.
+
+    Parameters
+    ----------
+    message : str
+        One line.
+    """
+    # The level 2 is the function that calls this one.
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and _is_inside(str(frame.f_globals.get("__name__", ""))):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, NeuroalignWarning, stacklevel=level)
+
+
+def _is_inside(module: str) -> bool:
+    """Return whether a module belongs to neuroalign, or calls its functions in the name of its caller."""
+    return module.partition(".")[0] in ("neuroalign", "contextlib", "functools")
+
+
 def unknown_name(kind: str, name: str, existing: Iterable[str]) -> UnknownNameError:
     """Return the error for an unknown name, with the nearest existing names, else all of them."""
     names = sorted(set(existing))
@@ -112,6 +146,11 @@ def printable(text: str) -> str:
     a\x1b[2Jb
     """
     return _UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+def _without_middle(text: str, n: int) -> str:
+    """Return the first `n` characters of a text and half as many of its end; the text itself if it has at most 2 n."""
+    return text if len(text) <= 2 * n else f"{text[:n]}…{text[-n // 2 :]}"
 
 
 def brief(error: BaseException) -> str:

@@ -130,7 +130,13 @@ def check_module(source: str, public: Collection[str] = ()) -> Iterator[tuple[in
     for line, comment in _comments(source):
         yield from _check_at(_CODE.sub(lambda m: _blank(m.group()), comment), line)
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in public:
+        # The last definition of an overloaded function has its docstring.
+        is_overload = (
+            any(ast.unparse(decorator) == "overload" for decorator in node.decorator_list)
+            if isinstance(node, ast.FunctionDef)
+            else False
+        )
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in public and not is_overload:
             yield from ((node.lineno, remedy) for remedy in _check_docstring(node))
 
 

@@ -16,6 +16,15 @@ def test_wrong_calls_exit_with_two_and_failed_work_with_one():
     }
 
 
+def test_messages_cite_the_ends_of_long_cells_alone():
+    assert str(UsageError(f"got {'x' * 400}")) == f"got {'x' * 400}"
+    assert str(UsageError(f"the cell {'x' * 100_000!r} must be a number")) == (
+        f"the cell '{'x' * 199}…{'x' * 99}' must be a number"
+    )
+    words = " ".join(["word"] * 10_000)
+    assert str(NeuroalignError(words)) == f"{words[:2000]}…{words[-1000:]}"
+
+
 @pytest.mark.parametrize(
     ("name", "existing", "message"),
     [

@@ -99,7 +99,7 @@ COMMANDS = {
         *("--ceiling", "plugin_bound", "-o", "FIGURES"),
     ],
     "table": ["leaderboard", DATASET, "-b", BY],
-    "latex": ["leaderboard", DATASET, "-b", BY, "--format", "latex"],
+    "latex": ["leaderboard", DATASET, "-b", BY, "--format", "latex", "--full"],
     "pages": ["leaderboard", DATASET, "-b", BY, "--html", "SITE"],
 }
 

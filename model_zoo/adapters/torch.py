@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from neuroalign.errors import ModelError
+from neuroalign.errors import ModelError, warn_caller
 from neuroalign.model_zoo.adapters.checks import comes_from, refuse_unknown
 from neuroalign.model_zoo.adapters.torch_model import TorchModel
 from neuroalign.models.fingerprints import name_by_digest
@@ -44,6 +44,11 @@ def adapt(
         If the object is a class, not an instance.
     UnknownNameError
         For unknown layers and options.
+
+    Warns
+    -----
+    NeuroalignWarning
+        If a network with convolutions or patches has no preprocessing.
     """
     if not comes_from("torch", obj):
         return None
@@ -60,6 +65,11 @@ def adapt(
         options = {"batch_axis": 0, **options, "batch_size": 1}
     refuse_unknown(f"the torch module {type(obj).__name__}", TorchModel, options)
     kind = type(obj).__name__
+    if all(options.get(name) is None for name in ("preprocess", "mean", "std")) and _sees_places(obj):
+        warn_caller(
+            f"{kind} has convolutions or patches and no preprocess, so it gets the pixels of the stimuli as they are, "
+            "from 0 to 1; give preprocess= with the transform of its training, or mean= and std= (0 and 1 for none)"
+        )
     model = TorchModel(obj, identifier or kind, layer=layer, **options)
     if identifier is None:
         named = {key: options.get(key) for key in _NAMED}
@@ -69,6 +79,13 @@ def adapt(
         model.naming = DigestNaming(kind, named, options.get("fingerprint"))
         model.identifier = model.naming(model)
     return model
+
+
+def _sees_places(module: Any) -> bool:
+    """Return whether a network has convolutions, which also cut images into patches: its training had a transform."""
+    from torch.nn import Conv1d, Conv2d, Conv3d
+
+    return any(isinstance(part, Conv1d | Conv2d | Conv3d) for part in module.modules())
 
 
 # Modules of torch around a network, and their names for it. Hooks on layers of compiled code do not run.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # The batch size is fixed, because kernels may round differently for batches of different sizes.
 _BATCH = 64
 #: Squared error of reconstructions above which stimuli look unlike the training images, relative to held-out images.
-UNLIKE = 2.0
+UNLIKE = 1.5
 # Number of stimuli that are reconstructed for a comparison with the training images.
 _COMPARED = 200
 

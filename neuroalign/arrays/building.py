@@ -8,7 +8,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from neuroalign.arrays.validation import validate_latents, validate_recording, validate_responses
+from neuroalign.arrays.validation import (
+    expect_texts,
+    validate_latents,
+    validate_recording,
+    validate_responses,
+)
 from neuroalign.errors import ArrayError
 from neuroalign.masked import as_labels, as_numbers
 
@@ -221,6 +226,8 @@ def _label(
 ) -> NDArray[Any]:
     """Return the labels of a dimension, of which there must be one for each of its entries."""
     array = as_labels(labels, name)
+    if array.dtype.kind in "UO":
+        expect_texts(array.ravel().tolist(), name)
     return _expect_length(array if dtype is None else array.astype(dtype), name, dim, n)
 
 

@@ -1,5 +1,6 @@
 """Validation of labelled arrays: dimensions, ids and finite values."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ def validate_recording(array: xr.DataArray) -> xr.DataArray:
         raise ArrayError(
             f"two presentations of stimulus {stimulus!r} have the same repetition number {repetition}"
         )
+    _expect_texts(array, "a recording")
     _expect_not_infinite(array, "presentation", array["stimulus_id"].values, array["neuroid_id"].values)
     return array
 
@@ -72,6 +74,7 @@ def validate_latents(array: xr.DataArray) -> xr.DataArray:
     """
     _expect_dims(array, "latents", ("stimulus", "unit"))
     _expect_ids(array, ("stimulus", "unit"))
+    _expect_texts(array, "latents")
     if "informative" not in array.coords or array["informative"].dtype != bool:
         raise ArrayError("latents need the boolean coordinate 'informative' along 'unit'")
     _expect_finite(array, "stimulus", "unit")
@@ -92,6 +95,44 @@ def _expect_ids(array: xr.DataArray, dims: tuple[str, ...]) -> None:
         if dim not in array.coords:
             raise ArrayError(f"the dimension {dim!r} needs its ids as coordinate")
         _expect_unique(array[dim].values, f"{dim} ids")
+
+
+def _expect_texts(array: xr.DataArray, kind: str) -> None:
+    expect_texts([str(name) for name in array.coords], f"the names of labels of {kind}")
+    for name, coordinate in array.coords.items():
+        if coordinate.dtype.kind in "UO":
+            expect_texts(coordinate.values.ravel().tolist(), str(name))
+
+
+def expect_texts(labels: Sequence[Any], name: str) -> None:
+    """Refuse labels that no file can hold: texts with the character NUL, or with half a character.
+
+    Parameters
+    ----------
+    labels : sequence
+        Labels other than texts pass.
+    name : str
+        Name of the labels in messages.
+
+    Raises
+    ------
+    ArrayError
+        The message cites the first such label.
+    """
+    texts = [label for label in labels if isinstance(label, str)]
+    if not _can_be_stored("".join(texts)):
+        text = next(text for text in texts if not _can_be_stored(text))
+        raise ArrayError(f"{name} must be text in UTF-8 without the character NUL, got {text!r}; rename it")
+
+
+def _can_be_stored(text: str) -> bool:
+    if "\0" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+    return True
 
 
 def _expect_unique(ids: NDArray[Any], name: str) -> None:

@@ -106,7 +106,9 @@ def run(args: list[str] | None = None) -> int:
             _complain("an argument has the character NUL, which no name or path has; leave it out")
             return 2
         try:
-            outcome: Any = cli.main(args=args, prog_name="neuroalign", standalone_mode=False)
+            # Tables for a paper state the command.
+            words = sys.argv[1:] if args is None else list(args)
+            outcome: Any = cli.main(args=args, prog_name="neuroalign", standalone_mode=False, obj=words)
             return outcome if isinstance(outcome, int) else 0
         except click.ClickException as error:
             error.show()

@@ -1,9 +1,11 @@
 """The command ``neuroalign cache``."""
 
 import json
+import os
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -22,9 +24,10 @@ def info(as_json: bool) -> None:
     """Show folders and sizes of the caches."""
     from neuroalign.files.folders import leftovers
     from neuroalign.files.home import home
+    from neuroalign.results.record_files import orphaned_arrays
 
     sizes = {kind: _size([home() / kind]) for kind in _KINDS}
-    sizes["unfinished"] = _size(leftovers(home()))
+    sizes["unfinished"] = _size([*leftovers(home()), *orphaned_arrays(home() / "results")])
     if as_json:
         rows = {kind: {"path": str(_folder(kind)), **size} for kind, size in sizes.items()}
         click.echo(json.dumps(rows, indent=1))
@@ -80,28 +83,37 @@ def _abandoned() -> list[Path]:
     from neuroalign.datasets.catalogue import datasets_folder
     from neuroalign.files.folders import leftovers, restore_folders
     from neuroalign.files.home import home, is_abandoned
+    from neuroalign.results.record_files import orphaned_arrays
 
     restore_folders(datasets_folder())
-    return [path for path in leftovers(home()) if is_abandoned(path)]
+    return [
+        *(path for path in leftovers(home()) if is_abandoned(path)),
+        *orphaned_arrays(home() / "results"),
+    ]
 
 
 def _delete(path: Path) -> None:
-    from neuroalign.files.folders import delete_folder, delete_leftover
+    from neuroalign.files.folders import clear_folder, delete_leftover
     from neuroalign.files.home import TEMPORARY_PREFIX
+    from neuroalign.results.record_files import is_orphan
 
     if path.name.startswith(TEMPORARY_PREFIX):
         delete_leftover(path)
-    elif path.exists():
-        delete_folder(path)
+    elif path.is_dir():
+        clear_folder(path)
+    elif is_orphan(path):  # still: another command may have written its record meanwhile
+        delete_leftover(path)
 
 
 def _size(paths: Iterable[Path]) -> dict[str, int]:
     """Return number and bytes of the files at some paths and below, without files that other commands delete."""
     sizes = []
     for path in paths:
-        for file in [path, *path.rglob("*")] if path.is_dir() else [path]:
+        # Path.rglob raises an error where another command deletes a folder meanwhile.
+        inside = (Path(parent, name) for parent, _, names in os.walk(path) for name in names)
+        for file in chain([path], inside):
             with suppress(OSError):
-                status = file.stat()
+                status = file.lstat()
                 if stat.S_ISREG(status.st_mode):
                     sizes.append(status.st_size)
     return {"files": len(sizes), "bytes": sum(sizes)}

@@ -1,21 +1,13 @@
 """The commands ``neuroalign list`` and ``neuroalign info``."""
 
-import inspect
 import json
 import math
-import re
 import shutil
 import textwrap
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from neuroalign.names.defaults import DEFAULT_DATASET
-
-if TYPE_CHECKING:
-    from neuroalign.datasets.collection import Collection
-    from neuroalign.scoring.benchmark import Benchmark
 
 _ALIGN = ("left", "left", "right")
 
@@ -151,66 +143,26 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def info(name: str, as_json: bool) -> None:
     """Describe the model, dataset or benchmark called NAME, or the reducer called +NAME."""
-    from neuroalign.datasets.catalogue import dataset_names
-    from neuroalign.datasets.collection import find_collection
-    from neuroalign.datasets.public.listing import public_names
-    from neuroalign.errors import unknown_name
-    from neuroalign.names.registry import benchmarks, models, reducers
-    from neuroalign.names.syntax import parse_spec
+    from neuroalign.reporting.descriptions import info as describe
 
-    bare = parse_spec(name.removeprefix("+")).name
-    scheme = f"{bare.partition(':')[0]}:"
-    if name.startswith("+") or (bare in reducers and bare not in models):
-        described = _describe_reducer(bare)
-    elif bare in benchmarks:
-        described = _describe_benchmark(name)
-    elif bare in models or scheme in models:
-        described = _describe_model(name, bare)
-    elif (collection := find_collection(name)) is not None:
-        described = _describe_collection(collection)
-    elif bare in dataset_names() or bare in public_names() or "/" in name:
-        described = _describe_dataset(name)
-    else:
-        raise unknown_name(
-            "model, dataset or benchmark", bare, [*models.names(), *dataset_names(), *benchmarks.names()]
-        )
+    described = describe(name)
     if as_json:
         click.echo(json.dumps(described, indent=1, default=str))
         return
-    for key, value in described.items():
-        click.echo(_wrapped(f"{key.replace('_', ' ')}: {_shown(value)}"))
-
-
-def _describe_collection(collection: "Collection") -> dict[str, Any]:
-    missing = collection.missing()
-    members = [member if isinstance(member, str) else member.identifier for member in collection.members]
-    return {
-        "collection": collection.identifier,
-        "n_datasets": len(members),
-        "datasets": [f"{name} (not added)" if name in missing else name for name in members],
-        **({"get_them_with": f"neuroalign data fetch {collection.fetched_by()}"} if missing else {}),
-    }
+    for line in described.lines():
+        click.echo(_wrapped(line))
 
 
 def _summaries(kind: str) -> list[tuple[str, str]]:
     from neuroalign.names import registry
+    from neuroalign.names.docstrings import first_line
 
-    registered = {name: _summary(made) for name, made in getattr(registry, kind).items()}
+    registered = {name: first_line(text) for name, text in getattr(registry, kind).docstrings()}
     if kind == "datasets":
-        from neuroalign.datasets.catalogue import added_names
+        from neuroalign.datasets.added import added_names
 
         registered.update(dict.fromkeys(added_names(), "added by you"))
     return sorted(registered.items())
-
-
-def _summary(registered: Any) -> str:
-    return _described(registered).partition("\n")[0]
-
-
-def _described(obj: Any) -> str:
-    """Return a docstring without the markup of web pages."""
-    text = re.sub(r":[a-z]+:`~?([^`]*)`", r"\1", inspect.getdoc(obj) or "")
-    return text.replace("``", "")
 
 
 def _wrapped(text: str) -> str:
@@ -221,115 +173,3 @@ def _wrapped(text: str) -> str:
     return textwrap.fill(
         text, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
     )
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "\n    ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _describe_benchmark(name: str) -> dict[str, Any]:
-    from neuroalign.scoring.benchmark import Invariance, load_benchmark
-
-    benchmark = load_benchmark(name)
-    blind = [
-        change for change in get_args(Invariance) if change in benchmark.invariances and "units" in change
-    ]
-    return {
-        "benchmark": benchmark.identifier,
-        "question": benchmark.question or "not stated",
-        "compares": benchmark.level(),
-        "advice": benchmark.advice or "none",
-        "score_by_chance": benchmark.score_by_chance or "see the level of chance beside a score",
-        "ignores": ", ".join(blind) or "no change of the units",
-        "needs": ", ".join(sorted(benchmark.needs)) or "latents and responses",
-        "version": benchmark.version,
-        "scored_by_default": not benchmark.on_request,
-        "higher_is_better": benchmark.higher_is_better,
-        "options": [f"{key} = {value!r}" for key, value in _options_of(benchmark).items()],
-        "description": _described(type(benchmark)),
-    }
-
-
-def _options_of(benchmark: "Benchmark") -> dict[str, Any]:
-    """Return all options; the options of a record leave out a later option that is not set."""
-    values = {field.name: getattr(benchmark, field.name) for field in fields(benchmark)}
-    return {**values, **benchmark.options()}
-
-
-def _describe_model(spec: str, name: str) -> dict[str, Any]:
-    from neuroalign.errors import UsageError
-    from neuroalign.models.loading import load_model
-    from neuroalign.models.model import ModelFamily
-    from neuroalign.names.foreign_code import foreign_code
-    from neuroalign.names.registry import models
-
-    if name not in models:
-        loaded = load_model(spec)
-        return {"model": loaded.identifier, "description": _summary(type(loaded))}
-    if name.endswith(":"):
-        return {"scheme": name, "description": _described(models.get(name))}
-    described: dict[str, Any] = {"model": name, "description": _described(models.get(name))}
-    try:
-        loaded = load_model(spec)
-        described["model"] = loaded.identifier
-        if isinstance(loaded, ModelFamily):
-            with foreign_code(f"the family {name} cannot list its instances"):
-                described["instances"] = [loaded.instance_identifier(**options) for options in loaded.grid()]
-    except UsageError as error:
-        if spec != name:
-            raise
-        described["needs"] = str(error)
-    return described
-
-
-def _describe_reducer(name: str) -> dict[str, Any]:
-    from neuroalign.names.registry import reducers
-
-    made = reducers.get(name)
-    options = inspect.signature(made).parameters.values() if callable(made) else []
-    return {
-        "reducer": f"+{name}",
-        "options": [
-            option.name if option.default is option.empty else f"{option.name} = {option.default!r}"
-            for option in options
-        ],
-        "description": _described(made),
-    }
-
-
-def _describe_dataset(name: str) -> dict[str, Any]:
-    import numpy as np
-
-    from neuroalign.datasets.catalogue import load_dataset
-    from neuroalign.datasets.time_bins import describe_bins
-
-    dataset = load_dataset(name)
-    recording = dataset.recording
-    stimulus, repeats = np.unique(recording["stimulus_id"].values, return_counts=True)
-    held_out = dataset.stimuli.held_out()
-    neurons: dict[str, Any] = {
-        "neurons": recording.sizes["neuroid"],
-        "regions": ", ".join(sorted(set(map(str, recording["region"].values)))),
-        "animals": ", ".join(sorted(set(map(str, recording["animal"].values)))),
-        "stimuli_presented": len(stimulus),
-        "presentations_per_stimulus": "averaged"
-        if dataset.averaged
-        else f"{repeats.min()} to {repeats.max()}",
-    }
-    described: dict[str, Any] = {
-        "dataset": dataset.identifier,
-        "simulated": dataset.simulated,
-        **(neurons if dataset.has_responses else {"responses": "none, the dataset has stimuli alone"}),
-        "stimuli_in_all": len(dataset.stimuli),
-        "stimuli_for_training": len(dataset.stimuli.training()),
-        "stimuli_held_out": "not marked" if held_out is None else len(held_out),
-        "images": dataset.stimuli.has_images,
-        **({"time_bins": describe_bins(recording)} if "time_bin" in recording.dims else {}),
-        "content_hash": dataset.content_hash,
-    }
-    for key in ("part", "description", "source", "licence", "citation"):
-        if dataset.metadata.get(key):
-            described[key] = dataset.metadata[key]
-    return described

@@ -5,6 +5,7 @@ import shutil
 
 import click
 
+from neuroalign.cli.output import echo_with_cautions
 from neuroalign.names.defaults import DEFAULT_BENCHMARK
 
 
@@ -118,5 +119,6 @@ def compare(
     if as_json:
         click.echo(json.dumps(result.to_record(), indent=1, default=str, allow_nan=False))
     else:
-        click.echo(format_comparison(result, width=min(max(shutil.get_terminal_size().columns, 60), 160)))
+        width = min(max(shutil.get_terminal_size().columns, 60), 160)
+        echo_with_cautions(format_comparison(result, width=width))
     return 0

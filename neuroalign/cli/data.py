@@ -8,6 +8,7 @@ import click
 from neuroalign.cli.data_add import add, formats
 from neuroalign.cli.data_align import align_faces, measure_faces
 from neuroalign.cli.data_fetch import fetch
+from neuroalign.cli.data_simulate import simulate_faces
 from neuroalign.cli.data_text import one_line, print_report
 
 
@@ -23,6 +24,7 @@ def data() -> None:
 data.add_command(add)
 data.add_command(align_faces)
 data.add_command(measure_faces)
+data.add_command(simulate_faces)
 data.add_command(fetch)
 data.add_command(formats)
 

@@ -1,11 +1,18 @@
 """The command ``neuroalign leaderboard``."""
 
+import shutil
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from neuroalign.cli.output import echo_with_cautions, typed_command
+
 if TYPE_CHECKING:
+    import pandas as pd
+
     from neuroalign.comparison.leaderboard import Correction
 
 
@@ -14,6 +21,7 @@ if TYPE_CHECKING:
 Examples:
   neuroalign score beta_vae AM-faces && neuroalign score pca AM-faces
   neuroalign leaderboard AM-faces --benchmark alignment
+  neuroalign leaderboard AM-faces --mine "pca[n=50]"
   neuroalign leaderboard AM-faces --html leaderboard
   neuroalign leaderboard cowley2023 majajhong25 -b ridge
   neuroalign leaderboard "my-cells[region=IT]" "my-cells[region=V4]" -b ridge
@@ -33,11 +41,30 @@ Examples:
 @click.option(
     "--format",
     "style",
-    type=click.Choice(["table", "json", "csv", "markdown", "latex"]),
+    type=click.Choice(["table", "json", "csv", "markdown", "latex", "html"]),
     default="table",
     show_default=True,
-    help="Format of the output.",
+    help="Format of the output. markdown, latex and html are one table of families and benchmarks for a paper.",
 )
+@click.option(
+    "--full",
+    is_flag=True,
+    help="Write every number and test in markdown and latex, with tables of their own for each benchmark.",
+)
+@click.option(
+    "--columns",
+    multiple=True,
+    metavar="NAME,...",
+    help="Columns of the table for a paper: BENCHMARK, or BENCHMARK:NUMBER such as alignment:value; several are "
+    "separated by commas.",
+)
+@click.option(
+    "--names",
+    multiple=True,
+    metavar="OLD=NEW,...",
+    help="Names of rows or columns of the table for a paper: beta_vae=β-VAE,pca=PCA.",
+)
+@click.option("--caption", default="", metavar="TEXT", help="Caption of the table for a paper.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option(
     "--correction",
@@ -52,6 +79,13 @@ Examples:
     show_default=True,
     help="Test over instances and neurons, which gives the letters. The test reads the arrays of the scores, about "
     "2 ms for each score.",
+)
+@click.option(
+    "--mine",
+    default="",
+    metavar="MODEL",
+    help="Family or model with a row that is marked, and tested against every other row; p-values are corrected for "
+    "the number of other rows.",
 )
 @click.option(
     "--html",
@@ -91,9 +125,14 @@ def leaderboard(
     datasets: tuple[str, ...],
     benchmarks: tuple[str, ...],
     style: str,
+    full: bool,
+    columns: tuple[str, ...],
+    names: tuple[str, ...],
+    caption: str,
     as_json: bool,
     correction: "Correction",
     over_neurons: bool,
+    mine: str,
     site: Path | None,
     models: tuple[str, ...],
     mean: str | None,
@@ -120,6 +159,11 @@ def leaderboard(
     from neuroalign.reporting.text.leaderboard import format_leaderboards
 
     chosen = "json" if as_json else style
+    is_for_paper = chosen in ("markdown", "latex", "html") and not full
+    if not is_for_paper and (columns or names or caption):
+        raise UsageError("--columns, --names and --caption must go with --format latex, markdown or html")
+    if full and chosen not in ("markdown", "latex"):
+        raise UsageError(f"--full must go with --format latex or markdown, got {chosen}; leave it out")
     board_options = {
         "benchmarks": benchmarks,
         "models": models,
@@ -137,6 +181,12 @@ def leaderboard(
         only_one = {
             "--correction": correction != "holm",
             "--no-over-neurons": not over_neurons,
+            "--mine": bool(mine),
+            "--columns": bool(columns),
+            "--names": bool(names),
+            "--caption": bool(caption),
+            "--full": full,
+            "--format html": chosen == "html",
         }
         for option, is_given in only_one.items():
             if is_given:
@@ -147,7 +197,11 @@ def leaderboard(
     (dataset,) = datasets
     loaded = load_dataset(dataset)
     wanted = list(benchmarks) or None
-    tables = leaderboards(loaded, wanted, correction=correction, over_neurons=over_neurons and site is None)
+    if mine and site is not None:
+        raise UsageError("--mine must go without --html; leave one of the two out")
+    tables = leaderboards(
+        loaded, wanted, correction=correction, over_neurons=over_neurons and site is None, mine=mine
+    )
     if not any(len(table) for table in tables):
         reasons = "; ".join(filter(None, map(describe_left_out, tables)))
         by = f" by {', '.join(benchmarks)}" if benchmarks else ""
@@ -162,7 +216,16 @@ def leaderboard(
         click.echo(f"written to {site}; open {first_page}")
         return 0
     shown = [table for table in tables if len(table) or benchmarks]
-    click.echo(format_leaderboards(shown, chosen))
+    if is_for_paper:
+        click.echo(_for_a_paper(shown, chosen, columns, names, caption))
+        return 0
+    # Sentences in a file stay whole, so that they can be searched.
+    width = max(shutil.get_terminal_size().columns, 60) if sys.stdout.isatty() else None
+    text = format_leaderboards(shown, chosen, width=width)
+    if chosen == "table":
+        echo_with_cautions(text)
+    else:
+        click.echo(text)
     notes = describe_missing(shown)
     # Every format but CSV lists the scores that are left out of the tables that it shows.
     silent = tables if chosen == "csv" else [table for table in tables if not (len(table) or benchmarks)]
@@ -173,3 +236,42 @@ def leaderboard(
     for note in notes:
         click.echo(f"neuroalign: note: {note}", err=True)
     return 0
+
+
+def _for_a_paper(
+    tables: "Sequence[pd.DataFrame]",
+    style: str,
+    columns: Sequence[str],
+    names: Sequence[str],
+    caption: str,
+) -> str:
+    """Write one table of families and benchmarks."""
+    from neuroalign.errors import UsageError
+    from neuroalign.reporting.text.paper_formats import describe_making, format_paper_table
+    from neuroalign.reporting.text.paper_table import lay_out_paper_table, split_columns
+
+    shown = {}
+    for pair in (part for text in names for part in split_columns(text)):
+        # The options of a model have equals signs inside brackets.
+        old, equals, new = _split_at_equals(pair)
+        if not (old and equals and new):
+            raise UsageError(f"--names must be OLD=NEW, such as beta_vae=β-VAE, got {pair!r}")
+        shown[old] = new
+    table = lay_out_paper_table(
+        tables,
+        columns=[part for text in columns for part in split_columns(text)],
+        names=shown,
+        caption=caption,
+        made_by=describe_making(typed_command(), tables),
+    )
+    return format_paper_table(table, style)
+
+
+def _split_at_equals(pair: str) -> tuple[str, str, str]:
+    """Split OLD=NEW at its first equals sign outside brackets."""
+    depth = 0
+    for place, letter in enumerate(pair):
+        depth += (letter == "[") - (letter == "]")
+        if letter == "=" and not depth:
+            return pair[:place].strip(), "=", pair[place + 1 :].strip()
+    return pair, "", ""

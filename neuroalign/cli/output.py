@@ -4,6 +4,7 @@ No control character of a name, an error or a plug-in reaches the terminal.
 """
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,6 +83,13 @@ def printable_streams() -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+def typed_command() -> str:
+    """Return the running command as it was typed, with quotes where a shell needs them; empty outside a command."""
+    context = click.get_current_context(silent=True)
+    words = None if context is None else context.find_root().obj
+    return shlex.join(["neuroalign", *words]) if isinstance(words, list) else ""
 
 
 def echo_with_cautions(text: str) -> None:

@@ -19,6 +19,7 @@ from neuroalign.cli.score_layers import (
     stands_for_layers,
 )
 from neuroalign.errors import UsageError
+from neuroalign.progress import notice
 
 if TYPE_CHECKING:
     from neuroalign.scoring.benchmark import Benchmark
@@ -159,6 +160,9 @@ def score(
     A pattern or a list of layers, as in timm:resnet50@* or timm:resnet50@layer1,layer2, is scored layer by layer
     from one pass of the network; --figure draws the score by depth.
     """
+    if model:
+        # The libraries below take seconds to load, before the bar can appear.
+        notice(f"loading {' and '.join([*model, dataset])}")
     from neuroalign.cli.score_choice import print_choices
     from neuroalign.cli.score_collection import benchmarks_of, print_scores_of_collection
     from neuroalign.datasets.catalogue import load_dataset

@@ -9,7 +9,7 @@ import click
 from neuroalign.cli.cluster import ClusterOptions, cluster_options
 
 if TYPE_CHECKING:
-    from neuroalign.models.trainable import TrainableFamily, TrainingOutcome
+    from neuroalign.models.trainable import TrainingOutcome
 
 
 @click.command(
@@ -99,8 +99,9 @@ def train(
     instances.
     """
     from neuroalign.errors import UsageError
+    from neuroalign.models.training import load_trainable
 
-    trainable = _load_family(family)
+    trainable = load_trainable(family)
     chosen = dict(_parse_setting(setting) for setting in settings)
     if seeds is not None:
         chosen["seed"] = _parse_seeds(seeds)
@@ -126,24 +127,6 @@ def train(
         if outcome.failure is not None:
             click.echo(f"neuroalign: {_name(family, outcome)}: {outcome.failure}", err=True)
     return 1 if any(outcome.failure for outcome in outcomes) else 0
-
-
-def _load_family(name: str) -> "TrainableFamily":
-    """Return the registered family with this name, which must declare that it can be trained."""
-    from neuroalign.errors import unknown_name
-    from neuroalign.models.model import ModelFamily
-    from neuroalign.models.trainable import TrainableFamily
-    from neuroalign.names.registry import models
-
-    def trainable(registered: Any) -> TrainableFamily | None:
-        is_class = isinstance(registered, type) and issubclass(registered, ModelFamily)
-        family = registered() if is_class else registered
-        return family if isinstance(family, TrainableFamily) else None
-
-    if name in models and (family := trainable(models.get(name))) is not None:
-        return family
-    names = [other for other, registered in models.items() if trainable(registered) is not None]
-    raise unknown_name("family that can be trained", name, names)
 
 
 def _parse_setting(text: str) -> tuple[str, Any]:

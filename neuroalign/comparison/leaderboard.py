@@ -10,10 +10,13 @@ from neuroalign.comparison.axes import median_reliability
 from neuroalign.comparison.family_rows import FAMILY_COLUMNS, describe_family, numbers_beside, training_notes
 from neuroalign.comparison.groups import GroupSamples, read_group
 from neuroalign.comparison.inference import N_RESAMPLES
+from neuroalign.comparison.own_row import compare_own_row, expect_row, record_of
 from neuroalign.comparison.pairs import ALPHA, letters_of_families, tests_of_pairs, why_untested
 from neuroalign.comparison.record import statistic_record
 from neuroalign.comparison.samples import draw_together
 from neuroalign.comparison.score_groups import ScoreGroup, group_scores
+from neuroalign.comparison.shipped import store_with_shipped
+from neuroalign.comparison.table import Leaderboard
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.time_bins import expect_one_window
@@ -28,6 +31,9 @@ Correction = Literal["holm", "bh"]
 
 #: Names of the corrections in tables.
 CORRECTIONS = {"holm": "Holm", "bh": "BH"}
+
+#: Note of a family without a rank, because its score must not be interpreted.
+NOT_INTERPRETED = "no test: must not be interpreted"
 
 #: Scope of Welch's test.
 SCOPE_OF_WELCH = (
@@ -51,7 +57,8 @@ def leaderboard(
     store: ResultsStore | None = None,
     correction: Correction = "holm",
     over_neurons: bool = True,
-) -> pd.DataFrame:
+    mine: str = "",
+) -> Leaderboard:
     """Rank the families that were scored on a dataset by a benchmark.
 
     Parameters
@@ -61,17 +68,25 @@ def leaderboard(
     benchmark : str or Benchmark
         Benchmark with its options; scores of other options or versions are left out.
     store : ResultsStore, optional
-        Store with the scores; by default the store in the folder of neuroalign.
+        Store with the scores; by default the store in the folder of neuroalign, with the scores that come with
+        neuroalign where the user has no scores under their keys.
     correction : {"holm", "bh"}
         Correction of the p-values over all pairs of families; see :func:`neuroalign.stats.adjust_p_values`.
     over_neurons : bool
         Whether to test over instances and neurons, which gives the letters and reads the arrays of the scores, about
         2 ms for each score.
+    mine : str
+        Family or model with a row that is tested against every other row.
 
     Returns
     -------
-    pandas.DataFrame
-        See :func:`rank`.
+    Leaderboard
+        Data frame; see :func:`rank`.
+
+    Raises
+    ------
+    UnknownNameError
+        If no row has the name `mine`.
 
     Notes
     -----
@@ -90,9 +105,10 @@ def leaderboard(
     >>> na.leaderboard(dataset, "ridge", store=store)[["family", "mean"]].to_dict("list")
     {'family': ['ica', 'pca'], 'mean': [0.4, 0.2]}
     """
-    return leaderboards(dataset, [benchmark], store=store, correction=correction, over_neurons=over_neurons)[
-        0
-    ]
+    tables = leaderboards(
+        dataset, [benchmark], store=store, correction=correction, over_neurons=over_neurons, mine=mine
+    )
+    return tables[0]
 
 
 def leaderboards(
@@ -102,27 +118,30 @@ def leaderboards(
     store: ResultsStore | None = None,
     correction: Correction = "holm",
     over_neurons: bool = True,
-) -> list[pd.DataFrame]:
+    mine: str = "",
+) -> list[Leaderboard]:
     """Rank the families that were scored on a dataset by several benchmarks; the store is read once.
 
     Parameters
     ----------
-    dataset, store, correction, over_neurons
+    dataset, store, correction, over_neurons, mine
         As for :func:`leaderboard`.
     benchmarks : sequence of str or Benchmark, optional
         By default all benchmarks, with each set of options in the store.
 
     Returns
     -------
-    list of pandas.DataFrame
+    list of Leaderboard
         One table for each benchmark and set of options; see :func:`rank`.
     """
     loaded = load_dataset(dataset)
     expect_one_window(loaded)
     wanted = None if benchmarks is None else load_benchmarks(benchmarks)
-    store = store or ResultsStore()
+    store = store or store_with_shipped(loaded.identifier)
     groups = group_scores(store.items(dataset=loaded.identifier), loaded, wanted)
     reliability = median_reliability(loaded) if any(group.families for group in groups) else float("nan")
+    if mine:
+        mine = expect_row(mine, [name for group in groups for name in group.families], loaded.identifier)
     return [
         rank(
             group,
@@ -130,6 +149,7 @@ def leaderboards(
             read_group(group, store, over_neurons),
             correction=correction,
             reliability=reliability,
+            mine=mine,
         )
         for group in groups
     ]
@@ -142,7 +162,8 @@ def rank(
     *,
     correction: Correction = "holm",
     reliability: float = float("nan"),
-) -> pd.DataFrame:
+    mine: str = "",
+) -> Leaderboard:
     """Rank the families of a group of comparable scores.
 
     Parameters
@@ -155,11 +176,14 @@ def rank(
     correction : {"holm", "bh"}
     reliability : float
         Median split-half reliability of the neurons; NaN where it is unknown.
+    mine : str
+        Family that is tested against every other family; none by default.
 
     Returns
     -------
-    pandas.DataFrame
-        One row for each family, best first by the statistic that ``attrs["statistic"]`` names. The families of a
+    Leaderboard
+        Data frame with one row for each family, best first by the statistic that ``attrs["statistic"]`` names. Families
+        with a score that must not be interpreted come last, and have neither letters nor tests. The families of a
         control are in the order of their names. Columns:
 
         - ``family``, ``n`` (instances), ``mean`` of the statistic with its 95 % interval ``ci_low`` and ``ci_high``
@@ -184,7 +208,9 @@ def rank(
         ``no_sample`` (reasons of families that are tested over neurons only), ``welch_only`` (pairs that differ by
         Welch's test, but are not shown to differ over instances and neurons), ``reliability``, ``left_out``,
         ``cautions`` of each family (see :mod:`neuroalign.scoring.cautions`), ``unreadable`` (families that must not be
-        interpreted) and ``trained_on`` (notes of families that were trained on the images of another dataset).
+        interpreted), ``trained_on`` (notes of families that were trained on the images of another dataset) and ``mine``
+        (``family``, and ``tests`` against every other family, with p-values that are corrected for their number; see
+        :class:`neuroalign.comparison.own_row.RowTest`).
     """
     draw_together(samples.samples.values(), N_RESAMPLES, 0)
     families = {family: list(scores.values()) for family, scores in group.families.items()}
@@ -199,15 +225,19 @@ def rank(
         ),
         is_control=is_control,
         higher_is_better=statistic.higher_is_better,
+        unreadable=[name for name, scores in families.items() if not is_readable(*scores)],
     )
     for name, values in numbers_beside(families, samples).items():
         table[f"{BESIDE}{name}"] = table["family"].map(values).astype(np.float64)
     names = list(table["family"])
-    pairs = tests_of_pairs([] if is_control else names, samples, correction)
+    attributes = _attributes_of_scores(families, names)
+    tested = [name for name in names if not is_control and name not in attributes["unreadable"]]
+    pairs = tests_of_pairs(tested, samples, correction)
     for column, test in (("letters", "crossed_p"), ("welch_letters", "welch_p")):
         letters = letters_of_families(table, pairs, test, higher_is_better=statistic.higher_is_better)
         table[column] = [letters.get(name, "") for name in names]
-    _add_tests_against_best(table, pairs, samples)
+    _add_tests_against_best(table, pairs, samples, tested)
+    table = Leaderboard(table)
     table.attrs = {
         "dataset": dataset.identifier,
         "dataset_hash": dataset.content_hash,
@@ -223,7 +253,8 @@ def rank(
         else statistic_record(samples.value_statistic),
         "is_control": is_control,
         "correction": correction,
-        **_attributes_of_scores(families, names),
+        **attributes,
+        "mine": record_of(mine, compare_own_row(mine, tested, samples, correction=correction)),
         "pairs": pairs.to_dict("records"),
         "n_neurons": samples.n_neurons,
         "no_neurons": samples.no_neurons,
@@ -241,29 +272,40 @@ def rank(
     return table
 
 
-def _in_order(table: pd.DataFrame, *, is_control: bool, higher_is_better: bool) -> pd.DataFrame:
-    """Sort families by their means, the best first; the families of a control by name."""
+def _in_order(
+    table: pd.DataFrame, *, is_control: bool, higher_is_better: bool, unreadable: Sequence[str]
+) -> pd.DataFrame:
+    """Sort families by their means, the best first, and those that must not be interpreted last.
+
+    The families of a control are in the order of their names.
+    """
     if is_control:
         return table.sort_values("family", ignore_index=True)
-    return table.sort_values(["mean", "family"], ascending=[not higher_is_better, True], ignore_index=True)
+    order = table.assign(last=table["family"].isin(unreadable)).sort_values(
+        ["last", "mean", "family"], ascending=[True, not higher_is_better, True], ignore_index=True
+    )
+    return order.drop(columns="last")
 
 
-def _add_tests_against_best(table: pd.DataFrame, pairs: pd.DataFrame, samples: GroupSamples) -> None:
-    """Add columns with the test of each family against the best; empty for a control."""
-    n_others = max(len(table) - 1, 0)
+def _add_tests_against_best(
+    table: pd.DataFrame, pairs: pd.DataFrame, samples: GroupSamples, tested: Sequence[str]
+) -> None:
+    """Add columns with the test of each tested family against the best; empty for a control."""
+    n_others = max(len(tested) - 1, 0)
     # The best family is the first of its pairs, which precede the other pairs.
     against_best = pairs.head(n_others)
     for column in _AGAINST_BEST:
         values = np.full(len(table), np.nan)
-        values[1:] = np.nan if samples.is_control else against_best[column].to_numpy(np.float64)
+        values[1 : n_others + 1] = against_best[column].to_numpy(np.float64)
         table[column] = values
     if samples.is_control:
         table["crossed_over"] = table["note"] = [""] * len(table)
         return
-    best = [""] * (len(table) - n_others)
-    table["crossed_over"] = [*best, *against_best["crossed_over"]]
+    best = ["best"] * min(len(tested), 1)
+    last = [NOT_INTERPRETED] * (len(table) - len(tested))
     notes = [why_untested(pair, samples) for pair in against_best.to_dict("records")]
-    table["note"] = [*["best" for _ in best], *notes]
+    table["crossed_over"] = [*("" for _ in best), *against_best["crossed_over"], *("" for _ in last)]
+    table["note"] = [*best, *notes, *last]
 
 
 _AGAINST_BEST = [

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from neuroalign.models.ceiling import ceiling_family
+from neuroalign.results.score import SHIPPED
 from neuroalign.scoring.cautions import MARK
 from neuroalign.scoring.declared import has_ceiling, has_chance
 
@@ -35,11 +36,15 @@ def describe_findings(table: pd.DataFrame) -> list[str]:
     welch_only = describe_welch_only(table)
     if welch_only:
         sentences.append(welch_only)
+    if any(str(family).endswith(SHIPPED) for family in table["family"]):
+        sentences.append(
+            f"{SHIPPED}: scores that come with neuroalign; neuroalign score FAMILY {attrs['dataset']} puts yours in "
+            "their place."
+        )
     if attrs["no_neurons"]:
         sentences.append(f"Not tested over neurons: {attrs['no_neurons']}.")
     if attrs["reliability"] is not None:
         sentences.append(f"Median split-half reliability of the neurons: {attrs['reliability']:.2f}.")
-    sentences += [f"{family}: {note}." for family, notes in attrs["trained_on"].items() for note in notes]
     return sentences
 
 
@@ -131,7 +136,7 @@ def describe_missing(tables: Sequence[pd.DataFrame]) -> list[str]:
         notes.append(
             f"no ceiling for {', '.join(no_ceiling)}; neuroalign score {ceiling} … computes the ceiling of neurons"
         )
-    if any((table["n"] == 1).any() and len(table) > 1 for table in ranked):
+    if any(((table["n"] == 1) & (table["letters"] == "")).any() and len(table) > 1 for table in ranked):
         notes.append(
             "families of one instance are not tested; neuroalign compare draws neurons for two models"
         )

@@ -7,6 +7,7 @@ from typing import Any
 from neuroalign.comparison.inference import Inference
 from neuroalign.comparison.record import to_record
 from neuroalign.comparison.wording import Verdict
+from neuroalign.results.display import as_html
 from neuroalign.results.score import Score
 from neuroalign.scoring.resampling import Statistic
 from neuroalign.stats import Equivalence
@@ -31,7 +32,7 @@ class OtherDifference:
     test: Inference
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """Outcome of :func:`neuroalign.compare`.
 
@@ -93,6 +94,20 @@ class Comparison:
     verdict: Verdict
     sentence: str
     simulated: bool
+
+    def __str__(self) -> str:
+        cautions = [
+            f"caution: {score.model}: {caution}."
+            for name, score in (("a", self.a), ("b", self.b))
+            for caution in self.cautions[name]
+        ]
+        return "\n".join([*cautions, self.sentence])
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {self.a.model} and {self.b.model} on {self.a.dataset} by {self.a.benchmark}>"
+
+    def _repr_html_(self) -> str | None:
+        return as_html("comparison", self)
 
     def to_record(self) -> dict[str, Any]:
         """Return the comparison without its arrays as a dictionary that JSON can hold (NaN becomes None)."""

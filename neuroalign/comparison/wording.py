@@ -51,10 +51,11 @@ def conclude(
     mean_better, mean_worse = (mean_a, mean_b) if a_is_better else (mean_b, mean_a)
     shown, how = _describe_tests(tests)
     verdict: Verdict = ("a" if a_is_better else "b") if shown else "neither"
-    if not is_readable(better):
-        both = "" if is_readable(worse) else f", nor must the score of {worse.model}"
+    unreadable = [score for score in (better, worse) if not is_readable(score)]
+    if unreadable:
+        both = f", nor must the score of {worse.model}" if len(unreadable) == 2 else ""
         return "neither", (
-            f"The score of {better.model} must not be interpreted ({cautions(better)[0]}){both}. So the "
+            f"The score of {unreadable[0].model} must not be interpreted ({cautions(unreadable[0])[0]}){both}. So the "
             f"difference of {abs(mean_a - mean_b):.3f} in {statistic.label} ranks neither before the other."
         )
     above = is_above_chance(better, statistic), is_above_chance(worse, statistic)

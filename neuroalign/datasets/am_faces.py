@@ -4,7 +4,6 @@ The recordings are available only on request from their authors. After a user ad
 this name denotes the recordings. Before, the name denotes the stand-in, which every result names ``AM-faces-sim``.
 """
 
-import warnings
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -18,7 +17,7 @@ from neuroalign.datasets.folder import (
     read_recording,
     read_truth,
 )
-from neuroalign.errors import NeuroalignWarning
+from neuroalign.errors import warn_caller
 
 #: Folder of the datasets that neuroalign comes with.
 BUNDLED = Path(str(files("neuroalign.datasets.simulation"))) / "bundled"
@@ -26,13 +25,17 @@ BUNDLED = Path(str(files("neuroalign.datasets.simulation"))) / "bundled"
 
 def am_faces() -> Dataset:
     """AM-faces-sim, with a warning, until you add the recordings of Higgins et al. (2020)."""
-    warnings.warn(
-        "AM-faces has not been added (its recordings are available from the authors on request, see "
-        "neuroalign data add --help); using the simulated stand-in AM-faces-sim",
-        NeuroalignWarning,
-        stacklevel=2,
-    )
+    note_stand_in()
     return am_faces_sim()
+
+
+@cache
+def note_stand_in() -> None:
+    """Say once in a process that the stand-in takes the place of the recordings."""
+    warn_caller(
+        "AM-faces has not been added (its recordings are available from the authors on request, see "
+        "neuroalign data add --help); using the simulated stand-in AM-faces-sim"
+    )
 
 
 @cache

@@ -5,56 +5,20 @@ import re
 import warnings
 from pathlib import Path
 
+from neuroalign.datasets.added import added_names as added_names
+from neuroalign.datasets.added import dataset_names as dataset_names
+from neuroalign.datasets.added import datasets_folder as datasets_folder
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.folder import is_dataset_folder, read_folder, remove_folder
 from neuroalign.datasets.public.listing import members_of, public_names
 from neuroalign.datasets.selection import select_part
 from neuroalign.errors import DatasetError, NeuroalignWarning, UnknownNameError, UsageError, unknown_name
 from neuroalign.files.folders import restore_folders
-from neuroalign.files.home import home
 from neuroalign.names.foreign_code import foreign_code
 from neuroalign.names.registry import datasets
 from neuroalign.names.syntax import parse_spec
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-def datasets_folder() -> Path:
-    """Return the folder that holds the datasets that the user added."""
-    return home() / "datasets"
-
-
-def added_names() -> list[str]:
-    """Return the names of the datasets that the user added, sorted."""
-    folder = datasets_folder()
-    if not folder.is_dir():
-        return []
-    restore_folders(folder)
-    return sorted(
-        path.name for path in folder.iterdir() if not path.name.startswith(".") and is_dataset_folder(path)
-    )
-
-
-def dataset_names() -> list[str]:
-    """Return all names that :func:`load_dataset` accepts, sorted."""
-    return sorted({*datasets.names(), *added_names()})
-
-
-def list_datasets() -> list[str]:
-    """Return the names of the registered datasets and of the datasets that were added, sorted.
-
-    Returns
-    -------
-    list of str
-        Names that :func:`neuroalign.load_dataset` accepts.
-
-    Examples
-    --------
-    >>> import neuroalign as na
-    >>> "AM-faces-sim" in na.list_datasets()
-    True
-    """
-    return sorted(dataset_names())
 
 
 def expect_free_name(name: str, *, force: bool = False) -> None:
@@ -81,6 +45,32 @@ def expect_free_name(name: str, *, force: bool = False) -> None:
         raise DatasetError(
             f"the dataset {name!r} exists already; replace it with --force, or choose another name"
         )
+
+
+def new_folder(output: "str | os.PathLike[str]", *, force: bool = False) -> Path:
+    """Return the folder of a new dataset, from a name for a dataset to add, or a path such as ``./faces``.
+
+    Parameters
+    ----------
+    output : str or path
+        A string without a separator is a name; every other output is a path.
+    force : bool
+        Whether a dataset in this place may be replaced.
+
+    Raises
+    ------
+    DatasetError
+        If the place is taken, or the name cannot name a dataset.
+    """
+    text = os.fspath(output)
+    if not isinstance(output, str) or os.sep in text or text in (".", ".."):
+        path = Path(text).expanduser().absolute()
+        if path.exists() and not (force and is_dataset_folder(path)):
+            advice = "replace it with --force" if is_dataset_folder(path) else "choose another folder"
+            raise DatasetError(f"{path} exists already; {advice}")
+        return path
+    expect_free_name(text, force=force)
+    return datasets_folder() / text
 
 
 def expect_added(name: str) -> None:

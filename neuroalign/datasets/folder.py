@@ -10,7 +10,7 @@
       images/         the files that stimuli.csv names; absent where images are not available
       landmarks.csv   stimulus_id, and NAME_x and NAME_y in pixels for each landmark; optional
       truth.csv       simulated neurons only: neuroid_id and the weight of each generative factor
-      SHA256SUMS      sums of the recording and the images; see neuroalign.datasets.folder_sums
+      SHA256SUMS      sums of all other files; see neuroalign.datasets.folder_sums
 """
 
 import csv
@@ -32,11 +32,13 @@ from neuroalign.datasets.folder_stimuli import IMAGES as IMAGES
 from neuroalign.datasets.folder_stimuli import LANDMARKS as LANDMARKS
 from neuroalign.datasets.folder_stimuli import STIMULI as STIMULI
 from neuroalign.datasets.folder_stimuli import name_images, read_stimuli
-from neuroalign.datasets.folder_sums import expect_sum, read_folder_sums
+from neuroalign.datasets.folder_sums import expect_listed, expect_sum, read_folder_sums, replacing_files
 from neuroalign.datasets.landmarks.csv import write_landmark_csv
+from neuroalign.datasets.metadata import METADATA as METADATA
 from neuroalign.datasets.metadata import check_metadata
+from neuroalign.datasets.metadata import is_dataset_folder as is_dataset_folder
 from neuroalign.datasets.versions import read_one_version
-from neuroalign.errors import DatasetError
+from neuroalign.errors import DatasetError, printable
 from neuroalign.files.folders import delete_folder, put_folder, restore_folder, sweep
 from neuroalign.files.home import (
     atomic_path,
@@ -52,17 +54,8 @@ from neuroalign.files.plain import read_toml
 from neuroalign.files.sums import SUMS, sha256_of, write_sums
 from neuroalign.progress import byte_bar, progress
 
-METADATA = "dataset.toml"
 RECORDING = "recording.nc"
 TRUTH = "truth.csv"
-
-
-def is_dataset_folder(path: Path) -> bool:
-    """Return whether `path` is the folder of a dataset."""
-    try:
-        return (path / METADATA).is_file()
-    except (OSError, ValueError):  # a name that is too long, or a folder that nobody may read
-        return False
 
 
 def read_folder(path: Path) -> Dataset:
@@ -88,7 +81,9 @@ def read_folder(path: Path) -> Dataset:
 
 def _read_summed(path: Path) -> Dataset:
     sums = read_folder_sums(path)
-    expect_sum(path / RECORDING, RECORDING, sums)
+    for name in (METADATA, STIMULI, LANDMARKS, TRUTH, RECORDING):
+        expect_sum(path / name, name, sums)
+    expect_listed(path, (LANDMARKS, TRUTH), sums)
     return _read_folder(path, read_recording, sums)
 
 
@@ -202,7 +197,6 @@ def _write_files(dataset: Dataset, path: Path) -> None:
         write_landmark_csv(stimuli.landmarks, path / LANDMARKS)
     if dataset.has_responses:
         write_recording(dataset.recording, path / RECORDING)
-        sums[RECORDING] = sha256_of(path / RECORDING)
     if dataset.truth is not None:
         dataset.truth.rename_axis("neuroid_id").to_csv(path / TRUTH, lineterminator="\n")
     metadata = {
@@ -217,6 +211,8 @@ def _write_files(dataset: Dataset, path: Path) -> None:
     }
     metadata = {key: value for key, value in metadata.items() if value is not None}
     (path / METADATA).write_text(tomli_w.dumps(metadata, multiline_strings=True), encoding="utf-8")
+    texts = (METADATA, STIMULI, LANDMARKS, TRUTH)
+    sums |= {name: sha256_of(path / name) for name in (RECORDING, *texts) if (path / name).is_file()}
     (path / SUMS).write_text(write_sums(sums), encoding="utf-8")
 
 
@@ -242,9 +238,10 @@ def replace_landmarks(path: Path, landmarks: xr.DataArray, *, origin: str) -> No
     import tomli_w
 
     metadata = read_metadata(path) | {"landmarks_from": origin}
-    with atomic_path(path / LANDMARKS) as file:
-        write_landmark_csv(landmarks, file)
-    write_file(path / METADATA, tomli_w.dumps(metadata, multiline_strings=True))
+    with replacing_files(path, (LANDMARKS, METADATA)):
+        with atomic_path(path / LANDMARKS) as file:
+            write_landmark_csv(landmarks, file)
+        write_file(path / METADATA, tomli_w.dumps(metadata, multiline_strings=True))
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -341,8 +338,6 @@ def remove_folder(path: Path) -> None:
 
 
 def _netcdf_attribute(value: object) -> object:
-    return (
-        value
-        if isinstance(value, str | int | float | np.ndarray) and not isinstance(value, bool)
-        else str(value)
-    )
+    if isinstance(value, int | float | np.ndarray) and not isinstance(value, bool):
+        return value
+    return printable(str(value))  # HDF5 stores no text with the character NUL

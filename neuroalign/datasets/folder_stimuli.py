@@ -1,5 +1,6 @@
 """Stimuli in the folder of a dataset: their table, landmarks and images."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -49,7 +50,7 @@ def read_stimuli(path: Path, metadata: dict[str, Any], sums: Mapping[str, str]) 
         files = {
             str(stimulus_id): _image_path(folder, name) for stimulus_id, name in table["filename"].items()
         }
-        missing = [image.name for image in files.values() if not image.is_file()]
+        missing = [image.name for image in files.values() if not os.path.isfile(image)]
         if missing:
             raise DatasetError(
                 f"{len(missing)} images are missing from {path / IMAGES}: {name_some(missing)}"

@@ -1,16 +1,18 @@
-"""SHA-256 sums of the recording and the images in a dataset folder, in its file ``SHA256SUMS``.
+"""SHA-256 sums of the files in a dataset folder, in its file ``SHA256SUMS``.
 
-Both are compared with their sums at each reading, before HDF5 or a decoder of images sees them. The text files of a
-dataset have no sums, because users may edit them. Folders that were made by hand or by an earlier version have no list
-of sums, and are read as they are.
+All files are compared with their sums at each reading, before HDF5, a reader of tables or a decoder of images sees
+them. A user who edits a text file deletes its line. Folders that were made by hand have no sums, folders of earlier
+versions no sums of text files; files without a sum are read as they are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from neuroalign.errors import DatasetError
+from neuroalign.files.home import write_file
 from neuroalign.files.plain import oddity
-from neuroalign.files.sums import SUMS, parse_sums, sha256_of
+from neuroalign.files.sums import SUMS, parse_sums, sha256_of, write_sums
 
 
 def read_folder_sums(path: Path) -> dict[str, str]:
@@ -40,7 +42,7 @@ def read_folder_sums(path: Path) -> dict[str, str]:
 
 
 def expect_sum(file: Path, name: str, sums: Mapping[str, str]) -> None:
-    """Refuse a file that differs from its sum.
+    """Refuse a file that differs from its sum; a file that does not exist passes.
 
     Parameters
     ----------
@@ -59,3 +61,52 @@ def expect_sum(file: Path, name: str, sums: Mapping[str, str]) -> None:
             f"cannot read {file}: its content differs from its SHA-256 in {SUMS}, so that it is damaged; import the "
             f"dataset again, or delete the line from {SUMS} if you changed the file"
         )
+
+
+def expect_listed(folder: Path, names: Iterable[str], sums: Mapping[str, str]) -> None:
+    """Refuse a folder that has lost one of its files that a dataset need not have.
+
+    Parameters
+    ----------
+    folder : Path
+    names : iterable of str
+        Names of the files.
+    sums : mapping of str to str
+
+    Raises
+    ------
+    DatasetError
+        The message names the file.
+    """
+    for name in names:
+        if name in sums and not (folder / name).exists():
+            raise DatasetError(
+                f"{folder / name} is missing, and {SUMS} lists it; import the dataset again, or delete the line from "
+                f"{SUMS} if you deleted the file"
+            )
+
+
+@contextmanager
+def replacing_files(folder: Path, names: Collection[str]) -> Iterator[None]:
+    """Let a block replace files of a dataset folder, and state their sums after it.
+
+    The sums of the files are left out first: a process that is killed in the block leaves files without sums, and none
+    that differs from its sum.
+
+    Parameters
+    ----------
+    folder : Path
+    names : collection of str
+        Names of the files, which the block writes whole.
+    """
+    sums = read_folder_sums(folder)
+    if not sums:
+        yield
+        return
+    others = {name: sum_ for name, sum_ in sums.items() if name not in names}
+    write_file(folder / SUMS, write_sums(others))
+    try:
+        yield
+    finally:
+        written = {name: sha256_of(folder / name) for name in names if (folder / name).is_file()}
+        write_file(folder / SUMS, write_sums(others | written))

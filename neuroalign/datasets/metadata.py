@@ -7,8 +7,19 @@ from typing import Any
 
 from neuroalign.errors import DatasetError
 
+#: File with the metadata of a dataset folder.
+METADATA = "dataset.toml"
+
 #: Characters of a wrong value in the message.
 _SHOWN = 80
+
+
+def is_dataset_folder(path: Path) -> bool:
+    """Return whether `path` is the folder of a dataset."""
+    try:
+        return (path / METADATA).is_file()
+    except (OSError, ValueError):  # a name that is too long, or a folder that nobody may read
+        return False
 
 
 def _is_text(value: object) -> bool:

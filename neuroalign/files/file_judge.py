@@ -45,17 +45,18 @@ class _Judge:
         self._left = _READ
         self._visited: set[int] = set()
         self._soft: list[tuple[Any, bytes, str]] = []
+        self._hard: list[tuple[Any, bytes, str]] = []
 
     def walk(self) -> None:
         """Judge every object that links or references lead to; then the soft links, which may lead anywhere."""
         self._object(self._file, "/")
-        names: list[bytes] = []
-        _attempt(lambda: h5py.h5o.visit(self._file, lambda name: names.append(name)))
-        for name in names:
+        # HDF5's own visit of all objects ends at the first damaged one, and readers open the others by their names.
+        while self._hard:
             self._beat()
-            node = _attempt(lambda name=name: h5py.h5o.open(self._file, name))  # type: ignore[misc]
+            group, key, label = self._hard.pop()
+            node = _attempt(lambda group=group, key=key: h5py.h5o.open(group, key))  # type: ignore[misc]
             if node is not None:
-                self._object(node, "/" + name.decode(errors="replace"))
+                self._object(node, label)
         # A soft link can lead through an external link, and is followed only in a file without external links.
         for group, key, label in self._soft:
             self._beat()
@@ -67,7 +68,9 @@ class _Judge:
 
     def _object(self, node: Any, label: str) -> None:
         info = _attempt(lambda: h5py.h5o.get_info(node))
-        if info is None or info.addr in self._visited:
+        if info is None:
+            raise Fault(f"{label} cannot be read, so that the file is damaged")
+        if info.addr in self._visited:
             return
         self._visited.add(info.addr)
         self._attributes(node, label)
@@ -78,16 +81,22 @@ class _Judge:
 
     def _links(self, group: Any, label: str) -> None:
         names: list[bytes] = []
-        _attempt(lambda: group.links.iterate(lambda name: names.append(name)))
+        try:
+            group.links.iterate(lambda name: names.append(name))
+        except Exception:  # h5py raises nearly anything on a damaged file
+            raise Fault(f"the group {label} cannot be listed, so that the file is damaged") from None
         for name in names:
             self._beat()
             link = _attempt(lambda name=name: group.links.get_info(name))  # type: ignore[misc]
-            if link is None or link.type == h5py.h5l.TYPE_HARD:
+            if link is None:
                 continue
             inside = f"{label.rstrip('/')}/{name.decode(errors='replace')}"
-            if link.type != h5py.h5l.TYPE_SOFT:
+            if link.type == h5py.h5l.TYPE_HARD:
+                self._hard.append((group, name, inside))
+            elif link.type == h5py.h5l.TYPE_SOFT:
+                self._soft.append((group, name, inside))
+            else:
                 raise _elsewhere(inside)
-            self._soft.append((group, name, inside))
 
     def _dataset(self, node: Any, label: str) -> None:
         plist = _attempt(node.get_create_plist)
@@ -169,8 +178,10 @@ def judge(path: str, beat: Callable[[], None]) -> str | None:
             return str(fault)
         except MemoryError:
             return "it claims more memory than a file of its size can need"
-        except Exception:  # damage that raises an exception here raises it in every reader
-            return None
+        except (
+            Exception
+        ):  # h5py raises nearly anything on a damaged file, and the rest of this file was not judged
+            return "it cannot be read, so that it is damaged"
     return None
 
 

@@ -138,6 +138,27 @@ def leftovers(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith(TEMPORARY_PREFIX))
 
 
+def clear_folder(path: Path) -> None:
+    """Delete the files inside a folder, except the files that other commands are writing.
+
+    Commands that write into the folder at the same time go on: the folder and its subfolders stay. JSON files are
+    deleted first, so that a process that is killed in between leaves no record without its arrays.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    files = [Path(parent, name) for parent, _, names in os.walk(path) for name in names]
+    for file in sorted(files, key=lambda file: file.suffix != ".json"):
+        inside = [*file.relative_to(path).parents, file.relative_to(path)]
+        private = [path / part for part in inside if part.name.startswith(TEMPORARY_PREFIX)]
+        if all(map(is_abandoned, private)):
+            delete_leftover(file)
+    for entry in leftovers(path):
+        if is_abandoned(entry):
+            delete_leftover(entry)
+
+
 def delete_leftover(path: Path) -> None:
     """Delete a file or folder that a killed command left."""
     if path.is_dir() and not path.is_symlink():

@@ -21,6 +21,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _DAY = 24 * 3600
 
+#: Attempts to write a file into a folder that other commands delete.
+_ATTEMPTS = 5
+
 #: Number of files that are brought to the disk one by one.
 _FEW = 64
 
@@ -116,8 +119,15 @@ def write_file(path: Path, content: "bytes | str") -> None:
     FullDiskError
         If the disk is full; the old file stays.
     """
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+    for left in reversed(range(_ATTEMPTS)):
+        try:
+            with atomic_path(path) as temporary:
+                temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+            return
+        except FileNotFoundError:
+            # Another command has just deleted the folder.
+            if not left:
+                raise
 
 
 def sync_folder(folder: Path) -> None:

@@ -158,6 +158,8 @@ def _read(path: Path) -> xr.DataArray | None:
         return None
     try:
         return read_latents(path)
+    except FileNotFoundError:
+        return None  # another command has just cleared the cache
     except (OSError, ValueError, KeyError, ArrayError) as error:
         warnings.warn(f"ignored unreadable cached latents {path}: {error}", NeuroalignWarning, stacklevel=2)
         return None

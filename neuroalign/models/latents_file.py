@@ -1,6 +1,7 @@
 """Files of latents, for the cache and for latents larger than memory."""
 
 import os
+import tempfile
 import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from neuroalign import arrays
 from neuroalign.errors import ModelError, UsageError, name_some
-from neuroalign.files.home import atomic_path, home, optional_writing, private_name
+from neuroalign.files.home import atomic_path, home, naming_full_disk, optional_writing, private_name
 from neuroalign.files.netcdf import reserve, write_netcdf
 from neuroalign.files.netcdf_reading import open_netcdf
 from neuroalign.files.sums import append_sum, expect_sum_at_end
@@ -78,8 +79,9 @@ def gather_latents(
     stimulus : array of str, shape (n_stimuli,)
         Ids of all stimuli, in the order of the rows of the result.
     path : Path, optional
-        File for the latents. It appears when it is complete. Without a path, latents that do not fit into memory are
-        in a temporary file, which is deleted together with the returned array.
+        File for the latents. It appears when it is complete. Without a path, and where its folder cannot be written or
+        has no space, latents that do not fit into memory are in a temporary file, which is deleted together with the
+        returned array.
 
     Returns
     -------
@@ -111,10 +113,11 @@ def gather_latents(
         return gathered
     import h5netcdf
 
-    file_path = path or latents_folder() / private_name(".nc")
+    n_bytes = shape[0] * shape[1] * _BYTES
+    file_path = _place_with_space(path, n_bytes)
     with atomic_path(file_path) as temporary:
         # HDF5 crashes on a full disk.
-        reserve(temporary, shape[0] * shape[1] * _BYTES)
+        reserve(temporary, n_bytes)
         with h5netcdf.File(temporary, "w") as file:
             file.dimensions = {"stimulus": shape[0], "unit": shape[1]}
             variable = file.create_variable("latents", ("stimulus", "unit"), np.float64, fillvalue=np.nan)
@@ -122,12 +125,41 @@ def gather_latents(
             varies = _fill(variable, batches, stimulus, units)
         labels = {"stimulus": stimulus, "unit": units, "informative": ("unit", varies)}
         xr.Dataset(coords=labels).to_netcdf(temporary, mode="a", engine="h5netcdf")
-        if path is not None:
+        if file_path == path:
             append_sum(temporary)
     opened = _open(file_path)
-    if path is None:
+    if file_path != path:
         weakref.finalize(opened, file_path.unlink, missing_ok=True)
     return opened
+
+
+def place_for_files() -> Path:
+    """Return a folder for files that last as long as an object.
+
+    Returns
+    -------
+    Path
+        Folder of cached latents, or the folder of temporary files of the system, with a warning, where it cannot be
+        written.
+    """
+    folder = latents_folder()
+    with optional_writing():
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / private_name()
+        probe.touch()
+        probe.unlink()
+        return folder
+    return Path(tempfile.gettempdir())
+
+
+def _place_with_space(path: Path | None, n_bytes: int) -> Path:
+    """Return a file for latents: `path`, or a temporary file where there is none or its folder has no space for it."""
+    wanted = path or latents_folder() / private_name(".nc")
+    with optional_writing(), naming_full_disk(wanted.parent):
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        reserve(wanted.with_name(private_name()), n_bytes)
+        return wanted
+    return Path(tempfile.gettempdir(), private_name(".nc"))
 
 
 def _expect_batch(batch: xr.DataArray) -> xr.DataArray:

@@ -26,7 +26,7 @@ from neuroalign.files.home import private_name
 from neuroalign.models.computed import computed_with
 from neuroalign.models.fingerprints import remembering_tensors
 from neuroalign.models.latents_cache import cached_path
-from neuroalign.models.latents_file import BLOCK, gather_latents, latents_folder, memory_budget
+from neuroalign.models.latents_file import BLOCK, gather_latents, memory_budget, place_for_files
 from neuroalign.models.layered import LIST, Layered, LayerSelection, stands_for_several
 from neuroalign.models.loading import load_model, reduce_model, split_reducers
 from neuroalign.models.model import (
@@ -104,7 +104,7 @@ class LayerSweep:
         #: Whether the models of the layers have reducers.
         self.is_reduced = reduce is not None
         self._stored: dict[str, dict[str, _Stored]] = {}
-        self._folder = latents_folder() / private_name()
+        self._folder = place_for_files() / private_name()
         self._finalizer: Any = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         with remembering_tensors():
             self._layers = {name: LayerModel(self, name) for name in self.selection.layers}
@@ -391,6 +391,4 @@ def _is_cached(model: Model, stimuli: StimulusSet) -> bool:
 
 
 def _free_disk() -> int:
-    folder = latents_folder()
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    return shutil.disk_usage(existing).free
+    return shutil.disk_usage(place_for_files()).free

@@ -10,3 +10,5 @@ DEFAULT_BENCHMARK = "alignment"
 DEFAULT_SUBSET = "subsample"
 #: Dataset with the image that the layers of a network are listed for.
 DEFAULT_DATASET = "AM-faces"
+#: Model with the space of shape and appearance of simulated neurons over photographs.
+DEFAULT_FACE_SPACE = "aam[n=50]"

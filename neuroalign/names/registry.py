@@ -28,6 +28,7 @@ from neuroalign.errors import (
     UsageError,
     unknown_name,
 )
+from neuroalign.names.docstrings import read_docstring
 from neuroalign.names.foreign_code import foreign_code
 
 Registered = TypeVar("Registered")
@@ -167,6 +168,25 @@ class Registry:
                 continue
             yield name, item
 
+    def docstrings(self) -> Iterator[tuple[str, str]]:
+        """Yield name and docstring of every plug-in, as :meth:`items` yields objects.
+
+        The docstrings of objects that come with neuroalign are read from their source files, without an import:
+        the objects themselves need torch and other large libraries.
+        """
+        for name in self.names():
+            place = self._entry_points()[name].value if self.is_own(name) else ""
+            text = read_docstring(place) if place and name not in self._objects else None
+            if text is None:
+                if name in self._broken:
+                    continue
+                try:
+                    text = inspect.getdoc(self.get(name)) or ""
+                except UsageError as error:
+                    self.skip(name, error)
+                    continue
+            yield name, text
+
     def skip(self, name: str, error: NeuroalignError) -> None:
         """Leave a broken plug-in out of :meth:`items` from now on, with a warning that has the reason."""
         if name not in self._broken:
@@ -177,6 +197,11 @@ class Registry:
         """Return whether a name belongs to an installed package of a third party."""
         entry_point = self._entry_points().get(name)
         return entry_point is not None and not entry_point.value.startswith("neuroalign.")
+
+    def is_own(self, name: str) -> bool:
+        """Return whether a name comes with neuroalign itself."""
+        entry_point = self._entry_points().get(name)
+        return entry_point is not None and entry_point.value.startswith("neuroalign.")
 
     def unknown(self, name: str, also: Iterable[str] = ()) -> UnknownNameError:
         """Make the error for an unknown name, which names the nearest registered names and those in `also`."""

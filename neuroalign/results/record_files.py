@@ -7,18 +7,26 @@
     KEY.FIRST16OFSHA256.nc  the arrays of a record that replaced another one
 
 A file system replaces one file at a time. So the arrays of a second record get a name of their own, and the replacement
-of the JSON file changes both at once.
+of the JSON file changes both at once. A process that is killed between two files leaves arrays without a record, which
+take space only; :func:`orphaned_arrays` finds them.
 """
 
 import hashlib
-from collections.abc import Mapping
+import re
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from neuroalign.files.home import write_file
+from neuroalign.files.home import TEMPORARY_PREFIX, write_file
+
+#: Seconds after which arrays without a record belong to no process that is about to write the record.
+_SETTLED = 3600.0
+
+_OWN = re.compile(r"(.+)\.[0-9a-f]{16}")
 
 
 def replace_record(path: Path, content: str, arrays: bytes, sha256: str) -> None:
@@ -100,6 +108,40 @@ def sound_arrays(path: Path, record: Mapping[str, Any]) -> Path:
     return file
 
 
+def orphaned_arrays(folder: Path) -> Iterator[Path]:
+    """Yield the files of arrays in a results folder that belong to no record, as killed commands leave them.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the records.
+
+    Yields
+    ------
+    Path
+        File that has been as it is for an hour, so that no process is about to write its record.
+    """
+    for file in sorted(folder.glob("*/*.nc")) if folder.is_dir() else ():
+        if not file.name.startswith(TEMPORARY_PREFIX) and is_orphan(file):
+            yield file
+
+
+def is_orphan(file: Path) -> bool:
+    """Return whether a file of arrays has belonged to no record for an hour."""
+    named = _OWN.fullmatch(file.stem)
+    record = file.with_name(f"{named[1] if named else file.stem}.json")
+    try:
+        status = file.stat()
+        # A copy may keep the time of the last change, but not the time at which the file got its place.
+        if time.time() - max(status.st_mtime, status.st_ctime) < _SETTLED:
+            return False
+        return arrays_path(record, _stated_sum(record)) != file
+    except FileNotFoundError:
+        return not record.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def _own_path(path: Path, sha256: str) -> Path:
     return path.with_name(f"{path.stem}.{sha256[:16]}.nc")
 
@@ -107,18 +149,23 @@ def _own_path(path: Path, sha256: str) -> Path:
 def _arrays_before(path: Path) -> tuple[Path | None, bool]:
     """Return the file with the arrays of the present record, and whether it is sound; None without a record."""
     try:
-        record = msgspec.json.decode(path.read_bytes())
+        sha256 = _stated_sum(path)
     except FileNotFoundError:
         return None, False
     except (OSError, ValueError):
-        record = None
-    sha256 = record.get("arrays_sha256") if isinstance(record, dict) else None
-    sha256 = sha256 if isinstance(sha256, str) and sha256.isalnum() else None
+        sha256 = None
     file = arrays_path(path, sha256)
     try:
         return file, sha256 is None or _sha256(file) == sha256
     except OSError:
         return file, False
+
+
+def _stated_sum(path: Path) -> str | None:
+    """Return the SHA-256 of the arrays that a record states; None if it states none."""
+    record = msgspec.json.decode(path.read_bytes())
+    sha256 = record.get("arrays_sha256") if isinstance(record, dict) else None
+    return sha256 if isinstance(sha256, str) and sha256.isalnum() else None
 
 
 def _has_content(file: Path, content: bytes) -> bool:

@@ -9,11 +9,15 @@ import numpy as np
 import xarray as xr
 
 from neuroalign.errors import printable
+from neuroalign.results.display import as_html
 from neuroalign.results.numbers import identify_number
 from neuroalign.stats.standard_errors import standard_error
 
 # A new dataset takes longer to make than a record to read.
 _NO_ARRAYS = xr.Dataset()
+
+#: Mark behind the name of a family or model with scores that come with neuroalign.
+SHIPPED = "(shipped)"
 
 # Relative and absolute difference that counts as rounding between two runs of one model.
 _ROUNDING, _ABSOLUTE = 1e-5, 1e-7
@@ -88,6 +92,9 @@ class Score:
     def __str__(self) -> str:
         error = "" if np.isnan(self.error) else f" ± {self.error:.4f} (SE over {self.error_over})"
         return f"{self.model} on {self.dataset}, {self.benchmark}: {self.value:.4f}{error}"
+
+    def _repr_html_(self) -> str | None:
+        return as_html("score", self)
 
     def to_record(self) -> dict[str, Any]:
         """Return everything but the arrays as a dictionary that JSON can hold (NaN becomes None)."""
@@ -185,8 +192,21 @@ def name_with_source(name: str, score: Score) -> str:
     str
         The name alone for a score that was computed here.
     """
+    if is_shipped(score):
+        return f"{name} {SHIPPED}"
     source = imported_from(score)
     return f"{name} (imported from {source})" if source else name
+
+
+def is_shipped(score: Score) -> bool:
+    """Return whether a score comes with neuroalign itself.
+
+    Parameters
+    ----------
+    score : Score
+    """
+    origin = score.provenance.get("imported")
+    return isinstance(origin, Mapping) and bool(origin.get("shipped"))
 
 
 def describe_trained_on(trained_on: str, dataset: str, remark: str = "") -> str:

@@ -106,6 +106,8 @@ class ResultsStore:
         try:
             return _read_settled(path, read)
         except _UNREADABLE as error:
+            if isinstance(error, FileNotFoundError) and not path.exists():
+                return None  # another command has just cleared the results
             _warn_unreadable([(path, error)], self.folder)
             return None
 

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from neuroalign.results.numbers import join_words, name_benchmark
-from neuroalign.results.score import Score
-from neuroalign.scoring.declared import name_score
+from neuroalign.results.score import TRAINED_ON, Score
+from neuroalign.scoring.declared import is_control, name_score
 
-#: Smallest share of the explainable variance for a score to be interpreted. Below it, nine tenths of the signal of the
-#: neurons are outside the model, and the weights of the model follow the choice of λ and the noise.
-LEAST_SHARE = 0.10
+#: Smallest share of the explainable variance for a score to be interpreted. Below it, more than five sixths of the
+#: signal of the neurons are outside the model, and the weights of the model follow the choice of λ and the noise.
+LEAST_SHARE = 0.15
 #: Smallest variance explained for a score to be interpreted, where the explainable variance is unknown because the
 #: recording has no single trials.
 LEAST_VARIANCE = 0.05
@@ -28,6 +28,9 @@ LARGEST_DEPARTURE = 0.10
 
 #: Mark behind the name of a model or family with a score that must not be interpreted.
 MARK = "!"
+
+# Standard errors between a score and the end of its 95 % interval.
+_NORMAL = 1.96
 
 # Largest difference of two numbers that are equal up to rounding.
 _ROUNDING = 1e-9
@@ -168,6 +171,8 @@ def is_readable(*scores: Score) -> bool:
 def _describe(instances: Sequence[Score], noun: str) -> list[tuple[str, str, bool]]:
     """Return the cautions of a model or family: text, addition to the text, and whether the score is unreadable."""
     findings = [_findings(instance) for instance in instances]
+    notes = dict.fromkeys(note for score in instances for note in score.notes if note.startswith(TRAINED_ON))
+    elsewhere = [(note, "", False) for note in notes]
     if len(instances) == 1:
         (kinds,), (score,) = findings, instances
         reasons = "; ".join(_ONE[kind](kinds[kind], score) for kind in _grave(kinds))
@@ -177,6 +182,7 @@ def _describe(instances: Sequence[Score], noun: str) -> list[tuple[str, str, boo
         return [
             *([(reasons, addition, True)] if reasons else []),
             *((_ONE[kind](kinds[kind], score), "", False) for kind in kinds if kind in _MILD),
+            *elsewhere,
         ]
     described = []
     first = instances[0]
@@ -189,7 +195,7 @@ def _describe(instances: Sequence[Score], noun: str) -> list[tuple[str, str, boo
             n = len(instances)
             count = f"all {n} {noun}" if len(numbers) == n else f"{len(numbers)} of {n} {noun}"
             described.append((_MANY[kind](count, numbers, first), "", kind in _GRAVE))
-    return described
+    return [*described, *elsewhere]
 
 
 def _grave(findings: Mapping[str, _Numbers]) -> list[str]:
@@ -221,6 +227,11 @@ def _findings(score: Score) -> dict[str, _Numbers]:
     if "axis_index" in score.beside and math.isnan(score.beside["axis_index"]):
         turned = _number(score, "turned")
         findings["perfect when turned" if math.isfinite(turned) else "nothing to turn"] = (turned,)
+    # A control may fall to either side of its level of chance.
+    short = (score.null - score.value) if score.higher_is_better else (score.value - score.null)
+    error = score.error if math.isfinite(score.error) else 0.0
+    if short > max(_NORMAL * error, _ROUNDING) and not is_control(score.benchmark):
+        findings["below chance"] = (score.value, score.null)
     return findings
 
 
@@ -261,6 +272,10 @@ def _name_score(score: Score) -> str:
     return name_score(score.benchmark)
 
 
+def _worse(score: Score) -> str:
+    return "below" if score.higher_is_better else "worse than"
+
+
 _LINEAR = "κ describes the linear part only"
 _NOTHING_TO_TURN = "a linear model predicts fewer than three neurons, so no tuning can be turned"
 
@@ -284,6 +299,9 @@ _ONE: Mapping[str, Callable[[_Numbers, Score], str]] = {
     "nothing to turn": lambda n, score: f"no axis index: {_NOTHING_TO_TURN}",
     "perfect when turned": lambda n, score: (
         f"no axis index: with turned tuning {_name_score(score)} is {_three(n[0])}, which leaves no room above it"
+    ),
+    "below chance": lambda n, score: (
+        f"{_name_score(score)} is {_worse(score)} chance ({_three(n[0])}, chance is {_three(n[1])})"
     ),
 }
 
@@ -314,8 +332,12 @@ _MANY: Mapping[str, Callable[[str, Sequence[_Numbers], Score], str]] = {
         f"no axis index in {count}: with turned tuning {_name_score(score)} is {_range(n, 0, _three)}, which leaves no "
         "room above it"
     ),
+    "below chance": lambda count, n, score: (
+        f"in {count} {_name_score(score)} is {_worse(score)} chance ({_range(n, 0, _three)}, chance is "
+        f"{_range(n, 1, _three)})"
+    ),
 }
 
 # Kinds of cautions not to interpret the score, and other kinds, in the order of the output.
 _GRAVE = ("no variance", "little of the ceiling", "little variance", "few predicted", "many without weight")
-_MILD = ("not linear", "nothing to turn", "perfect when turned")
+_MILD = ("below chance", "not linear", "nothing to turn", "perfect when turned")

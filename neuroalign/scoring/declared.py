@@ -11,6 +11,7 @@ from neuroalign.names.registry import benchmarks
 from neuroalign.results.numbers import Number, name_benchmark, undeclared_number
 from neuroalign.results.score import Score
 from neuroalign.scoring.benchmark import Benchmark, make_benchmark
+from neuroalign.scoring.resampling import Statistic
 
 #: Numbers of the axis index κ, the control of turned tuning; see :func:`neuroalign.metrics.axis_index`.
 AXIS_NUMBERS = (
@@ -174,6 +175,51 @@ def bounds_of(benchmark: str) -> tuple[float, float]:
     """
     registered = _registered(benchmark)
     return (-math.inf, math.inf) if registered is None else registered.bounds
+
+
+def limit_interval(
+    low: float, high: float, statistic: Statistic, bounds: tuple[float, float]
+) -> tuple[float, float]:
+    """Let an interval end at the bounds of a number, and at the value of a perfect model.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the interval; NaN ends stay NaN.
+    statistic : Statistic
+        The number, with its value for a perfect model.
+    bounds : tuple of float
+        Smallest and largest possible value.
+
+    Examples
+    --------
+    >>> limit_interval(0.9, 1.1, Statistic("value", "score"), (0.0, 2.0))
+    (0.9, 1.0)
+    """
+    least, most = bounds
+    if math.isfinite(statistic.perfect):
+        if statistic.higher_is_better:
+            most = min(most, statistic.perfect)
+        else:
+            least = max(least, statistic.perfect)
+    return (max(low, least), min(high, most)) if math.isfinite(low) else (low, high)
+
+
+def statistic_of(benchmark: Benchmark | None, identifier: str, score: Score) -> Statistic:
+    """Return a statistic of a benchmark; without a benchmark one that has no value of a perfect model.
+
+    Parameters
+    ----------
+    benchmark : Benchmark or None
+    identifier : str
+        Identifier of the statistic.
+    score : Score
+        Score that says which direction is better, where the benchmark lacks the statistic.
+    """
+    for statistic in () if benchmark is None else benchmark.statistics:
+        if statistic.identifier == identifier:
+            return statistic
+    return Statistic(identifier, identifier, score.higher_is_better, perfect=math.nan)
 
 
 def has_array(benchmark: str, name: str) -> bool:

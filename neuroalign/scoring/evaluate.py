@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from numbers import Integral
-from typing import Any
+from typing import Any, cast, overload
 
 from neuroalign.arrays import Join
 from neuroalign.datasets.catalogue import load_dataset
@@ -28,17 +28,45 @@ from neuroalign.scoring.shuffles_ahead import shuffle_ahead
 __all__ = ["Failure", "score", "score_all"]
 
 
+@overload
 def score(
     model: str | Model | ModelFamily | Any,
     dataset: "str | os.PathLike[str] | Dataset | Collection",
-    benchmark: str | Benchmark = DEFAULT_BENCHMARK,
+    benchmark: str | Benchmark = ...,
+    *,
+    join: Join = ...,
+    n_jobs: int = ...,
+    use_cache: bool = ...,
+    n_permutations: int = ...,
+    permutation_seed: int = ...,
+) -> Score: ...
+
+
+@overload
+def score(
+    model: str | Model | ModelFamily | Any,
+    dataset: "str | os.PathLike[str] | Dataset | Collection",
+    benchmark: Sequence[str | Benchmark],
+    *,
+    join: Join = ...,
+    n_jobs: int = ...,
+    use_cache: bool = ...,
+    n_permutations: int = ...,
+    permutation_seed: int = ...,
+) -> list[Score]: ...
+
+
+def score(
+    model: str | Model | ModelFamily | Any,
+    dataset: "str | os.PathLike[str] | Dataset | Collection",
+    benchmark: str | Benchmark | Sequence[str | Benchmark] = DEFAULT_BENCHMARK,
     *,
     join: Join = "exact",
     n_jobs: int = 1,
     use_cache: bool = True,
     n_permutations: int = 0,
     permutation_seed: int = 0,
-) -> Score:
+) -> Score | list[Score]:
     """Score a model, or every instance of a family, on a dataset.
 
     Parameters
@@ -48,8 +76,9 @@ def score(
     dataset : str, path, Dataset or Collection
         Name or folder of a dataset, a dataset, or a collection of several datasets; see
         :func:`neuroalign.load_collection`.
-    benchmark : str or Benchmark
-        Name of a benchmark, with or without options, or a benchmark.
+    benchmark : str, Benchmark, or list of str or Benchmark
+        Name of a benchmark, with or without options, or a benchmark. Several benchmarks are scored with latents that
+        are computed once.
     join : {"exact", "intersection"}
         "exact" if the model must have latents for every recorded stimulus, "intersection" to score the stimuli that
         have both latents and responses.
@@ -66,8 +95,9 @@ def score(
 
     Returns
     -------
-    Score
-        Score of the model. The score of a family is the mean over its instances, with their scores in ``instances``.
+    Score or list of Score
+        Score of the model, or a list with the scores by several benchmarks, in their order. The score of a family is
+        the mean over its instances, with their scores in ``instances``.
         The score of a collection is the mean over all neurons, with the scores of the datasets in ``members``; see
         :func:`neuroalign.scoring.collection.summarise_members`.
 
@@ -86,28 +116,38 @@ def score(
     >>> score.data["r"].dims
     ('neuroid',)
     """
-    loaded_benchmark = load_benchmark(benchmark)
+    is_one = not isinstance(benchmark, list | tuple)
+    if isinstance(benchmark, list | tuple):
+        if not benchmark:
+            raise UsageError("benchmark must name one benchmark at least, got an empty list; leave it out")
+        loaded_benchmarks = load_benchmarks(benchmark)
+    else:
+        loaded_benchmarks = [load_benchmark(cast("str | Benchmark", benchmark))]
     if (collection := find_collection(dataset)) is not None:
         # The scores of a collection are scores of single datasets, so its module imports this one.
         from neuroalign.scoring.collection import score_collection
 
-        return score_collection(
-            model,
-            collection,
-            loaded_benchmark,
-            join=join,
-            n_jobs=n_jobs,
-            use_cache=use_cache,
-            n_permutations=n_permutations,
-            permutation_seed=permutation_seed,
-        )
+        of_collection = [
+            score_collection(
+                model,
+                collection,
+                loaded_benchmark,
+                join=join,
+                n_jobs=n_jobs,
+                use_cache=use_cache,
+                n_permutations=n_permutations,
+                permutation_seed=permutation_seed,
+            )
+            for loaded_benchmark in loaded_benchmarks
+        ]
+        return of_collection[0] if is_one else of_collection
     assert not isinstance(dataset, Collection)
     loaded_dataset = load_dataset(dataset)
     expect_one_window(loaded_dataset)
     loaded = load_model(model, dataset=loaded_dataset)
     [(scores, failures)] = score_together(
         [(loaded, loaded_dataset)],
-        [loaded_benchmark],
+        loaded_benchmarks,
         join=join,
         n_jobs=n_jobs,
         use_cache=use_cache,
@@ -116,7 +156,14 @@ def score(
     )
     if failures:
         raise failures[0].reason
-    return summarise(scores, family=loaded.identifier) if isinstance(loaded, ModelFamily) else scores[0]
+    n = len(loaded_benchmarks)
+    # Scores are in the order of the benchmarks, instance by instance.
+    groups = [scores[place::n] for place in range(n)]
+    of_all = [
+        summarise(group, family=loaded.identifier) if isinstance(loaded, ModelFamily) else group[0]
+        for group in groups
+    ]
+    return of_all[0] if is_one else of_all
 
 
 def score_all(

@@ -38,10 +38,20 @@ def explain_simulation(dataset: Dataset) -> str:
     if dataset.truth is not None:
         # Neurons without tuning do not count.
         n_factors = (dataset.truth != 0).sum(axis=1).loc[lambda n: n > 0]
-        if n_factors.median() == 1:
+        if n_factors.empty:
+            tuning = (
+                " The neurons were built to follow other directions than the factors of the stimuli, so models have no "
+                "reason to align with single neurons."
+            )
+        elif n_factors.median() == 1:
             tuning = (
                 " Most neurons were built to follow one generative factor each, so a model that finds the factors "
                 "aligns with them by construction."
+            )
+        elif (n_factors == 1).mean() > 0.25:
+            tuning = (
+                f" {(n_factors == 1).sum()} of {len(dataset.truth)} neurons were built to follow one factor each and "
+                "the others were not; score each kind alone."
             )
         else:
             tuning = (

@@ -267,3 +267,51 @@ def run_study(run: Run, *, tell: Callable[[str], None] = lambda line: None) -> d
     All work that takes long runs in jobs. Within :func:`neuroalign.jobs.cluster` these jobs run on other machines.
     """
     return run_steps(run.steps(), tell=tell)
+
+
+def reproduce(
+    study: "str | os.PathLike[str] | Study" = "higgins2020",
+    *,
+    dataset: "str | os.PathLike[str] | Dataset | None" = None,
+    grid: str = "",
+    folder: "str | os.PathLike[str]" = "study",
+    n_jobs: int = 1,
+    tell: Callable[[str], None] = print,
+) -> Path:
+    """Run a whole study, and write its report.
+
+    Parameters
+    ----------
+    study : str, path or Study
+        Name of a study, or a TOML file with one.
+    dataset : str, path or Dataset, optional
+        Dataset; by default the dataset of the study.
+    grid : str
+        Size of the study; by default its first size.
+    folder : path
+        Folder for the report and its figures.
+    n_jobs : int
+        Number of instances that are scored or trained at once.
+    tell : callable
+        Function that receives one line of text for every finished step.
+
+    Returns
+    -------
+    Path
+        Path of the report, one HTML file.
+
+    Raises
+    ------
+    NeuroalignError
+        If a name is unknown, or the report cannot be written. A step that fails is named in the report.
+
+    Examples
+    --------
+    >>> import neuroalign as na
+    >>> na.reproduce("higgins2020", folder="paper")  # doctest: +SKIP
+    """
+    run = plan_study(study, dataset=dataset, grid=grid, folder=Path(folder), n_jobs=n_jobs)
+    report = run_study(run, tell=tell)["report"]
+    if report.state != "done":
+        raise NeuroalignError(f"the report is missing: {report.reason}")
+    return Path(report.value)

@@ -329,3 +329,14 @@ def test_order_of_presentations_does_not_matter_to_means(order):
     shuffled = array.isel(presentation=order)
     xr.testing.assert_identical(average_trials(shuffled), average_trials(array))
     np.testing.assert_array_equal(trial_cube(shuffled), trial_cube(array))
+
+
+@pytest.mark.parametrize("odd", ["a\x00b", "\ud800"])
+def test_labels_that_no_file_can_hold_are_refused(odd):
+    message = f"must be text in UTF-8 without the character NUL, got {odd!r}; rename it"
+    with refused(f"neuroid_id {message}"):
+        a_recording(neuroid_id=[odd, "n"])
+    with refused(f"region {message}"):
+        a_recording(region=odd)
+    with refused(f"unit {message}"):
+        arrays.latents([[1.0], [2.0]], stimulus=["a", "b"], unit=[odd])

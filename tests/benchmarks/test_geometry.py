@@ -375,3 +375,17 @@ def test_whole_repetitions_are_halved():
         for half in (first, second):
             assert (half == half[:1, :, :1]).all()
         assert sorted([*first[0, :, 0], *second[0, :, 0]]) == list(range(8))
+
+
+@pytest.mark.parametrize("name", ["rsa", "cka[kernel=rbf]"])
+def test_more_stimuli_than_memory_are_one_line(name, monkeypatch):
+    recorded = record(np.random.default_rng(0).standard_normal((10_000, 2)), n_repetitions=1)
+    model = units_of(recorded.responses.values**2, recorded)
+    memory = type("Memory", (), {"available": 5 * 10**9})()
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
+    with pytest.raises(UsageError) as caught:
+        load_benchmark(name).score(model, recorded)
+    assert str(caught.value) == (
+        f"{name[:3]} of 10,000 stimuli takes 6 GB of memory, and 5 GB are free; score fewer stimuli, as in "
+        "'DATASET[COLUMN=VALUE]', or take cka, which needs no matrix of stimuli × stimuli"
+    )

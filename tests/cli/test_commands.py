@@ -38,7 +38,7 @@ def factors_file(tmp_path, dataset):
     return f"{file}:factors"
 
 
-def test_help_is_quick_and_loads_nothing_heavy():
+def test_help_and_lists_are_quick_and_load_nothing_heavy():
     code = (
         "import sys, neuroalign\n"
         "from neuroalign.cli import cli, run\n"
@@ -46,6 +46,7 @@ def test_help_is_quick_and_loads_nothing_heavy():
         "found = {name: cli.get_command(None, name) for name in cli.list_commands(None)}\n"
         "commands += [[name, item] for name, group in found.items() for item in getattr(group, 'commands', ())]\n"
         "codes = {run([*command, '--help']) for command in commands}\n"
+        "codes |= {run(['list', kind]) for kind in ('models', 'reducers', 'datasets', 'benchmarks')}\n"
         "heavy = {'torch', 'timm', 'matplotlib', 'numpy', 'xarray', 'pandas', 'scipy', 'sklearn'} & set(sys.modules)\n"
         "print(len(commands) > 20, codes, sorted(heavy))\n"
     )

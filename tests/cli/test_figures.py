@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -88,17 +86,3 @@ def test_output_that_is_a_file(added, tmp_path, capsys):
 )
 def test_names_of_files_are_plain_and_their_own(tmp_path, name, taken, expected):
     assert file_name(name, [tmp_path / item for item in taken]) == expected
-
-
-@pytest.mark.slow
-def test_matplotlib_is_needed_only_for_figures(added, tmp_path):
-    code = (
-        "import importlib.util, sys\n"
-        "find = importlib.util.find_spec\n"
-        "importlib.util.find_spec = lambda name, *rest: None if name == 'matplotlib' else find(name, *rest)\n"
-        "from neuroalign.cli import run\n"
-        "print(run(['figures', 'toy', '-o', 'nowhere']), 'matplotlib' in sys.modules)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
-    assert done.stdout.endswith("1 False\n"), done.stderr
-    assert done.stderr == "neuroalign: figures need the extra figures: pip install 'neuroalign[figures]'\n"

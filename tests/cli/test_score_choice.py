@@ -113,7 +113,6 @@ def test_a_collection_names_the_command_for_one_of_its_datasets(toy, capsys):
 
 
 def test_the_choice_as_csv_and_as_a_figure(toy, network_file, tmp_path, capsys):
-    pytest.importorskip("matplotlib")
     figure = tmp_path / "choice.svg"
     command = [
         "score",

@@ -37,7 +37,6 @@ def score(*arguments):
 
 
 def test_a_pattern_prints_a_row_for_each_layer(toy, network_file, capsys, tmp_path):
-    pytest.importorskip("matplotlib")
     figure = tmp_path / "depth.svg"
     assert score(f"{network_file}:net@*", toy, "--json", "--figure", str(figure)) == 0
     document = json.loads(capsys.readouterr().out)

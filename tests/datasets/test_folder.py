@@ -14,6 +14,7 @@ from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.folder import read_folder, remove_folder, write_folder
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import DatasetError
+from neuroalign.files.sums import SUMS
 
 
 def test_round_trip(dataset, tmp_path):
@@ -147,6 +148,7 @@ def written(dataset, tmp_path):
 
 
 def edit_filename(path, name):
+    (path / SUMS).unlink(missing_ok=True)
     rows = list(csv.DictReader((path / "stimuli.csv").open()))
     rows[0]["filename"] = name
     pd.DataFrame(rows).to_csv(path / "stimuli.csv", index=False)
@@ -182,6 +184,7 @@ def test_damaged_folders_say_what_is_wrong(written):
 
     (written / "recording.nc").write_bytes(b"\x89HDF\r\n\x1a\n")
     expect(r"cannot read .*recording\.nc")
+    (written / SUMS).unlink()
     (written / "recording.nc").unlink()
     expect(r"recording\.nc is missing")
     (written / "stimuli.csv").write_text("id\na\n")

@@ -5,11 +5,13 @@ import pytest
 from neuroalign.cli import run
 from neuroalign.datasets.folder import read_folder, write_folder
 from neuroalign.errors import DatasetError
+from neuroalign.files.sums import SUMS
 
 
 @pytest.fixture
 def folder(dataset_factory, tmp_path):
     write_folder(dataset_factory(n_stimuli=20, n_neurons=2), tmp_path / "toy")
+    (tmp_path / "toy" / SUMS).unlink()
     return tmp_path / "toy"
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuroalign.arrays import recording
+from neuroalign.datasets.am_faces import note_stand_in
 from neuroalign.datasets.catalogue import datasets_folder, load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.folder import read_folder, write_folder
@@ -273,8 +274,12 @@ def test_by_name_and_by_path(added, tmp_path):
 
 
 def test_the_stand_in_keeps_its_name():
-    with pytest.warns(NeuroalignWarning, match="using the simulated stand-in AM-faces-sim"):
+    note_stand_in.cache_clear()
+    with pytest.warns(NeuroalignWarning, match="using the simulated stand-in AM-faces-sim") as caught:
         part = load_dataset("AM-faces[animal=simulated-2]")
+    # The note names this line, and comes once in a process.
+    assert [warning.filename for warning in caught] == [__file__]
+    load_dataset("AM-faces")
     assert (part.identifier, part.simulated) == ("AM-faces-sim[animal=simulated-2]", True)
     assert part.recording.sizes["neuroid"] == 79
 

@@ -51,6 +51,7 @@ def test_a_lost_recording_is_not_a_set_of_stimuli(dataset, tmp_path):
 
 def test_a_recording_contradicts_metadata_that_deny_it(dataset, tmp_path):
     write_folder(dataset, tmp_path / "d")
+    (tmp_path / "d" / "SHA256SUMS").unlink()
     toml = tmp_path / "d" / "dataset.toml"
     toml.write_text(f"responses = false\n{toml.read_text()}")
     with pytest.raises(DatasetError, match=r"says responses = false, and recording\.nc is there"):

@@ -179,3 +179,22 @@ def test_a_lasso_of_one_set_at_a_time_gives_the_same(data, model, monkeypatch):
     parts = turned_alignment(data[0], model, n_turns=3)
     np.testing.assert_allclose(parts.strength, whole.strength, atol=1e-12)
     np.testing.assert_allclose(parts.entropy, whole.entropy, atol=1e-12)
+
+
+def test_turned_neurons_are_made_once(monkeypatch):
+    rng = np.random.default_rng(0)
+    Z = rng.standard_normal((200, 4))
+    Y = Z[:, [0, 1, 2, 3] * 2] + rng.standard_normal((200, 8))
+    model = turned_tuning(Z, Y)
+    first, again = list(model.turned(3)), list(model.turned(4))
+    assert all(one is other for one, other in zip(first, again, strict=False))
+    monkeypatch.setattr("neuroalign.metrics.turned_tuning.MOST_KEPT", 0)
+    other = turned_tuning(Z, Y)
+    for one, made in zip(again, other.turned(4), strict=True):
+        np.testing.assert_array_equal(one, made)
+    # Two callers may take the turns in turn.
+    monkeypatch.undo()
+    shared = turned_tuning(Z, Y)
+    for one, two, expected in zip(shared.turned(4), shared.turned(4), again, strict=True):
+        np.testing.assert_array_equal(one, expected)
+        np.testing.assert_array_equal(two, expected)

@@ -1,4 +1,5 @@
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -384,3 +385,16 @@ def test_seeds_of_random_preprocessing_are_in_default_names():
     plain = transforms.ToTensor()
     names = {as_model(nn.Flatten(), preprocess=plain, seed=seed).identifier for seed in (0, 3)}
     assert len(names) == 1
+
+
+def test_a_network_with_convolutions_needs_a_preprocessing():
+    with pytest.warns(
+        NeuroalignWarning, match="^Small has convolutions or patches and no preprocess, "
+    ) as caught:
+        as_model(Small(), layer="conv", channels=1)
+    assert [warning.filename for warning in caught] == [__file__]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        as_model(Small(), layer="conv", channels=1, mean=0.0, std=1.0)
+        as_model(Small(), layer="conv", preprocess=transforms.ToTensor())
+        as_model(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), layer="1")

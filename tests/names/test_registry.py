@@ -1,5 +1,6 @@
 """Tests of the registry of names."""
 
+import inspect
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -192,3 +193,15 @@ def test_a_plugin_that_ends_the_program_is_skipped(entry_points, tmp_path, monke
         "skipped: the model 'exits' comes from 'plugin_that_exits:model', which fails to import: SystemExit: 0 "
         "(plugin_that_exits.py, line 2)"
     ]
+
+
+@pytest.mark.parametrize("kind", ["models", "reducers", "datasets", "benchmarks"])
+def test_docstrings_without_an_import_are_those_of_the_objects(kind, monkeypatch):
+    group = getattr(registry, kind)
+    expected = {name: inspect.getdoc(item) for name, item in group.items() if group.is_own(name)}
+    monkeypatch.setattr(group, "_objects", {})
+    monkeypatch.setattr(group, "get", lambda name: pytest.fail(f"{name} was imported"))
+    # Names of other packages need an import.
+    monkeypatch.setattr(group, "names", lambda: sorted(expected))
+    assert len(expected) >= 3
+    assert dict(group.docstrings()) == expected

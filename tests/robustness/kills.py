@@ -1,6 +1,8 @@
 """Kills of a process at every step of the file system."""
 
+import mmap
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -20,7 +22,7 @@ _EVENTS = {
     "shutil.rmtree",
 }
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-_KILLED = 77
+_KILLED = -signal.SIGKILL
 
 
 def kill_at_every_step(
@@ -62,7 +64,7 @@ def _run_until(step: int, folder: Path, action: Callable[[Path], object]) -> int
     if pid:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     try:
-        sys.addaudithook(_Killer(step, str(folder)))
+        sys.addaudithook(Killer(str(folder), step))
         action(folder)
         os._exit(0)
     except BaseException:
@@ -70,11 +72,25 @@ def _run_until(step: int, folder: Path, action: Callable[[Path], object]) -> int
     os._exit(1)
 
 
-class _Killer:
-    """Audit hook that ends the process before one of the steps that change files inside a folder."""
+class Killer:
+    """Audit hook that counts the steps that change files inside a folder, and kills the process before one of them.
 
-    def __init__(self, step: int, folder: str) -> None:
-        self._left, self._folder = step, folder
+    Parameters
+    ----------
+    folder : str
+    step : int, optional
+        Number of the step, from 0; by default the process is not killed.
+    """
+
+    def __init__(self, folder: str, step: int | None = None) -> None:
+        self._step, self._folder = step, folder
+        # Forks share this memory.
+        self._count = mmap.mmap(-1, 8)
+
+    @property
+    def count(self) -> int:
+        """Number of steps until now, of a fork of this process, too."""
+        return int.from_bytes(self._count[:], "little")
 
     def __call__(self, event: str, args: tuple[object, ...]) -> None:
         if event not in _EVENTS or (event == "open" and not args[2] & _WRITES):
@@ -83,6 +99,6 @@ class _Killer:
         where = [str(arg) for arg in args if isinstance(arg, str | os.PathLike)]
         if not any(text.startswith(self._folder) or not os.path.isabs(text) for text in where):
             return
-        if self._left == 0:
-            os._exit(_KILLED)
-        self._left -= 1
+        if self.count == self._step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self._count[:] = (self.count + 1).to_bytes(8, "little")

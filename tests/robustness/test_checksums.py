@@ -2,15 +2,17 @@
 
 import json
 import warnings
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from neuroalign.datasets.folder import read_folder, write_folder
+from neuroalign.datasets.folder import read_folder, replace_landmarks, write_folder
 from neuroalign.errors import DatasetError, NeuroalignWarning
 from neuroalign.files import judging
 from neuroalign.files.netcdf_reading import read_netcdf
-from neuroalign.files.sums import SUMS, append_sum, expect_sum_at_end
+from neuroalign.files.sums import SUMS, append_sum, expect_sum_at_end, parse_sums, sha256_of
 from neuroalign.models.latents_cache import cached_path, compute_latents
 from neuroalign.models.latents_file import MEMORY_VARIABLE, gather_latents
 from neuroalign.models.loading import load_model
@@ -132,6 +134,15 @@ def folder(tmp_path):
     return tmp_path / "d"
 
 
+@pytest.fixture
+def folder_of_all_files(tmp_path):
+    dataset = make_dataset(n_stimuli=8, n_neurons=3, n_factors=2, image_size=6, landmarks=True)
+    truth = pd.DataFrame({"factor_0": [0.25, 0.5, 1.0]}, index=dataset.recording["neuroid_id"].values)
+    metadata = {"description": "Recorded in 2026."}
+    write_folder(replace(dataset, truth=truth, metadata=metadata), tmp_path / "d")
+    return tmp_path / "d"
+
+
 def test_a_damaged_recording_is_refused_before_hdf5_opens_it(folder, monkeypatch):
     path = folder / "recording.nc"
     content = path.read_bytes()
@@ -143,6 +154,40 @@ def test_a_damaged_recording_is_refused_before_hdf5_opens_it(folder, monkeypatch
             continue
         with pytest.raises(DatasetError, match=f"^cannot read {path}: its content differs from its SHA-256"):
             read_folder(folder)
+
+
+@pytest.mark.parametrize("name", ["stimuli.csv", "landmarks.csv", "truth.csv", "dataset.toml"])
+def test_one_changed_digit_of_a_text_file_is_seen(folder_of_all_files, name):
+    path = folder_of_all_files / name
+    content = path.read_text()
+    read_folder(folder_of_all_files)
+    for number in range(5):
+        path.write_text(change_one_digit(content, number))
+        with pytest.raises(DatasetError, match=f"^cannot read {path}: its content differs from its SHA-256"):
+            read_folder(folder_of_all_files)
+    # Somebody edits the file, and says so.
+    sums = folder_of_all_files / SUMS
+    sums.write_text("".join(line for line in sums.read_text().splitlines(True) if f"  {name}\n" not in line))
+    path.write_text(content + "\n")
+    read_folder(folder_of_all_files)
+
+
+def test_a_lost_table_is_seen(folder_of_all_files):
+    for name in ("truth.csv", "landmarks.csv"):
+        (folder_of_all_files / name).unlink()
+        with pytest.raises(DatasetError, match=f"{name} is missing, and SHA256SUMS lists it"):
+            read_folder(folder_of_all_files)
+
+
+def test_other_landmarks_have_a_sum(folder_of_all_files):
+    landmarks = read_folder(folder_of_all_files).stimuli.landmarks
+    replace_landmarks(folder_of_all_files, landmarks + 1, origin="toy")
+    np.testing.assert_array_equal(
+        read_folder(folder_of_all_files).stimuli.landmarks.values, landmarks.values + 1
+    )
+    listed = parse_sums((folder_of_all_files / SUMS).read_text())
+    assert listed == {name: sha256_of(folder_of_all_files / name) for name in listed}
+    assert {"landmarks.csv", "dataset.toml", "stimuli.csv", "recording.nc"} < set(listed)
 
 
 def test_a_damaged_image_is_refused_wherever_it_is_read(folder):

@@ -1,14 +1,18 @@
 """Tests of disks that are full or cannot be written: one line, no crash, nothing lost, and scores are printed."""
 
+import contextlib
+import gc
 import os
 import resource
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
 import xarray as xr
 
+from neuroalign import arrays, score
 from neuroalign.cli import run
 from neuroalign.datasets.folder import read_folder, write_folder
 from neuroalign.errors import FullDiskError
@@ -16,8 +20,12 @@ from neuroalign.files import netcdf
 from neuroalign.files.home import write_file
 from neuroalign.files.netcdf import write_netcdf
 from neuroalign.files.netcdf_reading import read_netcdf
+from neuroalign.models.latents_file import MEMORY_VARIABLE
 from neuroalign.results.store import ResultsStore
 from neuroalign.testing import make_dataset, make_score
+
+from .commands import start
+from .losses import Battery, cases
 
 
 def run_with_limit(n_bytes, action):
@@ -107,6 +115,40 @@ def test_a_score_is_printed_where_the_home_cannot_be_written(tmp_path, monkeypat
     assert output.err.count("note:") == output.err.count("\n")
 
 
+class Batches:
+    """The first pixels of each image, in batches."""
+
+    identifier = "batches"
+    fingerprint = "f" * 64
+
+    def latents(self, stimuli):
+        pixels = stimuli.pixels().reshape(len(stimuli), -1)[:, :3]
+        return arrays.latents(pixels, stimulus=stimuli.ids, unit=["a", "b", "c"])
+
+    def latent_batches(self, stimuli):
+        whole = self.latents(stimuli)
+        for first in range(0, len(stimuli), 5):
+            yield whole[first : first + 5]
+
+
+def test_latents_larger_than_memory_where_the_home_cannot_be_written(tmp_path, monkeypatch):
+    dataset = make_dataset(n_stimuli=24, n_neurons=4, n_factors=2, image_size=16)
+    expected = score(Batches(), dataset, "correlation_ratio", use_cache=False)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("NEUROALIGN_HOME", str(tmp_path / "file" / "home"))
+    monkeypatch.setenv(MEMORY_VARIABLE, "0.0001")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        scored = score(Batches(), dataset, "correlation_ratio")
+    assert scored.value == expected.value
+    [message] = {str(warning.message) for warning in caught}
+    assert message.startswith(f"{tmp_path / 'file' / 'home'} cannot be written (not a directory)")
+    gc.collect()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 @pytest.mark.slow
 def test_a_score_is_printed_where_the_disk_is_full(tmp_path):
     code = f"""
@@ -120,3 +162,72 @@ main({arguments(tmp_path / "toy")!r})
     assert ran.returncode == 0, ran.stderr
     assert "correlation ratio" in ran.stdout
     assert ran.stderr.count("cannot be written (no space left on device)") == 1
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Mount a disk of 2 MiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    try:
+        mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]
+        subprocess.run(mount, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no disk of memory can be mounted here: {getattr(error, 'stderr', None) or error}")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def fill(disk, left):
+    """Fill a disk except for some bytes."""
+    with (disk / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    os.truncate(disk / "filler", max(0, (disk / "filler").stat().st_size - left))
+
+
+def lines_of(text):
+    return [line for line in text.splitlines() if not line.startswith("neuroalign: note:")]
+
+
+def run_on_full_disk(battery, name, left):
+    """Run a command on a full disk; return its exit code, after a search for losses."""
+    case = cases(battery.folder)[name]
+    battery.renew(case)
+    fill(battery.home.parent, left)
+    code, text = start(case.words, battery.folder).finish()
+    lines = lines_of(text)
+    assert code in (0, 1), text
+    assert len(lines) == code, text
+    for line in lines:
+        assert "must have space for another file, got: no space left on device" in line
+    (battery.home.parent / "filler").unlink()
+    assert battery.losses(case, again=True) == [], (name, left)
+    return code
+
+
+@pytest.fixture
+def battery(small_disk, tmp_path, monkeypatch, request):
+    monkeypatch.setattr("neuroalign.files.judging.expect_sound", lambda path: None)
+    made = Battery(tmp_path, small_disk / "home", trains=request.param)
+    monkeypatch.setenv("NEUROALIGN_HOME", str(made.home))
+    return made
+
+
+@pytest.mark.parametrize("battery", [False], indirect=True)
+def test_a_small_disk_that_is_full(battery):
+    assert run_on_full_disk(battery, "force", 8192) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("battery", [True], indirect=True)
+def test_every_command_on_a_small_disk_that_is_full(battery):
+    codes = {
+        (name, left): run_on_full_disk(battery, name, left)
+        for name in cases(battery.folder)
+        for left in (0, 4096, 16384, 65536, 262144)
+    }
+    assert {codes["score", left] for left in (0, 4096, 65536)} == {0}
+    assert {codes["remove", left] for left in (0, 4096, 65536)} == {0}
+    assert {codes["add", left] for left in (0, 4096)} == {1}
+    assert codes["add", 262144] == 0

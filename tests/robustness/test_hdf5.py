@@ -170,6 +170,21 @@ def test_a_file_that_hdf5_reads_without_end(tmp_path, monkeypatch):
     assert time.monotonic() - started < 1, "the judgement is kept"
 
 
+def test_objects_behind_a_damaged_one_are_judged(tmp_path):
+    path = tmp_path / "x.h5"
+    with h5py.File(path, "w", libver="latest") as file:
+        file["a"] = np.arange(3.0)
+        place = h5py.h5o.get_info(file["a"].id).addr
+        file.create_group("g")["out"] = h5py.ExternalLink("/etc/passwd", "/")
+    content = bytearray(path.read_bytes())
+    content[place + 10] ^= 255
+    path.write_bytes(content)
+    with h5py.File(path) as file, pytest.raises(Exception, match="checksum"):
+        file["a"]
+    with pytest.raises(ValueError, match="/g/out is in another file"):
+        expect_sound(path)
+
+
 def test_a_file_is_judged_again_after_a_change(tmp_path):
     path = tmp_path / "x.h5"
     with h5py.File(path, "w") as file:

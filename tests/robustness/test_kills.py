@@ -242,6 +242,31 @@ def test_what_a_killed_command_left_is_shown_and_cleared(home_in, tmp_path, caps
     assert ours.exists()
 
 
+def test_arrays_that_a_killed_save_left_are_shown_and_cleared(home_in, tmp_path, monkeypatch, capsys):
+    home_in(tmp_path)
+    old, new = make_score(0.25, per_neuron={"a": 0.5}), make_score(0.75, per_neuron={"a": 1.0})
+    ResultsStore().save(KEY, old)
+    ResultsStore().save("cd34", old)
+    ResultsStore().save("cd34", new)
+    used = {path.name for path in (tmp_path / "results").rglob("*.nc")}
+    content = (tmp_path / "results" / "ab" / "ab12.nc").read_bytes()
+    for name in ("ab/ab12.0123456789abcdef", "cd/cd34", "cd/cd99", "cd/cd34.0123456789abcdef"):
+        (tmp_path / "results" / f"{name}.nc").write_bytes(content)
+    capsys.readouterr()
+
+    def shown():
+        assert run(["cache", "info", "--json"]) == 0
+        return json.loads(capsys.readouterr().out)["unfinished"]["files"]
+
+    # A process may be about to write their records.
+    assert shown() == 0
+    monkeypatch.setattr("neuroalign.results.record_files._SETTLED", -1.0)
+    assert shown() == 4
+    assert run(["cache", "clear", "unfinished", "--yes"]) == 0
+    assert {path.name for path in (tmp_path / "results").rglob("*.nc")} == used
+    assert [ResultsStore().load(key).value for key in (KEY, "cd34")] == [0.25, 0.75]
+
+
 @pytest.mark.slow
 def test_of_eight_commands_that_add_one_name_one_wins(home_in, tmp_path):
     home_in(tmp_path)

@@ -18,6 +18,7 @@ from neuroalign.datasets.image_sources import MOST_PIXELS, bytes_of, open_image,
 from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.errors import DatasetError, NeuroalignError, NeuroalignWarning, UsageError, printable
 from neuroalign.files.plain import open_plain, read_toml
+from neuroalign.files.sums import SUMS
 from neuroalign.results.store import ResultsStore
 from neuroalign.studies.study import load_study
 from neuroalign.testing import make_dataset, make_score
@@ -30,6 +31,7 @@ CASES = Path(__file__).parents[3] / "shared" / "cases" / "attack"
 @pytest.fixture
 def folder(tmp_path):
     write_folder(make_dataset(n_stimuli=12, n_neurons=5, n_factors=2, image_size=8), tmp_path / "d")
+    (tmp_path / "d" / SUMS).unlink()  # a person who writes a file can write its sum, too
     return tmp_path / "d"
 
 
@@ -110,6 +112,7 @@ def test_image_names_that_no_file_has(folder):
         ("loop.png", "no file has this name"),
         ("/etc/passwd", "lies outside"),
         ("../../x.png", "lies outside"),
+        ("x" * 5000, "1 images are missing"),
     ):
         (folder / "stimuli.csv").write_text(table.replace("s003.png", name))
         assert message in one_line(lambda: read_folder(folder))

@@ -47,10 +47,14 @@ def test_a_weak_fit_is_one_line():
     ("beside", "expected"),
     [
         ({}, None),
-        ({"explained_share": 0.10}, None),
+        ({"explained_share": 0.15}, None),
         (
-            {"explained_share": 0.0999, "variance_explained": 0.0999, "without": 0},
-            "explains 9.9 % of the explainable variance (0.100 of 1.000)",
+            {"explained_share": 0.1499, "variance_explained": 0.1499, "without": 0},
+            "explains 14.9 % of the explainable variance (0.150 of 1.000)",
+        ),
+        (
+            {"explained_share": 0.12, "variance_explained": 0.09, "without": 15, "n_neurons": 40},
+            "explains 12.0 % of the explainable variance (0.090 of 0.750); 15 of 40 neurons have no weight",
         ),
         ({"explained_share": math.nan, "variance_explained": 0.05}, None),
         (

@@ -144,7 +144,6 @@ def test_the_table_has_depth_size_score_and_the_dependence_on_units(net, regions
 
 
 def test_the_figure_draws_the_scores_and_their_bounds(net, regions):
-    pytest.importorskip("matplotlib")
     from neuroalign.reporting.figures.layers import scores_by_depth
 
     scores = score_layers(network(net), regions, "ridge[n_permutations=9]", by="region", use_cache=False)

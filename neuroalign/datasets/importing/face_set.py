@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from neuroalign.datasets.catalogue import datasets_folder, expect_free_name, load_dataset
+from neuroalign.datasets.catalogue import load_dataset, new_folder
 from neuroalign.datasets.dataset import Dataset
-from neuroalign.datasets.folder import is_dataset_folder, scratch_folder, write_folder
+from neuroalign.datasets.folder import scratch_folder, write_folder
 from neuroalign.datasets.formats.images import collect_images, stems
 from neuroalign.datasets.formats.tables import read_table
 from neuroalign.datasets.image_sources import open_image
@@ -125,7 +125,7 @@ def align_faces(
         If an option cannot be followed.
     """
     source, crop, limits = Path(photographs).expanduser(), crop or Crop(), limits or Limits()
-    target = _target(output, force=force)
+    target = new_folder(output, force=force)
     find = FaceFinder()
     table_path = None if table is None else Path(table).expanduser()
     if where is not None and table_path is None:
@@ -169,18 +169,6 @@ def align_faces(
         write_folder(dataset, target, replace=force)
     write_file(target / LOG, _log(left_out))
     return FaceSet(load_dataset(target), left_out, target / LOG)
-
-
-def _target(output: str | os.PathLike[str], *, force: bool) -> Path:
-    text = os.fspath(output)
-    if not isinstance(output, str) or os.sep in text or text in (".", ".."):
-        path = Path(text).expanduser().absolute()
-        if path.exists() and not (force and is_dataset_folder(path)):
-            advice = "replace it with --force" if is_dataset_folder(path) else "choose another folder"
-            raise DatasetError(f"{path} exists already; {advice}")
-        return path
-    expect_free_name(text, force=force)
-    return datasets_folder() / text
 
 
 def _is_name(column: str) -> bool:

@@ -5,6 +5,7 @@ import pandas as pd
 
 from neuroalign.datasets.catalogue import folder_of, load_dataset
 from neuroalign.datasets.folder import STIMULI, table_text
+from neuroalign.datasets.folder_sums import replacing_files
 from neuroalign.datasets.landmarks.measured import FACTORS, measure_face
 from neuroalign.datasets.landmarks.parts import names_of_68
 from neuroalign.datasets.stimuli import StimulusSet
@@ -74,7 +75,9 @@ def add_measured_factors(dataset: str) -> list[str]:
     stimuli = load_dataset(folder).stimuli
     measured = measure_faces(stimuli).round(5)
     replaced = [column for column in measured if column in stimuli.table]
-    write_file(folder / STIMULI, table_text(stimuli.table.assign(**{str(c): measured[c] for c in measured})))
+    table = stimuli.table.assign(**{str(column): measured[column] for column in measured})
+    with replacing_files(folder, (STIMULI,)):
+        write_file(folder / STIMULI, table_text(table))
     notes = [f"{len(replaced)} columns were there before and were replaced."] if replaced else []
     n_missing = int(measured.isna().all(axis=1).sum())
     if n_missing:

@@ -1,4 +1,4 @@
-"""Figures of scores in one house style (extra ``figures``)."""
+"""Figures of scores in one house style."""
 
 from neuroalign.reporting.figures.faces import decoded_faces, traversals
 from neuroalign.reporting.figures.neurons import neurons_in_order

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroalign.comparison import Inference
 from neuroalign.reporting.figures.families import mean_interval, values_of
 from neuroalign.reporting.figures.style import INK, FamilyStyle, shown
 from neuroalign.results.score import Score
@@ -37,7 +36,7 @@ def draw_row(
     row: int,
     style: FamilyStyle,
     apart: float,
-    interval: Inference | None = None,
+    interval: tuple[float, float] | None = None,
 ) -> None:
     """Draw the instances in the upper part of a row, their mean and its interval in the lower part."""
     finite = np.sort(values[np.isfinite(values)])
@@ -53,8 +52,8 @@ def draw_row(
         label="instances",
     )
     mean, low, high = mean_interval(finite)
-    if interval is not None and not interval.reason:
-        low, high = interval.ci_low, interval.ci_high
+    if interval is not None:
+        low, high = interval
     if np.isfinite(mean):
         axes.plot([mean, mean], [row + 0.18, row + 0.38], color=INK, linewidth=1.6, zorder=4, label="mean")
     if np.isfinite(low):

@@ -1,5 +1,6 @@
 """Scores of families in rows, with every instance as a point."""
 
+import math
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -34,11 +35,14 @@ from neuroalign.reporting.figures.style import (
 from neuroalign.results.numbers import name_benchmark
 from neuroalign.results.score import Score
 from neuroalign.scoring.cautions import MARK, cautions_of_instances, is_readable
+from neuroalign.scoring.declared import bounds_of, installed_benchmark, limit_interval, statistic_of
 from neuroalign.scoring.resampling import AXIS_INDEX, Statistic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+# Standard errors between a mean and the ends of its 95 % interval.
+_NORMAL = 1.96
 # Letters of a line of a caution, which is an entry of the legend, and height of such a line in millimetres.
 _CAUTION, _LINE = 55, 3.6
 
@@ -76,9 +80,10 @@ def scores_by_family(
     Returns
     -------
     Axes
-        A point for each instance, and the mean of each family with its 95 % interval (none for a single instance
-        without `samples`). A band in each row spans the chance levels of the instances, and a band over all rows is the
-        95 % interval of the mean of the ceiling. An open bar spans the scores of the neurons with turned tuning, where
+        A point for each instance, and the mean of each family with its 95 % interval, which ends at the bounds of the
+        number; for a single model without `samples`, 1.96 of its own standard errors. A band in each row spans the
+        chance levels of the instances, and a band over all rows is the 95 % interval of the mean of the ceiling. An
+        open bar spans the scores of the neurons with turned tuning, where
         scores have this number. Scores that are NaN are counted beside the name of the family. Families that must not
         be interpreted (:func:`neuroalign.scoring.cautions.is_readable`) are hatched and marked; the cautions of all
         families are below the figure.
@@ -111,6 +116,9 @@ def scores_by_family(
     look = styles_of(families, styles)
     cautions = _cautions_below(order, scored)
     intervals = {name: infer_own_mean(sample) for name, sample in (samples or {}).items() if name in families}
+    benchmark = installed_benchmark(first.benchmark, first.benchmark_version, first.options)
+    drawn = statistic or statistic_of(benchmark, "value", first)
+    bounds = bounds_of(first.benchmark) if drawn.is_score else (-math.inf, math.inf)
     below = sum(_LINE * (1 + str(entry.get_label()).count("\n")) for entry in cautions)
     axes = new_axes(height=AROUND + ROW * len(order) + below) if ax is None else ax
     handles: list[Artist] = [
@@ -147,7 +155,9 @@ def scores_by_family(
             )
         if statistic is not None and statistic.identifier == AXIS_INDEX:
             _errors(axes, families[family], row, look[family])
-        draw_row(axes, values_of(families[family]), row, look[family], apart, intervals.get(family))
+        ends = _interval(families[family], intervals.get(family))
+        limits = limit_interval(*ends, drawn, bounds)
+        draw_row(axes, values_of(families[family]), row, look[family], apart, limits)
     if chance:
         handles.append(Patch(color="#c9c9c9", label="chance"))
     if turned:
@@ -167,6 +177,17 @@ def scores_by_family(
     axes.set_title(source_of(families))
     legend_below(axes, handles)
     return axes
+
+
+def _interval(scores: list[Score], inference: Inference | None) -> tuple[float, float]:
+    """Return the ends of the 95 % interval of a mean; a single model without a sample has its own standard error."""
+    if inference is not None and not inference.reason:
+        return inference.ci_low, inference.ci_high
+    _, low, high = mean_interval(values_of(scores))
+    if len(scores) == 1:
+        (score,) = scores
+        return score.value - _NORMAL * score.error, score.value + _NORMAL * score.error
+    return low, high
 
 
 def _label_of_mean(intervals: Mapping[str, Inference]) -> str:
@@ -200,7 +221,10 @@ def _read(score: Score, statistic: Statistic) -> Score:
     """Return a score with another of its numbers as the value, and without its own chance and ceiling."""
     nan = float("nan")
     value = score.beside.get(statistic.identifier, nan)
-    return replace(score, value=value, null=nan, ceiling=nan, higher_is_better=statistic.higher_is_better)
+    error = score.beside.get(f"{statistic.identifier}_error", nan)
+    return replace(
+        score, value=value, error=error, null=nan, ceiling=nan, higher_is_better=statistic.higher_is_better
+    )
 
 
 def _axis_lines(axes: "Axes") -> list[Artist]:

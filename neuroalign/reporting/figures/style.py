@@ -1,22 +1,22 @@
 """House style of figures: colours and markers of families, sizes, and reproducible files."""
 
-import importlib.util
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from neuroalign.errors import NeuroalignError, UsageError
-from neuroalign.files.home import atomic_path
-
-if importlib.util.find_spec("matplotlib") is None:
-    raise NeuroalignError("figures need the extra figures: pip install 'neuroalign[figures]'")
-
 import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation, blended_transform_factory
+
+from neuroalign.errors import UsageError
+from neuroalign.files.home import atomic_path
+from neuroalign.names.registry import models
+from neuroalign.results.score import SHIPPED
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -29,12 +29,19 @@ COLUMN, TWO_COLUMNS = 88.0, 180.0
 #: Colours of text and axes, of secondary marks, and of bands.
 INK, FAINT, BAND = "#222222", "#767676", "#e4e4e4"
 
-# The colours of Okabe & Ito (2008) in an order in which neighbours differ in lightness; their yellow is too pale for
-# points on white, and their black is the colour of the text.
-_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#56b4e9", "#5a5a5a", "#cc79a7", "#d55e00")
+# The colours of Okabe & Ito (2008), the pale ones darker, and four more. Each has a contrast of 3:1 or more with white
+# and with :data:`DARK`; see :func:`contrast`.
+COLOURS = (
+    *("#0072b2", "#d55e00", "#009171", "#c0609a", "#2f8fc7"),
+    *("#a87a00", "#8a63d2", "#767676", "#b0582a", "#dc3a55"),
+)
+#: Dark background of the site.
+DARK = "#14171a"
 # The numbers of markers and lines differ from the number of colours, so that markers alone tell families apart.
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "d", "*")
 _LINES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
+# Combinations of a colour and a marker.
+_N_LOOKS = len(COLOURS) * len(_MARKERS)
 
 #: Width of a letter of the smallest text in millimetres, with room for wide letters.
 LETTER = 1.4
@@ -105,18 +112,19 @@ class FamilyStyle:
 
 
 def family_styles(families: Iterable[str]) -> dict[str, FamilyStyle]:
-    """Give each family a colour, a marker and a line of its own.
+    """Give each family a colour and a marker by its name, and a line by its place among the families.
 
     Parameters
     ----------
     families : iterable of str
-        All families of a set of figures. The styles follow the sorted names, so that a family looks alike in all
-        figures.
+        Families of a set of figures.
 
     Returns
     -------
     dict of str to FamilyStyle
-        Style of each family by name.
+        Style of each family by name. Families that come with neuroalign have one colour and one marker everywhere.
+        Another family has the look of its name, or the next look if a family of the figure has its colour or marker.
+        Colours repeat where there are more families than colours; markers then differ.
 
     Examples
     --------
@@ -125,12 +133,63 @@ def family_styles(families: Iterable[str]) -> dict[str, FamilyStyle]:
     >>> styles["pca"].colour != styles["beta_vae"].colour
     True
     """
+    names = sorted(set(families))
+    taken: list[int] = []
+    places = {}
+    for name in sorted(names, key=lambda name: not models.is_own(name)):
+        places[name] = _place(name) if models.is_own(name) else _free(_place(name), taken)
+        taken.append(places[name])
     return {
         name: FamilyStyle(
-            _COLOURS[index % len(_COLOURS)], _MARKERS[index % len(_MARKERS)], _LINES[index % len(_LINES)]
+            COLOURS[places[name] % len(COLOURS)],
+            _MARKERS[places[name] % len(_MARKERS)],
+            _LINES[index % len(_LINES)],
         )
-        for index, name in enumerate(sorted(set(families)))
+        for index, name in enumerate(names)
     }
+
+
+def _free(place: int, taken: Sequence[int]) -> int:
+    """Return the first look from a place on with a marker, and if possible a colour, that no other family has."""
+    every = [(place + step) % _N_LOOKS for step in range(_N_LOOKS)]
+    markers, colours = ({look % len(kind) for look in taken} for kind in (_MARKERS, COLOURS))
+    without_marker = [look for look in every if look % len(_MARKERS) not in markers]
+    without_both = [look for look in without_marker if look % len(COLOURS) not in colours]
+    unused = [look for look in every if look not in taken]
+    return next(iter([*without_both, *without_marker, *unused, place]))
+
+
+def _place(name: str) -> int:
+    """Return the place of a family among all looks: fixed for its name."""
+    # Names that end in a colon are schemes.
+    own = [registered for registered in models.names() if models.is_own(registered) and registered[-1] != ":"]
+    family = name.removesuffix(f" {SHIPPED}")
+    if family in own:
+        return own.index(family) % _N_LOOKS
+    return int(sha256(name.encode()).hexdigest(), 16) % _N_LOOKS
+
+
+def contrast(first: str, second: str) -> float:
+    """Return the contrast of two colours as WCAG 2 defines it, from 1 to 21.
+
+    Parameters
+    ----------
+    first, second : str
+        Colours as #rrggbb.
+
+    Examples
+    --------
+    >>> round(contrast("#000000", "#ffffff"))
+    21
+    """
+    high, low = sorted((_luminance(first), _luminance(second)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 @contextmanager
@@ -166,7 +225,13 @@ def new_figure(
     *, width: float = COLUMN, height: float, layout: Literal["constrained", "compressed"] = "constrained"
 ) -> Figure:
     """Return a new figure without axes; its size is in millimetres, and `layout` is as for :func:`new_axes`."""
-    return Figure(figsize=(width / _MILLIMETRES, height / _MILLIMETRES), layout=layout)
+    size = (width / _MILLIMETRES, height / _MILLIMETRES)
+    if "ipykernel" in sys.modules or "matplotlib.pyplot" in sys.modules:
+        # Notebooks, and plt.show(), show the figures of pyplot alone.
+        from matplotlib import pyplot
+
+        return pyplot.figure(figsize=size, layout=layout)
+    return Figure(figsize=size, layout=layout)
 
 
 @house_style()

@@ -56,15 +56,13 @@ def lay_out_board(group: ScoreGroup, table: pd.DataFrame) -> dict[str, Any]:
         for row in table.to_dict("records")
     ]
     return {
-        **{
-            name: table.attrs[name]
-            for name in ("name", "higher_is_better", "left_out", "error_over", "trained_on")
-        },
+        **{name: table.attrs[name] for name in ("name", "higher_is_better", "left_out", "error_over")},
         "version": group.benchmark_version,
         "options": dict(group.options),
         "anchor": anchor(group.name),
         "rows": rows,
         "names": names,
+        "n_ranked": len(names) - len(table.attrs["unreadable"]),
         "matrices": [
             {
                 "test": test,
@@ -206,7 +204,9 @@ def collect_families(
                 {
                     "board": board,
                     "row": row,
-                    "rank": "–" if board["is_control"] else board["names"].index(name) + 1,
+                    "rank": "–"
+                    if board["is_control"] or row["must_not_be_read"]
+                    else board["names"].index(name) + 1,
                 }
             )
             for key, score in group.families[name].items():

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -18,6 +19,9 @@ from neuroalign.reporting.site.replacing import atomic_folder
 
 #: Name of the file that marks a folder as a site of neuroalign, which may be replaced.
 MARKER = ".neuroalign-site"
+
+#: Attempts to look at a site that another command replaces, and the seconds between two of them.
+_ATTEMPTS, _PAUSE = 5, 0.01
 
 
 def expect_site_folder(folder: "str | os.PathLike[str]") -> Path:
@@ -38,15 +42,22 @@ def expect_site_folder(folder: "str | os.PathLike[str]") -> Path:
         If the folder holds other files.
     """
     target = Path(folder)
-    restore_folder(target)
-    if target.exists() and not (
-        target.is_dir() and ((target / MARKER).is_file() or not any(target.iterdir()))
-    ):
-        raise UsageError(
-            f"{target} must be a new folder, an empty folder or a site of neuroalign, got a folder with other files; "
-            "name a new folder"
-        )
-    return target
+    for _ in range(_ATTEMPTS):
+        restore_folder(target)
+        if not target.exists() or (target / MARKER).is_file() or _is_empty(target):
+            return target
+        time.sleep(_PAUSE)  # another command may be replacing the site
+    raise UsageError(
+        f"{target} must be a new folder, an empty folder or a site of neuroalign, got a folder with other files; "
+        "name a new folder"
+    )
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return not any(folder.iterdir())
+    except OSError:  # a file, or a folder that another command has just renamed
+        return False
 
 
 @contextmanager

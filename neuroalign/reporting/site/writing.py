@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from neuroalign.comparison.leaderboard import Correction
+from neuroalign.comparison.shipped import store_with_shipped
 from neuroalign.datasets.catalogue import load_dataset
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.datasets.time_bins import expect_one_window
@@ -51,7 +52,7 @@ def write_site(
     target = expect_site_folder(folder)
     loaded = load_dataset(dataset)
     expect_one_window(loaded)
-    store = store or ResultsStore()
+    store = store or store_with_shipped(loaded.identifier)
     wanted = None if benchmarks is None else load_benchmarks(benchmarks)
     laid_out = lay_out_dataset(loaded, wanted, store, correction=correction, over_neurons=over_neurons)
     if not laid_out.boards:

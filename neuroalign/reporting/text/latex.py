@@ -56,6 +56,10 @@ _SIGNS: Mapping[str, str] = {
     "≤": r"$\leq$",
     "≥": r"$\geq$",
     "²": "$^2$",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "†": r"\dag{}",
+    "▸": r"$\triangleright$",
     **{_greek_letter(name): rf"$\{name}$" for name in _GREEK.split()},
 }
 # Commands of the accents that Unicode combines with a letter: ü is u with a diaeresis.
@@ -159,7 +163,7 @@ def write_float(caption: str, name: str, blocks: Sequence[Block]) -> str:
             r"% Needs \usepackage{booktabs,graphicx}",
             r"\begin{table}",
             r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
-            rf"\caption{{{' '.join(map(_breakable, caption.split(' ')))}}}",
+            rf"\caption{{{' '.join(map(escape_breakable, caption.split(' ')))}}}",
             rf"\label{{tab:{label}}}\smallskip",
             "\n\n\\medskip\n".join(map(_write_tabular, blocks)),
             r"\end{table}",
@@ -176,7 +180,7 @@ def _write_tabular(block: Block) -> str:
         [_cell(name, row[place]) for name, place in zip(names, places, strict=True)] for row in block.rows
     ]
     tests, headings = zip(*(_test_and_heading(block.headings[name]) for name in names), strict=True)
-    columns = [_family(headings[0]), *map(_heading, headings[1:])]
+    columns = [family_cell(headings[0]), *map(_heading, headings[1:])]
     spanning = [escape_latex(test) for test in tests]
     frame = pd.DataFrame(cells, columns=[spanning, columns] if any(tests) else columns)
     tabular = frame.style.hide(axis="index").to_latex(
@@ -188,6 +192,17 @@ def _write_tabular(block: Block) -> str:
         # The Styler rules off the whole heading, but not the test above its columns.
         first_row, end, others = tabular.partition("\\\\\n")
         tabular = f"{first_row}{end}{_rules_below(tests)}\n{others}"
+    return fit_width(tabular)
+
+
+def fit_width(tabular: str) -> str:
+    """Write a tabular in its natural width or, where it is wider than the text, in the width of the text.
+
+    Parameters
+    ----------
+    tabular : str
+        LaTeX.
+    """
     return "\n".join(
         [
             rf"\sbox0{{{tabular.rstrip()}}}%",
@@ -198,7 +213,7 @@ def _write_tabular(block: Block) -> str:
 
 def _cell(column: str, text: str) -> str:
     if column == "family":
-        return _family(text)
+        return family_cell(text)
     return escape_latex(text) if column in WORDS else _NUMBER.sub(_number, escape_latex(text))
 
 
@@ -209,13 +224,29 @@ def _number(match: re.Match[str]) -> str:
     return f"${sign}{mantissa}$" if sign else mantissa
 
 
-def _family(name: str) -> str:
-    broken = " ".join(map(_breakable, name.split()))
+def family_cell(name: str) -> str:
+    """Write the name of a family as a cell, in several lines if it is long.
+
+    Parameters
+    ----------
+    name : str
+    """
+    broken = " ".join(map(escape_breakable, name.split()))
     return rf"\parbox[t]{{10em}}{{\raggedright {broken}\strut}}" if len(name) > _LONG_NAME else broken
 
 
-def _breakable(word: str) -> str:
-    """Escape a word, and let it break after its punctuation if it is long."""
+def escape_breakable(word: str) -> str:
+    r"""Escape a word for LaTeX, and let it break after its punctuation if it is long.
+
+    Parameters
+    ----------
+    word : str
+
+    Examples
+    --------
+    >>> print(escape_breakable("beta_vae"))
+    beta\_vae
+    """
     if len(word) <= _LONG_NAME:
         return escape_latex(word)
     return "".join(

@@ -1,6 +1,7 @@
 """Leaderboards in five formats: table for a terminal, Markdown, LaTeX, CSV and JSON."""
 
 import json
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -20,8 +21,11 @@ from neuroalign.reporting.text.leaderboard_blocks import (
     title_of,
 )
 
+# Letters of a terminal in which long names of families fit, and letters of a line of a name in other terminals.
+_WIDE, _NAME = 110, 13
 
-def format_leaderboards(tables: Sequence[pd.DataFrame], style: str) -> str:
+
+def format_leaderboards(tables: Sequence[pd.DataFrame], style: str, *, width: int | None = None) -> str:
     """Write leaderboards in one format.
 
     Parameters
@@ -29,12 +33,14 @@ def format_leaderboards(tables: Sequence[pd.DataFrame], style: str) -> str:
     tables : sequence of DataFrame
         Leaderboards from :func:`neuroalign.leaderboard`, one for each benchmark and set of options.
     style : {"table", "json", "csv", "markdown", "latex"}
+    width : int, optional
+        Largest number of letters in a line of a sentence of a "table"; by default each sentence has one line.
 
     Returns
     -------
     str
     """
-    return _STYLES[style](tables)
+    return _write_plain(tables, layout="simple", width=width) if style == "table" else _STYLES[style](tables)
 
 
 def _write_json(tables: Sequence[pd.DataFrame]) -> str:
@@ -68,42 +74,58 @@ def _write_csv(tables: Sequence[pd.DataFrame]) -> str:
     return str(write_csv(pd.concat(labelled))).rstrip("\n")
 
 
-def _write_plain(tables: Sequence[pd.DataFrame], *, layout: str) -> str:
+def _write_plain(tables: Sequence[pd.DataFrame], *, layout: str, width: int | None = None) -> str:
     # Notes that hold for several leaderboards stand once, below all of them.
     notes = dict.fromkeys(note for table in tables for note in notes_on_tests(table))
-    boards = [_write_board(table, layout) for table in tables]
-    return "\n\n".join([*boards, *(["\n".join(notes)] if notes else [])])
+    boards = [_write_board(table, layout, width) for table in tables]
+    return "\n\n".join([*boards, *(["\n".join(_wrap(note, width) for note in notes)] if notes else [])])
 
 
-def _write_board(table: pd.DataFrame, layout: str) -> str:
+def _wrap(sentence: str, width: int | None) -> str:
+    if width is None:
+        return sentence
+    return "\n".join(textwrap.wrap(sentence, width, subsequent_indent="  ", break_on_hyphens=False))
+
+
+def _fold(row: Sequence[str], width: int | None) -> list[str]:
+    """Break the name of a family, the first cell of a row, in a terminal of few letters."""
+    if width is None or width >= _WIDE:
+        return [*row]
+    lines = [
+        line for part in row[0].split("\n") for line in textwrap.wrap(part, _NAME, break_on_hyphens=False)
+    ]
+    return ["\n".join(lines), *row[1:]]
+
+
+def _write_board(table: pd.DataFrame, layout: str, width: int | None) -> str:
+    wrap = partial(_wrap, width=width)
     if table.empty:
-        return "\n\n".join([title_of(table), "nothing scored yet", *left_out_line(table)])
+        return "\n\n".join([title_of(table), "nothing scored yet", *map(wrap, left_out_line(table))])
     # A terminal is narrow; Markdown has no lines within a cell.
     line_break = "\n" if layout == "simple" else " "
     blocks = [
         tabulate(
-            block.rows,
-            headers=[heading.replace("\n", line_break) for heading in block.headings.values()],
+            [_fold(row, width) for row in block.rows],
+            headers=_fold([heading.replace("\n", line_break) for heading in block.headings.values()], width),
             tablefmt=layout,
             disable_numparse=True,
             colalign=["left" if name in WORDS else "right" for name in block.headings],
         )
         for block in lay_out_blocks(table)
     ]
-    cautions = "\n".join(f"caution: {caution}" for caution in describe_cautions(table))
+    cautions = "\n".join(wrap(f"caution: {caution}") for caution in describe_cautions(table))
     return "\n\n".join(
         [
             title_of(table),
             *([cautions] if cautions else []),
             *blocks,
-            *describe_findings(table),
-            *left_out_line(table),
+            *map(wrap, describe_findings(table)),
+            *map(wrap, left_out_line(table)),
         ]
     )
 
 
 _STYLES: Mapping[str, Callable[[Sequence[pd.DataFrame]], str]] = {
-    "table": partial(_write_plain, layout="simple"),
     "markdown": partial(_write_plain, layout="github"),
     "latex": write_latex,
     "csv": _write_csv,

@@ -19,6 +19,8 @@ _SCORES = ["family", "n", "mean", "interval", "value", "letters", "welch_letters
 _BESIDE = ["error", "null", "ceiling"]
 _TESTS = ["family", "difference", "crossed", "crossed_p", "welch_p", "hedges_g", "note"]
 _VALUE_TESTS = ["family", "value_difference", "value_p"]
+#: Mark before the name of the row that is tested against all others.
+OWN = "▸"
 #: Columns of words, which stand at the left of their cells.
 WORDS = ("family", "letters", "welch_letters", "note", "interval_over", "crossed_over")
 # Columns with the limits of an interval.
@@ -63,6 +65,11 @@ def notes_on_tests(table: pd.DataFrame) -> list[str]:
         ]
     if table["welch_p"].notna().any():
         notes.append(SCOPE_OF_WELCH)
+    if table.attrs["mine"]["tests"]:
+        notes.append(
+            f"{OWN} marks {table.attrs['mine']['family']}, tested against every other family over instances and "
+            f"neurons, p by {correction} for the number of other families."
+        )
     return notes
 
 
@@ -96,13 +103,43 @@ def lay_out_blocks(table: pd.DataFrame) -> list[Block]:
         _block(scores, texts, headings),
         *(_block(["family", *columns], texts, headings) for columns in _chunks(columns_beside)),
     ]
-    if len(table) > 1 and not table.attrs["is_control"]:
+    others = texts[1 : len(table) - len(table.attrs["unreadable"])]
+    if others and not table.attrs["is_control"]:
         best = table["family"][0]
-        blocks.append(_block(_TESTS, texts[1:], {**headings, "family": f"{best} less"}))
+        blocks.append(_block(_TESTS, others, {**headings, "family": f"{best} less"}))
         if table["value_p"].notna().any():
             label = table.attrs["value_statistic"]["label"]
-            blocks.append(_block(_VALUE_TESTS, texts[1:], {**headings, "family": f"{label},\n{best} less"}))
+            blocks.append(_block(_VALUE_TESTS, others, {**headings, "family": f"{label},\n{best} less"}))
+    blocks += _own_row(table.attrs)
     return [block for block in blocks if len(block.headings) > 1]
+
+
+def _own_row(attrs: Mapping[Any, Any]) -> list[Block]:
+    """Lay out the tests of one row against every other row; empty without such a row."""
+    mine = attrs["mine"]
+    if not mine["tests"]:
+        return []
+    headings = {
+        "family": f"{OWN} {mine['family']} less",
+        "difference": "difference",
+        "crossed": "95 % interval",
+        "crossed_p": f"p\n({CORRECTIONS[attrs['correction']]})",
+        "note": "",
+    }
+    rows = [
+        [
+            test["family"],
+            _write("difference", test["difference"]) or "–",
+            _write_interval(test["ci_low"], test["ci_high"]) or "–",
+            _write("p", test["p"]) or "–",
+            f"no test: {test['reason']}" if test["reason"] else "",
+        ]
+        for test in mine["tests"]
+    ]
+    if not any(row[-1] for row in rows):
+        headings.pop("note")
+        rows = [row[:-1] for row in rows]
+    return [Block(headings, rows)]
 
 
 def _block(columns: Sequence[str], texts: Sequence[Mapping[str, str]], headings: Mapping[str, str]) -> Block:
@@ -144,8 +181,14 @@ def _texts_of(row: Mapping[Any, Any], beside: Sequence[str], attrs: Mapping[Any,
         **{str(name): value if name in WORDS else _write(str(name), value) for name, value in row.items()},
         **{name: _write_interval(row[low], row[high]) for name, (low, high) in _INTERVALS.items()},
         **{name: _write_beside(attrs["benchmark"], name, row[name]) for name in beside},
-        "family": f"{family} {MARK}" if family in attrs["unreadable"] else family,
+        "family": _mark(family, attrs),
     }
+
+
+def _mark(family: str, attrs: Mapping[Any, Any]) -> str:
+    """Mark the row that is the user's own, and a row that must not be interpreted."""
+    own = f"{OWN} " if family == attrs["mine"]["family"] else ""
+    return f"{own}{family}{f' {MARK}' if family in attrs['unreadable'] else ''}"
 
 
 def _write(column: str, value: float) -> str:

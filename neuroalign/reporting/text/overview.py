@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from neuroalign.comparison.inference import infer_own_mean
 from neuroalign.comparison.samples import make_sample
 from neuroalign.errors import NeuroalignError
+from neuroalign.reporting.text.levels import level_lines
 from neuroalign.reporting.text.score_columns import SPECIAL, finite_mean
 from neuroalign.reporting.text.scores import (
     caution_lines,
@@ -17,13 +18,18 @@ from neuroalign.reporting.text.scores import (
     note_lines,
     tell_apart,
     title_lines,
-    wrap,
 )
 from neuroalign.results.numbers import name_benchmark, write_number
-from neuroalign.results.score import TRAINED_ON, Score
+from neuroalign.results.score import Score
 from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.scoring.cautions import MARK, is_readable, merge_cautions_of_instances
-from neuroalign.scoring.declared import chance_of, installed_benchmark, number_of
+from neuroalign.scoring.declared import (
+    chance_of,
+    installed_benchmark,
+    limit_interval,
+    number_of,
+    statistic_of,
+)
 from neuroalign.scoring.resampling import AXIS_INDEX, Statistic
 
 #: Letters of the bar between chance and ceiling.
@@ -106,21 +112,13 @@ def score_overview(scores: Sequence[Score], *, is_family: bool, width: int = 80,
     cautions = merge_cautions_of_instances(groups)
     blocks = [
         title_lines(scores, width),
-        [*caution_lines(scores, cautions, width), *_trained_elsewhere(scores, width)],
+        caution_lines(scores, cautions, width),
         overview(groups, width=width),
-        note_lines([replace(score, notes=_short_notes(score)) for score in scores], cautions, width),
+        [] if is_family else level_lines(scores, width),
+        note_lines(scores, cautions, width),
         _next_step(dataset or scores[0].dataset, is_family, width),
     ]
     return "\n\n".join("\n".join(lines) for lines in blocks if lines)
-
-
-def _trained_elsewhere(scores: Sequence[Score], width: int) -> list[str]:
-    notes = dict.fromkeys(note for score in scores for note in score.notes if note.startswith(TRAINED_ON))
-    return [line for note in notes for line in wrap(f"caution: {note}", width)]
-
-
-def _short_notes(score: Score) -> list[str]:
-    return [note for note in score.notes if not note.startswith(TRAINED_ON)]
 
 
 def _next_step(dataset: str, is_family: bool, width: int) -> list[str]:
@@ -215,7 +213,7 @@ def _is_control(benchmark: Benchmark | None) -> bool:
 def _describe(scores: Sequence[Score], benchmark: Benchmark | None, identifier: str, name: str) -> Row:
     first, is_index = scores[0], identifier == AXIS_INDEX
     values = [score.beside.get(identifier, math.nan) if is_index else score.value for score in scores]
-    statistic = _find_statistic(benchmark, identifier, first)
+    statistic = statistic_of(benchmark, identifier, first)
     low, high, error, over = _interval(scores, benchmark, statistic)
     chance = 0.0 if is_index else finite_mean([score.null for score in scores])
     if math.isnan(chance):
@@ -223,7 +221,8 @@ def _describe(scores: Sequence[Score], benchmark: Benchmark | None, identifier: 
     good = "↑" if statistic.higher_is_better else "↓"
     if math.isfinite(statistic.perfect):
         good = f"→{statistic.perfect:g}"
-    low, high = _within_bounds(low, high, statistic, benchmark if not is_index else None)
+    bounds = (-math.inf, math.inf) if is_index or benchmark is None else benchmark.bounds
+    low, high = limit_interval(low, high, statistic, bounds)
     row = Row(
         name,
         finite_mean(values),
@@ -237,28 +236,6 @@ def _describe(scores: Sequence[Score], benchmark: Benchmark | None, identifier: 
         is_control=_is_control(benchmark),
     )
     return replace(row, phrase=_judge_axes(scores) if is_index else _judge(row, error, scores, statistic))
-
-
-def _within_bounds(
-    low: float, high: float, statistic: Statistic, benchmark: Benchmark | None
-) -> tuple[float, float]:
-    """Let an interval end at the bounds of the score, and at the value of a perfect model."""
-    least, most = (-math.inf, math.inf) if benchmark is None else benchmark.bounds
-    if math.isfinite(statistic.perfect):
-        least, most = (
-            (least, min(most, statistic.perfect))
-            if statistic.higher_is_better
-            else (max(least, statistic.perfect), most)
-        )
-    # A missing end stays missing.
-    return (max(low, least), min(high, most)) if math.isfinite(low) else (low, high)
-
-
-def _find_statistic(benchmark: Benchmark | None, identifier: str, score: Score) -> Statistic:
-    for statistic in () if benchmark is None else benchmark.statistics:
-        if statistic.identifier == identifier:
-            return statistic
-    return Statistic(identifier, identifier, score.higher_is_better, perfect=math.nan)
 
 
 def _interval(

@@ -16,8 +16,14 @@ from neuroalign.files.sums import SUMS, write_sums
 from neuroalign.results.score import Score, imported_from
 from neuroalign.results.store import ResultsStore
 
-#: Endings of the names of tables; any other name stands for a folder.
+#: Endings of the names of tables.
 TABLES = (".csv", ".parquet")
+
+#: Endings of the names of files that are not written: a folder of such a name would be a surprise.
+OTHER_FILES = (
+    *(".xlsx", ".xls", ".ods", ".tsv", ".txt", ".json", ".html", ".md", ".tex"),
+    *(".zip", ".gz", ".tar", ".pkl", ".feather", ".h5", ".hdf5", ".nc", ".mat", ".npy", ".npz"),
+)
 
 
 def export_results(
@@ -44,7 +50,7 @@ def export_results(
     Raises
     ------
     UsageError
-        If the target exists.
+        If the target exists, or its name has the ending of another kind of file.
     NeuroalignError
         If the store has no such score, or a library for Parquet is missing.
     """
@@ -52,6 +58,11 @@ def export_results(
         raise UsageError(f"target must be the path of a new folder or table, got {target!r}")
     path = Path(target)
     store = store or ResultsStore()
+    if path.suffix.lower() in OTHER_FILES:
+        raise UsageError(
+            f"{path.name} must end in .csv or .parquet for a table, which spreadsheets open, or name a new folder; try "
+            f"{path.with_suffix('.csv')}"
+        )
     try:
         exists = path.exists()
     except OSError as error:  # a name that is too long

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from neuroalign.cli.data import data
-from neuroalign.datasets.catalogue import added_names, load_dataset
+from neuroalign.datasets.catalogue import added_names, datasets_folder, load_dataset
 from neuroalign.datasets.importing import face_set
 from neuroalign.datasets.landmarks.alignment import Crop, Similarity, centres
 from neuroalign.datasets.landmarks.csv import read_landmark_csv
@@ -57,12 +57,12 @@ def run():
 def test_the_set_has_images_table_landmarks_and_log(run, photographs):
     result = run(photographs, "--output", "faces", "--training", 3, "--seed", 1, "--licence", "CC BY 4.0")
     dataset = load_dataset("faces")
-    log = (face_set.datasets_folder() / "faces" / "left_out.csv").read_text()
+    log = (datasets_folder() / "faces" / "left_out.csv").read_text()
     assert result.stdout == (
         "6 photographs, 4 kept, 2 left out\n"
         "  no face           1\n"
         "  unreadable        1\n"
-        f"Log: {face_set.datasets_folder() / 'faces' / 'left_out.csv'}\n"
+        f"Log: {datasets_folder() / 'faces' / 'left_out.csv'}\n"
         "Added faces: 4 stimuli without responses, 3 of them for training, with images\n"
     )
     assert log.splitlines()[:2] == ["photograph,reason,detail", "train/2.png,no face,"]

@@ -130,6 +130,7 @@ def test_folders_keep_landmarks(added, file, tmp_path):
     copy = read_folder(tmp_path / "copy")
     assert copy.stimuli.landmarks_hash == marked.stimuli.landmarks_hash
     (tmp_path / "copy" / "landmarks.csv").write_text("rubbish\n")
+    (tmp_path / "copy" / "SHA256SUMS").unlink()
     with pytest.raises(DatasetError, match=r"copy/landmarks\.csv needs the column stimulus_id"):
         read_folder(tmp_path / "copy")
 
@@ -138,6 +139,7 @@ def test_validate_looks_at_landmarks(run, added, file):
     run("landmarks", "cells", "--file", file(*ROWS))
     assert json.loads(run("validate", "cells", "--json").stdout)["problems"] == []
     folder = datasets_folder() / "cells"
+    (folder / "SHA256SUMS").unlink()
     (folder / "landmarks.csv").write_text(f"{HEADER}\na,1,2,3,4,5,77\n")
     assert "Landmark chin of stimulus 'a' lies at (5, 77)" in run("validate", "cells").stdout
     (folder / "landmarks.csv").write_text(f"{HEADER}\na,1,2,9,4,2,9\nb,1,2,9,3,2,9\n")

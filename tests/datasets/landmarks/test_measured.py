@@ -120,6 +120,7 @@ def test_the_command_writes_columns_of_the_stimulus_table(folder):
 
 def test_other_landmarks_are_refused(folder):
     (folder / "landmarks.csv").unlink()
+    (folder / "SHA256SUMS").unlink()
     error = CliRunner().invoke(data, ["measure-faces", str(folder)]).exception
     assert isinstance(error, DatasetError)
     assert str(error) == (

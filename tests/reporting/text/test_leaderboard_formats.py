@@ -280,3 +280,16 @@ def test_json_and_csv_hold_statistic_and_score(tables):
 def test_an_empty_leaderboard_can_be_written(dataset):
     for style in STYLES:
         assert format_leaderboards([leaderboard(dataset, "alignment")], style)
+
+
+def test_a_terminal_of_80_letters_holds_every_line(tables):
+    table = with_axis_index(tables[0])
+    table["family"] = ["timm:vit_small_patch16_224@blocks.6+pca[n=50]", "beta_vae"]
+    cautions = ["explains 3.4 % of the explainable variance (0.025 of 0.744): do not interpret alignment"]
+    table.attrs |= {"cautions": dict.fromkeys(table["family"], cautions), "unreadable": []}
+    text = format_leaderboards([table], "table", width=80)
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+    assert "\ntimm:vit_smal" in text
+    # Names and sentences stay whole in a wide terminal, and in a file.
+    assert "vit_small_patch16_224@blocks.6+pca[n=50]  " in format_leaderboards([table], "table", width=140)
+    assert f"caution: beta_vae: {cautions[0]}." in format_leaderboards([table], "table").splitlines()

@@ -98,3 +98,15 @@ def test_commands(ours, tmp_path, capsys):
     assert capsys.readouterr().out == "0 imported, 4 here already, 0 in conflict, 0 refused\n"
     assert run(["results", "export", str(tmp_path / "no.csv"), "--dataset", "nothing"]) == 1
     assert " has no scores of nothing; compute some" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["s.xlsx", "s.TSV", "s.json", "s.zip"])
+def test_the_name_of_another_kind_of_file_makes_no_folder(ours, tmp_path, name):
+    path = tmp_path / name
+    with pytest.raises(
+        UsageError, match=rf"^{name} must end in .csv or .parquet for a table.*; try .*s.csv$"
+    ):
+        export_results(path)
+    assert list(tmp_path.glob("s.*")) == []
+    # A folder may have a dot in its name.
+    assert export_results(tmp_path / "lab.v2") == 4
