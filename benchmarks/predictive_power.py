@@ -95,7 +95,7 @@ def predict(
     Parameters
     ----------
     latents, responses
-        Paired arrays from :meth:`neuroalign.scoring.benchmark.Benchmark.align`.
+        Paired arrays from ``neuroalign.scoring.benchmark.Benchmark.align``.
     dataset : Dataset
     lasso : LassoBenchmark, optional
         Benchmark with the options of the Lasso, its folds included; by default the options of ``variance_explained``.

@@ -71,7 +71,7 @@ def shuffle_stimuli(
         folds stay in their places.
     exchange : Exchange
         Permutations of the recorded stimuli, in the order of the rows; see
-        :meth:`neuroalign.scoring.benchmark.Benchmark.exchange`.
+        ``neuroalign.scoring.benchmark.Benchmark.exchange``.
     n_permutations : int
         Number of shuffles; 0 for none.
     seed : int

@@ -34,7 +34,7 @@ class StimulusBootstrap(WrappingBenchmark):
         Seed of the draws. All models have the same draws, so errors that they share cancel in their differences.
     statistic : str
         Identifier of the statistic of the other benchmark that is computed for each draw; see
-        :attr:`neuroalign.scoring.benchmark.Benchmark.statistics`. "value" is the score itself.
+        ``neuroalign.scoring.benchmark.Benchmark.statistics``. "value" is the score itself.
 
     Notes
     -----

@@ -81,7 +81,7 @@ def trial_ceilings(dataset: Dataset, responses: xr.DataArray) -> TrialCeilings:
     ----------
     dataset : Dataset
     responses : responses
-        Responses from :meth:`neuroalign.scoring.benchmark.Benchmark.align`.
+        Responses from ``neuroalign.scoring.benchmark.Benchmark.align``.
 
     Returns
     -------

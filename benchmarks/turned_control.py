@@ -94,7 +94,7 @@ def regenerate(
     Parameters
     ----------
     latents, responses
-        Paired arrays from :meth:`neuroalign.scoring.benchmark.Benchmark.align`.
+        Paired arrays from ``neuroalign.scoring.benchmark.Benchmark.align``.
     dataset : Dataset
     n_turns : int
         Number of turns of the tuning; fewer than two turns return None.

@@ -84,7 +84,7 @@ def write_board_pages(
         Folder of the site.
     correction : {"holm", "bh"}
     over_neurons : bool
-        Tests on the pages of each dataset; see :func:`neuroalign.reporting.site.write_board_site`.
+        Tests on the pages of each dataset; see ``neuroalign.reporting.site.write_board_site``.
 
     Returns
     -------

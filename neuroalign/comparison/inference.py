@@ -41,7 +41,7 @@ class Inference:
     Parameters
     ----------
     over : str
-        Things that are taken to be sampled; one of :data:`Over`.
+        Things that are taken to be sampled; one of ``Over``.
     n : str
         Numbers of these things, such as "5 and 4 × 159".
     method : str
@@ -83,7 +83,7 @@ def infer_difference(
     a, b : Sample
         Samples of the two families.
     over : str
-        One of :data:`Over`. A family that is not a sample of instances adds no variance over instances.
+        One of ``Over``. A family that is not a sample of instances adds no variance over instances.
     confidence : float
         Probability that the interval covers, between 0 and 1.
     n_resamples, seed : int
@@ -127,7 +127,7 @@ def infer_mean(
     sample : Sample
         Sample of a family.
     over : str
-        One of :data:`Over`.
+        One of ``Over``.
     confidence : float
         Level of the interval.
     n_resamples, seed : int
@@ -185,7 +185,7 @@ def decide(a: Sample, b: Sample) -> Over:
     Returns
     -------
     str
-        One of :data:`Over`.
+        One of ``Over``.
 
     Examples
     --------

@@ -81,7 +81,7 @@ def leaderboard(
     Returns
     -------
     Leaderboard
-        Data frame; see :func:`rank`.
+        Data frame; see ``rank()``.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def leaderboards(
     Returns
     -------
     list of Leaderboard
-        One table for each benchmark and set of options; see :func:`rank`.
+        One table for each benchmark and set of options; see ``rank()``.
     """
     loaded = load_dataset(dataset)
     expect_one_window(loaded)
@@ -172,7 +172,7 @@ def rank(
     dataset : Dataset
         Dataset of the scores.
     samples : GroupSamples
-        Samples from :func:`neuroalign.comparison.groups.read_group`.
+        Samples from ``neuroalign.comparison.groups.read_group``.
     correction : {"holm", "bh"}
     reliability : float
         Median split-half reliability of the neurons; NaN where it is unknown.

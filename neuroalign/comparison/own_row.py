@@ -59,7 +59,7 @@ def compare_own_row(
     families : sequence of str
         Families that may be interpreted, the best first, with or without `mine`.
     samples : GroupSamples
-        Samples of the families; see :func:`neuroalign.comparison.groups.read_group`.
+        Samples of the families; see ``neuroalign.comparison.groups.read_group``.
     correction : {"holm", "bh"}
         Correction of the p-values for the number of other families. There are fewer of them
         than pairs, so the correction is milder.

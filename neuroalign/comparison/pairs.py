@@ -106,7 +106,7 @@ def tests_of_pairs(names: Sequence[str], samples: GroupSamples, correction: Corr
     names : sequence of str
         Families, the best first.
     samples : GroupSamples
-        Samples of these families; see :func:`neuroalign.comparison.groups.read_group`.
+        Samples of these families; see ``neuroalign.comparison.groups.read_group``.
     correction : {"holm", "bh"}
         Correction of the p-values over all pairs with a test.
 

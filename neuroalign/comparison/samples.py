@@ -143,12 +143,12 @@ def make_sample(
     scores : sequence of Score
         One score for each instance, with their arrays where neurons are to be drawn.
     resampling : Resampling
-        Resampling of the statistic; see :meth:`neuroalign.scoring.benchmark.Benchmark.resampling`.
+        Resampling of the statistic; see ``neuroalign.scoring.benchmark.Benchmark.resampling``.
     name : str
         Name of the family; by default the family of the first score.
     bootstraps : mapping of str to Score, optional
         Stored bootstraps over stimuli by the names of the models; see
-        :func:`neuroalign.comparison.stimulus_draws.read_stimulus_draws`.
+        ``neuroalign.comparison.stimulus_draws.read_stimulus_draws``.
     is_sample : bool, optional
         Whether the instances are a random sample; by default as :func:`explain_no_sample` says.
 
@@ -207,7 +207,7 @@ def explain_no_sample(scores: Sequence[Score], family: str) -> str:
     Returns
     -------
     str
-        The reason. The declaration :attr:`neuroalign.models.model.ModelFamily.is_sample` decides. Without a
+        The reason. The declaration ``neuroalign.models.model.ModelFamily.is_sample`` decides. Without a
         declaration, instances with an option ``seed`` in their names are a random sample.
 
     Examples

@@ -51,7 +51,7 @@ def stimulus_draws(
     names : sequence of str
         Names of the families.
     fits : sequence of sequences of (latents, responses)
-        Instances of each family, as :meth:`neuroalign.scoring.benchmark.Benchmark.align` returns them.
+        Instances of each family, as ``neuroalign.scoring.benchmark.Benchmark.align`` returns them.
     resampling : Resampling
         Resampling of the statistic, with a function `refit` that fits an instance to drawn stimuli.
     dataset : Dataset

@@ -155,7 +155,7 @@ def load_dataset(dataset: "str | os.PathLike[str] | Dataset") -> Dataset:
     Parameters
     ----------
     dataset : str, path or Dataset
-        Name of a dataset that was added or is registered, or path of a dataset folder; see :func:`names_dataset`. A
+        Name of a dataset that was added or is registered, or path of a dataset folder; see ``names_dataset()``. A
         string may have conditions in square brackets, ``my-cells[animal=Tito,region=[IT,V4]]``, which select a part;
         see :func:`neuroalign.datasets.selection.select_part`; ``window=70:170`` among them selects a window of a
         recording with time bins. A Dataset is returned unchanged.

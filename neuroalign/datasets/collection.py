@@ -123,7 +123,7 @@ def load_collection(
     Parameters
     ----------
     source : str, path, sequence of str or Dataset, or Collection
-        As for :func:`find_collection`; or the members themselves: names, folders, datasets and collections. The members
+        As for ``find_collection()``; or the members themselves: names, folders, datasets and collections. The members
         of a collection take its place.
     identifier : str
         Name of the collection in tables; by default its name, or the number of its members.

@@ -25,7 +25,7 @@ from neuroalign.files.digests import digest
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A recording with its stimuli, or stimuli without responses (:meth:`of_stimuli`).
+    """A recording with its stimuli, or stimuli without responses (``of_stimuli()``).
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Dataset:
         Responses with the dimensions presentation, neuroid and, for a recording with time bins, time_bin; see
         :func:`neuroalign.arrays.recording`. Averages have one presentation for each stimulus and ``averaged=True``.
         Models are compared with one window of the time bins: see
-        :func:`neuroalign.datasets.selection.select_window`.
+        ``neuroalign.datasets.selection.select_window``.
     stimuli : StimulusSet
         Recorded stimuli, and possibly further stimuli.
     averaged : bool

@@ -43,7 +43,7 @@ class StimulusSet:
     table : pandas.DataFrame
         One row for each stimulus, indexed by unique stimulus ids (str). Three columns have a meaning: ``presented``
         and ``training`` (bool) mark the stimuli that the animals saw and that models may be trained on, and
-        ``original`` names the stimulus of which a stimulus is a variant (see :meth:`originals`).
+        ``original`` names the stimulus of which a stimulus is a variant (see ``originals()``).
     images : mapping of stimulus id to path, or to array of uint8 (height, width[, 3]), optional
         Image of each stimulus; None if the images are not available.
     mirror_training : bool
@@ -193,7 +193,7 @@ class StimulusSet:
         return self._variants.originals(self._expect_known(ids))
 
     def groups(self, ids: ArrayLike) -> NDArray[np.int64]:
-        """Return labels of the originals of some stimuli, int64 of shape (n,); see :meth:`originals`.
+        """Return labels of the originals of some stimuli, int64 of shape (n,); see ``originals()``.
 
         Labels run from 0 to n_originals - 1, in the order of the smallest stimulus id of each original.
         """

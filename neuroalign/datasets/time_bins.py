@@ -67,7 +67,7 @@ def windows_of(dataset: Dataset) -> list[Window]:
     -------
     list of (float, float)
         Start and end in milliseconds. Empty for a dataset without time bins. Each is a window that
-        :func:`neuroalign.datasets.selection.select_window` selects.
+        ``neuroalign.datasets.selection.select_window`` selects.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Program that reads HDF5 and MATLAB files in a process of its own, so that a damaged file harms no other process.
 
 HDF5 itself can loop without end on a damaged file, and SciPy's reader of MATLAB files can crash.
-:mod:`neuroalign.files.judging` starts this program and sends it paths, one JSON line each; it answers each with one
+``neuroalign.files.judging`` starts this program and sends it paths, one JSON line each; it answers each with one
 JSON line. It imports h5py alone, and SciPy for its first MATLAB file, to start quickly.
 """
 

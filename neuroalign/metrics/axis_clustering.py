@@ -92,7 +92,7 @@ def axis_clustering(
         Number of nearest neighbours.
     null : {"elliptical", "spherical"}
         Gaussian of the draws. "elliptical": directions of draws have the mean and the covariance of the directions of
-        the tuning vectors (ePAIRS), by :func:`neuroalign.metrics.directions.match_directions`. "spherical": mean zero
+        the tuning vectors (ePAIRS), by ``neuroalign.metrics.directions.match_directions``. "spherical": mean zero
         and equal variances (PAIRS), which calls any elongated cloud clustered.
     n_draws : int
         B, at least 1.

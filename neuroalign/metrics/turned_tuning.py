@@ -40,7 +40,7 @@ class TurnedTuning:
 
     Notes
     -----
-    Turned neurons are kept, up to :data:`MOST_KEPT` numbers, and must not be written to.
+    Turned neurons are kept, up to ``MOST_KEPT`` numbers, and must not be written to.
     """
 
     explained: FloatArray

@@ -12,7 +12,7 @@ def ceiling_family() -> str | None:
     Returns
     -------
     str or None
-        Name of the registered family with :attr:`~neuroalign.models.model.ModelFamily.is_ceiling`; None if there is
+        Name of the registered family with ``neuroalign.models.model.ModelFamily.is_ceiling``; None if there is
         no such family. Of several, a family that comes with neuroalign precedes installed ones, and the first name
         in alphabetical order precedes the others.
 

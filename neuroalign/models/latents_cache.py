@@ -48,7 +48,7 @@ def compute_latents(model: Model, stimuli: StimulusSet, *, use_cache: bool = Tru
     -------
     latents : xarray.DataArray, dimensions (stimulus, unit)
         Latents larger than the available memory stay in their file; see
-        :func:`neuroalign.models.latents_file.gather_latents`.
+        ``neuroalign.models.latents_file.gather_latents``.
 
     Raises
     ------

@@ -44,7 +44,7 @@ def as_model(
     ----------
     obj : Model, DataArray, DataFrame, array, tensor, function, fitted scikit-learn transformer, torch module, or str
         A string is the name of a model, as in :func:`load_model`. Arrays, tensors and data frames are precomputed
-        latents; see :func:`neuroalign.models.latent_arrays.as_latents`.
+        latents; see ``neuroalign.models.latent_arrays.as_latents``.
     identifier : str, optional
         Name of the model in scores. By default, a function at the top of a module gives its own name. Lambdas,
         networks, transformers and precomputed latents give their kind with a digest of their values and code, so that

@@ -110,7 +110,7 @@ class Batched(Model, Protocol):
         ------
         latents : xarray.DataArray, dimensions (stimulus, unit)
             Every batch has the same units, and every stimulus is in exactly one batch. The order of the stimuli is
-            free; see :func:`neuroalign.models.latents_file.gather_latents`.
+            free; see ``neuroalign.models.latents_file.gather_latents``.
         """
         ...
 

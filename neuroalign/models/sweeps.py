@@ -327,7 +327,7 @@ def load_layers(
     layers : str, optional
         Names and patterns with commas, in place of the layers of `model`.
     **options
-        Options of the model; see :func:`neuroalign.models.loading.load_model`.
+        Options of the model; see ``neuroalign.models.loading.load_model``.
 
     Returns
     -------

@@ -18,7 +18,7 @@ class TrainedInstance(Protocol):
 
     @property
     def record(self) -> Mapping[str, Any]:
-        """Record of the training; see :attr:`Recorded.record`."""
+        """Record of the training; see ``Recorded.record``."""
         ...
 
 

@@ -25,7 +25,7 @@ class PrecomputedModel:
     Parameters
     ----------
     latents : xarray.DataArray
-        Latents with the dimensions stimulus and unit; see :func:`neuroalign.models.latent_arrays.as_latents`.
+        Latents with the dimensions stimulus and unit; see ``neuroalign.models.latent_arrays.as_latents``.
     identifier : str
     """
 

@@ -65,7 +65,7 @@ class Registry:
         Raises
         ------
         UsageError
-            If the name is empty, has a character with a meaning in :mod:`neuroalign.names.syntax`, or is registered
+            If the name is empty, has a character with a meaning in ``neuroalign.names.syntax``, or is registered
             for another object in this process.
         """
         if not isinstance(name, str) or not name or set(name) & set("[]+,='\" \t\n"):

@@ -30,7 +30,7 @@ from neuroalign.validation import check_fields, check_names
 class Benchmark(Declarations, Resampled, ABC):
     """Base class of benchmarks: a benchmark scores any model on any dataset.
 
-    A subclass needs an :attr:`identifier` and a :meth:`score`. It is a frozen dataclass with its options as fields.
+    A subclass needs an ``identifier`` and a :meth:`score`. It is a frozen dataclass with its options as fields.
     `score` pairs latents and responses by :meth:`align`, calls a pure function of :mod:`neuroalign.metrics`, and labels
     the result by :meth:`make_score`. All other members have defaults: the declarations of
     :class:`neuroalign.scoring.declarations.Declarations`, and the statistics of

@@ -46,7 +46,7 @@ def permutation_null(
     Variants of one original move together, in their order, to the place of an original with equally many variants;
     see :func:`neuroalign.stats.permute_stimuli`. With the option ``folds=split:…`` stimuli stay in their tier, and with
     ``folds=group:…`` in their group, or the whole group moves; see
-    :meth:`neuroalign.scoring.benchmark.Benchmark.exchange`.
+    ``neuroalign.scoring.benchmark.Benchmark.exchange``.
 
     Parameters
     ----------

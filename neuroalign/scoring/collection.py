@@ -49,7 +49,7 @@ class MemberScores:
         Identifier of the model or family.
     is_family : bool
     scores : list of Score
-        Scores of the instances, as :func:`neuroalign.scoring.evaluate.score_all` returns them.
+        Scores of the instances, as ``neuroalign.scoring.evaluate.score_all`` returns them.
     failures : list of Failure
         Benchmarks that could not score an instance.
     """
@@ -93,10 +93,10 @@ def score_members(
         A name of a family is loaded for each dataset, because its instances can depend on the dataset.
     collection : Collection
     benchmarks, join, n_jobs, use_cache, n_permutations, permutation_seed, store
-        See :func:`neuroalign.scoring.evaluate.score_all`.
+        See ``neuroalign.scoring.evaluate.score_all``.
     available : bool
         Whether to leave out members that were not fetched yet; see
-        :meth:`neuroalign.datasets.collection.Collection.load`.
+        ``neuroalign.datasets.collection.Collection.load``.
     options : mapping, optional
         Options for the model, such as ``weights``.
 

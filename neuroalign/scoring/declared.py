@@ -230,7 +230,7 @@ def has_array(benchmark: str, name: str) -> bool:
     benchmark : str
         Identifier of the benchmark.
     name : str
-        Name of the array in ``Score.data``; see :attr:`neuroalign.scoring.benchmark.Benchmark.arrays`.
+        Name of the array in ``Score.data``; see ``neuroalign.scoring.benchmark.Benchmark.arrays``.
     """
     registered = _registered(benchmark)
     return registered is not None and name in registered.arrays

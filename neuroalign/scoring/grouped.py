@@ -119,7 +119,7 @@ def score_by(
         name several, with commas. Without columns the whole dataset is one group.
     windows : str or sequence of (float, float)
         Windows in milliseconds, for recordings with time bins; see
-        :func:`neuroalign.datasets.window_lists.list_windows`. With windows, stored scores without the shuffled scores
+        ``neuroalign.datasets.window_lists.list_windows``. With windows, stored scores without the shuffled scores
         that :func:`neuroalign.scoring.time_courses.time_courses` needs are computed again.
     join, use_cache, n_permutations, permutation_seed
         See :func:`neuroalign.score`.

@@ -78,7 +78,7 @@ def choose_layer(
         ``timm:resnet50@layer1,layer2``, stands for these layers, and a family for all its instances.
     dataset : str, path or Dataset
     benchmark : str or Benchmark
-        Benchmark with held-out predictions; see :func:`neuroalign.scoring.nested_choice.benchmarks_that_choose`.
+        Benchmark with held-out predictions; see ``neuroalign.scoring.nested_choice.benchmarks_that_choose``.
     by : str or sequence of str
         Columns of the neurons, such as region: each group has a layer of its own. ``neuroid_id`` chooses a layer for
         each neuron. By default one layer is chosen for all neurons.

@@ -179,7 +179,7 @@ def score_layers(
     store : ResultsStore, optional
         Store of the scores; by default the store in the neuroalign folder.
     **options
-        Options of the model; see :func:`neuroalign.models.loading.load_model`.
+        Options of the model; see ``neuroalign.models.loading.load_model``.
 
     Returns
     -------

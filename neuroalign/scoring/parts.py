@@ -63,7 +63,7 @@ def select_parts(dataset: Dataset, by: Sequence[str], windows: str | Sequence[Wi
     by : sequence of str
         Columns; without any, the whole dataset is one group.
     windows : str or sequence of (float, float)
-        Windows; see :func:`neuroalign.datasets.window_lists.list_windows`. Empty for a dataset without windows.
+        Windows; see ``neuroalign.datasets.window_lists.list_windows``. Empty for a dataset without windows.
 
     Returns
     -------

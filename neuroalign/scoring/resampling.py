@@ -70,7 +70,7 @@ class NeuronStatistic:
         be defined where all sums are zero.
     parts : tuple of NeuronStatistic
         Statistics of the same neurons, for a statistic that is their mean and has no terms of its own; see
-        :meth:`mean`.
+        ``mean()``.
     """
 
     neurons: tuple[str, ...]

@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Equivalence:
-    """Result of :func:`neuroalign.comparison.inference.infer_equivalence`.
+    """Result of ``neuroalign.comparison.inference.infer_equivalence``.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ def draw_stimuli(groups: ArrayLike, rng: np.random.Generator) -> NDArray[np.int6
     ----------
     groups : array of int, shape (n_stimuli,)
         Original of each stimulus, 0 to n_originals - 1, as
-        :meth:`neuroalign.datasets.stimuli.StimulusSet.groups` returns it.
+        ``neuroalign.datasets.stimuli.StimulusSet.groups`` returns it.
     rng : numpy.random.Generator
         Source of the draws.
 

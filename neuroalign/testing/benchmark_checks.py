@@ -80,7 +80,7 @@ def check_benchmark(
     ------
     CheckError
         Naming each check that failed, the fault and its remedy. The checks are the functions in
-        :data:`neuroalign.testing.BENCHMARK_CHECKS`, and one for each transformation that the benchmark declares in
+        ``neuroalign.testing.BENCHMARK_CHECKS``, and one for each transformation that the benchmark declares in
         its class variable ``invariances``.
     NeuroalignError
         If the benchmark cannot be loaded.

@@ -73,7 +73,7 @@ def make_dataset(
     Returns
     -------
     Dataset
-        Marked as simulated, with the tuning in :attr:`~neuroalign.Dataset.truth`.
+        Marked as simulated, with the tuning in ``neuroalign.Dataset.truth``.
 
     Raises
     ------

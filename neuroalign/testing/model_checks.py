@@ -37,7 +37,7 @@ def check_model(model: Any, *, dataset: Dataset | None = None, only: Iterable[st
     ------
     CheckError
         Naming each check that failed, the fault and its remedy. The checks are the functions in
-        :data:`neuroalign.testing.MODEL_CHECKS`.
+        ``neuroalign.testing.MODEL_CHECKS``.
     NeuroalignError
         If the model cannot be loaded.
 

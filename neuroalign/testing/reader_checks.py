@@ -69,7 +69,7 @@ def check_reader(
     ------
     CheckError
         Naming each check that failed, the fault and its remedy. The checks are the functions in
-        :data:`neuroalign.testing.READER_CHECKS`.
+        ``neuroalign.testing.READER_CHECKS``.
     NeuroalignError
         If the format is unknown, the path does not exist, or an option is not declared.
 

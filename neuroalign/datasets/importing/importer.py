@@ -120,7 +120,7 @@ def import_dataset(
     mirror_training : bool
         Whether models are trained on mirror images of the stimuli, as in Higgins et al. (2020).
     landmarks : path, optional
-        CSV of landmarks on the images; see :func:`neuroalign.datasets.landmarks.csv.read_landmark_csv`.
+        CSV of landmarks on the images; see ``neuroalign.datasets.landmarks.csv.read_landmark_csv``.
     format : str, optional
         Name of a registered format; by default the content of the files decides.
     image_order : {"name", "number"}, optional

@@ -17,7 +17,7 @@ def import_landmarks(dataset: str, file: str | os.PathLike[str]) -> list[str]:
     dataset : str
         Name of a dataset that was added, or path of a dataset folder.
     file : path
-        Table of landmarks; see :func:`neuroalign.datasets.landmarks.csv.read_landmark_csv`.
+        Table of landmarks; see ``neuroalign.datasets.landmarks.csv.read_landmark_csv``.
 
     Returns
     -------

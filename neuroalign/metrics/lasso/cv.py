@@ -104,7 +104,7 @@ def lasso_cv(
     neuroalign still takes it over folds.
     With ``positive=True`` the objective is minimised over w ≥ 0. Units that nearly cancel each other, with weights of
     opposite signs, are then not available for a prediction.
-    Fits are exact: see :mod:`neuroalign.metrics.lasso.path`.
+    Fits are exact: see ``neuroalign.metrics.lasso.path``.
 
     References
     ----------

@@ -2,8 +2,8 @@
 
 Minimise ``½ wᵀGw − cᵀw + λ‖w‖₁`` for all λ, where G = ZᵀZ/n and c = Zᵀy/n are of standardised units, and where w ≥ 0
 may be required. The path is followed from λ = max|c| (or max c) down, exactly (:mod:`.homotopy`, with many units
-:mod:`.screening`). A path that cannot be trusted is computed again by cyclic coordinate descent on the same Gram
-matrix, which needs no inverse.
+``screening``). A path that cannot be trusted is computed again by cyclic coordinate descent on the same Gram matrix,
+which needs no inverse.
 """
 
 import numpy as np

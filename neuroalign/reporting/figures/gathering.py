@@ -63,7 +63,7 @@ def gather_figures(
     -----
     Figures of scores need numbers in ``Score.beside``: an axis index, ``native`` and ``recombined``, or
     ``unit_proportion``. Figures of units and faces need a benchmark that declares the array ``weights`` or
-    ``predicted_latents``; see :attr:`neuroalign.scoring.benchmark.Benchmark.arrays`.
+    ``predicted_latents``; see ``neuroalign.scoring.benchmark.Benchmark.arrays``.
 
     Units, faces and traversals come from the best instance of a family. A model is loaded only if its name is
     registered and it is the model that was scored: a record from another laboratory must not run code or fetch weights.

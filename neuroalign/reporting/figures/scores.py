@@ -68,7 +68,7 @@ def scores_by_family(
         neurons for each instance, and with lines at turned axes (0) and at the smallest special index.
     samples : mapping of str to Sample, optional
         Families as samples of this number, for the intervals of leaderboards over instances and neurons; see
-        :func:`neuroalign.comparison.infer_own_mean`. By default intervals are over instances (Student's t).
+        ``neuroalign.comparison.infer_own_mean``. By default intervals are over instances (Student's t).
     ceiling : iterable of Score
         Scores of the family that provides the ceiling, such as subsets of neurons. Without them the figure shows the
         scores' own ceilings.
@@ -91,7 +91,7 @@ def scores_by_family(
     Raises
     ------
     UsageError
-        If the scores are not of one kind; see :func:`neuroalign.reporting.figures.families.by_family`.
+        If the scores are not of one kind; see ``neuroalign.reporting.figures.families.by_family``.
 
     References
     ----------

@@ -273,7 +273,7 @@ def describe_failures(failures: Sequence[Failure]) -> list[str]:
     Parameters
     ----------
     failures : sequence of Failure
-        Failures from :func:`neuroalign.scoring.evaluate.score_all`.
+        Failures from ``neuroalign.scoring.evaluate.score_all``.
 
     Returns
     -------
