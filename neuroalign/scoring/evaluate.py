@@ -28,8 +28,9 @@ from neuroalign.scoring.shuffles_ahead import shuffle_ahead
 __all__ = ["Failure", "score", "score_all"]
 
 
+# Text is a sequence of text, too; the first signature decides.
 @overload
-def score(
+def score(  # type: ignore[overload-overlap]
     model: str | Model | ModelFamily | Any,
     dataset: "str | os.PathLike[str] | Dataset | Collection",
     benchmark: str | Benchmark = ...,
