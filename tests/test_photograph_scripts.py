@@ -52,7 +52,10 @@ def test_axes_are_special_on_single_factors_only(scripts):
     assert control["special"].to_dict() == {"single": 1, "appearance": 0, "mixed": 0}
     others = stored[stored["population"] != "single"]
     assert not others["special"].any()
-    assert others["kappa"].abs().max() < 0.1
+    assert (others["kappa"].abs() < 3 * others["error"]).all()
+    # κ of models that explain next to nothing has a large error.
+    readable = others[others["explained_share"] > 0.05]
+    assert readable["kappa"].abs().max() < 0.1
 
 
 def test_rows_of_a_model_replace_its_earlier_rows(scripts, tmp_path):

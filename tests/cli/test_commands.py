@@ -171,9 +171,9 @@ def test_leaderboard_formats(added, factors_file, model_file, capsys):
     assert run(["leaderboard", added, "--json"]) == 0
     board = json.loads(capsys.readouterr().out)["leaderboards"][0]
     assert [row["family"] for row in board["rows"]] == ["factors", "brightness"]
-    # Single models have no spread of instances, and every draw of these neurons gives the same numbers, 1 and 0.
+    # The brightness explains nothing.
     assert board["rows"][1]["welch_p_raw"] is None
-    assert board["rows"][1]["note"] == "no test: the neurons do not vary, so they cannot be drawn"
+    assert board["rows"][1]["note"] == "no test: must not be interpreted"
     for style, expected in (
         ("table", "single (simulated neurons): alignment"),
         ("csv", "family,n,mean"),

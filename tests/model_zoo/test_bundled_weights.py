@@ -1,6 +1,7 @@
 """Tests of the bundled β-VAEs: their training, their reconstructions and their units."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -29,6 +30,26 @@ def test_the_recorded_recipe_and_the_shipped_images_give_the_bundled_weights(dat
         assert trained.stimulus_set == "AM-faces-sim"
         assert trained.stimulus_set_hash == dataset.stimuli.training().content_hash
         assert np.isfinite(trained.record["final"]["objective"])
+
+
+@pytest.mark.parametrize("name", ["beta_vae", "vae", "autoencoder", "classifier"])
+def test_networks_of_photographs_state_their_training(name):
+    family = load_model(name)
+    recipes = family.recipes({}, grid="faces")
+    bundled = [trained for _, trained in family.bundled("faces")]
+    assert bundled
+    for trained in bundled:
+        assert trained.recipe in recipes
+        images = trained.record["stimulus_set"]
+        assert (images["name"], images["n_images"], images["licence"]) == ("faces", 2100, "CC BY 4.0")
+        assert "FairFace" in images["source"]
+        assert "neuroalign data align-faces" in images["crop"]
+        assert re.fullmatch("[0-9a-f]{8,40}", trained.record["commit"])
+        assert trained.record.get("largest_change_by_float16", 0) < 1e-3
+        if name != "classifier":
+            # 64 × 64 pixels: less than a tenth of the grey scale for each.
+            assert 0 < trained.record["reconstruction"]["held_out"] < 4096 * 0.1**2
+        assert load_model(f"{name}[trained_on=faces]").instances()
 
 
 @pytest.mark.slow

@@ -73,7 +73,7 @@ def test_a_comparison_prints_its_sentence(dataset):
     )
     result = replace(result, cautions={"a": ["explains no variance"], "b": []})
     assert str(result) == f"caution: {result.a.model}: explains no variance.\n{result.sentence}"
-    assert repr(result).startswith("<Comparison of neuron_subset[n=3]")
+    assert repr(result).startswith("<Comparison of neuron_subset[n=3,seed=0]")
     page = result._repr_html_()
     assert "explains no variance" in page
     assert page.count("<table>") == 2
