@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from neuroalign.datasets.catalogue import added_names, datasets_folder, load_dataset
+from neuroalign.datasets.importing import described_stimuli
 from neuroalign.datasets.importing import importer as importing
 from neuroalign.datasets.importing.importer import import_dataset
 from neuroalign.errors import (
@@ -114,7 +115,8 @@ def test_whatever_fails_leaves_nothing_behind(zipped, nothing_is_left, faces, mo
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(importing, step, fail)
+    module = importing if hasattr(importing, step) else described_stimuli
+    monkeypatch.setattr(module, step, fail)
     with pytest.raises(type(error)):
         import_dataset("d", responses=MEANS, axes="neuroid,stimulus", images=zipped(faces))
     assert nothing_is_left()
