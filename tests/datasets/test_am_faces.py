@@ -142,5 +142,5 @@ def test_all_faces_come_in_and_the_study_of_the_paper_runs(tmp_path):
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert "159 recorded neurons" in report
     # The networks that neuroalign brings saw the faces of the stand-in, and the report says so.
-    assert "trained on AM-faces-sim, not on the images of this dataset" in report
+    assert "trained on faces, not on the images of this dataset" in report
     assert {score.dataset for score in ResultsStore().scores()} == {"AM-faces"}

@@ -186,7 +186,7 @@ def test_bundled_networks_say_that_they_saw_other_faces(tmp_path, dataset_factor
     write_folder(dataset_factory(n_stimuli=30), tmp_path / "mine")
     assert run(["score", family, str(tmp_path / "mine"), "-b", RATIO]) == 0
     note = "trained on the images of AM-faces-sim, not on the images of single"
-    assert f"caution: {note}" in " ".join(capsys.readouterr().out.split())
+    assert f"caution (!): {note}" in " ".join(capsys.readouterr().out.split())
     [stored, *_] = ResultsStore().scores()
     assert stored.provenance["trained_on"] == "AM-faces-sim"
     assert note in stored.notes
