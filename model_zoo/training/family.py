@@ -284,9 +284,9 @@ def _is_trained_on(trained: Trained, dataset: Dataset | None) -> bool:
     """Return whether an instance was trained on the training images of a dataset."""
     if dataset is None or not dataset.stimuli.has_images:
         return False
-    training = dataset.stimuli.training()
     # The number comes first, because the digest reads all images.
-    return trained.n_images == len(training) and trained.stimulus_set_hash == training.content_hash
+    n_images = len(dataset.stimuli.training())
+    return trained.n_images == n_images and trained.stimulus_set_hash == dataset.training_hash
 
 
 def _fits(names: Mapping[str, Any], trained: Trained, options: Mapping[str, Any]) -> bool:

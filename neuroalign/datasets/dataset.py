@@ -173,6 +173,11 @@ class Dataset:
         return None if self.truth is None else self.stimuli.table[list(self.truth.columns)]
 
     @cached_property
+    def training_hash(self) -> str:
+        """Content hash of the training stimuli, which identifies the networks that were trained on them."""
+        return self.stimuli.training().content_hash
+
+    @cached_property
     def content_hash(self) -> str:
         """Digest of the responses, the stimuli and their originals; independent of the name of the dataset."""
         array = self.recording

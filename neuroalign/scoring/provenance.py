@@ -2,7 +2,7 @@
 
 import platform
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import cache
 from importlib.metadata import version
 
 import numpy as np
@@ -202,10 +202,4 @@ def _is_trained_on(model: Model, trained_on: str, dataset: Dataset) -> bool:
     expected = model.trained_on_hash if isinstance(model, TrainedOnHash) else None
     if expected is None or not dataset.stimuli.has_images:
         return trained_on in (dataset.identifier, dataset.stimuli.identifier)
-    return bool(expected == _training_hash(dataset.stimuli))
-
-
-@lru_cache(maxsize=4)
-def _training_hash(stimuli: StimulusSet) -> str:
-    # Cached, because the digest reads all images.
-    return stimuli.training().content_hash
+    return bool(expected == dataset.training_hash)
