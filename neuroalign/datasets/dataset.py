@@ -158,6 +158,11 @@ class Dataset:
         """Number of trials behind each mean response, shape (n_stimuli, n_neuroids); None where it is not known."""
         return self._beside_averages("n_trials")
 
+    @cached_property
+    def kept_reliabilities(self) -> dict[bytes, NDArray[np.float64]]:
+        """Reliabilities that :func:`~neuroalign.datasets.reliability.neuron_reliability` computed, by the stimuli."""
+        return {}
+
     def _beside_averages(self, name: str) -> NDArray[np.float64] | None:
         """Return a coordinate that describes each average."""
         if not self.averaged or name not in self.recording.coords:
