@@ -40,9 +40,10 @@ class TrainedFamily(ModelFamily):
 
     For a dataset, the family has the instances that were trained on its training images: first the instances that you
     trained with ``neuroalign train FAMILY DATASET``, then the bundled ones. If none were, it has the bundled instances
-    of rendered faces for a simulated dataset, and the bundled instances of photographs of faces for other datasets; a
-    note on their scores names the images that they were trained on. The names of instances of photographs, and of your
-    own instances, name their training images: ``beta_vae[beta=4,seed=0,trained_on=my-faces]``.
+    of rendered faces for a simulation, and the bundled instances of photographs of faces for recordings and for
+    simulations over photographs (``neuroalign data simulate-faces``); a note on their scores names the images that they
+    were trained on. The names of instances of photographs, and of your own instances, name their training images:
+    ``beta_vae[beta=4,seed=0,trained_on=my-faces]``.
 
     Parameters
     ----------
@@ -204,7 +205,8 @@ class TrainedFamily(ModelFamily):
                 return name
         if dataset is None:
             return STAND_IN
-        return STAND_IN if dataset.simulated or PHOTOGRAPHS not in bundled else PHOTOGRAPHS
+        is_stand_in = dataset.simulated and not dataset.metadata.get("photographs")
+        return STAND_IN if is_stand_in or PHOTOGRAPHS not in bundled else PHOTOGRAPHS
 
     def recipes(
         self, settings: Mapping[str, Any], *, grid: str | os.PathLike[str] | None = None

@@ -62,6 +62,7 @@ _FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "stimulus_set": _TEXT,
     "averaged": _TRUTH_VALUE,
     "simulated": _TRUTH_VALUE,
+    "photographs": _TRUTH_VALUE,
     "mirror_training": _TRUTH_VALUE,
     "part_of": _TEXT,
     "part": _TEXT,

@@ -25,5 +25,7 @@ def test_each_choice_of_stimuli_is_computed_once(monkeypatch):
     for _ in range(2):
         part = neuron_reliability(dataset, stimuli[:30])
         np.testing.assert_array_equal(part, real(dataset.trials[:30]).per_neuron)
-    np.testing.assert_array_equal(neuron_reliability(dataset, stimuli[10:]), real(dataset.trials[10:]).per_neuron)
+    np.testing.assert_array_equal(
+        neuron_reliability(dataset, stimuli[10:]), real(dataset.trials[10:]).per_neuron
+    )
     assert calls == [40, 30, 30]

@@ -67,6 +67,11 @@ def test_simulated_neurons_of_the_photographs_have_the_networks_of_photographs(b
     assert names(replace(photographs, simulated=True))[0] == "beta_vae[trained_on=faces]"
 
 
+def test_simulated_neurons_of_other_photographs_have_the_networks_of_photographs(bundled, simulated):
+    over_photographs = replace(simulated, metadata={**simulated.metadata, "photographs": True})
+    assert names(over_photographs)[0] == "beta_vae[trained_on=faces]"
+
+
 def test_own_instances_come_before_both(bundled, recorded, simulated, neuroalign_home):
     train([BetaVAERecipe(**SMALL, beta=2)], recorded.stimuli, BetaVAE().own_folder() / "mine")
     for dataset in (recorded, simulated):

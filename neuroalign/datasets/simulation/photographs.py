@@ -207,6 +207,8 @@ def _describe(
         )
     return {
         **origin,
+        # Networks of photographs score the neurons, although the neurons are simulated.
+        "photographs": True,
         "description": f"{_SIMULATED}{populations}.",
         "source": f"neuroalign data simulate-faces {faces.identifier}"
         + (f"; photographs: {faces.metadata['source']}" if faces.metadata.get("source") else ""),

@@ -265,6 +265,7 @@ def test_the_command_adds_a_dataset_with_parts(faces, tmp_path):
     part = load_dataset("AM-faces-photos-sim[population=appearance]")
     assert part.recording.sizes["neuroid"] == 6
     assert part.simulated
+    assert part.metadata["photographs"] is True
     folder = tmp_path / "sim"
     described = json.loads(CliRunner().invoke(data, [*arguments, "--output", f"{folder}", "--json"]).stdout)
     assert described["simulated"]
