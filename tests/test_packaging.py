@@ -19,7 +19,11 @@ FOLDERS = {
     "model_zoo": "neuroalign/model_zoo",
 }
 DATA = ("neuroalign/py.typed", "neuroalign/model_zoo/training/grids.toml")
-SHIPPED_FOLDERS = ("neuroalign/datasets/simulation/bundled", "model_zoo/weights")
+SHIPPED_FOLDERS = (
+    "neuroalign/datasets/simulation/bundled",
+    "neuroalign/results/shipped",
+    "model_zoo/weights",
+)
 MOST_BYTES = 40_000_000
 
 if not (ROOT / "pyproject.toml").is_file():

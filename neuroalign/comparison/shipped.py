@@ -1,7 +1,9 @@
 """Scores that come with neuroalign, beside the user's own scores."""
 
 import hashlib
+import lzma
 import os
+import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from neuroalign.errors import warn_caller
 from neuroalign.files.folders import put_folder
 from neuroalign.files.home import home, private_name
 from neuroalign.results.score import Score
@@ -21,6 +24,9 @@ from neuroalign.scoring.imported import import_results
 
 #: Folder of the package with one archive of records for each dataset.
 ARCHIVES = Path(str(files("neuroalign.results"))) / "shipped"
+
+#: Ending of their names: one stream of compressed bytes is a third of a ZIP archive, because records repeat much text.
+ENDING = ".tar.xz"
 
 #: Folder of the checked records in the neuroalign folder.
 FOLDER = "shipped"
@@ -91,30 +97,38 @@ def store_with_shipped(dataset: str) -> ResultsStore:
     folder and version of the archive.
     """
     own = ResultsStore()
-    archive = ARCHIVES / f"{dataset}.zip"
+    archive = ARCHIVES / f"{dataset}{ENDING}"
     if os.sep in dataset or not archive.is_file():
         return own
-    return StoreWithShipped(own, ResultsStore(_checked(archive, home())))
+    checked = _checked(archive, home())
+    return own if checked is None else StoreWithShipped(own, ResultsStore(checked))
 
 
 @cache
-def _checked(archive: Path, folder: Path) -> Path:
-    """Import an archive into a store of its own, and return the folder of this store."""
+def _checked(archive: Path, folder: Path) -> Path | None:
+    """Import an archive into a store of its own; return the folder of this store, None if the archive is damaged."""
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()[:16]
-    checked = folder / FOLDER / f"{archive.stem}-{digest}"
+    checked = folder / FOLDER / f"{archive.name.removesuffix(ENDING)}-{digest}"
     if checked.is_dir():
         return checked
-    try:
-        new = checked.with_name(private_name())
-        new.mkdir(parents=True)
-        import_results(archive, store=ResultsStore(new))
-        with suppress(FileExistsError):
-            put_folder(new, checked, replace=False)
-    except OSError:
-        # Nothing can be written there: the records are checked again in each process.
-        new = Path(tempfile.mkdtemp(prefix="neuroalign-shipped-"))
-        import_results(archive, store=ResultsStore(new))
-        return new
+    with tempfile.TemporaryDirectory() as unpacked:
+        try:
+            with tarfile.open(archive, "r:xz") as file:
+                file.extractall(unpacked, filter="data")
+        except (tarfile.TarError, lzma.LZMAError, EOFError):
+            warn_caller(f"{archive} is damaged, so that its scores are left out; install neuroalign again")
+            return None
+        try:
+            new = checked.with_name(private_name())
+            new.mkdir(parents=True)
+            import_results(unpacked, store=ResultsStore(new))
+            with suppress(FileExistsError):
+                put_folder(new, checked, replace=False)
+        except OSError:
+            # Nothing can be written there: the records are checked again in each process.
+            new = Path(tempfile.mkdtemp(prefix="neuroalign-shipped-"))
+            import_results(unpacked, store=ResultsStore(new))
+            return new
     return checked
 
 
