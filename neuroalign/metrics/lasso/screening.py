@@ -1,10 +1,11 @@
 """The homotopy of the Lasso with many units, on a tableau of the units that may be active by the next λ.
 
 The path goes down in stages of several λ. Once it has reached λ, a unit is left out until the end λ' of the next stage
-if its correlation with the residual is less than 2λ' − λ (the sequential strong rule). That rule can err, so the
-optimality conditions of the units outside the tableau are checked at each λ of the grid. Where such a unit should have
-entered, the path returns to the beginning of the stage and continues with it. Units that fall behind leave the tableau
-again.
+if its correlation with the residual is less than λ' − 1.5 (λ − λ'): correlations that grow by 1.5 times the decrease of
+λ at most do not reach λ'. The sequential strong rule has 1 in place of 1.5, and errs more often. Either can err, so
+the optimality conditions of the units outside the tableau are checked at each λ of the grid. Where such a unit should
+have entered, the path returns to the beginning of the stage and continues with it. Units that fall behind leave the
+tableau again. Once most units are in the tableau, all others come in, and the checks end.
 
 References
 ----------
@@ -29,6 +30,8 @@ from neuroalign.metrics.lasso.tableau import (
 _ROWS, _MORE = 256, 64
 # λ at the end of a stage divided by λ at its beginning, at least, and different λ in a stage, at most.
 _STAGE, _MOST = 0.93, 8
+# Increase of a correlation that is expected, divided by the decrease of λ; share of the units beyond which all come in.
+_SLOPE, _ALL = 1.5, 0.8
 # A unit outside has been missed if its correlation exceeds λ by more than rounding.
 _ROUNDING = 1e-11
 
@@ -180,7 +183,9 @@ def follow_screened(
         if count == 0:
             write_residual(G, c, at, residual)
             return is_optimal(allowed, positive, reached, at, residual)
-        limit = 2.0 * stage[count - 1] - beginning
+        limit = stage[count - 1] - _SLOPE * (beginning - stage[count - 1])
+        if n > _ALL * n_units:
+            limit = 0.0
         n = _leave_out(tableau, n, positive, current, limit, outside)
         for d in range(n_units):
             wanted[d] = outside[d] and _pull(residual[d], positive) >= limit
@@ -215,8 +220,11 @@ def follow_screened(
                 _fill_weights(tableau, n, stage[s], lambdas, position, weights)
                 for i in range(n):
                     some[s, i] = tableau.P[i] - stage[s] * tableau.Q[i] if tableau.sign[i] != 0.0 else 0.0
-            _write_residuals(G, c, tableau, n, some, residuals)
-            is_missed = False
+            is_missed, is_any_outside = False, False
+            for d in range(n_units):
+                is_any_outside = is_any_outside or outside[d]
+            if is_any_outside:
+                _write_residuals(G, c, tableau, n, some, residuals)
             for d in range(n_units):
                 wanted[d] = False
                 for s in range(count if outside[d] else 0):

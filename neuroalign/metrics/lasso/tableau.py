@@ -21,8 +21,8 @@ import numpy as np
 
 from neuroalign.metrics.lasso.compiling import Floats, Ints, Mask, compiled
 
-# Exchanges that wait at most, and rows of the matrix that are updated together.
-_GROUP, _ROWS = 48, 64
+# Exchanges that wait at most, and the side of the blocks of the matrix that are updated together.
+_GROUP, _SIDE = 48, 80
 
 
 class Tableau(NamedTuple):
@@ -116,27 +116,31 @@ def exchange(tableau: Tableau, n: int, j: int, row: Floats) -> bool:
 
 @compiled
 def flush(tableau: Tableau, n: int) -> None:
-    """Carry out the waiting exchanges."""
+    """Carry out the waiting exchanges, with one product of matrices for the two blocks that mirror each other."""
     M, waiting, pivot, count = tableau.M, tableau.waiting, tableau.pivot, tableau.n_waiting[0]
     if count == 0:
         return
-    room, diagonal = M.shape[0], np.empty(n)
-    right, left = np.zeros((room, count)), np.empty((_ROWS, count))
+    n_blocks = (n + _SIDE - 1) // _SIDE
+    left, right = np.zeros((n_blocks * _SIDE, count)), np.zeros((n_blocks * _SIDE, count))
+    diagonal, change = np.empty(n), np.empty((_SIDE, _SIDE))
     for i in range(n):
         diagonal[i] = M[i, i]
         for p in range(count):
             right[i, p] = waiting[i, p]
-    product = np.empty((_ROWS, room))
-    for start in range(0, n, _ROWS):
-        some = min(_ROWS, n - start)
-        for i in range(some):
-            for p in range(count):
-                left[i, p] = waiting[start + i, p] / pivot[p]
-        np.dot(left, right.T, product)
-        for i in range(some):
-            target, change = M[start + i], product[i]
-            for k in range(n):
-                target[k] -= change[k]
+            left[i, p] = waiting[i, p] / pivot[p]
+    for top in range(0, n, _SIDE):
+        n_rows = min(_SIDE, n - top)
+        for start in range(0, top + 1, _SIDE):
+            n_columns = min(_SIDE, n - start)
+            np.dot(left[top : top + _SIDE], right[start : start + _SIDE].T, change)
+            for i in range(n_rows):
+                target, of_row = M[top + i], change[i]
+                for k in range(n_columns):
+                    target[start + k] -= of_row[k]
+            for k in range(n_columns if start < top else 0):
+                target = M[start + k]
+                for i in range(n_rows):
+                    target[top + i] -= change[i, k]
     for i in range(n):
         M[i, i] = diagonal[i]
     tableau.n_waiting[0] = 0
@@ -159,15 +163,16 @@ def admit(G: Floats, c: Floats, units: Ints, n_new: int, tableau: Tableau, n: in
     products = np.dot(active, M[:n])
     # The waiting exchanges, without the diagonal.
     through = np.dot(active, waiting[:n])
+    for u in range(n_new):
+        for p in range(_GROUP):
+            through[u, p] = through[u, p] / pivot[p] if p < count else 0.0
+    products -= np.dot(through, waiting[:n].T)
     for k in range(n):
         waits, own = waiting[k], 0.0
         for p in range(count):
             own += waits[p] * waits[p] / pivot[p]
         for u in range(n_new):
-            product = products[u, k] + own * active[u, k]
-            for p in range(count):
-                product -= waits[p] * through[u, p] / pivot[p]
-            products[u, k] = product
+            products[u, k] += own * active[u, k]
     between = np.dot(active, np.ascontiguousarray(products[:, :n]).T)
     for u in range(n_new):
         new, of_unit, p, q = M[n + u], G[units[u]], c[units[u]], 0.0
