@@ -12,7 +12,8 @@ components and active appearance models of the photographs are added. The script
   moves;
 - ``numbers.csv``: all numbers of each instance.
 
-All pictures are decoded by models; none is a photograph.
+With ``--add`` the tables keep the rows of all other instances, so that networks can be added one by one; curves and
+pictures stay as they are. All pictures are decoded by models; none is a photograph.
 """
 
 import argparse
@@ -350,6 +351,33 @@ def factors_table(best: Mapping[str, str], instances: Sequence[Instance], factor
     return "\n".join([*lines, ""])
 
 
+def add_rows(earlier: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return earlier rows and new rows, which replace rows of the same instances, in the order of the families."""
+    kept = earlier[~earlier["instance"].isin(rows["instance"])]
+    together = pd.concat([kept, rows.reindex(columns=earlier.columns)], ignore_index=True)
+    families = together["family"].map(list(FAMILIES).index)
+    order = sorted(
+        range(len(together)),
+        key=lambda row: (families[row], str(together["beta"][row]), together["n_units"][row], row),
+    )
+    return together.iloc[order]
+
+
+def add_columns(earlier: str, table: str, best: Mapping[str, str]) -> str:
+    """Return an earlier table of factors with the columns of the best instances that a new table has."""
+
+    def columns(text: str) -> dict[str, list[str]]:
+        lines = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in text.splitlines()]
+        return {cells[0].strip("`"): list(cells[1:]) for cells in zip(*lines, strict=True)}
+
+    old, new = columns(earlier), columns(table)
+    chosen = {"factor": old["factor"]} | {
+        name: new.get(name, old.get(name, [])) for name in best.values() if name in new or name in old
+    }
+    lines = [[name if name == "factor" else f"`{name}`", *cells] for name, cells in chosen.items()]
+    return "\n".join([f"| {' | '.join(cells)} |" for cells in zip(*lines, strict=True)] + [""])
+
+
 def training_table(rows: pd.DataFrame) -> str:
     """Return UDR, objectives and reconstruction errors of each group of seeds, in Markdown."""
     columns = {
@@ -462,6 +490,24 @@ def draw_curves(instances: Sequence[Instance], path: Path) -> bool:
     return True
 
 
+def draw_pictures(
+    instances: Sequence[Instance], factors: pd.DataFrame, best: Mapping[str, str], output: Path
+) -> None:
+    """Draw the traversals of the best instances, and the curves, and write the pages that show them."""
+    pictures = []
+    for instance in instances:
+        if instance.model.identifier in best.values() and hasattr(instance.model, "decode"):
+            path = output / f"traversals_{instance.family}.png"
+            draw_traversals(instance, factors, path)
+            title = f"`{instance.model.identifier}`"
+            pictures.append(f"{title}\n\n![Images decoded while one unit moves]({output.name}/{path.name})\n")
+    (output / "pictures.md").write_text("\n".join(pictures), encoding="utf-8")
+    curves = ""
+    if draw_curves(instances, output / "curves.png"):
+        curves = f"![Objective on training and held-out images by step]({output.name}/curves.png)\n"
+    (output / "curves.md").write_text(curves, encoding="utf-8")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("faces", metavar="FACES")
@@ -475,29 +521,26 @@ if __name__ == "__main__":
         "--fitted", nargs="*", default=FITTED, metavar="MODEL", help="models that are fitted to FACES"
     )
     parser.add_argument("--shuffles", type=int, default=N_SHUFFLES)
+    parser.add_argument(
+        "--add", action="store_true", help="keep the rows of all other instances in the tables"
+    )
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", NeuroalignWarning)
     output: Path = arguments.output
     output.mkdir(parents=True, exist_ok=True)
     faces = na.load_dataset(arguments.faces)
     instances = load(faces, arguments.networks, arguments.fitted)
-    rows = describe(instances, faces, n_shuffles=arguments.shuffles)
-    rows.round(4).to_csv(output / "numbers.csv", index=False, lineterminator="\n")
+    rows = describe(instances, faces, n_shuffles=arguments.shuffles).round(4)
+    if arguments.add:
+        rows = add_rows(pd.read_csv(output / "numbers.csv"), rows)
+    rows.to_csv(output / "numbers.csv", index=False, lineterminator="\n")
     factors, best = factor_table(faces.stimuli), choose_best(rows)
     (output / "units.md").write_text(units_table(rows), encoding="utf-8")
-    (output / "factors.md").write_text(
-        factors_table(best, instances, list(factors.columns)), encoding="utf-8"
-    )
     (output / "training.md").write_text(training_table(rows), encoding="utf-8")
-    pictures = []
-    for instance in instances:
-        if instance.model.identifier in best.values() and hasattr(instance.model, "decode"):
-            path = output / f"traversals_{instance.family}.png"
-            draw_traversals(instance, factors, path)
-            title = f"`{instance.model.identifier}`"
-            pictures.append(f"{title}\n\n![Images decoded while one unit moves]({output.name}/{path.name})\n")
-    (output / "pictures.md").write_text("\n".join(pictures), encoding="utf-8")
-    curves = ""
-    if draw_curves(instances, output / "curves.png"):
-        curves = f"![Objective on training and held-out images by step]({output.name}/curves.png)\n"
-    (output / "curves.md").write_text(curves, encoding="utf-8")
+    correlations_table = factors_table(best, instances, list(factors.columns))
+    if arguments.add:
+        earlier = (output / "factors.md").read_text(encoding="utf-8")
+        correlations_table = add_columns(earlier, correlations_table, best)
+    (output / "factors.md").write_text(correlations_table, encoding="utf-8")
+    if not arguments.add:
+        draw_pictures(instances, factors, best, output)

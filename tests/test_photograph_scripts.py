@@ -124,3 +124,46 @@ def test_entries_are_means_over_seeds_with_error_and_chance(scripts):
         rows.assign(held_out_objective=[-2400.0, -2402.0], steps=[30_000] * 2)
     )
     assert training.splitlines()[2] == "| β-VAE, β = 4 | 2 | 11.0 ± 1.0 | 30,000 | −2,401.0 ± 1.0 |"
+
+
+def test_the_pages_of_units_and_training_have_the_stored_rows(scripts):
+    _, face_networks = scripts
+    stored = pd.read_csv(DOCS / "face_networks" / "numbers.csv")
+    for name, table in (("units", face_networks.units_table), ("training", face_networks.training_table)):
+        assert (DOCS / "face_networks" / f"{name}.md").read_text("utf-8") == table(stored)
+
+
+def test_networks_are_added_to_the_tables(scripts):
+    _, face_networks = scripts
+    earlier = pd.DataFrame(
+        {
+            "instance": ["beta_vae[beta=4]", "pca[n=10]", "ica[n=10]"],
+            "family": ["beta_vae", "pca", "ica"],
+            "beta": [4.0, np.nan, np.nan],
+            "n_units": [50, 10, 10],
+            "mig": [0.1, 0.2, 0.3],
+        }
+    )
+    new = pd.DataFrame(
+        {
+            "instance": ["pca[n=10]", "classifier[n_latents=10]", "beta_vae[beta=2]"],
+            "family": ["pca", "classifier", "beta_vae"],
+            "beta": [np.nan, np.nan, 2.0],
+            "n_units": [10, 10, 50],
+            "mig": [0.5, 0.6, 0.7],
+        }
+    )
+    rows = face_networks.add_rows(earlier, new)
+    assert rows["instance"].tolist() == [
+        "beta_vae[beta=2]",
+        "beta_vae[beta=4]",
+        "classifier[n_latents=10]",
+        "pca[n=10]",
+        "ica[n=10]",
+    ]
+    assert rows["mig"].tolist() == [0.7, 0.1, 0.6, 0.5, 0.3]
+    old_table = "| factor | `a` | `b` |\n| --- | --- | --- |\n| yaw | 0.1 (unit 1) | 0.2 (unit 2) |\n"
+    new_table = "| factor | `c` |\n| --- | --- |\n| yaw | 0.3 (unit 3) |\n"
+    assert face_networks.add_columns(old_table, new_table, {"x": "a", "y": "c"}) == (
+        "| factor | `a` | `c` |\n| --- | --- | --- |\n| yaw | 0.1 (unit 1) | 0.3 (unit 3) |\n"
+    )
