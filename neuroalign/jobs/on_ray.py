@@ -2,8 +2,9 @@
 
 import logging
 import socket
+import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from neuroalign.errors import UsageError
@@ -37,7 +38,10 @@ class RayCluster(Cluster):
         import ray
 
         # Ray starts its processes when it needs them, so one of them answers for all.
-        return {"a Ray worker": ray.get(ray.remote(_call).remote(function, *arguments))}
+        try:
+            return {"a Ray worker": ray.get(ray.remote(_call).remote(function, *arguments))}
+        except ray.exceptions.RayError as error:
+            return {"a Ray worker": error}
 
     def submit(
         self, messages: Sequence[Message], names: Sequence[str], shared: Mapping[str, Message]
@@ -58,7 +62,10 @@ class RayCluster(Cluster):
                 options = {"max_retries": RETRIES, "num_cpus": 1, "name": name}
                 places[performing.options(**options).remote(message, self.session, *own)] = place
             while places:
-                for reference in ray.wait(list(places), num_returns=1)[0]:
+                # Ray prints a worker that died to the output, which belongs to the results.
+                with redirect_stdout(sys.stderr):
+                    done = ray.wait(list(places), num_returns=1)[0]
+                for reference in done:
                     place = places.pop(reference)
                     try:
                         result = ray.get(reference)

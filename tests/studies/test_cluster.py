@@ -8,11 +8,12 @@ import threading
 import time
 from types import ModuleType, SimpleNamespace
 
+import joblib
 import pytest
 
 from neuroalign.cli import run as run_cli
 from neuroalign.errors import UsageError
-from neuroalign.jobs import cluster
+from neuroalign.jobs import cluster, run_jobs
 from neuroalign.results.store import ResultsStore
 from neuroalign.studies.run import plan_study, run_study
 
@@ -137,12 +138,18 @@ class Reference:
         self.value = value
 
 
+class DeadNode(Exception):
+    """Error of a cluster that died."""
+
+
 class FakeRay(ModuleType):
     """Stand-in for Ray that runs tasks in this process, when they are submitted."""
 
+    exceptions = SimpleNamespace(RayError=DeadNode)
+
     def __init__(self):
         super().__init__("ray")
-        self.done = []
+        self.done, self.is_dead = [], False
 
     def init(self, *, address, runtime_env, **options):
         self.done.append(("init", runtime_env["env_vars"]))
@@ -160,9 +167,12 @@ class FakeRay(ModuleType):
         return SimpleNamespace(remote=run, options=lambda **options: SimpleNamespace(remote=run))
 
     def wait(self, references, *, num_returns):
+        print("(raylet) A worker died")
         return references[-num_returns:], references[:-num_returns]
 
     def get(self, reference):
+        if self.is_dead:
+            raise DeadNode("The local raylet died.")
         return reference.value
 
 
@@ -195,6 +205,21 @@ def test_a_ray_cluster_that_does_not_answer_is_named(fake_ray):
         cluster("ray", "127.0.0.1:1"),
     ):
         pass
+
+
+def test_lines_of_ray_stay_out_of_the_results_and_a_dead_node_is_named(fake_ray, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        with cluster("ray", address):
+            jobs = [joblib.delayed(pow)(2, 3), joblib.delayed(pow)(3, 2)]
+            assert run_jobs(jobs, n_jobs=1, description="powers") == [8, 9]
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.count("(raylet) A worker died") == 2
+        fake_ray.is_dead = True
+        message = "a Ray worker cannot run jobs: DeadNode: The local raylet died."
+        with pytest.raises(UsageError, match=message), cluster("ray", address):
+            pass
 
 
 TRAINING = """
