@@ -42,6 +42,7 @@ def write_board_site(
     correction: Correction = "holm",
     over_neurons: bool = True,
     over_ceiling: bool = False,
+    stimulus_pictures: bool | None = None,
     **options: Any,
 ) -> Path:
     """Write a board of several datasets as a static site.
@@ -56,8 +57,8 @@ def write_board_site(
         By default every benchmark with a score.
     store : ResultsStore, optional
         Store with the scores; by default the store in the folder of neuroalign.
-    correction, over_neurons
-        Tests on the pages of each dataset; see :func:`neuroalign.reporting.site.write_site`.
+    correction, over_neurons, stimulus_pictures
+        Tests and pictures on the pages of each dataset; see :func:`neuroalign.reporting.site.write_site`.
     over_ceiling : bool
         Whether the first page shows scores over their ceilings at first. Both are in the site.
     **options
@@ -99,7 +100,13 @@ def write_board_site(
     models = options.get("models", ())
     by_dataset = {
         dataset.identifier: lay_out_dataset(
-            dataset, wanted, store, correction=correction, over_neurons=over_neurons, shown=models
+            dataset,
+            wanted,
+            store,
+            correction=correction,
+            over_neurons=over_neurons,
+            stimulus_pictures=stimulus_pictures,
+            shown=models,
         )
         for dataset in progress(loaded, description="ranking families", unit="dataset")
     }

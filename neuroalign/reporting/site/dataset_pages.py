@@ -20,6 +20,7 @@ from neuroalign.progress import progress
 from neuroalign.reporting.site import contents
 from neuroalign.reporting.site.names import page_name
 from neuroalign.reporting.site.pages import Pages
+from neuroalign.reporting.site.stimulus_pictures import show_stimuli
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.scoring.declared import draws_stimuli
@@ -37,12 +38,15 @@ class DatasetContents:
     families : list of dict
         Families from :func:`neuroalign.reporting.site.contents.collect_families`.
     correction : {"holm", "bh"}
+    stimuli : dict or None
+        Pictures from :func:`neuroalign.reporting.site.stimulus_pictures.show_stimuli`.
     """
 
     dataset: Dataset
     boards: list[dict[str, Any]]
     families: list[dict[str, Any]]
     correction: Correction
+    stimuli: dict[str, Any] | None
 
     @property
     def page(self) -> str:
@@ -57,6 +61,7 @@ def lay_out_dataset(
     *,
     correction: Correction,
     over_neurons: bool,
+    stimulus_pictures: bool | None,
     shown: Sequence[str] = (),
 ) -> DatasetContents:
     """Rank the families on a dataset, and lay out the contents of its pages.
@@ -66,7 +71,7 @@ def lay_out_dataset(
     dataset : Dataset
     wanted : sequence of Benchmark, optional
     store : ResultsStore
-    correction, over_neurons
+    correction, over_neurons, stimulus_pictures
         See :func:`neuroalign.reporting.site.write_site`.
     shown : sequence of str
         Families that are shown; by default all.
@@ -95,7 +100,8 @@ def lay_out_dataset(
         )
         for group in groups
     ]
-    return DatasetContents(dataset, boards, contents.collect_families(groups, boards), correction)
+    families = contents.collect_families(groups, boards)
+    return DatasetContents(dataset, boards, families, correction, show_stimuli(dataset, stimulus_pictures))
 
 
 def write_dataset(
@@ -135,7 +141,9 @@ def write_dataset(
         overview=contents.lay_out_overview(laid_out.boards),
         benchmarks=contents.describe_benchmarks(laid_out.boards),
     )
-    pages.write(laid_out.page, "dataset.html", about=contents.describe_dataset(dataset))
+    pages.write(
+        laid_out.page, "dataset.html", about=contents.describe_dataset(dataset), stimuli=laid_out.stimuli
+    )
     for family in laid_out.families:
         pages.write(family["page"], "family.html", family=family)
     models = [model for family in laid_out.families for model in family["models"]]
