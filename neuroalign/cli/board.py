@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neuroalign.cli.output import typed_command
+
 if TYPE_CHECKING:
     from neuroalign.comparison.leaderboard import Correction
 
@@ -101,6 +103,7 @@ def write_board_pages(
         correction=correction,
         over_neurons=over_neurons,
         stimulus_pictures=stimulus_pictures,
+        command=typed_command(),
         **given,
     )
     click.echo(f"written to {site}; open {first_page}")

@@ -233,6 +233,7 @@ def leaderboard(
             correction=correction,
             over_neurons=over_neurons,
             stimulus_pictures=stimulus_pictures,
+            command=typed_command(),
         )
         click.echo(f"written to {site}; open {first_page}")
         return 0

@@ -105,7 +105,13 @@ def lay_out_dataset(
 
 
 def write_dataset(
-    folder: Path, laid_out: DatasetContents, store: ResultsStore, *, inside: str = "", board_title: str = ""
+    folder: Path,
+    laid_out: DatasetContents,
+    store: ResultsStore,
+    *,
+    inside: str = "",
+    board_title: str = "",
+    command: str = "",
 ) -> None:
     """Write the pages of one dataset.
 
@@ -120,6 +126,8 @@ def write_dataset(
         Folder of the pages within the site, with a slash at its end.
     board_title : str
         Title of the board that the dataset is on; empty for a site of one dataset.
+    command : str
+        Command that wrote the site; empty for a call in Python.
     """
     dataset = laid_out.dataset
     pages = Pages(
@@ -133,6 +141,7 @@ def write_dataset(
         covers=SCOPE_OF_WELCH,
         crossed_covers=SCOPE_OF_CROSSED_TEST,
         board_title=board_title,
+        command=command,
     )
     pages.write(
         "index.html",

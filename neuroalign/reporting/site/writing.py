@@ -26,6 +26,7 @@ def write_site(
     correction: Correction = "holm",
     over_neurons: bool = True,
     stimulus_pictures: bool | None = None,
+    command: str = "",
 ) -> Path:
     """Write the leaderboards of a dataset as a static site.
 
@@ -40,6 +41,8 @@ def write_site(
     stimulus_pictures : bool, optional
         Whether to show pictures of a few stimuli. By default only pictures that neuroalign rendered, because
         photographs may not be published without the permission of their owners.
+    command : str
+        Command that the pages name as their origin; empty for a call in Python.
 
     Returns
     -------
@@ -69,5 +72,5 @@ def write_site(
     if not laid_out.boards:
         raise NeuroalignError(f"nothing has been scored on {loaded.identifier} yet")
     with new_site(target) as temporary:
-        write_dataset(temporary, laid_out, store)
+        write_dataset(temporary, laid_out, store, command=command)
     return target / "index.html"
