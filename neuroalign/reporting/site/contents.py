@@ -204,7 +204,7 @@ def collect_families(
                 {
                     "board": board,
                     "row": row,
-                    "rank": "–"
+                    "rank": None
                     if board["is_control"] or row["must_not_be_read"]
                     else board["names"].index(name) + 1,
                 }
