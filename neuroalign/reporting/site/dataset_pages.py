@@ -20,7 +20,8 @@ from neuroalign.progress import progress
 from neuroalign.reporting.site import contents
 from neuroalign.reporting.site.names import page_name
 from neuroalign.reporting.site.pages import Pages
-from neuroalign.reporting.site.stimulus_pictures import show_stimuli
+from neuroalign.reporting.site.stimulus_pictures import may_show, show_stimuli
+from neuroalign.reporting.site.unit_pictures import UnitPictures
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.scoring.declared import draws_stimuli
@@ -40,6 +41,8 @@ class DatasetContents:
     correction : {"holm", "bh"}
     stimuli : dict or None
         Pictures from :func:`neuroalign.reporting.site.stimulus_pictures.show_stimuli`.
+    shows_pictures : bool
+        Whether pictures of the stimuli may be shown, also on the pages of models.
     """
 
     dataset: Dataset
@@ -47,6 +50,7 @@ class DatasetContents:
     families: list[dict[str, Any]]
     correction: Correction
     stimuli: dict[str, Any] | None
+    shows_pictures: bool
 
     @property
     def page(self) -> str:
@@ -101,7 +105,14 @@ def lay_out_dataset(
         for group in groups
     ]
     families = contents.collect_families(groups, boards)
-    return DatasetContents(dataset, boards, families, correction, show_stimuli(dataset, stimulus_pictures))
+    return DatasetContents(
+        dataset,
+        boards,
+        families,
+        correction,
+        show_stimuli(dataset, stimulus_pictures),
+        may_show(dataset, stimulus_pictures),
+    )
 
 
 def write_dataset(
@@ -155,9 +166,16 @@ def write_dataset(
     )
     for family in laid_out.families:
         pages.write(family["page"], "family.html", family=family)
+    units = UnitPictures(dataset, store) if laid_out.shows_pictures else None
     models = [model for family in laid_out.families for model in family["models"]]
     for model in progress(models, description="writing pages", unit="model"):
-        pages.write(model["page"], "model.html", model=model, scores=contents.lay_out_scores(model, store))
+        pages.write(
+            model["page"],
+            "model.html",
+            model=model,
+            scores=contents.lay_out_scores(model, store),
+            units=None if units is None else units.show(model),
+        )
 
 
 def _choose(group: ScoreGroup, shown: Sequence[str]) -> ScoreGroup:

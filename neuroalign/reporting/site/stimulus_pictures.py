@@ -23,6 +23,18 @@ def are_rendered(dataset: Dataset) -> bool:
     return dataset.simulated and "renderer_version" in dataset.metadata
 
 
+def may_show(dataset: Dataset, wanted: bool | None) -> bool:
+    """Return whether pictures of the stimuli of a dataset are shown.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    wanted : bool, optional
+        Answer of the user; by default pictures that neuroalign rendered are shown.
+    """
+    return dataset.stimuli.has_images and (are_rendered(dataset) if wanted is None else wanted)
+
+
 def show_stimuli(dataset: Dataset, wanted: bool | None = None) -> dict[str, Any] | None:
     """Lay out pictures of a few stimuli of a dataset.
 
@@ -41,8 +53,7 @@ def show_stimuli(dataset: Dataset, wanted: bool | None = None) -> dict[str, Any]
     """
     if wanted is False or not dataset.stimuli.has_images:
         return None
-    rendered = are_rendered(dataset)
-    if not (wanted or rendered):
+    if not may_show(dataset, wanted):
         return {
             "pictures": [],
             "note": "Pictures of these stimuli are left out: photographs may not be published without the permission "
@@ -51,7 +62,9 @@ def show_stimuli(dataset: Dataset, wanted: bool | None = None) -> dict[str, Any]
     ids = np.unique(dataset.recording["stimulus_id"].values.astype(str))
     shown = choose_evenly(ids, MOST)
     try:
-        pictures = [{"name": name, "address": _address(dataset, name)} for name in shown.tolist()]
+        pictures = [
+            {"name": name, "address": as_address(small_copy(dataset, name, SIDE))} for name in shown.tolist()
+        ]
     except DatasetError as error:
         return {"pictures": [], "note": f"Pictures of the stimuli are left out: {error}."}
     chosen = (
@@ -60,7 +73,9 @@ def show_stimuli(dataset: Dataset, wanted: bool | None = None) -> dict[str, Any]
         else "All stimuli"
     )
     origin = (
-        "rendered by neuroalign" if rendered else "shown at the request of the person who wrote this site"
+        "rendered by neuroalign"
+        if are_rendered(dataset)
+        else "shown at the request of the person who wrote this site"
     )
     return {"pictures": pictures, "note": f"{chosen}; {origin}."}
 
@@ -78,14 +93,21 @@ def choose_evenly(ids: NDArray[np.str_], most: int) -> NDArray[np.str_]:
 
 
 def as_address(image: Image.Image) -> str:
-    """Return a data URI of a small JPEG with the pixels of an image, and nothing else from its file."""
-    copy = image.convert("RGB")
-    copy.thumbnail((SIDE, SIDE))
+    """Return a data URI of an image as JPEG."""
     buffer = BytesIO()
-    # Pillow would write the comment and the colour profile of the file into the copy.
-    Image.fromarray(np.asarray(copy)).save(buffer, format="JPEG", quality=85)
+    image.save(buffer, format="JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def _address(dataset: Dataset, stimulus_id: str) -> str:
-    return as_address(dataset.stimuli.open(stimulus_id))
+def small_copy(dataset: Dataset, stimulus_id: str, side: int) -> Image.Image:
+    """Return the pixels of a stimulus with a longest side of at most `side`, and nothing else from its file.
+
+    Raises
+    ------
+    DatasetError
+        If the image cannot be read.
+    """
+    copy = dataset.stimuli.open(stimulus_id).convert("RGB")
+    copy.thumbnail((side, side))
+    # Pillow would write the comment and the colour profile of the file into copies.
+    return Image.fromarray(np.asarray(copy))
