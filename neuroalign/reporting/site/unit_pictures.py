@@ -1,6 +1,6 @@
 """Pictures of units on the page of a model: the stimuli with their lowest and highest values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -17,8 +17,8 @@ from neuroalign.results.store import ResultsStore
 #: Units on a page, and stimuli at each end of a unit.
 MOST, N_ENDS = 6, 4
 
-# Side of one stimulus, and gaps between two stimuli and between the ends, in pixels.
-_SIDE, _GAP, _BETWEEN = 96, 4, 24
+# Side of one stimulus, and gap between two stimuli, in pixels.
+_SIDE, _GAP = 96, 4
 _GREY = (128, 128, 128)
 
 
@@ -49,7 +49,8 @@ class UnitPictures:
         Returns
         -------
         dict or None
-            ``pictures``, each with ``unit``, ``address`` (a data URI) and ``description``, and ``note``. None where the
+            ``pictures``, each with ``unit`` and its ``ends``, which have ``address`` (a data URI) and ``description``,
+            and ``note``. None where the
             cache has no latents of the model, or an image cannot be read.
         """
         latents = self._latents(model)
@@ -99,20 +100,29 @@ class UnitPictures:
         return []
 
     def _picture(self, values: xr.DataArray) -> dict[str, Any]:
-        """Draw the stimuli with the lowest and the highest values of a unit side by side."""
+        """Draw the stimuli with the lowest and with the highest values of a unit."""
         order = np.argsort(values.values, kind="stable")
         ids = values["stimulus"].values.astype(str)[order].tolist()
-        low, high = ids[: min(N_ENDS, len(ids) // 2)], ids[-min(N_ENDS, len(ids) - len(ids) // 2) :]
-        step = _SIDE + _GAP
-        strip = Image.new("RGB", ((len(low) + len(high)) * step - _GAP + _BETWEEN, _SIDE), _GREY)
-        for place, stimulus_id in enumerate([*low, *high]):
-            copy = self._copy(stimulus_id)
-            left = place * step + (_BETWEEN if place >= len(low) else 0)
-            strip.paste(copy, (left + (_SIDE - copy.width) // 2, (_SIDE - copy.height) // 2))
+        n_low, n_high = min(N_ENDS, len(ids) // 2), min(N_ENDS, len(ids) - len(ids) // 2)
+        ends = {"lowest": ids[:n_low], "highest": ids[-n_high:]}
         unit = str(values["unit"].item())
         return {
             "unit": unit,
-            "address": as_address(strip),
-            "description": f"stimuli with the lowest values of unit {unit} ({', '.join(low)}), and with the highest "
-            f"({', '.join(high)})",
+            "ends": [
+                {
+                    "address": as_address(self._strip(shown)),
+                    "description": f"stimuli with the {end} values of unit {unit}: {', '.join(shown)}",
+                }
+                for end, shown in ends.items()
+                if shown
+            ],
         }
+
+    def _strip(self, ids: Sequence[str]) -> Image.Image:
+        """Draw stimuli side by side."""
+        step = _SIDE + _GAP
+        strip = Image.new("RGB", (len(ids) * step - _GAP, _SIDE), _GREY)
+        for place, stimulus_id in enumerate(ids):
+            copy = self._copy(stimulus_id)
+            strip.paste(copy, (place * step + (_SIDE - copy.width) // 2, (_SIDE - copy.height) // 2))
+        return strip

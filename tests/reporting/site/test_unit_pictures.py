@@ -69,26 +69,30 @@ def model_page(dataset, tmp_path):
     return write
 
 
-def strips(page):
-    return re.findall(r'<img src="data:image/jpeg;base64,([^"]+)" alt="([^"]*)"><figcaption>([^<]*)<', page)
+def units_of(page):
+    return [html.unescape(unit) for unit in re.findall("<figcaption>(unit [^<]*)<", page)]
+
+
+def pictures(page):
+    return re.findall(r'<img src="data:image/jpeg;base64,([^"]+)" alt="([^"]*)">', page)
 
 
 def test_units_with_weights_show_their_lowest_and_highest_stimuli(dataset, model_page):
     page = model_page(stimulus_pictures=True)
-    shown = strips(page)
     # The unit with the largest weights comes first, and the unit without weights is left out.
-    assert [html.unescape(unit) for *_, unit in shown] == [f"unit dark{HOSTILE}", "unit bright"]
+    assert units_of(page) == [f"unit dark{HOSTILE}", "unit bright"]
     mean = dataset.stimuli.pixels().mean(axis=(1, 2))
     ids = dataset.stimuli.ids[np.argsort(mean)].tolist()
-    assert shown[1][1] == (
-        f"stimuli with the lowest values of unit bright ({', '.join(ids[:4])}), "
-        f"and with the highest ({', '.join(ids[-4:])})"
-    )
-    assert f"({', '.join(ids[::-1][:4])})" in shown[0][1]
-    strip = np.asarray(Image.open(io.BytesIO(base64.b64decode(shown[1][0]))).convert("L"), dtype=float)
-    # Copies of 16 pixels in the middles of squares of 96 pixels, with gaps between the squares and the two ends.
-    lefts = [place * 100 + 40 + (24 if place > 3 else 0) for place in range(8)]
-    drawn = [strip[40:56, left : left + 16] for left in lefts]
+    of_dark, _, (low, lowest), (high, highest) = pictures(page)
+    assert lowest == f"stimuli with the lowest values of unit bright: {', '.join(ids[:4])}"
+    assert highest == f"stimuli with the highest values of unit bright: {', '.join(ids[-4:])}"
+    assert of_dark[1].endswith(f": {', '.join(ids[::-1][:4])}")
+    strips = [
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(end))).convert("L"), float) for end in (low, high)
+    ]
+    # Copies of 16 pixels in the middles of squares of 96 pixels, with gaps of 4 pixels.
+    lefts = [place * 100 + 40 for place in range(4)]
+    drawn = [strip[40:56, left : left + 16] for strip in strips for left in lefts]
     expected = dataset.stimuli.select(ids[:4] + ids[-4:]).pixels() * 255
     assert [picture.mean() for picture in drawn] == pytest.approx(expected.mean(axis=(1, 2)).tolist(), abs=3)
     assert "The 2 of 3 units with the largest weights." in page
@@ -97,7 +101,7 @@ def test_units_with_weights_show_their_lowest_and_highest_stimuli(dataset, model
 
 def test_units_without_weights_are_in_the_order_of_the_model(model_page):
     page = model_page(weights=None, stimulus_pictures=True)
-    assert [html.unescape(unit) for *_, unit in strips(page)][:2] == ["unit bright", f"unit dark{HOSTILE}"]
+    assert units_of(page)[:2] == ["unit bright", f"unit dark{HOSTILE}"]
     assert "in the model’s order" in page
 
 
