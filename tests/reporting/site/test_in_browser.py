@@ -192,11 +192,14 @@ def test_bars_of_wide_layers_are_visible_and_wide_tables_have_a_hint(browser, da
     index = write_site(tmp_path / "site", dataset, store=store)
     browser.get(next(index.parent.glob("models/*")).as_uri())
     wait("return document.querySelector('.drawing svg')")
-    widths = browser.execute_script(
-        "return [...document.querySelectorAll('[aria-label=rect] rect')].map(bar => bar.getBoundingClientRect().width)"
+    lines = browser.execute_script(
+        "const lines = [...document.querySelectorAll('[aria-label=rule] line')];"
+        "return lines.map(line => [line.getBoundingClientRect().height, getComputedStyle(line).strokeWidth])"
     )
-    assert len(widths) == n_units
-    assert min(widths) > 0.2
+    # Lines that are narrower than a pixel would be pale. The line at 0 has no height.
+    upright = [width for height, width in lines if height > 0.5]
+    assert len(upright) == n_units
+    assert set(upright) == {"1px"}
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True},
