@@ -308,3 +308,16 @@ def test_command(dataset, tmp_path, capsys):
     assert run(["leaderboard", str(tmp_path / "toy"), "--html", str(tmp_path / "site")]) == 0
     assert str(tmp_path / "site" / "index.html") in capsys.readouterr().out
     assert (tmp_path / "site" / "index.html").is_file()
+
+
+def test_a_score_that_is_better_when_lower_says_so_beside_the_number_that_ranks(dataset, tmp_path):
+    store = ResultsStore(tmp_path / "results")
+    for name in ("decoding", "alignment"):
+        beside = {"D": 3.0, "axis_index": 0.5, "axis_index_error": 0.1, "axis_index_p": 0.05}
+        score = make_score(
+            0.8, model="pca[n=5]", dataset=dataset, benchmark=load_benchmark(name), beside=beside
+        )
+        store.save(name, score)
+    site = write_site(tmp_path / "site", dataset, store=store).parent
+    assert '<th scope="col" class="wrapped">decoding (lower is better)</th>' in read_section(site, "decoding")
+    assert '<th scope="col" class="wrapped">C</th>' in read_section(site, "alignment")
