@@ -141,3 +141,19 @@ def test_the_flowchart_links_to_sections_that_exist():
         # Sphinx names a section by its letters and digits, with hyphens between them.
         sections = {re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-") for heading in headings}
         assert section in sections, f"{page}.md has no section {section}"
+
+
+def test_the_flowchart_is_nested_lists_for_screen_readers():
+    chart = (ROOT / "docs" / "_static" / "which_benchmark.html").read_text(encoding="utf-8")
+    tags = re.findall(r"<(/?)(ul|li|div|p|span|a|code)\b", chart)
+    depth = []
+    for closing, tag in tags:
+        if closing:
+            assert depth.pop() == tag
+            continue
+        assert (tag == "li") <= (depth[-1:] == ["ul"])
+        depth.append(tag)
+    assert depth == []
+    # Three questions, each with two answers.
+    assert chart.count("<li") == 9
+    assert chart.count('class="take"') == 6

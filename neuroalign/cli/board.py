@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from neuroalign.cli.output import typed_command
+
 if TYPE_CHECKING:
     from neuroalign.comparison.leaderboard import Correction
 
@@ -73,6 +75,7 @@ def write_board_pages(
     *,
     correction: "Correction",
     over_neurons: bool,
+    stimulus_pictures: bool | None = None,
 ) -> int:
     """Write the site of a board.
 
@@ -83,8 +86,8 @@ def write_board_pages(
     site : Path
         Folder of the site.
     correction : {"holm", "bh"}
-    over_neurons : bool
-        Tests on the pages of each dataset; see ``neuroalign.reporting.site.write_board_site``.
+    over_neurons, stimulus_pictures
+        Tests and pictures on the pages of each dataset; see ``neuroalign.reporting.site.write_board_site``.
 
     Returns
     -------
@@ -94,7 +97,15 @@ def write_board_pages(
     from neuroalign.reporting.site import write_board_site
 
     sources, given = _choose(datasets, options)
-    first_page = write_board_site(site, sources, correction=correction, over_neurons=over_neurons, **given)
+    first_page = write_board_site(
+        site,
+        sources,
+        correction=correction,
+        over_neurons=over_neurons,
+        stimulus_pictures=stimulus_pictures,
+        command=typed_command(),
+        **given,
+    )
     click.echo(f"written to {site}; open {first_page}")
     return 0
 

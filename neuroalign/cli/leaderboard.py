@@ -95,6 +95,12 @@ Examples:
     help="Folder for a static site in place of the table. The site opens without a server or a network.",
 )
 @click.option(
+    "--stimulus-pictures/--no-stimulus-pictures",
+    default=None,
+    help="Show pictures of a few stimuli on the pages of --html. By default only pictures that neuroalign rendered, "
+    "because photographs may not be published without the permission of their owners.",
+)
+@click.option(
     "--model",
     "-m",
     "models",
@@ -134,6 +140,7 @@ def leaderboard(
     over_neurons: bool,
     mine: str,
     site: Path | None,
+    stimulus_pictures: bool | None,
     models: tuple[str, ...],
     mean: str | None,
     over_ceiling: bool,
@@ -164,6 +171,8 @@ def leaderboard(
         raise UsageError("--columns, --names and --caption must go with --format latex, markdown or html")
     if full and chosen not in ("markdown", "latex"):
         raise UsageError(f"--full must go with --format latex or markdown, got {chosen}; leave it out")
+    if stimulus_pictures is not None and site is None:
+        raise UsageError("--stimulus-pictures and --no-stimulus-pictures must go with --html DIR; add it")
     board_options = {
         "benchmarks": benchmarks,
         "models": models,
@@ -176,7 +185,12 @@ def leaderboard(
     if is_board(datasets, {name: value for name, value in board_options.items() if name != "benchmarks"}):
         if site is not None:
             return write_board_pages(
-                datasets, board_options, site, correction=correction, over_neurons=over_neurons
+                datasets,
+                board_options,
+                site,
+                correction=correction,
+                over_neurons=over_neurons,
+                stimulus_pictures=stimulus_pictures,
             )
         only_one = {
             "--correction": correction != "holm",
@@ -212,7 +226,15 @@ def leaderboard(
     if site is not None:
         from neuroalign.reporting.site import write_site
 
-        first_page = write_site(site, loaded, wanted, correction=correction, over_neurons=over_neurons)
+        first_page = write_site(
+            site,
+            loaded,
+            wanted,
+            correction=correction,
+            over_neurons=over_neurons,
+            stimulus_pictures=stimulus_pictures,
+            command=typed_command(),
+        )
         click.echo(f"written to {site}; open {first_page}")
         return 0
     shown = [table for table in tables if len(table) or benchmarks]

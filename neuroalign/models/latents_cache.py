@@ -111,6 +111,27 @@ def cached_path(model: Model, stimuli: StimulusSet) -> Path | None:
     fingerprint = fingerprint_of(model) if _allowed.get() else None
     if fingerprint is None:
         return None
+    return _path(fingerprint, stimuli)
+
+
+def read_cached_latents(fingerprint: str, stimuli: StimulusSet) -> xr.DataArray | None:
+    """Return the latents of a model from the cache, without the model.
+
+    Parameters
+    ----------
+    fingerprint : str
+        Fingerprint of the model.
+    stimuli : StimulusSet
+
+    Returns
+    -------
+    latents or None
+        None if the cache does not have them.
+    """
+    return _read(_path(fingerprint, stimuli))
+
+
+def _path(fingerprint: str, stimuli: StimulusSet) -> Path:
     key = digest(FORMAT, fingerprint, stimuli.content_hash, stimuli.landmarks_hash)
     return latents_folder() / f"{key}.nc"
 

@@ -152,7 +152,10 @@ def write_report(
                 score for kept in evidence.kept.values() for scores in kept.values() for score in scores
             ),
             command=shlex.join(
-                ["neuroalign", "reproduce", study.name, "--dataset", dataset.identifier, "--grid", grid]
+                [
+                    *("neuroalign", "reproduce", study.loaded_from or study.name),
+                    *("--dataset", dataset.identifier, "--grid", grid),
+                ]
             ),
             version=version("neuroalign"),
         )

@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -161,6 +161,8 @@ class Study:
     families : mapping of str to Family
     scorings : mapping of str to Scoring
     claims : tuple of Claim
+    loaded_from : str
+        Name or file by which the study was loaded, for commands; empty for a study made in Python.
     """
 
     name: str
@@ -172,6 +174,7 @@ class Study:
     families: Mapping[str, Family]
     scorings: Mapping[str, Scoring]
     claims: tuple[Claim, ...]
+    loaded_from: str = ""
 
     @property
     def shown(self) -> list[str]:
@@ -220,7 +223,7 @@ def load_study(study: "str | os.PathLike[str]") -> Study:
     except (OSError, ValueError) as error:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise UsageError(f"cannot read the study {path}: {reason}") from error
-    return _study(content)
+    return replace(_study(content), loaded_from=text)
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

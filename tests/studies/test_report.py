@@ -1,6 +1,7 @@
 """Forest plots, captions, counts of verdicts, cautions and sentences of the report."""
 
 import re
+import shlex
 
 import numpy as np
 import pandas as pd
@@ -235,7 +236,7 @@ def test_a_report_marks_families_that_must_not_be_interpreted(dataset, tmp_path)
     # The report has its own name, not the title of a paper, and says how and when it was made.
     assert re.findall(r"<(?:h1|code)>(.*?)</(?:h1|code)>", page) == [
         "The study mine on single",
-        "neuroalign reproduce mine --dataset single --grid small",
+        f"neuroalign reproduce {shlex.quote(str(file))} --dataset single --grid small",
     ]
     assert "Newest score of 27 November 2026." in page
     names = re.findall(r'<tr><th scope="row">([^<]*)</th><td class="n">2</td>', page)

@@ -1,5 +1,6 @@
 """Scores of instances over another number of them: UDR, or the unit proportion."""
 
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 #: Key in ``Score.beside`` of the share of the informative units that are the best unit of a neuron.
 UNIT_PROPORTION = "unit_proportion"
+
+# Characters of the widest line of text inside the axes.
+_WIDEST = 40
 
 
 @house_style()
@@ -130,17 +134,20 @@ def udr_against_alignment(
     if len(drawn) < len(numbers):
         without = len(numbers) - len(drawn)
         text.append(f"{without} instance{'s' if without > 1 else ''} without a UDR or a score")
-    axes.annotate(
-        "\n".join(text),
+    lines = [line for sentence in text for line in textwrap.wrap(sentence, _WIDEST)]
+    note = axes.annotate(
+        "\n".join(lines),
         (0, 1),
         xycoords="axes fraction",
         xytext=(4, -2),
         textcoords="offset points",
         va="top",
     )
+    # A text that is wider than the axes must not make them narrow.
+    note.set_in_layout(False)
     # Room for the text above the points.
     low, high = axes.get_ylim()
-    axes.set_ylim(low, high + 0.1 * (1 + len(text)) * (high - low))
+    axes.set_ylim(low, high + 0.1 * (1 + len(lines)) * (high - low))
     first = first_score(families)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set_xlabel("UDR")

@@ -9,6 +9,7 @@ from neuroalign.comparison.board_findings import describe_board, describe_board_
 from neuroalign.reporting.site.dataset_pages import DatasetContents
 from neuroalign.reporting.site.names import anchor, page_name
 from neuroalign.reporting.text.board import UNDIVIDED
+from neuroalign.scoring.declared import advice_of, question_of, references_of
 
 
 def dataset_card(dataset: str) -> str:
@@ -113,6 +114,9 @@ def lay_out_benchmarks(
                 "statistic": "score" if is_value else statistic["label"],
                 "label": attrs["name"] if is_value else f"{attrs['name']}: {statistic['label']}",
                 "higher_is_better": attrs["higher_is_better"],
+                "question": question_of(attrs["benchmark"]),
+                "advice": advice_of(attrs["benchmark"]),
+                "references": references_of(attrs["benchmark"]),
                 "is_control": attrs["is_control"],
                 "variants": [
                     _lay_out_table(variant, key, columns, by_dataset)

@@ -42,6 +42,8 @@ def write_board_site(
     correction: Correction = "holm",
     over_neurons: bool = True,
     over_ceiling: bool = False,
+    stimulus_pictures: bool | None = None,
+    command: str = "",
     **options: Any,
 ) -> Path:
     """Write a board of several datasets as a static site.
@@ -56,8 +58,10 @@ def write_board_site(
         By default every benchmark with a score.
     store : ResultsStore, optional
         Store with the scores; by default the store in the folder of neuroalign.
-    correction, over_neurons
-        Tests on the pages of each dataset; see :func:`neuroalign.reporting.site.write_site`.
+    correction, over_neurons, stimulus_pictures
+        Tests and pictures on the pages of each dataset; see :func:`neuroalign.reporting.site.write_site`.
+    command : str
+        Command that the pages name as their origin; empty for a call in Python.
     over_ceiling : bool
         Whether the first page shows scores over their ceilings at first. Both are in the site.
     **options
@@ -99,7 +103,13 @@ def write_board_site(
     models = options.get("models", ())
     by_dataset = {
         dataset.identifier: lay_out_dataset(
-            dataset, wanted, store, correction=correction, over_neurons=over_neurons, shown=models
+            dataset,
+            wanted,
+            store,
+            correction=correction,
+            over_neurons=over_neurons,
+            stimulus_pictures=stimulus_pictures,
+            shown=models,
         )
         for dataset in progress(loaded, description="ranking families", unit="dataset")
     }
@@ -109,7 +119,7 @@ def write_board_site(
     title = title_of_site(tables[0].attrs["board"], tables[0].attrs["title"], columns)
     cards = {name: lay_out_dataset_card(of_dataset) for name, of_dataset in by_dataset.items()}
     with new_site(target) as temporary:
-        pages = Pages(temporary, board_title=title, simulated=loaded[0].simulated)
+        pages = Pages(temporary, board_title=title, simulated=loaded[0].simulated, command=command)
         pages.write(
             "index.html",
             "board.html",
@@ -128,7 +138,14 @@ def write_board_site(
         for name, of_dataset in by_dataset.items():
             pages.write(dataset_card(name), "dataset_card.html", card=cards[name])
             if of_dataset.boards:
-                write_dataset(temporary, of_dataset, store, inside=dataset_folder(name), board_title=title)
+                write_dataset(
+                    temporary,
+                    of_dataset,
+                    store,
+                    inside=dataset_folder(name),
+                    board_title=title,
+                    command=command,
+                )
         for family in lay_out_family_cards(by_dataset.values()):
             pages.write(family["page"], "family_card.html", family=family)
             for model in family["models"]:

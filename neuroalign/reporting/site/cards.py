@@ -25,7 +25,7 @@ def lay_out_dataset_card(of_dataset: DatasetContents) -> dict[str, Any]:
     -------
     dict
         ``about`` as :func:`neuroalign.reporting.site.contents.describe_dataset` returns it, ``sizes``, which are the
-        first of its facts, and ``rows``, one for each family on each leaderboard.
+        first of its facts, ``stimuli``, their pictures, and ``rows``, one for each family on each leaderboard.
     """
     dataset = of_dataset.dataset
     folder = dataset_folder(dataset.identifier)
@@ -34,6 +34,7 @@ def lay_out_dataset_card(of_dataset: DatasetContents) -> dict[str, Any]:
         "name": dataset.identifier,
         "page": dataset_card(dataset.identifier),
         "about": about,
+        "stimuli": of_dataset.stimuli,
         "sizes": {name: value for name, value in about["facts"] if name in _SIZES},
         "leaderboard": f"{folder}index.html" if of_dataset.boards else "",
         "rows": [

@@ -85,7 +85,7 @@ def lay_out_board(group: ScoreGroup, table: pd.DataFrame) -> dict[str, Any]:
         "benchmark": group.benchmark,
         "question": question_of(group.benchmark),
         "about": f"about-{anchor(group.name)}",
-        "value_label": symbol_of(group.benchmark),
+        "value_label": symbol_of(group.benchmark) + ("" if group.higher_is_better else " (lower is better)"),
         "value_statistic": (table.attrs["value_statistic"] or {}).get("label", ""),
         "beside": [name.removeprefix(BESIDE) for name in beside],
         "findings": describe_findings(table),
@@ -204,7 +204,7 @@ def collect_families(
                 {
                     "board": board,
                     "row": row,
-                    "rank": "–"
+                    "rank": None
                     if board["is_control"] or row["must_not_be_read"]
                     else board["names"].index(name) + 1,
                 }

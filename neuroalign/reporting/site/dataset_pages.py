@@ -20,6 +20,8 @@ from neuroalign.progress import progress
 from neuroalign.reporting.site import contents
 from neuroalign.reporting.site.names import page_name
 from neuroalign.reporting.site.pages import Pages
+from neuroalign.reporting.site.stimulus_pictures import may_show, show_stimuli
+from neuroalign.reporting.site.unit_pictures import UnitPictures
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.scoring.declared import draws_stimuli
@@ -37,12 +39,18 @@ class DatasetContents:
     families : list of dict
         Families from :func:`neuroalign.reporting.site.contents.collect_families`.
     correction : {"holm", "bh"}
+    stimuli : dict or None
+        Pictures from :func:`neuroalign.reporting.site.stimulus_pictures.show_stimuli`.
+    shows_pictures : bool
+        Whether pictures of the stimuli may be shown, also on the pages of models.
     """
 
     dataset: Dataset
     boards: list[dict[str, Any]]
     families: list[dict[str, Any]]
     correction: Correction
+    stimuli: dict[str, Any] | None
+    shows_pictures: bool
 
     @property
     def page(self) -> str:
@@ -57,6 +65,7 @@ def lay_out_dataset(
     *,
     correction: Correction,
     over_neurons: bool,
+    stimulus_pictures: bool | None,
     shown: Sequence[str] = (),
 ) -> DatasetContents:
     """Rank the families on a dataset, and lay out the contents of its pages.
@@ -66,7 +75,7 @@ def lay_out_dataset(
     dataset : Dataset
     wanted : sequence of Benchmark, optional
     store : ResultsStore
-    correction, over_neurons
+    correction, over_neurons, stimulus_pictures
         See :func:`neuroalign.reporting.site.write_site`.
     shown : sequence of str
         Families that are shown; by default all.
@@ -95,11 +104,25 @@ def lay_out_dataset(
         )
         for group in groups
     ]
-    return DatasetContents(dataset, boards, contents.collect_families(groups, boards), correction)
+    families = contents.collect_families(groups, boards)
+    return DatasetContents(
+        dataset,
+        boards,
+        families,
+        correction,
+        show_stimuli(dataset, stimulus_pictures),
+        may_show(dataset, stimulus_pictures),
+    )
 
 
 def write_dataset(
-    folder: Path, laid_out: DatasetContents, store: ResultsStore, *, inside: str = "", board_title: str = ""
+    folder: Path,
+    laid_out: DatasetContents,
+    store: ResultsStore,
+    *,
+    inside: str = "",
+    board_title: str = "",
+    command: str = "",
 ) -> None:
     """Write the pages of one dataset.
 
@@ -114,6 +137,8 @@ def write_dataset(
         Folder of the pages within the site, with a slash at its end.
     board_title : str
         Title of the board that the dataset is on; empty for a site of one dataset.
+    command : str
+        Command that wrote the site; empty for a call in Python.
     """
     dataset = laid_out.dataset
     pages = Pages(
@@ -127,6 +152,7 @@ def write_dataset(
         covers=SCOPE_OF_WELCH,
         crossed_covers=SCOPE_OF_CROSSED_TEST,
         board_title=board_title,
+        command=command,
     )
     pages.write(
         "index.html",
@@ -135,12 +161,21 @@ def write_dataset(
         overview=contents.lay_out_overview(laid_out.boards),
         benchmarks=contents.describe_benchmarks(laid_out.boards),
     )
-    pages.write(laid_out.page, "dataset.html", about=contents.describe_dataset(dataset))
+    pages.write(
+        laid_out.page, "dataset.html", about=contents.describe_dataset(dataset), stimuli=laid_out.stimuli
+    )
     for family in laid_out.families:
         pages.write(family["page"], "family.html", family=family)
+    units = UnitPictures(dataset, store) if laid_out.shows_pictures else None
     models = [model for family in laid_out.families for model in family["models"]]
     for model in progress(models, description="writing pages", unit="model"):
-        pages.write(model["page"], "model.html", model=model, scores=contents.lay_out_scores(model, store))
+        pages.write(
+            model["page"],
+            "model.html",
+            model=model,
+            scores=contents.lay_out_scores(model, store),
+            units=None if units is None else units.show(model),
+        )
 
 
 def _choose(group: ScoreGroup, shown: Sequence[str]) -> ScoreGroup:

@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
@@ -106,7 +107,13 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.filters |= contents.FILTERS
-        self._environment.globals |= {"version": version("neuroalign"), "board_title": "", **values}
+        self._environment.globals |= {
+            "version": version("neuroalign"),
+            "date": f"{datetime.now(UTC):%Y-%m-%d}",
+            "command": "",
+            "board_title": "",
+            **values,
+        }
 
     def write(self, name: str, template: str, **values: Any) -> None:
         """Write a page.

@@ -25,6 +25,8 @@ def write_site(
     store: ResultsStore | None = None,
     correction: Correction = "holm",
     over_neurons: bool = True,
+    stimulus_pictures: bool | None = None,
+    command: str = "",
 ) -> Path:
     """Write the leaderboards of a dataset as a static site.
 
@@ -36,6 +38,11 @@ def write_site(
         As for :func:`neuroalign.comparison.leaderboard.leaderboards`.
     over_neurons : bool
         Whether to test over instances and neurons, too. The pages of the models need the arrays in either case.
+    stimulus_pictures : bool, optional
+        Whether to show pictures of a few stimuli. By default only pictures that neuroalign rendered, because
+        photographs may not be published without the permission of their owners.
+    command : str
+        Command that the pages name as their origin; empty for a call in Python.
 
     Returns
     -------
@@ -54,9 +61,16 @@ def write_site(
     expect_one_window(loaded)
     store = store or store_with_shipped(loaded.identifier)
     wanted = None if benchmarks is None else load_benchmarks(benchmarks)
-    laid_out = lay_out_dataset(loaded, wanted, store, correction=correction, over_neurons=over_neurons)
+    laid_out = lay_out_dataset(
+        loaded,
+        wanted,
+        store,
+        correction=correction,
+        over_neurons=over_neurons,
+        stimulus_pictures=stimulus_pictures,
+    )
     if not laid_out.boards:
         raise NeuroalignError(f"nothing has been scored on {loaded.identifier} yet")
     with new_site(target) as temporary:
-        write_dataset(temporary, laid_out, store)
+        write_dataset(temporary, laid_out, store, command=command)
     return target / "index.html"

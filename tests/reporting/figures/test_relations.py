@@ -45,10 +45,16 @@ def test_two_seeds_share_a_udr_and_no_correlation_within(scores):
     )
     axes = udr_against_alignment(table, scores(v=[0.1, 0.2, 0.3, 0.4, 0.5]), by="beta")
     assert axes.texts[0].get_text().split("\n")[1:] == [
-        "within β: no correlation: x and y do not both vary in any group",
+        "within β: no correlation: x and y do not",
+        "both vary in any group",
         "two seeds share one UDR",
         "1 instance without a UDR or a score",
     ]
+    # The text fits, and leaves the axes most of the figure.
+    axes.figure.draw_without_rendering()
+    box = axes.get_window_extent()
+    assert box.width > 0.5 * axes.figure.bbox.width
+    assert axes.texts[0].get_window_extent().x1 <= axes.figure.bbox.x1
     rho = stats.spearmanr([1, 1, 2, 2], [1, 2, 3, 4]).statistic
     assert axes.texts[0].get_text().startswith(f"Spearman ρ = {rho:.2f}, ")
 
@@ -58,7 +64,8 @@ def test_udr_of_groups_of_one(scores):
     axes = udr_against_alignment(table, scores(v=[0.1, 0.2, 0.3]), by="beta")
     assert axes.texts[0].get_text().split("\n") == [
         "Spearman ρ = 1.00, p = 1.000, n = 2",
-        "within β: no correlation: x and y do not both vary in any group",
+        "within β: no correlation: x and y do not",
+        "both vary in any group",
         "1 instance without a UDR or a score",
     ]
 

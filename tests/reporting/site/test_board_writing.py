@@ -15,6 +15,7 @@ from neuroalign.reporting.site import write_board_site
 from neuroalign.reporting.site.board_contents import benchmark_key, dataset_card, family_card, model_card
 from neuroalign.reporting.site.names import anchor
 from neuroalign.results.store import ResultsStore
+from neuroalign.scoring.benchmark import load_benchmark
 from neuroalign.testing import make_dataset
 
 BENCHMARKS = ("variance_explained", "decoding[turns=0]")
@@ -265,3 +266,13 @@ def test_refusals(board_made, tmp_path):
     (other / "thesis.tex").write_text("mine")
     with pytest.raises(UsageError, match="must be a new folder, an empty folder or a site of neuroalign"):
         write_board_site(other, board_made[1])
+
+
+def test_each_benchmark_of_a_board_has_its_question_and_direction(board_site):
+    text = html.unescape((board_site / "index.html").read_text("utf-8"))
+    for name, direction in (("variance_explained", "higher"), ("decoding[turns=0]", "lower")):
+        benchmark = load_benchmark(name)
+        section = next(part for part in text.split("<section") if f'-title">{name}\n' in part)
+        assert f"{direction} is better</small>" in section
+        assert f'<p class="question">{benchmark.question}</p>' in section
+        assert "Higgins et al. (2020)" in section.partition("<details>")[2].partition("</details>")[0]

@@ -192,11 +192,14 @@ def test_bars_of_wide_layers_are_visible_and_wide_tables_have_a_hint(browser, da
     index = write_site(tmp_path / "site", dataset, store=store)
     browser.get(next(index.parent.glob("models/*")).as_uri())
     wait("return document.querySelector('.drawing svg')")
-    widths = browser.execute_script(
-        "return [...document.querySelectorAll('[aria-label=rect] rect')].map(bar => bar.getBoundingClientRect().width)"
+    lines = browser.execute_script(
+        "const lines = [...document.querySelectorAll('[aria-label=rule] line')];"
+        "return lines.map(line => [line.getBoundingClientRect().height, getComputedStyle(line).strokeWidth])"
     )
-    assert len(widths) == n_units
-    assert min(widths) > 0.2
+    # Lines that are narrower than a pixel would be pale. The line at 0 has no height.
+    upright = [width for height, width in lines if height > 0.5]
+    assert len(upright) == n_units
+    assert set(upright) == {"1px"}
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True},
@@ -205,6 +208,61 @@ def test_bars_of_wide_layers_are_visible_and_wide_tables_have_a_hint(browser, da
     wait("return document.querySelector('.scroll.more')")
     hint = "return getComputedStyle(document.querySelector('.scroll.cut'), '::before').content"
     assert "more columns" in browser.execute_script(hint)
+
+
+def test_paper_has_all_columns_and_whole_names(browser, dataset, tmp_path, wait):
+    store = ResultsStore(tmp_path / "results")
+    beside = (
+        "D",
+        "variance_explained",
+        "explained_share",
+        "reliability",
+        "neurons_without_weight",
+        "axis_index",
+    )
+    beside += (
+        "axis_index_error",
+        "axis_index_p",
+        "special_axes",
+        "turned",
+        "regenerated",
+        "predicted_neurons",
+    )
+    for place, family in enumerate(("autoencoder", "neuron_subset")):
+        score = make_score(
+            0.3,
+            model=f"{family}[n=10]",
+            family=family,
+            dataset=dataset,
+            benchmark=load_benchmark("alignment"),
+            null=0.1,
+            ceiling=0.9,
+            beside=dict.fromkeys(beside, 0.25),
+        )
+        store.save(f"{place:04x}", score)
+    index = write_site(tmp_path / "site", dataset, store=store)
+    # A4 across, without its margins.
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 1047, "height": 718, "deviceScaleFactor": 1, "mobile": False},
+    )
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    browser.get(index.as_uri())
+    wait("return document.querySelector('.drawing svg')")
+    edges = browser.execute_script(
+        "const cells = document.querySelectorAll('table.board th, table.board td');"
+        "return [...cells].map(cell => cell.getBoundingClientRect().right)"
+    )
+    assert len(edges) > 50
+    assert max(edges) <= 1047
+    heights = browser.execute_script(
+        "return [...document.querySelectorAll('table.board tbody th a')].map(name => name.getClientRects().length)"
+    )
+    assert heights == [1] * 4
+    shown = browser.execute_script(
+        "return [...document.querySelectorAll('summary')].filter(item => item.checkVisibility()).length"
+    )
+    assert shown == 0
 
 
 def luminance(colour):

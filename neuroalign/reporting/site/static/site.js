@@ -107,8 +107,14 @@ function sorted(data, width) {
 
 function bars(data, width) {
   const points = data.values.map((value, index) => ({ value, name: data.names[index], index }));
-  // Gaps between bars must not be wider than the bars: hundreds of units share the width.
-  const inset = Math.min(0.5, (width - 72) / points.length / 8);
+  // A browser draws bars that are narrower than a pixel in pale colours: hundreds of units get lines of one pixel.
+  const each = (width - 72) / points.length;
+  const title = (point) => `${point.name}\n${point.value}`;
+  const mark = each < 2
+    ? Plot.ruleX(points, { x: (point) => point.index + 0.5, y1: 0, y2: "value", stroke: accent, strokeWidth: 1, tip: true, title })
+    : Plot.rectY(points, {
+      x1: "index", x2: (point) => point.index + 1, y: "value", fill: accent, insetLeft: 0.5, insetRight: 0.5, tip: true, title,
+    });
   return {
     width,
     height: 240,
@@ -119,10 +125,7 @@ function bars(data, width) {
     y: { label: data.label, grid: true, nice: true, zero: true, labelArrow: "none", ticks: 5 },
     marks: [
       Plot.ruleY([0], { stroke: faint }),
-      Plot.rectY(points, {
-        x1: "index", x2: (point) => point.index + 1, y: "value", fill: accent, insetLeft: inset, insetRight: inset,
-        tip: true, title: (point) => `${point.name}\n${point.value}`,
-      }),
+      mark,
     ],
   };
 }
