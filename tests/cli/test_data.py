@@ -237,7 +237,7 @@ def test_add_says_which_variable_it_took(run, tmp_path):
     scipy.io.savemat(tmp_path / "x.mat", {"resp": MEANS, "names": "abc", "rate": 30.0})
     result = run("add", "cells", "--responses", tmp_path / "x.mat", "--axes", "neuroid,stimulus")
     assert result.exit_code == 0
-    note = "Responses are the variable resp (3 × 4) of x.mat; ignored: rate (1 × 1), names (text)."
+    note = "Responses are the variable resp (3 × 4) of x.mat; other variables: rate (1 × 1), names (text)."
     assert f"neuroalign: note: {note}\n" in result.stderr
     assert note in json.loads(run("info", "cells", "--json").stdout)["notes"]
 
