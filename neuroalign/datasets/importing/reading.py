@@ -332,8 +332,7 @@ def _name_axes(
         notes=tuple(notes),
     )
     names_neurons = all(session.neuroid is not None for session in sessions.values())
-    listed = None if list_name is None else named.ids
-    return Reading(parts, named.row_ids, names_neurons, listed)
+    return Reading(parts, named.row_ids, names_neurons, None if list_name is None else named.ids)
 
 
 def _example_axes(n: int) -> str:

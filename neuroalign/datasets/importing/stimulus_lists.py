@@ -70,15 +70,15 @@ def find_stimulus_list(
     StimulusMismatchError
         If two lists, or a list and `image_order`, name different images.
     """
-    found: list[StimulusList] = []
+    lists: list[StimulusList] = []
     for variable, values in texts.items():
         ids = _ids_in(values, table, image_names) if len(values) == n else None
         if ids is not None:
-            found.append(StimulusList(variable, ids))
-    if not found:
+            lists.append(StimulusList(variable, ids))
+    if not lists:
         return None
-    first = found[0]
-    for other in found[1:]:
+    first = lists[0]
+    for other in lists[1:]:
         _expect_same(first, other.ids, f"{other.variable} names", source)
     if image_order is not None and image_names is not None:
         ordered = np.array(ids_of_images(image_names, image_order))
@@ -106,29 +106,29 @@ def _expect_same(first: StimulusList, ids: NDArray[np.str_], other: str, source:
 def _ids_in(
     values: NDArray[np.str_], table: pd.DataFrame | None, image_names: Sequence[str] | None
 ) -> NDArray[np.str_] | None:
-    """Return the ids that a list of texts names: those of the table's rows, or the names of images without suffix."""
+    """Return the ids that a list of texts names: ids in the stimulus table, or names of images without suffix."""
     texts = pd.Series(values)
-    known: list[dict[str, str]] = []
+    id_maps: list[dict[str, str]] = []
     if table is not None and "filename" in table:
         files = list(dict.fromkeys(table["filename"]))
         ids = table.get("stimulus_id")
         owners = stems(files) if ids is None else table.drop_duplicates("filename")["stimulus_id"].astype(str)
-        known.append(dict(zip(files, owners, strict=True)))
+        id_maps.append(dict(zip(files, owners, strict=True)))
     if table is not None and "stimulus_id" in table:
-        known.append({name: name for name in table["stimulus_id"].astype(str)})
-    if image_names is not None and not known:
-        known.append(dict(zip(image_names, stems(list(image_names)), strict=True)))
-    for id_of in known:
+        id_maps.append({name: name for name in table["stimulus_id"].astype(str)})
+    if image_names is not None and not id_maps:
+        id_maps.append(dict(zip(image_names, stems(list(image_names)), strict=True)))
+    for id_of in id_maps:
         named = named_images(texts, list(id_of))
         if is_column_of_images(named, len(id_of)):
-            # A text without an image names a stimulus whose image is missing, so that a later message can name it.
+            # A text without an image names a stimulus, so that a later message can name the missing image.
             return np.array(
                 [
                     PurePosixPath(file_name(text)).stem if name is None else id_of[name]
                     for text, name in zip(values.tolist(), named, strict=True)
                 ]
             )
-    if not known and are_files(texts):
+    if not id_maps and are_files(texts):
         files = list(dict.fromkeys(text.replace("\\", "/") for text in values.tolist()))
         stem_of = dict(zip(files, stems(files), strict=True))
         return np.array([stem_of[text.replace("\\", "/")] for text in values.tolist()])
