@@ -203,15 +203,17 @@ def _unclear(cells: Mapping[str, Cells], names: Sequence[str], path: Path) -> Da
     first = chosen.read(0)
     content = "text" if isinstance(first, str) else f"{_size(first.shape)} numbers"
     listed = _listed({name: cells[name] for name in names})
+    holds = f"{path} holds cells: {listed}, the first cell with {content}; "
+    choice = "give --variable NAME, " if len(names) > 1 else ""
     if not isinstance(first, str) and as_vector(first) is None:
         return DatasetError(
-            f"{path} holds cells: {listed}, the first cell with {content}; give --cells arrays, and name in --axes the "
-            "axis of the cells, then the axes of the array in each cell"
+            f"{holds}{choice or 'give '}--cells arrays, and name in --axes the axis of the cells, then the axes of the "
+            "array in each cell"
         )
     return DatasetError(
-        f"{path} holds cells: {listed}, the first cell with {content}; say with --cells how to read each cell: trials "
-        "(one response for each repetition), spike-times (of one trial) or arrays, or give --format matlab-spikes "
-        "for spike times of a whole session"
+        f"{holds}{choice and f'{choice}and '}say with --cells how to read each cell: trials (one response for each "
+        "repetition), spike-times (of one trial) or arrays, or give --format matlab-spikes for spike times of a whole "
+        "session"
     )
 
 

@@ -349,3 +349,15 @@ def test_deeply_nested_cells(tmp_path):
         pytest.skip("the file with nested cells is not here")
     path = Path(shutil.copy(attack, tmp_path / "x.mat"))
     assert refusal(path, kind="trials")
+
+
+def test_several_cell_arrays_need_a_choice(tmp_path):
+    depths, responses = [1.0, 2.0], [np.ones((3, 4)), np.ones((3, 4))]
+    units = structure_array(depth=depths, resp=responses)
+    assert "the first cell with 1 × 1 numbers; give --variable NAME, and say with --cells how" in refusal(
+        save_v5(tmp_path / "x.mat", units=units)
+    )
+    units = structure_array(resp=responses, depth=depths)
+    assert "the first cell with 3 × 4 numbers; give --variable NAME, --cells arrays, and name in" in refusal(
+        save_v5(tmp_path / "y.mat", units=units)
+    )
