@@ -109,9 +109,13 @@ def _refer_to_cells(file: Any, name: str, node: Any, shape: tuple[int, ...], con
         return _held_by(file[target], source)
 
     if 0 < math.prod(shape) <= _LOOKED_AT:
-        inner = [_references_in(file, reference(index)) for index in range(math.prod(shape))]
-        if len({len(row) for row in inner}) == 1 and len(inner[0]):
-            references[0], shape = np.concatenate(inner), nested_shape(shape, len(inner[0]))
+        inner = [_references_in(file, reference(0))]
+        n = len(inner[0])
+        # Most cells hold numbers, and a look at the first is enough.
+        if n:
+            inner += [_references_in(file, reference(index)) for index in range(1, math.prod(shape))]
+            if all(len(row) == n for row in inner):
+                references[0], shape = np.concatenate(inner), nested_shape(shape, n)
     cells = content.cells[name] = Cells(shape, noun, read)
     if len(cells) == 0 or (
         len(cells) <= _LOOKED_AT
