@@ -7,7 +7,9 @@ import textwrap
 
 import click
 
+from neuroalign.cli.data_text import beside_label
 from neuroalign.names.defaults import DEFAULT_DATASET
+from neuroalign.names.docstrings import reflow
 
 _ALIGN = ("left", "left", "right")
 
@@ -49,15 +51,7 @@ def _add_list(kind: str, note: str = "") -> None:
             return
         width = max((len(row["name"]) for row in rows), default=0)
         for row in rows:
-            click.echo(
-                textwrap.fill(
-                    f"{row['name']:<{width}}  {row['summary']}".rstrip(),
-                    max(shutil.get_terminal_size().columns, width + 30),
-                    subsequent_indent=" " * (width + 2),
-                    break_long_words=False,
-                    break_on_hyphens=False,
-                )
-            )
+            click.echo(beside_label(f"{row['name']:<{width}}  ", row["summary"]).rstrip())
 
 
 _add_list("models", "Names that end in a colon are schemes: timm:resnet18@layer3, neurons:DATASET.")
@@ -166,10 +160,10 @@ def _summaries(kind: str) -> list[tuple[str, str]]:
 
 
 def _wrapped(text: str) -> str:
-    """Wrap a sentence at the width of the terminal; lists and descriptions keep their lines."""
-    if "\n" in text:
-        return text
+    """Wrap a sentence or a description at the width of the terminal; lists keep their lines."""
     width = shutil.get_terminal_size().columns
+    if "\n" in text:
+        return reflow(text, width) if text.startswith("description: ") else text
     return textwrap.fill(
         text, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
     )

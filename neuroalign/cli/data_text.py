@@ -1,6 +1,8 @@
 """Text of the commands ``neuroalign data …``: lines and reports on datasets."""
 
 import json
+import shutil
+import textwrap
 from typing import Any
 
 import click
@@ -61,20 +63,31 @@ def print_report(report: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(report, indent=1, allow_nan=False))
         return
-    width = max(map(len, report))
-    for key, value in report.items():
-        if key not in ("problems", "warnings", "notes", "files"):
-            click.echo(f"{key.replace('_', ' '):<{width}}  {_shown(value)}")
-    for file in report.get("files", []):
-        click.echo(f"{file['role']:<{width}}  {file['name']}, SHA-256 {file['sha256']}")
-    for note in report.get("notes", []):
-        click.echo(f"{'note':<{width}}  {note}")
-    for warning in report.get("warnings", []):
-        click.echo(f"{'WARNING':<{width}}  {warning}")
-    for problem in report.get("problems", []):
-        click.echo(f"{'PROBLEM':<{width}}  {problem}")
+    rows = [
+        (key.replace("_", " "), _shown(value))
+        for key, value in report.items()
+        if key not in ("problems", "warnings", "notes", "files")
+    ]
+    rows += [(file["role"], f"{file['name']}, SHA-256 {file['sha256']}") for file in report.get("files", [])]
+    rows += [("note", note) for note in report.get("notes", [])]
+    rows += [("WARNING", warning) for warning in report.get("warnings", [])]
+    rows += [("PROBLEM", problem) for problem in report.get("problems", [])]
     if report.get("problems") == []:
-        click.echo(f"{'problems':<{width}}  none")
+        rows.append(("problems", "none"))
+    width = max(map(len, report))
+    for label, text in rows:
+        click.echo(beside_label(f"{label:<{width}}  ", text))
+
+
+def beside_label(label: str, text: str) -> str:
+    """Return a text beside its label, with all its lines in one column in the width of the terminal."""
+    return textwrap.fill(
+        f"{label}{text}",
+        max(shutil.get_terminal_size().columns, len(label) + 30),
+        subsequent_indent=" " * len(label),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _shown(value: Any) -> str:

@@ -1,5 +1,6 @@
 """Sentences below a leaderboard: findings, cautions, and parts of the table that are missing."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -7,7 +8,7 @@ import pandas as pd
 from neuroalign.models.ceiling import ceiling_family
 from neuroalign.results.score import SHIPPED
 from neuroalign.scoring.cautions import MARK
-from neuroalign.scoring.declared import has_ceiling, has_chance
+from neuroalign.scoring.declared import chance_of, has_ceiling, has_chance
 
 
 def describe_findings(table: pd.DataFrame) -> list[str]:
@@ -118,7 +119,9 @@ def describe_missing(tables: Sequence[pd.DataFrame]) -> list[str]:
     no_chance = [
         table.attrs["name"]
         for table in ranked
-        if table["null"].isna().all() and has_chance(table.attrs["benchmark"])
+        if table["null"].isna().all()
+        and has_chance(table.attrs["benchmark"])
+        and math.isnan(chance_of(table.attrs["benchmark"]))
     ]
     no_ceiling = [
         table.attrs["name"]
@@ -136,9 +139,16 @@ def describe_missing(tables: Sequence[pd.DataFrame]) -> list[str]:
         notes.append(
             f"no ceiling for {', '.join(no_ceiling)}; neuroalign score {ceiling} … computes the ceiling of neurons"
         )
-    if any(((table["n"] == 1) & (table["letters"] == "")).any() and len(table) > 1 for table in ranked):
+    untested = [
+        table.attrs["name"]
+        for table in ranked
+        if not table.attrs["is_control"]
+        and len(table) > 1
+        and ((table["n"] == 1) & (table["letters"] == "")).any()
+    ]
+    if untested:
         notes.append(
-            "families of one instance are not tested; neuroalign compare draws neurons for two models"
+            f"{', '.join(untested)} cannot test families of one instance; score several instances of each family"
         )
     return notes
 

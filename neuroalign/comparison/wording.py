@@ -9,7 +9,7 @@ from neuroalign.comparison.axes import describe_chance, is_above_chance, read_ax
 from neuroalign.comparison.inference import Inference
 from neuroalign.comparison.samples import Sample, instances_of
 from neuroalign.errors import format_p
-from neuroalign.results.numbers import join_words
+from neuroalign.results.numbers import join_words, write_number
 from neuroalign.results.score import Score
 from neuroalign.scoring.cautions import cautions, is_readable
 from neuroalign.scoring.declared import NEURONS_WITHOUT_WEIGHT, effect_of_noise, name_score
@@ -177,8 +177,8 @@ def explain(
     without = [score.beside.get(NEURONS_WITHOUT_WEIGHT.identifier, float("nan")) for score in both]
     if np.isfinite(without).all() and max(without) > 0:
         sentences.append(
-            f"Neurons without weight: {without[0]:g} for {a.model}, {without[1]:g} for {b.model}; they do not "
-            f"count in {name_score(a.benchmark)}."
+            f"Neurons without weight: {write_number(without[0], 'count')} for {a.model}, "
+            f"{write_number(without[1], 'count')} for {b.model}; they do not count in {name_score(a.benchmark)}."
         )
     sentences += _describe_training(a, b)
     sentences.append(_describe_reliability(a, reliability))

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+import textwrap
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -65,3 +66,57 @@ def without_markup(docstring: str) -> str:
     'See neuroalign.score, C.'
     """
     return re.sub(r":[a-z]+:`~?([^`]*)`", r"\1", docstring).replace("``", "")
+
+
+def reflow(text: str, width: int) -> str:
+    r"""Wrap the paragraphs of a numpydoc docstring at a width; headings, fields and examples keep their lines.
+
+    Parameters
+    ----------
+    text : str
+    width : int
+        Largest number of characters in a line.
+
+    Examples
+    --------
+    >>> print(reflow("n : int\n    Number of\n    trials of all.", 24))
+    n : int
+        Number of trials of
+        all.
+    """
+    text, heading, examples = text.partition("\nExamples\n--------\n")
+    lines = text.split("\n")
+    blocks: list[list[str]] = []
+    joins = False
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        keeps = not line.strip() or any(map(_UNDERLINE.fullmatch, (line, following))) or _FIELD.match(line)
+        if joins and not keeps and _indent(line) == _indent(blocks[-1][0]):
+            blocks[-1].append(line)
+        else:
+            blocks.append([line])
+        joins = not keeps
+    wrapped = "\n".join(_wrapped(block, width) for block in blocks)
+    return f"{wrapped}{heading}{examples}"
+
+
+_UNDERLINE = re.compile(r"-{3,}")
+#: Field with its type, or item of a list.
+_FIELD = re.compile(r"\w[\w, *]* : \S|\s*(- |\* |\d+\. |\|)")
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _wrapped(block: list[str], width: int) -> str:
+    if len(block) == 1 and len(block[0]) <= width:
+        return block[0]
+    indent = " " * _indent(block[0])
+    return textwrap.fill(
+        " ".join(line.strip() for line in block),
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

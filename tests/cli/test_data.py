@@ -134,7 +134,7 @@ def test_list_shows_damaged_datasets(run, added):
 def test_info(run, added):
     shown = run("info", "cells").stdout
     assert "neurons                     3\n" in shown
-    assert "responses                   x.npy, SHA-256 " in shown
+    assert "responses                   x.npy, SHA-256\n" in shown
     described = json.loads(run("info", "cells", "--json").stdout)
     assert described["averaged"] is True
     assert json.loads(run("info", datasets_folder() / "cells", "--json").stdout) == described
@@ -159,12 +159,12 @@ def test_validate_reports_problems_and_exits_with_1(run, added):
     spoilt.to_netcdf(datasets_folder() / "cells" / "recording.nc", engine="h5netcdf")
     result = run("validate", "cells")
     assert result.exit_code == 1
-    assert "its content differs from its SHA-256 in SHA256SUMS" in result.stdout + result.stderr
+    assert "its content differs from its SHA-256 in SHA256SUMS" in " ".join(result.stdout.split())
     (datasets_folder() / "cells" / "SHA256SUMS").unlink()
     result = run("validate", "cells")
     assert result.exit_code == 1
     assert "PROBLEM" in result.stdout
-    assert "respond to all stimuli alike: cells-1" in result.stdout
+    assert "respond to all stimuli alike: cells-1" in " ".join(result.stdout.split())
     result = run("validate", "cells", "--json")
     assert (result.exit_code, len(json.loads(result.stdout)["problems"])) == (1, 1)
 
@@ -237,9 +237,22 @@ def test_add_says_which_variable_it_took(run, tmp_path):
     scipy.io.savemat(tmp_path / "x.mat", {"resp": MEANS, "names": "abc", "rate": 30.0})
     result = run("add", "cells", "--responses", tmp_path / "x.mat", "--axes", "neuroid,stimulus")
     assert result.exit_code == 0
-    note = "Responses are the variable resp (3 × 4) of x.mat; ignored: rate (1 × 1), names (text)."
+    note = "Responses are the variable resp (3 × 4) of x.mat; other variables: rate (1 × 1), names (text)."
     assert f"neuroalign: note: {note}\n" in result.stderr
     assert note in json.loads(run("info", "cells", "--json").stdout)["notes"]
+
+
+def test_info_has_all_lines_of_a_note_in_one_column(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    scipy.io.savemat(tmp_path / "x.mat", {"resp": MEANS, "names": "abc", "rate": 30.0})
+    run("add", "cells", "--responses", tmp_path / "x.mat", "--axes", "neuroid,stimulus")
+    lines = run("info", "cells").stdout.splitlines()
+    start = next(row for row, line in enumerate(lines) if "Responses are" in line)
+    assert lines[start : start + 3] == [
+        "note                        Responses are the variable resp",
+        "                            (3 × 4) of x.mat; other",
+        "                            variables: rate (1 × 1), names",
+    ]
 
 
 def test_add_takes_plain_hdf5_in_a_stated_order(run, tmp_path):

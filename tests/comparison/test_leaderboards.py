@@ -9,7 +9,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from neuroalign.comparison.leaderboard import leaderboard, leaderboards
-from neuroalign.comparison.leaderboard_findings import describe_findings
+from neuroalign.comparison.leaderboard_findings import describe_findings, describe_missing
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import load_benchmark
 from neuroalign.testing import make_score
@@ -220,3 +220,19 @@ def test_a_score_that_is_no_mean_over_neurons_says_so(store, dataset):
         "decoding matches each unit with one neuron, so drawn neurons need a new matching"
     )
     assert table["welch_p"].notna().sum() == 1
+
+
+def test_notes_name_the_benchmarks_without_a_test_or_a_level_of_chance(store, dataset):
+    table = leaderboard(dataset, BY_C)
+    untested = f"{BY_C} cannot test families of one instance; score several instances of each family"
+    assert untested in describe_missing([table])
+    tested = table.copy()
+    tested["letters"] = "a"
+    control = table.copy()
+    control.attrs["is_control"] = True
+    assert not any("one instance" in note for note in describe_missing([tested, control]))
+    table.attrs["benchmark"] = table.attrs["name"] = "alignment"
+    assert any(note.startswith("no chance level for alignment;") for note in describe_missing([table]))
+    # Variance explained declares 0 as the score by chance.
+    table.attrs["benchmark"] = table.attrs["name"] = "variance_explained"
+    assert not any(note.startswith("no chance level") for note in describe_missing([table]))

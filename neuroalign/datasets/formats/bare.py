@@ -43,6 +43,9 @@ class BareArray:
         Time after stimulus onset from which the values are, in milliseconds.
     single_trials : bool
         Whether the file shows that the values are single trials, also without a repetition axis.
+    texts : mapping of str to array of str
+        Lists of texts beside the array in its file, by the name of the variable. A list that names the images of the
+        stimuli names the stimuli.
     """
 
     values: NDArray[Any]
@@ -54,6 +57,7 @@ class BareArray:
     removable: tuple[int, ...] = ()
     window: Window | None = None
     single_trials: bool = False
+    texts: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def choose_variable(variables: Variables, wanted: str | None, path: Path) -> tup
         `wanted` if it is given. Otherwise the only array with at least two axes longer than one, provided that no
         other variable may hold responses.
     note : str
-        Sentence that names this variable and the variables that were ignored.
+        Sentence that names this variable and the other variables.
 
     Raises
     ------
@@ -122,9 +126,9 @@ def choose_variable(variables: Variables, wanted: str | None, path: Path) -> tup
             f"{path} holds several arrays: {_listed(descriptions)}; choose one with --variable NAME"
         )
     chosen = candidates[0]
-    ignored = {name: text for name, text in descriptions.items() if name != chosen} | dict(variables.idle)
+    others = {name: text for name, text in descriptions.items() if name != chosen} | dict(variables.idle)
     note = f"Responses are the variable {chosen} ({descriptions[chosen]}) of {path.name}"
-    return chosen, f"{note}; ignored: {_listed(ignored)}." if ignored else f"{note}."
+    return chosen, f"{note}; other variables: {_listed(others)}." if others else f"{note}."
 
 
 _CONVERT = "responses must be a numeric or logical array (stimuli, neurons and repetitions along its axes)"

@@ -8,6 +8,7 @@ numbers: messages name them, and they are not read.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from neuroalign.datasets.formats.matlab_cells import (
     read_cells,
 )
 from neuroalign.datasets.formats.matlab_content import open_matlab, variable_names
+from neuroalign.datasets.formats.matlab_variables import texts_along
 from neuroalign.datasets.formats.raster_mat import is_raster
 from neuroalign.datasets.formats.reader import ArrayReader
 from neuroalign.datasets.formats.shared_options import STIMULUS_ONSET, TIME_UNIT, VARIABLE, WINDOW
@@ -59,10 +61,13 @@ def read_matlab(path: Path, variable: str | None = None, options: CellOptions | 
     with open_matlab(path) as content:
         name = choose_cells(content, variable, options, path)
         if name is not None:
-            return read_cells(content, name, options, path)
+            array = read_cells(content, name, options, path)
+            return replace(array, texts=texts_along(content, array.values.shape))
         expect_array_options(options, path)
         chosen, note = choose_variable(content.variables, variable, path)
-        return BareArray(content.arrays[chosen].read(), drops_trailing_ones=True, note=note)
+        values = content.arrays[chosen].read()
+        texts = texts_along(content, values.shape)
+        return BareArray(values, drops_trailing_ones=True, note=note, texts=texts)
 
 
 class MatlabReader(ArrayReader):

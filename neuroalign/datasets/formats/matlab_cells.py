@@ -189,13 +189,13 @@ def read_cells(content: Content, name: str, options: CellOptions, path: Path) ->
             )
         read = _stack_trials if options.kind == "trials" else _stack_arrays
         array, notes = read(cells, source)
-    passed_over = [
+    others = [
         *(other for other in (*content.arrays, *content.cells, *content.unreadable) if other != name),
         *(other for other in content.idle if other not in content.cells),
     ]
     first = f"Responses are {source}, {cells.noun} of {_size(cells.shape)}"
-    ignored = f"; ignored: {name_some(passed_over, most=12)}." if passed_over else "."
-    return replace(array, note=" ".join([first + ignored, *notes]))
+    rest = f"; other variables: {name_some(others, most=12)}." if others else "."
+    return replace(array, note=" ".join([first + rest, *notes]))
 
 
 def _unclear(cells: Mapping[str, Cells], names: Sequence[str], path: Path) -> DatasetError:
@@ -203,15 +203,17 @@ def _unclear(cells: Mapping[str, Cells], names: Sequence[str], path: Path) -> Da
     first = chosen.read(0)
     content = "text" if isinstance(first, str) else f"{_size(first.shape)} numbers"
     listed = _listed({name: cells[name] for name in names})
+    holds = f"{path} holds cells: {listed}, the first cell with {content}; "
+    choice = "give --variable NAME, " if len(names) > 1 else ""
     if not isinstance(first, str) and as_vector(first) is None:
         return DatasetError(
-            f"{path} holds cells: {listed}, the first cell with {content}; give --cells arrays, and name in --axes the "
-            "axis of the cells, then the axes of the array in each cell"
+            f"{holds}{choice or 'give '}--cells arrays, and name in --axes the axis of the cells, then the axes of the "
+            "array in each cell"
         )
     return DatasetError(
-        f"{path} holds cells: {listed}, the first cell with {content}; say with --cells how to read each cell: trials "
-        "(one response for each repetition), spike-times (of one trial) or arrays, or give --format matlab-spikes "
-        "for spike times of a whole session"
+        f"{holds}{choice and f'{choice}and '}say with --cells how to read each cell: trials (one response for each "
+        "repetition), spike-times (of one trial) or arrays, or give --format matlab-spikes for spike times of a whole "
+        "session"
     )
 
 
@@ -270,8 +272,8 @@ def _stack_trials(cells: Cells, source: str) -> tuple[BareArray, list[str]]:
     ]
     if lengths.min() < most:
         notes.append(
-            f"{int((most - lengths).sum()):,} of {padded.size:,} trials are missing; cells with fewer values lack the "
-            "last repetitions, so that equal repetitions of two neurons need not be one presentation."
+            "Cells with fewer values lack the last repetitions, so that equal repetitions of two neurons need not be "
+            "one presentation."
         )
     values = padded.reshape(*cells.shape, most) if most > 1 else padded.reshape(cells.shape)
     implied = ("repetition",) * (most > 1)

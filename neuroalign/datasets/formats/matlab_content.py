@@ -16,6 +16,7 @@ from neuroalign.datasets.formats.matlab_variables import (
     Cells,
     Content,
     expect_memory,
+    nested_shape,
     odd_cell,
     size_of,
 )
@@ -127,9 +128,19 @@ def _gather_cells(name: str, held: NDArray[Any], shape: tuple[int, ...], noun: s
     def read(index: int) -> NDArray[Any] | str:
         return _expect_content(held[index], f"cell {index + 1} of {name}")
 
+    inner = [cell.reshape(-1) for cell in held if _is_row_of_cells(cell)]
+    if inner and len(inner) == held.size and len({len(cells) for cells in inner}) == 1:
+        held, shape = np.concatenate(inner), nested_shape(shape, len(inner[0]))
     content.cells[name] = Cells(shape, noun, read)
     if held.size == 0 or all(isinstance(cell, np.ndarray) and cell.dtype.kind in "US" for cell in held):
         content.idle[name] = f"{noun} of {size_of(shape)}, text"
+
+
+def _is_row_of_cells(value: Any) -> bool:
+    import numpy as np
+
+    is_cells = isinstance(value, np.ndarray) and value.dtype.kind == "O" and value.dtype.names is None
+    return is_cells and 0 < value.size == max(value.shape)
 
 
 def _expect_content(value: Any, source: str) -> NDArray[Any] | str:

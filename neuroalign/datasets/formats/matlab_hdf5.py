@@ -6,6 +6,7 @@ Cells are references, which are resolved one at a time.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from neuroalign.datasets.formats.matlab_variables import (
@@ -14,6 +15,7 @@ from neuroalign.datasets.formats.matlab_variables import (
     Cells,
     Content,
     expect_memory,
+    nested_shape,
     odd_cell,
     size_of,
 )
@@ -86,6 +88,8 @@ def read_hdf5_content(file: Any) -> Content:
 
 def _refer_to_cells(file: Any, name: str, node: Any, shape: tuple[int, ...], content: Content) -> None:
     """Add a dataset of references: a cell array, or a field of a structure array."""
+    import numpy as np
+
     noun = "a cell array" if _class_of(node) else "a field of a structure array"
     references: list[NDArray[np.object_]] = []
 
@@ -104,12 +108,37 @@ def _refer_to_cells(file: Any, name: str, node: Any, shape: tuple[int, ...], con
             )
         return _held_by(file[target], source)
 
+    if 0 < math.prod(shape) <= _LOOKED_AT:
+        inner = [_references_in(file, reference(0))]
+        n = len(inner[0])
+        # Most cells hold numbers, and a look at the first is enough.
+        if n:
+            inner += [_references_in(file, reference(index)) for index in range(1, math.prod(shape))]
+            if all(len(row) == n for row in inner):
+                references[0], shape = np.concatenate(inner), nested_shape(shape, n)
     cells = content.cells[name] = Cells(shape, noun, read)
     if len(cells) == 0 or (
         len(cells) <= _LOOKED_AT
         and all(reference(index) and _is_text(file[reference(index)]) for index in range(len(cells)))
     ):
         content.idle[name] = f"{noun} of {size_of(shape)}, text"
+
+
+def _references_in(file: Any, target: Any) -> NDArray[np.object_]:
+    """Return the references in a cell that holds a row or column of cells; an empty array for every other cell."""
+    import h5py
+    import numpy as np
+
+    node = file[target] if target else None
+    if (
+        not isinstance(node, h5py.Dataset)
+        or _class_of(node) != "cell"
+        or h5py.check_ref_dtype(node.dtype) is None
+        or is_stored_elsewhere(node)
+        or node.size != max(node.shape, default=0)
+    ):
+        return np.empty(0, dtype=object)
+    return np.asarray(read_values(node).reshape(-1), dtype=object)
 
 
 def _is_text(node: Any) -> bool:

@@ -11,6 +11,7 @@ from neuroalign.datasets.formats.bare import Variables
 from neuroalign.errors import DatasetError
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 #: Classes that cannot hold responses.
@@ -92,9 +93,33 @@ class Content:
         return Variables(shapes, {**self.unreadable, **described}, self.idle)
 
 
+def texts_along(content: Content, shape: tuple[int, ...]) -> dict[str, NDArray[np.str_]]:
+    """Return the cell arrays of text, and fields of text, that have one text for each place along an axis.
+
+    Parameters
+    ----------
+    content : Content
+    shape : tuple of int
+        Shape of the responses.
+    """
+    import numpy as np
+
+    lists = {name: cells for name, cells in content.cells.items() if name in content.idle}
+    return {
+        name: np.array([str(cells.read(index)) for index in range(len(cells))])
+        for name, cells in lists.items()
+        if len(cells) > 1 and len(cells) in shape and len(cells) == max(cells.shape)
+    }
+
+
 def as_vector(values: NDArray[Any]) -> NDArray[Any] | None:
     """Return the values of an array with at most one axis longer than one; None for every other array."""
     return values.reshape(-1) if values.size == 0 or values.size == max(values.shape, default=1) else None
+
+
+def nested_shape(shape: tuple[int, ...], n: int) -> tuple[int, ...]:
+    """Return the shape of cells that each hold `n` cells, as one cell array: the outer axes, then the inner axis."""
+    return shape if n == 1 else (*(tuple(length for length in shape if length > 1) or (1,)), n)
 
 
 def size_of(shape: tuple[int, ...]) -> str:
@@ -105,8 +130,13 @@ def size_of(shape: tuple[int, ...]) -> str:
 def odd_cell(source: str, noun: str) -> DatasetError:
     """Return the error for a cell that does not hold an array of numbers."""
     return DatasetError(
-        f"{source} holds {noun}, and each cell must hold one array of numbers; in MATLAB, make a cell array in which "
-        "each cell is a vector (neurons, stimuli and repetitions along its axes)"
+        f"{source} holds {noun}, and each cell must hold one array of numbers; "
+        + (
+            "cells within cells are read if all hold equal numbers of cells; in MATLAB, add empty cells to the shorter"
+            if noun == "cells"
+            else "in MATLAB, make a cell array in which each cell is a vector (neurons, stimuli and repetitions along "
+            "its axes)"
+        )
     )
 
 

@@ -63,7 +63,8 @@ def read_npz(path: Path, variable: str | None = None) -> BareArray:
     """
     import numpy as np
 
-    shapes, unreadable, idle = dict[str, tuple[int, ...]](), dict[str, str](), dict[str, str]()
+    shapes, idle_shapes = dict[str, tuple[int, ...]](), dict[str, tuple[int, ...]]()
+    unreadable, idle = dict[str, str](), dict[str, str]()
     with open_archive(path) as archive:
         members = [member.filename for member in archive.infolist()]
     try:
@@ -78,11 +79,16 @@ def read_npz(path: Path, variable: str | None = None) -> BareArray:
                     shapes[name] = shape
                 elif dtype.kind in "US":
                     idle[name] = "text"
+                    idle_shapes[name] = shape
                 else:
                     unreadable[name] = str(dtype)
         chosen, note = choose_variable(Variables(shapes, unreadable, idle), variable, path)
         with np.load(path, allow_pickle=False) as arrays:
-            return BareArray(arrays[chosen], note=note)
+            values = arrays[chosen]
+            lists = [
+                name for name, shape in idle_shapes.items() if len(shape) == 1 and shape[0] in values.shape
+            ]
+            return BareArray(values, note=note, texts={name: arrays[name].astype(str) for name in lists})
     except NeuroalignError:
         raise
     except Exception as error:  # a damaged member can raise nearly anything inside the decompressors

@@ -266,9 +266,11 @@ def import_dataset(
             reading = replace(reading, parts=parts)
         is_averaged = expect_averaged(parts.recording, parts.averaged, averaged)
 
+        listed_ids = reading.listed_ids
+
         def read_beside(values: Beside, variable: str | None) -> xr.DataArray:
             beside = recorded.like(values, variable)
-            return beside.read(name, **named).parts.recording
+            return beside.read(name, **named, listed_ids=listed_ids).parts.recording
 
         array, notes_on_noise = attach_noise(
             parts.recording,

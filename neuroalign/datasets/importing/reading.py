@@ -30,6 +30,7 @@ from neuroalign.datasets.importing.objects import (
     read_assembly,
     read_objects,
 )
+from neuroalign.datasets.importing.stimulus_lists import find_stimulus_list
 from neuroalign.datasets.importing.stimulus_marks import Listed
 from neuroalign.datasets.importing.stimulus_table import describe_stimuli, name_stimuli
 from neuroalign.errors import DatasetError, UsageError
@@ -52,11 +53,14 @@ class Reading:
         Stimulus id of each row of the user's stimulus table, where the import named the stimuli by that table.
     names_neurons : bool
         Whether the files name their neurons.
+    listed_ids : array of str, optional
+        Stimulus ids along the axis, where a list of images beside the responses names them.
     """
 
     parts: RecordingParts
     row_ids: NDArray[np.str_] | None = None
     names_neurons: bool = True
+    listed_ids: NDArray[np.str_] | None = None
 
     def stimulus_table(self, table: pd.DataFrame | None) -> pd.DataFrame:
         """Return the columns of all stimuli by stimulus id.
@@ -157,6 +161,7 @@ class Source:
         image_names: Sequence[str] | None,
         image_order: Order | None,
         presented: Listed | None = None,
+        listed_ids: NDArray[np.str_] | None = None,
     ) -> Reading:
         """Read the responses and name their neurons and stimuli.
 
@@ -172,6 +177,9 @@ class Source:
             Order of the image files where they name the stimuli.
         presented : path or sequence of str, optional
             Ids along the stimulus axis, where the files do not name the stimuli.
+        listed_ids : array of str, optional
+            Ids along the stimulus axis of an array beside the responses, where a list of images beside the responses
+            names them.
         """
         if isinstance(self.reader, RecordingReader) and presented is not None:
             raise option_without_effect("presented", self.format)
@@ -194,6 +202,7 @@ class Source:
                 image_names=image_names,
                 image_order=image_order,
                 presented=presented,
+                listed_ids=listed_ids,
             )
         except (DatasetError, UsageError) as error:
             advice = (
@@ -252,6 +261,7 @@ def _name_axes(
     image_names: Sequence[str] | None,
     image_order: Order | None,
     presented: Listed | None,
+    listed_ids: NDArray[np.str_] | None = None,
 ) -> Reading:
     """Make a recording from arrays with axes that the user names; each array holds further neurons."""
     arrays, names = memory.arrays, memory.axes
@@ -259,13 +269,29 @@ def _name_axes(
         source, first = next(iter(arrays.items()))
         raise UsageError(
             f"{source} is {' × '.join(map(str, first.values.shape))}: name its axes, "
-            "for example --axes neuroid,stimulus or --axes neuroid,stimulus,repetition"
+            f"for example --axes {_example_axes(first.values.ndim)}"
         )
     names = complete_axes(names, next(iter(arrays.values())))
     sessions, notes = {}, []
+    list_name: str | None = None
     for source, bare in arrays.items():
         values, labels, assumed = arrange(bare, names, source)
-        sessions[source] = Session(values, labels.get("stimulus"), labels.get("neuroid"))
+        stimulus = labels.get("stimulus")
+        if stimulus is None and listed_ids is not None and len(values) == len(listed_ids):
+            stimulus = listed_ids
+        elif stimulus is None and presented is None:
+            listed = find_stimulus_list(
+                bare.texts,
+                len(values),
+                Path(source).name,
+                table=table,
+                image_names=image_names,
+                image_order=image_order,
+            )
+            if listed is not None:
+                stimulus = listed.ids
+                list_name = list_name or f"{listed.variable} of {Path(source).name}"
+        sessions[source] = Session(values, stimulus, labels.get("neuroid"))
         notes += [*([] if bare.note is None else [bare.note]), *assumed]
     joined, of_joining = join_sessions(sessions, name, memory.noun)
     cube, stimulus_labels = joined.values, joined.stimulus
@@ -274,6 +300,7 @@ def _name_axes(
     named = name_stimuli(
         cube.shape[0],
         labels=stimulus_labels,
+        list_name=list_name,
         table=table,
         image_names=image_names,
         image_order=image_order,
@@ -305,7 +332,13 @@ def _name_axes(
         notes=tuple(notes),
     )
     names_neurons = all(session.neuroid is not None for session in sessions.values())
-    return Reading(parts, named.row_ids, names_neurons)
+    return Reading(parts, named.row_ids, names_neurons, None if list_name is None else named.ids)
+
+
+def _example_axes(n: int) -> str:
+    """Return an example of names for `n` axes."""
+    averages, trials = "neuroid,stimulus", "neuroid,stimulus,repetition"
+    return {2: averages, 3: trials}.get(n, f"{averages} or --axes {trials}")
 
 
 def expect_averaged(recording: xr.DataArray, averaged: bool, stated: bool | None) -> bool:

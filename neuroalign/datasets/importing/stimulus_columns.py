@@ -116,14 +116,14 @@ def expect_assumed_order(
         if column == "original":
             continue
         if image_names is None or ids is None:
-            if _are_files(table[column]):
+            if are_files(table[column]):
                 raise StimulusMismatchError(
                     f"column {column!r} of the stimulus table names image files; call it filename (or stimulus_id), "
                     "so that stimuli are not named after their position"
                 )
             continue
         named = named_images(table[column], image_names)
-        if not _is_column_of_images(named, len(image_names)):
+        if not is_column_of_images(named, len(image_names)):
             continue
         short = dict(zip(image_names, stems(list(image_names)), strict=True))
         assumed = list(ids) if len(ids) == n else [None] * len(table)
@@ -157,10 +157,10 @@ def expect_same_images(
     """
     ids = respell(row_ids, image_of)
     for column in table:
-        if column in ("stimulus_id", "filename", "original") or not _are_files(table[column]):
+        if column in ("stimulus_id", "filename", "original") or not are_files(table[column]):
             continue
         named = named_images(table[column], list(images))
-        if not _is_column_of_images(named, len(set(image_of.values()))):
+        if not is_column_of_images(named, len(set(image_of.values()))):
             continue
         for stimulus_id, name in zip(ids, named, strict=True):
             if name is not None and stimulus_id in image_of and images[name] != image_of[stimulus_id]:
@@ -173,6 +173,7 @@ def expect_same_images(
 def named_images(values: pd.Series, image_names: Sequence[str]) -> list[str | None]:
     """Find the image that each value names, with or without folders and suffix; None for a value without an image.
 
+    A suffix of another kind of image counts as no suffix, because images are often converted.
     Numbers name images with these numbers as names, with or without leading zeros.
     """
     keys: dict[str, set[str]] = {}
@@ -184,7 +185,10 @@ def named_images(values: pd.Series, image_names: Sequence[str]) -> list[str | No
     for value in values:
         text = "" if pd.isna(value) else str(value).strip()
         text = text.removesuffix(".0") if isinstance(value, float) else text
-        candidates = keys.get(_key(text)) or keys.get(_key(file_name(text)), set())
+        last = file_name(text)
+        candidates = keys.get(_key(text)) or keys.get(_key(last)) or set()
+        if not candidates and last.lower().endswith(IMAGE_SUFFIXES):
+            candidates = keys.get(_key(PurePosixPath(last).stem), set())
         named.append(next(iter(candidates)) if len(candidates) == 1 else None)
     return named
 
@@ -213,14 +217,14 @@ def _column(table: pd.DataFrame, canonical: str, names: Sequence[str], source: s
     return None
 
 
-def _are_files(values: pd.Series) -> bool:
+def are_files(values: pd.Series) -> bool:
     """Return whether all values are names of image files, and at least two differ."""
     texts = values.dropna().astype(str)
     files = texts.str.strip().str.lower().str.endswith(IMAGE_SUFFIXES)
     return len(set(texts)) > 1 and bool(files.all())
 
 
-def _is_column_of_images(named: Sequence[str | None], n_images: int) -> bool:
+def is_column_of_images(named: Sequence[str | None], n_images: int) -> bool:
     """Return whether nearly all rows of a column name images, and more images than categories would."""
     sure = [name for name in named if name is not None]
     return len(sure) >= max(2, 0.9 * len(named)) and len(set(sure)) >= max(2, 0.5 * min(n_images, len(named)))

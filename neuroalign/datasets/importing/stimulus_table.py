@@ -100,6 +100,7 @@ def name_stimuli(
     n: int,
     *,
     labels: NDArray[np.str_] | None = None,
+    list_name: str | None = None,
     table: pd.DataFrame | None = None,
     image_names: Sequence[str] | None = None,
     image_order: Order | None = None,
@@ -119,6 +120,8 @@ def name_stimuli(
         Length of the stimulus axis.
     labels : array of str, shape (n,), optional
         Labels in the file of responses.
+    list_name : str, optional
+        Name of the list of images beside the responses from which `labels` are.
     table : pandas.DataFrame, optional
         The user's stimulus table.
     image_names : sequence of str, optional
@@ -142,6 +145,9 @@ def name_stimuli(
             raise UsageError(
                 "--presented has no effect: the file of responses names its stimuli; leave it out"
             )
+        if list_name is not None:
+            origin = f"the names of images in {list_name}: the first is {labels[0]}"
+            return NamedStimuli(labels, origin, _row_ids_beside_list(labels, table))
         return NamedStimuli(labels, "the labels in the file of responses")
     if presented is not None:
         return _name_listed(n, presented, table, image_names, shape)
@@ -197,6 +203,15 @@ def _name_listed(
     ids = list_presented(presented, None if names is None else list(names))
     _expect_count(len(ids), n, "--presented lists {} stimuli", shape)
     return NamedStimuli(ids, "the list --presented", row_ids)
+
+
+def _row_ids_beside_list(labels: NDArray[np.str_], table: pd.DataFrame | None) -> NDArray[np.str_] | None:
+    """Return the stimulus id of each row of a table without the column ``stimulus_id``."""
+    if table is None or "stimulus_id" in table:
+        return None
+    if "filename" in table:
+        return _ids_of_files(table["filename"])
+    return labels if len(table) == len(labels) else None
 
 
 def _ids_of_files(filenames: pd.Series) -> NDArray[np.str_]:

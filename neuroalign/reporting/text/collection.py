@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from neuroalign.errors import count_noun, name_some
 from neuroalign.names.syntax import format_spec
 from neuroalign.reporting.text.score_columns import Column, lay_out_rows, pack_columns, score_columns
+from neuroalign.reporting.text.wrapping import wrap
 from neuroalign.results.numbers import write_number
 from neuroalign.results.score import Score
 from neuroalign.scoring.cautions import MARK, cautions, is_readable
@@ -124,4 +125,4 @@ def _cautions(summaries: Sequence[Score], width: int) -> list[str]:
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False)
+    return wrap(text, width)

@@ -10,6 +10,7 @@ from tabulate import tabulate
 from neuroalign.comparison import Comparison, Inference
 from neuroalign.comparison.axes import shuffle_p_values
 from neuroalign.comparison.wording import describe_difference
+from neuroalign.reporting.text.wrapping import wrap
 from neuroalign.results.numbers import write_number
 from neuroalign.results.score import Score
 from neuroalign.scoring.cautions import MARK, is_readable
@@ -184,6 +185,4 @@ def _break(text: str, width: int) -> str:
 
 
 def _wrap(text: str, *, width: int, indent: str = "") -> list[str]:
-    # A p-value stays on one line.
-    text = text.replace("p = ", "p\u00a0=\u00a0").replace("p ≤ ", "p\u00a0≤\u00a0")
-    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent)
+    return wrap(text, width, first=indent, further=indent)

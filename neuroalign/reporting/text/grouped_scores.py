@@ -15,7 +15,8 @@ from neuroalign.reporting.text.score_columns import (
     pack_columns,
     score_columns,
 )
-from neuroalign.reporting.text.scores import describe_axes, legend, tell_apart, wrap
+from neuroalign.reporting.text.scores import describe_axes, legend, tell_apart
+from neuroalign.reporting.text.wrapping import wrap
 from neuroalign.results.numbers import write_number
 from neuroalign.results.score import Score
 from neuroalign.scoring.cautions import MARK, is_readable, merge_cautions_of_instances

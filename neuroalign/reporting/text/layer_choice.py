@@ -7,7 +7,8 @@ import numpy as np
 
 from neuroalign.errors import count_noun
 from neuroalign.reporting.text.score_columns import lay_out_rows
-from neuroalign.reporting.text.scores import score_table, wrap
+from neuroalign.reporting.text.scores import score_table
+from neuroalign.reporting.text.wrapping import wrap
 from neuroalign.results.numbers import write_number
 from neuroalign.scoring.chosen_layers import LayerChoice
 

@@ -7,7 +7,8 @@ from neuroalign.errors import count_noun, name_some
 from neuroalign.names.syntax import format_value
 from neuroalign.reporting.text.grouped_scores import describe_missing
 from neuroalign.reporting.text.score_columns import Column, lay_out_rows, pack_columns, score_columns
-from neuroalign.reporting.text.scores import legend, tell_apart, wrap
+from neuroalign.reporting.text.scores import legend, tell_apart
+from neuroalign.reporting.text.wrapping import wrap
 from neuroalign.results.score import Score
 from neuroalign.scoring.cautions import MARK, is_readable, merge_cautions_of_instances
 from neuroalign.scoring.declared import effect_of_units

@@ -20,6 +20,7 @@ from neuroalign.reporting.text.leaderboard_blocks import (
     notes_on_tests,
     title_of,
 )
+from neuroalign.reporting.text.wrapping import wrap
 
 # Letters of a terminal in which long names of families fit, and letters of a line of a name in other terminals.
 _WIDE, _NAME = 110, 13
@@ -84,7 +85,7 @@ def _write_plain(tables: Sequence[pd.DataFrame], *, layout: str, width: int | No
 def _wrap(sentence: str, width: int | None) -> str:
     if width is None:
         return sentence
-    return "\n".join(textwrap.wrap(sentence, width, subsequent_indent="  ", break_on_hyphens=False))
+    return "\n".join(wrap(sentence, width))
 
 
 def _fold(row: Sequence[str], width: int | None) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from neuroalign.comparison.levels import compare_with_levels
 from neuroalign.errors import count_noun, p_in_words
-from neuroalign.reporting.text.scores import wrap
+from neuroalign.reporting.text.wrapping import wrap
 from neuroalign.results.numbers import write_number
 from neuroalign.results.score import Score
 

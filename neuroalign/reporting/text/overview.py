@@ -13,12 +13,15 @@ from neuroalign.errors import NeuroalignError
 from neuroalign.reporting.text.levels import level_lines
 from neuroalign.reporting.text.score_columns import SPECIAL, finite_mean
 from neuroalign.reporting.text.scores import (
+    WITHIN_ERROR,
     caution_lines,
     group_by_benchmark,
+    is_within_error,
     note_lines,
     tell_apart,
     title_lines,
 )
+from neuroalign.reporting.text.wrapping import wrap
 from neuroalign.results.numbers import name_benchmark, write_number
 from neuroalign.results.score import Score
 from neuroalign.scoring.benchmark import Benchmark
@@ -46,6 +49,8 @@ _WITH_BAR = 78
 # Largest distance of a value from the ceiling that is rounding.
 _ROUNDING = 1e-9
 _GAP = "  "
+# Mark of axes that are not special although p of κ is small; a line below the table explains it.
+_FOOTNOTE = " *"
 
 
 @dataclass(frozen=True)
@@ -149,7 +154,10 @@ def overview(groups: Sequence[Sequence[Score]], *, width: int = 80) -> list[str]
     rows = [row for group in sorted(groups, key=_place) for row in describe_scores(group)]
     if not any(_place(group) == 0 for group in groups):
         rows = [*_variance_beside(groups), *rows]
-    return [*_lay_out(rows, width), "", *_explain(rows, width)]
+    sentences = _explain(rows, width)
+    if any(row.phrase.endswith(_FOOTNOTE) for row in rows):
+        sentences += wrap(f"{_FOOTNOTE.strip()} {WITHIN_ERROR}", width)
+    return [*_lay_out(rows, width), "", *sentences]
 
 
 def describe_scores(scores: Sequence[Score]) -> list[Row]:
@@ -298,7 +306,9 @@ def _judge_axes(scores: Sequence[Score]) -> str:
         return f"do not interpret {MARK}"
     special = sum(score.beside.get(SPECIAL) == 1 for score in readable)
     if len(scores) == 1:
-        return "axes are special" if special else "axes are not special"
+        return (
+            "axes are special" if special else f"no axis is special{_FOOTNOTE * is_within_error(scores[0])}"
+        )
     return f"special in {special} of {len(readable)}"
 
 
@@ -360,4 +370,4 @@ def _explain(rows: Sequence[Row], width: int) -> list[str]:
         sentences.append("Bars run from chance to the ceiling.")
     if any(row.good.startswith("→") for row in rows):
         sentences.append("→ points to the value of a perfect model.")
-    return textwrap.wrap(" ".join(sentences), width)
+    return wrap(" ".join(sentences), width, further="")

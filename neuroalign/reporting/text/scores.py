@@ -9,6 +9,8 @@ from typing import Any
 
 from tabulate import tabulate
 
+from neuroalign.metrics.axis_index import ALPHA
+from neuroalign.metrics.axis_index import SPECIAL as LEAST_SPECIAL
 from neuroalign.names.syntax import format_spec
 from neuroalign.reporting.text.score_columns import (
     SPECIAL,
@@ -19,12 +21,17 @@ from neuroalign.reporting.text.score_columns import (
     score_columns,
     write_with_error,
 )
+from neuroalign.reporting.text.wrapping import wrap
 from neuroalign.results.numbers import Kind, write_number
 from neuroalign.results.score import Score
 from neuroalign.scoring.cautions import MARK, is_readable, merge_cautions_of_instances
 from neuroalign.scoring.evaluate import Failure
 from neuroalign.scoring.resampling import AXIS_INDEX
 
+#: Reason for which axes are not special although p of κ is small, in words for a user.
+WITHIN_ERROR = (
+    f"special axes need κ minus 1.645 standard errors above {LEAST_SPECIAL:.2f}, beside p ≤ {ALPHA:g}"
+)
 #: Hypothesis that the p-value of ``--permutations`` tests.
 PREDICTION = "it tests whether units and neurons have something in common, not whether their axes are special"
 
@@ -118,7 +125,8 @@ def describe_axes(scores: Sequence[Score], noun: str = "instances") -> str:
     if len(scores) == 1:
         if not readable:
             return f"do not interpret the axes ({numbers})"
-        return f"{'axes are special' if special else 'no axis is special'} ({numbers})"
+        reason = f"; {WITHIN_ERROR}" if is_within_error(readable[0]) else ""
+        return f"{'axes are special' if special else 'no axis is special'} ({numbers}{reason})"
     n = f"{len(readable)} {noun}"
     n_unreadable = len(with_index) - len(readable)
     unread = f"; {n_unreadable} more must not be interpreted" if n_unreadable else ""
@@ -128,6 +136,11 @@ def describe_axes(scores: Sequence[Score], noun: str = "instances") -> str:
         return f"axes are special for all {n} ({numbers}){unread}"
     verdict = f"axes are special for {special} of {n}" if special else f"no axis is special for any of {n}"
     return f"{verdict} ({numbers}){unread}"
+
+
+def is_within_error(score: Score) -> bool:
+    """Return whether turned tuning rejects axes without a match, and the error over neurons leaves κ too uncertain."""
+    return score.beside.get(SPECIAL) == 0 and score.beside.get(f"{AXIS_INDEX}_p", math.nan) <= ALPHA
 
 
 def _describe_index(scores: Sequence[Score]) -> str:
@@ -245,11 +258,6 @@ def tell_apart(scores: Sequence[Score]) -> list[Score]:
         return replace(score, benchmark=format_spec(score.benchmark, differing))
 
     return [named(score) for score in scores]
-
-
-def wrap(text: str, width: int) -> list[str]:
-    """Break a text into lines of a width, the second and later ones indented."""
-    return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _notes(scores: Sequence[Score], cautions: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ import pandas as pd
 from neuroalign.errors import UsageError
 from neuroalign.files import spreadsheets
 from neuroalign.reporting.text.score_columns import Column, lay_out_rows, pack_columns
+from neuroalign.reporting.text.wrapping import wrap
 from neuroalign.results.numbers import Number, write_number
 from neuroalign.scoring.units import SELECTIVE_SHARE, UnitTable
 from neuroalign.validation import check_names
@@ -149,4 +150,4 @@ def _describe_population(units: UnitTable) -> str:
 
 
 def _wrap(text: str, width: int) -> Sequence[str]:
-    return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False)
+    return wrap(text, width)

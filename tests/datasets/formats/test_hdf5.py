@@ -42,7 +42,7 @@ def test_groups_text_and_other_arrays(tmp_path):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["session/spikes"] = SQUARE
         file["session/names"] = ["a", "b"]
-    assert "ignored: session.names (text)" in read_hdf5(tmp_path / "x.h5").note
+    assert "other variables: session.names (text)" in read_hdf5(tmp_path / "x.h5").note
     with h5py.File(tmp_path / "x.h5", "r+") as file:
         file["lfp"] = SQUARE.astype(complex)
     with pytest.raises(

@@ -182,7 +182,7 @@ def test_text_beside_an_array_is_ignored_and_named(tmp_path):
     result = read_matlab(path)
     np.testing.assert_array_equal(result.values, CUBE[0])
     assert result.note == (
-        "Responses are the variable resp (3 × 4) of x.mat; ignored: rate (1 × 1), "
+        "Responses are the variable resp (3 × 4) of x.mat; other variables: rate (1 × 1), "
         "names (a cell array of 1 × 2, text), title (text)."
     )
     assert read_matlab(path, "resp").note == "Responses are the variable resp (3 × 4) of x.mat."
@@ -223,7 +223,7 @@ def test_objects_of_version_7_3_are_never_read(tmp_path):
     with h5py.File(path, "r+") as file:
         opaque(file, "names", "string")
     assert read_matlab(path).note == (
-        "Responses are the variable resp (3 × 4) of both.mat; ignored: names (an object of class string)."
+        "Responses are the variable resp (3 × 4) of both.mat; other variables: names (an object of class string)."
     )
     with h5py.File(path, "r+") as file:
         opaque(file, "T", "table")

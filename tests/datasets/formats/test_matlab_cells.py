@@ -52,9 +52,9 @@ def test_cells_with_unequal_numbers_of_trials(save, tmp_path):
     assert not dataset.averaged
     note = next(note for note in dataset.metadata["notes"] if note.startswith("Responses are"))
     assert note == (
-        "Responses are resp of x.mat, a cell array of 2 × 3; ignored: rate. The values in a cell are its repetitions: "
-        "1 to 3 in each cell. 6 of 18 trials are missing; cells with fewer values lack the last repetitions, so that "
-        "equal repetitions of two neurons need not be one presentation."
+        "Responses are resp of x.mat, a cell array of 2 × 3; other variables: rate. The values in a cell are its "
+        "repetitions: 1 to 3 in each cell. Cells with fewer values lack the last repetitions, so that equal "
+        "repetitions of two neurons need not be one presentation."
     )
     named = import_dataset("e", responses=path, axes="neuroid,stimulus,repetition", cells="trials")
     np.testing.assert_array_equal(named.recording.values, dataset.recording.values)
@@ -65,6 +65,43 @@ def test_one_neuron_and_cells_of_one_trial(save, tmp_path):
     dataset = import_dataset("d", responses=path, axes="neuroid,stimulus", cells="trials")
     assert dataset.recording.values.tolist() == [[1], [2], [3]]
     assert not dataset.averaged
+
+
+def nested(n_neurons=2):
+    """A cell of each neuron that holds the cells of its stimuli: rows and columns of cells."""
+    cells = ragged()
+    return cell_array(
+        (n_neurons, 1), [cell_array((1, 3), cells[0]), cell_array((3, 1), cells[1])][:n_neurons]
+    )
+
+
+def test_cells_within_cells_are_one_cell_array(save, tmp_path):
+    given = {"axes": "neuroid,stimulus", "cells": "trials"}
+    flat = import_dataset("d", responses=save(tmp_path / "x.mat", resp=ragged()), **given)
+    within = import_dataset("e", responses=save(tmp_path / "y.mat", resp=nested()), **given)
+    np.testing.assert_array_equal(within.recording.values, flat.recording.values)
+    assert "a cell array of 2 × 3" in " ".join(within.metadata["notes"])
+    field = save(tmp_path / "z.mat", units=structure_array(resp=list(nested().reshape(-1))))
+    of_field = import_dataset("f", responses=field, **given)
+    np.testing.assert_array_equal(of_field.recording.values, flat.recording.values)
+    one = import_dataset("g", responses=save(tmp_path / "o.mat", resp=nested(1)), **given)
+    np.testing.assert_array_equal(one.trials[..., 0], flat.trials[..., 0])
+
+
+def test_cells_within_a_cell_of_each_trial(save, tmp_path):
+    trials = [cell_array((1, 2), [row(10 * cell), row(10 * cell + 1)]) for cell in range(6)]
+    path = save(tmp_path / "x.mat", resp=cell_array((2, 3), trials))
+    array = read_matlab(path, options=CellOptions("trials")).values
+    np.testing.assert_array_equal(array, 10 * np.arange(6).reshape(2, 3, 1) + [0, 1])
+
+
+def test_cells_within_cells_of_unequal_numbers_are_refused(save, tmp_path):
+    unequal = cell_array((1, 2), [cell_array((1, 2), [row(1), row(2)]), cell_array((1, 1), [row(1)])])
+    message = refusal(save(tmp_path / "x.mat", resp=unequal), kind="trials")
+    assert message == (
+        "cell 1 of resp holds cells, and each cell must hold one array of numbers; cells within cells are read if all "
+        "hold equal numbers of cells; in MATLAB, add empty cells to the shorter"
+    )
 
 
 def test_an_empty_cell_is_a_stimulus_without_trials(save, tmp_path):
@@ -102,7 +139,7 @@ def test_a_vector_for_each_neuron_in_a_structure_array(save, tmp_path):
     assert dataset.responses.transpose("neuroid", "stimulus").values.tolist() == [[1, 2, 3], [4, 5, 6]]
     assert dataset.averaged
     assert read_matlab(path, None, CellOptions("arrays")).note.startswith(
-        "Responses are units.resp of x.mat, a field of a structure array of 1 × 2; ignored: units.id."
+        "Responses are units.resp of x.mat, a field of a structure array of 1 × 2; other variables: units.id."
     )
 
 
@@ -312,3 +349,15 @@ def test_deeply_nested_cells(tmp_path):
         pytest.skip("the file with nested cells is not here")
     path = Path(shutil.copy(attack, tmp_path / "x.mat"))
     assert refusal(path, kind="trials")
+
+
+def test_several_cell_arrays_need_a_choice(tmp_path):
+    depths, responses = [1.0, 2.0], [np.ones((3, 4)), np.ones((3, 4))]
+    units = structure_array(depth=depths, resp=responses)
+    assert "the first cell with 1 × 1 numbers; give --variable NAME, and say with --cells how" in refusal(
+        save_v5(tmp_path / "x.mat", units=units)
+    )
+    units = structure_array(resp=responses, depth=depths)
+    assert "the first cell with 3 × 4 numbers; give --variable NAME, --cells arrays, and name in" in refusal(
+        save_v5(tmp_path / "y.mat", units=units)
+    )

@@ -120,6 +120,17 @@ def test_special_axes_are_counted_over_the_instances_that_may_be_interpreted():
     assert rows(scores, is_family=True)[-1].endswith("special in 1 of 2")
 
 
+@pytest.mark.parametrize(("p", "marked"), [(1 / 21, True), (0.19, False)])
+def test_a_line_explains_axes_that_are_not_special_although_p_is_small(p, marked):
+    index = INDEX | {"axis_index": 0.14, "axis_index_p": p, "axis_index_special": 0.0}
+    score = make(0.6, "alignment", beside=index, options={"turns": 20}, benchmark_version=2)
+    lines = score_overview([score], is_family=False).splitlines()
+    row = next(line for line in lines if "axis index" in line)
+    assert row.endswith("no axis is special *" if marked else "no axis is special")
+    explanation = "* special axes need κ minus 1.645 standard errors above 0.10, beside p ≤ 0.05"
+    assert (explanation in lines) == marked
+
+
 @pytest.mark.parametrize("width", [60, 80, 140])
 def test_no_line_is_wider_than_the_terminal(width):
     scores = [

@@ -134,6 +134,11 @@ def test_of_many_instances_the_numbers_that_do_not_fit_are_means():
     ("scores", "expected"),
     [
         ([make(beside=NOT_SPECIAL)], "no axis is special (κ = 0.011 ± 0.030, p = 0.190)"),
+        (
+            [make(beside=NOT_SPECIAL | {"axis_index": 0.14, "axis_index_p": 1 / 21})],
+            "no axis is special (κ = 0.140 ± 0.030, p = 0.048; special axes need κ minus 1.645 standard errors above "
+            "0.10, beside p ≤ 0.05)",
+        ),
         ([make(beside=WEAK)], "do not interpret the axes (κ = 0.610 ± 0.030, p = 0.048)"),
         (
             [make("pca[n=10]"), make("pca[n=20]")],
