@@ -9,6 +9,7 @@ import numpy as np
 from neuroalign.comparison.groups import GroupSamples
 from neuroalign.comparison.inference import N_RESAMPLES, Over, infer_difference
 from neuroalign.errors import UnknownNameError, unknown_name
+from neuroalign.names.digests import match_name
 from neuroalign.results.score import SHIPPED
 from neuroalign.stats import adjust_p_values
 from neuroalign.stats.multiplicity import Correction
@@ -110,7 +111,7 @@ def expect_row(mine: str, families: Sequence[str], dataset: str) -> str:
     Parameters
     ----------
     mine : str
-        Name that the user gave.
+        Name that the user gave, with or without digests of files.
     families : sequence of str
         Names of all rows of all leaderboards.
     dataset : str
@@ -119,10 +120,12 @@ def expect_row(mine: str, families: Sequence[str], dataset: str) -> str:
     ------
     UnknownNameError
         If no row has this name; the message says how to add one, or names the nearest rows.
+    UsageError
+        If the rows of several models differ from the name in digests only.
     """
     for row in (mine, f"{mine} {SHIPPED}"):
-        if row in families:
-            return row
+        if (found := match_name(row, families)) is not None:
+            return found
     family = mine.partition("[")[0]
     if family != mine and family in families:
         raise UnknownNameError(f"{mine} counts in its family, which has the row; give --mine {family}")

@@ -12,7 +12,8 @@ import pandas as pd
 from neuroalign.comparison.leaderboard import BESIDE, CORRECTIONS
 from neuroalign.comparison.leaderboard_findings import describe_left_out
 from neuroalign.comparison.pairs import ALPHA
-from neuroalign.errors import UsageError, p_in_words, unknown_name
+from neuroalign.errors import UsageError, count_noun, p_in_words, unknown_name
+from neuroalign.names.digests import match_name
 from neuroalign.results.numbers import join_words, name_benchmark, write_number
 from neuroalign.results.score import SHIPPED
 from neuroalign.scoring.declared import number_of, symbol_of
@@ -128,10 +129,13 @@ def lay_out_paper_table(
     filled = [table for table in tables if len(table)]
     if not filled:
         raise UsageError("a table for a paper needs one score at least, got none; score a model first")
-    shown = dict(names or {})
+    # Every row has a name to replace, also a row that the chosen columns leave out.
+    every = [str(family) for table in filled for family in table["family"]]
+    headings = [*columns, *(str(table.attrs["name"]) for table in filled)]
+    shown = _match_names(names or {}, [*every, *headings])
     chosen = [_find(text, filled, shown) for text in columns] or _default_columns(filled, shown)
     families = _order(chosen)
-    _expect_known(shown, [*families, *columns, *(str(table.attrs["name"]) for table in filled)])
+    _expect_one_row_each(shown, families)
     cells = [_cells(column, families) for column in chosen]
     attrs = filled[0].attrs
     kind = "simulated" if attrs["simulated"] else "recorded"
@@ -210,10 +214,26 @@ def _order(columns: Sequence[_Column]) -> list[str]:
     return list(dict.fromkeys(str(family) for column in ranking for family in column.table["family"]))
 
 
-def _expect_known(names: Mapping[str, str], existing: Sequence[str]) -> None:
-    for name in names:
-        if name not in existing:
+def _match_names(names: Mapping[str, str], existing: Sequence[str]) -> dict[str, str]:
+    """Return the new names by the existing names that they replace."""
+    shown = {}
+    for name, new in names.items():
+        found = match_name(name, existing)
+        if found is None:
             raise unknown_name("row or column", name, existing)
+        shown[found] = new
+    return shown
+
+
+def _expect_one_row_each(names: Mapping[str, str], families: Sequence[str]) -> None:
+    rows: dict[str, str] = {}
+    for family in families:
+        name = names.get(family, family)
+        if name in rows:
+            raise UsageError(
+                f"rows must have different names, got {name!r} for {rows[name]} and {family}; rename one"
+            )
+        rows[name] = family
 
 
 def _cells(column: _Column, families: Sequence[str]) -> dict[str, Cell]:
@@ -317,7 +337,7 @@ def _own_row(ranking: Sequence[_Column], names: Mapping[str, str]) -> list[str]:
     for column in ranking:
         mine: Mapping[str, Any] = column.table.attrs["mine"]
         outcomes = [
-            f"{names.get(test['family'], test['family'])} {test['difference']:+.2f}, {p_in_words(test['p'])}"
+            f"{names.get(test['family'], test['family'])} {test['difference']:+z.3f}, {p_in_words(test['p'])}"
             for test in mine["tests"]
             if np.isfinite(test["p"])
         ]
@@ -325,6 +345,6 @@ def _own_row(ranking: Sequence[_Column], names: Mapping[str, str]) -> list[str]:
             correction = CORRECTIONS[column.table.attrs["correction"]]
             notes.append(
                 f"{OWN} {names.get(mine['family'], mine['family'])} less others by {column.heading} ({correction} over "
-                f"{len(outcomes)} tests): {'; '.join(outcomes)}."
+                f"{count_noun(len(outcomes), 'test')}): {'; '.join(outcomes)}."
             )
     return notes
