@@ -13,6 +13,7 @@ from neuroalign.comparison.leaderboard import BESIDE, CORRECTIONS
 from neuroalign.comparison.leaderboard_findings import describe_left_out
 from neuroalign.comparison.pairs import ALPHA
 from neuroalign.errors import UsageError, count_noun, p_in_words, unknown_name
+from neuroalign.models.ceiling import ceiling_family
 from neuroalign.names.digests import match_name
 from neuroalign.results.numbers import join_words, name_benchmark, write_number
 from neuroalign.results.score import SHIPPED
@@ -140,12 +141,13 @@ def lay_out_paper_table(
     attrs = filled[0].attrs
     kind = "simulated" if attrs["simulated"] else "recorded"
     own = attrs["mine"]["family"]
+    n_models = sum(family != ceiling_family() for family in families) or len(families)
     return PaperTable(
         headings=[column.heading for column in chosen],
         rows={shown.get(family, family): [column[family] for column in cells] for family in families},
         own=shown.get(own, own) if own in families else "",
         caption=caption
-        or f"Scores of {len(families)} {'family' if len(families) == 1 else 'families'} of models on "
+        or f"Scores of {count_noun(n_models, 'family', 'families')} of models on "
         f"{attrs['dataset']} ({kind} neurons).",
         footnotes=[*_footnotes(chosen, families, shown, cells), *([made_by] if made_by else [])],
         label=str(attrs["dataset"]),
@@ -241,7 +243,8 @@ def _cells(column: _Column, families: Sequence[str]) -> dict[str, Cell]:
     unreadable = table.attrs["unreadable"]
     values = table[column.place].astype(float)
     halves = (table["ci_high"] - table["ci_low"]) / 2 if column.has_interval else values * math.nan
-    readable = values.drop(labels=unreadable).dropna()
+    # Recorded neurons show what models can reach; they do not compete.
+    readable = values.drop(labels=[*unreadable, ceiling_family()], errors="ignore").dropna()
     best = math.nan
     if column.higher_is_better is not None and column.has_interval and len(readable) > 1:
         best = float(readable.max() if column.higher_is_better else readable.min())
@@ -255,7 +258,7 @@ def _cells(column: _Column, families: Sequence[str]) -> dict[str, Cell]:
         cells[str(family)] = Cell(
             write(value) + ("" if math.isnan(half) else f" ± {write(half)}"),
             letters if column.has_interval else "",
-            value == best and family not in unreadable,
+            value == best and family in readable.index,
         )
     return cells
 
@@ -287,6 +290,11 @@ def _footnotes(
         notes.append(
             "Families that share a letter in a column are not shown to differ over instances and neurons (every pair, "
             f"{correction}, p < {ALPHA:g})."
+        )
+    ceiling = ceiling_family()
+    if ceiling is not None and ceiling in families:
+        notes.append(
+            f"{names.get(ceiling, ceiling)}: recorded neurons in place of a model, a ceiling; never bold."
         )
     notes += _numbers_of_instances(columns, families, names)
     notes += _cautions(columns, names)

@@ -90,6 +90,18 @@ def test_columns_names_and_caption(tables):
         lay_out_paper_table([])
 
 
+def test_recorded_neurons_are_never_the_best_model(tables):
+    for table in tables:
+        table["family"] = table["family"].replace("pca", "neuron_subset")
+        table.attrs["mine"] = {"family": "", "tests": []}
+    table = lay_out_paper_table(tables, columns=[RIDGE], names={"neuron_subset": "Neurons"})
+    # The neurons score higher than every model.
+    assert [cell.is_best for row in table.rows.values() for cell in row] == [False, True, False]
+    assert next(iter(table.rows)) == "Neurons"
+    assert "Neurons: recorded neurons in place of a model, a ceiling; never bold." in table.footnotes
+    assert table.caption == "Scores of 2 families of models on single (simulated neurons)."
+
+
 def test_two_rows_of_one_name_are_refused(tables):
     with pytest.raises(UsageError, match=r"^rows must have different names, got 'pca' for zoo_net and pca; "):
         lay_out_paper_table(tables, names={"zoo_net": "pca"})
