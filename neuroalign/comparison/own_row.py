@@ -123,9 +123,9 @@ def expect_row(mine: str, families: Sequence[str], dataset: str) -> str:
     UsageError
         If the rows of several models differ from the name in digests only.
     """
-    for row in (mine, f"{mine} {SHIPPED}"):
-        if (found := match_name(row, families)) is not None:
-            return found
+    for name in (mine, f"{mine} {SHIPPED}"):
+        if (row := match_name(name, families)) is not None:
+            return row
     family = mine.partition("[")[0]
     if family != mine and family in families:
         raise UnknownNameError(f"{mine} counts in its family, which has the row; give --mine {family}")

@@ -32,7 +32,7 @@ def match_name(name: str, existing: Iterable[str]) -> str | None:
     names = list(dict.fromkeys(existing))
     if name in names:
         return name
-    found = [entry for entry in names if _DIGEST.sub("", entry) == name]
-    if len(found) > 1:
-        raise UsageError(f"{name} must be the name of one model, got {' and '.join(found)}; give one of them")
-    return found[0] if found else None
+    matches = [entry for entry in names if _DIGEST.sub("", entry) == name]
+    if len(matches) > 1:
+        raise UsageError(f"{name} must be the name of one model, got {' and '.join(matches)}; give one of them")
+    return matches[0] if matches else None

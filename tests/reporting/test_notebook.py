@@ -9,6 +9,7 @@ import neuroalign as na
 from neuroalign.comparison.leaderboard import leaderboard
 from neuroalign.comparison.table import Leaderboard
 from neuroalign.results.score import summarise
+from neuroalign.results.several import Scores
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import load_benchmark
 from neuroalign.testing import make_score
@@ -43,6 +44,20 @@ def test_a_score_is_a_table_with_its_cautions(dataset):
     assert "a note &amp; more" in page
     family = summarise([make(dataset, "a", value, seed) for seed, value in enumerate((0.4, 0.6))], family="a")
     assert "a, 2 instances, on single" in family._repr_html_()
+
+
+def test_several_scores_are_one_table_and_a_line_each(dataset):
+    first = make(dataset, "a", 0.5, notes=["a note"])
+    second = make_score(0.2, model="a[seed=0]", dataset=dataset, benchmark=load_benchmark("ridge"))
+    scores = Scores([first, second])
+    assert str(scores).splitlines() == [str(first), str(second)]
+    page = scores._repr_html_()
+    assert page.count("<table>") == 1
+    assert page.count("on single (simulated neurons)") == 1
+    assert ">correlation ratio</td><td>0.500 →1</td>" in page
+    assert ">ridge</td><td>0.200 →1</td>" in page
+    assert "<small>correlation ratio: a note</small>" in page
+    assert "<p>no scores</p>" in Scores()._repr_html_()
 
 
 def test_a_leaderboard_is_a_table_and_a_short_text(dataset):

@@ -125,7 +125,7 @@ def list_entries(
 
 
 def _registered(model: str) -> object:
-    """Return the registered object of a model, which is that of its scheme for names such as ``timm:resnet18``."""
+    """Return the registered object of a model: the function of its scheme for names such as ``timm:resnet18``."""
     return registry.models.get(model if model in registry.models else f"{model.partition(':')[0]}:")
 
 

@@ -220,10 +220,10 @@ def _match_names(names: Mapping[str, str], existing: Sequence[str]) -> dict[str,
     """Return the new names by the existing names that they replace."""
     shown = {}
     for name, new in names.items():
-        found = match_name(name, existing)
-        if found is None:
+        old = match_name(name, existing)
+        if old is None:
             raise unknown_name("row or column", name, existing)
-        shown[found] = new
+        shown[old] = new
     return shown
 
 
@@ -243,7 +243,7 @@ def _cells(column: _Column, families: Sequence[str]) -> dict[str, Cell]:
     unreadable = table.attrs["unreadable"]
     values = table[column.place].astype(float)
     halves = (table["ci_high"] - table["ci_low"]) / 2 if column.has_interval else values * math.nan
-    # Recorded neurons show what models can reach; they do not compete.
+    # Recorded neurons are the ceiling, not a model.
     readable = values.drop(labels=[*unreadable, ceiling_family()], errors="ignore").dropna()
     best = math.nan
     if column.higher_is_better is not None and column.has_interval and len(readable) > 1:
