@@ -34,5 +34,7 @@ def match_name(name: str, existing: Iterable[str]) -> str | None:
         return name
     matches = [entry for entry in names if _DIGEST.sub("", entry) == name]
     if len(matches) > 1:
-        raise UsageError(f"{name} must be the name of one model, got {' and '.join(matches)}; give one of them")
+        raise UsageError(
+            f"{name} must be the name of one model, got {' and '.join(matches)}; give one of them"
+        )
     return matches[0] if matches else None

@@ -29,5 +29,7 @@ def test_other_names_do_not_match():
 def test_several_files_of_one_name_must_be_told_apart():
     existing = ["hf:./vit#de595340@x", "hf:./vit#1f0c3a9b@x"]
     assert match_name(existing[0], existing) == existing[0]
-    with pytest.raises(UsageError, match=r"^hf:\./vit@x must be the name of one model, got .* and .*; give one"):
+    with pytest.raises(
+        UsageError, match=r"^hf:\./vit@x must be the name of one model, got .* and .*; give one"
+    ):
         match_name("hf:./vit@x", existing)
