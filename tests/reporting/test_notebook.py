@@ -1,6 +1,7 @@
 """Tests of the tables that notebooks show, and of the short texts of the same objects."""
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import neuroalign as na
 from neuroalign.comparison.leaderboard import leaderboard
 from neuroalign.comparison.table import Leaderboard
+from neuroalign.reporting.figures.style import contrast
 from neuroalign.results.score import summarise
 from neuroalign.results.several import Scores
 from neuroalign.results.store import ResultsStore
@@ -39,6 +41,8 @@ def test_a_score_is_a_table_with_its_cautions(dataset):
         "<strong>caution:</strong> explains no variance (-0.100): do not interpret correlation ratio</p>"
         in page
     )
+    colour = re.search(r'color:(#\w+);margin:0.2em 0"><strong>caution', page)[1]
+    assert min(contrast(colour, page_colour) for page_colour in ("#ffffff", "#111111")) > 4
     assert '<td style="text-align:left">correlation ratio</td><td>0.500 →1</td><td>[0.30, 0.70]</td>' in page
     assert "<td>0.100</td><td>0.800</td>" in page
     assert "a note &amp; more" in page
