@@ -130,4 +130,8 @@ def expect_row(mine: str, families: Sequence[str], dataset: str) -> str:
     if family != mine and family in families:
         raise UnknownNameError(f"{mine} counts in its family, which has the row; give --mine {family}")
     error = unknown_name("row", mine, families)
+    if ".py:" in mine:
+        raise UnknownNameError(
+            f"{error}; a model of a file has the name that this command prints: neuroalign score {mine} {dataset}"
+        )
     raise UnknownNameError(f"{error}; add one with: neuroalign score {mine} {dataset}")

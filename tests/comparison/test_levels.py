@@ -116,3 +116,7 @@ def test_the_row_of_a_folder_needs_no_digest():
     assert expect_row("hf:./vit@hidden.2", rows, "faces") == rows[1]
     with pytest.raises(UnknownNameError, match=r"^no row is called 'hf:\./vit'; .*add one with: "):
         expect_row("hf:./vit", rows, "faces")
+    with pytest.raises(
+        UnknownNameError, match=r"the name that this command prints: neuroalign score a\.py:net faces$"
+    ):
+        expect_row("a.py:net", rows, "faces")
