@@ -301,6 +301,8 @@ def picture() -> None:
     import matplotlib.pyplot as plt
     import pandas as pd
 
+    from neuroalign.reporting.figures import family_styles
+
     table = pd.read_csv(TABLE, dtype={"reliability": str})
     table = table[(table["n_stimuli"] == N_STIMULI) & (table["n_neurons"] == N_NEURONS)]
     levels = list(map(str, RELIABILITIES))
@@ -313,7 +315,8 @@ def picture() -> None:
         "by_p_and_index": ("p ≤ .05 and κ > .10", "#d55e00", "D--"),
         "special": ("p ≤ .05 and κ − 1.645 SE > .10 (the rule of neuroalign)", "#0072b2", "o-"),
     }
-    markers = ["o-", "s-", "D-", "^-", "v-", "P-"]
+    families = [units.partition("[")[0] for units in table["units"]]
+    looks = family_styles(families)
     figure, axes = plt.subplots(2, 3, figsize=(11, 5.8), sharey=True, layout="constrained")
     for row, faces in zip(axes, ("photographs", "stand-in"), strict=True):
         chosen = table[table["faces"] == faces]
@@ -326,10 +329,17 @@ def picture() -> None:
             panel.axhline(0.05, color="k", linewidth=0.7)
             panel.set_title(f"{faces}: {name}\n(axes are not special)", fontsize=9)
         single = chosen[chosen["kind"] == "single"]
-        for (units, rows), style in zip(single.groupby("units", sort=False), markers, strict=False):
+        drawn: set[str] = set()
+        for units, rows in single.groupby("units", sort=False):
+            family = units.partition("[")[0]
+            look, line = looks[family], "--" if family in drawn else "-"
+            drawn.add(family)
             rows = rows.set_index("reliability").reindex(levels)
             label = units.removesuffix(" of the stand-in")
-            row[2].plot(range(len(levels)), rows["special"], style, label=label, markersize=5, alpha=0.8)
+            row[2].plot(
+                range(len(levels)), rows["special"], marker=look.marker, linestyle=line, color=look.colour,
+                label=label, markersize=5, alpha=0.8,
+            )  # fmt: skip
             print(faces, "single factors", units, sep=" | ", end=" | ")
             print(rows["special"].to_dict(), rows["index"].round(2).tolist(), sep=" | ")
         row[2].set_title(f"{faces}: single factors\n(axes are special)", fontsize=9)

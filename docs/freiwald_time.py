@@ -20,7 +20,7 @@ DATASET = "freiwald2010-time"
 FOLDER = Path(__file__).parent
 MODELS = {
     "both": ("factors[columns=[person,orientation],categories=person]", "person and view", "#1b3a57"),
-    "orientation": ("factors[columns=orientation]", "view alone", "#d98a3d"),
+    "orientation": ("factors[columns=orientation]", "view alone", "#c8641e"),
     "person": ("factors[columns=person,categories=person]", "person alone", "#3d8f7a"),
 }
 BENCHMARK = "ridge"

@@ -1,4 +1,4 @@
-"""Pictures of the documentation: ``python docs/pictures.py``, with the extra ``figures`` installed."""
+"""Pictures of the documentation: ``python docs/pictures.py``; the scores behind them take many minutes."""
 
 from pathlib import Path
 

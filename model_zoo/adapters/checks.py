@@ -63,7 +63,8 @@ def unknown_among_many(kind: str, name: str, accepted: Sequence[str]) -> Unknown
     UnknownNameError
         With up to three similar names, or otherwise the first eight.
     """
-    near = difflib.get_close_matches(name, accepted, n=3, cutoff=0.6)
+    # A layer is often both a module and a node of the graph.
+    near = difflib.get_close_matches(name, list(dict.fromkeys(accepted)), n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {name_some(accepted, most=8)}"
     return UnknownNameError(f"no {kind} is called {name!r}; {hint}")
 

@@ -217,9 +217,14 @@ class ImageTensors:
         self, opened: "Image.Image", stimulus_id: str, preprocess: "Callable[[Image.Image], torch.Tensor]"
     ) -> "torch.Tensor":
         import torch
+        from PIL import Image
 
         try:
             image = preprocess(opened.convert(self._mode))
+            if isinstance(image, Image.Image):
+                raise ModelError(
+                    "preprocess must return a tensor, got an image; end it with torchvision.transforms.ToTensor()"
+                )
             tensor = image if isinstance(image, torch.Tensor) else torch.from_numpy(np.array(image))
         except NeuroalignError:
             raise

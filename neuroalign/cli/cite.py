@@ -29,12 +29,12 @@ def cite(names: tuple[str, ...]) -> int:
         plain = parse_spec(name).name
         scheme = f"{plain.partition(':')[0]}:"
         is_benchmark = plain in registry.benchmarks
-        model = next((registered for registered in (plain, scheme) if registered in registry.models), None)
+        is_model = plain in registry.models or scheme in registry.models
         if is_benchmark:
             benchmarks.append(plain)
-        if model is not None:
-            models.append(model)
-        if not is_benchmark and model is None:
+        if is_model:
+            models.append(plain)
+        if not is_benchmark and not is_model:
             try:
                 datasets.append(load_dataset(name))
             except UnknownNameError as error:

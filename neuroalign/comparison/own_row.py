@@ -9,6 +9,7 @@ import numpy as np
 from neuroalign.comparison.groups import GroupSamples
 from neuroalign.comparison.inference import N_RESAMPLES, Over, infer_difference
 from neuroalign.errors import UnknownNameError, unknown_name
+from neuroalign.names.digests import match_name
 from neuroalign.results.score import SHIPPED
 from neuroalign.stats import adjust_p_values
 from neuroalign.stats.multiplicity import Correction
@@ -110,7 +111,7 @@ def expect_row(mine: str, families: Sequence[str], dataset: str) -> str:
     Parameters
     ----------
     mine : str
-        Name that the user gave.
+        Name that the user gave, with or without digests of files.
     families : sequence of str
         Names of all rows of all leaderboards.
     dataset : str
@@ -119,12 +120,18 @@ def expect_row(mine: str, families: Sequence[str], dataset: str) -> str:
     ------
     UnknownNameError
         If no row has this name; the message says how to add one, or names the nearest rows.
+    UsageError
+        If the rows of several models differ from the name in digests only.
     """
-    for row in (mine, f"{mine} {SHIPPED}"):
-        if row in families:
+    for name in (mine, f"{mine} {SHIPPED}"):
+        if (row := match_name(name, families)) is not None:
             return row
     family = mine.partition("[")[0]
     if family != mine and family in families:
         raise UnknownNameError(f"{mine} counts in its family, which has the row; give --mine {family}")
     error = unknown_name("row", mine, families)
+    if ".py:" in mine:
+        raise UnknownNameError(
+            f"{error}; a model of a file has the name that this command prints: neuroalign score {mine} {dataset}"
+        )
     raise UnknownNameError(f"{error}; add one with: neuroalign score {mine} {dataset}")

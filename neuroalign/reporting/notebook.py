@@ -9,7 +9,7 @@ from neuroalign.comparison.table import Leaderboard
 from neuroalign.reporting.text.leaderboard_blocks import WORDS, lay_out_blocks, title_of
 from neuroalign.reporting.text.overview import Row, describe_scores
 from neuroalign.results.display import register_writer
-from neuroalign.results.numbers import write_number
+from neuroalign.results.numbers import name_benchmark, write_number
 from neuroalign.results.score import Score
 from neuroalign.scoring.cautions import cautions
 
@@ -24,7 +24,21 @@ def write_score(score: Score) -> str:
     score : Score
         Score of a model, or of a family with its instances.
     """
-    instances = score.instances or (score,)
+    return write_scores([score])
+
+
+def write_scores(scores: Sequence[Score]) -> str:
+    """Write scores of one model by several benchmarks as one table, as :func:`write_score` writes one score.
+
+    Parameters
+    ----------
+    scores : sequence of Score
+        Scores of one model, or of one family, on one dataset.
+    """
+    if not scores:
+        return "<p>no scores</p>"
+    first = scores[0]
+    instances = first.instances or (first,)
     n = f", {len(instances)} instances" if len(instances) > 1 else ""
     kind = "simulated" if instances[0].provenance.get("simulated") else "recorded"
     rows = [
@@ -36,23 +50,32 @@ def write_score(score: Score) -> str:
             (write_number(row.ceiling), False),
             (row.phrase, True),
         ]
-        for row in _rows_of(score, instances)
+        for row in _rows_of(scores)
     ]
     return "".join(
         [
-            _title(f"{score.model}{n}, on {score.dataset} ({kind} neurons)"),
-            _cautions(cautions(score)),
+            _title(f"{first.model}{n}, on {first.dataset} ({kind} neurons)"),
+            _cautions(list(dict.fromkeys(caution for score in scores for caution in cautions(score)))),
             _table(["", "mean", "95 % interval", "chance", "ceiling", ""], rows),
-            _notes(score.notes),
+            _notes(_notes_of(scores)),
         ]
     )
 
 
-def _rows_of(score: Score, instances: Sequence[Score]) -> list[Row]:
-    if score.members:
-        # The score of a collection is a mean over the neurons of its datasets.
-        instances = (score,)
-    return describe_scores(instances)
+def _rows_of(scores: Sequence[Score]) -> list[Row]:
+    # The score of a collection is a mean over the neurons of its datasets.
+    return [
+        row
+        for score in scores
+        for row in describe_scores((score,) if score.members else score.instances or (score,))
+    ]
+
+
+def _notes_of(scores: Sequence[Score]) -> list[str]:
+    """Return the notes of scores, with the name of the benchmark where there are several."""
+    if len(scores) == 1:
+        return list(scores[0].notes)
+    return [f"{name_benchmark(score.benchmark)}: {note}" for score in scores for note in score.notes]
 
 
 def write_comparison(comparison: Comparison) -> str:
@@ -144,9 +167,9 @@ def _title(text: str) -> str:
 
 
 def _cautions(sentences: Sequence[str]) -> str:
-    # Colour never stands alone.
+    # Colour never stands alone. This red has a contrast above 4:1 on white and on dark pages.
     return "".join(
-        f'<p style="color:#c62828;margin:0.2em 0"><strong>caution:</strong> {escape(sentence)}</p>'
+        f'<p style="color:#dc4040;margin:0.2em 0"><strong>caution:</strong> {escape(sentence)}</p>'
         for sentence in sentences
     )
 
@@ -168,5 +191,6 @@ def _notes(notes: Sequence[str]) -> str:
 
 
 register_writer("score", write_score)
+register_writer("scores", write_scores)
 register_writer("comparison", write_comparison)
 register_writer("leaderboard", write_leaderboard)

@@ -19,6 +19,7 @@ from neuroalign.models.loading import expect_writable_name, load_model, make_ins
 from neuroalign.models.model import Model, ModelFamily
 from neuroalign.names.defaults import DEFAULT_BENCHMARK
 from neuroalign.results.score import Score, find_repeated, summarise
+from neuroalign.results.several import Scores
 from neuroalign.results.store import ResultsStore, now
 from neuroalign.scoring.benchmark import Benchmark, load_benchmark
 from neuroalign.scoring.groups import load_benchmarks
@@ -54,7 +55,7 @@ def score(
     use_cache: bool = ...,
     n_permutations: int = ...,
     permutation_seed: int = ...,
-) -> list[Score]: ...
+) -> Scores: ...
 
 
 def score(
@@ -67,7 +68,7 @@ def score(
     use_cache: bool = True,
     n_permutations: int = 0,
     permutation_seed: int = 0,
-) -> Score | list[Score]:
+) -> Score | Scores:
     """Score a model, or every instance of a family, on a dataset.
 
     Parameters
@@ -96,7 +97,7 @@ def score(
 
     Returns
     -------
-    Score or list of Score
+    Score or Scores
         Score of the model, or a list with the scores by several benchmarks, in their order. The score of a family is
         the mean over its instances, with their scores in ``instances``.
         The score of a collection is the mean over all neurons, with the scores of the datasets in ``members``; see
@@ -141,7 +142,7 @@ def score(
             )
             for loaded_benchmark in loaded_benchmarks
         ]
-        return of_collection[0] if is_one else of_collection
+        return of_collection[0] if is_one else Scores(of_collection)
     assert not isinstance(dataset, Collection)
     loaded_dataset = load_dataset(dataset)
     expect_one_window(loaded_dataset)
@@ -164,7 +165,7 @@ def score(
         summarise(group, family=loaded.identifier) if isinstance(loaded, ModelFamily) else group[0]
         for group in groups
     ]
-    return of_all[0] if is_one else of_all
+    return of_all[0] if is_one else Scores(of_all)
 
 
 def score_all(

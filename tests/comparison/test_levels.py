@@ -8,6 +8,7 @@ from statsmodels.stats.multitest import multipletests
 
 from neuroalign.comparison.leaderboard import leaderboard
 from neuroalign.comparison.levels import compare_with_levels
+from neuroalign.comparison.own_row import expect_row
 from neuroalign.errors import UnknownNameError
 from neuroalign.reporting.text.leaderboard import format_leaderboards
 from neuroalign.reporting.text.levels import level_lines
@@ -108,3 +109,14 @@ def test_a_row_that_must_not_be_interpreted_is_last_and_has_no_test(dataset, val
     assert (table["letters"].iloc[-1], table["letters"].iloc[0]) == ("", "a")
     assert {pair["a"] for pair in table.attrs["pairs"]} == {"best", "mine", "low"}
     assert str(table).splitlines()[-1].startswith("caution: weak: explains no variance")
+
+
+def test_the_row_of_a_folder_needs_no_digest():
+    rows = ["pca", "hf:./vit#1f0c3a9b@hidden.2"]
+    assert expect_row("hf:./vit@hidden.2", rows, "faces") == rows[1]
+    with pytest.raises(UnknownNameError, match=r"^no row is called 'hf:\./vit'; .*add one with: "):
+        expect_row("hf:./vit", rows, "faces")
+    with pytest.raises(
+        UnknownNameError, match=r"the name that this command prints: neuroalign score a\.py:net faces$"
+    ):
+        expect_row("a.py:net", rows, "faces")

@@ -48,6 +48,11 @@ def test_unknown_name_among_many():
     assert "layer8" not in message
 
 
+def test_an_unknown_name_is_likened_to_each_name_once():
+    message = str(unknown_among_many("layer", "conv1", ["conv", "conv", "act"]))
+    assert message == "no layer is called 'conv1'; did you mean conv?"
+
+
 def test_error_in_one_line():
     assert one_line(ValueError("two\n  lines")) == "ValueError: two lines"
     assert len(one_line(ValueError("x" * 1000))) == len("ValueError: ") + 300

@@ -78,6 +78,10 @@ def test_wrong_options(options, message):
     [
         (lambda image: 1 / 0, "^preprocess fails on the image of stimulus '0': ZeroDivisionError"),
         (lambda image: torch.zeros(2), r"^preprocess must return a tensor of shape .* got \(2,\)$"),
+        (
+            lambda image: image.resize((4, 4)),
+            r"^preprocess must return a tensor, got an image; end it with torchvision.transforms.ToTensor\(\)$",
+        ),
     ],
 )
 def test_faulty_preprocessing(stimuli, preprocess, message):

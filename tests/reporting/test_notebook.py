@@ -1,6 +1,7 @@
 """Tests of the tables that notebooks show, and of the short texts of the same objects."""
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,9 @@ import pytest
 import neuroalign as na
 from neuroalign.comparison.leaderboard import leaderboard
 from neuroalign.comparison.table import Leaderboard
+from neuroalign.reporting.figures.style import contrast
 from neuroalign.results.score import summarise
+from neuroalign.results.several import Scores
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import load_benchmark
 from neuroalign.testing import make_score
@@ -38,11 +41,27 @@ def test_a_score_is_a_table_with_its_cautions(dataset):
         "<strong>caution:</strong> explains no variance (-0.100): do not interpret correlation ratio</p>"
         in page
     )
+    colour = re.search(r'color:(#\w+);margin:0.2em 0"><strong>caution', page)[1]
+    assert min(contrast(colour, page_colour) for page_colour in ("#ffffff", "#111111")) > 4
     assert '<td style="text-align:left">correlation ratio</td><td>0.500 →1</td><td>[0.30, 0.70]</td>' in page
     assert "<td>0.100</td><td>0.800</td>" in page
     assert "a note &amp; more" in page
     family = summarise([make(dataset, "a", value, seed) for seed, value in enumerate((0.4, 0.6))], family="a")
     assert "a, 2 instances, on single" in family._repr_html_()
+
+
+def test_several_scores_are_one_table_and_a_line_each(dataset):
+    first = make(dataset, "a", 0.5, notes=["a note"])
+    second = make_score(0.2, model="a[seed=0]", dataset=dataset, benchmark=load_benchmark("ridge"))
+    scores = Scores([first, second])
+    assert str(scores).splitlines() == [str(first), str(second)]
+    page = scores._repr_html_()
+    assert page.count("<table>") == 1
+    assert page.count("on single (simulated neurons)") == 1
+    assert ">correlation ratio</td><td>0.500 →1</td>" in page
+    assert ">ridge</td><td>0.200 →1</td>" in page
+    assert "<small>correlation ratio: a note</small>" in page
+    assert "<p>no scores</p>" in Scores()._repr_html_()
 
 
 def test_a_leaderboard_is_a_table_and_a_short_text(dataset):

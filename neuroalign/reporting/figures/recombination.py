@@ -33,6 +33,9 @@ from neuroalign.results.score import Score
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+#: Words for the options of a control that have a shorter name.
+_MIXTURES = {"abs_gaussian": "absolute Gaussian"}
+
 #: Numbers beside the score of a control that compares native and recombined neurons.
 NATIVE_AND_RECOMBINED = ("native", "recombined")
 
@@ -117,7 +120,8 @@ def native_and_recombined(
             fontsize=6,
         )
     name_rows(axes, order, families)
-    how = f", mixed by {first.options['kind']}" if "kind" in first.options else ""
+    kind = first.options.get("kind")
+    how = f", {_MIXTURES.get(str(kind), kind)} mixtures" if kind is not None else ""
     axes.set_xlabel(f"{shown(name_benchmark(wrapped_benchmark(first)))}{how}")
     axes.set_title(source_of(families))
     point: dict[str, Any] = {"color": FAINT, "marker": "o", "linestyle": ""}

@@ -90,6 +90,7 @@ def units_in_rows(units: UnitTable) -> Figure:
     first.set_ylim(n - 0.5, -0.5)
     if n <= MOST_NAMES:
         first.set_yticks(rows, names)
+        first.set_ylabel("unit")
     else:
         first.set_yticks([])
         first.set_ylabel(f"{n:,} units")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from neuroalign.errors import UsageError
+from neuroalign.errors import UsageError, count_noun
 from neuroalign.reporting.figures.style import (
     FAINT,
     INK,
@@ -167,7 +167,8 @@ def units_by_neurons(
     axes.set_xlabel(f"{n_neurons} neurons, sorted by their best unit{without}")
     axes.set_xticks([])
     silent = shares.sizes["unit"] - n_units
-    others = f"\nof {shares.sizes['unit']}; {silent} others\nexplain nothing" if silent else ""
+    verb = "explains" if silent == 1 else "explain"
+    others = f"\nof {shares.sizes['unit']}; {count_noun(silent, 'other')}\n{verb} nothing" if silent else ""
     axes.set_ylabel(f"{informative} informative units{others}", labelpad=8)
     axes.set_title(f"{shown(model)} on {source(dataset, simulated=simulated)}")
     bar = root_figure(axes).colorbar(

@@ -21,6 +21,12 @@ _STRUCTURED = re.compile(
     r"(?P<authors>[^()]+) \((?P<year>(?:19|20)\d\d)\)\. (?P<title>[^.?!]+)[.?!] (?P<where>[^()]+?)\.?"
 )
 _AUTHOR = re.compile(r"[^\W\d_][\w'’ -]*, (?:[^\W\d_]\.[ -]?)+")
+# "Eastwood & Williams (2018), ICLR", "Higgins et al. (2020), arXiv 2006.14304"
+_SURNAME = r"[^\W\d_][\w'’-]*(?: [^\W\d_][\w'’-]*)*?"
+_SHORT = re.compile(
+    rf"(?P<authors>{_SURNAME}(?:(?:, {_SURNAME})* & {_SURNAME})?)(?P<others> et al\.)? \((?P<year>(?:19|20)\d\d)\)"
+    r"(?:,? (?P<where>.+?)\.?)?"
+)
 
 
 @dataclass(frozen=True)
@@ -53,13 +59,15 @@ def list_entries(
     benchmarks : sequence of str
         Identifiers of benchmarks. Entries come from :func:`neuroalign.scoring.declared.references_of`.
     models : sequence of str
-        Registered names of models and families. Entries come from the docstrings of the registered objects.
+        Names of models and families, such as ``pca`` or ``timm:resnet18@layer3``. Entries come from the docstrings of
+        the registered objects.
 
     Returns
     -------
     list of Entry
-        One entry for each citation. A citation with authors, year and title in the usual order gets these fields;
-        any other citation is the field ``note`` as it stands in the record. Datasets without a citation are named in a
+        One entry for each citation. A citation with authors, year and title in the usual order gets these fields, and
+        a short one (``Eastwood & Williams (2018), ICLR``) authors, year and the rest as ``note``; any other citation
+        is the field ``note`` as it stands in the record. Datasets without a citation are named in a
         comment.
     """
     taken: set[str] = set()
@@ -96,7 +104,7 @@ def list_entries(
     wanted: dict[str, Sequence[str]] = {"benchmark": benchmarks, "model": models}
     for noun, requested in wanted.items():
         for name in dict.fromkeys(requested):
-            texts = references_of(name) if noun == "benchmark" else references_in(registry.models.get(name))
+            texts = references_of(name) if noun == "benchmark" else references_in(_registered(name))
             for reference in texts:
                 references.setdefault(reference, {}).setdefault(noun, []).append(name)
             if noun == "model" and not texts:
@@ -116,6 +124,11 @@ def list_entries(
     return entries
 
 
+def _registered(model: str) -> object:
+    """Return the registered object of a model: the function of its scheme for names such as ``timm:resnet18``."""
+    return registry.models.get(model if model in registry.models else f"{model.partition(':')[0]}:")
+
+
 def join_entries(entries: Iterable[Entry]) -> str:
     """Join entries to the content of a BibTeX file."""
     return "".join(f"{entry.text}\n\n" for entry in entries).rstrip("\n") + "\n"
@@ -131,7 +144,7 @@ def _entry(citation: str, owner: str, taken: set[str]) -> str:
     name = first[0] if first and year else re.sub(r"\W+", "-", owner).strip("-")
     key = _take(f"{_ascii(name).lower() or 'dataset'}{year[0][1:-1] if year else ''}", taken)
     doi = _DOI.search(text)
-    fields = _fields(text) or {"note": escape_latex(text)}
+    fields = _fields(text) or _short_fields(text) or {"note": escape_latex(text)}
     return _write("misc", key, {**fields, **({"doi": doi[0]} if doi else {})})
 
 
@@ -150,6 +163,21 @@ def _fields(text: str) -> dict[str, str] | None:
         "title": f"{{{escape_latex(match['title'])}}}",
         "year": match["year"],
         "howpublished": escape_latex(match["where"]),
+    }
+
+
+def _short_fields(text: str) -> dict[str, str] | None:
+    """Return surnames, year and place of a citation without a title; None for every other text."""
+    match = _SHORT.fullmatch(text)
+    if match is None:
+        return None
+    # Braces keep surnames of several words together.
+    names = [f"{{{escape_latex(name)}}}" for name in re.split(r", | & ", match["authors"])]
+    where = {"note": escape_latex(match["where"])} if match["where"] else {}
+    return {
+        "author": " and ".join([*names, *(["others"] if match["others"] else [])]),
+        "year": match["year"],
+        **where,
     }
 
 

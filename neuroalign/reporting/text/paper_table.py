@@ -12,7 +12,9 @@ import pandas as pd
 from neuroalign.comparison.leaderboard import BESIDE, CORRECTIONS
 from neuroalign.comparison.leaderboard_findings import describe_left_out
 from neuroalign.comparison.pairs import ALPHA
-from neuroalign.errors import UsageError, p_in_words, unknown_name
+from neuroalign.errors import UsageError, count_noun, p_in_words, unknown_name
+from neuroalign.models.ceiling import ceiling_family
+from neuroalign.names.digests import match_name
 from neuroalign.results.numbers import join_words, name_benchmark, write_number
 from neuroalign.results.score import SHIPPED
 from neuroalign.scoring.declared import number_of, symbol_of
@@ -128,20 +130,24 @@ def lay_out_paper_table(
     filled = [table for table in tables if len(table)]
     if not filled:
         raise UsageError("a table for a paper needs one score at least, got none; score a model first")
-    shown = dict(names or {})
+    # Every row has a name to replace, also a row that the chosen columns leave out.
+    every = [str(family) for table in filled for family in table["family"]]
+    headings = [*columns, *(str(table.attrs["name"]) for table in filled)]
+    shown = _match_names(names or {}, [*every, *headings])
     chosen = [_find(text, filled, shown) for text in columns] or _default_columns(filled, shown)
     families = _order(chosen)
-    _expect_known(shown, [*families, *columns, *(str(table.attrs["name"]) for table in filled)])
+    _expect_one_row_each(shown, families)
     cells = [_cells(column, families) for column in chosen]
     attrs = filled[0].attrs
     kind = "simulated" if attrs["simulated"] else "recorded"
     own = attrs["mine"]["family"]
+    n_models = sum(family != ceiling_family() for family in families) or len(families)
     return PaperTable(
         headings=[column.heading for column in chosen],
         rows={shown.get(family, family): [column[family] for column in cells] for family in families},
         own=shown.get(own, own) if own in families else "",
         caption=caption
-        or f"Scores of {len(families)} {'family' if len(families) == 1 else 'families'} of models on "
+        or f"Scores of {count_noun(n_models, 'family', 'families')} of models on "
         f"{attrs['dataset']} ({kind} neurons).",
         footnotes=[*_footnotes(chosen, families, shown, cells), *([made_by] if made_by else [])],
         label=str(attrs["dataset"]),
@@ -210,10 +216,26 @@ def _order(columns: Sequence[_Column]) -> list[str]:
     return list(dict.fromkeys(str(family) for column in ranking for family in column.table["family"]))
 
 
-def _expect_known(names: Mapping[str, str], existing: Sequence[str]) -> None:
-    for name in names:
-        if name not in existing:
+def _match_names(names: Mapping[str, str], existing: Sequence[str]) -> dict[str, str]:
+    """Return the new names by the existing names that they replace."""
+    shown = {}
+    for name, new in names.items():
+        old = match_name(name, existing)
+        if old is None:
             raise unknown_name("row or column", name, existing)
+        shown[old] = new
+    return shown
+
+
+def _expect_one_row_each(names: Mapping[str, str], families: Sequence[str]) -> None:
+    rows: dict[str, str] = {}
+    for family in families:
+        name = names.get(family, family)
+        if name in rows:
+            raise UsageError(
+                f"rows must have different names, got {name!r} for {rows[name]} and {family}; rename one"
+            )
+        rows[name] = family
 
 
 def _cells(column: _Column, families: Sequence[str]) -> dict[str, Cell]:
@@ -221,7 +243,8 @@ def _cells(column: _Column, families: Sequence[str]) -> dict[str, Cell]:
     unreadable = table.attrs["unreadable"]
     values = table[column.place].astype(float)
     halves = (table["ci_high"] - table["ci_low"]) / 2 if column.has_interval else values * math.nan
-    readable = values.drop(labels=unreadable).dropna()
+    # Recorded neurons are the ceiling, not a model.
+    readable = values.drop(labels=[*unreadable, ceiling_family()], errors="ignore").dropna()
     best = math.nan
     if column.higher_is_better is not None and column.has_interval and len(readable) > 1:
         best = float(readable.max() if column.higher_is_better else readable.min())
@@ -235,7 +258,7 @@ def _cells(column: _Column, families: Sequence[str]) -> dict[str, Cell]:
         cells[str(family)] = Cell(
             write(value) + ("" if math.isnan(half) else f" ± {write(half)}"),
             letters if column.has_interval else "",
-            value == best and family not in unreadable,
+            value == best and family in readable.index,
         )
     return cells
 
@@ -267,6 +290,11 @@ def _footnotes(
         notes.append(
             "Families that share a letter in a column are not shown to differ over instances and neurons (every pair, "
             f"{correction}, p < {ALPHA:g})."
+        )
+    ceiling = ceiling_family()
+    if ceiling is not None and ceiling in families:
+        notes.append(
+            f"{names.get(ceiling, ceiling)}: recorded neurons in place of a model, a ceiling; never bold."
         )
     notes += _numbers_of_instances(columns, families, names)
     notes += _cautions(columns, names)
@@ -317,7 +345,7 @@ def _own_row(ranking: Sequence[_Column], names: Mapping[str, str]) -> list[str]:
     for column in ranking:
         mine: Mapping[str, Any] = column.table.attrs["mine"]
         outcomes = [
-            f"{names.get(test['family'], test['family'])} {test['difference']:+.2f}, {p_in_words(test['p'])}"
+            f"{names.get(test['family'], test['family'])} {test['difference']:+z.3f}, {p_in_words(test['p'])}"
             for test in mine["tests"]
             if np.isfinite(test["p"])
         ]
@@ -325,6 +353,6 @@ def _own_row(ranking: Sequence[_Column], names: Mapping[str, str]) -> list[str]:
             correction = CORRECTIONS[column.table.attrs["correction"]]
             notes.append(
                 f"{OWN} {names.get(mine['family'], mine['family'])} less others by {column.heading} ({correction} over "
-                f"{len(outcomes)} tests): {'; '.join(outcomes)}."
+                f"{count_noun(len(outcomes), 'test')}): {'; '.join(outcomes)}."
             )
     return notes

@@ -169,7 +169,7 @@ def test_native_and_recombined_are_paired(score):
     interval = stats.ttest_1samp([0.4, 0.5, 0.3], 0).confidence_interval(0.95)
     texts = [text.get_text() for text in axes.texts]
     assert texts == [f"drop 0.40\n({interval.low:.2f} to {interval.high:.2f})", "drop 0.10"]
-    assert axes.get_xlabel() == "alignment, mixed by abs_gaussian"
+    assert axes.get_xlabel() == "alignment, absolute Gaussian mixtures"
 
 
 def test_recombination_without_a_number(score):

@@ -46,6 +46,7 @@ def test_panels_have_the_numbers(tmp_path):
     assert points(panels[1]) == [[-0.5, 0.0], [-0.5, 2.0]]
     np.testing.assert_allclose(points(panels[2])[0], [100 / 3, 0])
     assert [label.get_text() for label in panels[0].get_yticklabels()] == ["u0", "u1", "u2"]
+    assert panels[0].get_ylabel() == "unit"
     # The first unit is on top.
     assert panels[0].get_ylim() == (2.5, -0.5)
     assert "recorded neurons" in figure.get_suptitle()

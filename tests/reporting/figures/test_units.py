@@ -87,7 +87,7 @@ def test_matrix(alignment, explained, drawn):
     np.testing.assert_array_equal(axes.images[0].get_array().filled(np.nan), in_order(shares).values)
     assert axes.images[0].get_clim() == (0.0, 0.8)
     assert [text.get_text() for text in axes.get_yticklabels()] == ["u1", "u0"]
-    assert axes.get_ylabel() == "2 informative units\nof 3; 1 others\nexplain nothing"
+    assert axes.get_ylabel() == "2 informative units\nof 3; 1 other\nexplains nothing"
     assert axes.get_xlabel() == "4 neurons, sorted by their best unit; 2 (hatched) are not explained"
     assert axes.get_title(loc="left") == "m on toy, simulated neurons"
     (mark,) = drawn(axes, "informative")

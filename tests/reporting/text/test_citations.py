@@ -51,6 +51,28 @@ def test_any_other_citation_is_a_note(dataset, text):
     assert fields_of(entries_of(dataset, text)[0])[1] == {"note": text}
 
 
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("Eastwood & Williams (2018)", {"author": "{Eastwood} and {Williams}", "year": "2018"}),
+        (
+            "Dupré la Tour et al. (2022), NeuroImage 264:119728.",
+            {"author": r"{Dupr\'{e} la Tour} and others", "year": "2022", "note": "NeuroImage 264:119728"},
+        ),
+        (
+            "Williams, Nunez-Elizalde & Huth (2021) for the noise, arXiv 2006.14304",
+            {
+                "author": "{Williams} and {Nunez-Elizalde} and {Huth}",
+                "year": "2021",
+                "note": "for the noise, arXiv 2006.14304",
+            },
+        ),
+    ],
+)
+def test_a_short_citation_has_authors_and_year(dataset, text, fields):
+    assert fields_of(entries_of(dataset, text)[0])[1] == fields
+
+
 def test_bibtex_stays_as_it_is(dataset):
     entry = "@article{one,\n  title = {A & B},\n}"
     assert entries_of(dataset, entry)[0].text == f"% 1 dataset, simulated neurons: d0\n{entry}"

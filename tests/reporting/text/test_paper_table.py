@@ -90,6 +90,46 @@ def test_columns_names_and_caption(tables):
         lay_out_paper_table([])
 
 
+def test_recorded_neurons_are_never_the_best_model(tables):
+    for table in tables:
+        table["family"] = table["family"].replace("pca", "neuron_subset")
+        table.attrs["mine"] = {"family": "", "tests": []}
+    table = lay_out_paper_table(tables, columns=[RIDGE], names={"neuron_subset": "Neurons"})
+    # The neurons score higher than every model.
+    assert [cell.is_best for row in table.rows.values() for cell in row] == [False, True, False]
+    assert next(iter(table.rows)) == "Neurons"
+    assert "Neurons: recorded neurons in place of a model, a ceiling; never bold." in table.footnotes
+    assert table.caption == "Scores of 2 families of models on single (simulated neurons)."
+
+
+def test_two_rows_of_one_name_are_refused(tables):
+    with pytest.raises(UsageError, match=r"^rows must have different names, got 'pca' for zoo_net and pca; "):
+        lay_out_paper_table(tables, names={"zoo_net": "pca"})
+
+
+def test_names_of_files_need_no_digest(tables):
+    for table in tables:
+        table["family"] = table["family"].replace("zoo_net", "hf:./zoo#1f0c3a9b@hidden.2")
+        table.attrs["mine"] = {"family": "", "tests": []}
+    table = lay_out_paper_table(tables, names={"hf:./zoo@hidden.2": "Zoo"})
+    assert set(table.rows) == {"Zoo", "pca", "weak"}
+
+
+def test_a_row_that_the_columns_leave_out_may_have_a_name(tables):
+    tables[1] = tables[1][tables[1]["family"] != "pca"]
+    table = lay_out_paper_table(tables, columns=[RIDGE], names={"pca": "PCA"})
+    assert set(table.rows) == {"zoo_net", "weak"}
+
+
+def test_small_differences_keep_their_sign(tables):
+    tables[1].attrs["mine"] = {
+        "family": "pca",
+        "tests": [{"family": "zoo_net", "difference": -0.004, "p": 0.03}],
+    }
+    tables[0].attrs["mine"] = {"family": "pca", "tests": []}
+    assert any("zoo_net -0.004, p = 0.030." in note for note in lay_out_paper_table(tables).footnotes)
+
+
 def test_columns_are_split_outside_brackets():
     assert split_columns("ridge, alignment[turns=0,seed=1]:value") == [
         "ridge",
@@ -104,7 +144,7 @@ def test_the_own_row_is_marked_and_tested(tables):
     }
     tables[0].attrs["mine"] = {"family": "pca", "tests": []}
     table = lay_out_paper_table(tables)
-    assert "▸ pca less others by ridge (Holm over 1 tests): zoo_net +0.20, p = 0.030." in table.footnotes
+    assert "▸ pca less others by ridge (Holm over 1 test): zoo_net +0.200, p = 0.030." in table.footnotes
     assert r"$\triangleright$ \textit{pca} & 0.31" in format_paper_table(table, "latex")
     assert "\n| ▸ *pca* | 0.31" in format_paper_table(table, "markdown")
     assert "▸ <em>pca</em></th>" in format_paper_table(table, "html")
