@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parent / "_static"
 INK = "#1b3a57"
 DATASETS = {
     "AM-faces-sim": {"label": "neurons follow single factors", "colour": INK, "marker": "o", "side": -1},
-    "AM-faces-sim-mixed": {"label": "neurons follow mixtures", "colour": "#d98a3d", "marker": "D", "side": 1},
+    "AM-faces-sim-mixed": {"label": "neurons follow mixtures", "colour": "#c8641e", "marker": "D", "side": 1},
 }
 
 
