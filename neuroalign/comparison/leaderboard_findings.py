@@ -92,8 +92,8 @@ def describe_welch_only(table: pd.DataFrame, most: int = 3) -> str:
     more = [f"{len(pairs) - most:,} more"] if len(pairs) > most else []
     count = "1 pair of families differs" if len(pairs) == 1 else f"{len(pairs):,} pairs of families differ"
     return (
-        f"{count} by Welch's test only, and {'is' if len(pairs) == 1 else 'are'} not shown to differ with other neurons: "
-        + ("; ".join([*named, *more]) + ".")
+        f"{count} by Welch's test only, and {'is' if len(pairs) == 1 else 'are'} not shown to differ with other "
+        f"neurons: {'; '.join([*named, *more])}."
     )
 
 

@@ -94,7 +94,8 @@ def test_pairs_that_differ_by_welch_alone_are_named(dataset, families):
     table = leaderboard(dataset, "variance_explained")
     assert table.attrs["welch_only"] == [["best", "second"]]
     assert describe_welch_only(table) == (
-        "1 pair of families differs by Welch's test only, and is not shown to differ with other neurons: best and second."
+        "1 pair of families differs by Welch's test only, and is not shown to differ with other neurons: best and "
+        "second."
     )
     table.attrs["welch_only"] = [["a", "b"], ["a", "c"], ["b", "c"], ["c", "d"]]
     assert describe_welch_only(table).startswith(
