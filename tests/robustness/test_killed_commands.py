@@ -42,5 +42,6 @@ def test_many_killed_commands(battery):
         failures += [f"{name}, kill {number} of seed {seed()}: {loss}" for loss in losses]
     print(f"{n_tries} tries; killed: {dict(killed)}")
     assert failures == [], "\n".join(failures)
-    # Each kill at a step hits the command; the other half comes at a random time, often after the end on a busy machine.
+    # Each kill at a step hits the command; the other half comes at a random time, often after the end where other work
+    # runs.
     assert sum(killed.values()) > 0.5 * n_tries
