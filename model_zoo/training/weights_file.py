@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning
 from neuroalign.files.home import TEMPORARY_PREFIX, write_file
 from neuroalign.model_zoo.training.recipe import Recipe
-from neuroalign.model_zoo.training.replaced_weights import own_path, sweep_weights, with_ending
+from neuroalign.models.replaced_weights import own_path, sweep_weights, with_ending
 
 #: Version of the JSON record.
 FORMAT = 1
@@ -199,7 +199,7 @@ def write_trained(
 
     The record is written after the weights, so that an instance without a record is unfinished. Weights that replace
     others have a name of their own until their record is written; see
-    :mod:`neuroalign.model_zoo.training.replaced_weights`.
+    :mod:`neuroalign.models.replaced_weights`.
 
     Parameters
     ----------

@@ -90,7 +90,7 @@ def _abandoned() -> list[Path]:
 def _orphans() -> list[Path]:
     """Return arrays and weights that killed commands wrote without their records."""
     from neuroalign.files.home import home
-    from neuroalign.model_zoo.training.replaced_weights import orphaned_weights
+    from neuroalign.models.replaced_weights import orphaned_weights
     from neuroalign.results.record_files import orphaned_arrays
 
     return [*orphaned_arrays(home() / "results"), *orphaned_weights(home() / "models")]
@@ -99,7 +99,7 @@ def _orphans() -> list[Path]:
 def _delete(path: Path) -> None:
     from neuroalign.files.folders import clear_folder, delete_leftover
     from neuroalign.files.home import TEMPORARY_PREFIX
-    from neuroalign.model_zoo.training import replaced_weights
+    from neuroalign.models import replaced_weights
     from neuroalign.results import record_files
 
     if path.name.startswith(TEMPORARY_PREFIX):

@@ -26,8 +26,8 @@ from neuroalign.model_zoo.training.loop.groups import Group, group
 from neuroalign.model_zoo.training.loop.on_cluster import find_finished, fitting_on_cluster, train_on_cluster
 from neuroalign.model_zoo.training.loop.trainer import Interrupted, Report, train_together
 from neuroalign.model_zoo.training.recipe import Recipe
-from neuroalign.model_zoo.training.replaced_weights import with_ending
 from neuroalign.model_zoo.training.weights_file import read_trained, stem
+from neuroalign.models.replaced_weights import with_ending
 from neuroalign.progress import PATIENCE
 
 # Steps between a worker's reports.
