@@ -12,6 +12,7 @@ from neuroalign.errors import UnknownNameError, unknown_name
 from neuroalign.results.score import SHIPPED
 from neuroalign.stats import adjust_p_values
 from neuroalign.stats.multiplicity import Correction
+from neuroalign.validation import checks
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class RowTest:
     reason: str
 
 
+@checks("mine", "families", "correction", "seed")
 def compare_own_row(
     mine: str,
     families: Sequence[str],
