@@ -18,7 +18,7 @@ import numpy as np
 
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import NeuroalignWarning, UsageError
-from neuroalign.jobs import count_workers, current_cluster
+from neuroalign.jobs import count_workers, current_cluster, naming_lost_process
 from neuroalign.model_zoo.training.loop.checkpoints import find_checkpoints
 from neuroalign.model_zoo.training.loop.course import Outcome, TrainingImages
 from neuroalign.model_zoo.training.loop.devices import Device, choose_device, expect_precision
@@ -151,8 +151,9 @@ def train(
             for members, future in zip(groups, futures, strict=True):
                 future.add_done_callback(partial(bar.end, members.recipes))
             try:
-                for future in futures:
-                    done.update((outcome.recipe, outcome) for outcome in future.result())
+                with naming_lost_process():
+                    for future in futures:
+                        done.update((outcome.recipe, outcome) for outcome in future.result())
             except BaseException as error:
                 # Running groups write a checkpoint and stop.
                 stop()
