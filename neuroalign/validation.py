@@ -20,7 +20,8 @@ from msgspec import Meta
 from neuroalign.errors import UsageError, count_noun, unknown_name
 
 Target = TypeVar("Target")
-Arguments, Result = ParamSpec("Arguments"), TypeVar("Result")
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 NonNegative = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
