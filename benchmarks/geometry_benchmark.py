@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
+from neuroalign.arrays.blocks import taken
 from neuroalign.benchmarks.shuffles import shuffle_stimuli
 from neuroalign.benchmarks.trial_ceilings import size_of
 from neuroalign.benchmarks.trial_halves import enough_trials, gain_of_halves, halve_trials
@@ -302,7 +303,7 @@ class GeometryBenchmark(Benchmark):
             scored = np.isin(dataset.responses["stimulus"].values, responses["stimulus"].values)
             trials = trials[scored][:, :, kept]
         return Populations(
-            np.asarray(latents.values[:, informative], dtype=np.float64),
+            np.asarray(taken(latents.values, slice(None), informative), dtype=np.float64),
             np.asarray(responses.values[:, kept], dtype=np.float64),
             trials,
             responses["animal"].values[kept].astype(str),

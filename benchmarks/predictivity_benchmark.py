@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from neuroalign.arrays import Join
+from neuroalign.arrays.blocks import taken
 from neuroalign.benchmarks.shuffles import NO_SHUFFLES, Shuffles, shuffle_together
 from neuroalign.benchmarks.trial_ceilings import size_of, trial_ceilings
 from neuroalign.datasets.dataset import Dataset
@@ -260,7 +261,7 @@ class PredictivityBenchmark(FoldedBenchmark):
         if not self.in_sample:
             folds = self.labels_of_folds(dataset, responses["stimulus"].values)[rows]
         return Problem(
-            Z=latents.values[:, informative][rows],
+            Z=taken(latents.values, rows, informative),
             Y=responses.values[rows],
             folds=folds,
             groups=groups[rows],

@@ -119,6 +119,24 @@ def name_some(ids: "Sequence[Any] | NDArray[Any]", *, most: int = 5) -> str:
     return shown if len(ids) <= most else f"{shown} and {len(ids) - most} more"
 
 
+def unknown_stimuli(unknown: "Sequence[Any]", identifier: str, ids: "Sequence[str]") -> StimulusMismatchError:
+    """Return the error for stimuli that a stimulus set does not have, with some ids that it has.
+
+    Parameters
+    ----------
+    unknown : sequence of str
+    identifier : str
+        Name of the stimulus set.
+    ids : sequence of str
+        Ids of the stimulus set.
+    """
+    are_not = "stimulus is not" if len(unknown) == 1 else "stimuli are not"
+    has = f"which has {name_some(ids)}" if len(ids) else "which is empty"
+    return StimulusMismatchError(
+        f"{len(unknown)} {are_not} in the stimulus set {identifier!r}: {name_some(unknown)}; take ids of the set, {has}"
+    )
+
+
 #: Characters of a message of another library within a message of neuroalign.
 _LONGEST_MESSAGE = 300
 

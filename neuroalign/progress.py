@@ -1,5 +1,6 @@
 """Progress bars and notices about long work, on standard error, where it is a terminal, and in notebooks."""
 
+import os
 import sys
 import threading
 import time
@@ -127,9 +128,18 @@ def _make_bar(*items: Iterable[T], **options: Any) -> "tqdm[T]":
         from tqdm import tqdm as kind
 
         # disable=None switches the bar off if standard error is not a terminal.
-        options |= {"file": _terminal(), "disable": None}
+        options |= {"file": _terminal(), "disable": None, **_size_of_unsized(_terminal())}
     bar: tqdm[T] = kind(*items, leave=False, **options)
     return bar
+
+
+def _size_of_unsized(terminal: TextIO) -> dict[str, int]:
+    """Return a size for a terminal without one, as in some containers, where tqdm draws nothing; empty for others."""
+    try:
+        columns, rows = os.get_terminal_size(terminal.fileno())
+    except (OSError, ValueError):
+        return {}
+    return {} if columns and rows else {"ncols": columns or 80, "nrows": rows or 24}
 
 
 def _in_notebook() -> bool:

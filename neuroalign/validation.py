@@ -10,9 +10,9 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from functools import cache
+from functools import cache, wraps
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -20,6 +20,8 @@ from msgspec import Meta
 from neuroalign.errors import UsageError, count_noun, unknown_name
 
 Target = TypeVar("Target")
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 NonNegative = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -36,6 +38,7 @@ def check_value(value: Any, declared: Any, name: str, *, owner: str = "") -> Any
     Parameters
     ----------
     value : object
+        Scalars and arrays of NumPy count as numbers and lists.
     declared : type
         Numbers, text, truth values, None, Literal, lists, tuples, mappings, msgspec structs, unions of them, and
         constraints such as :data:`NonNegative`. Of a class, instances are accepted. A type that msgspec does not
@@ -68,6 +71,8 @@ def check_value(value: Any, declared: Any, name: str, *, owner: str = "") -> Any
     try:
         return _convert(value, declared)
     except msgspec.ValidationError as error:
+        if hasattr(value, "tolist"):
+            return check_value(value.tolist(), declared, name, owner=owner)
         fault = _explain(value, declared, name) or UsageError(f"{name}: {error}")
         raise type(fault)(f"{owner}: {fault}" if owner else str(fault)) from None
 
@@ -141,6 +146,40 @@ def check_arguments(
             raise unknown_name(f"{kind} of {owner}", name, by_name)
         checked[name] = check_value(value, declared.get(name, Any), name, owner=owner)
     return checked
+
+
+def checks(*names: str) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
+    """Let a function convert some of its arguments to their declared types at each call.
+
+    Parameters
+    ----------
+    *names : str
+        Parameters with a type of :func:`check_value`.
+
+    Examples
+    --------
+    >>> @checks("n_resamples")
+    ... def draw(values, *, n_resamples: NonNegative = 0): ...
+    >>> draw([1.5], n_resamples="many")
+    Traceback (most recent call last):
+    neuroalign.errors.UsageError: draw: n_resamples must be a whole number of at least 0, got 'many'
+    """
+
+    def decorate(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+        signature = inspect.signature(function)
+
+        @wraps(function)
+        def checked(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+            call = signature.bind(*args, **kwargs)
+            for name in call.arguments.keys() & set(names):
+                declared = _declared_arguments(function)[name]
+                value = check_value(call.arguments[name], declared, name, owner=function.__name__)
+                call.arguments[name] = value
+            return function(*call.args, **call.kwargs)
+
+        return checked
+
+    return decorate
 
 
 def check_names(names: Iterable[str], allowed: Iterable[str], kind: str) -> None:

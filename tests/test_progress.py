@@ -1,4 +1,5 @@
 import io
+import os
 import sys
 import time
 
@@ -37,6 +38,24 @@ def test_a_terminal_shows_the_bar_and_clears_it_at_the_end(impatient, monkeypatc
     assert "scoring pca" in shown
     assert "0/3" in shown
     assert shown.split("\r")[-1].strip() == ""
+
+
+@pytest.mark.parametrize("size", [(0, 0), (24, 0), (0, 70), (24, 60)])
+def test_a_terminal_without_a_size_shows_the_bar(impatient, monkeypatch, size):
+    termios = pytest.importorskip("termios")  # Windows has no pseudo-terminals
+    reading, writing = os.openpty()
+    termios.tcsetwinsize(writing, size)
+    with open(writing, "w", encoding="utf-8") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        list(progress(range(3), description="scoring pca", total=3, unit="model"))
+        terminal.write("end")
+        terminal.flush()
+        shown = os.read(reading, 4000).decode()
+    os.close(reading)
+    bars = [bar for bar in shown.split("\r") if "scoring pca" in bar]
+    columns = size[1] or 80
+    assert {len(bar) for bar in bars[:1]} <= {columns - 1, columns}
+    assert bars
 
 
 def test_quick_work_shows_no_bar(monkeypatch):

@@ -1,5 +1,7 @@
 """Wrong calls in Python are errors of neuroalign that fit in one line, as wrong commands are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,13 +9,19 @@ import pytest
 import neuroalign as na
 from neuroalign.arrays import latents
 from neuroalign.benchmarks.alignment import Alignment
+from neuroalign.comparison.board import boards
+from neuroalign.datasets.importing.landmarks import import_landmarks
+from neuroalign.datasets.selection import select_part
 from neuroalign.errors import ArrayError, DatasetError, ModelError, NeuroalignError, UsageError
 from neuroalign.models.latents_cache import compute_latents
 from neuroalign.results.exchange.exporting import export_results
+from neuroalign.scoring.chance import permutation_null
+from neuroalign.scoring.collection import summarise_members
 from neuroalign.scoring.evaluate import check_shuffles
 from neuroalign.scoring.grouped import as_columns
 from neuroalign.scoring.imported import import_results
-from neuroalign.testing import make_dataset
+from neuroalign.scoring.layers import score_layers
+from neuroalign.testing import make_dataset, make_score
 
 Y = np.random.default_rng(0).random((6, 3))
 LONG = "x" * 300
@@ -65,6 +73,58 @@ def import_arrays(**options):
             "must be a file that lists stimuli or a column of the stimulus table",
         ),
         (lambda: na.import_dataset(None, responses=Y), "None cannot name a dataset"),
+        (lambda: import_arrays(drop=None), "drop must be a list of names, got None; leave it out"),
+        (lambda: import_arrays(drop_stimuli=5), "drop_stimuli must be a list of names, got 5; leave it out"),
+        (
+            lambda: na.compare("pca", "ica", "toy", seed="zz"),
+            "compare: seed must be a whole number, got 'zz'",
+        ),
+        (lambda: na.compare("pca", "ica", "toy", margin=None), "compare: margin must be a number, got None"),
+        (
+            lambda: na.compare("pca", "ica", "toy", store="folder"),
+            "compare: store must be ResultsStore or none",
+        ),
+        (
+            lambda: na.leaderboard("toy", correction="hulm"),
+            "correction must be holm or bh, got 'hulm'; did you mean holm?",
+        ),
+        (lambda: na.leaderboard("toy", mine=5), "leaderboard: mine must be text, got 5"),
+        (
+            lambda: boards(["toy"], n_resamples=0),
+            "boards: n_resamples must be a whole number of at least 1, got 0",
+        ),
+        (lambda: boards(["toy"], seed=2.5), "boards: seed must be a whole number of at least 0, got 2.5"),
+        (lambda: boards(["toy"], models="pca"), "boards: models must be a list of texts, got 'pca'"),
+        (
+            lambda: score_layers("net", "toy", seed="zz"),
+            "score_layers: seed must be a whole number, got 'zz'",
+        ),
+        (
+            lambda: summarise_members([], "days"),
+            "summarise_members: collection must be Collection, got 'days'",
+        ),
+        (
+            lambda: permutation_null(Alignment(), None, None, n_permutations="x"),
+            "permutation_null: n_permutations must be a whole number, got 'x'",
+        ),
+        (lambda: select_part("toy", {}), "select_part: dataset must be Dataset, got 'toy'"),
+        (lambda: na.info(5), "info: name must be text, got 5"),
+        (lambda: na.load_collection(5), "a collection must be a name, a file or a list of datasets, got 5"),
+        (lambda: import_landmarks(5, "marks.csv"), "no added dataset is called '5'"),
+        (lambda: na.StimulusSet("s", [1, 2]), "the table of stimuli must be DataFrame, got [1, 2]"),
+        (
+            lambda: na.StimulusSet("s", pd.DataFrame(index=["a"]), 5),
+            "images must be a mapping of ids to images, got int",
+        ),
+        (
+            lambda: na.StimulusSet("s", pd.DataFrame(index=["a"]), landmarks="m"),
+            "landmarks must be DataArray, got 'm'",
+        ),
+        (
+            lambda: na.Dataset("d", make_dataset().recording, "s"),
+            "the stimuli of a dataset must be StimulusSet, got 's'",
+        ),
+        (lambda: make_dataset().stimuli.pixels(channels=[]), "channels must be 1 (grey) or 3 (RGB), got []"),
     ],
 )
 def test_wrong_arguments_are_named(call, reason):
@@ -72,6 +132,29 @@ def test_wrong_arguments_are_named(call, reason):
         call()
     assert reason in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("value", "x", "Score: value must be a number, got 'x'"),
+        ("value", None, "Score: value must be a number, got None"),
+        ("error", [0.5], "Score: error must be a number, got [0.5]"),
+        ("ceiling", np.zeros(2), "Score: ceiling must be a number, got [0.0, 0.0]"),
+        ("model", 5, "Score: model must be text, got 5"),
+        ("benchmark_version", "2", "Score: benchmark_version must be a whole number, got '2'"),
+    ],
+)
+def test_the_fields_of_a_score_have_types(field, value, reason):
+    with pytest.raises(UsageError) as caught:
+        replace(make_score(0.5), **{field: value})
+    assert str(caught.value) == reason
+
+
+def test_numbers_of_a_score_become_floats():
+    made = replace(make_score(0.5), value=np.float32(0.25), error=1, null=np.array(0.5))
+    assert [made.value, made.error, made.null] == [0.25, 1.0, 0.5]
+    assert {type(number) for number in (made.value, made.error, made.null)} == {float}
 
 
 class Edges(na.ModelFamily):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import msgspec
+import numpy as np
 import pytest
 from msgspec import Meta
 
@@ -19,6 +20,7 @@ from neuroalign.validation import (
     check_fields,
     check_names,
     check_value,
+    checks,
     describe_type,
 )
 
@@ -164,6 +166,32 @@ def test_fields_of_a_frozen_dataclass_are_converted():
     assert isinstance(Options().share, float)
     with pytest.raises(UsageError, match=r"^options: share must be a number between 0 and 1, got 'x'$"):
         Options("x")
+
+
+def test_scalars_and_arrays_of_numpy_are_numbers_and_lists():
+    assert check_value(np.int64(3), int, "n") == 3
+    assert type(check_value(np.int64(3), NonNegative, "n")) is int
+    assert check_value(np.bool_(True), bool, "flag") is True
+    assert check_value(np.array(["a", "b"]), Sequence[str], "names") == ["a", "b"]
+    with pytest.raises(UsageError, match=r"^n must be a whole number, got 3.5$"):
+        check_value(np.float64(3.5), int, "n")
+
+
+def test_a_function_checks_the_arguments_that_it_names():
+    @checks("n", "names")
+    def function(first, n: NonNegative = 0, *, names: Sequence[str] = (), other: int = 0):
+        """Return everything."""
+        return first, n, names, other
+
+    assert function("x", np.int64(2), names=["a"], other="b") == ("x", 2, ["a"], "b")
+    assert function(first=1) == (1, 0, (), 0)
+    assert function.__doc__ == "Return everything."
+    with pytest.raises(UsageError, match=r"^function: n must be a whole number of at least 0, got -1$"):
+        function("x", -1)
+    with pytest.raises(UsageError, match=r"^function: names must be a list of texts, got 'a'$"):
+        function("x", names="a")
+    with pytest.raises(TypeError, match="missing a required argument: 'first'"):
+        function()
 
 
 def test_arguments_have_the_types_of_the_parameters():

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from neuroalign.errors import ModelError, NeuroalignError, NeuroalignWarning
 from neuroalign.files.home import TEMPORARY_PREFIX, write_file
 from neuroalign.model_zoo.training.recipe import Recipe
+from neuroalign.models.replaced_weights import own_path, sweep_weights, with_ending
 
 #: Version of the JSON record.
 FORMAT = 1
@@ -113,7 +114,7 @@ class Trained:
         return weights
 
     def _read(self) -> bytes:
-        own = _own_path(self.path, self.record["weights_sha256"])
+        own = own_path(self.path, self.record["weights_sha256"])
         try:
             # A process that was killed after it replaced the record did not rename the weights.
             return (own if own.is_file() else self.path).read_bytes()
@@ -197,7 +198,8 @@ def write_trained(
     """Write trained weights and their record; an earlier instance of the same name stays until both are complete.
 
     The record is written after the weights, so that an instance without a record is unfinished. Weights that replace
-    others have a name of their own until their record is written.
+    others have a name of their own until their record is written; see
+    :mod:`neuroalign.models.replaced_weights`.
 
     Parameters
     ----------
@@ -217,7 +219,7 @@ def write_trained(
     path = folder / f"{stem(recipe)}.safetensors"
     sha256 = hashlib.sha256(content).hexdigest()
     replaces = with_ending(path, ".json").is_file()
-    target = _own_path(path, sha256) if replaces else path
+    target = own_path(path, sha256) if replaces else path
     write_file(target, content)
     record = {
         "format": FORMAT,
@@ -228,22 +230,10 @@ def write_trained(
     write_json(with_ending(path, ".json"), record)
     if replaces:
         os.replace(target, path)
+    sweep_weights(with_ending(path, ".json"))
     return Trained(path, recipe, record)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file completely or not at all."""
     write_file(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
-
-
-def _own_path(path: Path, sha256: object) -> Path:
-    """Return the name of weights that replace others, until their record is written."""
-    return with_ending(path, f".{str(sha256)[:16]}.safetensors")
-
-
-def with_ending(path: Path, ending: str) -> Path:
-    """Replace the ending of the file of an instance; the part after the dot of ``beta-0.5`` is not an ending."""
-    name = path.name
-    for suffix in (".safetensors", ".json"):
-        name = name.removesuffix(suffix)
-    return path.with_name(name + ending)

@@ -119,3 +119,29 @@ def forget_pages(values: NDArray[Any]) -> None:
         owner = owner.base
     if isinstance(owner, mmap.mmap) and not values.flags.writeable and hasattr(mmap, "MADV_DONTNEED"):
         owner.madvise(mmap.MADV_DONTNEED)
+
+
+def taken(values: NDArray[Any], rows: NDArray[np.int64] | slice, columns: NDArray[np.bool_]) -> NDArray[Any]:
+    """Return rows and columns of a matrix, contiguous, without a copy where all are taken in their order.
+
+    Parameters
+    ----------
+    values : array, shape (n, m)
+    rows : array of int, or slice
+    columns : array of bool, shape (m,)
+        Mark of each column that is taken.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> values = np.arange(6).reshape(2, 3)
+    >>> taken(values, np.array([1]), np.array([True, False, True])).tolist()
+    [[3, 5]]
+    >>> np.shares_memory(taken(values, np.array([0, 1]), np.ones(3, dtype=bool)), values)
+    True
+    """
+    every = np.arange(len(values))
+    chosen = every[rows]
+    if columns.all() and np.array_equal(chosen, every):
+        return np.ascontiguousarray(values)
+    return np.ascontiguousarray(values[np.ix_(chosen, columns)])

@@ -24,10 +24,9 @@ def info(as_json: bool) -> None:
     """Show folders and sizes of the caches."""
     from neuroalign.files.folders import leftovers
     from neuroalign.files.home import home
-    from neuroalign.results.record_files import orphaned_arrays
 
     sizes = {kind: _size([home() / kind]) for kind in _KINDS}
-    sizes["unfinished"] = _size([*leftovers(home()), *orphaned_arrays(home() / "results")])
+    sizes["unfinished"] = _size([*leftovers(home()), *_orphans()])
     if as_json:
         rows = {kind: {"path": str(_folder(kind)), **size} for kind, size in sizes.items()}
         click.echo(json.dumps(rows, indent=1))
@@ -83,26 +82,34 @@ def _abandoned() -> list[Path]:
     from neuroalign.datasets.catalogue import datasets_folder
     from neuroalign.files.folders import leftovers, restore_folders
     from neuroalign.files.home import home, is_abandoned
-    from neuroalign.results.record_files import orphaned_arrays
 
     restore_folders(datasets_folder())
-    return [
-        *(path for path in leftovers(home()) if is_abandoned(path)),
-        *orphaned_arrays(home() / "results"),
-    ]
+    return [*(path for path in leftovers(home()) if is_abandoned(path)), *_orphans()]
+
+
+def _orphans() -> list[Path]:
+    """Return arrays and weights that killed commands wrote without their records."""
+    from neuroalign.files.home import home
+    from neuroalign.models.replaced_weights import orphaned_weights
+    from neuroalign.results.record_files import orphaned_arrays
+
+    return [*orphaned_arrays(home() / "results"), *orphaned_weights(home() / "models")]
 
 
 def _delete(path: Path) -> None:
     from neuroalign.files.folders import clear_folder, delete_leftover
     from neuroalign.files.home import TEMPORARY_PREFIX
-    from neuroalign.results.record_files import is_orphan
+    from neuroalign.models import replaced_weights
+    from neuroalign.results import record_files
 
     if path.name.startswith(TEMPORARY_PREFIX):
         delete_leftover(path)
     elif path.is_dir():
         clear_folder(path)
-    elif is_orphan(path):  # still: another command may have written its record meanwhile
-        delete_leftover(path)
+    else:
+        kind = replaced_weights if path.suffix == ".safetensors" else record_files
+        if kind.is_orphaned(path):  # still: another command may have written its record meanwhile
+            delete_leftover(path)
 
 
 def _size(paths: Iterable[Path]) -> dict[str, int]:

@@ -16,7 +16,7 @@ from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.scoring.groups import load_benchmarks
 from neuroalign.scoring.hierarchy import FloatArray, Hierarchy, draw_members, make_hierarchy, mean_by_size
 from neuroalign.stats.hierarchical import Over, percentile_interval, rank_rows
-from neuroalign.validation import check_names
+from neuroalign.validation import NonNegative, Positive, check_names, checks
 
 #: Number of draws behind the intervals.
 N_RESAMPLES = 10_000
@@ -67,6 +67,19 @@ def board(
     return boards(datasets, [benchmark], **options)[0]
 
 
+@checks(
+    "models",
+    "over",
+    "mean",
+    "over_ceiling",
+    "separate_animals",
+    "members",
+    "n_resamples",
+    "seed",
+    "name",
+    "title",
+    "store",
+)
 def boards(
     datasets: Sequence[Source],
     benchmarks: Sequence[str | Benchmark] | None = None,
@@ -77,8 +90,8 @@ def boards(
     over_ceiling: bool = False,
     separate_animals: bool = False,
     members: bool = False,
-    n_resamples: int = N_RESAMPLES,
-    seed: int = 0,
+    n_resamples: Positive = N_RESAMPLES,
+    seed: NonNegative = 0,
     name: str = "",
     title: str = "",
     store: ResultsStore | None = None,

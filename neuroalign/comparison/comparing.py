@@ -35,8 +35,20 @@ from neuroalign.scoring.benchmark import Benchmark, load_benchmark
 from neuroalign.scoring.cautions import cautions
 from neuroalign.scoring.evaluate import score_all
 from neuroalign.scoring.resampling import Statistic
+from neuroalign.validation import checks
 
 
+@checks(
+    "statistic",
+    "margin",
+    "n_resamples",
+    "n_stimulus_resamples",
+    "n_permutations",
+    "seed",
+    "join",
+    "use_cache",
+    "store",
+)
 def compare(
     model_a: "str | Model | ModelFamily | Any",
     model_b: "str | Model | ModelFamily | Any",

@@ -26,6 +26,7 @@ from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.scoring.cautions import cautions_of_instances, is_readable
 from neuroalign.scoring.groups import load_benchmarks
+from neuroalign.validation import checks
 
 Correction = Literal["holm", "bh"]
 
@@ -50,6 +51,7 @@ SCOPE_OF_CROSSED_TEST = (
 )
 
 
+@checks("store", "correction", "over_neurons", "mine")
 def leaderboard(
     dataset: str | Dataset,
     benchmark: str | Benchmark = DEFAULT_BENCHMARK,
@@ -111,6 +113,7 @@ def leaderboard(
     return tables[0]
 
 
+@checks("store", "correction", "over_neurons", "mine")
 def leaderboards(
     dataset: str | Dataset,
     benchmarks: Sequence[str | Benchmark] | None = None,

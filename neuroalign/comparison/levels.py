@@ -19,6 +19,7 @@ from neuroalign.scoring.declared import chance_of, installed_benchmark
 from neuroalign.scoring.resampling import AXIS_INDEX, Statistic
 from neuroalign.stats import adjust_p_values
 from neuroalign.stats.multiplicity import Correction
+from neuroalign.validation import checks
 
 #: Largest corrected p-value that is not called a difference.
 ALPHA = 0.05
@@ -68,6 +69,7 @@ class LevelTest:
         )
 
 
+@checks("correction")
 def compare_with_levels(scores: Sequence[Score], *, correction: Correction = "holm") -> list[LevelTest]:
     """Test the scores of one model over neurons, against chance and ceiling where they exist.
 

@@ -13,6 +13,7 @@ from neuroalign.names.digests import match_name
 from neuroalign.results.score import SHIPPED
 from neuroalign.stats import adjust_p_values
 from neuroalign.stats.multiplicity import Correction
+from neuroalign.validation import checks
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class RowTest:
     reason: str
 
 
+@checks("mine", "families", "correction", "seed")
 def compare_own_row(
     mine: str,
     families: Sequence[str],

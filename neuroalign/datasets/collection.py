@@ -1,7 +1,7 @@
 """Collections: several datasets under one name, such as the sessions of one laboratory."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from neuroalign.datasets.public.listing import members_of, public_names
 from neuroalign.datasets.time_bins import expect_one_window
 from neuroalign.errors import DatasetError, UnknownNameError, UsageError, count_noun, name_some
 from neuroalign.names.syntax import format_spec, parse_spec
+from neuroalign.validation import checks
 
 #: Value that stands for every value of a column: ``my-cells[session=*]`` has one part for each session.
 EVERY = "*"
@@ -115,6 +116,7 @@ def find_collection(source: "str | os.PathLike[str] | Dataset | Collection") -> 
     return _find(source, 0)
 
 
+@checks("identifier")
 def load_collection(
     source: "str | os.PathLike[str] | Sequence[str | Dataset] | Collection", *, identifier: str = ""
 ) -> Collection:
@@ -154,6 +156,8 @@ def load_collection(
             dataset = load_dataset(source)  # type: ignore[arg-type]
             raise UsageError(f"{dataset.identifier} is one dataset; give a collection, or a list of datasets")
         return Collection(identifier or collection.identifier, collection.members)
+    if not isinstance(source, Iterable):
+        raise UsageError(f"a collection must be a name, a file or a list of datasets, got {source!r}")
     members = _flatten(list(source), 0)
     if not members:
         raise UsageError("a collection must have at least one dataset, got none")

@@ -21,6 +21,7 @@ from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.datasets.time_bins import bin_edges, expect_one_window, has_bins
 from neuroalign.errors import DatasetError, MissingResponsesError, name_some
 from neuroalign.files.digests import digest
+from neuroalign.validation import check_value
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         validate_recording(self.recording)
+        check_value(self.stimuli, StimulusSet, "the stimuli of a dataset")
         recorded = np.unique(self.recording["stimulus_id"].values.astype(str))
         unknown = np.setdiff1d(recorded, self.stimuli.ids)
         if unknown.size:

@@ -1,6 +1,6 @@
 """Images in files, in memory or inside larger files: pixels, sizes and bytes."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
@@ -245,7 +245,7 @@ def square_pixels(image: Image.Image, *, channels: int, size: int | None) -> NDA
     DatasetError
         If an argument is not permitted.
     """
-    mode = {1: "L", 3: "RGB"}.get(channels)
+    mode = {1: "L", 3: "RGB"}.get(channels) if isinstance(channels, Integral) else None
     if mode is None:
         raise DatasetError(f"channels must be 1 (grey) or 3 (RGB), got {channels!r}")
     if size is not None and not isinstance(size, Integral):
@@ -289,6 +289,13 @@ def size_of(source: ImageSource, stimulus_id: str) -> tuple[int, int]:
             return image.size
     except Exception as error:  # the decoders raise nearly anything on a damaged file
         raise _unreadable(stimulus_id, error) from error
+
+
+def contents_of(sources: Mapping[str, ImageSource], ids: NDArray[np.str_]) -> Iterator[object]:
+    """Yield the bytes of each file, and the pixels of each image in memory, as digests need them."""
+    for stimulus_id in ids:
+        source = sources[stimulus_id]
+        yield bytes_of(source, stimulus_id) if is_file(source) else pixels_of(source)
 
 
 def bytes_of(source: ImageSource, stimulus_id: str) -> bytes:

@@ -21,6 +21,7 @@ from neuroalign.datasets.time_bins import name_part, reduce_window
 from neuroalign.datasets.time_windows import WINDOW, Window, format_window, parse_window
 from neuroalign.errors import DatasetError, UsageError, count_noun, name_some
 from neuroalign.names.syntax import format_spec, format_value
+from neuroalign.validation import checks
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,7 @@ class _Condition:
         return f"{self.column.name}={format_value(self.option)}"
 
 
+@checks("dataset", "conditions")
 def select_part(dataset: Dataset, conditions: Mapping[str, Any]) -> Dataset:
     """Select a part of a dataset by values of its columns.
 

@@ -13,9 +13,8 @@ from neuroalign.datasets.image_sources import (
     ImageSource,
     as_pixels,
     bytes_of,
-    is_file,
+    contents_of,
     open_image,
-    pixels_of,
     read_batch,
     size_of,
     suffix_of,
@@ -26,11 +25,12 @@ from neuroalign.errors import (
     DatasetError,
     MissingImagesError,
     MissingLandmarksError,
-    StimulusMismatchError,
     name_some,
+    unknown_stimuli,
 )
 from neuroalign.files.digests import digest, digest_all
 from neuroalign.masked import as_labels
+from neuroalign.validation import Positive, check_value
 
 
 class StimulusSet:
@@ -65,14 +65,15 @@ class StimulusSet:
         mirrored: bool = False,
         landmarks: xr.DataArray | None = None,
     ) -> None:
-        table = table.copy()
+        table = check_value(table, pd.DataFrame, "the table of stimuli").copy()
         table.index = pd.Index(table.index.astype(str), name="stimulus_id")
         if table.index.has_duplicates:
             repeated = table.index[table.index.duplicated()].unique()
             raise DatasetError(f"stimulus ids must be unique; repeated: {name_some(repeated.tolist())}")
         if images is not None:
-            without = [stimulus_id for stimulus_id in table.index if stimulus_id not in images]
-            if without:
+            if not isinstance(images, Mapping):
+                raise DatasetError(f"images must be a mapping of ids to images, got {type(images).__name__}")
+            if without := [stimulus_id for stimulus_id in table.index if stimulus_id not in images]:
                 raise DatasetError(f"{len(without)} stimuli have no image: {name_some(without)}")
         self.identifier = identifier
         self.table = table
@@ -246,6 +247,7 @@ class StimulusSet:
         self, batch_size: int, *, size: int | None = None, channels: int = 1
     ) -> Iterator[NDArray[np.float32]]:
         """Read the images in batches; see :meth:`pixels`."""
+        check_value(batch_size, Positive, "batch_size")
         for start in range(0, len(self), batch_size):
             ids = self.ids[start : start + batch_size].tolist()
             yield read_batch(self._sources, ids, channels=channels, size=size, mirrored=self.mirrored)
@@ -255,12 +257,14 @@ class StimulusSet:
 
         Raises
         ------
+        StimulusMismatchError
+            If the stimulus is not in the set; the message names it.
         MissingImagesError
             If the images are not available.
         DatasetError
             If the image cannot be read.
         """
-        return open_image(self._sources[stimulus_id], stimulus_id, mirrored=self.mirrored)
+        return open_image(self._source(stimulus_id), stimulus_id, mirrored=self.mirrored)
 
     def points(self, size: int) -> xr.DataArray:
         """Return the landmarks on the images that :meth:`pixels` returns for this size.
@@ -303,28 +307,24 @@ class StimulusSet:
 
         Raises
         ------
-        MissingImagesError
-            If the images are not available.
-        DatasetError
-            If the file cannot be read.
+        StimulusMismatchError, MissingImagesError, DatasetError
+            As :meth:`open`.
         """
-        return size_of(self._sources[stimulus_id], stimulus_id)
+        return size_of(self._source(stimulus_id), stimulus_id)
 
     def image_bytes(self, stimulus_id: str) -> bytes:
         """Return the file of one image as bytes (PNG for images in memory).
 
         Raises
         ------
-        MissingImagesError
-            If the images are not available.
-        DatasetError
-            If the file cannot be read.
+        StimulusMismatchError, MissingImagesError, DatasetError
+            As :meth:`open`.
         """
-        return bytes_of(self._sources[stimulus_id], stimulus_id)
+        return bytes_of(self._source(stimulus_id), stimulus_id)
 
     def image_suffix(self, stimulus_id: str) -> str:
         """Return the suffix of the file name of one image, with its dot."""
-        return suffix_of(self._sources[stimulus_id])
+        return suffix_of(self._source(stimulus_id))
 
     @cached_property
     def content_hash(self) -> str:
@@ -362,18 +362,18 @@ class StimulusSet:
         yield self.mirrored
         yield self.mirror_training
         if self.has_images:
-            for stimulus_id in self.ids[order]:
-                source = self._sources[stimulus_id]
-                yield self.image_bytes(stimulus_id) if is_file(source) else pixels_of(source)
+            yield from contents_of(self._sources, self.ids[order])
 
     def _expect_known(self, ids: ArrayLike) -> NDArray[np.str_]:
         wanted = as_labels(ids, "ids").astype(str)
-        unknown = wanted[~np.isin(wanted, self.ids)]
-        if unknown.size:
-            raise StimulusMismatchError(
-                f"{unknown.size} stimuli are not in the stimulus set {self.identifier!r}: {name_some(unknown)}"
-            )
+        if (unknown := wanted[~np.isin(wanted, self.ids)]).size:
+            raise unknown_stimuli(unknown.tolist(), self.identifier, self.ids.tolist())
         return wanted
+
+    def _source(self, stimulus_id: str) -> ImageSource:
+        if str(stimulus_id) not in self.table.index:
+            raise unknown_stimuli([stimulus_id], self.identifier, self.ids.tolist())
+        return self._sources[str(stimulus_id)]
 
     @property
     def _sources(self) -> Mapping[str, ImageSource]:

@@ -21,6 +21,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _DAY = 24 * 3600
 
+#: Seconds after which a file that no record names belongs to no process that is about to write the record.
+_SETTLED = 3600.0
+
 #: Attempts to write a file into a folder that other commands delete.
 _ATTEMPTS = 5
 
@@ -100,6 +103,19 @@ def is_abandoned(path: Path) -> bool:
         return time.time() - path.stat().st_mtime > _DAY
     except OSError:
         return False
+
+
+def is_settled(file: Path) -> bool:
+    """Return whether a file has been as it is for an hour, so that no process is about to write a record of it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file does not exist.
+    """
+    status = file.stat()
+    # A copy may keep the time of the last change, but not the time at which the file got its place.
+    return time.time() - max(status.st_mtime, status.st_ctime) >= _SETTLED
 
 
 def _machine() -> str:

@@ -2,7 +2,16 @@
 
 from neuroalign.jobs.clusters import current_cluster
 from neuroalign.jobs.joining import Backend, cluster
-from neuroalign.jobs.running import Job, count_workers, run_jobs
+from neuroalign.jobs.running import Job, count_workers, naming_lost_process, run_jobs
 from neuroalign.jobs.workers import end_of_command
 
-__all__ = ["Backend", "Job", "cluster", "count_workers", "current_cluster", "end_of_command", "run_jobs"]
+__all__ = [
+    "Backend",
+    "Job",
+    "cluster",
+    "count_workers",
+    "current_cluster",
+    "end_of_command",
+    "naming_lost_process",
+    "run_jobs",
+]

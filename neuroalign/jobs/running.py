@@ -1,11 +1,13 @@
 """Run of jobs in processes of this machine, or on the cluster that this process has joined."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
 from numbers import Integral
 from typing import Any
 
-from neuroalign.errors import UsageError
+from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.jobs.clusters import current_cluster
 from neuroalign.progress import progress
 
@@ -38,7 +40,8 @@ def run_jobs(jobs: Sequence[Job], *, n_jobs: int, description: str, unit: str = 
     Raises
     ------
     NeuroalignError
-        If the cluster cannot run a job. An error of a job itself is raised as it is, and cancels the other jobs.
+        If the cluster cannot run a job, or a process ends before its result. An error of a job itself is raised as it
+        is, and cancels the other jobs.
 
     Examples
     --------
@@ -55,9 +58,10 @@ def run_jobs(jobs: Sequence[Job], *, n_jobs: int, description: str, unit: str = 
     joined = current_cluster()
     if joined is None:
         parallel = joblib.Parallel(n_jobs=min(count_workers(n_jobs), len(jobs)), return_as="generator")
-        return list(
-            progress(parallel(jobs), description=description, total=len(jobs), unit=unit, at_once=True)
-        )
+        with naming_lost_process():
+            return list(
+                progress(parallel(jobs), description=description, total=len(jobs), unit=unit, at_once=True)
+            )
     results: list[Any] = [None] * len(jobs)
     with closing(joined.run(jobs)) as finished:
         for place, result in progress(
@@ -65,6 +69,26 @@ def run_jobs(jobs: Sequence[Job], *, n_jobs: int, description: str, unit: str = 
         ):
             results[place] = result
     return results
+
+
+@contextmanager
+def naming_lost_process() -> Iterator[None]:
+    """Turn the error of a pool with a process that ended before its result into one line with the remedy.
+
+    Raises
+    ------
+    NeuroalignError
+        In place of BrokenProcessPool. joblib names the exit code or the signal, and so does the message.
+    """
+    try:
+        yield
+    except BrokenProcessPool as error:
+        named = re.search(r"exit codes of the workers are \{(.*?)\}", str(error))
+        by = f", by {named[1]}" if named else ""
+        raise NeuroalignError(
+            f"a process ended before its result{by}: the system ends processes that need too much memory, and code of "
+            "a model can end its own; take fewer --jobs (n_jobs)"
+        ) from error
 
 
 def count_workers(n_jobs: int) -> int:

@@ -38,6 +38,7 @@ from neuroalign.models.model import (
     TrainedOnHash,
     fingerprint_of,
 )
+from neuroalign.validation import checks
 
 _RAW, _CACHED = np.dtype(np.float32), np.dtype(np.float64)
 # Part of the free disk that a sweep may take.
@@ -312,6 +313,7 @@ class LayerModel:
         return self._sweep.network.at(self.layer)
 
 
+@checks("dataset", "layers")
 def load_layers(
     model: "str | Model | ModelFamily", dataset: Dataset, *, layers: str | None = None, **options: Any
 ) -> LayerSweep:

@@ -20,6 +20,7 @@ from neuroalign.names.foreign_code import foreign_code
 from neuroalign.names.registry import benchmarks, models, reducers
 from neuroalign.names.syntax import parse_spec
 from neuroalign.scoring.benchmark import Benchmark, Invariance, load_benchmark
+from neuroalign.validation import checks
 
 
 class Description(dict[str, Any]):
@@ -41,6 +42,7 @@ class Description(dict[str, Any]):
         return f"<table>{rows}</table>"
 
 
+@checks("name")
 def info(name: str) -> Description:
     """Describe a model, dataset or benchmark, or a reducer.
 

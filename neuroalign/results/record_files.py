@@ -13,7 +13,6 @@ take space only; :func:`orphaned_arrays` finds them.
 
 import hashlib
 import re
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -21,10 +20,7 @@ from typing import Any
 
 import msgspec
 
-from neuroalign.files.home import TEMPORARY_PREFIX, write_file
-
-#: Seconds after which arrays without a record belong to no process that is about to write the record.
-_SETTLED = 3600.0
+from neuroalign.files.home import TEMPORARY_PREFIX, is_settled, write_file
 
 _OWN = re.compile(r"(.+)\.[0-9a-f]{16}")
 
@@ -122,20 +118,16 @@ def orphaned_arrays(folder: Path) -> Iterator[Path]:
         File that has been as it is for an hour, so that no process is about to write its record.
     """
     for file in sorted(folder.glob("*/*.nc")) if folder.is_dir() else ():
-        if not file.name.startswith(TEMPORARY_PREFIX) and is_orphan(file):
+        if not file.name.startswith(TEMPORARY_PREFIX) and is_orphaned(file):
             yield file
 
 
-def is_orphan(file: Path) -> bool:
+def is_orphaned(file: Path) -> bool:
     """Return whether a file of arrays has belonged to no record for an hour."""
     named = _OWN.fullmatch(file.stem)
     record = file.with_name(f"{named[1] if named else file.stem}.json")
     try:
-        status = file.stat()
-        # A copy may keep the time of the last change, but not the time at which the file got its place.
-        if time.time() - max(status.st_mtime, status.st_ctime) < _SETTLED:
-            return False
-        return arrays_path(record, _stated_sum(record)) != file
+        return is_settled(file) and arrays_path(record, _stated_sum(record)) != file
     except FileNotFoundError:
         return not record.exists()
     except (OSError, ValueError):

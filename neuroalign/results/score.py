@@ -12,6 +12,7 @@ from neuroalign.errors import printable
 from neuroalign.results.display import as_html
 from neuroalign.results.numbers import identify_number
 from neuroalign.stats.standard_errors import standard_error
+from neuroalign.validation import check_value
 
 # A new dataset takes longer to make than a record to read.
 _NO_ARRAYS = xr.Dataset()
@@ -21,6 +22,13 @@ SHIPPED = "(shipped)"
 
 # Relative and absolute difference that counts as rounding between two runs of one model.
 _ROUNDING, _ABSOLUTE = 1e-5, 1e-7
+
+#: Types of the fields that every score has.
+_CHECKED = {
+    **dict.fromkeys(("value", "error", "null", "ceiling"), float),
+    **dict.fromkeys(("error_over", "model", "dataset", "benchmark", "family"), str),
+    "benchmark_version": int,
+}
 
 #: Start of the note that names the images that a model was trained on.
 TRAINED_ON = "trained on the images of"
@@ -65,6 +73,11 @@ class Score:
         Scores of the instances of a family; empty for a single model.
     members : sequence of Score
         Scores on the datasets of a collection; empty for one dataset.
+
+    Raises
+    ------
+    UsageError
+        If a number is text, or a name is not.
     """
 
     value: float
@@ -85,6 +98,13 @@ class Score:
     notes: Sequence[str] = ()
     instances: Sequence["Score"] = field(default=(), repr=False)
     members: Sequence["Score"] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        for name, declared in _CHECKED.items():
+            value = getattr(self, name)
+            # Leaderboards make thousands of scores, so values of the very type are not converted.
+            if type(value) is not declared:
+                object.__setattr__(self, name, check_value(value, declared, name, owner="Score"))
 
     def __float__(self) -> float:
         return float(self.value)

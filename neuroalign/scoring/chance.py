@@ -16,6 +16,7 @@ from neuroalign.progress import progress
 from neuroalign.results.score import Score
 from neuroalign.scoring.benchmark import Benchmark
 from neuroalign.stats import permutation_p_value
+from neuroalign.validation import checks
 
 
 class _Shuffled:
@@ -29,6 +30,7 @@ class _Shuffled:
         return self._latents
 
 
+@checks("n_permutations", "seed", "join", "part")
 def permutation_null(
     benchmark: Benchmark,
     model: Model,

@@ -31,6 +31,7 @@ from neuroalign.scoring.hierarchy import (
 from neuroalign.scoring.parts import depends_on_dataset
 from neuroalign.scoring.resampling import Resampling, Statistic
 from neuroalign.stats.hierarchical import FEW_ANIMALS, Over, percentile_interval
+from neuroalign.validation import NonNegative, Positive, checks
 
 #: Number of draws behind the error of a mean over all neurons.
 N_RESAMPLES = 10_000
@@ -71,6 +72,7 @@ class MemberScores:
         }
 
 
+@checks("collection", "available", "options", "join", "use_cache", "store")
 def score_members(
     model: str | Model | ModelFamily | Any,
     collection: Collection,
@@ -136,13 +138,14 @@ def score_members(
     ]
 
 
+@checks("collection", "over", "n_resamples", "seed")
 def summarise_members(
     members: Sequence[MemberScores],
     collection: Collection,
     *,
     over: Over = "animals",
-    n_resamples: int = N_RESAMPLES,
-    seed: int = 0,
+    n_resamples: Positive = N_RESAMPLES,
+    seed: NonNegative = 0,
 ) -> list[Score]:
     """Average the scores of a model on the datasets of a collection over all neurons, for each benchmark.
 

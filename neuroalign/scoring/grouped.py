@@ -24,6 +24,7 @@ from neuroalign.scoring.groups import load_benchmarks
 from neuroalign.scoring.instance import Batch, Failure, score_instance_on_parts
 from neuroalign.scoring.parts import Part, load_for_parts, select_parts
 from neuroalign.scoring.shuffles_ahead import shuffle_ahead
+from neuroalign.validation import checks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,6 +89,7 @@ class GroupScore:
         }
 
 
+@checks("join", "use_cache", "store")
 def score_by(
     model: str | Model | ModelFamily,
     dataset: "str | os.PathLike[str] | Dataset",

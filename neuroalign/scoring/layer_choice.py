@@ -46,11 +46,13 @@ from neuroalign.scoring.nested_choice import (
     score_choice,
 )
 from neuroalign.scoring.provenance import add_notes_of_model, content_of, library_versions
+from neuroalign.validation import checks
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
+@checks("identifier", "join", "use_cache", "store")
 def choose_layer(
     layers: Layers,
     dataset: "str | os.PathLike[str] | Dataset",

@@ -27,6 +27,7 @@ from neuroalign.scoring.grouped import GroupScore, as_columns, to_table
 from neuroalign.scoring.groups import load_benchmarks
 from neuroalign.scoring.instance import Batch, Failure, SharedLatents, score_instance_on_parts
 from neuroalign.scoring.parts import Part, select_parts
+from neuroalign.validation import checks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,6 +133,7 @@ class LayerScores:
         return table
 
 
+@checks("layers", "seed", "join", "use_cache", "store")
 def score_layers(
     model: "str | Layered | Any",
     dataset: "str | os.PathLike[str] | Dataset",

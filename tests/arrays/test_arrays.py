@@ -13,6 +13,7 @@ from neuroalign.arrays import (
     trial_cube,
     trial_means,
 )
+from neuroalign.arrays.blocks import taken
 from neuroalign.errors import ArrayError, StimulusMismatchError, name_some
 
 VALUES = np.array([[1.0, 4.0], [2.0, 3.0], [5.0, 0.0]])
@@ -340,3 +341,16 @@ def test_labels_that_no_file_can_hold_are_refused(odd):
         a_recording(region=odd)
     with refused(f"unit {message}"):
         arrays.latents([[1.0], [2.0]], stimulus=["a", "b"], unit=[odd])
+
+
+def test_a_matrix_that_is_taken_whole_is_not_copied():
+    values, every = np.arange(12.0).reshape(4, 3), np.ones(3, dtype=bool)
+    for rows in (slice(None), np.arange(4)):
+        assert np.shares_memory(taken(values, rows, every), values)
+    columns = np.array([True, False, True])
+    for rows, columns_ in ((np.array([2, 0]), every), (slice(None), columns), (np.array([1, 1, 3]), columns)):
+        chosen = taken(values, rows, columns_)
+        np.testing.assert_array_equal(chosen, values[rows][:, columns_])
+        assert not np.shares_memory(chosen, values)
+        assert chosen.flags.c_contiguous
+    assert taken(np.asfortranarray(values), slice(None), every).flags.c_contiguous

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from neuroalign.datasets.stimuli import StimulusSet
-from neuroalign.errors import DatasetError, MissingImagesError, StimulusMismatchError
+from neuroalign.errors import DatasetError, MissingImagesError, StimulusMismatchError, UsageError
 
 IDS = list("abcdef")
 TABLE = pd.DataFrame(
@@ -73,8 +73,32 @@ def test_select_keeps_the_order_asked_for():
     assert chosen.ids.tolist() == ["e", "a"]
     np.testing.assert_array_equal(chosen.pixels(), PIXELS[[4, 0]] / np.float32(255))
     assert chosen.table["who"].tolist() == [3, 1]
-    with refused("2 stimuli are not in the stimulus set 'faces': x, y", StimulusMismatchError):
+    ids = "take ids of the set, which has a, b, c, d, e and 1 more"
+    with refused(f"2 stimuli are not in the stimulus set 'faces': x, y; {ids}", StimulusMismatchError):
         make_set().select(["a", "x", "y"])
+
+
+def test_one_image_of_an_unknown_stimulus():
+    stimuli = make_set().select(["a", "b"])
+    for read in (stimuli.open, stimuli.image_size, stimuli.image_bytes, stimuli.image_suffix):
+        with refused(
+            "1 stimulus is not in the stimulus set 'faces': c; take ids of the set, which has a, b",
+            StimulusMismatchError,
+        ):
+            read("c")
+    assert stimuli.open("b").size == (5, 4)
+    with refused(
+        "1 stimulus is not in the stimulus set 'none': a; take ids of the set, which is empty",
+        StimulusMismatchError,
+    ):
+        StimulusSet("none", pd.DataFrame(), {}).open("a")
+
+
+def test_batches_have_at_least_one_image():
+    for size in (0, -1, "x", 1.5):
+        with pytest.raises(UsageError, match="batch_size must be a whole number of at least 1, got"):
+            next(make_set().batches(size))
+    assert [len(batch) for batch in make_set().batches(np.int64(4))] == [4, 2]
 
 
 def test_training_is_what_is_marked_and_mirrored_where_the_set_asks():

@@ -37,7 +37,7 @@ def test_variants_and_their_original_are_one_group_and_missing_values_are_origin
     originals = stimulus_set.originals(ids)
     assert (originals.n, originals.provenance) == (4, {"n_originals": 4})
     assert originals.notes("folds") == ["folds keep the 4 originals together"]
-    with pytest.raises(StimulusMismatchError, match="1 stimuli are not in the stimulus set 'toy': x"):
+    with pytest.raises(StimulusMismatchError, match="1 stimulus is not in the stimulus set 'toy': x"):
         stimulus_set.groups(["a", "x"])
 
 

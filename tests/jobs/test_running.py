@@ -1,6 +1,8 @@
 """Jobs in processes of this machine: their order, their number, and shuffles in parts."""
 
 import os
+import re
+from concurrent.futures.process import BrokenProcessPool
 
 import joblib
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 
 import neuroalign as na
 from neuroalign.datasets.stimuli import StimulusSet
-from neuroalign.errors import UsageError
+from neuroalign.errors import NeuroalignError, UsageError
 from neuroalign.jobs import count_workers, run_jobs
 from neuroalign.model_zoo.beta_vae import BetaVAERecipe
 from neuroalign.model_zoo.training.loop import runner
@@ -96,3 +98,28 @@ def test_a_number_of_jobs_must_be_whole(n_jobs):
         UsageError, match=r"^n_jobs must be a positive whole number, or -1 for all processors, got "
     ):
         run_jobs([joblib.delayed(abs)(1)], n_jobs=n_jobs, description="one")
+
+
+LOST = "a process ended before its result{}: the system ends processes that need too much memory"
+
+
+@pytest.mark.slow
+def test_a_process_that_a_model_ends_is_no_fault_of_neuroalign():
+    ends = [joblib.delayed(os._exit)(3), joblib.delayed(pow)(2, 2)]
+    with pytest.raises(NeuroalignError, match="^" + re.escape(LOST.format(", by EXIT(3)"))):
+        run_jobs(ends, n_jobs=2, description="ends")
+    assert run_jobs([joblib.delayed(pow)(base, 2) for base in (2, 3)], n_jobs=2, description="squares") == [
+        4,
+        9,
+    ]
+
+
+def test_a_training_process_that_the_system_ends_is_no_fault_of_neuroalign(tmp_path, monkeypatch):
+    def end(*_, **__):
+        raise BrokenProcessPool("A process in the process pool was terminated abruptly")
+
+    monkeypatch.setattr(runner, "train_together", end)
+    stimuli = make_dataset(n_stimuli=4, image_size=8).stimuli
+    recipe = BetaVAERecipe(beta=1, seed=0, steps=1)
+    with pytest.raises(NeuroalignError, match=f"^{re.escape(LOST.format(''))}"):
+        runner.train([recipe], stimuli, tmp_path)

@@ -112,6 +112,52 @@ def test_killed_training_leaves_the_old_weights_or_the_new_ones():
     assert set(states) == {1.0, 2.0}
 
 
+def weights_in(folder):
+    return sorted(path.name for path in folder.rglob("*.safetensors"))
+
+
+def test_weights_that_killed_training_left_are_shown_and_cleared(home_in, monkeypatch, capsys):
+    n_left = []
+    for step, home in kill_at_every_step(
+        lambda home: write_instance(home / "models" / "beta_vae" / "toy", 1.0),
+        lambda home: write_instance(home / "models" / "beta_vae" / "toy", 2.0),
+    ):
+        home_in(home)
+        folder = home / "models" / "beta_vae" / "toy"
+        [trained] = find_trained(folder, BetaVAERecipe)
+        present, names = trained.weights({"weight": (3,)})["weight"][0], weights_in(folder)
+
+        def shown():
+            capsys.readouterr()
+            assert run(["cache", "info", "--json"]) == 0
+            return json.loads(capsys.readouterr().out)["unfinished"]["files"]
+
+        temporary = [name for name in names if name.startswith(TEMPORARY_PREFIX)]
+        n_temporary = shown()  # a process may be about to write the record of complete weights
+        with monkeypatch.context() as patch:
+            patch.setattr("neuroalign.files.home._SETTLED", -1.0)
+            n_left.append(shown() - n_temporary)
+            assert run(["cache", "clear", "unfinished", "--yes"]) == 0
+            assert shown() == 0
+        assert len(weights_in(folder)) == len(names) - len(temporary) - n_left[-1]
+        assert find_trained(folder, BetaVAERecipe)[0].weights({"weight": (3,)})["weight"][0] == present, step
+    assert set(n_left) == {0, 1}
+
+
+def test_the_next_training_deletes_weights_that_killed_training_left(tmp_path, monkeypatch):
+    write_instance(tmp_path, 1.0)
+    beside = ["beta-40_seed-0.0123456789abcdef.safetensors", "other.safetensors"]
+    for name in ("beta-4_seed-0.0123456789abcdef.safetensors", *beside):
+        (tmp_path / name).write_bytes(b"weights")
+    write_instance(tmp_path, 2.0)
+    assert len(weights_in(tmp_path)) == 4  # another process may be about to write its record
+    monkeypatch.setattr("neuroalign.files.home._SETTLED", -1.0)
+    write_instance(tmp_path, 3.0)
+    assert weights_in(tmp_path) == sorted(["beta-4_seed-0.safetensors", *beside])
+    [trained] = find_trained(tmp_path, BetaVAERecipe)
+    assert trained.weights({"weight": (3,)})["weight"].tolist() == [3.0] * 3
+
+
 def make_small(n_stimuli):
     return make_dataset("toy", n_stimuli=n_stimuli, n_neurons=4, n_factors=2, image_size=8)
 
@@ -260,7 +306,7 @@ def test_arrays_that_a_killed_save_left_are_shown_and_cleared(home_in, tmp_path,
 
     # A process may be about to write their records.
     assert shown() == 0
-    monkeypatch.setattr("neuroalign.results.record_files._SETTLED", -1.0)
+    monkeypatch.setattr("neuroalign.files.home._SETTLED", -1.0)
     assert shown() == 4
     assert run(["cache", "clear", "unfinished", "--yes"]) == 0
     assert {path.name for path in (tmp_path / "results").rglob("*.nc")} == used

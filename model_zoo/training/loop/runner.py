@@ -18,7 +18,7 @@ import numpy as np
 
 from neuroalign.datasets.stimuli import StimulusSet
 from neuroalign.errors import NeuroalignWarning, UsageError
-from neuroalign.jobs import count_workers, current_cluster
+from neuroalign.jobs import count_workers, current_cluster, naming_lost_process
 from neuroalign.model_zoo.training.loop.checkpoints import find_checkpoints
 from neuroalign.model_zoo.training.loop.course import Outcome, TrainingImages
 from neuroalign.model_zoo.training.loop.devices import Device, choose_device, expect_precision
@@ -26,7 +26,8 @@ from neuroalign.model_zoo.training.loop.groups import Group, group
 from neuroalign.model_zoo.training.loop.on_cluster import find_finished, fitting_on_cluster, train_on_cluster
 from neuroalign.model_zoo.training.loop.trainer import Interrupted, Report, train_together
 from neuroalign.model_zoo.training.recipe import Recipe
-from neuroalign.model_zoo.training.weights_file import read_trained, stem, with_ending
+from neuroalign.model_zoo.training.weights_file import read_trained, stem
+from neuroalign.models.replaced_weights import with_ending
 from neuroalign.progress import PATIENCE
 
 # Steps between a worker's reports.
@@ -150,8 +151,9 @@ def train(
             for members, future in zip(groups, futures, strict=True):
                 future.add_done_callback(partial(bar.end, members.recipes))
             try:
-                for future in futures:
-                    done.update((outcome.recipe, outcome) for outcome in future.result())
+                with naming_lost_process():
+                    for future in futures:
+                        done.update((outcome.recipe, outcome) for outcome in future.result())
             except BaseException as error:
                 # Running groups write a checkpoint and stop.
                 stop()

@@ -1,6 +1,6 @@
 """Conversion of an array to a recording: order of the axes, presentations, labels, unusable neurons and stimuli."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -227,6 +227,9 @@ def leave_out_unusable(
     UnknownNameError
         If no recorded stimulus has a name in `drop_stimuli`.
     """
+    for option, given in (("drop", drop), ("drop_stimuli", drop_stimuli)):
+        if not isinstance(given, Iterable):
+            raise UsageError(f"{option} must be a list of names, got {given!r}; leave it out to keep all")
     drop = [drop] if isinstance(drop, str) else drop
     drop_stimuli = [drop_stimuli] if isinstance(drop_stimuli, str) else [str(name) for name in drop_stimuli]
     for name in drop:

@@ -9,12 +9,12 @@ from neuroalign.datasets.importing.provenance import sha256
 from neuroalign.datasets.landmarks.csv import with_landmarks
 
 
-def import_landmarks(dataset: str, file: str | os.PathLike[str]) -> list[str]:
+def import_landmarks(dataset: str | os.PathLike[str], file: str | os.PathLike[str]) -> list[str]:
     """Give a dataset the landmarks in a CSV; they replace the landmarks that it has.
 
     Parameters
     ----------
-    dataset : str
+    dataset : str or path
         Name of a dataset that was added, or path of a dataset folder.
     file : path
         Table of landmarks; see ``neuroalign.datasets.landmarks.csv.read_landmark_csv``.
@@ -48,8 +48,8 @@ def import_landmarks(dataset: str, file: str | os.PathLike[str]) -> list[str]:
     >>> na.load_dataset(folder / "faces").stimuli.landmarks.sizes["landmark"]
     3
     """
-    folder = folder_of(dataset)
-    path = Path(file).expanduser()
+    folder = folder_of(str(dataset))
+    path = Path(str(file)).expanduser()
     stimuli, notes = with_landmarks(load_dataset(folder).stimuli, path)
     assert stimuli.landmarks is not None
     replace_landmarks(folder, stimuli.landmarks, origin=f"{path.name}, SHA-256 {sha256(path)}")

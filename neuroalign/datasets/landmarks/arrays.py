@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from neuroalign.datasets.landmarks.procrustes import mean_shape, place_on
 from neuroalign.errors import ArrayError, DatasetError, name_some
 from neuroalign.masked import as_labels, as_numbers
+from neuroalign.validation import check_value
 
 DIMENSIONS = ("stimulus", "landmark", "axis")
 
@@ -72,6 +73,7 @@ def landmarks(points: ArrayLike, *, stimulus: ArrayLike, landmark: ArrayLike) ->
 
 def validate_landmarks(array: xr.DataArray) -> xr.DataArray:
     """Check that an array has the form of :func:`landmarks`, and return it."""
+    check_value(array, xr.DataArray, "landmarks")
     if array.dims != DIMENSIONS or array.sizes["axis"] != 2:
         raise ArrayError(
             f"landmarks must have the dimensions stimulus, landmark and axis (x, y), got {array.dims}"
