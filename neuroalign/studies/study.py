@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -174,7 +174,7 @@ class Study:
     families: Mapping[str, Family]
     scorings: Mapping[str, Scoring]
     claims: tuple[Claim, ...]
-    loaded_from: str = ""
+    loaded_from: str = field(default="", compare=False)
 
     @property
     def shown(self) -> list[str]:

@@ -76,7 +76,7 @@ def test_images_of_another_version_are_an_error(process, new, path):
     stimuli = process(read_folder(path).stimuli)
     write_folder(new, path, replace=True)
     message = f"the dataset {path} was replaced or removed while it was read; run the command again"
-    for read in (stimuli.pixels, lambda: stimuli.open("s000"), lambda: stimuli.content_hash):
+    for read in (stimuli.pixels, lambda: stimuli.open(stimuli.ids[0]), lambda: stimuli.content_hash):
         with pytest.raises(DatasetError) as caught:
             read()
         assert str(caught.value) == message
