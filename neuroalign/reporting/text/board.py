@@ -23,6 +23,8 @@ from neuroalign.scoring.cautions import MARK
 MISSING = "—"
 #: Mark behind a score that is not divided by its ceiling, where the others are.
 UNDIVIDED = "*"
+#: Note of a family with a score that must not be interpreted.
+NOT_RANKED = "no rank: must not be interpreted"
 
 # Letters of a line of a terminal, of the name of a family, and of a heading.
 _WIDTH = 80
@@ -77,7 +79,9 @@ def lay_out_board(table: pd.DataFrame, width: int | None = _WIDTH) -> list[Block
     list of Block
         Each block has the names of the families. Datasets that do not fit beside the means are in further blocks.
     """
-    families = ["\n".join(textwrap.wrap(name, _LONGEST_NAME)) if width else name for name in table["family"]]
+    unreadable = table.attrs["unreadable"]
+    names = [f"{name} {MARK}" if name in unreadable else name for name in table["family"]]
+    families = ["\n".join(textwrap.wrap(name, _LONGEST_NAME)) if width else name for name in names]
     columns = [*_columns_of_ranks(table), *_columns_of_scores(table, _heading if width else str)]
     name_width = max(
         [len("family"), *(len(line) for name in families for line in name.split("\n"))], default=0
@@ -232,6 +236,7 @@ def _write_csv(tables: Sequence[pd.DataFrame]) -> str:
             mean_over=table.attrs["mean_over"],
             over_ceiling=table.attrs["over_ceiling"],
             drawn=" ".join(table.attrs["drawn"]),
+            note=[NOT_RANKED if name in table.attrs["unreadable"] else "" for name in table["family"]],
         )
         for table in tables
     ]
