@@ -124,7 +124,7 @@ def expect_row(mine: str, families: Sequence[str], dataset: str) -> str:
         if row in families:
             return row
     family = mine.partition("[")[0]
-    if family != mine and family in families:
+    if family != mine and {family, f"{family} {SHIPPED}"} & set(families):
         raise UnknownNameError(f"{mine} counts in its family, which has the row; give --mine {family}")
     error = unknown_name("row", mine, families)
     raise UnknownNameError(f"{error}; add one with: neuroalign score {mine} {dataset}")

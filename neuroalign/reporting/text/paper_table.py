@@ -131,6 +131,7 @@ def lay_out_paper_table(
     shown = dict(names or {})
     chosen = [_find(text, filled, shown) for text in columns] or _default_columns(filled, shown)
     families = _order(chosen)
+    shown = _with_shipped(shown, families)
     _expect_known(shown, [*families, *columns, *(str(table.attrs["name"]) for table in filled)])
     cells = [_cells(column, families) for column in chosen]
     attrs = filled[0].attrs
@@ -208,6 +209,17 @@ def _order(columns: Sequence[_Column]) -> list[str]:
     """Order the families by the first column that ranks them, then those that are in other columns only."""
     ranking = sorted(columns, key=lambda column: column.higher_is_better is None)
     return list(dict.fromkeys(str(family) for column in ranking for family in column.table["family"]))
+
+
+def _with_shipped(names: Mapping[str, str], families: Sequence[str]) -> dict[str, str]:
+    """Let the plain name of a family stand for its row of scores that come with neuroalign."""
+    marked = {family.removesuffix(f" {SHIPPED}"): family for family in families if family.endswith(SHIPPED)}
+    return {
+        marked[old] if old in marked and old not in families else old: f"{new} {SHIPPED}"
+        if old in marked and old not in families
+        else new
+        for old, new in names.items()
+    }
 
 
 def _expect_known(names: Mapping[str, str], existing: Sequence[str]) -> None:
