@@ -12,7 +12,7 @@ from neuroalign.scoring.cautions import MARK
 def share_sentences(
     by_table: Sequence[Sequence[str]], names: Sequence[str]
 ) -> tuple[list[list[str]], list[str]]:
-    """Separate the sentences of single tables from those of several tables.
+    """Separate the sentences of single tables from the sentences of several tables.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def share_sentences(
 
 
 def share_cautions(tables: Sequence[pd.DataFrame]) -> tuple[list[list[str]], list[str]]:
-    """Separate the cautions of single leaderboards from those of several leaderboards.
+    """Separate the cautions of single leaderboards from the cautions of several leaderboards.
 
     Parameters
     ----------

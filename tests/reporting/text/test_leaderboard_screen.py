@@ -12,8 +12,8 @@ from neuroalign.scoring.benchmark import load_benchmark
 from neuroalign.testing import make_score
 
 BENCHMARKS = ("ridge", "variance_explained", "linear")
-#: Means by the first and second benchmark: "b" is the best by the first, "a" by the second and third.
-MEANS = {"a": (0.4, 0.5), "b": (0.6, 0.3), "weak": (0.2, 0.2)}
+#: Means by the first and second benchmark: "b" is the best by the first, "z" by the second and third.
+MEANS = {"z": (0.4, 0.5), "b": (0.6, 0.3), "weak": (0.2, 0.2)}
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +47,9 @@ def test_the_ranking_by_all_benchmarks_comes_first(tables):
     assert title.endswith("(simulated neurons): families in the order of their mean rank")
     heading, *rows = [line.split() for line in ranking.splitlines() if "---" not in line]
     assert heading == ["family", "ridge", "variance_", "linear"]
-    # Ranks of a are 2, 1 and 1, those of b are 1, 2 and 2; the scores of weak must not be interpreted.
+    # z has the ranks 2, 1 and 1, and b has the ranks 1, 2 and 2; the scores of weak must not be interpreted.
     assert rows[-3:] == [
-        ["a", "0.410", "b", "0.510", "0.510"],
+        ["z", "0.410", "b", "0.510", "0.510"],
         ["b", "0.610", "a", "0.310", "0.310"],
         ["weak", "0.210", "!", "0.210", "!", "0.210", "!"],
     ]
@@ -64,12 +64,12 @@ def test_a_caution_of_several_benchmarks_stands_once(tables, style):
     text = format_leaderboards(tables, style)
     (line,) = [line for line in text.splitlines() if "caution" in line]
     assert line.endswith("do not interpret ridge, variance explained and linear.")
-    tables[2].attrs["cautions"]["a"] = ["the third only"]
+    tables[2].attrs["cautions"]["z"] = ["the third only"]
     for table in tables[:2]:
         table.attrs["cautions"]["b"] = ["trained elsewhere"]
     text = format_leaderboards(tables, style)
     assert text.count("caution: b: trained elsewhere (ridge and variance_explained).") == 1
-    assert text.split("linear version")[1].count("caution: a: the third only.") == 1
+    assert text.split("linear version")[1].count("caution: z: the third only.") == 1
 
 
 def test_a_sentence_of_several_benchmarks_stands_once(tables):
@@ -88,7 +88,7 @@ def test_numbers_beside_the_score_fill_the_line(tables, width):
         for number in range(12):
             table[f"beside: number {number}"] = 0.123
     lines = format_leaderboards(tables[:1], "table", width=width).splitlines()
-    widest = max(len(line) for line in lines if line.startswith("a ") or "number" in line)
+    widest = max(len(line) for line in lines if line.startswith("z ") or "number" in line)
     assert widest <= width
     assert widest > width - 20
 
@@ -105,5 +105,5 @@ def test_rows_that_all_come_with_neuroalign_have_plain_names(tables):
     # Beside a score of the user, the rows have their marks.
     table.loc[0, "family"] = "b"
     text = format_leaderboards([table], "table")
-    assert "\na (shipped) " in text
+    assert "\nz (shipped) " in text
     assert "(shipped): scores that come with neuroalign; " in text
