@@ -104,9 +104,9 @@ def list_entries(
             for reference in texts:
                 paper = _identify(reference)
                 texts_of.setdefault(paper, []).append(reference)
-                owners = references.setdefault(paper, {}).setdefault(noun, [])
-                if name not in owners:
-                    owners.append(name)
+                citing = references.setdefault(paper, {}).setdefault(noun, [])
+                if name not in citing:
+                    citing.append(name)
             if noun == "model" and not texts:
                 entries.append(Entry(_comment(f"Model without a reference: {name}"), models=(name,)))
     for paper, owned in references.items():
