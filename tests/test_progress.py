@@ -97,6 +97,7 @@ def test_the_clock_of_a_bar_runs_without_progress(monkeypatch, impatient):
     [
         (["leaderboard", "missing-one"], "ranking the scores on missing-one"),
         (["leaderboard", "missing-one", "missing-two"], "ranking the scores on missing-one, missing-two"),
+        (["compare", "pca", "ica", "missing-one"], "loading pca, ica and missing-one"),
         (["figures", "missing-one", "-o", "figures"], "drawing the figures of missing-one"),
         (["data", "add", "mine", "--responses", "missing.npy"], "reading the files of mine"),
     ],

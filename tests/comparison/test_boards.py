@@ -358,6 +358,19 @@ def test_a_family_that_must_not_be_interpreted_has_no_rank(save, truth, datasets
     assert list(others["family"]) == ["best", "close", "far"]
 
 
+def test_a_sentence_of_several_benchmarks_stands_once(save, truth, datasets):
+    for (family, dataset), values in truth.items():
+        for benchmark in ("variance_explained", "ridge"):
+            save(family, dataset, values, benchmark=benchmark)
+    text = format_boards(boards(datasets, ["variance_explained", "ridge"], n_resamples=50), "table")
+    assert text.split("\n\n")[-1].startswith(
+        "Mean over the datasets, which count equally.\n2 animals are too few "
+    )
+    assert text.count("Mean over the datasets") == text.count("2 animals are too few") == 1
+    # The levels that are drawn differ between the benchmarks.
+    assert text.count("Intervals: hierarchical bootstrap over 2 animals") == 2
+
+
 def test_json_has_every_number(saved, datasets):
     table = board(datasets, BENCHMARK)
     (record,) = json.loads(format_boards([table], "json"), parse_constant=pytest.fail)["boards"]

@@ -16,6 +16,7 @@ from neuroalign.files.spreadsheets import write_csv
 from neuroalign.reporting.text.latex import write_float
 from neuroalign.reporting.text.leaderboard_blocks import Block
 from neuroalign.reporting.text.score_columns import lay_out_rows
+from neuroalign.reporting.text.shared_notes import share_sentences
 from neuroalign.results.numbers import write_number
 from neuroalign.scoring.cautions import MARK
 
@@ -178,24 +179,31 @@ def _join_interval(low: float, high: float, write: Callable[[float], str]) -> st
 
 
 def _write_plain(tables: Sequence[pd.DataFrame], *, layout: str, width: int | None) -> str:
-    return "\n\n".join(_write_board(table, layout, width) for table in tables)
+    own, shared = share_sentences(
+        [describe_board(table) for table in tables], [table.attrs["name"] for table in tables]
+    )
+    boards = [
+        _write_board(table, findings, layout, width) for table, findings in zip(tables, own, strict=True)
+    ]
+    notes = "\n".join(_wrap(sentence, width) for sentence in shared)
+    return "\n\n".join([*boards, *([notes] if notes else [])])
 
 
-def _write_board(table: pd.DataFrame, layout: str, width: int | None) -> str:
-    def wrap(text: str) -> str:
-        if width is None:
-            return text
-        return textwrap.fill(
-            text, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
-        )
+def _wrap(text: str, width: int | None) -> str:
+    if width is None:
+        return text
+    return textwrap.fill(text, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
 
-    title = wrap(title_of_board(table))
-    findings = [wrap(sentence) for sentence in describe_board(table)]
+
+def _write_board(table: pd.DataFrame, findings: Sequence[str], layout: str, width: int | None) -> str:
+    title = _wrap(title_of_board(table), width)
+    below = [_wrap(sentence, width) for sentence in findings]
     if table.empty:
-        return "\n\n".join([title, "nothing scored yet", *findings])
+        return "\n\n".join([title, "nothing scored yet", *below])
     blocks = [_write_block(block, layout) for block in lay_out_board(table, width)]
-    cautions = "\n".join(wrap(f"caution: {caution}") for caution in describe_board_cautions(table))
-    return "\n\n".join([title, *([cautions] if cautions else []), *blocks, "\n".join(findings)])
+    cautions = [_wrap(f"caution: {caution}", width) for caution in describe_board_cautions(table)]
+    above = ["\n".join(cautions)] if cautions else []
+    return "\n\n".join([title, *above, *blocks, *(["\n".join(below)] if below else [])])
 
 
 def _write_block(block: Block, layout: str) -> str:
