@@ -67,8 +67,8 @@ class Alignment(LassoBenchmark):
 
     References
     ----------
-    Higgins et al. (2020), arXiv 2006.14304, eqs. 4-7; Eastwood & Williams (2018); Prince et al. (2024) for
-    non-negative weights.
+    Higgins et al. (2020), arXiv 2006.14304, eqs. 4-7; Eastwood & Williams (2018), ICLR; Prince, Conwell, Alvarez &
+    Konkle (2024), "A case for sparse positive alignment of neural systems", ICLR Re-Align workshop.
     """
 
     identifier: ClassVar[str] = "alignment"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -161,6 +161,8 @@ class FactorModel:
     choice : FactorChoice
     """
 
+    fitted_to: ClassVar[Literal["stimuli", "nothing"]] = "nothing"
+
     def __init__(self, stimuli: StimulusSet, identifier: str, choice: FactorChoice) -> None:
         self.identifier = identifier
         self._ids = stimuli.ids
@@ -209,6 +211,8 @@ class ScoredFactors:
     -----
     The model has no fingerprint: the latents depend on the table of the stimuli, which the cache does not compare.
     """
+
+    fitted_to: ClassVar[Literal["stimuli", "nothing"]] = "nothing"
 
     def __init__(self, choice: FactorChoice) -> None:
         self.identifier = format_spec("factors", choice.options())

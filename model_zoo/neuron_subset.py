@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, islice
 from math import comb
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ class NeuronSubset(ModelFamily):
 
     identifier = "neuron_subset"
     is_ceiling: ClassVar[bool] = True
+    fitted_to: ClassVar[Literal["stimuli", "nothing"]] = "nothing"
 
     #: Number of sizes, their bounds, the seed that draws them, and the number of subsets of each size.
     n_sizes: ClassVar[int] = 5

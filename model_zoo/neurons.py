@@ -1,7 +1,7 @@
 """A dataset's own neurons as the units of a model."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import xarray as xr
@@ -32,6 +32,8 @@ class NeuronModel:
     notes : sequence of str
         Notes for a reader of the model's scores.
     """
+
+    fitted_to: ClassVar[Literal["stimuli", "nothing"]] = "nothing"
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from neuroalign import progress as module
+from neuroalign.cli import run
 from neuroalign.progress import progress
 
 
@@ -108,3 +109,20 @@ def test_the_clock_of_a_bar_runs_without_progress(monkeypatch, impatient):
     list(progress(work(), description="slow", total=2))
     drawn = [line for line in terminal.getvalue().split("\r") if "1/2" in line or "0/2" in line]
     assert len(drawn) > 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "step"),
+    [
+        (["leaderboard", "missing-one"], "ranking the scores on missing-one"),
+        (["leaderboard", "missing-one", "missing-two"], "ranking the scores on missing-one, missing-two"),
+        (["compare", "pca", "ica", "missing-one"], "loading pca, ica and missing-one"),
+        (["figures", "missing-one", "-o", "figures"], "drawing the figures of missing-one"),
+        (["data", "add", "mine", "--responses", "missing.npy"], "reading the files of mine"),
+    ],
+)
+def test_commands_name_their_first_step_before_they_load_libraries(arguments, step, monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert run(arguments) != 0
+    assert terminal.getvalue().lstrip("\r").startswith(f"neuroalign: {step}\n")

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import xarray as xr
@@ -34,6 +34,7 @@ class FittedModel(ABC):
         Dataset with the stimuli that :meth:`decode` is fitted to until :meth:`latents` is called with other stimuli.
     """
 
+    fitted_to: ClassVar[Literal["stimuli", "nothing"]] = "stimuli"
     #: Version of the computation; it is raised when the same images give other latents.
     version: ClassVar[int] = 1
 
@@ -116,6 +117,7 @@ class FittedFamily(ModelFamily):
     Every set of options in the grid has n, the number of units.
     """
 
+    fitted_to: ClassVar[Literal["stimuli", "nothing"]] = "stimuli"
     #: Class of the instances, and the names of their options.
     model: ClassVar[type[FittedModel]]
     option_names: ClassVar[Sequence[str]]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neuroalign.cli.output import typed_command
+from neuroalign.progress import notice
 
 if TYPE_CHECKING:
     from neuroalign.comparison.leaderboard import Correction
@@ -97,6 +98,7 @@ def write_board_pages(
     from neuroalign.reporting.site import write_board_site
 
     sources, given = _choose(datasets, options)
+    notice("writing the pages")
     first_page = write_board_site(
         site,
         sources,

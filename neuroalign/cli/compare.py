@@ -7,6 +7,7 @@ import click
 
 from neuroalign.cli.output import echo_with_cautions
 from neuroalign.names.defaults import DEFAULT_BENCHMARK
+from neuroalign.progress import notice
 
 
 @click.command(
@@ -96,6 +97,8 @@ def compare(
     scores higher, the difference, the scope of each test (instances, neurons, stimuli), and other possible
     explanations.
     """
+    # The libraries below take seconds to load.
+    notice(f"loading {model_a}, {model_b} and {dataset}")
     from neuroalign.comparison import compare as run
     from neuroalign.errors import UsageError
     from neuroalign.reporting.text.comparison import format_comparison

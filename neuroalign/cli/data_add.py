@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from neuroalign.cli.data_text import one_line, print_notes
+from neuroalign.progress import notice
 
 if TYPE_CHECKING:
     from neuroalign.datasets.formats.reader import ReaderOption
@@ -251,6 +252,8 @@ def add(name: str, responses: tuple[str, ...], as_json: bool, **options: Any) ->
 
     The dataset appears only after all files are read and checked; an import that fails leaves nothing behind.
     """
+    # The libraries below take seconds to load.
+    notice(f"reading the files of {name}" if responses else f"reading the stimuli of {name}")
     from neuroalign.datasets.importing.importer import import_dataset
     from neuroalign.datasets.inspecting import describe
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from neuroalign.progress import notice
+
 
 @click.command(
     epilog="""\b
@@ -62,6 +64,8 @@ def figures(
     The figures are scores by family, native against recombined neurons, single neurons, unit proportion, UDR,
     units by neurons, decoded faces and latent traversals. Each missing figure is named with the reason.
     """
+    # The libraries below take seconds to load.
+    notice(f"drawing the figures of {dataset}")
     from neuroalign.datasets.catalogue import load_dataset
     from neuroalign.datasets.time_bins import expect_one_window
     from neuroalign.errors import DatasetError

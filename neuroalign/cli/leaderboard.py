@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from neuroalign.cli.output import echo_with_cautions, typed_command
+from neuroalign.progress import notice
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,6 +159,8 @@ def leaderboard(
     score on each dataset, the mean over datasets, and ranks with intervals of a hierarchical bootstrap over
     animals, sessions and neurons.
     """
+    # The libraries below take seconds to load.
+    notice(f"ranking the scores on {', '.join(datasets)}")
     from neuroalign.cli.board import is_board, print_boards, write_board_pages
     from neuroalign.comparison.leaderboard import leaderboards
     from neuroalign.comparison.leaderboard_findings import describe_left_out, describe_missing
@@ -226,6 +229,7 @@ def leaderboard(
     if site is not None:
         from neuroalign.reporting.site import write_site
 
+        notice("writing the pages")
         first_page = write_site(
             site,
             loaded,

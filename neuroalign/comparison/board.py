@@ -127,18 +127,21 @@ def boards(
     Returns
     -------
     list of pandas.DataFrame
-        One table for each benchmark, version and set of options, with one row for each family, the best mean first;
-        families without a mean, and the families of a control, are in the order of their names. Columns:
+        One table for each benchmark, version and set of options, with one row for each family, the best mean first.
+        Families with a score that must not be interpreted come behind the others, then families without a mean; the
+        families of a control are in the order of their names. Columns:
 
-        - ``family``; ``rank`` by the mean, with its 95 % interval ``rank_low`` to ``rank_high``; ``mean`` over the
+        - ``family``; ``rank`` by the mean, with its 95 % interval ``rank_low`` to ``rank_high``, which are NaN for a
+          family with a score in its mean that must not be interpreted; ``mean`` over the
           datasets, which count equally, with its 95 % percentile interval ``ci_low`` to ``ci_high`` and its
           ``standard_error``. NaN without a mean;
         - ``score: D`` for each dataset D: mean of the statistic over instances; NaN for a missing score.
 
         ``attrs`` hold the benchmark with its version and options, ``statistic``, the ``datasets`` with their members,
         ``levels`` (numbers of animals, sessions and neurons), ``drawn`` (levels that the bootstrap draws), ``cells``
-        (record of each family on each dataset, with interval, instances, ceiling and cautions), ``missing``,
-        ``without_ceiling``, ``left_out`` and ``notes``.
+        (record of each family on each dataset, with interval, instances, ceiling and cautions), ``unreadable``
+        (families with a score in their mean that must not be interpreted), ``missing``, ``without_ceiling``,
+        ``left_out`` and ``notes``.
 
     Raises
     ------
@@ -234,11 +237,14 @@ def _rank(
         used = np.where(counted[row][:, None] & np.isfinite(drawn[row]), weights, 0.0)
         drawn_means[row] = mean_by_size(drawn[row], used)
     better = scores.statistic.higher_is_better
-    if scores.is_control:
-        ranks, drawn_ranks = np.full(len(families), np.nan), np.full(drawn_means.shape, np.nan)
-    else:
-        ranks = rank_rows(means[:, None], higher_is_better=better)[:, 0]
-        drawn_ranks = rank_rows(drawn_means, higher_is_better=better)
+    readable = np.array(
+        [[scores.is_readable(family, column) for column in columns] for family in families], dtype=bool
+    ).reshape(shape)
+    unreadable = has_mean & (counted & ~readable).any(axis=1)
+    is_ranked = ~unreadable & (not scores.is_control)
+    # A mean without a rank takes no place from the others, in no draw.
+    ranks = rank_rows(np.where(is_ranked, means, np.nan)[:, None], higher_is_better=better)[:, 0]
+    drawn_ranks = rank_rows(np.where(is_ranked[:, None], drawn_means, np.nan), higher_is_better=better)
     rows = []
     for row, family in enumerate(families):
         low, high, error = percentile_interval(drawn_means[row])
@@ -247,7 +253,14 @@ def _rank(
         numbers = [ranks[row], rank_low, rank_high, means[row], low, high, error]
         rows.append({**dict(zip(_COLUMNS, [family, *numbers], strict=True)), **cells})
     names = [*_COLUMNS, *(f"{SCORE_ON}{column.name}" for column in columns)]
-    table = pd.DataFrame(rows, columns=names).sort_values(["rank", "family"], ignore_index=True)
+    table = pd.DataFrame(rows, columns=names)
+    if not scores.is_control:
+        # Behind the ranks come the means that must not be interpreted, the best first.
+        table["_behind"] = np.where(unreadable, -means if better else means, np.nan)
+    table = table.sort_values(
+        [name for name in ("rank", "_behind", "family") if name in table], ignore_index=True
+    )
+    table = table[names]
     order = [families.index(family) for family in table["family"]]
     cells_of = [
         _cell(scores, families[row], column, on_dataset[row, place], drawn[row, place], ceiling[row, place])
@@ -262,6 +275,7 @@ def _rank(
         "n_resamples": n_resamples,
         "seed": seed,
         "cells": cells_of,
+        "unreadable": [families[row] for row in order if unreadable[row]],
         "missing": [
             [families[row], hierarchy.datasets[place]]
             for row in order

@@ -89,6 +89,11 @@ def _describe_mean(table: pd.DataFrame) -> list[str]:
         sentences.append(
             f"No mean, because scores are missing: {name_some(without, most=_MOST_NAMES)}{hint}."
         )
+    if attrs["unreadable"] and not attrs["is_control"]:
+        sentences.append(
+            "Not ranked, because a score in the mean must not be interpreted: "
+            f"{name_some(attrs['unreadable'], most=_MOST_NAMES)}."
+        )
     if attrs["mean_over"] == "available" and attrs["missing"]:
         names = list(dict.fromkeys(family for family, _ in attrs["missing"]))
         sentences.append(

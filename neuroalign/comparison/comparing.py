@@ -27,7 +27,7 @@ from neuroalign.datasets.time_bins import expect_one_window
 from neuroalign.errors import NeuroalignError, NeuroalignWarning, UsageError
 from neuroalign.models.ceiling import ceiling_family
 from neuroalign.models.loading import load_model
-from neuroalign.models.model import Model, ModelFamily
+from neuroalign.models.model import Fitted, Model, ModelFamily
 from neuroalign.names.defaults import DEFAULT_BENCHMARK
 from neuroalign.results.score import Score, summarise
 from neuroalign.results.store import ResultsStore
@@ -198,7 +198,14 @@ def compare(
         cautions={"a": cautions(a), "b": cautions(b)},
         confounds=[
             *by.confounds(a, b),
-            *explain(a, b, reliability=reliability, matched=matched, n_matched=n_matched),
+            *explain(
+                a,
+                b,
+                reliability=reliability,
+                matched=matched,
+                n_matched=n_matched,
+                fitted=tuple(model.fitted_to if isinstance(model, Fitted) else None for model in loaded),
+            ),
         ],
         verdict=verdict,
         sentence=sentence,

@@ -37,10 +37,11 @@ def describe_findings(table: pd.DataFrame) -> list[str]:
     welch_only = describe_welch_only(table)
     if welch_only:
         sentences.append(welch_only)
-    if any(str(family).endswith(SHIPPED) for family in table["family"]):
+    all_shipped = attrs.get("all_shipped", False)
+    if all_shipped or any(str(family).endswith(SHIPPED) for family in table["family"]):
+        shipped = "All scores" if all_shipped else f"{SHIPPED}: scores that"
         sentences.append(
-            f"{SHIPPED}: scores that come with neuroalign; neuroalign score FAMILY {attrs['dataset']} puts yours in "
-            "their place."
+            f"{shipped} come with neuroalign; neuroalign score FAMILY {attrs['dataset']} puts yours in their place."
         )
     if attrs["no_neurons"]:
         sentences.append(f"Not tested over neurons: {attrs['no_neurons']}.")

@@ -129,7 +129,7 @@ def expect_row(mine: str, families: Sequence[str], dataset: str) -> str:
         if (row := match_name(name, families)) is not None:
             return row
     family = mine.partition("[")[0]
-    if family != mine and family in families:
+    if family != mine and {family, f"{family} {SHIPPED}"} & set(families):
         raise UnknownNameError(f"{mine} counts in its family, which has the row; give --mine {family}")
     error = unknown_name("row", mine, families)
     if ".py:" in mine:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from neuroalign.comparison.stimulus_draws import StimulusDraws, read_stimulus_draws
 from neuroalign.errors import ArrayError, NeuroalignError, UsageError
 from neuroalign.names.syntax import parse_spec
+from neuroalign.results.numbers import join_words
 from neuroalign.results.score import Score
 from neuroalign.scoring.resampling import NeuronStatistic, Resampling
 from neuroalign.stats import bootstrap_means
@@ -236,6 +237,50 @@ def explain_no_sample(scores: Sequence[Score], family: str) -> str:
     }
     members = "sizes" if differing == {"n"} else "members"
     return f"{family} has no seed: its {members} are not a sample of instances, so it is tested over neurons only"
+
+
+def join_no_samples(reasons: Mapping[str, str]) -> list[str]:
+    """Join the reasons of :func:`explain_no_sample` for several models, so that each reason stands once.
+
+    Parameters
+    ----------
+    reasons : mapping of str to str
+        Reasons by the names of the models; empty texts are left out.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> from neuroalign.comparison.samples import explain_no_sample, join_no_samples
+    >>> from neuroalign.testing import make_score
+    >>> names = ("pca[n=5]", "ica[n=5]")
+    >>> join_no_samples({name: explain_no_sample([make_score(model=name)], name) for name in names})
+    ['pca[n=5] and ica[n=5] are single models, so they are tested over neurons only']
+    """
+    models: dict[str, list[str]] = {}
+    for model, reason in reasons.items():
+        if reason:
+            models.setdefault(reason.removeprefix(f"{model} "), []).append(model)
+    return [
+        f"{join_words(names)} {reason if len(names) == 1 else _in_plural(reason)}"
+        for reason, names in models.items()
+    ]
+
+
+def _in_plural(reason: str) -> str:
+    for one, several in _PLURALS.items():
+        reason = reason.replace(one, several)
+    return reason
+
+
+_PLURALS = {
+    "is a single model": "are single models",
+    "has no seed: its": "have no seeds: their",
+    "declares no sample": "declare no sample",
+    "so it is": "so they are",
+}
 
 
 def _declares_no_sample(family: str) -> str:

@@ -111,7 +111,9 @@ def _checked(archive: Path, folder: Path) -> Path | None:
     checked = folder / FOLDER / f"{archive.name.removesuffix(ENDING)}-{digest}"
     if checked.is_dir():
         return checked
-    with tempfile.TemporaryDirectory() as unpacked:
+    with tempfile.TemporaryDirectory() as temporary:
+        # The bar of the import shows the name of this folder.
+        unpacked = Path(temporary) / "shipped scores"
         try:
             with tarfile.open(archive, "r:xz") as file:
                 file.extractall(unpacked, filter="data")

@@ -135,6 +135,7 @@ def explain(
     reliability: float = float("nan"),
     matched: Inference | None = None,
     n_matched: int = 0,
+    fitted: Sequence[str | None] = (None, None),
 ) -> list[str]:
     """List explanations of a difference of two models other than their axes.
 
@@ -148,6 +149,9 @@ def explain(
         Difference at the neurons that both models predict above chance.
     n_matched : int
         Number of these neurons.
+    fitted : sequence of {"stimuli", "nothing", None}
+        For each model, the images that its units are fitted to, where it has no training images of its own; see
+        :class:`neuroalign.models.model.Fitted`.
 
     Returns
     -------
@@ -180,7 +184,7 @@ def explain(
             f"Neurons without weight: {write_number(without[0], 'count')} for {a.model}, "
             f"{write_number(without[1], 'count')} for {b.model}; they do not count in {name_score(a.benchmark)}."
         )
-    sentences += _describe_training(a, b)
+    sentences += _describe_training(a, b, fitted)
     sentences.append(_describe_reliability(a, reliability))
     return sentences
 
@@ -212,21 +216,34 @@ def _describe_reliability(score: Score, reliability: float) -> str:
     return f"Reliability: {median}; noise {effect_of_noise(score) or 'lowers variance explained'}."
 
 
-def _describe_training(a: Score, b: Score) -> list[str]:
+def _describe_training(a: Score, b: Score, fitted: Sequence[str | None]) -> list[str]:
     trained = [
         sorted({str(instance.provenance.get("trained_on") or "") for instance in instances_of([score])})
         for score in (a, b)
     ]
     named = [[name for name in names if name] for names in trained]
-    if not any(named) or trained[0] == trained[1]:
+    # A model that is fitted to the stimuli has the images of a model that was trained on this dataset.
+    images = [
+        [a.dataset] if of_units == "stimuli" and not names else names
+        for of_units, names in zip(fitted, named, strict=True)
+    ]
+    if not any(named) or images[0] == images[1]:
         return []
     clauses = [
-        f"{score.model} was trained on {join_words(names)}"
-        if names
-        else f"the scores of {score.model} name no training images"
-        for score, names in zip((a, b), named, strict=True)
+        _name_training(score.model, names, of_units, score.dataset)
+        for score, names, of_units in zip((a, b), named, fitted, strict=True)
     ]
     return [f"Training images: {clauses[0]}, {clauses[1]}; the images may explain the difference."]
+
+
+def _name_training(model: str, names: Sequence[str], fitted: str | None, dataset: str) -> str:
+    if names:
+        return f"{model} was trained on {join_words(names)}"
+    if fitted == "stimuli":
+        return f"{model} was fitted to the stimuli of {dataset}"
+    if fitted == "nothing":
+        return f"{model} has no training images"
+    return f"the scores of {model} name no training images"
 
 
 def _mean_of_neurons(score: Score, name: str) -> float:

@@ -7,7 +7,7 @@ protocol; it need not inherit from the protocol.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import xarray as xr
@@ -163,6 +163,18 @@ class Trained(Model, Protocol):
     def trained_on(self) -> str | None:
         """Identifier of the dataset or stimulus set that the model was trained on; None if unknown."""
         ...
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """A model or family without training images of its own: the scored dataset determines its units.
+
+    Comparisons state this beside the training images of the other model.
+    """
+
+    #: "stimuli" for units that are fitted to the stimuli of the scored dataset; "nothing" for units that are not
+    #: fitted, such as recorded neurons.
+    fitted_to: ClassVar[Literal["stimuli", "nothing"]]
 
 
 @runtime_checkable

@@ -332,6 +332,45 @@ def test_cautions_are_marked(save, truth, datasets):
     assert f"{cell['value']:.3f} !" in format_boards([table], "table")
 
 
+@pytest.mark.parametrize("mean", ["all", "available"])
+def test_a_family_that_must_not_be_interpreted_has_no_rank(save, truth, datasets, mean):
+    """The best mean has one score that must not be interpreted: the others take its ranks, in every draw, too."""
+    for (family, dataset), values in truth.items():
+        low = 0.01 if (family, dataset) == ("best", "day2") else 0.4
+        beside = {"variance_explained": low, "D": 10.0}
+        values = np.clip(values + (0.2 if family == "best" else 0.0), 0, 1)
+        save(family, dataset, values, benchmark="alignment[turns=0]", beside=beside)
+    table = board(datasets, "alignment[turns=0]", mean=mean, n_resamples=200)
+    assert list(table["family"]) == ["close", "far", "best"]
+    assert table.attrs["unreadable"] == ["best"]
+    assert table["mean"].idxmax() == 2
+    ranks = table[["rank", "rank_low", "rank_high"]].to_numpy()
+    np.testing.assert_array_equal(ranks[:2], [[1, 1, 1], [2, 2, 2]])
+    assert np.isnan(ranks[2]).all()
+    sentence = "Not ranked, because a score in the mean must not be interpreted: best."
+    assert sentence in describe_board(table)
+    line = next(line for line in format_boards([table], "table").splitlines() if line.startswith("best !"))
+    assert line.split()[2] == "—"
+    csv = format_boards([table], "csv").splitlines()
+    assert [row.endswith("no rank: must not be interpreted") for row in csv] == [False, False, False, True]
+    # Without the caution, the same scores have a rank.
+    others = board([datasets[0], datasets[2]], "alignment[turns=0]", n_resamples=200)
+    assert list(others["family"]) == ["best", "close", "far"]
+
+
+def test_a_sentence_of_several_benchmarks_stands_once(save, truth, datasets):
+    for (family, dataset), values in truth.items():
+        for benchmark in ("variance_explained", "ridge"):
+            save(family, dataset, values, benchmark=benchmark)
+    text = format_boards(boards(datasets, ["variance_explained", "ridge"], n_resamples=50), "table")
+    assert text.split("\n\n")[-1].startswith(
+        "Mean over the datasets, which count equally.\n2 animals are too few "
+    )
+    assert text.count("Mean over the datasets") == text.count("2 animals are too few") == 1
+    # The levels that are drawn differ between the benchmarks.
+    assert text.count("Intervals: hierarchical bootstrap over 2 animals") == 2
+
+
 def test_json_has_every_number(saved, datasets):
     table = board(datasets, BENCHMARK)
     (record,) = json.loads(format_boards([table], "json"), parse_constant=pytest.fail)["boards"]

@@ -20,6 +20,7 @@ from neuroalign.reporting.text.comparison import format_comparison
 from neuroalign.results.score import summarise
 from neuroalign.scoring.cautions import cautions
 from neuroalign.stats import bootstrap_weighted_difference
+from neuroalign.testing import make_dataset
 
 #: Compares by C.
 QUICK = Alignment(n_folds=3, n_lambdas=20, turns=0)
@@ -408,3 +409,24 @@ def test_command(capsys, tmp_path, dataset, monkeypatch):
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "name two that differ" in error
+
+
+def test_a_fitted_model_has_the_images_of_the_dataset():
+    class Network:
+        identifier = "network"
+        trained_on = "photographs"
+
+        def latents(self, stimuli):
+            return factors.latents(stimuli)
+
+    dataset = make_dataset(n_stimuli=60, n_neurons=8)
+    factors = na.load_model("factors", dataset=dataset)
+    result = na.compare(Network(), "pca[n=4]", dataset, "linear", ceiling=None, use_cache=False)
+    assert (
+        "Training images: network was trained on photographs, pca[n=4] was fitted to the stimuli of "
+        f"{dataset.identifier}; the images may explain the difference."
+    ) in result.confounds
+    # Two single models share one sentence.
+    assert "network and pca[n=4] are single models, so they are tested over neurons only." in " ".join(
+        format_comparison(result, width=200).split()
+    )

@@ -173,6 +173,27 @@ def test_other_explanations_are_named():
         "explained. alignment[rule=min] depends little on noise: use it, with κ, to compare recordings, areas and "
         "animals.",
     ]
+    # The images of a model that was trained on the scored dataset are those that another model is fitted to.
+    without = replace(
+        given[1], instances=[replace(one, provenance={}) for one in given[1].instances], dataset="faces"
+    )
+    given_fitted = (replace(given[0], dataset="faces"), without)
+    for fitted, clause in (
+        ("stimuli", ""),
+        ("nothing", "beta_vae was trained on faces, pca has no training images; "),
+        (None, "beta_vae was trained on faces, the scores of pca name no training images; "),
+    ):
+        named = [
+            text for text in explain(*given_fitted, fitted=(None, fitted)) if text.startswith("Training")
+        ]
+        assert named == (
+            [f"Training images: {clause}the images may explain the difference."] if clause else []
+        )
+    elsewhere = [replace(score, dataset="cars") for score in given_fitted]
+    assert (
+        "Training images: beta_vae was trained on faces, pca was fitted to the stimuli of cars; the images may explain "
+        "the difference." in explain(*elsewhere, fitted=(None, "stimuli"))
+    )
     assert explain(*given)[-1].startswith(
         "Reliability: unknown without single trials or standard errors; noise raises C"
     )

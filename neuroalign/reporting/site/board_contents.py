@@ -156,6 +156,7 @@ def _lay_out_table(
         {
             **{name: row[name] for name in _NUMBERS},
             "family": row["family"],
+            "must_not_be_read": row["family"] in attrs["unreadable"],
             "page": family_card(row["family"]),
             "cells": cells[row["family"]],
             "n": sum(cell["counts"] for cell in cells[row["family"]]),

@@ -16,6 +16,7 @@ from neuroalign.files.spreadsheets import write_csv
 from neuroalign.reporting.text.latex import write_float
 from neuroalign.reporting.text.leaderboard_blocks import Block
 from neuroalign.reporting.text.score_columns import lay_out_rows
+from neuroalign.reporting.text.shared_notes import share_sentences
 from neuroalign.results.numbers import write_number
 from neuroalign.scoring.cautions import MARK
 
@@ -23,6 +24,8 @@ from neuroalign.scoring.cautions import MARK
 MISSING = "—"
 #: Mark behind a score that is not divided by its ceiling, where the others are.
 UNDIVIDED = "*"
+#: Note of a family with a score that must not be interpreted.
+NOT_RANKED = "no rank: must not be interpreted"
 
 # Letters of a line of a terminal, of the name of a family, and of a heading.
 _WIDTH = 80
@@ -77,7 +80,9 @@ def lay_out_board(table: pd.DataFrame, width: int | None = _WIDTH) -> list[Block
     list of Block
         Each block has the names of the families. Datasets that do not fit beside the means are in further blocks.
     """
-    families = ["\n".join(textwrap.wrap(name, _LONGEST_NAME)) if width else name for name in table["family"]]
+    unreadable = table.attrs["unreadable"]
+    names = [f"{name} {MARK}" if name in unreadable else name for name in table["family"]]
+    families = ["\n".join(textwrap.wrap(name, _LONGEST_NAME)) if width else name for name in names]
     columns = [*_columns_of_ranks(table), *_columns_of_scores(table, _heading if width else str)]
     name_width = max(
         [len("family"), *(len(line) for name in families for line in name.split("\n"))], default=0
@@ -174,24 +179,31 @@ def _join_interval(low: float, high: float, write: Callable[[float], str]) -> st
 
 
 def _write_plain(tables: Sequence[pd.DataFrame], *, layout: str, width: int | None) -> str:
-    return "\n\n".join(_write_board(table, layout, width) for table in tables)
+    own, shared = share_sentences(
+        [describe_board(table) for table in tables], [table.attrs["name"] for table in tables]
+    )
+    boards = [
+        _write_board(table, findings, layout, width) for table, findings in zip(tables, own, strict=True)
+    ]
+    notes = "\n".join(_wrap(sentence, width) for sentence in shared)
+    return "\n\n".join([*boards, *([notes] if notes else [])])
 
 
-def _write_board(table: pd.DataFrame, layout: str, width: int | None) -> str:
-    def wrap(text: str) -> str:
-        if width is None:
-            return text
-        return textwrap.fill(
-            text, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
-        )
+def _wrap(text: str, width: int | None) -> str:
+    if width is None:
+        return text
+    return textwrap.fill(text, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
 
-    title = wrap(title_of_board(table))
-    findings = [wrap(sentence) for sentence in describe_board(table)]
+
+def _write_board(table: pd.DataFrame, findings: Sequence[str], layout: str, width: int | None) -> str:
+    title = _wrap(title_of_board(table), width)
+    below = [_wrap(sentence, width) for sentence in findings]
     if table.empty:
-        return "\n\n".join([title, "nothing scored yet", *findings])
+        return "\n\n".join([title, "nothing scored yet", *below])
     blocks = [_write_block(block, layout) for block in lay_out_board(table, width)]
-    cautions = "\n".join(wrap(f"caution: {caution}") for caution in describe_board_cautions(table))
-    return "\n\n".join([title, *([cautions] if cautions else []), *blocks, "\n".join(findings)])
+    cautions = [_wrap(f"caution: {caution}", width) for caution in describe_board_cautions(table)]
+    above = ["\n".join(cautions)] if cautions else []
+    return "\n\n".join([title, *above, *blocks, *(["\n".join(below)] if below else [])])
 
 
 def _write_block(block: Block, layout: str) -> str:
@@ -232,6 +244,7 @@ def _write_csv(tables: Sequence[pd.DataFrame]) -> str:
             mean_over=table.attrs["mean_over"],
             over_ceiling=table.attrs["over_ceiling"],
             drawn=" ".join(table.attrs["drawn"]),
+            note=[NOT_RANKED if name in table.attrs["unreadable"] else "" for name in table["family"]],
         )
         for table in tables
     ]

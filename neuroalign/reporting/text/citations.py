@@ -15,6 +15,8 @@ from neuroalign.reporting.text.latex import escape_latex
 from neuroalign.scoring.declared import references_of
 
 _YEAR = re.compile(r"\((?:19|20)\d\d\)")
+# The number of a preprint, such as "arXiv:2006.14304" and "bioRxiv 407007".
+_PREPRINT = re.compile(r"\b(?P<archive>arXiv|bioRxiv)[:\s]\s*(?P<number>\d[\d.]*\d)", re.IGNORECASE)
 _DOI = re.compile(r"\b10\.\d{4,9}/[-._;()/:A-Za-z0-9]*[A-Za-z0-9]")
 # "Chang, L. & Tsao, D. Y. (2017). The code for facial identity. Cell, 169, 1013."
 _STRUCTURED = re.compile(
@@ -65,9 +67,10 @@ def list_entries(
     Returns
     -------
     list of Entry
-        One entry for each citation. A citation with authors, year and title in the usual order gets these fields, and
-        a short one (``Eastwood & Williams (2018), ICLR``) authors, year and the rest as ``note``; any other citation
-        is the field ``note`` as it stands in the record. Datasets without a citation are named in a
+        One entry for each citation; benchmarks and models that cite one paper by the number of its preprint or its
+        DOI share an entry. A citation with authors, year and title in the usual order gets these fields, and a short
+        one (``Eastwood & Williams (2018), ICLR``) authors, year and the rest as ``note``; any other citation is the
+        field ``note`` as it stands in the record. Datasets without a citation are named in a
         comment.
     """
     taken: set[str] = set()
@@ -101,15 +104,22 @@ def list_entries(
         for dataset in cited.get("", [])
     ]
     references: dict[str, dict[str, list[str]]] = {}
+    texts_of: dict[str, list[str]] = {}
     wanted: dict[str, Sequence[str]] = {"benchmark": benchmarks, "model": models}
     for noun, requested in wanted.items():
         for name in dict.fromkeys(requested):
             texts = references_of(name) if noun == "benchmark" else references_in(_registered(name))
             for reference in texts:
-                references.setdefault(reference, {}).setdefault(noun, []).append(name)
+                paper = _identify(reference)
+                texts_of.setdefault(paper, []).append(reference)
+                citing = references.setdefault(paper, {}).setdefault(noun, [])
+                if name not in citing:
+                    citing.append(name)
             if noun == "model" and not texts:
                 entries.append(Entry(_comment(f"Model without a reference: {name}"), models=(name,)))
-    for text, owned in references.items():
+    for paper, owned in references.items():
+        # Places within the paper, such as "eq. 2", differ between those that cite it.
+        text = min(texts_of[paper], key=len)
         comment = _comment(
             "; ".join(f"{count_noun(len(names), noun)}: {', '.join(names)}" for noun, names in owned.items())
         )
@@ -132,6 +142,14 @@ def _registered(model: str) -> object:
 def join_entries(entries: Iterable[Entry]) -> str:
     """Join entries to the content of a BibTeX file."""
     return "".join(f"{entry.text}\n\n" for entry in entries).rstrip("\n") + "\n"
+
+
+def _identify(reference: str) -> str:
+    """Return the number of the cited paper, by which other texts cite it, too; the text itself without a number."""
+    preprint, doi = _PREPRINT.search(reference), _DOI.search(reference)
+    if preprint is not None:
+        return f"{preprint['archive'].lower()}:{preprint['number']}"
+    return doi[0].lower() if doi is not None else reference
 
 
 def _entry(citation: str, owner: str, taken: set[str]) -> str:

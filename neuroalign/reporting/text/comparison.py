@@ -9,6 +9,7 @@ from tabulate import tabulate
 
 from neuroalign.comparison import Comparison, Inference
 from neuroalign.comparison.axes import shuffle_p_values
+from neuroalign.comparison.samples import join_no_samples
 from neuroalign.comparison.wording import describe_difference
 from neuroalign.reporting.text.wrapping import wrap
 from neuroalign.results.numbers import write_number
@@ -99,7 +100,7 @@ def _table_of_scores(result: Comparison, width: int) -> str:
 
 
 def _table_of_tests(result: Comparison, width: int) -> str:
-    reasons = _reasons_for_no_sample(result)
+    reasons = list(dict.fromkeys(filter(None, result.why_no_samples.values())))
     no_sample = [*reasons, "; ".join(reasons)]
     rows = [[_break(test.over, 16), test.n, *_interval(test, no_sample)] for test in result.generalisations]
     headings = ["generalises over", "n", "95 % interval", "p", "how"]
@@ -145,7 +146,8 @@ def _interval(test: Inference, no_sample: list[str]) -> list[str]:
 
 
 def _reasons_for_no_sample(result: Comparison) -> list[str]:
-    return list(dict.fromkeys(filter(None, result.why_no_samples.values())))
+    models = {"a": result.a.model, "b": result.b.model}
+    return join_no_samples({models[side]: reason for side, reason in result.why_no_samples.items()})
 
 
 def _ceiling(result: Comparison) -> Iterator[str]:

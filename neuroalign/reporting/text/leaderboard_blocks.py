@@ -23,6 +23,8 @@ _VALUE_TESTS = ["family", "value_difference", "value_p"]
 OWN = "▸"
 #: Columns of words, which stand at the left of their cells.
 WORDS = ("family", "letters", "welch_letters", "note", "interval_over", "crossed_over")
+#: Letters of a terminal in which long names of families fit, and letters of a line of a name in other terminals.
+WIDE, NARROW_NAME = 110, 13
 # Columns with the limits of an interval.
 _INTERVALS = {"interval": ("ci_low", "ci_high"), "crossed": ("crossed_ci_low", "crossed_ci_high")}
 # Columns of numbers beside the family in a block, which has the width of a terminal.
@@ -48,9 +50,14 @@ class Block:
 def title_of(table: pd.DataFrame) -> str:
     """Return the dataset, the kind of neurons, and the benchmark of a leaderboard."""
     attrs = table.attrs
-    kind = "simulated neurons" if attrs["simulated"] else "recorded neurons"
     direction = "" if attrs["higher_is_better"] else ", lower is better"
-    return f"{attrs['dataset']} ({kind}): {attrs['name']} version {attrs['benchmark_version']}{direction}"
+    return f"{name_of_dataset(table)}: {attrs['name']} version {attrs['benchmark_version']}{direction}"
+
+
+def name_of_dataset(table: pd.DataFrame) -> str:
+    """Return the dataset of a leaderboard with the kind of its neurons."""
+    kind = "simulated neurons" if table.attrs["simulated"] else "recorded neurons"
+    return f"{table.attrs['dataset']} ({kind})"
 
 
 def notes_on_tests(table: pd.DataFrame) -> list[str]:
@@ -79,13 +86,15 @@ def left_out_line(table: pd.DataFrame) -> list[str]:
     return [f"Left out: {left_out}."] if left_out else []
 
 
-def lay_out_blocks(table: pd.DataFrame) -> list[Block]:
+def lay_out_blocks(table: pd.DataFrame, width: int | None = None) -> list[Block]:
     """Lay out the scores of the families, and the tests of all families against the best one.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Leaderboard from :func:`neuroalign.leaderboard`.
+    width : int, optional
+        Letters of a line, which numbers beside the score fill; by default five of them stand in a block.
 
     Returns
     -------
@@ -101,7 +110,10 @@ def lay_out_blocks(table: pd.DataFrame) -> list[Block]:
     columns_beside = [name for name in [*_BESIDE, *beside] if any(text[name] for text in texts)]
     blocks = [
         _block(scores, texts, headings),
-        *(_block(["family", *columns], texts, headings) for columns in _chunks(columns_beside)),
+        *(
+            _block(["family", *columns], texts, headings)
+            for columns in _chunks(columns_beside, texts, headings, width)
+        ),
     ]
     others = texts[1 : len(table) - len(table.attrs["unreadable"])]
     if others and not table.attrs["is_control"]:
@@ -209,7 +221,48 @@ def _write_interval(low: float, high: float) -> str:
     return "" if math.isnan(low) else f"{write_number(low)} to {write_number(high)}"
 
 
-def _chunks(columns: Sequence[str]) -> list[Sequence[str]]:
-    return [
-        columns[start : start + _COLUMNS_OF_A_BLOCK] for start in range(0, len(columns), _COLUMNS_OF_A_BLOCK)
-    ]
+def _chunks(
+    columns: Sequence[str], texts: Sequence[Mapping[str, str]], headings: Mapping[str, str], width: int | None
+) -> list[list[str]]:
+    if width is None:
+        starts = range(0, len(columns), _COLUMNS_OF_A_BLOCK)
+        return [list(columns[start : start + _COLUMNS_OF_A_BLOCK]) for start in starts]
+    lines = {
+        name: [*headings.get(name, name).split("\n"), *(text[name] for text in texts)] for name in columns
+    }
+    return columns_that_fit(lines, ["family", *(text["family"] for text in texts)], width)
+
+
+def columns_that_fit(
+    columns: Mapping[str, Sequence[str]], families: Sequence[str], width: int | None
+) -> list[list[str]]:
+    """Divide the columns of a table into blocks that fit a line.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence of str
+        Lines of the heading and the cells of each column.
+    families : sequence of str
+        First column, which each block has.
+    width : int, optional
+        Letters of a line; by default there is one block.
+
+    Returns
+    -------
+    list of list of str
+        Names of the columns in each block, at least one.
+    """
+    left = first = math.inf
+    if width is not None:
+        longest = max(map(len, families))
+        left = first = width - (longest if width >= WIDE else min(longest, NARROW_NAME))
+    blocks: list[list[str]] = []
+    for name, lines in columns.items():
+        # tabulate makes a column two letters wider than its heading, and leaves two letters between columns.
+        needed = max(map(len, lines)) + 4
+        if not blocks or needed > left:
+            blocks.append([])
+            left = first
+        blocks[-1].append(name)
+        left -= needed
+    return blocks

@@ -217,9 +217,16 @@ def _order(columns: Sequence[_Column]) -> list[str]:
 
 
 def _match_names(names: Mapping[str, str], existing: Sequence[str]) -> dict[str, str]:
-    """Return the new names by the existing names that they replace."""
+    """Return the new names by the existing names that they replace.
+
+    The plain name of a family stands for its row of scores that come with neuroalign, too.
+    """
     shown = {}
     for name, new in names.items():
+        marked = f"{name} {SHIPPED}"
+        if name not in existing and marked in existing:
+            shown[marked] = f"{new} {SHIPPED}"
+            continue
         old = match_name(name, existing)
         if old is None:
             raise unknown_name("row or column", name, existing)

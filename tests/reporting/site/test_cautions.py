@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from neuroalign.reporting.site import write_site
+from neuroalign.reporting.site import write_board_site, write_site
 from neuroalign.results.store import ResultsStore
 from neuroalign.scoring.benchmark import load_benchmark
 from neuroalign.testing import make_score
@@ -39,11 +39,22 @@ def site(dataset, tmp_path):
             )
             store.save(f"{family}{seed}", score)
     write_site(tmp_path / "site", dataset, store=store)
+    write_board_site(tmp_path / "board", [dataset], store=store, n_resamples=20)
     return tmp_path / "site"
 
 
 def paragraphs(page):
     return re.findall(r'<p class="caution"><strong>Caution.</strong> (.*?)</p>', page)
+
+
+def test_a_board_marks_the_family_and_gives_it_no_rank(site):
+    page = (site.parent / "board" / "index.html").read_text()
+    rows = re.findall(r'<tr data-family="(\w+)">(.*?)</tr>', page, flags=re.DOTALL)
+    assert [name for name, _ in rows] == ["sound", "weak"]
+    heads = [row.partition("</th>")[0] for _, row in rows]
+    assert ['class="mark"' in head for head in heads] == [False, True]
+    assert [re.findall(r"<td[^>]*>(.*?)</td>", row)[0] for _, row in rows] == ["1", "—"]
+    assert "must not be interpreted: weak." in page
 
 
 def test_the_first_page_marks_families_and_says_why(site):

@@ -90,6 +90,25 @@ def test_keys_differ_and_equal_citations_are_one_entry(dataset):
     assert entries[3].text == "% Dataset without a citation in its record: d3"
 
 
+def test_a_paper_of_several_benchmarks_and_models_is_one_entry():
+    """Texts that name places in one paper, or write its number in another way, are one citation."""
+    benchmarks, models = (
+        ["alignment", "correlation_ratio", "ridge", "pls", "sparse_encoding"],
+        ["beta_vae", "vae"],
+    )
+    entries = list_entries([], benchmarks, models)
+    text = join_entries(entries)
+    assert text.count("2006.14304") == text.count("@misc{higgins2020,") == 1
+    assert text.count("407007") == text.count("Prince") == 1
+    (higgins,) = [entry for entry in entries if "2006.14304" in entry.text]
+    assert (higgins.benchmarks, higgins.models) == (("alignment", "correlation_ratio"), ("beta_vae", "vae"))
+    assert fields_of(higgins)[1] == {
+        "author": "{Higgins} and others",
+        "year": "2020",
+        "note": "arXiv:2006.14304",
+    }
+
+
 def test_a_comment_starts_no_entry(dataset):
     other = replace(dataset, identifier="@article{x,", metadata={})
     text = join_entries(list_entries([other], ["not_installed"]))

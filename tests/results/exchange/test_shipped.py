@@ -11,7 +11,8 @@ import xarray as xr
 from neuroalign.comparison import shipped
 from neuroalign.comparison.leaderboard import leaderboard
 from neuroalign.comparison.shipped import ARCHIVES, store_with_shipped
-from neuroalign.errors import NeuroalignWarning
+from neuroalign.errors import NeuroalignWarning, UnknownNameError
+from neuroalign.reporting.text.paper_table import lay_out_paper_table
 from neuroalign.results.agreement import agree
 from neuroalign.results.exchange.exporting import export_results
 from neuroalign.results.score import is_shipped
@@ -151,3 +152,11 @@ def test_scoring_a_family_reproduces_its_shipped_records(tmp_path):
     for score in scores:
         assert agree(score.value, stored[score.model].value)
         assert agree(score.error, stored[score.model].error)
+
+
+def test_plain_names_stand_for_shipped_rows(dataset, archive):
+    table = leaderboard(dataset, BENCHMARK)
+    paper = lay_out_paper_table([table], names={"aa": "α", "bb (shipped)": "β"})
+    assert list(paper.rows) == ["α (shipped)", "β"]
+    with pytest.raises(UnknownNameError, match=r"aa\[seed=0\] counts in its family, .* give --mine aa"):
+        leaderboard(dataset, BENCHMARK, mine="aa[seed=0]")
