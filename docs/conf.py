@@ -1,10 +1,13 @@
 """Configuration of the Sphinx documentation."""
 
+import logging
 import os
 from pathlib import Path
 
 # The tutorials are executed. Their scores are kept between builds, apart from the scores of the user who builds.
 os.environ.setdefault("NEUROALIGN_HOME", str(Path(__file__).parent / "_build" / "home"))
+# A package of the theme sets all loggers to INFO, and the fonts of PDF figures log each step.
+logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 project = "neuroalign"
 author = "The neuroalign developers"
