@@ -170,7 +170,6 @@ def _beat(bar: "tqdm[Any]", ended: threading.Event) -> None:
             if ended.is_set() or bar.disable:
                 return
             if time.time() - bar.start_t >= (bar.delay or 0.0):
-                bar.last_print_t = time.time()
                 bar.refresh(nolock=True)
 
 

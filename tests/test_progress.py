@@ -111,6 +111,20 @@ def test_the_clock_of_a_bar_runs_without_progress(monkeypatch, impatient):
     assert len(drawn) > 5
 
 
+def test_the_clock_of_a_bar_changes_neither_its_count_nor_its_rate(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(module, "_BEAT", 0.01)
+    counts, rates = [], []
+    for _ in progress(range(4), description="slow", at_once=True):
+        [bar] = module._with_steps
+        counts.append(bar.n)
+        rates.append(bar.format_dict["rate"])
+        time.sleep(0.2)
+    assert counts == [0, 1, 2, 3]
+    # The time left is the number of items divided by this rate; 1 / 0.2 s, or less on a busy machine.
+    assert 0.2 < rates[-1] <= 5
+
+
 @pytest.mark.parametrize(
     ("arguments", "step"),
     [
