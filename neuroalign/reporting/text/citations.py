@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import takewhile
 
 from neuroalign.datasets.dataset import Dataset
 from neuroalign.errors import count_noun
@@ -118,8 +119,10 @@ def list_entries(
             if noun == "model" and not texts:
                 entries.append(Entry(_comment(f"Model without a reference: {name}"), models=(name,)))
     for paper, owned in references.items():
-        # Places within the paper, such as "eq. 2", differ between those that cite it.
-        text = min(texts_of[paper], key=len)
+        # Places within the paper, such as "eq. 2", differ between the benchmarks and models that cite it.
+        same = takewhile(lambda characters: len(set(characters)) == 1, zip(*texts_of[paper], strict=False))
+        shared = "".join(characters[0] for characters in same).rstrip(" ,;:.(")
+        text = shared if _identify(shared) == paper else min(texts_of[paper], key=len)
         comment = _comment(
             "; ".join(f"{count_noun(len(names), noun)}: {', '.join(names)}" for noun, names in owned.items())
         )

@@ -172,10 +172,12 @@ def test_bibtex_follows_the_view(index, choose, by):
     fewer = read_view(index)["entries"]
     assert "@misc{chang2017" not in fewer
     assert "record: day1" in fewer
-    assert "Decoding novel faces" in fewer
-    for axis in ("x", "y"):
-        choose(axis, key_of(EXPLAINED))
-    assert "Decoding novel faces" not in read_view(index)["entries"]
+    assert "@misc{pospisil2021" in fewer
+    for control in ("benchmark", "x", "y"):
+        choose(control, key_of(DECODING))
+    entries = read_view(index)["entries"]
+    assert "@misc{pospisil2021" not in entries
+    assert "@misc{higgins2020" in entries
 
 
 def board_columns(browser):

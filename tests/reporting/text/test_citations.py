@@ -109,6 +109,14 @@ def test_a_paper_of_several_benchmarks_and_models_is_one_entry():
     }
 
 
+def test_an_entry_of_several_benchmarks_names_no_place_in_the_paper():
+    entries = list_entries([], ["decoding", "variance_explained"])
+    (higgins,) = [entry for entry in entries if "2006.14304" in entry.text]
+    assert fields_of(higgins)[1]["note"] == "arXiv 2006.14304"
+    (alone,) = [entry for entry in list_entries([], ["decoding"]) if "2006.14304" in entry.text]
+    assert "Decoding novel faces" in fields_of(alone)[1]["note"]
+
+
 def test_a_comment_starts_no_entry(dataset):
     other = replace(dataset, identifier="@article{x,", metadata={})
     text = join_entries(list_entries([other], ["not_installed"]))
