@@ -115,8 +115,7 @@ def _checked(archive: Path, folder: Path) -> Path | None:
         # The bar of the import shows the name of this folder.
         unpacked = Path(temporary) / "shipped scores"
         try:
-            with tarfile.open(archive, "r:xz") as file:
-                file.extractall(unpacked, filter="data")
+            unpack(archive, Path(unpacked))
         except (tarfile.TarError, lzma.LZMAError, EOFError):
             warn_caller(f"{archive} is damaged, so that its scores are left out; install neuroalign again")
             return None
@@ -132,6 +131,24 @@ def _checked(archive: Path, folder: Path) -> Path | None:
             import_results(unpacked, store=ResultsStore(new))
             return new
     return checked
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Write the files of an archive of the package into a folder.
+
+    Parameters
+    ----------
+    archive : Path
+        One of the files in :data:`ARCHIVES`.
+    folder : Path
+    """
+    with tarfile.open(archive, "r:xz") as file:
+        for member in file:
+            content = file.extractfile(member)
+            if content is not None:
+                target = folder / member.name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content.read())
 
 
 def _as_shipped(score: Score) -> Score:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from neuroalign.comparison import shipped
 from neuroalign.comparison.leaderboard import leaderboard
-from neuroalign.comparison.shipped import ARCHIVES, store_with_shipped
+from neuroalign.comparison.shipped import ARCHIVES, store_with_shipped, unpack
 from neuroalign.errors import NeuroalignWarning, UnknownNameError
 from neuroalign.reporting.text.paper_table import lay_out_paper_table
 from neuroalign.results.agreement import agree
@@ -131,7 +131,7 @@ def test_every_shipped_record_passes_the_checks_of_an_import(tmp_path):
     archives = sorted(ARCHIVES.glob("*.tar.xz"))
     assert 100_000 < sum(path.stat().st_size for path in archives) < 800_000
     for path in archives:
-        shutil.unpack_archive(path, tmp_path / "unpacked", filter="data")
+        unpack(path, tmp_path / "unpacked")
         report = import_results(tmp_path / "unpacked", store=ResultsStore(tmp_path / "store"))
         assert (report.refused, report.conflicts) == ({}, {})
         assert report.checked_sums
@@ -139,7 +139,7 @@ def test_every_shipped_record_passes_the_checks_of_an_import(tmp_path):
 
 @pytest.mark.slow
 def test_scoring_a_family_reproduces_its_shipped_records(tmp_path):
-    shutil.unpack_archive(ARCHIVES / "AM-faces-sim.tar.xz", tmp_path / "unpacked", filter="data")
+    unpack(ARCHIVES / "AM-faces-sim.tar.xz", tmp_path / "unpacked")
     store = ResultsStore(tmp_path / "shipped")
     import_results(tmp_path / "unpacked", store=store)
     stored = {
