@@ -115,7 +115,7 @@ def _checked(archive: Path, folder: Path) -> Path | None:
         # The bar of the import shows the name of this folder.
         unpacked = Path(temporary) / "shipped scores"
         try:
-            unpack(archive, Path(unpacked))
+            unpack(archive, unpacked)
         except (tarfile.TarError, lzma.LZMAError, EOFError):
             warn_caller(f"{archive} is damaged, so that its scores are left out; install neuroalign again")
             return None
