@@ -186,7 +186,7 @@ def follow_screened(
         limit = stage[count - 1] - _SLOPE * (beginning - stage[count - 1])
         if n > _ALL * n_units:
             limit = 0.0
-        n = _leave_out(tableau, n, positive, current, limit, outside)
+        n = _leave_out(tableau, n, positive, current, limit, outside, residual)
         for d in range(n_units):
             wanted[d] = outside[d] and _pull(residual[d], positive) >= limit
         while True:
@@ -238,13 +238,19 @@ def follow_screened(
             for grid in range(n_grids):
                 position[grid] = begin[grid]
         current = reached = stage[count - 1]
-        for d in range(n_units):
+        # Without units outside no residuals were written, and none are read before a unit is left out.
+        for d in range(n_units if is_any_outside else 0):
             residual[d] = residuals[count - 1, d]
 
 
 @compiled
-def _leave_out(tableau: Tableau, n: int, positive: bool, current: float, limit: float, outside: Mask) -> int:
-    """Leave out the units that have fallen behind, if they are many; return the number of rows that remain."""
+def _leave_out(
+    tableau: Tableau, n: int, positive: bool, current: float, limit: float, outside: Mask, residual: Floats
+) -> int:
+    """Leave out the units that have fallen behind, if they are many, and write their correlations into `residual`.
+
+    Returns the number of rows that remain.
+    """
     kept, n_kept = np.empty(n, dtype=np.bool_), 0
     for i in range(n):
         pull = _pull(tableau.P[i] - current * tableau.Q[i], positive)
@@ -254,5 +260,7 @@ def _leave_out(tableau: Tableau, n: int, positive: bool, current: float, limit: 
         return n
     for i in range(n):
         if not kept[i]:
-            outside[tableau.unit[i]] = True
+            unit = tableau.unit[i]
+            outside[unit] = True
+            residual[unit] = tableau.P[i] - current * tableau.Q[i]
     return drop_rows(tableau, n, kept)
