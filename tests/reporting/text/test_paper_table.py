@@ -115,6 +115,13 @@ def test_names_of_files_need_no_digest(tables):
     assert set(table.rows) == {"Zoo", "pca", "weak"}
 
 
+def test_the_plain_name_stands_for_a_row_that_comes_with_neuroalign(tables):
+    for table in tables:
+        table["family"] = table["family"].replace({"pca": "pca (shipped)"})
+    table = lay_out_paper_table(tables, columns=[RIDGE], names={"pca": "PCA"})
+    assert set(table.rows) == {"PCA (shipped)", "zoo_net", "weak"}
+
+
 def test_a_row_that_the_columns_leave_out_may_have_a_name(tables):
     tables[1] = tables[1][tables[1]["family"] != "pca"]
     table = lay_out_paper_table(tables, columns=[RIDGE], names={"pca": "PCA"})
