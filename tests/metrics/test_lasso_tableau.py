@@ -1,6 +1,7 @@
 """The tableau of wide Lasso paths against the inverse matrices that it stands for."""
 
 import numpy as np
+import pytest
 
 from neuroalign.metrics.lasso.screening import follow_screened
 from neuroalign.metrics.lasso.tableau import admit, drop_rows, empty_tableau, exchange, flush
@@ -74,3 +75,26 @@ def test_a_wide_path_is_followed_to_its_end():
         )
         assert np.abs(residual[~active]).max() <= lambdas[0, index] + 1e-9
     assert (weights[0, 49] != 0.0).sum() > 150
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_a_path_on_which_all_units_come_in_is_optimal_at_each_penalty(positive):
+    rng = np.random.default_rng(3)
+    units = rng.standard_normal((1200, 700))
+    units = (units - units.mean(axis=0)) / units.std(axis=0)
+    # A tenth of the weights is negative, so that non-negative weights leave the tableau again.
+    neuron = units @ (
+        rng.uniform(0.5, 1, 700) * np.where(np.arange(700) % 10 == 0, -1, 1)
+    ) + rng.standard_normal(1200)
+    G, c = units.T @ units / 1200, units.T @ (neuron - neuron.mean()) / 1200
+    lambdas = np.abs(c).max() * np.logspace(0, -2, 50)[np.newaxis]
+    weights = np.zeros((1, 50, 700))
+    assert follow_screened(G, c, np.ones(700, dtype=bool), positive, lambdas, weights)
+    for index, lambda_ in enumerate(lambdas[0]):
+        weight = weights[0, index]
+        residual, active = c - G @ weight, weight != 0.0
+        np.testing.assert_allclose(residual[active], lambda_ * np.sign(weight[active]), rtol=0, atol=1e-9)
+        outside = residual[~active] if positive else np.abs(residual[~active])
+        assert (outside <= lambda_ + 1e-9).all()
+    assert (weights[0, 49] != 0.0).sum() > 560
+    assert (weights >= 0).all() or not positive
